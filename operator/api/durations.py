@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Durations as the Kubernetes ecosystem writes them: Go's ``90s``, ``15m``, ``1h30m``."""
+
+import re
+from typing import Final
+
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PART: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
+_WHOLE: Final = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h))+")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a Go duration such as ``1h30m``.
+
+    Raises:
+        ValueError: the text is no such duration (Go's ``us``, ``ns`` and signs are not accepted).
+    """
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a duration such as 90s, 15m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+def format_duration(seconds: float) -> str:
+    """A short Go duration: ``412ms``, ``2.3s``, ``15m``, ``1h30m``."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
+    if seconds < 60:
+        return f"{seconds:.1f}".rstrip("0").rstrip(".") + "s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "m"), (rest, "s")]
+    return "".join(f"{number}{unit}" for number, unit in parts if number)

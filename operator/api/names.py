@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names that manifests, pipelines and other people's tests are written against. Never rename one."""
+
+from typing import Final
+
+GROUP: Final = "smtp-operator.io"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+SMTP_CONFIG_KIND: Final = "SmtpConfig"
+SMTP_CONFIG_PLURAL: Final = "smtpconfigs"
+
+CATEGORY: Final = "smtp-operator"
+
+TEST_REQUESTED_AT: Final = f"{GROUP}/test-requested-at"
+"""Annotation on a SmtpConfig; a new value asks for one test."""
+
+ALLOWED_SERVERS: Final = f"{GROUP}/allowed-servers"
+"""Annotation on a Secret: comma-separated ``host:port`` to which its values may be sent."""
+
+WATCH_LABEL: Final = f"{GROUP}/watch"
+"""Label that selects Secrets and ConfigMaps where the operator runs with ``--secret-watch label``."""
+
+FIELD_MANAGER: Final = "smtp-operator"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Kubernetes side: client, status writer, Events, metadata watch."""

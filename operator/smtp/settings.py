@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that one dialogue needs to know, secrets included. Built per test and dropped after it."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from smtp_operator.api.verdict import Mode, SmtpType
+
+Role = Literal["to", "cc", "bcc"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """One mail address as the user wrote it, and where in spec.recipients it stands."""
+
+    role: Role
+    index: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """User name and password of AUTH. ``origin`` names the password's source in messages, never its value."""
+
+    username: str
+    password: str = field(repr=False)
+    origin: str
+    """Such as ``Secret smtp-password, key password`` or ``spec.password.value``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """How the server's certificate is checked."""
+
+    ca_pem: str | None = None
+    """PEM bundle that alone is trusted; None: the system's CAs."""
+    server_name: str | None = None
+    """The name checked in the certificate; None: ``server``."""
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """The settings of one test. Times are in seconds."""
+
+    server: str
+    port: int
+    smtp_type: SmtpType = SmtpType.START_TLS
+    login: Login | None = None
+    auth_mechanism: str = "Auto"
+    sender: str
+    """spec.from as written: one address, display name allowed."""
+    recipients: tuple[Recipient, ...] = ()
+    """Who is to get this mail, in the order to, cc, bcc. Never empty."""
+    helo_name: str | None = None
+    """None: the domain of the From address."""
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    allow_insecure_auth: bool = False
+    mode: Mode = Mode.SEND_EMAIL
+    timeout: float = 45.0
+    """Total budget of the dialogue."""
+    subject: str = "Test mail of smtp-operator"
+    body: str = ""
+    """Plain text; the engine adds nothing to it."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers; names are constants of the code, never user input."""
+    message_id: str = ""
+    """With angle brackets; derived by the caller so that a repeated test repeats it."""
