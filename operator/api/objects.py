@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kubernetes objects as the core sees them: names, versions, and what can go wrong when reading or writing."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+JsonObject = dict[str, Any]
+"""An object as the API server sends it."""
+
+
+class ObjectKey(NamedTuple):
+    """Which SmtpConfig."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+ReferenceKind = Literal["Secret", "ConfigMap"]
+
+
+class Reference(NamedTuple):
+    """An object that a SmtpConfig names; it may not exist (yet)."""
+
+    kind: ReferenceKind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Such as ``Secret team-a/smtp-password``."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectMetadata:
+    """What a metadata-only watch tells of an object; never its data."""
+
+    reference: Reference
+    uid: str
+    resource_version: str
+    managed_fields: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def version(self) -> str:
+        """``uid/resourceVersion``, as ``status.tested.references`` holds it."""
+        return f"{self.uid}/{self.resource_version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """Which state of a SmtpConfig a status speaks of."""
+
+    key: ObjectKey
+    uid: str
+    generation: int
+    resource_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """An Event about a SmtpConfig: something about it changed."""
+
+    key: ObjectKey
+    uid: str
+    type: Literal["Normal", "Warning"]
+    reason: str
+    action: str
+    """What the operator did, one CamelCase word, such as ``TestEmail``."""
+    note: str
+    """At most 1,024 bytes."""
+    related: Mapping[str, str] = field(default_factory=dict)
+
+
+class ClusterError(Exception):
+    """The API server did not do what was asked. Texts name objects, never their content."""
+
+
+class ObjectNotFound(ClusterError):
+    """There is no such object (404)."""
+
+
+class AccessDenied(ClusterError):
+    """The operator's role does not allow it (401, 403)."""
+
+
+class ApiUnavailable(ClusterError):
+    """No answer, or one that a retry may mend (5xx, 429, connection lost).
+
+    ``retry_after`` is in seconds, where the server named a time.
+    """
+
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
