@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kubernetes objects as the core sees them: names, versions, and what can go wrong when reading or writing."""
+"""Kubernetes objects as the core sees them: names, versions, and what can go wrong with them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

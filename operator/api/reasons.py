@@ -50,19 +50,19 @@ class Reason(StrEnum):
     WAITING_FOR_DEPENDENCY = "WaitingForDependency"
     PROGRESSING_WITH_RETRY = "ProgressingWithRetry"
     # PasswordResolved=True
-    PASSWORD_READ = "PasswordRead"  # noqa: S105 -- the name of a reason
+    PASSWORD_READ = "PasswordRead"
     TRAILING_NEWLINE_STRIPPED = "TrailingNewlineStripped"
-    PLAINTEXT_PASSWORD = "PlaintextPassword"  # noqa: S105
+    PLAINTEXT_PASSWORD = "PlaintextPassword"
     # before any connection
     INVALID_SPEC = "InvalidSpec"
     INVALID_FROM_ADDRESS = "InvalidFromAddress"
     INVALID_RECIPIENT_ADDRESS = "InvalidRecipientAddress"
     RECIPIENT_NOT_ALLOWED = "RecipientNotAllowed"
-    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105
-    SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"  # noqa: S105
-    SECRET_ACCESS_DENIED = "SecretAccessDenied"  # noqa: S105
-    SECRET_VALUE_EMPTY = "SecretValueEmpty"  # noqa: S105
-    SECRET_VALUE_INVALID = "SecretValueInvalid"  # noqa: S105
+    SECRET_NOT_FOUND = "SecretNotFound"
+    SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"
+    SECRET_ACCESS_DENIED = "SecretAccessDenied"
+    SECRET_VALUE_EMPTY = "SecretValueEmpty"
+    SECRET_VALUE_INVALID = "SecretValueInvalid"
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
     CONFIG_MAP_KEY_NOT_FOUND = "ConfigMapKeyNotFound"
     CONFIG_MAP_ACCESS_DENIED = "ConfigMapAccessDenied"
@@ -104,7 +104,7 @@ class Reason(StrEnum):
     AUTH_MECHANISM_UNSUPPORTED = "AuthMechanismUnsupported"
     AUTHENTICATION_FAILED = "AuthenticationFailed"
     AUTH_DISABLED_BY_PROVIDER = "AuthDisabledByProvider"
-    APP_PASSWORD_REQUIRED = "AppPasswordRequired"  # noqa: S105
+    APP_PASSWORD_REQUIRED = "AppPasswordRequired"
     AUTH_TEMPORARY_FAILURE = "AuthTemporaryFailure"
     TOO_MANY_LOGINS = "TooManyLogins"
     AUTH_CONNECTION_DROPPED = "AuthConnectionDropped"
@@ -140,31 +140,31 @@ class ReasonInfo:
     retry: Retry
 
 
-_T, _C, _P, _A, _D = (
+_T, _C, _P, _A, _D, _OK, _SLOW = (
     Retry.TRANSIENT,
     Retry.CONFIGURATION,
     Retry.POLICY,
     Retry.AUTHENTICATION,
     Retry.DEPENDENCY,
+    Retry.PASSED,
+    Retry.SLOW,
 )
 
 REASONS: Final[dict[Reason, ReasonInfo]] = {
-    Reason.TEST_EMAIL_SENT: ReasonInfo("The server accepted the test mail for every recipient.", Retry.PASSED),
-    Reason.ENVELOPE_ACCEPTED: ReasonInfo(
-        "The server accepted sender and recipients; no mail was sent.", Retry.PASSED
-    ),
-    Reason.LOGIN_SUCCEEDED: ReasonInfo("The server accepted user name and password.", Retry.PASSED),
-    Reason.CONNECTED: ReasonInfo("The server answered as an SMTP server, TLS included.", Retry.PASSED),
+    Reason.TEST_EMAIL_SENT: ReasonInfo("The server accepted the test mail for every recipient.", _OK),
+    Reason.ENVELOPE_ACCEPTED: ReasonInfo("The server accepted sender and recipients; no mail was sent.", _OK),
+    Reason.LOGIN_SUCCEEDED: ReasonInfo("The server accepted user name and password.", _OK),
+    Reason.CONNECTED: ReasonInfo("The server answered as an SMTP server, TLS included.", _OK),
     Reason.TESTING: ReasonInfo("A test of these settings is under way.", _T),
     Reason.SUSPENDED: ReasonInfo("spec.suspend is true; these settings were never tested.", _C),
     Reason.WAITING_FOR_DEPENDENCY: ReasonInfo("Something that spec names does not exist yet.", _D),
     Reason.PROGRESSING_WITH_RETRY: ReasonInfo("The last test failed in a way that a retry may mend.", _T),
-    Reason.PASSWORD_READ: ReasonInfo("The password was read.", Retry.PASSED),
+    Reason.PASSWORD_READ: ReasonInfo("The password was read.", _OK),
     Reason.TRAILING_NEWLINE_STRIPPED: ReasonInfo(
-        "The password was read; one newline at its end was left out.", Retry.PASSED
+        "The password was read; one newline at its end was left out.", _OK
     ),
     Reason.PLAINTEXT_PASSWORD: ReasonInfo(
-        "The password stands in clear in spec.password.value; a Secret is safer.", Retry.PASSED
+        "The password stands in clear in spec.password.value; a Secret is safer.", _OK
     ),
     Reason.INVALID_SPEC: ReasonInfo("The spec breaks a rule that the CRD states too.", _C),
     Reason.INVALID_FROM_ADDRESS: ReasonInfo("spec.from is not one mail address.", _C),
@@ -174,14 +174,14 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     ),
     Reason.SECRET_NOT_FOUND: ReasonInfo("A Secret that spec names does not exist.", _D),
     Reason.SECRET_KEY_NOT_FOUND: ReasonInfo("The Secret has no such key.", _D),
-    Reason.SECRET_ACCESS_DENIED: ReasonInfo("The operator's role may not read the Secret.", Retry.SLOW),
+    Reason.SECRET_ACCESS_DENIED: ReasonInfo("The operator's role may not read the Secret.", _SLOW),
     Reason.SECRET_VALUE_EMPTY: ReasonInfo("The value in the Secret is empty.", _D),
     Reason.SECRET_VALUE_INVALID: ReasonInfo(
         "The value in the Secret is not one line of UTF-8 text without control characters.", _C
     ),
     Reason.CONFIG_MAP_NOT_FOUND: ReasonInfo("The ConfigMap that tls.caRef names does not exist.", _D),
     Reason.CONFIG_MAP_KEY_NOT_FOUND: ReasonInfo("The ConfigMap has no such key.", _D),
-    Reason.CONFIG_MAP_ACCESS_DENIED: ReasonInfo("The operator's role may not read the ConfigMap.", Retry.SLOW),
+    Reason.CONFIG_MAP_ACCESS_DENIED: ReasonInfo("The operator's role may not read the ConfigMap.", _SLOW),
     Reason.CA_BUNDLE_INVALID: ReasonInfo("What tls.caRef names holds no valid PEM certificate.", _C),
     Reason.SERVER_NOT_ALLOWED: ReasonInfo(
         "The Secret's annotation smtp-operator.io/allowed-servers does not list this server.", _C
@@ -215,8 +215,8 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.START_TLS_UNAVAILABLE: ReasonInfo("The server offers STARTTLS but cannot do it now.", _T),
     Reason.START_TLS_REQUIRED: ReasonInfo("The server wants STARTTLS first.", _C),
     Reason.CERTIFICATE_UNTRUSTED: ReasonInfo("The certificate's issuer is unknown to the operator.", _C),
-    Reason.CERTIFICATE_EXPIRED: ReasonInfo("The certificate has expired.", Retry.SLOW),
-    Reason.CERTIFICATE_NOT_YET_VALID: ReasonInfo("The certificate is not valid yet.", Retry.SLOW),
+    Reason.CERTIFICATE_EXPIRED: ReasonInfo("The certificate has expired.", _SLOW),
+    Reason.CERTIFICATE_NOT_YET_VALID: ReasonInfo("The certificate is not valid yet.", _SLOW),
     Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo("The certificate is for another name.", _C),
     Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE: ReasonInfo(
         "The certificate breaks a rule of RFC 5280 that strict checking enforces.", _C
@@ -230,8 +230,8 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.AUTHENTICATION_FAILED: ReasonInfo("The server rejected user name or password.", _A),
     Reason.AUTH_DISABLED_BY_PROVIDER: ReasonInfo("The provider has switched password login off.", _A),
     Reason.APP_PASSWORD_REQUIRED: ReasonInfo("The provider wants an app password.", _A),
-    Reason.AUTH_TEMPORARY_FAILURE: ReasonInfo("The server could not check the password now.", Retry.SLOW),
-    Reason.TOO_MANY_LOGINS: ReasonInfo("The server limits logins, and the limit is reached.", Retry.SLOW),
+    Reason.AUTH_TEMPORARY_FAILURE: ReasonInfo("The server could not check the password now.", _SLOW),
+    Reason.TOO_MANY_LOGINS: ReasonInfo("The server limits logins, and the limit is reached.", _SLOW),
     Reason.AUTH_CONNECTION_DROPPED: ReasonInfo("The server closed the connection after the password.", _A),
     Reason.AUTHENTICATION_REQUIRED: ReasonInfo("The server wants a login before it takes mail.", _C),
     Reason.FROM_ADDRESS_REJECTED: ReasonInfo("The server does not take mail from this From address.", _P),
@@ -241,11 +241,11 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
         "The server refused some recipients; the others got the mail.", _C
     ),
     Reason.GREYLISTED: ReasonInfo("The server asks to come back later (greylisting).", Retry.GREYLISTED),
-    Reason.RECIPIENT_DEFERRED: ReasonInfo("The server cannot take mail for a recipient now.", Retry.GREYLISTED),
+    Reason.RECIPIENT_DEFERRED: ReasonInfo("The server takes no mail for a recipient now.", Retry.GREYLISTED),
     Reason.ADDRESS_NEEDS_SMTP_UTF8: ReasonInfo("An address needs SMTPUTF8, which the server lacks.", _C),
     Reason.MESSAGE_TOO_LARGE: ReasonInfo("The mail is larger than the server takes.", _C),
-    Reason.MESSAGE_REJECTED: ReasonInfo("The server refused the mail itself (spam filter, SPF, DMARC …).", _P),
-    Reason.QUOTA_OR_RATE_EXCEEDED: ReasonInfo("A quota or rate limit of the server is reached.", Retry.SLOW),
+    Reason.MESSAGE_REJECTED: ReasonInfo("The server refused the mail itself (spam filter, SPF, DMARC).", _P),
+    Reason.QUOTA_OR_RATE_EXCEEDED: ReasonInfo("A quota or rate limit of the server is reached.", _SLOW),
     Reason.DATA_TIMEOUT: ReasonInfo(
         "No answer after the mail; it may have been accepted.", Retry.UNKNOWN_DELIVERY
     ),

@@ -39,8 +39,8 @@ class Mode(StrEnum):
 class Phase(StrEnum):
     """The steps of a test, in their order; the names stand in ``status.lastTest.phases``."""
 
-    PASSWORD = "Password"  # noqa: S105 -- the name of a phase
-    TOKEN = "Token"  # noqa: S105
+    PASSWORD = "Password"
+    TOKEN = "Token"
     RESOLVE = "Resolve"
     CONNECT = "Connect"
     BANNER = "Banner"

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of the API that a schema cannot say: one sentence, once in CEL for the API server and once in Python.
+
+A field or model carries its rules as annotations; ``crd.py`` writes the CEL, pydantic runs the Python.
+A table of accepted and refused values holds both to the same answer.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
+
+from smtp_operator.api.durations import parse_duration
+
+Check = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A CEL expression over ``self``, the sentence that a refusal says, and the same check in Python."""
+
+    expression: str
+    message: str
+    holds: Check
+
+    def obey(self, value: Any) -> Any:
+        """The value, if it keeps the rule; else an error for pydantic, which never repeats the value."""
+        if not self.holds(value):
+            raise PydanticCustomError("rule", "{sentence}", {"sentence": self.message})
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.obey, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return self.added_to(handler(schema))
+
+    def added_to(self, json_schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema with this rule among its ``x-kubernetes-validations``."""
+        json_schema.setdefault("x-kubernetes-validations", []).append(
+            {"rule": self.expression, "message": self.message}
+        )
+        return json_schema
+
+
+class ListType(StrEnum):
+    """``x-kubernetes-list-type``: how two appliers share a list. A set holds nothing twice."""
+
+    SET = "set"
+    ATOMIC = "atomic"
+    MAP_BY_TYPE = "map"
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        schema = handler(source)
+        if self is not ListType.SET:
+            return schema
+        return core_schema.no_info_after_validator_function(_without_duplicates, schema)
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        json_schema = handler(schema)
+        json_schema["x-kubernetes-list-type"] = self.value
+        if self is ListType.MAP_BY_TYPE:
+            json_schema["x-kubernetes-list-map-keys"] = ["type"]
+        return json_schema
+
+
+def _without_duplicates(values: list[Any]) -> list[Any]:
+    if len(set(values)) != len(values):
+        raise PydanticCustomError("set", "must not list anything twice")
+    return values
+
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"  # letters and digits of any script, hyphens inside
+_HOST_LABEL: Final = r"\w(?:[\w-]*\w)?"
+_HOST: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*\.?")
+_LOCAL_PART: Final = r"[^\s\x00-\x1f\x7f<>()\[\]:;@\\,\"]+"
+_ADDRESS: Final = re.compile(rf"{_LOCAL_PART}@{_LABEL}(?:\.{_LABEL})*")
+_DISPLAY: Final = r"(?:\"[^\"\x00-\x1f\x7f]*\"|[^\"<>()\[\]:;@\\,\x00-\x1f\x7f]*)"
+_FROM: Final = re.compile(rf"(?:{_ADDRESS.pattern}|{_DISPLAY} ?<{_ADDRESS.pattern}>)")
+
+_CEL_LABEL: Final = r"[\\p{L}\\p{N}]([\\p{L}\\p{N}-]*[\\p{L}\\p{N}])?"
+_CEL_HOST_LABEL: Final = r"[\\p{L}\\p{N}_]([\\p{L}\\p{N}_-]*[\\p{L}\\p{N}_])?"
+_CEL_LOCAL_PART: Final = r"[^\\s\\x00-\\x1f\\x7f<>()\\[\\]:;@\\\\,\"]+"
+_CEL_ADDRESS: Final = rf"{_CEL_LOCAL_PART}@{_CEL_LABEL}(\\.{_CEL_LABEL})*"
+_CEL_DISPLAY: Final = r"(\"[^\"\\x00-\\x1f\\x7f]*\"|[^\"<>()\\[\\]:;@\\\\,\\x00-\\x1f\\x7f]*)"
+
+
+def is_ip(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 address, without brackets, zone or IPv4-mapped form."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    # CEL's isIP() refuses zones and IPv4-mapped addresses in dotted form, so we do too.
+    return "%" not in text and not (isinstance(address, ipaddress.IPv6Address) and "." in text)
+
+
+def _is_host(text: str) -> bool:
+    if is_ip(text):
+        return True
+    return _HOST.fullmatch(text) is not None and not re.search(r"(?:^|\.)[0-9]+\.?$", text)
+
+
+def host_rule(field: str) -> Rule:
+    """A host name or an IP address."""
+    return Rule(
+        f"isIP(self) || (self.matches('^{_CEL_HOST_LABEL}(\\\\.{_CEL_HOST_LABEL})*\\\\.?$')"
+        " && !self.matches('(^|\\\\.)[0-9]+\\\\.?$'))",
+        f"{field} must be a host name or an IP address: no scheme, no port, no brackets, no blanks",
+        _is_host,
+    )
+
+
+ONE_LINE: Final = Rule(
+    r"!self.matches('[\\x00-\\x1f\\x7f]')",
+    "must be one line without control characters",
+    lambda text: _CONTROL.search(text) is None,
+)
+
+MAIL_ADDRESS: Final = Rule(
+    f"self.matches('^{_CEL_ADDRESS}$')",
+    "must be one mail address such as ops@example.com, without display name",
+    lambda text: _ADDRESS.fullmatch(text) is not None,
+)
+
+FROM_ADDRESS: Final = Rule(
+    f"self.matches('^({_CEL_ADDRESS}|{_CEL_DISPLAY} ?<{_CEL_ADDRESS}>)$')",
+    "from must be one mail address, such as noreply@example.com or Platform Team <noreply@example.com>",
+    lambda text: _FROM.fullmatch(text) is not None,
+)
+
+_CEL_DURATION: Final = r"self.matches('^([0-9]{1,6}(\\.[0-9]{1,3})?(ms|s|m|h))+$')"
+
+
+def _within(text: str, low: float, high: float, *, or_zero: bool = False) -> bool:
+    try:
+        seconds = parse_duration(text)
+    except ValueError:
+        return False
+    return low <= seconds <= high or (or_zero and seconds == 0)
+
+
+TEST_TIMEOUT: Final = Rule(
+    f"{_CEL_DURATION} && duration(self) >= duration('5s') && duration(self) <= duration('10m')",
+    "must be a duration such as 90s, 15m or 1h30m between 5s and 10m",
+    lambda text: _within(text, 5, 600),
+)
+
+RECHECK_INTERVAL: Final = Rule(
+    f"{_CEL_DURATION} && (duration(self) == duration('0s')"
+    " || (duration(self) >= duration('1m') && duration(self) <= duration('8760h')))",
+    'must be a duration such as 90s, 15m or 1h30m between 1m and 8760h, or "0s" for never',
+    lambda text: _within(text, 60, 8760 * 3600, or_zero=True),
+)

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``SmtpConfig``: the spec that a team writes. CRD and JSON Schema are generated from these models."""
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
+
+from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.rules import (
+    FROM_ADDRESS,
+    MAIL_ADDRESS,
+    ONE_LINE,
+    RECHECK_INTERVAL,
+    TEST_TIMEOUT,
+    ListType,
+    Rule,
+    host_rule,
+)
+from smtp_operator.api.verdict import Mode, SmtpType
+
+
+class ApiModel(BaseModel):
+    """A part of an object. ``rules`` are checked by the API server (CEL) and here alike."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # an error must never show password.value
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _obey_rules(self) -> "ApiModel":
+        for rule in self.rules:
+            rule.obey(self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        json_schema = handler.resolve_ref_schema(handler(schema))
+        for rule in cls.rules:
+            rule.added_to(json_schema)
+        return json_schema
+
+
+_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_DATA_KEY = r"^[-._a-zA-Z0-9]+$"
+
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_OBJECT_NAME)]
+DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=_DATA_KEY)]
+
+_server, _server_name, _helo_name = (host_rule(name) for name in ("server", "serverName", "heloName"))
+Server = Annotated[str, Field(min_length=1, max_length=253), _server]
+ServerName = Annotated[str, Field(min_length=1, max_length=253), _server_name]
+HeloName = Annotated[str, Field(min_length=1, max_length=253), _helo_name]
+UserName = Annotated[str, Field(min_length=1, max_length=320), ONE_LINE]
+MailAddress = Annotated[
+    str,
+    Field(min_length=3, max_length=254, description="One mail address."),
+    MAIL_ADDRESS,
+]
+FromAddress = Annotated[str, Field(min_length=3, max_length=384), FROM_ADDRESS]
+TestTimeout = Annotated[str, Field(min_length=1, max_length=16), TEST_TIMEOUT]
+RecheckInterval = Annotated[str, Field(min_length=1, max_length=16), RECHECK_INTERVAL]
+
+
+AddressList = Annotated[list[MailAddress], Field(max_length=10), ListType.SET]
+
+
+class UserNameReference(ApiModel):
+    """A Secret of this namespace that holds the user name."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+    key: DataKey = Field("username", description="Key in the Secret; default `username`.")
+
+
+class PasswordReference(ApiModel):
+    """Internal Secret manager: a Secret of this namespace."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+    key: DataKey = Field("password", description="Key in the Secret; default `password`.")
+
+
+class Password(ApiModel):
+    """Where the password is; exactly one input type."""
+
+    rules = (
+        Rule(
+            "[has(self.value), has(self.secretRef)].exists_one(x, x)",
+            "set exactly one of value, secretRef",
+            lambda it: (it.value is None) != (it.secret_ref is None),
+        ),
+    )
+
+    # No pattern and no rule on it: their errors would echo the value.
+    value: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4096,
+        repr=False,
+        json_schema_extra={"format": "password"},
+        description="Input Text: the password in clear. Prefer secretRef: whoever may get the SmtpConfig"
+        " reads it here.",
+    )
+    secret_ref: PasswordReference | None = None
+
+
+class Recipients(ApiModel):
+    """Who gets the test mail."""
+
+    to: AddressList = Field(default_factory=list, description="To; default: the From address.")
+    cc: AddressList = Field(default_factory=list, description="Mailto Cc.")
+    bcc: AddressList = Field(default_factory=list, description="Mailto Bcc: in the envelope only.")
+
+
+class CaReference(ApiModel):
+    """The only CA trusted: a PEM bundle in a ConfigMap or Secret of this namespace."""
+
+    kind: Literal["Secret", "ConfigMap"] = Field("ConfigMap", description="Secret or ConfigMap.")
+    name: ObjectName = Field(description="Name of the object.")
+    key: DataKey = Field("ca.crt", description="Key that holds the PEM bundle.")
+
+
+class Tls(ApiModel):
+    """How the server's certificate is checked."""
+
+    ca_ref: CaReference | None = None
+    server_name: ServerName | None = Field(
+        None, description="The name checked in the certificate; default: server."
+    )
+    insecure_skip_verify: bool = Field(
+        False, description="Do not check the certificate; with a username it needs allowInsecureAuth too."
+    )
+
+
+class TestSettings(ApiModel):
+    """What a change or a request runs."""
+
+    __test__: ClassVar[bool] = False
+
+    mode: Mode = Field(
+        Mode.SEND_EMAIL,
+        description="SendEmail sends a mail; Envelope stops after RCPT; Login after AUTH; Connect after TLS.",
+    )
+    timeout: TestTimeout = Field("45s", description="Total budget of one test, 5s to 10m.")
+
+    @property
+    def timeout_seconds(self) -> float:
+        """The budget in seconds."""
+        return parse_duration(self.timeout)
+
+
+class RecheckSettings(ApiModel):
+    """What is tested from time to time."""
+
+    interval: RecheckInterval = Field("1h", description='Time between two rechecks, 1m or more; "0s": never.')
+    mode: Literal[Mode.SEND_EMAIL, Mode.LOGIN, Mode.CONNECT] = Field(
+        Mode.LOGIN,
+        description="How deep a recheck goes, never deeper than test.mode: SendEmail, Login or Connect.",
+    )
+
+    @property
+    def interval_seconds(self) -> float:
+        """The interval in seconds; 0: never."""
+        return parse_duration(self.interval)
+
+
+class Notification(StrEnum):
+    """A kind of mail that cc and bcc may choose to hear of."""
+
+    TEST_EMAIL = "TestEmail"
+    NONE = "None"
+
+
+def _has_username(it: "SmtpConfigSpec") -> bool:
+    return it.username is not None or it.username_ref is not None
+
+
+class SmtpConfigSpec(ApiModel):
+    """The mail settings to prove."""
+
+    rules = (
+        Rule(
+            "!(has(self.username) && has(self.usernameRef))",
+            "set username or usernameRef, not both",
+            lambda it: it.username is None or it.username_ref is None,
+        ),
+        Rule(
+            "(has(self.username) || has(self.usernameRef)) == has(self.password)",
+            "username and password go together: set both or neither",
+            lambda it: _has_username(it) == (it.password is not None),
+        ),
+        Rule(
+            "!(has(self.tls) && self.tls.insecureSkipVerify"
+            " && (has(self.username) || has(self.usernameRef))) || self.allowInsecureAuth",
+            "insecureSkipVerify with a username needs allowInsecureAuth: true,"
+            " since the password could reach anyone",
+            lambda it: (
+                not (it.tls and it.tls.insecure_skip_verify and _has_username(it)) or it.allow_insecure_auth
+            ),
+        ),
+    )
+
+    server: Server = Field(description="SMTP server: host name or IP address.")
+    port: int = Field(ge=1, le=65535, description="SMTP port.")
+    smtp_type: SmtpType = Field(
+        SmtpType.START_TLS,
+        description="None: in clear; StartTLS: TLS after STARTTLS, mandatory; TLS: TLS from the first byte.",
+    )
+    username: UserName | None = Field(None, description="User name for AUTH.")
+    username_ref: UserNameReference | None = None
+    password: Password | None = None
+    from_: FromAddress = Field(
+        alias="from", description="From Email: one address, a display name is allowed."
+    )
+    recipients: Recipients = Field(default_factory=Recipients)
+    preferred_notifications: Annotated[
+        list[Notification],
+        Field(max_length=4, description="The kinds of mail that cc and bcc are notified of."),
+        ListType.SET,
+    ] = Field([Notification.TEST_EMAIL])
+    tls: Tls | None = None
+    helo_name: HeloName | None = Field(
+        None,
+        description="The name given with EHLO; default: the operator's --helo-name, else the domain of from.",
+    )
+    test: TestSettings = Field(TestSettings(), json_schema_extra={"default": {}})
+    recheck: RecheckSettings = Field(RecheckSettings(), json_schema_extra={"default": {}})
+    allow_insecure_auth: bool = Field(False, description="Send the password without verified TLS.")
+    suspend: bool = Field(False, description="Test nothing; a standing verdict stays.")
