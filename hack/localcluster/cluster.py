@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A control plane that lives as long as a `with` block, and no longer than this process."""
+
+import errno
+import http.client
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from localcluster.assets import Assets, find_assets
+from localcluster.components import LOOPBACK, Components, prepare
+from localcluster.errors import ClusterError, KubectlError
+from localcluster.kubeconfig import write_kubeconfig
+from localcluster.processes import Process
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.05
+ATTEMPTS = 4
+
+
+class LocalCluster:
+    """etcd, kube-apiserver and kube-controller-manager on free ports of 127.0.0.1.
+
+    RBAC is on, ServiceAccounts get real tokens, and nothing is taken from the ambient KUBECONFIG. There
+    are no nodes: Deployments create Pods, and the Pods stay Pending.
+    """
+
+    def __init__(self, components: Components, *, remove_directory: bool) -> None:
+        """Use `start`."""
+        self._components = components
+        self._remove_directory = remove_directory
+        self._processes: dict[str, Process] = {}
+        self._tls = ssl.create_default_context(cafile=components.certificates.ca)
+
+    @classmethod
+    def start(cls, directory: Path | None = None, *, assets: Assets | None = None) -> Self:
+        """Start a control plane and return when it answers, after about 4 seconds.
+
+        Args:
+            directory: where all its files go, logs too; created if missing, must be empty, stays when the
+                cluster is stopped. None: a temporary one, which is removed unless the start fails.
+            assets: the programs; None: those of `find_assets`, which may have to build them.
+
+        Raises:
+            ClusterError: it did not come up; the text has the end of the log that tells why.
+            BuildError: its programs could not be built.
+        """
+        assets = assets or find_assets()
+        temporary = directory is None
+        directory = (
+            Path(tempfile.mkdtemp(prefix="localcluster-")) if directory is None else directory.absolute()
+        )
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            raise ClusterError(f"{directory} is not empty. Name an empty or a new folder.")
+        for attempt in range(1, ATTEMPTS + 1):
+            cluster = cls(prepare(directory, assets), remove_directory=temporary)
+            try:
+                cluster._start_all()
+            except BaseException as error:
+                cluster._kill_all()
+                if not isinstance(error, Exception):  # Ctrl-C: nobody wants to read the logs
+                    cluster.stop()
+                if attempt == ATTEMPTS or not cluster._port_was_taken():
+                    raise
+                _empty(directory)
+            else:
+                return cluster
+        raise AssertionError("the last attempt returns or raises")
+
+    @property
+    def directory(self) -> Path:
+        """Where all its files are."""
+        return self._components.directory
+
+    @property
+    def url(self) -> str:
+        """Of the API server: `https://127.0.0.1:PORT`."""
+        return self._components.url
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate (PEM) of the authority that signed the API server's."""
+        return self._components.certificates.ca
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Of the administrator: user `admin`, group `system:masters`."""
+        return self._components.kubeconfig
+
+    @property
+    def admin_token(self) -> str:
+        """The bearer token of the administrator."""
+        return self._components.admin_token
+
+    @property
+    def kubectl_path(self) -> Path:
+        """A program called `kubectl`; put its folder on the PATH."""
+        return self._components.assets.kubectl
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's audit log: a JSON object (`audit.k8s.io/v1` Event) a line, no bodies.
+
+        There is one line for each request, written when the request is complete; for a watch, when it
+        ends. A client may read the answer a moment before the line is written.
+        """
+        return self._components.audit_log
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids by the names of the programs that run."""
+        return {name: process.pid for name, process in self._processes.items()}
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment, made to speak to this cluster: KUBECONFIG, HOME, PATH.
+
+        HOME is a folder of the cluster: kubectl keeps its caches there.
+        """
+        path = f"{self.kubectl_path.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        own = {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.directory / "home"), "PATH": path}
+        return {**os.environ, **own}
+
+    def kubectl(
+        self, *args: str, input: str | None = None, kubeconfig: Path | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as the administrator, or with another `kubeconfig`.
+
+        Args:
+            args: its words; `input` is its standard input.
+            check: whether a failure is raised.
+
+        Raises:
+            KubectlError: it failed; says the words and what kubectl said.
+        """
+        environment = self.environment() | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
+        command = [str(self.kubectl_path), *args]
+        done = subprocess.run(command, input=input or "", env=environment, capture_output=True, text=True)
+        if check and done.returncode != 0:
+            raise KubectlError(done.returncode, command, done.stdout, done.stderr)
+        return done
+
+    def kubeconfig_for_service_account(self, namespace: str, name: str, *, duration: str = "24h") -> Path:
+        """A kubeconfig with a token of the ServiceAccount, asked for by TokenRequest.
+
+        Args:
+            namespace: the ServiceAccount's; also the default one of the kubeconfig.
+            name: the ServiceAccount's; it must exist.
+            duration: how long the token is valid, at least `10m`.
+
+        Raises:
+            KubectlError: there is no such ServiceAccount, or the duration is refused.
+        """
+        wish = ["create", "token", name, f"--namespace={namespace}", f"--duration={duration}"]
+        return write_kubeconfig(
+            self.directory / f"{namespace}.{name}.kubeconfig",
+            url=self.url,
+            ca_file=self.ca_file,
+            user=f"system:serviceaccount:{namespace}:{name}",
+            token=self.kubectl(*wish).stdout.strip(),
+            namespace=namespace,
+        )
+
+    def stop_apiserver(self) -> None:
+        """Kill the API server: connections break, new ones are refused, data is kept."""
+        self._kill("kube-apiserver")
+
+    def start_apiserver(self) -> None:
+        """Start it again, on the same port with the same data; returns when it is ready.
+
+        Raises:
+            ClusterError: it did not come up.
+        """
+        self._run("kube-apiserver", self._components.apiserver())
+        self._wait("the API server", lambda: self._get("/readyz") == http.client.OK)
+
+    def stop(self) -> None:
+        """End all processes; removes the folder if it is a temporary one. May be called twice."""
+        self._kill_all()
+        if self._remove_directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start_all(self) -> None:
+        self._run("etcd", self._components.etcd())
+        # A first try that is refused would make the API server wait a second before the next one.
+        self._wait("etcd", lambda: _listens(self._components.etcd_port))
+        self.start_apiserver()
+        self._run("kube-controller-manager", self._components.controller_manager())
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        self._wait("the controllers", lambda: self._get(account) == http.client.OK)
+
+    def _run(self, name: str, command: Sequence[str | Path]) -> None:
+        if name in self._processes:
+            raise ClusterError(f"{name} is running already.")
+        # No more than that: etcd takes settings from variables called ETCD_*, and none of them is for proxies.
+        environment = {"HOME": str(self.directory / "home"), "PATH": os.defpath}
+        log = self.directory / f"{name}.log"
+        self._processes[name] = Process(command, name=name, log=log, environment=environment)
+
+    def _wait(self, what: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            for process in self._processes.values():
+                if (code := process.exited()) is not None:
+                    raise ClusterError(f"{process.name} ended with {code}:\n{process.described()}")
+            if time.monotonic() > deadline:
+                newest = list(self._processes.values())[-1]
+                raise ClusterError(f"{what} did not answer within {START_SECONDS:g} s:\n{newest.described()}")
+            time.sleep(POLL_SECONDS)
+
+    def _get(self, path: str) -> int | None:
+        """The status with which the API server answers, or None if it does not."""
+        port = self._components.apiserver_port
+        connection = http.client.HTTPSConnection(LOOPBACK, port, timeout=5, context=self._tls)
+        try:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.admin_token}"})
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def _port_was_taken(self) -> bool:
+        return any(
+            os.strerror(errno.EADDRINUSE).lower() in log.read_text(errors="replace").lower()
+            for log in self._logs()
+        )
+
+    def _logs(self) -> list[Path]:
+        return list(self.directory.glob("*.log"))
+
+    def _kill(self, name: str) -> None:
+        if process := self._processes.pop(name, None):
+            process.kill()
+
+    def _kill_all(self) -> None:
+        for name in reversed(list(self._processes)):
+            self._kill(name)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def _empty(directory: Path) -> None:
+    shutil.rmtree(directory)
+    directory.mkdir(mode=0o700)

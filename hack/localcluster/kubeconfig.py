@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kubeconfig files: one cluster, one user with a token. They are JSON, which is YAML too."""
+
+import base64
+import json
+import os
+from pathlib import Path
+
+
+def write_kubeconfig(
+    path: Path, *, url: str, ca_file: Path, user: str, token: str, namespace: str = "default"
+) -> Path:
+    """Write `path`, readable by the owner only; it stands alone, the CA certificate is in it."""
+    authority = base64.b64encode(ca_file.read_bytes()).decode()
+    context = {"cluster": "local", "user": user, "namespace": namespace}
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "local", "cluster": {"server": url, "certificate-authority-data": authority}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "local", "context": context}],
+        "current-context": "local",
+    }
+    # Written beside and moved into place: a reader may look for the file while it is being written.
+    partial = path.with_name(f".{path.name}.partial")
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
+        json.dump(content, file, indent=2)
+    return partial.rename(path)
