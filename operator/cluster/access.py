@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the cluster is and with which credentials it is spoken to."""
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import yaml
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
+from kubernetes.aio.config.incluster_config import load_incluster_config
+from kubernetes.aio.config.kube_config import load_kube_config
+
+from smtp_operator.cluster.errors import ClusterUnknown
+from smtp_operator.settings import Settings
+
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class _Loader(Protocol):
+    async def load_and_set(self, client_configuration: Configuration) -> None:
+        """Reads the credentials again: a token file, or what a plug-in says."""
+
+
+class Access:
+    """A connection's configuration; a ServiceAccount's token is read again as it rotates."""
+
+    def __init__(self, configuration: Configuration, loader: _Loader | None, origin: str) -> None:
+        self.configuration = configuration
+        self.origin = origin
+        """Where it comes from, such as ``kubeconfig FILE``; for the log."""
+        self._loader = loader
+
+    async def renew(self) -> None:
+        """Reads the credentials of a kubeconfig again, after the API server has refused them.
+
+        Those of a Pod need no such push: they are read again every minute.
+        """
+        if self._loader is not None:
+            await self._loader.load_and_set(self.configuration)
+
+    async def authorization(self) -> str | None:
+        """The Authorization header's value as of now; None where a client certificate does it."""
+        value = await self.configuration.get_api_key_with_prefix("BearerToken")
+        return None if value is None else str(value).strip()  # files of tokens tend to end with a newline
+
+
+async def find_access(settings: Settings, environment: Mapping[str, str]) -> Access:
+    """By ``--kubeconfig``/``--context``, else KUBECONFIG, else the Pod's ServiceAccount, else ~/.kube/config.
+
+    Raises:
+        ClusterUnknown: none of them is there, or the one that is cannot be used; the text says why.
+    """
+    named = settings.kubeconfig or environment.get("KUBECONFIG", "")
+    home = _existing(str(Path(environment.get("HOME", "~"), ".kube", "config")))
+    if not named and not settings.context and environment.get("KUBERNETES_SERVICE_HOST"):
+        return _access_of_pod()
+    if not named and not home:
+        raise ClusterUnknown(
+            "no cluster to connect to: give --kubeconfig, set KUBECONFIG, or run in a Pod"
+        )
+    return await _access_of_kubeconfig(named or home, settings.context)
+
+
+def _existing(paths: str) -> str:
+    """Those of the files in a KUBECONFIG-like list that exist."""
+    expanded = (Path(path).expanduser() for path in paths.split(os.pathsep) if path)
+    return os.pathsep.join(str(path) for path in expanded if path.is_file())
+
+
+def _access_of_pod() -> Access:
+    configuration = _configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)
+    except (ConfigException, OSError) as error:
+        raise ClusterUnknown(
+            f"the Pod's ServiceAccount in {SERVICE_ACCOUNT} cannot be used: {error}"
+        ) from error
+    return Access(configuration, None, "ServiceAccount of the Pod")
+
+
+async def _access_of_kubeconfig(path: str, context: str) -> Access:
+    origin = f"kubeconfig {path}"
+    if not _existing(path):
+        raise ClusterUnknown(f"{origin}: no such file")
+    configuration = _configuration()
+    try:
+        loader = await load_kube_config(
+            config_file=path,
+            context=context or None,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    except ConfigException as error:
+        # Behind the first brace the text may quote a user's token.
+        raise ClusterUnknown(f"{origin}: {str(error).partition('{')[0]}") from None
+    except yaml.YAMLError:  # its text may quote a token
+        raise ClusterUnknown(f"{origin}: is not YAML") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ssl.SSLError) as error:
+        raise ClusterUnknown(f"{origin}: is not a usable kubeconfig ({type(error).__name__})") from error
+    return Access(configuration, loader, origin)
+
+
+def _configuration() -> Any:
+    configuration = Configuration()
+    configuration.client_session_kwargs = {"trust_env": False}  # a proxy must not see API traffic
+    configuration.connection_pool_maxsize = 0  # watches hold theirs for good; the core bounds the rest
+    return configuration

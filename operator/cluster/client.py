@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP to the API server by the official package's client, without its models: JSON in, JSON out."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+
+from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject
+from smtp_operator.cluster.access import Access
+from smtp_operator.cluster.errors import ClusterUnknown, error_of
+
+JSON: Final = "application/json"
+APPLY: Final = "application/apply-patch+yaml"
+MERGE_PATCH: Final = "application/merge-patch+json"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+PAGE_SIZE: Final = 500
+
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    query: Query
+    accept: str
+    timeout: aiohttp.ClientTimeout
+    body: Mapping[str, Any] | None = None
+    content_type: str = JSON
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class KubernetesClient:
+    """One connection pool to one API server. Close it when done."""
+
+    def __init__(self, access: Access) -> None:
+        """Needs a running event loop.
+
+        Raises:
+            ClusterUnknown: a certificate or key of the access is unusable.
+        """
+        self.access = access
+        try:
+            self._api: Any = ApiClient(access.configuration)
+        except (OSError, ssl.SSLError) as error:
+            raise ClusterUnknown(f"{access.origin}: its certificates cannot be read ({error})") from error
+        self._api.user_agent = f"smtp-operator/{version('smtp-operator')}"
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return str(self.access.configuration.host)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._api.close()
+
+    async def identity(self) -> str:
+        """The user name that the API server knows this client by.
+
+        Raises:
+            ClusterError: it did not say.
+        """
+        review = await self.request(
+            "POST",
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+            body={"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"},
+        )
+        return str(review.get("status", {}).get("userInfo", {}).get("username", "unknown"))
+
+    async def addresses(self) -> frozenset[str]:
+        """IP addresses of the API server, as its name resolves now; empty where it does not."""
+        host = urlsplit(self.server)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host.hostname, host.port or 443)
+        except OSError:
+            return frozenset()
+        return frozenset(str(address[0]) for *_, address in found)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query = (),
+        body: Mapping[str, Any] | None = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        timeout: float = 30.0,
+    ) -> JsonObject:
+        """The answer's JSON.
+
+        Args:
+            method: such as ``PATCH``.
+            path: such as ``/api/v1/secrets``.
+            query: names and values, not yet encoded.
+            body: is sent as JSON.
+            content_type: of the body.
+            accept: what is wanted, such as ``METADATA``.
+            timeout: for everything, in seconds.
+
+        Raises:
+            ClusterError: of the kind that the answer's status stands for; ApiUnavailable without an answer.
+        """
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=10)
+        asked = _Request(method, path, query, accept, limits, body, content_type)
+        async with self._response(asked) as response:
+            try:
+                answer = json.loads(await response.read())
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise _unavailable(asked, error) from error
+            except ValueError:
+                raise ApiUnavailable(f"{asked}: the answer is not JSON") from None
+        if not isinstance(answer, dict):
+            raise ApiUnavailable(f"{asked}: the answer is not an object")
+        return answer
+
+    async def pages(
+        self, path: str, *, query: Query = (), accept: str = JSON, page_size: int = PAGE_SIZE
+    ) -> AsyncIterator[JsonObject]:
+        """The pages of a list, one in memory at a time; all are of one resourceVersion.
+
+        Raises:
+            ListExpired: the list has to be started again.
+            ClusterError: as of ``request``.
+        """
+        following = ""
+        while True:
+            cursor = [("limit", str(page_size)), *([("continue", following)] if following else [])]
+            page = await self.request("GET", path, query=[*query, *cursor], accept=accept)
+            following = str(page.get("metadata", {}).get("continue") or "")
+            yield page
+            if not following:
+                return
+
+    @asynccontextmanager
+    async def lines(
+        self, path: str, *, query: Query, accept: str, silence: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Lines of a watch, until the server ends it.
+
+        Args:
+            path: of the list.
+            query: ``watch=true`` and so on.
+            accept: such as ``METADATA``.
+            silence: seconds without a line after which the connection counts as lost.
+
+        Raises:
+            ClusterError: as of ``request``; ApiUnavailable also where it breaks or falls silent.
+        """
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
+        asked = _Request("GET", path, query, accept, limits)
+        async with self._response(asked) as response:
+            yield _lines_of(response, asked, silence)
+
+    @asynccontextmanager
+    async def _response(self, asked: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A good answer, its body unread; a refused login is tried once more with credentials read anew."""
+        for last in (False, True):
+            response = await self._send(asked)
+            try:
+                if response.status < 400:
+                    yield response
+                    return
+                error = await _error_in(response, asked)
+            finally:
+                response.close()  # ends a watch; a body that was read to its end keeps its connection
+            if last or response.status != 401:
+                raise error
+            await self.access.renew()
+
+    async def _send(self, asked: _Request) -> aiohttp.ClientResponse:
+        headers = {"Accept": asked.accept}
+        if asked.body is not None:
+            headers["Content-Type"] = asked.content_type
+        authorization = await self.access.authorization()
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        request = await self._api.param_serialize(
+            asked.method,
+            asked.path,
+            query_params=list(asked.query),
+            header_params=headers,
+            body=asked.body,
+        )
+        try:
+            answer = await self._api.call_api(*request, _request_timeout=asked.timeout)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unavailable(asked, error) from error
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+
+async def _lines_of(
+    response: aiohttp.ClientResponse, asked: _Request, silence: float
+) -> AsyncIterator[bytes]:
+    while True:
+        try:
+            async with asyncio.timeout(silence):
+                line = await response.content.readline()
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _unavailable(asked, error) from error
+        if not line:
+            return
+        yield line
+
+
+async def _error_in(response: aiohttp.ClientResponse, asked: _Request) -> ClusterError:
+    try:
+        answer = json.loads(await response.read())
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        answer = None
+    status = answer if isinstance(answer, dict) else {}
+    return error_of(str(asked), response.status, status, response.headers.get("Retry-After"))
+
+
+def _unavailable(asked: _Request, error: Exception) -> ApiUnavailable:
+    if isinstance(error, TimeoutError):
+        return ApiUnavailable(f"{asked}: no answer in time")
+    return ApiUnavailable(f"{asked}: {str(error) or type(error).__name__}")

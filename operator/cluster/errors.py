@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API server's answers mean. No text of an error holds content of an object."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ClusterError, ObjectNotFound
+
+_UNKNOWN_FIELD: Final = re.compile(r"(?<![\w.])\.[\w.\[\]]+: field not declared in schema")
+
+
+class Conflict(ClusterError):
+    """The object is not in the state that the request was made for (409)."""
+
+
+class ListExpired(ClusterError):
+    """The API server no longer knows that resourceVersion or continue token (410)."""
+
+
+class RequestRefused(ClusterError):
+    """The API server will never take this request: malformed, too large, or against its schema."""
+
+
+class ClusterUnknown(ClusterError):
+    """There is no usable kubeconfig and no ServiceAccount of a Pod: nothing to connect to."""
+
+
+_BY_STATUS: Final[Mapping[int, type[ClusterError]]] = {
+    401: AccessDenied,
+    403: AccessDenied,
+    404: ObjectNotFound,
+    409: Conflict,
+    410: ListExpired,
+}
+_MAY_PASS: Final = frozenset({408, 429})
+
+
+def error_of(what: str, status: int, answer: Mapping[str, Any], retry_after: str | None) -> ClusterError:
+    """The error that an answer with an HTTP status of 400 or more stands for.
+
+    Args:
+        what: method and path of the request.
+        status: the HTTP status.
+        answer: the body, a ``v1.Status`` where the API server itself answered.
+        retry_after: the header of that name.
+    """
+    text = f"{what}: {status}{_explained(status, answer)}"
+    if status in _BY_STATUS:
+        return _BY_STATUS[status](text)
+    if status not in _MAY_PASS and (status < 500 or _is_of_schema(answer)):
+        return RequestRefused(text)
+    return ApiUnavailable(text, retry_after=_seconds(retry_after, answer))
+
+
+def _is_of_schema(answer: Mapping[str, Any]) -> bool:
+    """Server-side apply of a field that the CRD lacks is answered with 500, which no retry mends."""
+    message = str(answer.get("message", ""))
+    return "failed to create typed patch object" in message or bool(_UNKNOWN_FIELD.search(message))
+
+
+def _explained(status: int, answer: Mapping[str, Any]) -> str:
+    reason = answer.get("reason")
+    text = f" {reason}" if isinstance(reason, str) and reason.isalnum() else ""
+    message = answer.get("message")
+    if isinstance(message, str):
+        if status in (401, 403, 404):  # these name user, verb and object, and nothing else
+            return f"{text}: {' '.join(message.split())[:500]}"
+        unknown = dict.fromkeys(_UNKNOWN_FIELD.findall(message))
+        if unknown:
+            return f"{text}: {'; '.join(unknown)}"
+    # Messages of other answers may quote values; the names of fields are harmless.
+    details = answer.get("details")
+    causes = details.get("causes") if isinstance(details, Mapping) else None
+    named = [cause["field"] for cause in causes or () if isinstance(cause, Mapping) and cause.get("field")]
+    return f"{text}: {', '.join(map(str, named))}" if named else text
+
+
+def _seconds(header: str | None, answer: Mapping[str, Any]) -> float | None:
+    details = answer.get("details")
+    stated = header or (details.get("retryAfterSeconds") if isinstance(details, Mapping) else None)
+    try:
+        return max(0.0, float(stated)) if stated is not None else None
+    except (TypeError, ValueError):
+        return None  # the header may be a date; our own delay does then

@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's settings: one table of which flags, environment variables and their reference are made.
+
+A setting is a field of ``Settings``. Its flag is the field's name with dashes, its environment variable
+``SMTP_OPERATOR_`` and the name in capitals; what its text may be is said by the parser in its metadata.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_type_hints
+
+ENVIRONMENT_PREFIX: Final = "SMTP_OPERATOR_"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_TRUE: Final = frozenset({"true", "1", "yes"})
+_FALSE: Final = frozenset({"false", "0", "no", ""})
+
+
+class InvalidSetting(ValueError):
+    """A flag or environment variable holds a value that it cannot have. The text is one line and names it."""
+
+
+class SecretWatch(StrEnum):
+    """How the operator hears of changes of Secrets and ConfigMaps."""
+
+    METADATA = "metadata"
+    """By the metadata of all of them; it needs the permission to list and watch."""
+    LABEL = "label"
+    """By the metadata of those labelled ``smtp-operator.io/watch=true``."""
+    NONE = "none"
+    """Not at all: a change is seen by the next recheck. It needs the permission to get only."""
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class PortRange(NamedTuple):
+    """TCP ports from ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+
+    def __contains__(self, port: object) -> bool:
+        """Whether the port lies in the range."""
+        return isinstance(port, int) and self.first <= port <= self.last
+
+    def __str__(self) -> str:
+        """``587`` or ``2525-2587``."""
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+class ListenAddress(NamedTuple):
+    """Where a server of ours listens; an empty host is every address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """``:8081``, ``127.0.0.1:8081`` or ``[::1]:8081``."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _text(text: str) -> str:
+    if not text.isprintable() or len(text) > 253:
+        raise ValueError("must be one line of at most 253 characters")
+    return text
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in _TRUE | _FALSE:
+        raise ValueError("is neither true nor false")
+    return text.lower() in _TRUE
+
+
+def _connections(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise ValueError("is not a number from 1 to 1000")
+    return int(text)
+
+
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("is not the name of a namespace")
+    return text
+
+
+def _ports(text: str) -> PortRange:
+    first, dash, last = text.partition("-")
+    bounds = (first, last) if dash else (first, first)
+    if not all(bound.isascii() and bound.isdigit() for bound in bounds):
+        raise ValueError("is neither a port such as 587 nor a range such as 2525-2587")
+    ports = PortRange(int(bounds[0]), int(bounds[1]))
+    if not 1 <= ports.first <= ports.last <= 65535:
+        raise ValueError("is no range within 1-65535")
+    return ports
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not a network such as 192.0.2.0/24 or 2001:db8::/32") from None
+    raise ValueError(f"has bits set behind its prefix; did you mean {meant}?")
+
+
+def _domain(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text) or len(text) > 253:
+        raise ValueError("is not a mail domain such as example.com")
+    return text.lower()
+
+
+def _helo_name(text: str) -> str:
+    if text and (not _HOST_NAME.fullmatch(text) or len(text) > 253):
+        raise ValueError("is not a host name such as mail.example.com")
+    return text
+
+
+def _listen_address(text: str) -> ListenAddress | None:
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError("is not an address such as :8081 or 127.0.0.1:8081")
+    if host:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError("has a host that is not an IP address") from None
+    return ListenAddress(host, int(port))
+
+
+def _one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def parse(text: str) -> StrEnum:
+        try:
+            return kind(text.lower())
+        except ValueError:
+            raise ValueError(f"is not one of {', '.join(kind)}") from None
+
+    return parse
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is to be known of a setting beside its name, type and default."""
+
+    help: str
+    """What it does, the unit included."""
+    parse: Callable[[str], Any]
+    """From the text of one value; a ValueError's text goes on where the value stopped."""
+    placeholder: str = ""
+    """Stands for the value in the help; empty: the flag may be given without one."""
+    option: str = ""
+    """The flag, where it is not named as the field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an operator is told at its start. Every default is a cluster-wide operator that works."""
+
+    all_namespaces: Annotated[
+        bool,
+        Setting(
+            "Serve the SmtpConfigs of every namespace; the default where --namespace is not given.", _truth
+        ),
+    ] = False
+    namespaces: Annotated[
+        tuple[str, ...],
+        Setting("Serve this namespace only.", _namespace, "NAME", option="--namespace"),
+    ] = ()
+    kubeconfig: Annotated[
+        str,
+        Setting(
+            "Kubeconfig file of the cluster; default: KUBECONFIG, else the Pod's ServiceAccount, else"
+            " ~/.kube/config.",
+            str,
+            "FILE",
+        ),
+    ] = ""
+    context: Annotated[
+        str, Setting("Context of the kubeconfig file; default: its current context.", str, "NAME")
+    ] = ""
+    max_connections_per_destination: Annotated[
+        int,
+        Setting(
+            "Connections at a time to one address and port; the time that a test waits for one does not"
+            " count towards spec.test.timeout.",
+            _connections,
+            "NUMBER",
+        ),
+    ] = 5
+    allow_smtp_port: Annotated[
+        tuple[PortRange, ...],
+        Setting(
+            "Ports of mail servers that may be connected to; ranges such as 2525-2587 are allowed.",
+            _ports,
+            "PORTS",
+        ),
+    ] = tuple(PortRange(port, port) for port in (25, 465, 587, 2465, 2525, 2587))
+    allow_network: Annotated[
+        tuple[Network, ...],
+        Setting(
+            "Network of mail servers that may be connected to. Once one is given nothing else is allowed,"
+            " and what it names is, even where it is denied by default: loopback, link-local, multicast and"
+            " unspecified addresses, the API server and metadata services.",
+            _network,
+            "CIDR",
+        ),
+    ] = ()
+    deny_network: Annotated[
+        tuple[Network, ...],
+        Setting("Network that is never connected to; wins over --allow-network.", _network, "CIDR"),
+    ] = ()
+    allow_recipient_domain: Annotated[
+        tuple[str, ...],
+        Setting("Domain that test mails may be sent to; default: every domain.", _domain, "DOMAIN"),
+    ] = ()
+    require_allowed_servers: Annotated[
+        bool,
+        Setting(
+            "Use only Secrets that name their mail servers in the annotation"
+            " smtp-operator.io/allowed-servers.",
+            _truth,
+        ),
+    ] = False
+    secret_watch: Annotated[
+        SecretWatch,
+        Setting(
+            "How changes of Secrets and ConfigMaps are noticed: metadata watches the metadata of all; label"
+            " of those labelled smtp-operator.io/watch=true; none leaves them to the next recheck.",
+            _one_of(SecretWatch),
+            "|".join(SecretWatch),
+        ),
+    ] = SecretWatch.METADATA
+    cluster_name: Annotated[
+        str, Setting("Name of the cluster in subject and body of test mails.", _text, "NAME")
+    ] = ""
+    helo_name: Annotated[
+        str,
+        Setting(
+            "Name given with EHLO where spec.heloName is not set; default: the domain of spec.from.",
+            _helo_name,
+            "HOST",
+        ),
+    ] = ""
+    health_address: Annotated[
+        ListenAddress | None,
+        Setting(
+            "Address that serves /healthz (liveness) and /readyz (readiness) over HTTP; :8081 is every"
+            " address, empty is none.",
+            _listen_address,
+            "[HOST]:PORT",
+        ),
+    ] = None
+    log_format: Annotated[
+        LogFormat, Setting("How log lines are written.", _one_of(LogFormat), "|".join(LogFormat))
+    ] = LogFormat.JSON
+    log_level: Annotated[
+        LogLevel,
+        Setting("The least important lines that are written.", _one_of(LogLevel), "|".join(LogLevel)),
+    ] = LogLevel.INFO
+    debug: Annotated[bool, Setting("Show the traceback of an error that ends the program.", _truth)] = False
+
+    @property
+    def cluster_wide(self) -> bool:
+        """Whether the SmtpConfigs of every namespace are served."""
+        return not self.namespaces
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One line of the table, as command line and documentation see it."""
+
+    name: str
+    """The field of ``Settings``."""
+    option: str
+    """Such as ``--allow-network``."""
+    variable: str
+    """Such as ``SMTP_OPERATOR_ALLOW_NETWORK``."""
+    setting: Setting
+    is_list: bool
+    """May be given several times; each value may be a comma-separated list."""
+    default: str
+    """The default as one would write it; empty: none."""
+
+
+def _flags() -> Iterator[Flag]:
+    hints = get_type_hints(Settings, include_extras=True)
+    for it in fields(Settings):
+        kind, setting = get_args(hints[it.name])
+        option = setting.option or "--" + it.name.replace("_", "-")
+        yield Flag(
+            name=it.name,
+            option=option,
+            variable=ENVIRONMENT_PREFIX + option.removeprefix("--").replace("-", "_").upper(),
+            setting=setting,
+            is_list=get_origin(kind) is tuple,
+            default=_written(it.default),
+        )
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple) and not isinstance(value, ListenAddress | PortRange):
+        return ",".join(map(str, value))
+    return "" if value is None or value is False else str(value)
+
+
+FLAGS: Final = tuple(_flags())
+"""Every setting, in the order of the help."""
+
+
+def read_settings(given: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> Settings:
+    """Settings from the command line, else from the environment, else their defaults.
+
+    Args:
+        given: by field name, the texts that flags were given; a flag takes the place of its variable.
+        environment: the process's environment; what the table does not know is ignored.
+
+    Raises:
+        InvalidSetting: a value is not possible; the text names the flag or variable.
+    """
+    values: dict[str, Any] = {}
+    for flag in FLAGS:
+        if flag.name in given:
+            values[flag.name] = _parse(flag, flag.option, given[flag.name])
+        elif flag.variable in environment:
+            values[flag.name] = _parse(flag, flag.variable, [environment[flag.variable]])
+    if values.get("all_namespaces") and values.get("namespaces"):
+        # One on the command line takes the place of the other in the environment.
+        by_flag = given.keys() & {"all_namespaces", "namespaces"}
+        if len(by_flag) != 1:
+            raise InvalidSetting("--all-namespaces and --namespace exclude each other: give one of them")
+        values.pop("namespaces" if "all_namespaces" in by_flag else "all_namespaces")
+    return Settings(**values)
+
+
+def _parse(flag: Flag, source: str, texts: Sequence[str]) -> Any:
+    if flag.is_list:
+        return tuple(_parse_one(flag, source, item) for text in texts for item in _items(text))
+    return _parse_one(flag, source, texts[-1].strip())
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _parse_one(flag: Flag, source: str, text: str) -> Any:
+    try:
+        return flag.setting.parse(text)
+    except ValueError as error:
+        raise InvalidSetting(f"{source}: {text!r} {error}") from None
