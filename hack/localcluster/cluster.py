@@ -23,14 +23,15 @@ from localcluster.processes import Process
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
+WATCH_SECONDS = 0.5
 ATTEMPTS = 4
 
 
 class LocalCluster:
     """etcd, kube-apiserver and kube-controller-manager on free ports of 127.0.0.1.
 
-    RBAC is on, ServiceAccounts get real tokens, and nothing is taken from the ambient KUBECONFIG. There
-    are no nodes: Deployments create Pods, and the Pods stay Pending.
+    RBAC is on, ServiceAccounts get real tokens, and the ambient KUBECONFIG is never read. There are no
+    nodes: Deployments create Pods, and the Pods stay Pending.
     """
 
     def __init__(self, components: Components, *, remove_directory: bool) -> None:
@@ -55,9 +56,7 @@ class LocalCluster:
         """
         assets = assets or find_assets()
         temporary = directory is None
-        directory = (
-            Path(tempfile.mkdtemp(prefix="localcluster-")) if directory is None else directory.absolute()
-        )
+        directory = Path(directory or tempfile.mkdtemp(prefix="localcluster-")).absolute()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(directory.iterdir()):
             raise ClusterError(f"{directory} is not empty. Name an empty or a new folder.")
@@ -65,13 +64,15 @@ class LocalCluster:
             cluster = cls(prepare(directory, assets), remove_directory=temporary)
             try:
                 cluster._start_all()
-            except BaseException as error:
+            except ClusterError:
+                taken = cluster._port_was_taken()
                 cluster._kill_all()
-                if not isinstance(error, Exception):  # Ctrl-C: nobody wants to read the logs
-                    cluster.stop()
-                if attempt == ATTEMPTS or not cluster._port_was_taken():
+                if not taken or attempt == ATTEMPTS:
                     raise
                 _empty(directory)
+            except BaseException:  # Ctrl-C: nobody wants to read the logs
+                cluster.stop()
+                raise
             else:
                 return cluster
         raise AssertionError("the last attempt returns or raises")
@@ -121,29 +122,39 @@ class LocalCluster:
         return {name: process.pid for name, process in self._processes.items()}
 
     def environment(self) -> dict[str, str]:
-        """This process's environment, made to speak to this cluster: KUBECONFIG, HOME, PATH.
-
-        HOME is a folder of the cluster: kubectl keeps its caches there.
-        """
-        path = f"{self.kubectl_path.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        own = {"KUBECONFIG": str(self.kubeconfig), "HOME": str(self.directory / "home"), "PATH": path}
-        return {**os.environ, **own}
+        """This process's environment, made to speak to this cluster: KUBECONFIG, KUBECACHEDIR, PATH."""
+        return {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBECACHEDIR": str(self._components.home / ".kube" / "cache"),
+            "PATH": f"{self.kubectl_path.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        }
 
     def kubectl(
-        self, *args: str, input: str | None = None, kubeconfig: Path | None = None, check: bool = True
+        self,
+        *args: str,
+        input: str | None = None,  # noqa: A002 - as subprocess.run calls it
+        kubeconfig: Path | None = None,
+        check: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator, or with another `kubeconfig`.
 
         Args:
-            args: its words; `input` is its standard input.
+            args: its words.
+            input: its standard input; None: empty.
+            kubeconfig: which one to use; None: the administrator's.
             check: whether a failure is raised.
 
         Raises:
             KubectlError: it failed; says the words and what kubectl said.
         """
-        environment = self.environment() | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
+        # The user's own preferences (~/.kube/kuberc) could change what the words mean.
+        home = {"HOME": str(self._components.home), "KUBERC": "off"}
+        environment = self.environment() | home | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
         command = [str(self.kubectl_path), *args]
-        done = subprocess.run(command, input=input or "", env=environment, capture_output=True, text=True)
+        done = subprocess.run(
+            command, check=False, input=input or "", env=environment, capture_output=True, text=True
+        )
         if check and done.returncode != 0:
             raise KubectlError(done.returncode, command, done.stdout, done.stderr)
         return done
@@ -159,13 +170,13 @@ class LocalCluster:
         Raises:
             KubectlError: there is no such ServiceAccount, or the duration is refused.
         """
-        wish = ["create", "token", name, f"--namespace={namespace}", f"--duration={duration}"]
+        request = ["create", "token", name, f"--namespace={namespace}", f"--duration={duration}"]
         return write_kubeconfig(
             self.directory / f"{namespace}.{name}.kubeconfig",
             url=self.url,
             ca_file=self.ca_file,
             user=f"system:serviceaccount:{namespace}:{name}",
-            token=self.kubectl(*wish).stdout.strip(),
+            token=self.kubectl(*request).stdout.strip(),
             namespace=namespace,
         )
 
@@ -177,10 +188,20 @@ class LocalCluster:
         """Start it again, on the same port with the same data; returns when it is ready.
 
         Raises:
-            ClusterError: it did not come up.
+            ClusterError: it did not come up, or was not stopped before.
         """
         self._run("kube-apiserver", self._components.apiserver())
         self._wait("the API server", lambda: self._get("/readyz") == http.client.OK)
+
+    def wait(self) -> None:
+        """Block as long as all its processes run.
+
+        Raises:
+            ClusterError: one ended; the text has the end of its log.
+        """
+        while True:
+            self._check()
+            time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
         """End all processes; removes the folder if it is a temporary one. May be called twice."""
@@ -198,7 +219,7 @@ class LocalCluster:
 
     def _start_all(self) -> None:
         self._run("etcd", self._components.etcd())
-        # A first try that is refused would make the API server wait a second before the next one.
+        # Were its first call refused, the API server would wait a second before the next one.
         self._wait("etcd", lambda: _listens(self._components.etcd_port))
         self.start_apiserver()
         self._run("kube-controller-manager", self._components.controller_manager())
@@ -208,21 +229,24 @@ class LocalCluster:
     def _run(self, name: str, command: Sequence[str | Path]) -> None:
         if name in self._processes:
             raise ClusterError(f"{name} is running already.")
-        # No more than that: etcd takes settings from variables called ETCD_*, and none of them is for proxies.
-        environment = {"HOME": str(self.directory / "home"), "PATH": os.defpath}
+        # Nothing else: etcd would take settings from variables called ETCD_*.
+        environment = {"HOME": str(self._components.home), "PATH": os.defpath}
         log = self.directory / f"{name}.log"
         self._processes[name] = Process(command, name=name, log=log, environment=environment)
 
     def _wait(self, what: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not ready():
-            for process in self._processes.values():
-                if (code := process.exited()) is not None:
-                    raise ClusterError(f"{process.name} ended with {code}:\n{process.described()}")
+            self._check()
             if time.monotonic() > deadline:
                 newest = list(self._processes.values())[-1]
                 raise ClusterError(f"{what} did not answer within {START_SECONDS:g} s:\n{newest.described()}")
             time.sleep(POLL_SECONDS)
+
+    def _check(self) -> None:
+        for process in self._processes.values():
+            if (code := process.exited()) is not None:
+                raise ClusterError(f"{process.name} ended with {code}:\n{process.described()}")
 
     def _get(self, path: str) -> int | None:
         """The status with which the API server answers, or None if it does not."""
@@ -237,13 +261,8 @@ class LocalCluster:
             connection.close()
 
     def _port_was_taken(self) -> bool:
-        return any(
-            os.strerror(errno.EADDRINUSE).lower() in log.read_text(errors="replace").lower()
-            for log in self._logs()
-        )
-
-    def _logs(self) -> list[Path]:
-        return list(self.directory.glob("*.log"))
+        words = os.strerror(errno.EADDRINUSE).lower()
+        return any(words in process.output().lower() for process in self._processes.values())
 
     def _kill(self, name: str) -> None:
         if process := self._processes.pop(name, None):

@@ -64,6 +64,16 @@ class Components:
         return self.directory / "kubeconfig"
 
     @property
+    def manager_kubeconfig(self) -> Path:
+        """Of kube-controller-manager."""
+        return self.directory / "controller-manager.kubeconfig"
+
+    @property
+    def home(self) -> Path:
+        """The HOME of all programs, with their caches."""
+        return self.directory / "home"
+
+    @property
     def audit_log(self) -> Path:
         """JSON lines."""
         return self.directory / "audit.log"
@@ -136,7 +146,7 @@ class Components:
         """The controllers that need no nodes, each with a ServiceAccount of its own."""
         return [
             self.assets.kube_controller_manager,
-            f"--kubeconfig={self.directory / 'controller-manager.kubeconfig'}",
+            f"--kubeconfig={self.manager_kubeconfig}",
             f"--controllers={','.join(CONTROLLERS)}",
             "--use-service-account-credentials",
             f"--service-account-private-key-file={self.certificates.service_account_key}",
@@ -151,7 +161,6 @@ class Components:
 
 def prepare(directory: Path, assets: Assets) -> Components:
     """Choose ports and write all files into `directory`, which exists and is empty."""
-    (directory / "home").mkdir()
     apiserver_port, etcd_port, etcd_peer_port = free_ports(3)
     components = Components(
         directory=directory,
@@ -162,6 +171,7 @@ def prepare(directory: Path, assets: Assets) -> Components:
         etcd_port=etcd_port,
         etcd_peer_port=etcd_peer_port,
     )
+    components.home.mkdir()
     manager_token = secrets.token_urlsafe(24)
     tokens = directory / "tokens.csv"
     tokens.touch(mode=0o600)
@@ -170,19 +180,9 @@ def prepare(directory: Path, assets: Assets) -> Components:
         f"{manager_token},system:kube-controller-manager,system:kube-controller-manager\n"
     )
     (directory / "audit-policy.json").write_text(json.dumps(AUDIT_POLICY, indent=2))
-    authority = components.certificates.ca
-    write_kubeconfig(
-        components.kubeconfig,
-        url=components.url,
-        ca_file=authority,
-        user="admin",
-        token=components.admin_token,
-    )
-    write_kubeconfig(
-        directory / "controller-manager.kubeconfig",
-        url=components.url,
-        ca_file=authority,
-        user="kube-controller-manager",
-        token=manager_token,
-    )
+    for path, user, token in (
+        (components.kubeconfig, "admin", components.admin_token),
+        (components.manager_kubeconfig, "kube-controller-manager", manager_token),
+    ):
+        write_kubeconfig(path, url=components.url, ca_file=components.certificates.ca, user=user, token=token)
     return components

@@ -3,7 +3,6 @@
 
 import base64
 import json
-import os
 from pathlib import Path
 
 
@@ -23,6 +22,6 @@ def write_kubeconfig(
     }
     # Written beside and moved into place: a reader may look for the file while it is being written.
     partial = path.with_name(f".{path.name}.partial")
-    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
-        json.dump(content, file, indent=2)
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(content, indent=2))
     return partial.rename(path)
