@@ -10,7 +10,7 @@ import yaml
 from generate.reference import field_reference, reason_reference
 from smtp_operator.api.crd import smtp_config_crd, smtp_config_json_schema
 
-_HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/ by `make generate`; edit the models.\n"
+_HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/; run `make generate`.\n"
 
 
 def generated_files() -> dict[str, str]:

@@ -36,6 +36,17 @@ class Mode(StrEnum):
         return tuple(Mode).index(self)
 
 
+class Trigger(StrEnum):
+    """Why a test is made."""
+
+    SPEC_CHANGED = "SpecChanged"
+    PASSWORD_CHANGED = "PasswordChanged"
+    DEPENDENCY_CHANGED = "DependencyChanged"
+    REQUESTED = "Requested"
+    RECHECK = "Recheck"
+    RETRY = "Retry"
+
+
 class Phase(StrEnum):
     """The steps of a test, in their order; the names stand in ``status.lastTest.phases``."""
 
@@ -110,6 +121,14 @@ class Verdict:
         if self.reply:
             text += f": {self.reply}"
         return text[:SUMMARY_CHARACTERS]
+
+
+class VerdictError(Exception):
+    """A test cannot go on; its verdict says why. The exception's own text is the reason alone."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(str(verdict.reason))
+        self.verdict = verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A queue of keys with deadlines: each key worked on serially, a lane of keys by a few at a time."""
+
+import asyncio
+import heapq
+import logging
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Final, Generic, TypeVar
+
+from smtp_operator.reconcile.interfaces import Now
+
+K = TypeVar("K", bound=Hashable)
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_SLEEP: Final = 30.0
+# The wall clock may jump while a deadline far ahead is slept for.
+
+
+class DeadlineQueue(Generic[K]):
+    """Calls ``handle(key)`` when a key is due.
+
+    A key added again keeps its earliest deadline, and one that is being handled is handled once more
+    afterwards. Keys of one lane (here: of one mail server) are handled by ``per_lane`` at a time; those that
+    wait hold nothing, so that a server which never answers delays its own lane alone.
+    """
+
+    def __init__(
+        self,
+        handle: Callable[[K], Awaitable[None]],
+        *,
+        lane_of: Callable[[K], Hashable],
+        per_lane: int,
+        now: Now,
+    ) -> None:
+        self._handle = handle
+        self._lane_of = lane_of
+        self._per_lane = per_lane
+        self._now = now
+        self._due: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._added = 0
+        self._running: dict[K, asyncio.Task[None]] = {}
+        self._lanes: defaultdict[Hashable, int] = defaultdict(int)
+        self._parked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
+        self._parked_in: dict[K, Hashable] = {}
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        """How many keys wait for their deadline or for a place in their lane."""
+        return len(self._due) + len(self._parked_in)
+
+    def add(self, key: K, *, at: float) -> None:
+        """Has the key handled at that time (seconds since the epoch), or earlier if it already was to be."""
+        current = self._due.get(key)
+        if current is not None and current <= at:
+            return
+        self._due[key] = at
+        self._added += 1
+        heapq.heappush(self._heap, (at, self._added, key))
+        self._wake.set()
+
+    def discard(self, key: K) -> None:
+        """Forgets the key; what is under way for it is cancelled."""
+        self._due.pop(key, None)
+        self._unpark(key)
+        task = self._running.get(key)
+        if task is not None:
+            task.cancel()
+
+    def oldest_overdue(self) -> float:
+        """For how many seconds the oldest due key has been waiting; 0: none is."""
+        return max(0.0, self._now() - min(self._due.values(), default=self._now()))
+
+    async def run(self) -> None:
+        """Works until cancelled; then what is under way is cancelled too, and waited for."""
+        try:
+            while True:
+                self._start_due()
+                await self._sleep()
+        finally:
+            tasks = list(self._running.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _sleep(self) -> None:
+        self._wake.clear()
+        # A deadline of a key under way counts when that key is done, which wakes us.
+        pause = min(self._heap[0][0] - self._now(), _LONGEST_SLEEP) if self._heap else None
+        if pause is not None and pause <= 0:
+            return
+        try:
+            async with asyncio.timeout(pause):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    def _start_due(self) -> None:
+        now = self._now()
+        while self._heap and self._heap[0][0] <= now:
+            at, _, key = heapq.heappop(self._heap)
+            if self._due.get(key) != at or key in self._running:
+                continue  # replaced by an earlier deadline, or looked at again when its task is done
+            del self._due[key]
+            lane = self._lane_of(key)
+            if self._parked_in.get(key) == lane:
+                continue
+            self._unpark(key)  # the object may have moved to another server while it waited
+            if self._lanes[lane] < self._per_lane:
+                self._start(key, lane)
+            else:
+                self._parked[lane].append(key)
+                self._parked_in[key] = lane
+
+    def _unpark(self, key: K) -> None:
+        if key in self._parked_in:
+            lane = self._parked_in.pop(key)
+            self._parked[lane].remove(key)
+            if not self._parked[lane]:
+                del self._parked[lane]
+
+    def _start(self, key: K, lane: Hashable) -> None:
+        self._lanes[lane] += 1
+        task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._done(key, lane))
+
+    async def _work(self, key: K) -> None:
+        try:
+            await self._handle(key)
+        except Exception:  # a defect in one object's handling must not end the others'
+            _log.exception("reconciling %s failed unexpectedly", key)
+            self.add(key, at=self._now() + 60)
+
+    def _done(self, key: K, lane: Hashable) -> None:
+        del self._running[key]
+        self._lanes[lane] -= 1
+        if key in self._due:
+            self._added += 1
+            heapq.heappush(self._heap, (self._due[key], self._added, key))
+        if lane in self._parked:
+            waiting = self._parked[lane][0]
+            self._unpark(waiting)
+            self._start(waiting, lane)
+        elif not self._lanes[lane]:
+            del self._lanes[lane]
+        self._wake.set()

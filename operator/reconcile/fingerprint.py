@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a verdict stands on: a digest of the settings, so that a restart need not test again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from pydantic.main import IncEx
+
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+
+_CARRIED_OVER: Mapping[str, IncEx | bool] = {
+    "recheck": True,
+    "preferred_notifications": True,
+    "suspend": True,
+    "test": {"timeout"},
+    "password": {"value"},
+}
+"""Fields whose change alone keeps the verdict (rule 6). password.value has a rule of its own: a digest of it
+in status would be something to check guesses against."""
+
+
+def settings_digest(spec: SmtpConfigSpec) -> str:
+    """SHA-256 (64 hexadecimal digits) of the settings of the dialogue, without ``password.value``.
+
+    Defaults are left out, so that a field which a later release adds does not make all verdicts stale.
+    """
+    settings = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CARRIED_OVER)
+    if spec.password is not None and spec.password.value is not None:
+        settings["password"] = {"value": True}
+    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

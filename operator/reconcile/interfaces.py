@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the core needs of the world: a cluster, a mail engine, the time."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
+from smtp_operator.api.verdict import DialogueReport, Phase
+from smtp_operator.smtp.settings import MailSettings
+
+Now = Callable[[], float]
+"""Seconds since the epoch; a test gives a clock of its own."""
+
+
+class Cluster(Protocol):
+    """The Kubernetes side."""
+
+    async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
+        """The object as it is now; None: there is none.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        ...
+
+    async def get_object(self, reference: Reference) -> JsonObject:
+        """A Secret or ConfigMap with its data.
+
+        Raises:
+            ObjectNotFound, AccessDenied, ApiUnavailable
+        """
+        ...
+
+    async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
+        """Writes the whole status, if the object still is the one tested; its new resourceVersion.
+
+        None: the object was deleted, re-created or given another spec meanwhile, and nothing was written.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        ...
+
+    async def publish(self, notice: Notice) -> None:
+        """Records an Event; never fails."""
+        ...
+
+
+class Engine(Protocol):
+    """The dialogue with a mail server."""
+
+    async def run(
+        self,
+        settings: MailSettings,
+        *,
+        on_phase: Callable[[Phase], None] = ...,
+        before_data: Callable[[], Awaitable[None]] | None = None,
+    ) -> DialogueReport:
+        """One test. Every failure is a verdict; nothing is raised but cancellation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the operator's flags say of tests."""
+
+    helo_name: str | None = None
+    cluster_name: str = ""
+    recipient_domains: tuple[str, ...] = ()
+    """Domains to which mail may go; empty: all."""
+    require_allowed_servers: bool = False
+    connections_per_destination: int = 5
+    watches_references: bool = True
+    """False: a changed Secret is found by asking at each recheck (``--secret-watch none``)."""

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one test of a SmtpConfig found, dialogue and passwords together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from smtp_operator.api.objects import Reference
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
+from smtp_operator.reconcile.references import Baseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordFacts:
+    """What may be told of the password, whether it could be read or not."""
+
+    source: str
+    reference: str
+    resolved: bool
+    reason: Reason
+    message: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A test that ended. Times are in seconds since the epoch."""
+
+    trigger: Trigger
+    mode: Mode
+    started: float
+    ended: float
+    report: DialogueReport
+    password: PasswordFacts | None = None
+    read: Mapping[Reference, Baseline] = field(default_factory=dict)
+    """Every object that was read, or was found missing."""
+    request: str | None = None
+    """The request that this test answers."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the test as a whole."""
+        return self.report.verdict

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When the next test is due. All times in seconds; those of the day since the epoch."""
+
+import hashlib
+from typing import Final
+
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Verdict
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+DAY: Final = 24 * HOUR
+
+REQUEST_SPACING: Final = 10.0
+"""A request within this time of the last test waits until it is over."""
+
+WAITING_TIME: Final = 5 * MINUTE
+"""How long a generation waits for what it names before it counts as stalled (rule 3)."""
+
+START_SPREAD: Final = 10 * MINUTE
+"""Tests that fell due while no operator ran are spread over this time after a start."""
+
+CONFIGURATION_INTERVAL: Final = HOUR
+"""Settings that failed before a login are tried again no more often than this."""
+
+BACKOFF: Final[dict[Retry, tuple[float, ...]]] = {
+    Retry.TRANSIENT: (30.0, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE),
+    Retry.TRANSIENT_THEN_CONFIGURATION: (30.0, MINUTE, 2 * MINUTE, 5 * MINUTE, CONFIGURATION_INTERVAL),
+    Retry.SLOW: (15 * MINUTE, 30 * MINUTE, HOUR),
+    Retry.GREYLISTED: (5 * MINUTE, 10 * MINUTE, 30 * MINUTE),
+    Retry.DEPENDENCY: (30.0, MINUTE, 2 * MINUTE, 10 * MINUTE),
+}
+"""Delays after the first, second … failure in a row; the last one repeats."""
+
+TRIES_BEFORE_CONFIGURATION: Final = 5
+"""After so many refused connections nothing seems to be coming up there."""
+
+_JITTER: Final = 0.1
+# Without it 200 objects of one server with the same interval would meet again at each recheck; a tenth
+# spreads an hourly recheck over six minutes, and no test comes before its interval is over.
+
+
+def stalled(verdict: Verdict, *, failures: int, waited: float) -> bool:
+    """Whether no retry mends this verdict, so that it waits for a change.
+
+    ``failures``: how many in a row, this one included. ``waited``: seconds since this generation appeared.
+    """
+    match verdict.retry:
+        case Retry.CONFIGURATION | Retry.POLICY | Retry.AUTHENTICATION:
+            return True
+        case Retry.TRANSIENT_THEN_CONFIGURATION:
+            return failures >= TRIES_BEFORE_CONFIGURATION
+        case Retry.DEPENDENCY:
+            return waited >= WAITING_TIME
+        case _:
+            return False
+
+
+def delay_after(
+    verdict: Verdict, *, uid: str, interval: float, failures: int, had_passed: bool, watched: bool
+) -> float | None:
+    """Seconds from the end of a test to the next one by itself; None: only a change or a request.
+
+    ``interval`` is ``recheck.interval``, 0 for never. ``had_passed``: the same password had passed before.
+    ``watched``: the arrival of a missing object is seen at once, so nobody needs to ask for it.
+    """
+    recheck = recheck_delay(uid, interval)
+    match verdict.retry:
+        case Retry.PASSED:
+            return recheck
+        case Retry.AUTHENTICATION:
+            # Rule 7: asking more often may lock the account; a mail server's own mishap is over in an hour.
+            return HOUR if had_passed and failures == 1 else DAY
+        case Retry.UNKNOWN_DELIVERY:
+            return recheck
+        case Retry.CONFIGURATION | Retry.POLICY:
+            early = verdict.phase is None or verdict.phase.before_auth
+            return max(interval, CONFIGURATION_INTERVAL) if early and interval else None
+        case Retry.DEPENDENCY if watched and verdict.reason is not Reason.HOST_NOT_FOUND:
+            return max(interval, CONFIGURATION_INTERVAL) if interval else None
+    steps = BACKOFF[verdict.retry]
+    delay = steps[min(failures, len(steps)) - 1]
+    delay *= 1 + _JITTER * fraction(f"{uid}{failures}")
+    return max(delay, verdict.retry_after or 0)
+
+
+def recheck_delay(uid: str, interval: float) -> float | None:
+    """Seconds from the end of a test that passed to its recheck; None: never."""
+    return interval * (1 + _JITTER * fraction(uid)) if interval else None
+
+
+def spread_start(due: float, *, uid: str, started: float) -> float:
+    """The due time, or, where it had passed before the operator started, one spread after that start."""
+    return due if due >= started else started + START_SPREAD * fraction(uid)
+
+
+def fraction(text: str) -> float:
+    """A number from 0 up to 1, always the same for the same text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 2**32

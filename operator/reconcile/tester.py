@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One test of one SmtpConfig: reads what it names, has the dialogue made, says what was found."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from smtp_operator.api.objects import JsonObject, Reference
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.smtpconfig import Password
+from smtp_operator.api.verdict import (
+    DialogueReport,
+    Phase,
+    PhaseTiming,
+    SmtpType,
+    Verdict,
+    VerdictError,
+)
+from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy
+from smtp_operator.reconcile.mails import bare_address, body, message_id, subject, test_mail_recipients
+from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
+from smtp_operator.reconcile.plan import RunTest
+from smtp_operator.reconcile.references import Baseline, key_owners, references_of
+from smtp_operator.reconcile.view import View
+from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.sources import described, password_source
+from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
+
+OnPhase = Callable[[Phase], None]
+
+
+@dataclass(slots=True)
+class _Preparation:
+    """What is gathered before the dialogue."""
+
+    values: ObjectValues
+    password: PasswordFacts | None = None
+
+
+class Tester:
+    """Makes tests; keeps nothing between them, least of all a password."""
+
+    def __init__(self, *, cluster: Cluster, engine: Engine, policy: Policy, now: Now) -> None:
+        self._cluster = cluster
+        self._engine = engine
+        self._policy = policy
+        self._now = now
+
+    async def run(self, view: View, test: RunTest, *, on_phase: OnPhase) -> Outcome:
+        """One test.
+
+        Raises:
+            ApiUnavailable: the API server did not give what the test needs; nothing was found out.
+        """
+        started = self._now()
+        preparation = _Preparation(ObjectValues(self._cluster.get_object))
+        try:
+            on_phase(Phase.PASSWORD)
+            settings = await self._prepare(view, test, preparation)
+        except VerdictError as error:
+            seconds = self._now() - started
+            report = DialogueReport(
+                verdict=error.verdict,
+                mode=test.mode,
+                duration=seconds,
+                phases=(PhaseTiming(Phase.PASSWORD, seconds),),
+            )
+        else:
+            read_for = self._now() - started
+            report = await self._engine.run(settings, on_phase=on_phase)
+            if preparation.password is not None:
+                report = _with_password_phase(report, read_for)
+        return Outcome(
+            trigger=test.trigger,
+            mode=test.mode,
+            started=started,
+            ended=self._now(),
+            report=report,
+            password=preparation.password,
+            read=_baselines(preparation.values, view, started),
+            request=view.request if test.mode is view.spec.test.mode else None,
+        )
+
+    async def _prepare(self, view: View, test: RunTest, preparation: _Preparation) -> MailSettings:
+        spec = view.spec
+        recipients = test_mail_recipients(spec)
+        self._check_recipients([recipient.address for recipient in recipients])
+        values = preparation.values
+        login = await self._login(view, preparation) if spec.password is not None else None
+        ca_pem = None
+        if spec.tls is not None and spec.tls.ca_ref is not None:
+            bundle = Reference(spec.tls.ca_ref.kind, view.key.namespace, spec.tls.ca_ref.name)
+            ca_pem = await values.bundle(bundle, spec.tls.ca_ref.key, field_path="tls.caRef")
+        return MailSettings(
+            server=spec.server,
+            port=spec.port,
+            smtp_type=spec.smtp_type,
+            login=login,
+            sender=spec.from_,
+            recipients=recipients,
+            helo_name=spec.helo_name or self._policy.helo_name,
+            tls=TlsSettings(
+                ca_pem=ca_pem,
+                server_name=spec.tls.server_name if spec.tls else None,
+                verify=not (spec.tls and spec.tls.insecure_skip_verify),
+            ),
+            allow_insecure_auth=spec.allow_insecure_auth,
+            mode=test.mode,
+            timeout=spec.test.timeout_seconds,
+            subject=subject(view, cluster_name=self._policy.cluster_name),
+            body=body(view, test.trigger, cluster_name=self._policy.cluster_name),
+            headers=(("X-Smtp-Operator", str(view.key)),),
+            message_id=message_id(view, test.trigger),
+        )
+
+    async def _login(self, view: View, preparation: _Preparation) -> Login:
+        spec, values = view.spec, preparation.values
+        assert spec.password is not None
+        username = spec.username
+        try:
+            resolved = await password_source(spec.password, values).resolve(spec.password, view.key.namespace)
+            if spec.username_ref is not None:
+                secret = Reference("Secret", view.key.namespace, spec.username_ref.name)
+                line = await values.line(secret, spec.username_ref.key, field_path="usernameRef")
+                username = line.text
+        except VerdictError as error:
+            preparation.password = _unresolved(spec.password, error.verdict)
+            raise
+        preparation.password = PasswordFacts(
+            source=resolved.source,
+            reference=resolved.reference,
+            version=resolved.version,
+            resolved=True,
+            reason=resolved.reason,
+            message=resolved.message,
+        )
+        assert username is not None
+        self._check_allowed_servers(view, values)
+        return Login(username=username, password=resolved.value, origin=resolved.origin)
+
+    def _check_allowed_servers(self, view: View, values: ObjectValues) -> None:
+        spec = view.spec
+        verified = spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
+        for reference, secret in values.read.items():
+            if reference.kind == "Secret" and secret is not None:
+                check_destination(
+                    secret,
+                    server=spec.server,
+                    port=spec.port,
+                    verified_tls=verified,
+                    required=self._policy.require_allowed_servers,
+                )
+
+    def _check_recipients(self, addresses: list[str]) -> None:
+        allowed = self._policy.recipient_domains
+        for address in addresses:
+            domain = bare_address(address).rpartition("@")[2].lower()
+            if allowed and domain not in allowed:
+                reason = Reason.RECIPIENT_NOT_ALLOWED
+                raise VerdictError(
+                    Verdict(
+                        reason=reason,
+                        message=f"A recipient's domain is not among those that this operator may send to:"
+                        f" {', '.join(allowed)}. Set recipients to addresses there, or have the cluster's"
+                        " owner add the domain to --allow-recipient-domain.",
+                        retry=REASONS[reason].retry,
+                    )
+                )
+
+
+def _with_password_phase(report: DialogueReport, seconds: float) -> DialogueReport:
+    phases = (PhaseTiming(Phase.PASSWORD, seconds), *report.phases)
+    return replace(report, phases=phases, duration=report.duration + seconds)
+
+
+def _unresolved(password: Password, verdict: Verdict) -> PasswordFacts:
+    source, reference = described(password)
+    return PasswordFacts(
+        source=source, reference=reference, resolved=False, reason=verdict.reason, message=verdict.message
+    )
+
+
+def _baselines(values: ObjectValues, view: View, started: float) -> dict[Reference, Baseline]:
+    keys: dict[Reference, list[str]] = {}
+    for use in references_of(view.spec, view.key.namespace):
+        keys.setdefault(use.reference, []).append(use.data_key)
+    return {
+        reference: _baseline(found, keys.get(reference, []), started)
+        for reference, found in values.read.items()
+    }
+
+
+def _baseline(found: JsonObject | None, data_keys: list[str], started: float) -> Baseline:
+    if found is None:
+        return Baseline(version=None, owners={}, read_at=started)
+    metadata = found["metadata"]
+    managed = metadata.get("managedFields") or []
+    return Baseline(
+        version=f"{metadata['uid']}/{metadata['resourceVersion']}",
+        owners={key: key_owners(managed, key) for key in data_keys},
+        read_at=started,
+    )

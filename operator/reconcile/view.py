@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SmtpConfig as the core looks at it: what the user wrote, what was found before."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.names import TEST_REQUESTED_AT
+from smtp_operator.api.objects import JsonObject, ObjectKey, Tested
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.verdict import Verdict, cut
+from smtp_operator.reconcile.fingerprint import settings_digest
+from smtp_operator.reconcile.timestamps import from_timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One state of a SmtpConfig."""
+
+    tested: Tested
+    spec: SmtpConfigSpec
+    status: SmtpConfigStatus
+    digest: str
+    request: str | None
+    """Value of the annotation that asks for a test."""
+    created: float
+    """Seconds since the epoch."""
+
+    @property
+    def key(self) -> ObjectKey:
+        """Namespace and name."""
+        return self.tested.key
+
+    @property
+    def generation(self) -> int:
+        """Of the spec."""
+        return self.tested.generation
+
+    @property
+    def request_pending(self) -> bool:
+        """Whether a test was asked for that has not ended yet."""
+        return self.request is not None and self.request != self.status.last_handled_test_request
+
+    @property
+    def generation_is_new(self) -> bool:
+        """Whether status speaks of an older generation."""
+        return self.status.observed_generation != self.generation
+
+    @property
+    def ready(self) -> str | None:
+        """Status of the Ready condition, if there is one."""
+        condition = self.status.condition("Ready")
+        return condition.status if condition else None
+
+    @property
+    def judged(self) -> bool:
+        """Whether status holds a verdict of just these settings."""
+        if self.status.tested is None or self.ready not in ("True", "False"):
+            return False
+        if self.spec.password is not None and self.spec.password.value is not None and self.generation_is_new:
+            return False  # rule 6: no digest tells whether the value is another one
+        return self.status.tested.settings == self.digest
+
+    @property
+    def interval(self) -> float:
+        """``recheck.interval`` in seconds; 0: never."""
+        return parse_duration(self.spec.recheck.interval)
+
+    @property
+    def last_test_started(self) -> float | None:
+        """When the last test that ended was started, in seconds since the epoch."""
+        return from_timestamp(self.status.last_test.start_time) if self.status.last_test else None
+
+    @property
+    def last_test_ended(self) -> float | None:
+        """When the last test ended, in seconds since the epoch."""
+        started = self.last_test_started
+        if started is None or self.status.last_test is None:
+            return None
+        try:
+            return started + parse_duration(self.status.last_test.duration or "0s")
+        except ValueError:
+            return started
+
+
+class InvalidSpecError(Exception):
+    """The spec breaks a rule, although the API server took it (an older CRD, say)."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
+
+
+def identity_of(object_: JsonObject) -> Tested:
+    """Which object, and which state of it."""
+    metadata = object_["metadata"]
+    return Tested(
+        key=ObjectKey(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
+    )
+
+
+def request_of(object_: JsonObject) -> str | None:
+    """Value of the annotation that asks for a test."""
+    value = (object_["metadata"].get("annotations") or {}).get(TEST_REQUESTED_AT)
+    return value[:256] if value else None
+
+
+def status_of(object_: JsonObject) -> SmtpConfigStatus:
+    """The stored status; an empty one where it cannot be read, which costs a test and nothing more."""
+    try:
+        return SmtpConfigStatus.model_validate(object_.get("status") or {})
+    except ValidationError:
+        return SmtpConfigStatus()
+
+
+def view_of(object_: JsonObject) -> View:
+    """The view of an object as the API server sends it.
+
+    Raises:
+        InvalidSpecError: with a verdict that names the field.
+    """
+    try:
+        spec = SmtpConfigSpec.model_validate(object_["spec"])
+    except ValidationError as error:
+        raise InvalidSpecError(_invalid(error)) from None
+    return View(
+        tested=identity_of(object_),
+        spec=spec,
+        status=status_of(object_),
+        digest=settings_digest(spec),
+        request=request_of(object_),
+        created=from_timestamp(object_["metadata"].get("creationTimestamp")) or 0.0,
+    )
+
+
+def _invalid(error: ValidationError) -> Verdict:
+    problems = [
+        f"{'.'.join(['spec', *map(str, problem['loc'])])}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    message = f"The spec breaks a rule: {'; '.join(problems)}. Correct it; apply this release's CRDs, so that"
+    return Verdict(
+        reason=Reason.INVALID_SPEC,
+        message=cut(f"{message} the API server says so at once."),
+        retry=Retry.CONFIGURATION,
+    )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials only go where their owner lets them: the annotation ``smtp-operator.io/allowed-servers``.
+
+Whoever may edit a SmtpConfig is not always who may read the Secret that it names; without this binding he
+could have the password sent to a host of his own.
+"""
+
+from smtp_operator.api.names import ALLOWED_SERVERS
+from smtp_operator.api.objects import JsonObject
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+
+
+def check_destination(
+    secret: JsonObject, *, server: str, port: int, verified_tls: bool, required: bool
+) -> None:
+    """Whether the values of this Secret may be sent to ``server:port``.
+
+    ``required``: a Secret without the annotation may be sent nowhere (``--require-allowed-servers``).
+
+    Raises:
+        VerdictError: it may not; reason ServerNotAllowed.
+    """
+    metadata = secret["metadata"]
+    name = f"Secret {metadata['namespace']}/{metadata['name']}"
+    annotation = (metadata.get("annotations") or {}).get(ALLOWED_SERVERS)
+    destination = _written(server, port)
+    if annotation is None:
+        if required:
+            raise _refused(
+                f"{name} does not say where its values may be sent, and the operator demands it"
+                f" (--require-allowed-servers). Its owner annotates it: {ALLOWED_SERVERS}: {destination}"
+            )
+        return
+    if not any(_matches(entry.strip(), server, port) for entry in annotation.split(",")):
+        raise _refused(
+            f"{name} does not allow server {destination}. Its owner adds it to the annotation"
+            f" {ALLOWED_SERVERS}, or set server and port to what the annotation lists."
+        )
+    if not verified_tls:
+        raise _refused(
+            f"{name} is bound to its servers by the annotation {ALLOWED_SERVERS}, so it is sent over verified"
+            " TLS only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false."
+        )
+
+
+def _matches(entry: str, server: str, port: int) -> bool:
+    host, separator, entry_port = entry.rpartition(":")
+    if not separator or (entry_port != "*" and entry_port != str(port)):
+        return False
+    host = host.removeprefix("[").removesuffix("]").rstrip(".").lower()
+    server = server.rstrip(".").lower()
+    if host == "*" and entry_port == "*":
+        return True
+    if host.startswith("*."):
+        # One label, as in certificates (RFC 6125 section 6.4.3).
+        label, dot, rest = server.partition(".")
+        return bool(label and dot) and rest == host[2:]
+    return host == server
+
+
+def _written(server: str, port: int) -> str:
+    return f"[{server}]:{port}" if ":" in server else f"{server}:{port}"
+
+
+def _refused(message: str) -> VerdictError:
+    reason = Reason.SERVER_NOT_ALLOWED
+    return VerdictError(
+        Verdict(reason=reason, message=message, retry=REASONS[reason].retry, phase=Phase.PASSWORD)
+    )

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values of Secrets and ConfigMaps, each object read once per test, with every way in which that fails."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.secrets.interface import GetObject
+
+_MISSING = {"Secret": Reason.SECRET_NOT_FOUND, "ConfigMap": Reason.CONFIG_MAP_NOT_FOUND}
+_KEY_MISSING = {"Secret": Reason.SECRET_KEY_NOT_FOUND, "ConfigMap": Reason.CONFIG_MAP_KEY_NOT_FOUND}
+_DENIED = {"Secret": Reason.SECRET_ACCESS_DENIED, "ConfigMap": Reason.CONFIG_MAP_ACCESS_DENIED}
+_RESOURCES = {"Secret": "secrets", "ConfigMap": "configmaps"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text out of a Secret."""
+
+    text: str = field(repr=False)
+    newline_stripped: bool = False
+
+
+class ObjectValues:
+    """The objects that one test reads. Each is asked for once, so that all values are of one version."""
+
+    def __init__(self, get: GetObject) -> None:
+        self._get = get
+        self._objects: dict[Reference, JsonObject | VerdictError] = {}
+
+    @property
+    def read(self) -> Mapping[Reference, JsonObject | None]:
+        """Every object asked for; None where there is none to be had."""
+        return {
+            reference: None if isinstance(found, VerdictError) else found
+            for reference, found in self._objects.items()
+        }
+
+    async def get(self, reference: Reference, *, field_path: str) -> JsonObject:
+        """The object that ``spec.<field_path>`` names.
+
+        Raises:
+            VerdictError: it does not exist or may not be read.
+            ApiUnavailable: no fact about the user's settings, so it makes no verdict.
+        """
+        if reference not in self._objects:
+            self._objects[reference] = await self._ask(reference, field_path)
+        found = self._objects[reference]
+        if isinstance(found, VerdictError):
+            raise VerdictError(found.verdict)
+        return found
+
+    async def line(self, reference: Reference, key: str, *, field_path: str) -> Line:
+        """One line of a Secret's key, one newline at its end left out.
+
+        Raises:
+            VerdictError: no such object or key, or the value is empty, not UTF-8 or more than a line.
+        """
+        raw = await self._raw(reference, key, field_path=field_path)
+        where = f"Secret {reference.namespace}/{reference.name}, key {key}"
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise _failed(
+                Reason.SECRET_VALUE_INVALID,
+                f"{where} is not UTF-8 text (named by spec.{field_path})."
+                " Write the value as plain text; data: is base64 of it, stringData: is the text itself.",
+            ) from None
+        stripped = text.removesuffix("\n").removesuffix("\r")
+        if not stripped.strip():
+            raise _failed(
+                Reason.SECRET_VALUE_EMPTY,
+                f"{where} is empty (named by spec.{field_path}). Write the value into it;"
+                " the test starts as soon as it is there.",
+            )
+        if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):
+            raise _failed(
+                Reason.SECRET_VALUE_INVALID,
+                f"{where} holds a line break or control character (named by spec.{field_path})."
+                " It must be one line; one newline at its end is left out by itself.",
+            )
+        return Line(stripped, newline_stripped=stripped != text)
+
+    async def bundle(self, reference: Reference, key: str, *, field_path: str) -> str:
+        """A PEM bundle out of a Secret or ConfigMap.
+
+        Raises:
+            VerdictError: no such object or key, or the value holds no PEM certificate.
+        """
+        raw = await self._raw(reference, key, field_path=field_path)
+        try:
+            text = raw.decode("ascii")
+        except UnicodeDecodeError:
+            text = ""
+        if "-----BEGIN CERTIFICATE-----" not in text:
+            raise _failed(
+                Reason.CA_BUNDLE_INVALID,
+                f"{reference}, key {key} holds no PEM certificate (named by spec.{field_path})."
+                " Put the CA's certificate there, from -----BEGIN CERTIFICATE----- on.",
+            )
+        return text
+
+    async def _raw(self, reference: Reference, key: str, *, field_path: str) -> bytes:
+        found = await self.get(reference, field_path=field_path)
+        raw = _data(found).get(key)
+        if raw is None:
+            raise _failed(
+                _KEY_MISSING[reference.kind],
+                f'{reference} has no key "{key}" (named by spec.{field_path}).'
+                f" Add the key, or set {field_path}.key to the one that holds the value.",
+            )
+        return raw
+
+    async def _ask(self, reference: Reference, field_path: str) -> JsonObject | VerdictError:
+        try:
+            return await self._get(reference)
+        except ObjectNotFound:
+            return _failed(
+                _MISSING[reference.kind],
+                f"{reference} does not exist (named by spec.{field_path})."
+                " Create it; the test starts as soon as it is there.",
+            )
+        except AccessDenied:
+            resources = _RESOURCES[reference.kind]
+            return _failed(
+                _DENIED[reference.kind],
+                f"The operator may not read {reference} (named by spec.{field_path}): its role lacks get on"
+                f" {resources} in namespace {reference.namespace}. Grant it, or run the operator for that"
+                " namespace with --namespace.",
+            )
+
+
+def _data(found: JsonObject) -> dict[str, bytes]:
+    binary: dict[str, Any] = found.get("data") or {}
+    if found.get("kind") == "ConfigMap":
+        texts = {key: str(value).encode() for key, value in binary.items()}
+        return texts | _decoded(found.get("binaryData") or {})
+    return _decoded(binary)
+
+
+def _decoded(data: Mapping[str, Any]) -> dict[str, bytes]:
+    decoded = {}
+    for key, value in data.items():
+        try:
+            decoded[key] = base64.b64decode(value, validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            decoded[key] = b""
+    return decoded
+
+
+def _failed(reason: Reason, message: str) -> VerdictError:
+    return VerdictError(
+        Verdict(reason=reason, message=message, retry=REASONS[reason].retry, phase=Phase.PASSWORD)
+    )

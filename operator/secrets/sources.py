@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry of password sources: one row per input type of ``spec.password``."""
+
+from smtp_operator.api.objects import Reference
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpconfig import Password
+from smtp_operator.secrets.interface import PasswordSource, ResolvedPassword
+from smtp_operator.secrets.object_values import ObjectValues
+
+
+class InputText:
+    """``password.value``: the password stands in the spec itself."""
+
+    async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
+        """The value as it stands; never fails."""
+        assert password.value is not None
+        return ResolvedPassword(
+            value=password.value,
+            source="InputText",
+            reference="spec.password.value",
+            origin="spec.password.value",
+            reason=Reason.PLAINTEXT_PASSWORD,
+            message="The password stands in clear in spec.password.value, where whoever may get this object"
+            " reads it. Put it into a Secret and set password.secretRef instead.",
+        )
+
+
+class KubernetesSecret:
+    """``password.secretRef``: a Secret of the same namespace."""
+
+    def __init__(self, values: ObjectValues) -> None:
+        self._values = values
+
+    async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
+        """The key's value, one newline at its end left out."""
+        assert password.secret_ref is not None
+        name, key = password.secret_ref.name, password.secret_ref.key
+        reference = Reference("Secret", namespace, name)
+        line = await self._values.line(reference, key, field_path="password.secretRef")
+        secret = await self._values.get(reference, field_path="password.secretRef")
+        origin = f"Secret {name}, key {key}"
+        reason, message = Reason.PASSWORD_READ, f"The password was read from {origin}."
+        if line.newline_stripped:
+            reason = Reason.TRAILING_NEWLINE_STRIPPED
+            message = (
+                f'The password in {origin} ends with a newline (made by "echo | base64"?);'
+                " it was left out. Write the Secret anew without it, since other programs may not be so kind."
+            )
+        return ResolvedPassword(
+            value=line.text,
+            source="KubernetesSecret",
+            reference=f"{name}/{key}",
+            origin=origin,
+            version=secret["metadata"]["resourceVersion"],
+            reason=reason,
+            message=message,
+        )
+
+
+def described(password: Password) -> tuple[str, str]:
+    """Input type and place of a password, as in ``status.password``, without reading it."""
+    if password.secret_ref is not None:
+        return "KubernetesSecret", f"{password.secret_ref.name}/{password.secret_ref.key}"
+    return "InputText", "spec.password.value"
+
+
+def password_source(password: Password, values: ObjectValues) -> PasswordSource:
+    """The source that this input type asks for. A further type is one more line here."""
+    if password.secret_ref is not None:
+        return KubernetesSecret(values)
+    return InputText()
