@@ -258,7 +258,10 @@ class Reconciler:
             told = progress.phase
             status = under_test(view, phase=told if requested else None, now=self._now())
             base = progress.announced or view
-            version = await self._cluster.write_status(base.tested, _as_json(status))
+            try:
+                version = await self._cluster.write_status(base.tested, _as_json(status))
+            except (ApiUnavailable, AccessDenied):
+                return  # the verdict matters, not this
             if version is None:
                 return
             tested = replace(base.tested, resource_version=version)
