@@ -87,6 +87,10 @@ class AccessDenied(ClusterError):
     """The operator's role does not allow it (401, 403)."""
 
 
+class RequestRefused(ClusterError):
+    """The API server will never take this: malformed, too large, or against its schema (400, 422 …)."""
+
+
 class ApiUnavailable(ClusterError):
     """No answer, or one that a retry may mend (5xx, 429, connection lost).
 

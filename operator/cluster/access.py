@@ -58,9 +58,7 @@ async def find_access(settings: Settings, environment: Mapping[str, str]) -> Acc
     if not named and not settings.context and environment.get("KUBERNETES_SERVICE_HOST"):
         return _access_of_pod()
     if not named and not home:
-        raise ClusterUnknown(
-            "no cluster to connect to: give --kubeconfig, set KUBECONFIG, or run in a Pod"
-        )
+        raise ClusterUnknown("no cluster to connect to: give --kubeconfig, set KUBECONFIG, or run in a Pod")
     return await _access_of_kubeconfig(named or home, settings.context)
 
 

@@ -5,7 +5,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ClusterError, ObjectNotFound
+from smtp_operator.api.objects import (
+    AccessDenied,
+    ApiUnavailable,
+    ClusterError,
+    ObjectNotFound,
+    RequestRefused,
+)
 
 _UNKNOWN_FIELD: Final = re.compile(r"(?<![\w.])\.[\w.\[\]]+: field not declared in schema")
 
@@ -16,10 +22,6 @@ class Conflict(ClusterError):
 
 class ListExpired(ClusterError):
     """The API server no longer knows that resourceVersion or continue token (410)."""
-
-
-class RequestRefused(ClusterError):
-    """The API server will never take this request: malformed, too large, or against its schema."""
 
 
 class ClusterUnknown(ClusterError):

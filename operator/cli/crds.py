@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``smtp-operator crds``: the CustomResourceDefinitions of this very release."""
+
+from typing import TextIO
+
+import yaml
+
+from smtp_operator.api.crd import smtp_config_crd
+
+
+def print_crds(output: TextIO) -> None:
+    """Writes them as YAML, ready for ``kubectl apply --server-side -f -``."""
+    yaml.safe_dump_all([smtp_config_crd()], output, sort_keys=False, explicit_start=True, allow_unicode=True)

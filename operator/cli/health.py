@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``/healthz`` and ``/readyz`` for the kubelet's probes, over plain HTTP."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from smtp_operator.settings import InvalidSetting, ListenAddress
+
+
+@asynccontextmanager
+async def health_server(
+    address: ListenAddress | None, *, trouble: Callable[[], str | None], is_ready: Callable[[], bool]
+) -> AsyncIterator[None]:
+    """Serves the probes for as long as the block lasts; does nothing without an address.
+
+    Args:
+        address: where to listen.
+        trouble: what a restart would mend; None: nothing, and /healthz answers 200, else 500.
+        is_ready: whether /readyz answers 200, else 503.
+
+    Raises:
+        InvalidSetting: the address cannot be listened on.
+    """
+    if address is None:
+        yield
+        return
+
+    async def healthz(_: web.Request) -> web.Response:
+        text = trouble()
+        return web.Response(text=f"{text or 'ok'}\n", status=200 if text is None else 500)
+
+    async def readyz(_: web.Request) -> web.Response:
+        ready = is_ready()
+        return web.Response(text="ok\n" if ready else "starting\n", status=200 if ready else 503)
+
+    application = web.Application()
+    application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
+    runner = web.AppRunner(application, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, address.host or None, address.port).start()
+        except OSError as error:
+            raise InvalidSetting(f"--health-address: cannot listen on {address}: {error.strerror}") from error
+        yield
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Log lines on standard error: one JSON object or one line of text each, never more."""
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from smtp_operator.settings import LogFormat, Settings
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Sends every record of this process to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    kind = JsonFormatter if settings.log_format is LogFormat.JSON else TextFormatter
+    handler.setFormatter(kind(tracebacks=settings.debug))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)  # of other people's libraries; their debug lines may hold objects
+    logging.getLogger("smtp_operator").setLevel(settings.log_level.upper())
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object: time, level, message, and the record's extra fields."""
+
+    def __init__(self, *, tracebacks: bool = False) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without a newline."""
+        line: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "message": _message(record),
+        }
+        line.update(_extra(record))
+        if self._tracebacks and record.exc_info:
+            line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-01-31T12:00:00.000Z INFO message key=value``."""
+
+    def __init__(self, *, tracebacks: bool = False) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without a newline at its end."""
+        text = " ".join(
+            [
+                _time(record),
+                record.levelname,
+                _one_line(_message(record)),
+                *(f"{name}={json.dumps(value, default=str)}" for name, value in _extra(record).items()),
+            ]
+        )
+        if self._tracebacks and record.exc_info:
+            text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        return text
+
+
+def _time(record: logging.LogRecord) -> str:
+    time = datetime.fromtimestamp(record.created, UTC)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The text, and in short the exception where there is one."""
+    text = record.getMessage()
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        text = f"{text}: {type(error).__name__}: {error}"
+    return text
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in vars(record).items() if name not in _STANDARD}
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

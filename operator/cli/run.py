@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``smtp-operator run``: puts the parts together and runs them until a signal or a failure."""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import Final
+
+import kopf
+
+from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.objects import ApiUnavailable
+from smtp_operator.cli.health import health_server
+from smtp_operator.cli.logs import set_up_logging
+from smtp_operator.cluster.access import find_access
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.delays import at_least, growing_delays
+from smtp_operator.cluster.errors import ClusterUnknown
+from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf
+from smtp_operator.handlers.operation import Operation
+from smtp_operator.handlers.watching import build_registry
+from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.reconciler import Reconciler
+from smtp_operator.settings import InvalidSetting, SecretWatch, Settings
+from smtp_operator.smtp.destination import DestinationPolicy, PortRange
+from smtp_operator.smtp.engine import Engine
+from smtp_operator.smtp.limits import ConnectionLimits
+from smtp_operator.smtp.resolver import ThreadedResolver
+
+PATIENCE: Final = 30.0
+"""Seconds for which an API server that does not answer is waited for at the start."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class UnusableError(Exception):
+    """What was given (a flag, a kubeconfig) cannot be used."""
+
+
+def run_operator(settings: Settings, environment: Mapping[str, str]) -> None:
+    """Returns after SIGTERM or SIGINT.
+
+    Raises:
+        UnusableError: a flag or the kubeconfig cannot be used.
+        Exception: what the operator failed of.
+    """
+    set_up_logging(settings)
+    quieten_kopf()
+    try:
+        asyncio.run(_run(settings, environment))
+    except (InvalidSetting, ClusterUnknown) as error:
+        raise UnusableError(str(error)) from error
+
+
+async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
+    stop_flag = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
+    async with _connected(settings, environment) as client:
+        preparing = asyncio.create_task(_introduced(client, settings))
+        if await _stopped_first(stop_flag, preparing):
+            return
+        cluster = Cluster(client, settings)
+        resolver = ThreadedResolver()
+        core = Reconciler(
+            cluster=cluster,
+            engine=Engine(
+                policy=await _destinations(client, settings),
+                resolver=resolver,
+                connections=ConnectionLimits(settings.max_connections_per_destination),
+            ),
+            policy=_policy(settings),
+            now=time.time,
+        )
+        operation = Operation(
+            client=client,
+            cluster=cluster,
+            core=core,
+            crd=smtp_config_crd(),
+            secret_watch=settings.secret_watch,
+            stop_flag=stop_flag,
+        )
+        health = health_server(
+            settings.health_address, trouble=operation.trouble, is_ready=lambda: operation.ready
+        )
+        try:
+            async with health:
+                await _inform(operation, core, client, settings, stop_flag)
+        finally:
+            await operation.stop()
+            resolver.close()
+    _log.info("stopped")
+
+
+@asynccontextmanager
+async def _connected(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[KubernetesClient]:
+    client = KubernetesClient(await find_access(settings, environment))
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+async def _introduced(client: KubernetesClient, settings: Settings) -> None:
+    """Logs which API server it is and as whom it knows us; waits for one that is just starting."""
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    for delay in growing_delays():
+        try:
+            identity = await client.identity()
+        except ApiUnavailable as error:
+            if clock() - started > PATIENCE:
+                raise
+            _log.warning("%s; trying again", error)
+            await asyncio.sleep(at_least(delay, error))
+        else:
+            break
+    scope = ", ".join(settings.namespaces) or "all namespaces"
+    _log.info(
+        "smtp-operator %s serves %s of %s as %s (%s)",
+        version("smtp-operator"),
+        scope,
+        client.server,
+        identity,
+        client.access.origin,
+    )
+
+
+async def _stopped_first(stop_flag: asyncio.Event, work: asyncio.Task[None]) -> bool:
+    """Whether the flag was set before the work was done; what the work failed of is raised."""
+    stopped = asyncio.create_task(stop_flag.wait())
+    await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+    if work.done():
+        stopped.cancel()
+        work.result()
+        return False
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+    return True
+
+
+async def _inform(
+    operation: Operation,
+    core: Reconciler,
+    client: KubernetesClient,
+    settings: Settings,
+    stop_flag: asyncio.Event,
+) -> None:
+    """Runs kopf until it is told to stop; what a part of the operator failed of goes first."""
+    try:
+        await kopf.operator(
+            registry=build_registry(
+                core, login=lambda: log_in(client.access), start=operation.start, stop=operation.stop
+            ),
+            settings=informer_settings(),
+            clusterwide=settings.cluster_wide,
+            namespaces=settings.namespaces,
+            stop_flag=stop_flag,
+        )
+    except Exception as error:
+        if operation.failure is None:
+            raise
+        raise operation.failure from error
+    if operation.failure is not None:
+        raise operation.failure
+
+
+async def _destinations(client: KubernetesClient, settings: Settings) -> DestinationPolicy:
+    return DestinationPolicy(
+        allow_networks=settings.allow_network,
+        deny_networks=settings.deny_network,
+        ports=[PortRange(*ports) for ports in settings.allow_smtp_port],
+        api_server=[ipaddress.ip_address(address) for address in await client.addresses()],
+    )
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        helo_name=settings.helo_name or None,
+        cluster_name=settings.cluster_name,
+        recipient_domains=settings.allow_recipient_domain,
+        require_allowed_servers=settings.require_allowed_servers,
+        connections_per_destination=settings.max_connections_per_destination,
+        # In label mode the arrival of an object without the label goes unseen.
+        watches_references=settings.secret_watch is SecretWatch.METADATA,
+    )

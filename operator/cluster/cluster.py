@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cluster as the core sees it: objects to read, a status to write, Events, news of references."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, ObjectNotFound, Reference, Tested
+from smtp_operator.cluster import paths
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.cluster.errors import ListExpired
+from smtp_operator.cluster.events import EventRecorder
+from smtp_operator.cluster.metadata_watch import Changed, MetadataWatch, Wanted
+from smtp_operator.cluster.status_writer import StatusWriter
+from smtp_operator.settings import SecretWatch, Settings
+
+_LIST_ATTEMPTS = 5
+_FAREWELL_SECONDS = 1.0
+
+
+class Cluster:
+    """Reads and writes by one client. What runs in the background is in ``run``."""
+
+    def __init__(self, client: KubernetesClient, settings: Settings) -> None:
+        self._client = client
+        self._namespaces: Sequence[str | None] = settings.namespaces or (None,)
+        self._secret_watch = settings.secret_watch
+        self._status_writer = StatusWriter(client)
+        self._events = EventRecorder(client)
+        self.watches: tuple[MetadataWatch, ...] = ()
+        """Those that ``watch_references`` made."""
+
+    async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
+        """The object as it is now; None: there is none.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        try:
+            return await self._client.request("GET", paths.smtp_config(key))
+        except ObjectNotFound:
+            return None
+
+    async def list_smtp_configs(self) -> AsyncIterator[JsonObject]:
+        """All SmtpConfigs of the namespaces served, some maybe twice; never all in memory.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        for namespace in self._namespaces:
+            for attempt in range(1, _LIST_ATTEMPTS + 1):
+                try:
+                    async for page in self._client.pages(paths.smtp_configs(namespace)):
+                        for item in page.get("items") or ():
+                            yield item
+                    break
+                except ListExpired:
+                    if attempt == _LIST_ATTEMPTS:
+                        raise
+
+    async def get_object(self, reference: Reference) -> JsonObject:
+        """A Secret or ConfigMap with its data.
+
+        Raises:
+            ObjectNotFound, AccessDenied, ApiUnavailable
+        """
+        found = await self._client.request("GET", paths.referred_object(reference))
+        metadata = found["metadata"]
+        for watch in self.watches:
+            if watch.covers(reference):
+                watch.learn(reference, metadata["uid"], metadata["resourceVersion"])
+        return found
+
+    async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
+        """Writes the whole status, if the object still is the one tested; its new resourceVersion.
+
+        None: the object was deleted, re-created or given another spec meanwhile, and nothing was written.
+        Keeps trying for 10 minutes while the API server is unavailable.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        return await self._status_writer.write(tested, status)
+
+    async def publish(self, notice: Notice) -> None:
+        """Records an Event; never fails."""
+        self._events.record(notice)
+
+    def watch_references(self, *, wanted: Wanted, changed: Changed) -> tuple[MetadataWatch, ...]:
+        """Watches, not yet running, of Secrets and ConfigMaps, as ``--secret-watch`` says."""
+        if self._secret_watch is not SecretWatch.NONE:
+            self.watches = tuple(
+                MetadataWatch(
+                    self._client,
+                    kind,
+                    namespace,
+                    wanted=wanted,
+                    changed=changed,
+                    labelled_only=self._secret_watch is SecretWatch.LABEL,
+                )
+                for namespace in self._namespaces
+                for kind in ("Secret", "ConfigMap")
+            )
+        return self.watches
+
+    async def run(self) -> None:
+        """Writes recorded Events until cancelled; gives those that wait a last second."""
+        recording = asyncio.create_task(self._events.run(), name="Event recorder")
+        try:
+            await asyncio.shield(recording)
+        finally:
+            try:
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await self._events.drain()
+            except TimeoutError:
+                pass
+            finally:
+                recording.cancel()

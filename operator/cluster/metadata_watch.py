@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hears of changes of Secrets and ConfigMaps without ever receiving what is in them.
+
+The API server is asked for metadata alone (some 400 bytes an object), lists come in pages, and only the
+versions of objects that a SmtpConfig names are kept. Annotations are never looked at: an object made by
+``kubectl apply`` carries a copy of its data there.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from smtp_operator.api.names import WATCH_LABEL
+from smtp_operator.api.objects import (
+    AccessDenied,
+    ApiUnavailable,
+    ClusterError,
+    JsonObject,
+    ObjectMetadata,
+    Reference,
+    ReferenceKind,
+)
+from smtp_operator.cluster import paths
+from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient, Query
+from smtp_operator.cluster.delays import at_least, growing_delays
+from smtp_operator.cluster.errors import ListExpired
+
+RECONNECT_SECONDS: Final = 300
+"""How long the API server keeps one watch open; regular reconnects spread its load."""
+
+SILENCE_SECONDS: Final = 180.0
+"""A watch that says nothing for so long is dead: a bookmark comes about every minute."""
+
+PATIENCE_WHEN_DENIED: Final = 60.0
+"""Seconds for which a permission that was there may be missing: a starting API server has no roles yet."""
+
+_log: Final = logging.getLogger(__name__)
+
+Wanted = Callable[[Reference], bool]
+Changed = Callable[[Reference, ObjectMetadata | None], None]
+
+
+class MetadataWatch:
+    """Follows the objects of one kind, in one namespace or in all."""
+
+    def __init__(
+        self,
+        client: KubernetesClient,
+        kind: ReferenceKind,
+        namespace: str | None,
+        *,
+        wanted: Wanted,
+        changed: Changed,
+        labelled_only: bool = False,
+    ) -> None:
+        """Nothing happens before ``run``.
+
+        Args:
+            client: to the API server.
+            kind: Secret or ConfigMap.
+            namespace: None: all.
+            wanted: whether anybody wants to know about the object.
+            changed: is told of each change of a wanted one, None for its deletion; also of what the first
+                list shows.
+            labelled_only: follow only objects with the label ``smtp-operator.io/watch=true``.
+        """
+        self._client = client
+        self._kind = kind
+        self._namespace = namespace
+        self._wanted = wanted
+        self._changed = changed
+        self._path = paths.objects(kind, namespace)
+        self._selector: Query = [("labelSelector", f"{WATCH_LABEL}=true")] if labelled_only else []
+        self._known: dict[Reference, tuple[str, str]] = {}
+        self._synced = asyncio.Event()
+        self._resource_version = ""
+        self._last_sign = asyncio.get_running_loop().time()
+        self._last_answer = float("-inf")
+
+    def __str__(self) -> str:
+        """Such as ``watch of Secrets in namespace team-a``."""
+        where = "all namespaces" if self._namespace is None else f"namespace {self._namespace}"
+        return f"watch of {self._kind}s in {where}"
+
+    def covers(self, reference: Reference) -> bool:
+        """Whether it would hear of that object."""
+        return reference.kind == self._kind and self._namespace in (None, reference.namespace)
+
+    def learn(self, reference: Reference, uid: str, resource_version: str) -> None:
+        """Takes note of a version that was read by other means, so that its deletion cannot be missed."""
+        known = self._known.get(reference)
+        if known is None or known[0] != uid or _is_newer(resource_version, known[1]):
+            self._known[reference] = (uid, resource_version)
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since it last heard from the API server or tried to."""
+        return asyncio.get_running_loop().time() - self._last_sign
+
+    async def synced(self) -> None:
+        """Returns when the first list was told of."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Lists, then watches, until cancelled. Lost connections are mended.
+
+        Raises:
+            AccessDenied: listing or watching is not allowed, also a minute later where it was before.
+        """
+        clock = asyncio.get_running_loop().time
+        delays = growing_delays()
+        while True:
+            started = self._last_sign = clock()
+            problem: ClusterError | None = None
+            try:
+                await self._follow()
+            except ListExpired:
+                self._resource_version = ""
+            except AccessDenied as error:
+                if clock() - self._last_answer > PATIENCE_WHEN_DENIED:
+                    raise
+                problem = error
+            except ApiUnavailable as error:
+                problem = error
+            if clock() - started > 10:  # it worked for a while: what ended it is a new trouble
+                delays = growing_delays()
+                if problem is None:
+                    continue
+            delay = next(delays)
+            if problem is not None:
+                delay = at_least(delay, problem)
+                _log.debug("%s broke: %s; again in %.1f s", self, problem, delay)
+            self._last_sign = clock() + delay
+            await asyncio.sleep(delay)
+
+    async def _follow(self) -> None:
+        """Lists where there is no version to go on from, then watches until the API server ends it."""
+        if not self._resource_version:
+            self._resource_version = await self._list()
+        query = [
+            *self._selector,
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(RECONNECT_SECONDS)),
+            ("resourceVersion", self._resource_version),
+        ]
+        watching = self._client.lines(self._path, query=query, accept=METADATA, silence=SILENCE_SECONDS)
+        async with watching as lines:
+            self._answered()
+            async for line in lines:
+                self._answered()
+                self._resource_version = self._apply(_parsed(line)) or self._resource_version
+
+    async def _list(self) -> str:
+        """Tells of everything that is news, deletions included; gives the resourceVersion to watch from."""
+        before = set(self._known)
+        seen: set[Reference] = set()
+        resource_version = ""
+        async for page in self._client.pages(self._path, query=self._selector, accept=METADATA_LIST):
+            self._answered()
+            resource_version = page["metadata"]["resourceVersion"]
+            for item in page.get("items") or ():  # an empty list has `items: null`
+                reference = self._reference(item["metadata"])
+                if reference in before:
+                    seen.add(reference)
+                self._tell(reference, item["metadata"])
+        for reference in before - seen:
+            known = self._known.get(reference)
+            if known is not None and not _is_newer(known[1], resource_version):
+                self._gone(reference)
+        self._synced.set()
+        return resource_version
+
+    def _answered(self) -> None:
+        self._last_sign = self._last_answer = asyncio.get_running_loop().time()
+
+    def _apply(self, change: JsonObject) -> str:
+        """Tells of one line of the watch; gives the resourceVersion to go on from."""
+        kind, metadata = change["type"], change["object"].get("metadata", {})
+        if kind == "ERROR":
+            _raise_error(change["object"], self)
+        if kind in ("ADDED", "MODIFIED"):
+            self._tell(self._reference(metadata), metadata)
+        elif kind == "DELETED":
+            self._gone(self._reference(metadata))
+        return str(metadata.get("resourceVersion", ""))
+
+    def _tell(self, reference: Reference, metadata: JsonObject) -> None:
+        uid, resource_version = metadata["uid"], metadata["resourceVersion"]
+        known = self._known.get(reference)
+        if not self._wanted(reference):
+            self._known.pop(reference, None)
+            return
+        if known is not None and known[0] == uid and not _is_newer(resource_version, known[1]):
+            return  # a read was faster than the watch
+        self._known[reference] = (uid, resource_version)
+        self._changed(
+            reference,
+            ObjectMetadata(
+                reference=reference,
+                uid=uid,
+                resource_version=resource_version,
+                managed_fields=tuple(metadata.get("managedFields") or ()),
+            ),
+        )
+
+    def _gone(self, reference: Reference) -> None:
+        self._known.pop(reference, None)
+        if self._wanted(reference):
+            self._changed(reference, None)
+
+    def _reference(self, metadata: JsonObject) -> Reference:
+        return Reference(self._kind, metadata["namespace"], metadata["name"])
+
+
+def _parsed(line: bytes) -> JsonObject:
+    try:
+        change = json.loads(line)
+    except ValueError:
+        raise ApiUnavailable("the connection ended in the middle of a line") from None
+    if not isinstance(change, dict) or not isinstance(change.get("object"), dict):
+        raise ApiUnavailable("a line of the watch is no event")
+    return change
+
+
+def _raise_error(status: JsonObject, watch: MetadataWatch) -> None:
+    text = f"{watch} ended: {status.get('code')} {status.get('reason')}"
+    if status.get("code") == 410:
+        raise ListExpired(text)
+    raise ApiUnavailable(text)
+
+
+def _is_newer(one: str, other: str) -> bool:
+    # Ordered numbers since Kubernetes 1.35 (KEP-5504); where they are not, everything is news.
+    if one.isdecimal() and other.isdecimal():
+        return int(one) > int(other)
+    return one != other

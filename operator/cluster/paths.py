@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are in the API. Names of objects are DNS names, so that they need no quoting."""
+
+from typing import Final
+
+from smtp_operator.api.names import GROUP, SMTP_CONFIG_PLURAL, VERSION
+from smtp_operator.api.objects import ObjectKey, Reference, ReferenceKind
+
+_GROUP_VERSION: Final = f"/apis/{GROUP}/{VERSION}"
+_CORE: Final = "/api/v1"
+_PLURALS: Final[dict[ReferenceKind, str]] = {"Secret": "secrets", "ConfigMap": "configmaps"}
+
+
+def smtp_configs(namespace: str | None) -> str:
+    """The list of one namespace; None: of all."""
+    return f"{_GROUP_VERSION}{_in(namespace)}/{SMTP_CONFIG_PLURAL}"
+
+
+def smtp_config(key: ObjectKey) -> str:
+    """One SmtpConfig."""
+    return f"{smtp_configs(key.namespace)}/{key.name}"
+
+
+def objects(kind: ReferenceKind, namespace: str | None) -> str:
+    """The list of one namespace; None: of all."""
+    return f"{_CORE}{_in(namespace)}/{_PLURALS[kind]}"
+
+
+def referred_object(reference: Reference) -> str:
+    """One Secret or ConfigMap."""
+    return f"{objects(reference.kind, reference.namespace)}/{reference.name}"
+
+
+def events(namespace: str) -> str:
+    """The Events of a namespace."""
+    return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+
+
+def schema() -> str:
+    """The OpenAPI document of our group and version; whoever may log in may read it."""
+    return f"/openapi/v3{_GROUP_VERSION}"
+
+
+def _in(namespace: str | None) -> str:
+    return "" if namespace is None else f"/namespaces/{namespace}"

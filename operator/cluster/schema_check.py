@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the API server knows every field that this release writes or reads.
+
+Server-side apply of a field that the CRD lacks is refused, so an operator newer than its CRDs would send
+mails and could not say what came of them.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from smtp_operator.api.names import GROUP, SMTP_CONFIG_KIND, SMTP_CONFIG_PLURAL, VERSION
+from smtp_operator.api.objects import ClusterError, ObjectNotFound
+from smtp_operator.cluster import paths
+from smtp_operator.cluster.client import KubernetesClient
+
+Schema = Mapping[str, Any]
+
+_ATTEMPTS: Final = 5
+_PAUSE: Final = 1.0
+_NAMED: Final = 5
+
+HINT: Final = (
+    "apply the CRDs of this release first: kubectl apply --server-side -f deploy/crds/"
+    " (or: smtp-operator crds | kubectl apply --server-side -f -)"
+)
+
+
+class SchemaTooOld(ClusterError):
+    """The CRD in the cluster is missing or lacks fields; the text says what to do."""
+
+
+async def check_schema(client: KubernetesClient, crd: Schema) -> None:
+    """Returns when the API server's schema has every field of the CRD.
+
+    A CRD that was applied a moment ago is published after a second or two, so that it is looked for
+    five times.
+
+    Raises:
+        SchemaTooOld: it does not have them.
+        ClusterError: the API server did not say.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        if _verdict(await _published(client), crd) is None:
+            return
+        await asyncio.sleep(_PAUSE)
+    verdict = _verdict(await _published(client), crd)
+    if verdict is not None:
+        raise SchemaTooOld(f"{verdict}; {HINT}")
+
+
+def missing_fields(wanted: Schema, present: Schema, path: str = "") -> Iterator[str]:
+    """Paths such as ``status.lastTest.server`` of the fields that are wanted and not present."""
+    if present.get("x-kubernetes-preserve-unknown-fields"):
+        return
+    if "items" in wanted:
+        yield from missing_fields(wanted["items"], present.get("items", {}), f"{path}[]")
+    for name, child in wanted.get("properties", {}).items():
+        child_path = f"{path}.{name}" if path else name
+        known = present.get("properties", {}).get(name)
+        if known is None:
+            yield child_path
+        else:
+            yield from missing_fields(child, known, child_path)
+
+
+def _verdict(present: Schema | None, crd: Schema) -> str | None:
+    name = f"{SMTP_CONFIG_PLURAL}.{GROUP}"
+    if present is None:
+        return f"the cluster has no CRD {name} with version {VERSION}"
+    (served,) = (it for it in crd["spec"]["versions"] if it["name"] == VERSION)
+    wanted = served["schema"]["openAPIV3Schema"]["properties"]
+    lacking = [
+        field
+        for part in ("spec", "status")
+        for field in missing_fields(
+            {"properties": {part: wanted[part]}},
+            {"properties": {part: present.get("properties", {}).get(part, {})}},
+        )
+    ]
+    if not lacking:
+        return None
+    more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+    return (
+        f"the cluster's CRD {name} is older than this operator and lacks {', '.join(lacking[:_NAMED])}{more}"
+    )
+
+
+async def _published(client: KubernetesClient) -> Schema | None:
+    try:
+        document = await client.request("GET", paths.schema())
+    except ObjectNotFound:
+        return None
+    for schema in document.get("components", {}).get("schemas", {}).values():
+        for kind in schema.get("x-kubernetes-group-version-kind", ()):
+            if (kind.get("group"), kind.get("version"), kind.get("kind")) == (
+                GROUP,
+                VERSION,
+                SMTP_CONFIG_KIND,
+            ):
+                return dict(schema)
+    return None

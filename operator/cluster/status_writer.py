@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one place that writes status, and the only thing that is ever written to a SmtpConfig."""
+
+import asyncio
+import logging
+from typing import Final
+
+from smtp_operator.api.names import API_VERSION, FIELD_MANAGER, SMTP_CONFIG_KIND
+from smtp_operator.api.objects import (
+    AccessDenied,
+    ApiUnavailable,
+    JsonObject,
+    ObjectNotFound,
+    RequestRefused,
+    Tested,
+)
+from smtp_operator.cluster import paths
+from smtp_operator.cluster.client import APPLY, METADATA, KubernetesClient
+from smtp_operator.cluster.delays import at_least, growing_delays
+from smtp_operator.cluster.errors import Conflict
+
+PATIENCE: Final = 600.0
+"""Seconds for which an unreachable API server is asked again: behind a verdict may be a sent mail."""
+
+PATIENCE_WHEN_DENIED: Final = 60.0
+"""Seconds for which a refused permission is tried again: a starting API server has no roles yet."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class StatusWriter:
+    """Writes a verdict where it belongs: to the very object and generation that was tested."""
+
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+
+    async def write(self, tested: Tested, status: JsonObject) -> str | None:
+        """Replaces the whole status by server-side apply; gives the object's new resourceVersion.
+
+        None: the object was deleted, re-created or given another spec meanwhile; nothing was written.
+
+        Raises:
+            ApiUnavailable: no answer for 10 minutes.
+            AccessDenied: not allowed, also a minute later.
+            RequestRefused: the API server will never take this status; it was logged.
+        """
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        for delay in growing_delays():
+            try:
+                return await self._write_once(tested, status)
+            except (ApiUnavailable, AccessDenied) as error:
+                patience = PATIENCE if isinstance(error, ApiUnavailable) else PATIENCE_WHEN_DENIED
+                if clock() - started >= patience:
+                    raise
+                await asyncio.sleep(at_least(delay, error))
+            except RequestRefused as error:
+                _log.error("the status of SmtpConfig %s cannot be written: %s", tested.key, error)
+                raise
+        raise AssertionError("delays never end")
+
+    async def _write_once(self, tested: Tested, status: JsonObject) -> str | None:
+        """The API server compares resourceVersions alone, so a mismatch is looked at here."""
+        resource_version = tested.resource_version
+        while True:
+            try:
+                return await self._apply(tested, status, resource_version)
+            except ObjectNotFound:
+                return None
+            except Conflict:
+                pass
+            try:
+                now = await self._client.request("GET", paths.smtp_config(tested.key), accept=METADATA)
+            except ObjectNotFound:
+                return None
+            metadata = now["metadata"]
+            if (metadata["uid"], metadata["generation"]) != (tested.uid, tested.generation):
+                return None
+            resource_version = metadata["resourceVersion"]
+
+    async def _apply(self, tested: Tested, status: JsonObject, resource_version: str) -> str:
+        namespace, name = tested.key
+        answer = await self._client.request(
+            "PATCH",
+            f"{paths.smtp_config(tested.key)}/status",
+            query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
+            content_type=APPLY,
+            accept=METADATA,
+            body={
+                "apiVersion": API_VERSION,
+                "kind": SMTP_CONFIG_KIND,
+                "metadata": {"namespace": namespace, "name": name, "resourceVersion": resource_version},
+                "status": status,
+            },
+        )
+        return str(answer["metadata"]["resourceVersion"])

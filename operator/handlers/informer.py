@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How kopf is set up: its settings, its way to the API server, and its silence."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import kopf
+
+from smtp_operator.cluster.access import Access
+
+_RELOGIN: Final = timedelta(minutes=10)
+"""A ServiceAccount's token changes about every hour, so that it is read again well before."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+def informer_settings() -> kopf.OperatorSettings:
+    """No peering, no scanning, no Events, no threads: what is left is a list and a watch."""
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True  # else a stranger's peering object pauses us
+    settings.scanning.disabled = True  # no permission for CRDs and namespaces is needed
+    settings.posting.enabled = False
+    settings.posting.loggers = False
+    settings.watching.server_timeout = 300
+    settings.watching.connect_timeout = 10
+    settings.watching.inactivity_timeout = 70  # bookmarks come once a minute
+    settings.watching.chunk_size = 500
+    settings.watching.initial_streaming = False
+    settings.networking.connect_timeout = 10
+    settings.networking.request_timeout = 60
+    # Some 90 seconds ride over a restart of the API server; after that a crash is better than a zombie.
+    settings.networking.error_backoffs = (1, 2, 3, 5, 8, 13, 21, 34)
+    settings.networking.enforce_retry_after = True
+    settings.networking.trust_env = False
+    settings.queueing.worker_limit = None
+    settings.queueing.idle_timeout = 1.0
+    settings.execution.max_workers = 4
+    settings.process.ultimate_exiting_timeout = 25  # a Pod is killed after 30
+    return settings
+
+
+async def log_in(access: Access) -> kopf.ConnectionInfo:
+    """The connection that our own client uses, with its credentials as they are now."""
+    await access.renew()
+    configuration = access.configuration
+    scheme, _, token = (await access.authorization() or "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=configuration.host,
+        ca_path=configuration.ssl_ca_cert,
+        insecure=not configuration.verify_ssl,
+        certificate_path=configuration.cert_file,
+        private_key_path=configuration.key_file,
+        scheme=scheme or None,
+        token=token or None,
+        proxy_url=configuration.proxy,
+        trust_env=False,
+        expiration=datetime.now(UTC) + _RELOGIN if token else None,
+    )
+
+
+class _Filtered(logging.Handler):
+    """Passes kopf's records on without anything that could be an object, and without tracebacks."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage().partition("{")[0].strip()
+        _log.log(record.levelno, "%s", text.splitlines()[0] if text else record.name)
+
+
+def quieten_kopf() -> None:
+    """Lets only kopf's warnings through, whatever the log level: at others it logs whole objects."""
+    logger = logging.getLogger("kopf")
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    logger.handlers[:] = [_Filtered()]

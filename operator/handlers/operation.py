@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a running operator: what starts in which order, and that all ends when a part of it does."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol
+
+from smtp_operator.api.objects import ObjectMetadata, Reference
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.schema_check import Schema, check_schema
+from smtp_operator.handlers.watching import Inbox
+from smtp_operator.settings import SecretWatch
+
+SILENCE_LIMIT: Final = 300.0
+"""Seconds without a sign of life of a watch, not even of an attempt, after which it counts as dead."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Core(Inbox, Protocol):
+    """What decides and tests."""
+
+    def wants(self, reference: Reference) -> bool:
+        """Whether a change of this object matters to anyone."""
+        ...
+
+    def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
+        """A referenced object was created, changed or (None) deleted."""
+        ...
+
+    def references_listed(self) -> None:
+        """Every referenced object that exists was told of."""
+        ...
+
+    async def run(self) -> None:
+        """Works until cancelled."""
+        ...
+
+
+class Operation:
+    """Starts and stops everything but kopf, which it stops by ``stop_flag`` when something breaks."""
+
+    def __init__(
+        self,
+        *,
+        client: KubernetesClient,
+        cluster: Cluster,
+        core: Core,
+        crd: Schema,
+        secret_watch: SecretWatch,
+        stop_flag: asyncio.Event,
+    ) -> None:
+        """Nothing happens before ``start``.
+
+        Args:
+            client: to the API server.
+            cluster: made of that client.
+            core: what decides and tests.
+            crd: the CustomResourceDefinition of this release.
+            secret_watch: how changes of Secrets and ConfigMaps are noticed.
+            stop_flag: is set when a part of the operator ends by itself.
+        """
+        self._client = client
+        self._cluster = cluster
+        self._core = core
+        self._crd = crd
+        self._secret_watch = secret_watch
+        self._stop_flag = stop_flag
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self.failure: BaseException | None = None
+        """Why it ended by itself; None while it runs or where it was stopped."""
+        self.ready = False
+        """Whether everything is known that a decision may need."""
+
+    async def start(self) -> None:
+        """Returns when the first decision may be made: a restart sends no mail, so that all is known before.
+
+        Raises:
+            ClusterError: it cannot start; ``failure`` has it too.
+        """
+        try:
+            await check_schema(self._client, self._crd)
+            await self._learn()
+        except Exception as error:
+            self.failure = error
+            await self.stop()
+            raise
+        except BaseException:
+            await self.stop()
+            raise
+        self._spawn(self._core.run(), "reconciler")
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Ends all that ``start`` began; may be called twice."""
+        self._stopping = True
+        self.ready = False
+        # In this order: the core may still write Events.
+        for task in reversed(self._tasks):
+            task.cancel()
+            await asyncio.wait([task])
+        self._tasks.clear()
+
+    def trouble(self) -> str | None:
+        """What is dead though it should live; None: all is well."""
+        if self.failure is not None:
+            return str(self.failure)
+        silent = [str(watch) for watch in self._cluster.watches if watch.silent_for > SILENCE_LIMIT]
+        return f"no sign of life: {', '.join(silent)}" if silent and self.ready else None
+
+    async def _learn(self) -> None:
+        """SmtpConfigs first, since they say which Secrets and ConfigMaps are wanted."""
+        self._spawn(self._cluster.run(), "Event recorder")
+        async for object_ in self._cluster.list_smtp_configs():
+            self._core.observe(object_)
+        watches = self._cluster.watch_references(
+            wanted=self._core.wants, changed=self._core.reference_changed
+        )
+        running = [self._spawn(watch.run(), str(watch)) for watch in watches]
+        for watch, task in zip(watches, running, strict=True):
+            synced = asyncio.create_task(watch.synced())
+            await asyncio.wait([synced, task], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                synced.cancel()
+                task.result()
+        if self._secret_watch is SecretWatch.METADATA:
+            self._core.references_listed()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A part that ends by itself ends everything: better restarted than half alive."""
+        if self._stopping or task.cancelled():
+            return
+        error = task.exception() or RuntimeError(f"{task.get_name()} ended")
+        if self.failure is None:
+            self.failure = error
+        self.ready = False
+        self._stop_flag.set()

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kopf as an informer and nothing else: handlers of events take note, and leave nothing on the object.
+
+Every other kind of handler would write to the user's object (annotations that repeat the whole spec, inline
+password included; finalizers), so there is none.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import kopf
+
+from smtp_operator.api.names import GROUP, SMTP_CONFIG_PLURAL, VERSION
+from smtp_operator.api.objects import JsonObject, ObjectKey
+
+Activity = Callable[[], Awaitable[None]]
+Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
+
+
+class Inbox(Protocol):
+    """Who is told of SmtpConfigs. It only takes note: kopf waits for it."""
+
+    def observe(self, object_: JsonObject) -> None:
+        """One was created or changed, or stood in a listing."""
+        ...
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """One was deleted."""
+        ...
+
+
+def build_registry(inbox: Inbox, *, login: Login, start: Activity, stop: Activity) -> kopf.OperatorRegistry:
+    """Handlers for kopf: ``start`` before anything is watched, ``stop`` after it."""
+    registry = kopf.OperatorRegistry()
+
+    async def on_login(**_: Any) -> kopf.ConnectionInfo:
+        return await login()
+
+    async def on_startup(**_: Any) -> None:
+        await start()
+
+    async def on_cleanup(**_: Any) -> None:
+        await stop()
+
+    async def on_event(event: kopf.RawEvent, **_: Any) -> None:
+        tell(inbox, event["type"], dict(event["object"]))
+
+    kopf.on.login(registry=registry, id="login")(on_login)
+    kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)(on_startup)
+    kopf.on.cleanup(registry=registry, id="stop", errors=kopf.ErrorsMode.PERMANENT)(on_cleanup)
+    kopf.on.event(GROUP, VERSION, SMTP_CONFIG_PLURAL, registry=registry, id="smtpconfig")(on_event)
+    return registry
+
+
+def tell(inbox: Inbox, type_: str | None, object_: JsonObject) -> None:
+    """Passes an event on; the types of listed, created and changed objects make no difference."""
+    if type_ == "DELETED":
+        metadata = object_["metadata"]
+        inbox.forget(ObjectKey(metadata["namespace"], metadata["name"]), metadata["uid"])
+    else:
+        inbox.observe(object_)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tests share: one real control plane for the whole run, and a namespace of its own for each test."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from localcluster import LocalCluster
+
+ROOT = Path(__file__).parent.parent
+
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what needs the control plane, so that `make unit` can leave it out."""
+    for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker("cluster")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """A control plane with the CRDs of this tree; nobody may stop it or break it."""
+    with LocalCluster.start() as running:
+        running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds" / "smtpconfigs.yaml"))
+        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        yield running
+
+
+@pytest.fixture
+def namespace(cluster: LocalCluster) -> Iterator[str]:
+    """A fresh namespace."""
+    name = f"test-{next(_numbers)}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
