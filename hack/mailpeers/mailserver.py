@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A light SMTP server that keeps what it receives; for tests, the demo and the benchmark.
+
+It offers one port each for plain, STARTTLS and implicit TLS, with a certificate of its own CA, and
+answers as its public attributes say; they may be changed while it runs. In-process:
+``async with MailServer() as server``; from synchronous code, in a thread of its own:
+``with MailServer.in_thread() as server``; by hand: ``python -m mailpeers.mailserver``.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import trustme
+
+from mailpeers.session import AuthAttempt, ReceivedMail, Session
+
+
+@dataclass
+class MailServer:
+    """A mail server on free ports of ``host``; see the module for how to run it."""
+
+    host: str = "127.0.0.1"
+    hostname: str = "mail.test"
+    """Its name in greeting and certificate; the certificate also names localhost and ``host``."""
+    users: dict[str, str] = field(default_factory=dict)
+    """User names and passwords. AUTH is offered where there are any."""
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN", "CRAM-MD5")
+    require_auth: bool = False
+    """Whether MAIL is refused with 530 before a login."""
+    auth_without_tls: bool = True
+    """Whether AUTH is offered on a connection without TLS."""
+    refused_recipients: dict[str, str] = field(default_factory=dict)
+    """Addresses, and the reply each gets to RCPT, such as ``550 5.1.1 no such user``."""
+    refused_senders: dict[str, str] = field(default_factory=dict)
+    """Addresses, and the reply each gets to MAIL."""
+    replies: dict[str, str] = field(default_factory=dict)
+    """Other words for a verb (``EHLO``, ``DATA``, ``.`` for the mail's end, ``banner`` …)."""
+    extensions: tuple[str, ...] = (
+        "PIPELINING",
+        "SIZE 10485760",
+        "8BITMIME",
+        "SMTPUTF8",
+        "ENHANCEDSTATUSCODES",
+    )
+    reply_delay: float = 0.0
+    """Seconds that every reply to a command waits."""
+    keep: int = 100_000
+    """How many mails and attempts are kept."""
+
+    plain_port: int = field(default=0, init=False)
+    starttls_port: int = field(default=0, init=False)
+    tls_port: int = field(default=0, init=False)
+    mails: list[ReceivedMail] = field(default_factory=list, init=False)
+    auth_attempts: list[AuthAttempt] = field(default_factory=list, init=False)
+    connections: int = field(default=0, init=False)
+    """Connections open now."""
+    connections_max: int = field(default=0, init=False)
+    """Most connections that were ever open at a time."""
+    connections_total: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.ca = trustme.CA(organization_name="mailpeers")
+        self.ca_pem = self.ca.cert_pem.bytes().decode()
+        self.tls_context = self.server_context()
+        self.arrived = threading.Condition()
+        self.sessions: set[Session] = set()
+        self._listeners: list[asyncio.Server] = []
+        self._async_waiters: set[asyncio.Event] = set()
+        self._idle = asyncio.Event()
+
+    def server_context(self) -> ssl.SSLContext:
+        """A TLS context with a certificate of ``ca`` for ``hostname``, ``host`` and localhost."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert(self.hostname, self.host, "localhost").configure_cert(context)
+        return context
+
+    async def start(self) -> None:
+        """Listen on three free ports, or on those that are set already."""
+        self.plain_port = await self._listen(self.plain_port, starttls=False)
+        self.starttls_port = await self._listen(self.starttls_port, starttls=True)
+        self.tls_port = await self._listen(self.tls_port, starttls=False, context=self.tls_context)
+
+    async def _listen(self, port: int, *, starttls: bool, context: ssl.SSLContext | None = None) -> int:
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(
+            lambda: Session(self, starttls=starttls, tls=context is not None),
+            self.host,
+            port,
+            ssl=context,
+            backlog=1024,
+        )
+        self._listeners.append(listener)
+        bound: int = listener.sockets[0].getsockname()[1]
+        return bound
+
+    async def stop(self) -> None:
+        """Close the ports and every connection."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for session in list(self.sessions):
+            session.abort()
+        if self.sessions:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def __aenter__(self) -> "MailServer":
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @classmethod
+    @contextlib.contextmanager
+    def in_thread(cls, **options: Any) -> Iterator["MailServer"]:
+        """Run one in a thread of its own; for synchronous code. ``options`` as for the class."""
+        server = cls(**options)
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, name="mailserver", daemon=True)
+        thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(10)
+            loop.close()
+
+    def opened(self, session: Session) -> None:
+        """Count a connection; called by its session."""
+        self.sessions.add(session)
+        self.connections_total += 1
+        self.connections = len(self.sessions)
+        self.connections_max = max(self.connections_max, self.connections)
+
+    def closed(self, session: Session) -> None:
+        """Forget a connection; called by its session."""
+        self.sessions.discard(session)
+        self.connections = len(self.sessions)
+        if not self.sessions:
+            self._idle.set()
+
+    def attempted(self, mechanism: str, username: str, *, accepted: bool) -> None:
+        """Note a login; called by the session."""
+        self.auth_attempts.append(AuthAttempt(mechanism, username, accepted))
+        del self.auth_attempts[: -self.keep]
+
+    def received(self, mail: ReceivedMail) -> None:
+        """Keep a mail and wake who waits for it; called by the session."""
+        with self.arrived:
+            self.mails.append(mail)
+            del self.mails[: -self.keep]
+            self.arrived.notify_all()
+        for waiter in self._async_waiters:
+            waiter.set()
+
+    def wait_for_mail(
+        self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 10.0
+    ) -> ReceivedMail:
+        """The first mail that matches, past or to come; for synchronous code. Raises TimeoutError."""
+        with self.arrived:
+            if self.arrived.wait_for(lambda: any(map(matches, self.mails)), timeout):
+                return next(filter(matches, self.mails))
+        raise TimeoutError(f"no such mail within {timeout} s; {len(self.mails)} others came")
+
+    async def next_mail(
+        self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 10.0
+    ) -> ReceivedMail:
+        """The first mail that matches, past or to come; in the server's own loop. Raises TimeoutError."""
+        event = asyncio.Event()
+        self._async_waiters.add(event)
+        try:
+            async with asyncio.timeout(timeout):
+                while not any(map(matches, self.mails)):
+                    await event.wait()
+                    event.clear()
+        finally:
+            self._async_waiters.discard(event)
+        return next(filter(matches, self.mails))
+
+
+async def _main() -> None:
+    async with MailServer(users={"bob": "s3cret"}, keep=1) as server:
+        print(
+            f"plain {server.plain_port}, STARTTLS {server.starttls_port}, TLS {server.tls_port}; bob/s3cret"
+        )
+        print(server.ca_pem)
+        while True:
+            mail = await server.next_mail(timeout=86_400)
+            server.mails.clear()
+            print(f"{mail.sender} -> {', '.join(mail.recipients)}\n{mail.content.decode(errors='replace')}")
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_main())

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The facts beside a reply that its meaning depends on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from smtp_operator.api.verdict import SmtpType
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is known of settings and dialogue when a reply comes. All of it may be shown in a message."""
+
+    server: str = "the server"
+    port: int = 587
+    smtp_type: SmtpType = SmtpType.START_TLS
+    login: bool = False
+    """Whether a user name is configured."""
+    logged_in: bool = False
+    """Whether the server has accepted it in this dialogue."""
+    username: str = ""
+    origin: str = ""
+    """Where the password comes from, such as ``Secret smtp-password, key password``."""
+    mechanism: str = ""
+    tls: bool = False
+    """Whether TLS is active now."""
+    offered: frozenset[str] = frozenset()
+    """EHLO keywords that the server offers now, in capitals."""
+    mechanisms: tuple[str, ...] = ()
+    sender: str = ""
+    """Address of spec.from, without the display name."""
+    recipient: str = ""
+    """The recipient that a reply to RCPT is about: ``to[0] ops@example.com``, of a bcc only ``bcc[0]``."""
+    helo_name: str = ""
+    banner: str = ""
+    closed: bool = False
+    """Whether the server closed the connection after the reply."""
+    shown: Callable[[str], str] = _as_it_is
+    """Makes a server's words fit to be shown."""

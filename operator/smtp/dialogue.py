@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SMTP dialogue, phase by phase, from the greeting to the final dot.
+
+Every step either goes on, or raises ``Ended`` with a verdict, or lets a ``WireError`` pass, whose
+meaning depends on the phase. STARTTLS is mandatory where it is asked for, and there is exactly one
+AUTH with one mechanism.
+"""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
+from smtp_operator.smtp import auth, not_offered
+from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
+from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.envelope import Envelope
+from smtp_operator.smtp.mail import build_mail
+from smtp_operator.smtp.outcomes import (
+    Refusal,
+    all_refused,
+    connected,
+    envelope_accepted,
+    logged_in,
+    sent,
+    some_refused,
+)
+from smtp_operator.smtp.redaction import Redactor
+from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.rules import classify
+from smtp_operator.smtp.settings import Login, MailSettings
+from smtp_operator.smtp.tls import CertificateFacts
+from smtp_operator.smtp.transcript import Transcript
+from smtp_operator.smtp.verdicts import Ended
+from smtp_operator.smtp.wire import Wire
+
+
+class CalledOff(Exception):
+    """``before_data`` did not want the mail to be sent."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a dialogue brought to light so far; shown in the report even where it failed."""
+
+    address: str = ""
+    """IP address and port, IPv6 in brackets."""
+    message_id: str = ""
+    banner: str = ""
+    tls_version: str = ""
+    mechanism: str = ""
+    certificate: Certificate | None = None
+    response: str = ""
+    recipients: list[RecipientVerdict] = field(default_factory=list)
+    content_sent: bool = False
+    """Whether the mail left, so that it may have been accepted whatever comes after."""
+
+
+def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What a reply to EHLO offers: keywords in capitals with parameters, and the AUTH mechanisms."""
+    offered: dict[str, str] = {}
+    for line in reply.lines[1:]:
+        keyword, _, parameters = line.replace("=", " ", 1).partition(" ")
+        keyword = keyword.upper()
+        if keyword == "AUTH" and keyword in offered:  # old clients want it repeated as AUTH=PLAIN
+            parameters = f"{offered[keyword]} {parameters}"
+        offered[keyword] = parameters
+    return offered, tuple(dict.fromkeys(offered.get("AUTH", "").upper().split()))
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """One dialogue over one wire."""
+
+    settings: MailSettings
+    envelope: Envelope
+    helo_name: str
+    budget: Budget
+    limits: Limits
+    clock: PhaseClock
+    redactor: Redactor
+    transcript: Transcript
+    findings: Findings
+    before_data: Callable[[], Awaitable[None]] | None
+    offered: dict[str, str] = field(default_factory=dict)
+    """EHLO keywords in capitals, with their parameters."""
+    mechanisms: tuple[str, ...] = ()
+    logged_in: bool = False
+    tls: bool = False
+
+    async def run(self, wire: Wire, context: ssl.SSLContext | None, server_name: str) -> Verdict:
+        """The dialogue, as deep as the mode wants. ``context`` and ``server_name`` are for STARTTLS."""
+        await self._greeting(wire)
+        await self._ehlo(wire)
+        if self.settings.smtp_type is SmtpType.START_TLS:
+            assert context is not None
+            await self._start_tls(wire, context, server_name)
+            await self._ehlo(wire)
+        mode, login = self.settings.mode, self.settings.login
+        if mode is not Mode.CONNECT and login is not None:
+            await self._auth(wire, login)
+        if mode.depth <= Mode.LOGIN.depth:
+            return self._passed()
+        await self._mail_from(wire)
+        refusals = await self._rcpt_to(wire)
+        if mode is Mode.ENVELOPE:
+            await self._command(wire, b"RSET")
+        else:
+            await self._data(wire)
+        accepted = len(self.envelope.addressees) - len(refusals)
+        if refusals:
+            return some_refused(refusals, accepted=accepted, mailed=mode is Mode.SEND_EMAIL)
+        if mode is Mode.ENVELOPE:
+            return envelope_accepted(self._server, accepted)
+        return sent(self._server, accepted, self.findings.response)
+
+    def _passed(self) -> Verdict:
+        login = self.settings.login
+        if login is not None and self.logged_in:
+            return logged_in(self._server, login.username, self.findings.mechanism)
+        return connected(self._server, tls=self.findings.tls_version, login=login is not None)
+
+    @property
+    def _server(self) -> str:
+        return self.settings.server
+
+    def context(self, **more: str | bool) -> Context:
+        """What is known now, for the rules."""
+        settings = self.settings
+        login = settings.login
+        return Context(
+            server=settings.server,
+            port=settings.port,
+            smtp_type=settings.smtp_type,
+            login=login is not None,
+            logged_in=self.logged_in,
+            username=login.username if login else "",
+            origin=login.origin if login else "",
+            mechanism=self.findings.mechanism,
+            tls=self.tls,
+            offered=frozenset(self.offered),
+            mechanisms=self.mechanisms,
+            sender=self.envelope.sender.address,
+            recipient=str(more.get("recipient", "")),
+            helo_name=self.helo_name,
+            banner=self.findings.banner,
+            closed=bool(more.get("closed", False)),
+            shown=self.redactor.shown,
+        )
+
+    async def _command(self, wire: Wire, *words: bytes, shown: str = "", limit: float | None = None) -> Reply:
+        self.transcript.client(shown or b" ".join(words).decode("utf-8", "replace"))
+        reply = await wire.command(*words, limit=self.budget.limit(limit or self.limits.command))
+        self._note(reply)
+        return reply
+
+    def _note(self, reply: Reply) -> None:
+        self.clock.replies += 1
+        self.transcript.server(reply)
+
+    def _refused(self, reply: Reply, **more: str | bool) -> Ended:
+        assert self.clock.phase is not None
+        return Ended(classify(self.clock.phase, reply, context=self.context(**more)))
+
+    async def _greeting(self, wire: Wire) -> None:
+        self.clock.enter(Phase.BANNER)
+        reply = await wire.greeting(self.budget.limit(self.limits.banner))
+        self._note(reply)
+        self.findings.banner = self.redactor.shown(reply.text.partition(" ")[0])
+        if reply.code != 220:
+            raise self._refused(reply)
+
+    async def _ehlo(self, wire: Wire) -> None:
+        self.clock.enter(Phase.EHLO)
+        name = self.helo_name.encode("ascii")
+        reply = await self._command(wire, b"EHLO", name)
+        if reply.code in {500, 502}:  # RFC 5321 section 4.1.4: an old server may know HELO alone
+            older = await self._command(wire, b"HELO", name)
+            if older.code != 250:
+                raise self._refused(reply)
+            self.offered, self.mechanisms = {}, ()
+            return
+        if reply.code != 250:
+            raise self._refused(reply)
+        self.offered, self.mechanisms = extensions(reply)
+
+    async def _start_tls(self, wire: Wire, context: ssl.SSLContext, server_name: str) -> None:
+        self.clock.enter(Phase.START_TLS)
+        if "STARTTLS" not in self.offered:
+            raise Ended(not_offered.start_tls(self.context()))
+        self.transcript.client("STARTTLS")
+
+        def agreed(reply: Reply) -> None:
+            self._note(reply)
+            if reply.code == 220:
+                self.clock.enter(Phase.TLS)
+
+        reply = await wire.start_tls(
+            context, server_name=server_name, limit=self.budget.limit(self.limits.tls), on_reply=agreed
+        )
+        if reply.code != 220:
+            raise self._refused(reply)
+        self.secured(wire)
+
+    def secured(self, wire: Wire) -> None:
+        """Take down what the TLS handshake showed."""
+        session = wire.tls
+        if session is None:
+            return
+        self.tls = True
+        self.findings.tls_version = session.version() or "TLS"
+        facts = CertificateFacts.of_session(session)
+        self.findings.certificate = facts.for_status if facts else None
+        self.transcript.note(f"TLS handshake: {self.findings.tls_version}")
+
+    async def _auth(self, wire: Wire, login: Login) -> None:
+        self.clock.enter(Phase.AUTH)
+        name = auth.choose(self.settings.auth_mechanism, self.mechanisms)
+        if name is None:
+            raise Ended(not_offered.mechanism(self.context(), self.settings.auth_mechanism))
+        self.findings.mechanism = name
+        steps = auth.MECHANISMS[name](login)
+        line = next(steps)
+        while True:
+            reply = await self._command(wire, *line.words, shown=line.shown)
+            if reply.code != 334:
+                break
+            try:
+                line = steps.send(reply)
+            except (StopIteration, auth.ChallengeInvalid):
+                break
+        if reply.code != 235:
+            raise self._refused(reply)
+        self.logged_in = True
+
+    async def _mail_from(self, wire: Wire) -> None:
+        self.clock.enter(Phase.MAIL_FROM)
+        self._check_smtputf8()
+        sender = self.envelope.sender.address
+        options = [f"SIZE={len(self._mail())}".encode()] if "SIZE" in self.offered else []
+        if self._smtputf8:
+            options += [b"BODY=8BITMIME", b"SMTPUTF8"]
+        reply = await self._command(wire, b"MAIL", f"FROM:<{sender}>".encode(), *options)
+        if not reply.good:
+            raise self._refused(reply)
+
+    @property
+    def _smtputf8(self) -> bool:
+        boxes = [self.envelope.sender, *(entry.mailbox for entry in self.envelope.addressees)]
+        return any(box.needs_smtputf8 for box in boxes)
+
+    def _check_smtputf8(self) -> None:
+        if "SMTPUTF8" in self.offered:
+            return
+        boxes = [(f"from {self.envelope.sender.address}", self.envelope.sender)]
+        boxes += [(entry.label, entry.mailbox) for entry in self.envelope.addressees]
+        for label, mailbox in boxes:
+            if mailbox.needs_smtputf8:
+                raise Ended(not_offered.smtputf8(self.context(), label))
+
+    async def _rcpt_to(self, wire: Wire) -> list[Refusal]:
+        self.clock.enter(Phase.RCPT_TO)
+        refusals = []
+        for entry in self.envelope.addressees:
+            address = entry.mailbox.address
+            reply = await self._command(
+                wire,
+                b"RCPT",
+                f"TO:<{address}>".encode(),
+                shown=f"RCPT TO:<{entry.place if entry.role == 'bcc' else address}>",
+            )
+            if reply.code == 421:
+                raise self._refused(reply, recipient=entry.label)
+            shown = self.redactor.shown(reply.line)
+            if not reply.good:
+                meaning = classify(Phase.RCPT_TO, reply, context=self.context(recipient=entry.label))
+                refusals.append(Refusal(entry, reply, shown, meaning))
+            self.findings.recipients.append(
+                RecipientVerdict(role=entry.role, index=entry.index, accepted=reply.good, response=shown)
+            )
+        if len(refusals) == len(self.envelope.addressees):
+            raise Ended(all_refused(refusals))
+        return refusals
+
+    async def _data(self, wire: Wire) -> None:
+        self.clock.enter(Phase.DATA)
+        if self.before_data is not None:
+            try:
+                await self.before_data()
+            except Exception as error:
+                raise CalledOff from error
+        reply = await self._command(wire, b"DATA")
+        if reply.code != 354:
+            raise self._refused(reply)
+        self.findings.content_sent = True
+        self.transcript.client("(the mail)")
+        reply = await wire.content(self._mail(), limit=self.budget.limit(self.limits.data))
+        self._note(reply)
+        self.findings.response = self.redactor.shown(reply.line)
+        if not reply.good:
+            raise self._refused(reply)
+
+    def _mail(self) -> bytes:
+        envelope = self.envelope
+        return build_mail(
+            sender=envelope.sender,
+            to=envelope.of_role("to"),
+            cc=envelope.of_role("cc"),
+            subject=self.settings.subject,
+            body=self.settings.body,
+            headers=self.settings.headers,
+            message_id=self.findings.message_id,
+            smtputf8=self._smtputf8,
+        )

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: settings in, verdict out. It knows nothing of Kubernetes."""
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import DialogueReport, Phase, Verdict
+from smtp_operator.smtp.budget import Limits
+from smtp_operator.smtp.destination import DestinationPolicy
+from smtp_operator.smtp.dialogue import CalledOff
+from smtp_operator.smtp.limits import ConnectionLimits
+from smtp_operator.smtp.resolver import Resolver
+from smtp_operator.smtp.session import Session, Surroundings
+from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.smtp.tls import TlsContexts
+from smtp_operator.smtp.verdicts import verdict
+
+_log: Final = logging.getLogger(__name__)
+
+
+def _nobody_listens(phase: Phase) -> None:
+    """Called with every new phase where the caller wants to know of none."""
+
+
+class Engine:
+    """Tests mail settings by a real dialogue. One engine serves any number of tests at a time."""
+
+    def __init__(
+        self,
+        *,
+        policy: DestinationPolicy,
+        resolver: Resolver,
+        connections: ConnectionLimits,
+        limits: Limits | None = None,
+    ) -> None:
+        self._resolver = resolver
+        self._surroundings = Surroundings(
+            policy=policy,
+            resolver=resolver,
+            connections=connections,
+            limits=limits or Limits(),
+            contexts=TlsContexts(),
+        )
+
+    async def run(
+        self,
+        settings: MailSettings,
+        *,
+        on_phase: Callable[[Phase], None] = _nobody_listens,
+        before_data: Callable[[], Awaitable[None]] | None = None,
+    ) -> DialogueReport:
+        """One test within ``settings.timeout`` seconds; raises nothing but ``CancelledError``.
+
+        ``on_phase`` is called as each phase begins. ``before_data`` is awaited right before DATA; if it
+        raises, the mail is not sent.
+        """
+        session = Session(settings, self._surroundings, on_phase, before_data)
+        try:
+            outcome = await session.run()
+        except CalledOff:
+            outcome = _called_off(session.clock.phase)
+        except Exception as error:
+            outcome = _defect(error, session.clock.phase)
+        return session.report(outcome)
+
+    def close(self) -> None:
+        """Start no name lookup any more. Tests under way are the caller's to cancel."""
+        self._resolver.close()
+
+
+def _called_off(phase: Phase | None) -> Verdict:
+    return verdict(
+        Reason.INTERNAL_ERROR, "The operator called the test off before the mail was sent", phase=phase
+    )
+
+
+def _defect(error: Exception, phase: Phase | None) -> Verdict:
+    """Log where it happened, never with what: an exception's text may hold a password."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    _log.error("a test failed unforeseen in phase %s: %s at %s", phase, type(error).__qualname__, where)
+    return verdict(
+        Reason.INTERNAL_ERROR,
+        "The operator failed in a way nobody foresaw; its log has the details",
+        phase=phase,
+    )

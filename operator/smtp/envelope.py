@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sender and recipients of a test, parsed before any connection is made."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.smtp.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
+from smtp_operator.smtp.settings import MailSettings, Recipient, Role
+from smtp_operator.smtp.verdicts import Ended, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """One recipient: where it stands in spec.recipients, and its address."""
+
+    role: Role
+    index: int
+    mailbox: Mailbox
+
+    @property
+    def place(self) -> str:
+        """Such as ``cc[0]``."""
+        return f"{self.role}[{self.index}]"
+
+    @property
+    def label(self) -> str:
+        """How messages name it: place and address, of a bcc the place alone."""
+        return self.place if self.role == "bcc" else f"{self.place} {self.mailbox.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sends and who receives."""
+
+    sender: Mailbox
+    addressees: tuple[Addressee, ...]
+
+    @classmethod
+    def of(cls, settings: MailSettings) -> "Envelope":
+        """Of the settings; ``Ended`` where an address is none."""
+        try:
+            sender = parse_mailbox(settings.sender)
+        except AddressInvalid as error:
+            raise Ended(
+                verdict(
+                    Reason.INVALID_FROM_ADDRESS,
+                    f'from "{_readable(settings.sender)}" {error}',
+                    fix="set from: to one address, such as Platform Team <noreply@example.com>",
+                )
+            ) from None
+        return cls(sender, tuple(map(_addressee, settings.recipients)))
+
+    def of_role(self, role: Role) -> Iterable[Mailbox]:
+        """The addresses of one list."""
+        return (entry.mailbox for entry in self.addressees if entry.role == role)
+
+    @property
+    def hidden(self) -> dict[str, str]:
+        """Every bcc address that stands nowhere else, and what is shown in its place."""
+        known = {self.sender.address.lower()}
+        known |= {entry.mailbox.address.lower() for entry in self.addressees if entry.role != "bcc"}
+        return {
+            entry.mailbox.address: entry.place
+            for entry in self.addressees
+            if entry.role == "bcc" and entry.mailbox.address.lower() not in known
+        }
+
+
+def _addressee(recipient: Recipient) -> Addressee:
+    place = f"{recipient.role}[{recipient.index}]"
+    try:
+        return Addressee(recipient.role, recipient.index, parse_address(recipient.address))
+    except AddressInvalid as error:
+        if recipient.role == "bcc":
+            what = f"{place} is not one mail address"
+            fix = "list each address on its own under recipients.bcc"
+        else:
+            what = f'{place} "{_readable(recipient.address)}" {error}'
+            fix = "list them separately" if "two addresses" in str(error) else ""
+            what, fix = (f"{what}; {fix}", "") if fix else (what, fix)
+        raise Ended(verdict(Reason.INVALID_RECIPIENT_ADDRESS, what, fix=fix)) from None
+
+
+def _readable(text: str) -> str:
+    text = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    return text if len(text) <= 200 else text[:199] + "…"

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At most so many connections to one destination at a time, however many tests want one."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Hashable
+
+
+class ConnectionLimits:
+    """Hands out ``per_destination`` places for each destination, first come, first served."""
+
+    def __init__(self, per_destination: int) -> None:
+        if per_destination < 1:
+            raise ValueError("at least one connection must be possible")
+        self._places = per_destination
+        self._gates: dict[Hashable, tuple[asyncio.Semaphore, int]] = {}
+
+    @contextlib.asynccontextmanager
+    async def place(self, destination: Hashable) -> AsyncIterator[None]:
+        """Hold a place for ``destination``, waiting for as long as it takes to get one."""
+        gate, users = self._gates.get(destination, (None, 0))
+        if gate is None:
+            gate = asyncio.Semaphore(self._places)
+        self._gates[destination] = (gate, users + 1)
+        try:
+            async with gate:
+                yield
+        finally:
+            gate, users = self._gates[destination]
+            if users == 1:
+                del self._gates[destination]
+            else:
+                self._gates[destination] = (gate, users - 1)
+
+    def free(self, destination: Hashable) -> bool:
+        """Whether a place could be had without waiting."""
+        gate, _ = self._gates.get(destination, (None, 0))
+        return gate is None or not gate.locked()

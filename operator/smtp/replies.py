@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mail server's reply: its code, its enhanced code and its words, made harmless (RFC 5321, RFC 2034)."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+_ENHANCED: Final = re.compile(r"^\W{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])[\s:-]*")
+_ENHANCED_INSIDE: Final = re.compile(r"[(\[]#?([245])\.(\d{1,3})\.(\d{1,3})[)\]]")
+_LINE: Final = re.compile(r"^([2-5]\d\d)(?:[ -]|$)")
+_ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
+
+
+def clean(text: str) -> str:
+    """The text as one printable line: no control or escape sequence, no surrogate, no invisible sign."""
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(map(_harmless, _ESCAPE.sub("", text)))
+    return " ".join(text.split())
+
+
+def _harmless(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    kind = unicodedata.category(sign)
+    if kind == "Cf":
+        return ""
+    return "\N{REPLACEMENT CHARACTER}" if kind in {"Cs", "Co", "Cn"} else " "
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One whole reply. ``text`` is clean, on one line, without the enhanced code, and not redacted."""
+
+    code: int
+    text: str = field(default="", repr=False)
+    enhanced: str = ""
+    """Such as ``5.7.8``; empty where the server gave none or one of another class (RFC 2034)."""
+    lines: tuple[str, ...] = field(default=(), repr=False)
+    """The lines, each clean; an EHLO reply lists its extensions there."""
+
+    @classmethod
+    def of(cls, code: int, raw: str) -> "Reply":
+        """Of a code and the words after it, several lines separated by ``\\n``."""
+        lines = tuple(clean(line) for line in raw.split("\n"))
+        enhanced = ""
+        words = []
+        for line in lines:
+            found = _ENHANCED.match(line)
+            if found is None:
+                words.append(line)
+                continue
+            if int(found[1]) == code // 100:
+                enhanced = enhanced or _code(found)
+            words.append(line[found.end() :])
+        if not enhanced:
+            inside = _ENHANCED_INSIDE.search(raw)
+            if inside is not None and int(inside[1]) == code // 100:
+                enhanced = _code(inside)
+        return cls(code, " ".join(filter(None, words)), enhanced, lines)
+
+    @classmethod
+    def of_lines(cls, lines: Iterable[str]) -> "Reply":
+        """Of the lines as they came, each with its code. ValueError where they are no SMTP reply."""
+        words = []
+        code = 0
+        for line in lines:
+            found = _LINE.match(line)
+            if found is None:
+                raise ValueError("not an SMTP reply")
+            code = int(found[1])
+            words.append(line[4:])
+        if not code:
+            raise ValueError("not an SMTP reply")
+        return cls.of(code, "\n".join(words))
+
+    @property
+    def short(self) -> str:
+        """Code and enhanced code alone, such as ``535 5.7.8``."""
+        return f"{self.code} {self.enhanced}" if self.enhanced else str(self.code)
+
+    @property
+    def line(self) -> str:
+        """All of it on one line; not redacted."""
+        return f"{self.short} {self.text}".rstrip()
+
+    @property
+    def good(self) -> bool:
+        """Whether the code is one of success, 2xx."""
+        return self.code // 100 == 2
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the code says to try again, 4xx. Servers use it for lasting faults too."""
+        return self.code // 100 == 4
+
+
+def _code(found: re.Match[str]) -> str:
+    return f"{int(found[1])}.{int(found[2])}.{int(found[3])}"

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names to addresses, in threads of its own: a name server that hangs delays no other object."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import idna
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_MISSING: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+class NameNotFound(Exception):
+    """The name does not exist, or has no address."""
+
+
+class NameServersFailed(Exception):
+    """The name servers answered with a failure of their own."""
+
+
+class NameInvalid(Exception):
+    """No host name can look like that."""
+
+
+class Resolver(Protocol):
+    """What the engine wants of name resolution."""
+
+    async def addresses(self, host: str, *, limit: float) -> tuple[Address, ...]:
+        """The addresses of ``host``, in the order to try them, never empty.
+
+        Raises:
+            NameNotFound: it does not exist.
+            NameServersFailed: they could not tell.
+            NameInvalid: it is no host name.
+            TimeoutError: no answer within ``limit`` seconds.
+        """
+        ...
+
+    def close(self) -> None:
+        """Start no lookup any more."""
+        ...
+
+
+def host_to_ascii(host: str) -> str:
+    """``host`` with A-labels for an international name (UTS 46). NameInvalid where there are none."""
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        raise NameInvalid from None
+
+
+def address_of(host: str) -> Address | None:
+    """The IP address that ``host`` is, if it is one."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+class ThreadedResolver:
+    """The system's resolver. At most ``threads`` lookups at a time; equal ones share a lookup.
+
+    A lookup cannot be broken off, so each has a daemon thread, which the process need not wait for.
+    """
+
+    def __init__(
+        self, *, threads: int = 32, lookup: Callable[[str], tuple[Address, ...]] | None = None
+    ) -> None:
+        self._lookup = lookup or system_lookup
+        self._free = threads
+        self._lock = threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._running: dict[str, asyncio.Future[tuple[Address, ...]]] = {}
+
+    async def addresses(self, host: str, *, limit: float) -> tuple[Address, ...]:
+        """See ``Resolver``."""
+        literal = address_of(host)
+        if literal is not None:
+            return (literal,)
+        name = host_to_ascii(host)
+        answer = self._running.get(name)
+        if answer is None:
+            answer = self._start(name)
+        async with asyncio.timeout(limit):
+            return await asyncio.shield(answer)
+
+    def _start(self, name: str) -> asyncio.Future[tuple[Address, ...]]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[Address, ...]] = loop.create_future()
+        self._running[name] = answer
+
+        def settle(found: tuple[Address, ...] | Exception) -> None:
+            del self._running[name]
+            if answer.cancelled():
+                return
+            if isinstance(found, Exception):
+                answer.set_exception(found)
+                answer.exception()  # nobody may be waiting any more
+            else:
+                answer.set_result(found)
+
+        def job() -> None:
+            found: tuple[Address, ...] | Exception
+            try:
+                found = self._lookup(name)
+            except Exception as error:
+                found = error
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for the answer
+                loop.call_soon_threadsafe(settle, found)
+
+        with self._lock:
+            start = self._free > 0
+            if start:
+                self._free -= 1
+            else:
+                self._waiting.append(job)
+        if start:
+            threading.Thread(target=self._work, args=(job,), name="resolver", daemon=True).start()
+        return answer
+
+    def _work(self, job: Callable[[], None]) -> None:
+        while True:
+            job()
+            with self._lock:
+                if not self._waiting:
+                    self._free += 1
+                    return
+                job = self._waiting.popleft()
+
+    def close(self) -> None:
+        """Start none of the lookups that wait for a thread."""
+        with self._lock:
+            self._waiting.clear()
+
+
+def system_lookup(name: str) -> tuple[Address, ...]:
+    """What the system's resolver says of ``name``; blocks."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise (NameNotFound if error.errno in _MISSING else NameServersFailed) from None
+    except (UnicodeError, ValueError):
+        raise NameInvalid from None
+    addresses = dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found)
+    return tuple(addresses)

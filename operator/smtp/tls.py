@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TLS as every Python version does it alike: at least 1.2, names checked, RFC 5280 strictly."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID, NameOID
+
+from smtp_operator.api.verdict import Certificate
+from smtp_operator.smtp.replies import clean
+
+_KEPT_CONTEXTS: Final = 128
+_NAME: Final = 200
+"""Longest name out of a certificate, in characters."""
+
+
+class CaBundleInvalid(ValueError):
+    """The CA bundle holds no certificate, or something that is none."""
+
+
+class TlsContexts:
+    """Makes contexts and keeps them: reading the system's CAs takes longer than a whole dialogue."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str | None, bool], ssl.SSLContext] = {}
+
+    def get(self, ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
+        """The context for these settings. CaBundleInvalid where ``ca_pem`` is no bundle."""
+        key = (ca_pem, verify)
+        context = self._made.get(key)
+        if context is None:
+            context = _context(ca_pem, verify=verify)
+            if len(self._made) >= _KEPT_CONTEXTS:
+                del self._made[next(iter(self._made))]
+            self._made[key] = context
+        return context
+
+
+def _context(ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    # Python 3.13 sets both by default, older ones neither; a verdict must not depend on that.
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    if ca_pem is None:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(cadata=ca_pem)
+    except (ssl.SSLError, ValueError):
+        raise CaBundleInvalid from None
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What stands in a certificate; every text is clean and cut."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    """DNS names and IP addresses it is for."""
+    not_before: datetime
+    not_after: datetime
+    self_issued: bool
+
+    @classmethod
+    def of(cls, der: bytes) -> "CertificateFacts | None":
+        """Of its bytes; None where they are no certificate that can be read."""
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            return cls(
+                subject=_name(certificate.subject),
+                issuer=_name(certificate.issuer),
+                names=_names(certificate),
+                not_before=certificate.not_valid_before_utc,
+                not_after=certificate.not_valid_after_utc,
+                self_issued=certificate.subject == certificate.issuer,
+            )
+        except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+            return None
+
+    @classmethod
+    def of_session(cls, session: ssl.SSLObject | None) -> "CertificateFacts | None":
+        """Of the server's certificate in a TLS session."""
+        der = None if session is None else session.getpeercert(binary_form=True)
+        return cls.of(der) if der else None
+
+    @property
+    def for_status(self) -> Certificate:
+        """As ``status.lastTest.server.certificate`` has it."""
+        return Certificate(subject=self.subject, issuer=self.issuer, not_after=self.not_after.timestamp())
+
+    def expired(self, now: datetime | None = None) -> bool:
+        """Whether its time is over."""
+        return self.not_after < (now or datetime.now(UTC))
+
+
+def _name(name: x509.Name) -> str:
+    text = clean(name.rfc4514_string())
+    return text if len(text) <= _NAME else text[: _NAME - 1] + "…"
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        found = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+    except x509.ExtensionNotFound:
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return tuple(clean(str(entry.value))[:_NAME] for entry in common)
+    if not isinstance(found, x509.SubjectAlternativeName):
+        return ()
+    names = [*found.get_values_for_type(x509.DNSName)]
+    names += map(str, found.get_values_for_type(x509.IPAddress))
+    return tuple(clean(name)[:_NAME] for name in names)

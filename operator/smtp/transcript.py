@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was said in a dialogue, in at most 20 lines that hold no secret."""
+
+from typing import Final
+
+from smtp_operator.smtp.redaction import Redactor
+from smtp_operator.smtp.replies import Reply
+
+LINES: Final = 20
+_FIRST: Final = 6
+
+
+class Transcript:
+    """Collects lines ``S: …`` and ``C: …``. What the client sends is given as it may be shown."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._said: list[tuple[str, str]] = []
+
+    def client(self, shown: str) -> None:
+        """The client said this; any secret in it is masked by the caller already."""
+        self._said.append(("C", shown))
+
+    def server(self, reply: Reply) -> None:
+        """The server said this."""
+        self._said.append(("S", reply.line))
+
+    def note(self, text: str) -> None:
+        """Something the client did that is no line, such as the TLS handshake."""
+        self._said.append(("C", f"({text})"))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The dialogue, redacted; of a long one the beginning and the end."""
+        said = self._said
+        left_out = len(said) - LINES
+        if left_out > 0:
+            said = [*said[:_FIRST], ("C", f"(… {left_out + 1} lines …)"), *said[_FIRST + left_out + 1 :]]
+        return tuple(f"{who}: {self._redactor.shown(text)}" for who, text in said)

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One connection to a mail server, over aiosmtplib's protocol, which guards against injected commands,
+endless replies and bytes sent before TLS. Its errors become four of our own, which hold no server text
+but the bytes that were no SMTP.
+"""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+from aiosmtplib import SMTPResponseException, SMTPServerDisconnected, SMTPTimeoutError
+from aiosmtplib.protocol import SMTPProtocol
+from aiosmtplib.response import SMTPResponse
+
+from smtp_operator.smtp.replies import Reply
+
+_KEPT: Final = 4096
+"""Bytes kept of what came since the last command."""
+_LEFT_BEHIND: Final = re.compile(r"^([245]\d\d)[ -]")
+_LINE_ENDS: Final = re.compile(rb"\r\n|\n|\r")
+_LEADING_DOT: Final = re.compile(rb"(?m)^\.")
+_CLOSING: Final = 1.0
+"""Seconds a server has to end its side of TLS."""
+
+
+class WireError(Exception):
+    """The dialogue cannot go on."""
+
+
+class Silent(WireError):
+    """No reply within its limit."""
+
+
+class Closed(WireError):
+    """The server ended the connection."""
+
+    def __init__(self, *, said: Reply | None = None, alert: str = "") -> None:
+        """``said``: a reply, perhaps cut short, that no command had asked for; ``alert``: of TLS."""
+        super().__init__()
+        self.said = said
+        self.alert = alert
+
+
+class Garbled(WireError):
+    """The server sent something that is no SMTP reply."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__()
+        self.raw = raw
+
+
+class TlsFailed(WireError):
+    """The TLS handshake failed. ``reason`` is OpenSSL's word, ``verify_code`` 0 where no check failed."""
+
+    def __init__(self, reason: str, verify_code: int) -> None:
+        super().__init__(reason, verify_code)
+        self.reason = reason
+        self.verify_code = verify_code
+
+
+class _Recorder(SMTPProtocol):
+    """Also keeps the first bytes since the last command, and tells when it is over."""
+
+    def __init__(self) -> None:
+        super().__init__(loop=asyncio.get_running_loop())
+        self.received = bytearray()
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.error: Exception | None = None
+        self.on_response: Callable[[SMTPResponse], None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if len(self.received) < _KEPT:
+            self.received += data[:_KEPT]
+        super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.error = exc
+        super().connection_lost(exc)
+        if not self.lost.done():
+            self.lost.set_result(None)
+
+    async def read_response(self, timeout: float | None = None) -> SMTPResponse:
+        response = await super().read_response(timeout)
+        if self.on_response is not None:
+            self.on_response(response)
+        return response
+
+
+class Wire:
+    """Sends commands and gets replies; every limit is in seconds. After an error only ``close`` is left."""
+
+    def __init__(self, protocol: _Recorder) -> None:
+        self._protocol = protocol
+        self._tls: ssl.SSLObject | None = None
+
+    @classmethod
+    async def open(
+        cls, sock: socket.socket, *, context: ssl.SSLContext | None, server_name: str, limit: float
+    ) -> "Wire":
+        """Over a connected socket, which belongs to the wire from now on; with TLS where there is a context.
+
+        Raises:
+            Silent, Closed, TlsFailed: the TLS handshake did not come to its end.
+        """
+        loop = asyncio.get_running_loop()
+        protocol = _Recorder()
+        wire = cls(protocol)
+        try:
+            if context is None:
+                await loop.create_connection(lambda: protocol, sock=sock)
+            else:
+                async with asyncio.timeout(limit):
+                    await loop.create_connection(
+                        lambda: protocol,
+                        sock=sock,
+                        ssl=context,
+                        server_hostname=server_name,
+                        ssl_handshake_timeout=limit + 1,
+                        ssl_shutdown_timeout=_CLOSING,
+                    )
+                wire._tls = wire._ssl_object()
+        except TimeoutError:
+            raise Silent from None
+        except ssl.SSLError as error:
+            raise _tls_failed(error) from None
+        except OSError:
+            raise Closed from None
+        return wire
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS session, once there is one."""
+        return self._tls
+
+    def _ssl_object(self) -> ssl.SSLObject | None:
+        transport = self._protocol.transport
+        return None if transport is None else transport.get_extra_info("ssl_object")
+
+    async def greeting(self, limit: float) -> Reply:
+        """What the server says first."""
+        try:
+            return _reply(await self._protocol.read_response(limit), self._protocol)
+        except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
+            raise self._broken(error) from None
+
+    async def command(self, *words: bytes, limit: float) -> Reply:
+        """The reply to a command. ValueError where a word holds a control character."""
+        self._protocol.received.clear()
+        try:
+            return _reply(await self._protocol.execute_command(*words, timeout=limit), self._protocol)
+        except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
+            raise self._broken(error) from None
+
+    async def content(self, mail: bytes, *, limit: float) -> Reply:
+        """The reply to a mail, which is sent with leading dots doubled and the final dot after it."""
+        mail = _LEADING_DOT.sub(b"..", _LINE_ENDS.sub(b"\r\n", mail))
+        self._protocol.received.clear()
+        try:
+            self._protocol.write(mail + (b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"))
+            return _reply(await self._protocol.read_response(limit), self._protocol)
+        except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
+            raise self._broken(error) from None
+
+    async def start_tls(
+        self, context: ssl.SSLContext, *, server_name: str, limit: float, on_reply: Callable[[Reply], None]
+    ) -> Reply:
+        """STARTTLS and, where the reply to it is 220, the handshake. ``on_reply`` is called in between."""
+        self._protocol.received.clear()
+
+        def between(response: SMTPResponse) -> None:
+            self._protocol.on_response = None
+            on_reply(_reply(response, self._protocol))
+
+        self._protocol.on_response = between
+        try:
+            response = await self._protocol.start_tls(context, server_hostname=server_name, timeout=limit)
+        except SMTPResponseException as error:
+            if error.code == -1:
+                raise self._broken(error) from None
+            return Reply.of(error.code, error.message)
+        except (SMTPServerDisconnected, SMTPTimeoutError) as error:
+            raise self._broken(error) from None
+        except ssl.SSLError as error:
+            raise _tls_failed(error) from None
+        except OSError:
+            raise Closed from None
+        self._tls = self._ssl_object()
+        return _reply(response, self._protocol)
+
+    def _broken(self, error: Exception) -> WireError:
+        if isinstance(error, SMTPTimeoutError):
+            return Silent()
+        if isinstance(error, SMTPResponseException):
+            return Garbled(bytes(self._protocol.received))
+        cause = self._protocol.error or error.__cause__
+        alert = cause.reason if isinstance(cause, ssl.SSLError) else None
+        return Closed(said=_left_behind(self._protocol.received), alert=alert or "")
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        transport = self._protocol.transport
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+    async def close(self) -> None:
+        """End the connection, in an orderly way if the server takes part in it."""
+        transport = self._protocol.transport
+        if transport is None:
+            return
+        transport.close()
+        try:
+            async with asyncio.timeout(_CLOSING):
+                await asyncio.shield(self._protocol.lost)
+        except TimeoutError:
+            self.abort()
+
+
+def _reply(response: SMTPResponse, protocol: _Recorder) -> Reply:
+    if not 200 <= response.code <= 599:
+        raise Garbled(bytes(protocol.received))
+    return Reply.of(response.code, response.message)
+
+
+def _left_behind(received: bytearray) -> Reply | None:
+    lines = received.decode("utf-8", "replace").splitlines()
+    for start, line in enumerate(lines):
+        found = _LEFT_BEHIND.match(line)
+        if found is not None and found[1][0] != "2":
+            same = [text[4:] for text in lines[start:] if text.startswith(found[1])]
+            return Reply.of(int(found[1]), "\n".join(same))
+    return None
+
+
+def _tls_failed(error: ssl.SSLError) -> WireError:
+    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return Closed()
+    return TlsFailed(error.reason or "", code)
