@@ -123,7 +123,7 @@ class _Go:
             for line in lines:
                 if line.startswith("go: downloading "):
                     modules += 1
-                    progress.show(f"{modules:,} modules downloaded")
+                    progress.show(f"modules downloaded: {modules:,}")
         with listed.open() as file:
             return sum(1 for _ in file)
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make` lists the targets. Python is all they need: the first one that needs .venv makes it.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CHOOSE_PYTHON := PYTHON="$(PYTHON)" hack/choose-python
+
+export PYTHONPATH := hack
+
+# Only a demo that is told a context may look at the user's own clusters.
+ifeq ($(CONTEXT),)
+unexport KUBECONFIG
+endif
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: install
+install: $(INSTALLED) ## make .venv with all that is needed to develop (PYTHON=... chooses the interpreter)
+
+# Messages go to stderr: stdout of `make cluster` is to be evaluated by a shell.
+$(INSTALLED): requirements.lock pyproject.toml
+	@python=$$($(CHOOSE_PYTHON)) && \
+	echo "Installing requirements.lock into $(VENV) with $$python, about half a minute" >&2 && \
+	{ $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear $(VENV) >&2; } && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2 && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 && \
+	touch $@
+
+.PHONY: demo
+demo: $(INSTALLED) ## watch the operator at work on an embedded cluster (CONTEXT=NAME: on yours, YES=1: do not ask)
+	@$(BIN)/python -m demo $(if $(CONTEXT),--context "$(CONTEXT)") $(if $(YES),--yes)
+
+.PHONY: test
+test: $(INSTALLED) ## run all tests, those on an embedded control plane too
+	@$(BIN)/python -m localcluster path >/dev/null && $(BIN)/pytest $(ARGS)
+
+.PHONY: unit
+unit: $(INSTALLED) ## run the tests that need no control plane
+	@$(BIN)/pytest -m "not cluster" $(ARGS)
+
+.PHONY: bench
+bench: $(INSTALLED) ## measure the operator against its promises
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: cluster
+cluster: $(INSTALLED) ## start an embedded control plane: eval "$(make cluster)"
+	@$(BIN)/python -m localcluster up
+
+.PHONY: cluster-down
+cluster-down: $(INSTALLED) ## end it
+	@$(BIN)/python -m localcluster down
+
+.PHONY: generate
+generate: $(INSTALLED) ## write the generated files anew: CRDs, JSON Schemas
+	@$(BIN)/python -m generate
+
+.PHONY: lint
+lint: $(INSTALLED) ## check style, types and layers
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@PYTHONPATH=src $(BIN)/lint-imports
+
+.PHONY: lock
+lock: $(INSTALLED) ## choose the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --generate-hashes \
+		--no-annotate --no-header --quiet -o requirements.lock
+
+.PHONY: clean-cache
+clean-cache: $(INSTALLED) ## remove the control plane that was built, and a Go fetched for it
+	@$(BIN)/python -m localcluster clean-cache
