@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw requests to the API server, many at a time: the bench's own cost shall be small."""
+
+import http.client
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.errors import BenchError
+
+PARALLEL = 8
+
+Object = dict[str, Any]
+
+
+class Api:
+    """The API server as its administrator sees it. May be used by many threads."""
+
+    def __init__(self, url: str, ca_file: Path, token: str) -> None:
+        self._address = urlsplit(url).netloc
+        self._tls = ssl.create_default_context(cafile=ca_file)
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._own = threading.local()
+
+    def connect(self) -> http.client.HTTPSConnection:
+        """A new connection."""
+        connection = http.client.HTTPSConnection(self._address, timeout=60, context=self._tls)
+        connection.connect()
+        # Headers and body go in two packets; without this the second waits for the first one's receipt.
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def text(self, method: str, path: str, body: Object | None = None, *, kind: str = "json") -> str:
+        """One request; the answer's text.
+
+        Raises:
+            BenchError: it was refused.
+        """
+        status, answer = self._send(method, path, body, kind)
+        if status >= 400:
+            raise BenchError(f"{method} {path} was refused with {status}: {answer}")
+        return answer
+
+    def _send(self, method: str, path: str, body: Object | None, kind: str) -> tuple[int, str]:
+        reused = hasattr(self._own, "connection")
+        if not reused:
+            self._own.connection = self.connect()
+        connection: http.client.HTTPSConnection = self._own.connection
+        headers = self._headers | {"Content-Type": f"application/{kind}", "Accept": "application/json, */*"}
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        except (OSError, http.client.HTTPException):
+            del self._own.connection
+            if not reused:
+                raise
+        # The API server closes a connection that was idle for long; then nothing was done.
+        return self._send(method, path, body, kind)
+
+    def request(self, method: str, path: str, body: Object | None = None, *, kind: str = "json") -> Object:
+        """One request; the answer's object."""
+        answer: Object = json.loads(self.text(method, path, body, kind=kind))
+        return answer
+
+    def create(self, path: str, objects: Sequence[Object]) -> None:
+        """Create all of `objects`, as fast as the API server takes them."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for _ in pool.map(lambda item: self.text("POST", path, item), objects):
+                pass
+
+    def version(self, path: str) -> str:
+        """The resourceVersion of a collection, to watch from."""
+        return str(self.request("GET", f"{path}?limit=1")["metadata"]["resourceVersion"])
+
+    def watch(self, path: str, version: str) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
+        """Begin to watch a collection; the response has an event a line."""
+        connection = self.connect()
+        connection.sock.settimeout(None)
+        connection.request(
+            "GET", f"{path}?watch=true&resourceVersion={version}&timeoutSeconds=3600", headers=self._headers
+        )
+        return connection, connection.getresponse()
+
+
+class VerdictWatch:
+    """Watches a collection until each of `names` has a verdict; a context."""
+
+    def __init__(self, api: Api, path: str, names: set[str], verdict: Callable[[Object], str | None]) -> None:
+        """Begin to watch.
+
+        Args:
+            api: where.
+            path: of the collection.
+            names: of the objects to wait for.
+            verdict: what an object's status says; None as long as it says nothing.
+        """
+        self._connection, self._response = api.watch(path, api.version(path))
+        self._open = set(names)
+        self._verdict = verdict
+        self._done = threading.Event()
+        self.verdicts: dict[str, str] = {}
+        self.objects: dict[str, Object] = {}
+        self.last = 0.0
+        """When the newest verdict came, by time.monotonic."""
+        threading.Thread(target=self._read, name="verdict-watch", daemon=True).start()
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the last verdict.
+
+        Raises:
+            BenchError: it did not come.
+        """
+        if not self._done.wait(seconds):
+            raise BenchError(f"{len(self._open)} objects had no verdict after {seconds:g} s.")
+
+    def _read(self) -> None:
+        while line := self._response.readline():
+            event = json.loads(line)
+            item = event["object"]
+            name = item["metadata"].get("name", "")
+            if name not in self._open or (said := self._verdict(item)) is None:
+                continue
+            self.verdicts[name], self.objects[name], self.last = said, item, time.monotonic()
+            self._open.discard(name)
+            if not self._open:
+                self._done.set()
+                return
+
+    def __enter__(self) -> "VerdictWatch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mail server, in a process of its own so that nobody pays for its work.
+
+`python -m bench.mail` says on stdout what happens, one thing a line: first its ports, then each
+connection and each mail with its time.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from bench.errors import BenchError
+from localcluster.processes import Process
+from mailpeers import MailServer, ReceivedMail
+from mailpeers.session import Session
+
+USERNAME = "mailer"
+PASSWORD = "s3cret"
+START_SECONDS = 15.0
+
+_say = partial(print, flush=True)
+
+
+class _TellingServer(MailServer):
+    def opened(self, session: Session) -> None:
+        _say("connection", time.monotonic())
+        super().opened(session)
+
+    def received(self, mail: ReceivedMail) -> None:
+        super().received(mail)
+        _say("mail", time.monotonic())
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a mail server has seen since a moment: times by time.monotonic."""
+
+    connections: list[float]
+    mails: list[float]
+
+
+class MailProcess:
+    """A mail server that takes every mail of `USERNAME`; a context.
+
+    Attributes:
+        ports: by smtpType.
+        ca_pem: the certificate of the authority that signed the server's.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Start it and wait until it listens.
+
+        Raises:
+            BenchError: it did not start.
+        """
+        environment = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        command = [sys.executable, "-m", "bench.mail"]
+        self._process = Process(
+            command, name="the mail server", log=directory / "mail.log", environment=environment
+        )
+        greeting = json.loads(self._first_line())
+        self.ports: dict[str, int] = greeting["ports"]
+        self.ca_pem: str = greeting["ca"]
+
+    def _first_line(self) -> str:
+        deadline = time.monotonic() + START_SECONDS
+        while "\n" not in (said := self._process.output()):
+            if self._process.exited() is not None or time.monotonic() > deadline:
+                raise BenchError(f"The mail server did not start: {self._process.described()}")
+            time.sleep(0.05)
+        return said.partition("\n")[0]
+
+    def since(self, moment: float) -> Seen:
+        """What it has seen since `moment`."""
+        seen: dict[str, list[float]] = {"connection": [], "mail": []}
+        for line in self._process.output().splitlines()[1:]:
+            what, _, when = line.partition(" ")
+            if what in seen and float(when) >= moment:
+                seen[what].append(float(when))
+        return Seen(seen["connection"], seen["mail"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+
+
+async def _serve() -> None:
+    async with _TellingServer(users={USERNAME: PASSWORD}, require_auth=True) as server:
+        ports = {"None": server.plain_port, "StartTLS": server.starttls_port, "TLS": server.tls_port}
+        _say(json.dumps({"ports": ports, "ca": server.ca_pem}))
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

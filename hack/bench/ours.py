@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our side: the operator, its manifests and its SmtpConfigs."""
+
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import yaml
+
+from bench.api import Object
+from bench.errors import BenchError
+from bench.mail import PASSWORD, USERNAME
+
+ROOT = Path(__file__).parent.parent.parent
+MANIFESTS = ROOT / "deploy" / "manifests"
+DEFINITIONS = ROOT / "deploy" / "crds"
+NAMESPACE = "bench-mail"
+COLLECTION = f"/apis/smtp-operator.io/v1alpha1/namespaces/{NAMESPACE}/smtpconfigs"
+
+
+def command(kubeconfig: Path) -> list[str | Path]:
+    """Runs the operator; it may connect to loopback, on any port."""
+    allowed = ["--allow-network", "127.0.0.0/8", "--allow-smtp-port", "1-65535"]
+    return [sys.executable, "-m", "smtp_operator", "run", "--kubeconfig", kubeconfig, *allowed]
+
+
+def service_account(manifests: Path = MANIFESTS) -> tuple[str, str]:
+    """Namespace and name of the ServiceAccount that the manifests give the operator.
+
+    Raises:
+        BenchError: they have not exactly one.
+    """
+    documents = [
+        item for file in sorted(manifests.glob("*.yaml")) for item in yaml.safe_load_all(file.read_text())
+    ]
+    accounts = [item["metadata"] for item in documents if item and item["kind"] == "ServiceAccount"]
+    if len(accounts) != 1:
+        raise BenchError(f"{manifests} has {len(accounts)} ServiceAccounts, not one.")
+    return accounts[0]["namespace"], accounts[0]["name"]
+
+
+def smtp_config(name: str, smtp_type: str, port: int) -> Object:
+    """An SmtpConfig with a Secret of its own name."""
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {"name": name},
+        "spec": {
+            "server": "127.0.0.1",
+            "port": port,
+            "smtpType": smtp_type,
+            "username": USERNAME,
+            "password": {"secretRef": {"name": name}},
+            "from": "Bench <bench@example.com>",
+            "recipients": {"to": ["ops@example.com"]},
+            **({} if smtp_type == "None" else {"tls": {"caRef": {"kind": "ConfigMap", "name": "mail-ca"}}}),
+        },
+    }
+
+
+def secrets(names: list[str]) -> list[Object]:
+    """A Secret for each of the SmtpConfigs."""
+    data = {"password": b64encode(PASSWORD.encode()).decode()}
+    return [{"metadata": {"name": name}, "data": data} for name in names]
+
+
+def verdict(item: Object) -> str | None:
+    """What the SmtpConfig's status says of its present generation: `True`, or why not."""
+    status = item.get("status", {})
+    if status.get("observedGeneration") != item["metadata"]["generation"]:
+        return None
+    ready = next(condition for condition in status["conditions"] if condition["type"] == "Ready")
+    return "True" if ready["status"] == "True" else f"{ready['reason']}: {ready['message']}"
+
+
+def slow_tests(items: list[Object]) -> int:
+    """How many of the tests took longer than a second, after which they may announce themselves."""
+    durations = (item["status"]["lastTest"]["duration"] for item in items)
+    return sum(not duration.endswith("ms") for duration in durations)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, section by section; each gives its figures."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+from bench import metrics, ours
+from bench.errors import BenchError
+from bench.figures import Figure
+from bench.rounds import Round, play
+from bench.usage import cpu_seconds, peak_megabytes, resident_megabytes
+from bench.world import World, say
+from localcluster.processes import Process
+
+TIMES_AN_ISSUER = 2.0
+START_TARGET_SECONDS = 2.0
+MEMORY_TARGET_MEGABYTES = 100.0
+REST_SECONDS = 10.0
+STARTS = 3
+FIRST_DIALOGUE_SECONDS = 30.0
+BALLAST = 20
+BALLAST_BYTES = 256 * 1024
+
+
+class Sections:
+    """The sections, in the order in which they build on each other; each can also be asked for alone."""
+
+    def __init__(self, world: World, rounds: int) -> None:
+        self._world = world
+        self._rounds = rounds
+        self._newest: Round | None = None
+        self._peak = 0.0
+        self._process: Process | None = None
+        """The operator that runs now, with all objects tested and in the cluster."""
+
+    def measure(self, wanted: Sequence[str]) -> list[Figure]:
+        """The figures of the sections of these names."""
+        figures: list[Figure] = []
+        for name, section in SECTIONS.items():
+            if name in wanted:
+                say(f"{name}: {section.__doc__}")
+                figures += section(self)
+        return figures
+
+    def issuers(self) -> list[Figure]:
+        """Processor time from event to status, beside cert-manager's Issuers, in turns."""
+        world = self._world
+        theirs: list[Round] = []
+        own: list[Round] = []
+        # Both first: what furnishing them costs the API server shall not fall into a round.
+        sides = world.issuers, world.smtp_configs
+        for _ in range(self._rounds):
+            self._end()
+            theirs.append(play(world, sides[0]))
+            theirs[-1].process.kill()
+            world.clear(sides[0])
+            own.append(self._round())
+        ratio = statistics.median(
+            mine.cpu / other.cpu for mine, other in zip(own, theirs, strict=True) if other.cpu
+        )
+        return [
+            Figure("CPU per SmtpConfig, in CPU per Issuer", ratio, at_most=TIMES_AN_ISSUER),
+            *_round_figures("SmtpConfig", own),
+            *_round_figures("Issuer", theirs),
+        ]
+
+    def writes(self) -> list[Figure]:
+        """Requests from event to status, out of the audit log."""
+        done = self._tested()
+        asked, slow = done.requests, ours.slow_tests(done.items)
+        status = asked.of("smtpconfigs/status", "patch", "update")
+        events = asked.of("events", "create", "patch", "update")
+        return [
+            Figure("status writes per verdict", done.each(status), at_most=1 + done.each(slow)),
+            Figure("Events per transition", done.each(events), at_most=1),
+            Figure("GETs of Secrets per test", done.each(asked.of("secrets", "get")), at_most=1),
+            Figure("requests refused", asked.refused, at_most=0),
+        ]
+
+    def rest(self) -> list[Figure]:
+        """What the operator does while nothing happens."""
+        self._tested()
+        process, world = self._running(), self._world
+        mark, spent = world.audit.mark(), cpu_seconds(process.pid)
+        time.sleep(REST_SECONDS)
+        asked = world.audit.since(mark, world.smtp_configs.user)
+        busy = 100 * (cpu_seconds(process.pid) - spent) / REST_SECONDS
+        return [
+            Figure(f"writes in {REST_SECONDS:g} s at rest", asked.writes, at_most=0),
+            Figure(f"requests in {REST_SECONDS:g} s at rest", asked.total),
+            Figure("CPU at rest", busy, "%"),
+        ]
+
+    def secrets(self) -> list[Figure]:
+        """Whether Secrets are listed or watched with their data: a start beside large ones, which change."""
+        self._tested()
+        self._end()
+        world = self._world
+        path = f"/api/v1/namespaces/{ours.NAMESPACE}/secrets"
+        names = [f"ballast-{number}" for number in range(BALLAST)]
+        data = {"ballast": "A" * BALLAST_BYTES}
+        world.api.create(path, [{"metadata": {"name": name}, "stringData": data} for name in names])
+        time.sleep(1.0)  # until those who watch Secrets' metadata anyway have heard of them
+        before = self._secret_bytes()
+        process = self._running()
+        world.settle(process)
+        for name in names:
+            change = {"metadata": {"annotations": {"bench": "changed"}}}
+            world.api.request("PATCH", f"{path}/{name}", change, kind="merge-patch+json")
+        world.settle(process)
+        sent = self._secret_bytes() - before
+        for name in names:
+            world.api.text("DELETE", f"{path}/{name}")
+        # Less than all of the ballast once: then at most names and versions can have been among it.
+        target = BALLAST * BALLAST_BYTES / 1e6
+        return [Figure(f"Secrets sent by list and watch, {target:.1f} MB exist", sent / 1e6, "MB", target)]
+
+    def memory(self) -> list[Figure]:
+        """Resident memory with all objects: in a round, and after a restart."""
+        self._tested()
+        self._end()
+        process = self._running()
+        self._world.settle(process)
+        peak = max(self._peak, peak_megabytes(process.pid))
+        many = f"with {len(self._world.names):,} SmtpConfigs"
+        return [
+            Figure(f"resident memory at most, {many}", peak, "MB", MEMORY_TARGET_MEGABYTES),
+            Figure(f"resident memory after a restart, {many}", resident_megabytes(process.pid), "MB"),
+        ]
+
+    def start(self) -> list[Figure]:
+        """From the start of the process to the first dialogue, all other objects tested already."""
+        self._tested()
+        seconds, again, writes = [], 0, 0
+        for number in range(STARTS):
+            self._end()
+            waited, mails, written = self._start(f"start-{number}")
+            seconds.append(waited)
+            again += mails - 1
+            writes += written - 1
+        return [
+            Figure("start to first dialogue", statistics.median(seconds), "s", START_TARGET_SECONDS),
+            Figure(f"mails sent again by {STARTS} restarts", again, at_most=0),
+            Figure(f"statuses written again by {STARTS} restarts", writes, at_most=0),
+        ]
+
+    def _start(self, name: str) -> tuple[float, int, int]:
+        """Start the operator with one object to test; seconds, mails, and statuses written."""
+        world, side = self._world, self._world.smtp_configs
+        world.api.create(f"/api/v1/namespaces/{side.namespace}/secrets", side.secrets([name]))
+        world.api.create(side.collection, [side.item(name)])
+        time.sleep(1.0)
+        mark, begun = world.audit.mark(), time.monotonic()
+        process = self._running()
+        deadline = begun + FIRST_DIALOGUE_SECONDS
+        while not world.mail.since(begun).connections:
+            if time.monotonic() > deadline:
+                raise BenchError(f"There was no dialogue: {process.described()}")
+            time.sleep(0.05)
+        world.settle(process)
+        seen = world.mail.since(begun)
+        written = world.audit.since(mark, side.user).of("smtpconfigs/status", "patch", "update")
+        return seen.connections[0] - begun, len(seen.mails), written
+
+    def _round(self) -> Round:
+        self._end()
+        self._world.clear(self._world.smtp_configs)
+        self._newest = play(self._world, self._world.smtp_configs)
+        self._process = self._newest.process
+        self._peak = max(self._peak, self._newest.peak)
+        return self._newest
+
+    def _tested(self) -> Round:
+        return self._newest or self._round()
+
+    def _running(self) -> Process:
+        if self._process is None:
+            self._process = self._world.start(self._world.smtp_configs)
+        return self._process
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def _secret_bytes(self) -> float:
+        return metrics.listed_and_watched(self._world.api.text("GET", "/metrics").splitlines(), "secrets")
+
+
+SECTIONS: dict[str, Callable[[Sections], list[Figure]]] = {
+    "issuers": Sections.issuers,
+    "writes": Sections.writes,
+    "rest": Sections.rest,
+    "secrets": Sections.secrets,
+    "memory": Sections.memory,
+    "start": Sections.start,
+}
+"""All sections by name, in the order in which they are measured."""
+
+
+def _round_figures(name: str, rounds: Sequence[Round]) -> list[Figure]:
+    def median(of: Callable[[Round], float]) -> float:
+        return statistics.median(map(of, rounds))
+
+    return [
+        Figure(f"  CPU per {name}", median(lambda it: it.milliseconds_each), "ms"),
+        Figure(
+            f"  time to the last verdict, {rounds[0].objects:,} {name}s", median(lambda it: it.seconds), "s"
+        ),
+        Figure(f"  peak memory, {name}s", max(it.peak for it in rounds), "MB"),
+        Figure(f"  API requests per {name}", median(lambda it: it.each(it.requests.total))),
+        Figure(f"  API writes per {name}", median(lambda it: it.each(it.requests.writes))),
+    ]

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage: one API server, one mail server, and the two sides that take turns."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from bench import ours, peer
+from bench.api import Api, Object, VerdictWatch
+from bench.audit import AuditLog
+from bench.errors import BenchError
+from bench.mail import MailProcess
+from bench.usage import cpu_seconds
+from localcluster import LocalCluster
+from localcluster.processes import Process
+
+VERDICT_SECONDS = 120.0
+QUIET_SECONDS = 1.0
+QUIET_CPU = 0.05
+WARM_UP = "warm-up"
+
+
+def say(message: str) -> None:
+    """Tell how far it is."""
+    print(message, file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two controllers, and the objects it cares for.
+
+    Attributes:
+        name: what its objects are called.
+        user: as the API server knows it.
+        collection: the path of its objects.
+        namespace: of the objects and their Secrets.
+        command: runs it.
+        item: makes an object.
+        secrets: makes Secrets for objects of these names.
+        verdict: what an object's status says, or None.
+    """
+
+    name: str
+    user: str
+    collection: str
+    namespace: str
+    command: list[str | Path]
+    item: Callable[[str], Object]
+    secrets: Callable[[list[str]], list[Object]]
+    verdict: Callable[[Object], str | None]
+
+
+class World:
+    """Starts what is needed, when it is needed; a context that ends all of it."""
+
+    def __init__(self, objects: int, smtp_type: str) -> None:
+        self.names = [f"bench-{number:05}" for number in range(objects)]
+        self.smtp_type = smtp_type
+        self._stack = ExitStack()
+        self._starts = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @cached_property
+    def cluster(self) -> LocalCluster:
+        """The control plane."""
+        say("Starting the control plane.")
+        return self._stack.enter_context(LocalCluster.start())
+
+    @cached_property
+    def api(self) -> Api:
+        """Its API server."""
+        return Api(self.cluster.url, self.cluster.ca_file, self.cluster.admin_token)
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        """Its audit log."""
+        return AuditLog(self.cluster.audit_log)
+
+    @cached_property
+    def mail(self) -> MailProcess:
+        """The mail server."""
+        return self._stack.enter_context(MailProcess(self.cluster.directory))
+
+    @cached_property
+    def issuers(self) -> Side:
+        """The peer, with its Secrets in place."""
+        command = peer.command(self._account(peer.NAMESPACE, peer.ACCOUNT, create=True))
+        self._apply("--server-side", "-f", str(peer.definition()))
+        self.cluster.kubectl("wait", "--for=condition=Established", "crd/issuers.cert-manager.io")
+        return self._furnished(
+            Side(
+                name="Issuer",
+                user=f"system:serviceaccount:{peer.NAMESPACE}:{peer.ACCOUNT}",
+                collection=peer.COLLECTION,
+                namespace=peer.NAMESPACE,
+                command=command,
+                item=peer.issuer,
+                secrets=peer.secrets,
+                verdict=peer.verdict,
+            )
+        )
+
+    @cached_property
+    def smtp_configs(self) -> Side:
+        """The operator, with its Secrets in place."""
+        self._apply("--server-side", "-f", str(ours.DEFINITIONS), "-f", str(ours.MANIFESTS))
+        self.cluster.kubectl("wait", "--for=condition=Established", "crd/smtpconfigs.smtp-operator.io")
+        account_namespace, account = ours.service_account()
+        self._namespace(ours.NAMESPACE)
+        authority = {"metadata": {"name": "mail-ca"}, "data": {"ca.crt": self.mail.ca_pem}}
+        self.api.request("POST", f"/api/v1/namespaces/{ours.NAMESPACE}/configmaps", authority)
+        return self._furnished(
+            Side(
+                name="SmtpConfig",
+                user=f"system:serviceaccount:{account_namespace}:{account}",
+                collection=ours.COLLECTION,
+                namespace=ours.NAMESPACE,
+                command=ours.command(self._account(account_namespace, account)),
+                item=lambda name: ours.smtp_config(name, self.smtp_type, self.mail.ports[self.smtp_type]),
+                secrets=ours.secrets,
+                verdict=ours.verdict,
+            )
+        )
+
+    def start(self, side: Side) -> Process:
+        """Start one side; nothing is waited for."""
+        self._starts += 1
+        home = self.cluster.directory / "home"
+        log = self.cluster.directory / f"{side.name}-{self._starts}.log"
+        environment = {"PATH": os.defpath, "HOME": str(home)}
+        process = Process(side.command, name=f"the {side.name} side", log=log, environment=environment)
+        say(f"  The {side.name} side runs as process {process.pid}.")
+        return process
+
+    def create(self, side: Side, names: list[str], process: Process) -> VerdictWatch:
+        """Create objects all at once and wait until each has its verdict.
+
+        Raises:
+            BenchError: one has none, or it is not good.
+        """
+        items = [side.item(name) for name in names]
+        with VerdictWatch(self.api, side.collection, set(names), side.verdict) as watch:
+            self.api.create(side.collection, items)
+            try:
+                watch.wait(VERDICT_SECONDS)
+            except BenchError as error:
+                raise BenchError(f"{side.name}: {error}\n{process.described()}") from None
+        bad = {name: said for name, said in watch.verdicts.items() if said != "True"}
+        if bad:
+            name, said = next(iter(bad.items()))
+            raise BenchError(f"{len(bad)} of {len(names)} {side.name}s failed; {name}: {said}")
+        return watch
+
+    def clear(self, side: Side) -> None:
+        """Delete all objects of a side, and its Events."""
+        self.api.text("DELETE", side.collection)
+        self.api.text("DELETE", f"/api/v1/namespaces/{side.namespace}/events")
+
+    def settle(self, process: Process) -> None:
+        """Wait until the process has done what it had to do."""
+        spent = cpu_seconds(process.pid)
+        for _ in range(30):
+            time.sleep(QUIET_SECONDS)
+            before, spent = spent, cpu_seconds(process.pid)
+            if spent - before <= QUIET_CPU:
+                return
+        raise BenchError(f"{process.name} does not come to rest: {process.described()}")
+
+    def _furnished(self, side: Side) -> Side:
+        names = [*self.names, WARM_UP]
+        say(f"Creating {len(names):,} Secrets for {side.name}s.")
+        self.api.create(f"/api/v1/namespaces/{side.namespace}/secrets", side.secrets(names))
+        return side
+
+    def _account(self, namespace: str, name: str, *, create: bool = False) -> Path:
+        if create:
+            self._namespace(namespace)
+            self.cluster.kubectl("create", "serviceaccount", name, f"--namespace={namespace}")
+            role = ["--clusterrole=cluster-admin", f"--serviceaccount={namespace}:{name}"]
+            self.cluster.kubectl("create", "clusterrolebinding", name, *role)
+        return self.cluster.kubeconfig_for_service_account(namespace, name)
+
+    def _namespace(self, name: str) -> None:
+        self.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+
+    def _apply(self, *arguments: str) -> None:
+        self.cluster.kubectl("apply", *arguments)
