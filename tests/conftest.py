@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from localcluster import LocalCluster
 
 ROOT = Path(__file__).parent.parent

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An API server that answers as a test says, for the faults that a real one shows too rarely.
+
+async with FakeApi.start() as api:
+    api.on("GET", "/api/v1/secrets", Answer(429, headers={"Retry-After": "7"}), Answer(body=page()))
+"""
+
+from fakeapi.objects import bookmark, error_event, event, expired, page, partial
+from fakeapi.server import Answer, FakeApi, Seen, Stream
+
+__all__ = [
+    "Answer",
+    "FakeApi",
+    "Seen",
+    "Stream",
+    "bookmark",
+    "error_event",
+    "event",
+    "expired",
+    "page",
+    "partial",
+]
