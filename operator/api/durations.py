@@ -2,9 +2,10 @@
 """Durations as the Kubernetes ecosystem writes them: Go's ``90s``, ``15m``, ``1h30m``."""
 
 import re
+from decimal import Decimal
 from typing import Final
 
-_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_MILLISECONDS: Final = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _PART: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
 _WHOLE: Final = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h))+")
 
@@ -17,7 +18,8 @@ def parse_duration(text: str) -> float:
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 90s, 15m or 1h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    # Exact, as Go is: 0.008m9.992m must not be a little more than 10m.
+    return float(sum(Decimal(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text)) / 1000)
 
 
 def format_duration(seconds: float) -> str:
