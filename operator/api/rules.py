@@ -83,20 +83,22 @@ def _without_duplicates(values: list[Any]) -> list[Any]:
     return values
 
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # and what else ends a line
+_MORE_THAN_ONE_LINE: Final = re.compile(rf"[{_CONTROL}]")
 _LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"  # letters and digits of any script, hyphens inside
 _HOST_LABEL: Final = r"\w(?:[\w-]*\w)?"
 _HOST: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*\.?")
-_LOCAL_PART: Final = r"[^\s\x00-\x1f\x7f<>()\[\]:;@\\,\"]+"
+_LOCAL_PART: Final = rf"[^\s{_CONTROL}<>()\[\]:;@\\,\"]+"
 _ADDRESS: Final = re.compile(rf"{_LOCAL_PART}@{_LABEL}(?:\.{_LABEL})*")
-_DISPLAY: Final = r"(?:\"[^\"\x00-\x1f\x7f]*\"|[^\"<>()\[\]:;@\\,\x00-\x1f\x7f]*)"
+_DISPLAY: Final = rf"(?:\"[^\"{_CONTROL}]*\"|[^\"<>()\[\]:;@\\,{_CONTROL}]*)"
 _FROM: Final = re.compile(rf"(?:{_ADDRESS.pattern}|{_DISPLAY} ?<{_ADDRESS.pattern}>)")
 
+_CEL_CONTROL: Final = r"\\p{Cc}\\p{Zl}\\p{Zp}"
 _CEL_LABEL: Final = r"[\\p{L}\\p{N}]([\\p{L}\\p{N}-]*[\\p{L}\\p{N}])?"
 _CEL_HOST_LABEL: Final = r"[\\p{L}\\p{N}_]([\\p{L}\\p{N}_-]*[\\p{L}\\p{N}_])?"
-_CEL_LOCAL_PART: Final = r"[^\\s\\x00-\\x1f\\x7f<>()\\[\\]:;@\\\\,\"]+"
+_CEL_LOCAL_PART: Final = r"[^\\p{Z}\\p{Cc}<>()\\[\\]:;@\\\\,\"]+"  # RE2's \s is ASCII only
 _CEL_ADDRESS: Final = rf"{_CEL_LOCAL_PART}@{_CEL_LABEL}(\\.{_CEL_LABEL})*"
-_CEL_DISPLAY: Final = r"(\"[^\"\\x00-\\x1f\\x7f]*\"|[^\"<>()\\[\\]:;@\\\\,\\x00-\\x1f\\x7f]*)"
+_CEL_DISPLAY: Final = rf"(\"[^\"{_CEL_CONTROL}]*\"|[^\"<>()\\[\\]:;@\\\\,{_CEL_CONTROL}]*)"
 
 
 def is_ip(text: str) -> bool:
@@ -105,8 +107,10 @@ def is_ip(text: str) -> bool:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    # CEL's isIP() refuses zones and IPv4-mapped addresses in dotted form, so we do too.
-    return "%" not in text and not (isinstance(address, ipaddress.IPv6Address) and "." in text)
+    # As CEL's isIP(): an address has no zone, and IPv4 is written as IPv4.
+    return isinstance(address, ipaddress.IPv4Address) or (
+        address.scope_id is None and address.ipv4_mapped is None
+    )
 
 
 def _is_host(text: str) -> bool:
@@ -126,9 +130,9 @@ def host_rule(field: str) -> Rule:
 
 
 ONE_LINE: Final = Rule(
-    r"!self.matches('[\\x00-\\x1f\\x7f]')",
+    f"!self.matches('[{_CEL_CONTROL}]')",
     "must be one line without control characters",
-    lambda text: _CONTROL.search(text) is None,
+    lambda text: _MORE_THAN_ONE_LINE.search(text) is None,
 )
 
 MAIL_ADDRESS: Final = Rule(

@@ -4,9 +4,18 @@
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import core_schema
+from pydantic_core import PydanticCustomError, core_schema
 
 from smtp_operator.api.durations import parse_duration
 from smtp_operator.api.rules import (
@@ -23,17 +32,27 @@ from smtp_operator.api.verdict import Mode, SmtpType
 
 
 class ApiModel(BaseModel):
-    """A part of an object. ``rules`` are checked by the API server (CEL) and here alike."""
+    """A part of an object. ``rules`` are checked by the API server (CEL) and here alike.
+
+    So is the rest: types are not converted, fields have no second name, and a null is a field left out.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel,
-        populate_by_name=True,
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,  # an error must never show password.value
     )
 
     rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_null(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        fields = {field.alias for field in cls.model_fields.values()}
+        return {name: value for name, value in data.items() if value is not None or name not in fields}
 
     @model_validator(mode="after")
     def _obey_rules(self) -> "ApiModel":
@@ -53,6 +72,15 @@ class ApiModel(BaseModel):
 
 _OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _DATA_KEY = r"^[-._a-zA-Z0-9]+$"
+
+
+def _whole_number(value: Any) -> Any:
+    # JSON has one kind of number: to the API server 587.0 is 587.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Switch = Annotated[bool, Strict()]
+Port = Annotated[int, Field(ge=1, le=65535), Strict(), BeforeValidator(_whole_number)]
 
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_OBJECT_NAME)]
 DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=_DATA_KEY)]
@@ -136,7 +164,7 @@ class Tls(ApiModel):
     server_name: ServerName | None = Field(
         None, description="The name checked in the certificate; default: server."
     )
-    insecure_skip_verify: bool = Field(
+    insecure_skip_verify: Switch = Field(
         False, description="Do not check the certificate; with a username it needs allowInsecureAuth too."
     )
 
@@ -158,11 +186,27 @@ class TestSettings(ApiModel):
         return parse_duration(self.timeout)
 
 
+_RECHECK_MODES = (Mode.SEND_EMAIL, Mode.LOGIN, Mode.CONNECT)
+
+
+def _recheck_mode(value: Any) -> Any:
+    if value not in _RECHECK_MODES:
+        raise PydanticCustomError("enum", "Input should be 'SendEmail', 'Login' or 'Connect'")
+    return value
+
+
+RecheckMode = Annotated[
+    Mode,
+    BeforeValidator(_recheck_mode),
+    WithJsonSchema({"type": "string", "enum": [str(mode) for mode in _RECHECK_MODES]}),
+]
+
+
 class RecheckSettings(ApiModel):
     """What is tested from time to time."""
 
     interval: RecheckInterval = Field("1h", description='Time between two rechecks, 1m or more; "0s": never.')
-    mode: Literal[Mode.SEND_EMAIL, Mode.LOGIN, Mode.CONNECT] = Field(
+    mode: RecheckMode = Field(
         Mode.LOGIN,
         description="How deep a recheck goes, never deeper than test.mode: SendEmail, Login or Connect.",
     )
@@ -210,7 +254,7 @@ class SmtpConfigSpec(ApiModel):
     )
 
     server: Server = Field(description="SMTP server: host name or IP address.")
-    port: int = Field(ge=1, le=65535, description="SMTP port.")
+    port: Port = Field(description="SMTP port.")
     smtp_type: SmtpType = Field(
         SmtpType.START_TLS,
         description="None: in clear; StartTLS: TLS after STARTTLS, mandatory; TLS: TLS from the first byte.",
@@ -234,5 +278,5 @@ class SmtpConfigSpec(ApiModel):
     )
     test: TestSettings = Field(TestSettings(), json_schema_extra={"default": {}})
     recheck: RecheckSettings = Field(RecheckSettings(), json_schema_extra={"default": {}})
-    allow_insecure_auth: bool = Field(False, description="Send the password without verified TLS.")
-    suspend: bool = Field(False, description="Test nothing; a standing verdict stays.")
+    allow_insecure_auth: Switch = Field(False, description="Send the password without verified TLS.")
+    suspend: Switch = Field(False, description="Test nothing; a standing verdict stays.")
