@@ -94,7 +94,7 @@ def _build(
         environment = toolchain.environment(cache, ambient) | {"GOTMPDIR": str(temporary)}
         go = _Go(toolchain.command(cache), program, environment, folder.parent / "build.log")
         with Progress() as progress:
-            packages = go.packages(progress)
+            packages = go.packages(temporary / "packages", progress)
             go.build(partial / program.name, packages, progress)
         for link in program.links:
             (partial / link).symlink_to(program.name)
@@ -115,10 +115,9 @@ class _Go:
         self._log = log
         log.write_bytes(b"")
 
-    def packages(self, progress: Progress) -> int:
-        """How many packages the program consists of; downloads its modules on the way."""
+    def packages(self, listed: Path, progress: Progress) -> int:
+        """How many packages the program consists of, by a list of them; downloads its modules on the way."""
         modules = 0
-        listed = self._log.with_name("packages")
         with self._lines(["list", "-deps", "."], stdout=listed) as lines:
             for line in lines:
                 if line.startswith("go: downloading "):

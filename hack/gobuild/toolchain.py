@@ -130,7 +130,7 @@ def _on_path(ambient: Mapping[str, str]) -> Toolchain | None:
         )
     except OSError:
         return None
-    found = re.match(r"go version (go\d+\.\d+\S* \S+)$", printed.stdout.strip())
+    found = re.match(r"go version (go\d+\.\d+.* \S+)$", printed.stdout.strip())
     return Toolchain(Path(executable), found[1]) if found else None
 
 
