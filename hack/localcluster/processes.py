@@ -57,6 +57,23 @@ class Process:
         tail = "\n".join(self.output().splitlines()[-TAIL_LINES:])
         return f"{tail or '(it said nothing)'}\nThe whole log: {self.log}"
 
+    def end(self, seconds: float) -> int:
+        """Ask it to end by SIGTERM; its exit code, that of SIGKILL where it has not ended in time."""
+        self._child.terminate()
+        try:
+            return self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._child.returncode
+
+    def wait(self, seconds: float) -> int:
+        """Its exit code, once it has ended by itself.
+
+        Raises:
+            TimeoutExpired: it runs on.
+        """
+        return self._child.wait(seconds)
+
     def kill(self) -> None:
         """End it at once and wait until it is gone; does nothing when it is."""
         self._child.kill()

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -50,6 +51,10 @@ class MailServer:
     )
     reply_delay: float = 0.0
     """Seconds that every reply to a command waits."""
+    unanswered: set[str] = field(default_factory=set)
+    """Verbs that get no reply at all (``banner`` and ``.`` as in ``replies``)."""
+    on_command: Callable[[str], None] = lambda verb: None
+    """Called with each verb (``banner`` and ``.`` as in ``replies``) before it is answered."""
     keep: int = 100_000
     """How many mails and attempts are kept."""
 
@@ -63,6 +68,8 @@ class MailServer:
     connections_max: int = field(default=0, init=False)
     """Most connections that were ever open at a time."""
     connections_total: int = field(default=0, init=False)
+    transcript: deque[str] = field(default_factory=lambda: deque(maxlen=1000), init=False)
+    """The last lines said, as ``12 C: EHLO …``: the connection's number and who spoke; no mails."""
 
     def __post_init__(self) -> None:
         self.ca = trustme.CA(organization_name="mailpeers")
@@ -142,6 +149,7 @@ class MailServer:
         self.connections_total += 1
         self.connections = len(self.sessions)
         self.connections_max = max(self.connections_max, self.connections)
+        session.number = self.connections_total
 
     def closed(self, session: Session) -> None:
         """Forget a connection; called by its session."""

@@ -40,6 +40,7 @@ class Session(asyncio.Protocol):
 
     def __init__(self, server: "MailServer", *, starttls: bool, tls: bool) -> None:
         self.server = server
+        self.number = 0
         self.starttls = starttls
         self.tls = tls
         self.username: str | None = None
@@ -57,7 +58,9 @@ class Session(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         if self.upgrading is None:
             self.server.opened(self)
-            self.reply(self.server.replies.get("banner", f"220 {self.server.hostname} ESMTP mailpeers"))
+            self.server.on_command("banner")
+            if "banner" not in self.server.unanswered:
+                self.reply(self.server.replies.get("banner", f"220 {self.server.hostname} ESMTP mailpeers"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -73,6 +76,7 @@ class Session(asyncio.Protocol):
         """Send one reply; several lines become a multi-line one."""
         lines = text.splitlines()
         code = lines[0][:3]
+        self.server.transcript.extend(f"{self.number} S: {line}" for line in lines)
         out = [f"{code}-{line.removeprefix(code).strip()}" for line in lines[:-1]]
         out.append(lines[-1] if len(lines) == 1 else f"{code} {lines[-1].removeprefix(code).strip()}")
         raw = "".join(f"{line}\r\n" for line in out).encode("utf-8", "surrogateescape")
@@ -107,11 +111,15 @@ class Session(asyncio.Protocol):
             self._line(line)
 
     def _line(self, line: bytes) -> None:
+        self.server.transcript.append(f"{self.number} C: {line.decode(errors='replace')}")
         if self.login is not None:
             self._login_step(line)
             return
         verb, _, rest = line.partition(b" ")
         name = verb.upper().decode("ascii", "replace")
+        self.server.on_command(name)
+        if name in self.server.unanswered:
+            return
         if name in self.server.replies:
             self.reply(self.server.replies[name])
             return
@@ -240,6 +248,7 @@ class Session(asyncio.Protocol):
 
     def _end_of_data(self, content: bytes) -> None:
         self.in_data = False
+        self.server.on_command(".")
         answer = self.server.replies.get(".")
         if answer is not None and not answer.startswith("2"):
             self.reply(answer)
@@ -252,6 +261,8 @@ class Session(asyncio.Protocol):
             ReceivedMail(self.sender, tuple(self.recipients), content, self.username, self.tls)
         )
         self.sender, self.recipients = None, []
+        if "." in self.server.unanswered:
+            return
         self.reply(answer or f"250 2.0.0 queued as {len(self.server.mails):X}")
 
     def _on_rset(self, rest: bytes) -> None:

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw requests to an API server: kubectl takes a tenth of a second for each, and cannot wait for it all."""
+
+import http.client
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+Object = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The API server refused; `code` is the HTTP status."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Api:
+    """The API server as one of its users sees it. May be used by many threads."""
+
+    def __init__(self, url: str, ca_file: Path, token: str) -> None:
+        """Connects when asked for something first.
+
+        Args:
+            url: such as `https://127.0.0.1:6443`.
+            ca_file: who signed its certificate.
+            token: the user's.
+        """
+        self._address = urlsplit(url).netloc
+        self._tls = ssl.create_default_context(cafile=ca_file)
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, */*"}
+        self._own = threading.local()
+
+    def get(self, path: str) -> Object:
+        """An object, or a list of objects."""
+        return self._request("GET", path)
+
+    def items(self, path: str) -> list[Object]:
+        """The objects of a list."""
+        found: list[Object] = self.get(path)["items"]
+        return found
+
+    def create(self, path: str, body: Object) -> Object:
+        """Creates an object in the collection."""
+        return self._request("POST", path, body)
+
+    def patch(self, path: str, body: Object) -> Object:
+        """Changes some fields by a merge patch."""
+        return self._request("PATCH", path, body, kind="merge-patch+json")
+
+    def apply(self, path: str, body: Object) -> Object:
+        """Server-side apply, by force."""
+        query = "fieldManager=testbed&force=true"
+        return self._request("PATCH", f"{path}?{query}", body, kind="apply-patch+yaml")
+
+    def delete(self, path: str) -> None:
+        """Deletes an object; whoever needs it gone waits by `wait_gone`."""
+        self._request("DELETE", path)
+
+    def wait(
+        self, collection: str, name: str, until: Callable[[Object], bool], *, seconds: float = 20.0
+    ) -> Object:
+        """The object as soon as `until` holds for it; it need not exist yet.
+
+        Raises:
+            TimeoutError: it did not; the text has the object as it was last.
+        """
+        last: Object | None = None
+        for kind, item in self._follow(f"{collection}?fieldSelector=metadata.name={name}", seconds):
+            if kind == "LISTED":
+                continue
+            last = None if kind == "DELETED" else item
+            if last is not None and until(last):
+                return last
+        raise TimeoutError(f"{name} did not get there in {seconds:g} s; it is {json.dumps(last, indent=1)}")
+
+    def wait_any(self, collection: str, until: Callable[[Object], bool], *, seconds: float = 20.0) -> Object:
+        """The first object of the collection for which `until` holds.
+
+        Raises:
+            TimeoutError: there was none.
+        """
+        for kind, item in self._follow(f"{collection}?limit=500", seconds):
+            if kind not in ("DELETED", "LISTED") and until(item):
+                return item
+        raise TimeoutError(f"there was no such object of {collection} in {seconds:g} s")
+
+    def wait_gone(self, collection: str, name: str, *, seconds: float = 20.0) -> None:
+        """Returns when there is no such object.
+
+        Raises:
+            TimeoutError: there still is.
+        """
+        selected = f"{collection}?fieldSelector=metadata.name={name}"
+        there = False
+        for kind, _ in self._follow(selected, seconds):
+            there = kind == "ADDED" or (there and kind != "DELETED")
+            if not there:
+                return
+        raise TimeoutError(f"{name} is still there after {seconds:g} s")
+
+    def _follow(self, selected: str, seconds: float) -> Iterator[tuple[str, Object]]:
+        """What is there and what becomes of it, from now for so many seconds."""
+        deadline = time.monotonic() + seconds
+        found = self.get(selected)
+        for item in found["items"]:
+            yield "ADDED", item
+        yield "LISTED", {}
+        version = found["metadata"]["resourceVersion"]
+        with self._watching(f"{selected}&watch=true&resourceVersion={version}", deadline) as lines:
+            for event in lines:
+                yield event["type"], event["object"]
+
+    @contextmanager
+    def _watching(self, path: str, deadline: float) -> Iterator[Iterator[Object]]:
+        connection = self._connect()
+        try:
+            connection.request("GET", path, headers=self._headers)
+            yield self._lines(connection, deadline)
+        finally:
+            connection.close()
+
+    @staticmethod
+    def _lines(connection: http.client.HTTPSConnection, deadline: float) -> Iterator[Object]:
+        response = None
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                connection.sock.settimeout(left)
+                response = response or connection.getresponse()
+                if not (line := response.readline()):
+                    return
+                yield json.loads(line)
+        except TimeoutError:
+            return
+        finally:
+            if response is not None:
+                response.close()
+
+    def _request(self, method: str, path: str, body: Object | None = None, *, kind: str = "json") -> Object:
+        status, answer = self._send(method, path, body, kind)
+        found: Object = json.loads(answer) if answer.startswith(b"{") else {"message": answer.decode()}
+        if status >= 400:
+            raise ApiError(f"{method} {path} was refused: {found.get('message')}", status)
+        return found
+
+    def _send(self, method: str, path: str, body: Object | None, kind: str) -> tuple[int, bytes]:
+        reused = hasattr(self._own, "connection")
+        if not reused:
+            self._own.connection = self._connect()
+        connection: http.client.HTTPSConnection = self._own.connection
+        headers = self._headers | {"Content-Type": f"application/{kind}"}
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            del self._own.connection
+            if not reused:
+                raise
+        # The API server closes a connection that was idle for long, or was started anew.
+        return self._send(method, path, body, kind)
+
+    def _connect(self) -> http.client.HTTPSConnection:
+        connection = http.client.HTTPSConnection(self._address, timeout=30, context=self._tls)
+        connection.connect()
+        # Headers and body go in two packets; without this the second waits for the first one's receipt.
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def close(self) -> None:
+        """Closes this thread's connection."""
+        if hasattr(self._own, "connection"):
+            self._own.connection.close()
+            del self._own.connection

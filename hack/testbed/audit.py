@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asked the API server for what, out of its audit log."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that was answered."""
+
+    user: str
+    verb: str
+    resource: str
+    """Such as `smtpconfigs/status`."""
+    namespace: str
+    name: str
+    uri: str
+    code: int
+
+    @property
+    def writes(self) -> bool:
+        """Whether it was meant to change something."""
+        return self.verb not in {"get", "list", "watch"}
+
+
+class AuditLog:
+    """An audit log that is read from a mark on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mark = 0
+
+    def mark(self) -> None:
+        """Forgets what was until now."""
+        self._mark = self.path.stat().st_size
+
+    def text(self) -> str:
+        """The lines since the mark as they are."""
+        return b"".join(self._lines()).decode()
+
+    def requests(self, *, user: str = "", namespace: str = "") -> list[Request]:
+        """What was asked since the mark: by that user, in that namespace; a watch once it has ended."""
+        return [
+            request
+            for request in map(_parsed, self._lines())
+            if user in ("", request.user) and namespace in ("", request.namespace)
+        ]
+
+    def _lines(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            file.seek(self._mark)
+            # The last line may be half written; its newline is what completes it.
+            yield from (line for line in file if line.endswith(b"\n"))
+
+
+def _parsed(line: bytes) -> Request:
+    event = json.loads(line)
+    reference = event.get("objectRef") or {}
+    resource = reference.get("resource", "")
+    if "subresource" in reference:
+        resource += f"/{reference['subresource']}"
+    return Request(
+        user=event["user"].get("username", ""),
+        verb=event["verb"],
+        resource=resource,
+        namespace=reference.get("namespace", ""),
+        name=reference.get("name", ""),
+        uri=event["requestURI"],
+        code=event.get("responseStatus", {}).get("code", 0),
+    )

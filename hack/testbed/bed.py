@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A namespace, and what a user does in it."""
+
+import base64
+from collections.abc import Callable
+from typing import Any, Literal
+
+from mailpeers import MailServer
+from testbed.api import Api, Object
+from testbed.seen import Seen
+
+SmtpType = Literal["None", "StartTLS", "TLS"]
+
+REQUEST = "smtp-operator.io/test-requested-at"
+CA_NAME = "mail-ca"
+
+
+class Bed:
+    """Everything here happens in one namespace."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self.api = api
+        self.namespace = namespace
+        self.configs = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
+
+    def core(self, plural: str) -> str:
+        """Path of the `secrets` or `configmaps`."""
+        return f"/api/v1/namespaces/{self.namespace}/{plural}"
+
+    def secret(self, name: str, **data: str | bytes) -> None:
+        """Creates the Secret, or changes its keys."""
+        encoded = {
+            key: base64.b64encode(value if isinstance(value, bytes) else value.encode()).decode()
+            for key, value in data.items()
+        }
+        body: Object = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "data": encoded}
+        self.api.apply(f"{self.core('secrets')}/{name}", body)
+
+    def delete_secret(self, name: str) -> None:
+        """Deletes it."""
+        self.api.delete(f"{self.core('secrets')}/{name}")
+
+    def trust(self, server: MailServer) -> Object:
+        """Makes a ConfigMap of the server's CA; the `tls` of a spec that trusts it."""
+        metadata = {"name": CA_NAME}
+        body: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+        body["data"] = {"ca.crt": server.ca_pem}
+        self.api.apply(f"{self.core('configmaps')}/{CA_NAME}", body)
+        return {"caRef": {"kind": "ConfigMap", "name": CA_NAME}}
+
+    def create(
+        self, server: MailServer, name: str = "mail", smtp_type: SmtpType = "None", **spec: Any
+    ) -> Seen:
+        """Creates a SmtpConfig for this server; other fields of its spec as given."""
+        return Seen(self.api.create(self.configs, smtp_config(name, settings(server, smtp_type, **spec))))
+
+    def change(self, name: str = "mail", **spec: Any) -> Seen:
+        """Changes fields of its spec."""
+        return Seen(self.api.patch(f"{self.configs}/{name}", {"spec": spec}))
+
+    def ask(self, value: str, name: str = "mail") -> None:
+        """Asks for a test."""
+        self.api.patch(f"{self.configs}/{name}", {"metadata": {"annotations": {REQUEST: value}}})
+
+    def delete(self, name: str = "mail") -> None:
+        """Deletes it."""
+        self.api.delete(f"{self.configs}/{name}")
+
+    def seen(self, name: str = "mail") -> Seen:
+        """As it is now."""
+        return Seen(self.api.get(f"{self.configs}/{name}"))
+
+    def wait(self, until: Callable[[Seen], bool], name: str = "mail", *, seconds: float = 20.0) -> Seen:
+        """It, as soon as `until` holds for it."""
+        return Seen(self.api.wait(self.configs, name, lambda it: until(Seen(it)), seconds=seconds))
+
+    def verdict(self, name: str = "mail", *, seconds: float = 20.0) -> Seen:
+        """It, as soon as its status speaks of the spec that is there now."""
+        return self.wait(lambda it: it.judged, name, seconds=seconds)
+
+    def verdict_of(self, server: MailServer, smtp_type: SmtpType = "None", **spec: Any) -> Seen:
+        """What becomes of a new SmtpConfig for this server."""
+        self.create(server, smtp_type=smtp_type, **spec)
+        return self.verdict()
+
+    def events(self, name: str = "mail") -> list[Object]:
+        """The Events about it, oldest first."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        about = [it for it in self.api.items(path) if it["regarding"]["name"] == name]
+        return sorted(about, key=lambda it: str(it["eventTime"]))
+
+    def wait_for_event(self, reason: str, name: str = "mail") -> Object:
+        """An Event of that reason about it; it comes a moment after the verdict."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        return self.api.wait_any(path, lambda it: it["regarding"]["name"] == name and it["reason"] == reason)
+
+
+def settings(server: MailServer, smtp_type: SmtpType = "None", **spec: Any) -> Object:
+    """A spec that a mail goes out by, without a login."""
+    ports = {"None": server.plain_port, "StartTLS": server.starttls_port, "TLS": server.tls_port}
+    return {
+        "server": "127.0.0.1",
+        "port": ports[smtp_type],
+        "smtpType": smtp_type,
+        "from": "Platform <noreply@example.com>",
+        "recipients": {"to": ["ops@example.com"]},
+        **spec,
+    }
+
+
+def smtp_config(name: str, spec: Object) -> Object:
+    """The object."""
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {"name": name},
+        "spec": spec,
+    }

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manifests that users apply, and of them what an operator outside of the cluster needs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from testbed.api import Object
+
+ROOT = Path(__file__).parent.parent.parent
+CRDS = ROOT / "deploy" / "crds" / "smtpconfigs.yaml"
+CLUSTER_WIDE = ROOT / "deploy" / "manifests"
+NAMESPACED = CLUSTER_WIDE / "namespaced"
+
+PERMISSION_KINDS = frozenset(
+    {"Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}
+)
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """The documents of one folder, subfolders left out."""
+
+    documents: tuple[Object, ...]
+
+    @classmethod
+    def read(cls, folder: Path = CLUSTER_WIDE) -> "Manifests":
+        """What `kubectl apply -f FOLDER` would apply."""
+        documents = [
+            document
+            for file in sorted(folder.glob("*.yaml"))
+            for document in yaml.safe_load_all(file.read_text())
+            if document and "apiVersion" in document
+        ]
+        return cls(tuple(documents))
+
+    def permissions(self) -> "Manifests":
+        """The ServiceAccount and all that it may do, word for word; not what would run as it in a Pod."""
+        return Manifests(tuple(it for it in self.documents if it["kind"] in PERMISSION_KINDS))
+
+    def __str__(self) -> str:
+        """As YAML, for `kubectl apply -f -`."""
+        return yaml.safe_dump_all(self.documents, sort_keys=False)
+
+    @property
+    def service_account(self) -> tuple[str, str]:
+        """Namespace and name of the one that the operator runs as."""
+        (account,) = (it["metadata"] for it in self.documents if it["kind"] == "ServiceAccount")
+        return account["namespace"], account["name"]
+
+    @property
+    def user(self) -> str:
+        """As the API server knows it."""
+        return "system:serviceaccount:" + ":".join(self.service_account)
