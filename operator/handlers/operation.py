@@ -98,6 +98,8 @@ class Operation:
         """Ends all that ``start`` began; may be called twice."""
         self._stopping = True
         self.ready = False
+        # On SIGTERM kopf ends by a flag of its own, and then waits 5 s for its task that waits for this one.
+        self._stop_flag.set()
         # In this order: the core may still write Events.
         for task in reversed(self._tasks):
             task.cancel()
