@@ -85,7 +85,8 @@ def _without_duplicates(values: list[Any]) -> list[Any]:
 
 _CONTROL: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # and what else ends a line
 _MORE_THAN_ONE_LINE: Final = re.compile(rf"[{_CONTROL}]")
-_LABEL: Final = r"[^\W_](?:[\w-]*[^\W_])?"  # letters and digits of any script, hyphens inside
+_LETTER: Final = r"[^\W_]"  # letters and digits of any script
+_LABEL: Final = rf"{_LETTER}(?:(?:{_LETTER}|-)*{_LETTER})?"
 _HOST_LABEL: Final = r"\w(?:[\w-]*\w)?"
 _HOST: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*\.?")
 _LOCAL_PART: Final = rf"[^\s{_CONTROL}<>()\[\]:;@\\,\"]+"
