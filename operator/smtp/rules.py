@@ -1,27 +1,75 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server's refusal means, by phase, code, enhanced code and text together."""
+"""What a server's refusal means, by phase, code, enhanced code, text and what is known beside them."""
 
-from smtp_operator.api.reasons import REASONS, Reason
+import re
+from typing import Final
+
+from smtp_operator.api.reasons import REASONS, Retry
 from smtp_operator.api.verdict import Phase, Verdict
+from smtp_operator.smtp.advice import REFUSED, Advice
 from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.messages import compose
+from smtp_operator.smtp.providers import provider_of
 from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.rulebook import RULES
+from smtp_operator.smtp.verdicts import verdict
 
-_BY_PHASE = {
-    Phase.BANNER: Reason.CLIENT_BLOCKED,
-    Phase.EHLO: Reason.HELO_REJECTED,
-    Phase.START_TLS: Reason.START_TLS_UNAVAILABLE,
-    Phase.AUTH: Reason.AUTHENTICATION_FAILED,
-    Phase.MAIL_FROM: Reason.FROM_ADDRESS_REJECTED,
-    Phase.RCPT_TO: Reason.RECIPIENTS_REFUSED,
-    Phase.DATA: Reason.MESSAGE_REJECTED,
-}
+_WAIT: Final = re.compile(
+    r"\b(?:in|after|wait|for)\s+(?:about\s+)?(\d{1,5})\s*(sec|min|hour|s\b|m\b|h\b)", re.IGNORECASE
+)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
+_LONGEST_WAIT: Final = 86_400
+_MAY_PASS: Final = (Retry.TRANSIENT, Retry.SLOW, Retry.GREYLISTED)
 
 
-def classify(phase: Phase, reply: Reply, *, context: Context) -> Verdict:
-    """The verdict on a reply that is no success in this phase."""
-    reason = Reason.SERVICE_CLOSING if reply.code == 421 else _BY_PHASE.get(phase, Reason.COMMAND_REJECTED)
-    message = compose(f"{context.server} refused", phase=phase, said=context.shown(reply.line))
-    return Verdict(
-        reason=reason, message=message, retry=REASONS[reason].retry, phase=phase, reply=reply.short
+def classify(phase: Phase, reply: Reply, *, context: Context | None = None) -> Verdict:
+    """The verdict on a reply that is not the one this phase needs. Pure: no clock, no network."""
+    context = context or Context()
+    advice = find(phase, reply, context)
+    facts = _facts(context)
+    return verdict(
+        advice.reason,
+        advice.what.format_map(facts),
+        why=advice.why.format_map(facts),
+        fix=advice.fix.format_map(facts),
+        phase=phase,
+        said=context.shown(reply.line),
+        reply=reply.short,
+        retry=advice.retry,
+        retry_after=_wait(reply.text) if REASONS[advice.reason].retry in _MAY_PASS else None,
     )
+
+
+def find(phase: Phase, reply: Reply, context: Context) -> Advice:
+    """The advice of the first rule that fits."""
+    provider = provider_of(context.server, context.banner, reply.text)
+    return next(
+        (rule.advice for rule in RULES if rule.fits(phase, reply, provider, context)),
+        REFUSED,
+    )
+
+
+def _facts(context: Context) -> dict[str, str]:
+    user = context.username
+    return {
+        "server": context.server,
+        "port": str(context.port),
+        "smtp_type": str(context.smtp_type),
+        "username": user,
+        "mechanism": context.mechanism or "used",
+        "by_mechanism": f" via {context.mechanism}" if context.mechanism else "",
+        "from_origin": f": {context.origin}" if context.origin else ": as configured",
+        "for_user": f' for user "{user}"' if user and context.logged_in else "",
+        "the_user": f' user "{user}"' if user else "",
+        "sender": context.sender or "the From address",
+        "sender_domain": context.sender.rpartition("@")[2] or "the From address's domain",
+        "recipient": context.recipient or "the recipient",
+        "helo_name": context.helo_name,
+    }
+
+
+def _wait(text: str) -> float | None:
+    found = _WAIT.search(text)
+    if found is None:
+        return None
+    seconds = int(found[1]) * _SECONDS[found[2][0].lower()]
+    return float(seconds) if 0 < seconds <= _LONGEST_WAIT else None
