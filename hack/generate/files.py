@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from generate.reference import field_reference, reason_reference
+from generate.reference import field_reference, flag_reference, reason_reference, schedule_reference
 from smtp_operator.api.crd import smtp_config_crd, smtp_config_json_schema
 
 _HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/; run `make generate`.\n"
@@ -17,9 +17,11 @@ def generated_files() -> dict[str, str]:
     """Every generated file: path below the root, and text."""
     return {
         "deploy/crds/smtpconfigs.yaml": _HEADER + to_yaml(smtp_config_crd()),
-        "deploy/crds/smtpconfig.schema.json": json.dumps(smtp_config_json_schema(), indent=2) + "\n",
+        "deploy/schemas/smtpconfig.schema.json": json.dumps(smtp_config_json_schema(), indent=2) + "\n",
         "docs/reference/fields.md": field_reference(),
         "docs/reference/reasons.md": reason_reference(),
+        "docs/reference/flags.md": flag_reference(),
+        "docs/reference/schedule.md": schedule_reference(),
     }
 
 
