@@ -38,7 +38,7 @@ class BackgroundCluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """Of its administrator; always in the same place, there only while it is up."""
+        """Of its administrator; always in the same place."""
         return self._cluster / "kubeconfig"
 
     @property
@@ -53,16 +53,12 @@ class BackgroundCluster:
         """Start it, unless it is up; returns whether it was started.
 
         Raises:
-            ClusterError: it did not come up.
+            ClusterError: it did not come up; its files stay, for the logs, until the next `up` or `down`.
         """
         with self._one_command_at_a_time(), self._supervisor_file() as supervisor:
             if not _lock(supervisor):
                 return False
-            try:
-                self._start(supervisor)
-            except BaseException:
-                shutil.rmtree(self._cluster, ignore_errors=True)
-                raise
+            self._start(supervisor)
             return True
 
     def down(self) -> bool:

@@ -35,7 +35,7 @@ class Process:
                     command, environment=environment, stdout=output, stderr=subprocess.STDOUT
                 )
             except OSError as error:
-                raise ClusterError(f"{name} cannot be started: {error}") from error
+                raise ClusterError(f"{name} cannot be started: {command[0]}: {error.strerror}") from error
 
     @property
     def pid(self) -> int:

@@ -120,7 +120,7 @@ def test_before_the_build_it_says_what_how_long_how_much_disk_and_how_to_avoid_i
     assert CONTROL_PLANE.announcement == (
         "Building etcd, kube-apiserver, kube-controller-manager and kubectl "
         f"(Kubernetes {kubernetes_version()}) from their Go modules.\n"
-        "This happens once and takes about 8 minutes on 2 cores; it needs 187 MB of disk, and about 3 GB "
+        "This happens once and takes about 8 minutes on 2 cores; it needs 145 MB of disk, and about 4.5 GB "
         "for Go's caches.\n"
         "To avoid it, set KUBEBUILDER_ASSETS to a folder that holds these four programs."
     )
