@@ -69,9 +69,13 @@ lint: $(INSTALLED) ## check style, types and layers
 	@PYTHONPATH=src $(BIN)/lint-imports
 
 .PHONY: lock
-lock: $(INSTALLED) ## choose the newest versions that pyproject.toml allows
+lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --generate-hashes \
 		--no-annotate --no-header --quiet -o requirements.lock
+
+# A lock that is missing or broken must not be in the way of its own renewal.
+$(BIN)/uv:
+	@$(MAKE) --no-print-directory install
 
 .PHONY: clean-cache
 clean-cache: $(INSTALLED) ## remove the control plane that was built, and a Go fetched for it
