@@ -45,6 +45,10 @@ test: $(INSTALLED) ## run all tests, those on an embedded control plane too
 unit: $(INSTALLED) ## run the tests that need no control plane
 	@$(BIN)/pytest -m "not cluster" $(ARGS)
 
+.PHONY: unit-newer
+unit-newer: $(INSTALLED) ## run them on a newer Python too, where one is found
+	@hack/newer-python $(ARGS)
+
 .PHONY: bench
 bench: $(INSTALLED) ## measure the operator against its promises
 	@$(BIN)/python -m bench $(ARGS)
