@@ -8,10 +8,11 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger, Verdict, cut
 from smtp_operator.reconcile import facts
+from smtp_operator.reconcile.memory import Memory, retry_of
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
-from smtp_operator.reconcile.plan import Memory, generation_appeared, waiting_ends
+from smtp_operator.reconcile.plan import generation_appeared
 from smtp_operator.reconcile.schedule import MINUTE, delay_after, recheck_delay, stalled
-from smtp_operator.reconcile.timestamps import to_timestamp
+from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 from smtp_operator.reconcile.view import View
 
 _HOLD_TIME: Final = 10 * MINUTE
@@ -27,6 +28,9 @@ _MAY_PASS: Final = frozenset(
         Retry.UNKNOWN_DELIVERY,
     }
 )
+
+_BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPENDENCY, Retry.UNKNOWN_DELIVERY})
+"""Failures whose next test depends on ``recheck.interval``, which may be another one now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,15 @@ class _Writer:
             self.condition("Failed", "True", verdict.reason, verdict.message),
         ]
 
+    def outlook(self, verdict: Verdict, *, stalls: bool) -> Condition:
+        """What a failure waits for: a change, what it names, or the next retry."""
+        if stalls:
+            return self.condition("Stalled", "True", verdict.reason, verdict.message)
+        reason = Reason.PROGRESSING_WITH_RETRY
+        if verdict.retry is Retry.DEPENDENCY:
+            reason = Reason.WAITING_FOR_DEPENDENCY
+        return self.condition("Reconciling", "True", reason, verdict.message)
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -70,7 +83,7 @@ class Judgement:
 
 def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Judgement:
     """The status after a test. ``memory`` already counts this test (see ``Memory``)."""
-    verdict = outcome.verdict
+    verdict, now = outcome.verdict, outcome.ended
     had_passed = view.judged and view.ready == "True"
     stands = had_passed and _stands(view, outcome, memory)
     delay = delay_after(
@@ -78,26 +91,32 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
         uid=view.tested.uid,
         interval=view.interval,
         failures=memory.failures,
+        refusals=memory.refusals,
         had_passed=had_passed and outcome.trigger is not Trigger.PASSWORD_CHANGED,
         watched=watched,
     )
-    conditions = (
-        _carried_over(view) if stands else _conditions(view, verdict, memory=memory, now=outcome.ended)
-    )
+    write = _Writer(view.status, view.generation, now)
+    if stands:
+        conditions = _of_this_generation(view, "Ready")
+    elif verdict.passed:
+        conditions = [write.condition("Ready", "True", verdict.reason, verdict.message)]
+    else:
+        stalls = _stalls(view, verdict, memory=memory, retried=delay is not None, now=now)
+        conditions = [*write.failed(verdict), write.outlook(verdict, stalls=stalls)]
     if outcome.password is not None:
-        conditions.append(_password_condition(view, outcome.password, now=outcome.ended))
+        conditions.append(_password_condition(write, outcome.password))
     update: dict[str, object] = {
         "observed_generation": view.generation,
         "conditions": conditions,
         "summary": view.status.summary if stands else verdict.summary,
         "tested": facts.tested(view.digest, outcome),
         "last_test": facts.last_test(outcome),
-        "next_test_time": None if delay is None else to_timestamp(outcome.ended + delay),
+        "next_test_time": None if delay is None else to_timestamp(now + delay),
         "suggestion": None if stands else facts.suggestion(verdict),
         "password": facts.password_read(outcome),
     }
     if verdict.passed:
-        update["last_success_time"] = to_timestamp(outcome.ended)
+        update["last_success_time"] = to_timestamp(now)
     if outcome.request is not None:
         update["last_handled_test_request"] = outcome.request
     return Judgement(view.status.model_copy(update=update), None if stands else verdict)
@@ -114,32 +133,87 @@ def _stands(view: View, outcome: Outcome, memory: Memory) -> bool:
     return memory.failures < _HOLD_FAILURES or lasted < max(view.interval, _HOLD_TIME)
 
 
-def restated(view: View, *, memory: Memory, now: float) -> SmtpConfigStatus:
+def _stalls(view: View, verdict: Verdict, *, memory: Memory, retried: bool, now: float) -> bool:
+    if view.spec.suspend:
+        return True  # whatever a retry could mend: there is none
+    waited = now - generation_appeared(view, memory)
+    return stalled(verdict, refusals=memory.refusals_of(view), waited=waited, retried=retried)
+
+
+def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpConfigStatus:
     """The status where nothing is tested: a verdict carried over, a suspension, or a wait that is over."""
-    if view.spec.suspend and not view.judged:
-        write = _Writer(view.status, view.generation, now)
+    write = _Writer(view.status, view.generation, now)
+    failure = _failure(view)
+    update: dict[str, object] = {"observed_generation": view.generation}
+    if not view.judged:
         text = "Not tested: spec.suspend is true. Set suspend: false to have these settings tested."
-        conditions = [write.condition("Ready", "Unknown", Reason.SUSPENDED, text)]
-        return view.status.model_copy(
-            update={
-                "observed_generation": view.generation,
-                "conditions": conditions,
-                "summary": str(Reason.SUSPENDED),
-                "next_test_time": None,
-                "suggestion": None,
-            }
-        )
-    gives_up = view.spec.suspend or _waiting_is_over(view, memory, now)
-    conditions = _carried_over(view, nothing_under_way=gives_up)
-    if view.spec.password is not None:
-        conditions += _of_this_generation(view, "PasswordResolved")
-    return view.status.model_copy(
-        update={
-            "observed_generation": view.generation,
-            "conditions": conditions,
-            "next_test_time": _next_after_carrying_over(view),
+        update |= {
+            "conditions": [write.condition("Ready", "Unknown", Reason.SUSPENDED, text)],
+            "summary": str(Reason.SUSPENDED),
+            "next_test_time": None,
+            "suggestion": None,
         }
+    elif view.ready == "True":
+        update |= {
+            "conditions": _of_this_generation(view, "Ready", "PasswordResolved"),
+            "next_test_time": _next_recheck(view, memory),
+        }
+    elif failure is not None:
+        next_test = _next_test_after(failure, view, memory, watched=watched)
+        stalls = _stalls(view, failure, memory=memory, retried=next_test is not None, now=now)
+        update |= {
+            "conditions": [
+                *_of_this_generation(view, "Ready", "Failed"),
+                write.outlook(failure, stalls=stalls),
+                *_of_this_generation(view, "PasswordResolved"),
+            ],
+            "next_test_time": next_test,
+        }
+    else:
+        kinds = ("Ready", "Failed", "Reconciling", "Stalled", "PasswordResolved")
+        update["conditions"] = _of_this_generation(view, *kinds)
+    return view.status.model_copy(update=update)
+
+
+def _failure(view: View) -> Verdict | None:
+    """The failed verdict that status holds, as far as it tells; None where this release does not know it."""
+    ready = view.status.condition("Ready")
+    retry = retry_of(ready.reason) if ready is not None and ready.status == "False" else None
+    if ready is None or retry is None:
+        return None
+    phases = view.status.last_test.phases if view.status.last_test else []
+    last = phases[-1].name if phases else None
+    phase = Phase(last) if last in tuple(Phase) else None
+    return Verdict(reason=Reason(ready.reason), message=ready.message, retry=retry, phase=phase)
+
+
+def _next_recheck(view: View, memory: Memory) -> str | None:
+    """The interval may be another one now."""
+    ended = view.last_test_ended
+    if ended is None:
+        return view.status.next_test_time
+    delay = recheck_delay(view.tested.uid, view.interval)
+    due = None if delay is None else ended + delay
+    sooner = from_timestamp(view.status.next_test_time) if memory.failures else None
+    times = [time for time in (due, sooner) if time is not None]
+    return to_timestamp(min(times)) if times else None
+
+
+def _next_test_after(failure: Verdict, view: View, memory: Memory, *, watched: bool) -> str | None:
+    """A suspended object keeps its time, for when it is resumed."""
+    ended = view.last_test_ended
+    if failure.retry not in _BY_INTERVAL or ended is None:
+        return view.status.next_test_time
+    delay = delay_after(
+        failure,
+        uid=view.tested.uid,
+        interval=view.interval,
+        failures=max(memory.failures, 1),
+        refusals=memory.refusals,
+        had_passed=False,
+        watched=watched,
     )
+    return None if delay is None else to_timestamp(ended + delay)
 
 
 def under_test(view: View, *, phase: Phase | None, now: float) -> SmtpConfigStatus:
@@ -147,82 +221,46 @@ def under_test(view: View, *, phase: Phase | None, now: float) -> SmtpConfigStat
     write = _Writer(view.status, view.generation, now)
     text = "A test of these settings is under way"
     text += f": phase {phase}." if phase is not None else "."
+    testing = write.condition("Reconciling", "True", Reason.TESTING, text)
     if view.judged:
-        conditions = _kept(view, "Ready") + _kept(view, "Failed")
-    else:
-        conditions = [write.condition("Ready", "Unknown", Reason.TESTING, text)]
-    conditions.append(write.condition("Reconciling", "True", Reason.TESTING, text))
-    update: dict[str, object] = {"conditions": conditions + _kept(view, "PasswordResolved")}
-    if not view.judged:
-        update["summary"] = str(Reason.TESTING)
-    return view.status.model_copy(update=update)
-
-
-def invalid(before: SmtpConfigStatus, generation: int, verdict: Verdict, *, now: float) -> SmtpConfigStatus:
-    """The status of a spec that breaks a rule; ``before`` is the status so far."""
-    write = _Writer(before, generation, now)
-    stalled_ = write.condition("Stalled", "True", verdict.reason, verdict.message)
-    return SmtpConfigStatus(
-        observed_generation=generation,
-        conditions=[*write.failed(verdict), stalled_],
-        summary=verdict.summary,
-        last_test=before.last_test,
-        last_success_time=before.last_success_time,
-        last_handled_test_request=before.last_handled_test_request,
+        conditions = [*_kept(view, "Ready", "Failed"), testing, *_kept(view, "PasswordResolved")]
+        return view.status.model_copy(update={"conditions": conditions})
+    unknown = write.condition("Ready", "Unknown", Reason.TESTING, text)
+    conditions = [unknown, testing, *_kept(view, "PasswordResolved")]
+    return view.status.model_copy(
+        update={
+            "conditions": conditions,
+            "summary": str(Reason.TESTING),
+            "next_test_time": None,
+            "suggestion": None,
+        }
     )
 
 
-def _conditions(view: View, verdict: Verdict, *, memory: Memory, now: float) -> list[Condition]:
-    write = _Writer(view.status, view.generation, now)
-    if verdict.passed:
-        return [write.condition("Ready", "True", verdict.reason, verdict.message)]
-    conditions = write.failed(verdict)
-    waited = now - generation_appeared(view, memory)
-    if stalled(verdict, failures=memory.failures, waited=waited):
-        kind, reason = "Stalled", verdict.reason
-    elif verdict.retry is Retry.DEPENDENCY:
-        kind, reason = "Reconciling", Reason.WAITING_FOR_DEPENDENCY
-    else:
-        kind, reason = "Reconciling", Reason.PROGRESSING_WITH_RETRY
-    return [*conditions, write.condition(kind, "True", reason, verdict.message)]
-
-
-def _carried_over(view: View, *, nothing_under_way: bool = False) -> list[Condition]:
-    ready = view.status.condition("Ready")
-    if ready is None or ready.status == "True":
-        return _of_this_generation(view, "Ready")
-    conditions = _of_this_generation(view, "Ready", "Failed", "Reconciling", "Stalled")
-    if not nothing_under_way:
-        return conditions
-    stalled_ = {"type": "Stalled", "reason": ready.reason}
-    return [it.model_copy(update=stalled_) if it.type == "Reconciling" else it for it in conditions]
+def invalid(
+    before: SmtpConfigStatus, generation: int, verdict: Verdict, *, request: str | None, now: float
+) -> SmtpConfigStatus:
+    """The status of a spec that breaks a rule; ``before`` is the status so far."""
+    write = _Writer(before, generation, now)
+    return SmtpConfigStatus(
+        observed_generation=generation,
+        conditions=[*write.failed(verdict), write.outlook(verdict, stalls=True)],
+        summary=verdict.summary,
+        last_test=before.last_test,
+        last_success_time=before.last_success_time,
+        last_handled_test_request=request or before.last_handled_test_request,
+    )
 
 
 def _of_this_generation(view: View, *kinds: str) -> list[Condition]:
-    kept = (it for kind in kinds for it in _kept(view, kind))
-    return [it.model_copy(update={"observed_generation": view.generation}) for it in kept]
+    return [it.model_copy(update={"observed_generation": view.generation}) for it in _kept(view, *kinds)]
 
 
-def _waiting_is_over(view: View, memory: Memory, now: float) -> bool:
-    ends = waiting_ends(view, memory)
-    return ends is not None and ends <= now
+def _kept(view: View, *kinds: str) -> list[Condition]:
+    found = (view.status.condition(kind) for kind in kinds)
+    return [condition for condition in found if condition is not None]
 
 
-def _next_after_carrying_over(view: View) -> str | None:
-    """The interval may be another one now. A suspended object keeps its time, for when it is resumed."""
-    ended = view.last_test_ended
-    if view.ready != "True" or ended is None:
-        return view.status.next_test_time
-    delay = recheck_delay(view.tested.uid, view.interval)
-    return None if delay is None else to_timestamp(ended + delay)
-
-
-def _kept(view: View, kind: str) -> list[Condition]:
-    condition = view.status.condition(kind)
-    return [] if condition is None else [condition]
-
-
-def _password_condition(view: View, password: PasswordFacts, *, now: float) -> Condition:
-    write = _Writer(view.status, view.generation, now)
+def _password_condition(write: _Writer, password: PasswordFacts) -> Condition:
     status: Literal["True", "False"] = "True" if password.resolved else "False"
     return write.condition("PasswordResolved", status, password.reason, password.message)

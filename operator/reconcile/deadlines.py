@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
+from smtp_operator.reconcile.defects import origin
 from smtp_operator.reconcile.interfaces import Now
 
 K = TypeVar("K", bound=Hashable)
@@ -16,6 +17,12 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_SLEEP: Final = 30.0
 # The wall clock may jump while a deadline far ahead is slept for.
+
+_PAUSE_AFTER_DEFECT: Final = 60.0
+_LONGEST_PAUSE: Final = 3600.0
+# A defect that shows after the mail has left would send one more at each try, so the pause doubles.
+
+_STALE_ENTRIES: Final = 1000
 
 
 class DeadlineQueue(Generic[K]):
@@ -44,12 +51,13 @@ class DeadlineQueue(Generic[K]):
         self._running: dict[K, asyncio.Task[None]] = {}
         self._lanes: defaultdict[Hashable, int] = defaultdict(int)
         self._parked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
-        self._parked_in: dict[K, Hashable] = {}
+        self._parked_in: dict[K, tuple[Hashable, float]] = {}
+        self._defects: dict[K, int] = {}
         self._wake = asyncio.Event()
 
     def __len__(self) -> int:
         """How many keys wait for their deadline or for a place in their lane."""
-        return len(self._due) + len(self._parked_in)
+        return len(self._due.keys() | self._parked_in.keys())
 
     def add(self, key: K, *, at: float) -> None:
         """Has the key handled at that time (seconds since the epoch), or earlier if it already was to be."""
@@ -57,13 +65,13 @@ class DeadlineQueue(Generic[K]):
         if current is not None and current <= at:
             return
         self._due[key] = at
-        self._added += 1
-        heapq.heappush(self._heap, (at, self._added, key))
+        self._push(key, at)
         self._wake.set()
 
     def discard(self, key: K) -> None:
         """Forgets the key; what is under way for it is cancelled."""
         self._due.pop(key, None)
+        self._defects.pop(key, None)
         self._unpark(key)
         task = self._running.get(key)
         if task is not None:
@@ -71,7 +79,9 @@ class DeadlineQueue(Generic[K]):
 
     def oldest_overdue(self) -> float:
         """For how many seconds the oldest due key has been waiting; 0: none is."""
-        return max(0.0, self._now() - min(self._due.values(), default=self._now()))
+        now = self._now()
+        waiting = min((since for _, since in self._parked_in.values()), default=now)
+        return max(0.0, now - min(self._due.values(), default=now), now - waiting)
 
     async def run(self) -> None:
         """Works until cancelled; then what is under way is cancelled too, and waited for."""
@@ -80,6 +90,8 @@ class DeadlineQueue(Generic[K]):
                 self._start_due()
                 await self._sleep()
         finally:
+            self._parked.clear()  # else each one cancelled would make room for one of these
+            self._parked_in.clear()
             tasks = list(self._running.values())
             for task in tasks:
                 task.cancel()
@@ -105,18 +117,26 @@ class DeadlineQueue(Generic[K]):
                 continue  # replaced by an earlier deadline, or looked at again when its task is done
             del self._due[key]
             lane = self._lane_of(key)
-            if self._parked_in.get(key) == lane:
+            parked_in, since = self._parked_in.get(key, (None, at))
+            if key in self._parked_in and parked_in == lane:
                 continue
             self._unpark(key)  # the object may have moved to another server while it waited
             if self._lanes[lane] < self._per_lane:
                 self._start(key, lane)
             else:
                 self._parked[lane].append(key)
-                self._parked_in[key] = lane
+                self._parked_in[key] = (lane, since)
+
+    def _push(self, key: K, at: float) -> None:
+        if len(self._heap) > 2 * len(self._due) + _STALE_ENTRIES:
+            self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+            heapq.heapify(self._heap)
+        self._added += 1
+        heapq.heappush(self._heap, (at, self._added, key))
 
     def _unpark(self, key: K) -> None:
         if key in self._parked_in:
-            lane = self._parked_in.pop(key)
+            lane, _ = self._parked_in.pop(key)
             self._parked[lane].remove(key)
             if not self._parked[lane]:
                 del self._parked[lane]
@@ -130,16 +150,19 @@ class DeadlineQueue(Generic[K]):
     async def _work(self, key: K) -> None:
         try:
             await self._handle(key)
-        except Exception:  # a defect in one object's handling must not end the others'
-            _log.exception("reconciling %s failed unexpectedly", key)
-            self.add(key, at=self._now() + 60)
+        except Exception as error:  # a defect in one object's handling must not end the others'
+            defects = self._defects[key] = self._defects.get(key, 0) + 1
+            pause = min(_PAUSE_AFTER_DEFECT * 2 ** min(defects - 1, 10), _LONGEST_PAUSE)
+            _log.error("reconciling %s failed: %s; next try in %.0f s", key, origin(error), pause)
+            self.add(key, at=self._now() + pause)
+        else:
+            self._defects.pop(key, None)
 
     def _done(self, key: K, lane: Hashable) -> None:
         del self._running[key]
         self._lanes[lane] -= 1
         if key in self._due:
-            self._added += 1
-            heapq.heappush(self._heap, (self._due[key], self._added, key))
+            self._push(key, self._due[key])
         if lane in self._parked:
             waiting = self._parked[lane][0]
             self._unpark(waiting)

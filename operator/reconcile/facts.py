@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a test found to the fields of status that tell it."""
+"""From what a test found to the fields of status that tell it.
+
+Everything is cut to what the schema takes: a status that it refused would be a verdict lost.
+"""
+
+from typing import Final
 
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.status import (
@@ -13,9 +18,12 @@ from smtp_operator.api.status import (
     TestedReference,
     TestedSettings,
 )
-from smtp_operator.api.verdict import Verdict
+from smtp_operator.api.verdict import DialogueReport, Mode, ServerFacts, Verdict, cut
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.timestamps import to_precise_timestamp, to_timestamp
+
+_DIALOGUE_LINES: Final = 20
+_LIST: Final = 64
 
 
 def tested(digest: str, outcome: Outcome) -> TestedSettings:
@@ -30,37 +38,50 @@ def tested(digest: str, outcome: Outcome) -> TestedSettings:
 def last_test(outcome: Outcome) -> LastTest:
     """The test itself; the dialogue only where it failed."""
     report = outcome.report
-    server = report.server
-    certificate = server.certificate
     return LastTest(
         trigger=str(outcome.trigger),
         mode=str(outcome.mode),
         start_time=to_precise_timestamp(outcome.started),
         duration=format_duration(report.duration),
-        phases=[PhaseTime(name=str(it.phase), duration=format_duration(it.seconds)) for it in report.phases],
-        server=ServerMet(
-            address=server.address or None,
-            banner=server.banner or None,
-            tls_version=server.tls_version or None,
-            auth_mechanism=server.auth_mechanism or None,
-            certificate=CertificateFacts(
-                subject=certificate.subject,
-                issuer=certificate.issuer,
-                not_after=to_timestamp(certificate.not_after),
-            )
-            if certificate
-            else None,
-        )
-        if server.address
-        else None,
-        message_id=report.message_id or None,
-        response=report.response or None,
-        recipients=[
-            RecipientResult(role=it.role, index=it.index, accepted=it.accepted, response=it.response or None)
-            for it in report.recipients
+        phases=[
+            PhaseTime(name=str(it.phase), duration=format_duration(it.seconds))
+            for it in report.phases[:_LIST]
         ],
-        dialogue=[] if report.verdict.passed else list(report.dialogue),
+        server=_server(report.server),
+        message_id=_short(report.message_id, 1024) if outcome.mode is Mode.SEND_EMAIL else None,
+        response=_short(report.response, 1024),
+        recipients=[
+            RecipientResult(
+                role=it.role, index=it.index, accepted=it.accepted, response=_short(it.response, 1024)
+            )
+            for it in report.recipients[:_LIST]
+        ],
+        dialogue=[] if report.verdict.passed else _dialogue(report),
     )
+
+
+def _server(server: ServerFacts) -> ServerMet | None:
+    if not server.address:
+        return None
+    certificate = server.certificate
+    return ServerMet(
+        address=_short(server.address, 128),
+        banner=_short(server.banner, 512),
+        tls_version=_short(server.tls_version, 32),
+        auth_mechanism=_short(server.auth_mechanism, 32),
+        certificate=CertificateFacts(
+            subject=_short(certificate.subject, 1024),
+            issuer=_short(certificate.issuer, 1024),
+            not_after=to_timestamp(certificate.not_after),
+        )
+        if certificate
+        else None,
+    )
+
+
+def _dialogue(report: DialogueReport) -> list[str]:
+    """The end of it, which is where it failed."""
+    return [cut(line, limit=512) for line in report.dialogue[-_DIALOGUE_LINES:]]
 
 
 def password_read(outcome: Outcome) -> PasswordRead | None:
@@ -68,7 +89,9 @@ def password_read(outcome: Outcome) -> PasswordRead | None:
     if outcome.password is None:
         return None
     facts = outcome.password
-    return PasswordRead(source=facts.source, reference=facts.reference, version=facts.version)
+    return PasswordRead(
+        source=facts.source, reference=_short(facts.reference, 1024), version=_short(facts.version or "", 256)
+    )
 
 
 def suggestion(verdict: Verdict) -> SuggestedSettings | None:
@@ -79,6 +102,10 @@ def suggestion(verdict: Verdict) -> SuggestedSettings | None:
     return SuggestedSettings(
         smtp_type=found.smtp_type and str(found.smtp_type),
         port=found.port,
-        helo_name=found.helo_name,
-        auth_mechanism=found.auth_mechanism,
+        helo_name=_short(found.helo_name or "", 253),
+        auth_mechanism=_short(found.auth_mechanism or "", 32),
     )
+
+
+def _short(text: str, limit: int) -> str | None:
+    return cut(text, limit=limit) if text else None

@@ -4,6 +4,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic.main import IncEx
 
@@ -28,5 +29,13 @@ def settings_digest(spec: SmtpConfigSpec) -> str:
     settings = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CARRIED_OVER)
     if spec.password is not None and spec.password.value is not None:
         settings["password"] = {"value": True}
-    text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_without_empty(settings), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """``tls: {}`` says no more than no ``tls``, as does a ``test`` of which only the timeout was set."""
+    kept = {
+        key: _without_empty(value) if isinstance(value, dict) else value for key, value in settings.items()
+    }
+    return {key: value for key, value in kept.items() if value not in ({}, [])}

@@ -39,6 +39,7 @@ class Cluster(Protocol):
 
         Raises:
             AccessDenied, ApiUnavailable
+            RequestRefused: the API server will never take this status.
         """
         ...
 

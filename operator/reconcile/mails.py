@@ -3,6 +3,8 @@
 
 import hashlib
 
+import idna
+
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.view import View
@@ -70,6 +72,13 @@ def message_id(view: View, trigger: Trigger) -> str:
     """
     before = view.status.last_test.start_time if view.status.last_test else ""
     seed = "\n".join([view.tested.uid, str(view.generation), trigger, view.request or "", before])
-    domain = bare_address(view.spec.from_).rpartition("@")[2]
     digest = hashlib.sha256(seed.encode()).hexdigest()[:32]
-    return f"<{digest}@{domain.encode('idna').decode() if not domain.isascii() else domain}>"
+    return f"<{digest}@{_ascii_domain(bare_address(view.spec.from_))}>"
+
+
+def _ascii_domain(address: str) -> str:
+    domain = address.rpartition("@")[2]
+    try:
+        return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return "invalid"  # the engine says what is wrong with the address

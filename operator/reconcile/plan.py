@@ -4,22 +4,16 @@
 The rules that a comment numbers are the verdict rules of the API reference (``docs/reference/status.md``).
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode, Trigger
-from smtp_operator.reconcile.references import Baseline, Change
-from smtp_operator.reconcile.schedule import REQUEST_SPACING, WAITING_TIME, spread_start
+from smtp_operator.reconcile.memory import Memory
+from smtp_operator.reconcile.references import Change
+from smtp_operator.reconcile.schedule import BURST, BURST_TIME, REQUEST_SPACING, WAITING_TIME, due_time
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.view import View
-
-_BURST: Final = 3
-_BURST_TIME: Final = 30.0
-"""No more than three tests of one object in half a minute, whatever edits it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +39,6 @@ class Wait:
 Plan = RunTest | Restate | Wait
 
 
-@dataclass(slots=True)
-class Memory:
-    """What this process remembers of one object. Losing it costs no mail, only some patience."""
-
-    failures: int = 0
-    """Failed tests in a row."""
-    failing_since: float | None = None
-    """When the first of them ended, in seconds since the epoch."""
-    recent_tests: deque[float] = field(default_factory=lambda: deque(maxlen=_BURST))
-    """When the last tests started."""
-    generation_seen: tuple[int, float] | None = None
-    """The newest generation, and when it was first seen."""
-    baselines: Mapping[Reference, Baseline] = field(default_factory=dict)
-    """What the last test read."""
-
-
 CompareReferences = Callable[[View], tuple[Change, Trigger]]
 
 
@@ -70,32 +48,31 @@ def decide(view: View, *, memory: Memory, now: float, started: float, compare: C
     ``now`` and ``started`` (of this operator) are in seconds since the epoch.
     """
     if view.request_pending:
-        return _after(_request_due(view), now, RunTest(Trigger.REQUESTED, view.spec.test.mode))
+        due = _spacing_over(view, now) if view.judged else _burst_over(memory, now)
+        return _after(due, now, RunTest(Trigger.REQUESTED, view.spec.test.mode))
     if view.spec.suspend:
         return _suspended(view)
     if not view.judged:
-        return _after(_burst_over(memory), now, RunTest(Trigger.SPEC_CHANGED, view.spec.test.mode))
+        return _after(_burst_over(memory, now), now, RunTest(Trigger.SPEC_CHANGED, view.spec.test.mode))
     change, trigger = compare(view)
     if change is Change.CHANGED or (change is Change.IN_DOUBT and view.ready == "False"):
-        return _after(_burst_over(memory), now, RunTest(trigger, view.spec.test.mode))
+        return _after(_burst_over(memory, now), now, RunTest(trigger, view.spec.test.mode))
     if change is Change.IN_DOUBT:  # rule 6: no mail
-        return _after(_burst_over(memory), now, RunTest(trigger, _shallow(Mode.LOGIN, view)))
-    if view.generation_is_new:
+        return _after(_burst_over(memory, now), now, RunTest(trigger, _shallow(Mode.LOGIN, view)))
+    if view.generation_is_new or _announced(view):
         return Restate()
     return _by_time(view, memory=memory, now=now, started=started)
 
 
 def _by_time(view: View, *, memory: Memory, now: float, started: float) -> Plan:
     due = from_timestamp(view.status.next_test_time)
-    if view.interval == 0 and view.ready == "True":
-        due = None
     if due is not None:
-        due = spread_start(due, uid=view.tested.uid, started=started)
+        due = due_time(due, uid=view.tested.uid, interval=view.interval, started=started, now=now)
         if due <= now:
             if view.ready == "True":
                 return RunTest(Trigger.RECHECK, _shallow(view.spec.recheck.mode, view))
             return RunTest(Trigger.RETRY, view.spec.test.mode)  # rule 1
-    gives_up = waiting_ends(view, memory)
+    gives_up = _waiting_ends(view, memory)
     if gives_up is None:
         return Wait(due)
     if gives_up <= now:
@@ -103,7 +80,7 @@ def _by_time(view: View, *, memory: Memory, now: float, started: float) -> Plan:
     return Wait(min(gives_up, due or gives_up))
 
 
-def waiting_ends(view: View, memory: Memory) -> float | None:
+def _waiting_ends(view: View, memory: Memory) -> float | None:
     """When what waits for something that may still arrive is to count as stalled (rule 3)."""
     condition = view.status.condition("Reconciling")
     if condition is None or condition.reason != Reason.WAITING_FOR_DEPENDENCY:
@@ -115,35 +92,39 @@ def generation_appeared(view: View, memory: Memory) -> float:
     """When this generation was first seen, as well as it is known; in seconds since the epoch."""
     if view.generation == 1:
         return view.created
-    waiting = view.status.condition("Reconciling")
-    since = from_timestamp(waiting.last_transition_time) if waiting else None
-    if waiting is not None and waiting.observed_generation == view.generation and since is not None:
-        return since
     if memory.generation_seen is not None and memory.generation_seen[0] == view.generation:
         return memory.generation_seen[1]
+    waiting = view.status.condition("Reconciling")
+    if waiting is not None and waiting.observed_generation == view.generation:
+        return from_timestamp(waiting.last_transition_time) or 0.0
     return 0.0
 
 
 def _suspended(view: View) -> Plan:
     ready = view.status.condition("Ready")
     if view.judged:
-        settled = not view.generation_is_new  # rule 5: the verdict stays
+        settled = not view.generation_is_new and not _announced(view)  # rule 5: the verdict stays
     else:
         settled = ready is not None and ready.reason == Reason.SUSPENDED and not view.generation_is_new
     return Wait(None) if settled else Restate()
 
 
-def _request_due(view: View) -> float:
-    if not view.judged:
-        return 0.0
+def _announced(view: View) -> bool:
+    """Whether status speaks of a test that nobody makes: its operator was killed, its request withdrawn."""
+    condition = view.status.condition("Reconciling")
+    return condition is not None and condition.reason == Reason.TESTING
+
+
+def _spacing_over(view: View, now: float) -> float:
     ended = view.last_test_ended
-    return 0.0 if ended is None else ended + REQUEST_SPACING
+    # One that ends in the future was timed by another clock, for which nobody shall wait.
+    return 0.0 if ended is None or ended > now else ended + REQUEST_SPACING
 
 
-def _burst_over(memory: Memory) -> float:
-    if len(memory.recent_tests) < _BURST:
+def _burst_over(memory: Memory, now: float) -> float:
+    if len(memory.recent_tests) < BURST or memory.recent_tests[0] > now:
         return 0.0
-    return memory.recent_tests[0] + _BURST_TIME
+    return memory.recent_tests[0] + BURST_TIME
 
 
 def _after(earliest: float, now: float, test: RunTest) -> Plan:

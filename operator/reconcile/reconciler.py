@@ -3,46 +3,62 @@
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from smtp_operator.api.objects import (
     AccessDenied,
     ApiUnavailable,
+    ClusterError,
     JsonObject,
     Notice,
     ObjectKey,
     ObjectMetadata,
+    ObjectNotFound,
     Reference,
+    Tested,
 )
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import Phase, Trigger, Verdict, cut
-from smtp_operator.reconcile.conditions import invalid, judged, restated, under_test
+from smtp_operator.api.verdict import Trigger, Verdict, cut
+from smtp_operator.reconcile.announcing import Announcer
+from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy
+from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.outcome import Outcome
-from smtp_operator.reconcile.plan import Memory, Plan, Restate, RunTest, Wait, decide
-from smtp_operator.reconcile.references import Change, ReferenceIndex, compare, references_of
+from smtp_operator.reconcile.plan import Plan, Restate, RunTest, Wait, decide
+from smtp_operator.reconcile.references import (
+    Baseline,
+    Change,
+    ReferenceIndex,
+    compare,
+    is_newer,
+    metadata_of,
+    references_of,
+)
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, request_of, status_of, view_of
 
 _log = logging.getLogger("smtp_operator.verdict")
-
-_ANNOUNCE_EVERY: Final = 1.0
-"""A test is announced in status only once it takes longer than most; its phase once a second at most."""
 
 _STILL_FRESH: Final = 1.0
 """An event's object is as good as one asked for; a write names its resourceVersion anyway."""
 
 _API_PAUSE: Final = 5.0
 _DENIED_PAUSE: Final = 60.0
+_REFUSED_PAUSE: Final = 600.0
 
-_ANY_CHANGE_COUNTS: Final = frozenset(
-    {Reason.SERVER_NOT_ALLOWED, Reason.SECRET_ACCESS_DENIED, Reason.CONFIG_MAP_ACCESS_DENIED}
-)
-"""Verdicts that an edit of an object's annotations may mend, not of its data alone."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unwritten:
+    """A status that the API server did not take yet. Testing again instead might mail again."""
+
+    tested: Tested
+    status: SmtpConfigStatus
+    read: Mapping[Reference, Baseline] | None = None
+    notice: Notice | None = None
 
 
 @dataclass(slots=True)
@@ -52,14 +68,15 @@ class _Known:
     uid: str
     seen: tuple[int, str | None]
     """Generation and request: what of an event matters."""
-    lane: Hashable
+    lane: Hashable = None
     memory: Memory = field(default_factory=Memory)
     latest: tuple[float, View] | None = None
     """The object as an event has just shown it, and when; dropped once looked at."""
-    unwritten: SmtpConfigStatus | None = None
-    """A verdict that the API server did not take yet. Testing again instead might mail again."""
-    unwritten_of: int = 0
-    """The generation that it judges."""
+    written: str = "0"
+    """The resourceVersion that our last write made."""
+    unwritten: _Unwritten | None = None
+    asked: float = 0.0
+    """When its references were last asked for; only where no watch tells of them."""
 
 
 class Reconciler:
@@ -75,10 +92,10 @@ class Reconciler:
         self._started = now()
         self._known: dict[ObjectKey, _Known] = {}
         self._references = ReferenceIndex()
-        self._tester = Tester(cluster=cluster, engine=engine, policy=policy, now=now)
+        self._tester = Tester(get_object=self._read, engine=engine, policy=policy, now=now)
         self._queue: DeadlineQueue[ObjectKey] = DeadlineQueue(
             self._reconcile,
-            lane_of=lambda key: self._known[key].lane if key in self._known else None,
+            lane_of=lambda key: self._known[key].lane if key in self._known else key,
             per_lane=policy.connections_per_destination,
             now=now,
         )
@@ -88,20 +105,22 @@ class Reconciler:
         identity = identity_of(object_)
         seen = (identity.generation, request_of(object_))
         known = self._known.get(identity.key)
-        if known is not None and known.uid == identity.uid and known.seen == seen:
+        if known is not None and known.uid != identity.uid:  # deleted and created again
+            self.forget(identity.key, known.uid)
+            known = None
+        if known is not None and known.seen == seen:
             return  # our own write, or somebody's label
-        spec = object_.get("spec") or {}
-        lane = (str(spec.get("server")).lower(), spec.get("port"))
-        if known is None or known.uid != identity.uid:
-            known = self._known[identity.key] = _Known(uid=identity.uid, seen=seen, lane=lane)
-        memory = known.memory
-        if memory.generation_seen is None or memory.generation_seen[0] != identity.generation:
-            memory.generation_seen = (identity.generation, self._now())
-        known.seen, known.lane = seen, lane
+        judged_before = (object_.get("status") or {}).get("observedGeneration") == identity.generation
+        if known is None:
+            known = self._known[identity.key] = _Known(uid=identity.uid, seen=(0, None))
+        if known.seen[0] != identity.generation and not judged_before:
+            known.memory.generation_seen = (identity.generation, self._now())
+        known.seen, known.latest = seen, None
+        known.lane = _lane(identity.key, object_.get("spec") or {})
         try:
             view = view_of(object_)
         except InvalidSpecError:
-            known.latest = None
+            pass
         else:
             known.latest = (self._now(), view)
             uses = references_of(view.spec, view.key.namespace)
@@ -132,14 +151,18 @@ class Reconciler:
 
     async def run(self) -> None:
         """Works until cancelled."""
+        self._started = self._now()
         await self._queue.run()
 
     async def _reconcile(self, key: ObjectKey) -> None:
         try:
             view = await self._look_at(key)
-            if view is not None and await self._nothing_left_unwritten(view):
-                await self._carry_out(self._decide(view), view)
-        except (ApiUnavailable, AccessDenied) as error:
+            if view is None or await self._wrote_what_was_left(view):
+                return
+            if not self._policy.watches_references:
+                await self._ask_about_references(view)
+            await self._carry_out(self._decide(view), view)
+        except ClusterError as error:
             self._try_again(key, error)
 
     async def _look_at(self, key: ObjectKey) -> View | None:
@@ -147,31 +170,64 @@ class Reconciler:
         known = self._known.get(key)
         if known is None:
             return None
-        latest, known.latest = known.latest, None
-        if latest is not None and self._now() - latest[0] < _STILL_FRESH:
-            return latest[1]
+        view = self._shown(known)
+        if view is not None:
+            return view
         object_ = await self._cluster.get_smtp_config(key)
         if object_ is None:
             self.forget(key, known.uid)
             return None
-        if object_["metadata"]["uid"] != known.uid:
-            self.observe(object_)  # deleted and created again; the event of it is on its way
+        self.observe(object_)  # of no effect, but where its event is still on its way
+        if self._known.get(key) is not known:
+            return None
+        known.latest = None
         try:
             return view_of(object_)
         except InvalidSpecError as error:
             await self._refuse(object_, error.verdict)
             return None
 
-    async def _nothing_left_unwritten(self, view: View) -> bool:
+    def _shown(self, known: _Known) -> View | None:
+        """The object as an event showed it, where nobody needs to ask for a newer one."""
+        latest, known.latest = known.latest, None
+        if latest is None or is_newer(known.written, latest[1].tested.resource_version):
+            return None
+        at, view = latest
+        fresh = 0 <= self._now() - at < _STILL_FRESH
+        return view if fresh or isinstance(self._decide(view), Wait) else None
+
+    async def _wrote_what_was_left(self, view: View) -> bool:
         known = self._known[view.key]
-        if known.unwritten is None:
-            return True
-        status, known.unwritten = known.unwritten, None
-        if known.unwritten_of != view.generation:
-            return True
-        await self._write(view, status)
+        left, known.unwritten = known.unwritten, None
+        if left is None or left.tested.generation != view.generation:
+            return False
+        await self._write(view, left)
         self._queue.add(view.key, at=self._now())
-        return False
+        return True
+
+    async def _ask_about_references(self, view: View) -> None:
+        """Without a watch a change is found by asking, as often as the settings are tested."""
+        known = self._known[view.key]
+        if not view.interval or view.spec.suspend or not view.judged:
+            return
+        if self._now() - known.asked >= view.interval:
+            for reference in {use.reference for use in references_of(view.spec, view.key.namespace)}:
+                try:
+                    await self._read(reference)
+                except (ObjectNotFound, AccessDenied):
+                    continue  # a test will say so
+            known.asked = self._now()
+        self._queue.add(view.key, at=known.asked + view.interval)
+
+    async def _read(self, reference: Reference) -> JsonObject:
+        news = self._references.news(reference)
+        try:
+            found = await self._cluster.get_object(reference)
+        except ObjectNotFound:
+            self._references.read(reference, None, news=news)
+            raise
+        self._references.read(reference, metadata_of(reference, found), news=news)
+        return found
 
     def _decide(self, view: View) -> Plan:
         memory = self._known[view.key].memory
@@ -189,7 +245,9 @@ class Reconciler:
                 await self._test(view, plan)
             case Restate():
                 memory = self._known[view.key].memory
-                await self._write(view, restated(view, memory=memory, now=self._now()))
+                watched = self._policy.watches_references
+                status = restated(view, memory=memory, watched=watched, now=self._now())
+                await self._write(view, _Unwritten(tested=view.tested, status=status))
                 self._queue.add(view.key, at=self._now())
             case Wait(until) if until is not None:
                 self._queue.add(view.key, at=until)
@@ -206,39 +264,39 @@ class Reconciler:
             change = compare(
                 tested[name],
                 self._references.metadata(use.reference),
-                [use.data_key],
+                use.data_key,
                 baseline=memory.baselines.get(use.reference),
                 test_started=view.last_test_started or 0.0,
-                any_key=ready is not None and ready.reason in _ANY_CHANGE_COUNTS,
+                # An edit of annotations alone may mend this one.
+                any_key=ready is not None and ready.reason == Reason.SERVER_NOT_ALLOWED,
             )
             if change > found[0]:
                 found = (change, use.trigger)
         return found
 
     async def _test(self, view: View, test: RunTest) -> None:
-        memory = self._known[view.key].memory
+        known = self._known[view.key]
+        memory, known.asked = known.memory, self._now()
         memory.recent_tests.append(self._now())
-        progress = _Progress()
-        announcing = asyncio.create_task(self._announce(view, test, progress))
+        announcer = Announcer(view, test, write=self._write_status, now=self._now)
+        announcing = asyncio.create_task(announcer.run(), name=f"announce {view.key}")
         try:
-            outcome = await self._tester.run(view, test, on_phase=progress.entered)
-            progress.ended.set()
+            outcome = await self._tester.run(view, test, on_phase=announcer.entered)
+            announcer.end()
             await announcing
         finally:
             announcing.cancel()
-        if progress.announced is not None:
-            view = progress.announced
-        _count(memory, outcome)
-        judgement = judged(view, outcome, memory=memory, watched=self._policy.watches_references)
-        self._log_verdict(view, outcome)
-        version = await self._write(view, judgement.status)
+        memory.count(view, outcome)
+        announced = announcer.view
+        judgement = judged(announced, outcome, memory=memory, watched=self._policy.watches_references)
+        _log_verdict(view, outcome)
+        notice = _notice(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}")
+        result = _Unwritten(tested=view.tested, status=judgement.status, read=outcome.read, notice=notice)
+        version = await self._write(announced, result)
         if version is None:
             _log.info("%s changed during its test; the result is dropped", view.key)
             self._queue.add(view.key, at=self._now())
             return
-        memory.baselines = outcome.read
-        if judgement.verdict is not None:
-            await self._notice(view, judgement.verdict, outcome)
         after = replace(view, tested=replace(view.tested, resource_version=version), status=judgement.status)
         following = self._decide(after)
         if not isinstance(following, Wait):
@@ -246,115 +304,87 @@ class Reconciler:
         elif following.until is not None:
             self._queue.add(view.key, at=following.until)
 
-    async def _announce(self, view: View, test: RunTest, progress: "_Progress") -> None:
-        """Says in status that a test is under way, and for a requested one, in which phase."""
-        requested = test.trigger is Trigger.REQUESTED
-        if view.judged and not requested:
-            return
-        told: Phase | None = None
-        while not await progress.ended_within(_ANNOUNCE_EVERY):
-            if progress.announced is not None and (progress.phase is told or not requested):
-                continue
-            told = progress.phase
-            status = under_test(view, phase=told if requested else None, now=self._now())
-            base = progress.announced or view
-            try:
-                version = await self._cluster.write_status(base.tested, _as_json(status))
-            except (ApiUnavailable, AccessDenied):
-                return  # the verdict matters, not this
-            if version is None:
-                return
-            tested = replace(base.tested, resource_version=version)
-            progress.announced = replace(base, tested=tested, status=status)
-
     async def _refuse(self, object_: JsonObject, verdict: Verdict) -> None:
-        before = status_of(object_)
-        identity = identity_of(object_)
+        """No test can be made of that spec, so what asks for one is answered by this."""
+        before, identity, request = status_of(object_), identity_of(object_), request_of(object_)
         ready = before.condition("Ready")
-        if before.observed_generation == identity.generation and ready and ready.reason == verdict.reason:
+        told = before.observed_generation == identity.generation and ready and ready.reason == verdict.reason
+        if told and request in (None, before.last_handled_test_request):
             return
-        status = invalid(before, identity.generation, verdict, now=self._now())
-        try:
-            await self._cluster.write_status(identity, _as_json(status))
-        except (ApiUnavailable, AccessDenied) as error:
-            self._try_again(identity.key, error)
+        status = invalid(before, identity.generation, verdict, request=request, now=self._now())
+        if await self._cluster.write_status(identity, _as_json(status)) is None:
+            self._queue.add(identity.key, at=self._now())
+            return
+        notice = _notice(before, identity, verdict, action="ReadSpec")
+        if notice is not None:
+            await self._cluster.publish(notice)
 
-    async def _write(self, view: View, status: SmtpConfigStatus) -> str | None:
+    async def _write(self, view: View, result: _Unwritten) -> str | None:
+        """Writes a status and what goes with it; None where the object is another one now."""
+        known = self._known[view.key]
         try:
-            return await self._cluster.write_status(view.tested, _as_json(status))
-        except (ApiUnavailable, AccessDenied):
-            known = self._known.get(view.key)
-            if known is not None:
-                known.unwritten, known.unwritten_of = status, view.generation
+            version = await self._write_status(view, result.status)
+        except ClusterError:
+            known.unwritten = result
             raise
+        if version is not None:
+            known.written = version
+            known.memory.baselines = known.memory.baselines if result.read is None else result.read
+            if result.notice is not None:
+                await self._cluster.publish(result.notice)
+        return version
 
-    async def _notice(self, view: View, verdict: Verdict, outcome: Outcome) -> None:
-        before = view.status.condition("Ready")
-        if before is not None and (before.status, before.reason) == (verdict.status, str(verdict.reason)):
-            return
-        await self._cluster.publish(
-            Notice(
-                key=view.key,
-                uid=view.tested.uid,
-                type="Normal" if verdict.passed else "Warning",
-                reason=str(verdict.reason),
-                action=f"Test{outcome.mode}",
-                note=cut(verdict.message),
-            )
-        )
+    async def _write_status(self, view: View, status: SmtpConfigStatus) -> str | None:
+        return await self._cluster.write_status(view.tested, _as_json(status))
 
-    def _try_again(self, key: ObjectKey, error: ApiUnavailable | AccessDenied) -> None:
-        pause = _DENIED_PAUSE
+    def _try_again(self, key: ObjectKey, error: ClusterError) -> None:
+        pause = _REFUSED_PAUSE
         if isinstance(error, ApiUnavailable):
             pause = max(_API_PAUSE, error.retry_after or 0.0)
+        elif isinstance(error, AccessDenied):
+            pause = _DENIED_PAUSE
         _log.warning("%s: %s; next try in %.0f s", key, error, pause)
         self._queue.add(key, at=self._now() + pause)
 
-    def _log_verdict(self, view: View, outcome: Outcome) -> None:
-        verdict = outcome.verdict
-        _log.info(
-            "%s: %s",
-            view.key,
-            verdict.summary,
-            extra={
-                "smtpconfig": str(view.key),
-                "generation": view.generation,
-                "trigger": str(outcome.trigger),
-                "mode": str(outcome.mode),
-                "passed": verdict.passed,
-                "reason": str(verdict.reason),
-                "duration_seconds": round(outcome.report.duration, 3),
-            },
-        )
+
+def _lane(key: ObjectKey, spec: JsonObject) -> Hashable:
+    """A few objects of one mail server at a time; a suspended one need not wait for the others."""
+    return key if spec.get("suspend") else (str(spec.get("server")).lower(), spec.get("port"))
 
 
-@dataclass(slots=True)
-class _Progress:
-    """How far a test has got, and what was announced of it."""
-
-    phase: Phase | None = None
-    announced: View | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def entered(self, phase: Phase) -> None:
-        self.phase = phase
-
-    async def ended_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self.ended.wait()
-        except TimeoutError:
-            return False
-        return True
+def _notice(
+    before: SmtpConfigStatus, tested: Tested, verdict: Verdict | None, *, action: str
+) -> Notice | None:
+    """The Event of a verdict that is news; None where it is none."""
+    ready = before.condition("Ready")
+    if verdict is None or (ready and (ready.status, ready.reason) == (verdict.status, str(verdict.reason))):
+        return None
+    return Notice(
+        key=tested.key,
+        uid=tested.uid,
+        type="Normal" if verdict.passed else "Warning",
+        reason=str(verdict.reason),
+        action=action,
+        note=cut(verdict.message),
+    )
 
 
-def _count(memory: Memory, outcome: Outcome) -> None:
-    if outcome.verdict.passed:
-        memory.failures, memory.failing_since = 0, None
-        return
-    memory.failures += 1
-    if memory.failing_since is None:
-        memory.failing_since = outcome.ended
+def _log_verdict(view: View, outcome: Outcome) -> None:
+    verdict = outcome.verdict
+    _log.info(
+        "%s: %s",
+        view.key,
+        verdict.summary,
+        extra={
+            "smtpconfig": str(view.key),
+            "generation": view.generation,
+            "trigger": str(outcome.trigger),
+            "mode": str(outcome.mode),
+            "passed": verdict.passed,
+            "reason": str(verdict.reason),
+            "duration_seconds": round(outcome.report.duration, 3),
+        },
+    )
 
 
 def _as_json(status: SmtpConfigStatus) -> JsonObject:

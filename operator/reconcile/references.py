@@ -4,13 +4,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
 
-from smtp_operator.api.objects import ObjectKey, ObjectMetadata, Reference
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
+from smtp_operator.reconcile.timestamps import from_timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ Owners = tuple[tuple[str, str, str], ...]
 _SAME_SECOND: Final = 1.0
 # managedFields has whole seconds: a second write within one of them leaves no trace there.
 
+_DATA: Final = ("f:data", "f:binaryData", "f:stringData")
+
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
@@ -62,13 +64,24 @@ class Baseline:
     read_at: float
 
 
+def metadata_of(reference: Reference, object_: JsonObject) -> ObjectMetadata:
+    """What a metadata-only watch would tell of an object that was read."""
+    metadata = object_["metadata"]
+    return ObjectMetadata(
+        reference=reference,
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        managed_fields=metadata.get("managedFields") or (),
+    )
+
+
 def key_owners(managed_fields: Sequence[Mapping[str, Any]], data_key: str) -> Owners:
     """The entries of managedFields that own ``data[data_key]``."""
     field = f"f:{data_key}"
     found = []
     for entry in managed_fields:
         fields = entry.get("fieldsV1") or {}
-        if field in (fields.get("f:data") or {}) or field in (fields.get("f:binaryData") or {}):
+        if any(field in (fields.get(data) or ()) for data in _DATA):
             found.append((str(entry.get("manager")), str(entry.get("operation")), str(entry.get("time"))))
     return tuple(sorted(found))
 
@@ -76,13 +89,13 @@ def key_owners(managed_fields: Sequence[Mapping[str, Any]], data_key: str) -> Ow
 def compare(
     tested_version: str | None,
     now_known: ObjectMetadata | None,
-    data_keys: Iterable[str],
+    data_key: str,
     *,
     baseline: Baseline | None,
     test_started: float,
     any_key: bool = False,
 ) -> Change:
-    """Whether the keys have changed since a test read them at ``test_started`` (seconds since the epoch).
+    """Whether the key has changed since a test read it at ``test_started`` (seconds since the epoch).
 
     ``any_key``: an edit of the object counts whatever it touched.
 
@@ -96,43 +109,49 @@ def compare(
     uid, _, resource_version = tested_version.partition("/")
     if uid != now_known.uid:
         return Change.CHANGED
-    if not _newer(now_known.resource_version, resource_version):
+    if not is_newer(now_known.resource_version, resource_version):
         return Change.NONE
     if any_key:
         return Change.CHANGED
-    if baseline is not None and baseline.version != tested_version:
-        baseline = None
-    return max(
-        _compare_key(key_owners(now_known.managed_fields, key), key, baseline, test_started)
-        for key in data_keys
-    )
-
-
-def _compare_key(owners: Owners, key: str, baseline: Baseline | None, test_started: float) -> Change:
+    owners = key_owners(now_known.managed_fields, data_key)
     if not owners:
         return Change.IN_DOUBT
-    latest = max(_seconds(time) for _, _, time in owners)
-    if baseline is None:
-        if latest < test_started - _SAME_SECOND:
-            return Change.NONE
-        return Change.CHANGED if latest > test_started + _SAME_SECOND else Change.IN_DOUBT
-    if owners != baseline.owners.get(key, ()):
+    if baseline is not None and baseline.version == tested_version:
+        return _compare_with_baseline(now_known, data_key, baseline)
+    latest = _latest(owners)  # after a restart
+    if latest < test_started - _SAME_SECOND:
+        return Change.NONE
+    return Change.CHANGED if latest > test_started + _SAME_SECOND else Change.IN_DOUBT
+
+
+def _compare_with_baseline(now_known: ObjectMetadata, data_key: str, baseline: Baseline) -> Change:
+    owners = key_owners(now_known.managed_fields, data_key)
+    if owners != baseline.owners.get(data_key, ()):
         return Change.CHANGED
-    return Change.IN_DOUBT if latest + 2 * _SAME_SECOND > baseline.read_at else Change.NONE
+    written = _latest(owners)
+    if written + 2 * _SAME_SECOND <= baseline.read_at:
+        return Change.NONE
+    # What was read was just written. An edit in the same second would look like this one, unless it was
+    # somebody else's and later.
+    edited = max(from_timestamp(entry.get("time")) or 0.0 for entry in now_known.managed_fields)
+    return Change.NONE if edited > written + _SAME_SECOND else Change.IN_DOUBT
 
 
-def _newer(one: str, other: str) -> bool:
-    # Resource versions are ordered numbers since Kubernetes 1.35 (KEP-5504); were one not, we must look.
+def is_newer(one: str, other: str) -> bool:
+    """Whether a resourceVersion is newer than another of the same object."""
+    # They are ordered numbers since Kubernetes 1.35 (KEP-5504); were one not, we must look.
     if one.isdecimal() and other.isdecimal():
         return int(one) > int(other)
     return one != other
 
 
+def _latest(owners: Owners) -> float:
+    return max(_seconds(time) for _, _, time in owners)
+
+
 def _seconds(time: str) -> float:
-    try:
-        return datetime.fromisoformat(time).timestamp()
-    except ValueError:
-        return float("inf")
+    seconds = from_timestamp(time)
+    return float("inf") if seconds is None else seconds
 
 
 class ReferenceIndex:
@@ -142,6 +161,7 @@ class ReferenceIndex:
         self._users: defaultdict[Reference, set[ObjectKey]] = defaultdict(set)
         self._named: dict[ObjectKey, frozenset[Reference]] = {}
         self._known: dict[Reference, ObjectMetadata | None] = {}
+        self._news: dict[Reference, int] = {}
 
     def name(self, key: ObjectKey, references: Iterable[Reference]) -> None:
         """Records what a SmtpConfig names now; nothing where it is gone."""
@@ -152,6 +172,7 @@ class ReferenceIndex:
             if not self._users[reference]:
                 del self._users[reference]
                 self._known.pop(reference, None)
+                self._news.pop(reference, None)
         for reference in after - before:
             self._users[reference].add(key)
         if after:
@@ -170,7 +191,20 @@ class ReferenceIndex:
         if not self.wants(reference):
             return frozenset()
         self._known[reference] = metadata
+        self._news[reference] = self.news(reference) + 1
         return self.users(reference)
+
+    def news(self, reference: Reference) -> int:
+        """How often a watch has told of it."""
+        return self._news.get(reference, 0)
+
+    def read(self, reference: Reference, metadata: ObjectMetadata | None, *, news: int) -> None:
+        """Records what was asked for when ``news`` had been told: newer than all that, older than the rest.
+
+        Without it a watch that lags, or does not see the object at all, would have it tested for ever.
+        """
+        if self.wants(reference) and self.news(reference) == news:
+            self._known[reference] = metadata
 
     def all_listed(self) -> None:
         """What is named and was not in the first listing does not exist."""
@@ -178,7 +212,7 @@ class ReferenceIndex:
             self._known.setdefault(reference, None)
 
     def known(self, reference: Reference) -> bool:
-        """Whether a watch has told anything of it."""
+        """Whether anything has been told of it."""
         return reference in self._known
 
     def metadata(self, reference: Reference) -> ObjectMetadata | None:

@@ -5,7 +5,7 @@ import hashlib
 from typing import Final
 
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.api.verdict import Verdict
+from smtp_operator.api.verdict import Phase, Verdict
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -13,6 +13,10 @@ DAY: Final = 24 * HOUR
 
 REQUEST_SPACING: Final = 10.0
 """A request within this time of the last test waits until it is over."""
+
+BURST: Final = 3
+BURST_TIME: Final = 30.0
+"""No more than three tests of one object in half a minute, whatever edits it."""
 
 WAITING_TIME: Final = 5 * MINUTE
 """How long a generation waits for what it names before it counts as stalled (rule 3)."""
@@ -40,48 +44,61 @@ _JITTER: Final = 0.1
 # spreads an hourly recheck over six minutes, and no test comes before its interval is over.
 
 
-def stalled(verdict: Verdict, *, failures: int, waited: float) -> bool:
+def stalled(verdict: Verdict, *, refusals: int, waited: float, retried: bool) -> bool:
     """Whether no retry mends this verdict, so that it waits for a change.
 
-    ``failures``: how many in a row, this one included. ``waited``: seconds since this generation appeared.
+    ``refusals``: how many in a row found nobody listening, this one included. ``waited``: seconds since this
+    generation appeared. ``retried``: there will be another test by itself.
     """
     match verdict.retry:
         case Retry.CONFIGURATION | Retry.POLICY | Retry.AUTHENTICATION:
             return True
         case Retry.TRANSIENT_THEN_CONFIGURATION:
-            return failures >= TRIES_BEFORE_CONFIGURATION
+            return refusals >= TRIES_BEFORE_CONFIGURATION
         case Retry.DEPENDENCY:
             return waited >= WAITING_TIME
         case _:
-            return False
+            return not retried
 
 
 def delay_after(
-    verdict: Verdict, *, uid: str, interval: float, failures: int, had_passed: bool, watched: bool
+    verdict: Verdict,
+    *,
+    uid: str,
+    interval: float,
+    failures: int,
+    refusals: int,
+    had_passed: bool,
+    watched: bool,
 ) -> float | None:
     """Seconds from the end of a test to the next one by itself; None: only a change or a request.
 
-    ``interval`` is ``recheck.interval``, 0 for never. ``had_passed``: the same password had passed before.
-    ``watched``: the arrival of a missing object is seen at once, so nobody needs to ask for it.
+    ``interval`` is ``recheck.interval``, 0 for never. ``failures`` and ``refusals`` are in a row, this one
+    included. ``had_passed``: the same password had passed before. ``watched``: a change of a named object is
+    seen at once, so nobody needs to ask for it.
     """
-    recheck = recheck_delay(uid, interval)
     match verdict.retry:
-        case Retry.PASSED:
-            return recheck
+        case Retry.PASSED | Retry.UNKNOWN_DELIVERY:
+            return recheck_delay(uid, interval)
         case Retry.AUTHENTICATION:
             # Rule 7: asking more often may lock the account; a mail server's own mishap is over in an hour.
-            return HOUR if had_passed and failures == 1 else DAY
-        case Retry.UNKNOWN_DELIVERY:
-            return recheck
+            return HOUR if had_passed else DAY
         case Retry.CONFIGURATION | Retry.POLICY:
-            early = verdict.phase is None or verdict.phase.before_auth
-            return max(interval, CONFIGURATION_INTERVAL) if early and interval else None
+            return max(interval, CONFIGURATION_INTERVAL) if interval and _early(verdict, watched) else None
         case Retry.DEPENDENCY if watched and verdict.reason is not Reason.HOST_NOT_FOUND:
             return max(interval, CONFIGURATION_INTERVAL) if interval else None
     steps = BACKOFF[verdict.retry]
-    delay = steps[min(failures, len(steps)) - 1]
+    tries = refusals if verdict.retry is Retry.TRANSIENT_THEN_CONFIGURATION else failures
+    delay = steps[min(tries, len(steps)) - 1]
     delay *= 1 + _JITTER * fraction(f"{uid}{failures}")
-    return max(delay, verdict.retry_after or 0)
+    return max(delay, min(verdict.retry_after or 0, DAY))
+
+
+def _early(verdict: Verdict, watched: bool) -> bool:
+    """Whether a test that ends so again has sent no password, so that it may be repeated."""
+    if verdict.phase is Phase.PASSWORD:
+        return not watched  # what it read is the only thing that could change the outcome
+    return verdict.phase is None or verdict.phase.before_auth
 
 
 def recheck_delay(uid: str, interval: float) -> float | None:
@@ -89,9 +106,15 @@ def recheck_delay(uid: str, interval: float) -> float | None:
     return interval * (1 + _JITTER * fraction(uid)) if interval else None
 
 
-def spread_start(due: float, *, uid: str, started: float) -> float:
-    """The due time, or, where it had passed before the operator started, one spread after that start."""
-    return due if due >= started else started + START_SPREAD * fraction(uid)
+def due_time(due: float, *, uid: str, interval: float, started: float, now: float) -> float:
+    """When what ``status.nextTestTime`` announces is really due; all but ``interval`` since the epoch.
+
+    What had fallen due before this operator ``started`` is spread after its start.
+    """
+    if due < started:
+        return started + min(interval or START_SPREAD, START_SPREAD) * fraction(uid)
+    farthest = now + (1 + _JITTER) * max(interval, DAY)
+    return due if due <= farthest else now  # only a clock that ran wrong can have written such a time
 
 
 def fraction(text: str) -> float:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """One test of one SmtpConfig: reads what it names, has the dialogue made, says what was found."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
-from smtp_operator.api.objects import JsonObject, Reference
+from smtp_operator.api.objects import ClusterError, JsonObject, Reference
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import Password
 from smtp_operator.api.verdict import (
@@ -15,18 +17,29 @@ from smtp_operator.api.verdict import (
     Verdict,
     VerdictError,
 )
-from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy
+from smtp_operator.reconcile.defects import origin
+from smtp_operator.reconcile.interfaces import Engine, Now, Policy
 from smtp_operator.reconcile.mails import bare_address, body, message_id, subject, test_mail_recipients
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import RunTest
 from smtp_operator.reconcile.references import Baseline, key_owners, references_of
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.sources import described, password_source
 from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
 
+_log: Final = logging.getLogger(__name__)
+
 OnPhase = Callable[[Phase], None]
+
+_DEFECT: Final = Verdict(
+    reason=Reason.INTERNAL_ERROR,
+    message="The operator failed in a way nobody foresaw before it connected; its log has the details."
+    " Nothing needs to be set; it tries again by itself.",
+    retry=REASONS[Reason.INTERNAL_ERROR].retry,
+)
 
 
 @dataclass(slots=True)
@@ -40,8 +53,8 @@ class _Preparation:
 class Tester:
     """Makes tests; keeps nothing between them, least of all a password."""
 
-    def __init__(self, *, cluster: Cluster, engine: Engine, policy: Policy, now: Now) -> None:
-        self._cluster = cluster
+    def __init__(self, *, get_object: GetObject, engine: Engine, policy: Policy, now: Now) -> None:
+        self._get_object = get_object
         self._engine = engine
         self._policy = policy
         self._now = now
@@ -50,21 +63,21 @@ class Tester:
         """One test.
 
         Raises:
-            ApiUnavailable: the API server did not give what the test needs; nothing was found out.
+            ApiUnavailable, RequestRefused: the API server did not give what the test needs; nothing was
+                found out.
         """
         started = self._now()
-        preparation = _Preparation(ObjectValues(self._cluster.get_object))
+        preparation = _Preparation(ObjectValues(self._get_object))
         try:
             on_phase(Phase.PASSWORD)
             settings = await self._prepare(view, test, preparation)
         except VerdictError as error:
-            seconds = self._now() - started
-            report = DialogueReport(
-                verdict=error.verdict,
-                mode=test.mode,
-                duration=seconds,
-                phases=(PhaseTiming(Phase.PASSWORD, seconds),),
-            )
+            report = self._not_begun(error.verdict, test, started)
+        except ClusterError:
+            raise
+        except Exception as error:
+            _log.error("%s: its test could not be prepared: %s", view.key, origin(error))
+            report = self._not_begun(_DEFECT, test, started)
         else:
             read_for = self._now() - started
             report = await self._engine.run(settings, on_phase=on_phase)
@@ -80,6 +93,11 @@ class Tester:
             read=_baselines(preparation.values, view, started),
             request=view.request if test.mode is view.spec.test.mode else None,
         )
+
+    def _not_begun(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
+        seconds = self._now() - started
+        phases = (PhaseTiming(Phase.PASSWORD, seconds),) if verdict.phase is Phase.PASSWORD else ()
+        return DialogueReport(verdict=verdict, mode=test.mode, duration=seconds, phases=phases)
 
     async def _prepare(self, view: View, test: RunTest, preparation: _Preparation) -> MailSettings:
         spec = view.spec
@@ -119,10 +137,6 @@ class Tester:
         username = spec.username
         try:
             resolved = await password_source(spec.password, values).resolve(spec.password, view.key.namespace)
-            if spec.username_ref is not None:
-                secret = Reference("Secret", view.key.namespace, spec.username_ref.name)
-                line = await values.line(secret, spec.username_ref.key, field_path="usernameRef")
-                username = line.text
         except VerdictError as error:
             preparation.password = _unresolved(spec.password, error.verdict)
             raise
@@ -134,6 +148,9 @@ class Tester:
             reason=resolved.reason,
             message=resolved.message,
         )
+        if spec.username_ref is not None:
+            secret = Reference("Secret", view.key.namespace, spec.username_ref.name)
+            username = (await values.line(secret, spec.username_ref.key, field_path="usernameRef")).text
         assert username is not None
         self._check_allowed_servers(view, values)
         return Login(username=username, password=resolved.value, origin=resolved.origin)

@@ -2,13 +2,20 @@
 """Credentials only go where their owner lets them: the annotation ``smtp-operator.io/allowed-servers``.
 
 Whoever may edit a SmtpConfig is not always who may read the Secret that it names; without this binding he
-could have the password sent to a host of his own.
+could have the password sent to a host of his own. What cannot be understood allows nothing.
 """
+
+import ipaddress
+from typing import Final
+
+import idna
 
 from smtp_operator.api.names import ALLOWED_SERVERS
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+
+_EVERYWHERE: Final = "*:*"
 
 
 def check_destination(
@@ -45,18 +52,40 @@ def check_destination(
 
 
 def _matches(entry: str, server: str, port: int) -> bool:
-    host, separator, entry_port = entry.rpartition(":")
-    if not separator or (entry_port != "*" and entry_port != str(port)):
-        return False
-    host = host.removeprefix("[").removesuffix("]").rstrip(".").lower()
-    server = server.rstrip(".").lower()
-    if host == "*" and entry_port == "*":
+    if entry == _EVERYWHERE:
         return True
-    if host.startswith("*."):
+    host, _, entry_port = entry.rpartition(":")
+    if entry_port != str(port):
+        return False
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        return ":" in host and _ip(host) is not None and _ip(host) == _ip(server)
+    if ":" in host:
+        return False  # an IPv6 address without brackets: where does it end?
+    if _ip(host) or _ip(server):
+        return _ip(host) == _ip(server)
+    wanted, found = _name(host), _name(server)
+    if wanted.startswith("*."):
         # One label, as in certificates (RFC 6125 section 6.4.3).
-        label, dot, rest = server.partition(".")
-        return bool(label and dot) and rest == host[2:]
-    return host == server
+        label, _, rest = found.partition(".")
+        return bool(label) and bool(rest) and rest == wanted[2:]
+    return bool(wanted) and wanted == found
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _name(host: str) -> str:
+    """A host name as it is compared: in lower case, without the root's dot, as A-labels."""
+    name = host.lower().removesuffix(".")
+    try:
+        return name if name.isascii() else idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        return name
 
 
 def _written(server: str, port: int) -> str:

@@ -35,10 +35,11 @@ class ObjectValues:
 
     @property
     def read(self) -> Mapping[Reference, JsonObject | None]:
-        """Every object asked for; None where there is none to be had."""
+        """Every object asked for, None where there is none; those that may not be read are left out."""
         return {
             reference: None if isinstance(found, VerdictError) else found
             for reference, found in self._objects.items()
+            if not isinstance(found, VerdictError) or found.verdict.reason in _MISSING.values()
         }
 
     async def get(self, reference: Reference, *, field_path: str) -> JsonObject:

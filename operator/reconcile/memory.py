@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the process remembers of an object between its tests, beside what status says."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from smtp_operator.api.objects import Reference
+from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.reconcile.outcome import Outcome
+from smtp_operator.reconcile.references import Baseline
+from smtp_operator.reconcile.schedule import BURST, TRIES_BEFORE_CONFIGURATION
+from smtp_operator.reconcile.view import View
+
+_REFUSED: Final = Retry.TRANSIENT_THEN_CONFIGURATION
+
+
+@dataclass(slots=True)
+class Memory:
+    """What this process remembers of one object. Losing it costs no mail, only some patience."""
+
+    failures: int = 0
+    """Failed tests in a row."""
+    refusals: int = 0
+    """How many of them, counted from the last, found nobody listening."""
+    failing_since: float | None = None
+    """When the first of them ended, in seconds since the epoch."""
+    recent_tests: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
+    """When the last tests started."""
+    generation_seen: tuple[int, float] | None = None
+    """A generation that appeared while this process looked, and when."""
+    baselines: Mapping[Reference, Baseline] = field(default_factory=dict)
+    """What the last test read."""
+
+    def count(self, view: View, outcome: Outcome) -> None:
+        """Takes a test into account; ``view`` is the object before it."""
+        verdict = outcome.verdict
+        if verdict.passed or not view.judged:  # what failed before says nothing of other settings
+            self.failures, self.refusals, self.failing_since = 0, 0, None
+        elif not self.failures and view.ready == "False":
+            self.failures, self.refusals = 1, self.refusals_of(view)
+        if verdict.passed:
+            return
+        self.failures += 1
+        self.refusals = self.refusals + 1 if verdict.retry is _REFUSED else 0
+        if self.failing_since is None:
+            self.failing_since = outcome.ended
+
+    def refusals_of(self, view: View) -> int:
+        """``refusals``, or what status tells of those that another process counted."""
+        stalled = view.status.condition("Stalled")
+        if self.failures or stalled is None or retry_of(stalled.reason) is not _REFUSED:
+            return self.refusals
+        return TRIES_BEFORE_CONFIGURATION
+
+
+def retry_of(reason: str) -> Retry | None:
+    """What may mend a verdict of that reason; None: a reason of another release."""
+    try:
+        return REASONS[Reason(reason)].retry
+    except ValueError:
+        return None
