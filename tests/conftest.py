@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from testbed import Api
 
 from localcluster import LocalCluster
 
@@ -23,17 +24,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[LocalCluster]:
-    """A control plane with the CRDs of this tree; nobody may stop it or break it."""
+    """A control plane with the CRDs of this tree; whoever breaks it mends it before his test ends."""
     with LocalCluster.start() as running:
         running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds" / "smtpconfigs.yaml"))
         running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         yield running
 
 
+@pytest.fixture(scope="session")
+def api(cluster: LocalCluster) -> Iterator[Api]:
+    """Its API server, as the administrator sees it."""
+    administrator = Api(cluster.url, cluster.ca_file, cluster.admin_token)
+    yield administrator
+    administrator.close()
+
+
 @pytest.fixture
-def namespace(cluster: LocalCluster) -> Iterator[str]:
+def namespace(api: Api) -> Iterator[str]:
     """A fresh namespace."""
     name = f"test-{next(_numbers)}"
-    cluster.kubectl("create", "namespace", name)
+    api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    api.delete(f"/api/v1/namespaces/{name}")

@@ -5,7 +5,7 @@ from testbed.api import Api, ApiError, Object
 from testbed.audit import AuditLog, Request
 from testbed.bed import Bed
 from testbed.manifests import Manifests
-from testbed.operator_process import OperatorProcess
+from testbed.operator_process import OperatorProcess, StartOperator
 from testbed.seen import Condition, Seen
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "OperatorProcess",
     "Request",
     "Seen",
+    "StartOperator",
 ]

@@ -39,6 +39,7 @@ class Api:
         self._tls = ssl.create_default_context(cafile=ca_file)
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, */*"}
         self._own = threading.local()
+        self._all: list[http.client.HTTPSConnection] = []
 
     def get(self, path: str) -> Object:
         """An object, or a list of objects."""
@@ -156,6 +157,7 @@ class Api:
         reused = hasattr(self._own, "connection")
         if not reused:
             self._own.connection = self._connect()
+            self._all.append(self._own.connection)
         connection: http.client.HTTPSConnection = self._own.connection
         headers = self._headers | {"Content-Type": f"application/{kind}"}
         try:
@@ -178,7 +180,6 @@ class Api:
         return connection
 
     def close(self) -> None:
-        """Closes this thread's connection."""
-        if hasattr(self._own, "connection"):
-            self._own.connection.close()
-            del self._own.connection
+        """Closes the connections of all threads."""
+        for connection in self._all:
+            connection.close()

@@ -3,13 +3,11 @@
 
 import base64
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from mailpeers import MailServer
 from testbed.api import Api, Object
 from testbed.seen import Seen
-
-SmtpType = Literal["None", "StartTLS", "TLS"]
 
 REQUEST = "smtp-operator.io/test-requested-at"
 CA_NAME = "mail-ca"
@@ -48,9 +46,7 @@ class Bed:
         self.api.apply(f"{self.core('configmaps')}/{CA_NAME}", body)
         return {"caRef": {"kind": "ConfigMap", "name": CA_NAME}}
 
-    def create(
-        self, server: MailServer, name: str = "mail", smtp_type: SmtpType = "None", **spec: Any
-    ) -> Seen:
+    def create(self, server: MailServer, /, name: str = "mail", smtp_type: str = "None", **spec: Any) -> Seen:
         """Creates a SmtpConfig for this server; other fields of its spec as given."""
         return Seen(self.api.create(self.configs, smtp_config(name, settings(server, smtp_type, **spec))))
 
@@ -78,7 +74,7 @@ class Bed:
         """It, as soon as its status speaks of the spec that is there now."""
         return self.wait(lambda it: it.judged, name, seconds=seconds)
 
-    def verdict_of(self, server: MailServer, smtp_type: SmtpType = "None", **spec: Any) -> Seen:
+    def verdict_of(self, server: MailServer, smtp_type: str = "None", /, **spec: Any) -> Seen:
         """What becomes of a new SmtpConfig for this server."""
         self.create(server, smtp_type=smtp_type, **spec)
         return self.verdict()
@@ -95,7 +91,7 @@ class Bed:
         return self.api.wait_any(path, lambda it: it["regarding"]["name"] == name and it["reason"] == reason)
 
 
-def settings(server: MailServer, smtp_type: SmtpType = "None", **spec: Any) -> Object:
+def settings(server: MailServer, smtp_type: str = "None", /, **spec: Any) -> Object:
     """A spec that a mail goes out by, without a login."""
     ports = {"None": server.plain_port, "StartTLS": server.starttls_port, "TLS": server.tls_port}
     return {

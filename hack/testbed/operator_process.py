@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from localcluster.ports import free_ports
 from localcluster.processes import Process
@@ -19,6 +19,13 @@ POLL_SECONDS = 0.02
 
 LOOPBACK = ("--allow-network=127.0.0.0/8", "--allow-smtp-port=1-65535")
 """Lets it speak to mail servers on this machine, which it would not by itself."""
+
+
+class StartOperator(Protocol):
+    """Starts an operator that ends with the test."""
+
+    def __call__(self, *flags: str, kubeconfig: Path | None = None) -> "OperatorProcess":
+        """It is ready; `kubeconfig` says as whom, None is its ServiceAccount with the permissions shipped."""
 
 
 class OperatorError(Exception):

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is left of a test that failed: everything that says why, in one folder."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from testbed.api import Api, ApiError, Object
+
+_COLLECTIONS = {
+    "smtpconfigs": "/apis/smtp-operator.io/v1alpha1/namespaces/{}/smtpconfigs",
+    "events": "/apis/events.k8s.io/v1/namespaces/{}/events",
+    "secrets": "/api/v1/namespaces/{}/secrets",
+    "configmaps": "/api/v1/namespaces/{}/configmaps",
+}
+
+
+class Evidence:
+    """A folder of files; an older one of the same name is replaced."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+    def objects(self, api: Api, namespace: str) -> None:
+        """What is in the namespace."""
+        for plural, path in _COLLECTIONS.items():
+            try:
+                found = api.items(path.format(namespace))
+            except (OSError, ApiError) as error:
+                self.text(f"{plural}.txt", f"not to be had: {error}")
+            else:
+                self.text(f"{plural}.yaml", yaml.safe_dump_all(map(_brief, found), sort_keys=False))
+
+    def text(self, name: str, content: str) -> None:
+        """A file."""
+        (self.folder / name).write_text(content)
+
+    def lines(self, name: str, content: Iterable[str]) -> None:
+        """A file of lines."""
+        self.text(name, "".join(f"{line}\n" for line in content))
+
+    def audit(self, log: Path, namespace: str) -> None:
+        """The audit log's lines that name the namespace, in short."""
+        with log.open() as file:
+            mine = [json.loads(line) for line in file if f'"{namespace}"' in line and line.endswith("\n")]
+        self.lines(
+            "audit.log",
+            (
+                f"{it['requestReceivedTimestamp']} {it['user'].get('username')} {it['verb']} "
+                f"{it['requestURI']} {it.get('responseStatus', {}).get('code')}"
+                for it in mine
+            ),
+        )
+
+
+def folder_name(test: str) -> str:
+    """The test's id as a name that every file system takes."""
+    return re.sub(r"[^\w.-]+", "-", test.rpartition("/")[2]).strip("-")[:120]
+
+
+def _brief(object_: Object) -> Object:
+    object_["metadata"].pop("managedFields", None)
+    return object_

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator as its ServiceAccount on the real API server, and what is kept of a test that fails."""
+
+import itertools
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperator
+from testbed.evidence import Evidence, folder_name
+from testbed.operator_process import LOOPBACK
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+
+PASSWORD = "s3cret-Passw0rd"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def manifests(cluster: LocalCluster) -> Manifests:
+    """The permissions of deploy/manifests, in place."""
+    permissions = Manifests.read().permissions()
+    cluster.kubectl("apply", "-f", "-", input=str(permissions))
+    return permissions
+
+
+@pytest.fixture(scope="session")
+def operator_user(manifests: Manifests) -> str:
+    """Who the operator is to the API server."""
+    return manifests.user
+
+
+@pytest.fixture(scope="session")
+def service_account(cluster: LocalCluster, manifests: Manifests) -> Path:
+    """A kubeconfig of the operator's ServiceAccount."""
+    return cluster.kubeconfig_for_service_account(*manifests.service_account)
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for operators' logs."""
+    return tmp_path_factory.mktemp("operators")
+
+
+@pytest.fixture(scope="module")
+def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
+    """A cluster-wide operator for the tests of one file that leave it in peace."""
+    log = logs / f"shared-{next(_numbers)}.log"
+    with OperatorProcess(service_account, log, [*LOOPBACK, "--log-level=debug"]) as process:
+        yield process.start()
+
+
+@pytest.fixture
+def start_operator(
+    service_account: Path, logs: Path, request: pytest.FixtureRequest
+) -> Iterator[StartOperator]:
+    """Starts operators for this test alone."""
+    with ExitStack() as stack:
+
+        def start(*flags: str, kubeconfig: Path | None = None) -> OperatorProcess:
+            log = logs / f"own-{next(_numbers)}.log"
+            arguments = [*(flags or LOOPBACK), "--log-level=debug"]
+            process = OperatorProcess(kubeconfig or service_account, log, arguments)
+            request.node.stash.setdefault(OPERATORS, []).append(process)
+            return stack.enter_context(process).start()
+
+        yield start
+
+
+@pytest.fixture
+def bed(api: Api, namespace: str) -> Bed:
+    """A namespace to work in."""
+    return Bed(api, namespace)
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    """A mail server that takes every mail, and the login mailer."""
+    with MailServer.in_thread(users={"mailer": PASSWORD}) as running:
+        yield running
+
+
+@pytest.fixture
+def audit(cluster: LocalCluster) -> AuditLog:
+    """What the API server is asked for from now on."""
+    log = AuditLog(cluster.audit_log)
+    log.mark()
+    return log
+
+
+OPERATORS = pytest.StashKey[list[OperatorProcess]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keeps what says why a test failed, and says where."""
+    report = yield
+    if report.failed and report.when != "teardown" and isinstance(item, pytest.Function):
+        evidence = Evidence(item.config.rootpath / ".failures" / folder_name(item.nodeid))
+        _keep(evidence, item)
+        report.sections.append(("evidence", f"kept in {evidence.folder}"))
+    return report
+
+
+def _keep(evidence: Evidence, item: pytest.Function) -> None:
+    found = item.funcargs
+    evidence.text("failure.txt", item.nodeid)
+    for number, process in enumerate([*item.stash.get(OPERATORS, []), found.get("operator")]):
+        if isinstance(process, OperatorProcess) and process.log.exists():
+            evidence.text(f"operator-{number}.log", process.log.read_text(errors="replace"))
+    for name, value in found.items():
+        if isinstance(value, MailServer):
+            evidence.lines(f"{name}.transcript", list(value.transcript))
+    cluster, bed = found.get("cluster"), found.get("bed")
+    if isinstance(bed, Bed):
+        evidence.objects(bed.api, bed.namespace)
+        if isinstance(cluster, LocalCluster):
+            evidence.audit(cluster.audit_log, bed.namespace)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A password is sent to its mail server and to nobody else."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from testbed import AuditLog, Bed, OperatorProcess
+
+from mailpeers import MailServer
+
+CANARY = "c4nary/+&Password-9f8e7d"
+LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
+
+
+def spellings(password: str) -> set[str]:
+    """The password as it could turn up somewhere."""
+    raw, plain = password.encode(), f"\0mailer\0{password}".encode()
+    return {
+        password,
+        json.dumps(password).strip('"'),
+        quote(password, safe=""),
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.b64encode(plain).decode().rstrip("="),
+    }
+
+
+def everything_told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> dict[str, str]:
+    """All that others can read after a test, by where it stands."""
+    seen = bed.seen()
+    event = bed.wait_for_event(seen.reason)
+    process = Path("/proc") / str(operator.pid)
+    return {
+        "status": json.dumps(seen.status, ensure_ascii=False),
+        "Event": json.dumps(event, ensure_ascii=False),
+        "log": operator.output(),
+        "audit log": audit.text(),
+        "command line": process.joinpath("cmdline").read_text(),
+        "environment": process.joinpath("environ").read_text(),
+    }
+
+
+def found_in(told: dict[str, str]) -> list[str]:
+    return [where for where, text in told.items() if any(it in text for it in spellings(CANARY))]
+
+
+def test_after_a_success(bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess) -> None:
+    server.users["mailer"] = CANARY
+    bed.secret("smtp-password", password=CANARY)
+
+    assert bed.verdict_of(server, **LOGIN).reason == "TestEmailSent"
+
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+def test_after_a_refused_login(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess
+) -> None:
+    bed.secret("smtp-password", password=CANARY)
+
+    assert bed.verdict_of(server, **LOGIN).reason == "AuthenticationFailed"
+
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+def test_after_a_login_refused_with_an_inline_password(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess
+) -> None:
+    seen = bed.verdict_of(server, username="mailer", password={"value": CANARY})
+
+    assert seen.reason == "AuthenticationFailed"
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+def test_by_every_mechanism(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, mechanism: str
+) -> None:
+    server.mechanisms = (mechanism,)
+    bed.secret("smtp-password", password=CANARY)
+
+    bed.verdict_of(server, **LOGIN)
+
+    assert [attempt.mechanism for attempt in server.auth_attempts] == [mechanism]
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+@pytest.mark.parametrize(("verb", "code"), [("AUTH", "535 5.7.8"), ("MAIL", "550 5.7.1"), (".", "554 5.7.1")])
+def test_where_the_server_echoes_it(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, verb: str, code: str
+) -> None:
+    server.users["mailer"] = CANARY
+    server.replies[verb] = "\n".join(f"{code} refused: {it}" for it in sorted(spellings(CANARY)))
+    bed.secret("smtp-password", password=CANARY)
+
+    seen = bed.verdict_of(server, **LOGIN)
+
+    assert (seen.ready.status, "refused: " in seen.message) == ("False", True)
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+def test_where_the_secret_holds_what_cannot_be_a_password(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess
+) -> None:
+    bed.secret("smtp-password", password=f"{CANARY}\nsecond line")
+
+    assert bed.verdict_of(server, **LOGIN).reason == "SecretValueInvalid"
+
+    assert found_in(everything_told(bed, audit, operator)) == []

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Events: what `kubectl describe` shows of a SmtpConfig's past."""
+
+import pytest
+from testbed import Bed
+
+from mailpeers import MailServer
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+def test_a_verdict_is_told_by_an_event(bed: Bed, server: MailServer) -> None:
+    seen = bed.verdict_of(server)
+
+    event = bed.wait_for_event("TestEmailSent")
+
+    assert (event["type"], event["action"], event["note"]) == ("Normal", "TestSendEmail", seen.message)
+    assert event["regarding"]["uid"] == seen.metadata["uid"]
+    assert event["reportingController"] == "smtp-operator.io/smtp-operator"
+
+
+def test_a_failure_is_a_warning(bed: Bed, server: MailServer) -> None:
+    server.refused_recipients["ops@example.com"] = "550 5.1.1 no such user"
+
+    bed.verdict_of(server)
+
+    assert bed.wait_for_event("RecipientsRefused")["type"] == "Warning"
+
+
+def test_there_is_one_event_for_each_transition(bed: Bed, server: MailServer) -> None:
+    server.refused_recipients["ops@example.com"] = "550 5.1.1 no such user"
+    bed.verdict_of(server)
+    bed.wait_for_event("RecipientsRefused")
+    server.refused_recipients.clear()
+    bed.change(recipients={"to": ["other@example.com"]})
+    bed.verdict()
+    bed.wait_for_event("TestEmailSent")
+
+    assert [it["reason"] for it in bed.events()] == ["RecipientsRefused", "TestEmailSent"]
+
+
+def test_the_same_verdict_again_is_no_event(bed: Bed, server: MailServer) -> None:
+    bed.verdict_of(server)
+    bed.change(recipients={"to": ["other@example.com"]})
+    assert bed.verdict().status["observedGeneration"] == 2
+    # The recorder keeps the order, so what the second verdict had caused would be there before this one.
+    bed.create(server, "marker")
+    bed.verdict("marker")
+    bed.wait_for_event("TestEmailSent", "marker")
+
+    assert [it["reason"] for it in bed.events()] == ["TestEmailSent"]

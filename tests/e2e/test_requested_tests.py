@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kubectl annotate smtpconfig NAME smtp-operator.io/test-requested-at=...` runs one test."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from testbed import Bed, Seen
+from testbed.bed import settings, smtp_config
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+
+def handled(value: str) -> Callable[[Seen], bool]:
+    return lambda seen: seen.status.get("lastHandledTestRequest") == value
+
+
+def test_a_request_runs_one_test_and_its_value_is_in_status_when_that_has_ended(
+    bed: Bed, server: MailServer
+) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+
+    bed.ask("2026-01-31T12:00:00+00:00")
+
+    seen = bed.wait(handled("2026-01-31T12:00:00+00:00"))
+    assert (seen.reason, seen.last_test["trigger"]) == ("TestEmailSent", "Requested")
+    assert len(server.mails) == 1
+
+
+def test_a_request_that_is_there_at_creation_costs_no_second_test(bed: Bed, server: MailServer) -> None:
+    config = smtp_config("mail", settings(server))
+    config["metadata"]["annotations"] = {"smtp-operator.io/test-requested-at": "at once"}
+    bed.api.create(bed.configs, config)
+
+    bed.wait(handled("at once"))
+
+    assert len(server.mails) == 1
+
+
+def test_a_request_within_10_seconds_of_the_last_test_runs_when_they_are_over(
+    bed: Bed, server: MailServer
+) -> None:
+    before = bed.verdict_of(server)
+
+    bed.ask("soon")
+
+    after = bed.wait(handled("soon"))
+    first, second = (datetime.fromisoformat(it.last_test["startTime"]) for it in (before, after))
+    assert second - first >= timedelta(seconds=10)
+    assert len(server.mails) == 2
+
+
+def test_kubectl_annotate_and_wait_as_the_docs_show_them(
+    bed: Bed, server: MailServer, cluster: LocalCluster
+) -> None:
+    bed.create(server, suspend=True)
+    annotation = "smtp-operator.io/test-requested-at=now"
+    namespace = f"--namespace={bed.namespace}"
+
+    cluster.kubectl("annotate", "smtpconfig", "mail", annotation, "--overwrite", namespace)
+    condition = "--for=jsonpath={.status.lastHandledTestRequest}=now"
+    cluster.kubectl("wait", condition, "smtpconfig/mail", namespace, "--timeout=20s")
+
+    assert len(server.mails) == 1
+
+
+def test_only_a_requested_test_that_takes_over_a_second_names_its_phase(bed: Bed, server: MailServer) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+    server.unanswered = {"RCPT"}
+
+    bed.ask("slow")
+
+    seen = bed.wait(lambda it: it.reason == "Testing" and "RcptTo" in it.message)
+    assert seen.condition("Reconciling").reason == "Testing"

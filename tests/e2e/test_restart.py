@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator stops and starts, and what was found stays found."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from testbed import Api, AuditLog, Bed, OperatorProcess, StartOperator
+from testbed.manifests import CRDS
+from testbed.operator_process import LOOPBACK
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/smtpconfigs.smtp-operator.io"
+
+
+def test_a_restart_sends_no_mail_and_writes_nothing(
+    bed: Bed,
+    server: MailServer,
+    start_operator: StartOperator,
+    audit: AuditLog,
+    operator_user: str,
+) -> None:
+    operator = start_operator()
+    bed.secret("smtp-password", password="s3cret-Passw0rd")
+    login: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
+    bed.create(server, "good", **login)
+    bed.create(server, "bad", smtp_type="TLS", port=server.plain_port)
+    bed.verdict("good")
+    bed.verdict("bad")
+    connections = server.connections_total
+    operator.stop()
+    audit.mark()
+
+    operator.start()
+    # One that is created now has its verdict after all that stood in the first listing.
+    bed.create(server, "later")
+    bed.verdict("later")
+
+    assert len(server.mails) == 2
+    assert server.connections_total == connections + 1
+    mine = audit.requests(user=operator_user, namespace=bed.namespace)
+    assert {it.name for it in mine if it.writes and it.resource == "smtpconfigs/status"} == {"later"}
+
+
+def test_what_changed_while_no_operator_ran_is_tested_at_its_start(
+    bed: Bed, server: MailServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator()
+    bed.verdict_of(server)
+    operator.stop()
+    bed.change(recipients={"to": ["second@example.com"]})
+
+    operator.start()
+
+    assert bed.verdict().reason == "TestEmailSent"
+    assert [mail.recipients for mail in server.mails] == [("ops@example.com",), ("second@example.com",)]
+
+
+def test_sigterm_ends_it_with_exit_code_0(start_operator: StartOperator) -> None:
+    assert start_operator().stop() == 0
+
+
+def test_it_refuses_to_start_on_older_crds(
+    api: Api, cluster: LocalCluster, service_account: Path, logs: Path
+) -> None:
+    current = api.get(CRD)
+    for version in current["spec"]["versions"]:
+        properties = version["schema"]["openAPIV3Schema"]["properties"]
+        del properties["status"]["properties"]["suggestion"]
+    current["metadata"].pop("managedFields")
+    cluster.kubectl("replace", "-f", "-", input=json.dumps(current))
+    try:
+        with OperatorProcess(service_account, logs / "older-crds.log", LOOPBACK) as operator:
+            operator.launch()
+
+            assert operator.ended() == 1
+            assert "apply the CRDs of this release first" in operator.output()
+    finally:
+        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
