@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from testbed import Api
 
 from localcluster import LocalCluster
+from testbed import Api
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperator
-from testbed.evidence import Evidence, folder_name
-from testbed.operator_process import LOOPBACK
 
 from localcluster import LocalCluster
 from mailpeers import MailServer
+from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperator
+from testbed.evidence import Evidence, folder_name
+from testbed.operator_process import LOOPBACK
 
 PASSWORD = "s3cret-Passw0rd"
 

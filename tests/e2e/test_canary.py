@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from testbed import AuditLog, Bed, OperatorProcess
 
 from mailpeers import MailServer
+from testbed import AuditLog, Bed, OperatorProcess
 
 CANARY = "c4nary/+&Password-9f8e7d"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}

@@ -2,10 +2,10 @@
 """Where the operator connects to, and how often at a time."""
 
 import pytest
-from testbed import Bed, StartOperator
 
 from localcluster import LocalCluster
 from mailpeers import MailServer
+from testbed import Bed, StartOperator
 
 ANY_PORT = "--allow-smtp-port=1-65535"
 

@@ -2,9 +2,9 @@
 """Events: what `kubectl describe` shows of a SmtpConfig's past."""
 
 import pytest
-from testbed import Bed
 
 from mailpeers import MailServer
+from testbed import Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 

@@ -5,10 +5,10 @@ import re
 from typing import Any
 
 import pytest
-from testbed import Bed
 
 from localcluster import LocalCluster
 from mailpeers import MailServer
+from testbed import Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 

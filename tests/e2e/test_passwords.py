@@ -5,9 +5,9 @@ import time
 from typing import Any
 
 import pytest
-from testbed import Bed
 
 from mailpeers import MailServer
+from testbed import Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 

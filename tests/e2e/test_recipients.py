@@ -5,9 +5,9 @@ import json
 from email import message_from_bytes
 
 import pytest
-from testbed import Bed, OperatorProcess
 
 from mailpeers import MailServer
+from testbed import Bed, OperatorProcess
 
 pytestmark = pytest.mark.usefixtures("operator")
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from testbed import Bed, Seen
-from testbed.bed import settings, smtp_config
 
 from localcluster import LocalCluster
 from mailpeers import MailServer
+from testbed import Bed, Seen
+from testbed.bed import settings, smtp_config
 
 pytestmark = pytest.mark.usefixtures("operator")
 

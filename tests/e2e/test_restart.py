@@ -5,12 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from localcluster import LocalCluster
+from mailpeers import MailServer
 from testbed import Api, AuditLog, Bed, OperatorProcess, StartOperator
 from testbed.manifests import CRDS
 from testbed.operator_process import LOOPBACK
-
-from localcluster import LocalCluster
-from mailpeers import MailServer
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/smtpconfigs.smtp-operator.io"
 

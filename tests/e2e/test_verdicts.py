@@ -4,10 +4,10 @@
 from typing import Any
 
 import pytest
-from testbed import Bed
 
 from localcluster.ports import free_ports
 from mailpeers import MailServer
+from testbed import Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 

@@ -2,9 +2,9 @@
 """What the operator leaves on the user's object: status, and nothing else."""
 
 import pytest
-from testbed import AuditLog, Bed
 
 from mailpeers import MailServer
+from testbed import AuditLog, Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 
