@@ -14,16 +14,16 @@ from smtp_operator.settings import Settings
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
+async def fake() -> AsyncIterator[FakeApi]:
     """An API server that answers as the test says."""
     async with FakeApi.start() as running:
         yield running
 
 
 @pytest.fixture
-async def client(api: FakeApi) -> AsyncIterator[KubernetesClient]:
+async def client(fake: FakeApi) -> AsyncIterator[KubernetesClient]:
     """A client of the fake API server."""
-    configuration = Configuration(host=api.url)
+    configuration = Configuration(host=fake.url)
     configuration.client_session_kwargs = {"trust_env": False}
     it = KubernetesClient(Access(configuration, None, "test"))
     yield it

@@ -76,9 +76,9 @@ def status(reason: str, message: str = "", **details: object) -> JsonObject:
     ],
 )
 async def test_each_answer_has_its_error(
-    api: FakeApi, client: KubernetesClient, answer: Answer, kind: type[ClusterError], text: str
+    fake: FakeApi, client: KubernetesClient, answer: Answer, kind: type[ClusterError], text: str
 ) -> None:
-    api.on("GET", PATH, *[answer] * 2)
+    fake.on("GET", PATH, *[answer] * 2)
     with pytest.raises(ClusterError) as caught:
         await client.request("GET", PATH)
     assert type(caught.value) is kind
@@ -96,9 +96,9 @@ async def test_each_answer_has_its_error(
     ],
 )
 async def test_what_the_server_asks_to_wait_is_known(
-    api: FakeApi, client: KubernetesClient, answer: Answer, seconds: float | None
+    fake: FakeApi, client: KubernetesClient, answer: Answer, seconds: float | None
 ) -> None:
-    api.on("GET", PATH, answer)
+    fake.on("GET", PATH, answer)
     with pytest.raises(ApiUnavailable) as caught:
         await client.request("GET", PATH)
     assert caught.value.retry_after == seconds
@@ -112,26 +112,26 @@ async def test_a_server_that_is_not_there_is_unavailable(client: KubernetesClien
 
 
 @pytest.mark.looptime
-async def test_a_request_has_a_time_limit(api: FakeApi, client: KubernetesClient) -> None:
-    api.on("GET", PATH, Stream())
+async def test_a_request_has_a_time_limit(fake: FakeApi, client: KubernetesClient) -> None:
+    fake.on("GET", PATH, Stream())
     with pytest.raises(ApiUnavailable) as caught:
         await client.request("GET", PATH, timeout=5)
     assert str(caught.value) == "GET /api/v1/secrets: no answer in time"
     assert 5 <= asyncio.get_running_loop().time() < 6
 
 
-async def test_it_says_who_it_is(api: FakeApi, client: KubernetesClient) -> None:
-    api.on("GET", PATH, Answer())
+async def test_it_says_who_it_is(fake: FakeApi, client: KubernetesClient) -> None:
+    fake.on("GET", PATH, Answer())
     await client.request("GET", PATH)
-    assert api.seen[0].headers["User-Agent"] == f"smtp-operator/{version('smtp-operator')}"
+    assert fake.seen[0].headers["User-Agent"] == f"smtp-operator/{version('smtp-operator')}"
 
 
 async def test_proxies_of_the_environment_never_see_api_traffic(
-    api: FakeApi, client: KubernetesClient, monkeypatch: pytest.MonkeyPatch
+    fake: FakeApi, client: KubernetesClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    api.on("GET", PATH, Answer(body={"ok": True}))
+    fake.on("GET", PATH, Answer(body={"ok": True}))
     assert await client.request("GET", PATH) == {"ok": True}
 
 
@@ -147,23 +147,23 @@ class RotatingToken:
 
 
 @pytest.fixture
-async def rotating(api: FakeApi) -> AsyncIterator[KubernetesClient]:
-    access = Access(Configuration(host=api.url), RotatingToken(), "test")
+async def rotating(fake: FakeApi) -> AsyncIterator[KubernetesClient]:
+    access = Access(Configuration(host=fake.url), RotatingToken(), "test")
     await access.renew()
     it = KubernetesClient(access)
     yield it
     await it.close()
 
 
-async def test_a_refused_token_is_read_again_once(api: FakeApi, rotating: KubernetesClient) -> None:
-    api.on("GET", PATH, Answer(401), Answer(body={"ok": True}))
+async def test_a_refused_token_is_read_again_once(fake: FakeApi, rotating: KubernetesClient) -> None:
+    fake.on("GET", PATH, Answer(401), Answer(body={"ok": True}))
     assert await rotating.request("GET", PATH) == {"ok": True}
-    assert [it.headers["Authorization"] for it in api.seen] == ["Bearer token-1", "Bearer token-2"]
+    assert [it.headers["Authorization"] for it in fake.seen] == ["Bearer token-1", "Bearer token-2"]
 
 
-async def test_a_token_that_stays_refused_is_an_error(api: FakeApi, rotating: KubernetesClient) -> None:
-    api.on("GET", PATH, Answer(401, status("Unauthorized", "Unauthorized")), Answer(401))
+async def test_a_token_that_stays_refused_is_an_error(fake: FakeApi, rotating: KubernetesClient) -> None:
+    fake.on("GET", PATH, Answer(401, status("Unauthorized", "Unauthorized")), Answer(401))
     with pytest.raises(AccessDenied) as caught:
         await rotating.request("GET", PATH)
     assert str(caught.value) == "GET /api/v1/secrets: 401"
-    assert len(api.seen) == 2
+    assert len(fake.seen) == 2

@@ -42,7 +42,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
     environment = {"KUBERNETES_SERVICE_HOST": "2001:db8::1", "KUBERNETES_SERVICE_PORT": "443"}
     for name, value in environment.items():
-        monkeypatch.setitem(incluster_config.os.environ, name, value)
+        monkeypatch.setenv(name, value)
     return environment
 
 

@@ -31,7 +31,7 @@ class Follower:
         self.task = asyncio.create_task(self.watch.run())
 
     def _changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
-        self.news.put_nowait((reference.name, metadata and metadata.version))
+        self.news.put_nowait((reference.name, metadata.version if metadata else None))
 
     async def stop(self) -> None:
         self.task.cancel()
@@ -39,61 +39,61 @@ class Follower:
 
 
 @pytest.fixture
-async def follower(api: FakeApi, client: KubernetesClient) -> AsyncIterator[Follower]:
+async def follower(fake: FakeApi, client: KubernetesClient) -> AsyncIterator[Follower]:
     it = Follower(client, {MAIL})
     yield it
     await it.stop()
 
 
 async def test_what_the_first_list_shows_is_told_before_it_counts_as_synced(
-    api: FakeApi, follower: Follower
+    fake: FakeApi, follower: Follower
 ) -> None:
-    api.on("GET", SECRETS, Answer(body=page(partial("mail", 5), partial("other", 6), version=9)))
-    api.on("WATCH", SECRETS, Stream())
+    fake.on("GET", SECRETS, Answer(body=page(partial("mail", 5), partial("other", 6), version=9)))
+    fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
     assert follower.news.get_nowait() == ("mail", "uid-of-mail/5")
     assert follower.news.empty()
 
 
-async def test_an_empty_list_has_null_items(api: FakeApi, follower: Follower) -> None:
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, Stream())
+async def test_an_empty_list_has_null_items(fake: FakeApi, follower: Follower) -> None:
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
     assert follower.news.empty()
 
 
-async def test_lists_come_in_pages(api: FakeApi, follower: Follower) -> None:
-    api.on(
+async def test_lists_come_in_pages(fake: FakeApi, follower: Follower) -> None:
+    fake.on(
         "GET",
         SECRETS,
         Answer(body=page(partial("other", 6), version=9, following="token")),
         Answer(body=page(partial("mail", 5), version=9)),
     )
-    api.on("WATCH", SECRETS, Stream())
+    fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
-    first, second = api.asked("GET", SECRETS)
+    first, second = fake.asked("GET", SECRETS)
     assert first.query == {"limit": "500"}
     assert second.query == {"limit": "500", "continue": "token"}
     assert await follower.news.get() == ("mail", "uid-of-mail/5")
 
 
-async def test_a_list_that_expires_half_way_is_started_again(api: FakeApi, follower: Follower) -> None:
-    api.on(
+async def test_a_list_that_expires_half_way_is_started_again(fake: FakeApi, follower: Follower) -> None:
+    fake.on(
         "GET",
         SECRETS,
         Answer(body=page(partial("mail", 5), version=9, following="token")),
         Answer(410, expired()),
         Answer(body=page(partial("mail", 7), version=12)),
     )
-    api.on("WATCH", SECRETS, Stream())
+    fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
     assert await follower.news.get() == ("mail", "uid-of-mail/5")
     assert await follower.news.get() == ("mail", "uid-of-mail/7")
 
 
-async def test_create_update_and_delete_are_told(api: FakeApi, follower: Follower) -> None:
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on(
+async def test_create_update_and_delete_are_told(fake: FakeApi, follower: Follower) -> None:
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on(
         "WATCH",
         SECRETS,
         Stream(
@@ -107,30 +107,30 @@ async def test_create_update_and_delete_are_told(api: FakeApi, follower: Followe
     assert await follower.news.get() == ("mail", None)
 
 
-async def test_it_goes_on_from_the_last_version_that_it_heard_of(api: FakeApi, follower: Follower) -> None:
+async def test_it_goes_on_from_the_last_version_that_it_heard_of(fake: FakeApi, follower: Follower) -> None:
     first = Stream(event("ADDED", partial("other", 10)), bookmark(15))
     first.end()
     second = Stream()
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, first, second)
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, first, second)
     await second.open.wait()
-    assert [it.query["resourceVersion"] for it in api.asked("WATCH", SECRETS)] == ["9", "15"]
-    assert len(api.asked("GET", SECRETS)) == 1
+    assert [it.query["resourceVersion"] for it in fake.asked("WATCH", SECRETS)] == ["9", "15"]
+    assert len(fake.asked("GET", SECRETS)) == 1
 
 
 @pytest.mark.parametrize("goodbye", ["in the stream", "as an answer"])
 async def test_after_410_a_deletion_in_between_is_noticed(
-    api: FakeApi, follower: Follower, goodbye: str
+    fake: FakeApi, follower: Follower, goodbye: str
 ) -> None:
     follower.wanted.add(OTHER)
     first = Stream(error_event(expired())) if goodbye == "in the stream" else Answer(410, expired())
-    api.on(
+    fake.on(
         "GET",
         SECRETS,
         Answer(body=page(partial("mail", 5), partial("other", 6), version=9)),
         Answer(body=page(partial("other", 20), version=30)),
     )
-    api.on("WATCH", SECRETS, first, Stream())
+    fake.on("WATCH", SECRETS, first, Stream())
     told = [await follower.news.get() for _ in range(4)]
     assert told == [
         ("mail", "uid-of-mail/5"),
@@ -140,48 +140,48 @@ async def test_after_410_a_deletion_in_between_is_noticed(
     ]
 
 
-async def test_what_a_second_list_shows_unchanged_is_no_news(api: FakeApi, follower: Follower) -> None:
+async def test_what_a_second_list_shows_unchanged_is_no_news(fake: FakeApi, follower: Follower) -> None:
     last = Stream()
     same = Answer(body=page(partial("mail", 5), version=9))
-    api.on("GET", SECRETS, same, same)
-    api.on("WATCH", SECRETS, Stream(error_event(expired())), last)
+    fake.on("GET", SECRETS, same, same)
+    fake.on("WATCH", SECRETS, Stream(error_event(expired())), last)
     await last.open.wait()
     assert await follower.news.get() == ("mail", "uid-of-mail/5")
     assert follower.news.empty()
 
 
-async def test_half_a_line_is_a_lost_connection(api: FakeApi, follower: Follower) -> None:
+async def test_half_a_line_is_a_lost_connection(fake: FakeApi, follower: Follower) -> None:
     broken, mended = Stream(bookmark(10)), Stream(event("MODIFIED", partial("mail", 11)))
     broken.say_raw(b'{"type":"MODIFIED","object":{"metadata":{"na')
     broken.end()
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, broken, mended)
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, broken, mended)
     assert await follower.news.get() == ("mail", "uid-of-mail/11")
-    assert [it.query["resourceVersion"] for it in api.asked("WATCH", SECRETS)] == ["9", "10"]
+    assert [it.query["resourceVersion"] for it in fake.asked("WATCH", SECRETS)] == ["9", "10"]
 
 
 async def test_a_watch_that_falls_silent_is_left_after_three_minutes(
-    api: FakeApi, follower: Follower
+    fake: FakeApi, follower: Follower
 ) -> None:
     again = Stream()
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, Stream(), again)
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, Stream(), again)
     await again.open.wait()
-    first, second = api.asked("WATCH", SECRETS)
+    first, second = fake.asked("WATCH", SECRETS)
     assert 180 <= second.time - first.time <= 182
 
 
-async def test_a_regular_end_is_followed_by_a_new_watch(api: FakeApi, follower: Follower) -> None:
+async def test_a_regular_end_is_followed_by_a_new_watch(fake: FakeApi, follower: Follower) -> None:
     streams = [Stream(), Stream()]
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, *streams)
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, *streams)
     await streams[0].open.wait()
     await asyncio.sleep(60)
     streams[0].say(bookmark(10))
     await asyncio.sleep(60)
     streams[0].end()
     await streams[1].open.wait()
-    first, second = api.asked("WATCH", SECRETS)
+    first, second = fake.asked("WATCH", SECRETS)
     assert first.query == {
         "watch": "true",
         "allowWatchBookmarks": "true",
@@ -191,73 +191,75 @@ async def test_a_regular_end_is_followed_by_a_new_watch(api: FakeApi, follower: 
     assert second.time - first.time < 121
 
 
-async def test_retry_after_is_obeyed(api: FakeApi, follower: Follower) -> None:
-    api.on("GET", SECRETS, Answer(429, headers={"Retry-After": "7"}), Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, Stream())
+async def test_retry_after_is_obeyed(fake: FakeApi, follower: Follower) -> None:
+    fake.on("GET", SECRETS, Answer(429, headers={"Retry-After": "7"}), Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
-    first, second = api.asked("GET", SECRETS)
+    first, second = fake.asked("GET", SECRETS)
     assert second.time - first.time >= 7
 
 
-async def test_a_burst_of_errors_is_ridden_over_with_growing_delays(api: FakeApi, follower: Follower) -> None:
-    api.on("GET", SECRETS, *[Answer(500)] * 8, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, Stream())
+async def test_a_burst_of_errors_is_ridden_over_with_growing_delays(
+    fake: FakeApi, follower: Follower
+) -> None:
+    fake.on("GET", SECRETS, *[Answer(500)] * 8, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
-    times = [it.time for it in api.asked("GET", SECRETS)]
+    times = [it.time for it in fake.asked("GET", SECRETS)]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert len(gaps) == 8
     assert gaps[0] < 1 < gaps[3] < gaps[7] <= 40
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_not_hammered(
-    api: FakeApi, follower: Follower
+    fake: FakeApi, follower: Follower
 ) -> None:
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
     for _ in range(200):
         stream = Stream()
         stream.end()
-        api.on("WATCH", SECRETS, stream)
+        fake.on("WATCH", SECRETS, stream)
     await asyncio.sleep(300)
-    assert len(api.asked("WATCH", SECRETS)) < 25
+    assert len(fake.asked("WATCH", SECRETS)) < 25
 
 
-async def test_a_list_that_is_forbidden_ends_it(api: FakeApi, follower: Follower) -> None:
-    api.on("GET", SECRETS, Answer(403, {"reason": "Forbidden", "message": "secrets is forbidden"}))
+async def test_a_list_that_is_forbidden_ends_it(fake: FakeApi, follower: Follower) -> None:
+    fake.on("GET", SECRETS, Answer(403, {"reason": "Forbidden", "message": "secrets is forbidden"}))
     with pytest.raises(AccessDenied) as caught:
         await follower.task
     assert str(caught.value) == "GET /api/v1/secrets: 403 Forbidden: secrets is forbidden"
 
 
 async def test_a_permission_that_vanishes_for_a_moment_is_waited_for(
-    api: FakeApi, follower: Follower
+    fake: FakeApi, follower: Follower
 ) -> None:
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, Answer(403), Answer(403), Stream(event("ADDED", partial("mail", 10))))
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, Answer(403), Answer(403), Stream(event("ADDED", partial("mail", 10))))
     assert await follower.news.get() == ("mail", "uid-of-mail/10")
 
 
-async def test_a_permission_that_stays_away_ends_it(api: FakeApi, follower: Follower) -> None:
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.always("WATCH", SECRETS, Answer(403))
+async def test_a_permission_that_stays_away_ends_it(fake: FakeApi, follower: Follower) -> None:
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.always("WATCH", SECRETS, Answer(403))
     with pytest.raises(AccessDenied):
         await follower.task
     assert 60 < asyncio.get_running_loop().time() < 120
 
 
-async def test_an_event_older_than_what_a_read_showed_is_no_news(api: FakeApi, follower: Follower) -> None:
+async def test_an_event_older_than_what_a_read_showed_is_no_news(fake: FakeApi, follower: Follower) -> None:
     stream = Stream()
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, stream)
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, stream)
     await stream.open.wait()
     follower.watch.learn(MAIL, "uid-of-mail", "11")
     stream.say(event("ADDED", partial("mail", 10)), event("MODIFIED", partial("mail", 12)))
     assert await follower.news.get() == ("mail", "uid-of-mail/12")
 
 
-async def test_a_recreated_object_is_news_whatever_its_version(api: FakeApi, follower: Follower) -> None:
+async def test_a_recreated_object_is_news_whatever_its_version(fake: FakeApi, follower: Follower) -> None:
     stream = Stream()
-    api.on("GET", SECRETS, Answer(body=page(version=9)))
-    api.on("WATCH", SECRETS, stream)
+    fake.on("GET", SECRETS, Answer(body=page(version=9)))
+    fake.on("WATCH", SECRETS, stream)
     await stream.open.wait()
     follower.watch.learn(MAIL, "uid-of-mail", "11")
     stream.say(event("ADDED", partial("mail", 10, uid="another")))
@@ -265,12 +267,12 @@ async def test_a_recreated_object_is_news_whatever_its_version(api: FakeApi, fol
 
 
 async def test_the_deletion_of_what_only_a_read_showed_is_noticed_after_410(
-    api: FakeApi, follower: Follower
+    fake: FakeApi, follower: Follower
 ) -> None:
     follower.wanted.clear()
     stream = Stream()
-    api.on("GET", SECRETS, Answer(body=page(partial("mail", 5), version=9)), Answer(body=page(version=30)))
-    api.on("WATCH", SECRETS, stream, Stream())
+    fake.on("GET", SECRETS, Answer(body=page(partial("mail", 5), version=9)), Answer(body=page(version=30)))
+    fake.on("WATCH", SECRETS, stream, Stream())
     await stream.open.wait()
     follower.wanted.add(MAIL)
     follower.watch.learn(MAIL, "uid-of-mail", "5")
@@ -279,11 +281,11 @@ async def test_the_deletion_of_what_only_a_read_showed_is_noticed_after_410(
 
 
 async def test_an_object_read_while_it_lists_again_is_not_taken_for_deleted(
-    api: FakeApi, follower: Follower
+    fake: FakeApi, follower: Follower
 ) -> None:
     last = Stream()
-    api.on("GET", SECRETS, Answer(body=page(partial("mail", 5), version=9)), Answer(body=page(version=30)))
-    api.on("WATCH", SECRETS, Stream(error_event(expired())), last)
+    fake.on("GET", SECRETS, Answer(body=page(partial("mail", 5), version=9)), Answer(body=page(version=30)))
+    fake.on("WATCH", SECRETS, Stream(error_event(expired())), last)
     assert await follower.news.get() == ("mail", "uid-of-mail/5")
     follower.watch.learn(MAIL, "uid-of-mail", "31")
     await last.open.wait()
@@ -291,7 +293,7 @@ async def test_an_object_read_while_it_lists_again_is_not_taken_for_deleted(
 
 
 async def test_in_label_mode_only_labelled_objects_are_asked_for(
-    api: FakeApi, client: KubernetesClient
+    fake: FakeApi, client: KubernetesClient
 ) -> None:
     watch = MetadataWatch(
         client,
@@ -303,10 +305,10 @@ async def test_in_label_mode_only_labelled_objects_are_asked_for(
     )
     path = "/api/v1/namespaces/team-a/configmaps"
     stream = Stream()
-    api.on("GET", path, Answer(body=page(version=9)))
-    api.on("WATCH", path, stream)
+    fake.on("GET", path, Answer(body=page(version=9)))
+    fake.on("WATCH", path, stream)
     task = asyncio.create_task(watch.run())
     await stream.open.wait()
     task.cancel()
     await asyncio.wait([task])
-    assert [it.query["labelSelector"] for it in api.seen] == ["smtp-operator.io/watch=true"] * 2
+    assert [it.query["labelSelector"] for it in fake.seen] == ["smtp-operator.io/watch=true"] * 2

@@ -37,11 +37,11 @@ def writer(client: KubernetesClient) -> StatusWriter:
 
 
 async def test_the_request_is_a_forced_apply_with_the_version_tested(
-    api: FakeApi, writer: StatusWriter
+    fake: FakeApi, writer: StatusWriter
 ) -> None:
-    api.on("PATCH", STATUS, metadata("11"))
+    fake.on("PATCH", STATUS, metadata("11"))
     assert await writer.write(TESTED, {"observedGeneration": 3}) == "11"
-    (asked,) = api.seen
+    (asked,) = fake.seen
     assert asked.query == {"fieldManager": "smtp-operator", "force": "true"}
     assert asked.headers["Content-Type"] == "application/apply-patch+yaml"
     assert asked.body == {
@@ -52,83 +52,83 @@ async def test_the_request_is_a_forced_apply_with_the_version_tested(
     }
 
 
-async def test_the_object_itself_never_comes_back(api: FakeApi, writer: StatusWriter) -> None:
-    api.on("PATCH", STATUS, Answer(409), metadata("12"))
-    api.on("GET", OBJECT, metadata("11"))
+async def test_the_object_itself_never_comes_back(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.on("PATCH", STATUS, Answer(409), metadata("12"))
+    fake.on("GET", OBJECT, metadata("11"))
     await writer.write(TESTED, {})
-    assert {it.headers["Accept"] for it in api.seen} == {
+    assert {it.headers["Accept"] for it in fake.seen} == {
         "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
     }
 
 
 async def test_after_a_conflict_it_writes_with_the_version_that_is_there(
-    api: FakeApi, writer: StatusWriter
+    fake: FakeApi, writer: StatusWriter
 ) -> None:
-    api.on("PATCH", STATUS, Answer(409), Answer(409), metadata("13"))
-    api.on("GET", OBJECT, metadata("11"), metadata("12"))
+    fake.on("PATCH", STATUS, Answer(409), Answer(409), metadata("13"))
+    fake.on("GET", OBJECT, metadata("11"), metadata("12"))
     assert await writer.write(TESTED, {}) == "13"
-    sent = [it.body["metadata"]["resourceVersion"] for it in api.asked("PATCH", STATUS)]
+    sent = [it.body["metadata"]["resourceVersion"] for it in fake.asked("PATCH", STATUS)]
     assert sent == ["10", "11", "12"]
 
 
 @pytest.mark.parametrize("other", [{"uid": "another"}, {"generation": 4}])
 async def test_after_a_conflict_another_state_is_left_alone(
-    api: FakeApi, writer: StatusWriter, other: dict[str, str | int]
+    fake: FakeApi, writer: StatusWriter, other: dict[str, str | int]
 ) -> None:
-    api.on("PATCH", STATUS, Answer(409))
-    api.on("GET", OBJECT, Answer(body={"metadata": {"uid": "u", "generation": 3} | other}))
+    fake.on("PATCH", STATUS, Answer(409))
+    fake.on("GET", OBJECT, Answer(body={"metadata": {"uid": "u", "generation": 3} | other}))
     assert await writer.write(TESTED, {}) is None
-    assert len(api.seen) == 2
+    assert len(fake.seen) == 2
 
 
 async def test_an_object_deleted_between_conflict_and_look_is_left_alone(
-    api: FakeApi, writer: StatusWriter
+    fake: FakeApi, writer: StatusWriter
 ) -> None:
-    api.on("PATCH", STATUS, Answer(409))
-    api.on("GET", OBJECT, Answer(404))
+    fake.on("PATCH", STATUS, Answer(409))
+    fake.on("GET", OBJECT, Answer(404))
     assert await writer.write(TESTED, {}) is None
 
 
-async def test_an_outage_of_minutes_does_not_cost_the_verdict(api: FakeApi, writer: StatusWriter) -> None:
-    api.on("PATCH", STATUS, *[Answer(503)] * 12, metadata("11"))
+async def test_an_outage_of_minutes_does_not_cost_the_verdict(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.on("PATCH", STATUS, *[Answer(503)] * 12, metadata("11"))
     assert await writer.write(TESTED, {}) == "11"
     assert 120 < Clock().now < 600
 
 
-async def test_a_lost_connection_is_tried_again(api: FakeApi, writer: StatusWriter) -> None:
-    api.on("PATCH", STATUS, Answer(cut=True), metadata("11"))
+async def test_a_lost_connection_is_tried_again(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.on("PATCH", STATUS, Answer(cut=True), metadata("11"))
     assert await writer.write(TESTED, {}) == "11"
 
 
-async def test_retry_after_is_obeyed(api: FakeApi, writer: StatusWriter) -> None:
-    api.on("PATCH", STATUS, Answer(429, headers={"Retry-After": "20"}), metadata("11"))
+async def test_retry_after_is_obeyed(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.on("PATCH", STATUS, Answer(429, headers={"Retry-After": "20"}), metadata("11"))
     await writer.write(TESTED, {})
-    first, second = api.seen
+    first, second = fake.seen
     assert 20 <= second.time - first.time < 21
 
 
-async def test_after_ten_minutes_it_gives_up(api: FakeApi, writer: StatusWriter) -> None:
-    api.always("PATCH", STATUS, Answer(503))
+async def test_after_ten_minutes_it_gives_up(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.always("PATCH", STATUS, Answer(503))
     with pytest.raises(ApiUnavailable) as caught:
         await writer.write(TESTED, {})
     assert str(caught.value) == f"PATCH {STATUS}: 503"
     assert 600 <= Clock().now < 640
 
 
-async def test_a_role_that_is_not_there_yet_is_waited_for(api: FakeApi, writer: StatusWriter) -> None:
-    api.on("PATCH", STATUS, *[Answer(403)] * 4, metadata("11"))
+async def test_a_role_that_is_not_there_yet_is_waited_for(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.on("PATCH", STATUS, *[Answer(403)] * 4, metadata("11"))
     assert await writer.write(TESTED, {}) == "11"
 
 
-async def test_after_a_minute_a_missing_permission_is_an_error(api: FakeApi, writer: StatusWriter) -> None:
-    api.always("PATCH", STATUS, Answer(403))
+async def test_after_a_minute_a_missing_permission_is_an_error(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.always("PATCH", STATUS, Answer(403))
     with pytest.raises(AccessDenied):
         await writer.write(TESTED, {})
     assert 60 <= Clock().now < 120
 
 
-async def test_it_stops_when_told_to(api: FakeApi, writer: StatusWriter) -> None:
-    api.always("PATCH", STATUS, Answer(503))
+async def test_it_stops_when_told_to(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.always("PATCH", STATUS, Answer(503))
     writing = asyncio.create_task(writer.write(TESTED, {}))
     await asyncio.sleep(30)
     writing.cancel()
