@@ -27,7 +27,7 @@ install: $(INSTALLED) ## make .venv with all that is needed to develop (PYTHON=.
 # Messages go to stderr: stdout of `make cluster` is to be evaluated by a shell.
 $(INSTALLED): requirements.lock pyproject.toml
 	@python=$$($(CHOOSE_PYTHON)) && \
-	echo "Installing requirements.lock into $(VENV) with $$python, about half a minute" >&2 && \
+	echo "Installing requirements.lock into $(VENV) with $$python; this takes a minute." >&2 && \
 	{ $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear $(VENV) >&2; } && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2 && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 && \
