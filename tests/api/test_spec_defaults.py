@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a manifest leaves out: the API server fills in the same as the models."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
+from smtp_operator.api.verdict import Mode, SmtpType
+
+Filled = Callable[[dict[str, Any]], dict[str, Any]]
+
+MINIMAL = {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"}
+DEFAULTS = {
+    "smtpType": "StartTLS",
+    "preferredNotifications": ["TestEmail"],
+    "test": {"mode": "SendEmail", "timeout": "45s"},
+    "recheck": {"interval": "1h", "mode": "Login"},
+    "allowInsecureAuth": False,
+    "suspend": False,
+}
+
+NESTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "key of the password's Secret": (
+        {"username": "mailer", "password": {"secretRef": {"name": "smtp"}}},
+        {"username": "mailer", "password": {"secretRef": {"name": "smtp", "key": "password"}}},
+    ),
+    "key of the username's Secret": (
+        {"usernameRef": {"name": "smtp"}, "password": {"value": "s3cret"}},
+        {"usernameRef": {"name": "smtp", "key": "username"}, "password": {"value": "s3cret"}},
+    ),
+    "kind and key of the CA": (
+        {"tls": {"caRef": {"name": "corp-ca"}}},
+        {
+            "tls": {
+                "caRef": {"kind": "ConfigMap", "name": "corp-ca", "key": "ca.crt"},
+                "insecureSkipVerify": False,
+            }
+        },
+    ),
+    "timeout of a test": (
+        {"test": {"mode": "Login"}},
+        {"test": {"mode": "Login", "timeout": "45s"}},
+    ),
+    "mode of a recheck": (
+        {"recheck": {"interval": "0s"}},
+        {"recheck": {"interval": "0s", "mode": "Login"}},
+    ),
+    "a null": (
+        {"smtpType": None, "test": None, "recheck": {"mode": None}, "preferredNotifications": None},
+        {},
+    ),
+}
+
+
+def without_empty_recipients(spec: dict[str, Any]) -> dict[str, Any]:
+    """The models hold three lists where the API server holds none."""
+    lists = {role: addresses for role, addresses in spec.get("recipients", {}).items() if addresses}
+    rest = {name: value for name, value in spec.items() if name != "recipients"}
+    return rest | ({"recipients": lists} if lists else {})
+
+
+def test_three_fields_are_enough(filled: Filled) -> None:
+    assert without_empty_recipients(filled({})) == MINIMAL | DEFAULTS
+
+
+@pytest.mark.parametrize(("fragment", "expected"), NESTED.values(), ids=NESTED)
+def test_default_inside(filled: Filled, fragment: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert without_empty_recipients(filled(fragment)) == MINIMAL | DEFAULTS | expected
+
+
+def test_empty_list_of_notifications_stays_empty(filled: Filled) -> None:
+    assert filled({"preferredNotifications": []})["preferredNotifications"] == []
+
+
+def test_models_hold_defaults_as_values_to_reckon_with() -> None:
+    spec = SmtpConfigSpec.model_validate(MINIMAL)
+    assert spec.smtp_type is SmtpType.START_TLS
+    assert spec.test.mode is Mode.SEND_EMAIL
+    assert spec.test.timeout_seconds == 45
+    assert spec.recheck.mode is Mode.LOGIN
+    assert spec.recheck.interval_seconds == 3600
+    assert spec.preferred_notifications == [Notification.TEST_EMAIL]
+    assert (spec.recipients.to, spec.recipients.cc, spec.recipients.bcc) == ([], [], [])
