@@ -46,6 +46,12 @@ CLIENT_BLOCKED_WITHOUT_LOGIN: Final = Advice(
     "Submission servers refuse every client without a login, relays every address they do not know",
     "Set username: USER and its password, or ask the server's owner to allow the cluster's egress address",
 )
+NOT_SMTP: Final = Advice(
+    Reason.NOT_AN_SMTP_SERVER,
+    "{server}:{port} greets like another kind of server",
+    "An SMTP server greets with 220",
+    "Set port: 587 with smtpType: StartTLS, or port: 465 with smtpType: TLS",
+)
 FTP_SERVER: Final = Advice(
     Reason.NOT_AN_SMTP_SERVER,
     "{server}:{port} is an FTP server",
@@ -91,36 +97,33 @@ OLD_TLS: Final = Advice(
 # login
 AUTH_FAILED: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}',
-    "Password{from_origin}",
-    "Correct the user name or the password",
+    '{server} rejected user "{username}"{by_mechanism}{password_from}',
+    fix="Correct the user name or the password",
 )
 AUTH_FAILED_SENDGRID: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}',
+    '{server} rejected user "{username}"{by_mechanism}{password_from}',
     "SendGrid's user name is literally apikey, and the password is an API key with Mail Send permission, "
-    "without a line break at its end. Password{from_origin}",
+    "without a line break at its end.",
     "Set username: apikey",
 )
 AUTH_FAILED_SES: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}',
-    "An SES SMTP password is not the IAM secret key but derived from it, and holds for one region only. "
-    "Password{from_origin}",
+    '{server} rejected user "{username}"{by_mechanism}{password_from}',
+    "An SES SMTP password is not the IAM secret key but derived from it, and holds for one region only",
     "Create SMTP credentials in the SES console of the region that server names",
 )
 AUTH_FAILED_MICROSOFT: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}',
+    '{server} rejected user "{username}"{by_mechanism}{password_from}',
     "Microsoft 365 says so for a wrong password, an account without a mailbox, and where multi-factor "
-    "login is on. Password{from_origin}",
+    "login is on.",
     "Set username: the mailbox's full address, correct the password, or use the oauth2 block",
 )
 ACCOUNT_DISABLED: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
     '{server} does not let user "{username}" in: the account is disabled or locked',
-    "Password{from_origin}",
-    "Ask the account's administrator to enable it",
+    fix="Ask the account's administrator to enable it",
 )
 AUTH_DISABLED_MICROSOFT: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,
@@ -136,15 +139,15 @@ AUTH_DISABLED: Final = Advice(
 )
 APP_PASSWORD_GMAIL: Final = Advice(
     Reason.APP_PASSWORD_REQUIRED,
-    'Gmail rejected user "{username}"{by_mechanism}',
+    'Gmail rejected user "{username}"{by_mechanism}{password_from}',
     "It takes a 16-character app password only, which needs 2-Step Verification on; never the account's "
-    "own password. Password{from_origin}",
+    "own password.",
     "Create one at https://myaccount.google.com/apppasswords and store it as the password, or use oauth2",
 )
 APP_PASSWORD: Final = Advice(
     Reason.APP_PASSWORD_REQUIRED,
     '{server} wants an app password of user "{username}"',
-    "The account's own password does not work for programs. Password{from_origin}",
+    "The account's own password does not work for programs.",
     "Create an app password at the provider and store it as the password",
 )
 TOO_MANY_LOGINS: Final = Advice(
@@ -227,7 +230,7 @@ RELAY_DENIED: Final = Advice(
     Reason.RELAY_DENIED,
     "{server} does not relay to {recipient} for this client",
     "Without a login a server takes mail for its own domains only, unless it knows the client's address",
-    "Set username: USER and its password, or ask the server's owner to let the cluster's egress address relay",
+    "Set username: USER and its password, or ask the server's owner to let the egress address relay",
 )
 RELAY_DENIED_LOGGED_IN: Final = Advice(
     Reason.RELAY_DENIED,

@@ -21,6 +21,8 @@ class Line(NamedTuple):
 
     words: tuple[bytes, ...]
     shown: str
+    secrets: tuple[str, ...] = ()
+    """What the server may echo of it, beside what follows from the password alone."""
 
 
 Mechanism = Callable[[Login], Generator[Line, Reply, None]]
@@ -55,7 +57,8 @@ def _cram_md5(login: Login) -> Generator[Line, Reply, None]:
     except (binascii.Error, ValueError):
         raise ChallengeInvalid from None
     digest = hmac.new(login.password.encode(), challenge, "md5").hexdigest()
-    yield Line((_base64(f"{login.username} {digest}"),), MASK)
+    answer = _base64(f"{login.username} {digest}")
+    yield Line((answer,), MASK, (digest, answer.decode()))  # a guess could be checked against it
 
 
 MECHANISMS: Final[dict[str, Mechanism]] = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}

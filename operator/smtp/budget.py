@@ -20,6 +20,8 @@ class Limits:
     """For each address."""
     tls: float = 10.0
     banner: float = 15.0
+    banner_on_tls_port: float = 3.0
+    """Where the port is meant for TLS from the first byte and smtpType is another."""
     command: float = 15.0
     data: float = 30.0
     """From the final dot to the reply."""
@@ -71,6 +73,7 @@ class PhaseClock:
         self._on_phase = on_phase
         self._since = 0.0
         self._seconds: dict[Phase, float] = {}
+        self._duration: float | None = None
 
     def enter(self, phase: Phase) -> None:
         """From now on the test is in ``phase``; a phase may be entered again."""
@@ -82,10 +85,17 @@ class PhaseClock:
 
     def stop(self) -> None:
         """Count the time of the present phase up to now."""
-        if self.phase is not None:
+        if self.phase is not None and self._duration is None:
             spent = self._budget.spent
             self._seconds[self.phase] += spent - self._since
             self._since = spent
+
+    def ended(self) -> float:
+        """The test is over; its duration in seconds. What comes after, such as QUIT, does not count."""
+        if self._duration is None:
+            self.stop()
+            self._duration = self._budget.spent
+        return self._duration
 
     @property
     def timings(self) -> tuple[PhaseTiming, ...]:

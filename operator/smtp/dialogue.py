@@ -6,9 +6,11 @@ meaning depends on the phase. STARTTLS is mandatory where it is asked for, and t
 AUTH with one mechanism.
 """
 
+import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
 from smtp_operator.smtp import auth, not_offered
@@ -32,7 +34,9 @@ from smtp_operator.smtp.settings import Login, MailSettings
 from smtp_operator.smtp.tls import CertificateFacts
 from smtp_operator.smtp.transcript import Transcript
 from smtp_operator.smtp.verdicts import Ended
-from smtp_operator.smtp.wire import Wire
+from smtp_operator.smtp.wire import Silent, Wire
+
+TLS_PORTS: Final = (465, 2465)
 
 
 class CalledOff(Exception):
@@ -148,9 +152,29 @@ class Dialogue:
             shown=self.redactor.shown,
         )
 
-    async def _command(self, wire: Wire, *words: bytes, shown: str = "", limit: float | None = None) -> Reply:
+    def limit(self, seconds: float, *, probe_after: bool = False) -> float:
+        """``seconds``, or what the budget has left; some of that is kept where a probe may have to follow."""
+        left = self.budget.left
+        if probe_after:
+            left -= min(self.limits.probe, self.budget.total / 4)
+        return max(0.0, min(seconds, left))
+
+    def limit_of(self, phase: Phase) -> float:
+        """How long a step of this phase may take, the budget aside."""
+        return {
+            Phase.TLS: self.limits.tls,
+            Phase.BANNER: self._banner_limit,
+            Phase.DATA: self.limits.data,
+        }.get(phase, self.limits.command)
+
+    @property
+    def _banner_limit(self) -> float:
+        tls_port = self.settings.port in TLS_PORTS and self.settings.smtp_type is not SmtpType.TLS
+        return self.limits.banner_on_tls_port if tls_port else self.limits.banner
+
+    async def _command(self, wire: Wire, *words: bytes, shown: str = "") -> Reply:
         self.transcript.client(shown or b" ".join(words).decode("utf-8", "replace"))
-        reply = await wire.command(*words, limit=self.budget.limit(limit or self.limits.command))
+        reply = await wire.command(*words, limit=self.limit(self.limits.command))
         self._note(reply)
         return reply
 
@@ -164,7 +188,8 @@ class Dialogue:
 
     async def _greeting(self, wire: Wire) -> None:
         self.clock.enter(Phase.BANNER)
-        reply = await wire.greeting(self.budget.limit(self.limits.banner))
+        probe_after = self.settings.smtp_type is not SmtpType.TLS
+        reply = await wire.greeting(self.limit(self._banner_limit, probe_after=probe_after))
         self._note(reply)
         self.findings.banner = self.redactor.shown(reply.text.partition(" ")[0])
         if reply.code != 220:
@@ -196,7 +221,7 @@ class Dialogue:
                 self.clock.enter(Phase.TLS)
 
         reply = await wire.start_tls(
-            context, server_name=server_name, limit=self.budget.limit(self.limits.tls), on_reply=agreed
+            context, server_name=server_name, limit=self.limit(self.limits.tls), on_reply=agreed
         )
         if reply.code != 220:
             raise self._refused(reply)
@@ -222,6 +247,8 @@ class Dialogue:
         steps = auth.MECHANISMS[name](login)
         line = next(steps)
         while True:
+            for secret in line.secrets:
+                self.redactor.add(secret)
             reply = await self._command(wire, *line.words, shown=line.shown)
             if reply.code != 334:
                 break
@@ -285,20 +312,27 @@ class Dialogue:
     async def _data(self, wire: Wire) -> None:
         self.clock.enter(Phase.DATA)
         if self.before_data is not None:
-            try:
-                await self.before_data()
-            except Exception as error:
-                raise CalledOff from error
+            await self._ask_leave(self.before_data)
         reply = await self._command(wire, b"DATA")
         if reply.code != 354:
             raise self._refused(reply)
         self.findings.content_sent = True
         self.transcript.client("(the mail)")
-        reply = await wire.content(self._mail(), limit=self.budget.limit(self.limits.data))
+        reply = await wire.content(self._mail(), limit=self.limit(self.limits.data))
         self._note(reply)
         self.findings.response = self.redactor.shown(reply.line)
         if not reply.good:
             raise self._refused(reply)
+
+    async def _ask_leave(self, before_data: Callable[[], Awaitable[None]]) -> None:
+        limit = self.budget.left
+        try:
+            async with asyncio.timeout(limit) as deadline:
+                await before_data()
+        except Exception as error:
+            if deadline.expired():
+                raise Silent(limit) from None
+            raise CalledOff from error
 
     def _mail(self) -> bytes:
         envelope = self.envelope

@@ -46,7 +46,7 @@ class Envelope:
                 verdict(
                     Reason.INVALID_FROM_ADDRESS,
                     f'from "{_readable(settings.sender)}" {error}',
-                    fix="set from: to one address, such as Platform Team <noreply@example.com>",
+                    fix="Set from: to one address, such as Platform Team <noreply@example.com>",
                 )
             ) from None
         return cls(sender, tuple(map(_addressee, settings.recipients)))
@@ -74,7 +74,7 @@ def _addressee(recipient: Recipient) -> Addressee:
     except AddressInvalid as error:
         if recipient.role == "bcc":
             what = f"{place} is not one mail address"
-            fix = "list each address on its own under recipients.bcc"
+            fix = "List each address on its own under recipients.bcc"
         else:
             what = f'{place} "{_readable(recipient.address)}" {error}'
             fix = "list them separately" if "two addresses" in str(error) else ""

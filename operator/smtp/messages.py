@@ -27,9 +27,4 @@ def _head(what: str, phase: Phase | None, said: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    text = (
-        text[0].upper() + text[1:]
-        if text[:1].islower() and not text[:10].lower().startswith("smtp")
-        else text
-    )
     return text if text.endswith((".", "!", "?")) else f"{text}."

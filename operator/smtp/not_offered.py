@@ -13,18 +13,18 @@ def start_tls(context: Context) -> Verdict:
     """STARTTLS is missing."""
     stripped = any(keyword.startswith("XXXX") for keyword in context.offered)
     why = (
-        'something between here and the server overwrites STARTTLS ("XXXX…"), as Cisco firewalls do'
+        'Something between here and the server overwrites STARTTLS ("XXXX…"), as Cisco firewalls do'
         if stripped
-        else "without it the password and the mail would go in clear; a middlebox may have stripped it"
+        else "Without it the password and the mail would go in clear; a middlebox may have stripped it"
     )
     return verdict(
         Reason.START_TLS_NOT_OFFERED,
         f"{context.server}:{context.port} offers no STARTTLS ({_offers(context)})",
         phase=Phase.START_TLS,
         why=why,
-        fix="switch the inspection off there"
+        fix="Switch the inspection off there"
         if stripped
-        else "set smtpType: TLS with port: 465 if the server has it, or smtpType: None on a trusted network",
+        else "Set smtpType: TLS with port: 465 if the server has it, or smtpType: None on a trusted network",
     )
 
 
@@ -32,11 +32,11 @@ def mechanism(context: Context, wanted: str) -> Verdict:
     """No login at all, or none by a mechanism that fits."""
     if not context.mechanisms:
         if context.smtp_type is SmtpType.NONE:
-            fix = "set smtpType: StartTLS, since many servers offer login only after it"
+            fix = "Set smtpType: StartTLS, since many servers offer login only after it"
             if "STARTTLS" not in context.offered:
-                fix = "remove username and password if this is a relay without login, or set port: 587"
+                fix = "Remove username and password if this is a relay without login, or set port: 587"
         else:
-            fix = "remove username and password if this is a relay without login, or set port: 587"
+            fix = "Remove username and password if this is a relay without login, or set port: 587"
         return verdict(
             Reason.AUTH_NOT_OFFERED,
             f"{context.server}:{context.port} offers no login ({_offers(context)})",
@@ -44,11 +44,11 @@ def mechanism(context: Context, wanted: str) -> Verdict:
             fix=fix,
         )
     offers = context.shown(", ".join(context.mechanisms))
-    fix = "set authMechanism: Auto"
+    fix = "Set authMechanism: Auto"
     if wanted == "Auto":
-        fix = "use a server or port that offers PLAIN, LOGIN or CRAM-MD5"
+        fix = "Use a server or port that offers PLAIN, LOGIN or CRAM-MD5"
         if {"XOAUTH2", "OAUTHBEARER"} & set(context.mechanisms):
-            fix = "set the oauth2 block in place of password"
+            fix = "Set the oauth2 block in place of password"
     return verdict(
         Reason.AUTH_MECHANISM_UNSUPPORTED,
         f"{context.server} offers the login mechanisms {offers}, "
@@ -64,7 +64,7 @@ def smtputf8(context: Context, label: str) -> Verdict:
         Reason.ADDRESS_NEEDS_SMTP_UTF8,
         f"{label} needs SMTPUTF8, which {context.server} does not offer",
         phase=Phase.MAIL_FROM,
-        fix="use an address with ASCII signs alone before the @",
+        fix="Use an address with ASCII signs alone before the @",
     )
 
 

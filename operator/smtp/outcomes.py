@@ -34,7 +34,7 @@ def connected(server: str, *, tls: str, login: bool) -> Verdict:
     """Connect passed, or Login without a user name."""
     how = f"over {tls}" if tls else "in clear text"
     what = f"{server} answers as an SMTP server {how}"
-    why = "" if login else "no user name is set, so there was no login to test"
+    why = "" if login else "No user name is set, so there was no login to test"
     return verdict(Reason.CONNECTED, what, why=why)
 
 
@@ -55,12 +55,12 @@ def sent(server: str, recipients: int, response: str) -> Verdict:
     """SendEmail passed. ``response`` is redacted."""
     found = _QUEUED.search(response)
     queue = (found["id"] or found["exim"]) if found else None
-    what = f"accepted for delivery to {_recipients(recipients)} by {server}"
+    what = f"Accepted for delivery to {_recipients(recipients)} by {server}"
     what += f" (queue id {queue})" if queue else f' ("{response}")'
     return verdict(
         Reason.TEST_EMAIL_SENT,
-        what[0].upper() + what[1:],
-        why="accepted is not delivered: if nobody finds the mail, look into the spam folder",
+        what,
+        why="Accepted is not delivered: if nobody finds the mail, look into the spam folder",
     )
 
 
@@ -95,7 +95,7 @@ def some_refused(refusals: Sequence[Refusal], *, accepted: int, mailed: bool) ->
         f"The server refused {len(refusals)} of {len(refusals) + accepted} recipients{got}",
         phase=Phase.RCPT_TO,
         why=_listed(refusals),
-        fix="correct or remove them under recipients",
+        fix="Correct or remove them under recipients",
         reply=refusals[0].reply.short,
     )
 

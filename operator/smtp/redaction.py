@@ -3,9 +3,12 @@
 
 import base64
 import binascii
+import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -15,11 +18,33 @@ MASK: Final = "********"
 SERVER_TEXT: Final = 200
 """Longest text of a server in a status, in characters."""
 
+_READ: Final = 2000
+"""Characters of a text that are looked at; the rest is cut off before."""
 _SHORT: Final = 4
-"""A secret shorter than this is only masked where it stands alone: else no text would be left."""
-_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
-_SHARED: Final = 8
-"""Signs that a piece of base64 may have in common with a secret's before it is masked."""
+"""A secret shorter than this is masked only where it stands alone: else no text would be left."""
+_PIECE: Final = 16
+"""A piece this long of a longer secret is masked too, since a server may cut what it echoes."""
+_BASE64_PIECE: Final = 8
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Needle:
+    """A text to mask wherever ``size`` signs of it in a row are found, blanks aside."""
+
+    pieces: frozenset[str]
+    size: int
+    folded: bool
+    mask: str
+
+    @classmethod
+    def of(cls, text: str, mask: str, *, size: int, folded: bool = True) -> "_Needle":
+        compact = "".join(text.split())
+        if folded:
+            compact = compact.casefold()
+        size = min(size, len(compact))
+        starts = range(len(compact) - size + 1)
+        return cls(frozenset(compact[at : at + size] for at in starts), size, folded, mask)
 
 
 class Redactor:
@@ -39,83 +64,93 @@ class Redactor:
     def add(self, secret: str) -> None:
         """Hide one more text from now on, such as the answer to a challenge."""
         self._secrets.append(secret)
-        for derived in ("_blobs", "_patterns"):
-            self.__dict__.pop(derived, None)
+        self.__dict__.pop("_needles", None)
 
     def shown(self, text: str, *, limit: int = SERVER_TEXT) -> str:
         """``text`` as it may be shown, at most ``limit`` characters."""
-        text = self.redacted(clean(text))
+        text = self._redacted(clean(text[:_READ]))
         return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
-    def redacted(self, text: str) -> str:
-        """``text``, which is clean, without secrets and hidden addresses; not cut."""
-        if self._blobs:
-            text = _ENCODED.sub(self._mask_encoded, text)
-        for pattern, mask in self._patterns:
-            text = pattern.sub(mask, text)
+    def _redacted(self, text: str) -> str:
+        for needle in self._needles:
+            text = _masked(text, needle)
+        for secret in self._secrets:
+            if len(secret) < _SHORT:
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text, flags=re.IGNORECASE)
+        if self._secrets:
+            text = _BASE64.sub(self._mask_decoded, text)
+        for address, label in self._hidden.items():
+            text = _without_local_part(text, address.rpartition("@")[0], label)
         return text
 
     @cached_property
-    def _blobs(self) -> tuple[str, ...]:
-        blobs = []
+    def _needles(self) -> tuple[_Needle, ...]:
+        return tuple(self._of_secrets()) + tuple(self._of_addresses())
+
+    def _of_secrets(self) -> Iterator[_Needle]:
+        user = self._username.encode("utf-8", "surrogatepass")
         for secret in self._secrets:
             raw = secret.encode("utf-8", "surrogatepass")
-            user = self._username.encode("utf-8", "surrogatepass")
-            blobs += [raw, b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw]
-        return tuple(base64.b64encode(blob).decode().rstrip("=") for blob in blobs)
+            for blob in (raw, b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw):
+                encoded = base64.b64encode(blob).decode().rstrip("=")
+                for form in {encoded, encoded.replace("+", "-").replace("/", "_")}:
+                    yield _Needle.of(form, MASK, size=_BASE64_PIECE, folded=False)
+            if len(secret) < _SHORT:
+                continue
+            forms = {secret, clean(secret), html.escape(secret), raw.hex()}
+            forms |= {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
+            forms |= {secret.replace("\\", "\\\\").replace('"', '\\"')}
+            for form in filter(str.strip, forms):
+                yield _Needle.of(form, MASK, size=max(len(form) * 3 // 4, _PIECE))
 
-    def _mask_encoded(self, found: re.Match[str]) -> str:
-        piece = found[0].rstrip("=").replace("-", "+").replace("_", "/")
-        for blob in self._blobs:
-            if piece in blob or (len(piece) >= _SHARED and _share(piece, blob)):
-                return MASK
-        return MASK if self._decodes_to_secret(piece) else found[0]
+    def _of_addresses(self) -> Iterator[_Needle]:
+        for address, label in self._hidden.items():
+            local, _, domain = address.rpartition("@")
+            for form in (address, quote(address, safe=""), f"{local}={domain}", f"{local}(at){domain}"):
+                yield _Needle.of(form, label, size=len(form))
 
-    def _decodes_to_secret(self, piece: str) -> bool:
-        secrets = [secret.encode() for secret in self._secrets if len(secret) >= _SHORT]
+    def _mask_decoded(self, found: re.Match[str]) -> str:
+        piece = found[0].replace("-", "+").replace("_", "/")
+        secrets = [
+            secret.encode("utf-8", "surrogatepass") for secret in self._secrets if len(secret) >= _SHORT
+        ]
         for start in range(4):
             part = piece[start:]
             try:
-                raw = base64.b64decode(part[: len(part) // 4 * 4] + _padded(part[len(part) // 4 * 4 :]))
+                raw = base64.b64decode(part[: len(part) // 4 * 4])
             except (binascii.Error, ValueError):
                 continue
             if any(secret in raw for secret in secrets):
-                return True
-        return False
-
-    @cached_property
-    def _patterns(self) -> tuple[tuple[re.Pattern[str], str], ...]:
-        patterns = []
-        for secret in self._secrets:
-            forms = {secret, clean(secret), quote(secret, safe=""), quote_plus(secret), quote(secret)}
-            forms |= {form.replace("\\", "\\\\").replace('"', '\\"') for form in (secret,)}
-            for form in sorted(filter(None, forms), key=len, reverse=True):
-                patterns.append((_pattern(form), MASK))
-        for address, label in self._hidden.items():
-            local, _, domain = address.rpartition("@")
-            for form in (address, quote(address), quote(address, safe="")):
-                patterns.append((re.compile(re.escape(form), re.IGNORECASE), label))
-            patterns.append(
-                (
-                    re.compile(
-                        rf"(?<![\w.+-]){re.escape(local)}\s*(?:@|%40|\(at\)|=)\s*{re.escape(domain)}", re.I
-                    ),
-                    label,
-                )
-            )
-        return tuple(patterns)
+                return MASK
+        return found[0]
 
 
-def _pattern(form: str) -> re.Pattern[str]:
-    if len(form) < _SHORT:
-        return re.compile(rf"(?<!\w){re.escape(form)}(?!\w)", re.IGNORECASE)
-    spaced = r"\s?".join(map(re.escape, form.replace(" ", ""))) if len(form) < 200 else re.escape(form)
-    return re.compile(spaced, re.IGNORECASE)
+def _masked(text: str, needle: _Needle) -> str:
+    """The text with a mask for every stretch that pieces of the needle cover."""
+    size = needle.size
+    places = [at for at, sign in enumerate(text) if not sign.isspace()]
+    compact = "".join(text[at] for at in places)
+    if needle.folded:
+        folded = compact.casefold()
+        compact = folded if len(folded) == len(compact) else compact.lower()
+    if len(compact) < size or len(compact) != len(places):
+        return text
+    hits = [at for at in range(len(compact) - size + 1) if compact[at : at + size] in needle.pieces]
+    if not hits:
+        return text
+    stretches = [(places[at], places[at + size - 1] + 1) for at in hits]
+    merged = [stretches[0]]
+    for begin, end in stretches[1:]:
+        if begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], end)
+        else:
+            merged.append((begin, end))
+    ends = [0, *(edge for stretch in merged for edge in stretch), len(text)]
+    kept = [text[begin:end] for begin, end in list(pairwise(ends))[::2]]
+    return needle.mask.join(kept)
 
 
-def _share(piece: str, blob: str) -> bool:
-    return any(piece[at : at + _SHARED] in blob for at in range(len(piece) - _SHARED + 1))
-
-
-def _padded(rest: str) -> str:
-    return rest + "=" * (-len(rest) % 4) if len(rest) > 1 else ""
+def _without_local_part(text: str, local: str, label: str) -> str:
+    """The text without the part before the @ where it stands in brackets or quotes, or alone at the start."""
+    escaped = re.escape(local)
+    return re.sub(rf"([<'\"`(\[])\s*{escaped}\s*(?=[>'\"`)\]])", rf"\g<1>{label}", text, flags=re.IGNORECASE)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+_READ: Final = 8192
+"""Characters of a reply that are looked at: more than any server has to say."""
 _ENHANCED: Final = re.compile(r"^\W{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])[\s:-]*")
 _ENHANCED_INSIDE: Final = re.compile(r"[(\[]#?([245])\.(\d{1,3})\.(\d{1,3})[)\]]")
 _LINE: Final = re.compile(r"^([2-5]\d\d)(?:[ -]|$)")
@@ -43,7 +45,7 @@ class Reply:
     @classmethod
     def of(cls, code: int, raw: str) -> "Reply":
         """Of a code and the words after it, several lines separated by ``\\n``."""
-        lines = tuple(clean(line) for line in raw.split("\n"))
+        lines = tuple(clean(line) for line in raw[:_READ].split("\n"))
         enhanced = ""
         words = []
         for line in lines:
@@ -55,7 +57,7 @@ class Reply:
                 enhanced = enhanced or _code(found)
             words.append(line[found.end() :])
         if not enhanced:
-            inside = _ENHANCED_INSIDE.search(raw)
+            inside = _ENHANCED_INSIDE.search(raw[:_READ])
             if inside is not None and int(inside[1]) == code // 100:
                 enhanced = _code(inside)
         return cls(code, " ".join(filter(None, words)), enhanced, lines)

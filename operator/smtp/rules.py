@@ -10,8 +10,12 @@ from smtp_operator.smtp.advice import REFUSED, Advice
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.providers import provider_of
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.rulebook import RULES
+from smtp_operator.smtp.rule import Rule
+from smtp_operator.smtp.rulebook_of_mail import OF_MAIL
+from smtp_operator.smtp.rulebook_of_session import OF_SESSION
 from smtp_operator.smtp.verdicts import verdict
+
+RULES: Final[tuple[Rule, ...]] = (*OF_SESSION, *OF_MAIL)
 
 _WAIT: Final = re.compile(
     r"\b(?:in|after|wait|for)\s+(?:about\s+)?(\d{1,5})\s*(sec|min|hour|s\b|m\b|h\b)", re.IGNORECASE
@@ -57,7 +61,7 @@ def _facts(context: Context) -> dict[str, str]:
         "username": user,
         "mechanism": context.mechanism or "used",
         "by_mechanism": f" via {context.mechanism}" if context.mechanism else "",
-        "from_origin": f": {context.origin}" if context.origin else ": as configured",
+        "password_from": f" (password from {context.origin})" if context.origin else "",
         "for_user": f' for user "{user}"' if user and context.logged_in else "",
         "the_user": f' user "{user}"' if user else "",
         "sender": context.sender or "the From address",

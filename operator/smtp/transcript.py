@@ -30,6 +30,11 @@ class Transcript:
         self._said.append(("C", f"({text})"))
 
     @property
+    def last_words(self) -> str:
+        """The server's last reply, redacted; empty where there is none."""
+        return next((self._redactor.shown(text) for who, text in reversed(self._said) if who == "S"), "")
+
+    @property
     def lines(self) -> tuple[str, ...]:
         """The dialogue, redacted; of a long one the beginning and the end."""
         said = self._said

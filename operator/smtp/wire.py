@@ -31,7 +31,11 @@ class WireError(Exception):
 
 
 class Silent(WireError):
-    """No reply within its limit."""
+    """No reply within ``limit`` seconds."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__(limit)
+        self.limit = limit
 
 
 class Closed(WireError):
@@ -123,7 +127,7 @@ class Wire:
                     )
                 wire._tls = wire._ssl_object()
         except TimeoutError:
-            raise Silent from None
+            raise Silent(limit) from None
         except ssl.SSLError as error:
             raise _tls_failed(error) from None
         except OSError:
@@ -144,7 +148,7 @@ class Wire:
         try:
             return _reply(await self._protocol.read_response(limit), self._protocol)
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
-            raise self._broken(error) from None
+            raise self._broken(error, limit) from None
 
     async def command(self, *words: bytes, limit: float) -> Reply:
         """The reply to a command. ValueError where a word holds a control character."""
@@ -152,7 +156,7 @@ class Wire:
         try:
             return _reply(await self._protocol.execute_command(*words, timeout=limit), self._protocol)
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
-            raise self._broken(error) from None
+            raise self._broken(error, limit) from None
 
     async def content(self, mail: bytes, *, limit: float) -> Reply:
         """The reply to a mail, which is sent with leading dots doubled and the final dot after it."""
@@ -162,7 +166,7 @@ class Wire:
             self._protocol.write(mail + (b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"))
             return _reply(await self._protocol.read_response(limit), self._protocol)
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
-            raise self._broken(error) from None
+            raise self._broken(error, limit) from None
 
     async def start_tls(
         self, context: ssl.SSLContext, *, server_name: str, limit: float, on_reply: Callable[[Reply], None]
@@ -179,10 +183,10 @@ class Wire:
             response = await self._protocol.start_tls(context, server_hostname=server_name, timeout=limit)
         except SMTPResponseException as error:
             if error.code == -1:
-                raise self._broken(error) from None
+                raise self._broken(error, limit) from None
             return Reply.of(error.code, error.message)
         except (SMTPServerDisconnected, SMTPTimeoutError) as error:
-            raise self._broken(error) from None
+            raise self._broken(error, limit) from None
         except ssl.SSLError as error:
             raise _tls_failed(error) from None
         except OSError:
@@ -190,9 +194,9 @@ class Wire:
         self._tls = self._ssl_object()
         return _reply(response, self._protocol)
 
-    def _broken(self, error: Exception) -> WireError:
+    def _broken(self, error: Exception, limit: float) -> WireError:
         if isinstance(error, SMTPTimeoutError):
-            return Silent()
+            return Silent(limit)
         if isinstance(error, SMTPResponseException):
             return Garbled(bytes(self._protocol.received))
         cause = self._protocol.error or error.__cause__

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a broken wire to a verdict, with a second look at the server where one tells more.
+
+A client that speaks in clear to a TLS port hears nothing, one that speaks TLS to a clear port gets
+nonsense; so after failures of that shape one more connection, without credentials, asks what does
+speak there, and the verdict names the field to change.
+"""
+
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
+from smtp_operator.smtp import failures, tlsfailures
+from smtp_operator.smtp.dialogue import Dialogue
+from smtp_operator.smtp.preflight import Plan
+from smtp_operator.smtp.probe import Kind, Sight, identify, look_at_certificate, look_in_clear, look_over_tls
+from smtp_operator.smtp.rules import classify
+from smtp_operator.smtp.verdicts import verdict
+from smtp_operator.smtp.wire import Closed, Garbled, Silent, TlsFailed, WireError
+
+_NOT_SMTP: Final = frozenset({Kind.IMAP, Kind.POP3, Kind.SSH, Kind.HTTP, Kind.FTP, Kind.NNTP})
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """Explains what broke one dialogue; ``connect`` opens one more connection to the same address."""
+
+    dialogue: Dialogue
+    plan: Plan
+    connect: Callable[[float], Awaitable[socket.socket]]
+
+    async def explain(self, error: WireError) -> Verdict:
+        """The verdict on ``error`` in the phase that the dialogue is in."""
+        phase = self.dialogue.clock.phase
+        assert phase is not None
+        self.dialogue.clock.stop()
+        match error:
+            case Silent():
+                return await self._silent(phase, error.limit)
+            case Closed():
+                return await self._closed(phase, error)
+            case TlsFailed():
+                return await self._tls_failed(error)
+            case Garbled():
+                return await self._garbled(phase, error.raw)
+            case _:
+                raise AssertionError("no other kind of wire error exists")
+
+    async def _silent(self, phase: Phase, waited: float) -> Verdict:
+        dialogue = self.dialogue
+        content_sent = dialogue.findings.content_sent
+        replies = dialogue.clock.replies
+        if (
+            replies
+            and waited < dialogue.limit_of(phase)
+            and waited < dialogue.budget.total / 2
+            and not content_sent
+        ):
+            return failures.too_slow(phase, dialogue.budget.spent, replies)
+        found = await self._mismatch(phase)
+        return found or failures.silent(dialogue.context(), phase, waited, content_sent=content_sent)
+
+    async def _closed(self, phase: Phase, error: Closed) -> Verdict:
+        dialogue = self.dialogue
+        if tlsfailures.wants_client_certificate(error.alert):
+            return tlsfailures.failed(dialogue.context(), error.alert, 0, name=self.plan.server_name)
+        if error.said is not None:
+            return classify(phase, error.said, context=dialogue.context(closed=True))
+        found = await self._mismatch(phase)
+        return found or failures.closed(
+            dialogue.context(),
+            phase,
+            dialogue.transcript.last_words,
+            content_sent=dialogue.findings.content_sent,
+        )
+
+    async def _garbled(self, phase: Phase, raw: bytes) -> Verdict:
+        if phase is not Phase.BANNER:
+            return failures.garbled(self.dialogue.context(), phase)
+        kind = identify(raw)
+        if kind is Kind.TLS:
+            found = await self._mismatch(phase)
+            if found:
+                return found
+        return failures.not_smtp(self.dialogue.context(), kind)
+
+    async def _tls_failed(self, error: TlsFailed) -> Verdict:
+        settings = self.dialogue.settings
+        if error.reason in tlsfailures.IN_CLEAR and settings.smtp_type is SmtpType.TLS:
+            found = await self._mismatch(Phase.TLS)
+            return found or failures.closed(self.dialogue.context(), Phase.TLS, "", content_sent=False)
+        sight = None
+        if error.verify_code or error.reason == tlsfailures.AMBIGUOUS:
+            sight = await self._look_at_certificate()
+        if sight is not None and sight.certificate is not None:
+            self.dialogue.findings.certificate = sight.certificate.for_status
+        return tlsfailures.failed(
+            self.dialogue.context(),
+            error.reason,
+            error.verify_code,
+            name=self.plan.server_name,
+            facts=sight.certificate if sight else None,
+            server_hello=sight is not None and sight.server_hello,
+        )
+
+    async def _mismatch(self, phase: Phase) -> Verdict | None:
+        """Whether the other way of speaking would do: TLS from the first byte, or none."""
+        smtp_type = self.dialogue.settings.smtp_type
+        if phase is Phase.BANNER and smtp_type is not SmtpType.TLS:
+            sight = await self._look_over_tls()
+            if sight.kind is Kind.SMTP:
+                return self._tls_expected(smtp_type)
+        elif phase is Phase.TLS and smtp_type is SmtpType.TLS:
+            sight = await self._look_in_clear()
+            if sight.kind is Kind.SMTP:
+                return self._plaintext(sight)
+        else:
+            return None
+        return failures.not_smtp(self.dialogue.context(), sight.kind) if sight.kind in _NOT_SMTP else None
+
+    def _tls_expected(self, smtp_type: SmtpType) -> Verdict:
+        settings = self.dialogue.settings
+        return verdict(
+            Reason.TLS_EXPECTED_BY_SERVER,
+            f"{settings.server}:{settings.port} speaks TLS from the first byte, but smtpType is {smtp_type}",
+            phase=Phase.BANNER,
+            why="Found by a second connection, without the password",
+            fix="Set smtpType: TLS",
+            suggestion=Suggestion(smtp_type=SmtpType.TLS),
+        )
+
+    def _plaintext(self, sight: Sight) -> Verdict:
+        settings = self.dialogue.settings
+        fix = "Set smtpType: StartTLS (or port: 465 for TLS from the first byte)"
+        suggestion = Suggestion(smtp_type=SmtpType.START_TLS) if sight.start_tls else None
+        if not sight.start_tls:
+            fix = "It offers no STARTTLS: set port: 465 if it has TLS there, else smtpType: None"
+            if settings.login is None:
+                suggestion = Suggestion(smtp_type=SmtpType.NONE)
+        return verdict(
+            Reason.PLAINTEXT_SERVER,
+            f"{settings.server}:{settings.port} answers in clear text, but smtpType is TLS",
+            phase=Phase.TLS,
+            why="Found by a second connection, without the password",
+            fix=fix,
+            suggestion=suggestion,
+        )
+
+    async def _look_over_tls(self) -> Sight:
+        limit = self._limit()
+        try:
+            return await look_over_tls(await self.connect(limit), self.plan.server_name, limit=limit)
+        except OSError:
+            return Sight(Kind.CLOSED)
+
+    async def _look_in_clear(self) -> Sight:
+        limit = self._limit()
+        try:
+            return await look_in_clear(await self.connect(limit), self.plan.helo_name, limit=limit)
+        except OSError:
+            return Sight(Kind.CLOSED)
+
+    async def _look_at_certificate(self) -> Sight | None:
+        limit = self._limit()
+        try:
+            return await look_at_certificate(
+                await self.connect(limit),
+                self.plan.server_name,
+                self.plan.helo_name,
+                start_tls=self.dialogue.settings.smtp_type is SmtpType.START_TLS,
+                limit=limit,
+            )
+        except OSError:
+            return None
+
+    def _limit(self) -> float:
+        return self.dialogue.budget.limit(self.dialogue.limits.probe) / 2

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be told from the settings alone, before the first packet."""
+
+import re
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Mode, SmtpType, Verdict
+from smtp_operator.smtp.destination import Address, DestinationPolicy, is_loopback
+from smtp_operator.smtp.envelope import Envelope
+from smtp_operator.smtp.failures import port_not_allowed
+from smtp_operator.smtp.resolver import NameInvalid, address_of, host_to_ascii
+from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.smtp.tls import CaBundleInvalid, TlsContexts
+from smtp_operator.smtp.verdicts import Ended, verdict
+
+_HOST = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
+_HELO = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Za-z.:]+\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Settings that passed, in the form in which the dialogue needs them."""
+
+    envelope: Envelope
+    host: str
+    """ASCII: an IP address or a host name."""
+    server_name: str
+    """The name looked for in the certificate, and sent as SNI."""
+    helo_name: str
+    context: ssl.SSLContext | None
+    """None where the dialogue is in clear."""
+
+
+def plan(settings: MailSettings, policy: DestinationPolicy, contexts: TlsContexts) -> Plan:
+    """The settings, checked. ``Ended`` where a test would make no sense."""
+    envelope = Envelope.of(settings)
+    host = _host("server", settings.server)
+    server_name = _host("tls.serverName", settings.tls.server_name) if settings.tls.server_name else host
+    helo_name = _helo(settings.helo_name) if settings.helo_name else envelope.sender.domain
+    if not policy.allows_port(settings.port):
+        raise Ended(port_not_allowed(settings.port, policy.ports))
+    if settings.smtp_type is not SmtpType.NONE and not settings.tls.verify and _sends_password(settings):
+        raise Ended(_unverified())
+    return Plan(envelope, host, server_name.rstrip("."), helo_name, _context(settings, contexts))
+
+
+def check_secrecy(settings: MailSettings, addresses: Iterable[Address]) -> None:
+    """``Ended`` where the password would cross a network in clear."""
+    in_clear = settings.smtp_type is SmtpType.NONE and _sends_password(settings)
+    if in_clear and not all(map(is_loopback, addresses)):
+        raise Ended(
+            verdict(
+                Reason.INSECURE_AUTH_REFUSED,
+                "Refusing to send the password in clear (smtpType: None)",
+                fix="Set smtpType: StartTLS or TLS; on a trusted network alone, set allowInsecureAuth: true",
+            )
+        )
+
+
+def _sends_password(settings: MailSettings) -> bool:
+    asked = settings.login is not None and settings.mode is not Mode.CONNECT
+    return asked and not settings.allow_insecure_auth
+
+
+def _unverified() -> Verdict:
+    return verdict(
+        Reason.INSECURE_AUTH_REFUSED,
+        "Refusing to send the password to a server whose certificate is not checked",
+        fix="Set tls.insecureSkipVerify: false and name its CA in tls.caRef; on a trusted network alone, "
+        "set allowInsecureAuth: true",
+    )
+
+
+def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLContext | None:
+    if settings.smtp_type is SmtpType.NONE:
+        return None
+    try:
+        return contexts.get(settings.tls.ca_pem, verify=settings.tls.verify)
+    except CaBundleInvalid:
+        raise Ended(
+            verdict(
+                Reason.CA_BUNDLE_INVALID,
+                "What tls.caRef names holds no valid PEM certificate",
+                fix="Store the CA certificate itself there, with its BEGIN and END lines",
+            )
+        ) from None
+
+
+def _host(field: str, text: str) -> str:
+    try:
+        host = host_to_ascii(text)
+    except NameInvalid:
+        host = ""
+    if _HOST.fullmatch(host) or address_of(host) is not None:
+        return host
+    if "://" in text:
+        why = "without scheme"
+    elif text != text.strip() or " " in text:
+        why = "without blanks"
+    elif text.startswith("["):
+        why = "without brackets"
+    elif ":" in text:
+        why = "without port, which has a field of its own"
+    else:
+        why = "of letters, digits, hyphens and dots"
+    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:253])
+    raise Ended(verdict(Reason.INVALID_SPEC, f'{field} "{shown}" must be a host name {why}'))
+
+
+def _helo(text: str) -> str:
+    try:
+        name = host_to_ascii(text)
+    except NameInvalid:
+        name = ""
+    if not _HELO.fullmatch(name):
+        shown = "".join(sign if sign.isprintable() else "?" for sign in text[:253])
+        raise Ended(verdict(Reason.INVALID_SPEC, f'heloName "{shown}" must be a host name without blanks'))
+    return name

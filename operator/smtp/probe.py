@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A second look after a failure, without credentials: what does speak there?
+
+Only ever over a socket that the caller connected to the very address it tested before. Blunt on
+purpose: raw sockets, a few kilobytes at most, nothing shown of what came but the protocol's name.
+"""
+
+import asyncio
+import re
+import socket
+import ssl
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from smtp_operator.smtp.tls import CertificateFacts
+
+_MOST: Final = 8192
+_BANNER_WAIT: Final = 2.0
+_ENOUGH: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n|\A(?!\d{3}-)[^\n]*\n")
+_HANDSHAKE_RECORD, _SERVER_HELLO = 22, 2
+
+
+class Kind(StrEnum):
+    """What speaks there."""
+
+    SMTP = "SMTP"
+    IMAP = "IMAP"
+    POP3 = "POP3"
+    SSH = "SSH"
+    HTTP = "HTTP"
+    FTP = "FTP"
+    NNTP = "NNTP"
+    TLS = "TLS"
+    OTHER = ""
+    SILENT = "silent"
+    CLOSED = "closed"
+
+
+_SIGNS: Final = (
+    (Kind.IMAP, re.compile(rb"\* (?:OK|PREAUTH|BYE)", re.IGNORECASE)),
+    (Kind.POP3, re.compile(rb"[+]OK|-ERR", re.IGNORECASE)),
+    (Kind.SSH, re.compile(rb"SSH-")),
+    (Kind.HTTP, re.compile(rb"HTTP/|<!?(?:doctype|html)", re.IGNORECASE)),
+    (Kind.TLS, re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")),
+    (Kind.FTP, re.compile(rb"220[ -](?![^\r\n]*smtp)[^\r\n]*ftp", re.IGNORECASE)),
+    (Kind.NNTP, re.compile(rb"20[01] [^\r\n]*(?:nntp|news|innd)", re.IGNORECASE)),
+    (Kind.SMTP, re.compile(rb"220[ -]|[45]\d\d[ -]")),
+)
+
+
+def identify(first: bytes) -> Kind:
+    """The protocol that the first bytes of a server belong to."""
+    return next((kind for kind, sign in _SIGNS if sign.match(first)), Kind.OTHER if first else Kind.CLOSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a second look showed."""
+
+    kind: Kind
+    start_tls: bool = False
+    """Whether it offers STARTTLS; only asked where it speaks SMTP in clear."""
+    certificate: CertificateFacts | None = None
+    server_hello: bool = False
+    """Whether a TLS handshake got as far as agreeing on version and cipher."""
+
+
+class _Line:
+    """A socket read with a deadline, and TLS over it whose records can be watched."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._sock = sock
+        self.tls: ssl.SSLObject | None = None
+        self.records = bytearray()
+        self._in = ssl.MemoryBIO()
+        self._out = ssl.MemoryBIO()
+
+    async def send(self, data: bytes) -> None:
+        if self.tls is not None:
+            self.tls.write(data)
+            data = self._out.read()
+        await self._loop.sock_sendall(self._sock, data)
+
+    async def _more(self) -> bytes:
+        data = await self._loop.sock_recv(self._sock, _MOST)
+        if self.tls is not None:
+            self.records += data
+            self._in.write(data) if data else self._in.write_eof()
+        return data
+
+    async def receive(self) -> bytes:
+        """The next bytes; none at the end, or where TLS fails."""
+        if self.tls is None:
+            return await self._more()
+        while True:
+            try:
+                return self.tls.read(_MOST)
+            except ssl.SSLWantReadError:
+                if not await self._more():
+                    return b""
+            except ssl.SSLError:
+                return b""
+
+    async def reply(self) -> bytes:
+        """One whole SMTP reply, or one line that is none."""
+        got = b""
+        while not _ENOUGH.search(got) and len(got) < _MOST:
+            more = await self.receive()
+            if not more:
+                break
+            got += more
+        return got
+
+    async def handshake(self, server_name: str) -> bool:
+        """Start TLS without checking anything. Whether it came to its end."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.tls = context.wrap_bio(self._in, self._out, server_hostname=server_name)
+        while True:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                if not await self._more():
+                    return False
+            except ssl.SSLError:
+                return False
+            else:
+                await self._flush()
+                return True
+
+    async def _flush(self) -> None:
+        if self._out.pending:
+            await self._loop.sock_sendall(self._sock, self._out.read())
+
+    @property
+    def server_hello(self) -> bool:
+        """Whether the first TLS record that came is a ServerHello (RFC 5246 section 7.4.1.3)."""
+        return (
+            len(self.records) > 5
+            and self.records[0] == _HANDSHAKE_RECORD
+            and self.records[5] == _SERVER_HELLO
+        )
+
+
+async def look_in_clear(sock: socket.socket, helo_name: str, *, limit: float) -> Sight:
+    """What greets in clear text, and whether it offers STARTTLS."""
+    with sock:
+        line = _Line(sock)
+        try:
+            async with asyncio.timeout(min(limit, _BANNER_WAIT)):
+                kind = identify(await line.reply())
+            if kind is not Kind.SMTP:
+                return Sight(kind)
+            async with asyncio.timeout(limit):
+                await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n")
+                offered = await line.reply()
+                await line.send(b"QUIT\r\n")
+        except TimeoutError:
+            return Sight(Kind.SILENT)
+        except OSError:
+            return Sight(Kind.CLOSED)
+        return Sight(kind, start_tls=re.search(rb"(?mi)^250[ -]STARTTLS\b", offered) is not None)
+
+
+async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) -> Sight:
+    """What greets after a TLS handshake that checks nothing."""
+    with sock:
+        line = _Line(sock)
+        try:
+            async with asyncio.timeout(limit):
+                if not await line.handshake(server_name):
+                    return Sight(identify(bytes(line.records)), server_hello=line.server_hello)
+                facts = CertificateFacts.of_session(line.tls)
+                try:
+                    async with asyncio.timeout(min(limit / 2, _BANNER_WAIT)):
+                        kind = identify(await line.reply())
+                except TimeoutError:
+                    kind = Kind.SILENT
+                return Sight(kind, certificate=facts, server_hello=True)
+        except TimeoutError:
+            return Sight(Kind.SILENT)
+        except OSError:
+            return Sight(Kind.CLOSED)
+
+
+async def look_at_certificate(
+    sock: socket.socket, server_name: str, helo_name: str, *, start_tls: bool, limit: float
+) -> Sight:
+    """The certificate that is shown, after STARTTLS where the server speaks in clear first."""
+    with sock:
+        line = _Line(sock)
+        try:
+            async with asyncio.timeout(limit):
+                if start_tls:
+                    await line.reply()
+                    await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n")
+                    await line.reply()
+                    await line.send(b"STARTTLS\r\n")
+                    if not (await line.reply()).startswith(b"220"):
+                        return Sight(Kind.SMTP)
+                done = await line.handshake(server_name)
+        except OSError:
+            return Sight(Kind.OTHER, server_hello=line.server_hello)
+        facts = CertificateFacts.of_session(line.tls) if done else None
+        return Sight(Kind.TLS, certificate=facts, server_hello=line.server_hello)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One row of the rulebook, and the conditions that rows may add to phase, code and text."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from smtp_operator.api.verdict import Phase
+from smtp_operator.smtp.advice import Advice
+from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.replies import Reply
+
+_JUDGED: Final = 1000
+"""Signs of a text that rules look at: a hostile server must not keep them busy."""
+
+Condition = Callable[[Context, Reply], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``advice`` holds where all that is given fits. Text is searched, codes match as a whole."""
+
+    advice: Advice
+    phases: frozenset[Phase]
+    code: re.Pattern[str] | None
+    enhanced: re.Pattern[str] | None
+    text: re.Pattern[str] | None
+    provider: str
+    when: Condition | None
+
+    def fits(self, phase: Phase, reply: Reply, provider: str, context: Context) -> bool:
+        """Whether this row is about such a reply."""
+        return (
+            (not self.phases or phase in self.phases)
+            and (self.code is None or self.code.fullmatch(str(reply.code)) is not None)
+            and (self.enhanced is None or self.enhanced.fullmatch(reply.enhanced) is not None)
+            and (not self.provider or self.provider == provider)
+            and (self.text is None or self.text.search(reply.text, 0, _JUDGED) is not None)
+            and (self.when is None or self.when(context, reply))
+        )
+
+
+def rule(
+    advice: Advice,
+    *phases: Phase,
+    code: str = "",
+    enhanced: str = "",
+    text: str | tuple[str, ...] = "",
+    provider: str = "",
+    when: Condition | None = None,
+) -> Rule:
+    """A row; a dot in ``enhanced`` is a dot, ``x`` any number. Of several texts one must be found."""
+    words = text if isinstance(text, str) else "|".join(text)
+    numbers = enhanced.replace(".", r"\.").replace("x", r"\d+")
+    return Rule(
+        advice,
+        frozenset(phases),
+        re.compile(code) if code else None,
+        re.compile(numbers) if enhanced else None,
+        re.compile(words, re.IGNORECASE) if words else None,
+        provider,
+        when,
+    )
+
+
+def without_login(context: Context, reply: Reply) -> bool:
+    """Nobody has logged in."""
+    return not context.logged_in
+
+
+def logged_in(context: Context, reply: Reply) -> bool:
+    """The server accepted the login."""
+    return context.logged_in
+
+
+def in_clear(context: Context, reply: Reply) -> bool:
+    """TLS is not on."""
+    return not context.tls
+
+
+def not_of_security(context: Context, reply: Reply) -> bool:
+    """The enhanced code is not one of security and policy, x.7.x."""
+    return reply.enhanced[2:3] != "7"
+
+
+def no_other_subject(context: Context, reply: Reply) -> bool:
+    """There is no enhanced code, or one of security and policy."""
+    return reply.enhanced[2:3] in {"", "7"}
+
+
+def silent_on_recipients(context: Context, reply: Reply) -> bool:
+    """The text has no word of recipients."""
+    return "recipient" not in reply.text.lower()
+
+
+def silent_on_relaying(context: Context, reply: Reply) -> bool:
+    """The text has no word of relaying."""
+    return "relay" not in reply.text.lower()
+
+
+def unsaid_without_login(context: Context, reply: Reply) -> bool:
+    """Nobody has logged in, and the text has no word of relaying, to which a login is but the way."""
+    return not context.logged_in and silent_on_relaying(context, reply)
+
+
+def names_others_only(context: Context, reply: Reply) -> bool:
+    """The text names an address, and it is not the sender's."""
+    named = re.findall(r"[^\s<>(),;:]+@[^\s<>(),;:]+|\b(?:to|cc|bcc)\[\d\]", reply.text)
+    sender = context.sender.lower()
+    return bool(sender and named) and not any(sender in name.lower() for name in named)
+
+
+def greets_as_ftp(context: Context, reply: Reply) -> bool:
+    """The greeting was that of an FTP server."""
+    return "ftp" in context.banner.lower() and "smtp" not in context.banner.lower()

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for refusals of sender, recipient and mail. They follow those of the session.
+
+The first that fits decides. To teach the operator
+another server's words, add a row: advice, phases, and any of code, enhanced code, text, provider.
+"""
+
+from typing import Final
+
+from smtp_operator.smtp import advice as say
+from smtp_operator.smtp import providers
+from smtp_operator.smtp.rule import (
+    Rule,
+    logged_in,
+    names_others_only,
+    no_other_subject,
+    not_of_security,
+    rule,
+    silent_on_recipients,
+    unsaid_without_login,
+)
+from smtp_operator.smtp.rulewords import (
+    DATA,
+    GREYLIST,
+    LASTING,
+    LATER,
+    LETTER,
+    MAIL,
+    NOT_ALLOWED,
+    OWN_TROUBLE,
+    RCPT,
+    RELAYING,
+    TRANSIENT,
+)
+
+OF_MAIL: Final[tuple[Rule, ...]] = (
+    # what filters and limits say
+    rule(say.SMTPUTF8, *LETTER, text=r"smtputf8|non-ascii|internationali[sz]ed (?:e?mail|address)"),
+    rule(say.SMTPUTF8, *LETTER, enhanced="[45].6.7"),
+    rule(
+        say.UNAUTHENTICATED_DOMAIN,
+        *LETTER,
+        text=(
+            r"\b(?:spf|dkim|dmarc|openspf|sender policy framework)\b|sender is unauthenticated",
+            r"required authentication level",
+        ),
+    ),
+    rule(say.UNAUTHENTICATED_DOMAIN, *LETTER, enhanced="[45].7.(?:2[01234678]|509|515)"),
+    rule(
+        say.RECIPIENT_DEFERRED,
+        RCPT,
+        code=TRANSIENT,
+        text=(
+            r"receiving mail|mailbox (?:is )?(?:full|busy|locked)|over ?quota",
+            r"\bquota\b(?!.*(?:send|daily|hour))",
+            r"(?:user|recipient|account|mailbox)\b.{0,40}(?:full|quota|storage|too (?:quickly|many|fast))",
+        ),
+    ),
+    rule(say.RECIPIENT_DEFERRED, RCPT, enhanced="4.2.[1-9]"),
+    rule(
+        say.RECIPIENT_FULL,
+        RCPT,
+        DATA,
+        code=LASTING,
+        text=(
+            r"mailbox (?:is )?full|over ?quota",
+            r"(?:user|recipient|mailbox)\b.{0,30}\b(?:quota|storage|full)\b",
+        ),
+    ),
+    rule(say.RECIPIENT_FULL, RCPT, code=LASTING, text=r"\bquota\b(?!.*(?:send|daily|hour))"),
+    rule(say.RECIPIENT_FULL, RCPT, DATA, enhanced="5.2.2"),
+    rule(
+        say.TOO_LARGE,
+        *LETTER,
+        text=(
+            r"too (?:large|big|long)|size.{0,30}(?:exceed|limit|maximum|larger)",
+            r"exceed\w*.{0,40}\bsize|exceeds administrative limit|recipsizelimit",
+        ),
+    ),
+    rule(say.MESSAGE_REJECTED, DATA, code=LASTING, text=r"virus|malware|phish|spam\b|policy|content"),
+    rule(say.TOO_LARGE, *LETTER, enhanced="[45].3.4|5.2.3"),
+    rule(say.RATE_EXCEEDED_SENDGRID, *LETTER, text=r"credits"),
+    rule(
+        say.RATE_EXCEEDED,
+        *LETTER,
+        text=(
+            r"too (?:many|much) (?!(?:hops|errors|invalid|unknown|commands|syntax))",
+            r"(?:limit|quota|rate|threshold|allowance)\b.{0,30}\b(?:exceeded|reached|hit)",
+            r"(?:exceed\w*|reached|over|hit|above)\b.{0,40}\b(?:limit|quota|rate|threshold|allowance)",
+            r"thread limit|too (?:fast|quickly|frequent)|per (?:hour|day|minute|second)",
+        ),
+    ),
+    rule(
+        say.NO_STORAGE, *LETTER, text=r"insufficient|out of (?:disk|storage|memory|resources)|no space|low on"
+    ),
+    rule(say.NO_STORAGE, *LETTER, enhanced="[45].3.1"),
+    rule(say.RATE_EXCEEDED, *LETTER, enhanced="[45].5.3|5.7.705|5.1.90|5.4.5"),
+    # who may send
+    rule(say.RECIPIENT_REFUSED, *LETTER, code=LASTING, text=r"resolver\."),
+    rule(say.RECIPIENT_UNVERIFIED_SES, *LETTER, text=r"not verified", when=names_others_only),
+    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"identities failed|not authorized to perform.*ses:"),
+    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"not verified", provider=providers.SES),
+    rule(say.FROM_UNVERIFIED_SENDGRID, *LETTER, text=r"sender identity"),
+    rule(say.AUTH_REQUIRED, *LETTER, when=unsaid_without_login, text=r"authentication (?:is )?required"),
+    rule(
+        say.SEND_AS_DENIED,
+        *LETTER,
+        text=(
+            r"not owned by|send ?as\b|sendasdenied|send on behalf|relaying disallowed as",
+            r"unauthori[sz]ed sender|sender (?:address )?(?:is )?not (?:authori[sz]ed|allowed|permitted)",
+            rf"{NOT_ALLOWED}\w* to (?:send|use)\b(?! (?:(?:e?-?mails?|messages?) )?to\b)",
+        ),
+    ),
+    rule(say.SEND_AS_DENIED, *LETTER, enhanced="5.7.60|5.2.25[12]"),
+    rule(
+        say.FROM_UNVERIFIED,
+        *LETTER,
+        when=silent_on_recipients,
+        text=(
+            r"(?:not|un|isn.t) ?-?(?:a )?(?:verified|validated|confirmed)",
+            r"sender signature|unconfigured sending domain|sending from .{0,60}not allowed",
+        ),
+    ),
+    rule(
+        say.AUTH_REQUIRED_IN_SPITE,
+        *LETTER,
+        when=logged_in,
+        text=r"not logged in|authentication (?:is )?required",
+    ),
+    rule(say.AUTH_REQUIRED, *LETTER, text=r"not logged in"),
+    rule(
+        say.SENDER_DOMAIN,
+        *LETTER,
+        text=(
+            r"sender.{0,40}domain.{0,30}(?:not|n.t|unresolv|invalid|required)|domain of sender",
+            r"sender address rejected: (?:domain|need|malformed)|sender address must contain a domain",
+            r"invalid dns mx|domain name required for sender",
+        ),
+    ),
+    rule(say.SENDER_DOMAIN, *LETTER, enhanced="[45].1.8"),
+    rule(
+        say.FROM_REJECTED,
+        *LETTER,
+        text=(
+            r"sender address|sender (?:is )?(?:reject|denied|refus|block|invalid|unknown|verif|not )",
+            r"(?:invalid|bad|unknown|rejected|blocked|banned|unverified|outbound) sender",
+            r"from[: ]+(?:header |address)\b.{0,60}\b(?:not|does ?n.t|invalid|mismatch|reject|denied|must)",
+            r"mail from\b.{0,40}\b(?:not|reject|denied|invalid|refus)",
+            r"return[- ]path|envelope[- ](?:from|sender)|could not complete sender verify",
+        ),
+    ),
+    rule(say.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
+    # relaying, and login as the way to it
+    rule(
+        say.RELAY_DENIED_LOGGED_IN,
+        *LETTER,
+        when=logged_in,
+        text=RELAYING,
+    ),
+    rule(
+        say.RELAY_DENIED,
+        *LETTER,
+        text=(
+            RELAYING,
+            r"(?:not|n.t) accept (?:e?-?mail|messages?) for|user not local",
+            r"not (?:a |one of (?:my|our) )?local (?:domain|user|recipient)",
+        ),
+    ),
+    rule(say.RELAY_DENIED, RCPT, code="454"),
+    rule(say.RELAY_DENIED, RCPT, enhanced="5.7.(?:54|64)"),
+    rule(
+        say.AUTH_REQUIRED_IN_SPITE,
+        *LETTER,
+        when=logged_in,
+        text=r"not authenticated|must (?:first )?(?:be )?(?:auth|log)",
+    ),
+    rule(
+        say.AUTH_REQUIRED,
+        *LETTER,
+        text=(
+            r"auth\w* (?:is )?(?:required|needed|mandatory|first)|not (?:been )?(?:authenticated|logged in)",
+            r"(?:must|please|needs? to|have to|requires?|required to) (?:first |be |smtp )*(?:auth|log)",
+            r"must issue an auth|(?:un|not )authenticated (?:sender|user|client|connection|e?-?mail)",
+            r"(?:turn|switch) on smtp auth|without (?:smtp )?(?:auth|login|logging in)|anonymous",
+        ),
+    ),
+    rule(say.AUTH_REQUIRED, *LETTER, enhanced="5.7.57"),
+    rule(say.AUTH_REQUIRED, *LETTER, code="530"),
+    # greylisting and other deferrals
+    rule(say.GREYLISTED, *LETTER, code=TRANSIENT, text=GREYLIST),
+    rule(say.NO_RECIPIENTS, DATA, text=r"no valid recipients|no recipients"),
+    rule(say.SERVICE_CLOSING, code="421"),
+    rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT, text=OWN_TROUBLE),
+    rule(say.RECIPIENT_DEFERRED, RCPT, enhanced="4.[1345].x"),
+    rule(say.GREYLISTED, RCPT, code="45[01]", text=LATER),
+    rule(say.GREYLISTED, RCPT, enhanced="4.7.x"),
+    rule(say.RATE_EXCEEDED, RCPT, code="452"),
+    rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT),
+    rule(say.RATE_EXCEEDED, MAIL, DATA, code="452|454|432"),
+    rule(say.TROUBLE, MAIL, DATA, code=TRANSIENT, text=OWN_TROUBLE),
+    rule(say.GREYLISTED, MAIL, DATA, code="45[01]", when=no_other_subject, text=LATER),
+    rule(say.TROUBLE, code=TRANSIENT),
+    # what is left of the lasting ones: the phase decides
+    rule(say.NO_RECIPIENTS, DATA, code="554", enhanced="5.5.1"),
+    rule(say.OUT_OF_SEQUENCE, code="50[0-5]|555", enhanced="5.5.x"),
+    rule(say.OUT_OF_SEQUENCE, code="50[0234]|555"),
+    rule(say.RECIPIENT_REFUSED, RCPT, text=r"recipient|mailbox|user|address|account|no such|unknown"),
+    rule(say.RELAY_DENIED_LOGGED_IN, RCPT, enhanced="5.7.[01]", when=logged_in),
+    rule(say.RELAY_DENIED, RCPT, enhanced="5.7.[01]"),
+    rule(say.RECIPIENT_REFUSED, RCPT),
+    rule(say.TOO_LARGE, MAIL, DATA, code="552", when=not_of_security),
+    rule(say.FROM_REJECTED, MAIL),
+    rule(say.MESSAGE_REJECTED, DATA),
+    rule(say.REFUSED),
+)

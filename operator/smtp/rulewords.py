@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phases by their short names, and words of servers that several rules look for."""
+
+from typing import Final
+
+from smtp_operator.api.verdict import Phase
+
+BANNER, EHLO, STARTTLS = Phase.BANNER, Phase.EHLO, Phase.START_TLS
+AUTH, MAIL, RCPT, DATA = Phase.AUTH, Phase.MAIL_FROM, Phase.RCPT_TO, Phase.DATA
+GREETING: Final = (BANNER, EHLO)
+LETTER: Final = (MAIL, RCPT, DATA)
+AFTER_EHLO: Final = (AUTH, MAIL, RCPT, DATA)
+
+TRANSIENT: Final = "4.."
+LASTING: Final = "5.."
+GREYLIST: Final = r"gr[ae]y[- ]?list"
+LATER: Final = (
+    r"\b(?:again|later|retry|re-?send|re-?submit|come back|deferr?\w*|temporar\w+ (?:reject|refus|block))"
+)
+OWN_TROUBLE: Final = (
+    r"local (?:problem|error)|lookup fail|internal|server error|system (?:problem|error|fail)",
+    r"database|time ?d? ?-?out|queue file|configuration|backend",
+    r"unable to (?:complete|verify|check)|could not complete",
+    r"temporar\w+ (?:server |system |service )?(?:error|problem|failure)",
+)
+RELAYING: Final = (
+    r"\brelay(?:ing)?\b(?!\.)|rcpthosts|non-?accepted domain|delivery is not allowed to this address"
+)
+NOT_ALLOWED: Final = r"not (?:allow|permit|accept|authori)"
