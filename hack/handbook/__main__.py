@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m handbook [PAGE...]` runs the commands of the documentation and quotes their outputs anew.
+
+An output with a line `…` is left as it is; where it no longer fits, that is said.
+"""
+
+import itertools
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from handbook.blocks import ROOT, Block, pages
+from handbook.outputs import LEFT_OUT, same_output
+from handbook.pages import Run, runs_of
+from handbook.world import CommandFailed, World
+from localcluster import LocalCluster
+
+
+def main(names: Sequence[str]) -> int:
+    """Exit code 0: every quotation fits now."""
+    chosen = [Path(name).resolve() for name in names] or pages()
+    numbers = itertools.count(1)
+    fits = True
+    with LocalCluster.start() as cluster, tempfile.TemporaryDirectory() as folder:
+        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
+        for page in chosen:
+            real: dict[Block, list[str]] = {}
+            for run in runs_of(page):
+                namespace = f"handbook-{next(numbers)}"
+                cluster.kubectl("create", "namespace", namespace)
+                with World.entered(
+                    run.needs, folder=Path(folder, namespace), cluster=cluster, namespace=namespace
+                ) as world:
+                    try:
+                        fits &= _collect(run, world, real)
+                    except CommandFailed as error:
+                        print(error, file=sys.stderr)
+                        fits = False
+            _write(page, real)
+    return 0 if fits else 1
+
+
+def _collect(run: Run, world: World, found: dict[Block, list[str]]) -> bool:
+    """Runs the commands; `found` gets the text of each console block, step by step."""
+    fits = True
+    print(run, file=sys.stderr)
+    for block, command, quoted, real in run.steps(world):
+        if quoted is None:
+            continue
+        if same_output(quoted, real):
+            text = quoted
+        elif LEFT_OUT in quoted.splitlines():
+            print(f"{block}: $ {command}\nprints\n{real}\n", file=sys.stderr)
+            text, fits = quoted, False
+        else:
+            text = real
+        found.setdefault(block, []).append("\n".join(filter(None, [command and f"$ {command}", text])))
+    return fits
+
+
+def _write(page: Path, found: dict[Block, list[str]]) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for block in sorted(found, key=lambda it: it.line, reverse=True):
+        end = block.line + len(block.text.splitlines())
+        if len(found[block]) < len(block.steps):
+            continue  # a command of it failed
+        lines[block.line : end] = "\n".join(found[block]).splitlines()
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a page is run together: its blocks of one world, in their order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from handbook.blocks import ROOT, Block, blocks_of
+from handbook.outputs import aligned, same_output
+from handbook.world import Page, World
+
+
+@dataclass(frozen=True)
+class Run:
+    """Some blocks of one page, and the world they need."""
+
+    page: Path
+    world: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def needs(self) -> Page:
+        """What the page asks of its world."""
+        text = self.page.read_text(encoding="utf-8")
+        return Page(self.world, self.blocks[0].tags.get("namespace", Page.namespace), text)
+
+    def __str__(self) -> str:
+        """Such as ``docs/quick-start.md (bare)``."""
+        return f"{self.page.relative_to(ROOT)} ({self.world})"
+
+    def differences(self, world: World) -> Iterator[str]:
+        """Runs the commands; tells of each output that is not as it is quoted.
+
+        Raises:
+            CommandFailed: a command did.
+        """
+        for block, command, quoted, real in self.steps(world):
+            if quoted is not None and not same_output(quoted, real):
+                yield f"{block}: $ {command}\nis said to print\n{quoted}\nbut prints\n{real}\n"
+
+    def steps(self, world: World) -> Iterator[tuple[Block, str, str | None, str]]:
+        """Runs the commands; gives each with what is quoted and what it printed."""
+        for block in self.blocks:
+            if "file" in block.tags:
+                world.save(block.tags["file"], block.text)
+            if "mail" in block.tags:
+                yield block, "", block.text, world.mail(block.tags["mail"])
+            if not block.runs or "elsewhere" in block.tags:
+                continue
+            if "background" in block.tags:
+                world.start(block.text, block.tags["background"])
+                continue
+            for command, quoted in block.steps:
+                yield block, command, quoted, aligned(world.run(command))
+
+
+def runs_of(page: Path) -> list[Run]:
+    """What is to be run of a page; nothing where it holds no command."""
+    worlds: dict[str, list[Block]] = {}
+    for block in blocks_of(page):
+        worlds.setdefault(block.tags.get("world", Page.world), []).append(block)
+    return [
+        Run(page, world, tuple(blocks))
+        for world, blocks in worlds.items()
+        if any((block.runs and "elsewhere" not in block.tags) or "mail" in block.tags for block in blocks)
+    ]

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the commands of the documentation run: a namespace, a mail server, a shell.
+
+The documentation speaks of `smtp.example.com`, of the ports of mail and of namespace `team-a`. Here these are
+a mail server on loopback, its free ports, and a fresh namespace: names are exchanged on the way in and out.
+
+Worlds: `bare` has no operator, the page starts one. `served` has one. `samples` has one that has judged the
+SmtpConfigs of `docs/samples.yaml`. In all of them the mail server's CA is trusted as a public one is; in
+`private`, which has an operator too, it is not. Its certificate is in the file `ca.pem`.
+"""
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from handbook.blocks import ROOT
+from localcluster import LocalCluster
+from localcluster.kubeconfig import write_kubeconfig
+from localcluster.ports import free_ports
+from localcluster.processes import Process
+from mailpeers import MailServer
+
+SECONDS = 60.0
+POLL_SECONDS = 0.05
+
+SAMPLES = ROOT / "docs" / "samples.yaml"
+HOST = "smtp.example.com"
+USER, PASSWORD = "mailer@example.com", "s3cret"
+REFUSED = "nobody@example.com"
+UNKNOWN_USER = f"550 5.1.1 <{REFUSED}>: Recipient address rejected: User unknown"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page asks of its world."""
+
+    world: str = "bare"
+    namespace: str = "team-a"
+    """What it calls the namespace that its commands work in."""
+    text: str = ""
+
+
+class CommandFailed(Exception):
+    """A command of the documentation did not do what it says; the text has all that it said."""
+
+
+class World:
+    """One of them; made by `World.entered`."""
+
+    def __init__(
+        self, folder: Path, cluster: LocalCluster, namespace: str, server: MailServer, page: Page
+    ) -> None:
+        """Use `entered`."""
+        self._folder = folder
+        self._server = server
+        self._stack = ExitStack()
+        self._count = 0
+        closed, other = free_ports(2)
+        self._names = {
+            "587": str(server.starttls_port),
+            "465": str(server.tls_port),
+            "25": str(server.plain_port),
+            "588": str(closed),
+            "2525": str(other),
+            page.namespace: namespace,
+        }
+        if (
+            page.world == "samples" or HOST in page.text
+        ):  # else the page speaks of this machine by its own names
+            self._names |= {HOST: "localhost", "192.0.2.10": "127.0.0.1"}
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "deploy").symlink_to(ROOT / "deploy")
+        (folder / ".venv").symlink_to(sys.prefix)
+        authority = folder / "ca.pem"
+        authority.write_text(server.ca_pem)
+        kubeconfig = write_kubeconfig(
+            folder / "kubeconfig",
+            url=cluster.url,
+            ca_file=cluster.ca_file,
+            user="admin",
+            token=cluster.admin_token,
+            namespace=namespace,
+        )
+        self._environment = {
+            "PATH": f"{cluster.kubectl_path.parent}{os.pathsep}{os.defpath}",
+            "HOME": str(folder),
+            "KUBECONFIG": str(kubeconfig),
+            "KUBERC": "off",
+            "SMTP_OPERATOR_ALLOW_NETWORK": "127.0.0.0/8",
+            "SMTP_OPERATOR_ALLOW_SMTP_PORT": "1-65535",
+            "SMTP_OPERATOR_NAMESPACE": namespace,
+        }
+
+        if page.world != "private":
+            self._environment["SSL_CERT_FILE"] = str(authority)
+
+    @classmethod
+    @contextmanager
+    def entered(cls, page: Page, *, folder: Path, cluster: LocalCluster, namespace: str) -> Iterator["World"]:
+        """The world of that page for as long as the block lasts; its files are in `folder`, which is new."""
+        with MailServer.in_thread(
+            hostname=HOST, users={USER: PASSWORD}, refused_recipients={REFUSED: UNKNOWN_USER}
+        ) as server:
+            world = cls(folder, cluster, namespace, server, page)
+            with world._stack:
+                if page.world != "bare":
+                    world.start(".venv/bin/smtp-operator run", "says serves")
+                if page.world == "samples":
+                    world.save("samples.yaml", SAMPLES.read_text(encoding="utf-8"))
+                    world.run("kubectl apply -f samples.yaml")
+                    world.run("kubectl wait --for=jsonpath='{.status.observedGeneration}'=1 smtpconfig --all")
+                yield world
+
+    def save(self, name: str, text: str) -> None:
+        """Writes a file."""
+        (self._folder / name).write_text(self._inward(text) + "\n", encoding="utf-8")
+
+    def run(self, command: str) -> str:
+        """What a command prints, on both outputs.
+
+        Raises:
+            CommandFailed: its exit code is not 0, or it takes too long.
+        """
+        try:
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", self._inward(command)],
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=SECONDS,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CommandFailed(f"$ {command}\ntook longer than {SECONDS:g} s{self._logs()}") from error
+        output = self._outward(done.stdout)
+        if done.returncode != 0:
+            raise CommandFailed(f"$ {command}\nended with {done.returncode}\n{output}{self._logs()}")
+        return output.rstrip()
+
+    def mail(self, name: str) -> str:
+        """The mail that the SmtpConfig of that name sent, as it arrived."""
+        ending = f"/{name}".encode()
+        mail = self._server.wait_for_mail(
+            lambda it: any(
+                line.startswith(b"X-Smtp-Operator: ") and line.endswith(ending)
+                for line in it.content.splitlines()
+            )
+        )
+        return self._outward(mail.content.decode().replace("\r\n", "\n")).rstrip()
+
+    def start(self, command: str, until: str) -> None:
+        """Starts a command that runs on; returns once it `listens PORT` or `says TEXT`.
+
+        Raises:
+            CommandFailed: it does not.
+        """
+        self._count += 1
+        script = f"cd {shlex.quote(str(self._folder))} && exec {self._inward(command)}"
+        log = self._folder / f"background-{self._count}.log"
+        process = Process(["bash", "-c", script], name=command, log=log, environment=self._environment)
+        self._stack.callback(process.end, 10.0)
+        what, _, value = until.partition(" ")
+        deadline = time.monotonic() + SECONDS
+        while not (_listens(int(self._inward(value))) if what == "listens" else value in process.output()):
+            if process.exited() is not None or time.monotonic() > deadline:
+                raise CommandFailed(f"$ {command}\ndoes not get ready: {process.output()}")
+            time.sleep(POLL_SECONDS)
+
+    def _inward(self, text: str) -> str:
+        return _exchanged(text, self._names)
+
+    def _outward(self, text: str) -> str:
+        return _exchanged(text, {real: name for name, real in self._names.items()})
+
+    def _logs(self) -> str:
+        logs = sorted(self._folder.glob("background-*.log"))
+        return "".join(f"\n{log.name}:\n{log.read_text(errors='replace')[-3000:]}" for log in logs)
+
+
+def _exchanged(text: str, names: dict[str, str]) -> str:
+    pattern = "|".join(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)" for name in names)
+    return re.sub(pattern, lambda found: names[found[0]], text)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
