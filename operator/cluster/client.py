@@ -24,7 +24,7 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
-PAGE_SIZE: Final = 500
+PAGE_SIZE: Final = 100
 
 Query = Sequence[tuple[str, str]]
 

@@ -25,7 +25,7 @@ def informer_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.connect_timeout = 10
     settings.watching.inactivity_timeout = 70  # bookmarks come once a minute
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     settings.watching.initial_streaming = False
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
