@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kubectl, always for the same cluster and namespace."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gobuild.children import start_child
+from localcluster import KubectlError
+
+_ONE_LINE = 'jsonpath={@}{"\\n"}'
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """Runs a kubectl; `words` say which cluster; without a namespace it is the default one."""
+
+    program: Path
+    environment: Mapping[str, str]
+    words: tuple[str, ...] = ()
+    namespace: str = ""
+
+    def __call__(self, *words: str, text: str = "") -> str:
+        """What it says on stdout; `text` is its stdin.
+
+        Raises:
+            KubectlError: it failed.
+        """
+        command = self._command(*words)
+        done = subprocess.run(
+            command, input=text, env=self.environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise KubectlError(done.returncode, command, done.stdout, done.stderr)
+        return done.stdout
+
+    def succeeds(self, *words: str) -> bool:
+        """Whether it does not fail."""
+        try:
+            self(*words)
+        except KubectlError:
+            return False
+        return True
+
+    def json(self, *words: str) -> Any:
+        """What it says with `-o json`."""
+        return json.loads(self(*words, "-o", "json"))
+
+    @contextmanager
+    def watch(self, *words: str, seconds: float) -> Iterator[Iterator[dict[str, Any]]]:
+        """The objects as they are and as they change, for so many seconds."""
+        command = self._command("get", *words, "--watch", "-o", _ONE_LINE)
+        child = start_child(
+            command, environment=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        assert child.stdout is not None
+        end = threading.Timer(seconds, child.kill)
+        end.start()
+        try:
+            yield map(json.loads, child.stdout)
+        finally:
+            end.cancel()
+            end.join()
+            child.kill()
+            child.wait()
+            child.stdout.close()
+
+    def _command(self, *words: str) -> list[str]:
+        namespace = (f"--namespace={self.namespace}",) if self.namespace else ()
+        return [str(self.program), *self.words, *namespace, *words]
+
+
+def quiet_environment(kubeconfig: str, home: Path | None = None) -> dict[str, str]:
+    """An environment in which nobody's preferences change what the words mean."""
+    changes = {"KUBECONFIG": kubeconfig, "KUBERC": "off"}
+    return {**os.environ, **changes, **({"HOME": str(home)} if home else {})}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the demo plays: on a control plane of its own, or in one namespace of a cluster that was named."""
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from demo.kubectl import Kubectl, quiet_environment
+from demo.terminal import Terminal
+from localcluster import LocalCluster, find_assets
+from testbed.manifests import CLUSTER_WIDE, CRDS, NAMESPACED, Manifests
+from testbed.operator_process import LOOPBACK
+
+CRD = "customresourcedefinition/smtpconfigs.smtp-operator.io"
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the play needs to know of it.
+
+    Attributes:
+        kubectl: may do everything that has to be done there.
+        operator_kubeconfig: of the operator's ServiceAccount.
+        operator_user: its name.
+        operator_flags: what the operator may do and is to serve.
+        folder: a temporary folder of the demo's own.
+        visit: what a user has to type before he looks around, if anything.
+        typed: how he then calls kubectl.
+    """
+
+    kubectl: Kubectl
+    operator_kubeconfig: Path
+    operator_user: str
+    operator_flags: tuple[str, ...]
+    folder: Path
+    visit: str = ""
+    typed: str = "kubectl"
+
+
+@contextmanager
+def own_control_plane(terminal: Terminal) -> Iterator[Place]:
+    """A control plane that ends with the block, and all of deploy/manifests but the Deployment."""
+    assets = find_assets()  # may build them, which says what it does
+    with ExitStack() as stack:
+        with terminal.step("a Kubernetes control plane on 127.0.0.1"):
+            cluster = stack.enter_context(LocalCluster.start(assets=assets))
+        folder = cluster.directory / "demo"
+        folder.mkdir()
+        environment = quiet_environment(str(cluster.kubeconfig), cluster.directory / "home")
+        kubectl = Kubectl(cluster.kubectl_path, environment)
+        manifests = Manifests.read(CLUSTER_WIDE).permissions()
+        with terminal.step("the CRD, and a ServiceAccount with exactly the RBAC of deploy/manifests/"):
+            _apply_crds(kubectl)
+            kubectl("apply", "-f", "-", text=str(manifests))
+            kubeconfig = cluster.kubeconfig_for_service_account(*manifests.service_account)
+        yield Place(
+            kubectl=kubectl,
+            operator_kubeconfig=kubeconfig,
+            operator_user=manifests.user,
+            operator_flags=LOOPBACK,
+            folder=folder,
+            visit=f"export KUBECONFIG={cluster.kubeconfig} PATH={cluster.kubectl_path.parent}:$PATH",
+        )
+
+
+@contextmanager
+def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Place]:
+    """A namespace of its own in the cluster of that context; what was made is removed after the block."""
+    program = shutil.which("kubectl")
+    kubectl = Kubectl(
+        Path(program) if program else find_assets().kubectl,
+        quiet_environment(os.environ.get("KUBECONFIG", "")) if "KUBECONFIG" in os.environ else os.environ,
+        (f"--context={context}",),
+        f"smtp-demo-{secrets.token_hex(3)}",
+    )
+    cluster = _cluster_of(kubectl, context)
+    crd_is_there = kubectl.succeeds("get", CRD)
+    _ask(terminal, context, str(cluster["server"]), kubectl.namespace, crd_is_there=crd_is_there, yes=yes)
+    _refuse_beside_another(kubectl)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smtp-demo-")))
+        if not crd_is_there:
+            stack.callback(_remove_crd, kubectl, terminal)
+            with terminal.step("the CRD"):
+                _apply_crds(kubectl)
+        stack.callback(_remove_namespace, kubectl, terminal)
+        manifests = _moved(Manifests.read(NAMESPACED).permissions(), kubectl.namespace)
+        with terminal.step(f"namespace {kubectl.namespace}, with the RBAC of deploy/manifests/namespaced/"):
+            kubectl("create", "namespace", kubectl.namespace)
+            kubectl("apply", "-f", "-", text=str(manifests))
+            token = kubectl("create", "token", manifests.service_account[1], "--duration=2h").strip()
+        kubeconfig = _write_kubeconfig(folder, cluster, token)
+        yield Place(
+            kubectl=kubectl,
+            operator_kubeconfig=kubeconfig,
+            operator_user=manifests.user,
+            operator_flags=(*LOOPBACK, f"--namespace={kubectl.namespace}"),
+            folder=folder,
+            typed=f"kubectl --context={context} -n {kubectl.namespace}",
+        )
+
+
+def _cluster_of(kubectl: Kubectl, context: str) -> dict[str, Any]:
+    config = kubectl.json("config", "view", "--raw", "--minify", "--flatten")
+    if not config.get("clusters"):
+        raise DemoError(f"context {context} names no cluster; `kubectl config get-contexts` lists them")
+    cluster: dict[str, Any] = config["clusters"][0]["cluster"]
+    return cluster
+
+
+def _ask(
+    terminal: Terminal, context: str, server: str, namespace: str, *, crd_is_there: bool, yes: bool
+) -> None:
+    terminal.note(f"Context   {context}")
+    terminal.note(f"Server    {server}")
+    crd = "stays as it is" if crd_is_there else "is created, and removed at the end"
+    terminal.note(f"There     the CRD {crd}; namespace {namespace} is created, and removed at the end")
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise DemoError("nobody can be asked here: say YES=1 if that is what you want")
+    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise DemoError("nothing was done")
+
+
+def _refuse_beside_another(kubectl: Kubectl) -> None:
+    selector = "--selector=app.kubernetes.io/name=smtp-operator"
+    running = kubectl("get", "deployments", "--all-namespaces", selector, "-o", "name").split()
+    if running:
+        raise DemoError(
+            f"an operator runs in that cluster already ({running[0]}); it would test the samples too, and "
+            "refuse them, since 127.0.0.1 is another machine there. `make demo` without CONTEXT works."
+        )
+
+
+def _apply_crds(kubectl: Kubectl) -> None:
+    kubectl("apply", "--server-side", "-f", str(CRDS))
+    kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+
+
+def _remove_crd(kubectl: Kubectl, terminal: Terminal) -> None:
+    if not kubectl.succeeds("get", CRD):
+        return
+    left = kubectl("get", "smtpconfigs", "--all-namespaces", "-o", "name").split()
+    if left:
+        terminal.note(f"  The CRD stays: meanwhile others have created {len(left)} SmtpConfigs.")
+        return
+    with terminal.step("the CRD is removed"):
+        kubectl("delete", CRD)
+
+
+def _remove_namespace(kubectl: Kubectl, terminal: Terminal) -> None:
+    with terminal.step(f"namespace {kubectl.namespace} is removed"):
+        kubectl("delete", "namespace", kubectl.namespace, "--ignore-not-found")
+
+
+def _moved(manifests: Manifests, namespace: str) -> Manifests:
+    """The same in another namespace, which exists already."""
+    documents = yaml.safe_load_all(str(manifests))
+    kept = [document for document in documents if document["kind"] != "Namespace"]
+    for document in kept:
+        document["metadata"]["namespace"] = namespace
+        for subject in document.get("subjects", []):
+            subject["namespace"] = namespace
+    return Manifests(tuple(kept))
+
+
+def _write_kubeconfig(folder: Path, cluster: dict[str, Any], token: str) -> Path:
+    path = folder / "operator.kubeconfig"
+    path.touch(mode=0o600)
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "demo", "cluster": cluster}],
+        "users": [{"name": "demo", "user": {"token": token}}],
+        "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "demo"}}],
+        "current-context": "demo",
+    }
+    path.write_text(yaml.safe_dump(content))
+    return path

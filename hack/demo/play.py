@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is shown, in its order."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from email import message_from_bytes, policy
+
+from demo.places import DemoError, Place
+from demo.samples import (
+    MENDED,
+    REFUSED,
+    RIGHT_LINE,
+    SAMPLES,
+    USERNAME,
+    WRONG_LINE,
+    Sample,
+    mend,
+    new_password,
+    write_samples,
+)
+from demo.terminal import Terminal
+from mailpeers import MailServer, ReceivedMail
+from testbed import OperatorProcess, Seen
+
+VERDICT_SECONDS = 60.0
+WATCH_SECONDS = 0.5
+
+
+def play(place: Place, terminal: Terminal) -> bool:
+    """All of it; whether every verdict was as announced."""
+    with _mail_server() as server:
+        samples = place.folder / "samples"
+        write_samples(samples, server)
+        ports = f"plain {server.plain_port}, StartTLS {server.starttls_port}, TLS {server.tls_port}"
+        terminal.note(f"  ✓ a mail server on 127.0.0.1: {ports}")
+        operator = OperatorProcess(
+            place.operator_kubeconfig, place.folder / "operator.log", place.operator_flags
+        )
+        with operator:
+            with terminal.step(f"the operator, as {place.operator_user}"):
+                operator.start()
+            stage = _Stage(place, terminal, server, operator)
+            good = stage.samples() & stage.mending()
+            if good:
+                terminal.outcome("All verdicts were as announced.", good=True)
+            if sys.stdin.isatty() and sys.stdout.isatty():
+                with suppress(KeyboardInterrupt):
+                    stage.stay()
+            return good
+
+
+@contextmanager
+def _mail_server() -> Iterator[MailServer]:
+    refused = {REFUSED: f"550 5.1.1 <{REFUSED}>: nobody of that name here"}
+    with MailServer.in_thread(users={USERNAME: new_password()}, refused_recipients=refused) as server:
+        yield server
+
+
+class _Stage:
+    def __init__(
+        self, place: Place, terminal: Terminal, server: MailServer, operator: OperatorProcess
+    ) -> None:
+        self._terminal = terminal
+        self._kubectl = place.kubectl
+        self._samples = place.folder / "samples"
+        self._place = place
+        self._server = server
+        self._operator = operator
+
+    def samples(self) -> bool:
+        """Applies all of them, and shows what becomes of them."""
+        terminal = self._terminal
+        terminal.title("Seven SmtpConfigs, one of them right")
+        terminal.command("kubectl apply -f samples/ & kubectl get smtpconfig --watch")
+        seen = self._watch(SAMPLES, first=lambda: self._kubectl("apply", "-f", str(self._samples)))
+        terminal.title("What the status says of each")
+        for sample in SAMPLES:
+            found = seen[sample.name]
+            good = found.ready.status == "True"
+            terminal.verdict(sample.name, good=good, reason=found.reason, message=found.message)
+        terminal.title("The mail that arrived")
+        for mail in list(self._server.mails):
+            self._show(mail)
+        return _as_announced(SAMPLES, seen, terminal)
+
+    def mending(self) -> bool:
+        """Corrects one of them."""
+        terminal = self._terminal
+        terminal.title("One of them is mended")
+        terminal.say(f"samples/{MENDED.file}")
+        terminal.changed_line(WRONG_LINE, RIGHT_LINE)
+        mend(self._samples)
+        terminal.command(f"kubectl apply -f samples/{MENDED.file}")
+        self._kubectl("apply", "-f", str(self._samples / MENDED.file))
+        terminal.command(f"kubectl get smtpconfig {MENDED.name} --watch")
+        seen = self._watch([MENDED])
+        found = seen[MENDED.name]
+        good = found.ready.status == "True"
+        terminal.say()
+        terminal.verdict(MENDED.name, good=good, reason=found.reason, message=found.message)
+        return _as_announced([MENDED], seen, terminal)
+
+    def stay(self) -> None:
+        """Leaves all of it running until Ctrl-C, and tells of every mail."""
+        terminal = self._terminal
+        terminal.title("Your turn")
+        terminal.say("All of this stays up until Ctrl-C. In another terminal:\n")
+        secret = "create secret generic smtp-password-to-come --from-literal=password="
+        if self._place.visit:
+            terminal.command(self._place.visit)
+        for words in (
+            "get smtpconfig -o wide",
+            "describe smtpconfig wrong-password",
+            f"{secret}{self._server.users[USERNAME]}",
+        ):
+            terminal.command(f"{self._place.typed} {words}")
+        terminal.say(f"\nThe samples are in {self._samples}; mend another one, and apply it.")
+        told = len(self._server.mails)
+        while self._operator.runs:
+            with self._server.arrived:
+                self._server.arrived.wait(WATCH_SECONDS)
+            for mail in self._server.mails[told:]:
+                terminal.say(f"A mail arrived: {_subject(mail)}")
+                told += 1
+        raise DemoError(f"the operator ended; its last words: {self._operator.output()[-2000:]}")
+
+    def _watch(
+        self, samples: Sequence[Sample], *, first: Callable[[], object] = lambda: None
+    ) -> dict[str, Seen]:
+        """Shows a table until each of them has a verdict, and gives what was seen; begins with `first`."""
+        self._terminal.begin_table()
+        wanted = {sample.name for sample in samples}
+        words = [MENDED.name] if wanted == {MENDED.name} else []
+        seen: dict[str, Seen] = {}
+        watch = self._kubectl.watch("smtpconfigs", *words, seconds=VERDICT_SECONDS)
+        with ThreadPoolExecutor(1) as pool, watch as changes:
+            applying = pool.submit(first)
+            for change in changes:
+                found = Seen(change)
+                seen[found.name] = found
+                self._terminal.table(self._kubectl("get", "smtpconfigs", *words).rstrip())
+                if all(name in seen and seen[name].judged for name in wanted):
+                    applying.result()
+                    return seen
+            applying.result()
+        late = sorted(name for name in wanted if name not in seen or not seen[name].judged)
+        raise DemoError(
+            f"no verdict on {', '.join(late)} after {VERDICT_SECONDS:g} s; the operator's last words: "
+            f"{self._operator.output()[-2000:]}"
+        )
+
+    def _show(self, mail: ReceivedMail) -> None:
+        message = message_from_bytes(mail.content, policy=policy.default)
+        envelope = f"{mail.sender} → {', '.join(mail.recipients)}"
+        how = " after a login over TLS" if mail.tls and mail.username else ""
+        self._terminal.dim(f"  {envelope}{how}")
+        for header in ("From", "To", "Cc", "Subject", "Message-ID"):
+            if header in message:
+                self._terminal.say(f"  {header}: {message[header]}")
+        body = message.get_content().strip() if not message.is_multipart() else ""
+        self._terminal.say("\n" + "\n".join(f"  {line}" for line in body.splitlines()))
+
+
+def _subject(mail: ReceivedMail) -> str:
+    return str(message_from_bytes(mail.content, policy=policy.default)["Subject"])
+
+
+def _as_announced(samples: Sequence[Sample], seen: Mapping[str, Seen], terminal: Terminal) -> bool:
+    others = [
+        f"{sample.name} should be {sample.reason}, and is {seen[sample.name].reason}"
+        for sample in samples
+        if (seen[sample.name].ready.status, seen[sample.name].reason) != (sample.ready, sample.reason)
+    ]
+    for other in others:
+        terminal.outcome(f"Not as announced: {other}", good=False)
+    return not others

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The samples: files that differ from a user's own in their ports only, and the verdict of each."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from textwrap import indent
+
+from localcluster.ports import free_ports
+from mailpeers import MailServer
+
+FOLDER = Path(__file__).parent / "samples"
+USERNAME = "mailer@example.com"
+REFUSED = "nobody@example.com"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A SmtpConfig, its file, and the reason that its Ready condition is to have."""
+
+    name: str
+    reason: str
+
+    @property
+    def file(self) -> str:
+        """Its file's name."""
+        return f"{self.name}.yaml"
+
+    @property
+    def ready(self) -> str:
+        """The status of its Ready condition."""
+        return "True" if self.reason == "TestEmailSent" else "False"
+
+
+SAMPLES = (
+    Sample("works", "TestEmailSent"),
+    Sample("wrong-password", "AuthenticationFailed"),
+    Sample("wrong-tls-type", "PlaintextServer"),
+    Sample("wrong-port", "ConnectionRefused"),
+    Sample("unknown-host", "HostNotFound"),
+    Sample("missing-secret", "SecretNotFound"),
+    Sample("refused-recipient", "RecipientsRefused"),
+)
+
+MENDED = Sample("wrong-tls-type", "TestEmailSent")
+WRONG_LINE, RIGHT_LINE = "  smtpType: TLS", "  smtpType: StartTLS"
+
+
+def new_password() -> str:
+    """One that nobody knows."""
+    return secrets.token_urlsafe(12)
+
+
+def write_samples(folder: Path, server: MailServer) -> None:
+    """Writes all files, for this mail server."""
+    (nobody,) = free_ports(1)
+    values = {
+        "PLAIN_PORT": server.plain_port,
+        "STARTTLS_PORT": server.starttls_port,
+        "TLS_PORT": server.tls_port,
+        "FREE_PORT": nobody,
+        "PASSWORD": server.users[USERNAME],
+        "CA": indent(server.ca_pem.strip(), "    "),
+    }
+    folder.mkdir()
+    for source in FOLDER.glob("*.yaml"):
+        (folder / source.name).write_text(Template(source.read_text()).substitute(values))
+
+
+def mend(folder: Path) -> None:
+    """Corrects the one line that is wrong."""
+    file = folder / MENDED.file
+    text = file.read_text()
+    assert text.count(f"{WRONG_LINE}\n") == 1
+    file.write_text(text.replace(f"{WRONG_LINE}\n", f"{RIGHT_LINE}\n"))
