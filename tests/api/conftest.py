@@ -8,7 +8,7 @@ import http.client
 import json
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -58,8 +58,13 @@ class ServerJudge:
     name = "apiserver"
 
     def __init__(self, cluster: LocalCluster) -> None:
-        self._cluster = cluster
-        self._tls = ssl.create_default_context(cafile=cluster.ca_file)
+        self._connection = http.client.HTTPSConnection(
+            cluster.url.removeprefix("https://"), context=ssl.create_default_context(cafile=cluster.ca_file)
+        )
+        self._headers = {
+            "Authorization": f"Bearer {cluster.admin_token}",
+            "Content-Type": "application/json",
+        }
 
     def says(self, fragment: Fragment) -> str:
         status, text = self._create(fragment)
@@ -89,15 +94,19 @@ class ServerJudge:
             "metadata": {"name": "judged"},
             "spec": spec_of(fragment),
         }
-        headers = {
-            "Authorization": f"Bearer {self._cluster.admin_token}",
-            "Content-Type": "application/json",
-        }
-        host = self._cluster.url.removeprefix("https://")
-        with closing(http.client.HTTPSConnection(host, context=self._tls)) as connection:
-            connection.request("POST", _DRY_RUN, body=json.dumps(manifest), headers=headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+        try:
+            return self._post(json.dumps(manifest))
+        except (http.client.RemoteDisconnected, ConnectionError):  # it was idle for too long
+            self.close()
+            return self._post(json.dumps(manifest))
+
+    def _post(self, body: str) -> tuple[int, str]:
+        self._connection.request("POST", _DRY_RUN, body=body, headers=self._headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def spec_of(fragment: Fragment) -> Fragment:
@@ -114,8 +123,9 @@ def _refusal(cause: Mapping[str, str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def server_judge(cluster: LocalCluster) -> ServerJudge:
-    return ServerJudge(cluster)
+def server_judge(cluster: LocalCluster) -> Iterator[ServerJudge]:
+    with closing(ServerJudge(cluster)) as judge:
+        yield judge
 
 
 @pytest.fixture(params=["models", pytest.param("apiserver", marks=pytest.mark.cluster)])

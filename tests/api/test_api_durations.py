@@ -2,7 +2,7 @@
 """Durations as the Kubernetes ecosystem writes them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smtp_operator.api.durations import format_duration, parse_duration
@@ -84,6 +84,7 @@ def test_duration_is_written_shortly(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
 
 
+@settings(deadline=None)
 @given(st.floats(0, 400 * 86400))
 def test_what_was_written_can_be_read(seconds: float) -> None:
     written = format_duration(seconds)

@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
@@ -110,6 +110,7 @@ def test_half_a_character_of_a_server_becomes_a_question_mark() -> None:
     assert cut("550 \ud83d no") == "550 ? no"
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=2000), st.integers(3, MESSAGE_BYTES))
 @example("💌" * 300, MESSAGE_BYTES)
 def test_cut_text_keeps_within_its_bytes_and_its_words(text: str, limit: int) -> None:

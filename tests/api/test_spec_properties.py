@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -23,6 +23,10 @@ FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
     "test.timeout": lambda text: {"test": {"timeout": text}},
     "recheck.interval": lambda text: {"recheck": {"interval": text}},
 }
+
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SAME_EACH_TIME = settings(PATIENT, max_examples=200, derandomize=True, database=None)
 
 
 class Says(Protocol):
@@ -80,6 +84,7 @@ def accepted(fragment: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("field", FIELDS)
+@PATIENT
 @given(data=st.data())
 def test_what_the_models_accept_stays_on_one_line(field: str, data: st.DataObject) -> None:
     text = data.draw(GENERATED[field] | st.text())
@@ -89,6 +94,7 @@ def test_what_the_models_accept_stays_on_one_line(field: str, data: st.DataObjec
 
 
 @pytest.mark.parametrize("field", FIELDS)
+@PATIENT
 @given(data=st.data())
 def test_no_line_end_gets_in_anywhere(field: str, data: st.DataObject) -> None:
     text = data.draw(GENERATED[field])
@@ -97,6 +103,7 @@ def test_no_line_end_gets_in_anywhere(field: str, data: st.DataObject) -> None:
     assert not accepted(FIELDS[field](text[:place] + end + text[place:]))
 
 
+@PATIENT
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -113,7 +120,7 @@ def test_models_refuse_any_nonsense_without_falling_over(nonsense: object) -> No
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@SAME_EACH_TIME
 @given(data=st.data())
 def test_api_server_agrees(server_judge: Says, field: str, data: st.DataObject) -> None:
     fragment = FIELDS[field](data.draw(GENERATED[field]))
