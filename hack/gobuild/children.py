@@ -44,7 +44,7 @@ def start_child(
             stderr=stderr,
             cwd=directory,
             process_group=0,
-            preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509
+            preexec_fn=_die_with_parent(death_signal),
         )
 
     return _spawner(os.getpid()).submit(spawn).result()

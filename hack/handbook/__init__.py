@@ -6,7 +6,7 @@
 
 from handbook.blocks import Block, blocks_of, pages, text_of
 from handbook.outputs import same_output
-from handbook.pages import Run, runs_of
+from handbook.runs import Run, runs_of
 from handbook.world import World
 
 __all__ = ["Block", "Run", "World", "blocks_of", "pages", "runs_of", "same_output", "text_of"]

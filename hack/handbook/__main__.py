@@ -12,7 +12,7 @@ from pathlib import Path
 
 from handbook.blocks import ROOT, Block, pages
 from handbook.outputs import LEFT_OUT, same_output
-from handbook.pages import Run, runs_of
+from handbook.runs import Run, runs_of
 from handbook.world import CommandFailed, World
 from localcluster import LocalCluster
 

@@ -133,7 +133,7 @@ class LocalCluster:
     def kubectl(
         self,
         *args: str,
-        input: str | None = None,  # noqa: A002 - as subprocess.run calls it
+        input: str | None = None,
         kubeconfig: Path | None = None,
         check: bool = True,
     ) -> subprocess.CompletedProcess[str]:

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long to wait before the API server is asked again."""
 
-import random
 from collections.abc import Iterator
+from random import SystemRandom
 
 from smtp_operator.api.objects import ClusterError
+
+_spread = SystemRandom()
 
 
 def growing_delays(first: float = 0.5, longest: float = 30.0) -> Iterator[float]:
     """Seconds: each about twice the one before, spread by half so that many askers do not come at once."""
     delay = first
     while True:
-        yield delay * random.uniform(0.75, 1.25)  # noqa: S311 -- no secret depends on it
+        yield delay * _spread.uniform(0.75, 1.25)
         delay = min(longest, delay * 2)
 
 

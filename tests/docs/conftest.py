@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documentation, and all tracked files."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from handbook import Block, blocks_of, pages
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def tracked() -> list[Path]:
+    """The files that git tracks; links left out."""
+    names = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    paths = (ROOT / name for name in names.split("\0") if name)
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
+
+
+@pytest.fixture(scope="session")
+def prose() -> dict[Path, str]:
+    """Every page of the documentation, whole."""
+    return {page: page.read_text(encoding="utf-8") for page in pages()}
+
+
+@pytest.fixture(scope="session")
+def blocks() -> list[Block]:
+    """Every fenced block of the documentation."""
+    return [block for page in pages() for block in blocks_of(page)]

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command of the documentation is run, and prints what is quoted."""
+
+from pathlib import Path
+
+import pytest
+
+from handbook import Block, Run, World, pages, runs_of
+from localcluster import LocalCluster
+
+ROOT = Path(__file__).parent.parent.parent
+
+RUNS = [run for page in pages() for run in runs_of(page)]
+
+
+@pytest.mark.parametrize("run", RUNS, ids=str)
+def test_a_page_run_from_top_to_bottom_prints_what_it_quotes(
+    run: Run, cluster: LocalCluster, namespace: str, tmp_path: Path
+) -> None:
+    with World.entered(run.needs, folder=tmp_path / "reader", cluster=cluster, namespace=namespace) as world:
+        differences = list(run.differences(world))
+    assert not differences, "\n".join([*differences, "To quote what is real: python -m handbook PAGE"])
+
+
+def test_a_command_that_is_not_run_here_names_the_test_that_does(blocks: list[Block]) -> None:
+    for block in blocks:
+        elsewhere = block.tags.get("elsewhere")
+        if elsewhere is not None:
+            assert (ROOT / elsewhere).is_file(), f"{block}: there is no {elsewhere}"
+            assert set(block.text.split("\n")) <= set(CHECKED_ELSEWHERE), f"{block} is not on the list"
+
+
+CHECKED_ELSEWHERE = {
+    "make install": "the tests run in what it made",
+    'eval "$(make cluster)"': "tests/controlplane",
+    "make cluster-down": "tests/controlplane",
+    "make unit": "is running these tests, or a part of make test",
+}
+
+
+def test_blocks_of_shell_are_marked_as_such(blocks: list[Block]) -> None:
+    """A command in a block of another language would never be run."""
+    known = {"sh", "console", "yaml", "text", "mermaid", ""}
+    for block in blocks:
+        assert block.language in known, f"{block}: {block.language}"
+        if not block.runs:
+            suspicious = [
+                line for line in block.text.splitlines() if line.startswith(("$ ", "kubectl ", "make "))
+            ]
+            assert not suspicious, f"{block}: {suspicious}"

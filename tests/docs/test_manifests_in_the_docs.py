@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every manifest in the documentation is valid: by our models, and by the API server."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from handbook import Block, blocks_of, pages
+from localcluster import LocalCluster
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+
+ROOT = Path(__file__).parent.parent.parent
+
+MANIFESTS = [
+    (f"{block}", block.text)
+    for page in pages()
+    for block in blocks_of(page)
+    if block.language == "yaml" and "kind:" in block.text
+] + [("docs/samples.yaml", (ROOT / "docs" / "samples.yaml").read_text(encoding="utf-8"))]
+
+each_manifest = pytest.mark.parametrize(
+    "text", [text for _, text in MANIFESTS], ids=[where for where, _ in MANIFESTS]
+)
+
+
+@each_manifest
+def test_a_smtpconfig_in_the_docs_keeps_every_rule(text: str) -> None:
+    for document in yaml.safe_load_all(text):
+        if document["kind"] == "SmtpConfig":
+            SmtpConfigSpec.model_validate(document["spec"])
+
+
+@each_manifest
+def test_the_api_server_accepts_a_manifest_in_the_docs_without_a_warning(
+    text: str, cluster: LocalCluster, namespace: str
+) -> None:
+    command = ["apply", "--server-side", "--dry-run=server", "--validate=strict", f"--namespace={namespace}"]
+    done = cluster.kubectl(*command, "-f", "-", input=text)
+    assert "Warning" not in done.stderr
+
+
+def test_every_yaml_block_is_a_whole_manifest(blocks: list[Block]) -> None:
+    """What is no manifest would be checked by nobody."""
+    for block in blocks:
+        if block.language == "yaml":
+            documents: list[Any] = list(yaml.safe_load_all(block.text))
+            assert all({"apiVersion", "kind", "metadata"} <= document.keys() for document in documents), block

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documentation names is there: pages, make targets, flags, reasons, fields, versions."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handbook import pages, text_of
+from handbook.blocks import blocks_of
+from smtp_operator.api.crd import structural_schema
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS
+
+ROOT = Path(__file__).parent.parent.parent
+
+each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+
+KUBERNETES_WORDS = {
+    "SmtpConfig", "ConfigMap", "ConfigMaps", "Secret", "Secrets", "ServiceAccount", "ClusterRole", "Role",
+    "Deployment", "NetworkPolicy", "CustomResourceDefinitions",
+}  # fmt: skip
+CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
+VALUES = {"SendEmail", "StartTLS", "TestEmail", "ReadyTrue"}
+IN_CODE = re.compile(r"`([^`\n]+)`")
+
+
+def spans(page: Path) -> list[str]:
+    """What stands in `code` in the text of a page."""
+    return IN_CODE.findall(text_of(page))
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^\.PHONY: (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def field_paths() -> set[str]:
+    """Every path below spec and status, with and without that word in front."""
+    found = set()
+    for part, model in (("spec", SmtpConfigSpec), ("status", SmtpConfigStatus)):
+        for path in _paths(structural_schema(model), ""):
+            found |= {path, f"{part}.{path}"}
+    return found | {"spec", "status"}
+
+
+def _paths(schema: dict[str, Any], prefix: str) -> set[str]:
+    found = set()
+    for name, child in schema.get("properties", {}).items():
+        found |= {
+            f"{prefix}{name}",
+            *_paths(child, f"{prefix}{name}."),
+            *_paths(child.get("items", {}), f"{prefix}{name}[]."),
+        }
+    return found
+
+
+@each_page
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), f"{target} does not exist"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {_anchor(heading) for heading in headings}, f"{target}: no such heading"
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page in reached or page.suffix != ".md" or not page.is_file():
+            continue
+        reached.add(page)
+        ahead += [(page.parent / it).resolve() for it in re.findall(r"\]\(([^)#\s]+)", text_of(page))]
+    assert set(pages()) <= reached
+
+
+def test_the_readme_leads_with_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert 0 < text.index("`make demo`") < text.index("`make test`") < text.index("## Install")
+
+
+@each_page
+def test_every_make_target_exists(page: Path) -> None:
+    named = {word for span in spans(page) for word in re.findall(r"\bmake ([a-z-]+)", span)}
+    for block in blocks_of(page):
+        if block.runs:
+            named |= set(re.findall(r"\bmake ([a-z-]+)", block.text))
+    assert named <= targets()
+
+
+@each_page
+def test_every_flag_and_variable_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    ours = {flag.option for flag in FLAGS} | {"--help", "--version"}
+    for span in spans(page):
+        if span.startswith("--"):
+            assert span.partition(" ")[0].partition("=")[0] in ours, span
+    for block in blocks_of(page):
+        for line in block.text.splitlines() if block.runs else ():
+            if "smtp-operator run" in line:
+                assert set(re.findall(r"--[a-z-]+", line)) <= ours, line
+    variables = {flag.variable for flag in FLAGS} | {ENVIRONMENT_PREFIX}
+    assert set(re.findall(r"SMTP_OPERATOR_[A-Z_]*", text)) <= variables
+
+
+@each_page
+def test_every_reason_exists(page: Path) -> None:
+    """A word in CamelCase is a reason, unless it is known for something else."""
+    classes = {str(info.retry) for info in REASONS.values()}
+    known = set(Reason) | classes | KUBERNETES_WORDS | CONDITIONS | VALUES
+    for span in spans(page):
+        for word in re.findall(r"(?<![\w.])(?:[A-Z]+[a-z0-9]+){2,}(?![\w.])", span):
+            assert word in known, f"{word} is no reason"
+
+
+def test_the_troubleshooting_guide_knows_the_reasons_that_users_meet() -> None:
+    text = (ROOT / "docs" / "how-to" / "troubleshoot.md").read_text(encoding="utf-8")
+    samples = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {reason for reason in Reason if f"{reason} in " in samples} <= set(re.findall(r"`(\w+)`", text))
+
+
+@each_page
+def test_every_field_exists(page: Path) -> None:
+    """A path with a dot that begins as one of ours does, and every single name of a field in camelCase."""
+    fields = field_paths()
+    first = {path.partition(".")[0] for path in fields}
+    names = {name for path in fields for name in re.split(r"[.\[\]]+", path)}
+    foreign = {"lastTransitionTime", "stringData", "observedGeneration"}
+    for span in spans(page):
+        word = span.partition(":")[0].partition("=")[0].strip()
+        if re.fullmatch(r"[a-z][A-Za-z]*(?:\.[a-z][A-Za-z]*)+", word) and word.partition(".")[0] in first:
+            assert word in fields or word.endswith((".md", ".py", ".io")), f"{word} is no field"
+        elif re.fullmatch(r"[a-z]+[A-Z][A-Za-z]*", word):
+            assert word in names | foreign, f"{word} is no field"
+
+
+def test_the_changelog_has_the_version_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    headings = re.findall(
+        r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert headings[:2] == ["Unreleased", project["version"]]
+
+
+def test_every_folder_named_in_the_architecture_exists() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    (rooms,) = [it.text for it in blocks_of(ROOT / "ARCHITECTURE.md") if it.text.startswith("operator/")]
+    named = set(re.findall(r"^  ([a-z]+/|\w+\.py)", rooms, re.MULTILINE))
+    there = {
+        f"{it.name}/" for it in (ROOT / "operator").iterdir() if (it.is_dir() and it.name != "__pycache__")
+    }
+    assert there <= named
+    for path in re.findall(r"`((?:reconcile|handlers|smtp|cluster|api|secrets|cli)/\w+\.py)`", text):
+        assert (ROOT / "operator" / path).is_file(), path
+    for path in re.findall(r"`(operator/[\w/.]+|hack/[\w/.]+|deploy/[\w/.]+)`", text):
+        assert (ROOT / path).exists(), path
