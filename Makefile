@@ -29,8 +29,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@python=$$($(CHOOSE_PYTHON)) && \
 	echo "Installing requirements.lock into $(VENV) with $$python; this takes a minute." >&2 && \
 	{ $(BIN)/python -c '' 2>/dev/null || "$$python" -m venv --clear $(VENV) >&2; } && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >&2 && \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 && \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock >&2 && \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e . >&2 && \
 	touch $@
 
 .PHONY: demo
