@@ -91,6 +91,8 @@ class Dialogue:
     mechanisms: tuple[str, ...] = ()
     logged_in: bool = False
     tls: bool = False
+    hurried: bool = False
+    """Whether the present step got less than its limit, since the budget comes to its end."""
 
     async def run(self, wire: Wire, context: ssl.SSLContext | None, server_name: str) -> Verdict:
         """The dialogue, as deep as the mode wants. ``context`` and ``server_name`` are for STARTTLS."""
@@ -157,15 +159,8 @@ class Dialogue:
         left = self.budget.left
         if probe_after:
             left -= min(self.limits.probe, self.budget.total / 4)
+        self.hurried = left < seconds
         return max(0.0, min(seconds, left))
-
-    def limit_of(self, phase: Phase) -> float:
-        """How long a step of this phase may take, the budget aside."""
-        return {
-            Phase.TLS: self.limits.tls,
-            Phase.BANNER: self._banner_limit,
-            Phase.DATA: self.limits.data,
-        }.get(phase, self.limits.command)
 
     @property
     def _banner_limit(self) -> float:

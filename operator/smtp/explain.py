@@ -53,12 +53,7 @@ class Explainer:
         dialogue = self.dialogue
         content_sent = dialogue.findings.content_sent
         replies = dialogue.clock.replies
-        if (
-            replies
-            and waited < dialogue.limit_of(phase)
-            and waited < dialogue.budget.total / 2
-            and not content_sent
-        ):
+        if replies and dialogue.hurried and waited < dialogue.budget.total / 2 and not content_sent:
             return failures.too_slow(phase, dialogue.budget.spent, replies)
         found = await self._mismatch(phase)
         return found or failures.silent(dialogue.context(), phase, waited, content_sent=content_sent)
@@ -85,7 +80,7 @@ class Explainer:
             found = await self._mismatch(phase)
             if found:
                 return found
-        return failures.not_smtp(self.dialogue.context(), kind)
+        return failures.not_smtp(self.dialogue.context(), phase, kind)
 
     async def _tls_failed(self, error: TlsFailed) -> Verdict:
         settings = self.dialogue.settings
@@ -119,7 +114,9 @@ class Explainer:
                 return self._plaintext(sight)
         else:
             return None
-        return failures.not_smtp(self.dialogue.context(), sight.kind) if sight.kind in _NOT_SMTP else None
+        if sight.kind in _NOT_SMTP:
+            return failures.not_smtp(self.dialogue.context(), phase, sight.kind)
+        return None
 
     def _tls_expected(self, smtp_type: SmtpType) -> Verdict:
         settings = self.dialogue.settings

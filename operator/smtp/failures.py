@@ -218,7 +218,7 @@ def closed(context: Context, phase: Phase, last: str, *, content_sent: bool) -> 
     )
 
 
-def not_smtp(context: Context, kind: str) -> Verdict:
+def not_smtp(context: Context, phase: Phase, kind: str) -> Verdict:
     """Another protocol answers; ``kind`` names it. The bytes themselves are not shown."""
     what = f"is {_article(kind)} {kind} server" if kind else "answers with something that is no SMTP"
     kind_of_port = _MAIL_READING.get(context.port)
@@ -226,7 +226,7 @@ def not_smtp(context: Context, kind: str) -> Verdict:
     return verdict(
         Reason.NOT_AN_SMTP_SERVER,
         f"{context.server}:{context.port} {what}",
-        phase=Phase.BANNER,
+        phase=phase,
         why=f"{why}SMTP submission is port 587 or 465",
         fix="Set port: 587 with smtpType: StartTLS, or port: 465 with smtpType: TLS",
     )

@@ -18,7 +18,8 @@ from aiosmtplib.response import SMTPResponse
 from smtp_operator.smtp.replies import Reply
 
 _KEPT: Final = 4096
-"""Bytes kept of what came since the last command."""
+"""Bytes kept of what came since the last reply."""
+_END_OF_REPLY: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n")
 _LEFT_BEHIND: Final = re.compile(r"^([245]\d\d)[ -]")
 _LINE_ENDS: Final = re.compile(rb"\r\n|\n|\r")
 _LEADING_DOT: Final = re.compile(rb"(?m)^\.")
@@ -66,7 +67,7 @@ class TlsFailed(WireError):
 
 
 class _Recorder(SMTPProtocol):
-    """Also keeps the first bytes since the last command, and tells when it is over."""
+    """Also keeps the first bytes since the last reply, and tells when it is over."""
 
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
@@ -146,25 +147,23 @@ class Wire:
     async def greeting(self, limit: float) -> Reply:
         """What the server says first."""
         try:
-            return _reply(await self._protocol.read_response(limit), self._protocol)
+            return self._reply(await self._protocol.read_response(limit))
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
             raise self._broken(error, limit) from None
 
     async def command(self, *words: bytes, limit: float) -> Reply:
         """The reply to a command. ValueError where a word holds a control character."""
-        self._protocol.received.clear()
         try:
-            return _reply(await self._protocol.execute_command(*words, timeout=limit), self._protocol)
+            return self._reply(await self._protocol.execute_command(*words, timeout=limit))
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
             raise self._broken(error, limit) from None
 
     async def content(self, mail: bytes, *, limit: float) -> Reply:
         """The reply to a mail, which is sent with leading dots doubled and the final dot after it."""
         mail = _LEADING_DOT.sub(b"..", _LINE_ENDS.sub(b"\r\n", mail))
-        self._protocol.received.clear()
         try:
             self._protocol.write(mail + (b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"))
-            return _reply(await self._protocol.read_response(limit), self._protocol)
+            return self._reply(await self._protocol.read_response(limit))
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
             raise self._broken(error, limit) from None
 
@@ -172,11 +171,10 @@ class Wire:
         self, context: ssl.SSLContext, *, server_name: str, limit: float, on_reply: Callable[[Reply], None]
     ) -> Reply:
         """STARTTLS and, where the reply to it is 220, the handshake. ``on_reply`` is called in between."""
-        self._protocol.received.clear()
 
         def between(response: SMTPResponse) -> None:
             self._protocol.on_response = None
-            on_reply(_reply(response, self._protocol))
+            on_reply(self._reply(response))
 
         self._protocol.on_response = between
         try:
@@ -192,7 +190,15 @@ class Wire:
         except OSError:
             raise Closed from None
         self._tls = self._ssl_object()
-        return _reply(response, self._protocol)
+        return Reply.of(response.code, response.message)
+
+    def _reply(self, response: SMTPResponse) -> Reply:
+        received = self._protocol.received
+        if not 200 <= response.code <= 599:
+            raise Garbled(bytes(received))
+        end = _END_OF_REPLY.search(received)
+        del received[: end.end() if end else None]  # what is left, nobody has asked for
+        return Reply.of(response.code, response.message)
 
     def _broken(self, error: Exception, limit: float) -> WireError:
         if isinstance(error, SMTPTimeoutError):
@@ -220,12 +226,6 @@ class Wire:
                 await asyncio.shield(self._protocol.lost)
         except TimeoutError:
             self.abort()
-
-
-def _reply(response: SMTPResponse, protocol: _Recorder) -> Reply:
-    if not 200 <= response.code <= 599:
-        raise Garbled(bytes(protocol.received))
-    return Reply.of(response.code, response.message)
 
 
 def _left_behind(received: bytearray) -> Reply | None:

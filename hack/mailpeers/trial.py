@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine on this machine, with settings in which a test names only what it is about."""
+
+import ipaddress
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from smtp_operator.api.verdict import DialogueReport, Phase, SmtpType
+from smtp_operator.smtp.budget import Limits
+from smtp_operator.smtp.destination import DestinationPolicy, PortRange
+from smtp_operator.smtp.engine import Engine
+from smtp_operator.smtp.limits import ConnectionLimits
+from smtp_operator.smtp.resolver import Address, Resolver, address_of
+from smtp_operator.smtp.settings import Login, MailSettings, Recipient, Role, TlsSettings
+
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+@dataclass
+class Names:
+    """A resolver that knows ``localhost`` and what a test teaches it; never asks DNS."""
+
+    known: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"localhost": ("127.0.0.1",)})
+    fails_with: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def addresses(self, host: str, *, limit: float) -> tuple[Address, ...]:
+        """See ``Resolver``."""
+        self.asked.append(host)
+        if self.fails_with is not None:
+            raise self.fails_with
+        literal = address_of(host)
+        return (literal,) if literal else tuple(map(ipaddress.ip_address, self.known[host]))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Trial:
+    """Runs one test of mail settings; what a test does not name is plain, anonymous and to one recipient."""
+
+    names: Names = field(default_factory=Names)
+    limits: Limits = field(default_factory=Limits)
+    connections: ConnectionLimits = field(default_factory=lambda: ConnectionLimits(5))
+    policy: DestinationPolicy = field(
+        default_factory=lambda: DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+    )
+
+    def settings(self, port: int, **changes: Any) -> MailSettings:
+        """Fields of ``MailSettings``, or in short ``password`` (of ``username``, else bob) and ``ca_pem``."""
+        defaults: dict[str, Any] = {
+            "server": "localhost",
+            "port": port,
+            "smtp_type": SmtpType.NONE,
+            "sender": "Ops Team <ops@example.com>",
+            "recipients": (Recipient(role="to", index=0, address="dev@example.com"),),
+            "body": "It works.\n",
+        }
+        if "ca_pem" in changes:
+            changes["tls"] = TlsSettings(ca_pem=changes.pop("ca_pem"))
+        if "password" in changes:
+            origin = "Secret smtp-password, key password"
+            changes["login"] = Login(
+                username=changes.pop("username", "bob"), password=changes.pop("password"), origin=origin
+            )
+        return MailSettings(**(defaults | changes))
+
+    def engine(self, resolver: Resolver | None = None) -> Engine:
+        """An engine of its own."""
+        return Engine(
+            policy=self.policy,
+            resolver=resolver or self.names,
+            connections=self.connections,
+            limits=self.limits,
+        )
+
+    async def __call__(
+        self,
+        port: int,
+        *,
+        on_phase: Callable[[Phase], None] = lambda phase: None,
+        before_data: Callable[[], Awaitable[None]] | None = None,
+        **changes: Any,
+    ) -> DialogueReport:
+        """One test; ``changes`` as for ``settings``."""
+        settings = self.settings(port, **changes)
+        return await self.engine().run(settings, on_phase=on_phase, before_data=before_data)
+
+
+def recipients(
+    *, to: Sequence[str] = (), cc: Sequence[str] = (), bcc: Sequence[str] = ()
+) -> tuple[Recipient, ...]:
+    """Recipients of these addresses."""
+    lists: tuple[tuple[Role, Sequence[str]], ...] = (("to", to), ("cc", cc), ("bcc", bcc))
+    return tuple(
+        Recipient(role=role, index=index, address=address)
+        for role, addresses in lists
+        for index, address in enumerate(addresses)
+    )

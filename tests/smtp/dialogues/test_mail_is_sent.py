@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A test of mode SendEmail sends one mail, over each kind of connection and with each kind of login."""
+
+import re
+from email import message_from_bytes, policy
+
+import pytest
+
+from mailpeers import AuthAttempt, MailServer
+from mailpeers.trial import Trial, recipients
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Mode, Phase, SmtpType
+
+PORTS = {SmtpType.NONE: "plain_port", SmtpType.START_TLS: "starttls_port", SmtpType.TLS: "tls_port"}
+
+
+@pytest.mark.parametrize("smtp_type", SmtpType)
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+async def test_every_way_to_connect_and_log_in(
+    trial: Trial, mailserver: MailServer, smtp_type: SmtpType, mechanism: str
+) -> None:
+    report = await trial(
+        getattr(mailserver, PORTS[smtp_type]),
+        smtp_type=smtp_type,
+        ca_pem=mailserver.ca_pem,
+        password="s3cret-pw",
+        auth_mechanism=mechanism,
+    )
+
+    assert report.verdict.reason is Reason.TEST_EMAIL_SENT
+    assert mailserver.auth_attempts == [AuthAttempt(mechanism, "bob", True)]
+    (mail,) = mailserver.mails
+    assert (mail.sender, mail.recipients) == ("ops@example.com", ("dev@example.com",))
+    assert (mail.username, mail.tls) == ("bob", smtp_type is not SmtpType.NONE)
+    assert report.server.auth_mechanism == mechanism
+    assert bool(report.server.tls_version) == (smtp_type is not SmtpType.NONE)
+
+
+async def test_a_relay_without_login(trial: Trial, mailserver: MailServer) -> None:
+    report = await trial(mailserver.plain_port)
+
+    assert report.verdict.passed
+    assert mailserver.auth_attempts == []
+
+
+async def test_the_verdict_names_the_queue_id_and_does_not_promise_delivery(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    mailserver.replies["."] = "250 2.0.0 Ok: queued as 4F1B2"
+
+    report = await trial(mailserver.plain_port)
+
+    assert report.verdict.message == (
+        "Accepted for delivery to 1 recipient by localhost (queue id 4F1B2). "
+        "Accepted is not delivered: if nobody finds the mail, look into the spam folder."
+    )
+    assert report.response == "250 2.0.0 Ok: queued as 4F1B2"
+    assert report.verdict.summary == "TestEmailSent"
+    assert report.dialogue == ()
+
+
+async def test_to_and_cc_stand_in_headers_and_bcc_only_in_the_envelope(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    await trial(
+        mailserver.plain_port,
+        recipients=recipients(to=["a@example.com"], cc=["b@example.com"], bcc=["hidden@example.com"]),
+    )
+
+    (mail,) = mailserver.mails
+    assert mail.recipients == ("a@example.com", "b@example.com", "hidden@example.com")
+    parsed = message_from_bytes(mail.content, policy=policy.default)
+    assert (parsed["To"], parsed["Cc"], parsed["Bcc"]) == ("a@example.com", "b@example.com", None)
+    assert b"hidden" not in mail.content
+
+
+async def test_what_the_caller_gives_reaches_the_mail(trial: Trial, mailserver: MailServer) -> None:
+    await trial(
+        mailserver.plain_port,
+        subject="Grüße",
+        body="erste Zeile\n.Punkt\n",
+        headers=(("X-Smtp-Operator", "team-a/corporate-mail"),),
+        message_id="<abc@example.com>",
+    )
+
+    parsed = message_from_bytes(mailserver.mails[0].content, policy=policy.default)
+    assert parsed["Subject"] == "Grüße"
+    assert parsed["X-Smtp-Operator"] == "team-a/corporate-mail"
+    assert parsed["Message-ID"] == "<abc@example.com>"
+    assert parsed["Auto-Submitted"] == "auto-generated"
+    assert parsed.get_content() == "erste Zeile\r\n.Punkt\r\n"
+
+
+async def test_a_message_id_is_made_up_where_the_caller_gives_none(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    report = await trial(mailserver.plain_port)
+
+    assert re.fullmatch(r"<\S+@example\.com>", report.message_id)
+    assert f"Message-ID: {report.message_id}".encode() in mailserver.mails[0].content
+
+
+async def test_the_report_tells_phases_in_their_order_and_server_facts(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    seen: list[Phase] = []
+
+    report = await trial(
+        mailserver.starttls_port,
+        smtp_type=SmtpType.START_TLS,
+        ca_pem=mailserver.ca_pem,
+        password="s3cret-pw",
+        on_phase=seen.append,
+    )
+
+    expected = [
+        Phase.RESOLVE,
+        Phase.CONNECT,
+        Phase.BANNER,
+        Phase.EHLO,
+        Phase.START_TLS,
+        Phase.TLS,
+        Phase.AUTH,
+        Phase.MAIL_FROM,
+        Phase.RCPT_TO,
+        Phase.DATA,
+    ]
+    assert [timing.phase for timing in report.phases] == expected
+    assert list(dict.fromkeys(seen)) == expected
+    assert sum(timing.seconds for timing in report.phases) <= report.duration
+    assert report.server.address == f"127.0.0.1:{mailserver.starttls_port}"
+    assert report.server.banner == "mail.test"
+    assert report.server.tls_version == "TLSv1.3"
+    assert report.server.certificate is not None
+    assert "mailpeers" in report.server.certificate.issuer
+    assert report.mode is Mode.SEND_EMAIL
+
+
+async def test_implicit_tls_times_the_handshake_apart_from_the_greeting(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    report = await trial(mailserver.tls_port, smtp_type=SmtpType.TLS, ca_pem=mailserver.ca_pem)
+
+    phases = [timing.phase for timing in report.phases]
+    assert phases[:4] == [Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.BANNER]
+
+
+async def test_heloname_is_what_the_client_calls_itself(trial: Trial, mailserver: MailServer) -> None:
+    await trial(mailserver.plain_port, helo_name="cluster.example.net")
+
+    assert any("EHLO cluster.example.net" in line for line in mailserver.transcript)
+
+
+async def test_without_heloname_it_is_the_domain_of_from(trial: Trial, mailserver: MailServer) -> None:
+    await trial(mailserver.plain_port, sender="ops@bücher.example")
+
+    assert any("EHLO xn--bcher-kva.example" in line for line in mailserver.transcript)
+
+
+async def test_a_non_ascii_address_is_sent_with_smtputf8(trial: Trial, mailserver: MailServer) -> None:
+    report = await trial(mailserver.plain_port, recipients=recipients(to=["jürgen@example.com"]))
+
+    assert report.verdict.passed
+    assert mailserver.mails[0].recipients == ("jürgen@example.com",)
+    assert any("SMTPUTF8" in line for line in mailserver.transcript if "MAIL" in line)
+
+
+async def test_a_dead_first_address_does_not_fail_the_test(trial: Trial, mailserver: MailServer) -> None:
+    trial.names.known["mail.example.com"] = ("127.0.0.66", "127.0.0.1")  # nothing listens on the first
+
+    report = await trial(mailserver.plain_port, server="mail.example.com")
+
+    assert report.verdict.passed
+    assert report.server.address == f"127.0.0.1:{mailserver.plain_port}"
