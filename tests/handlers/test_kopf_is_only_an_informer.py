@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kopf lists and watches for us and does nothing else: no write, no Event, no whole body in a log."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import kopf
+import pytest
+
+from localcluster import LocalCluster
+from smtp_operator.api.objects import JsonObject, ObjectKey
+from smtp_operator.cluster.access import find_access
+from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf
+from smtp_operator.handlers.watching import build_registry, tell
+from smtp_operator.settings import Settings
+from testbed import Api
+
+
+class Inbox:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: asyncio.Queue[str] = asyncio.Queue()
+
+    def observe(self, object_: JsonObject) -> None:
+        metadata = object_["metadata"]
+        self.told.put_nowait(f"observe {metadata['name']} {metadata['generation']}")
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        self.told.put_nowait(f"forget {key}")
+
+    async def next(self) -> str:
+        return await asyncio.wait_for(self.told.get(), 30)
+
+
+async def _nothing() -> None:
+    pass
+
+
+@asynccontextmanager
+async def informing(inbox: Inbox, kubeconfig: Path, namespace: str) -> AsyncIterator[None]:
+    access = await find_access(Settings(kubeconfig=str(kubeconfig)), {})
+    stop_flag = asyncio.Event()
+    registry = build_registry(inbox, login=lambda: log_in(access), start=_nothing, stop=_nothing)
+    running = asyncio.create_task(
+        kopf.operator(
+            registry=registry, settings=informer_settings(), namespaces=[namespace], stop_flag=stop_flag
+        )
+    )
+    yield
+    stop_flag.set()
+    await running
+
+
+def smtp_config(**spec: Any) -> JsonObject:
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {"name": "mail"},
+        "spec": {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"} | spec,
+    }
+
+
+async def test_what_happens_to_smtpconfigs_is_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
+    path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
+    inbox = Inbox()
+    created = await asyncio.to_thread(api.create, path, smtp_config())
+    async with informing(inbox, cluster.kubeconfig, namespace):
+        assert await inbox.next() == "observe mail 1"
+        await asyncio.to_thread(api.patch, f"{path}/mail", {"spec": {"port": 465}})
+        assert await inbox.next() == "observe mail 2"
+        now = await asyncio.to_thread(api.get, f"{path}/mail")
+        await asyncio.to_thread(api.delete, f"{path}/mail")
+        assert await inbox.next() == f"forget {namespace}/mail"
+    left = {name: now["metadata"].get(name) for name in ("annotations", "finalizers", "labels")}
+    assert left == {"annotations": None, "finalizers": None, "labels": None}
+    assert [it["manager"] for it in now["metadata"]["managedFields"]] == [
+        created["metadata"]["managedFields"][0]["manager"]
+    ]
+
+
+def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:
+    async def login() -> kopf.ConnectionInfo:
+        return kopf.ConnectionInfo(server="https://example.com")
+
+    registry = build_registry(Inbox(), login=login, start=_nothing, stop=_nothing)
+    kinds = {name: len(kind.get_all_handlers()) for name, kind in vars(registry).items()}
+    assert kinds == {
+        "_activities": 3,
+        "_watching": 1,
+        "_indexing": 0,
+        "_spawning": 0,
+        "_changing": 0,
+        "_webhooks": 0,
+    }
+
+
+@pytest.mark.parametrize("type_", [None, "ADDED", "MODIFIED"])
+async def test_listed_created_and_changed_objects_are_observed(type_: str | None) -> None:
+    inbox = Inbox()
+    tell(inbox, type_, {"metadata": {"name": "mail", "generation": 3}})
+    assert await inbox.next() == "observe mail 3"
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("peering.standalone", True),
+        ("scanning.disabled", True),
+        ("posting.enabled", False),
+        ("posting.loggers", False),
+        ("watching.server_timeout", 300),
+        ("watching.connect_timeout", 10),
+        ("watching.inactivity_timeout", 70),
+        ("networking.connect_timeout", 10),
+        ("networking.request_timeout", 60),
+        ("networking.error_backoffs", (1, 2, 3, 5, 8, 13, 21, 34)),
+        ("networking.enforce_retry_after", True),
+        ("networking.trust_env", False),
+        ("queueing.worker_limit", None),
+        ("process.ultimate_exiting_timeout", 25),
+    ],
+)
+def test_its_settings(path: str, value: object) -> None:
+    group, name = path.split(".")
+    assert getattr(getattr(informer_settings(), group), name) == value
+
+
+async def test_it_logs_in_as_our_own_client_does(cluster: LocalCluster) -> None:
+    access = await find_access(Settings(kubeconfig=str(cluster.kubeconfig)), {})
+    info = await log_in(access)
+    assert (info.server, info.scheme, info.token) == (cluster.url, "Bearer", cluster.admin_token)
+    assert (info.insecure, info.trust_env, info.proxy_url) == (False, False, None)
+
+
+async def test_it_logs_in_again_long_before_a_token_rotates(cluster: LocalCluster) -> None:
+    access = await find_access(Settings(kubeconfig=str(cluster.kubeconfig)), {})
+    expiration = (await log_in(access)).expiration
+    assert expiration is not None
+    assert timedelta(minutes=9) < expiration - datetime.now(UTC) <= timedelta(minutes=10)
+
+
+class Collecting(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
+@pytest.fixture
+def root_log() -> Iterator[list[logging.LogRecord]]:
+    """What gets to the root logger at level debug, once kopf is quietened."""
+    records: list[logging.LogRecord] = []
+    handler, root = Collecting(records), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    quieten_kopf()
+    yield records
+    root.removeHandler(handler)
+    root.setLevel(level)
+
+
+def test_debug_lines_with_whole_bodies_never_come_through(root_log: list[logging.LogRecord]) -> None:
+    logging.getLogger("kopf.objects").debug("Something is in progress: {'spec': {'password': 's3cret'}}")
+    logging.getLogger("kopf._core.reactor").info("Starting.")
+    assert root_log == []
+
+
+def test_warnings_come_through_without_the_object_that_they_quote(root_log: list[logging.LogRecord]) -> None:
+    logging.getLogger("kopf._cogs.clients.watching").warning(
+        "Ignoring an unsupported event type: %r", {"object": {"spec": {"password": "s3cret"}}}
+    )
+    assert [it.getMessage() for it in root_log] == ["Ignoring an unsupported event type:"]
+
+
+def test_errors_come_through_as_one_line(root_log: list[logging.LogRecord]) -> None:
+    try:
+        raise RuntimeError("s3cret")
+    except RuntimeError:
+        logging.getLogger("kopf._core").exception("Watcher has failed\nbadly")
+    (record,) = root_log
+    assert (record.getMessage(), record.exc_info) == ("Watcher has failed", None)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything is known before the first decision, and when one part ends the whole does."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
+from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectKey, ObjectMetadata, Reference
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.schema_check import SchemaTooOld
+from smtp_operator.handlers.operation import Operation
+from smtp_operator.settings import SecretWatch, Settings
+
+OPENAPI = "/openapi/v3/apis/smtp-operator.io/v1alpha1"
+CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
+SECRETS = "/api/v1/secrets"
+CONFIG_MAPS = "/api/v1/configmaps"
+
+CRD: JsonObject = {
+    "spec": {
+        "versions": [
+            {"name": "v1alpha1", "schema": {"openAPIV3Schema": {"properties": {"spec": {}, "status": {}}}}}
+        ]
+    }
+}
+PUBLISHED = {
+    "components": {
+        "schemas": {
+            "it": {
+                "x-kubernetes-group-version-kind": [
+                    {"group": "smtp-operator.io", "version": "v1alpha1", "kind": "SmtpConfig"}
+                ]
+            }
+        }
+    }
+}
+
+
+class Core:
+    """Decides nothing, and writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.running = asyncio.Event()
+        self.failing = asyncio.Event()
+
+    def observe(self, object_: JsonObject) -> None:
+        self.told.append(f"observe {object_['metadata']['name']}")
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        self.told.append(f"forget {key}")
+
+    def wants(self, reference: Reference) -> bool:
+        return True
+
+    def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
+        self.told.append(f"{reference}: {metadata.resource_version if metadata else 'gone'}")
+
+    def references_listed(self) -> None:
+        self.told.append("all references listed")
+
+    async def run(self) -> None:
+        self.told.append("run")
+        self.running.set()
+        await self.failing.wait()
+        raise RuntimeError("a defect")
+
+
+class Setting:
+    """An operation on a fake API server."""
+
+    def __init__(self, fake: FakeApi, client: KubernetesClient, **settings: Any) -> None:
+        fake.always("GET", OPENAPI, Answer(body=PUBLISHED))
+        fake.always("GET", CONFIGS, Answer(body=page(partial("mail", 3), version=9)))
+        fake.always("GET", SECRETS, Answer(body=page(partial("password", 5), version=9)))
+        fake.always("GET", CONFIG_MAPS, Answer(body=page(partial("ca", 6), version=9)))
+        self.streams = {path: Stream() for path in (SECRETS, CONFIG_MAPS)}
+        for path, stream in self.streams.items():
+            fake.on("WATCH", path, stream)
+        chosen = Settings(**settings)
+        self.core = Core()
+        self.stop_flag = asyncio.Event()
+        self.operation = Operation(
+            client=client,
+            cluster=Cluster(client, chosen),
+            core=self.core,
+            crd=CRD,
+            secret_watch=chosen.secret_watch,
+            stop_flag=self.stop_flag,
+        )
+
+
+async def test_all_is_known_before_the_core_runs(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    assert not it.operation.ready
+    await it.operation.start()
+    await it.core.running.wait()
+    assert it.operation.ready
+    first, *middle, listed, run = it.core.told
+    assert (first, listed, run) == ("observe mail", "all references listed", "run")
+    assert sorted(middle) == ["ConfigMap team-a/ca: 6", "Secret team-a/password: 5"]
+    assert fake.seen[0].path == OPENAPI
+    await it.operation.stop()
+
+
+async def test_in_label_mode_the_unlisted_are_not_taken_for_missing(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    it = Setting(fake, client, secret_watch=SecretWatch.LABEL)
+    await it.operation.start()
+    await it.core.running.wait()
+    assert "all references listed" not in it.core.told
+    await it.operation.stop()
+
+
+async def test_without_a_secret_watch_nothing_is_listed(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client, secret_watch=SecretWatch.NONE)
+    await it.operation.start()
+    await it.core.running.wait()
+    assert it.core.told == ["observe mail", "run"]
+    assert [it.path for it in fake.seen] == [OPENAPI, CONFIGS]
+    await it.operation.stop()
+
+
+async def test_with_namespaces_only_those_are_read(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client, namespaces=("team-b",))
+    for path, group in (("smtpconfigs", "/apis/smtp-operator.io/v1alpha1"), ("secrets", "/api/v1")):
+        fake.always("GET", f"{group}/namespaces/team-b/{path}", Answer(body=page(version=9)))
+    fake.always("GET", "/api/v1/namespaces/team-b/configmaps", Answer(body=page(version=9)))
+    await it.operation.start()
+    assert all(seen.path == OPENAPI or "/namespaces/team-b/" in seen.path for seen in fake.seen)
+    await it.operation.stop()
+
+
+@pytest.mark.looptime
+async def test_a_missing_crd_is_why_it_does_not_start(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    fake.always("GET", OPENAPI, Answer(404))
+    with pytest.raises(SchemaTooOld):
+        await it.operation.start()
+    assert isinstance(it.operation.failure, SchemaTooOld)
+    assert it.core.told == []
+
+
+@pytest.mark.parametrize("path", [CONFIGS, SECRETS, CONFIG_MAPS])
+async def test_a_list_that_is_forbidden_is_why_it_does_not_start(
+    fake: FakeApi, client: KubernetesClient, path: str
+) -> None:
+    it = Setting(fake, client)
+    fake.always("GET", path, Answer(403, {"reason": "Forbidden", "message": "you may not"}))
+    with pytest.raises(AccessDenied) as caught:
+        await it.operation.start()
+    assert str(caught.value) == f"GET {path}: 403 Forbidden: you may not"
+    assert it.operation.failure is caught.value
+    assert "run" not in it.core.told
+
+
+async def test_a_core_that_fails_ends_everything(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    await it.operation.start()
+    it.core.failing.set()
+    await asyncio.wait_for(it.stop_flag.wait(), 10)
+    assert str(it.operation.failure) == "a defect"
+    assert not it.operation.ready
+    assert it.operation.trouble() == "a defect"
+    await it.operation.stop()
+
+
+@pytest.mark.looptime
+async def test_a_watch_that_dies_ends_everything(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    await it.operation.start()
+    fake.always("GET", SECRETS, Answer(403))
+    it.streams[SECRETS].say(error_event(expired()))
+    await it.stop_flag.wait()
+    assert str(it.operation.failure) == f"GET {SECRETS}: 403"
+    await it.operation.stop()
+
+
+async def test_being_stopped_is_no_failure(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    await it.operation.start()
+    await it.operation.stop()
+    await it.operation.stop()
+    assert it.operation.failure is None
+    assert it.operation.trouble() is None
+
+
+async def test_what_was_begun_ends_where_the_start_is_cut_short(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    it = Setting(fake, client)
+    fake.on("GET", CONFIG_MAPS, Stream())
+    starting = asyncio.create_task(it.operation.start())
+    await it.streams[SECRETS].open.wait()
+    starting.cancel()
+    await asyncio.wait([starting])
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    assert not names & {"Event recorder", "watch of Secrets in all namespaces", "reconciler"}
+
+
+@pytest.mark.looptime
+async def test_a_living_operation_is_in_no_trouble(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    await it.operation.start()
+    for _ in range(40):
+        fake.on("WATCH", SECRETS, Stream())
+        fake.on("WATCH", CONFIG_MAPS, Stream())
+    await asyncio.sleep(3600)
+    assert it.operation.trouble() is None
+    await it.operation.stop()
