@@ -8,7 +8,8 @@ It is polite where nothing else is said, so a script is one line for each fault:
     async with FaultServer({"AUTH": then(reply("535 5.7.8 no"), drop())}, tls="starttls") as server: …
 
 Steps are ``banner``, a verb in capitals, ``line`` for a login's further lines, ``.`` for the reply to a
-mail and ``handshake`` for TLS. A list of actions is for the first, second … time; the last repeats.
+mail and ``handshake`` for TLS. A list of actions is for the first, second … time in a connection (of
+``banner`` and ``handshake`` for the first, second … connection); the last repeats.
 """
 
 import asyncio
@@ -163,6 +164,7 @@ class FaultServer:
         """Every line that clients sent, mails included."""
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._openings: dict[str, int] = {}
 
     def _own_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -203,8 +205,8 @@ class FaultServer:
         times: dict[str, int] = {}
         offers_starttls = self.tls == "starttls"
         if self.tls == "implicit":
-            await self._handshake(talk, times)
-        await self._act("banner", talk, times)
+            await self._handshake(talk, self._openings)
+        await self._act("banner", talk, self._openings)
         while True:
             line = await talk.reader.readline()
             if not line:
@@ -217,7 +219,7 @@ class FaultServer:
                 continue
             await self._act(step, talk, times)
             if step == "STARTTLS" and offers_starttls:
-                await self._handshake(talk, times)
+                await self._handshake(talk, self._openings)
                 offers_starttls = False
             if step == "DATA":
                 await self._mail(talk, times)

@@ -34,7 +34,7 @@ from smtp_operator.smtp.settings import Login, MailSettings
 from smtp_operator.smtp.tls import CertificateFacts
 from smtp_operator.smtp.transcript import Transcript
 from smtp_operator.smtp.verdicts import Ended
-from smtp_operator.smtp.wire import Silent, Wire
+from smtp_operator.smtp.wire import Garbled, Silent, Wire
 
 TLS_PORTS: Final = (465, 2465)
 
@@ -187,6 +187,8 @@ class Dialogue:
         reply = await wire.greeting(self.limit(self._banner_limit, probe_after=probe_after))
         self._note(reply)
         self.findings.banner = self.redactor.shown(reply.text.partition(" ")[0])
+        if reply.code < 400 and reply.code != 220:
+            raise Garbled(reply.line.encode())
         if reply.code != 220:
             raise self._refused(reply)
 

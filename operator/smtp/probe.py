@@ -173,7 +173,8 @@ async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) 
         try:
             async with asyncio.timeout(limit):
                 if not await line.handshake(server_name):
-                    return Sight(identify(bytes(line.records)), server_hello=line.server_hello)
+                    kind = identify(bytes(line.records))
+                    return Sight(Kind.OTHER if kind is Kind.SMTP else kind)  # SMTP, but not over TLS
                 facts = CertificateFacts.of_session(line.tls)
                 try:
                     async with asyncio.timeout(min(limit / 2, _BANNER_WAIT)):

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A test goes as deep as its mode says, and not a command further."""
+
+import pytest
+
+from mailpeers import MailServer
+from mailpeers.trial import Trial
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Mode, SmtpType
+
+
+def verbs(server: MailServer) -> list[str]:
+    """What the client said, first words alone."""
+    return [line.split("C: ")[1].split()[0] for line in server.transcript if " C: " in line]
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason", "said"),
+    [
+        (Mode.CONNECT, Reason.CONNECTED, ["EHLO", "STARTTLS", "EHLO", "QUIT"]),
+        (Mode.LOGIN, Reason.LOGIN_SUCCEEDED, ["EHLO", "STARTTLS", "EHLO", "AUTH", "QUIT"]),
+        (
+            Mode.ENVELOPE,
+            Reason.ENVELOPE_ACCEPTED,
+            ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "RSET", "QUIT"],
+        ),
+        (
+            Mode.SEND_EMAIL,
+            Reason.TEST_EMAIL_SENT,
+            ["EHLO", "STARTTLS", "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "QUIT"],
+        ),
+    ],
+)
+async def test_each_mode(
+    trial: Trial, mailserver: MailServer, mode: Mode, reason: Reason, said: list[str]
+) -> None:
+    report = await trial(
+        mailserver.starttls_port,
+        smtp_type=SmtpType.START_TLS,
+        ca_pem=mailserver.ca_pem,
+        password="s3cret-pw",
+        mode=mode,
+    )
+
+    assert report.verdict.reason is reason
+    assert report.mode is mode
+    assert verbs(mailserver) == said
+    assert len(mailserver.mails) == (mode is Mode.SEND_EMAIL)
+
+
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        (Mode.CONNECT, "localhost answers as an SMTP server in clear text."),
+        (Mode.LOGIN, 'localhost accepted user "bob" by PLAIN.'),
+        (Mode.ENVELOPE, "localhost accepted the sender and 1 recipient; no mail was sent."),
+    ],
+)
+async def test_what_each_mode_proved(trial: Trial, mailserver: MailServer, mode: Mode, message: str) -> None:
+    report = await trial(mailserver.plain_port, password="s3cret-pw", mode=mode)
+
+    assert report.verdict.message == message
+
+
+async def test_mode_login_without_a_user_name_says_that_there_was_no_login(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    report = await trial(mailserver.plain_port, mode=Mode.LOGIN)
+
+    assert report.verdict.reason is Reason.CONNECTED
+    assert report.verdict.message == (
+        "localhost answers as an SMTP server in clear text. "
+        "No user name is set, so there was no login to test."
+    )

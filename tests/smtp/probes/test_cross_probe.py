@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A second look, without credentials, tells mistakes of smtpType and port apart and names what to change."""
+
+import pytest
+
+from mailpeers import MailServer
+from mailpeers.faultserver import FaultServer, drop, raw, reply, silence, then
+from mailpeers.trial import Trial
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Phase, SmtpType, Suggestion
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.mark.parametrize("smtp_type", [SmtpType.NONE, SmtpType.START_TLS])
+async def test_a_client_in_clear_at_a_tls_port(trial: Trial, smtp_type: SmtpType) -> None:
+    async with FaultServer(tls="implicit") as server:
+        report = await trial(server.port, smtp_type=smtp_type, password="s3cret-pw")
+
+        assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
+        assert report.verdict.suggestion == Suggestion(smtp_type=SmtpType.TLS)
+        assert report.verdict.message == (
+            f"localhost:{server.port} speaks TLS from the first byte, but smtpType is {smtp_type} "
+            "[in Banner]. Found by a second connection, without the password. Set smtpType: TLS."
+        )
+        assert server.connections == 2
+        assert not any(b"AUTH" in line for line in server.received)
+
+
+async def test_a_tls_port_that_hangs_up_on_a_client_in_clear(trial: Trial) -> None:
+    """Some servers close instead of waiting for a ClientHello that does not come."""
+    async with FaultServer({"handshake": [drop(), then()]}, tls="implicit") as server:
+        report = await trial(server.port, smtp_type=SmtpType.START_TLS)
+
+    assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
+
+
+async def test_a_tls_client_at_a_port_in_clear_that_offers_starttls(trial: Trial) -> None:
+    async with FaultServer(tls="starttls") as server:
+        report = await trial(server.port, smtp_type=SmtpType.TLS, ca_pem=server.ca_pem, password="s3cret-pw")
+
+        assert report.verdict.reason is Reason.PLAINTEXT_SERVER
+        assert report.verdict.suggestion == Suggestion(smtp_type=SmtpType.START_TLS)
+        assert report.verdict.message == (
+            f"localhost:{server.port} answers in clear text, but smtpType is TLS [in Tls]. Found by a second "
+            "connection, without the password. Set smtpType: StartTLS (or port: 465 for TLS from the first "
+            "byte)."
+        )
+        assert not any(b"AUTH" in line for line in server.received)
+
+
+async def test_a_port_in_clear_without_starttls_is_suggested_only_where_no_password_is_at_stake(
+    trial: Trial,
+) -> None:
+    async with FaultServer() as server:
+        without = await trial(server.port, smtp_type=SmtpType.TLS)
+        with_password = await trial(server.port, smtp_type=SmtpType.TLS, password="s3cret-pw")
+
+    assert without.verdict.suggestion == Suggestion(smtp_type=SmtpType.NONE)
+    assert with_password.verdict.suggestion is None
+    assert with_password.verdict.reason is Reason.PLAINTEXT_SERVER
+
+
+@pytest.mark.parametrize(
+    ("greeting", "kind"),
+    [
+        (b"* OK [CAPABILITY IMAP4rev1] Dovecot ready.\r\n", "an IMAP"),
+        (b"+OK Dovecot ready.\r\n", "a POP3"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "an SSH"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "an HTTP"),
+        (b"220 (vsFTPd 3.0.5)\r\n", "an FTP"),
+        (b"200 news.example.com InterNetNews NNRP server ready\r\n", "an NNTP"),
+    ],
+)
+@pytest.mark.parametrize("smtp_type", [SmtpType.NONE, SmtpType.TLS])
+async def test_another_protocol_is_named_and_its_bytes_are_not_shown(
+    trial: Trial, greeting: bytes, kind: str, smtp_type: SmtpType
+) -> None:
+    script = {"banner": raw(greeting), "EHLO": reply("530 Please login with USER and PASS.")}
+    if smtp_type is SmtpType.TLS:  # an SMTP port of nobody: the greeting comes in the handshake's place
+        script = {"handshake": then(raw(greeting), silence()), "banner": raw(greeting)}
+    async with FaultServer(script, tls="none" if smtp_type is SmtpType.NONE else "implicit") as server:
+        report = await trial(server.port, smtp_type=smtp_type, ca_pem=server.ca_pem)
+
+    assert report.verdict.reason is Reason.NOT_AN_SMTP_SERVER
+    assert f"is {kind} server" in report.verdict.message
+    for word in ("Dovecot", "OpenSSH", "vsFTPd", "InterNetNews"):
+        assert word not in report.verdict.message
+
+
+async def test_imap_over_tls_behind_a_client_in_clear(trial: Trial) -> None:
+    async with FaultServer({"banner": raw(b"* OK IMAP4rev1\r\n")}, tls="implicit") as server:
+        report = await trial(server.port, smtp_type=SmtpType.START_TLS)
+
+    assert report.verdict.reason is Reason.NOT_AN_SMTP_SERVER
+    assert "is an IMAP server" in report.verdict.message
+
+
+async def test_a_server_that_is_silent_in_clear_and_over_tls(trial: Trial) -> None:
+    async with FaultServer({"banner": silence()}) as server:
+        report = await trial(server.port, smtp_type=SmtpType.START_TLS)
+
+    assert report.verdict.reason is Reason.BANNER_TIMEOUT
+    assert report.verdict.suggestion is None
+    assert report.verdict.message == (
+        f"localhost:{server.port} accepts connections but sends no greeting within 15 s [in Banner]. "
+        "A proxy or firewall in between, a server that makes clients wait, or one that expects the PROXY "
+        "protocol."
+    )
+
+
+async def test_a_server_that_closes_at_once(trial: Trial) -> None:
+    async with FaultServer({"banner": drop()}) as server:
+        report = await trial(server.port)
+
+    assert report.verdict.reason is Reason.CONNECTION_CLOSED_BY_SERVER
+    assert report.verdict.phase is Phase.BANNER
+
+
+async def test_the_second_look_goes_to_the_same_address(trial: Trial) -> None:
+    trial.names.known["mail.example.com"] = ("127.0.0.1",)
+    async with FaultServer(tls="implicit") as server:
+        await trial(server.port, server="mail.example.com")
+
+    assert trial.names.asked == ["mail.example.com"]
+    assert server.connections == 2
+
+
+async def test_the_second_look_takes_no_more_connections_than_the_first(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    for _ in range(3):
+        await trial(mailserver.starttls_port, smtp_type=SmtpType.TLS)
+
+    assert mailserver.connections_max == 1
+    assert mailserver.auth_attempts == []
