@@ -10,6 +10,7 @@ all of its blocks:
     background: listens P  a command that runs on; the next one waits until it listens on port P
     background: says TEXT  the same; until it says TEXT
     mail: NAME             the mail that the SmtpConfig of that name sends, as it arrives
+    afterwards: COMMAND    is run when all is over, to tidy up
     elsewhere: TEST        it is not run here; the file TEST does
 """
 

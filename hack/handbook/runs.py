@@ -50,6 +50,8 @@ class Run:
             if "background" in block.tags:
                 world.start(block.text, block.tags["background"])
                 continue
+            if "afterwards" in block.tags:
+                world.tidy_up_by(block.tags["afterwards"])
             for command, quoted in block.steps:
                 yield block, command, quoted, aligned(world.run(command))
 

@@ -148,6 +148,10 @@ class World:
             raise CommandFailed(f"$ {command}\nended with {done.returncode}\n{output}{self._logs()}")
         return output.rstrip()
 
+    def tidy_up_by(self, command: str) -> None:
+        """Has a command run when this world ends, after what was started in it later."""
+        self._stack.callback(self.run, command)
+
     def mail(self, name: str) -> str:
         """The mail that the SmtpConfig of that name sent, as it arrived."""
         ending = f"/{name}".encode()

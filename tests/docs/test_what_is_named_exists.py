@@ -14,6 +14,7 @@ from smtp_operator.api.crd import structural_schema
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.cli.program import run_program
 from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -166,3 +167,11 @@ def test_every_folder_named_in_the_architecture_exists() -> None:
         assert (ROOT / "operator" / path).is_file(), path
     for path in re.findall(r"`(operator/[\w/.]+|hack/[\w/.]+|deploy/[\w/.]+)`", text):
         assert (ROOT / path).exists(), path
+
+
+def test_the_exit_codes_are_those_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run_program(["--help"])
+    said = re.findall(r"^  (\d)  (.+)$", capsys.readouterr().out, re.MULTILINE)
+    written = re.findall(r"^\| (\d) \| (.+) \|$", (ROOT / "docs/reference/cli.md").read_text(), re.MULTILINE)
+    assert written == said
