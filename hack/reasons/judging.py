@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reason that the rules give for a scenario's reply, without a network."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reasons.scenarios import USERNAME, Scenario
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_operator.smtp import not_offered
+from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.dialogue import extensions
+from smtp_operator.smtp.probe import Kind, identify
+from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.rules import classify
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came out for one scenario."""
+
+    scenario: Scenario
+    reason: str
+
+    @property
+    def right(self) -> bool:
+        """Whether it is the reason expected."""
+        return self.reason == self.scenario.reason
+
+
+def precision(judgements: Iterable[Judgement]) -> float:
+    """The part that is right, from 0 to 1."""
+    verdicts = [judgement.right for judgement in judgements]
+    return sum(verdicts) / len(verdicts)
+
+
+def judge(scenario: Scenario) -> Judgement:
+    """As the engine would judge the scenario's first reply."""
+    return Judgement(scenario, _reason(scenario))
+
+
+def context_of(scenario: Scenario) -> Context:
+    """What the engine knows when the scenario's reply comes."""
+    phase, smtp_type = scenario.phase, scenario.smtp_type
+    starts_in_clear = phase in {Phase.BANNER, Phase.EHLO, Phase.START_TLS}
+    return Context(
+        server="mail.example.com",
+        smtp_type=smtp_type,
+        login=scenario.login,
+        logged_in=scenario.login and phase.position > Phase.AUTH.position,
+        username=USERNAME if scenario.login else "",
+        origin="Secret smtp-password, key password" if scenario.login else "",
+        mechanism=("XOAUTH2" if scenario.oauth2 else "PLAIN") if scenario.login else "",
+        tls=smtp_type is SmtpType.TLS or (smtp_type is SmtpType.START_TLS and not starts_in_clear),
+        sender=scenario.sender,
+        recipient=f"to[0] {scenario.recipient}",
+        helo_name="example.com",
+        banner=scenario.banner[4:],
+        closed=scenario.closes,
+    )
+
+
+def _reason(scenario: Scenario) -> Reason:
+    context = context_of(scenario)
+    if scenario.phase is Phase.BANNER:
+        kind = identify("\n".join(scenario.lines).encode() + b"\r\n")
+        if kind not in {Kind.SMTP, Kind.OTHER}:
+            return Reason.NOT_AN_SMTP_SERVER
+    reply = Reply.of_lines(scenario.first_reply)
+    if not scenario.offers:
+        return classify(scenario.phase, reply, context=context).reason
+    offered, mechanisms = extensions(reply)
+    if scenario.smtp_type is SmtpType.START_TLS and "STARTTLS" not in offered and not scenario.oauth2:
+        return not_offered.start_tls(context).reason
+    lacking = Context(
+        smtp_type=scenario.smtp_type, login=True, offered=frozenset(offered), mechanisms=mechanisms
+    )
+    return not_offered.mechanism(lacking, "Auto").reason

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The corpus of replies as objects; tests/corpus/README.md says what each field means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from smtp_operator.api.verdict import Phase, SmtpType
+
+CORPUS: Final = Path(__file__).resolve().parents[2] / "tests" / "corpus"
+PUBLISHED: Final = "replies.yaml"
+HELD_BACK: Final = "held_back.yaml"
+
+SENDER: Final = "noreply@example.com"
+RECIPIENT: Final = "ops@example.net"
+USERNAME: Final = "mailer@example.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One failure as a real server put it into words, and the one reason that is right for it."""
+
+    id: str
+    peer: str
+    source: str
+    smtp_type: SmtpType
+    login: bool
+    oauth2: bool
+    phase: Phase
+    banner: str
+    challenge: str
+    lines: tuple[str, ...]
+    closes: bool
+    offers: bool
+    """Whether what is missing in a good reply to EHLO is the matter."""
+    sender: str
+    recipient: str
+    reason: str
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "Scenario":
+        """Of an entry of the corpus."""
+        return cls(
+            id=fields["id"],
+            peer=fields["peer"],
+            source=fields["source"],
+            smtp_type=SmtpType(fields["smtp_type"]),
+            login=fields["login"],
+            oauth2=fields.get("oauth2", False),
+            phase=Phase(fields["phase"]),
+            banner=fields.get("banner", ""),
+            challenge=fields.get("challenge", ""),
+            lines=tuple(fields["reply"].rstrip("\n").split("\n")),
+            closes=fields.get("then") == "close",
+            offers="offers" in fields,
+            sender=fields.get("from", SENDER),
+            recipient=fields.get("to", RECIPIENT),
+            reason=fields["reason"],
+        )
+
+    @property
+    def first_reply(self) -> tuple[str, ...]:
+        """The lines of the first reply; what follows it has other codes."""
+        last = next((n for n, line in enumerate(self.lines) if line[3:4] != "-"), len(self.lines) - 1)
+        return self.lines[: last + 1]
+
+
+def load(name: str) -> tuple[Scenario, ...]:
+    """The scenarios of one file of the corpus."""
+    entries = yaml.safe_load((CORPUS / name).read_text(encoding="utf-8"))
+    return tuple(map(Scenario.of, entries))
