@@ -97,7 +97,7 @@ def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Pla
             with terminal.step("the CRD"):
                 _apply_crds(kubectl)
         stack.callback(_remove_namespace, kubectl, terminal)
-        manifests = _moved(Manifests.read(NAMESPACED).permissions(), kubectl.namespace)
+        manifests = Manifests.read(NAMESPACED).permissions().for_namespace(kubectl.namespace)
         with terminal.step(f"namespace {kubectl.namespace}, with the RBAC of deploy/manifests/namespaced/"):
             kubectl("create", "namespace", kubectl.namespace)
             kubectl("apply", "-f", "-", text=str(manifests))
@@ -166,17 +166,6 @@ def _remove_crd(kubectl: Kubectl, terminal: Terminal) -> None:
 def _remove_namespace(kubectl: Kubectl, terminal: Terminal) -> None:
     with terminal.step(f"namespace {kubectl.namespace} is removed"):
         kubectl("delete", "namespace", kubectl.namespace, "--ignore-not-found")
-
-
-def _moved(manifests: Manifests, namespace: str) -> Manifests:
-    """The same in another namespace, which exists already."""
-    documents = yaml.safe_load_all(str(manifests))
-    kept = [document for document in documents if document["kind"] != "Namespace"]
-    for document in kept:
-        document["metadata"]["namespace"] = namespace
-        for subject in document.get("subjects", []):
-            subject["namespace"] = namespace
-    return Manifests(tuple(kept))
 
 
 def _write_kubeconfig(folder: Path, cluster: dict[str, Any], token: str) -> Path:

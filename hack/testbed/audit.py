@@ -2,9 +2,13 @@
 """Who asked the API server for what, out of its audit log."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+SECONDS = 10.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,22 @@ class AuditLog:
             for request in map(_parsed, self._lines())
             if user in ("", request.user) and namespace in ("", request.namespace)
         ]
+
+    def until(self, verb: str, resource: str, *, user: str, namespace: str) -> list[Request]:
+        """The same, as soon as such a request is among it: a line is written when its request is complete,
+        and others may have seen what it did a moment before.
+
+        Raises:
+            TimeoutError: there is none.
+        """
+        deadline = time.monotonic() + SECONDS
+        while True:
+            found = self.requests(user=user, namespace=namespace)
+            if any((it.verb, it.resource) == (verb, resource) for it in found):
+                return found
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{user} never asked to {verb} {resource} in {namespace}: {found}")
+            time.sleep(POLL_SECONDS)
 
     def _lines(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:

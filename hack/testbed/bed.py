@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from mailpeers import MailServer
+from mailpeers.faultserver import FaultServer
 from testbed.api import Api, Object
 from testbed.seen import Seen
 
 REQUEST = "smtp-operator.io/test-requested-at"
 CA_NAME = "mail-ca"
+
+Server = MailServer | FaultServer
 
 
 class Bed:
@@ -46,7 +49,7 @@ class Bed:
         self.api.apply(f"{self.core('configmaps')}/{CA_NAME}", body)
         return {"caRef": {"kind": "ConfigMap", "name": CA_NAME}}
 
-    def create(self, server: MailServer, /, name: str = "mail", smtp_type: str = "None", **spec: Any) -> Seen:
+    def create(self, server: Server, /, name: str = "mail", smtp_type: str = "None", **spec: Any) -> Seen:
         """Creates a SmtpConfig for this server; other fields of its spec as given."""
         return Seen(self.api.create(self.configs, smtp_config(name, settings(server, smtp_type, **spec))))
 
@@ -74,7 +77,7 @@ class Bed:
         """It, as soon as its status speaks of the spec that is there now."""
         return self.wait(lambda it: it.judged, name, seconds=seconds)
 
-    def verdict_of(self, server: MailServer, smtp_type: str = "None", /, **spec: Any) -> Seen:
+    def verdict_of(self, server: Server, smtp_type: str = "None", /, **spec: Any) -> Seen:
         """What becomes of a new SmtpConfig for this server."""
         self.create(server, smtp_type=smtp_type, **spec)
         return self.verdict()
@@ -91,17 +94,22 @@ class Bed:
         return self.api.wait_any(path, lambda it: it["regarding"]["name"] == name and it["reason"] == reason)
 
 
-def settings(server: MailServer, smtp_type: str = "None", /, **spec: Any) -> Object:
+def settings(server: Server, smtp_type: str = "None", /, **spec: Any) -> Object:
     """A spec that a mail goes out by, without a login."""
-    ports = {"None": server.plain_port, "StartTLS": server.starttls_port, "TLS": server.tls_port}
     return {
         "server": "127.0.0.1",
-        "port": ports[smtp_type],
+        "port": _port(server, smtp_type),
         "smtpType": smtp_type,
         "from": "Platform <noreply@example.com>",
         "recipients": {"to": ["ops@example.com"]},
         **spec,
     }
+
+
+def _port(server: Server, smtp_type: str) -> int:
+    if isinstance(server, FaultServer):
+        return server.port
+    return {"None": server.plain_port, "StartTLS": server.starttls_port, "TLS": server.tls_port}[smtp_type]
 
 
 def smtp_config(name: str, spec: Object) -> Object:

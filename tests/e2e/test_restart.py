@@ -37,10 +37,10 @@ def test_a_restart_sends_no_mail_and_writes_nothing(
     bed.create(server, "later")
     bed.verdict("later")
 
+    asked = audit.until("create", "events", user=operator_user, namespace=bed.namespace)
+    assert [it.name for it in asked if it.writes and it.resource == "smtpconfigs/status"] == ["later"]
     assert len(server.mails) == 2
     assert server.connections_total == connections + 1
-    mine = audit.requests(user=operator_user, namespace=bed.namespace)
-    assert {it.name for it in mine if it.writes and it.resource == "smtpconfigs/status"} == {"later"}
 
 
 def test_what_changed_while_no_operator_ran_is_tested_at_its_start(

@@ -118,10 +118,6 @@ def test_tls_against_a_server_that_starts_in_clear_is_plaintext_server(bed: Bed,
     assert bed.verdict_of(server, "TLS", port=server.starttls_port).reason == "PlaintextServer"
 
 
-def test_start_tls_against_a_tls_port_is_tls_expected_by_server(bed: Bed, server: MailServer) -> None:
-    assert bed.verdict_of(server, "StartTLS", port=server.tls_port).reason == "TlsExpectedByServer"
-
-
 def test_a_certificate_of_an_unknown_ca_is_untrusted(bed: Bed, server: MailServer) -> None:
     assert bed.verdict_of(server, "StartTLS").reason == "CertificateUntrusted"
 

@@ -37,15 +37,13 @@ def test_every_write_of_the_operator_is_a_patch_of_status_or_an_event(
     bed.verdict_of(server)
     bed.change(smtpType="TLS")
     bed.verdict()
-    bed.wait_for_event(bed.seen().reason)
 
-    writes = {
-        (it.verb, it.resource)
-        for it in audit.requests(user=operator_user, namespace=bed.namespace)
-        if it.writes
+    asked = audit.until("create", "events", user=operator_user, namespace=bed.namespace)
+
+    assert {(it.verb, it.resource) for it in asked if it.writes} == {
+        ("patch", "smtpconfigs/status"),
+        ("create", "events"),
     }
-
-    assert writes == {("patch", "smtpconfigs/status"), ("create", "events")}
 
 
 def test_a_quick_test_takes_one_status_write_and_one_get_of_its_secret(
@@ -53,11 +51,14 @@ def test_a_quick_test_takes_one_status_write_and_one_get_of_its_secret(
 ) -> None:
     bed.secret("smtp-password", password="s3cret-Passw0rd")
 
-    seen = bed.verdict_of(server, username="mailer", password={"secretRef": {"name": "smtp-password"}})
-    bed.wait_for_event(seen.reason)
+    bed.verdict_of(server, username="mailer", password={"secretRef": {"name": "smtp-password"}})
 
-    asked = [(it.verb, it.resource) for it in audit.requests(user=operator_user, namespace=bed.namespace)]
-    assert sorted(asked) == [("create", "events"), ("get", "secrets"), ("patch", "smtpconfigs/status")]
+    asked = audit.until("create", "events", user=operator_user, namespace=bed.namespace)
+    assert sorted((it.verb, it.resource) for it in asked) == [
+        ("create", "events"),
+        ("get", "secrets"),
+        ("patch", "smtpconfigs/status"),
+    ]
 
 
 def test_deleting_an_object_does_not_wait_for_the_operator(bed: Bed, server: MailServer) -> None:

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asynchronous servers for synchronous tests."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_SECONDS = 10
+
+
+@contextmanager
+def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Runs it in a loop and a thread of its own, for as long as the block lasts."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def enter() -> T:
+        return await server.__aenter__()
+
+    async def leave() -> None:
+        await server.__aexit__(None, None, None)
+
+    try:
+        yield asyncio.run_coroutine_threadsafe(enter(), loop).result(_SECONDS)
+        asyncio.run_coroutine_threadsafe(leave(), loop).result(_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_SECONDS)
+        loop.close()

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stands between a client and the API server, and keeps what is said in clear."""
+
+import asyncio
+import json
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import trustme
+
+from testbed.background import in_thread
+
+_HEAD = re.compile(rb"(?ms)^([A-Z]+) (/\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The head of a request."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass
+class _Connection:
+    said: bytearray = field(default_factory=bytearray)
+    heard: bytearray = field(default_factory=bytearray)
+
+
+class RecordingProxy:
+    """Terminates TLS with a certificate of its own, and passes all on as it is; an async context."""
+
+    def __init__(self, port: int, ca_file: Path) -> None:
+        """For the API server on this port of 127.0.0.1, trusted by `ca_file`."""
+        self._target = port
+        self._trust = ssl.create_default_context(cafile=ca_file)
+        self._ca = trustme.CA()
+        self._connections: list[_Connection] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+        self.port = 0
+
+    @property
+    def ca_pem(self) -> bytes:
+        """Who signed its certificate."""
+        return self._ca.cert_pem.bytes()
+
+    def asked(self) -> list[Asked]:
+        """Every request so far, those of one connection in their order."""
+        return [
+            Asked(method.decode(), path.decode(), _headers(lines))
+            for connection in self._connections
+            for method, path, lines in _HEAD.findall(bytes(connection.said))
+        ]
+
+    def answered(self) -> bytes:
+        """All that the API server said."""
+        return b"".join(bytes(connection.heard) for connection in self._connections)
+
+    async def __aenter__(self) -> Self:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._ca.issue_cert("127.0.0.1").configure_cert(context)
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._listener is not None
+        self._listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        connection = _Connection()
+        self._connections.append(connection)
+        there = await asyncio.open_connection("127.0.0.1", self._target, ssl=self._trust)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_pass_on(reader, there[1], connection.said))
+                group.create_task(_pass_on(there[0], writer, connection.heard))
+        except* OSError:
+            pass  # one side has gone
+        finally:
+            writer.transport.abort()
+            there[1].transport.abort()
+
+
+async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, record: bytearray) -> None:
+    while data := await source.read(65536):
+        record += data
+        sink.write(data)
+        await sink.drain()
+    sink.transport.abort()
+
+
+def _headers(lines: bytes) -> dict[str, str]:
+    pairs = (line.partition(":") for line in lines.decode().split("\r\n"))
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+@contextmanager
+def recorded(
+    kubeconfig: Path, url: str, ca_file: Path, folder: Path
+) -> Iterator[tuple[RecordingProxy, Path]]:
+    """A proxy before that API server, and a kubeconfig like the given one that goes through it."""
+    with in_thread(RecordingProxy(int(url.rpartition(":")[2]), ca_file)) as proxy:
+        config = json.loads(kubeconfig.read_text())
+        authority = folder / "proxy-ca.pem"
+        authority.write_bytes(proxy.ca_pem)
+        server = f"https://127.0.0.1:{proxy.port}"
+        config["clusters"][0]["cluster"] = {"server": server, "certificate-authority": str(authority)}
+        recorded_kubeconfig = folder / "recorded.kubeconfig"
+        recorded_kubeconfig.write_text(json.dumps(config))
+        yield proxy, recorded_kubeconfig

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo`, in a cluster that is there already; `.ci/run` plays it on a control plane of its own too."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from localcluster import LocalCluster
+from testbed import Api
+
+ROOT = Path(__file__).parent.parent.parent
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def demo(cluster: LocalCluster, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = cluster.environment() | {"PYTHONPATH": str(ROOT / "hack")}
+    command = [sys.executable, "-m", "demo", *words]
+    return subprocess.run(
+        command,
+        check=False,
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def namespaces(api: Api) -> set[str]:
+    return {it["metadata"]["name"] for it in api.items("/api/v1/namespaces")}
+
+
+@pytest.fixture(scope="module")
+def played(cluster: LocalCluster) -> subprocess.CompletedProcess[str]:
+    """What it says in a context of the user's."""
+    return demo(cluster, "--context", "local", "--yes")
+
+
+def test_it_exits_0_as_all_verdicts_were_as_announced(played: subprocess.CompletedProcess[str]) -> None:
+    assert (played.returncode, "All verdicts were as announced" in played.stdout) == (0, True), played.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"works .* True +TestEmailSent",
+        r"wrong-password .* False +AuthenticationFailed in Auth: 535",
+        r"wrong-tls-type .* TLS +False +PlaintextServer",
+        r"wrong-port .* False +ConnectionRefused",
+        r"unknown-host .*\.invalid .* False +HostNotFound",
+        r"missing-secret .* False +SecretNotFound",
+        r"refused-recipient .* False +RecipientsRefused",
+        r"wrong-tls-type .* StartTLS +True +TestEmailSent",
+    ],
+)
+def test_it_shows_every_verdict(played: subprocess.CompletedProcess[str], line: str) -> None:
+    assert re.search(line, played.stdout)
+
+
+def test_it_shows_the_mail_that_arrived(played: subprocess.CompletedProcess[str]) -> None:
+    assert "Subject: Test mail: SmtpConfig" in played.stdout
+    assert "To: ops@example.com" in played.stdout
+
+
+def test_results_are_on_stdout_and_its_progress_is_on_stderr(
+    played: subprocess.CompletedProcess[str], cluster: LocalCluster
+) -> None:
+    assert cluster.url in played.stderr
+    assert "the operator, as system:serviceaccount:smtp-demo-" in played.stderr
+    assert "the operator, as" not in played.stdout
+
+
+def test_no_colours_where_it_is_no_terminal(played: subprocess.CompletedProcess[str]) -> None:
+    assert "\x1b" not in played.stdout + played.stderr
+
+
+def test_it_leaves_nothing_behind(
+    played: subprocess.CompletedProcess[str], api: Api, cluster: LocalCluster
+) -> None:
+    assert played.returncode == 0
+    assert [name for name in namespaces(api) if name.startswith("smtp-demo")] == []
+    assert api.get(f"{CRDS}/smtpconfigs.smtp-operator.io")  # it was there before
+
+
+def test_it_does_nothing_where_nobody_can_be_asked(cluster: LocalCluster, api: Api) -> None:
+    before = namespaces(api)
+
+    refused = demo(cluster, "--context", "local")
+
+    assert refused.returncode == 1
+    assert "YES=1" in refused.stderr
+    assert namespaces(api) == before
+
+
+def test_a_context_that_does_not_exist_is_said(cluster: LocalCluster) -> None:
+    refused = demo(cluster, "--context", "nowhere", "--yes")
+
+    assert refused.returncode == 1
+    assert "nowhere" in refused.stderr

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operator may see, and what it does not even ask for."""
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+from testbed import Api, AuditLog, Bed, Manifests, StartOperator
+from testbed.manifests import NAMESPACED
+from testbed.operator_process import LOOPBACK
+from testbed.recording_proxy import Asked, RecordingProxy, recorded
+
+PASSWORD = "s3cret-Passw0rd"
+LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
+
+
+@pytest.fixture
+def confined(bed: Bed, cluster: LocalCluster) -> Path:
+    """A kubeconfig of a ServiceAccount with the permissions of deploy/manifests/namespaced."""
+    manifests = Manifests.read(NAMESPACED).for_namespace(bed.namespace).permissions()
+    cluster.kubectl("apply", "-f", "-", input=str(manifests))
+    return cluster.kubeconfig_for_service_account(*manifests.service_account)
+
+
+def test_with_the_namespaced_permissions_it_serves_that_namespace(
+    bed: Bed, server: MailServer, confined: Path, start_operator: StartOperator
+) -> None:
+    start_operator(*LOOPBACK, f"--namespace={bed.namespace}", kubeconfig=confined)
+    bed.secret("smtp-password", password=PASSWORD)
+
+    seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **LOGIN)
+
+    assert seen.reason == "TestEmailSent"
+    assert bed.wait_for_event("TestEmailSent")
+
+
+def test_with_the_namespaced_permissions_it_asks_for_nothing_beyond_that_namespace(
+    bed: Bed, server: MailServer, confined: Path, start_operator: StartOperator, audit: AuditLog
+) -> None:
+    operator = start_operator(*LOOPBACK, f"--namespace={bed.namespace}", kubeconfig=confined)
+    bed.verdict_of(server)
+    operator.stop()
+
+    user = f"system:serviceaccount:{bed.namespace}:smtp-operator"
+    asked = audit.until("create", "events", user=user, namespace="")
+    assert {it.namespace for it in asked if it.resource not in {"", "selfsubjectreviews"}} == {bed.namespace}
+    assert [it for it in asked if it.code == 403] == []
+
+
+def test_a_namespace_that_is_not_its_own_is_left_alone(
+    bed: Bed, api: Api, server: MailServer, confined: Path, start_operator: StartOperator
+) -> None:
+    start_operator(*LOOPBACK, f"--namespace={bed.namespace}", kubeconfig=confined)
+    elsewhere = Bed(api, "default")
+    elsewhere.create(server, "elsewhere")
+    try:
+        bed.verdict_of(server)
+
+        assert elsewhere.seen("elsewhere").status == {"observedGeneration": -1}
+    finally:
+        elsewhere.delete("elsewhere")
+
+
+@pytest.fixture
+def recording(
+    cluster: LocalCluster, service_account: Path, start_operator: StartOperator, tmp_path: Path
+) -> Iterator[RecordingProxy]:
+    """All that an operator says to the API server."""
+    with recorded(service_account, cluster.url, cluster.ca_file, tmp_path) as (proxy, kubeconfig):
+        operator = start_operator(kubeconfig=kubeconfig)
+        yield proxy
+        operator.stop()
+
+
+def collections(asked: list[Asked]) -> list[Asked]:
+    """Requests for more than one Secret or ConfigMap."""
+    return [it for it in asked if it.path.partition("?")[0].endswith(("/secrets", "/configmaps"))]
+
+
+def test_secrets_and_configmaps_are_listed_and_watched_without_their_data(
+    bed: Bed, server: MailServer, recording: RecordingProxy
+) -> None:
+    bed.secret("smtp-password", password=PASSWORD)
+    bed.verdict_of(server, **LOGIN)
+
+    asked = collections(recording.asked())
+    assert {("watch=true" in it.path, it.path.partition("?")[0].rpartition("/")[2]) for it in asked} == {
+        (watch, plural) for watch in (True, False) for plural in ("secrets", "configmaps")
+    }
+    assert all("as=PartialObjectMetadata" in it.headers["accept"] for it in asked)
+
+
+def test_a_secret_s_data_is_sent_once_for_each_test_and_only_that_of_the_secret_named(
+    bed: Bed, server: MailServer, recording: RecordingProxy
+) -> None:
+    bed.secret("smtp-password", password=PASSWORD)
+    bed.secret("somebody-else-s", password="another-Passw0rd")
+    bed.verdict_of(server, **LOGIN)
+
+    answers = recording.answered()
+    assert answers.count(base64.b64encode(PASSWORD.encode())) == 1
+    assert answers.count(base64.b64encode(b"another-Passw0rd")) == 0
+    named = f"/api/v1/namespaces/{bed.namespace}/secrets/smtp-password"
+    assert [it.method for it in recording.asked() if it.path.partition("?")[0] == named] == ["GET"]
