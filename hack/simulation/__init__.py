@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A world for the operator's core to live in: an API server, mail servers and a clock, all of them told.
+
+    world = World()
+    await world.start()
+    mail = world.smtp_config("corporate-mail")
+    mail.create(server="smtp.example.com")
+    await world.passes(1)
+    assert mail.ready == "True"
+
+Time is the event loop's, so that under a fake one (looptime) a day passes in no time.
+"""
+
+from simulation.cluster import FakeCluster, StatusWrite
+from simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
+from simulation.lint import lint
+from simulation.storage import Storage
+from simulation.world import NAMESPACE, SmtpConfig, World
+
+__all__ = [
+    "NAMESPACE",
+    "Answer",
+    "FakeCluster",
+    "Mail",
+    "Run",
+    "ScriptedEngine",
+    "SmtpConfig",
+    "StatusWrite",
+    "Storage",
+    "World",
+    "fails",
+    "lint",
+    "passes",
+]

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API server as the core meets it (``reconcile.interfaces.Cluster``), with every fault one may wish."""
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from pydantic import ValidationError
+
+from simulation.lint import lint, texts_to_hide
+from simulation.storage import Change, Storage
+from smtp_operator.api.names import WATCH_LABEL
+from smtp_operator.api.objects import (
+    AccessDenied,
+    ApiUnavailable,
+    ClusterError,
+    JsonObject,
+    Notice,
+    ObjectKey,
+    ObjectMetadata,
+    ObjectNotFound,
+    Reference,
+    RequestRefused,
+    Tested,
+)
+from smtp_operator.api.status import SmtpConfigStatus
+
+Watch = Literal["metadata", "label", "none"]
+Call = Literal["get_smtp_config", "get_object", "write_status"]
+
+
+class Inbox(Protocol):
+    """Who is told: the core."""
+
+    def observe(self, object_: JsonObject) -> None:
+        """A SmtpConfig was created or changed, or stood in a listing."""
+        ...
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """A SmtpConfig was deleted."""
+        ...
+
+    def wants(self, reference: Reference) -> bool:
+        """Whether a change of this object matters to anyone."""
+        ...
+
+    def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
+        """A referenced object was created, changed or (None) deleted."""
+        ...
+
+    def references_listed(self) -> None:
+        """Every referenced object that exists has been reported."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWrite:
+    """One status that the API server took."""
+
+    at: float
+    key: ObjectKey
+    generation: int
+    status: JsonObject
+
+
+@dataclass(slots=True)
+class Faults:
+    """What goes wrong, and when."""
+
+    down: bool = False
+    """Nothing answers."""
+    denied: set[Reference] = field(default_factory=set)
+    """Objects that the operator's role may not read."""
+    next: dict[Call, deque[ClusterError]] = field(default_factory=dict)
+    """Errors of the next calls, one each."""
+    after: dict[Call, Callable[[], None]] = field(default_factory=dict)
+    """Done once, right before the next such call takes effect: what somebody else is quicker with."""
+
+
+class FakeCluster:
+    """One API server. ``attach`` is what the start of an operator does, ``detach`` its end."""
+
+    def __init__(self, storage: Storage, *, now: Callable[[], float], watch: Watch = "metadata") -> None:
+        self.storage = storage
+        self.watch = watch
+        self.faults = Faults()
+        self.latency = 0.002
+        self.lag = 0.01
+        """Seconds between a change and its event."""
+        self.calls: list[tuple[Call, str]] = []
+        self.status_writes: list[StatusWrite] = []
+        self.conflicts = 0
+        """Writes that had to be repeated, since the object had moved on."""
+        self.dropped = 0
+        """Writes for an object that is another one now."""
+        self.notices: list[Notice] = []
+        self.complaints: list[str] = []
+        """What the lint found in the statuses written."""
+        self._now = now
+        self._inbox: Inbox | None = None
+        self._events: deque[Callable[[Inbox], None]] = deque()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._learnt: dict[Reference, tuple[str, int]] = {}
+        storage.on_smtp_config = self._smtp_config_changed
+        storage.on_object = self._object_changed
+
+    # What an operator does at its start and end.
+
+    def attach(self, inbox: Inbox) -> None:
+        """Tells everything that there is, then of every change."""
+        self._inbox = inbox
+        self._learnt.clear()
+        for object_ in list(self.storage.smtp_configs.values()):
+            inbox.observe(copy.deepcopy(object_))
+        if self.watch == "none":
+            return
+        for reference, object_ in list(self.storage.objects.items()):
+            if self._covered(object_):
+                self._tell(inbox, reference, object_)
+        if self.watch == "metadata":
+            inbox.references_listed()
+
+    def relist(self) -> None:
+        """The watch broke, and starts over with a list."""
+        for object_ in list(self.storage.smtp_configs.values()):
+            self._smtp_config_changed("MODIFIED", copy.deepcopy(object_))
+
+    def detach(self) -> None:
+        """Nobody listens any more."""
+        self._inbox = None
+        self._events.clear()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    def fail_next(self, call: Call, *errors: ClusterError) -> None:
+        """The next calls of that kind fail so, one each."""
+        self.faults.next.setdefault(call, deque()).extend(errors)
+
+    # What the core calls.
+
+    async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
+        """The object as it is now."""
+        await self._called("get_smtp_config", str(key))
+        object_ = self.storage.smtp_configs.get(key)
+        return copy.deepcopy(object_)
+
+    async def get_object(self, reference: Reference) -> JsonObject:
+        """A Secret or ConfigMap with its data."""
+        await self._called("get_object", str(reference))
+        if reference in self.faults.denied:
+            raise AccessDenied(f"GET {reference}: 403")
+        object_ = self.storage.objects.get(reference)
+        if object_ is None:
+            raise ObjectNotFound(f"GET {reference}: 404")
+        self._learnt[reference] = _version(object_)
+        return copy.deepcopy(object_)
+
+    async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
+        """Server-side apply of the whole status, with the resourceVersion as its precondition."""
+        await self._called("write_status", str(tested.key))
+        while True:
+            object_ = self.storage.smtp_configs.get(tested.key)
+            metadata = object_["metadata"] if object_ else {}
+            if object_ is None or (metadata["uid"], metadata["generation"]) != (
+                tested.uid,
+                tested.generation,
+            ):
+                self.dropped += 1
+                return None
+            if metadata["resourceVersion"] == tested.resource_version:
+                break
+            self.conflicts += 1
+            await asyncio.sleep(2 * self.latency)  # reads the object and writes again
+            tested = Tested(
+                key=tested.key,
+                uid=tested.uid,
+                generation=tested.generation,
+                resource_version=metadata["resourceVersion"],
+            )
+        self._check(object_, status)
+        stored = self.storage.put_status(tested.key, status)
+        self.status_writes.append(
+            StatusWrite(self._now(), tested.key, tested.generation, copy.deepcopy(status))
+        )
+        return str(stored["metadata"]["resourceVersion"])
+
+    async def publish(self, notice: Notice) -> None:
+        """Records an Event."""
+        self.notices.append(notice)
+
+    async def _called(self, call: Call, what: str) -> None:
+        self.calls.append((call, what))
+        await asyncio.sleep(self.latency)
+        if self.faults.down:
+            raise ApiUnavailable(f"{call} {what}: connection refused")
+        errors = self.faults.next.get(call)
+        if errors:
+            raise errors.popleft()
+        before = self.faults.after.pop(call, None)
+        if before is not None:
+            before()
+
+    def _check(self, object_: JsonObject, status: JsonObject) -> None:
+        try:
+            read = SmtpConfigStatus.model_validate(status).model_dump(
+                mode="json", by_alias=True, exclude_none=True
+            )
+        except ValidationError as error:
+            raise RequestRefused(f"status is not of the schema: {error}") from None
+        if read != status:
+            raise RequestRefused("status has fields that the schema lacks")
+        named = [object_["metadata"]["namespace"], *_names(object_["spec"])]
+        secrets = [it for ref, it in self.storage.objects.items() if {ref.namespace, ref.name} <= set(named)]
+        hidden = texts_to_hide([object_], secrets)
+        self.complaints += lint(object_, status, now=self._now(), hidden=hidden)
+
+    # Watches.
+
+    def _smtp_config_changed(self, change: Change, object_: JsonObject) -> None:
+        def tell(inbox: Inbox) -> None:
+            if change == "DELETED":
+                metadata = object_["metadata"]
+                inbox.forget(ObjectKey(metadata["namespace"], metadata["name"]), metadata["uid"])
+            else:
+                inbox.observe(object_)
+
+        self._send(tell)
+
+    def _object_changed(self, change: Change, reference: Reference, object_: JsonObject) -> None:
+        if self.watch == "none":
+            return
+
+        def tell(inbox: Inbox) -> None:
+            if change == "DELETED" or not self._covered(object_):
+                if self._learnt.pop(reference, None) or change == "DELETED":
+                    inbox.reference_changed(reference, None)
+            elif reference not in self._learnt or _newer(object_, self._learnt[reference]):
+                self._tell(inbox, reference, object_)
+
+        self._send(tell)
+
+    def _tell(self, inbox: Inbox, reference: Reference, object_: JsonObject) -> None:
+        if not inbox.wants(reference):
+            return
+        self._learnt[reference] = _version(object_)
+        metadata = object_["metadata"]
+        inbox.reference_changed(
+            reference,
+            ObjectMetadata(
+                reference=reference,
+                uid=metadata["uid"],
+                resource_version=metadata["resourceVersion"],
+                managed_fields=tuple(metadata["managedFields"]),
+            ),
+        )
+
+    def _covered(self, object_: JsonObject) -> bool:
+        labels = object_["metadata"].get("labels") or {}
+        return self.watch != "label" or labels.get(WATCH_LABEL) == "true"
+
+    def _send(self, tell: Callable[[Inbox], None]) -> None:
+        if self._inbox is None:
+            return
+        self._events.append(tell)
+        timer = asyncio.get_running_loop().call_later(self.lag, self._deliver)
+        self._timers.add(timer)
+
+    def _deliver(self) -> None:
+        """The oldest event: all of one watch come in order."""
+        if self._inbox is not None and self._events:
+            self._events.popleft()(self._inbox)
+
+
+def _state(object_: JsonObject) -> tuple[str, int]:
+    return object_["metadata"]["uid"], object_["metadata"]["generation"]
+
+
+def _names(spec: JsonObject) -> list[str]:
+    """Of the Secrets that it may have read."""
+    references = (spec.get("usernameRef"), (spec.get("password") or {}).get("secretRef"))
+    return [reference["name"] for reference in references if reference]
+
+
+def _version(object_: JsonObject) -> tuple[str, int]:
+    metadata = object_["metadata"]
+    return metadata["uid"], int(metadata["resourceVersion"])
+
+
+def _newer(object_: JsonObject, known: tuple[str, int]) -> bool:
+    uid, version = _version(object_)
+    return uid != known[0] or version > known[1]

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an API server keeps, and how it counts: uids, resourceVersions, generations, managedFields.
+
+As measured on Kubernetes 1.37. Every change goes to the watchers in the order in which it was made.
+"""
+
+import base64
+import copy
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
+from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+
+Change = Literal["ADDED", "MODIFIED", "DELETED"]
+
+_SCHEMA: JsonObject = smtp_config_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+class Storage:
+    """Objects as they lie in etcd; ``now`` is the API server's clock."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._revision = 1000
+        self._uids = 0
+        self.smtp_configs: dict[ObjectKey, JsonObject] = {}
+        self.objects: dict[Reference, JsonObject] = {}
+        self.on_smtp_config: Callable[[Change, JsonObject], None] = lambda change, object_: None
+        self.on_object: Callable[[Change, Reference, JsonObject], None] = lambda change, ref, object_: None
+
+    def put_smtp_config(
+        self,
+        key: ObjectKey,
+        spec: JsonObject,
+        annotations: Mapping[str, str] | None = None,
+        *,
+        checked: bool = True,
+    ) -> JsonObject:
+        """Creates or replaces; a spec that the CRD refuses is an error unless ``checked`` is False."""
+        object_: JsonObject
+        spec = _defaulted(copy.deepcopy(spec), _SCHEMA["properties"]["spec"])
+        if checked:
+            SmtpConfigSpec.model_validate(spec)
+        before = self.smtp_configs.get(key)
+        if before is None:
+            object_ = {
+                "apiVersion": API_VERSION,
+                "kind": SMTP_CONFIG_KIND,
+                "metadata": {
+                    "namespace": key.namespace,
+                    "name": key.name,
+                    "uid": self._new_uid(),
+                    "generation": 1,
+                    "creationTimestamp": self._second(),
+                    "annotations": dict(annotations or {}),
+                },
+                "spec": spec,
+                "status": {"observedGeneration": -1},
+            }
+            return self._store_smtp_config("ADDED", key, object_)
+        object_ = copy.deepcopy(before)
+        object_["spec"] = spec
+        if annotations is not None:
+            object_["metadata"]["annotations"] = dict(annotations)
+        if object_["spec"] != before["spec"]:
+            object_["metadata"]["generation"] += 1
+        return before if object_ == before else self._store_smtp_config("MODIFIED", key, object_)
+
+    def put_status(self, key: ObjectKey, status: JsonObject) -> JsonObject:
+        """Replaces the status; one that says the same makes no new resourceVersion and no event."""
+        before = self.smtp_configs[key]
+        if before.get("status") == status:
+            return before
+        object_ = copy.deepcopy(before)
+        object_["status"] = copy.deepcopy(status)
+        return self._store_smtp_config("MODIFIED", key, object_)
+
+    def delete_smtp_config(self, key: ObjectKey) -> None:
+        """Deletes it."""
+        object_ = self.smtp_configs.pop(key)
+        object_["metadata"]["resourceVersion"] = self._next_revision()
+        self.on_smtp_config("DELETED", copy.deepcopy(object_))
+
+    def put_object(
+        self,
+        reference: Reference,
+        data: Mapping[str, str | bytes],
+        *,
+        manager: str,
+        operation: str = "Update",
+        annotations: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> JsonObject:
+        """Creates or replaces a Secret or ConfigMap, in the name of a field manager."""
+        encoded = {key: _encoded(reference, value) for key, value in data.items()}
+        before = self.objects.get(reference)
+        object_ = copy.deepcopy(before) or {
+            "apiVersion": "v1",
+            "kind": reference.kind,
+            "metadata": {
+                "namespace": reference.namespace,
+                "name": reference.name,
+                "uid": self._new_uid(),
+                "creationTimestamp": self._second(),
+                "managedFields": [],
+            },
+            "data": {},
+        }
+        metadata = object_["metadata"]
+        changed = {key for key in encoded if object_["data"].get(key) != encoded[key]}
+        removed = object_["data"].keys() - encoded.keys()
+        object_["data"] = encoded
+        noted = False
+        for field, values in (("annotations", annotations), ("labels", labels)):
+            if values is not None and metadata.get(field) != dict(values):
+                metadata[field], noted = dict(values), True
+        if before is not None and object_ == before:
+            return before
+        self._own(metadata, manager, operation, changed, removed, noted=noted or before is None)
+        metadata["resourceVersion"] = self._next_revision()
+        self.objects[reference] = object_
+        self.on_object("ADDED" if before is None else "MODIFIED", reference, copy.deepcopy(object_))
+        return object_
+
+    def delete_object(self, reference: Reference) -> None:
+        """Deletes it."""
+        object_ = self.objects.pop(reference)
+        object_["metadata"]["resourceVersion"] = self._next_revision()
+        self.on_object("DELETED", reference, copy.deepcopy(object_))
+
+    def _own(
+        self,
+        metadata: JsonObject,
+        manager: str,
+        operation: str,
+        changed: set[str],
+        removed: set[str],
+        *,
+        noted: bool,
+    ) -> None:
+        """Moves fields to who wrote them; an entry's time moves only where its own values did."""
+        fields = {f"f:{key}" for key in changed}
+        gone = fields | {f"f:{key}" for key in removed}
+        entries = metadata["managedFields"]
+        own = next((it for it in entries if (it["manager"], it["operation"]) == (manager, operation)), None)
+        for entry in entries:
+            for field in gone:
+                entry["fieldsV1"].get("f:data", {}).pop(field, None)
+        if fields or noted or (own is not None and removed):
+            if own is None:
+                own = {"manager": manager, "operation": operation, "apiVersion": "v1", "fieldsV1": {}}
+                entries.append(own)
+            own["time"] = self._second()
+            if fields:
+                own["fieldsV1"].setdefault("f:data", {}).update({field: {} for field in fields})
+            if noted:
+                own["fieldsV1"].setdefault("f:metadata", {})
+        metadata["managedFields"] = [it for it in entries if any(it["fieldsV1"].values()) or it is own]
+
+    def _store_smtp_config(self, change: Change, key: ObjectKey, object_: JsonObject) -> JsonObject:
+        object_["metadata"]["resourceVersion"] = self._next_revision()
+        self.smtp_configs[key] = object_
+        self.on_smtp_config(change, copy.deepcopy(object_))
+        return object_
+
+    def _next_revision(self) -> str:
+        self._revision += 1
+        return str(self._revision)
+
+    def _new_uid(self) -> str:
+        self._uids += 1
+        return f"00000000-0000-4000-8000-{self._uids:012}"
+
+    def _second(self) -> str:
+        return datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _encoded(reference: Reference, value: str | bytes) -> str:
+    if reference.kind == "ConfigMap":
+        return value if isinstance(value, str) else value.decode()
+    return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
+
+
+def _defaulted(value: Any, schema: JsonObject) -> Any:
+    """What the API server's defaulting makes of it."""
+    if isinstance(value, dict):
+        for name, child in schema.get("properties", {}).items():
+            if name not in value and "default" in child:
+                value[name] = copy.deepcopy(child["default"])
+            if name in value:
+                value[name] = _defaulted(value[name], child)
+    return value

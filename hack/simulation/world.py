@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Users, their objects, and an operator that can be started, killed and started again."""
+
+import asyncio
+import base64
+import copy
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from simulation.cluster import FakeCluster, StatusWrite, Watch
+from simulation.engine import Mail, Run, ScriptedEngine
+from simulation.storage import Storage
+from smtp_operator.api.names import TEST_REQUESTED_AT
+from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
+from smtp_operator.api.status import Condition, SmtpConfigStatus
+from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.reconciler import Reconciler
+from smtp_operator.reconcile.timestamps import from_timestamp
+
+NAMESPACE: Final = "team-a"
+EPOCH: Final = 1_795_000_000.0
+"""2026-11-18 11:06:40 UTC, when every world begins."""
+
+SPEC: Final[JsonObject] = {
+    "server": "smtp.example.com",
+    "port": 587,
+    "from": "noreply@example.com",
+    "recipients": {"to": ["ops@example.com"]},
+}
+LOGIN: Final[JsonObject] = {
+    "username": "mailer@example.com",
+    "password": {"secretRef": {"name": "smtp-password"}},
+}
+
+
+class World:
+    """Everything around the core, and the core itself."""
+
+    def __init__(self, policy: Policy | None = None, *, watch: Watch = "metadata") -> None:
+        policy = policy or Policy()
+        self.policy = replace(policy, watches_references=watch == "metadata")
+        self.wrong_by = 0.0
+        """By how much the operator's clock is fast, in seconds."""
+        self.storage = Storage(self.time)
+        self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
+        self.engine = ScriptedEngine(self.time)
+        self._operator: tuple[Reconciler, asyncio.Task[None]] | None = None
+
+    def time(self) -> float:
+        """What everybody but the operator takes for the time, in seconds since the epoch."""
+        return EPOCH + asyncio.get_running_loop().time()
+
+    def operators_time(self) -> float:
+        """What the operator takes for it."""
+        return self.time() + self.wrong_by
+
+    async def passes(self, seconds: float) -> None:
+        """Time passes."""
+        await asyncio.sleep(seconds)
+
+    # The operator.
+
+    @property
+    def operator(self) -> Reconciler:
+        """The one that runs."""
+        assert self._operator is not None
+        return self._operator[0]
+
+    async def start(self) -> None:
+        """Starts an operator; it is told of everything there is."""
+        assert self._operator is None
+        core = Reconciler(
+            cluster=self.cluster, engine=self.engine, policy=self.policy, now=self.operators_time
+        )
+        self.cluster.attach(core)
+        self._operator = (core, asyncio.create_task(core.run(), name="operator"))
+
+    async def stop(self) -> None:
+        """Kills the operator in the middle of whatever it does."""
+        if self._operator is None:
+            return
+        _, task = self._operator
+        self._operator = None
+        self.cluster.detach()
+        task.cancel()
+        await asyncio.wait([task])
+
+    async def restart(self, *, after: float = 0.0) -> None:
+        """Kills the operator, and starts another some seconds later."""
+        await self.stop()
+        await asyncio.sleep(after)
+        await self.start()
+
+    async def ready(self, **spec: Any) -> "SmtpConfig":
+        """An operator that has just proven a SmtpConfig with a login; what that took is forgotten."""
+        if self._operator is None:
+            await self.start()
+        if Reference("Secret", NAMESPACE, "smtp-password") not in self.storage.objects:
+            self.put_secret(password="s3cret-1")
+            await self.passes(60)
+        mail = self.smtp_config().create_with_login(**spec)
+        await self.passes(1)
+        assert mail.ready == "True", mail.status
+        self.forget()
+        return mail
+
+    def forget(self) -> None:
+        """Forgets what has happened so far: mails, logins, tests, writes, Events."""
+        for history in (self.mails, self.runs, self.logins, self.writes):
+            history.clear()
+        self.cluster.calls.clear()
+        self.cluster.notices.clear()
+
+    # Its users.
+
+    def smtp_config(self, name: str = "corporate-mail", namespace: str = NAMESPACE) -> "SmtpConfig":
+        """A SmtpConfig of that name, which may not exist yet."""
+        return SmtpConfig(self, ObjectKey(namespace, name))
+
+    def put_secret(
+        self,
+        name: str = "smtp-password",
+        *,
+        manager: str = "kubectl-create",
+        annotations: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        data: Mapping[str, str | bytes] | None = None,
+        **values: str | bytes,
+    ) -> Reference:
+        """Creates or replaces a Secret."""
+        reference = Reference("Secret", NAMESPACE, name)
+        self.storage.put_object(
+            reference, {**(data or {}), **values}, manager=manager, annotations=annotations, labels=labels
+        )
+        return reference
+
+    def strip_managed_fields(self, name: str = "smtp-password") -> None:
+        """An edit after which nobody owns anything, as some backup tools leave it."""
+        reference = Reference("Secret", NAMESPACE, name)
+        self.annotate_secret(name, restored="true")
+        self.storage.objects[reference]["metadata"]["managedFields"] = []
+
+    def annotate_secret(self, name: str = "smtp-password", **annotations: str) -> None:
+        """``kubectl annotate secret``: leaves the data alone."""
+        reference = Reference("Secret", NAMESPACE, name)
+        object_ = self.storage.objects[reference]
+        before = object_["metadata"].get("annotations") or {}
+        self.storage.put_object(
+            reference,
+            {key: base64.b64decode(value) for key, value in object_["data"].items()},
+            manager="kubectl-annotate",
+            annotations=before | annotations,
+        )
+
+    def put_config_map(self, name: str = "corp-ca", *, data: Mapping[str, str]) -> Reference:
+        """Creates or replaces a ConfigMap."""
+        reference = Reference("ConfigMap", NAMESPACE, name)
+        self.storage.put_object(reference, data, manager="kubectl-create")
+        return reference
+
+    def delete_secret(self, name: str = "smtp-password") -> None:
+        """Deletes it."""
+        self.storage.delete_object(Reference("Secret", NAMESPACE, name))
+
+    # What came of it.
+
+    @property
+    def mails(self) -> list[Mail]:
+        """All that servers took."""
+        return self.engine.mails
+
+    @property
+    def runs(self) -> list[Run]:
+        """All tests that came to a connection."""
+        return self.engine.runs
+
+    @property
+    def logins(self) -> list[tuple[float, str]]:
+        """When which password was sent."""
+        return self.engine.logins
+
+    @property
+    def writes(self) -> list[StatusWrite]:
+        """All statuses that were written."""
+        return self.cluster.status_writes
+
+    def complaints(self) -> list[str]:
+        """What no test may ever bring about: a status against the rules, two tests of one object at once."""
+        return [*self.cluster.complaints, *(f"{name} tested twice at once" for name in self.engine.overlaps)]
+
+
+class SmtpConfig:
+    """One SmtpConfig, as its users see it."""
+
+    def __init__(self, world: World, key: ObjectKey) -> None:
+        self._world = world
+        self.key = key
+
+    def create(self, **spec: Any) -> "SmtpConfig":
+        """Without a login; a field that is None is left out."""
+        self._put(_merged(SPEC, spec))
+        return self
+
+    def create_with_login(self, **spec: Any) -> "SmtpConfig":
+        """With a user name and a password in the Secret smtp-password, which is not created."""
+        return self.create(**_merged(LOGIN, spec))
+
+    def edit(self, *, checked: bool = True, **spec: Any) -> None:
+        """Changes fields of the spec; None takes one away."""
+        self._put(_merged(self.object_["spec"], spec), checked=checked)
+
+    def request_test(self, value: str = "2026-11-18T12:00:00+00:00") -> None:
+        """``kubectl annotate smtpconfig NAME smtp-operator.io/test-requested-at=…``."""
+        self.annotate(**{TEST_REQUESTED_AT: value})
+
+    def annotate(self, **annotations: str) -> None:
+        """``kubectl annotate``."""
+        object_ = self.object_
+        before = object_["metadata"]["annotations"]
+        self._world.storage.put_smtp_config(self.key, object_["spec"], before | annotations, checked=False)
+
+    def withdraw_request(self) -> None:
+        """Takes the annotation away again."""
+        object_ = self.object_
+        left = {k: v for k, v in object_["metadata"]["annotations"].items() if k != TEST_REQUESTED_AT}
+        self._world.storage.put_smtp_config(self.key, object_["spec"], left, checked=False)
+
+    def delete(self) -> None:
+        """``kubectl delete``."""
+        self._world.storage.delete_smtp_config(self.key)
+
+    def _put(self, spec: JsonObject, *, checked: bool = True) -> None:
+        self._world.storage.put_smtp_config(self.key, spec, checked=checked)
+
+    @property
+    def object_(self) -> JsonObject:
+        """As the API server has it."""
+        return self._world.storage.smtp_configs[self.key]
+
+    @property
+    def generation(self) -> int:
+        """Of the spec."""
+        return int(self.object_["metadata"]["generation"])
+
+    @property
+    def status(self) -> SmtpConfigStatus:
+        """All of it."""
+        return SmtpConfigStatus.model_validate(self.object_["status"])
+
+    def condition(self, kind: str) -> Condition | None:
+        """A condition, if it is there."""
+        return self.status.condition(kind)
+
+    @property
+    def ready(self) -> str | None:
+        """``True``, ``False`` or ``Unknown``; None: nothing is said yet."""
+        condition = self.condition("Ready")
+        return None if condition is None else condition.status
+
+    @property
+    def reason(self) -> str | None:
+        """Of Ready."""
+        condition = self.condition("Ready")
+        return None if condition is None else condition.reason
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, str]]:
+        """By type, status and reason."""
+        return {it.type: (it.status, it.reason) for it in self.status.conditions}
+
+    @property
+    def judged(self) -> bool:
+        """Whether status speaks of the present spec."""
+        return self.status.observed_generation == self.generation
+
+    @property
+    def next_test_in(self) -> float | None:
+        """Seconds from now to nextTestTime."""
+        time = from_timestamp(self.status.next_test_time)
+        return None if time is None else time - self._world.time()
+
+    @property
+    def trigger(self) -> str | None:
+        """Of the last test."""
+        return self.status.last_test.trigger if self.status.last_test else None
+
+    @property
+    def mode(self) -> str | None:
+        """Of the last test."""
+        return self.status.last_test.mode if self.status.last_test else None
+
+    @property
+    def runs(self) -> list[Run]:
+        """Its tests that came to a connection."""
+        return [run for run in self._world.runs if run.name == str(self.key)]
+
+    @property
+    def writes(self) -> list[StatusWrite]:
+        """Its statuses that were written."""
+        return [write for write in self._world.writes if write.key == self.key]
+
+
+def _merged(spec: JsonObject, changes: JsonObject) -> JsonObject:
+    merged = copy.deepcopy(spec) | {name.rstrip("_"): value for name, value in changes.items()}
+    return {name: value for name, value in merged.items() if value is not None}
