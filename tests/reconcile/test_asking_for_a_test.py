@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kubectl annotate smtpconfig NAME smtp-operator.io/test-requested-at=…`` runs one test at once, whatever the
-state; one that comes within 10 s of the last test runs when they are over; none is dropped.
+"""``kubectl annotate smtpconfig NAME smtp-operator.io/test-requested-at=…`` runs one test at once, whatever
+the state; one that comes within 10 s of the last test runs when they are over; none is dropped.
 status.lastHandledTestRequest takes the annotation's value when that test has ended.
 """
 
@@ -245,7 +245,7 @@ async def test_each_phase_it_comes_to_is_named(world: World) -> None:
 async def test_a_phase_is_told_of_once_a_second_at_most(world: World) -> None:
     mail = await world.ready()
     await world.passes(60)
-    world.engine.slow_phases = 0.3
+    world.engine.slow_phases = 0.4
     asked = world.time()
     mail.request_test()
     await world.passes(30)

@@ -70,7 +70,7 @@ async def test_a_long_recheck_does_not_set_reconciling(world: World) -> None:
     world.engine.script(passes(seconds=30))
     await world.passes(RECHECKED)
     assert len(mail.runs) == 1
-    assert [set(it["type"] for it in write.status["conditions"]) for write in mail.writes] == [
+    assert [{it["type"] for it in write.status["conditions"]} for write in mail.writes] == [
         {"Ready", "PasswordResolved"}
     ]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rule 3: what may still arrive (Secret, key, ConfigMap, a name not in DNS) is Ready=False with its reason and
-Reconciling=True, reason WaitingForDependency for the first 5 minutes of a generation, Stalled after; its
+"""Rule 3: what may still arrive (Secret, key, ConfigMap, a name not in DNS) is Ready=False with its reason
+and Reconciling=True, reason WaitingForDependency for the first 5 minutes of a generation, Stalled after; its
 arrival is tested at once at any time.
 """
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rule 6: a change of recheck, preferredNotifications, suspend or test.timeout alone carries the verdict over:
-no test; except with password.value, where every new generation is tested.
+"""Rule 6: a change of recheck, preferredNotifications, suspend or test.timeout alone carries the verdict
+over: no test; except with password.value, where every new generation is tested.
 """
 
 from typing import Any

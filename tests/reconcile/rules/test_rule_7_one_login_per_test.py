@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rule 7: one AUTH with one mechanism per test. After AuthenticationFailed the same password is tried again once
-a day (after 1 h the first time if it had passed before), and at once when spec, password or a request changes
-that.
+"""Rule 7: one AUTH with one mechanism per test. After AuthenticationFailed the same password is tried again
+once a day (after 1 h the first time if it had passed before), and at once when spec, password or a request
+changes that.
 """
 
 import pytest
