@@ -87,6 +87,8 @@ class ThreadedResolver:
         if literal is not None:
             return (literal,)
         name = host_to_ascii(host)
+        if name.lower().rstrip(".").endswith(".invalid"):
+            raise NameNotFound  # RFC 6761, section 6.4: known without a name server, and without a network
         answer = self._running.get(name)
         if answer is None:
             answer = self._start(name)

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RFC 6761: what ends in .invalid exists nowhere, and nobody need be asked."""
+
+import pytest
+
+from smtp_operator.smtp.resolver import NameNotFound, ThreadedResolver
+
+
+@pytest.mark.parametrize("name", ["smtp.example.invalid", "SMTP.EXAMPLE.INVALID", "smtp.example.invalid."])
+async def test_a_name_that_ends_in_invalid_is_not_found_without_a_lookup(name: str) -> None:
+    asked: list[str] = []
+    resolver = ThreadedResolver(lookup=lambda name: asked.append(name) or ())
+
+    with pytest.raises(NameNotFound):
+        await resolver.addresses(name, limit=1)
+
+    assert asked == []
