@@ -122,9 +122,9 @@ def test_it_installs_again_only_if_the_lock_or_the_project_changed(tree: Path, c
 
     assert made.stderr.splitlines() == [
         "Installing requirements.lock into .venv with python3; this takes a minute.",
-        "python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; "
+        "python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock; "
         "KUBECONFIG=unset PYTHONPATH=hack",
-        "python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; "
+        "python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .; "
         "KUBECONFIG=unset PYTHONPATH=hack",
     ]
 
