@@ -162,6 +162,7 @@ class Session(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, upgraded)
         self.tls = True
         self.sender, self.recipients, self.username = None, [], None
+        self.data_received(b"")  # a quick client's next command is here already
 
     def _on_auth(self, rest: bytes) -> None:
         mechanism, _, initial = rest.decode("ascii", "replace").partition(" ")
