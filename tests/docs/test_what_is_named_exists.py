@@ -155,6 +155,19 @@ def test_the_changelog_has_the_version_of_the_package() -> None:
     assert headings[:2] == ["Unreleased", project["version"]]
 
 
+@each_page
+def test_every_file_named_exists(page: Path) -> None:
+    for span in spans(page):
+        if re.match(r"(?:operator|hack|deploy|docs|tests)/", span) and " " not in span:
+            assert (ROOT / span).exists(), span
+
+
+def test_every_page_named_in_the_code_exists() -> None:
+    for path in [*(ROOT / "operator").rglob("*.py"), *(ROOT / "hack").rglob("*.py")]:
+        for page in re.findall(r"docs/[\w/-]+\.(?:md|yaml)", path.read_text(encoding="utf-8")):
+            assert (ROOT / page).exists(), f"{path} names {page}"
+
+
 def test_every_folder_named_in_the_architecture_exists() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     (rooms,) = [it.text for it in blocks_of(ROOT / "ARCHITECTURE.md") if it.text.startswith("operator/")]
@@ -165,8 +178,6 @@ def test_every_folder_named_in_the_architecture_exists() -> None:
     assert there <= named
     for path in re.findall(r"`((?:reconcile|handlers|smtp|cluster|api|secrets|cli)/\w+\.py)`", text):
         assert (ROOT / "operator" / path).is_file(), path
-    for path in re.findall(r"`(operator/[\w/.]+|hack/[\w/.]+|deploy/[\w/.]+)`", text):
-        assert (ROOT / path).exists(), path
 
 
 def test_the_exit_codes_are_those_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
