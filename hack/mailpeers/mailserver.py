@@ -19,6 +19,7 @@ from typing import Any
 
 import trustme
 
+from mailpeers.background import in_thread
 from mailpeers.session import AuthAttempt, ReceivedMail, Session
 
 
@@ -130,18 +131,8 @@ class MailServer:
     @contextlib.contextmanager
     def in_thread(cls, **options: Any) -> Iterator["MailServer"]:
         """Run one in a thread of its own; for synchronous code. ``options`` as for the class."""
-        server = cls(**options)
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="mailserver", daemon=True)
-        thread.start()
-        try:
-            asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+        with in_thread(cls(**options)) as server:
             yield server
-        finally:
-            asyncio.run_coroutine_threadsafe(server.stop(), loop).result(10)
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join(10)
-            loop.close()
 
     def opened(self, session: Session) -> None:
         """Count a connection; called by its session."""

@@ -14,7 +14,7 @@ from typing import Self
 
 import trustme
 
-from testbed.background import in_thread
+from mailpeers.background import in_thread
 
 _HEAD = re.compile(rb"(?ms)^([A-Z]+) (/\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n")
 

@@ -9,9 +9,9 @@ import pytest
 
 from localcluster import LocalCluster
 from mailpeers import MailServer
+from mailpeers.background import in_thread
 from mailpeers.faultserver import Action, FaultServer, dribble, silence
 from testbed import Bed, OperatorProcess
-from testbed.background import in_thread
 
 pytestmark = pytest.mark.usefixtures("operator")
 

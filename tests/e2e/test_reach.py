@@ -107,3 +107,19 @@ def test_a_secret_s_data_is_sent_once_for_each_test_and_only_that_of_the_secret_
     assert answers.count(base64.b64encode(b"another-Passw0rd")) == 0
     named = f"/api/v1/namespaces/{bed.namespace}/secrets/smtp-password"
     assert [it.method for it in recording.asked() if it.path.partition("?")[0] == named] == ["GET"]
+
+
+def test_with_secret_watch_none_it_needs_no_permission_to_list_or_watch_secrets(
+    bed: Bed, server: MailServer, confined: Path, cluster: LocalCluster, start_operator: StartOperator
+) -> None:
+    manifests = Manifests.read(NAMESPACED).for_namespace(bed.namespace).permissions()
+    for document in manifests.documents:
+        for rule in document.get("rules", []):
+            if "secrets" in rule["resources"]:
+                rule["verbs"] = ["get"]
+    cluster.kubectl("apply", "-f", "-", input=str(manifests))
+
+    start_operator(*LOOPBACK, f"--namespace={bed.namespace}", "--secret-watch=none", kubeconfig=confined)
+
+    bed.secret("smtp-password", password=PASSWORD)
+    assert bed.verdict_of(server, **LOGIN).reason == "TestEmailSent"

@@ -3,13 +3,18 @@
 
 import pytest
 
-from smtp_operator.smtp.resolver import NameNotFound, ThreadedResolver
+from smtp_operator.smtp.resolver import Address, NameNotFound, ThreadedResolver
 
 
 @pytest.mark.parametrize("name", ["smtp.example.invalid", "SMTP.EXAMPLE.INVALID", "smtp.example.invalid."])
 async def test_a_name_that_ends_in_invalid_is_not_found_without_a_lookup(name: str) -> None:
     asked: list[str] = []
-    resolver = ThreadedResolver(lookup=lambda name: asked.append(name) or ())
+
+    def lookup(asked_for: str) -> tuple[Address, ...]:
+        asked.append(asked_for)
+        return ()
+
+    resolver = ThreadedResolver(lookup=lookup)
 
     with pytest.raises(NameNotFound):
         await resolver.addresses(name, limit=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asynchronous servers for synchronous tests."""
+"""Asynchronous servers for synchronous code."""
 
 import asyncio
 import threading
@@ -10,13 +10,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _SECONDS = 10
+_TURNS = 5
 
 
 @contextmanager
 def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
     """Runs it in a loop and a thread of its own, for as long as the block lasts."""
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
     thread.start()
 
     async def enter() -> T:
@@ -24,6 +25,13 @@ def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
 
     async def leave() -> None:
         await server.__aexit__(None, None, None)
+        # Connections that were just coming in, or in the middle of a handshake.
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for _ in range(_TURNS):  # a transport is closed in one turn of the loop, its socket in a later one
+            await asyncio.sleep(0)
 
     try:
         yield asyncio.run_coroutine_threadsafe(enter(), loop).result(_SECONDS)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo` on a control plane of its own, which it takes along when it ends."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pytest
+
+from localcluster import find_assets
+
+pytestmark = pytest.mark.cluster
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def demo() -> Iterator[subprocess.Popen[str]]:
+    """As it runs where it is no terminal."""
+    find_assets()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "hack"), "KUBECONFIG": "/nowhere"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "demo"],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+        process.kill()
+
+
+def children(process: subprocess.Popen[str]) -> dict[str, int]:
+    """Descriptors of those that live, by name; they become readable as the process ends."""
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    pids = [int(pid) for task in tasks for pid in task.read_text().split()]
+    return {Path(f"/proc/{pid}/comm").read_text().strip(): os.pidfd_open(pid) for pid in pids}
+
+
+def all_end(processes: Collection[int], *, within: float) -> bool:
+    deadline = time.monotonic() + within
+    left = set(processes)
+    while left and time.monotonic() < deadline:
+        ended, _, _ = select.select(left, [], [], within)
+        left -= set(ended)
+    for process in processes:
+        os.close(process)
+    return not left
+
+
+def test_it_plays_to_the_end_and_exits_0(demo: subprocess.Popen[str]) -> None:
+    out, err = demo.communicate()
+
+    assert demo.returncode == 0, err
+    assert "All verdicts were as announced." in out
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_no_process_outlives_it(demo: subprocess.Popen[str], number: signal.Signals, code: int) -> None:
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "kubectl apply" in line:
+            break
+    processes = children(demo)
+    assert processes.keys() >= {"etcd", "kube-apiserver"}
+
+    demo.send_signal(number)
+
+    demo.communicate()
+    assert demo.returncode == code
+    assert all_end(processes.values(), within=5)
