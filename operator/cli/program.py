@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
+from smtp_operator.cli.check_arguments import add_check_arguments
 from smtp_operator.settings import FLAGS, Flag, InvalidSetting, read_settings
 
 DONE: Final = 0
@@ -30,6 +31,7 @@ what is wrong.
 examples:
   smtp-operator run                                    in a Pod, or with KUBECONFIG
   smtp-operator run --namespace team-a --kubeconfig ~/.kube/config
+  smtp-operator check -f smtpconfig.yaml               one test from here, without the operator
   smtp-operator crds | kubectl apply --server-side -f -
 
 {_EXIT_CODES}"""
@@ -71,6 +73,8 @@ def _command(options: argparse.Namespace) -> int:
 
         print_crds(sys.stdout)
         return DONE
+    if options.command == "check":
+        return _check(options)
     given = {flag.name: value for flag in FLAGS if (value := getattr(options, flag.name)) is not None}
     try:
         settings = read_settings(given, os.environ)
@@ -88,6 +92,19 @@ def _command(options: argparse.Namespace) -> int:
         text = str(error).partition("\n")[0]
         return _complain(text or type(error).__name__, FAILED)
     return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    from smtp_operator.cli.check import CheckFailed, run_check
+
+    try:
+        return run_check(options, os.environ)
+    except CheckFailed as error:
+        return _complain(str(error), error.exit_code)
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        return _complain(f"an unforeseen failure ({type(error).__name__}); --debug shows more", FAILED)
 
 
 def _complain(text: str, code: int) -> int:
@@ -113,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for flag in FLAGS:
         _add_flag(run, flag)
+    add_check_arguments(commands)
     commands.add_parser(
         "crds", help="print the CustomResourceDefinitions", allow_abbrev=False
     ).description = (

@@ -139,12 +139,17 @@ def view_of(object_: JsonObject) -> View:
     )
 
 
-def _invalid(error: ValidationError) -> Verdict:
-    problems = [
+def spec_problems(error: ValidationError) -> list[str]:
+    """What is wrong with a spec, one line a field, such as ``spec.port: Input should be …``; no values."""
+    return [
         f"{'.'.join(['spec', *map(str, problem['loc'])])}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)
     ]
-    message = f"The spec breaks a rule: {'; '.join(problems)}. Correct it; apply this release's CRDs, so that"
+
+
+def _invalid(error: ValidationError) -> Verdict:
+    problems = "; ".join(spec_problems(error))
+    message = f"The spec breaks a rule: {problems}. Correct it; apply this release's CRDs, so that"
     return Verdict(
         reason=Reason.INVALID_SPEC,
         message=cut(f"{message} the API server says so at once."),
