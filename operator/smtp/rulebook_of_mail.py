@@ -150,7 +150,8 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         ),
     ),
     rule(say.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
-    # relaying, and login as the way to it
+    # relaying, and login as the way to it; Postfix has a "relay recipient table" for unknown recipients
+    rule(say.RECIPIENT_REFUSED, RCPT, DATA, code=LASTING, text=r"unknown in (?:\w+ ){1,3}(?:table|map)"),
     rule(
         say.RELAY_DENIED_LOGGED_IN,
         *LETTER,
