@@ -49,6 +49,10 @@ unit: $(INSTALLED) ## run the tests that need no control plane
 unit-newer: $(INSTALLED) ## run them on a newer Python too, where one is found
 	@hack/newer-python $(ARGS)
 
+.PHONY: test-peers
+test-peers: $(INSTALLED) ## run the tests against Postfix, Dovecot and swaks from Debian's packages (as root)
+	@$(BIN)/python -m realpeers && $(BIN)/pytest tests/peers $(ARGS)
+
 .PHONY: bench
 bench: $(INSTALLED) ## measure the operator against its promises
 	@$(BIN)/python -m bench $(ARGS)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share: one real control plane for the whole run, and a namespace of its own for each test."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,8 +17,31 @@ from smtp_operator.settings import Settings
 from testbed import Api
 
 ROOT = Path(__file__).parent.parent
+PEERS = ROOT / "tests" / "peers"
 
 _numbers = itertools.count(1)
+
+
+def _peers_are_meant(config: pytest.Config) -> bool:
+    named = (Path(argument.partition("::")[0]).resolve() for argument in config.args)
+    return any(path == PEERS or PEERS in path.parents for path in named)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves the tier that needs Debian's mail servers to whoever names it."""
+    return True if collection_path == PEERS and not _peers_are_meant(config) else None
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Says so."""
+    if _peers_are_meant(config):
+        return "tier: test-peers (Postfix, Dovecot and swaks of Debian's packages, as root)"
+    return "not in this tier: tests/peers, against Postfix, Dovecot and swaks; run `make test-peers` as root"
+
+
+def pytest_sessionstart() -> None:
+    """Says that no event loop is set; looptime's question for it would else make one that nobody closes."""
+    asyncio.set_event_loop(None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

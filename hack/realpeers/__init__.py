@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Postfix and Dovecot from Debian's packages on loopback, without systemd, and swaks as a judge."""
+
+from realpeers.peers import PASSWORD, TOKEN, USER, RealPeers
+from realpeers.swaks import SwaksRun, swaks
+from realpeers.tools import INSTALL, NeedsTools, missing_tools
+
+__all__ = [
+    "INSTALL",
+    "PASSWORD",
+    "TOKEN",
+    "USER",
+    "NeedsTools",
+    "RealPeers",
+    "SwaksRun",
+    "missing_tools",
+    "swaks",
+]

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m realpeers`` says whether `make test-peers` can run here; exit code 1 where it cannot.
+
+``--install`` installs what is missing before, by apt-get, where that may be done: as root, on Debian.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from realpeers.tools import INSTALL, missing_tools
+
+
+def main(arguments: list[str]) -> int:
+    """Says what is missing; the exit code."""
+    if arguments == ["--install"] and missing_tools() and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(("sh", "-c", INSTALL), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+    missing = missing_tools()
+    if missing:
+        print(missing, file=sys.stderr)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m realpeers.hanging_names PORT COUNT``: engine and system resolver where no name server answers.
+
+Starts tests of ``COUNT`` names that DNS is asked for, then one of the mail server at ``PORT`` of localhost,
+which stands in /etc/hosts. Prints one line as each ends: the name, the reason, the phase.
+"""
+
+import asyncio
+import sys
+
+from mailpeers.trial import Trial
+from smtp_operator.smtp.resolver import ThreadedResolver
+
+
+async def main(port: int, count: int) -> None:
+    """All tests at the same time, by one engine."""
+    trial = Trial()
+    engine = trial.engine(ThreadedResolver())
+
+    async def test(server: str) -> None:
+        report = await engine.run(trial.settings(port, server=server))
+        print(server, report.verdict.reason, report.verdict.phase, flush=True)
+
+    async with asyncio.TaskGroup() as tests:
+        for number in range(count):
+            tests.create_task(test(f"mail-{number}.hangs.example"))
+        await asyncio.sleep(0)  # each of them has asked for its name
+        tests.create_task(test("localhost"))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts and ends the servers."""
+
+import asyncio
+import contextlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import trustme
+
+from localcluster.ports import free_ports
+from realpeers.configuration import SMTPD, write_dovecot, write_postfix
+from realpeers.services import Greylist, Introspection
+from realpeers.tools import DAEMONS, NeedsTools, missing_tools, program
+
+USER: Final = "mailer@test.example"
+PASSWORD: Final = "correct horse battery"
+TOKEN: Final = "eyJhbGciOiJub25lIn0.good-token.of-the-mailer"
+_STARTING: Final = 60.0
+
+
+@dataclass(frozen=True)
+class RealPeers:
+    """Running servers. ``ports`` has one for each name in ``configuration.SMTPD``."""
+
+    directory: Path
+    ports: dict[str, int]
+    ca_pem: str
+    introspection: Introspection
+
+    @property
+    def ca_file(self) -> Path:
+        """The CA of their certificate, which is for localhost."""
+        return self.directory / "ca.pem"
+
+    @property
+    def log(self) -> str:
+        """What Postfix said so far."""
+        return (self.directory / "postfix.log").read_text(errors="replace")
+
+    async def logged(self, pattern: str, *, after: int) -> str:
+        """The first line in Postfix's log, from the sign ``after`` on, in which ``pattern`` is found.
+
+        Raises:
+            TimeoutError: Postfix does not write it.
+        """
+        return await asyncio.to_thread(self._logged, re.compile(rf".*(?:{pattern}).*"), after)
+
+    def _logged(self, line: re.Pattern[str], after: int) -> str:
+        """Looks again and again: a file does not tell when it grows."""
+        end = time.monotonic() + _STARTING
+        while (found := line.search(self.log, after)) is None:
+            if time.monotonic() > end:
+                raise TimeoutError(f"no line {line.pattern}")
+            time.sleep(0.02)
+        return found[0]
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(cls) -> Iterator["RealPeers"]:
+        """Up within seconds. NeedsTools where they cannot run."""
+        missing = missing_tools()
+        if missing:
+            raise NeedsTools(missing)
+        directory = Path(tempfile.mkdtemp(prefix="realpeers-", dir="/tmp"))  # below 108 signs for sockets
+        directory.chmod(0o755)
+        try:
+            with Greylist() as greylist, Introspection({TOKEN: USER}) as introspection:
+                ports = dict(zip(SMTPD, free_ports(len(SMTPD)), strict=True))
+                peers = cls(directory, ports, _certificates(directory), introspection)
+                conf = write_dovecot(directory, users={USER: PASSWORD}, introspection=introspection.port)
+                write_postfix(directory, daemons=DAEMONS, ports=ports, greylist=greylist.port, user=USER)
+                for name in ("queue", "data", "run", "state"):
+                    (directory / name).mkdir()
+                shutil.chown(directory / "data", "postfix")
+                with _postfix(directory), _dovecot(conf):
+                    yield peers
+        finally:
+            shutil.rmtree(directory)
+
+
+@contextlib.contextmanager
+def _postfix(directory: Path) -> Iterator[None]:
+    command = (program("postfix"), "-c", str(directory / "postfix"))
+    _run(*command, "check", directory=directory)
+    _run(*command, "start", directory=directory)
+    try:
+        yield
+    finally:
+        _run(*command, "stop", directory=directory)
+
+
+@contextlib.contextmanager
+def _dovecot(conf: Path) -> Iterator[None]:
+    command = (program("dovecot"), "-c", str(conf))
+    _run(*command, directory=conf.parent.parent)
+    try:
+        yield
+    finally:
+        _run(*command, "stop", directory=conf.parent.parent)
+
+
+def _run(*command: str, directory: Path) -> None:
+    """To its end. Its output goes to a file: the daemons it starts keep their caller's pipes open."""
+    said = directory / "said.log"
+    with said.open("ab") as output:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            timeout=_STARTING,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{said.read_text(errors='replace')}")
+
+
+def _certificates(directory: Path) -> str:
+    ca = trustme.CA()
+    own = ca.issue_cert("localhost", "127.0.0.1")
+    ca.cert_pem.write_to_path(str(directory / "ca.pem"))
+    own.private_key_pem.write_to_path(str(directory / "key.pem"))
+    for number, pem in enumerate(own.cert_chain_pems):
+        pem.write_to_path(str(directory / "cert.pem"), append=number > 0)
+    (directory / "key.pem").chmod(0o600)
+    return ca.cert_pem.bytes().decode()

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two small servers that Postfix and Dovecot ask: one greylists, one knows which tokens are good."""
+
+import json
+import socketserver
+import threading
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+_DEFERRED: Final = "DEFER_IF_PERMIT 4.7.1 Greylisted, try again later"
+
+
+class Greylist:
+    """A Postfix policy server (SMTPD_POLICY_README): whoever comes with a new sender has to come again."""
+
+    def __init__(self) -> None:
+        seen: set[str] = set()
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                while True:
+                    asked = {}
+                    while line := self.rfile.readline().decode().strip():
+                        name, _, value = line.partition("=")
+                        asked[name] = value
+                    if not asked:
+                        return
+                    sender = asked.get("sender", "")
+                    action = "DUNNO" if sender in seen else _DEFERRED
+                    seen.add(sender)
+                    self.wfile.write(f"action={action}\n\n".encode())
+
+        self._server = _PolicyServer(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="greylist", daemon=True)
+
+    def __enter__(self) -> "Greylist":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _PolicyServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False  # Postfix keeps its connection open until it ends itself
+
+
+class Introspection:
+    """A token introspection endpoint in the manner of RFC 7662, asked by GET as Dovecot does."""
+
+    def __init__(self, tokens: Mapping[str, str]) -> None:
+        """``tokens``: each good token and the user name it is for."""
+        asked: list[str] = []
+        self.asked = asked
+        """Every token that was asked for."""
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
+                asked.append(token)
+                user = tokens.get(token)
+                answer = {"active": True, "username": user} if user else {"active": False}
+                body = json.dumps(answer).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *words: Any) -> None:
+                """Says nothing: tokens are no matter for a log."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="introspection", daemon=True)
+
+    def __enter__(self) -> "Introspection":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""swaks, a client written by others: at which step of the dialogue did it fail?"""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from realpeers.tools import program
+from smtp_operator.api.verdict import Phase, SmtpType
+
+PHASES: Final[dict[int, frozenset[Phase]]] = {
+    2: frozenset({Phase.RESOLVE, Phase.CONNECT}),
+    21: frozenset({Phase.BANNER}),
+    22: frozenset({Phase.EHLO}),
+    23: frozenset({Phase.MAIL_FROM}),
+    24: frozenset({Phase.RCPT_TO}),
+    25: frozenset({Phase.DATA}),
+    26: frozenset({Phase.DATA}),
+    28: frozenset({Phase.AUTH}),
+    29: frozenset({Phase.START_TLS, Phase.TLS}),
+}
+"""What its exit codes say of the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwaksRun:
+    """What became of one run."""
+
+    code: int
+    output: str
+
+    @property
+    def phases(self) -> frozenset[Phase]:
+        """The phases that its exit code may stand for; none where it sent the mail."""
+        return PHASES.get(self.code, frozenset())
+
+
+def swaks(
+    port: int,
+    *,
+    smtp_type: SmtpType = SmtpType.NONE,
+    username: str = "",
+    password: str = "",
+    mechanism: str = "PLAIN",
+    sender: str,
+    recipient: str,
+    helo_name: str = "client.test.example",
+    verify: Path | None = None,
+    subject: str = "test",
+    timeout: float = 10,
+) -> SwaksRun:
+    """One run against localhost. ``verify``: the CAs that the server's certificate is held to."""
+    command = [
+        program("swaks"),
+        *("--server", "localhost", "--port", str(port), "--timeout", str(int(timeout))),
+        *("--from", sender, "--to", recipient, "--helo", helo_name, "--header", f"Subject: {subject}"),
+    ]
+    if smtp_type is SmtpType.START_TLS:
+        command.append("--tls")
+    if smtp_type is SmtpType.TLS:
+        command.append("--tls-on-connect")
+    if verify is not None:
+        command += ["--tls-verify", "--tls-ca-path", str(verify)]
+    if username:
+        command += ["--auth", mechanism, "--auth-user", username, "--auth-password", password]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return SwaksRun(done.returncode, done.stdout + done.stderr)

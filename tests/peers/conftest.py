@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Postfix, Dovecot and swaks for the tests of this folder. Where they are missing every test here fails."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from mailpeers.trial import Trial
+from realpeers import RealPeers
+
+
+@pytest.fixture(scope="session")
+def peers() -> Iterator[RealPeers]:
+    """Servers for the whole run."""
+    with RealPeers.start() as running:
+        yield running
+
+
+@pytest.fixture
+def trial() -> Trial:
+    """Runs our engine."""
+    return Trial()
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port that is taken, but on which nothing listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A name server that never answers keeps the tests of its names waiting, and no other."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailpeers import MailServer
+from realpeers.name_servers import silent_name_server
+
+
+@pytest.mark.parametrize("hanging", [1, 24])
+async def test_names_that_hang_never_delay_the_test_of_another_object(tmp_path: Path, hanging: int) -> None:
+    async with MailServer() as server:
+        with silent_name_server(tmp_path) as (questions, within):
+            process = await asyncio.create_subprocess_exec(
+                *within,
+                *(sys.executable, "-m", "realpeers.hanging_names", str(server.plain_port), str(hanging)),
+                stdout=asyncio.subprocess.PIPE,
+                env={"PYTHONPATH": "hack", "PATH": "/usr/bin:/bin"},
+                cwd=Path(__file__).parent.parent.parent,
+            )
+            told, _ = await process.communicate()
+            asked = questions.recv(512)
+
+    first, *others = told.decode().splitlines()
+    assert first == "localhost TestEmailSent None"
+    assert len(others) == hanging
+    assert {line.split(maxsplit=1)[1] for line in others} == {"DNSTimeout Resolve"}
+    assert b"\x05hangs\x07example" in asked
+    assert len(server.mails) == 1
