@@ -185,6 +185,14 @@ class FaultServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def connect(self, address: object, port: int, *, limit: float) -> socket.socket:
+        """A connection to it without a network, and so without its whims: for tests on a fake clock."""
+        client, own = socket.socketpair()
+        client.setblocking(False)
+        protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, own)
+        return client
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mailpeers.faultserver import FaultServer
 from smtp_operator.api.verdict import DialogueReport, Phase, SmtpType
 from smtp_operator.smtp.budget import Limits
 from smtp_operator.smtp.destination import DestinationPolicy, PortRange
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.resolver import Address, Resolver, address_of
+from smtp_operator.smtp.session import Connect, connect
 from smtp_operator.smtp.settings import Login, MailSettings, Recipient, Role, TlsSettings
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -44,6 +46,7 @@ class Trial:
     names: Names = field(default_factory=Names)
     limits: Limits = field(default_factory=Limits)
     connections: ConnectionLimits = field(default_factory=lambda: ConnectionLimits(5))
+    connect: Connect = connect
     policy: DestinationPolicy = field(
         default_factory=lambda: DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
     )
@@ -74,17 +77,22 @@ class Trial:
             resolver=resolver or self.names,
             connections=self.connections,
             limits=self.limits,
+            connect=self.connect,
         )
 
     async def __call__(
         self,
-        port: int,
+        target: int | FaultServer,
+        /,
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
         before_data: Callable[[], Awaitable[None]] | None = None,
         **changes: Any,
     ) -> DialogueReport:
-        """One test; ``changes`` as for ``settings``."""
+        """One test of a port, or of a FaultServer without a network; ``changes`` as for ``settings``."""
+        if isinstance(target, FaultServer):
+            self.connect = target.connect
+        port = target.port if isinstance(target, FaultServer) else target
         settings = self.settings(port, **changes)
         return await self.engine().run(settings, on_phase=on_phase, before_data=before_data)
 

@@ -4,6 +4,7 @@
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 from smtp_operator.api.reasons import Reason
@@ -13,7 +14,7 @@ from smtp_operator.smtp.destination import DestinationPolicy
 from smtp_operator.smtp.dialogue import CalledOff
 from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.resolver import Resolver
-from smtp_operator.smtp.session import Session, Surroundings
+from smtp_operator.smtp.session import Connect, Session, Surroundings, connect
 from smtp_operator.smtp.settings import MailSettings
 from smtp_operator.smtp.tls import TlsContexts
 from smtp_operator.smtp.verdicts import verdict
@@ -35,7 +36,9 @@ class Engine:
         resolver: Resolver,
         connections: ConnectionLimits,
         limits: Limits | None = None,
+        connect: Connect = connect,
     ) -> None:
+        """``connect`` opens connections; another one than the default is for tests."""
         self._resolver = resolver
         self._surroundings = Surroundings(
             policy=policy,
@@ -43,6 +46,7 @@ class Engine:
             connections=connections,
             limits=limits or Limits(),
             contexts=TlsContexts(),
+            connect=connect,
         )
 
     async def run(
@@ -80,7 +84,9 @@ def _called_off(phase: Phase | None) -> Verdict:
 def _defect(error: Exception, phase: Phase | None) -> Verdict:
     """Log where it happened, never with what: an exception's text may hold a password."""
     frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    where = " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
     _log.error("a test failed unforeseen in phase %s: %s at %s", phase, type(error).__qualname__, where)
     return verdict(
         Reason.INTERNAL_ERROR,

@@ -64,6 +64,10 @@ class Explainer:
             return tlsfailures.failed(dialogue.context(), error.alert, 0, name=self.plan.server_name)
         if error.said is not None:
             return classify(phase, error.said, context=dialogue.context(closed=True))
+        if phase is Phase.EHLO and dialogue.settings.smtp_type is SmtpType.START_TLS and dialogue.tls:
+            sight = await self._look_at_certificate(objections=True)
+            if sight is not None and tlsfailures.wants_client_certificate(sight.alert):
+                return tlsfailures.failed(dialogue.context(), sight.alert, 0, name=self.plan.server_name)
         found = await self._mismatch(phase)
         return found or failures.closed(
             dialogue.context(),
@@ -160,7 +164,7 @@ class Explainer:
         except OSError:
             return Sight(Kind.CLOSED)
 
-    async def _look_at_certificate(self) -> Sight | None:
+    async def _look_at_certificate(self, *, objections: bool = False) -> Sight | None:
         limit = self._limit()
         try:
             return await look_at_certificate(
@@ -169,6 +173,7 @@ class Explainer:
                 self.plan.helo_name,
                 start_tls=self.dialogue.settings.smtp_type is SmtpType.START_TLS,
                 limit=limit,
+                objections=objections,
             )
         except OSError:
             return None

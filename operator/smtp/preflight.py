@@ -16,8 +16,9 @@ from smtp_operator.smtp.settings import MailSettings
 from smtp_operator.smtp.tls import CaBundleInvalid, TlsContexts
 from smtp_operator.smtp.verdicts import Ended, verdict
 
-_HOST = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?", re.IGNORECASE)
-_HELO = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?|\[[0-9A-Za-z.:]+\]")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\.?\Z){_LABEL}(?:\.{_LABEL})*\.?")
+_HELO = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Za-z.:]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,11 @@ def _host(field: str, text: str) -> str:
         host = ""
     if _HOST.fullmatch(host) or address_of(host) is not None:
         return host
+    raise Ended(invalid_host(field, text))
+
+
+def invalid_host(field: str, text: str) -> Verdict:
+    """A name that no host can have, with what is wrong about it."""
     if "://" in text:
         why = "without scheme"
     elif text != text.strip() or " " in text:
@@ -107,7 +113,7 @@ def _host(field: str, text: str) -> str:
     else:
         why = "of letters, digits, hyphens and dots"
     shown = "".join(sign if sign.isprintable() else "?" for sign in text[:253])
-    raise Ended(verdict(Reason.INVALID_SPEC, f'{field} "{shown}" must be a host name {why}'))
+    return verdict(Reason.INVALID_SPEC, f'{field} "{shown}" must be a host name {why}')
 
 
 def _helo(text: str) -> str:

@@ -6,6 +6,7 @@ purpose: raw sockets, a few kilobytes at most, nothing shown of what came but th
 """
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
@@ -64,6 +65,8 @@ class Sight:
     certificate: CertificateFacts | None = None
     server_hello: bool = False
     """Whether a TLS handshake got as far as agreeing on version and cipher."""
+    alert: str = ""
+    """What the server objected to after the handshake, as OpenSSL calls it."""
 
 
 class _Line:
@@ -74,6 +77,7 @@ class _Line:
         self._sock = sock
         self.tls: ssl.SSLObject | None = None
         self.records = bytearray()
+        self.alert = ""
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
 
@@ -100,7 +104,8 @@ class _Line:
             except ssl.SSLWantReadError:
                 if not await self._more():
                     return b""
-            except ssl.SSLError:
+            except ssl.SSLError as error:
+                self.alert = error.reason or ""
                 return b""
 
     async def reply(self) -> bytes:
@@ -189,9 +194,18 @@ async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) 
 
 
 async def look_at_certificate(
-    sock: socket.socket, server_name: str, helo_name: str, *, start_tls: bool, limit: float
+    sock: socket.socket,
+    server_name: str,
+    helo_name: str,
+    *,
+    start_tls: bool,
+    limit: float,
+    objections: bool = False,
 ) -> Sight:
-    """The certificate that is shown, after STARTTLS where the server speaks in clear first."""
+    """The certificate that is shown, after STARTTLS where the server speaks in clear first.
+
+    With ``objections`` also what the server objects to, as TLS 1.3 lets it after the handshake.
+    """
     with sock:
         line = _Line(sock)
         try:
@@ -203,8 +217,13 @@ async def look_at_certificate(
                     await line.send(b"STARTTLS\r\n")
                     if not (await line.reply()).startswith(b"220"):
                         return Sight(Kind.SMTP)
-                done = await line.handshake(server_name)
+                if not await line.handshake(server_name):
+                    return Sight(Kind.TLS, server_hello=line.server_hello)
+                facts = CertificateFacts.of_session(line.tls)
+                if objections:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(limit / 2):
+                            await line.receive()
         except OSError:
             return Sight(Kind.OTHER, server_hello=line.server_hello)
-        facts = CertificateFacts.of_session(line.tls) if done else None
-        return Sight(Kind.TLS, certificate=facts, server_hello=line.server_hello)
+        return Sight(Kind.TLS, certificate=facts, server_hello=True, alert=line.alert)

@@ -50,11 +50,10 @@ class Reply:
         words = []
         for line in lines:
             found = _ENHANCED.match(line)
-            if found is None:
+            if found is None or int(found[1]) != code // 100:
                 words.append(line)
                 continue
-            if int(found[1]) == code // 100:
-                enhanced = enhanced or _code(found)
+            enhanced = enhanced or _code(found)
             words.append(line[found.end() :])
         if not enhanced:
             inside = _ENHANCED_INSIDE.search(raw[:_READ])

@@ -73,7 +73,8 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         say.TOO_LARGE,
         *LETTER,
         text=(
-            r"too (?:large|big)|(?:message|mail|data) (?:is )?too long|size.{0,30}(?:exceed|limit|maximum|larger)",
+            r"too (?:large|big)|(?:message|mail|data) (?:is )?too long",
+            r"size.{0,30}(?:exceed|limit|maximum|larger)",
             r"exceed\w*.{0,40}\bsize|exceeds administrative limit|recipsizelimit",
         ),
     ),

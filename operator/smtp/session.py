@@ -16,9 +16,9 @@ from smtp_operator.smtp.destination import Address, DestinationPolicy
 from smtp_operator.smtp.dialogue import Dialogue, Findings
 from smtp_operator.smtp.explain import Explainer
 from smtp_operator.smtp.limits import ConnectionLimits
-from smtp_operator.smtp.preflight import Plan, check_secrecy, plan
+from smtp_operator.smtp.preflight import Plan, check_secrecy, invalid_host, plan
 from smtp_operator.smtp.redaction import Redactor
-from smtp_operator.smtp.resolver import NameNotFound, NameServersFailed, Resolver
+from smtp_operator.smtp.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.smtp.settings import MailSettings
 from smtp_operator.smtp.tls import TlsContexts
 from smtp_operator.smtp.transcript import Transcript
@@ -57,7 +57,7 @@ class Surroundings:
     connections: ConnectionLimits
     limits: Limits
     contexts: TlsContexts
-    connect: Connect = connect
+    connect: Connect
 
 
 class Session:
@@ -119,6 +119,8 @@ class Session:
             raise Ended(failures.host_not_found(self.settings.server)) from None
         except NameServersFailed:
             raise Ended(failures.dns_failed(self.settings.server)) from None
+        except NameInvalid:
+            raise Ended(invalid_host("server", self.settings.server)) from None
         except TimeoutError:
             raise Ended(failures.dns_silent(self.settings.server, limit)) from None
         allowed = tuple(filter(self.surroundings.policy.allows, found))

@@ -2,11 +2,12 @@
 """Every phase has its limit and the whole has its budget; on a fake clock, so that seconds cost none."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailpeers.faultserver import Action, FaultServer, after, black_hole, dribble, reply, silence
+from mailpeers.faultserver import Action, FaultServer, after, dribble, reply, silence
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType
@@ -24,7 +25,7 @@ async def test_a_silent_server_is_given_up_after_the_limit_of_its_phase(
     trial: Trial, step: str, seconds: float
 ) -> None:
     async with FaultServer({step: silence()}) as server:
-        report = await trial(server.port, password="s3cret-pw", timeout=120)
+        report = await trial(server, password="s3cret-pw", timeout=120)
 
     slack = trial.limits.probe if step == "banner" else 0.5
     assert seconds <= report.duration <= seconds + slack
@@ -33,14 +34,14 @@ async def test_a_silent_server_is_given_up_after_the_limit_of_its_phase(
 
 async def test_a_tls_handshake_has_ten_seconds(trial: Trial) -> None:
     async with FaultServer({"handshake": silence()}, tls="starttls") as server:
-        report = await trial(server.port, smtp_type=SmtpType.START_TLS, ca_pem=server.ca_pem)
+        report = await trial(server, smtp_type=SmtpType.START_TLS, ca_pem=server.ca_pem)
 
     assert report.duration == pytest.approx(10, abs=0.5)
 
 
 async def test_a_greeting_byte_by_byte_does_not_stretch_the_limit(trial: Trial) -> None:
     async with FaultServer({"banner": dribble(GREETING, every=2)}) as server:
-        report = await trial(server.port)
+        report = await trial(server)
 
     assert report.verdict.reason is Reason.BANNER_TIMEOUT
     assert report.duration < 21
@@ -49,7 +50,7 @@ async def test_a_greeting_byte_by_byte_does_not_stretch_the_limit(trial: Trial) 
 async def test_an_endless_greeting_is_a_tarpit_and_ends_too(trial: Trial) -> None:
     tarpit = dribble(b"220-please wait\r\n" * 1000, every=0.05)
     async with FaultServer({"banner": tarpit}) as server:
-        report = await trial(server.port)
+        report = await trial(server)
 
     assert report.verdict.reason is Reason.BANNER_TIMEOUT
     assert report.duration < 21
@@ -63,7 +64,7 @@ async def test_slow_but_steady_replies_use_up_the_budget(trial: Trial) -> None:
         "RCPT": after(2, reply("250 ok")),
     }
     async with FaultServer(slow) as server:
-        report = await trial(server.port, timeout=7)
+        report = await trial(server, timeout=7)
 
     assert report.verdict.reason is Reason.TOTAL_BUDGET_EXCEEDED
     assert report.verdict.message == (
@@ -76,7 +77,7 @@ async def test_slow_but_steady_replies_use_up_the_budget(trial: Trial) -> None:
 
 async def test_a_step_that_alone_used_up_a_small_budget_is_named(trial: Trial) -> None:
     async with FaultServer({"MAIL": silence()}) as server:
-        report = await trial(server.port, timeout=5)
+        report = await trial(server, timeout=5)
 
     assert report.verdict.reason is Reason.REPLY_TIMEOUT
     assert report.verdict.phase is Phase.MAIL_FROM
@@ -85,7 +86,7 @@ async def test_a_step_that_alone_used_up_a_small_budget_is_named(trial: Trial) -
 
 async def test_a_small_budget_leaves_time_for_the_second_look(trial: Trial) -> None:
     async with FaultServer(tls="implicit") as server:
-        report = await trial(server.port, smtp_type=SmtpType.START_TLS, timeout=5)
+        report = await trial(server, smtp_type=SmtpType.START_TLS, timeout=5)
 
     assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
     assert report.duration <= 5
@@ -93,19 +94,27 @@ async def test_a_small_budget_leaves_time_for_the_second_look(trial: Trial) -> N
 
 async def test_a_silent_login_is_not_tried_again_soon(trial: Trial) -> None:
     async with FaultServer({"AUTH": silence()}) as server:
-        report = await trial(server.port, password="s3cret-pw")
+        report = await trial(server, password="s3cret-pw")
 
     assert report.verdict.retry is Retry.SLOW
 
 
-async def test_a_black_hole_gets_three_seconds_for_each_address(trial: Trial) -> None:
-    with black_hole() as port:
-        report = await trial(port)
+async def nobody_answers(address: object, port: int, *, limit: float) -> socket.socket:
+    """A firewall that drops every packet."""
+    async with asyncio.timeout(limit):
+        await asyncio.Event().wait()
+    raise AssertionError("nobody sets it")
+
+
+async def test_a_black_hole_gets_three_seconds(trial: Trial) -> None:
+    trial.connect = nobody_answers
+
+    report = await trial(587)
 
     assert report.verdict.reason is Reason.CONNECT_TIMEOUT
-    assert report.duration == pytest.approx(3, abs=0.2)
+    assert report.duration == pytest.approx(3)
     assert report.verdict.message == (
-        f"No answer from localhost:{port} within 3 s (tried 127.0.0.1) [in Connect]. "
+        "No answer from localhost:587 within 3 s (tried 127.0.0.1) [in Connect]. "
         "A firewall or a NetworkPolicy on the way drops the packets, or the host is down. "
         "Check NetworkPolicy and egress firewall, and that server and port are right."
     )
@@ -113,17 +122,19 @@ async def test_a_black_hole_gets_three_seconds_for_each_address(trial: Trial) ->
 
 async def test_black_holes_share_a_small_budget(trial: Trial) -> None:
     trial.names.known["mail.example.com"] = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
-    with black_hole() as port:
-        report = await trial(port, server="mail.example.com", timeout=5)
+    trial.connect = nobody_answers
 
-    assert report.duration <= 5
+    report = await trial(587, server="mail.example.com", timeout=5)
+
+    assert report.duration == pytest.approx(5)
+    assert "tried 127.0.0.1, 127.0.0.2, 127.0.0.3" in report.verdict.message
 
 
 async def test_quit_is_waited_for_two_seconds_after_the_verdict(trial: Trial) -> None:
     loop = asyncio.get_running_loop()
     async with FaultServer({"QUIT": silence()}) as server:
         start = loop.time()
-        report = await trial(server.port)
+        report = await trial(server)
 
     assert loop.time() - start == pytest.approx(2, abs=0.2)
     assert report.duration < 0.5
@@ -134,7 +145,7 @@ async def test_waiting_for_leave_to_send_counts_and_ends_with_the_budget(trial: 
         await asyncio.Event().wait()
 
     async with FaultServer() as server:
-        report = await trial(server.port, before_data=never, timeout=20)
+        report = await trial(server, before_data=never, timeout=20)
 
     assert report.duration == pytest.approx(20, abs=0.2)
     assert report.verdict.retry is Retry.TRANSIENT
@@ -158,7 +169,7 @@ async def test_cancelling_ends_the_test_and_the_connection_at_once(trial: Trial,
         return action
 
     async with FaultServer({moment: until_the_client_goes(gone)}) as server:
-        task = asyncio.create_task(trial(server.port, password="s3cret-pw"))
+        task = asyncio.create_task(trial(server, password="s3cret-pw"))
         start = loop.time()
         loop.call_later(1, task.cancel)
         with pytest.raises(asyncio.CancelledError):

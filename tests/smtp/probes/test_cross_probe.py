@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 @pytest.mark.parametrize("smtp_type", [SmtpType.NONE, SmtpType.START_TLS])
 async def test_a_client_in_clear_at_a_tls_port(trial: Trial, smtp_type: SmtpType) -> None:
     async with FaultServer(tls="implicit") as server:
-        report = await trial(server.port, smtp_type=smtp_type, password="s3cret-pw")
+        report = await trial(server, smtp_type=smtp_type, password="s3cret-pw")
 
         assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
         assert report.verdict.suggestion == Suggestion(smtp_type=SmtpType.TLS)
@@ -30,14 +30,14 @@ async def test_a_client_in_clear_at_a_tls_port(trial: Trial, smtp_type: SmtpType
 async def test_a_tls_port_that_hangs_up_on_a_client_in_clear(trial: Trial) -> None:
     """Some servers close instead of waiting for a ClientHello that does not come."""
     async with FaultServer({"handshake": [drop(), then()]}, tls="implicit") as server:
-        report = await trial(server.port, smtp_type=SmtpType.START_TLS)
+        report = await trial(server, smtp_type=SmtpType.START_TLS)
 
     assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
 
 
 async def test_a_tls_client_at_a_port_in_clear_that_offers_starttls(trial: Trial) -> None:
     async with FaultServer(tls="starttls") as server:
-        report = await trial(server.port, smtp_type=SmtpType.TLS, ca_pem=server.ca_pem, password="s3cret-pw")
+        report = await trial(server, smtp_type=SmtpType.TLS, ca_pem=server.ca_pem, password="s3cret-pw")
 
         assert report.verdict.reason is Reason.PLAINTEXT_SERVER
         assert report.verdict.suggestion == Suggestion(smtp_type=SmtpType.START_TLS)
@@ -53,8 +53,8 @@ async def test_a_port_in_clear_without_starttls_is_suggested_only_where_no_passw
     trial: Trial,
 ) -> None:
     async with FaultServer() as server:
-        without = await trial(server.port, smtp_type=SmtpType.TLS)
-        with_password = await trial(server.port, smtp_type=SmtpType.TLS, password="s3cret-pw")
+        without = await trial(server, smtp_type=SmtpType.TLS)
+        with_password = await trial(server, smtp_type=SmtpType.TLS, password="s3cret-pw")
 
     assert without.verdict.suggestion == Suggestion(smtp_type=SmtpType.NONE)
     assert with_password.verdict.suggestion is None
@@ -80,7 +80,7 @@ async def test_another_protocol_is_named_and_its_bytes_are_not_shown(
     if smtp_type is SmtpType.TLS:  # an SMTP port of nobody: the greeting comes in the handshake's place
         script = {"handshake": then(raw(greeting), silence()), "banner": raw(greeting)}
     async with FaultServer(script, tls="none" if smtp_type is SmtpType.NONE else "implicit") as server:
-        report = await trial(server.port, smtp_type=smtp_type, ca_pem=server.ca_pem)
+        report = await trial(server, smtp_type=smtp_type, ca_pem=server.ca_pem)
 
     assert report.verdict.reason is Reason.NOT_AN_SMTP_SERVER
     assert f"is {kind} server" in report.verdict.message
@@ -90,7 +90,7 @@ async def test_another_protocol_is_named_and_its_bytes_are_not_shown(
 
 async def test_imap_over_tls_behind_a_client_in_clear(trial: Trial) -> None:
     async with FaultServer({"banner": raw(b"* OK IMAP4rev1\r\n")}, tls="implicit") as server:
-        report = await trial(server.port, smtp_type=SmtpType.START_TLS)
+        report = await trial(server, smtp_type=SmtpType.START_TLS)
 
     assert report.verdict.reason is Reason.NOT_AN_SMTP_SERVER
     assert "is an IMAP server" in report.verdict.message
@@ -98,7 +98,7 @@ async def test_imap_over_tls_behind_a_client_in_clear(trial: Trial) -> None:
 
 async def test_a_server_that_is_silent_in_clear_and_over_tls(trial: Trial) -> None:
     async with FaultServer({"banner": silence()}) as server:
-        report = await trial(server.port, smtp_type=SmtpType.START_TLS)
+        report = await trial(server, smtp_type=SmtpType.START_TLS)
 
     assert report.verdict.reason is Reason.BANNER_TIMEOUT
     assert report.verdict.suggestion is None
@@ -111,7 +111,7 @@ async def test_a_server_that_is_silent_in_clear_and_over_tls(trial: Trial) -> No
 
 async def test_a_server_that_closes_at_once(trial: Trial) -> None:
     async with FaultServer({"banner": drop()}) as server:
-        report = await trial(server.port)
+        report = await trial(server)
 
     assert report.verdict.reason is Reason.CONNECTION_CLOSED_BY_SERVER
     assert report.verdict.phase is Phase.BANNER
@@ -120,7 +120,7 @@ async def test_a_server_that_closes_at_once(trial: Trial) -> None:
 async def test_the_second_look_goes_to_the_same_address(trial: Trial) -> None:
     trial.names.known["mail.example.com"] = ("127.0.0.1",)
     async with FaultServer(tls="implicit") as server:
-        await trial(server.port, server="mail.example.com")
+        await trial(server, server="mail.example.com")
 
     assert trial.names.asked == ["mail.example.com"]
     assert server.connections == 2

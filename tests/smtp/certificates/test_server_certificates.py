@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A certificate that is refused is named with its fault, and what is wrong stands in it."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from mailpeers.certificates import Authority
+from mailpeers.faultserver import FaultServer, TlsMode
+from mailpeers.picky import picky_server
+from mailpeers.trial import Trial
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_operator.smtp.settings import TlsSettings
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+OF_MODE: dict[TlsMode, SmtpType] = {"starttls": SmtpType.START_TLS, "implicit": SmtpType.TLS}
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.make()
+
+
+@pytest.fixture(params=["starttls", "implicit"])
+def mode(request: pytest.FixtureRequest) -> TlsMode:
+    chosen: TlsMode = request.param
+    return chosen
+
+
+async def test_an_unknown_authority(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+    async with FaultServer(tls=mode, context=authority.server_context("localhost")) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode], password="s3cret-pw")
+
+    assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert report.verdict.phase is Phase.TLS
+    assert report.verdict.message == (
+        f'The certificate of localhost:{server.port} is signed by "CN=corp-ca", unknown to the operator '
+        "[in Tls]. Set tls.caRef: the ConfigMap or Secret that holds its CA certificate; or have the server "
+        "send its intermediate certificates too."
+    )
+    assert report.server.certificate is not None
+    assert report.server.certificate.issuer == "CN=corp-ca"
+    assert not any(b"AUTH" in line for line in server.received)
+
+
+async def test_a_certificate_signed_by_itself(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+    context = authority.server_context("localhost", self_signed=True)
+    async with FaultServer(tls=mode, context=context) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode])
+
+    assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert report.verdict.message == (
+        f'The certificate of localhost:{server.port} is signed by itself ("CN=localhost") [in Tls]. '
+        "Set tls.caRef: the ConfigMap or Secret that holds this certificate."
+    )
+
+
+async def test_an_expired_certificate(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+    context = authority.server_context("localhost", valid=(NOW - 9 * DAY, NOW - 2 * DAY))
+    async with FaultServer(tls=mode, context=context) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.CERTIFICATE_EXPIRED
+    assert report.verdict.retry is Retry.SLOW
+    assert report.verdict.message == (
+        f"The certificate of localhost:{server.port} expired {NOW - 2 * DAY:%Y-%m-%d} [in Tls]. "
+        "Have it renewed, and the server restarted so that it loads the new one."
+    )
+
+
+async def test_a_certificate_of_the_future(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+    context = authority.server_context("localhost", valid=(NOW + DAY, NOW + 9 * DAY))
+    async with FaultServer(tls=mode, context=context) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.CERTIFICATE_NOT_YET_VALID
+    assert f"is not valid before {NOW + DAY:%Y-%m-%d %H:%M} UTC" in report.verdict.message
+    assert report.verdict.message.endswith("Check the clocks of node and server.")
+
+
+async def test_a_certificate_for_another_name(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+    context = authority.server_context("mail.example.net", "smtp.example.net")
+    async with FaultServer(tls=mode, context=context) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.CERTIFICATE_HOSTNAME_MISMATCH
+    assert report.verdict.message == (
+        f"The certificate of localhost:{server.port} is for mail.example.net, smtp.example.net, "
+        "not localhost [in Tls]. Set server: a name it is for, or set tls.serverName: that name."
+    )
+
+
+async def test_tls_server_name_is_the_name_that_is_looked_for(
+    trial: Trial, authority: Authority, mode: TlsMode
+) -> None:
+    async with FaultServer(tls=mode, context=authority.server_context("mail.example.net")) as server:
+        tls = TlsSettings(ca_pem=authority.pem, server_name="mail.example.net")
+        report = await trial(server.port, smtp_type=OF_MODE[mode], tls=tls)
+
+    assert report.verdict.passed
+
+
+async def test_a_server_given_by_address_is_looked_for_by_address(trial: Trial, authority: Authority) -> None:
+    for names, passes in ((("127.0.0.1",), True), (("localhost",), False)):
+        async with FaultServer(tls="implicit", context=authority.server_context(*names)) as server:
+            report = await trial(
+                server.port, server="127.0.0.1", smtp_type=SmtpType.TLS, ca_pem=authority.pem
+            )
+
+        assert report.verdict.passed is passes
+        if not passes:
+            assert report.verdict.reason is Reason.CERTIFICATE_HOSTNAME_MISMATCH
+
+
+async def test_a_chain_that_breaks_rfc_5280_fails_on_every_python(trial: Trial, mode: TlsMode) -> None:
+    authority = Authority.make(key_identifiers=False)
+    async with FaultServer(tls=mode, context=authority.server_context("localhost")) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE
+    assert report.verdict.message == (
+        f"A certificate that localhost:{server.port} shows breaks a rule of RFC 5280: "
+        "it has no Authority Key Identifier [in Tls]. "
+        "Python 3.13 and newer programs refuse such certificates, older ones took them. "
+        "Re-issue the CA and the certificate with an Authority Key Identifier."
+    )
+
+
+async def test_a_certificate_for_clients_is_not_one_for_servers(trial: Trial, authority: Authority) -> None:
+    context = authority.server_context("localhost", purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+    async with FaultServer(tls="implicit", context=context) as server:
+        report = await trial(server.port, smtp_type=SmtpType.TLS, ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert "is not for servers" in report.verdict.message
+
+
+async def test_a_bundle_alone_is_trusted_where_one_is_given(trial: Trial, authority: Authority) -> None:
+    other = Authority.make("another-ca")
+    async with FaultServer(tls="implicit", context=authority.server_context("localhost")) as server:
+        report = await trial(server.port, smtp_type=SmtpType.TLS, ca_pem=other.pem)
+
+    assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
+
+
+@pytest.mark.parametrize(
+    "bundle", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
+)
+async def test_a_bundle_that_is_none(trial: Trial, bundle: str) -> None:
+    report = await trial(1, smtp_type=SmtpType.TLS, ca_pem=bundle)
+
+    assert report.verdict.reason is Reason.CA_BUNDLE_INVALID
+    assert report.verdict.message == (
+        "What tls.caRef names holds no valid PEM certificate. "
+        "Store the CA certificate itself there, with its BEGIN and END lines."
+    )
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_server_that_wants_a_client_certificate(
+    trial: Trial, authority: Authority, mode: TlsMode, version: ssl.TLSVersion
+) -> None:
+    context = authority.server_context("localhost")
+    context.minimum_version = context.maximum_version = version
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=authority.pem)
+    with picky_server(context, starttls=mode == "starttls") as port:
+        report = await trial(port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.CLIENT_CERTIFICATE_REQUIRED
+    assert report.verdict.message == (
+        f"localhost:{port} demands a client certificate [in Tls]. "
+        "Set tls.clientCertificateRef: a Secret of type kubernetes.io/tls."
+    )
+
+
+async def test_a_server_with_old_tls_only(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+    context = authority.server_context("localhost")
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match=r"TLSv1_1"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match=r"TLSv1_1"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with picky_server(context, starttls=mode == "starttls") as port:
+        report = await trial(port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.TLS_PROTOCOL_MISMATCH
+    assert report.verdict.message == (
+        f"localhost:{port} and this client share no TLS version [in Tls]. "
+        "The server speaks TLS 1.1 or older only, which RFC 8996 forbids; this client wants 1.2 or newer. "
+        "Ask the server's owner to offer TLS 1.2 or 1.3."
+    )
+
+
+async def test_a_server_with_no_cipher_in_common(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+    context = authority.server_context("localhost")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-ECDSA-NULL-SHA:@SECLEVEL=0")
+    with picky_server(context, starttls=mode == "starttls") as port:
+        report = await trial(port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.TLS_PROTOCOL_MISMATCH
+    assert "share no cipher or key that both hold to be safe" in report.verdict.message

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At most so many connections to one destination; who waits for a place loses no time of his test."""
+
+import asyncio
+
+import pytest
+
+from mailpeers import MailServer
+from mailpeers.faultserver import FaultServer, after, reply
+from mailpeers.trial import Trial
+from smtp_operator.smtp.limits import ConnectionLimits
+
+
+async def test_never_more_than_the_limit_and_all_get_their_turn(trial: Trial, mailserver: MailServer) -> None:
+    trial.connections = ConnectionLimits(3)
+    engine = trial.engine()
+    settings = trial.settings(mailserver.plain_port)
+
+    reports = await asyncio.gather(*(engine.run(settings) for _ in range(30)))
+
+    assert all(report.verdict.passed for report in reports)
+    assert mailserver.connections_total == 30
+    assert mailserver.connections_max <= 3
+
+
+async def test_another_destination_has_places_of_its_own() -> None:
+    limits = ConnectionLimits(1)
+
+    async with limits.place("a"), asyncio.timeout(5), limits.place("b"):
+        assert not limits.free("a")
+        assert limits.free("c")
+    assert limits.free("a")
+
+
+async def test_first_come_first_served() -> None:
+    limits = ConnectionLimits(1)
+    order: list[int] = []
+
+    async def wait(number: int) -> None:
+        async with limits.place("a"):
+            order.append(number)
+
+    async with limits.place("a"):
+        tasks = [asyncio.create_task(wait(number)) for number in range(5)]
+        await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+
+    assert order == [0, 1, 2, 3, 4]
+
+
+async def test_who_gives_up_waiting_leaves_no_trace() -> None:
+    limits = ConnectionLimits(1)
+
+    async def wait() -> None:
+        async with limits.place("a"):
+            raise AssertionError("there was no place")
+
+    async with limits.place("a"):
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert limits.free("a")
+    async with asyncio.timeout(5), limits.place("a"):
+        pass
+
+
+def test_no_place_at_all_is_no_limit() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        ConnectionLimits(0)
+
+
+@pytest.mark.looptime
+async def test_waiting_for_a_place_takes_no_time_of_the_test(trial: Trial) -> None:
+    trial.connections = ConnectionLimits(1)
+    async with FaultServer({"banner": after(3, reply("220 fault.test"))}) as server:
+        trial.connect = server.connect
+        engine = trial.engine()
+        settings = trial.settings(server.port, timeout=5)
+        reports = await asyncio.gather(*(engine.run(settings) for _ in range(4)))
+
+    assert all(report.verdict.passed for report in reports)
+    assert [report.duration for report in reports] == pytest.approx([3] * 4, abs=0.2)
+    for report in reports:
+        assert sum(timing.seconds for timing in report.phases) == pytest.approx(report.duration, abs=0.1)

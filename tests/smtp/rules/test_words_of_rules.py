@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole messages that users read, provider by provider, and what retries they ask for."""
+
+import pytest
+
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.rules import classify
+
+SECRET = "Secret smtp-password, key password"
+
+
+def message(phase: Phase, reply: str, context: Context) -> str:
+    return classify(phase, Reply.of_lines(reply.split("\n")), context=context).message
+
+
+def login_at(server: str, username: str = "bob") -> Context:
+    return Context(server=server, login=True, username=username, origin=SECRET, mechanism="PLAIN", tls=True)
+
+
+@pytest.mark.parametrize(
+    ("context", "reply", "expected"),
+    [
+        (
+            login_at("mail.example.com"),
+            "535 5.7.8 Error: authentication failed",
+            'mail.example.com rejected user "bob" via PLAIN (password from Secret smtp-password, '
+            'key password) [in Auth, server said: "535 5.7.8 Error: authentication failed"]. '
+            "Correct the user name or the password.",
+        ),
+        (
+            login_at("smtp.sendgrid.net", "me@example.com"),
+            "535 Authentication failed: Bad username / password",
+            'smtp.sendgrid.net rejected user "me@example.com" via PLAIN (password from Secret smtp-password, '
+            'key password) [in Auth, server said: "535 Authentication failed: Bad username / password"]. '
+            "SendGrid's user name is literally apikey, and the password is an API key with Mail Send "
+            "permission, without a line break at its end. Set username: apikey.",
+        ),
+        (
+            login_at("email-smtp.eu-west-1.amazonaws.com", "AKIAEXAMPLE"),
+            "535 Authentication Credentials Invalid",
+            'email-smtp.eu-west-1.amazonaws.com rejected user "AKIAEXAMPLE" via PLAIN (password from Secret '
+            'smtp-password, key password) [in Auth, server said: "535 Authentication Credentials Invalid"]. '
+            "An SES SMTP password is not the IAM secret key but derived from it, and holds for one region "
+            "only. Create SMTP credentials in the SES console of the region that server names.",
+        ),
+        (
+            login_at("smtp.gmail.com", "me@gmail.com"),
+            "535-5.7.8 Username and Password not accepted. For more information, go to\n"
+            "535 5.7.8  https://support.google.com/mail/?p=BadCredentials x-gsmtp",
+            'Gmail rejected user "me@gmail.com" via PLAIN (password from Secret smtp-password, '
+            'key password) [in Auth, server said: "535 5.7.8 Username and Password not accepted. '
+            'For more information, go to https://support.google.com/mail/?p=BadCredentials x-gsmtp"]. '
+            "It takes a 16-character app password only, which needs 2-Step Verification on; never the "
+            "account's own password. Create one at https://myaccount.google.com/apppasswords and store it "
+            "as the password, or use oauth2.",
+        ),
+        (
+            login_at("smtp.office365.com", "me@example.com"),
+            "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+            "Microsoft 365 has Basic SMTP AUTH off for this tenant or mailbox [in Auth, server said: "
+            '"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the '
+            'Tenant."]. '
+            "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid a login with a "
+            "password. Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2 block.",
+        ),
+    ],
+)
+def test_first_aid_for_a_refused_login(context: Context, reply: str, expected: str) -> None:
+    assert message(Phase.AUTH, reply, context) == expected
+
+
+def test_postfix_on_the_name_at_rcpt() -> None:
+    context = Context(server="mail.example.com", helo_name="smtp-operator-7f9c")
+    reply = "504 5.5.2 <smtp-operator-7f9c>: Helo command rejected: need fully-qualified hostname"
+
+    assert message(Phase.RCPT_TO, reply, context) == (
+        'The server refuses the name "smtp-operator-7f9c" that this client gives itself [in RcptTo, server '
+        'said: "504 5.5.2 <smtp-operator-7f9c>: Helo command rejected: need fully-qualified hostname"]. '
+        "Many servers want a full host name that resolves to the client's address. "
+        "Set heloName: a full host name that exists in DNS."
+    )
+
+
+def test_postfix_on_the_sender_at_rcpt() -> None:
+    context = Context(server="mail.example.com", username="bob", logged_in=True, sender="ops@example.com")
+    reply = "553 5.7.1 <ops@example.com>: Sender address rejected: not owned by user bob"
+
+    assert message(Phase.RCPT_TO, reply, context) == (
+        'mail.example.com does not let user "bob" send as ops@example.com [in RcptTo, server said: '
+        '"553 5.7.1 <ops@example.com>: Sender address rejected: not owned by user bob"]. '
+        "From must be the user's own address, or one that the user may send as. "
+        "Grant Send As on ops@example.com, or set from: the address of the user who logs in."
+    )
+
+
+def test_relaying_depends_on_whether_somebody_logged_in() -> None:
+    reply = "454 4.7.1 <dev@gmail.com>: Relay access denied"
+    nobody = Context(server="mail.example.com", recipient="to[0] dev@gmail.com")
+    bob = Context(server="mail.example.com", recipient="to[0] dev@gmail.com", username="bob", logged_in=True)
+
+    assert message(Phase.RCPT_TO, reply, nobody) == (
+        "mail.example.com does not relay to to[0] dev@gmail.com for this client [in RcptTo, server said: "
+        '"454 4.7.1 <dev@gmail.com>: Relay access denied"]. '
+        "Without a login a server takes mail for its own domains only, unless it knows the client's address. "
+        "Set username: USER and its password, or ask the server's owner to let the egress address relay."
+    )
+    assert message(Phase.RCPT_TO, reply, bob) == (
+        'mail.example.com does not relay to to[0] dev@gmail.com for user "bob" [in RcptTo, server said: '
+        '"454 4.7.1 <dev@gmail.com>: Relay access denied"]. '
+        "The login was accepted but does not give the right to send to that domain. "
+        "Ask the server's owner to let this user relay."
+    )
+
+
+def test_starttls_is_asked_for() -> None:
+    context = Context(server="mail.example.com", smtp_type=SmtpType.NONE)
+
+    assert message(Phase.MAIL_FROM, "451 5.7.3 STARTTLS is required to send mail", context) == (
+        "mail.example.com wants encryption first [in MailFrom, server said: "
+        '"451 5.7.3 STARTTLS is required to send mail"]. smtpType is None. Set smtpType: StartTLS.'
+    )
+
+
+def test_ses_in_the_sandbox_means_whom_it_names() -> None:
+    context = Context(server="email-smtp.eu-west-1.amazonaws.com", sender="ops@example.com")
+    words = (
+        "554 Message rejected: Email address is not verified. The following identities failed the check in "
+    )
+
+    sender = message(Phase.DATA, f"{words}region EU-WEST-1: ops@example.com", context)
+    recipient = message(Phase.DATA, f"{words}region EU-WEST-1: dev@gmail.com", context)
+
+    assert sender.startswith("Amazon SES does not take mail from ops@example.com: it is not verified")
+    assert recipient.startswith("Amazon SES does not send to a recipient that is not verified")
+
+
+@pytest.mark.parametrize(
+    ("phase", "reply", "reason", "retry"),
+    [
+        (Phase.RCPT_TO, "454 4.7.1 Relay access denied", Reason.RELAY_DENIED, Retry.POLICY),
+        (Phase.MAIL_FROM, "451 5.7.3 STARTTLS is required", Reason.START_TLS_REQUIRED, Retry.CONFIGURATION),
+        (Phase.AUTH, "535 5.7.8 no", Reason.AUTHENTICATION_FAILED, Retry.AUTHENTICATION),
+        (Phase.AUTH, "454 4.7.0 later", Reason.AUTH_TEMPORARY_FAILURE, Retry.SLOW),
+        (Phase.RCPT_TO, "450 4.7.1 greylisted", Reason.GREYLISTED, Retry.GREYLISTED),
+        (Phase.DATA, "452 4.3.1 disk full", Reason.QUOTA_OR_RATE_EXCEEDED, Retry.SLOW),
+        (Phase.DATA, "421 4.3.2 closing", Reason.SERVICE_CLOSING, Retry.TRANSIENT),
+        (Phase.BANNER, "554 5.7.1 blocked", Reason.CLIENT_BLOCKED, Retry.POLICY),
+        (Phase.BANNER, "421 4.3.2 busy", Reason.SERVER_NOT_ACCEPTING, Retry.TRANSIENT),
+    ],
+)
+def test_4xx_does_not_always_mean_retry(phase: Phase, reply: str, reason: Reason, retry: Retry) -> None:
+    verdict = classify(phase, Reply.of_lines([reply]))
+
+    assert (verdict.reason, verdict.retry) == (reason, retry)
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Greylisted, please try again in 180 seconds", 180),
+        ("greylisted, come back in 5 minutes", 300),
+        ("Greylisting: retry after 1 hour", 3600),
+        ("greylisted for 10 min", 600),
+        ("greylisted", None),
+        ("greylisted, come back in 90000 hours", None),
+    ],
+)
+def test_how_long_a_server_asks_to_wait(words: str, seconds: float | None) -> None:
+    assert classify(Phase.RCPT_TO, Reply.of_lines([f"450 4.7.1 {words}"])).retry_after == seconds
+
+
+def test_the_summary_fits_a_column() -> None:
+    assert classify(Phase.AUTH, Reply.of_lines(["535 5.7.8 no"])).summary == (
+        "AuthenticationFailed in Auth: 535 5.7.8"
+    )
+
+
+@pytest.mark.parametrize("code", [250, 334, 354, 220])
+@pytest.mark.parametrize("phase", [Phase.EHLO, Phase.AUTH, Phase.MAIL_FROM, Phase.RCPT_TO, Phase.DATA])
+def test_a_good_code_in_the_wrong_place_is_no_refusal(phase: Phase, code: int) -> None:
+    assert classify(phase, Reply.of(code, "fine")).reason is Reason.REPLY_INVALID
