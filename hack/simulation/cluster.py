@@ -2,7 +2,6 @@
 """The API server as the core meets it (``reconcile.interfaces.Cluster``), with every fault one may wish."""
 
 import asyncio
-import copy
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -90,6 +89,8 @@ class FakeCluster:
         self.latency = 0.002
         self.lag = 0.01
         """Seconds between a change and its event."""
+        self.deaf = False
+        """Whether changes are missed by all watches."""
         self.calls: list[tuple[Call, str]] = []
         self.status_writes: list[StatusWrite] = []
         self.conflicts = 0
@@ -114,7 +115,7 @@ class FakeCluster:
         self._inbox = inbox
         self._learnt.clear()
         for object_ in list(self.storage.smtp_configs.values()):
-            inbox.observe(copy.deepcopy(object_))
+            inbox.observe(object_)
         if self.watch == "none":
             return
         for reference, object_ in list(self.storage.objects.items()):
@@ -126,7 +127,7 @@ class FakeCluster:
     def relist(self) -> None:
         """The watch broke, and starts over with a list."""
         for object_ in list(self.storage.smtp_configs.values()):
-            self._smtp_config_changed("MODIFIED", copy.deepcopy(object_))
+            self._smtp_config_changed("MODIFIED", object_)
 
     def detach(self) -> None:
         """Nobody listens any more."""
@@ -145,8 +146,7 @@ class FakeCluster:
     async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
         """The object as it is now."""
         await self._called("get_smtp_config", str(key))
-        object_ = self.storage.smtp_configs.get(key)
-        return copy.deepcopy(object_)
+        return self.storage.smtp_configs.get(key)
 
     async def get_object(self, reference: Reference) -> JsonObject:
         """A Secret or ConfigMap with its data."""
@@ -157,7 +157,7 @@ class FakeCluster:
         if object_ is None:
             raise ObjectNotFound(f"GET {reference}: 404")
         self._learnt[reference] = _version(object_)
-        return copy.deepcopy(object_)
+        return object_
 
     async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
         """Server-side apply of the whole status, with the resourceVersion as its precondition."""
@@ -183,9 +183,7 @@ class FakeCluster:
             )
         self._check(object_, status)
         stored = self.storage.put_status(tested.key, status)
-        self.status_writes.append(
-            StatusWrite(self._now(), tested.key, tested.generation, copy.deepcopy(status))
-        )
+        self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
         return str(stored["metadata"]["resourceVersion"])
 
     async def publish(self, notice: Notice) -> None:
@@ -263,7 +261,7 @@ class FakeCluster:
         return self.watch != "label" or labels.get(WATCH_LABEL) == "true"
 
     def _send(self, tell: Callable[[Inbox], None]) -> None:
-        if self._inbox is None:
+        if self._inbox is None or self.deaf:
             return
         self._events.append(tell)
         timer = asyncio.get_running_loop().call_later(self.lag, self._deliver)

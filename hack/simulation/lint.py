@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from pydantic import ValidationError
+
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.status import SmtpConfigStatus
 
 _TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled")
 _ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")
@@ -59,12 +62,18 @@ class _Case:
     now: float
     hidden: Collection[str]
     conditions: dict[str, JsonObject] = field(init=False)
+    stored: JsonObject = field(init=False)
+    """The status before; empty where it is none of ours."""
     before: dict[str, JsonObject] = field(init=False)
 
     def __post_init__(self) -> None:
+        try:
+            stored = SmtpConfigStatus.model_validate(self.object_.get("status") or {})
+        except ValidationError:
+            stored = SmtpConfigStatus()
+        self.stored = stored.model_dump(by_alias=True, exclude_none=True)
+        self.before = {it["type"]: it for it in self.stored["conditions"]}
         self.conditions = {it["type"]: it for it in self.status.get("conditions", ())}
-        stored = self.object_.get("status") or {}
-        self.before = {it["type"]: it for it in stored.get("conditions", ())}
 
     @property
     def generation(self) -> int:
@@ -74,10 +83,6 @@ class _Case:
     def spec(self) -> JsonObject:
         spec: JsonObject = self.object_["spec"]
         return spec
-
-    @property
-    def stored(self) -> JsonObject:
-        return self.object_.get("status") or {}
 
     @property
     def ready(self) -> str | None:

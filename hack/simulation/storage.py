@@ -21,7 +21,7 @@ _SCHEMA: JsonObject = smtp_config_crd()["spec"]["versions"][0]["schema"]["openAP
 
 
 class Storage:
-    """Objects as they lie in etcd; ``now`` is the API server's clock."""
+    """Objects as they lie in etcd; ``now`` is the API server's clock. None is changed in place."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -75,15 +75,14 @@ class Storage:
         before = self.smtp_configs[key]
         if before.get("status") == status:
             return before
-        object_ = copy.deepcopy(before)
-        object_["status"] = copy.deepcopy(status)
+        object_ = before | {"metadata": dict(before["metadata"]), "status": status}
         return self._store_smtp_config("MODIFIED", key, object_)
 
     def delete_smtp_config(self, key: ObjectKey) -> None:
         """Deletes it."""
-        object_ = self.smtp_configs.pop(key)
+        object_ = copy.deepcopy(self.smtp_configs.pop(key))
         object_["metadata"]["resourceVersion"] = self._next_revision()
-        self.on_smtp_config("DELETED", copy.deepcopy(object_))
+        self.on_smtp_config("DELETED", object_)
 
     def put_object(
         self,
@@ -123,14 +122,14 @@ class Storage:
         self._own(metadata, manager, operation, changed, removed, noted=noted or before is None)
         metadata["resourceVersion"] = self._next_revision()
         self.objects[reference] = object_
-        self.on_object("ADDED" if before is None else "MODIFIED", reference, copy.deepcopy(object_))
+        self.on_object("ADDED" if before is None else "MODIFIED", reference, object_)
         return object_
 
     def delete_object(self, reference: Reference) -> None:
         """Deletes it."""
-        object_ = self.objects.pop(reference)
+        object_ = copy.deepcopy(self.objects.pop(reference))
         object_["metadata"]["resourceVersion"] = self._next_revision()
-        self.on_object("DELETED", reference, copy.deepcopy(object_))
+        self.on_object("DELETED", reference, object_)
 
     def _own(
         self,
@@ -164,7 +163,7 @@ class Storage:
     def _store_smtp_config(self, change: Change, key: ObjectKey, object_: JsonObject) -> JsonObject:
         object_["metadata"]["resourceVersion"] = self._next_revision()
         self.smtp_configs[key] = object_
-        self.on_smtp_config(change, copy.deepcopy(object_))
+        self.on_smtp_config(change, object_)
         return object_
 
     def _next_revision(self) -> str:

@@ -139,7 +139,9 @@ class World:
         """An edit after which nobody owns anything, as some backup tools leave it."""
         reference = Reference("Secret", NAMESPACE, name)
         self.annotate_secret(name, restored="true")
-        self.storage.objects[reference]["metadata"]["managedFields"] = []
+        stripped = copy.deepcopy(self.storage.objects[reference])
+        stripped["metadata"]["managedFields"] = []
+        self.storage.objects[reference] = stripped
 
     def annotate_secret(self, name: str = "smtp-password", **annotations: str) -> None:
         """``kubectl annotate secret``: leaves the data alone."""
@@ -289,6 +291,13 @@ class SmtpConfig:
     def mode(self) -> str | None:
         """Of the last test."""
         return self.status.last_test.mode if self.status.last_test else None
+
+    @property
+    def triggers(self) -> list[str]:
+        """Of the tests that status has told of, one after the other."""
+        told = [write.status.get("lastTest") or {} for write in self.writes]
+        tests = {it["startTime"]: it["trigger"] for it in told if it}
+        return [tests[time] for time in sorted(tests)]
 
     @property
     def runs(self) -> list[Run]:

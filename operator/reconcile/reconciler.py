@@ -324,7 +324,7 @@ class Reconciler:
         known = self._known[view.key]
         try:
             version = await self._write_status(view, result.status)
-        except ClusterError:
+        except Exception:
             known.unwritten = result
             raise
         if version is not None:
