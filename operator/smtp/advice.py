@@ -303,11 +303,12 @@ NO_STORAGE: Final = Advice(
 SERVICE_CLOSING: Final = Advice(
     Reason.SERVICE_CLOSING, "{server} ended the dialogue", "It closes down, or is tired of this client"
 )
-SERVICE_CLOSING_GMAIL: Final = Advice(
-    Reason.SERVICE_CLOSING,
+HELO_REJECTED_GMAIL: Final = Advice(
+    Reason.HELO_REJECTED,
     "Gmail ended the dialogue",
     'Its relay does so where it does not like the name "{helo_name}" that this client gives itself',
     "Set heloName: a full host name that exists in DNS",
+    Retry.TRANSIENT,
 )
 OUT_OF_SEQUENCE: Final = Advice(
     Reason.COMMAND_REJECTED,

@@ -18,6 +18,7 @@ from smtp_operator.smtp.rule import (
     rule,
     silent_on_recipients,
     unsaid_without_login,
+    without_login,
 )
 from smtp_operator.smtp.rulewords import (
     DATA,
@@ -64,7 +65,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         code=LASTING,
         text=(
             r"mailbox (?:is )?full|over ?quota",
-            r"(?:user|recipient|mailbox)\b.{0,30}\b(?:quota|storage|full)\b",
+            r"(?:user|recipient|mailbox)\b(?!.{0,30}\bsend).{0,30}\b(?:quota|storage|full)\b",
         ),
     ),
     rule(say.RECIPIENT_FULL, RCPT, code=LASTING, text=r"\bquota\b(?!.*(?:send|daily|hour))"),
@@ -78,7 +79,9 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"exceed\w*.{0,40}\bsize|exceeds administrative limit|recipsizelimit",
         ),
     ),
-    rule(say.MESSAGE_REJECTED, DATA, code=LASTING, text=r"virus|malware|phish|spam\b|policy|content"),
+    rule(
+        say.MESSAGE_REJECTED, DATA, code=LASTING, text=r"virus|malware|phish|spam\b|policy|content|attachment"
+    ),
     rule(say.TOO_LARGE, *LETTER, enhanced="[45].3.4|5.2.3"),
     rule(say.RATE_EXCEEDED_SENDGRID, *LETTER, text=r"credits"),
     rule(
@@ -88,7 +91,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"too (?:many|much) (?!(?:hops|errors|invalid|unknown|commands|syntax))",
             r"(?:limit|quota|rate|threshold|allowance)\b.{0,30}\b(?:exceeded|reached|hit)",
             r"(?:exceed\w*|reached|over|hit|above)\b.{0,40}\b(?:limit|quota|rate|threshold|allowance)",
-            r"thread limit|too (?:fast|quickly|frequent)|per (?:hour|day|minute|second)",
+            r"thread limit|too (?:fast|quickly|frequent)|per (?:hour|day|minute|second)|submission ?quota",
         ),
     ),
     rule(
@@ -96,11 +99,22 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
     ),
     rule(say.NO_STORAGE, *LETTER, enhanced="[45].3.1"),
     rule(say.RATE_EXCEEDED, *LETTER, enhanced="[45].5.3|5.7.705|5.1.90|5.4.5"),
-    # who may send
+    # who may send, and a plain refusal to relay that speaks of senders beside
+    rule(
+        say.RELAY_DENIED,
+        *LETTER,
+        when=without_login,
+        text=r"credentials for relay|relay(?:ing)? (?:access )?(?:is )?denied",
+    ),
     rule(say.RECIPIENT_REFUSED, *LETTER, code=LASTING, text=r"resolver\."),
-    rule(say.RECIPIENT_UNVERIFIED_SES, *LETTER, text=r"not verified", when=names_others_only),
+    rule(
+        say.RECIPIENT_UNVERIFIED_SES,
+        *LETTER,
+        text=r"^(?!.*\b(?:sender|from)\b).*n[o']t verified",
+        when=names_others_only,
+    ),
     rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"identities failed|not authorized to perform.*ses:"),
-    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"not verified", provider=providers.SES),
+    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"n[o']t verified", provider=providers.SES),
     rule(say.FROM_UNVERIFIED_SENDGRID, *LETTER, text=r"sender identity"),
     rule(say.AUTH_REQUIRED, *LETTER, when=unsaid_without_login, text=r"authentication (?:is )?required"),
     rule(
@@ -120,6 +134,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         text=(
             r"(?:not|un|isn.t) ?-?(?:a )?(?:verified|validated|confirmed)",
             r"sender signature|unconfigured sending domain|sending from .{0,60}not allowed",
+            r"(?:un|n[o't] ?)registered .{0,10}domain",
         ),
     ),
     rule(
@@ -139,6 +154,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         ),
     ),
     rule(say.SENDER_DOMAIN, *LETTER, enhanced="[45].1.8"),
+    rule(say.FROM_UNVERIFIED, *LETTER, enhanced="5.7.750"),
     rule(
         say.FROM_REJECTED,
         *LETTER,
@@ -146,11 +162,12 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"sender address|sender (?:is )?(?:reject|denied|refus|block|invalid|unknown|verif|not )",
             r"(?:invalid|bad|unknown|rejected|blocked|banned|unverified|outbound) sender",
             r"from[: ]+(?:header |address)\b.{0,60}\b(?:not|does ?n.t|invalid|mismatch|reject|denied|must)",
-            r"mail from\b.{0,40}\b(?:not|reject|denied|invalid|refus)",
+            r"mail from\b.{0,40}\b(?:not|does ?n.t|reject|denied|invalid|refus)",
             r"return[- ]path|envelope[- ](?:from|sender)|could not complete sender verify",
         ),
     ),
     rule(say.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
+    rule(say.AUTH_REQUIRED, MAIL, when=without_login, text=r"auth\w* (?:is )?(?:required|needed)"),
     # relaying, and login as the way to it; Postfix has a "relay recipient table" for unknown recipients
     rule(say.RECIPIENT_REFUSED, RCPT, DATA, code=LASTING, text=r"unknown in (?:\w+ ){1,3}(?:table|map)"),
     rule(

@@ -28,6 +28,7 @@ from smtp_operator.smtp.rulewords import (
     LASTING,
     LETTER,
     NOT_ALLOWED,
+    RCPT,
     STARTTLS,
     TRANSIENT,
 )
@@ -64,8 +65,14 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
     rule(say.SERVICE_CLOSING, STARTTLS, code="421"),
     rule(say.STARTTLS_UNAVAILABLE, STARTTLS),
     # the name given with EHLO: Postfix speaks of it at RCPT
-    rule(say.SERVICE_CLOSING_GMAIL, code="421", text=r"\(EHLO\)"),
-    rule(say.HELO_REJECTED, code="4[35].|5[13579].|504|501", text=r"\b(?:helo|ehlo)\b"),
+    rule(say.HELO_REJECTED, text=r"\b[he][eh]lo command rejected"),
+    rule(say.HELO_REJECTED_GMAIL, code="421", text=r"\(EHLO\)"),
+    rule(
+        say.HELO_REJECTED,
+        code="4[35].|5[13579].|504|501",
+        when=silent_on_relaying,
+        text=r"\b(?:helo|ehlo)\b",
+    ),
     rule(say.HELO_REJECTED, EHLO, *LETTER, text=r"need fully-qualified hostname"),
     # this client's address
     rule(
@@ -79,16 +86,17 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
         say.FROM_REJECTED,
         *LETTER,
         text=(
-            r"sender address \[.*\] blocked|spam abuse detected",
+            r"sender address \[.*\] blocked|spam abuse detected|sender verif\w+ (?:has )?fail",
             r"(?:sender(?! ?(?:ip|host|\[))|(?:e-?)?mail address|from address)\b.{0,20}(?:block|black) ?list",
         ),
     ),
+    rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT, text=r"recipient (?:\w+ ){,2}exceed"),
     rule(
         say.RATE_EXCEEDED,
         *LETTER,
         text=(
             r"unusual (?:sending|rate|activity|volume|number)|unexpected volume",
-            r"rate.?limit|throttl|again slower",
+            r"rate.?limit|throttl|again slower|frequency (?:is )?(?:limit|exceed)",
         ),
     ),
     rule(
@@ -126,7 +134,7 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
     rule(say.NOT_ACCEPTING, BANNER, code=TRANSIENT),
     rule(say.CLIENT_BLOCKED, BANNER),
     # login
-    rule(say.AUTH_FAILED_MICROSOFT, AUTH, text=r"credentials were incorrect"),
+    rule(say.AUTH_FAILED_MICROSOFT, AUTH, text=r"credentials (?:were|are) (?:incorrect|wrong|invalid|bad)"),
     rule(
         say.AUTH_DISABLED_MICROSOFT,
         AUTH,
@@ -136,7 +144,8 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"security defaults|did not meet the criteria|conditional access",
         ),
     ),
-    rule(say.AUTH_DISABLED_MICROSOFT, AUTH, *LETTER, enhanced="5.7.139|5.7.30"),
+    rule(say.AUTH_DISABLED_MICROSOFT, AUTH, enhanced="5.7.139|5.7.30"),
+    rule(say.AUTH_DISABLED_MICROSOFT, *LETTER, enhanced="5.7.139"),
     rule(
         say.AUTH_DISABLED,
         AUTH,
@@ -188,6 +197,7 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
     rule(say.FROM_REJECTED, AUTH, enhanced="5.1.[78]"),
     rule(say.FROM_REJECTED, AUTH, text=r"sender address"),
     rule(say.SERVICE_CLOSING, AUTH, code="421", text=r"too many errors|time ?d? ?out"),
+    rule(say.AUTH_TEMPORARY, AUTH, code="421", text=r"temporar\w+ system problem"),
     rule(say.SERVICE_CLOSING, AUTH, code="421", when=not_of_security, text=r"^(?!.*auth)"),
     rule(say.AUTH_TEMPORARY, AUTH, code=TRANSIENT),
     rule(say.AUTH_REQUIRED, AUTH, code="530"),

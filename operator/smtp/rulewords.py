@@ -26,4 +26,4 @@ OWN_TROUBLE: Final = (
 RELAYING: Final = (
     r"\brelay(?:ing)?\b(?!\.)|rcpthosts|non-?accepted domain|delivery is not allowed to this address"
 )
-NOT_ALLOWED: Final = r"not (?:allow|permit|accept|authori)"
+NOT_ALLOWED: Final = r"n[o']t (?:allow|permit|accept|authori)"
