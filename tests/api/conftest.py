@@ -96,7 +96,7 @@ class ServerJudge:
         }
         try:
             return self._post(json.dumps(manifest))
-        except (http.client.RemoteDisconnected, ConnectionError):  # it was idle for too long
+        except (http.client.HTTPException, OSError):  # it was idle for too long, or the server is another one
             self.close()
             return self._post(json.dumps(manifest))
 
