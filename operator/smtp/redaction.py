@@ -23,7 +23,8 @@ _READ: Final = 2000
 _SHORT: Final = 4
 """A secret shorter than this is masked only where it stands alone: else no text would be left."""
 _PIECE: Final = 16
-"""A piece this long of a longer secret is masked too, since a server may cut what it echoes."""
+"""A piece this long of a longer secret is masked too, since a server may cut what it echoes. Not a
+shorter one: masking "password" would tell that it is part of the secret."""
 _BASE64_PIECE: Final = 8
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
 
@@ -39,9 +40,7 @@ class _Needle:
 
     @classmethod
     def of(cls, text: str, mask: str, *, size: int, folded: bool = True) -> "_Needle":
-        compact = "".join(text.split())
-        if folded:
-            compact = compact.casefold()
+        compact = "".join(sign for sign, _ in _signs(text, folded=folded))
         size = min(size, len(compact))
         starts = range(len(compact) - size + 1)
         return cls(frozenset(compact[at : at + size] for at in starts), size, folded, mask)
@@ -98,10 +97,11 @@ class Redactor:
             if len(secret) < _SHORT:
                 continue
             forms = {secret, clean(secret), html.escape(secret), raw.hex()}
-            forms |= {quote(secret, safe="", errors="replace"), quote_plus(secret, errors="replace")}
+            forms |= {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
+            forms.add(quote_plus(secret, errors="replace"))
             forms |= {secret.replace("\\", "\\\\").replace('"', '\\"')}
             for form in filter(str.strip, forms):
-                yield _Needle.of(form, MASK, size=max(len(form) * 3 // 4, _PIECE))
+                yield _Needle.of(form, MASK, size=_PIECE)
 
     def _of_addresses(self) -> Iterator[_Needle]:
         for address, label in self._hidden.items():
@@ -117,7 +117,7 @@ class Redactor:
         for start in range(4):
             part = piece[start:]
             try:
-                raw = base64.b64decode(part[: len(part) // 4 * 4])
+                raw = base64.b64decode(part[: len(part) - (len(part) % 4 == 1)] + "==")
             except (binascii.Error, ValueError):
                 continue
             if any(secret in raw for secret in secrets):
@@ -125,20 +125,25 @@ class Redactor:
         return found[0]
 
 
+def _signs(text: str, *, folded: bool) -> list[tuple[str, int]]:
+    """Every sign but blanks, with its place in the text; ``ß`` folds to two."""
+    return [
+        (part, at)
+        for at, sign in enumerate(text)
+        if not sign.isspace()
+        for part in (sign.casefold() if folded else sign)
+    ]
+
+
 def _masked(text: str, needle: _Needle) -> str:
     """The text with a mask for every stretch that pieces of the needle cover."""
     size = needle.size
-    places = [at for at, sign in enumerate(text) if not sign.isspace()]
-    compact = "".join(text[at] for at in places)
-    if needle.folded:
-        folded = compact.casefold()
-        compact = folded if len(folded) == len(compact) else compact.lower()
-    if len(compact) < size or len(compact) != len(places):
-        return text
+    signs = _signs(text, folded=needle.folded)
+    compact = "".join(sign for sign, _ in signs)
     hits = [at for at in range(len(compact) - size + 1) if compact[at : at + size] in needle.pieces]
     if not hits:
         return text
-    stretches = [(places[at], places[at + size - 1] + 1) for at in hits]
+    stretches = [(signs[at][1], signs[at + size - 1][1] + 1) for at in hits]
     merged = [stretches[0]]
     for begin, end in stretches[1:]:
         if begin <= merged[-1][1]:

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One mail address out of what a user wrote, or a sentence that says why it is none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailpeers.trial import Trial, recipients
+from smtp_operator.api.reasons import Reason
+from smtp_operator.smtp.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
+
+
+@pytest.mark.parametrize(
+    ("text", "mailbox"),
+    [
+        ("ops@example.com", Mailbox("", "ops", "example.com")),
+        ("<ops@example.com>", Mailbox("", "ops", "example.com")),
+        ("Ops <ops@example.com>", Mailbox("Ops", "ops", "example.com")),
+        ("Ops<ops@example.com>", Mailbox("Ops", "ops", "example.com")),
+        ("Platform Team <ops@example.com>", Mailbox("Platform Team", "ops", "example.com")),
+        ('"Team, Platform" <ops@example.com>', Mailbox("Team, Platform", "ops", "example.com")),
+        (r'"a \"b\" \\c" <ops@example.com>', Mailbox(r'a "b" \c', "ops", "example.com")),
+        ("Jürgen Müller <ops@example.com>", Mailbox("Jürgen Müller", "ops", "example.com")),
+        ("O'Brien & Co. <ops@example.com>", Mailbox("O'Brien & Co.", "ops", "example.com")),
+        ("ops+test.tag@mail.example.com", Mailbox("", "ops+test.tag", "mail.example.com")),
+        ('"a b"@example.com', Mailbox("", '"a b"', "example.com")),
+        ('"a@b"@example.com', Mailbox("", '"a@b"', "example.com")),
+        ("ops@bücher.example", Mailbox("", "ops", "xn--bcher-kva.example")),
+        ("ops@BÜCHER.example", Mailbox("", "ops", "xn--bcher-kva.example")),
+        ("jürgen@example.com", Mailbox("", "jürgen", "example.com")),
+        ("root@localhost", Mailbox("", "root", "localhost")),
+        ("ops@[192.0.2.1]", Mailbox("", "ops", "[192.0.2.1]")),
+        ("ops@[IPv6:2001:db8::1]", Mailbox("", "ops", "[IPv6:2001:db8::1]")),
+        ("  ops@example.com ", Mailbox("", "ops", "example.com")),
+    ],
+)
+def test_one_address(text: str, mailbox: Mailbox) -> None:
+    assert parse_mailbox(text) == mailbox
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is empty"),
+        ("ops", "has no @"),
+        ("@example.com", "has nothing before the @"),
+        ("ops@", "has nothing after the @"),
+        ("a@x, b@y", "is two addresses"),
+        ("a@x,b@y", "is two addresses"),
+        ("a@x; b@y", "is two addresses"),
+        ("a@x b@y", "is two addresses"),
+        ("A <a@x>, B <b@y>", "is two addresses"),
+        ('"a@x, b@y" <c@z', "has no @ after the closing quote"),
+        ("a@b@c", "has more than one @"),
+        ("a..b@example.com", "has signs before the @ that need quotes"),
+        (".a@example.com", "has signs before the @ that need quotes"),
+        ("a b@example.com", "has signs before the @ that need quotes"),
+        ("ops@exa mple.com", "has a domain that no host name can have"),
+        ("ops@-example.com", "has a domain that no host name can have"),
+        ("ops@example..com", "has a domain that no host name can have"),
+        ("ops@exam_ple.com", "has a domain that no host name can have"),
+        ("ops@[300.1.1.1]", "has no IP address within the brackets after the @"),
+        ("ops@[192.0.2.1", "has no IP address within the brackets after the @"),
+        ("ops\r\nBcc: x@example.com", "has a line break or another control character"),
+        ("ops@example.com\n", "has a line break or another control character"),
+        ("a\x00b@example.com", "has a line break or another control character"),
+        ("Ops\u2028 <ops@example.com>", "has a line break or another control character"),
+        (
+            "Team, Platform <ops@example.com>",
+            "has a display name with signs that need double quotes around it",
+        ),
+        (f"{'a' * 65}@example.com", "is longer than a mail address may be (RFC 5321 section 4.5.3.1)"),
+        (
+            f"a@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 20}",
+            "has a domain that no host name can have",
+        ),
+    ],
+)
+def test_what_is_wrong(text: str, why: str) -> None:
+    with pytest.raises(AddressInvalid) as caught:
+        parse_mailbox(text)
+
+    assert str(caught.value) == why
+
+
+def test_a_recipient_is_a_plain_address() -> None:
+    assert parse_address("ops@example.com").address == "ops@example.com"
+    for text in ("Ops <ops@example.com>", "<ops@example.com>"):
+        with pytest.raises(AddressInvalid, match="write the plain address"):
+            parse_address(text)
+
+
+@given(st.text())
+def test_whatever_is_written_becomes_one_line_or_none(text: str) -> None:
+    try:
+        mailbox = parse_mailbox(text)
+    except AddressInvalid:
+        return
+    assert mailbox.address.isprintable()
+    assert mailbox.name.isprintable()
+    assert mailbox.domain.isascii()
+    assert not set("<>\r\n") & set(mailbox.address) or mailbox.local.startswith('"')
+
+
+@pytest.mark.parametrize(
+    ("sender", "message"),
+    [
+        (
+            "a@x, b@y",
+            'from "a@x, b@y" is two addresses. '
+            "Set from: to one address, such as Platform Team <noreply@example.com>.",
+        ),
+        (
+            "not an address",
+            'from "not an address" has no @. '
+            "Set from: to one address, such as Platform Team <noreply@example.com>.",
+        ),
+    ],
+)
+async def test_what_users_read_of_from(trial: Trial, sender: str, message: str) -> None:
+    report = await trial(587, sender=sender)
+
+    assert report.verdict.reason is Reason.INVALID_FROM_ADDRESS
+    assert report.verdict.message == message
+
+
+async def test_what_users_read_of_a_recipient(trial: Trial) -> None:
+    report = await trial(587, recipients=recipients(to=["ops@example.com"], cc=["x@y.z", "a@x, b@y"]))
+
+    assert report.verdict.reason is Reason.INVALID_RECIPIENT_ADDRESS
+    assert report.verdict.message == 'cc[1] "a@x, b@y" is two addresses; list them separately.'
+
+
+async def test_a_bcc_is_not_repeated(trial: Trial) -> None:
+    report = await trial(587, recipients=recipients(bcc=["audit@secret.example, b@y"]))
+
+    assert report.verdict.reason is Reason.INVALID_RECIPIENT_ADDRESS
+    assert report.verdict.message == (
+        "bcc[0] is not one mail address. List each address on its own under recipients.bcc."
+    )
