@@ -105,6 +105,9 @@ class FakeCluster:
         self._events: deque[Callable[[Inbox], None]] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
         self._learnt: dict[Reference, tuple[str, int]] = {}
+        """What the operator's watch knows of an object; a read tells it too."""
+        self._followed: frozenset[Reference] = frozenset()
+        """What the watch of the API server covers."""
         storage.on_smtp_config = self._smtp_config_changed
         storage.on_object = self._object_changed
 
@@ -116,8 +119,6 @@ class FakeCluster:
         self._learnt.clear()
         for object_ in list(self.storage.smtp_configs.values()):
             inbox.observe(object_)
-        if self.watch == "none":
-            return
         for reference, object_ in list(self.storage.objects.items()):
             if self._covered(object_):
                 self._tell(inbox, reference, object_)
@@ -229,12 +230,16 @@ class FakeCluster:
         self._send(tell)
 
     def _object_changed(self, change: Change, reference: Reference, object_: JsonObject) -> None:
-        if self.watch == "none":
+        followed = reference in self._followed
+        covered = change != "DELETED" and self._covered(object_)
+        self._followed = self._followed | {reference} if covered else self._followed - {reference}
+        if not followed and not covered:
             return
 
         def tell(inbox: Inbox) -> None:
-            if change == "DELETED" or not self._covered(object_):
-                if self._learnt.pop(reference, None) or change == "DELETED":
+            if not covered:
+                self._learnt.pop(reference, None)
+                if inbox.wants(reference):
                     inbox.reference_changed(reference, None)
             elif reference not in self._learnt or _newer(object_, self._learnt[reference]):
                 self._tell(inbox, reference, object_)
@@ -258,7 +263,7 @@ class FakeCluster:
 
     def _covered(self, object_: JsonObject) -> bool:
         labels = object_["metadata"].get("labels") or {}
-        return self.watch != "label" or labels.get(WATCH_LABEL) == "true"
+        return self.watch == "metadata" or (self.watch == "label" and labels.get(WATCH_LABEL) == "true")
 
     def _send(self, tell: Callable[[Inbox], None]) -> None:
         if self._inbox is None or self.deaf:

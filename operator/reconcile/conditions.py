@@ -127,7 +127,8 @@ def _stands(view: View, outcome: Outcome, memory: Memory) -> bool:
     if outcome.verdict.passed:
         return outcome.mode.depth < view.spec.test.mode.depth  # rule 1: it proved less than what stands
     only_looked_again = outcome.trigger is Trigger.RECHECK or outcome.mode.depth < view.spec.test.mode.depth
-    if outcome.verdict.retry not in _MAY_PASS or not only_looked_again:
+    nothing_read = outcome.verdict.phase is Phase.PASSWORD  # no trouble of the mail server's
+    if outcome.verdict.retry not in _MAY_PASS or nothing_read or not only_looked_again:
         return False
     lasted = outcome.ended - (memory.failing_since or outcome.ended)
     return memory.failures < _HOLD_FAILURES or lasted < max(view.interval, _HOLD_TIME)

@@ -15,29 +15,20 @@ from smtp_operator.api.objects import (
     Notice,
     ObjectKey,
     ObjectMetadata,
-    ObjectNotFound,
     Reference,
     Tested,
 )
-from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import Trigger, Verdict, cut
+from smtp_operator.api.verdict import Verdict, cut
 from smtp_operator.reconcile.announcing import Announcer
 from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
+from smtp_operator.reconcile.following import Follower
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy
 from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import Plan, Restate, RunTest, Wait, decide
-from smtp_operator.reconcile.references import (
-    Baseline,
-    Change,
-    ReferenceIndex,
-    compare,
-    is_newer,
-    metadata_of,
-    references_of,
-)
+from smtp_operator.reconcile.references import Baseline, is_newer
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, request_of, status_of, view_of
 
@@ -91,8 +82,8 @@ class Reconciler:
         self._now = now
         self._started = now()
         self._known: dict[ObjectKey, _Known] = {}
-        self._references = ReferenceIndex()
-        self._tester = Tester(get_object=self._read, engine=engine, policy=policy, now=now)
+        self._references = Follower(get_object=cluster.get_object, policy=policy, now=now)
+        self._tester = Tester(get_object=self._references.read, engine=engine, policy=policy, now=now)
         self._queue: DeadlineQueue[ObjectKey] = DeadlineQueue(
             self._reconcile,
             lane_of=lambda key: self._known[key].lane if key in self._known else key,
@@ -123,8 +114,7 @@ class Reconciler:
             pass
         else:
             known.latest = (self._now(), view)
-            uses = references_of(view.spec, view.key.namespace)
-            self._references.name(view.key, {use.reference for use in uses})
+            self._references.name(view)
         self._queue.add(identity.key, at=self._now())
 
     def forget(self, key: ObjectKey, uid: str) -> None:
@@ -133,7 +123,7 @@ class Reconciler:
         if known is None or known.uid != uid:
             return
         del self._known[key]
-        self._references.name(key, ())
+        self._references.forget(key)
         self._queue.discard(key)
 
     def wants(self, reference: Reference) -> bool:
@@ -159,8 +149,9 @@ class Reconciler:
             view = await self._look_at(key)
             if view is None or await self._wrote_what_was_left(view):
                 return
-            if not self._policy.watches_references:
-                await self._ask_about_references(view)
+            known = self._known[key]
+            if await self._references.ask(view, last_asked=known.asked):
+                known.asked = self._now()
             await self._carry_out(self._decide(view), view)
         except ClusterError as error:
             self._try_again(key, error)
@@ -205,30 +196,6 @@ class Reconciler:
         self._queue.add(view.key, at=self._now())
         return True
 
-    async def _ask_about_references(self, view: View) -> None:
-        """Without a watch a change is found by asking, as often as the settings are tested."""
-        known = self._known[view.key]
-        if not view.interval or view.spec.suspend or not view.judged:
-            return
-        if self._now() - known.asked >= view.interval:
-            for reference in {use.reference for use in references_of(view.spec, view.key.namespace)}:
-                try:
-                    await self._read(reference)
-                except (ObjectNotFound, AccessDenied):
-                    continue  # a test will say so
-            known.asked = self._now()
-        self._queue.add(view.key, at=known.asked + view.interval)
-
-    async def _read(self, reference: Reference) -> JsonObject:
-        news = self._references.news(reference)
-        try:
-            found = await self._cluster.get_object(reference)
-        except ObjectNotFound:
-            self._references.read(reference, None, news=news)
-            raise
-        self._references.read(reference, metadata_of(reference, found), news=news)
-        return found
-
     def _decide(self, view: View) -> Plan:
         memory = self._known[view.key].memory
         return decide(
@@ -236,7 +203,7 @@ class Reconciler:
             memory=memory,
             now=self._now(),
             started=self._started,
-            compare=lambda it: self._compare(it, memory),
+            compare=lambda it: self._references.compare(it, memory),
         )
 
     async def _carry_out(self, plan: Plan, view: View) -> None:
@@ -249,30 +216,8 @@ class Reconciler:
                 status = restated(view, memory=memory, watched=watched, now=self._now())
                 await self._write(view, _Unwritten(tested=view.tested, status=status))
                 self._queue.add(view.key, at=self._now())
-            case Wait(until) if until is not None:
-                self._queue.add(view.key, at=until)
-
-    def _compare(self, view: View, memory: Memory) -> tuple[Change, Trigger]:
-        references = view.status.tested.references if view.status.tested else []
-        tested = {(it.kind, it.name): it.version for it in references}
-        ready = view.status.condition("Ready")
-        found = (Change.NONE, Trigger.DEPENDENCY_CHANGED)
-        for use in references_of(view.spec, view.key.namespace):
-            name = (use.reference.kind, use.reference.name)
-            if not self._references.known(use.reference) or name not in tested:
-                continue
-            change = compare(
-                tested[name],
-                self._references.metadata(use.reference),
-                use.data_key,
-                baseline=memory.baselines.get(use.reference),
-                test_started=view.last_test_started or 0.0,
-                # An edit of annotations alone may mend this one.
-                any_key=ready is not None and ready.reason == Reason.SERVER_NOT_ALLOWED,
-            )
-            if change > found[0]:
-                found = (change, use.trigger)
-        return found
+            case Wait(until):
+                self._wait(view, until)
 
     async def _test(self, view: View, test: RunTest) -> None:
         known = self._known[view.key]
@@ -299,10 +244,13 @@ class Reconciler:
             return
         after = replace(view, tested=replace(view.tested, resource_version=version), status=judgement.status)
         following = self._decide(after)
-        if not isinstance(following, Wait):
-            self._queue.add(view.key, at=self._now())
-        elif following.until is not None:
-            self._queue.add(view.key, at=following.until)
+        self._wait(after, following.until if isinstance(following, Wait) else self._now())
+
+    def _wait(self, view: View, until: float | None) -> None:
+        asking = self._references.next_asking(view, last_asked=self._known[view.key].asked)
+        times = [time for time in (until, asking) if time is not None]
+        if times:
+            self._queue.add(view.key, at=min(times))
 
     async def _refuse(self, object_: JsonObject, verdict: Verdict) -> None:
         """No test can be made of that spec, so what asks for one is answered by this."""

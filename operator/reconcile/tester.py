@@ -25,7 +25,7 @@ from smtp_operator.reconcile.plan import RunTest
 from smtp_operator.reconcile.references import Baseline, key_owners, references_of
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets.allowed_servers import check_destination
-from smtp_operator.secrets.interface import GetObject
+from smtp_operator.secrets.interface import GetObject, PasswordSource
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.sources import described, password_source
 from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
@@ -33,6 +33,9 @@ from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
 _log: Final = logging.getLogger(__name__)
 
 OnPhase = Callable[[Phase], None]
+
+SourceOf = Callable[[Password, ObjectValues], PasswordSource]
+"""Who reads a password."""
 
 _DEFECT: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
@@ -53,8 +56,17 @@ class _Preparation:
 class Tester:
     """Makes tests; keeps nothing between them, least of all a password."""
 
-    def __init__(self, *, get_object: GetObject, engine: Engine, policy: Policy, now: Now) -> None:
+    def __init__(
+        self,
+        *,
+        get_object: GetObject,
+        engine: Engine,
+        policy: Policy,
+        now: Now,
+        source_of: SourceOf = password_source,
+    ) -> None:
         self._get_object = get_object
+        self._source_of = source_of
         self._engine = engine
         self._policy = policy
         self._now = now
@@ -136,7 +148,7 @@ class Tester:
         assert spec.password is not None
         username = spec.username
         try:
-            resolved = await password_source(spec.password, values).resolve(spec.password, view.key.namespace)
+            resolved = await self._source_of(spec.password, values).resolve(spec.password, view.key.namespace)
         except VerdictError as error:
             preparation.password = _unresolved(spec.password, error.verdict)
             raise

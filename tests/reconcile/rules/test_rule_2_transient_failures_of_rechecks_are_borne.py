@@ -186,3 +186,16 @@ async def test_a_restart_costs_patience_and_no_verdict(world: World) -> None:
     await world.passes(40 * MINUTE)
     assert len(mail.runs) == 4
     assert mail.ready == "True"
+
+
+async def test_a_secret_that_may_not_be_read_any_more_withdraws_the_verdict_at_once(world: World) -> None:
+    """That is no failure of the mail server, which alone may be borne."""
+    mail = await world.ready()
+    world.cluster.faults.denied.add(world.put_secret(password="s3cret-1"))
+    await world.passes(RECHECKED)
+    assert mail.conditions == {
+        "Ready": ("False", "SecretAccessDenied"),
+        "Failed": ("True", "SecretAccessDenied"),
+        "Reconciling": ("True", "ProgressingWithRetry"),
+        "PasswordResolved": ("False", "SecretAccessDenied"),
+    }
