@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What users read where no reply was to be had; the whole texts."""
+
+import errno
+import ipaddress
+import socket
+
+import pytest
+
+from mailpeers.faultserver import FaultServer, drop, then
+from mailpeers.faultserver import reply as says
+from mailpeers.trial import Trial
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import MESSAGE_BYTES, Phase
+from smtp_operator.smtp import failures
+from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.destination import Address
+from smtp_operator.smtp.messages import compose
+
+V4: Address = ipaddress.ip_address("192.0.2.1")
+V6: Address = ipaddress.ip_address("2001:db8::1")
+MAIL = Context(server="mail.example.com", port=2525)
+
+
+def refused() -> OSError:
+    return OSError(errno.ECONNREFUSED, "Connection refused")
+
+
+def no_route() -> OSError:
+    return OSError(errno.ENETUNREACH, "Network is unreachable")
+
+
+@pytest.mark.parametrize(
+    ("context", "errors", "reason", "message"),
+    [
+        (
+            MAIL,
+            {V4: refused(), V6: refused()},
+            Reason.CONNECTION_REFUSED,
+            "Nothing listens on mail.example.com:2525 (tried 192.0.2.1, 2001:db8::1) [in Connect]. "
+            "Submission ports are 587 (StartTLS) and 465 (TLS), relays listen on 25. "
+            "Set port: the one the server listens on.",
+        ),
+        (
+            MAIL,
+            {V6: no_route(), V4: refused()},
+            Reason.CONNECTION_REFUSED,
+            None,
+        ),
+        (
+            Context(server="mail.example.com", port=25),
+            {V6: no_route(), V4: TimeoutError()},
+            Reason.CONNECT_TIMEOUT,
+            "No answer from mail.example.com:25 within 3 s (tried 2001:db8::1, 192.0.2.1) [in Connect]. "
+            "Port 25 outbound is blocked by default at AWS, among others. "
+            "Set port: 587, 465 or 2525; or check NetworkPolicy and egress firewall.",
+        ),
+        (
+            MAIL,
+            {V6: no_route()},
+            Reason.NO_USABLE_ADDRESS,
+            "mail.example.com has IPv6 addresses alone (2001:db8::1), and no IPv6 route leads there "
+            "[in Connect]. Give the cluster IPv6 egress, or set server: a name that has an IPv4 address.",
+        ),
+        (
+            MAIL,
+            {V4: OSError(errno.EHOSTUNREACH, "No route to host"), V6: no_route()},
+            Reason.NETWORK_UNREACHABLE,
+            "There is no route to mail.example.com:2525 (tried 192.0.2.1, 2001:db8::1) [in Connect]. "
+            "The network says so, or a firewall does in its stead. "
+            "Check routes, NetworkPolicy and egress firewall.",
+        ),
+        (MAIL, {V4: OSError(errno.EPERM, "Operation not permitted")}, Reason.NETWORK_UNREACHABLE, None),
+    ],
+)
+def test_no_connection(
+    context: Context, errors: dict[Address, OSError], reason: Reason, message: str | None
+) -> None:
+    verdict = failures.unreachable(context, errors, 3)
+
+    assert verdict.reason is reason
+    assert verdict.phase is Phase.CONNECT
+    if message:
+        assert verdict.message == message
+
+
+async def test_a_refused_port(trial: Trial) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    report = await trial(port)
+
+    assert report.verdict.reason is Reason.CONNECTION_REFUSED
+    assert report.server.address == ""
+
+
+@pytest.mark.parametrize(
+    ("port", "hint"),
+    [
+        (465, "Port 465 is for TLS from the first byte: set smtpType: TLS."),
+        (993, "Port 993 is for IMAP over TLS: set port: 587."),
+        (110, "Port 110 is for POP3: set port: 587."),
+    ],
+)
+def test_a_port_that_is_meant_for_something_else_is_named(port: int, hint: str) -> None:
+    context = Context(server="mail.example.com", port=port)
+
+    for verdict in (
+        failures.silent(context, Phase.BANNER, 15, content_sent=False),
+        failures.closed(context, Phase.BANNER, "", content_sent=False),
+    ):
+        assert verdict.message.endswith(hint)
+
+
+def test_a_mail_that_may_have_been_accepted() -> None:
+    silent = failures.silent(MAIL, Phase.DATA, 30, content_sent=True)
+    closed = failures.closed(MAIL, Phase.DATA, "", content_sent=True)
+
+    assert silent.message == (
+        "mail.example.com took the mail but did not accept or refuse it within 30 s [in Data]. "
+        "The mail may have been accepted, so it is not sent again before the next recheck."
+    )
+    assert closed.message == (
+        "mail.example.com closed the connection after the mail, without a word on whether it accepts it "
+        "[in Data]. The mail may have been accepted, so it is not sent again before the next recheck."
+    )
+
+
+async def test_a_lost_connection_repeats_the_last_words(trial: Trial) -> None:
+    async with FaultServer({"EHLO": then(says("250 hello and goodbye"), drop())}) as server:
+        report = await trial(server.port)
+
+    assert report.verdict.message == (
+        "localhost closed the connection in the middle of the dialogue "
+        '[in MailFrom, server said: "250 hello and goodbye"]. '
+        "A time limit of the server, a restart, or a firewall in between."
+    )
+
+
+async def test_a_connection_closed_after_the_login(trial: Trial) -> None:
+    async with FaultServer({"AUTH": drop()}) as server:
+        report = await trial(server.port, password="s3cret-pw")
+
+    assert report.verdict.reason is Reason.AUTH_CONNECTION_DROPPED
+    assert 'a wrong password of "bob" (from Secret smtp-password, key password)' in report.verdict.message
+    assert report.verdict.message.endswith("Correct the user name or the password.")
+
+
+def test_a_message_is_cut_where_it_hurts_least() -> None:
+    message = compose(
+        "The server refused", phase=Phase.DATA, said="é" * 2000, why="Because", fix="Set port: 587"
+    )
+
+    assert len(message.encode()) <= MESSAGE_BYTES
+    assert message.endswith('…"]. Because. Set port: 587.')
+
+
+def test_even_a_message_of_facts_alone_fits() -> None:
+    message = compose("x" * 2000, phase=Phase.DATA, said="said", why="y" * 2000, fix="z" * 2000)
+
+    assert len(message.encode()) <= MESSAGE_BYTES
