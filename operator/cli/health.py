@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/healthz`` and ``/readyz`` for the kubelet's probes, over plain HTTP."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -43,7 +44,8 @@ async def health_server(
         try:
             await web.TCPSite(runner, address.host or None, address.port).start()
         except OSError as error:
-            raise InvalidSetting(f"--health-address: cannot listen on {address}: {error.strerror}") from error
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise InvalidSetting(f"--health-address: cannot listen on {address}: {why}") from error
         yield
     finally:
         await runner.cleanup()

@@ -1,83 +1,91 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig out of a file or out of flags, with the Secrets and ConfigMaps that go with it."""
+"""A SmtpConfig out of a file or out of flags, as the API server would hold it."""
 
-import base64
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 from uuid import uuid4
 
-import yaml
 from pydantic import ValidationError
 
 from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
-from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from smtp_operator.api.verdict import Phase, Verdict, VerdictError
-from smtp_operator.reconcile.view import spec_problems
+from smtp_operator.cli.documents import ManifestUnusable
 
-PASSWORD_VARIABLE: Final = "SMTP_OPERATOR_PASSWORD"
-USERNAME_VARIABLE: Final = "SMTP_OPERATOR_USERNAME"
+NAME_OF_FLAGS: Final = "check"
+DEFAULT_NAMESPACE: Final = "default"
+SUPPLIED: Final = "supplied"
+"""Name of the Secret or ConfigMap that stands for what is given by flags; nobody sees it."""
+
+_FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+_NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_FLAG_OF: Final = {
+    "server": "--server",
+    "port": "--port",
+    "smtpType": "--smtp-type",
+    "username": "--username",
+    "from": "--from",
+    "recipients.to": "--to",
+    "recipients.cc": "--cc",
+    "recipients.bcc": "--bcc",
+    "tls.insecureSkipVerify": "--insecure-skip-verify",
+    "allowInsecureAuth": "--allow-insecure-auth",
+    "test.timeout": "--timeout",
+}
+_IN_SHORT: Final = {
+    "missing": "is required",
+    "extra_forbidden": "there is no such field",
+    "model_type": "must be a map of fields",
+    "dict_type": "must be a map of fields",
+}
 
 
-class ManifestUnusable(Exception):
-    """What was given is no SmtpConfig that could be tested. The text names the place and what to do."""
+def is_object_name(text: str) -> bool:
+    """Whether an object could be called that."""
+    return _NAME.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supplied:
-    """What the user gives beside the manifest, where it only refers to it."""
-
-    password: str | None = None
-    username: str | None = None
-    ca_pem: str | None = None
+def metadata_of(document: JsonObject) -> JsonObject:
+    """The metadata, whatever a file has in its place."""
+    found = document.get("metadata")
+    return found if isinstance(found, dict) else {}
 
 
-def read_documents(path: str, stdin: TextIO) -> list[JsonObject]:
-    """The YAML documents of a file; ``-`` is standard input.
+def config_of(
+    documents: Iterable[JsonObject],
+    *,
+    source: str,
+    name: str | None = None,
+    namespace: str | None = None,
+    timeout: str | None = None,
+) -> JsonObject:
+    """The SmtpConfig among the documents.
+
+    ``name`` and ``namespace`` choose one where there are several; a document without a namespace is of the
+    one given. ``timeout`` takes the place of ``spec.test.timeout``.
 
     Raises:
-        ManifestUnusable: it cannot be read, or is not YAML.
+        ManifestUnusable: there is none, or more than one to choose from, or it breaks a rule.
     """
-    try:
-        text = stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ManifestUnusable(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ManifestUnusable(f"{path} is not UTF-8 text") from None
-    try:
-        documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ManifestUnusable(
-            f"{path}{line}: not YAML ({getattr(error, 'problem', 'unreadable')})"
-        ) from None
-    return [document for document in documents if isinstance(document, dict)]
-
-
-def config_of(documents: Iterable[JsonObject], *, source: str, name: str | None) -> JsonObject:
-    """The SmtpConfig among the documents, as the API server would hold it.
-
-    Raises:
-        ManifestUnusable: there is none, or more than one and no name to choose by, or it breaks a rule.
-    """
-    found = [it for it in documents if it.get("kind") == SMTP_CONFIG_KIND]
-    if name is not None:
-        found = [it for it in found if (it.get("metadata") or {}).get("name") == name]
+    there = [it for it in documents if it.get("kind") == SMTP_CONFIG_KIND]
+    found = [
+        it
+        for it in there
+        if name in (None, metadata_of(it).get("name"))
+        and (namespace is None or metadata_of(it).get("namespace") in (None, "", namespace))
+    ]
     if not found:
-        which = f"SmtpConfig {name}" if name else "SmtpConfig"
-        raise ManifestUnusable(f"{source} holds no {which}")
+        wanted = f"SmtpConfig {name}" if name else "SmtpConfig"
+        where = f" in namespace {namespace}" if namespace and there else ""
+        others = f"; there are: {_listed(there)}" if there else ""
+        raise ManifestUnusable(f"{source} holds no {wanted}{where}{others}")
     if len(found) > 1:
-        names = ", ".join(str((it.get("metadata") or {}).get("name")) for it in found)
-        raise ManifestUnusable(f"{source} holds several SmtpConfigs ({names}); name the one to check")
-    config = found[0]
-    if config.get("apiVersion") != API_VERSION:
-        raise ManifestUnusable(f"{source}: apiVersion must be {API_VERSION}")
-    metadata = config.get("metadata") or {}
-    return _completed(str(metadata.get("namespace") or "default"), metadata, config.get("spec"), source)
+        raise ManifestUnusable(
+            f"{source} holds several SmtpConfigs ({_listed(found)}): name the one to check,"
+            " with its namespace by -n where that tells them apart"
+        )
+    return _completed(found[0], source, namespace, timeout)
 
 
 def config_of_flags(spec: Mapping[str, Any]) -> JsonObject:
@@ -86,96 +94,67 @@ def config_of_flags(spec: Mapping[str, Any]) -> JsonObject:
     Raises:
         ManifestUnusable: it breaks a rule.
     """
-    return _completed("default", {"name": "check"}, dict(spec), "the flags")
+    problems = [
+        f"{_FLAG_OF[field]}: {text}" if field in _FLAG_OF else text for field, text in _problems(spec)
+    ]
+    if problems:
+        raise ManifestUnusable("\n  ".join(["the flags cannot be used:", *problems]))
+    return _object(NAME_OF_FLAGS, DEFAULT_NAMESPACE, spec)
 
 
-def _completed(namespace: str, metadata: Mapping[str, Any], spec: Any, source: str) -> JsonObject:
+def _completed(config: JsonObject, source: str, namespace: str | None, timeout: str | None) -> JsonObject:
+    metadata, spec = metadata_of(config), config.get("spec")
+    name, own_namespace = metadata.get("name"), metadata.get("namespace") or namespace or DEFAULT_NAMESPACE
+    problems = [f"{field}: there is no such field" for field in sorted(map(str, config.keys() - _FIELDS))]
+    if config.get("apiVersion") != API_VERSION:
+        problems.append(f"apiVersion: must be {API_VERSION}")
+    if not isinstance(name, str) or not is_object_name(name):
+        problems.append("metadata.name: must be a name such as corporate-mail")
+    if not isinstance(own_namespace, str) or not is_object_name(own_namespace):
+        problems.append("metadata.namespace: must be a name such as team-a")
+    if timeout is not None and isinstance(spec, dict) and isinstance(spec.get("test") or {}, dict):
+        spec = {**spec, "test": {**(spec.get("test") or {}), "timeout": timeout}}
+    problems += [f"spec.{field}: {text}" if field else f"spec: {text}" for field, text in _problems(spec)]
+    if problems:
+        raise ManifestUnusable("\n  ".join([f"{source}: this SmtpConfig cannot be used:", *problems]))
+    return _object(str(name), str(own_namespace), spec)
+
+
+def _problems(spec: Any) -> list[tuple[str, str]]:
+    """Field and sentence of each rule that is broken; never a value."""
+    if not isinstance(spec, Mapping):
+        return [("", "is required" if spec is None else "must be a map of fields")]
     try:
         SmtpConfigSpec.model_validate(spec)
     except ValidationError as error:
-        problems = "".join(f"\n  {problem}" for problem in spec_problems(error))
-        raise ManifestUnusable(f"{source}: the spec breaks a rule{problems}") from None
+        return [
+            (
+                ".".join(str(part) for part in problem["loc"] if not isinstance(part, int)),
+                _IN_SHORT.get(problem["type"], problem["msg"].replace("Input should be ", "must be ", 1)),
+            )
+            for problem in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+    return []
+
+
+def _object(name: str, namespace: str, spec: Any) -> JsonObject:
     return {
         "metadata": {
-            "name": str(metadata.get("name") or "check"),
+            "name": name,
             "namespace": namespace,
             "uid": str(uuid4()),  # every check is a mail of its own
             "generation": 1,
-            "resourceVersion": "0",
+            "resourceVersion": "",
         },
         "spec": spec,
     }
 
 
-class LocalObjects:
-    """Secrets and ConfigMaps out of the manifest's file, and what the user supplies instead."""
-
-    def __init__(self, documents: Iterable[JsonObject], config: JsonObject, supplied: Supplied) -> None:
-        self._namespace = config["metadata"]["namespace"]
-        self._supplied = supplied
-        self._spec = SmtpConfigSpec.model_validate(config["spec"])
-        self._documents = {
-            (it.get("kind"), (it.get("metadata") or {}).get("name")): it
-            for it in documents
-            if ((it.get("metadata") or {}).get("namespace") or self._namespace) == self._namespace
-        }
-
-    async def get(self, reference: Reference) -> JsonObject:
-        """The object, as the API server would send it.
-
-        Raises:
-            VerdictError: it is not at hand.
-        """
-        values = self._values(reference)
-        document = self._documents.get((reference.kind, reference.name))
-        if document is None and not values:
-            raise _not_at_hand(reference)
-        return self._as_stored(reference, document or {}, values)
-
-    def _values(self, reference: Reference) -> dict[str, str]:
-        """What was supplied for the keys that the spec names; it goes before what the file says."""
-        spec, supplied, values = self._spec, self._supplied, {}
-        if reference.kind == "Secret":
-            password = spec.password.secret_ref if spec.password else None
-            if password and password.name == reference.name and supplied.password is not None:
-                values[password.key] = supplied.password
-            username = spec.username_ref
-            if username and username.name == reference.name and supplied.username is not None:
-                values[username.key] = supplied.username
-        bundle = spec.tls.ca_ref if spec.tls else None
-        if bundle and (bundle.kind, bundle.name) == (reference.kind, reference.name) and supplied.ca_pem:
-            values[bundle.key] = supplied.ca_pem
-        return values
-
-    def _as_stored(self, reference: Reference, document: JsonObject, values: dict[str, str]) -> JsonObject:
-        data = dict(document.get("data") or {})
-        texts = values
-        if reference.kind == "Secret":
-            plain = (document.get("stringData") or {}) | values
-            texts = {key: base64.b64encode(str(value).encode()).decode() for key, value in plain.items()}
-        metadata = document.get("metadata") or {}
-        return {
-            "kind": reference.kind,
-            "metadata": {
-                "name": reference.name,
-                "namespace": reference.namespace,
-                "uid": "local",
-                "resourceVersion": "0",
-                "annotations": metadata.get("annotations") or {},
-            },
-            "data": data | texts,
-        }
+def _listed(configs: Iterable[JsonObject]) -> str:
+    return ", ".join(_shown(metadata_of(it)) for it in configs)
 
 
-def _not_at_hand(reference: Reference) -> VerdictError:
-    reason = Reason.SECRET_NOT_FOUND if reference.kind == "Secret" else Reason.CONFIG_MAP_NOT_FOUND
-    return VerdictError(
-        Verdict(
-            reason=reason,
-            message=f"{reference} is not at hand here: put it into the same file, or give its value with"
-            f" --password-file or {PASSWORD_VARIABLE} (a password), {USERNAME_VARIABLE} (a user name) or"
-            " --ca-file (a CA).",
-            retry=REASONS[reason].retry,
-            phase=Phase.PASSWORD,
-        )
-    )
+def _shown(metadata: JsonObject) -> str:
+    parts = [part for part in (metadata.get("namespace"), metadata.get("name")) if part]
+    good = parts and all(isinstance(part, str) and is_object_name(part) for part in parts)
+    return "/".join(parts) if good else "one without a proper name"

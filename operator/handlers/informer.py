@@ -73,3 +73,6 @@ def quieten_kopf() -> None:
     logger.setLevel(logging.WARNING)
     logger.propagate = False
     logger.handlers[:] = [_Filtered()]
+    # What a start failed of is told once, at the end; that a cleanup is left out then goes without saying.
+    logging.getLogger("kopf.activities").setLevel(logging.CRITICAL)
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the kubelet asks: does it live, is it ready."""
+
+import socket
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+
+from smtp_operator.cli.health import health_server
+from smtp_operator.settings import InvalidSetting, ListenAddress
+
+
+@dataclass
+class Health:
+    """What the operator would say of itself."""
+
+    trouble: str | None = None
+    ready: bool = False
+
+    def why_not(self) -> str | None:
+        return self.trouble
+
+    def is_ready(self) -> bool:
+        return self.ready
+
+
+@pytest.fixture
+def address() -> ListenAddress:
+    """One that is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return ListenAddress("127.0.0.1", probe.getsockname()[1])
+
+
+async def ask(address: ListenAddress, health: Health, path: str) -> tuple[int, str]:
+    async with (
+        health_server(address, trouble=health.why_not, is_ready=health.is_ready),
+        aiohttp.ClientSession() as session,
+        session.get(f"http://{address}{path}") as response,
+    ):
+        return response.status, await response.text()
+
+
+async def test_it_lives_while_it_starts(address: ListenAddress) -> None:
+    assert await ask(address, Health(), "/healthz") == (200, "ok\n")
+
+
+async def test_it_is_not_ready_while_it_starts(address: ListenAddress) -> None:
+    assert await ask(address, Health(), "/readyz") == (503, "starting\n")
+
+
+async def test_it_is_ready_once_it_is(address: ListenAddress) -> None:
+    assert await ask(address, Health(ready=True), "/readyz") == (200, "ok\n")
+
+
+async def test_trouble_that_a_restart_mends_is_told(address: ListenAddress) -> None:
+    health = Health(trouble="no sign of life: watch of Secrets in all namespaces")
+    assert await ask(address, health, "/healthz") == (
+        500,
+        "no sign of life: watch of Secrets in all namespaces\n",
+    )
+
+
+async def test_it_ends_with_its_block(address: ListenAddress) -> None:
+    await ask(address, Health(), "/healthz")
+    with socket.socket() as probe:
+        assert probe.connect_ex((address.host, address.port)) != 0
+
+
+async def test_without_an_address_nothing_listens() -> None:
+    health = Health()
+    async with health_server(None, trouble=health.why_not, is_ready=health.is_ready):
+        pass
+
+
+async def test_an_address_that_is_taken_is_named(address: ListenAddress) -> None:
+    health = Health()
+    with socket.create_server((address.host, address.port)), pytest.raises(InvalidSetting) as caught:
+        await ask(address, health, "/healthz")
+    assert str(caught.value) == f"--health-address: cannot listen on {address}: Address already in use"
