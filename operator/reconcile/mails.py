@@ -20,7 +20,7 @@ _BECAUSE = {
 }
 
 
-def test_mail_recipients(spec: SmtpConfigSpec) -> tuple[Recipient, ...]:
+def recipients_of(spec: SmtpConfigSpec) -> tuple[Recipient, ...]:
     """Who gets the test mail: cc and bcc only where ``preferredNotifications`` lists TestEmail.
 
     An address that stands twice gets one mail, in its first role.

@@ -19,7 +19,7 @@ from smtp_operator.api.verdict import (
 )
 from smtp_operator.reconcile.defects import origin
 from smtp_operator.reconcile.interfaces import Engine, Now, Policy
-from smtp_operator.reconcile.mails import bare_address, body, message_id, subject, test_mail_recipients
+from smtp_operator.reconcile.mails import bare_address, body, message_id, recipients_of, subject
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import RunTest
 from smtp_operator.reconcile.references import Baseline, key_owners, references_of
@@ -113,7 +113,7 @@ class Tester:
 
     async def _prepare(self, view: View, test: RunTest, preparation: _Preparation) -> MailSettings:
         spec = view.spec
-        recipients = test_mail_recipients(spec)
+        recipients = recipients_of(spec)
         self._check_recipients([recipient.address for recipient in recipients])
         values = preparation.values
         login = await self._login(view, preparation) if spec.password is not None else None

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The queue of deadlines: each key serially, lanes a few at a time, no time lost and none burnt."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+
+from smtp_operator.reconcile.deadlines import DeadlineQueue
+
+Handle = Callable[[str], Awaitable[None]]
+
+
+class Desk:
+    """Somebody who handles keys, and takes as long as told."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.errors: dict[str, list[Exception]] = {}
+        self.lanes: dict[str, str] = {}
+        self.started: list[tuple[float, str]] = []
+        self.under_way: list[str] = []
+        self.most = 0
+        self.wrong_by = 0.0
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time() + self.wrong_by
+
+    async def handle(self, key: str) -> None:
+        self.started.append((self.now(), key))
+        assert key not in self.under_way
+        self.under_way.append(key)
+        self.most = max(self.most, len(self.under_way))
+        try:
+            await asyncio.sleep(self.seconds[key])
+            if self.errors.get(key):
+                raise self.errors[key].pop(0)
+        finally:
+            self.under_way.remove(key)
+
+    @property
+    def order(self) -> list[str]:
+        return [key for _, key in self.started]
+
+    def times(self, key: str) -> list[float]:
+        return [at for at, it in self.started if it == key]
+
+
+@asynccontextmanager
+async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[DeadlineQueue[str]]:
+    queue: DeadlineQueue[str] = DeadlineQueue(
+        desk.handle, lane_of=lambda key: desk.lanes.get(key, key), per_lane=per_lane, now=desk.now
+    )
+    task = asyncio.create_task(queue.run())
+    await asyncio.sleep(0)
+    yield queue
+    task.cancel()
+    await asyncio.wait([task])
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+async def test_a_key_is_handled_when_it_is_due(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("a", at=desk.now() + 7)
+        await asyncio.sleep(20)
+    assert [round(at, 3) for at in desk.times("a")] == [7.0]
+
+
+async def test_a_key_that_is_overdue_is_handled_at_once(desk: Desk) -> None:
+    async with running(desk) as queue:
+        await asyncio.sleep(10)
+        queue.add("a", at=3)
+        await asyncio.sleep(0.001)
+        assert desk.order == ["a"]
+
+
+async def test_keys_are_handled_in_the_order_of_their_deadlines(desk: Desk) -> None:
+    async with running(desk) as queue:
+        for at, key in ((3, "c"), (1, "a"), (2, "b")):
+            queue.add(key, at=at)
+        await asyncio.sleep(5)
+    assert desk.order == ["a", "b", "c"]
+
+
+async def test_a_key_added_twice_is_handled_once(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("a", at=1)
+        queue.add("a", at=1)
+        queue.add("a", at=2)
+        await asyncio.sleep(5)
+    assert desk.order == ["a"]
+
+
+async def test_the_earlier_deadline_wins(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("a", at=100)
+        queue.add("a", at=1)
+        await asyncio.sleep(200)
+    assert [round(at, 3) for at in desk.times("a")] == [1.0]
+
+
+async def test_a_later_deadline_changes_nothing(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("a", at=1)
+        queue.add("a", at=100)
+        await asyncio.sleep(200)
+    assert [round(at, 3) for at in desk.times("a")] == [1.0]
+
+
+async def test_a_key_is_never_handled_twice_at_a_time(desk: Desk) -> None:
+    desk.seconds["a"] = 10
+    async with running(desk) as queue:
+        for _ in range(30):
+            queue.add("a", at=desk.now())
+            await asyncio.sleep(1)
+    assert desk.most == 1
+    assert len(desk.order) == 3
+
+
+async def test_a_key_added_while_it_is_handled_is_handled_once_more(desk: Desk) -> None:
+    desk.seconds["a"] = 10
+    async with running(desk) as queue:
+        queue.add("a", at=0)
+        for _ in range(5):
+            await asyncio.sleep(1)
+            queue.add("a", at=desk.now())
+        await asyncio.sleep(60)
+    assert [round(at, 3) for at in desk.times("a")] == [0.0, 10.0]
+
+
+async def test_a_deadline_set_while_it_is_handled_is_kept(desk: Desk) -> None:
+    desk.seconds["a"] = 10
+    async with running(desk) as queue:
+        queue.add("a", at=0)
+        await asyncio.sleep(1)
+        queue.add("a", at=50)
+        await asyncio.sleep(100)
+    assert [round(at, 3) for at in desk.times("a")] == [0.0, 50.0]
+
+
+async def test_keys_of_one_lane_are_handled_a_few_at_a_time(desk: Desk) -> None:
+    for number in range(12):
+        desk.lanes[f"key-{number}"] = "lane"
+        desk.seconds[f"key-{number}"] = 10
+    async with running(desk, per_lane=5) as queue:
+        for number in range(12):
+            queue.add(f"key-{number}", at=0)
+        await asyncio.sleep(100)
+    assert desk.most == 5
+    assert [round(at, 3) for at, _ in desk.started] == [0.0] * 5 + [10.0] * 5 + [20.0] * 2
+    assert desk.order == [f"key-{number}" for number in range(12)]
+
+
+async def test_a_full_lane_delays_no_other(desk: Desk) -> None:
+    for number in range(100):
+        desk.lanes[f"key-{number}"] = "tarpit"
+        desk.seconds[f"key-{number}"] = 45
+    async with running(desk, per_lane=5) as queue:
+        for number in range(100):
+            queue.add(f"key-{number}", at=0)
+        await asyncio.sleep(1)
+        queue.add("healthy", at=desk.now())
+        await asyncio.sleep(0.001)
+        assert desk.order[-1] == "healthy"
+
+
+async def test_a_parked_key_that_moves_to_another_lane_starts_there(desk: Desk) -> None:
+    desk.lanes = {"a": "tarpit", "b": "tarpit"}
+    desk.seconds["a"] = 100
+    async with running(desk, per_lane=1) as queue:
+        queue.add("a", at=0)
+        queue.add("b", at=0)
+        await asyncio.sleep(1)
+        assert desk.order == ["a"]
+        desk.lanes["b"] = "elsewhere"
+        queue.add("b", at=desk.now())
+        await asyncio.sleep(0.001)
+        assert desk.order == ["a", "b"]
+        await asyncio.sleep(200)
+    assert desk.order == ["a", "b"]
+
+
+async def test_a_parked_key_added_again_keeps_its_place(desk: Desk) -> None:
+    desk.lanes = {"a": "lane", "b": "lane", "c": "lane"}
+    desk.seconds["a"] = 10
+    async with running(desk, per_lane=1) as queue:
+        for key in ("a", "b", "c"):
+            queue.add(key, at=0)
+        await asyncio.sleep(1)
+        queue.add("b", at=desk.now())
+        await asyncio.sleep(30)
+    assert desk.order == ["a", "b", "c"]
+
+
+async def test_a_discarded_key_is_not_handled(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("a", at=5)
+        queue.discard("a")
+        await asyncio.sleep(10)
+    assert desk.order == []
+
+
+async def test_a_discarded_key_is_interrupted(desk: Desk) -> None:
+    desk.seconds["a"] = 100
+    async with running(desk) as queue:
+        queue.add("a", at=0)
+        await asyncio.sleep(1)
+        queue.discard("a")
+        await asyncio.sleep(0.001)
+        assert desk.under_way == []
+        queue.add("a", at=desk.now())
+        await asyncio.sleep(1)
+    assert desk.order == ["a", "a"]
+
+
+async def test_a_discarded_key_leaves_its_place_to_the_next(desk: Desk) -> None:
+    desk.lanes = {"a": "lane", "b": "lane"}
+    desk.seconds["a"] = 100
+    async with running(desk, per_lane=1) as queue:
+        queue.add("a", at=0)
+        queue.add("b", at=0)
+        await asyncio.sleep(1)
+        queue.discard("a")
+        await asyncio.sleep(0.001)
+    assert desk.order == ["a", "b"]
+
+
+async def test_a_discarded_key_that_was_parked_is_not_handled(desk: Desk) -> None:
+    desk.lanes = {"a": "lane", "b": "lane", "c": "lane"}
+    desk.seconds["a"] = 10
+    async with running(desk, per_lane=1) as queue:
+        for key in ("a", "b", "c"):
+            queue.add(key, at=0)
+        await asyncio.sleep(1)
+        queue.discard("b")
+        await asyncio.sleep(30)
+    assert desk.order == ["a", "c"]
+
+
+async def test_a_key_discarded_and_added_at_once_is_handled_anew(desk: Desk) -> None:
+    desk.seconds["a"] = 10
+    async with running(desk) as queue:
+        queue.add("a", at=0)
+        await asyncio.sleep(1)
+        queue.discard("a")
+        queue.add("a", at=desk.now())
+        await asyncio.sleep(30)
+    assert [round(at, 3) for at in desk.times("a")] == [0.0, 1.0]
+
+
+async def test_an_error_in_one_key_does_not_end_the_others(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.errors["a"] = [RuntimeError("s3cret-canary")]
+    async with running(desk) as queue:
+        queue.add("a", at=0)
+        queue.add("b", at=1)
+        await asyncio.sleep(5)
+    assert desk.order == ["a", "b"]
+    assert "reconciling a failed: RuntimeError at " in caplog.text
+    assert "s3cret-canary" not in caplog.text
+
+
+async def test_a_key_with_an_error_is_tried_again_after_growing_pauses(desk: Desk) -> None:
+    desk.errors["a"] = [RuntimeError()] * 9
+    async with running(desk) as queue:
+        queue.add("a", at=0)
+        await asyncio.sleep(40000)
+    starts = [round(at) for at in desk.times("a")]
+    pauses = [later - earlier for earlier, later in pairwise(starts)]
+    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+async def test_a_success_ends_the_growing_of_pauses(desk: Desk) -> None:
+    desk.errors["a"] = [RuntimeError(), RuntimeError()]
+    async with running(desk) as queue:
+        queue.add("a", at=0)
+        await asyncio.sleep(1000)
+        desk.errors["a"] = [RuntimeError()]
+        queue.add("a", at=desk.now())
+        await asyncio.sleep(1000)
+    assert [round(at) for at in desk.times("a")] == [0, 60, 180, 1000, 1060]
+
+
+async def test_a_clock_set_forward_is_noticed_within_half_a_minute(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("a", at=3600)
+        await asyncio.sleep(1)
+        desk.wrong_by = 3600
+        await asyncio.sleep(31)
+        assert desk.order == ["a"]
+
+
+async def test_a_clock_set_back_runs_nothing_early(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("a", at=60)
+        await asyncio.sleep(30)
+        desk.wrong_by = -30
+        await asyncio.sleep(59)
+        assert desk.order == []
+        await asyncio.sleep(2)
+        assert desk.order == ["a"]
+
+
+async def test_an_idle_queue_sleeps(desk: Desk) -> None:
+    calls = 0
+
+    def now() -> float:
+        nonlocal calls
+        calls += 1
+        return asyncio.get_running_loop().time()
+
+    queue: DeadlineQueue[str] = DeadlineQueue(desk.handle, lane_of=str, per_lane=1, now=now)
+    task = asyncio.create_task(queue.run())
+    queue.add("a", at=100)
+    await asyncio.sleep(90)
+    assert calls < 20
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_its_length_is_that_of_what_waits(desk: Desk) -> None:
+    desk.lanes = {"a": "lane", "b": "lane"}
+    desk.seconds["a"] = 10
+    async with running(desk, per_lane=1) as queue:
+        queue.add("later", at=100)
+        queue.add("a", at=0)
+        queue.add("b", at=0)
+        await asyncio.sleep(1)
+        assert len(queue) == 2
+        queue.add("b", at=50)
+        assert len(queue) == 2
+
+
+async def test_it_tells_for_how_long_the_oldest_waits(desk: Desk) -> None:
+    desk.lanes = {"a": "lane", "b": "lane"}
+    desk.seconds["a"] = 100
+    async with running(desk, per_lane=1) as queue:
+        assert queue.oldest_overdue() == 0
+        queue.add("later", at=1000)
+        assert queue.oldest_overdue() == 0
+        queue.add("a", at=0)
+        queue.add("b", at=0)
+        await asyncio.sleep(30)
+        assert round(queue.oldest_overdue(), 3) == 30.0
+
+
+async def test_the_end_interrupts_what_is_under_way_and_starts_nothing_parked(desk: Desk) -> None:
+    desk.lanes = {"a": "lane", "b": "lane", "c": "lane"}
+    desk.seconds["a"] = desk.seconds["b"] = 100
+    async with running(desk, per_lane=1) as queue:
+        for key in ("a", "b", "c"):
+            queue.add(key, at=0)
+        await asyncio.sleep(1)
+    assert desk.under_way == []
+    await asyncio.sleep(300)
+    assert desk.order == ["a"]
+    assert [task for task in asyncio.all_tasks() if "reconcile" in task.get_name()] == []
+
+
+async def test_many_early_deadlines_leave_no_heap_behind(desk: Desk) -> None:
+    async with running(desk) as queue:
+        queue.add("other", at=200_000)
+        for _ in range(5000):
+            queue.add("a", at=desk.now() + 100_000)
+            queue.add("a", at=desk.now())
+            await asyncio.sleep(0.01)
+        assert len(desk.started) == 5000
+        assert len(queue._heap) < 3000
+        await asyncio.sleep(200_000)
+    assert desk.order[-1] == "other"

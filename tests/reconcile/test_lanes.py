@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A few tests of one mail server at a time; one that never answers delays its own objects alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from simulation import World, passes
+from smtp_operator.reconcile.interfaces import Policy
+
+TARPIT = "tarpit.example.com"
+
+
+async def test_a_hundred_objects_at_a_tarpit_do_not_delay_a_healthy_one(world: World) -> None:
+    world.engine.always(passes(seconds=45), server=TARPIT)
+    await world.start()
+    for number in range(100):
+        world.smtp_config(f"stuck-{number}").create(server=TARPIT)
+    await world.passes(10)
+    healthy = world.smtp_config("healthy").create()
+    await world.passes(0.5)
+    assert healthy.ready == "True"
+    assert world.engine.most_at_once[TARPIT] == 5
+
+
+async def test_they_all_have_their_turn(world: World) -> None:
+    world.engine.always(passes(seconds=45), server=TARPIT)
+    await world.start()
+    stuck = [world.smtp_config(f"stuck-{number}").create(server=TARPIT) for number in range(12)]
+    await world.passes(3 * 46)
+    assert {mail.ready for mail in stuck} == {"True"}
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_their_number_is_that_of_connections_per_destination(number: int) -> None:
+    world = World(replace(Policy(), connections_per_destination=number))
+    world.engine.always(passes(seconds=10))
+    await world.start()
+    for index in range(10):
+        world.smtp_config(f"mail-{index}").create()
+    await world.passes(200)
+    assert world.engine.most_at_once["smtp.example.com"] == number
+    await world.stop()
+
+
+async def test_another_port_is_another_lane(world: World) -> None:
+    world.engine.always(passes(seconds=45))
+    await world.start()
+    for number in range(10):
+        world.smtp_config(f"stuck-{number}").create()
+    mail = world.smtp_config("healthy").create(port=25)
+    await world.passes(2)
+    assert len(mail.runs) == 1
+
+
+async def test_the_case_of_the_server_is_of_no_matter(world: World) -> None:
+    world.engine.always(passes(seconds=45))
+    world.engine.always(passes(seconds=45), server="SMTP.example.com")
+    await world.start()
+    for number in range(5):
+        world.smtp_config(f"stuck-{number}").create()
+    mail = world.smtp_config("sixth").create(server="SMTP.example.com")
+    await world.passes(2)
+    assert mail.runs == []
+
+
+async def test_an_object_that_leaves_the_tarpit_is_tested_at_once(world: World) -> None:
+    world.engine.always(passes(seconds=45), server=TARPIT)
+    await world.start()
+    stuck = [world.smtp_config(f"stuck-{number}").create(server=TARPIT) for number in range(20)]
+    await world.passes(5)
+    stuck[-1].edit(server="smtp.example.com")
+    await world.passes(0.5)
+    assert stuck[-1].ready == "True"
+
+
+async def test_an_object_at_the_tarpit_can_be_suspended_at_once(world: World) -> None:
+    world.engine.always(passes(seconds=45), server=TARPIT)
+    await world.start()
+    stuck = [world.smtp_config(f"stuck-{number}").create(server=TARPIT) for number in range(20)]
+    await world.passes(5)
+    stuck[-1].edit(suspend=True)
+    await world.passes(0.5)
+    assert stuck[-1].reason == "Suspended"
+
+
+async def test_an_object_at_the_tarpit_can_be_deleted_at_once(world: World) -> None:
+    world.engine.always(passes(seconds=45), server=TARPIT)
+    await world.start()
+    stuck = [world.smtp_config(f"stuck-{number}").create(server=TARPIT) for number in range(8)]
+    await world.passes(5)
+    for mail in stuck[:5]:
+        mail.delete()
+    await world.passes(0.5)
+    assert {run.name for run in world.runs[5:]} == {str(mail.key) for mail in stuck[5:]}
+
+
+async def test_a_restart_amid_the_tarpit_leaves_no_test_behind(world: World) -> None:
+    world.engine.always(passes(seconds=45), server=TARPIT)
+    await world.start()
+    for number in range(20):
+        world.smtp_config(f"stuck-{number}").create(server=TARPIT)
+    await world.passes(5)
+    await world.stop()
+    assert world.engine.under_way == []
+    await world.passes(100)
+    assert len(world.runs) == 5
