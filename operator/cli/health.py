@@ -30,11 +30,10 @@ async def health_server(
 
     async def healthz(_: web.Request) -> web.Response:
         text = trouble()
-        return web.Response(text=f"{text or 'ok'}\n", status=200 if text is None else 500)
+        return _answer(200 if text is None else 500, text or "ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        ready = is_ready()
-        return web.Response(text="ok\n" if ready else "starting\n", status=200 if ready else 503)
+        return _answer(200, "ok") if is_ready() else _answer(503, "starting")
 
     application = web.Application()
     application.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz)])
@@ -49,3 +48,9 @@ async def health_server(
         yield
     finally:
         await runner.cleanup()
+
+
+def _answer(status: int, text: str) -> web.Response:
+    response = web.Response(status=status, text=f"{text}\n")
+    response.force_close()  # kopf waits 5 s for the task of a connection that stays open
+    return response

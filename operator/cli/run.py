@@ -63,7 +63,7 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
     async with _connected(settings, environment) as client:
-        preparing = asyncio.create_task(_introduced(client, settings))
+        preparing = asyncio.create_task(introduce(client, settings))
         if await _stopped_first(stop_flag, preparing):
             return
         cluster = Cluster(client, settings)
@@ -107,7 +107,7 @@ async def _connected(settings: Settings, environment: Mapping[str, str]) -> Asyn
         await client.close()
 
 
-async def _introduced(client: KubernetesClient, settings: Settings) -> None:
+async def introduce(client: KubernetesClient, settings: Settings) -> None:
     """Logs which API server it is and as whom it knows us; waits for one that is just starting."""
     clock = asyncio.get_running_loop().time
     started = clock()

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``smtp-operator run`` as a process: how it begins, how quiet it is, how it ends."""
+
+import asyncio
+import logging
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from fakeapi import Answer, FakeApi
+from localcluster import LocalCluster
+from smtp_operator.api.objects import AccessDenied, ApiUnavailable
+from smtp_operator.cli.run import introduce
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.settings import Settings
+from testbed import Manifests, OperatorProcess
+
+REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+KNOWN = Answer(body={"status": {"userInfo": {"username": "system:serviceaccount:a:b"}}})
+
+
+@pytest.fixture
+def kubeconfig(cluster: LocalCluster) -> Path:
+    """Of the ServiceAccount, with the permissions that are shipped and no others."""
+    manifests = Manifests.read().permissions()
+    cluster.kubectl("apply", "-f", "-", input=str(manifests))
+    return cluster.kubeconfig_for_service_account(*manifests.service_account)
+
+
+@pytest.fixture
+def process(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """The operator, ready."""
+    with OperatorProcess(kubeconfig, tmp_path / "log", ["--log-format=text"]) as it:
+        it.start()
+        yield it
+
+
+def test_the_first_line_says_which_server_and_as_whom(
+    process: OperatorProcess, cluster: LocalCluster, kubeconfig: Path
+) -> None:
+    time_, level, line = process.output().splitlines()[0].split(" ", 2)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time_)
+    assert level == "INFO"
+    assert line == (
+        f"smtp-operator {version('smtp-operator')} serves all namespaces of {cluster.url}"
+        f" as system:serviceaccount:smtp-operator-system:smtp-operator (kubeconfig {kubeconfig})"
+    )
+
+
+def test_at_rest_it_says_nothing_more(process: OperatorProcess) -> None:
+    assert len(process.output().splitlines()) == 1
+
+
+def test_it_ends_within_two_seconds_of_sigterm(process: OperatorProcess) -> None:
+    started = time.monotonic()
+    assert process.stop() == 0
+    assert time.monotonic() - started < 2
+    assert process.output().endswith(" INFO stopped\n")
+
+
+def test_ctrl_c_ends_it_too(kubeconfig: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "smtp_operator", "run", "--kubeconfig", str(kubeconfig)]
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as running:
+        assert running.stderr is not None
+        select.select([running.stderr], [], [], 30)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(10) == 0
+
+
+def test_it_serves_the_namespaces_that_it_is_told(
+    cluster: LocalCluster, kubeconfig: Path, tmp_path: Path
+) -> None:
+    flags = ["--namespace=team-a,team-b", "--log-format=text"]
+    with OperatorProcess(kubeconfig, tmp_path / "log", flags) as process:
+        process.start()
+        assert f" serves team-a, team-b of {cluster.url} as " in process.output()
+
+
+@pytest.mark.looptime
+async def test_an_api_server_that_is_just_starting_is_waited_for(
+    fake: FakeApi, client: KubernetesClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.on("POST", REVIEW, Answer(503), Answer(503), KNOWN)
+    with caplog.at_level(logging.INFO):
+        await introduce(client, Settings())
+    assert caplog.messages == [
+        f"POST {REVIEW}: 503; trying again",
+        f"POST {REVIEW}: 503; trying again",
+        f"smtp-operator {version('smtp-operator')} serves all namespaces of {fake.url}"
+        " as system:serviceaccount:a:b (test)",
+    ]
+
+
+@pytest.mark.looptime
+async def test_an_api_server_that_stays_away_is_given_up_after_half_a_minute(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    fake.always("POST", REVIEW, Answer(503))
+    with pytest.raises(ApiUnavailable):
+        await introduce(client, Settings())
+    assert 30 < asyncio.get_running_loop().time() < 65
+
+
+async def test_a_refused_login_is_not_tried_again(fake: FakeApi, client: KubernetesClient) -> None:
+    fake.on("POST", REVIEW, Answer(401), Answer(401))
+    with pytest.raises(AccessDenied):
+        await introduce(client, Settings())

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``kubectl apply -f deploy/manifests/``: valid to the letter, least privilege, Pods locked in."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localcluster import LocalCluster
+from smtp_operator.cli.program import run_program
+from smtp_operator.settings import FLAGS
+from testbed import Api, Manifests
+from testbed.manifests import CLUSTER_WIDE, NAMESPACED
+
+Object = dict[str, Any]
+
+RULES = [
+    {"apiGroups": ["smtp-operator.io"], "resources": ["smtpconfigs"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["smtp-operator.io"], "resources": ["smtpconfigs/status"], "verbs": ["patch"]},
+    {"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+]
+
+
+def document(manifests: Manifests, kind: str, name: str = "smtp-operator") -> Object:
+    (found,) = (it for it in manifests.documents if (it["kind"], it["metadata"]["name"]) == (kind, name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def cluster_wide() -> Manifests:
+    return Manifests.read(CLUSTER_WIDE)
+
+
+@pytest.fixture(scope="module")
+def namespaced() -> Manifests:
+    return Manifests.read(NAMESPACED)
+
+
+def test_they_apply_as_they_are(cluster: LocalCluster) -> None:
+    applied = cluster.kubectl("apply", "--validate=strict", "-f", str(CLUSTER_WIDE)).stdout
+    assert [line.split()[0] for line in applied.splitlines()] == [
+        "namespace/smtp-operator-system",
+        "serviceaccount/smtp-operator",
+        "clusterrole.rbac.authorization.k8s.io/smtp-operator",
+        "clusterrolebinding.rbac.authorization.k8s.io/smtp-operator",
+        "clusterrole.rbac.authorization.k8s.io/smtp-operator-edit",
+        "clusterrole.rbac.authorization.k8s.io/smtp-operator-view",
+        "deployment.apps/smtp-operator",
+    ]
+
+
+def test_applying_them_again_changes_nothing(cluster: LocalCluster) -> None:
+    cluster.kubectl("apply", "-f", str(CLUSTER_WIDE))
+    again = cluster.kubectl("apply", "-f", str(CLUSTER_WIDE)).stdout
+    assert all(line.endswith(" unchanged") for line in again.splitlines())
+
+
+def test_those_of_one_namespace_apply_to_yours(cluster: LocalCluster, namespace: str) -> None:
+    files = sorted(NAMESPACED.glob("*.yaml"))
+    text = "".join(file.read_text().replace("team-a", namespace) for file in files)
+    applied = cluster.kubectl("apply", "--validate=strict", "-f", "-", input=text).stdout
+    assert [line.split()[0] for line in applied.splitlines()] == [
+        "serviceaccount/smtp-operator",
+        "role.rbac.authorization.k8s.io/smtp-operator",
+        "rolebinding.rbac.authorization.k8s.io/smtp-operator",
+        "deployment.apps/smtp-operator",
+    ]
+
+
+def test_the_operator_may_do_what_it_needs_and_nothing_else(
+    cluster_wide: Manifests, namespaced: Manifests
+) -> None:
+    assert document(cluster_wide, "ClusterRole")["rules"] == RULES
+    assert document(namespaced, "Role")["rules"] == RULES
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"),
+    [
+        ("update", "smtpconfigs.smtp-operator.io"),
+        ("patch", "smtpconfigs.smtp-operator.io"),
+        ("delete", "smtpconfigs.smtp-operator.io"),
+        ("create", "secrets"),
+        ("update", "secrets"),
+        ("patch", "configmaps"),
+        ("create", "serviceaccounts/token"),
+        ("create", "pods"),
+        ("list", "namespaces"),
+        ("get", "customresourcedefinitions.apiextensions.k8s.io"),
+        ("delete", "events.events.k8s.io"),
+    ],
+)
+def test_it_may_not(
+    cluster: LocalCluster, cluster_wide: Manifests, namespace: str, verb: str, resource: str
+) -> None:
+    cluster.kubectl("apply", "-f", "-", input=str(cluster_wide.permissions()))
+    asked = ["auth", "can-i", verb, resource, "-n", namespace, f"--as={cluster_wide.user}"]
+    assert cluster.kubectl(*asked, check=False).stdout == "no\n"
+
+
+def test_in_one_namespace_it_may_nothing_in_another(
+    cluster: LocalCluster, namespaced: Manifests, namespace: str
+) -> None:
+    asked = ["auth", "can-i", "get", "secrets", "-n", namespace, f"--as={namespaced.user}"]
+    assert cluster.kubectl(*asked, check=False).stdout == "no\n"
+
+
+@pytest.mark.parametrize(("role", "verb", "answer"), [("edit", "create", "yes"), ("view", "get", "no")])
+def test_who_may_edit_a_namespace_may_write_smtpconfigs_and_who_may_view_it_may_not_read_them(
+    cluster: LocalCluster, cluster_wide: Manifests, namespace: str, role: str, verb: str, answer: str
+) -> None:
+    cluster.kubectl("apply", "-f", "-", input=str(cluster_wide.permissions()))
+    cluster.kubectl("-n", namespace, "create", "rolebinding", "r", f"--clusterrole={role}", "--user=ann")
+    asked = ["auth", "can-i", verb, "smtpconfigs.smtp-operator.io", "-n", namespace, "--as=ann"]
+    deadline = time.monotonic() + 20  # the controller aggregates roles a moment later
+    while (said := cluster.kubectl(*asked, check=False).stdout.strip()) != answer:
+        assert time.monotonic() < deadline, said
+    assert said == answer
+
+
+@pytest.mark.parametrize("folder", [CLUSTER_WIDE, NAMESPACED], ids=["cluster-wide", "namespaced"])
+def test_its_pods_are_created_under_pod_security_restricted(
+    cluster: LocalCluster, api: Api, namespace: str, folder: Path
+) -> None:
+    enforced = "pod-security.kubernetes.io/enforce=restricted"
+    cluster.kubectl("label", "namespace", namespace, enforced, enforced.replace("enforce=", "warn="))
+    manifests = Manifests.read(folder)
+    for kind in ("ServiceAccount", "Deployment"):
+        it = document(manifests, kind)
+        it["metadata"]["namespace"] = namespace
+        told = cluster.kubectl("apply", "-f", "-", input=json.dumps(it)).stderr
+        assert told == "", "no warning of Pod Security"
+    pod = api.wait_any(f"/api/v1/namespaces/{namespace}/pods", lambda _: True)
+    assert pod["spec"]["serviceAccountName"] == "smtp-operator"
+
+
+def test_the_namespace_enforces_pod_security(cluster_wide: Manifests) -> None:
+    labels = document(cluster_wide, "Namespace", "smtp-operator-system")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_both_deployments_differ_in_their_namespaces_only(
+    cluster_wide: Manifests, namespaced: Manifests
+) -> None:
+    everywhere, here = (document(it, "Deployment") for it in (cluster_wide, namespaced))
+    (flags,) = (it["args"] for it in here["spec"]["template"]["spec"]["containers"])
+    assert flags.pop() == "--namespace=team-a"
+    here["metadata"]["namespace"] = everywhere["metadata"]["namespace"]
+    assert here == everywhere
+
+
+def test_its_container_is_locked_in_and_probed(cluster_wide: Manifests) -> None:
+    pod = document(cluster_wide, "Deployment")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert pod["enableServiceLinks"] is False
+    assert {"livenessProbe", "readinessProbe", "resources"} <= set(container)
+    assert "/" not in container["image"], "no registry's name is shipped"
+
+
+def test_there_is_never_more_than_one(cluster_wide: Manifests) -> None:
+    spec = document(cluster_wide, "Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+@pytest.mark.parametrize("folder", [CLUSTER_WIDE, NAMESPACED], ids=["cluster-wide", "namespaced"])
+def test_every_flag_in_them_exists(folder: Path) -> None:
+    manifests = Manifests.read(folder)
+    ((command, *flags),) = (
+        it["args"] for it in document(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
+    )
+    assert command == "run"
+    assert {flag.partition("=")[0] for flag in flags} <= {it.option for it in FLAGS}
+
+
+def test_the_crds_folder_is_what_the_program_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    run_program(["crds"])
+    printed = list(yaml.safe_load_all(capsys.readouterr().out))
+    folder = CLUSTER_WIDE.parent / "crds"
+    shipped = [it for file in sorted(folder.glob("*.yaml")) for it in yaml.safe_load_all(file.read_text())]
+    assert printed == shipped
