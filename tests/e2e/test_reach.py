@@ -44,10 +44,11 @@ def test_with_the_namespaced_permissions_it_asks_for_nothing_beyond_that_namespa
 ) -> None:
     operator = start_operator(*LOOPBACK, f"--namespace={bed.namespace}", kubeconfig=confined)
     bed.verdict_of(server)
-    operator.stop()
-
     user = f"system:serviceaccount:{bed.namespace}:smtp-operator"
-    asked = audit.until("create", "events", user=user, namespace="")
+    audit.until("create", "events", user=user, namespace="")
+    operator.stop()  # the line of a watch is written when it ends
+
+    asked = audit.until("watch", "secrets", user=user, namespace="")
     assert {it.namespace for it in asked if it.resource not in {"", "selfsubjectreviews"}} == {bed.namespace}
     assert [it for it in asked if it.code == 403] == []
 
