@@ -89,6 +89,7 @@ class Dialogue:
     offered: dict[str, str] = field(default_factory=dict)
     """EHLO keywords in capitals, with their parameters."""
     mechanisms: tuple[str, ...] = ()
+    mail: bytes = b""
     logged_in: bool = False
     tls: bool = False
     hurried: bool = False
@@ -261,7 +262,8 @@ class Dialogue:
         self.clock.enter(Phase.MAIL_FROM)
         self._check_smtputf8()
         sender = self.envelope.sender.address
-        options = [f"SIZE={len(self._mail())}".encode()] if "SIZE" in self.offered else []
+        self.mail = self._mail()
+        options = [f"SIZE={len(self.mail)}".encode()] if "SIZE" in self.offered else []
         if self._smtputf8:
             options += [b"BODY=8BITMIME", b"SMTPUTF8"]
         reply = await self._command(wire, b"MAIL", f"FROM:<{sender}>".encode(), *options)
@@ -315,7 +317,7 @@ class Dialogue:
             raise self._refused(reply)
         self.findings.content_sent = True
         self.transcript.client("(the mail)")
-        reply = await wire.content(self._mail(), limit=self.limit(self.limits.data))
+        reply = await wire.content(self.mail, limit=self.limit(self.limits.data))
         self._note(reply)
         self.findings.response = self.redactor.shown(reply.line)
         if not reply.good:

@@ -40,7 +40,7 @@ class _Needle:
 
     @classmethod
     def of(cls, text: str, mask: str, *, size: int, folded: bool = True) -> "_Needle":
-        compact = "".join(sign for sign, _ in _signs(text, folded=folded))
+        compact = _compact(text, folded=folded)
         size = min(size, len(compact))
         starts = range(len(compact) - size + 1)
         return cls(frozenset(compact[at : at + size] for at in starts), size, folded, mask)
@@ -71,8 +71,12 @@ class Redactor:
         return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
     def _redacted(self, text: str) -> str:
+        plain, folded = _compact(text), _compact(text, folded=True)
         for needle in self._needles:
-            text = _masked(text, needle)
+            haystack = folded if needle.folded else plain
+            if any(piece in haystack for piece in needle.pieces):
+                text = _masked(text, needle)
+                plain, folded = _compact(text), _compact(text, folded=True)
         for secret in self._secrets:
             if len(secret) < _SHORT:
                 text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text, flags=re.IGNORECASE)
@@ -123,6 +127,12 @@ class Redactor:
             if any(secret in raw for secret in secrets):
                 return MASK
         return found[0]
+
+
+def _compact(text: str, *, folded: bool = False) -> str:
+    """The text without blanks."""
+    text = "".join(text.split())
+    return text.casefold() if folded else text
 
 
 def _signs(text: str, *, folded: bool) -> list[tuple[str, int]]:
