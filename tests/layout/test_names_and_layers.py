@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folders ``operator/`` and ``secrets/`` never hide modules of Python, and the layers hold."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCES = ROOT / "operator"
+
+WITHOUT_INIT = [SOURCES, SOURCES / "secrets", ROOT / "tests"]
+"""A namespace portion never beats a module of the standard library; a regular package would."""
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in SOURCES.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("folder", [".", "operator", "operator/handlers", "operator/secrets", "tests"])
+def test_operator_and_secrets_are_the_standard_ones_from_every_folder(folder: str) -> None:
+    # -S: an editable install would hide the mistake.
+    code = "import operator, secrets; print(operator.__file__, secrets.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT / folder, check=True, capture_output=True, text=True
+    )
+    standard = Path(os.__file__).parent
+    assert done.stdout.split() == [str(standard / "operator.py"), str(standard / "secrets.py")]
+
+
+def test_a_virtual_environment_can_be_made_in_the_root() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", "--help"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.startswith("usage: venv ")
+
+
+def test_no_module_or_folder_has_a_name_of_the_standard_library() -> None:
+    names = {path.stem for path in modules()} | {path.parent.name for path in modules()}
+    assert names & sys.stdlib_module_names == {"operator", "secrets"}
+
+
+@pytest.mark.parametrize("folder", WITHOUT_INIT, ids=lambda it: it.name)
+def test_folders_named_as_standard_modules_are_no_regular_packages(folder: Path) -> None:
+    assert not (folder / "__init__.py").exists()
+
+
+def test_every_folder_with_code_is_packaged(project: dict[str, Any]) -> None:
+    folders = {path.parent.relative_to(SOURCES).parts for path in modules()}
+    packages = {".".join(("smtp_operator", *parts)) for parts in folders}
+    assert set(project["tool"]["setuptools"]["packages"]) == packages
+
+
+def test_the_sources_have_one_link_for_type_checkers() -> None:
+    assert (ROOT / "src" / "smtp_operator").readlink() == Path("../operator")
+
+
+def test_the_layers_hold() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run(
+        [program, "--no-cache"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
