@@ -9,19 +9,21 @@ import base64
 import binascii
 import hmac
 from collections.abc import Callable, Generator
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Final
 
 from smtp_operator.smtp.redaction import MASK
 from smtp_operator.smtp.replies import Reply
 from smtp_operator.smtp.settings import Login
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Line:
     """One line of the client, and how the transcript shows it."""
 
-    words: tuple[bytes, ...]
+    words: tuple[bytes, ...] = field(repr=False)
     shown: str
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     """What the server may echo of it, beside what follows from the password alone."""
 
 

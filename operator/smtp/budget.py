@@ -74,21 +74,22 @@ class PhaseClock:
         self._since = 0.0
         self._seconds: dict[Phase, float] = {}
         self._duration: float | None = None
+        self._running = False
 
     def enter(self, phase: Phase) -> None:
         """From now on the test is in ``phase``; a phase may be entered again."""
         self.stop()
         self.phase = phase
         self._since = self._budget.spent
+        self._running = True
         self._seconds.setdefault(phase, 0.0)
         self._on_phase(phase)
 
     def stop(self) -> None:
-        """Count the time of the present phase up to now."""
-        if self.phase is not None and self._duration is None:
-            spent = self._budget.spent
-            self._seconds[self.phase] += spent - self._since
-            self._since = spent
+        """The present phase takes no more time; what comes now is no phase."""
+        if self.phase is not None and self._running:
+            self._seconds[self.phase] += self._budget.spent - self._since
+            self._running = False
 
     def ended(self) -> float:
         """The test is over; its duration in seconds. What comes after, such as QUIT, does not count."""

@@ -7,13 +7,14 @@ AUTH with one mechanism.
 """
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
-from smtp_operator.smtp import auth, not_offered
+from smtp_operator.smtp import auth, failures, not_offered
 from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.envelope import Envelope
@@ -34,7 +35,7 @@ from smtp_operator.smtp.settings import Login, MailSettings
 from smtp_operator.smtp.tls import CertificateFacts
 from smtp_operator.smtp.transcript import Transcript
 from smtp_operator.smtp.verdicts import Ended
-from smtp_operator.smtp.wire import Garbled, Silent, Wire
+from smtp_operator.smtp.wire import Garbled, Wire, WireError
 
 TLS_PORTS: Final = (465, 2465)
 
@@ -111,7 +112,8 @@ class Dialogue:
         await self._mail_from(wire)
         refusals = await self._rcpt_to(wire)
         if mode is Mode.ENVELOPE:
-            await self._command(wire, b"RSET")
+            with contextlib.suppress(WireError):  # the verdict is known, and QUIT does the same
+                await wire.command(b"RSET", limit=self.limit(self.limits.quit))
         else:
             await self._data(wire)
         accepted = len(self.envelope.addressees) - len(refusals)
@@ -131,8 +133,8 @@ class Dialogue:
     def _server(self) -> str:
         return self.settings.server
 
-    def context(self, **more: str | bool) -> Context:
-        """What is known now, for the rules."""
+    def context(self, *, recipient: str = "", closed: bool = False) -> Context:
+        """What is known now, for the rules; ``recipient`` and ``closed`` as in ``Context``."""
         settings = self.settings
         login = settings.login
         return Context(
@@ -148,10 +150,10 @@ class Dialogue:
             offered=frozenset(self.offered),
             mechanisms=self.mechanisms,
             sender=self.envelope.sender.address,
-            recipient=str(more.get("recipient", "")),
+            recipient=recipient,
             helo_name=self.helo_name,
             banner=self.findings.banner,
-            closed=bool(more.get("closed", False)),
+            closed=closed,
             shown=self.redactor.shown,
         )
 
@@ -178,9 +180,9 @@ class Dialogue:
         self.clock.replies += 1
         self.transcript.server(reply)
 
-    def _refused(self, reply: Reply, **more: str | bool) -> Ended:
+    def _refused(self, reply: Reply) -> Ended:
         assert self.clock.phase is not None
-        return Ended(classify(self.clock.phase, reply, context=self.context(**more)))
+        return Ended(classify(self.clock.phase, reply, context=self.context()))
 
     async def _greeting(self, wire: Wire) -> None:
         self.clock.enter(Phase.BANNER)
@@ -287,19 +289,19 @@ class Dialogue:
     async def _rcpt_to(self, wire: Wire) -> list[Refusal]:
         self.clock.enter(Phase.RCPT_TO)
         refusals = []
+        replies: dict[str, Reply] = {}
         for entry in self.envelope.addressees:
             address = entry.mailbox.address
-            reply = await self._command(
-                wire,
-                b"RCPT",
-                f"TO:<{address}>".encode(),
-                shown=f"RCPT TO:<{entry.place if entry.role == 'bcc' else address}>",
-            )
-            if reply.code == 421:
-                raise self._refused(reply, recipient=entry.label)
+            if address not in replies:  # whoever stands in two lists gets one mail
+                place = entry.place if entry.role == "bcc" else address
+                words = (b"RCPT", f"TO:<{address}>".encode())
+                replies[address] = await self._command(wire, *words, shown=f"RCPT TO:<{place}>")
+            reply = replies[address]
             shown = self.redactor.shown(reply.line)
             if not reply.good:
                 meaning = classify(Phase.RCPT_TO, reply, context=self.context(recipient=entry.label))
+                if reply.code == 421:
+                    raise Ended(meaning)
                 refusals.append(Refusal(entry, reply, shown, meaning))
             self.findings.recipients.append(
                 RecipientVerdict(role=entry.role, index=entry.index, accepted=reply.good, response=shown)
@@ -330,7 +332,7 @@ class Dialogue:
                 await before_data()
         except Exception as error:
             if deadline.expired():
-                raise Silent(limit) from None
+                raise Ended(failures.no_leave(limit)) from None
             raise CalledOff from error
 
     def _mail(self) -> bytes:

@@ -17,6 +17,8 @@ class Addressee:
     role: Role
     index: int
     mailbox: Mailbox
+    written: str
+    """The address as the user wrote it, with U-labels in its domain."""
 
     @property
     def place(self) -> str:
@@ -61,16 +63,18 @@ class Envelope:
         known = {self.sender.address.lower()}
         known |= {entry.mailbox.address.lower() for entry in self.addressees if entry.role != "bcc"}
         return {
-            entry.mailbox.address: entry.place
+            form: entry.place
             for entry in self.addressees
             if entry.role == "bcc" and entry.mailbox.address.lower() not in known
+            for form in (entry.mailbox.address, entry.written)
         }
 
 
 def _addressee(recipient: Recipient) -> Addressee:
     place = f"{recipient.role}[{recipient.index}]"
     try:
-        return Addressee(recipient.role, recipient.index, parse_address(recipient.address))
+        mailbox = parse_address(recipient.address)
+        return Addressee(recipient.role, recipient.index, mailbox, recipient.address.strip())
     except AddressInvalid as error:
         if recipient.role == "bcc":
             what = f"{place} is not one mail address"

@@ -31,8 +31,3 @@ class ConnectionLimits:
                 del self._gates[destination]
             else:
                 self._gates[destination] = (gate, users - 1)
-
-    def free(self, destination: Hashable) -> bool:
-        """Whether a place could be had without waiting."""
-        gate, _ = self._gates.get(destination, (None, 0))
-        return gate is None or not gate.locked()

@@ -17,6 +17,8 @@ from typing import Final
 from smtp_operator.smtp.tls import CertificateFacts
 
 _MOST: Final = 8192
+_FIRST: Final = 512
+"""Bytes of TLS records that are kept to be looked at."""
 _BANNER_WAIT: Final = 2.0
 _ENOUGH: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n|\A(?!\d{3}-)[^\n]*\n")
 _HANDSHAKE_RECORD, _SERVER_HELLO = 22, 2
@@ -90,7 +92,8 @@ class _Line:
     async def _more(self) -> bytes:
         data = await self._loop.sock_recv(self._sock, _MOST)
         if self.tls is not None:
-            self.records += data
+            if len(self.records) < _FIRST:
+                self.records += data[:_FIRST]
             self._in.write(data) if data else self._in.write_eof()
         return data
 

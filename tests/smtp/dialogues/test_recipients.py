@@ -133,6 +133,36 @@ async def test_an_international_domain_needs_nothing(trial: Trial, mailserver: M
     assert mailserver.mails[0].recipients == ("info@xn--bcher-kva.example",)
 
 
+async def test_whoever_stands_in_two_lists_gets_one_mail(trial: Trial, mailserver: MailServer) -> None:
+    report = await trial(
+        mailserver.plain_port, recipients=recipients(to=["ops@example.com"], bcc=["ops@example.com"])
+    )
+
+    assert mailserver.mails[0].recipients == ("ops@example.com",)
+    assert [(one.role, one.accepted) for one in report.recipients] == [("to", True), ("bcc", True)]
+
+
+async def test_a_421_at_a_recipient_ends_the_dialogue(trial: Trial, mailserver: MailServer) -> None:
+    mailserver.refused_recipients = {"a@example.com": "421 4.3.2 closing"}
+
+    report = await trial(mailserver.plain_port, recipients=recipients(to=["a@example.com", "b@example.com"]))
+
+    assert report.verdict.reason is Reason.SERVICE_CLOSING
+    assert not any("b@example.com" in line for line in mailserver.transcript)
+
+
+async def test_a_bcc_with_an_international_domain_is_hidden_in_both_writings(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    refusal = "550 5.1.1 neither audit@bücher.example nor audit@xn--bcher-kva.example is known"
+    mailserver.refused_recipients = {"audit@xn--bcher-kva.example": refusal}
+
+    report = await trial(mailserver.plain_port, recipients=recipients(bcc=["audit@bücher.example"]))
+
+    assert 'server said: "550 5.1.1 neither bcc[0] nor bcc[0] is known"' in report.verdict.message
+    assert "audit" not in repr(report)
+
+
 async def test_many_refusals_fit_into_one_message(trial: Trial, mailserver: MailServer) -> None:
     people = [f"person-{number}@example.com" for number in range(10)]
     mailserver.refused_recipients = dict.fromkeys(people, "550 5.1.1 " + "x" * 400)

@@ -148,7 +148,11 @@ async def test_waiting_for_leave_to_send_counts_and_ends_with_the_budget(trial: 
         report = await trial(server, before_data=never, timeout=20)
 
     assert report.duration == pytest.approx(20, abs=0.2)
-    assert report.verdict.retry is Retry.TRANSIENT
+    assert report.verdict.reason is Reason.TOTAL_BUDGET_EXCEEDED
+    assert report.verdict.message == (
+        "The operator was not sure within 20 s that it may still send, so it did not [in Data]. "
+        "That is a trouble of the operator or of the API server; the mail server answered so far."
+    )
     assert b"DATA" not in server.received
 
 
