@@ -14,6 +14,7 @@ Time is the event loop's, so that under a fake one (looptime) a day passes in no
 from simulation.cluster import FakeCluster, StatusWrite
 from simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
 from simulation.lint import lint
+from simulation.shelf import Shelf
 from simulation.storage import Storage
 from simulation.world import NAMESPACE, SmtpConfig, World
 
@@ -24,6 +25,7 @@ __all__ = [
     "Mail",
     "Run",
     "ScriptedEngine",
+    "Shelf",
     "SmtpConfig",
     "StatusWrite",
     "Storage",

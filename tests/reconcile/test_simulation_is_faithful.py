@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The simulation's API server behaves as a real one was measured to, as far as the core depends on it."""
+
+from typing import Any
+
+import pytest
+
+from simulation import SmtpConfig, World
+from smtp_operator.api.objects import (
+    AccessDenied,
+    ApiUnavailable,
+    ObjectMetadata,
+    ObjectNotFound,
+    Reference,
+    RequestRefused,
+    Tested,
+)
+from smtp_operator.reconcile.references import Change, compare, key_owners, metadata_of
+from smtp_operator.reconcile.view import identity_of
+
+SECRET = Reference("Secret", "team-a", "smtp-password")
+
+
+def now_tested(mail: SmtpConfig) -> Tested:
+    return identity_of(mail.object_)
+
+
+def managed(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.storage.objects[SECRET]["metadata"]["managedFields"]
+    return found
+
+
+async def test_a_new_object_has_generation_1_and_the_default_status(world: World) -> None:
+    mail = world.smtp_config().create()
+    assert mail.generation == 1
+    assert mail.object_["status"] == {"observedGeneration": -1}
+
+
+async def test_defaults_are_filled_in(world: World) -> None:
+    mail = world.smtp_config().create()
+    assert mail.object_["spec"]["smtpType"] == "StartTLS"
+    assert mail.object_["spec"]["recheck"] == {"interval": "1h", "mode": "Login"}
+    assert mail.object_["spec"]["test"] == {"mode": "SendEmail", "timeout": "45s"}
+
+
+async def test_a_changed_spec_is_a_new_generation(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    mail.edit(port=465)
+    assert now_tested(mail).generation == 2
+    assert int(now_tested(mail).resource_version) > int(before.resource_version)
+
+
+async def test_the_same_spec_is_not_even_a_new_version(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    mail.edit(port=587)
+    assert now_tested(mail) == before
+
+
+async def test_an_annotation_is_a_new_version_alone(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    mail.request_test()
+    assert now_tested(mail).generation == 1
+    assert now_tested(mail) != before
+
+
+async def test_a_status_is_a_new_version_alone(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    version = await world.cluster.write_status(before, GOOD)
+    assert now_tested(mail).generation == 1
+    assert version == now_tested(mail).resource_version != before.resource_version
+
+
+async def test_the_same_status_again_is_no_new_version(world: World) -> None:
+    mail = world.smtp_config().create()
+    first = await world.cluster.write_status(now_tested(mail), GOOD)
+    assert await world.cluster.write_status(now_tested(mail), GOOD) == first
+
+
+async def test_a_status_of_an_older_version_is_written_all_the_same(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    mail.annotate(note="x")
+    assert await world.cluster.write_status(before, GOOD) is not None
+    assert world.cluster.conflicts == 1
+
+
+async def test_a_status_of_an_older_generation_is_dropped(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    mail.edit(port=465)
+    assert await world.cluster.write_status(before, GOOD) is None
+    assert mail.object_["status"] == {"observedGeneration": -1}
+
+
+async def test_a_status_of_a_deleted_object_is_dropped(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    mail.delete()
+    assert await world.cluster.write_status(before, GOOD) is None
+
+
+async def test_a_status_of_a_predecessor_is_dropped(world: World) -> None:
+    mail = world.smtp_config().create()
+    before = now_tested(mail)
+    mail.delete()
+    mail.create()
+    assert await world.cluster.write_status(before, GOOD) is None
+
+
+@pytest.mark.parametrize("wrong", [{"weather": "fine"}, {"summary": "x" * 81}, {"conditions": "many"}])
+async def test_a_status_that_the_schema_does_not_know_is_refused(world: World, wrong: dict[str, Any]) -> None:
+    mail = world.smtp_config().create()
+    with pytest.raises(RequestRefused):
+        await world.cluster.write_status(now_tested(mail), GOOD | wrong)
+
+
+async def test_what_is_not_there_cannot_be_read(world: World) -> None:
+    assert await world.cluster.get_smtp_config(world.smtp_config().key) is None
+    with pytest.raises(ObjectNotFound):
+        await world.cluster.get_object(SECRET)
+
+
+async def test_what_is_denied_is_denied_whether_it_exists_or_not(world: World) -> None:
+    world.cluster.faults.denied.add(SECRET)
+    with pytest.raises(AccessDenied):
+        await world.cluster.get_object(SECRET)
+
+
+async def test_when_it_is_down_nothing_answers(world: World) -> None:
+    mail = world.smtp_config().create()
+    tested = now_tested(mail)
+    world.cluster.faults.down = True
+    for call in (
+        world.cluster.get_smtp_config(mail.key),
+        world.cluster.get_object(SECRET),
+        world.cluster.write_status(tested, GOOD),
+    ):
+        with pytest.raises(ApiUnavailable):
+            await call
+
+
+async def test_a_key_is_owned_by_who_wrote_it_and_when(world: World) -> None:
+    world.put_secret(password="1", manager="create")
+    await world.passes(5)
+    world.put_secret(password="1", other="2", manager="edit")
+    assert key_owners(managed(world), "password") == (("create", "Update", "2026-11-18T11:06:40Z"),)
+    assert key_owners(managed(world), "other") == (("edit", "Update", "2026-11-18T11:06:45Z"),)
+
+
+async def test_a_key_written_by_another_changes_hands(world: World) -> None:
+    world.put_secret(password="1", other="1", manager="create")
+    await world.passes(5)
+    world.put_secret(password="2", other="1", manager="edit")
+    assert key_owners(managed(world), "password") == (("edit", "Update", "2026-11-18T11:06:45Z"),)
+    assert key_owners(managed(world), "other") == (("create", "Update", "2026-11-18T11:06:40Z"),)
+
+
+async def test_an_annotation_leaves_the_owners_of_keys_alone(world: World) -> None:
+    world.put_secret(password="1")
+    before = metadata_of(SECRET, world.storage.objects[SECRET])
+    await world.passes(5)
+    world.annotate_secret(note="x")
+    after = metadata_of(SECRET, world.storage.objects[SECRET])
+    assert key_owners(after.managed_fields, "password") == key_owners(before.managed_fields, "password")
+    assert after.resource_version != before.resource_version
+
+
+async def test_the_same_secret_again_is_no_new_version(world: World) -> None:
+    world.put_secret(password="1")
+    before = world.storage.objects[SECRET]
+    world.put_secret(password="1")
+    assert world.storage.objects[SECRET] is before
+
+
+async def test_a_secret_made_anew_has_another_uid(world: World) -> None:
+    world.put_secret(password="1")
+    before = metadata_of(SECRET, world.storage.objects[SECRET])
+    world.delete_secret()
+    world.put_secret(password="1")
+    after = metadata_of(SECRET, world.storage.objects[SECRET])
+    found = compare(before.version, after, "password", baseline=None, test_started=0.0)
+    assert (before.uid != after.uid, found) == (True, Change.CHANGED)
+
+
+async def test_events_come_in_the_order_of_the_changes(world: World) -> None:
+    seen: list[str] = []
+
+    class Inbox:
+        def observe(self, object_: dict[str, Any]) -> None:
+            seen.append(f"port {object_['spec']['port']}")
+
+        def forget(self, key: object, uid: str) -> None:
+            seen.append("gone")
+
+        def wants(self, reference: Reference) -> bool:
+            return reference == SECRET
+
+        def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
+            seen.append("no Secret" if metadata is None else "a Secret")
+
+        def references_listed(self) -> None:
+            seen.append("all listed")
+
+    world.smtp_config().create()
+    world.cluster.attach(Inbox())
+    mail = world.smtp_config()
+    for port in (1, 2, 3):
+        mail.edit(port=port)
+    world.put_secret(password="1")
+    world.put_secret("another", password="1")
+    world.delete_secret()
+    mail.delete()
+    await world.passes(1)
+    assert seen == ["port 587", "all listed", "port 1", "port 2", "port 3", "a Secret", "no Secret", "gone"]
+    world.cluster.detach()
+
+
+GOOD: dict[str, Any] = {
+    "observedGeneration": 1,
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "Unknown",
+            "observedGeneration": 1,
+            "lastTransitionTime": "2026-11-18T11:06:40Z",
+            "reason": "Testing",
+            "message": "A test of these settings is under way.",
+        },
+        {
+            "type": "Reconciling",
+            "status": "True",
+            "observedGeneration": 1,
+            "lastTransitionTime": "2026-11-18T11:06:40Z",
+            "reason": "ProgressingWithRetry",
+            "message": "A test of these settings is under way.",
+        },
+    ],
+    "summary": "Testing",
+    "nextTestTime": "2026-11-18T11:06:40Z",
+}

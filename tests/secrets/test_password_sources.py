@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The input types of spec.password: where each reads, and what status tells of it."""
+
+from typing import Any
+
+import pytest
+
+from simulation import Shelf
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpconfig import Password
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.interface import ResolvedPassword
+from smtp_operator.secrets.sources import described, password_source
+
+
+def password(**fields: Any) -> Password:
+    return Password.model_validate(fields)
+
+
+async def resolved(shelf: Shelf, it: Password) -> ResolvedPassword:
+    return await password_source(it, shelf.values).resolve(it, "team-a")
+
+
+async def test_input_text(shelf: Shelf) -> None:
+    assert await resolved(shelf, password(value="s3cret")) == ResolvedPassword(
+        value="s3cret",
+        source="InputText",
+        reference="spec.password.value",
+        origin="spec.password.value",
+        version=None,
+        reason=Reason.PLAINTEXT_PASSWORD,
+        message="The password stands in clear in spec.password.value, where whoever may get this object reads"
+        " it. Put it into a Secret and set password.secretRef instead.",
+    )
+
+
+async def test_input_text_is_taken_as_it_stands(shelf: Shelf) -> None:
+    assert (await resolved(shelf, password(value=" s3cret\n"))).value == " s3cret\n"
+
+
+async def test_a_secret(shelf: Shelf) -> None:
+    shelf.put("Secret", "smtp-password", {"password": "s3cret"})
+    found = await resolved(shelf, password(secretRef={"name": "smtp-password"}))
+    assert found == ResolvedPassword(
+        value="s3cret",
+        source="KubernetesSecret",
+        reference="smtp-password/password",
+        origin="Secret smtp-password, key password",
+        version="1042",
+        reason=Reason.PASSWORD_READ,
+        message="The password was read from Secret smtp-password, key password.",
+    )
+
+
+async def test_a_secret_with_a_newline_at_its_end(shelf: Shelf) -> None:
+    shelf.put("Secret", "smtp-password", {"pw": "s3cret\n"})
+    found = await resolved(shelf, password(secretRef={"name": "smtp-password", "key": "pw"}))
+    assert (found.value, found.reason) == ("s3cret", Reason.TRAILING_NEWLINE_STRIPPED)
+    assert found.message == (
+        'The password in Secret smtp-password, key pw ends with a newline (made by "echo | base64"?); it was'
+        " left out. Write the Secret anew without it, since other programs may not be so kind."
+    )
+
+
+async def test_a_secret_of_another_namespace_is_out_of_reach(shelf: Shelf) -> None:
+    shelf.put("Secret", "smtp-password", {"password": "s3cret"})
+    it = password(secretRef={"name": "smtp-password"})
+    with pytest.raises(VerdictError, match="SecretNotFound"):
+        await password_source(it, shelf.values).resolve(it, "team-b")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"value": "s3cret"}, ("InputText", "spec.password.value")),
+        ({"secretRef": {"name": "pw"}}, ("KubernetesSecret", "pw/password")),
+        ({"secretRef": {"name": "pw", "key": "smtp"}}, ("KubernetesSecret", "pw/smtp")),
+    ],
+)
+def test_a_source_is_described_without_reading_it(fields: dict[str, Any], expected: tuple[str, str]) -> None:
+    assert described(password(**fields)) == expected
+
+
+async def test_what_was_resolved_does_not_show_the_password(shelf: Shelf) -> None:
+    found = await resolved(shelf, password(value="s3cret-canary"))
+    assert "canary" not in repr(found)

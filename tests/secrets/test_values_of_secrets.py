@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Values of Secrets and ConfigMaps: what is taken, and each way in which it fails, with its whole message."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from simulation import Shelf
+from smtp_operator.api.objects import ApiUnavailable, JsonObject, Reference
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.secrets.object_values import Line, ObjectValues
+
+SECRET = Reference("Secret", "team-a", "smtp-password")
+CONFIG_MAP = Reference("ConfigMap", "team-a", "corp-ca")
+PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+
+async def line(shelf: Shelf) -> Line:
+    return await shelf.values.line(SECRET, "password", field_path="password.secretRef")
+
+
+async def bundle(shelf: Shelf) -> str:
+    return await shelf.values.bundle(CONFIG_MAP, "ca.crt", field_path="tls.caRef")
+
+
+async def refused(asking: Awaitable[Any]) -> Verdict:
+    with pytest.raises(VerdictError) as caught:
+        await asking
+    return caught.value.verdict
+
+
+@pytest.mark.parametrize(
+    ("stored", "text", "stripped"),
+    [
+        ("s3cret", "s3cret", False),
+        ("s3cret\n", "s3cret", True),
+        ("s3cret\r\n", "s3cret", True),
+        ("  s3 cret  ", "  s3 cret  ", False),
+        ("sécret€ 密码", "sécret€ 密码", False),
+        ("x" * 100_000, "x" * 100_000, False),
+    ],
+    ids=["plain", "newline", "CRLF", "blanks", "Unicode", "long"],
+)
+async def test_a_line_is_taken_as_it_stands_but_for_one_newline(
+    shelf: Shelf, stored: str, text: str, stripped: bool
+) -> None:
+    shelf.put("Secret", "smtp-password", {"password": stored})
+    assert await line(shelf) == Line(text, newline_stripped=stripped)
+
+
+EMPTY = (
+    "Secret team-a/smtp-password, key password is empty (named by spec.password.secretRef). Write the value"
+    " into it; the test starts as soon as it is there."
+)
+SEVERAL = (
+    "Secret team-a/smtp-password, key password holds a line break or control character (named by"
+    " spec.password.secretRef). It must be one line; one newline at its end is left out by itself."
+)
+NOT_TEXT = (
+    "Secret team-a/smtp-password, key password is not UTF-8 text (named by spec.password.secretRef). Write"
+    " the value as plain text; data: is base64 of it, stringData: is the text itself."
+)
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason", "retry", "message"),
+    [
+        pytest.param(b"", Reason.SECRET_VALUE_EMPTY, Retry.DEPENDENCY, EMPTY, id="empty"),
+        pytest.param(b"\n", Reason.SECRET_VALUE_EMPTY, Retry.DEPENDENCY, EMPTY, id="a newline"),
+        pytest.param(b"\r\n", Reason.SECRET_VALUE_EMPTY, Retry.DEPENDENCY, EMPTY, id="CRLF"),
+        pytest.param(b"  ", Reason.SECRET_VALUE_EMPTY, Retry.DEPENDENCY, EMPTY, id="blanks"),
+        pytest.param(b"a\n\n", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, SEVERAL, id="two newlines"),
+        pytest.param(b"a\nb", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, SEVERAL, id="two lines"),
+        pytest.param(b"\na", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, SEVERAL, id="newline first"),
+        pytest.param(b"a\rb", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, SEVERAL, id="CR"),
+        pytest.param(b"a\x00b", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, SEVERAL, id="NUL"),
+        pytest.param(b"a\x7f", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, SEVERAL, id="DEL"),
+        pytest.param(b"a\tb", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, SEVERAL, id="tab"),
+        pytest.param(b"s\xe9cret", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, NOT_TEXT, id="Latin-1"),
+        pytest.param(
+            b"\xff\xfea\x00", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, NOT_TEXT, id="UTF-16"
+        ),
+        pytest.param(b"\x80", Reason.SECRET_VALUE_INVALID, Retry.CONFIGURATION, NOT_TEXT, id="binary"),
+    ],
+)
+async def test_a_value_that_is_no_line_is_told_without_it(
+    shelf: Shelf, stored: bytes, reason: Reason, retry: Retry, message: str
+) -> None:
+    shelf.put("Secret", "smtp-password", {"password": stored})
+    assert await refused(line(shelf)) == Verdict(
+        reason=reason, message=message, retry=retry, phase=Phase.PASSWORD
+    )
+
+
+async def test_a_missing_secret(shelf: Shelf) -> None:
+    assert await refused(line(shelf)) == Verdict(
+        reason=Reason.SECRET_NOT_FOUND,
+        message="Secret team-a/smtp-password does not exist (named by spec.password.secretRef). Create it;"
+        " the test starts as soon as it is there.",
+        retry=Retry.DEPENDENCY,
+        phase=Phase.PASSWORD,
+    )
+
+
+async def test_a_missing_key_names_no_other_key(shelf: Shelf) -> None:
+    shelf.put("Secret", "smtp-password", {"canary": "s3cret-canary"})
+    assert await refused(line(shelf)) == Verdict(
+        reason=Reason.SECRET_KEY_NOT_FOUND,
+        message='Secret team-a/smtp-password has no key "password" (named by spec.password.secretRef). Add'
+        " the key, or set password.secretRef.key to the one that holds the value.",
+        retry=Retry.DEPENDENCY,
+        phase=Phase.PASSWORD,
+    )
+
+
+async def test_a_secret_that_may_not_be_read(shelf: Shelf) -> None:
+    shelf.locked.add(shelf.put("Secret", "smtp-password", {"password": "s3cret"}))
+    assert await refused(line(shelf)) == Verdict(
+        reason=Reason.SECRET_ACCESS_DENIED,
+        message="The operator may not read Secret team-a/smtp-password (named by spec.password.secretRef):"
+        " its role lacks get on secrets in namespace team-a. Grant it, or run the operator for that namespace"
+        " with --namespace.",
+        retry=Retry.SLOW,
+        phase=Phase.PASSWORD,
+    )
+
+
+async def test_a_missing_config_map(shelf: Shelf) -> None:
+    assert await refused(bundle(shelf)) == Verdict(
+        reason=Reason.CONFIG_MAP_NOT_FOUND,
+        message="ConfigMap team-a/corp-ca does not exist (named by spec.tls.caRef). Create it; the test"
+        " starts as soon as it is there.",
+        retry=Retry.DEPENDENCY,
+        phase=Phase.PASSWORD,
+    )
+
+
+async def test_a_missing_key_of_a_config_map(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "corp-ca", {"other": PEM})
+    assert await refused(bundle(shelf)) == Verdict(
+        reason=Reason.CONFIG_MAP_KEY_NOT_FOUND,
+        message='ConfigMap team-a/corp-ca has no key "ca.crt" (named by spec.tls.caRef). Add the key, or set'
+        " tls.caRef.key to the one that holds the value.",
+        retry=Retry.DEPENDENCY,
+        phase=Phase.PASSWORD,
+    )
+
+
+async def test_a_config_map_that_may_not_be_read(shelf: Shelf) -> None:
+    shelf.locked.add(shelf.put("ConfigMap", "corp-ca", {"ca.crt": PEM}))
+    assert await refused(bundle(shelf)) == Verdict(
+        reason=Reason.CONFIG_MAP_ACCESS_DENIED,
+        message="The operator may not read ConfigMap team-a/corp-ca (named by spec.tls.caRef): its role lacks"
+        " get on configmaps in namespace team-a. Grant it, or run the operator for that namespace with"
+        " --namespace.",
+        retry=Retry.SLOW,
+        phase=Phase.PASSWORD,
+    )
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"MIIB",
+        b"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n",
+        b"\xff\xfe",
+        PEM.encode("utf-16"),
+    ],
+    ids=["empty", "base64 alone", "a key", "binary", "UTF-16"],
+)
+async def test_a_bundle_without_a_certificate(shelf: Shelf, stored: bytes) -> None:
+    shelf.put("ConfigMap", "corp-ca", {"ca.crt": stored})
+    assert await refused(bundle(shelf)) == Verdict(
+        reason=Reason.CA_BUNDLE_INVALID,
+        message="ConfigMap team-a/corp-ca, key ca.crt holds no PEM certificate (named by spec.tls.caRef). Put"
+        " the CA's certificate there, from -----BEGIN CERTIFICATE----- on.",
+        retry=Retry.CONFIGURATION,
+        phase=Phase.PASSWORD,
+    )
+
+
+@pytest.mark.parametrize("stored", [PEM, PEM.encode(), f"# corporate CA\n{PEM}{PEM}"])
+async def test_a_bundle_is_taken_whole(shelf: Shelf, stored: str | bytes) -> None:
+    shelf.put("ConfigMap", "corp-ca", {"ca.crt": stored})
+    assert await bundle(shelf) == (stored if isinstance(stored, str) else stored.decode())
+
+
+async def test_a_bundle_may_lie_in_a_secret(shelf: Shelf) -> None:
+    secret = shelf.put("Secret", "ca", {"ca.crt": PEM})
+    assert await shelf.values.bundle(secret, "ca.crt", field_path="tls.caRef") == PEM
+
+
+async def test_one_object_is_read_once(shelf: Shelf) -> None:
+    """All values of a test are of one version."""
+    shelf.put("Secret", "smtp-password", {"username": "mailer", "password": "s3cret"})
+    values = shelf.values
+    await values.line(SECRET, "password", field_path="password.secretRef")
+    await values.line(SECRET, "username", field_path="usernameRef")
+    assert shelf.reads == [SECRET]
+
+
+async def test_a_failure_is_remembered_too(shelf: Shelf) -> None:
+    values = shelf.values
+    for _ in range(2):
+        await refused(values.line(SECRET, "password", field_path="password.secretRef"))
+    assert shelf.reads == [SECRET]
+
+
+async def test_what_was_read_is_told_with_what_does_not_exist(shelf: Shelf) -> None:
+    secret = shelf.put("Secret", "smtp-password", {"password": "s3cret"})
+    locked = shelf.put("Secret", "locked", {"password": "s3cret"})
+    shelf.locked.add(locked)
+    values = shelf.values
+    await values.get(secret, field_path="x")
+    await refused(values.get(CONFIG_MAP, field_path="x"))
+    await refused(values.get(locked, field_path="x"))
+    assert values.read == {secret: shelf.objects[secret], CONFIG_MAP: None}
+
+
+async def test_an_api_server_that_does_not_answer_is_no_verdict(shelf: Shelf) -> None:
+    async def unavailable(reference: Reference) -> JsonObject:
+        raise ApiUnavailable("503")
+
+    with pytest.raises(ApiUnavailable):
+        await ObjectValues(unavailable).line(SECRET, "password", field_path="password.secretRef")
+
+
+@pytest.mark.parametrize("data", [None, {}, {"password": None}, {"password": "not base64!"}])
+async def test_data_in_strange_shapes_is_as_good_as_none(shelf: Shelf, data: object) -> None:
+    secret = shelf.put("Secret", "smtp-password", {})
+    shelf.objects[secret]["data"] = data
+    assert (await refused(line(shelf))).retry is Retry.DEPENDENCY
+
+
+def test_a_line_does_not_show_its_text() -> None:
+    assert "s3cret" not in repr(Line("s3cret"))
+
+
+@pytest.mark.parametrize("stored", ["a\ns3cret-canary", "s3cret-canary\x00", "s3cret-canary\n\n"])
+async def test_no_message_shows_the_value(shelf: Shelf, stored: str) -> None:
+    shelf.put("Secret", "smtp-password", {"password": stored})
+    verdict = await refused(line(shelf))
+    assert "canary" not in repr(verdict)
