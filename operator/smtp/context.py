@@ -13,7 +13,7 @@ def _as_it_is(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What is known of settings and dialogue when a reply comes. All of it may be shown in a message."""
+    """What is known of settings and dialogue when a reply comes. But for ``banner`` it may all be shown."""
 
     server: str = "the server"
     port: int = 587
@@ -37,6 +37,7 @@ class Context:
     """The recipient that a reply to RCPT is about: ``to[0] ops@example.com``, of a bcc only ``bcc[0]``."""
     helo_name: str = ""
     banner: str = ""
+    """All the words of the greeting; not for showing."""
     closed: bool = False
     """Whether the server closed the connection after the reply."""
     shown: Callable[[str], str] = _as_it_is

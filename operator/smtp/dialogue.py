@@ -87,6 +87,7 @@ class Dialogue:
     transcript: Transcript
     findings: Findings
     before_data: Callable[[], Awaitable[None]] | None
+    greeting: str = field(default="", repr=False)
     offered: dict[str, str] = field(default_factory=dict)
     """EHLO keywords in capitals, with their parameters."""
     mechanisms: tuple[str, ...] = ()
@@ -152,7 +153,7 @@ class Dialogue:
             sender=self.envelope.sender.address,
             recipient=recipient,
             helo_name=self.helo_name,
-            banner=self.findings.banner,
+            banner=self.greeting,
             closed=closed,
             shown=self.redactor.shown,
         )
@@ -189,6 +190,7 @@ class Dialogue:
         probe_after = self.settings.smtp_type is not SmtpType.TLS
         reply = await wire.greeting(self.limit(self._banner_limit, probe_after=probe_after))
         self._note(reply)
+        self.greeting = reply.text
         self.findings.banner = self.redactor.shown(reply.text.partition(" ")[0])
         if reply.code < 400 and reply.code != 220:
             raise Garbled(reply.line.encode())
