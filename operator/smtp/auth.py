@@ -69,4 +69,4 @@ MECHANISMS: Final[dict[str, Mechanism]] = {"PLAIN": _plain, "LOGIN": _login, "CR
 def choose(wanted: str, offered: tuple[str, ...]) -> str | None:
     """The mechanism to use: ``wanted`` if it is offered, with ``Auto`` the first known one that is."""
     known = MECHANISMS if wanted == "Auto" else (wanted,)
-    return next((name for name in known if name in offered), None)
+    return next((name for name in known if name in offered and name in MECHANISMS), None)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verdicts on what a server does not offer in its reply to EHLO."""
 
+from typing import Final
+
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.verdicts import verdict
 
-_SHOWN_OFFERS = 200
+_BY_TOKEN: Final = {"XOAUTH2", "OAUTHBEARER"}
 
 
 def start_tls(context: Context) -> Verdict:
@@ -31,30 +33,37 @@ def start_tls(context: Context) -> Verdict:
 def mechanism(context: Context, wanted: str) -> Verdict:
     """No login at all, or none by a mechanism that fits."""
     if not context.mechanisms:
-        if context.smtp_type is SmtpType.NONE:
-            fix = "Set smtpType: StartTLS, since many servers offer login only after it"
-            if "STARTTLS" not in context.offered:
-                fix = "Remove username and password if this is a relay without login, or set port: 587"
-        else:
-            fix = "Remove username and password if this is a relay without login, or set port: 587"
-        return verdict(
-            Reason.AUTH_NOT_OFFERED,
-            f"{context.server}:{context.port} offers no login ({_offers(context)})",
-            phase=Phase.AUTH,
-            fix=fix,
-        )
+        return _login(context)
     offers = context.shown(", ".join(context.mechanisms))
-    fix = "Set authMechanism: Auto"
-    if wanted == "Auto":
+    by_token = _BY_TOKEN & set(context.mechanisms)
+    if wanted in _BY_TOKEN or (wanted == "Auto" and by_token):
+        fix = "Set the oauth2 block in place of password"
+    elif wanted == "Auto":
         fix = "Use a server or port that offers PLAIN, LOGIN or CRAM-MD5"
-        if {"XOAUTH2", "OAUTHBEARER"} & set(context.mechanisms):
-            fix = "Set the oauth2 block in place of password"
+    else:
+        fix = "Set authMechanism: Auto"
     return verdict(
         Reason.AUTH_MECHANISM_UNSUPPORTED,
         f"{context.server} offers the login mechanisms {offers}, "
-        + ("none of which works with a password" if wanted == "Auto" else f"not {wanted}"),
+        + (
+            f"not {wanted}"
+            if wanted not in {"Auto", *context.mechanisms}
+            else "none of which fits a password"
+        ),
         phase=Phase.AUTH,
         fix=fix,
+    )
+
+
+def _login(context: Context) -> Verdict:
+    after_starttls = context.smtp_type is SmtpType.NONE and "STARTTLS" in context.offered
+    return verdict(
+        Reason.AUTH_NOT_OFFERED,
+        f"{context.server}:{context.port} offers no login ({_offers(context)})",
+        phase=Phase.AUTH,
+        fix="Set smtpType: StartTLS, since many servers offer login only after it"
+        if after_starttls
+        else "Remove username and password if this is a relay without login, or set port: 587",
     )
 
 

@@ -74,6 +74,17 @@ async def test_a_mechanism_that_is_asked_for_is_the_only_one(trial: Trial, mails
     assert report.verdict.message.endswith("Set authMechanism: Auto.")
 
 
+async def test_a_mechanism_for_tokens_does_not_fit_a_password(trial: Trial, mailserver: MailServer) -> None:
+    mailserver.mechanisms = ("PLAIN", "XOAUTH2")
+
+    report = await trial(mailserver.plain_port, password="s3cret-pw", auth_mechanism="XOAUTH2")
+
+    assert report.verdict.message == (
+        "localhost offers the login mechanisms PLAIN, XOAUTH2, none of which fits a password [in Auth]. "
+        "Set the oauth2 block in place of password."
+    )
+
+
 async def test_no_login_offered(trial: Trial, mailserver: MailServer) -> None:
     mailserver.users.clear()
 

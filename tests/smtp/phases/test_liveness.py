@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits on a real clock and a real network: that they end a test at all."""
+
+import asyncio
+
+from mailpeers.faultserver import FaultServer, black_hole, silence
+from mailpeers.trial import Trial
+from smtp_operator.api.reasons import Reason
+from smtp_operator.smtp.budget import Limits
+
+
+async def test_a_port_that_drops_every_packet(trial: Trial) -> None:
+    trial.limits = Limits(connect=0.2)
+    with black_hole() as port:
+        async with asyncio.timeout(10):
+            report = await trial(port)
+
+    assert report.verdict.reason is Reason.CONNECT_TIMEOUT
+    assert f"No answer from localhost:{port} within 0.2 s" in report.verdict.message
+
+
+async def test_a_silent_server(trial: Trial) -> None:
+    trial.limits = Limits(command=0.2)
+    async with FaultServer({"MAIL": silence()}) as server, asyncio.timeout(10):
+        report = await trial(server.port)
+
+    assert report.verdict.reason is Reason.REPLY_TIMEOUT
+    assert "did not answer within 0.2 s" in report.verdict.message
