@@ -4,7 +4,7 @@
 It offers one port each for plain, STARTTLS and implicit TLS, with a certificate of its own CA, and
 answers as its public attributes say; they may be changed while it runs. In-process:
 ``async with MailServer() as server``; from synchronous code, in a thread of its own:
-``with MailServer.in_thread() as server``; by hand: ``python -m mailpeers.mailserver``.
+``with MailServer.in_thread() as server``; by hand: ``python -m mailpeers``.
 """
 
 import asyncio
@@ -186,20 +186,3 @@ class MailServer:
         finally:
             self._async_waiters.discard(event)
         return next(filter(matches, self.mails))
-
-
-async def _main() -> None:
-    async with MailServer(users={"bob": "s3cret"}, keep=1) as server:
-        print(
-            f"plain {server.plain_port}, STARTTLS {server.starttls_port}, TLS {server.tls_port}; bob/s3cret"
-        )
-        print(server.ca_pem)
-        while True:
-            mail = await server.next_mail(timeout=86_400)
-            server.mails.clear()
-            print(f"{mail.sender} -> {', '.join(mail.recipients)}\n{mail.content.decode(errors='replace')}")
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main())
