@@ -161,9 +161,9 @@ class Reconciler:
         known = self._known.get(key)
         if known is None:
             return None
-        view = self._shown(known)
-        if view is not None:
-            return view
+        latest, known.latest = known.latest, None
+        if latest is not None and self._still_holds(known, *latest):
+            return latest[1]
         object_ = await self._cluster.get_smtp_config(key)
         if object_ is None:
             self.forget(key, known.uid)
@@ -172,20 +172,19 @@ class Reconciler:
         if self._known.get(key) is not known:
             return None
         known.latest = None
+        if latest is not None and latest[1].tested == identity_of(object_):
+            return latest[1]
         try:
             return view_of(object_)
         except InvalidSpecError as error:
             await self._refuse(object_, error.verdict)
             return None
 
-    def _shown(self, known: _Known) -> View | None:
-        """The object as an event showed it, where nobody needs to ask for a newer one."""
-        latest, known.latest = known.latest, None
-        if latest is None or is_newer(known.written, latest[1].tested.resource_version):
-            return None
-        at, view = latest
-        fresh = 0 <= self._now() - at < _STILL_FRESH
-        return view if fresh or isinstance(self._decide(view), Wait) else None
+    def _still_holds(self, known: _Known, at: float, view: View) -> bool:
+        """Whether nobody needs to ask for a newer state than the one that an event showed."""
+        if is_newer(known.written, view.tested.resource_version):
+            return False
+        return 0 <= self._now() - at < _STILL_FRESH or isinstance(self._decide(view), Wait)
 
     async def _wrote_what_was_left(self, view: View) -> bool:
         known = self._known[view.key]
