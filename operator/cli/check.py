@@ -3,40 +3,49 @@
 
 import argparse
 import asyncio
+import io
 import ipaddress
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final
+from uuid import uuid4
 
-from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject, ObjectKey
-from smtp_operator.api.verdict import Mode, Trigger
-from smtp_operator.cli.check_report import (
-    TRANSIENT,
-    Progress,
-    as_json,
-    as_text,
-    exit_code,
-    wants_colour,
+from pydantic import ValidationError
+
+from smtp_operator.api.objects import (
+    ApiUnavailable,
+    ClusterError,
+    JsonObject,
+    ObjectKey,
+    ObjectNotFound,
+    Reference,
 )
-from smtp_operator.cli.manifest import (
+from smtp_operator.api.smtpconfig import TestSettings
+from smtp_operator.api.verdict import Mode, Phase, Trigger
+from smtp_operator.cli.check_arguments import misuse
+from smtp_operator.cli.check_report import TRANSIENT, Look, Progress, as_json, as_text, exit_code
+from smtp_operator.cli.documents import ManifestUnusable, read_documents, read_text, source_name
+from smtp_operator.cli.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
+from smtp_operator.cli.streams import write
+from smtp_operator.cli.supplied import (
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
-    LocalObjects,
-    ManifestUnusable,
+    GivenPassword,
+    ObjectsHere,
     Supplied,
-    config_of,
-    config_of_flags,
-    read_documents,
+    objects_of_file,
+    source_of,
 )
 from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import RunTest
+from smtp_operator.reconcile.references import references_of
 from smtp_operator.reconcile.tester import Tester
-from smtp_operator.reconcile.view import InvalidSpecError, view_of
+from smtp_operator.reconcile.view import InvalidSpecError, View, view_of
 from smtp_operator.secrets.interface import GetObject
-from smtp_operator.settings import InvalidSetting, read_settings
+from smtp_operator.settings import InvalidSetting, Settings, read_settings
 from smtp_operator.smtp.destination import DestinationPolicy, PortRange
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
@@ -59,119 +68,184 @@ def run_check(options: argparse.Namespace, environment: Mapping[str, str]) -> in
     Raises:
         CheckFailed: there is nothing that could be tested.
     """
+    if problem := misuse(options):
+        raise CheckFailed(problem)
     try:
-        if options.name is not None and options.file is None:
-            return asyncio.run(_check_in_cluster(options, environment))
-        return asyncio.run(_check_here(options, environment))
+        settings = _settings(options)
+        check = _Check(options, environment, settings)
+        return asyncio.run(check.in_cluster() if options.file is None and options.name else check.here())
     except (ManifestUnusable, InvalidSetting) as error:
         raise CheckFailed(str(error)) from error
     except InvalidSpecError as error:
         raise CheckFailed(error.verdict.message) from error
+    except ApiUnavailable as error:
+        raise CheckFailed(f"the API server does not answer: {error}", TRANSIENT) from error
     except ClusterError as error:
-        raise CheckFailed(str(error), TRANSIENT if isinstance(error, ApiUnavailable) else USAGE) from error
+        raise CheckFailed(str(error)) from error
 
 
-async def _check_here(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    supplied = Supplied(
-        password=_password(options, environment),
-        username=environment.get(USERNAME_VARIABLE),
-        ca_pem=_text_of(options.ca_file) if options.ca_file else None,
-    )
-    if options.file is not None:
-        if options.server is not None:
-            raise CheckFailed("give either -f FILE or --server, not both")
+def _settings(options: argparse.Namespace) -> Settings:
+    names = {"namespaces": "namespace", "kubeconfig": "kubeconfig", "context": "context"}
+    names |= {"helo_name": "helo_name"}
+    given = {field: [value] for field, name in names.items() if (value := getattr(options, name)) is not None}
+    if options.name is not None and not is_object_name(options.name):
+        raise InvalidSetting(f"{options.name!r} is not the name of a SmtpConfig")
+    if options.timeout is not None:
+        try:
+            TestSettings.model_validate({"timeout": options.timeout})
+        except ValidationError as error:
+            raise InvalidSetting(f"--timeout: {error.errors()[0]['msg']}") from None
+    return read_settings(given, {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    options: argparse.Namespace
+    environment: Mapping[str, str]
+    settings: Settings
+
+    async def here(self) -> int:
+        """Of a manifest, or of flags."""
+        options = self.options
+        if options.file is None:
+            config = config_of_flags(_spec_of(options))
+            view = view_of(config)
+            host = f"[{options.server}]" if ":" in options.server else options.server
+            return await self._test(view, _no_object, place="", name=f"{host}:{options.port}")
         documents = read_documents(options.file, sys.stdin)
-        source = "standard input" if options.file == "-" else options.file
-        config = config_of(documents, source=source, name=options.name)
-    else:
-        documents = []
-        config = config_of_flags(_spec_of(options))
-    return await _test(config, LocalObjects(documents, config, supplied).get, options, environment)
+        source = source_name(options.file)
+        config = config_of(
+            documents,
+            source=source,
+            name=options.name,
+            namespace=options.namespace,
+            timeout=options.timeout,
+        )
+        view = view_of(config)
+        find = objects_of_file(documents, view.spec, namespace=view.key.namespace, source=source)
+        return await self._test(view, find, place=source, name=str(view.key))
+
+    async def in_cluster(self) -> int:
+        """Of a SmtpConfig that a cluster holds."""
+        # The client's packages take most of a second to import; a check of a file needs none of them.
+        from smtp_operator.cluster.access import find_access
+        from smtp_operator.cluster.client import KubernetesClient
+        from smtp_operator.cluster.cluster import Cluster
+
+        access = await find_access(self.settings, self.environment)
+        client = KubernetesClient(access)
+        try:
+            cluster = Cluster(client, self.settings)
+            key = ObjectKey(self.options.namespace or access.namespace, self.options.name)
+            config = await cluster.get_smtp_config(key)
+            if config is None:
+                raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}")
+            view = view_of(_as_another(config, self.options.timeout))
+            return await self._test(view, cluster.get_object, place="the cluster", name=str(key))
+        finally:
+            await client.close()
+
+    async def _test(self, view: View, find: GetObject, *, place: str, name: str) -> int:
+        supplied = self._supplied(view, place)
+        objects = ObjectsHere(find, view.spec, namespace=view.key.namespace, supplied=supplied)
+        # Here the user's own machine connects, so whom it may reach is not ours to say.
+        everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+        policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
+        engine = Engine(policy=policy, resolver=ThreadedResolver(), connections=ConnectionLimits(1))
+        tester = Tester(
+            get_object=objects.get,
+            engine=engine,
+            policy=Policy(helo_name=self.settings.helo_name),
+            now=time.time,
+            source_of=source_of(supplied),
+        )
+        mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode
+        progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)
+        reads = bool(references_of(view.spec, view.key.namespace))
+
+        def entered(phase: Phase) -> None:
+            if reads or phase is not Phase.PASSWORD:
+                progress.entered(phase)
+
+        try:
+            outcome = await tester.run(view, RunTest(Trigger.REQUESTED, mode), on_phase=entered)
+        except BaseException:
+            progress.broken_off()
+            raise
+        finally:
+            engine.close()
+        progress.ended(outcome.verdict)
+        self._show(name, outcome)
+        return exit_code(outcome)
+
+    def _supplied(self, view: View, place: str) -> Supplied:
+        options, spec = self.options, view.spec
+        of_file = of_environment = ca_pem = None
+        if options.password_file is not None:
+            if spec.password is None:
+                raise CheckFailed("--password-file is given, but there is no user name that it belongs to")
+            text = read_text(options.password_file, sys.stdin)
+            of_file = GivenPassword(text, "File", source_name(options.password_file))
+        # A variable that is empty is one that a pipeline's settings lack.
+        if value := self.environment.get(PASSWORD_VARIABLE):
+            of_environment = GivenPassword(value, "Environment", PASSWORD_VARIABLE)
+        if options.ca_file is not None:
+            if spec.tls is None or spec.tls.ca_ref is None:
+                raise CheckFailed(
+                    "--ca-file is given, but the SmtpConfig has no tls.caRef that it stands for"
+                )
+            ca_pem = read_text(options.ca_file, sys.stdin)
+            if "-----BEGIN CERTIFICATE-----" not in ca_pem:
+                raise CheckFailed(f"{source_name(options.ca_file)} holds no PEM certificate")
+        return Supplied(
+            password_of_file=of_file,
+            password_of_environment=of_environment,
+            username=self.environment.get(USERNAME_VARIABLE) or None,
+            ca_pem=ca_pem,
+            place=place,
+        )
+
+    def _show(self, name: str, outcome: Outcome) -> None:
+        if self.options.output == "json":
+            text = as_json(name, outcome)
+        else:
+            text = as_text(name, outcome, Look.of(sys.stdout, self.environment))
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")
+        error = write(sys.stdout, text)
+        if error is not None and not isinstance(
+            error, BrokenPipeError
+        ):  # that is a reader who has seen enough
+            raise CheckFailed(f"the verdict cannot be written: {error.strerror}")
 
 
-async def _check_in_cluster(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    # The client's packages take most of a second to import; a check of a file needs none of them.
-    from smtp_operator.cluster.access import find_access
-    from smtp_operator.cluster.client import KubernetesClient
-    from smtp_operator.cluster.cluster import Cluster
-
-    given = {"namespaces": [options.namespace]}
-    given |= {"kubeconfig": [options.kubeconfig]} if options.kubeconfig else {}
-    given |= {"context": [options.context]} if options.context else {}
-    settings = read_settings(given, {})
-    client = KubernetesClient(await find_access(settings, environment))
-    try:
-        cluster = Cluster(client, settings)
-        key = ObjectKey(options.namespace, options.name)
-        config = await cluster.get_smtp_config(key)
-        if config is None:
-            raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}")
-        return await _test(config, cluster.get_object, options, environment)
-    finally:
-        await client.close()
+async def _no_object(reference: Reference) -> JsonObject:
+    raise ObjectNotFound(str(reference))
 
 
-async def _test(
-    config: JsonObject, get_object: GetObject, options: argparse.Namespace, environment: Mapping[str, str]
-) -> int:
-    resolver = ThreadedResolver()
-    # Here the user's own machine connects, so whom it may reach is not ours to say.
-    everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-    policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
-    engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
-    tester = Tester(
-        get_object=get_object, engine=engine, policy=Policy(helo_name=options.helo_name), now=time.time
-    )
-    view = view_of(config)
-    test = RunTest(Trigger.REQUESTED, Mode(options.mode) if options.mode else view.spec.test.mode)
-    progress = Progress(
-        sys.stderr,
-        clock=time.monotonic,
-        live=sys.stderr.isatty(),
-        colour=wants_colour(sys.stderr, environment),
-    )
-    try:
-        outcome = await tester.run(view, test, on_phase=progress.entered)
-    finally:
-        engine.close()
-    progress.ended(passed=outcome.verdict.passed)
-    _show(str(view.key), outcome, options, environment)
-    return exit_code(outcome)
-
-
-def _show(name: str, outcome: Outcome, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    if options.output == "json":
-        sys.stdout.write(as_json(name, outcome))
-    else:
-        sys.stdout.write(as_text(name, outcome, colour=wants_colour(sys.stdout, environment)))
+def _as_another(config: JsonObject, timeout: str | None) -> JsonObject:
+    """The object as if it were another one, so that its mail is not taken for one of the operator's."""
+    spec = config["spec"]
+    if timeout is not None:
+        spec = {**spec, "test": {**(spec.get("test") or {}), "timeout": timeout}}
+    return {**config, "metadata": {**config["metadata"], "uid": str(uuid4())}, "spec": spec}
 
 
 def _spec_of(options: argparse.Namespace) -> dict[str, Any]:
-    if options.server is None or options.port is None or options.from_ is None:
-        raise CheckFailed("give -f FILE, or NAME, or --server with --port and --from; see --help")
     spec: dict[str, Any] = {"server": options.server, "port": options.port, "from": options.from_}
     if options.smtp_type is not None:
         spec["smtpType"] = options.smtp_type
     if options.username is not None:
-        # The password is supplied apart, so that it is on no command line.
-        spec |= {"username": options.username, "password": {"secretRef": {"name": "supplied"}}}
-    if options.to:
-        spec["recipients"] = {"to": options.to}
-    if options.ca_file:
-        spec["tls"] = {"caRef": {"name": "supplied"}}
+        spec |= {"username": options.username, "password": {"secretRef": {"name": SUPPLIED}}}
+    for role in ("to", "cc", "bcc"):
+        if addresses := getattr(options, role):
+            spec.setdefault("recipients", {})[role] = addresses
+    if options.ca_file is not None:
+        spec["tls"] = {"caRef": {"name": SUPPLIED}}
+    if options.insecure_skip_verify:
+        spec.setdefault("tls", {})["insecureSkipVerify"] = True
+    if options.allow_insecure_auth:
+        spec["allowInsecureAuth"] = True
+    if options.timeout is not None:
+        spec["test"] = {"timeout": options.timeout}
     return spec
-
-
-def _password(options: argparse.Namespace, environment: Mapping[str, str]) -> str | None:
-    if options.password_file:
-        return _text_of(options.password_file)
-    return environment.get(PASSWORD_VARIABLE)
-
-
-def _text_of(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise CheckFailed(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise CheckFailed(f"{path} is not UTF-8 text") from None

@@ -4,11 +4,13 @@
 import json
 import textwrap
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.reasons import Retry
-from smtp_operator.api.verdict import Phase
+from smtp_operator.api.verdict import Phase, Verdict
+from smtp_operator.cli.streams import write
 from smtp_operator.reconcile import facts
 from smtp_operator.reconcile.outcome import Outcome
 
@@ -27,6 +29,7 @@ _MAY_PASS: Final = frozenset(
     }
 )
 _GREEN, _RED, _DIM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
+_MARKS, _ASCII_MARKS = ("✓", "✗", "…"), ("ok", "FAILED", "...")
 _WIDTH: Final = 100
 
 
@@ -40,19 +43,50 @@ def exit_code(outcome: Outcome) -> int:
     return TRANSIENT if verdict.retry in _MAY_PASS else FAILED
 
 
-def wants_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether to colour: on a terminal, unless NO_COLOR is set (no-color.org)."""
-    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a stream can show."""
+
+    live: bool = False
+    """Whether a line may be written over."""
+    colour: bool = False
+    marks: tuple[str, str, str] = _MARKS
+
+    @classmethod
+    def of(cls, stream: TextIO, environment: Mapping[str, str]) -> "Look":
+        """Colours on a terminal only, and not where NO_COLOR is set (no-color.org)."""
+        live = stream.isatty() and environment.get("TERM") != "dumb"
+        try:
+            "".join(_MARKS).encode(stream.encoding or "utf-8")
+        except (UnicodeEncodeError, LookupError):
+            marks = _ASCII_MARKS
+        else:
+            marks = _MARKS
+        return cls(live=live, colour=live and not environment.get("NO_COLOR"), marks=marks)
+
+    def marked(self, *, good: bool, text: str = "") -> str:
+        """The mark of success or failure, and a text of the same colour."""
+        mark = self.marks[0] if good else self.marks[1]
+        return self._painted(f"{mark} {text}" if text else mark, _GREEN if good else _RED)
+
+    def dim(self, text: str) -> str:
+        """Something of less importance."""
+        return self._painted(text, _DIM)
+
+    def _painted(self, text: str, colour: str) -> str:
+        return f"{colour}{text}{_PLAIN}" if self.colour else text
 
 
 class Progress:
-    """Writes one line a phase when it is over, and on a terminal the one under way too."""
+    """Writes one line a phase when it is over, and on a terminal the one under way too.
 
-    def __init__(self, output: TextIO, *, clock: Callable[[], float], live: bool, colour: bool) -> None:
+    A reader who goes away disturbs no test.
+    """
+
+    def __init__(self, output: TextIO, look: Look, *, clock: Callable[[], float]) -> None:
         self._output = output
+        self._look = look
         self._clock = clock
-        self._live = live
-        self._colour = colour
         self._phase: Phase | None = None
         self._since = 0.0
 
@@ -60,37 +94,39 @@ class Progress:
         """A phase begins, so the one before is over."""
         if phase is self._phase:
             return
-        self._close("✓", _GREEN)
+        self._close(good=True)
         self._phase, self._since = phase, self._clock()
-        if self._live:
-            self._output.write(f"  … {phase}")
-            self._output.flush()
+        if self._look.live:
+            write(self._output, f"  {self._look.marks[2]} {phase}")
 
-    def ended(self, *, passed: bool) -> None:
-        """The test is over; the last phase is where it failed, if it did."""
-        self._close("✓" if passed else "✗", _GREEN if passed else _RED)
-        self._phase = None
+    def ended(self, verdict: Verdict) -> None:
+        """The test is over."""
+        # Where some recipients were refused it went on after the phase that failed.
+        self._close(good=verdict.passed or verdict.phase not in (None, self._phase))
 
-    def _close(self, mark: str, colour: str) -> None:
+    def broken_off(self) -> None:
+        """There will be no verdict."""
+        self._close(good=False)
+
+    def _close(self, *, good: bool) -> None:
         if self._phase is None:
             return
         took = format_duration(self._clock() - self._since)
-        start = "\r" if self._live else ""
-        self._output.write(f"{start}  {_painted(mark, colour, self._colour)} {self._phase} {took}\n")
+        start = "\r" if self._look.live else ""
+        write(self._output, f"{start}  {self._look.marked(good=good)} {self._phase} {took}\n")
+        self._phase = None
 
 
-def as_text(name: str, outcome: Outcome, *, colour: bool) -> str:
+def as_text(name: str, outcome: Outcome, look: Look) -> str:
     """The verdict for people: what it is, what to do, and of a failed test the dialogue."""
     verdict, report = outcome.verdict, outcome.report
-    mark, paint = ("✓", _GREEN) if verdict.passed else ("✗", _RED)
-    lines = [f"{_painted(f'{mark} {verdict.summary}', paint, colour)}  {name}"]
-    lines += textwrap.wrap(verdict.message, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+    lines = [f"{look.marked(good=verdict.passed, text=verdict.summary)}  {name}"]
+    lines += _wrapped(verdict.message)
     if outcome.password is not None and outcome.password.resolved and outcome.password.message:
-        note = f"Password: {outcome.password.message}"
-        lines += textwrap.wrap(note, _WIDTH, initial_indent="  ", subsequent_indent="  ")
+        lines += _wrapped(outcome.password.message)
     if not verdict.passed and report.dialogue:
         lines += ["", "  The dialogue:"]
-        lines += [f"    {_painted(line, _DIM, colour)}" for line in report.dialogue]
+        lines += [f"    {look.dim(line)}" for line in report.dialogue]
     suggestion = facts.suggestion(verdict)
     if suggestion is not None:
         lines += ["", "  A second look found that this would work:"]
@@ -102,7 +138,9 @@ def as_text(name: str, outcome: Outcome, *, colour: bool) -> str:
 def as_json(name: str, outcome: Outcome) -> str:
     """The verdict for programs; keys are those of status and are kept compatible."""
     verdict = outcome.verdict
-    suggestion, password = facts.suggestion(verdict), facts.password_read(outcome)
+    suggestion, password = facts.suggestion(verdict), None
+    if outcome.password is not None and outcome.password.resolved:
+        password = facts.password_read(outcome)
     shown: dict[str, Any] = {
         "name": name,
         "passed": verdict.passed,
@@ -116,8 +154,16 @@ def as_json(name: str, outcome: Outcome) -> str:
         "password": password and password.model_dump(mode="json", by_alias=True, exclude_none=True),
         "suggestion": suggestion and suggestion.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-    return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(shown, indent=2) + "\n"  # in ASCII, whatever the locale
 
 
-def _painted(text: str, colour: str, wanted: bool) -> str:
-    return f"{colour}{text}{_PLAIN}" if wanted else text
+def _wrapped(text: str) -> list[str]:
+    # No value that is to be copied may be broken in two.
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

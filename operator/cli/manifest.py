@@ -33,6 +33,7 @@ _FLAG_OF: Final = {
     "allowInsecureAuth": "--allow-insecure-auth",
     "test.timeout": "--timeout",
 }
+_SHOULD: Final = re.compile(r"^(?:Input|String|List) should ")
 _IN_SHORT: Final = {
     "missing": "is required",
     "extra_forbidden": "there is no such field",
@@ -94,11 +95,12 @@ def config_of_flags(spec: Mapping[str, Any]) -> JsonObject:
     Raises:
         ManifestUnusable: it breaks a rule.
     """
-    problems = [
-        f"{_FLAG_OF[field]}: {text}" if field in _FLAG_OF else text for field, text in _problems(spec)
-    ]
+    problems = []
+    for field, text in _problems(spec):
+        flag = _FLAG_OF.get(field.rstrip(".0123456789"))
+        problems.append(f"{flag}: {text}" if flag else text)
     if problems:
-        raise ManifestUnusable("\n  ".join(["the flags cannot be used:", *problems]))
+        raise ManifestUnusable("\n  ".join(["the flags cannot be used:", *dict.fromkeys(problems)]))
     return _object(NAME_OF_FLAGS, DEFAULT_NAMESPACE, spec)
 
 
@@ -129,8 +131,8 @@ def _problems(spec: Any) -> list[tuple[str, str]]:
     except ValidationError as error:
         return [
             (
-                ".".join(str(part) for part in problem["loc"] if not isinstance(part, int)),
-                _IN_SHORT.get(problem["type"], problem["msg"].replace("Input should be ", "must be ", 1)),
+                ".".join(map(str, problem["loc"])),
+                _IN_SHORT.get(problem["type"], _SHOULD.sub("must ", problem["msg"])),
             )
             for problem in error.errors(include_url=False, include_input=False, include_context=False)
         ]

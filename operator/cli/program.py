@@ -2,6 +2,7 @@
 """The command line: what it offers, and the exit code of each end."""
 
 import argparse
+import io
 import os
 import sys
 import textwrap
@@ -11,11 +12,14 @@ from importlib.metadata import version
 from typing import Final
 
 from smtp_operator.cli.check_arguments import add_check_arguments
+from smtp_operator.cli.streams import write
 from smtp_operator.settings import FLAGS, Flag, InvalidSetting, read_settings
 
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
+UNFORESEEN: Final = 3
+INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final = """\
 exit codes:
@@ -95,20 +99,31 @@ def _command(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from smtp_operator.cli.check import CheckFailed, run_check
-
+    # None where whoever started us has closed them.
+    sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     try:
-        return run_check(options, os.environ)
-    except CheckFailed as error:
-        return _complain(str(error), error.exit_code)
+        from smtp_operator.cli.check import CheckFailed, run_check  # it needs the engine
+
+        try:
+            return run_check(options, os.environ)
+        except CheckFailed as error:
+            return _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _complain("interrupted; there is no verdict", INTERRUPTED)
     except Exception as error:
         if options.debug:
-            traceback.print_exc()
-        return _complain(f"an unforeseen failure ({type(error).__name__}); --debug shows more", FAILED)
+            write(sys.stderr, _whereabouts(error))
+        return _complain(f"an unforeseen failure ({type(error).__name__}); --debug shows where", UNFORESEEN)
+
+
+def _whereabouts(error: BaseException) -> str:
+    """A traceback without the exception's text, which could hold a password."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"Traceback (most recent call last):\n{frames}{type(error).__name__}\n"
 
 
 def _complain(text: str, code: int) -> int:
-    sys.stderr.write(f"smtp-operator: {text}\n")
+    write(sys.stderr, f"smtp-operator: {text}\n")
     return code
 
 

@@ -27,10 +27,14 @@ class _Loader(Protocol):
 class Access:
     """A connection's configuration; a ServiceAccount's token is read again as it rotates."""
 
-    def __init__(self, configuration: Configuration, loader: _Loader | None, origin: str) -> None:
+    def __init__(
+        self, configuration: Configuration, loader: _Loader | None, origin: str, *, namespace: str = "default"
+    ) -> None:
         self.configuration = configuration
         self.origin = origin
         """Where it comes from, such as ``kubeconfig FILE``; for the log."""
+        self.namespace = namespace
+        """The one meant where none is named."""
         self._loader = loader
 
     async def renew(self) -> None:
@@ -98,7 +102,8 @@ async def _access_of_kubeconfig(path: str, context: str) -> Access:
         raise ClusterUnknown(f"{origin}: is not YAML") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ssl.SSLError) as error:
         raise ClusterUnknown(f"{origin}: is not a usable kubeconfig ({type(error).__name__})") from error
-    return Access(configuration, loader, origin)
+    namespace = loader.current_context["context"].get("namespace") or "default"
+    return Access(configuration, loader, origin, namespace=str(namespace))
 
 
 def _configuration() -> Any:

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the user gives beside a SmtpConfig: objects of the same file, a password, a user name, a CA.
+
+The flags --password-file and --ca-file go before what the SmtpConfig refers to. The environment is asked
+only where that is not at hand: a forgotten variable must not take the place of the real password.
+"""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.smtpconfig import Password, SmtpConfigSpec
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.cli.documents import ManifestUnusable
+from smtp_operator.cli.manifest import metadata_of
+from smtp_operator.reconcile.references import references_of
+from smtp_operator.secrets.interface import GetObject, PasswordSource, ResolvedPassword
+from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.sources import password_source
+
+PASSWORD_VARIABLE: Final = "SMTP_OPERATOR_PASSWORD"
+USERNAME_VARIABLE: Final = "SMTP_OPERATOR_USERNAME"
+
+_NOT_AT_HAND: Final = frozenset(
+    {Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_NOT_FOUND, Reason.SECRET_ACCESS_DENIED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPassword:
+    """A password, and where it was given."""
+
+    text: str = field(repr=False)
+    source: str
+    """``File`` or ``Environment``."""
+    reference: str
+    """The file, or the variable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplied:
+    """All that the user gives."""
+
+    password_of_file: GivenPassword | None = None
+    password_of_environment: GivenPassword | None = None
+    username: str | None = field(default=None, repr=False)
+    ca_pem: str | None = None
+    place: str = ""
+    """Where the objects are that the SmtpConfig refers to, such as ``mail.yaml``; empty: nowhere."""
+
+    @property
+    def any_password(self) -> bool:
+        """Whether there is one."""
+        return self.password_of_file is not None or self.password_of_environment is not None
+
+
+class PasswordHere:
+    """Where ``check`` has the password from."""
+
+    def __init__(self, supplied: Supplied, otherwise: PasswordSource) -> None:
+        self._supplied = supplied
+        self._otherwise = otherwise
+
+    async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
+        """The one of the file that was named, else that of the spec, else that of the environment."""
+        if self._supplied.password_of_file is not None:
+            return _resolved(self._supplied.password_of_file)
+        try:
+            return await self._otherwise.resolve(password, namespace)
+        except VerdictError as error:
+            given = self._supplied.password_of_environment
+            if given is None or error.verdict.reason not in _NOT_AT_HAND:
+                raise
+            return _resolved(given)
+
+
+def source_of(supplied: Supplied) -> Callable[[Password, ObjectValues], PasswordSource]:
+    """As ``password_source``, with what the user gives."""
+    return lambda password, values: PasswordHere(supplied, password_source(password, values))
+
+
+def _resolved(given: GivenPassword) -> ResolvedPassword:
+    where = "file" if given.source == "File" else "environment variable"
+    origin = f"{where} {given.reference}"
+    text = given.text.removesuffix("\n").removesuffix("\r")
+    if not text.strip():
+        raise _unresolved(Reason.SECRET_VALUE_EMPTY, f"The {origin} is empty. Write the password into it.")
+    if any(ord(sign) < 0x20 or ord(sign) == 0x7F or "\ud800" <= sign <= "\udfff" for sign in text):
+        raise _unresolved(
+            Reason.SECRET_VALUE_INVALID,
+            f"The {origin} must hold one line of UTF-8 text without control characters; one newline at its"
+            " end is left out by itself.",
+        )
+    return ResolvedPassword(
+        value=text,
+        source=given.source,
+        reference=given.reference,
+        origin=origin,
+        message=f"The password was read from {origin}.",
+    )
+
+
+def _unresolved(reason: Reason, message: str) -> VerdictError:
+    return VerdictError(
+        Verdict(reason=reason, message=message, retry=Retry.CONFIGURATION, phase=Phase.PASSWORD)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A key of an object that the spec refers to, and how else its value can be given."""
+
+    reference: Reference
+    key: str
+    instead: str
+
+
+def _needs(spec: SmtpConfigSpec, namespace: str, supplied: Supplied) -> list[_Need]:
+    """What has to be read and is not given already."""
+    needs = []
+    password = spec.password.secret_ref if spec.password else None
+    if password is not None and not supplied.any_password:
+        reference = Reference("Secret", namespace, password.name)
+        instead = f"give the password by --password-file FILE or in {PASSWORD_VARIABLE}"
+        needs.append(_Need(reference, password.key, instead))
+    if spec.username_ref is not None and supplied.username is None:
+        reference = Reference("Secret", namespace, spec.username_ref.name)
+        needs.append(_Need(reference, spec.username_ref.key, f"give the user name in {USERNAME_VARIABLE}"))
+    bundle = spec.tls.ca_ref if spec.tls else None
+    if bundle is not None and supplied.ca_pem is None:
+        reference = Reference(bundle.kind, namespace, bundle.name)
+        needs.append(_Need(reference, bundle.key, "give the CA by --ca-file FILE"))
+    return needs
+
+
+class ObjectsHere:
+    """The objects that a spec refers to, with the values that the user gives."""
+
+    def __init__(self, find: GetObject, spec: SmtpConfigSpec, *, namespace: str, supplied: Supplied) -> None:
+        self._find = find
+        self._spec = spec
+        self._supplied = supplied
+        self._needs = _needs(spec, namespace, supplied)
+
+    async def get(self, reference: Reference) -> JsonObject:
+        """The object.
+
+        Raises:
+            VerdictError: it is not at hand; the message says how else its value can be given.
+            ClusterError: of the cluster that it was looked for in.
+        """
+        first, last = self._instead(reference), self._in_place(reference)
+        try:
+            found = await self._find(reference)
+        except (ObjectNotFound, AccessDenied) as error:
+            if not first and not last:
+                raise self._not_at_hand(reference, denied=isinstance(error, AccessDenied)) from None
+            found = _empty(reference)
+        return found | {"data": last | (found.get("data") or {}) | first}
+
+    def _instead(self, reference: Reference) -> dict[str, str]:
+        bundle, given = (self._spec.tls.ca_ref if self._spec.tls else None), self._supplied.ca_pem
+        if given is None or bundle is None or (bundle.kind, bundle.name) != (reference.kind, reference.name):
+            return {}
+        return {bundle.key: _encoded(given) if reference.kind == "Secret" else given}
+
+    def _in_place(self, reference: Reference) -> dict[str, str]:
+        named, given = self._spec.username_ref, self._supplied.username
+        if given is None or named is None or ("Secret", named.name) != (reference.kind, reference.name):
+            return {}
+        return {named.key: _encoded(given)}
+
+    def _not_at_hand(self, reference: Reference, *, denied: bool) -> VerdictError:
+        ways = [need.instead for need in self._needs if need.reference == reference]
+        if not self._supplied.place:
+            return _unresolved(
+                Reason.SECRET_NOT_FOUND, f"No password is given for --username: {' or '.join(ways)}."
+            )
+        kind = "SECRET" if reference.kind == "Secret" else "CONFIG_MAP"
+        if denied:
+            what = f"You may not read {reference} of {self._supplied.place}."
+            do = "Have it allowed to you"
+        else:
+            what = f"{reference} is not in {self._supplied.place}."
+            do = "Put it there"
+        return _unresolved(
+            Reason[f"{kind}_ACCESS_DENIED" if denied else f"{kind}_NOT_FOUND"],
+            f"{what} {', or '.join([do, *ways])}.",
+        )
+
+
+def objects_of_file(
+    documents: Iterable[JsonObject], spec: SmtpConfigSpec, *, namespace: str, source: str
+) -> Callable[[Reference], Awaitable[JsonObject]]:
+    """Finds the Secrets and ConfigMaps among the documents of a file.
+
+    Raises:
+        ManifestUnusable: one that the spec refers to is such as the API server would refuse.
+    """
+    wanted = {use.reference for use in references_of(spec, namespace)}
+    objects: dict[Reference, JsonObject] = {}
+    problems: list[str] = []
+    for document in documents:
+        metadata = metadata_of(document)
+        for reference in wanted:
+            if (document.get("kind"), metadata.get("name")) == (reference.kind, reference.name) and (
+                metadata.get("namespace") or namespace
+            ) == namespace:
+                objects[reference] = _read(reference, document, problems)
+    if problems:
+        raise ManifestUnusable("\n  ".join([f"{source} cannot be used:", *problems]))
+
+    async def find(reference: Reference) -> JsonObject:
+        if reference not in objects:
+            raise ObjectNotFound(str(reference))
+        return objects[reference]
+
+    return find
+
+
+_PARTS: Final = {"Secret": ("data", "stringData"), "ConfigMap": ("data", "binaryData")}
+
+
+def _read(reference: Reference, document: JsonObject, problems: list[str]) -> JsonObject:
+    """The object as the API server would keep it; what it would refuse is added to the problems."""
+    found = _empty(reference)
+    annotations = metadata_of(document).get("annotations")
+    found["metadata"]["annotations"] = annotations if isinstance(annotations, dict) else {}
+    for part in _PARTS[reference.kind]:
+        values = document.get(part) or {}
+        if not isinstance(values, Mapping):
+            problems.append(f"{reference}: {part} must be a map of texts")
+            continue
+        for key, value in values.items():
+            where = f"{reference}: {part}.{key}"
+            if not isinstance(value, str):
+                problems.append(f"{where} must be a text; put it in quotes")
+            elif part == "stringData":
+                found["data"][key] = _encoded(value)
+            elif (reference.kind, part) == ("ConfigMap", "data"):
+                found["data"][key] = value
+            elif _is_base64(value):
+                found[part][key] = "".join(value.split())
+            else:
+                instead = "write the text itself under stringData" if reference.kind == "Secret" else ""
+                problems.append("; ".join(filter(None, [f"{where} is not base64", instead])))
+    return found
+
+
+def _empty(reference: Reference) -> JsonObject:
+    metadata = {"name": reference.name, "namespace": reference.namespace, "uid": "", "resourceVersion": ""}
+    return {"kind": reference.kind, "metadata": metadata, "data": {}, "binaryData": {}}
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`smtp-operator check` as a user starts it, a mail server, and manifests in the folder where he is."""
+
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mailpeers import MailServer
+from smtp_operator.cli.program import run_program
+
+USER, PASSWORD = "mailer@example.com", "s3cret-pa55"
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Standard output, with what differs at every run replaced."""
+        return steady(self.out)
+
+    @property
+    def progress(self) -> str:
+        """Standard error, likewise."""
+        return steady(self.err)
+
+    @property
+    def json(self) -> Any:
+        """Standard output, read."""
+        return json.loads(self.out)
+
+
+def steady(text: str) -> str:
+    """Without durations."""
+    return re.sub(r"\b\d+(?:\.\d+)?(?:ms|s)\b", "TIME", text)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the user is; messages name files as he does."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+Check = Callable[..., Ended]
+
+
+@pytest.fixture
+def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Check:
+    """Runs the command with an environment of its own, and nobody else's standard input."""
+
+    def run(*words: str, stdin: bytes = b"", **environment: str) -> Ended:
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            for name in os.environ:
+                patch.delenv(name)
+            for name, value in {"PATH": os.defpath, "HOME": str(folder), **environment}.items():
+                patch.setenv(name, value)
+            patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            try:
+                code = run_program(["check", *words])
+            except SystemExit as ended:  # argparse
+                code = int(ended.code or 0)
+        captured = capsys.readouterr()
+        return Ended(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    """A mail server that knows one user."""
+    with MailServer.in_thread(users={USER: PASSWORD}) as running:
+        yield running
+
+
+@pytest.fixture
+def secret() -> Document:
+    """The Secret of the user's password."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "smtp-password"},
+        "stringData": {"password": PASSWORD},
+    }
+
+
+@pytest.fixture
+def authority(server: MailServer) -> Document:
+    """The ConfigMap of the CA that the server's certificate is of."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "mail-ca"},
+        "data": {"ca.crt": server.ca_pem},
+    }
+
+
+@pytest.fixture
+def config(server: MailServer) -> Document:
+    """A SmtpConfig that passes."""
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {"name": "corporate-mail", "namespace": "team-a"},
+        "spec": {
+            "server": "localhost",
+            "port": server.starttls_port,
+            "username": USER,
+            "password": {"secretRef": {"name": "smtp-password"}},
+            "from": "noreply@example.com",
+            "recipients": {"to": ["ops@example.com"]},
+            "tls": {"caRef": {"name": "mail-ca"}},
+        },
+    }
+
+
+Write = Callable[..., str]
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    """Writes documents, texts or bytes into a file where the user is; gives its name."""
+
+    def written(*content: Mapping[str, Any] | str | bytes, name: str = "mail.yaml") -> str:
+        if isinstance(content[0], bytes):
+            (folder / name).write_bytes(content[0])
+        elif isinstance(content[0], str):
+            (folder / name).write_text(content[0], encoding="utf-8")
+        else:
+            (folder / name).write_text(yaml.safe_dump_all(content), encoding="utf-8")
+        return name
+
+    return written
+
+
+@pytest.fixture
+def manifest(write: Write, config: Document, secret: Document, authority: Document) -> str:
+    """The file with all of them."""
+    return write(secret, authority, config)
+
+
+@pytest.fixture
+def anonymous(server: MailServer) -> Document:
+    """A SmtpConfig without login and TLS."""
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {"name": "relay"},
+        "spec": {
+            "server": "localhost",
+            "port": server.plain_port,
+            "smtpType": "None",
+            "from": "noreply@example.com",
+        },
+    }

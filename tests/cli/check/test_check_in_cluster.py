@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SmtpConfig that a cluster holds, as far as whoever asks may read it; nothing is written there."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcluster import LocalCluster
+from localcluster.kubeconfig import write_kubeconfig
+from localcluster.ports import free_ports
+from mailpeers import MailServer
+from testbed import Api
+
+Check = Callable[..., Any]
+Write = Callable[..., str]
+Document = dict[str, Any]
+
+NAME = "corporate-mail"
+PASSWORD = "s3cret-pa55"
+
+
+@pytest.fixture
+def stored(
+    api: Api, namespace: str, config: Document, secret: Document, authority: Document
+) -> Callable[[], Document]:
+    """All of it in the cluster; gives the SmtpConfig as it is there."""
+    del config["metadata"]["namespace"]
+    api.create(f"/api/v1/namespaces/{namespace}/secrets", secret)
+    api.create(f"/api/v1/namespaces/{namespace}/configmaps", authority)
+    collection = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
+    api.create(collection, config)
+    return lambda: api.get(f"{collection}/{NAME}")
+
+
+Reader = Callable[..., str]
+
+
+@pytest.fixture
+def reader(cluster: LocalCluster, namespace: str) -> Reader:
+    """The kubeconfig of somebody who may get these resources of the namespace, and nothing else."""
+
+    def allowed(*resources: str) -> str:
+        cluster.kubectl("-n", namespace, "create", "serviceaccount", "reader")
+        if resources:
+            named = [f"--resource={it}" for it in resources]
+            cluster.kubectl("-n", namespace, "create", "role", "reader", "--verb=get", *named)
+            account = f"--serviceaccount={namespace}:reader"
+            cluster.kubectl("-n", namespace, "create", "rolebinding", "reader", "--role=reader", account)
+        return str(cluster.kubeconfig_for_service_account(namespace, "reader"))
+
+    return allowed
+
+
+SMTP_CONFIGS = "smtpconfigs.smtp-operator.io"
+
+
+def test_whoever_may_get_what_it_names_can_test_it(
+    check: Check, reader: Reader, stored: Callable[[], Document], namespace: str, server: MailServer
+) -> None:
+    before = stored()
+    ended = check(NAME, "-n", namespace, "--kubeconfig", reader(SMTP_CONFIGS, "secrets", "configmaps"))
+    assert ended.code == 0, ended
+    assert ended.text == (
+        f"✓ TestEmailSent  {namespace}/{NAME}\n"
+        "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted is not delivered: if\n"
+        "  nobody finds the mail, look into the spam folder.\n"
+        "  The password was read from Secret smtp-password, key password.\n"
+    )
+    assert [mail.username for mail in server.mails] == ["mailer@example.com"]
+    assert stored() == before
+
+
+def test_the_namespace_is_that_of_the_context_and_the_kubeconfig_that_of_the_environment(
+    check: Check, reader: Reader, stored: object, namespace: str
+) -> None:
+    kubeconfig = reader(SMTP_CONFIGS, "secrets", "configmaps")
+    ended = check(NAME, "--mode", "Login", "--output", "json", KUBECONFIG=kubeconfig)
+    assert ended.json["name"] == f"{namespace}/{NAME}"
+    assert ended.json["password"]["version"].isdecimal()
+    assert (
+        check(NAME, "--context", "local", "--timeout", "20s", "--mode", "Connect", KUBECONFIG=kubeconfig).code
+        == 0
+    )
+
+
+def test_whoever_may_not_read_the_secret_gives_the_password_himself(
+    check: Check, reader: Reader, stored: object, namespace: str, write: Write
+) -> None:
+    words = [NAME, "--mode", "Login", "--kubeconfig", reader(SMTP_CONFIGS, "configmaps")]
+    ended = check(*words)
+    assert ended.code == 4
+    assert " ".join(ended.text.split()) == (
+        f"✗ SecretAccessDenied in Password {namespace}/{NAME}"
+        f" You may not read Secret {namespace}/smtp-password of the cluster. Have it allowed to you, or"
+        " give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD."
+    )
+    assert check(*words, SMTP_OPERATOR_PASSWORD=PASSWORD).code == 0
+    assert check(*words, "--password-file", write(PASSWORD, name="password.txt")).code == 0
+
+
+def test_a_password_that_is_not_there_is_not_at_hand(
+    check: Check, reader: Reader, stored: object, namespace: str, api: Api
+) -> None:
+    kubeconfig = reader(SMTP_CONFIGS, "secrets", "configmaps")
+    api.delete(f"/api/v1/namespaces/{namespace}/secrets/smtp-password")
+    ended = check(NAME, "--kubeconfig", kubeconfig)
+    assert ended.code == 4
+    assert " ".join(ended.text.split()) == (
+        f"✗ SecretNotFound in Password {namespace}/{NAME} Secret {namespace}/smtp-password is not in the"
+        " cluster. Put it there, or give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD."
+    )
+
+
+def test_a_smtpconfig_that_is_not_there(
+    check: Check, reader: Reader, namespace: str, cluster: LocalCluster
+) -> None:
+    ended = check("other", "--kubeconfig", reader(SMTP_CONFIGS))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"smtp-operator: SmtpConfig {namespace}/other does not exist on {cluster.url}\n"
+
+
+def test_a_smtpconfig_that_may_not_be_read(
+    check: Check, reader: Reader, stored: object, namespace: str
+) -> None:
+    ended = check(NAME, "-n", namespace, "--kubeconfig", reader())
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"smtp-operator: GET /apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs/{NAME}:"
+        f' 403 Forbidden: {SMTP_CONFIGS} "{NAME}" is forbidden: User'
+        f' "system:serviceaccount:{namespace}:reader" cannot get resource "smtpconfigs" in API group'
+        f' "smtp-operator.io" in the namespace "{namespace}"\n'
+    )
+
+
+def test_an_api_server_that_is_down(check: Check, folder: Path, cluster: LocalCluster) -> None:
+    (port,) = free_ports(1)
+    kubeconfig = write_kubeconfig(
+        folder / "kubeconfig", url=f"https://127.0.0.1:{port}", ca_file=cluster.ca_file, user="x", token="x"
+    )
+    ended = check(NAME, "--kubeconfig", str(kubeconfig))
+    assert (ended.code, ended.out) == (3, "")
+    first, _, rest = ended.err.partition(f"/smtpconfigs/{NAME}: ")
+    assert first == (
+        "smtp-operator: the API server does not answer: GET"
+        " /apis/smtp-operator.io/v1alpha1/namespaces/default"
+    )
+    assert rest.startswith(f"Cannot connect to host 127.0.0.1:{port} ")
+    assert rest.count("\n") == 1
+
+
+def test_a_kubeconfig_that_is_not_there(check: Check) -> None:
+    ended = check(NAME, "--kubeconfig", "nowhere")
+    assert (ended.code, ended.err) == (2, "smtp-operator: kubeconfig nowhere: no such file\n")
+
+
+def test_a_context_that_is_not_there(check: Check, cluster: LocalCluster) -> None:
+    ended = check(NAME, "--kubeconfig", str(cluster.kubeconfig), "--context", "nowhere")
+    assert ended.code == 2
+    assert ended.err == (
+        f"smtp-operator: kubeconfig {cluster.kubeconfig}: Invalid kube-config file. Expected object with name"
+        f" nowhere in {cluster.kubeconfig}/contexts list\n"
+    )
+
+
+def test_without_any_cluster_it_says_what_to_do(check: Check) -> None:
+    ended = check(NAME)
+    assert (ended.code, ended.err) == (
+        2,
+        "smtp-operator: no cluster to connect to: give --kubeconfig, set KUBECONFIG, or run in a Pod\n",
+    )
+
+
+def test_a_mail_is_not_taken_for_the_operator_s(
+    check: Check, reader: Reader, stored: object, server: MailServer
+) -> None:
+    kubeconfig = reader(SMTP_CONFIGS, "secrets", "configmaps")
+    ids = [
+        check(NAME, "--kubeconfig", kubeconfig, "--output", "json").json["test"]["messageId"] for _ in "12"
+    ]
+    assert len(set(ids)) == 2
+    assert json.dumps(ids).count("@example.com>") == 2

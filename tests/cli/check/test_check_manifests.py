@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a file may hold, and what is said of one that cannot be used: the place, every problem, no value."""
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from mailpeers import MailServer
+from smtp_operator.api.verdict import DialogueReport
+from smtp_operator.smtp.engine import Engine
+from smtp_operator.smtp.settings import MailSettings
+
+Check = Callable[..., Any]
+Write = Callable[..., str]
+Document = dict[str, Any]
+
+
+def test_a_manifest_may_come_by_standard_input(check: Check, anonymous: Document) -> None:
+    ended = check("-f", "-", stdin=yaml.safe_dump(anonymous, allow_unicode=True).encode())
+    assert (ended.code, ended.out.splitlines()[0]) == (0, "✓ TestEmailSent  default/relay")
+
+
+def test_what_is_wrong_with_standard_input_is_said_of_it(check: Check, config: Document) -> None:
+    assert check("-f", "-", stdin=b"").err == "smtp-operator: standard input holds no SmtpConfig\n"
+    config["spec"]["port"] = 0
+    ended = check("-f", "-", stdin=yaml.safe_dump(config).encode())
+    assert ended.err == (
+        "smtp-operator: standard input: this SmtpConfig cannot be used:\n"
+        "  spec.port: must be greater than or equal to 1\n"
+    )
+
+
+def test_json_is_yaml(check: Check, anonymous: Document) -> None:
+    assert check("-f", "-", stdin=json.dumps(anonymous, indent=4).encode()).code == 0
+
+
+def test_a_byte_order_mark_is_no_text(check: Check, write: Write, anonymous: Document) -> None:
+    assert check("-f", write(b"\xef\xbb\xbf" + yaml.safe_dump(anonymous).encode())).code == 0
+
+
+def test_an_object_as_kubectl_prints_it(check: Check, write: Write, anonymous: Document) -> None:
+    anonymous["metadata"] |= {"uid": "1", "generation": 3, "managedFields": [{}], "labels": {"a": "b"}}
+    anonymous["status"] = {"observedGeneration": 3, "conditions": []}
+    assert check("-f", write(anonymous)).code == 0
+
+
+def test_a_list_as_kubectl_prints_it(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document
+) -> None:
+    assert (
+        check("-f", write({"kind": "List", "apiVersion": "v1", "items": [config, secret, authority]})).code
+        == 0
+    )
+
+
+def test_other_objects_are_none_of_its_business(check: Check, write: Write, anonymous: Document) -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": 3}
+    assert check("-f", write(service, [1], "text", None, anonymous)).code == 0
+
+
+MANY = "mail.yaml holds several SmtpConfigs"
+CHOOSE = ": name the one to check, with its namespace by -n where that tells them apart\n"
+
+
+def several(config: Document, *places: tuple[str | None, str]) -> list[Document]:
+    made = []
+    for namespace, name in places:
+        metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
+        made.append(config | {"metadata": metadata})
+    return made
+
+
+def test_of_several_one_has_to_be_named(check: Check, write: Write, anonymous: Document) -> None:
+    file = write(*several(anonymous, ("team-a", "one"), (None, "two")))
+    ended = check("-f", file)
+    assert (ended.code, ended.err) == (2, f"smtp-operator: {MANY} (team-a/one, two){CHOOSE}")
+    assert check("two", "-f", file).out.startswith("✓ TestEmailSent  default/two\n")
+
+
+def test_of_several_of_one_name_the_namespace_tells(check: Check, write: Write, anonymous: Document) -> None:
+    file = write(*several(anonymous, ("team-a", "one"), ("team-b", "one")))
+    ended = check("one", "-f", file)
+    assert (ended.code, ended.err) == (2, f"smtp-operator: {MANY} (team-a/one, team-b/one){CHOOSE}")
+    assert check("one", "-f", file, "-n", "team-b").out.startswith("✓ TestEmailSent  team-b/one\n")
+
+
+def test_the_namespace_given_is_that_of_an_object_without_one(
+    check: Check, write: Write, anonymous: Document
+) -> None:
+    assert check("-f", write(anonymous), "-n", "team-c").out.startswith("✓ TestEmailSent  team-c/relay\n")
+
+
+def test_one_that_is_not_there_is_told_with_those_that_are(
+    check: Check, write: Write, anonymous: Document
+) -> None:
+    file = write(*several(anonymous, ("team-a", "one"), (None, "two")))
+    ended = check("three", "-f", file)
+    assert (ended.code, ended.err) == (
+        2,
+        "smtp-operator: mail.yaml holds no SmtpConfig three; there are: team-a/one, two\n",
+    )
+    assert check("one", "-f", file, "-n", "team-b").err == (
+        "smtp-operator: mail.yaml holds no SmtpConfig one in namespace team-b; there are: team-a/one, two\n"
+    )
+
+
+def test_names_that_are_none_are_not_repeated(check: Check, write: Write, anonymous: Document) -> None:
+    file = write(*several(anonymous, (None, "\x1b[31mred"), (None, "two")))
+    assert check("-f", file).err == f"smtp-operator: {MANY} (one without a proper name, two){CHOOSE}"
+
+
+UNREADABLE: dict[str, tuple[bytes, str]] = {
+    "an indentation": (b"a: 1\n b: 2\n", ", line 2: not YAML (mapping values are not allowed here)"),
+    "a tab": (b"a:\n\tb: 1\n", ", line 2: not YAML (found a tab where only blanks may indent)"),
+    "no end": (b"a: {b: 1\n", ", line 2: not YAML (expected ',' or '}', but got '<stream end>')"),
+    "a key twice": (b"a:\n  port: 1\n  port: 2\n", ", line 3: not YAML (the key port stands there twice)"),
+    "a key twice, unusual": (b'"\x7f": 1\n"\x7f": 2', ": not YAML (it holds a control character)"),
+    "an alias": (
+        b"password: *s3cret\n",
+        ", line 1: not YAML (found undefined alias …;"
+        " a text that begins with a special character needs quotes)",
+    ),
+    "a tag": (
+        b"password: !s3cret x\n",
+        ", line 1: not YAML (could not determine a constructor for the tag …;"
+        " a text that begins with a special character needs quotes)",
+    ),
+    "a strange sign": (
+        b"password: @s3cret\n",
+        ", line 1: not YAML (found character … that cannot start any token;"
+        " a text that begins with a special character needs quotes)",
+    ),
+    "a control character": (b"a: \x00\n", ": not YAML (it holds a control character)"),
+    "a bottomless pit": (
+        b"a: " + b"[" * 5000,
+        ": not YAML (a number, a tag or the nesting cannot be read)",
+    ),
+    "a number of letters": (
+        b"a: !!int s3cret",
+        ": not YAML (a number, a tag or the nesting cannot be read)",
+    ),
+    "another encoding": ("a: Größe\n".encode("latin-1"), " is not UTF-8 text"),
+    "nothing": (b"", " holds no SmtpConfig"),
+    "a text": (b"s3cret", " holds no SmtpConfig"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_file_that_is_no_manifest(content: bytes, words: str, check: Check, write: Write) -> None:
+    ended = check("-f", write(content))
+    assert (ended.code, ended.out, ended.err) == (2, "", f"smtp-operator: mail.yaml{words}\n")
+
+
+def test_a_file_that_is_not_there(check: Check) -> None:
+    ended = check("-f", "mail.yml")
+    assert (ended.code, ended.err) == (
+        2,
+        "smtp-operator: mail.yml cannot be read: No such file or directory\n",
+    )
+
+
+def test_a_folder_is_no_file(check: Check) -> None:
+    assert check("-f", ".").err == "smtp-operator: . cannot be read: Is a directory\n"
+
+
+def test_every_problem_is_listed(check: Check, write: Write, config: Document) -> None:
+    config |= {"apiVersion": "smtp-operator.io/v1", "sepc": {}}
+    config["metadata"] = {"namespace": "Team A"}
+    config["spec"] = {
+        "port": "587",
+        "smtpType": "SSL",
+        "from": "nobody",
+        "password": "s3cret",
+        "recipients": {"to": ["ops@example.com", "x"]},
+        "tls": {"caRef": {}, "serverNam": "x"},
+        "test": {"timeout": "1s"},
+    }
+    ended = check("-f", write(config))
+    assert (ended.code, ended.out) == (2, "")
+    first, *problems = ended.err.splitlines()
+    assert first == "smtp-operator: mail.yaml: this SmtpConfig cannot be used:"
+    assert sorted(problems) == [
+        "  apiVersion: must be smtp-operator.io/v1alpha1",
+        "  metadata.name: must be a name such as corporate-mail",
+        "  metadata.namespace: must be a name such as team-a",
+        "  sepc: there is no such field",
+        "  spec.from: from must be one mail address, such as noreply@example.com or"
+        " Platform Team <noreply@example.com>",
+        "  spec.password: must be a map of fields",
+        "  spec.port: must be a valid integer",
+        "  spec.recipients.to.1: must have at least 3 characters",
+        "  spec.server: is required",
+        "  spec.smtpType: must be 'None', 'StartTLS' or 'TLS'",
+        "  spec.test.timeout: must be a duration such as 90s, 15m or 1h30m between 5s and 10m",
+        "  spec.tls.caRef.name: is required",
+        "  spec.tls.serverNam: there is no such field",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [(None, "is required"), ("x", "must be a map of fields"), ([], "must be a map of fields")],
+)
+def test_a_spec_that_is_none(spec: object, words: str, check: Check, write: Write, config: Document) -> None:
+    config["spec"] = spec
+    ended = check("-f", write(config), "--timeout", "10s")
+    assert ended.err == f"smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n  spec: {words}\n"
+
+
+def test_metadata_that_is_none(check: Check, write: Write, config: Document) -> None:
+    config["metadata"] = "corporate-mail"
+    assert check("-f", write(config)).err == (
+        "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
+        "  metadata.name: must be a name such as corporate-mail\n"
+    )
+
+
+def test_a_rule_across_fields_is_told(check: Check, write: Write, config: Document) -> None:
+    del config["spec"]["password"]
+    assert check("-f", write(config)).err == (
+        "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
+        "  spec: username and password go together: set both or neither\n"
+    )
+
+
+def test_a_secret_in_base64(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document
+) -> None:
+    encoded = base64.b64encode(secret.pop("stringData")["password"].encode()).decode()
+    secret["data"] = {"password": f"{encoded[:4]}\n{encoded[4:]}\n"}
+    assert check("-f", write(secret, authority, config)).code == 0
+
+
+def test_string_data_goes_before_data(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document
+) -> None:
+    secret["data"] = {"password": "d3Jvbmc="}
+    assert check("-f", write(secret, authority, config)).code == 0
+
+
+def test_a_ca_may_be_in_a_secret_or_in_binary_data(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document, server: MailServer
+) -> None:
+    authority["binaryData"] = {"ca.crt": base64.b64encode(server.ca_pem.encode()).decode()}
+    del authority["data"]
+    assert check("-f", write(secret, authority, config)).code == 0
+    config["spec"]["tls"]["caRef"]["kind"] = authority["kind"] = "Secret"
+    authority["stringData"] = {"ca.crt": server.ca_pem}
+    assert check("-f", write(secret, authority, config)).code == 0
+
+
+def test_a_user_name_may_be_in_the_secret(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document
+) -> None:
+    secret["stringData"]["username"] = config["spec"].pop("username")
+    config["spec"]["usernameRef"] = {"name": "smtp-password"}
+    assert check("-f", write(secret, authority, config)).code == 0
+
+
+def test_an_object_of_another_namespace_is_another_one(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document
+) -> None:
+    secret["metadata"]["namespace"] = "team-b"
+    assert check("-f", write(secret, authority, config)).code == 4
+    wrong = secret | {"stringData": {"password": "wrong"}}
+    right = secret | {"metadata": {"name": "smtp-password", "namespace": "team-a"}}
+    assert check("-f", write(right, wrong, authority, config)).code == 0
+
+
+def test_what_the_api_server_would_refuse_is_refused(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document
+) -> None:
+    secret |= {"stringData": {"password": 12345, "pin": None}, "data": {"password": "s3cret!"}}
+    authority |= {"data": ["x"], "binaryData": {"ca.crt": "!"}}
+    ended = check("-f", write(secret, authority, config))
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        "smtp-operator: mail.yaml cannot be used:\n"
+        "  Secret team-a/smtp-password: data.password is not base64; write the text itself under stringData\n"
+        "  Secret team-a/smtp-password: stringData.password must be a text; put it in quotes\n"
+        "  Secret team-a/smtp-password: stringData.pin must be a text; put it in quotes\n"
+        "  ConfigMap team-a/mail-ca: data must be a map of texts\n"
+        "  ConfigMap team-a/mail-ca: binaryData.ca.crt is not base64\n"
+    )
+
+
+@pytest.mark.parametrize("password", ["2026-01-31", "12:30:45", "=", "0o17", "s3cret"])
+def test_a_password_without_quotes_is_what_kubectl_takes_it_for(
+    password: str,
+    check: Check,
+    write: Write,
+    config: Document,
+    authority: Document,
+    server: MailServer,
+) -> None:
+    server.users["mailer@example.com"] = password
+    secret = f"kind: Secret\nmetadata: {{name: smtp-password}}\nstringData:\n  password: {password}\n"
+    file = write("\n---\n".join([secret, yaml.safe_dump(authority), yaml.safe_dump(config)]))
+    assert check("-f", file, "--mode", "Login").code == 0
+
+
+@pytest.mark.parametrize("password", ["12345", "0x1F", "1e3", "yes", "~", "1.5", "[a]"])
+def test_a_password_that_kubectl_takes_for_no_text_is_refused(
+    password: str, check: Check, write: Write, config: Document
+) -> None:
+    secret = f"kind: Secret\nmetadata: {{name: smtp-password}}\nstringData:\n  password: {password}\n"
+    ended = check("-f", write("\n---\n".join([secret, yaml.safe_dump(config)])))
+    assert (ended.code, ended.err) == (
+        2,
+        "smtp-operator: mail.yaml cannot be used:\n"
+        "  Secret team-a/smtp-password: stringData.password must be a text; put it in quotes\n",
+    )
+
+
+def test_a_merge_of_maps_is_no_key_twice(check: Check, write: Write, anonymous: Document) -> None:
+    text = yaml.safe_dump(anonymous).replace("spec:\n", "spec:\n  <<: {server: nowhere.invalid}\n")
+    assert check("-f", write(text)).code == 0
+
+
+def test_the_annotation_that_binds_a_secret_to_its_servers_holds_here_too(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document
+) -> None:
+    secret["metadata"]["annotations"] = {"smtp-operator.io/allowed-servers": "smtp.example.com:587"}
+    ended = check("-f", write(secret, authority, config))
+    assert ended.code == 1
+    assert ended.out.startswith("✗ ServerNotAllowed in Password  team-a/corporate-mail\n")
+
+
+def test_the_mode_may_be_another_one_than_the_spec_says(
+    check: Check, write: Write, config: Document, secret: Document, authority: Document, server: MailServer
+) -> None:
+    config["spec"]["test"] = {"mode": "Envelope"}
+    file = write(secret, authority, config)
+    assert check("-f", file).out.startswith("✓ EnvelopeAccepted  ")
+    assert check("-f", file, "--mode", "Login").out.startswith("✓ LoginSucceeded  ")
+    assert check("-f", file, "--mode", "Connect").out.startswith("✓ Connected  ")
+    assert server.mails == []
+    assert check("-f", file, "--mode", "SendEmail").out.startswith("✓ TestEmailSent  ")
+
+
+def test_so_may_the_longest_time(
+    check: Check, write: Write, anonymous: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timeouts = []
+    run = Engine.run
+
+    async def noted(self: Engine, settings: MailSettings, **more: Any) -> DialogueReport:
+        timeouts.append(settings.timeout)
+        return await run(self, settings, **more)
+
+    monkeypatch.setattr(Engine, "run", noted)
+    anonymous["spec"]["test"] = {"mode": "Connect", "timeout": "10m"}
+    file = write(anonymous)
+    assert check("-f", file).out.startswith("✓ Connected  ")
+    assert check("-f", file, "--timeout", "20s").out.startswith("✓ Connected  ")
+    assert timeouts == [600.0, 20.0]
