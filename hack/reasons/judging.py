@@ -62,6 +62,8 @@ def context_of(scenario: Scenario) -> Context:
 
 def _reason(scenario: Scenario) -> Reason:
     context = context_of(scenario)
+    if scenario.oauth2 and scenario.phase is Phase.AUTH:  # the engine knows no login by token yet
+        return not_offered.mechanism(Context(mechanisms=("XOAUTH2", "OAUTHBEARER")), "Auto").reason
     if scenario.phase is Phase.BANNER:
         kind = identify("\n".join(scenario.lines).encode() + b"\r\n")
         if kind not in {Kind.SMTP, Kind.OTHER}:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_operator.smtp.addresses import AddressInvalid, parse_address
 
 CORPUS: Final = Path(__file__).resolve().parents[2] / "tests" / "corpus"
 PUBLISHED: Final = "replies.yaml"
@@ -62,10 +63,22 @@ class Scenario:
         )
 
     @property
+    def mailboxes(self) -> tuple[str, str]:
+        """Sender and recipient as they can be sent: the engine never sends an address that cannot exist."""
+        return _mailbox(self.sender, SENDER), _mailbox(self.recipient, RECIPIENT)
+
+    @property
     def first_reply(self) -> tuple[str, ...]:
         """The lines of the first reply; what follows it has other codes."""
         last = next((n for n, line in enumerate(self.lines) if line[3:4] != "-"), len(self.lines) - 1)
         return self.lines[: last + 1]
+
+
+def _mailbox(address: str, instead: str) -> str:
+    try:
+        return parse_address(address).address
+    except AddressInvalid:
+        return instead
 
 
 def load(name: str) -> tuple[Scenario, ...]:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``make bench-reasons``: plays the corpus, prints the table, and writes it into the documentation.
+
+``--check`` ends with 1 where less than 98 % is right. Without swaks the documentation is left as it is.
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from reasons.judging import judge
+from reasons.mutations import COUNT, mutations
+from reasons.playing import play_all
+from reasons.report import AT_LEAST, Measured, page
+from reasons.scenarios import HELD_BACK, PUBLISHED, load
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "reason-precision.md"
+_PARTS = {"published": (PUBLISHED, COUNT), "held back": (HELD_BACK, COUNT // 4)}
+
+
+def measure() -> Measured:
+    """All of it; takes minutes."""
+    parts = {}
+    mutated = {}
+    for name, (file, count) in _PARTS.items():
+        scenarios = load(file)
+        mutated[name] = [judge(scenario) for scenario in mutations(scenarios, count=count)]
+        print(f"playing the {len(scenarios)} scenarios {name}", file=sys.stderr)
+        parts[name] = asyncio.run(play_all(scenarios))
+    return Measured(parts, mutated)
+
+
+def main() -> int:
+    """Measures; the exit code."""
+    parser = argparse.ArgumentParser(prog="make bench-reasons", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="end with 1 where less than 98 %% is right")
+    options = parser.parse_args()
+    measured = measure()
+    text = page(measured)
+    print(text, end="")
+    if measured.judged_by_swaks:
+        PAGE.write_text(text, encoding="utf-8")
+    else:
+        print(f"{PAGE.name} is left as it is: swaks is not installed", file=sys.stderr)
+    if options.check and not measured.all_right:
+        print(f"less than {AT_LEAST:.0%} is right", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

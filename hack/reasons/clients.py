@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Four clients against one server: our engine, swaks, and what people write with aiosmtplib and smtplib."""
+
+import asyncio
+import re
+import smtplib
+import ssl
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any, Final
+
+import aiosmtplib
+
+from mailpeers.faultserver import FaultServer
+from mailpeers.trial import Trial, recipients
+from realpeers.swaks import swaks
+from realpeers.tools import NeedsTools
+from reasons.scenarios import USERNAME, Scenario
+from smtp_operator.api.verdict import SmtpType, Verdict
+
+PASSWORD: Final = "a password that no server knows"
+NOT_INSTALLED: Final = "not installed"
+_CODE: Final = re.compile(r"\b[245]\d\d\b")
+_PATIENCE: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a client says: ``kind`` is an exit code or an exception's class, ``text`` the rest of it."""
+
+    kind: str
+    text: str = ""
+
+    @property
+    def sort(self) -> str:
+        """What a program can tell apart without reading words: kind, and the reply's code if it is told."""
+        code = _CODE.search(self.text)
+        return f"{self.kind} {code[0]}" if code else self.kind
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}" if self.text else self.kind
+
+
+async def ask_engine(scenario: Scenario, server: FaultServer) -> Verdict:
+    """The engine's verdict."""
+    changes: dict[str, Any] = {}
+    sender, recipient = scenario.mailboxes
+    if scenario.login:
+        changes |= {"username": USERNAME, "password": PASSWORD}
+    report = await Trial()(
+        server.port,
+        smtp_type=scenario.smtp_type,
+        sender=sender,
+        recipients=recipients(to=[recipient]),
+        allow_insecure_auth=True,
+        auth_mechanism="XOAUTH2" if scenario.oauth2 and scenario.offers else "Auto",
+        ca_pem=server.ca_pem,
+        **changes,
+    )
+    return report.verdict
+
+
+async def ask_swaks(scenario: Scenario, server: FaultServer) -> Said:
+    """The exit code of swaks."""
+    sender, recipient = scenario.mailboxes
+    try:
+        run = await asyncio.to_thread(
+            swaks,
+            server.port,
+            smtp_type=scenario.smtp_type,
+            username=USERNAME if scenario.login else "",
+            password=PASSWORD,
+            sender=sender,
+            recipient=recipient,
+            timeout=_PATIENCE,
+        )
+    except NeedsTools:
+        return Said(NOT_INSTALLED)
+    return Said(str(run.code))
+
+
+async def ask_aiosmtplib(scenario: Scenario, server: FaultServer) -> Said:
+    """The exception of a script that does what the library's documentation shows."""
+    by_password = scenario.login and not scenario.oauth2
+    try:
+        async with aiosmtplib.SMTP(
+            hostname="localhost",
+            port=server.port,
+            use_tls=scenario.smtp_type is SmtpType.TLS,
+            start_tls=scenario.smtp_type is SmtpType.START_TLS,
+            tls_context=_context(server),
+            timeout=_PATIENCE,
+            username=USERNAME if by_password else None,
+            password=PASSWORD if by_password else None,
+        ) as client:
+            if scenario.oauth2:
+                await client.auth_xoauth2(USERNAME, PASSWORD)
+            await client.send_message(_mail(scenario))
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        return _told(error)
+    return Said("no error")
+
+
+async def ask_smtplib(scenario: Scenario, server: FaultServer) -> Said:
+    """The exception of the usual script with the standard library."""
+    return await asyncio.to_thread(_smtplib, scenario, server)
+
+
+def _smtplib(scenario: Scenario, server: FaultServer) -> Said:
+    try:
+        if scenario.smtp_type is SmtpType.TLS:
+            client: smtplib.SMTP = smtplib.SMTP_SSL(
+                "localhost", server.port, timeout=_PATIENCE, context=_context(server)
+            )
+        else:
+            client = smtplib.SMTP("localhost", server.port, timeout=_PATIENCE)
+        with client:
+            if scenario.smtp_type is SmtpType.START_TLS:
+                client.starttls(context=_context(server))
+            if scenario.login:
+                client.login(USERNAME, PASSWORD)
+            client.send_message(_mail(scenario))
+    except (smtplib.SMTPException, OSError, ValueError) as error:
+        return _told(error)
+    return Said("no error")
+
+
+def _context(server: FaultServer) -> ssl.SSLContext:
+    return ssl.create_default_context(cadata=server.ca_pem)
+
+
+def _mail(scenario: Scenario) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"] = scenario.mailboxes
+    mail["Subject"] = "test"
+    mail.set_content("It works.\n")
+    return mail
+
+
+def _told(error: Exception) -> Said:
+    return Said(type(error).__name__, " ".join(str(error).split()))

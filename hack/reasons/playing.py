@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plays scenarios: a server says the words, and four clients meet it one after the other."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reasons.clients import Said, ask_aiosmtplib, ask_engine, ask_smtplib, ask_swaks
+from reasons.judging import Judgement
+from reasons.scenarios import Scenario
+from reasons.stage import server_of
+from smtp_operator.api.verdict import Phase
+
+_AT_A_TIME = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What the four said of one scenario."""
+
+    judgement: Judgement
+    phase: Phase | None
+    """Where the engine failed."""
+    swaks: Said
+    aiosmtplib: Said
+    smtplib: Said
+
+
+async def play(scenario: Scenario) -> Played:
+    """One scenario, each client on a server of its own."""
+    async with server_of(scenario) as server:
+        verdict = await ask_engine(scenario, server)
+    async with server_of(scenario) as server:
+        swaks = await ask_swaks(scenario, server)
+    async with server_of(scenario) as server:
+        aiosmtplib = await ask_aiosmtplib(scenario, server)
+    async with server_of(scenario) as server:
+        smtplib = await ask_smtplib(scenario, server)
+    return Played(Judgement(scenario, verdict.reason), verdict.phase, swaks, aiosmtplib, smtplib)
+
+
+async def play_all(scenarios: Iterable[Scenario]) -> list[Played]:
+    """All of them, a few at a time, in their order."""
+    places = asyncio.Semaphore(_AT_A_TIME)
+
+    async def one(scenario: Scenario) -> Played:
+        async with places:
+            return await play(scenario)
+
+    return await asyncio.gather(*map(one, scenarios))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario as a server that really says it: polite up to the phase, and then in the words of the corpus."""
+
+import base64
+from typing import Final
+
+from mailpeers.faultserver import Action, FaultServer, Script, TlsMode, drop, raw, reply, then
+from reasons.scenarios import Scenario
+from smtp_operator.api.verdict import Phase, SmtpType
+
+_TLS: Final[dict[SmtpType, TlsMode]] = {
+    SmtpType.NONE: "none",
+    SmtpType.START_TLS: "starttls",
+    SmtpType.TLS: "implicit",
+}
+_STEPS: Final = {
+    Phase.BANNER: "banner",
+    Phase.START_TLS: "STARTTLS",
+    Phase.AUTH: "AUTH",
+    Phase.MAIL_FROM: "MAIL",
+    Phase.RCPT_TO: "RCPT",
+    Phase.DATA: ".",
+}
+_IN_CLEAR: Final = reply("250-mail.example.com\n250-SIZE 10240000\n250-STARTTLS\n250 8BITMIME")
+_FOR_TOKENS: Final = reply("250-mail.example.com\n250-SIZE 10240000\n250 AUTH XOAUTH2 OAUTHBEARER")
+
+
+def server_of(scenario: Scenario) -> FaultServer:
+    """The server, not started yet."""
+    return FaultServer(_script(scenario), tls=_TLS[scenario.smtp_type])
+
+
+def _words(scenario: Scenario) -> Action:
+    said = raw("".join(f"{line}\r\n" for line in scenario.lines).encode("utf-8"))
+    return then(said, drop()) if scenario.closes else said
+
+
+def _script(scenario: Scenario) -> Script:
+    words = _words(scenario)
+    script: dict[str, Action | list[Action]] = {}
+    if scenario.banner:
+        script["banner"] = reply(scenario.banner)
+    if scenario.phase is Phase.EHLO:
+        after_tls = scenario.offers and scenario.reason != "StartTlsNotOffered"
+        starts_tls = scenario.smtp_type is SmtpType.START_TLS
+        script["EHLO"] = [_IN_CLEAR, words] if after_tls and starts_tls else words
+        if not scenario.offers:
+            script["HELO"] = words
+        return script
+    if scenario.reason == "NotAnSmtpServer":
+        script["EHLO"] = script["HELO"] = reply("500 unknown command")
+    if scenario.oauth2:
+        script["EHLO"] = [_IN_CLEAR, _FOR_TOKENS]
+    if scenario.challenge:
+        script["AUTH"] = reply("334 " + base64.b64encode(scenario.challenge.encode()).decode())
+        script["line"] = words
+    else:
+        script[_STEPS[scenario.phase]] = words
+    return script

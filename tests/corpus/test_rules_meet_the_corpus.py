@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the rules make of the corpus, and of the same replies put otherwise."""
+
+from collections.abc import Iterable
+
+from reasons.judging import Judgement, judge, precision
+from reasons.mutations import COUNT, mutations
+from reasons.report import AT_LEAST, FIRST
+from reasons.scenarios import HELD_BACK, PUBLISHED, load
+
+
+def told(judgements: Iterable[Judgement]) -> str:
+    return "\n".join(
+        f"{one.scenario.id}: {one.reason}, right is {one.scenario.reason}: {one.scenario.first_reply}"
+        for one in judgements
+        if not one.right
+    )
+
+
+def test_the_published_scenarios_get_their_reasons() -> None:
+    judged = [judge(scenario) for scenario in load(PUBLISHED)]
+
+    assert precision(judged) >= AT_LEAST, told(judged)
+
+
+def test_the_fifth_held_back_gets_no_worse_than_when_nobody_had_seen_it() -> None:
+    judged = [judge(scenario) for scenario in load(HELD_BACK)]
+    right, number = FIRST["held back"]
+
+    assert len(judged) == number
+    assert sum(one.right for one in judged) >= right, told(judged)
+
+
+def test_a_thousand_mutations_get_the_reasons_of_what_they_were_made_of() -> None:
+    judged = [judge(scenario) for scenario in mutations(load(PUBLISHED))]
+
+    assert len(judged) == COUNT
+    assert precision(judged) >= AT_LEAST, told(judged)
+
+
+def test_mutations_are_the_same_in_each_run() -> None:
+    scenarios = load(PUBLISHED)
+
+    assert mutations(scenarios, count=100) == mutations(scenarios, count=100)
