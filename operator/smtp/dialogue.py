@@ -29,7 +29,7 @@ from smtp_operator.smtp.outcomes import (
     some_refused,
 )
 from smtp_operator.smtp.redaction import Redactor
-from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.replies import Reply, clean
 from smtp_operator.smtp.rules import classify
 from smtp_operator.smtp.settings import Login, MailSettings
 from smtp_operator.smtp.tls import CertificateFacts
@@ -127,7 +127,7 @@ class Dialogue:
     def _passed(self) -> Verdict:
         login = self.settings.login
         if login is not None and self.logged_in:
-            return logged_in(self._server, login.username, self.findings.mechanism)
+            return logged_in(self._server, clean(login.username), self.findings.mechanism)
         return connected(self._server, tls=self.findings.tls_version, login=login is not None)
 
     @property
@@ -144,7 +144,7 @@ class Dialogue:
             smtp_type=settings.smtp_type,
             login=login is not None,
             logged_in=self.logged_in,
-            username=login.username if login else "",
+            username=clean(login.username) if login else "",
             origin=login.origin if login else "",
             mechanism=self.findings.mechanism,
             tls=self.tls,

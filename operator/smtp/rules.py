@@ -30,6 +30,7 @@ def classify(phase: Phase, reply: Reply, *, context: Context | None = None) -> V
     context = context or Context()
     advice = find(phase, reply, context)
     facts = _facts(context)
+    retry = advice.retry or REASONS[advice.reason].retry
     return verdict(
         advice.reason,
         advice.what.format_map(facts),
@@ -38,8 +39,8 @@ def classify(phase: Phase, reply: Reply, *, context: Context | None = None) -> V
         phase=phase,
         said=context.shown(reply.line),
         reply=reply.short,
-        retry=advice.retry,
-        retry_after=_wait(reply.text) if REASONS[advice.reason].retry in _MAY_PASS else None,
+        retry=retry,
+        retry_after=_wait(reply.text) if retry in _MAY_PASS else None,
     )
 
 

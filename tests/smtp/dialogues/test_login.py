@@ -74,6 +74,13 @@ async def test_a_mechanism_that_is_asked_for_is_the_only_one(trial: Trial, mails
     assert report.verdict.message.endswith("Set authMechanism: Auto.")
 
 
+async def test_a_user_name_out_of_a_secret_is_shown_as_one_line(trial: Trial, mailserver: MailServer) -> None:
+    report = await trial(mailserver.plain_port, username="bob\n\x1b[31m", password="s3cret-pw")
+
+    assert report.verdict.reason is Reason.AUTHENTICATION_FAILED
+    assert report.verdict.message.startswith('localhost rejected user "bob" via PLAIN')
+
+
 async def test_a_mechanism_for_tokens_does_not_fit_a_password(trial: Trial, mailserver: MailServer) -> None:
     mailserver.mechanisms = ("PLAIN", "XOAUTH2")
 
