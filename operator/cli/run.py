@@ -22,7 +22,7 @@ from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ClusterUnknown
-from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf
+from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf, silence_kopf
 from smtp_operator.handlers.operation import Operation
 from smtp_operator.handlers.watching import build_registry
 from smtp_operator.reconcile.interfaces import Policy
@@ -35,6 +35,9 @@ from smtp_operator.smtp.resolver import ThreadedResolver
 
 PATIENCE: Final = 30.0
 """Seconds for which an API server that does not answer is waited for at the start."""
+
+PATIENCE_AT_THE_END: Final = 0.5
+"""Seconds that kopf gets to end by itself once everything else has ended."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -154,8 +157,8 @@ async def _inform(
     stop_flag: asyncio.Event,
 ) -> None:
     """Runs kopf until it is told to stop; what a part of the operator failed of goes first."""
-    try:
-        await kopf.operator(
+    informer = asyncio.create_task(
+        kopf.operator(
             registry=build_registry(
                 core, login=lambda: log_in(client.access), start=operation.start, stop=operation.stop
             ),
@@ -164,6 +167,18 @@ async def _inform(
             namespaces=settings.namespaces,
             stop_flag=stop_flag,
         )
+    )
+    stopped = asyncio.create_task(operation.stopped.wait())
+    await asyncio.wait([informer, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    silence_kopf()
+    # Where it is stopped in the middle of its first requests, it would wait 5 s for them.
+    await asyncio.wait([informer], timeout=PATIENCE_AT_THE_END)
+    informer.cancel()
+    try:
+        await informer
+    except asyncio.CancelledError:
+        _log.debug("kopf was still waiting and was broken off")
     except Exception as error:
         if operation.failure is None:
             raise

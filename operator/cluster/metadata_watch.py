@@ -36,6 +36,9 @@ SILENCE_SECONDS: Final = 180.0
 PATIENCE_WHEN_DENIED: Final = 60.0
 """Seconds for which a permission that was there may be missing: a starting API server has no roles yet."""
 
+PAGE_SIZE: Final = 500
+"""Objects in one page of a list, about half a megabyte of metadata."""
+
 _log: Final = logging.getLogger(__name__)
 
 Wanted = Callable[[Reference], bool]
@@ -158,7 +161,10 @@ class MetadataWatch:
         before = set(self._known)
         seen: set[Reference] = set()
         resource_version = ""
-        async for page in self._client.pages(self._path, query=self._selector, accept=METADATA_LIST):
+        pages = self._client.pages(
+            self._path, query=self._selector, accept=METADATA_LIST, page_size=PAGE_SIZE
+        )
+        async for page in pages:
             self._answered()
             resource_version = page["metadata"]["resourceVersion"]
             for item in page.get("items") or ():  # an empty list has `items: null`

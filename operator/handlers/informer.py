@@ -76,3 +76,8 @@ def quieten_kopf() -> None:
     # What a start failed of is told once, at the end; that a cleanup is left out then goes without saying.
     logging.getLogger("kopf.activities").setLevel(logging.CRITICAL)
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+
+
+def silence_kopf() -> None:
+    """Lets nothing more of kopf through: while it ends it complains of its own broken connections."""
+    logging.getLogger("kopf").setLevel(logging.CRITICAL)

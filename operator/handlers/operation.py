@@ -70,6 +70,8 @@ class Operation:
         self._stop_flag = stop_flag
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self.stopped = asyncio.Event()
+        """Set when all that ``start`` began has ended."""
         self.failure: BaseException | None = None
         """Why it ended by itself; None while it runs or where it was stopped."""
         self.ready = False
@@ -105,6 +107,7 @@ class Operation:
             task.cancel()
             await asyncio.wait([task])
         self._tasks.clear()
+        self.stopped.set()
 
     def trouble(self) -> str | None:
         """What is dead though it should live; None: all is well."""
