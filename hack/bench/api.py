@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raw requests to the API server, many at a time: the bench's own cost shall be small."""
 
+import contextlib
 import http.client
 import json
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from urllib.parse import urlsplit
 from bench.errors import BenchError
 
 PARALLEL = 8
+BUSY_SECONDS = 15.0
 
 Object = dict[str, Any]
 
@@ -43,7 +46,11 @@ class Api:
         Raises:
             BenchError: it was refused.
         """
+        deadline = time.monotonic() + BUSY_SECONDS
         status, answer = self._send(method, path, body, kind)
+        while status == HTTPStatus.TOO_MANY_REQUESTS and time.monotonic() < deadline:
+            time.sleep(0.2)  # the storage of a new kind gets ready
+            status, answer = self._send(method, path, body, kind)
         if status >= 400:
             raise BenchError(f"{method} {path} was refused with {status}: {answer}")
         return answer
@@ -76,17 +83,12 @@ class Api:
             for _ in pool.map(lambda item: self.text("POST", path, item), objects):
                 pass
 
-    def version(self, path: str) -> str:
-        """The resourceVersion of a collection, to watch from."""
-        return str(self.request("GET", f"{path}?limit=1")["metadata"]["resourceVersion"])
-
     def watch(self, path: str, version: str) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
-        """Begin to watch a collection; the response has an event a line."""
+        """Begin to watch a collection from a version on; the response has an event a line."""
         connection = self.connect()
         connection.sock.settimeout(None)
-        connection.request(
-            "GET", f"{path}?watch=true&resourceVersion={version}&timeoutSeconds=3600", headers=self._headers
-        )
+        query = f"watch=true&resourceVersion={version}&timeoutSeconds=3600"
+        connection.request("GET", f"{path}?{query}", headers=self._headers)
         return connection, connection.getresponse()
 
 
@@ -102,14 +104,17 @@ class VerdictWatch:
             names: of the objects to wait for.
             verdict: what an object's status says; None as long as it says nothing.
         """
-        self._connection, self._response = api.watch(path, api.version(path))
+        self._api = api
+        self._path = path
         self._open = set(names)
         self._verdict = verdict
         self._done = threading.Event()
+        self._closed = False
         self.verdicts: dict[str, str] = {}
         self.objects: dict[str, Object] = {}
         self.last = 0.0
         """When the newest verdict came, by time.monotonic."""
+        self._connection, self._response = self._begin()
         threading.Thread(target=self._read, name="verdict-watch", daemon=True).start()
 
     def wait(self, seconds: float) -> None:
@@ -121,21 +126,39 @@ class VerdictWatch:
         if not self._done.wait(seconds):
             raise BenchError(f"{len(self._open)} objects had no verdict after {seconds:g} s.")
 
+    def _begin(self) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
+        found = self._api.request("GET", self._path)
+        for item in found["items"]:
+            self._look_at(item)
+        return self._api.watch(self._path, found["metadata"]["resourceVersion"])
+
     def _read(self) -> None:
-        while line := self._response.readline():
-            event = json.loads(line)
-            item = event["object"]
-            name = item["metadata"].get("name", "")
-            if name not in self._open or (said := self._verdict(item)) is None:
-                continue
-            self.verdicts[name], self.objects[name], self.last = said, item, time.monotonic()
-            self._open.discard(name)
-            if not self._open:
-                self._done.set()
-                return
+        while self._open and not self._closed:
+            for line in self._lines():
+                self._look_at(json.loads(line)["object"])
+            # The API server ends the watch of a reader that is too slow for it.
+            if self._open and not self._closed:
+                self._connection, self._response = self._begin()
+
+    def _look_at(self, item: Object) -> None:
+        name = item["metadata"].get("name", "")
+        if name not in self._open or (said := self._verdict(item)) is None:
+            return
+        self.verdicts[name], self.objects[name], self.last = said, item, time.monotonic()
+        self._open.discard(name)
+        if not self._open:
+            self._done.set()
+
+    def _lines(self) -> Iterator[bytes]:
+        # The end of this context ends the connection, in the middle of whatever it is at.
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            yield from self._response
 
     def __enter__(self) -> "VerdictWatch":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self._closed = True
+        # Closing would wait for the thread that reads.
+        with contextlib.suppress(OSError):
+            self._connection.sock.shutdown(socket.SHUT_RDWR)

@@ -72,22 +72,15 @@ def issuer(name: str) -> Object:
 
 
 def secrets(names: list[str]) -> list[Object]:
-    """A Secret for each of the issuers. All hold the same key pair: making one takes longer than using it."""
-    certificate, key = _authority()
+    """A Secret for each of the issuers, as cert-manager's documentation of CA issuers shows it.
+
+    It has no label `controller.cert-manager.io/fao`, which would make cert-manager keep the key in its
+    memory; so both sides ask the API server for each Secret. With the label the peer takes about a
+    quarter less.
+    """
+    certificate, key = _authority()  # one for all: making it takes longer than using it
     data = {"tls.crt": b64encode(certificate).decode(), "tls.key": b64encode(key).decode()}
-    return [
-        {
-            "metadata": {
-                "name": name,
-                # As cert-manager labels the Secrets that it makes: it then keeps them in its cache, and
-                # asks for them not even once. Without it the peer would need more.
-                "labels": {"controller.cert-manager.io/fao": "true"},
-            },
-            "type": "kubernetes.io/tls",
-            "data": data,
-        }
-        for name in names
-    ]
+    return [{"metadata": {"name": name}, "type": "kubernetes.io/tls", "data": data} for name in names]
 
 
 def verdict(item: Object) -> str | None:

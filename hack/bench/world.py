@@ -22,7 +22,8 @@ from localcluster.processes import Process
 
 VERDICT_SECONDS = 120.0
 QUIET_SECONDS = 1.0
-QUIET_CPU = 0.05
+QUIET_TIMES = 2
+QUIET_CPU = 0.02
 WARM_UP = "warm-up"
 
 
@@ -96,7 +97,7 @@ class World:
     def issuers(self) -> Side:
         """The peer, with its Secrets in place."""
         command = peer.command(self._account(peer.NAMESPACE, peer.ACCOUNT, create=True))
-        self._apply("--server-side", "-f", str(peer.definition()))
+        self._apply(peer.definition())
         self.cluster.kubectl("wait", "--for=condition=Established", "crd/issuers.cert-manager.io")
         return self._furnished(
             Side(
@@ -114,7 +115,9 @@ class World:
     @cached_property
     def smtp_configs(self) -> Side:
         """The operator, with its Secrets in place."""
-        self._apply("--server-side", "-f", str(ours.DEFINITIONS), "-f", str(ours.MANIFESTS))
+        # One by one: beside the CustomResourceDefinitions lie files that are no manifests.
+        for file in sorted([*ours.DEFINITIONS.glob("*.yaml"), *ours.MANIFESTS.glob("*.yaml")]):
+            self._apply(file)
         self.cluster.kubectl("wait", "--for=condition=Established", "crd/smtpconfigs.smtp-operator.io")
         account_namespace, account = ours.service_account()
         self._namespace(ours.NAMESPACE)
@@ -169,11 +172,12 @@ class World:
 
     def settle(self, process: Process) -> None:
         """Wait until the process has done what it had to do."""
-        spent = cpu_seconds(process.pid)
-        for _ in range(30):
+        spent, quiet = cpu_seconds(process.pid), 0
+        for _ in range(60):
             time.sleep(QUIET_SECONDS)
             before, spent = spent, cpu_seconds(process.pid)
-            if spent - before <= QUIET_CPU:
+            quiet = quiet + 1 if spent - before <= QUIET_CPU else 0
+            if quiet == QUIET_TIMES:
                 return
         raise BenchError(f"{process.name} does not come to rest: {process.described()}")
 
@@ -194,5 +198,5 @@ class World:
     def _namespace(self, name: str) -> None:
         self.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
 
-    def _apply(self, *arguments: str) -> None:
-        self.cluster.kubectl("apply", *arguments)
+    def _apply(self, file: Path) -> None:
+        self.cluster.kubectl("apply", "--server-side", "-f", str(file))
