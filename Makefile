@@ -57,6 +57,10 @@ test-peers: $(INSTALLED) ## run the tests against Postfix, Dovecot and swaks fro
 bench: $(INSTALLED) ## measure the operator against its promises
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: bench-reasons
+bench-reasons: $(INSTALLED) ## measure how often the right reason is named (CHECK=1: fail below 98 %)
+	@$(BIN)/python -m reasons $(if $(CHECK),--check)
+
 .PHONY: cluster
 cluster: $(INSTALLED) ## start an embedded control plane: eval "$(make cluster)"
 	@$(BIN)/python -m localcluster up

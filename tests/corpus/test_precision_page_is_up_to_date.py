@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/reference/reason-precision.md takes minutes to make, so a test sees to it that it is not stale."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from reasons.judging import judge
+from reasons.report import row_start
+from reasons.scenarios import HELD_BACK, PUBLISHED, load
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "reason-precision.md"
+
+
+@pytest.mark.parametrize("part", [PUBLISHED, HELD_BACK])
+def test_the_page_has_each_scenario_with_the_reason_of_today(part: str) -> None:
+    rows = PAGE.read_text(encoding="utf-8").splitlines()
+
+    stale = [
+        scenario.id
+        for scenario in load(part)
+        if not any(row.startswith(row_start(judge(scenario))) for row in rows)
+    ]
+
+    assert stale == [], "run make bench-reasons"
+
+
+def test_the_page_has_no_scenario_that_is_gone() -> None:
+    known = {scenario.id for part in (PUBLISHED, HELD_BACK) for scenario in load(part)}
+    tables = PAGE.read_text(encoding="utf-8").partition("## Scenarios")[2]
+    shown = re.findall(r"^\| \[?([a-z0-9-]*[a-z0-9])(?:\]\(| \(RFC )", tables, re.MULTILINE)
+
+    assert sorted(shown) == sorted(known)
