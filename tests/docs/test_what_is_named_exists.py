@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documentation names is there: pages, make targets, flags, reasons, fields, versions."""
 
+import contextlib
+import io
 import re
 import tomllib
 from pathlib import Path
@@ -15,6 +17,7 @@ from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.cli.program import run_program
+from smtp_operator.cli.supplied import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,6 +36,19 @@ IN_CODE = re.compile(r"`([^`\n]+)`")
 def spans(page: Path) -> list[str]:
     """What stands in `code` in the text of a page."""
     return IN_CODE.findall(text_of(page))
+
+
+def check_help() -> str:
+    """What `smtp-operator check --help` prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
+        run_program(["check", "--help"])
+    return printed.getvalue()
+
+
+def section(page: Path, heading: str) -> str:
+    """The text of a page from this heading to the next one."""
+    return page.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2].partition("\n#")[0]
 
 
 def targets() -> set[str]:
@@ -105,14 +121,19 @@ def test_every_make_target_exists(page: Path) -> None:
 def test_every_flag_and_variable_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     ours = {flag.option for flag in FLAGS} | {"--help", "--version"}
+    of_check = set(re.findall(r"--[a-z-]+", check_help()))
     for span in spans(page):
         if span.startswith("--"):
-            assert span.partition(" ")[0].partition("=")[0] in ours, span
+            assert span.partition(" ")[0].partition("=")[0] in ours | of_check, span
     for block in blocks_of(page):
         for line in block.text.splitlines() if block.runs else ():
             if "smtp-operator run" in line:
                 assert set(re.findall(r"--[a-z-]+", line)) <= ours, line
+            if "smtp-operator check" in line:
+                said = line.partition("smtp-operator check")[2].partition("|")[0]
+                assert set(re.findall(r"--[a-z-]+", said)) <= of_check, line
     variables = {flag.variable for flag in FLAGS} | {ENVIRONMENT_PREFIX}
+    variables |= {PASSWORD_VARIABLE, USERNAME_VARIABLE}
     assert set(re.findall(r"SMTP_OPERATOR_[A-Z_]*", text)) <= variables
 
 
@@ -138,7 +159,7 @@ def test_every_field_exists(page: Path) -> None:
     fields = field_paths()
     first = {path.partition(".")[0] for path in fields}
     names = {name for path in fields for name in re.split(r"[.\[\]]+", path)}
-    foreign = {"lastTransitionTime", "stringData", "observedGeneration"}
+    foreign = {"lastTransitionTime", "stringData", "observedGeneration", "exitCode"}
     for span in spans(page):
         word = span.partition(":")[0].partition("=")[0].strip()
         if re.fullmatch(r"[a-z][A-Za-z]*(?:\.[a-z][A-Za-z]*)+", word) and word.partition(".")[0] in first:
@@ -183,6 +204,23 @@ def test_every_folder_named_in_the_architecture_exists() -> None:
 def test_the_exit_codes_are_those_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run_program(["--help"])
-    said = re.findall(r"^  (\d)  (.+)$", capsys.readouterr().out, re.MULTILINE)
-    written = re.findall(r"^\| (\d) \| (.+) \|$", (ROOT / "docs/reference/cli.md").read_text(), re.MULTILINE)
-    assert written == said
+    page = ROOT / "docs/reference/cli.md"
+    assert exit_codes(section(page, "## Exit codes")) == said_codes(capsys.readouterr().out)
+    assert exit_codes(section(page, "### Exit codes of check")) == said_codes(check_help())
+    guide = exit_codes(section(ROOT / "docs/how-to/check-offline.md", "## Exit codes"))
+    assert [(code, text.partition(" |")[0]) for code, text in guide] == said_codes(check_help())
+
+
+def exit_codes(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^\| (\d) \| (.+) \|$", text, re.MULTILINE)
+
+
+def said_codes(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"^  (\d)  (.+)$", text, re.MULTILINE)
+
+
+def test_every_flag_of_check_is_in_its_table() -> None:
+    table = section(ROOT / "docs/reference/cli.md", "## Check")
+    rows = [row for row in table.splitlines() if row.startswith("| `-")]
+    written = {flag for row in rows for flag in re.findall(r"`(--[a-z-]+)`", row.partition(" | ")[0])}
+    assert written == set(re.findall(r"--[a-z-]+", check_help())) - {"--help"}
