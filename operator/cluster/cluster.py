@@ -66,7 +66,7 @@ class Cluster:
         found = await self._client.request("GET", paths.referred_object(reference))
         metadata = found["metadata"]
         for watch in self.watches:
-            if watch.covers(reference):
+            if watch.covers(reference, metadata.get("labels") or {}):
                 watch.learn(reference, metadata["uid"], metadata["resourceVersion"])
         return found
 

@@ -9,7 +9,7 @@ versions of objects that a SmtpConfig names are kept. Annotations are never look
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from smtp_operator.api.names import WATCH_LABEL
@@ -87,9 +87,13 @@ class MetadataWatch:
         where = "all namespaces" if self._namespace is None else f"namespace {self._namespace}"
         return f"watch of {self._kind}s in {where}"
 
-    def covers(self, reference: Reference) -> bool:
-        """Whether it would hear of that object."""
-        return reference.kind == self._kind and self._namespace in (None, reference.namespace)
+    def covers(self, reference: Reference, labels: Mapping[str, str]) -> bool:
+        """Whether it would hear of that object, which has these labels."""
+        return (
+            reference.kind == self._kind
+            and self._namespace in (None, reference.namespace)
+            and (not self._selector or labels.get(WATCH_LABEL) == "true")
+        )
 
     def learn(self, reference: Reference, uid: str, resource_version: str) -> None:
         """Takes note of a version that was read by other means, so that its deletion cannot be missed."""

@@ -25,6 +25,9 @@ PATIENCE: Final = 600.0
 PATIENCE_WHEN_DENIED: Final = 60.0
 """Seconds for which a refused permission is tried again: a starting API server has no roles yet."""
 
+_CONFLICTS: Final = 5
+"""Conflicts in a row after which it pauses: somebody writes all the time."""
+
 _log: Final = logging.getLogger(__name__)
 
 
@@ -62,7 +65,7 @@ class StatusWriter:
     async def _write_once(self, tested: Tested, status: JsonObject) -> str | None:
         """The API server compares resourceVersions alone, so a mismatch is looked at here."""
         resource_version = tested.resource_version
-        while True:
+        for _ in range(_CONFLICTS):
             try:
                 return await self._apply(tested, status, resource_version)
             except ObjectNotFound:
@@ -77,6 +80,7 @@ class StatusWriter:
             if (metadata["uid"], metadata["generation"]) != (tested.uid, tested.generation):
                 return None
             resource_version = metadata["resourceVersion"]
+        raise ApiUnavailable(f"SmtpConfig {tested.key} changes faster than its status can be written")
 
     async def _apply(self, tested: Tested, status: JsonObject, resource_version: str) -> str:
         namespace, name = tested.key

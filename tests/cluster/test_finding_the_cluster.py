@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which cluster is meant: --kubeconfig, KUBECONFIG, the Pod's ServiceAccount, the home folder, in order."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -100,6 +102,18 @@ async def test_a_token_file_is_read_again_when_asked(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("new")
     await access.renew()
     assert await access.authorization() == "Bearer new"
+
+
+async def test_the_pods_token_is_read_again_every_minute(
+    pod: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=lambda: datetime(2026, 1, 31, 12, 0, 0))
+    monkeypatch.setattr(incluster_config, "datetime", SimpleNamespace(datetime=clock, timedelta=timedelta))
+    access = await find_access(Settings(), pod)
+    (tmp_path / "token").write_text("rotated")
+    assert await access.authorization() == "bearer pod-token"
+    clock.now = lambda: datetime(2026, 1, 31, 12, 1, 0)
+    assert await access.authorization() == "bearer rotated"
 
 
 async def test_without_any_it_says_what_to_do(tmp_path: Path) -> None:

@@ -71,6 +71,16 @@ async def test_after_a_conflict_it_writes_with_the_version_that_is_there(
     assert sent == ["10", "11", "12"]
 
 
+async def test_an_object_that_never_stands_still_is_not_hammered(fake: FakeApi, writer: StatusWriter) -> None:
+    fake.always("PATCH", STATUS, Answer(409))
+    fake.always("GET", OBJECT, metadata("11"))
+    with pytest.raises(ApiUnavailable) as caught:
+        await writer.write(TESTED, {})
+    assert str(caught.value) == "SmtpConfig team-a/mail changes faster than its status can be written"
+    assert 600 <= Clock().now < 640
+    assert len(fake.seen) < 400
+
+
 @pytest.mark.parametrize("other", [{"uid": "another"}, {"generation": 4}])
 async def test_after_a_conflict_another_state_is_left_alone(
     fake: FakeApi, writer: StatusWriter, other: dict[str, str | int]
