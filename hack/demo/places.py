@@ -139,11 +139,13 @@ def _ask(
 
 def _refuse_beside_another(kubectl: Kubectl) -> None:
     selector = "--selector=app.kubernetes.io/name=smtp-operator"
-    running = kubectl("get", "deployments", "--all-namespaces", selector, "-o", "name").split()
+    deployments = kubectl.json("get", "deployments", "--all-namespaces", selector)["items"]
+    running = [it["metadata"] for it in deployments if it.get("status", {}).get("readyReplicas")]
     if running:
+        where = f"{running[0]['namespace']}/{running[0]['name']}"
         raise DemoError(
-            f"an operator runs in that cluster already ({running[0]}); it would test the samples too, and "
-            "refuse them, since 127.0.0.1 is another machine there. `make demo` without CONTEXT works."
+            f"an operator runs in that cluster already (Deployment {where}); it would test the samples too, "
+            "and refuse them, since 127.0.0.1 is another machine there. `make demo` without CONTEXT works."
         )
 
 

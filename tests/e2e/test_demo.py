@@ -29,8 +29,9 @@ def demo(cluster: LocalCluster, *words: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def namespaces(api: Api) -> set[str]:
-    return {it["metadata"]["name"] for it in api.items("/api/v1/namespaces")}
+def its_namespaces(api: Api) -> list[str]:
+    names = [it["metadata"]["name"] for it in api.items("/api/v1/namespaces")]
+    return [name for name in names if name.startswith("smtp-demo-")]
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +82,16 @@ def test_it_leaves_nothing_behind(
     played: subprocess.CompletedProcess[str], api: Api, cluster: LocalCluster
 ) -> None:
     assert played.returncode == 0
-    assert [name for name in namespaces(api) if name.startswith("smtp-demo")] == []
+    assert its_namespaces(api) == []
     assert api.get(f"{CRDS}/smtpconfigs.smtp-operator.io")  # it was there before
 
 
 def test_it_does_nothing_where_nobody_can_be_asked(cluster: LocalCluster, api: Api) -> None:
-    before = namespaces(api)
-
     refused = demo(cluster, "--context", "local")
 
     assert refused.returncode == 1
     assert "YES=1" in refused.stderr
-    assert namespaces(api) == before
+    assert its_namespaces(api) == []
 
 
 def test_a_context_that_does_not_exist_is_said(cluster: LocalCluster) -> None:

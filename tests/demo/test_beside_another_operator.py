@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make demo CONTEXT=NAME` where an operator runs already: it would test the samples too."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+KUBECTL = """\
+#!/bin/sh
+case "$*" in
+*"config view"*) cat {folder}/config.json ;;
+*"get customresourcedefinition"*) ;;
+*"get deployments"*) cat {folder}/deployments.json ;;
+*) echo "$*" >> {folder}/done.txt ;;
+esac
+"""
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path) -> Path:
+    """The folder of a kubectl that knows one cluster, and notes what it is told to do there."""
+    program = tmp_path / "kubectl"
+    program.write_text(KUBECTL.format(folder=tmp_path))
+    program.chmod(0o755)
+    cluster = {"name": "far", "cluster": {"server": "https://far.example.com"}}
+    (tmp_path / "config.json").write_text(json.dumps({"clusters": [cluster]}))
+    metadata = {"namespace": "mail", "name": "smtp-operator"}
+    deployments = [{"metadata": metadata, "status": {"readyReplicas": 1}}]
+    (tmp_path / "deployments.json").write_text(json.dumps({"items": deployments}))
+    return tmp_path
+
+
+def test_it_says_which_one_and_does_nothing(kubectl: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "hack"), "PATH": f"{kubectl}:{os.environ['PATH']}"}
+
+    refused = subprocess.run(
+        [sys.executable, "-m", "demo", "--context", "far", "--yes"],
+        check=False,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+    assert refused.returncode == 1
+    assert "an operator runs in that cluster already (Deployment mail/smtp-operator)" in refused.stderr
+    assert not (kubectl / "done.txt").exists()
