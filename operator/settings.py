@@ -220,12 +220,20 @@ class Settings:
             "PORTS",
         ),
     ] = tuple(PortRange(port, port) for port in (25, 465, 587, 2465, 2525, 2587))
+    allow_vault_port: Annotated[
+        tuple[PortRange, ...],
+        Setting(
+            "Ports of vaults and token endpoints that may be connected to; ranges are allowed.",
+            _ports,
+            "PORTS",
+        ),
+    ] = tuple(PortRange(port, port) for port in (443, 8200, 8443))
     allow_network: Annotated[
         tuple[Network, ...],
         Setting(
-            "Network of mail servers that may be connected to. Once one is given nothing else is allowed,"
-            " and what it names is, even where it is denied by default: loopback, link-local, multicast and"
-            " unspecified addresses, the API server and metadata services.",
+            "Network of mail servers, vaults and token endpoints that may be connected to. Once one is given"
+            " nothing else is allowed, and what it names is, even where it is denied by default: loopback,"
+            " link-local, multicast and unspecified addresses, the API server and metadata services.",
             _network,
             "CIDR",
         ),
@@ -241,8 +249,8 @@ class Settings:
     require_allowed_servers: Annotated[
         bool,
         Setting(
-            "Use only Secrets that name their mail servers in the annotation"
-            " smtp-operator.io/allowed-servers.",
+            "Use only Secrets and ServiceAccounts that name in the annotation"
+            " smtp-operator.io/allowed-servers where what they give may be sent.",
             _truth,
         ),
     ] = False

@@ -33,6 +33,13 @@ class MailServer:
     users: dict[str, str] = field(default_factory=dict)
     """User names and passwords. AUTH is offered where there are any."""
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN", "CRAM-MD5")
+    tokens: set[str] | None = None
+    """Access tokens that XOAUTH2 and OAUTHBEARER accept; None: those two are not offered."""
+    token_mechanisms: tuple[str, ...] = ("XOAUTH2", "OAUTHBEARER")
+    token_error: dict[str, str] = field(
+        default_factory=lambda: {"status": "401", "schemes": "bearer", "scope": "https://mail.test/"}
+    )
+    """What the 334 to another token says."""
     require_auth: bool = False
     """Whether MAIL is refused with 530 before a login."""
     auth_without_tls: bool = True

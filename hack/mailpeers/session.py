@@ -5,6 +5,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -133,9 +134,14 @@ class Session(asyncio.Protocol):
         offers = [*self.server.extensions]
         if self.starttls and not self.tls:
             offers.append("STARTTLS")
-        if self.server.users and (self.tls or self.server.auth_without_tls):
-            offers.append("AUTH " + " ".join(self.server.mechanisms))
+        if self._mechanisms and (self.tls or self.server.auth_without_tls):
+            offers.append("AUTH " + " ".join(self._mechanisms))
         self.reply("\n".join(["250 " + self.server.hostname, *offers]))
+
+    @property
+    def _mechanisms(self) -> tuple[str, ...]:
+        of_passwords = self.server.mechanisms if self.server.users else ()
+        return of_passwords + (() if self.server.tokens is None else self.server.token_mechanisms)
 
     def _on_helo(self, rest: bytes) -> None:
         self.reply("250 " + self.server.hostname)
@@ -167,7 +173,7 @@ class Session(asyncio.Protocol):
     def _on_auth(self, rest: bytes) -> None:
         mechanism, _, initial = rest.decode("ascii", "replace").partition(" ")
         mechanism = mechanism.upper()
-        if mechanism not in self.server.mechanisms or not self.server.users:
+        if mechanism not in self._mechanisms:
             self.reply("504 5.5.4 mechanism not offered")
             return
         self.login = (mechanism, [])
@@ -191,6 +197,9 @@ class Session(asyncio.Protocol):
         if mechanism == "LOGIN" and len(parts) == 1:
             self.reply("334 UGFzc3dvcmQ6")
             return
+        if mechanism in self.server.token_mechanisms:
+            self._token_step(mechanism, parts)
+            return
         self.login = None
         username, accepted = self._checked(mechanism, parts)
         self.server.attempted(mechanism, username, accepted=accepted)
@@ -199,6 +208,23 @@ class Session(asyncio.Protocol):
             self.reply("235 2.7.0 authentication successful")
         else:
             self.reply("535 5.7.8 authentication failed")
+
+    def _token_step(self, mechanism: str, parts: list[str]) -> None:
+        """A token that is not good gets its error as a 334, and after the answer to that the 535."""
+        username, token = _user_and_token(mechanism, parts[0])
+        accepted = self.server.tokens is not None and token in self.server.tokens
+        if not accepted and len(parts) == 1:
+            error = json.dumps(self.server.token_error).encode()
+            self.reply("334 " + base64.b64encode(error).decode())
+            return
+        self.login = None
+        answered = accepted or parts[1] == {"XOAUTH2": "", "OAUTHBEARER": "\1"}[mechanism]
+        self.server.attempted(mechanism, username, accepted=accepted)
+        if accepted:
+            self.username = username
+            self.reply("235 2.7.0 authentication successful")
+        else:
+            self.reply("535 5.7.8 authentication failed" if answered else "501 5.5.2 not the answer to that")
 
     def _checked(self, mechanism: str, parts: list[str]) -> tuple[str, bool]:
         users = self.server.users
@@ -280,3 +306,12 @@ class Session(asyncio.Protocol):
                 asyncio.get_running_loop().call_later(self.server.reply_delay, self.transport.close)
             else:
                 self.transport.close()
+
+
+def _user_and_token(mechanism: str, response: str) -> tuple[str, str]:
+    """Of XOAUTH2 (Google) or OAUTHBEARER (RFC 7628); empty where it has another form."""
+    pattern = r"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x01"
+    if mechanism == "OAUTHBEARER":
+        pattern = r"n,a=([^,\x01]+),\x01auth=Bearer ([^\x01]+)\x01\x01"
+    found = re.fullmatch(pattern, response)
+    return (found[1].replace("=2C", ",").replace("=3D", "="), found[2]) if found else ("", "")

@@ -8,11 +8,11 @@ from typing import Any
 
 from mailpeers.faultserver import FaultServer
 from smtp_operator.api.verdict import DialogueReport, Phase, SmtpType
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.resolver import Address, Resolver, address_of
 from smtp_operator.smtp.budget import Limits
-from smtp_operator.smtp.destination import DestinationPolicy, PortRange
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
-from smtp_operator.smtp.resolver import Address, Resolver, address_of
 from smtp_operator.smtp.session import Connect, connect
 from smtp_operator.smtp.settings import Login, MailSettings, Recipient, Role, TlsSettings
 

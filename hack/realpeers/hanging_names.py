@@ -9,7 +9,7 @@ import asyncio
 import sys
 
 from mailpeers.trial import Trial
-from smtp_operator.smtp.resolver import ThreadedResolver
+from smtp_operator.network.resolver import ThreadedResolver
 
 
 async def main(port: int, count: int) -> None:

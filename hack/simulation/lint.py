@@ -42,7 +42,11 @@ _REASONS: Final[dict[tuple[str, str], set[str]]] = {
         Reason.TRAILING_NEWLINE_STRIPPED,
         Reason.PLAINTEXT_PASSWORD,
     },
-    ("PasswordResolved", "False"): {reason for reason in _FAILED if reason.startswith("Secret")},
+    ("PasswordResolved", "False"): {
+        reason
+        for reason in _FAILED
+        if re.match("Secret|ServiceAccount|Audience|OAuthTokenFailed|Server", reason)
+    },
     ("Reconciling", "True"): {
         Reason.TESTING,
         Reason.WAITING_FOR_DEPENDENCY,
@@ -325,8 +329,8 @@ def _a_retry_has_a_time(case: _Case) -> Finding:
 @_rule("FAIL0021")
 def _passwords_of_users_only(case: _Case) -> Finding:
     """PasswordResolved is absent without a username."""
-    if "PasswordResolved" in case.conditions and not case.spec.get("password"):
-        yield "PasswordResolved without a password"
+    if "PasswordResolved" in case.conditions and not {"password", "oauth2"} & case.spec.keys():
+        yield "PasswordResolved without a password or token"
 
 
 @_rule("FAIL0022")

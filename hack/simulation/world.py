@@ -11,6 +11,7 @@ from typing import Any, Final
 from simulation.cluster import FakeCluster, StatusWrite, Watch
 from simulation.engine import Mail, Run, ScriptedEngine
 from simulation.storage import Storage
+from simulation.tokens import SimulatedTokens
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.status import Condition, SmtpConfigStatus
@@ -45,6 +46,7 @@ class World:
         self.storage = Storage(self.time)
         self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
         self.engine = ScriptedEngine(self.time)
+        self.tokens = SimulatedTokens()
         self._operator: tuple[Reconciler, asyncio.Task[None]] | None = None
 
     def time(self) -> float:
@@ -71,7 +73,11 @@ class World:
         """Starts an operator; it is told of everything there is."""
         assert self._operator is None
         core = Reconciler(
-            cluster=self.cluster, engine=self.engine, policy=self.policy, now=self.operators_time
+            cluster=self.cluster,
+            engine=self.engine,
+            policy=self.policy,
+            now=self.operators_time,
+            tokens=self.tokens,
         )
         self.cluster.attach(core)
         self._operator = (core, asyncio.create_task(core.run(), name="operator"))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CustomResourceDefinitions and JSON Schemas, generated from the models (``make generate`` writes them)."""
 
+from copy import deepcopy
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -138,7 +139,7 @@ def _without_indirection(node: Schema, definitions: Schema) -> Schema:
             (target,) = node.pop("allOf")
         else:
             return node
-        node = {**target, **node}
+        node = {**deepcopy(target), **node}  # YAML of a part that stands twice would be an alias
 
 
 def _without_defaults(node: Schema) -> Schema:

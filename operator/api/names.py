@@ -18,6 +18,9 @@ TEST_REQUESTED_AT: Final = f"{GROUP}/test-requested-at"
 ALLOWED_SERVERS: Final = f"{GROUP}/allowed-servers"
 """Annotation on a Secret: comma-separated ``host:port`` to which its values may be sent."""
 
+ALLOWED_AUDIENCES: Final = f"{GROUP}/allowed-audiences"
+"""Annotation on a ServiceAccount: comma-separated audiences for which its tokens may be asked for."""
+
 WATCH_LABEL: Final = f"{GROUP}/watch"
 """Label that selects Secrets and ConfigMaps where the operator runs with ``--secret-watch label``."""
 

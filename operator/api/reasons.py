@@ -67,9 +67,16 @@ class Reason(StrEnum):
     CONFIG_MAP_KEY_NOT_FOUND = "ConfigMapKeyNotFound"
     CONFIG_MAP_ACCESS_DENIED = "ConfigMapAccessDenied"
     CA_BUNDLE_INVALID = "CABundleInvalid"
+    CLIENT_CERTIFICATE_INVALID = "ClientCertificateInvalid"
+    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
+    SERVICE_ACCOUNT_TOKEN_FAILED = "ServiceAccountTokenFailed"
+    AUDIENCE_NOT_ALLOWED = "AudienceNotAllowed"
     SERVER_NOT_ALLOWED = "ServerNotAllowed"
     DESTINATION_NOT_ALLOWED = "DestinationNotAllowed"
     INSECURE_AUTH_REFUSED = "InsecureAuthRefused"
+    # Token
+    IDENTITY_PROVIDER_UNREACHABLE = "IdentityProviderUnreachable"
+    OAUTH_TOKEN_FAILED = "OAuthTokenFailed"
     # Resolve, Connect, Banner
     HOST_NOT_FOUND = "HostNotFound"
     DNS_UNAVAILABLE = "DNSUnavailable"
@@ -103,6 +110,7 @@ class Reason(StrEnum):
     AUTH_NOT_OFFERED = "AuthNotOffered"
     AUTH_MECHANISM_UNSUPPORTED = "AuthMechanismUnsupported"
     AUTHENTICATION_FAILED = "AuthenticationFailed"
+    OAUTH_TOKEN_REJECTED = "OAuthTokenRejected"
     AUTH_DISABLED_BY_PROVIDER = "AuthDisabledByProvider"
     APP_PASSWORD_REQUIRED = "AppPasswordRequired"
     AUTH_TEMPORARY_FAILURE = "AuthTemporaryFailure"
@@ -159,7 +167,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.SUSPENDED: ReasonInfo("spec.suspend is true; these settings were never tested.", _C),
     Reason.WAITING_FOR_DEPENDENCY: ReasonInfo("Something that spec names does not exist yet.", _D),
     Reason.PROGRESSING_WITH_RETRY: ReasonInfo("The last test failed in a way that a retry may mend.", _T),
-    Reason.PASSWORD_READ: ReasonInfo("The password was read.", _OK),
+    Reason.PASSWORD_READ: ReasonInfo("The password was read, or an access token was had.", _OK),
     Reason.TRAILING_NEWLINE_STRIPPED: ReasonInfo(
         "The password was read; one newline at its end was left out.", _OK
     ),
@@ -174,15 +182,29 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     ),
     Reason.SECRET_NOT_FOUND: ReasonInfo("A Secret that spec names does not exist.", _D),
     Reason.SECRET_KEY_NOT_FOUND: ReasonInfo("The Secret has no such key.", _D),
-    Reason.SECRET_ACCESS_DENIED: ReasonInfo("The operator's role may not read the Secret.", _SLOW),
+    Reason.SECRET_ACCESS_DENIED: ReasonInfo(
+        "The operator's role may not read the Secret, or not ask for the ServiceAccount's token.", _SLOW
+    ),
     Reason.SECRET_VALUE_EMPTY: ReasonInfo("The value in the Secret is empty.", _D),
     Reason.SECRET_VALUE_INVALID: ReasonInfo(
         "The value in the Secret is not one line of UTF-8 text without control characters.", _C
     ),
-    Reason.CONFIG_MAP_NOT_FOUND: ReasonInfo("The ConfigMap that tls.caRef names does not exist.", _D),
+    Reason.CONFIG_MAP_NOT_FOUND: ReasonInfo("A ConfigMap that spec names does not exist.", _D),
     Reason.CONFIG_MAP_KEY_NOT_FOUND: ReasonInfo("The ConfigMap has no such key.", _D),
     Reason.CONFIG_MAP_ACCESS_DENIED: ReasonInfo("The operator's role may not read the ConfigMap.", _SLOW),
-    Reason.CA_BUNDLE_INVALID: ReasonInfo("What tls.caRef names holds no valid PEM certificate.", _C),
+    Reason.CA_BUNDLE_INVALID: ReasonInfo("What a caRef names holds no valid PEM certificate.", _C),
+    Reason.CLIENT_CERTIFICATE_INVALID: ReasonInfo(
+        "The client certificate or its key is unusable, expired, or refused by the server.", _C
+    ),
+    Reason.SERVICE_ACCOUNT_NOT_FOUND: ReasonInfo("The ServiceAccount that oauth2 names does not exist.", _D),
+    Reason.SERVICE_ACCOUNT_TOKEN_FAILED: ReasonInfo(
+        "The API server did not issue the ServiceAccount's token.", _SLOW
+    ),
+    Reason.AUDIENCE_NOT_ALLOWED: ReasonInfo(
+        "The ServiceAccount's annotation smtp-operator.io/allowed-audiences does not list that audience, or"
+        " its tokens would open the API server.",
+        _D,
+    ),
     Reason.SERVER_NOT_ALLOWED: ReasonInfo(
         "The Secret's annotation smtp-operator.io/allowed-servers does not list this server.", _C
     ),
@@ -192,6 +214,10 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.INSECURE_AUTH_REFUSED: ReasonInfo(
         "The password would be sent without verified TLS, and allowInsecureAuth is not set.", _C
     ),
+    Reason.IDENTITY_PROVIDER_UNREACHABLE: ReasonInfo(
+        "The token endpoint cannot be reached, or has a trouble of its own.", _T
+    ),
+    Reason.OAUTH_TOKEN_FAILED: ReasonInfo("The token endpoint issued no access token.", _C),
     Reason.HOST_NOT_FOUND: ReasonInfo("The server's name does not exist in DNS.", _D),
     Reason.DNS_UNAVAILABLE: ReasonInfo("DNS answered with a temporary failure.", _T),
     Reason.DNS_TIMEOUT: ReasonInfo("DNS did not answer in time.", _T),
@@ -228,6 +254,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.AUTH_NOT_OFFERED: ReasonInfo("The server offers no login.", _C),
     Reason.AUTH_MECHANISM_UNSUPPORTED: ReasonInfo("The server offers no login mechanism that fits.", _C),
     Reason.AUTHENTICATION_FAILED: ReasonInfo("The server rejected user name or password.", _A),
+    Reason.OAUTH_TOKEN_REJECTED: ReasonInfo("The mail server rejected the access token.", _A),
     Reason.AUTH_DISABLED_BY_PROVIDER: ReasonInfo("The provider has switched password login off.", _A),
     Reason.APP_PASSWORD_REQUIRED: ReasonInfo("The provider wants an app password.", _A),
     Reason.AUTH_TEMPORARY_FAILURE: ReasonInfo("The server could not check the password now.", _SLOW),

@@ -148,6 +148,26 @@ FROM_ADDRESS: Final = Rule(
     lambda text: _FROM.fullmatch(text) is not None,
 )
 
+# Only what needs no escaping or has it: whoever reads the URL next finds the same host in it.
+_URL_HOST: Final = r"([a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.?"
+_URL: Final = (
+    rf"^https://([^/?#@\s]*@)?({_URL_HOST}|\[[0-9a-fA-F:.]+\])(:[0-9]{{1,5}})?"
+    r"([/?#]([a-zA-Z0-9._~!$&()*+,;=:@/?#-]|%[0-9a-fA-F]{2})*)?$"
+)
+_CEL_URL: Final = _URL.replace("\\", "\\\\")
+
+HTTPS_URL: Final = Rule(
+    f"self.matches('{_CEL_URL}')",
+    "must be an https:// URL",
+    lambda text: re.fullmatch(_URL, text, re.ASCII) is not None,
+)
+
+NOTHING_BUT_A_PLACE: Final = Rule(
+    "!self.contains('@') && !self.contains('?') && !self.contains('#')",
+    "must be a plain https:// URL without user, query or fragment",
+    lambda text: not set(text) & set("@?#"),
+)
+
 _CEL_DURATION: Final = r"self.matches('^([0-9]{1,6}(\\.[0-9]{1,3})?(ms|s|m|h))+$')"
 
 

@@ -20,7 +20,9 @@ from pydantic_core import PydanticCustomError, core_schema
 from smtp_operator.api.durations import parse_duration
 from smtp_operator.api.rules import (
     FROM_ADDRESS,
+    HTTPS_URL,
     MAIL_ADDRESS,
+    NOTHING_BUT_A_PLACE,
     ONE_LINE,
     RECHECK_INTERVAL,
     TEST_TIMEOUT,
@@ -100,6 +102,10 @@ TestTimeout = Annotated[str, Field(min_length=1, max_length=16), TEST_TIMEOUT]
 RecheckInterval = Annotated[str, Field(min_length=1, max_length=16), RECHECK_INTERVAL]
 
 
+HttpsUrl = Annotated[str, Field(min_length=1, max_length=2048), HTTPS_URL, NOTHING_BUT_A_PLACE]
+ClientId = Annotated[str, Field(min_length=1, max_length=256), ONE_LINE]
+Scope = Annotated[str, Field(min_length=1, max_length=1024), ONE_LINE]
+Audience = Annotated[str, Field(min_length=1, max_length=253), ONE_LINE]
 AddressList = Annotated[list[MailAddress], Field(max_length=10), ListType.SET]
 
 
@@ -141,6 +147,66 @@ class Password(ApiModel):
     secret_ref: PasswordReference | None = None
 
 
+class CaReference(ApiModel):
+    """The only CA trusted: a PEM bundle in a ConfigMap or Secret of this namespace."""
+
+    kind: Literal["Secret", "ConfigMap"] = Field("ConfigMap", description="Secret or ConfigMap.")
+    name: ObjectName = Field(description="Name of the object.")
+    key: DataKey = Field("ca.crt", description="Key that holds the PEM bundle.")
+
+
+class SecretKeyReference(ApiModel):
+    """A key of a Secret of this namespace."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+    key: DataKey = Field(description="Key in the Secret.")
+
+
+class ServiceAccountReference(ApiModel):
+    """A ServiceAccount of this namespace whose token is the client's assertion: no secret at all."""
+
+    name: ObjectName = Field(description="Name of the ServiceAccount.")
+    audience: Audience = Field(
+        "api://AzureADTokenExchange",
+        description="Audience of the token asked for. The ServiceAccount must allow it by its annotation"
+        " smtp-operator.io/allowed-audiences; the API server's own audiences are refused at run time.",
+    )
+
+
+class OAuth2(ApiModel):
+    """XOAUTH2 or OAUTHBEARER with an access token in place of a password."""
+
+    rules = (
+        Rule(
+            "[has(self.clientSecretRef), has(self.serviceAccountRef)].exists_one(x, x)",
+            "set exactly one of clientSecretRef, serviceAccountRef",
+            lambda it: (it.client_secret_ref is None) != (it.service_account_ref is None),
+        ),
+        Rule(
+            "!has(self.refreshTokenRef) || has(self.clientSecretRef)",
+            "refreshTokenRef needs clientSecretRef",
+            lambda it: it.refresh_token_ref is None or it.client_secret_ref is not None,
+        ),
+    )
+
+    token_url: HttpsUrl = Field(description="Where access tokens are asked for.")
+    client_id: ClientId = Field(description="The client's id.")
+    scope: Scope | None = Field(None, description="Scopes, separated by blanks.")
+    client_secret_ref: Annotated[
+        SecretKeyReference | None,
+        Field(description="The client's secret: grant client_credentials (Microsoft 365)."),
+    ] = None
+    service_account_ref: ServiceAccountReference | None = None
+    refresh_token_ref: Annotated[
+        SecretKeyReference | None,
+        Field(description="A refresh token beside clientSecretRef: grant refresh_token (Google)."),
+    ] = None
+    ca_ref: Annotated[
+        CaReference | None,
+        Field(description="The only CA trusted for the token endpoint; tls.caRef does not apply to it."),
+    ] = None
+
+
 class Recipients(ApiModel):
     """Who gets the test mail."""
 
@@ -149,12 +215,10 @@ class Recipients(ApiModel):
     bcc: AddressList = Field(default_factory=list, description="Mailto Bcc: in the envelope only.")
 
 
-class CaReference(ApiModel):
-    """The only CA trusted: a PEM bundle in a ConfigMap or Secret of this namespace."""
+class ClientCertificateReference(ApiModel):
+    """The client's certificate: a Secret of type kubernetes.io/tls in this namespace."""
 
-    kind: Literal["Secret", "ConfigMap"] = Field("ConfigMap", description="Secret or ConfigMap.")
-    name: ObjectName = Field(description="Name of the object.")
-    key: DataKey = Field("ca.crt", description="Key that holds the PEM bundle.")
+    name: ObjectName = Field(description="Name of the Secret.")
 
 
 class Tls(ApiModel):
@@ -164,6 +228,7 @@ class Tls(ApiModel):
     server_name: ServerName | None = Field(
         None, description="The name checked in the certificate; default: server."
     )
+    client_certificate_ref: ClientCertificateReference | None = None
     insecure_skip_verify: Switch = Field(
         False, description="Do not check the certificate; with a username it needs allowInsecureAuth too."
     )
@@ -224,6 +289,21 @@ class Notification(StrEnum):
     NONE = "None"
 
 
+class AuthMechanism(StrEnum):
+    """How the client logs in (RFC 4954)."""
+
+    AUTO = "Auto"
+    PLAIN = "PLAIN"
+    LOGIN = "LOGIN"
+    CRAM_MD5 = "CRAM-MD5"
+    XOAUTH2 = "XOAUTH2"
+    OAUTHBEARER = "OAUTHBEARER"
+
+
+_OF_A_TOKEN = (AuthMechanism.XOAUTH2, AuthMechanism.OAUTHBEARER)
+_OF_A_PASSWORD = (AuthMechanism.PLAIN, AuthMechanism.LOGIN, AuthMechanism.CRAM_MD5)
+
+
 def _has_username(it: "SmtpConfigSpec") -> bool:
     return it.username is not None or it.username_ref is not None
 
@@ -233,14 +313,29 @@ class SmtpConfigSpec(ApiModel):
 
     rules = (
         Rule(
+            "!(has(self.password) && has(self.oauth2))",
+            "set password or oauth2, not both",
+            lambda it: it.password is None or it.oauth2 is None,
+        ),
+        Rule(
             "!(has(self.username) && has(self.usernameRef))",
             "set username or usernameRef, not both",
             lambda it: it.username is None or it.username_ref is None,
         ),
         Rule(
-            "(has(self.username) || has(self.usernameRef)) == has(self.password)",
-            "username and password go together: set both or neither",
-            lambda it: _has_username(it) == (it.password is not None),
+            "(has(self.username) || has(self.usernameRef)) == (has(self.password) || has(self.oauth2))",
+            "username and password (or oauth2) go together: set both or neither",
+            lambda it: _has_username(it) == (it.password is not None or it.oauth2 is not None),
+        ),
+        Rule(
+            "!(self.authMechanism in ['XOAUTH2', 'OAUTHBEARER']) || has(self.oauth2)",
+            "authMechanism XOAUTH2 and OAUTHBEARER need oauth2",
+            lambda it: it.auth_mechanism not in _OF_A_TOKEN or it.oauth2 is not None,
+        ),
+        Rule(
+            "!(self.authMechanism in ['PLAIN', 'LOGIN', 'CRAM-MD5']) || has(self.password)",
+            "authMechanism PLAIN, LOGIN and CRAM-MD5 need a username and password",
+            lambda it: it.auth_mechanism not in _OF_A_PASSWORD or it.password is not None,
         ),
         Rule(
             "!(has(self.tls) && self.tls.insecureSkipVerify"
@@ -262,6 +357,7 @@ class SmtpConfigSpec(ApiModel):
     username: UserName | None = Field(None, description="User name for AUTH.")
     username_ref: UserNameReference | None = None
     password: Password | None = None
+    oauth2: OAuth2 | None = None
     from_: FromAddress = Field(
         alias="from", description="From Email: one address, a display name is allowed."
     )
@@ -275,6 +371,11 @@ class SmtpConfigSpec(ApiModel):
     helo_name: HeloName | None = Field(
         None,
         description="The name given with EHLO; default: the operator's --helo-name, else the domain of from.",
+    )
+    auth_mechanism: AuthMechanism = Field(
+        AuthMechanism.AUTO,
+        description="SASL mechanism; Auto takes the first offered of PLAIN, LOGIN, CRAM-MD5"
+        " (with oauth2: XOAUTH2, OAUTHBEARER).",
     )
     test: TestSettings = Field(TestSettings(), json_schema_extra={"default": {}})
     recheck: RecheckSettings = Field(RecheckSettings(), json_schema_extra={"default": {}})

@@ -38,18 +38,21 @@ from smtp_operator.cli.supplied import (
     objects_of_file,
     source_of,
 )
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import RunTest
 from smtp_operator.reconcile.references import references_of
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.view import InvalidSpecError, View, view_of
+from smtp_operator.secrets.https import Https
 from smtp_operator.secrets.interface import GetObject
+from smtp_operator.secrets.oauth2 import Tokens
+from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
 from smtp_operator.settings import InvalidSetting, Settings, read_settings
-from smtp_operator.smtp.destination import DestinationPolicy, PortRange
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
-from smtp_operator.smtp.resolver import ThreadedResolver
 
 USAGE: Final = 2
 
@@ -131,6 +134,7 @@ class _Check:
         from smtp_operator.cluster.access import find_access
         from smtp_operator.cluster.client import KubernetesClient
         from smtp_operator.cluster.cluster import Cluster
+        from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 
         access = await find_access(self.settings, self.environment)
         client = KubernetesClient(access)
@@ -141,23 +145,34 @@ class _Check:
             if config is None:
                 raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}")
             view = view_of(_as_another(config, self.options.timeout))
-            return await self._test(view, cluster.get_object, place="the cluster", name=str(key))
+            return await self._test(
+                view,
+                cluster.get_object,
+                place="the cluster",
+                name=str(key),
+                accounts=ServiceAccountTokens(client),
+            )
         finally:
             await client.close()
 
-    async def _test(self, view: View, find: GetObject, *, place: str, name: str) -> int:
+    async def _test(
+        self, view: View, find: GetObject, *, place: str, name: str, accounts: ServiceAccounts | None = None
+    ) -> int:
         supplied = self._supplied(view, place)
         objects = ObjectsHere(find, view.spec, namespace=view.key.namespace, supplied=supplied)
         # Here the user's own machine connects, so whom it may reach is not ours to say.
         everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
         policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
-        engine = Engine(policy=policy, resolver=ThreadedResolver(), connections=ConnectionLimits(1))
+        resolver = ThreadedResolver()
+        engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
+        https = Https(policy=policy, resolver=resolver)
         tester = Tester(
             get_object=objects.get,
             engine=engine,
             policy=Policy(helo_name=self.settings.helo_name),
             now=time.time,
             source_of=source_of(supplied),
+            tokens=Tokens(https=https, accounts=accounts or NoServiceAccounts(), now=time.monotonic),
         )
         mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode
         progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)
@@ -173,6 +188,7 @@ class _Check:
             progress.broken_off()
             raise
         finally:
+            https.close()
             engine.close()
         progress.ended(outcome.verdict)
         self._show(name, outcome)

@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Final
@@ -22,16 +22,19 @@ from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ClusterUnknown
+from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf, silence_kopf
 from smtp_operator.handlers.operation import Operation
 from smtp_operator.handlers.watching import build_registry
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.reconcile.reconciler import Reconciler
+from smtp_operator.secrets.https import Https
+from smtp_operator.secrets.oauth2 import Tokens
 from smtp_operator.settings import InvalidSetting, SecretWatch, Settings
-from smtp_operator.smtp.destination import DestinationPolicy, PortRange
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
-from smtp_operator.smtp.resolver import ThreadedResolver
 
 PATIENCE: Final = 30.0
 """Seconds for which an API server that does not answer is waited for at the start."""
@@ -71,15 +74,24 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
             return
         cluster = Cluster(client, settings)
         resolver = ThreadedResolver()
+        https = Https(
+            policy=await _destinations(client, settings, settings.allow_vault_port), resolver=resolver
+        )
         core = Reconciler(
             cluster=cluster,
             engine=Engine(
-                policy=await _destinations(client, settings),
+                policy=await _destinations(client, settings, settings.allow_smtp_port),
                 resolver=resolver,
                 connections=ConnectionLimits(settings.max_connections_per_destination),
             ),
             policy=_policy(settings),
             now=time.time,
+            tokens=Tokens(
+                https=https,
+                accounts=ServiceAccountTokens(client),
+                now=time.monotonic,
+                require_allowed_servers=settings.require_allowed_servers,
+            ),
         )
         operation = Operation(
             client=client,
@@ -97,6 +109,7 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
                 await _inform(operation, core, client, settings, stop_flag)
         finally:
             await operation.stop()
+            https.close()
             resolver.close()
     _log.info("stopped")
 
@@ -187,11 +200,13 @@ async def _inform(
         raise operation.failure
 
 
-async def _destinations(client: KubernetesClient, settings: Settings) -> DestinationPolicy:
+async def _destinations(
+    client: KubernetesClient, settings: Settings, ports: Iterable[tuple[int, int]]
+) -> DestinationPolicy:
     return DestinationPolicy(
         allow_networks=settings.allow_network,
         deny_networks=settings.deny_network,
-        ports=[PortRange(*ports) for ports in settings.allow_smtp_port],
+        ports=[PortRange(*it) for it in ports],
         api_server=[ipaddress.ip_address(address) for address in await client.addresses()],
     )
 

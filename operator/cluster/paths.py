@@ -31,6 +31,14 @@ def referred_object(reference: Reference) -> str:
     return f"{objects(reference.kind, reference.namespace)}/{reference.name}"
 
 
+SELF_SUBJECT_REVIEWS: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+
+
+def service_account(namespace: str, name: str) -> str:
+    """One ServiceAccount."""
+    return f"{_CORE}{_in(namespace)}/serviceaccounts/{name}"
+
+
 def events(namespace: str) -> str:
     """The Events of a namespace."""
     return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"

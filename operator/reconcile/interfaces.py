@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the core needs of the world: a cluster, a mail engine, the time."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
 from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
+from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Phase
+from smtp_operator.secrets.oauth2 import ResolvedToken
+from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.smtp.settings import MailSettings
 
 Now = Callable[[], float]
@@ -59,6 +62,23 @@ class Engine(Protocol):
         before_data: Callable[[], Awaitable[None]] | None = None,
     ) -> DialogueReport:
         """One test. Every failure is a verdict; nothing is raised but cancellation."""
+        ...
+
+
+class Tokens(Protocol):
+    """Access tokens in place of passwords."""
+
+    async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
+        """An access token for what the block says.
+
+        Raises:
+            VerdictError: there is none to be had; the verdict says why and what to do.
+            ApiUnavailable
+        """
+        ...
+
+    def drop(self, key: Hashable) -> None:
+        """The mail server did not take the token of that key: ask for another one next time."""
         ...
 
 

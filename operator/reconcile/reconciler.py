@@ -24,7 +24,7 @@ from smtp_operator.reconcile.announcing import Announcer
 from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
 from smtp_operator.reconcile.following import Follower
-from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy
+from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy, Tokens
 from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import Plan, Restate, RunTest, Wait, decide
@@ -76,14 +76,19 @@ class Reconciler:
     ``observe``, ``forget`` and ``reference_changed`` only take note; the work is done in ``run``.
     """
 
-    def __init__(self, *, cluster: Cluster, engine: Engine, policy: Policy, now: Now) -> None:
+    def __init__(
+        self, *, cluster: Cluster, engine: Engine, policy: Policy, now: Now, tokens: Tokens | None = None
+    ) -> None:
+        """``tokens`` is for ``spec.oauth2``; without it no such test can be made."""
         self._cluster = cluster
         self._policy = policy
         self._now = now
         self._started = now()
         self._known: dict[ObjectKey, _Known] = {}
         self._references = Follower(get_object=cluster.get_object, policy=policy, now=now)
-        self._tester = Tester(get_object=self._references.read, engine=engine, policy=policy, now=now)
+        self._tester = Tester(
+            get_object=self._references.read, engine=engine, policy=policy, now=now, tokens=tokens
+        )
         self._queue: DeadlineQueue[ObjectKey] = DeadlineQueue(
             self._reconcile,
             lane_of=lambda key: self._known[key].lane if key in self._known else key,

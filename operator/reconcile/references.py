@@ -2,13 +2,13 @@
 """Which objects a SmtpConfig names, and whether one has changed since it was last read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference
-from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.api.smtpconfig import OAuth2, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.timestamps import from_timestamp
 
@@ -31,10 +31,26 @@ def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[Use, ...]:
     if spec.password is not None and spec.password.secret_ref is not None:
         secret = Reference("Secret", namespace, spec.password.secret_ref.name)
         uses.append(Use(secret, spec.password.secret_ref.key, Trigger.PASSWORD_CHANGED))
+    if spec.oauth2 is not None:
+        uses += _of_oauth2(spec.oauth2, namespace)
     if spec.tls is not None and spec.tls.ca_ref is not None:
         bundle = Reference(spec.tls.ca_ref.kind, namespace, spec.tls.ca_ref.name)
         uses.append(Use(bundle, spec.tls.ca_ref.key, Trigger.DEPENDENCY_CHANGED))
+    if spec.tls is not None and spec.tls.client_certificate_ref is not None:
+        pair = Reference("Secret", namespace, spec.tls.client_certificate_ref.name)
+        uses += [Use(pair, key, Trigger.DEPENDENCY_CHANGED) for key in ("tls.crt", "tls.key")]
     return tuple(uses)
+
+
+def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[Use]:
+    """But not the ServiceAccount: no watch tells of it, it is looked at with each test."""
+    for secret in (oauth2.client_secret_ref, oauth2.refresh_token_ref):
+        if secret is not None:
+            named = Reference("Secret", namespace, secret.name)
+            yield Use(named, secret.key, Trigger.PASSWORD_CHANGED)
+    if oauth2.ca_ref is not None:
+        bundle = Reference(oauth2.ca_ref.kind, namespace, oauth2.ca_ref.name)
+        yield Use(bundle, oauth2.ca_ref.key, Trigger.DEPENDENCY_CHANGED)
 
 
 class Change(IntEnum):

@@ -39,6 +39,11 @@ BACKOFF: Final[dict[Retry, tuple[float, ...]]] = {
 TRIES_BEFORE_CONFIGURATION: Final = 5
 """After so many refused connections nothing seems to be coming up there."""
 
+_UNSEEN: Final = frozenset(
+    {Reason.HOST_NOT_FOUND, Reason.SERVICE_ACCOUNT_NOT_FOUND, Reason.AUDIENCE_NOT_ALLOWED}
+)
+"""What is waited for and no watch tells of."""
+
 _JITTER: Final = 0.1
 # Without it 200 objects of one server with the same interval would meet again at each recheck; a tenth
 # spreads an hourly recheck over six minutes, and no test comes before its interval is over.
@@ -85,7 +90,7 @@ def delay_after(
             return HOUR if had_passed else DAY
         case Retry.CONFIGURATION | Retry.POLICY:
             return max(interval, CONFIGURATION_INTERVAL) if interval and _early(verdict, watched) else None
-        case Retry.DEPENDENCY if watched and verdict.reason is not Reason.HOST_NOT_FOUND:
+        case Retry.DEPENDENCY if watched and verdict.reason not in _UNSEEN:
             return max(interval, CONFIGURATION_INTERVAL) if interval else None
     steps = BACKOFF[verdict.retry]
     tries = refusals if verdict.retry is Retry.TRANSIENT_THEN_CONFIGURATION else failures
@@ -98,6 +103,8 @@ def _early(verdict: Verdict, watched: bool) -> bool:
     """Whether a test that ends so again has sent no password, so that it may be repeated."""
     if verdict.phase is Phase.PASSWORD:
         return not watched  # what it read is the only thing that could change the outcome
+    if verdict.phase is Phase.TOKEN:
+        return True  # an application may be mended where its tokens are issued
     return verdict.phase is None or verdict.phase.before_auth
 
 

@@ -2,30 +2,33 @@
 """One test of one SmtpConfig: reads what it names, has the dialogue made, says what was found."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from smtp_operator.api.objects import ClusterError, JsonObject, Reference
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.smtpconfig import Password
+from smtp_operator.api.smtpconfig import Password, SmtpConfigSpec
 from smtp_operator.api.verdict import (
     DialogueReport,
     Phase,
     PhaseTiming,
     SmtpType,
+    Trigger,
     Verdict,
     VerdictError,
 )
+from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.reconcile.defects import origin
-from smtp_operator.reconcile.interfaces import Engine, Now, Policy
+from smtp_operator.reconcile.interfaces import Engine, Now, Policy, Tokens
 from smtp_operator.reconcile.mails import bare_address, body, message_id, recipients_of, subject
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import RunTest
 from smtp_operator.reconcile.references import Baseline, key_owners, references_of
 from smtp_operator.reconcile.view import View
+from smtp_operator.secrets import oauth2
 from smtp_operator.secrets.allowed_servers import check_destination
-from smtp_operator.secrets.interface import GetObject, PasswordSource
+from smtp_operator.secrets.interface import GetObject, PasswordSource, ResolvedPassword
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.sources import described, password_source
 from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
@@ -51,6 +54,11 @@ class _Preparation:
 
     values: ObjectValues
     password: PasswordFacts | None = None
+    givers: tuple[JsonObject, ...] = ()
+    """What an access token was had by."""
+    token: Hashable = None
+    """By what to drop the access token, where one was used."""
+    phase: Phase = Phase.PASSWORD
 
 
 class Tester:
@@ -64,7 +72,9 @@ class Tester:
         policy: Policy,
         now: Now,
         source_of: SourceOf = password_source,
+        tokens: Tokens | None = None,
     ) -> None:
+        self._tokens = tokens
         self._get_object = get_object
         self._source_of = source_of
         self._engine = engine
@@ -82,7 +92,7 @@ class Tester:
         preparation = _Preparation(ObjectValues(self._get_object))
         try:
             on_phase(Phase.PASSWORD)
-            settings = await self._prepare(view, test, preparation)
+            settings = await self._prepare(view, test, preparation, on_phase)
         except VerdictError as error:
             report = self._not_begun(error.verdict, test, started)
         except ClusterError:
@@ -94,7 +104,9 @@ class Tester:
             read_for = self._now() - started
             report = await self._engine.run(settings, on_phase=on_phase)
             if preparation.password is not None:
-                report = _with_password_phase(report, read_for)
+                report = _with_phase_before(report, preparation.phase, read_for)
+            if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED and self._tokens is not None:
+                self._tokens.drop(preparation.token)
         return Outcome(
             trigger=test.trigger,
             mode=test.mode,
@@ -108,15 +120,20 @@ class Tester:
 
     def _not_begun(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
         seconds = self._now() - started
-        phases = (PhaseTiming(Phase.PASSWORD, seconds),) if verdict.phase is Phase.PASSWORD else ()
+        early = verdict.phase if verdict.phase in (Phase.PASSWORD, Phase.TOKEN) else None
+        phases = (PhaseTiming(early, seconds),) if early else ()
         return DialogueReport(verdict=verdict, mode=test.mode, duration=seconds, phases=phases)
 
-    async def _prepare(self, view: View, test: RunTest, preparation: _Preparation) -> MailSettings:
+    async def _prepare(
+        self, view: View, test: RunTest, preparation: _Preparation, on_phase: OnPhase
+    ) -> MailSettings:
         spec = view.spec
         recipients = recipients_of(spec)
         self._check_recipients([recipient.address for recipient in recipients])
         values = preparation.values
-        login = await self._login(view, preparation) if spec.password is not None else None
+        login = await self._login(view, preparation, on_phase)
+        certificate = await self._client_certificate(view, preparation)
+        self._check_allowed_servers(view, preparation)
         ca_pem = None
         if spec.tls is not None and spec.tls.ca_ref is not None:
             bundle = Reference(spec.tls.ca_ref.kind, view.key.namespace, spec.tls.ca_ref.name)
@@ -126,6 +143,7 @@ class Tester:
             port=spec.port,
             smtp_type=spec.smtp_type,
             login=login,
+            auth_mechanism=str(spec.auth_mechanism),
             sender=spec.from_,
             recipients=recipients,
             helo_name=spec.helo_name or self._policy.helo_name,
@@ -133,6 +151,7 @@ class Tester:
                 ca_pem=ca_pem,
                 server_name=spec.tls.server_name if spec.tls else None,
                 verify=not (spec.tls and spec.tls.insecure_skip_verify),
+                client_certificate=certificate,
             ),
             allow_insecure_auth=spec.allow_insecure_auth,
             mode=test.mode,
@@ -143,14 +162,14 @@ class Tester:
             message_id=message_id(view, test.trigger),
         )
 
-    async def _login(self, view: View, preparation: _Preparation) -> Login:
+    async def _login(self, view: View, preparation: _Preparation, on_phase: OnPhase) -> Login | None:
         spec, values = view.spec, preparation.values
-        assert spec.password is not None
-        username = spec.username
+        if spec.password is None and spec.oauth2 is None:
+            return None
         try:
-            resolved = await self._source_of(spec.password, values).resolve(spec.password, view.key.namespace)
+            resolved = await self._resolved(view, preparation, on_phase)
         except VerdictError as error:
-            preparation.password = _unresolved(spec.password, error.verdict)
+            preparation.password = _unresolved(spec, error.verdict)
             raise
         preparation.password = PasswordFacts(
             source=resolved.source,
@@ -160,25 +179,49 @@ class Tester:
             reason=resolved.reason,
             message=resolved.message,
         )
+        username = spec.username
         if spec.username_ref is not None:
             secret = Reference("Secret", view.key.namespace, spec.username_ref.name)
             username = (await values.line(secret, spec.username_ref.key, field_path="usernameRef")).text
         assert username is not None
-        self._check_allowed_servers(view, values)
-        return Login(username=username, password=resolved.value, origin=resolved.origin)
+        return Login(
+            username=username,
+            password=resolved.value,
+            origin=resolved.origin,
+            by_token=spec.oauth2 is not None,
+        )
 
-    def _check_allowed_servers(self, view: View, values: ObjectValues) -> None:
+    async def _resolved(self, view: View, preparation: _Preparation, on_phase: OnPhase) -> ResolvedPassword:
+        spec, values, namespace = view.spec, preparation.values, view.key.namespace
+        if spec.oauth2 is not None:
+            assert self._tokens is not None
+            preparation.phase = Phase.TOKEN
+            on_phase(Phase.TOKEN)
+            token = await self._tokens.resolve(spec.oauth2, namespace, values)
+            preparation.token = token.key
+            preparation.givers = token.givers
+            return token.password
+        assert spec.password is not None
+        return await self._source_of(spec.password, values).resolve(spec.password, namespace)
+
+    async def _client_certificate(self, view: View, preparation: _Preparation) -> ClientCertificate | None:
+        tls, values = view.spec.tls, preparation.values
+        if tls is None or tls.client_certificate_ref is None:
+            return None
+        named = Reference("Secret", view.key.namespace, tls.client_certificate_ref.name)
+        return await values.client_certificate(named, field_path="tls.clientCertificateRef")
+
+    def _check_allowed_servers(self, view: View, preparation: _Preparation) -> None:
         spec = view.spec
         verified = spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
-        for reference, secret in values.read.items():
-            if reference.kind == "Secret" and secret is not None:
-                check_destination(
-                    secret,
-                    server=spec.server,
-                    port=spec.port,
-                    verified_tls=verified,
-                    required=self._policy.require_allowed_servers,
-                )
+        for credential in _credentials(view, preparation):
+            check_destination(
+                credential,
+                server=spec.server,
+                port=spec.port,
+                verified_tls=verified,
+                required=self._policy.require_allowed_servers,
+            )
 
     def _check_recipients(self, addresses: list[str]) -> None:
         allowed = self._policy.recipient_domains
@@ -197,13 +240,30 @@ class Tester:
                 )
 
 
-def _with_password_phase(report: DialogueReport, seconds: float) -> DialogueReport:
-    phases = (PhaseTiming(Phase.PASSWORD, seconds), *report.phases)
+def _credentials(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
+    """What was read and says where it may be sent: all but the bundles of CAs."""
+    spec, namespace = view.spec, view.key.namespace
+    uses = references_of(spec, namespace)
+    named = {use.reference for use in uses if use.trigger is Trigger.PASSWORD_CHANGED}
+    if spec.tls is not None and spec.tls.client_certificate_ref is not None:
+        named.add(Reference("Secret", namespace, spec.tls.client_certificate_ref.name))
+    for reference, found in preparation.values.read.items():
+        if reference in named and found is not None:
+            yield found
+    yield from preparation.givers
+
+
+def _with_phase_before(report: DialogueReport, phase: Phase, seconds: float) -> DialogueReport:
+    phases = (PhaseTiming(phase, seconds), *report.phases)
     return replace(report, phases=phases, duration=report.duration + seconds)
 
 
-def _unresolved(password: Password, verdict: Verdict) -> PasswordFacts:
-    source, reference = described(password)
+def _unresolved(spec: SmtpConfigSpec, verdict: Verdict) -> PasswordFacts:
+    if spec.oauth2 is not None:
+        source, reference = oauth2.SOURCE, oauth2.described(spec.oauth2)
+    else:
+        assert spec.password is not None
+        source, reference = described(spec.password)
     return PasswordFacts(
         source=source, reference=reference, resolved=False, reason=verdict.reason, message=verdict.message
     )

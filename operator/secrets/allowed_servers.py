@@ -21,7 +21,7 @@ _EVERYWHERE: Final = "*:*"
 def check_destination(
     secret: JsonObject, *, server: str, port: int, verified_tls: bool, required: bool
 ) -> None:
-    """Whether the values of this Secret may be sent to ``server:port``.
+    """Whether the values of this Secret, or what a ServiceAccount gives, may be sent to ``server:port``.
 
     ``required``: a Secret without the annotation may be sent nowhere (``--require-allowed-servers``).
 
@@ -29,7 +29,7 @@ def check_destination(
         VerdictError: it may not; reason ServerNotAllowed.
     """
     metadata = secret["metadata"]
-    name = f"Secret {metadata['namespace']}/{metadata['name']}"
+    name = f"{secret.get('kind', 'Secret')} {metadata['namespace']}/{metadata['name']}"
     annotation = (metadata.get("annotations") or {}).get(ALLOWED_SERVERS)
     destination = _written(server, port)
     if annotation is None:

@@ -10,6 +10,7 @@ from typing import Any
 from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
 from smtp_operator.secrets.interface import GetObject
 
 _MISSING = {"Secret": Reason.SECRET_NOT_FOUND, "ConfigMap": Reason.CONFIG_MAP_NOT_FOUND}
@@ -106,14 +107,35 @@ class ObjectValues:
             )
         return text
 
-    async def _raw(self, reference: Reference, key: str, *, field_path: str) -> bytes:
+    async def client_certificate(self, reference: Reference, *, field_path: str) -> ClientCertificate:
+        """Certificate and key of a Secret of type kubernetes.io/tls.
+
+        Raises:
+            VerdictError: no such object or key, or certificate and key are of no use.
+        """
+        certificates, key = [
+            await self._raw(reference, name, field_path=field_path, fixed=True)
+            for name in ("tls.crt", "tls.key")
+        ]
+        try:
+            return ClientCertificate.of(certificates, key)
+        except ClientCertificateInvalid as error:
+            raise _failed(
+                Reason.CLIENT_CERTIFICATE_INVALID,
+                f"{reference} is no usable client certificate (named by spec.{field_path}): {error}."
+                " Store a certificate and its key without a password there, as a Secret of type"
+                " kubernetes.io/tls has them.",
+            ) from None
+
+    async def _raw(self, reference: Reference, key: str, *, field_path: str, fixed: bool = False) -> bytes:
         found = await self.get(reference, field_path=field_path)
         raw = _data(found).get(key)
         if raw is None:
+            other = f", or set {field_path}.key to the one that holds the value"
             raise _failed(
                 _KEY_MISSING[reference.kind],
                 f'{reference} has no key "{key}" (named by spec.{field_path}).'
-                f" Add the key, or set {field_path}.key to the one that holds the value.",
+                f" Add the key{'' if fixed else other}.",
             )
         return raw
 

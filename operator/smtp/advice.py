@@ -129,7 +129,35 @@ AUTH_DISABLED_MICROSOFT: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,
     "Microsoft 365 has Basic SMTP AUTH off for this tenant or mailbox",
     "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid a login with a password",
-    "Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2 block",
+    "Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2 block in place of "
+    "password. It reads oauth2: {{tokenUrl: https://login.microsoftonline.com/TENANT/oauth2/v2.0/token,"
+    " clientId: "
+    "APPLICATION, scope: https://outlook.office365.com/.default, clientSecretRef: {{name: SECRET, "
+    "key: KEY}}}}",
+)
+SMTP_AUTH_OFF_MICROSOFT: Final = Advice(
+    Reason.AUTH_DISABLED_BY_PROVIDER,
+    "Microsoft 365 has SMTP AUTH off for this tenant or mailbox, by token too",
+    fix="Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false for the mailbox",
+)
+TOKEN_REJECTED: Final = Advice(
+    Reason.OAUTH_TOKEN_REJECTED,
+    '{server} rejected the access token for user "{username}"{by_mechanism}{token_error}',
+    "The token is good but not for this: of another scope, or its client may not use that mailbox",
+    "Set oauth2.scope: the one that the server names, and username: the mailbox that the client may use",
+)
+TOKEN_REJECTED_MICROSOFT: Final = Advice(
+    Reason.OAUTH_TOKEN_REJECTED,
+    'Microsoft 365 rejected the access token for user "{username}"{by_mechanism}{token_error}',
+    "The application needs the permission SMTP.SendAsApp with admin consent, a service principal in Exchange "
+    "(New-ServicePrincipal) and the mailbox (Add-MailboxPermission -AccessRights FullAccess)",
+    "Set oauth2.scope: https://outlook.office365.com/.default and username: the mailbox's full address",
+)
+TOKEN_REJECTED_GMAIL: Final = Advice(
+    Reason.OAUTH_TOKEN_REJECTED,
+    'Gmail rejected the access token for user "{username}"{by_mechanism}{token_error}',
+    "The refresh token must have been granted by that very account, with the scope https://mail.google.com/",
+    "Set username: the account that granted it, or authorize the app anew with that scope",
 )
 AUTH_DISABLED: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,

@@ -8,13 +8,17 @@ more mechanism is one more generator in ``MECHANISMS``, in the order in which ``
 import base64
 import binascii
 import hmac
+import json
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.smtp.redaction import MASK
-from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.replies import Reply, clean
 from smtp_operator.smtp.settings import Login
+
+_SHOWN: Final = 80
+"""Longest part of a token's error in a message, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,40 @@ def _cram_md5(login: Login) -> Generator[Line, Reply, None]:
     yield Line((answer,), MASK, (digest, answer.decode()))  # a guess could be checked against it
 
 
-MECHANISMS: Final[dict[str, Mechanism]] = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
+def _xoauth2(login: Login) -> Generator[Line, Reply, None]:
+    """Google's, and Microsoft's after it. A 334 is an error, which the server wants answered by nothing."""
+    blob = _base64(f"user={login.username}\1auth=Bearer {login.password}\1\1")
+    yield Line((b"AUTH", b"XOAUTH2", blob), f"AUTH XOAUTH2 {MASK}", (blob.decode(),))
+    yield Line((b"",), "(an empty line)")
 
 
-def choose(wanted: str, offered: tuple[str, ...]) -> str | None:
-    """The mechanism to use: ``wanted`` if it is offered, with ``Auto`` the first known one that is."""
-    known = MECHANISMS if wanted == "Auto" else (wanted,)
-    return next((name for name in known if name in offered and name in MECHANISMS), None)
+def _oauthbearer(login: Login) -> Generator[Line, Reply, None]:
+    """RFC 7628; the answer to an error is in its section 3.2.3."""
+    name = login.username.replace("=", "=3D").replace(",", "=2C")
+    blob = _base64(f"n,a={name},\1auth=Bearer {login.password}\1\1")
+    yield Line((b"AUTH", b"OAUTHBEARER", blob), f"AUTH OAUTHBEARER {MASK}", (blob.decode(),))
+    yield Line((b"AQ==",), "AQ==")
+
+
+_OF_A_PASSWORD: Final[dict[str, Mechanism]] = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}
+_OF_A_TOKEN: Final[dict[str, Mechanism]] = {"XOAUTH2": _xoauth2, "OAUTHBEARER": _oauthbearer}
+
+MECHANISMS: Final[dict[str, Mechanism]] = _OF_A_PASSWORD | _OF_A_TOKEN
+
+
+def choose(wanted: str, offered: tuple[str, ...], *, by_token: bool = False) -> str | None:
+    """The mechanism to use: ``wanted`` if it is offered and fit, with ``Auto`` the first that is both."""
+    fit = _OF_A_TOKEN if by_token else _OF_A_PASSWORD
+    return next((name for name in fit if name in offered and wanted in {"Auto", name}), None)
+
+
+def token_error(challenge: Reply) -> str:
+    """What the 334 to a token says of it: status, and the scope it should have; empty: nothing."""
+    try:
+        told = json.loads(base64.b64decode(challenge.text, validate=True))
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(told, dict):
+        return ""
+    named = ((name, clean(str(told.get(name, "")))[:_SHOWN]) for name in ("status", "scope"))
+    return ", ".join(f"{name} {value}" for name, value in named if value)

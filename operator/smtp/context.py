@@ -25,6 +25,12 @@ class Context:
     username: str = ""
     origin: str = ""
     """Where the password comes from, such as ``Secret smtp-password, key password``."""
+    by_token: bool = False
+    """Whether the login is by an access token."""
+    token_error: str = ""
+    """What the server said of the token before it refused the login; its own words, not redacted."""
+    client_certificate: bool = False
+    """Whether this client has a certificate to show."""
     mechanism: str = ""
     tls: bool = False
     """Whether TLS is active now."""

@@ -93,6 +93,7 @@ class Dialogue:
     mechanisms: tuple[str, ...] = ()
     mail: bytes = b""
     logged_in: bool = False
+    token_error: str = ""
     tls: bool = False
     hurried: bool = False
     """Whether the present step got less than its limit, since the budget comes to its end."""
@@ -146,6 +147,9 @@ class Dialogue:
             logged_in=self.logged_in,
             username=clean(login.username) if login else "",
             origin=login.origin if login else "",
+            by_token=login is not None and login.by_token,
+            token_error=self.token_error,
+            client_certificate=settings.tls.client_certificate is not None,
             mechanism=self.findings.mechanism,
             tls=self.tls,
             offered=frozenset(self.offered),
@@ -242,7 +246,7 @@ class Dialogue:
 
     async def _auth(self, wire: Wire, login: Login) -> None:
         self.clock.enter(Phase.AUTH)
-        name = auth.choose(self.settings.auth_mechanism, self.mechanisms)
+        name = auth.choose(self.settings.auth_mechanism, self.mechanisms, by_token=login.by_token)
         if name is None:
             raise Ended(not_offered.mechanism(self.context(), self.settings.auth_mechanism))
         self.findings.mechanism = name
@@ -254,6 +258,8 @@ class Dialogue:
             reply = await self._command(wire, *line.words, shown=line.shown)
             if reply.code != 334:
                 break
+            if login.by_token and not self.token_error:
+                self.token_error = auth.token_error(reply)
             try:
                 line = steps.send(reply)
             except (StopIteration, auth.ChallengeInvalid):

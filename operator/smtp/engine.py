@@ -9,11 +9,11 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Phase, Verdict
+from smtp_operator.network.destination import DestinationPolicy
+from smtp_operator.network.resolver import Resolver
 from smtp_operator.smtp.budget import Limits
-from smtp_operator.smtp.destination import DestinationPolicy
 from smtp_operator.smtp.dialogue import CalledOff
 from smtp_operator.smtp.limits import ConnectionLimits
-from smtp_operator.smtp.resolver import Resolver
 from smtp_operator.smtp.session import Connect, Session, Surroundings, connect
 from smtp_operator.smtp.settings import MailSettings
 from smtp_operator.smtp.tls import TlsContexts

@@ -60,7 +60,10 @@ class Explainer:
 
     async def _closed(self, phase: Phase, error: Closed) -> Verdict:
         dialogue = self.dialogue
-        if tlsfailures.wants_client_certificate(error.alert):
+        if tlsfailures.wants_client_certificate(error.alert) or (
+            dialogue.settings.tls.client_certificate is not None
+            and tlsfailures.refuses_client_certificate(error.alert)
+        ):
             return tlsfailures.failed(dialogue.context(), error.alert, 0, name=self.plan.server_name)
         if error.said is not None:
             return classify(phase, error.said, context=dialogue.context(closed=True))

@@ -7,8 +7,8 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
+from smtp_operator.network.destination import Address, PortRange
 from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.destination import Address, PortRange
 from smtp_operator.smtp.providers import did_you_mean
 from smtp_operator.smtp.verdicts import verdict
 

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verdicts on what a server does not offer in its reply to EHLO."""
 
-from typing import Final
-
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import Phase, SmtpType, Verdict
+from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
+from smtp_operator.smtp.auth import choose
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.verdicts import verdict
-
-_BY_TOKEN: Final = {"XOAUTH2", "OAUTHBEARER"}
 
 
 def start_tls(context: Context) -> Verdict:
@@ -35,23 +32,29 @@ def mechanism(context: Context, wanted: str) -> Verdict:
     if not context.mechanisms:
         return _login(context)
     offers = context.shown(", ".join(context.mechanisms))
-    by_token = _BY_TOKEN & set(context.mechanisms)
-    if wanted in _BY_TOKEN or (wanted == "Auto" and by_token):
-        fix = "Set the oauth2 block in place of password"
-    elif wanted == "Auto":
-        fix = "Use a server or port that offers PLAIN, LOGIN or CRAM-MD5"
-    else:
+    usable = choose("Auto", context.mechanisms, by_token=context.by_token)
+    other = choose("Auto", context.mechanisms, by_token=not context.by_token)
+    fits = choose(wanted, (wanted,), by_token=context.by_token) or wanted == "Auto"
+    if usable and fits:
         fix = "Set authMechanism: Auto"
+    elif context.by_token:
+        fix = "Use a server or port that offers XOAUTH2 or OAUTHBEARER"
+        fix = "Set the password block in place of oauth2" if other else fix
+    else:
+        fix = "Use a server or port that offers PLAIN, LOGIN or CRAM-MD5"
+        fix = "Set the oauth2 block in place of password" if other else fix
+    credential = "an access token" if context.by_token else "a password"
     return verdict(
         Reason.AUTH_MECHANISM_UNSUPPORTED,
         f"{context.server} offers the login mechanisms {offers}, "
         + (
             f"not {wanted}"
             if wanted not in {"Auto", *context.mechanisms}
-            else "none of which fits a password"
+            else f"none of which fits {credential}"
         ),
         phase=Phase.AUTH,
         fix=fix,
+        suggestion=Suggestion(auth_mechanism=usable) if usable and fits else None,
     )
 
 

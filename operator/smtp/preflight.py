@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode, SmtpType, Verdict
-from smtp_operator.smtp.destination import Address, DestinationPolicy, is_loopback
+from smtp_operator.network.destination import Address, DestinationPolicy, is_loopback
+from smtp_operator.network.resolver import NameInvalid, address_of, host_to_ascii
+from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.smtp.envelope import Envelope
 from smtp_operator.smtp.failures import port_not_allowed
-from smtp_operator.smtp.resolver import NameInvalid, address_of, host_to_ascii
 from smtp_operator.smtp.settings import MailSettings
-from smtp_operator.smtp.tls import CaBundleInvalid, TlsContexts
+from smtp_operator.smtp.tls import TlsContexts
 from smtp_operator.smtp.verdicts import Ended, verdict
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -44,7 +45,7 @@ def plan(settings: MailSettings, policy: DestinationPolicy, contexts: TlsContext
     if not policy.allows_port(settings.port):
         raise Ended(port_not_allowed(settings.port, policy.ports))
     if settings.smtp_type is not SmtpType.NONE and not settings.tls.verify and _sends_password(settings):
-        raise Ended(_unverified())
+        raise Ended(_unverified(settings))
     return Plan(envelope, host, server_name.rstrip("."), helo_name, _context(settings, contexts))
 
 
@@ -55,7 +56,7 @@ def check_secrecy(settings: MailSettings, addresses: Iterable[Address]) -> None:
         raise Ended(
             verdict(
                 Reason.INSECURE_AUTH_REFUSED,
-                "Refusing to send the password in clear (smtpType: None)",
+                f"Refusing to send the {_secret(settings)} in clear (smtpType: None)",
                 fix="Set smtpType: StartTLS or TLS; on a trusted network alone, set allowInsecureAuth: true",
             )
         )
@@ -66,10 +67,14 @@ def _sends_password(settings: MailSettings) -> bool:
     return asked and not settings.allow_insecure_auth
 
 
-def _unverified() -> Verdict:
+def _secret(settings: MailSettings) -> str:
+    return "access token" if settings.login and settings.login.by_token else "password"
+
+
+def _unverified(settings: MailSettings) -> Verdict:
     return verdict(
         Reason.INSECURE_AUTH_REFUSED,
-        "Refusing to send the password to a server whose certificate is not checked",
+        f"Refusing to send the {_secret(settings)} to a server whose certificate is not checked",
         fix="Set tls.insecureSkipVerify: false and name its CA in tls.caRef; on a trusted network alone, "
         "set allowInsecureAuth: true",
     )
@@ -79,7 +84,19 @@ def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLContext | 
     if settings.smtp_type is SmtpType.NONE:
         return None
     try:
-        return contexts.get(settings.tls.ca_pem, verify=settings.tls.verify)
+        return contexts.get(
+            settings.tls.ca_pem,
+            verify=settings.tls.verify,
+            client_certificate=settings.tls.client_certificate,
+        )
+    except ClientCertificateInvalid as error:
+        raise Ended(
+            verdict(
+                Reason.CLIENT_CERTIFICATE_INVALID,
+                f"What tls.clientCertificateRef names is no usable client certificate: {error}",
+                fix="Store a newer certificate with a stronger key there",
+            )
+        ) from None
     except CaBundleInvalid:
         raise Ended(
             verdict(

@@ -26,6 +26,8 @@ _PIECE: Final = 16
 """A piece this long of a longer secret is masked too, since a server may cut what it echoes. Not a
 shorter one: masking "password" would tell that it is part of the secret."""
 _BASE64_PIECE: Final = 8
+_LONG: Final = 200
+"""A secret longer than this is an access token: whatever of it is echoed, it is but a piece."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
 
 
@@ -94,7 +96,10 @@ class Redactor:
         user = self._username.encode("utf-8", "surrogatepass")
         for secret in self._secrets:
             raw = secret.encode("utf-8", "surrogatepass")
-            for blob in (raw, b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw):
+            blobs = [raw]
+            if len(secret) <= _LONG:  # no mechanism sends a token so, and each form costs memory
+                blobs += [b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw]
+            for blob in blobs:
                 encoded = base64.b64encode(blob).decode().rstrip("=")
                 for form in {encoded, encoded.replace("+", "-").replace("/", "_")}:
                     yield _Needle.of(form, MASK, size=_BASE64_PIECE, folded=False)

@@ -79,6 +79,11 @@ def in_clear(context: Context, reply: Reply) -> bool:
     return not context.tls
 
 
+def by_token(context: Context, reply: Reply) -> bool:
+    """The login is by an access token."""
+    return context.mechanism in {"XOAUTH2", "OAUTHBEARER"}
+
+
 def not_of_security(context: Context, reply: Reply) -> bool:
     """The enhanced code is not one of security and policy, x.7.x."""
     return reply.enhanced[2:3] != "7"

@@ -11,6 +11,7 @@ from smtp_operator.smtp import advice as say
 from smtp_operator.smtp import providers
 from smtp_operator.smtp.rule import (
     Rule,
+    by_token,
     greets_as_ftp,
     in_clear,
     not_of_security,
@@ -134,6 +135,15 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
     rule(say.NOT_ACCEPTING, BANNER, code=TRANSIENT),
     rule(say.CLIENT_BLOCKED, BANNER),
     # login
+    rule(
+        say.SMTP_AUTH_OFF_MICROSOFT,
+        AUTH,
+        when=by_token,
+        text=r"smtpclientauthentication|smtp_auth_disabled",
+    ),
+    rule(say.TOKEN_REJECTED_MICROSOFT, AUTH, when=by_token, code="535", provider=providers.MICROSOFT),
+    rule(say.TOKEN_REJECTED_GMAIL, AUTH, when=by_token, code="53[45]", provider=providers.GMAIL),
+    rule(say.TOKEN_REJECTED, AUTH, when=by_token, code="535"),
     rule(say.AUTH_FAILED_MICROSOFT, AUTH, text=r"credentials (?:were|are) (?:incorrect|wrong|invalid|bad)"),
     rule(
         say.AUTH_DISABLED_MICROSOFT,

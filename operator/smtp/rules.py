@@ -63,6 +63,7 @@ def _facts(context: Context) -> dict[str, str]:
         "mechanism": context.mechanism or "used",
         "by_mechanism": f" via {context.mechanism}" if context.mechanism else "",
         "password_from": f" (password from {context.origin})" if context.origin else "",
+        "token_error": f" ({context.shown(context.token_error)})" if context.token_error else "",
         "for_user": f' for user "{user}"' if user and context.logged_in else "",
         "the_user": f' user "{user}"' if user else "",
         "sender": context.sender or "the From address",

@@ -10,15 +10,15 @@ from email.utils import make_msgid
 from typing import Protocol
 
 from smtp_operator.api.verdict import DialogueReport, Phase, ServerFacts, SmtpType, Verdict
+from smtp_operator.network.destination import Address, DestinationPolicy
+from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.smtp import failures
 from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
-from smtp_operator.smtp.destination import Address, DestinationPolicy
 from smtp_operator.smtp.dialogue import Dialogue, Findings
 from smtp_operator.smtp.explain import Explainer
 from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.preflight import Plan, check_secrecy, invalid_host, plan
 from smtp_operator.smtp.redaction import Redactor
-from smtp_operator.smtp.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.smtp.settings import MailSettings
 from smtp_operator.smtp.tls import TlsContexts
 from smtp_operator.smtp.transcript import Transcript

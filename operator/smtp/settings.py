@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from smtp_operator.api.verdict import Mode, SmtpType
+from smtp_operator.network.tls import ClientCertificate
 
 Role = Literal["to", "cc", "bcc"]
 
@@ -26,6 +27,8 @@ class Login:
     password: str = field(repr=False)
     origin: str
     """Such as ``Secret smtp-password, key password`` or ``spec.password.value``."""
+    by_token: bool = False
+    """Whether ``password`` is an OAuth 2.0 access token, which other mechanisms carry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class TlsSettings:
     server_name: str | None = None
     """The name checked in the certificate; None: ``server``."""
     verify: bool = True
+    client_certificate: ClientCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

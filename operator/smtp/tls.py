@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS as every Python version does it alike: at least 1.2, names checked, RFC 5280 strictly."""
+"""Contexts for TLS with mail servers, and what stands in their certificates."""
 
 import ssl
 from dataclasses import dataclass
@@ -10,15 +10,14 @@ from cryptography import x509
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from smtp_operator.api.verdict import Certificate
+from smtp_operator.network.tls import CaBundleInvalid, ClientCertificate, client_context
 from smtp_operator.smtp.replies import clean
+
+__all__ = ["CaBundleInvalid", "CertificateFacts", "TlsContexts"]
 
 _KEPT_CONTEXTS: Final = 128
 _NAME: Final = 200
 """Longest name out of a certificate, in characters."""
-
-
-class CaBundleInvalid(ValueError):
-    """The CA bundle holds no certificate, or something that is none."""
 
 
 class TlsContexts:
@@ -27,35 +26,24 @@ class TlsContexts:
     def __init__(self) -> None:
         self._made: dict[tuple[str | None, bool], ssl.SSLContext] = {}
 
-    def get(self, ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
-        """The context for these settings. CaBundleInvalid where ``ca_pem`` is no bundle."""
+    def get(
+        self, ca_pem: str | None, *, verify: bool, client_certificate: ClientCertificate | None = None
+    ) -> ssl.SSLContext:
+        """The context for these settings; one that holds a key is not kept.
+
+        Raises:
+            CaBundleInvalid, ClientCertificateInvalid
+        """
+        if client_certificate is not None:
+            return client_context(ca_pem, verify=verify, client_certificate=client_certificate)
         key = (ca_pem, verify)
         context = self._made.get(key)
         if context is None:
-            context = _context(ca_pem, verify=verify)
+            context = client_context(ca_pem, verify=verify)
             if len(self._made) >= _KEPT_CONTEXTS:
                 del self._made[next(iter(self._made))]
             self._made[key] = context
         return context
-
-
-def _context(ca_pem: str | None, *, verify: bool) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    # Python 3.13 sets both by default, older ones neither; a verdict must not depend on that.
-    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    if ca_pem is None:
-        context.load_default_certs()
-        return context
-    try:
-        context.load_verify_locations(cadata=ca_pem)
-    except (ssl.SSLError, ValueError):
-        raise CaBundleInvalid from None
-    return context
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ AMBIGUOUS: Final = "SSLV3_ALERT_HANDSHAKE_FAILURE"
 """No shared cipher, or TLS 1.2 without the client certificate it wants."""
 
 _CLIENT_CERTIFICATE: Final = ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_NO_CERTIFICATE")
+_REFUSED_CERTIFICATE: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR", "BAD_CERT")
 _OLD_VERSION: Final = (
     "PROTOCOL_VERSION",
     "UNSUPPORTED_PROTOCOL",
@@ -47,6 +48,11 @@ _OLD_VERSION: Final = (
 def wants_client_certificate(reason: str) -> bool:
     """Whether OpenSSL's reason says that the server wants to know who the client is."""
     return any(word in reason for word in _CLIENT_CERTIFICATE)
+
+
+def refuses_client_certificate(reason: str) -> bool:
+    """Whether OpenSSL's reason says that the server does not like what the client has shown."""
+    return "ALERT" in reason and any(word in reason for word in _REFUSED_CERTIFICATE)
 
 
 def failed(
@@ -65,6 +71,14 @@ def failed(
     """
     if verify_code:
         return _certificate(context, verify_code, name, facts, now or datetime.now(UTC))
+    if context.client_certificate and refuses_client_certificate(reason):
+        return verdict(
+            Reason.CLIENT_CERTIFICATE_INVALID,
+            f"{context.server}:{context.port} does not accept this client's certificate",
+            phase=Phase.TLS,
+            why="It may not know who issued it, or the certificate is expired, revoked or not for clients",
+            fix="Set tls.clientCertificateRef: a Secret with a certificate that the server's owner issued",
+        )
     if wants_client_certificate(reason) or (reason == AMBIGUOUS and server_hello):
         return verdict(
             Reason.CLIENT_CERTIFICATE_REQUIRED,

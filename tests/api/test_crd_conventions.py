@@ -131,7 +131,7 @@ def test_everything_is_described(fields: list[Node]) -> None:
 
 def test_field_names_are_camel_case(fields: list[Node]) -> None:
     names = {node.path.rpartition(".")[2].removesuffix("[]") for node in fields}
-    assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z0-9]*)*", name)] == []
+    assert [name for name in names if not re.fullmatch(r"[a-z][a-z0-9]*([A-Z][a-z0-9]*)*", name)] == []
 
 
 def test_no_field_is_called_phase(fields: list[Node]) -> None:

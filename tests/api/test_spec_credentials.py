@@ -45,7 +45,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 
 TWO_PASSWORDS = "spec.password: set exactly one of value, secretRef"
 TWO_USERNAMES = "spec: set username or usernameRef, not both"
-ONLY_ONE_OF_THE_TWO = "spec: username and password go together: set both or neither"
+ONLY_ONE_OF_THE_TWO = "spec: username and password (or oauth2) go together: set both or neither"
 UNVERIFIED = (
     "spec: insecureSkipVerify with a username needs allowInsecureAuth: true,"
     " since the password could reach anyone"

@@ -15,6 +15,7 @@ MINIMAL = {"server": "smtp.example.com", "port": 587, "from": "noreply@example.c
 DEFAULTS = {
     "smtpType": "StartTLS",
     "preferredNotifications": ["TestEmail"],
+    "authMechanism": "Auto",
     "test": {"mode": "SendEmail", "timeout": "45s"},
     "recheck": {"interval": "1h", "mode": "Login"},
     "allowInsecureAuth": False,
@@ -37,6 +38,26 @@ NESTED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                 "caRef": {"kind": "ConfigMap", "name": "corp-ca", "key": "ca.crt"},
                 "insecureSkipVerify": False,
             }
+        },
+    ),
+    "audience of the ServiceAccount, kind and key of the token endpoint's CA": (
+        {
+            "username": "mailer",
+            "oauth2": {
+                "tokenUrl": "https://login.example.com/token",
+                "clientId": "mailer",
+                "serviceAccountRef": {"name": "mailer"},
+                "caRef": {"name": "corp-ca"},
+            },
+        },
+        {
+            "username": "mailer",
+            "oauth2": {
+                "tokenUrl": "https://login.example.com/token",
+                "clientId": "mailer",
+                "serviceAccountRef": {"name": "mailer", "audience": "api://AzureADTokenExchange"},
+                "caRef": {"kind": "ConfigMap", "name": "corp-ca", "key": "ca.crt"},
+            },
         },
     ),
     "timeout of a test": (

@@ -17,6 +17,14 @@ FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
     "tls.serverName": lambda text: {"tls": {"serverName": text}},
     "heloName": lambda text: {"heloName": text},
     "username": lambda text: {"username": text, "password": {"secretRef": {"name": "smtp"}}},
+    "oauth2.tokenUrl": lambda text: {
+        "username": "mailer",
+        "oauth2": {
+            "tokenUrl": text,
+            "clientId": "mailer",
+            "clientSecretRef": {"name": "smtp", "key": "secret"},
+        },
+    },
     "from": lambda text: {"from": text},
     "recipients.to": lambda text: {"recipients": {"to": [text]}},
     "recipients.bcc": lambda text: {"recipients": {"bcc": [text]}},
@@ -54,6 +62,15 @@ ADDRESSES = st.tuples(LABELS | ODD_LABELS, st.sampled_from("@@@ "), NAMES).map("
 NAMED = st.tuples(LABELS | TEXTS, st.sampled_from([" <", "<", "< "]), ADDRESSES, st.just(">")).map("".join)
 QUOTES = st.tuples(st.just('"'), LABELS | TEXTS, st.sampled_from(['" ', '"', " "])).map("".join)
 QUOTED = st.tuples(QUOTES, st.just("<"), ADDRESSES, st.just(">")).map("".join)
+URLS = (
+    st.tuples(
+        st.sampled_from(["https://"] * 8 + ["http://", "HTTPS://", "https:", "//", ""]),
+        HOSTS | st.just("login.example.com"),
+        st.sampled_from(["", ":443", ":", ":x", ":123456", "@h", "\\h"]),
+        st.sampled_from(["", "/token", "/a%20b", "/a b", "/%zz", "?a=b", "#c", "/é", "/{id}"]),
+    ).map("".join)
+    | TEXTS
+)
 NUMBERS = (
     st.integers(0, 12).map(str) | st.integers(0, 9_999_999).map(str) | st.floats(0, 99, width=16).map(str)
 )
@@ -65,6 +82,7 @@ GENERATED = {
     "tls.serverName": HOSTS,
     "heloName": HOSTS,
     "username": TEXTS,
+    "oauth2.tokenUrl": URLS,
     "from": ADDRESSES | NAMED | QUOTED | TEXTS,
     "recipients.to": ADDRESSES | TEXTS,
     "recipients.bcc": ADDRESSES | NAMED,

@@ -29,7 +29,7 @@ KUBERNETES_WORDS = {
     "Deployment", "NetworkPolicy", "CustomResourceDefinitions",
 }  # fmt: skip
 CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
-VALUES = {"SendEmail", "StartTLS", "TestEmail", "ReadyTrue"}
+VALUES = {"SendEmail", "StartTLS", "TestEmail", "ReadyTrue", "AzureADTokenExchange"}
 IN_CODE = re.compile(r"`([^`\n]+)`")
 
 

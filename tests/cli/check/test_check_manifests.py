@@ -223,7 +223,7 @@ def test_a_rule_across_fields_is_told(check: Check, write: Write, config: Docume
     del config["spec"]["password"]
     assert check("-f", write(config)).err == (
         "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
-        "  spec: username and password go together: set both or neither\n"
+        "  spec: username and password (or oauth2) go together: set both or neither\n"
     )
 
 

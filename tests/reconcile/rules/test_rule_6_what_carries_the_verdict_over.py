@@ -29,6 +29,12 @@ CARRIED_OVER = [
     pytest.param({"recheck": {"interval": "2h"}, "test": {"timeout": "2m"}, "suspend": True}, id="several"),
 ]
 
+OAUTH2 = {
+    "tokenUrl": "https://login.example.com/token",
+    "clientId": "mailer",
+    "clientSecretRef": {"name": "another", "key": "password"},
+}
+
 TESTED = [
     pytest.param({"server": "other.example.com"}, id="server"),
     pytest.param({"port": 2525}, id="port"),
@@ -48,6 +54,8 @@ TESTED = [
         {"tls": {"insecureSkipVerify": True}, "allowInsecureAuth": True}, id="tls.insecureSkipVerify"
     ),
     pytest.param({"heloName": "mail.example.com"}, id="heloName"),
+    pytest.param({"authMechanism": "LOGIN"}, id="authMechanism"),
+    pytest.param({"password": None, "oauth2": OAUTH2}, id="oauth2"),
     pytest.param({"test": {"mode": "Login"}}, id="test.mode"),
     pytest.param({"allowInsecureAuth": True}, id="allowInsecureAuth"),
     pytest.param({"port": 2525, "recheck": {"interval": "2h"}}, id="port and recheck"),

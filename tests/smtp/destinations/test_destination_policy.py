@@ -8,7 +8,7 @@ import pytest
 from mailpeers import MailServer
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.destination import DestinationPolicy, Network, PortRange
+from smtp_operator.network.destination import DestinationPolicy, Network, PortRange
 
 
 def networks(*texts: str) -> list[Network]:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from smtp_operator.smtp.resolver import Address, NameNotFound, ThreadedResolver
+from smtp_operator.network.resolver import Address, NameNotFound, ThreadedResolver
 
 
 @pytest.mark.parametrize("name", ["smtp.example.invalid", "SMTP.EXAMPLE.INVALID", "smtp.example.invalid."])

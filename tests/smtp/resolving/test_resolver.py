@@ -11,7 +11,7 @@ import pytest
 
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.smtp.resolver import (
+from smtp_operator.network.resolver import (
     Address,
     NameInvalid,
     NameNotFound,

@@ -34,7 +34,11 @@ def rows() -> Iterator[Row]:
         if line and not line.startswith("#"):
             phase, text, reason, *facts = (part.strip() for part in line.split(" | "))
             known = dict(fact.split("=") for fact in " ".join(facts).split())
-            context = Context(sender=known.get("sender", ""), server="mail.example.com")
+            context = Context(
+                sender=known.get("sender", ""),
+                server="mail.example.com",
+                mechanism=known.get("mechanism", ""),
+            )
             yield Row(Phase(phase), text.split("\\n"), Reason(reason), context)
 
 

@@ -64,7 +64,12 @@ def login_at(server: str, username: str = "bob") -> Context:
             '"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the '
             'Tenant."]. '
             "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid a login with a "
-            "password. Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2 block.",
+            "password. Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2"
+            " block in "
+            "place of password. It reads oauth2: {tokenUrl: https://login.microsoftonline.com/TENANT/oauth2/v2.0/"
+            "token, clientId: APPLICATION, scope: https://outlook.office365.com/.default, clientSecretRef:"
+            " {name: "
+            "SECRET, key: KEY}}.",
         ),
     ],
 )

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A token endpoint that keeps the wire contracts of Entra ID and Google; for tests and by hand.
+
+It knows clients by their secrets, refresh tokens, and workloads of other issuers by federated credentials,
+whose signatures it checks against their issuer's keys. What it answers to what is wrong, with which status,
+error and AADSTS number, is what Entra ID and Google were seen to answer.
+
+``with TokenServer.running() as server``; ``server.issued`` has the access tokens that it has issued.
+"""
+
+import base64
+import contextlib
+import json
+import secrets
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+import trustme
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+TENANT = "contoso.example"
+SCOPE = "https://outlook.office365.com/.default"
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+Form = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Federation:
+    """Which workload of another issuer is the client."""
+
+    issuer: str
+    subject: str
+    audience: str
+    keys: Mapping[str, Any]
+    """The issuer's JWKS."""
+
+
+class Refusal(Exception):
+    """An error as RFC 6749 section 5.2 has it, with Entra ID's number where it has one."""
+
+    def __init__(self, status: int, error: str, text: str, number: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+        self.error = error
+        self.number = number
+
+
+@dataclass
+class TokenServer:
+    """The endpoint; its attributes may be changed while it runs."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Clients and their secrets."""
+    expired_secrets: set[str] = field(default_factory=set)
+    refresh_tokens: set[str] = field(default_factory=set)
+    federations: dict[str, Federation] = field(default_factory=dict)
+    """Clients and the workload that each is."""
+    lifetime: int = 3599
+    answers: list[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=list)
+    """Status, body and headers in place of an own answer, one after the other."""
+    before_answer: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: True
+    """Called with each request; False: the answer was given there."""
+
+    forms: list[Form] = field(default_factory=list, init=False)
+    """What was sent, one after the other."""
+    paths: list[str] = field(default_factory=list, init=False)
+    headers: list[Mapping[str, str]] = field(default_factory=list, init=False)
+    """Of the requests, names in lower case."""
+    peers: list[Any] = field(default_factory=list, init=False)
+    """The client's certificate of each request; None where it showed none."""
+    issued: set[str] = field(default_factory=set, init=False)
+    port: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.ca = trustme.CA(organization_name="tokenserver")
+        self.ca_pem = self.ca.cert_pem.bytes().decode()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert("localhost", "127.0.0.1").configure_cert(self.context)
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls, **options: Any) -> Iterator["TokenServer"]:
+        """One on a free port of 127.0.0.1 for as long as the block lasts."""
+        server = cls(**options)
+        with _Listener(server) as listener:
+            server.port = listener.server_address[1]
+            thread = threading.Thread(target=listener.serve_forever, args=(0.05,), name="tokenserver")
+            thread.start()
+            try:
+                yield server
+            finally:
+                listener.shutdown()
+                thread.join()
+
+    def url(self, path: str = f"/{TENANT}/oauth2/v2.0/token") -> str:
+        """Of the token endpoint: Entra ID's, or for ``/token`` Google's."""
+        return f"https://localhost:{self.port}{path}"
+
+    def answer(self, path: str, form: Form) -> dict[str, Any]:
+        """The answer to a request. Raises Refusal."""
+        if path not in ("/token", f"/{TENANT}/oauth2/v2.0/token"):
+            tenant = path.split("/")[1]
+            raise Refusal(400, "invalid_request", f"Tenant '{tenant}' not found.", 90002)
+        entra = path != "/token"
+        grant = form.get("grant_type")
+        if grant not in ("client_credentials", "refresh_token") or (grant == "client_credentials") != entra:
+            number = 70003 if entra else 0
+            raise Refusal(400, "unsupported_grant_type", f"Invalid grant_type: {grant}", number)
+        self._check_client(form, entra=entra)
+        if grant == "refresh_token" and form.get("refresh_token") not in self.refresh_tokens:
+            raise Refusal(400, "invalid_grant", "Token has been expired or revoked.")
+        if entra and "scope" not in form:
+            text = "The request body must contain the following parameter: 'scope'."
+            raise Refusal(400, "invalid_request", text, 900144)
+        if entra and form["scope"] != SCOPE:
+            text = f"The provided value for scope {form['scope']} is not valid."
+            raise Refusal(400, "invalid_scope", text, 1002012)
+        token = "eyJ0eXAiOiJKV1QiLCJub25jZSI6Im" + secrets.token_urlsafe(900)
+        self.issued.add(token)
+        told = {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": token}
+        return told | ({"ext_expires_in": self.lifetime} if entra else {"scope": "https://mail.google.com/"})
+
+    def _check_client(self, form: Form, *, entra: bool) -> None:
+        client = form.get("client_id", "")
+        if "client_assertion" in form:
+            if form.get("client_assertion_type") != JWT_BEARER:
+                raise Refusal(400, "invalid_request", "The assertion type is not known.", 90014)
+            self._check_assertion(client, form["client_assertion"])
+            return
+        if client not in self.secrets:
+            text = f"Application with identifier '{client}' was not found in the directory '{TENANT}'."
+            if entra:
+                raise Refusal(400, "unauthorized_client", text, 700016)
+            raise Refusal(401, "invalid_client", "The OAuth client was not found.")
+        if form.get("client_secret") in self.expired_secrets:
+            text = f"The provided client secret keys for app '{client}' are expired."
+            raise Refusal(401, "invalid_client", text, 7000222)
+        if form.get("client_secret") != self.secrets[client]:
+            text = (
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client"
+                f" secret value, not the client secret ID, for a secret added to app '{client}'."
+            )
+            if entra:
+                raise Refusal(401, "invalid_client", text, 7000215)
+            raise Refusal(401, "invalid_client", "The provided client secret is invalid.")
+
+    def _check_assertion(self, client: str, assertion: str) -> None:
+        known = self.federations.get(client)
+        claims = _verified(assertion, known.keys) if known else None
+        if known is None or claims is None:
+            text = f"No matching federated identity record found for presented assertion of '{client}'."
+            raise Refusal(401, "invalid_client", text, 70021)
+        audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+        for number, fits, what in (
+            (700211, claims["iss"] == known.issuer, f"issuer '{claims['iss']}'"),
+            (700213, claims["sub"] == known.subject, f"subject '{claims['sub']}'"),
+            (700212, known.audience in audiences, f"audience '{audiences[0]}'"),
+            (700024, claims["exp"] > time.time(), "time"),
+        ):
+            if not fits:
+                text = f"No matching federated identity record found for presented assertion {what}."
+                raise Refusal(401, "invalid_client", text, number)
+
+
+def _verified(assertion: str, keys: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The claims of a JWT (RFC 7519) that one of the keys has signed by RS256; None: of no other."""
+    try:
+        signed, _, signature = assertion.rpartition(".")
+        head, _, body = signed.partition(".")
+        header, claims = json.loads(_decoded(head)), json.loads(_decoded(body))
+    except ValueError:
+        return None
+    for key in keys["keys"]:
+        if header.get("alg") != "RS256" or key["kid"] != header.get("kid"):
+            continue
+        numbers = (int.from_bytes(_decoded(key[name])) for name in ("e", "n"))
+        public = rsa.RSAPublicNumbers(*numbers).public_key()
+        with contextlib.suppress(InvalidSignature):
+            public.verify(_decoded(signature), signed.encode(), padding.PKCS1v15(), SHA256())
+            return dict(claims)
+    return None
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, server: TokenServer) -> None:
+        self.token_server = server
+        super().__init__(("127.0.0.1", 0), _Handler)
+        # The handshake is made in the connection's own thread: a client that makes none holds up nobody.
+        self.socket = server.context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that did not like the certificate is what a test may be about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Listener
+
+    def do_POST(self) -> None:
+        server = self.server.token_server
+        sent = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
+        form = {name: values[0] for name, values in parse_qs(sent, strict_parsing=bool(sent)).items()}
+        server.forms.append(form)
+        server.paths.append(self.path)
+        server.headers.append({name.lower(): value for name, value in self.headers.items()})
+        server.peers.append(self.connection.getpeercert() or None)
+        if not server.before_answer(self):
+            self.close_connection = True
+            return
+        if server.answers:
+            self._say(*server.answers.pop(0))
+            return
+        try:
+            self._say(200, json.dumps(server.answer(self.path, form)).encode(), {})
+        except Refusal as refusal:
+            self._say(refusal.status, json.dumps(_described(refusal)).encode(), {})
+
+    def do_GET(self) -> None:
+        self.do_POST()
+
+    def _say(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Type": "application/json; charset=utf-8"} | dict(headers)).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Says nothing."""
+
+
+def _described(refusal: Refusal) -> dict[str, Any]:
+    if not refusal.number:
+        return {"error": refusal.error, "error_description": str(refusal)}
+    trace = "Trace ID: 6b5c4e0f-0000-4000-8000-1c2d3e4f5a6b Correlation ID: 0f1e2d3c-0000-4000-8000-9a8b"
+    return {
+        "error": refusal.error,
+        "error_description": f"AADSTS{refusal.number}: {refusal} {trace} Timestamp: 2026-11-22 10:00:00Z",
+        "error_codes": [refusal.number],
+        "timestamp": "2026-11-22 10:00:00Z",
+        "trace_id": "6b5c4e0f-0000-4000-8000-1c2d3e4f5a6b",
+        "correlation_id": "0f1e2d3c-0000-4000-8000-9a8b7c6d5e4f",
+        "error_uri": f"https://login.microsoftonline.com/error?code={refusal.number}",
+    }

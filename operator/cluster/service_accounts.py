@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ServiceAccounts and their tokens. The permissions for them are granted for named ones, by resourceNames."""
+
+import ssl
+from typing import Final
+
+import aiohttp
+
+from smtp_operator.api.objects import ApiUnavailable, JsonObject, RequestRefused
+from smtp_operator.cluster import paths
+from smtp_operator.cluster.client import KubernetesClient
+
+_LIFETIME: Final = 600
+"""Seconds; the shortest that the API server grants."""
+_PATIENCE: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
+
+
+class ServiceAccountTokens:
+    """Reads ServiceAccounts and asks for their tokens, by the operator's own client."""
+
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+
+    async def get_service_account(self, namespace: str, name: str) -> JsonObject:
+        """The object.
+
+        Raises:
+            ObjectNotFound, AccessDenied, ApiUnavailable
+        """
+        found = await self._client.request("GET", paths.service_account(namespace, name))
+        return {"kind": "ServiceAccount", **found}
+
+    async def request_token(self, namespace: str, name: str, audience: str) -> str:
+        """A token of it for that audience, good for 10 minutes.
+
+        Raises:
+            ObjectNotFound, AccessDenied, ApiUnavailable
+            RequestRefused: the API server issues none such.
+        """
+        answer = await self._client.request(
+            "POST",
+            f"{paths.service_account(namespace, name)}/token",
+            body={
+                "apiVersion": "authentication.k8s.io/v1",
+                "kind": "TokenRequest",
+                "spec": {"audiences": [audience], "expirationSeconds": _LIFETIME},
+            },
+        )
+        token = answer.get("status", {}).get("token")
+        if not isinstance(token, str) or not token:
+            raise RequestRefused(f"no token of ServiceAccount {namespace}/{name} in the answer")
+        return token
+
+    async def opens_api_server(self, token: str) -> bool:
+        """Whether the API server knows a user by that token. It is asked without our own credentials.
+
+        Raises:
+            ApiUnavailable
+        """
+        configuration = self._client.access.configuration
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+        if not configuration.verify_ssl:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+        try:
+            async with (
+                aiohttp.ClientSession(trust_env=False, timeout=_PATIENCE) as session,
+                session.post(
+                    f"{self._client.server}{paths.SELF_SUBJECT_REVIEWS}",
+                    json=body,
+                    headers={"Authorization": f"Bearer {token}"},
+                    proxy=configuration.proxy or None,
+                    ssl=context,
+                    allow_redirects=False,
+                ) as answer,
+            ):
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            raise ApiUnavailable(
+                "the API server did not say whether it takes a ServiceAccount's token"
+            ) from None
+        if status == 429 or status >= 500:
+            raise ApiUnavailable("the API server did not say whether it takes a ServiceAccount's token")
+        return status != 401

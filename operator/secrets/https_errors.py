@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why there is no answer over HTTPS, told by codes and never by an exception's text."""
+
+import errno
+import ssl
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Final
+
+import requests
+import urllib3
+
+from smtp_operator.network.destination import Address
+
+_NO_ROUTE: Final = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
+)
+_DEPTH: Final = 12
+"""How far an error's causes are followed."""
+
+
+class Trouble(StrEnum):
+    """What went wrong."""
+
+    PORT_NOT_ALLOWED = "port not allowed"
+    ADDRESS_NOT_ALLOWED = "address not allowed"
+    HOST_NOT_FOUND = "host not found"
+    DNS_FAILED = "DNS failed"
+    DNS_SILENT = "DNS silent"
+    REFUSED = "connection refused"
+    NO_ROUTE = "no route"
+    CONNECT_TIMEOUT = "no answer to the connection attempt"
+    TLS_FAILED = "TLS failed"
+    TOO_SLOW = "too slow"
+    DROPPED = "connection lost"
+    TOO_LARGE = "answer too large"
+
+
+_BEFORE_REQUEST: Final = frozenset({Trouble.REFUSED, Trouble.NO_ROUTE, Trouble.CONNECT_TIMEOUT})
+
+
+class HttpsError(Exception):
+    """There is no answer from ``host:port``."""
+
+    def __init__(
+        self,
+        trouble: Trouble,
+        host: str,
+        port: int,
+        *,
+        addresses: Sequence[Address] = (),
+        seconds: float = 0.0,
+        size: int = 0,
+        tls_reason: str = "",
+        verify_code: int = 0,
+    ) -> None:
+        """``tls_reason`` and ``verify_code`` are OpenSSL's, where TLS failed."""
+        super().__init__(str(trouble))
+        self.trouble = trouble
+        self.host = host
+        self.port = port
+        self.addresses = tuple(addresses)
+        self.seconds = seconds
+        self.size = size
+        self.tls_reason = tls_reason
+        self.verify_code = verify_code
+
+    @property
+    def before_request(self) -> bool:
+        """Whether the other side has seen nothing of the request, so that another address may be tried."""
+        return self.trouble in _BEFORE_REQUEST
+
+    @property
+    def place(self) -> str:
+        """Host and port as one writes them."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def error_of(
+    error: Exception, host: str, port: int, addresses: Sequence[Address], seconds: float
+) -> HttpsError:
+    """The error that one of ``requests``, ``urllib3`` or the socket stands for."""
+    if isinstance(error, HttpsError):
+        return error
+    found = list(_causes(error))
+    tls = next((it for it in found if isinstance(it, ssl.SSLError)), None)
+    if tls is not None and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | TimeoutError):
+        code = tls.verify_code if isinstance(tls, ssl.SSLCertVerificationError) else 0
+        return HttpsError(Trouble.TLS_FAILED, host, port, tls_reason=tls.reason or "", verify_code=code)
+    return HttpsError(_trouble(error, found), host, port, addresses=addresses, seconds=seconds)
+
+
+def _trouble(error: Exception, found: Sequence[BaseException]) -> Trouble:
+    numbers = {it.errno for it in found if isinstance(it, OSError)}
+    if errno.ECONNREFUSED in numbers:
+        return Trouble.REFUSED
+    if numbers & _NO_ROUTE:
+        return Trouble.NO_ROUTE
+    if isinstance(error, requests.ConnectTimeout):
+        return Trouble.CONNECT_TIMEOUT
+    slow = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
+    if any(isinstance(it, slow) for it in found):
+        return Trouble.TOO_SLOW
+    return Trouble.DROPPED
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and all that led to it, also where a library hides it among its arguments."""
+    ahead: list[BaseException] = [error]
+    seen: list[BaseException] = []
+    while ahead and len(seen) < _DEPTH:
+        here = ahead.pop(0)
+        if here in seen:
+            continue
+        seen.append(here)
+        yield here
+        inside = [here.__cause__, here.__context__, getattr(here, "reason", None), *here.args]
+        ahead += [it for it in inside if isinstance(it, BaseException)]

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``spec.oauth2``: access tokens in place of a password (RFC 6749, RFC 7523).
+
+Three grants: client_credentials with a client secret (Microsoft 365), refresh_token (Google), and
+client_credentials with a ServiceAccount's token as the client's assertion, which needs no secret at all.
+Tokens are kept in memory alone, until 5 minutes before their end.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from urllib.parse import urlencode
+
+from smtp_operator.api.objects import JsonObject, Reference
+from smtp_operator.api.smtpconfig import OAuth2, SecretKeyReference
+from smtp_operator.network.tls import CaBundleInvalid
+from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.https_errors import HttpsError
+from smtp_operator.secrets.interface import ResolvedPassword
+from smtp_operator.secrets.oauth2_errors import Asked, bundle_invalid, refused, unreachable
+from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.service_accounts import ServiceAccounts, account_token, allowed_account
+
+SOURCE: Final = "OAuth2"
+"""Input type, as in ``status.password.source``."""
+
+_EARLY: Final = 300.0
+"""Seconds before its end in which a token is not used any more."""
+_KEPT: Final = 1024
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
+_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class Sender(Protocol):
+    """Sends HTTPS requests."""
+
+    async def send(self, request: Request) -> Answer:
+        """The answer; HttpsError where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedToken:
+    """An access token as the password of a login, and by what to drop it again."""
+
+    password: ResolvedPassword
+    key: Hashable
+    givers: tuple[JsonObject, ...]
+    """The Secrets or the ServiceAccount that it was had by, which say where it may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    value: str = field(repr=False)
+    until: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Client:
+    """Who asks, as the spec says and the objects that it names."""
+
+    oauth2: OAuth2
+    namespace: str
+    ca_pem: str | None
+    form: dict[str, str] = field(repr=False)
+    """What stands for the client's right; a ServiceAccount's token is not in it yet."""
+    asked: Asked
+    givers: tuple[JsonObject, ...]
+
+    @property
+    def key(self) -> Hashable:
+        """Of the token: whoever has another key asks for one of his own."""
+        versions = [(it["metadata"]["uid"], it["metadata"]["resourceVersion"]) for it in self.givers]
+        settings = self.oauth2.model_dump_json()
+        return (self.namespace, settings, tuple(versions), self.ca_pem)
+
+
+class Tokens:
+    """Gets access tokens and keeps them for as long as they are good. One for all tests."""
+
+    def __init__(
+        self,
+        *,
+        https: Sender,
+        accounts: ServiceAccounts,
+        now: Callable[[], float],
+        require_allowed_servers: bool = False,
+    ) -> None:
+        """``now`` is in seconds, from whenever on."""
+        self._https = https
+        self._accounts = accounts
+        self._now = now
+        self._required = require_allowed_servers
+        self._kept: dict[Hashable, _Kept] = {}
+        self._asking: dict[Hashable, asyncio.Task[_Kept]] = {}
+
+    async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
+        """An access token for what the block says.
+
+        Raises:
+            VerdictError: there is none to be had; the verdict says why and what to do.
+            ApiUnavailable: the API server did not give what it takes.
+        """
+        client = await self._client(oauth2, namespace, values)
+        value = await self._token(client)
+        asked = client.asked
+        return ResolvedToken(
+            password=ResolvedPassword(
+                value=value,
+                source=SOURCE,
+                reference=described(oauth2),
+                origin=f"access token of client {asked.client_id} by {asked.credential}",
+                version=client.givers[0]["metadata"]["resourceVersion"],
+                message=f"{asked.host} issued an access token to client {asked.client_id} by"
+                f" {asked.credential}.",
+            ),
+            key=client.key,
+            givers=client.givers,
+        )
+
+    def drop(self, key: Hashable) -> None:
+        """The mail server did not take this token: ask for another one next time."""
+        self._kept.pop(key, None)
+
+    async def _client(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> _Client:
+        ca_pem = None
+        if oauth2.ca_ref is not None:
+            bundle = Reference(oauth2.ca_ref.kind, namespace, oauth2.ca_ref.name)
+            ca_pem = await values.bundle(bundle, oauth2.ca_ref.key, field_path="oauth2.caRef")
+        host, port = Request(method="POST", url=oauth2.token_url).place
+        givers: list[JsonObject] = []
+
+        async def secret(reference: SecretKeyReference, name: str) -> str:
+            named = Reference("Secret", namespace, reference.name)
+            line = await values.line(named, reference.key, field_path=f"oauth2.{name}")
+            givers.append(await values.get(named, field_path=f"oauth2.{name}"))
+            return line.text
+
+        form = {"grant_type": "client_credentials", "client_id": oauth2.client_id}
+        form |= {"scope": oauth2.scope} if oauth2.scope else {}
+        subject = audience = refresh_token = ""
+        if oauth2.service_account_ref is not None:
+            account, audience = oauth2.service_account_ref.name, oauth2.service_account_ref.audience
+            givers.append(await allowed_account(self._accounts, namespace, account, audience))
+            credential, subject = f"ServiceAccount {account}", f"system:serviceaccount:{namespace}:{account}"
+        else:
+            assert oauth2.client_secret_ref is not None
+            form["client_secret"] = await secret(oauth2.client_secret_ref, "clientSecretRef")
+            credential = f"Secret {oauth2.client_secret_ref.name}, key {oauth2.client_secret_ref.key}"
+            if oauth2.refresh_token_ref is not None:
+                form["grant_type"] = "refresh_token"
+                form["refresh_token"] = await secret(oauth2.refresh_token_ref, "refreshTokenRef")
+                refresh_token = f"Secret {oauth2.refresh_token_ref.name}, key {oauth2.refresh_token_ref.key}"
+        for giver in givers:
+            check_destination(giver, server=host, port=port, verified_tls=True, required=self._required)
+        asked = Asked(
+            host=host,
+            client_id=oauth2.client_id,
+            credential=credential,
+            refresh_token=refresh_token,
+            subject=subject,
+            audience=audience,
+        )
+        return _Client(
+            oauth2=oauth2, namespace=namespace, ca_pem=ca_pem, form=form, asked=asked, givers=tuple(givers)
+        )
+
+    async def _token(self, client: _Client) -> str:
+        key = client.key
+        kept = self._kept.get(key)
+        if kept is not None and self._now() < kept.until:
+            return kept.value
+        asking = self._asking.get(key)
+        if asking is None:
+            asking = asyncio.create_task(self._ask(client), name=f"token from {client.asked.host}")
+            self._asking[key] = asking
+            asking.add_done_callback(lambda task: self._asked(key, task))
+        return (await asyncio.shield(asking)).value
+
+    def _asked(self, key: Hashable, task: asyncio.Task[_Kept]) -> None:
+        del self._asking[key]
+        if task.cancelled() or task.exception() is not None:
+            return
+        now = self._now()
+        self._kept = {it: kept for it, kept in self._kept.items() if now < kept.until}
+        if task.result().until > now:
+            if len(self._kept) >= _KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = task.result()
+
+    async def _ask(self, client: _Client) -> _Kept:
+        form = dict(client.form)
+        account = client.oauth2.service_account_ref
+        if account is not None:
+            form["client_assertion_type"] = _ASSERTION_TYPE
+            form["client_assertion"] = await account_token(
+                self._accounts, client.namespace, account.name, account.audience
+            )
+        started = self._now()
+        request = Request(
+            method="POST",
+            url=client.oauth2.token_url,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode(form).encode(),
+            ca_pem=client.ca_pem,
+        )
+        try:
+            answer = await self._https.send(request)
+        except HttpsError as error:
+            raise unreachable(error) from None
+        except CaBundleInvalid:
+            raise bundle_invalid() from None
+        value, lifetime = _granted(answer)
+        if value is None:
+            raise refused(answer, client.asked)
+        return _Kept(value, started + lifetime - _EARLY)
+
+
+def described(oauth2: OAuth2) -> str:
+    """What a token is had by, as in ``status.password.reference``."""
+    if oauth2.service_account_ref is not None:
+        return f"ServiceAccount {oauth2.service_account_ref.name}"
+    assert oauth2.client_secret_ref is not None
+    return f"{oauth2.client_secret_ref.name}/{oauth2.client_secret_ref.key}"
+
+
+def _granted(answer: Answer) -> tuple[str | None, float]:
+    """The token and its lifetime in seconds, 0 where the answer does not say."""
+    try:
+        told: Any = json.loads(answer.body) if answer.status == 200 else None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        return None, 0.0
+    value, lifetime = told.get("access_token"), told.get("expires_in")
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        return None, 0.0
+    if str(told.get("token_type", "Bearer")).lower() != "bearer":
+        return None, 0.0
+    if isinstance(lifetime, str) and lifetime.isascii() and lifetime.isdigit() and len(lifetime) < 9:
+        lifetime = int(lifetime)  # Entra ID's v1 endpoint writes it so
+    return value, float(lifetime) if type(lifetime) is int and 0 < lifetime < 10**9 else 0.0

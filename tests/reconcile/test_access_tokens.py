@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``spec.oauth2``: a test logs in by a token, tells of it, and hears of changes of what it is had by."""
+
+from typing import Any
+
+import pytest
+
+from simulation import World, fails
+from simulation.world import SmtpConfig
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+
+OAUTH2: dict[str, Any] = {
+    "tokenUrl": "https://login.example.com/token",
+    "clientId": "app",
+    "clientSecretRef": {"name": "mail-app", "key": "client-secret"},
+}
+SPEC: dict[str, Any] = {"password": None, "oauth2": OAUTH2, "authMechanism": "XOAUTH2"}
+
+
+async def tested(world: World, **spec: Any) -> SmtpConfig:
+    """A SmtpConfig that logs in by token, after its first test."""
+    await world.start()
+    mail = world.smtp_config().create_with_login(**(SPEC | spec))
+    await world.passes(1)
+    return mail
+
+
+async def test_the_login_is_by_token(world: World) -> None:
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+
+    mail = await tested(world)
+
+    login = mail.runs[0].settings.login
+    assert login is not None
+    assert (login.password, login.by_token) == ("token by s3cret", True)
+    assert mail.runs[0].settings.auth_mechanism == "XOAUTH2"
+
+
+async def test_status_tells_how_the_token_was_had(world: World) -> None:
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+
+    mail = await tested(world)
+
+    assert mail.conditions["PasswordResolved"] == ("True", "PasswordRead")
+    assert mail.status.password is not None
+    assert mail.status.password.source == "OAuth2"
+    assert mail.status.password.reference == "mail-app/client-secret"
+    assert mail.status.last_test is not None
+    assert mail.status.last_test.phases[0].name == "Token"
+
+
+async def test_without_a_token_there_is_no_dialogue(world: World) -> None:
+    refusal = Verdict(
+        reason=Reason.OAUTH_TOKEN_FAILED, message="No.", retry=Retry.CONFIGURATION, phase=Phase.TOKEN
+    )
+    world.tokens.fails_with = VerdictError(refusal)
+
+    mail = await tested(world)
+
+    assert mail.conditions == {
+        "Ready": ("False", "OAuthTokenFailed"),
+        "Failed": ("True", "OAuthTokenFailed"),
+        "Stalled": ("True", "OAuthTokenFailed"),
+        "PasswordResolved": ("False", "OAuthTokenFailed"),
+    }
+    assert mail.status.summary == "OAuthTokenFailed in Token"
+    assert mail.runs == []
+
+
+@pytest.mark.parametrize("reason", [Reason.SERVICE_ACCOUNT_NOT_FOUND, Reason.AUDIENCE_NOT_ALLOWED])
+async def test_what_no_watch_tells_of_is_asked_for_again(world: World, reason: Reason) -> None:
+    missing = Verdict(reason=reason, message="No.", retry=Retry.DEPENDENCY, phase=Phase.TOKEN)
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+    world.tokens.fails_with = VerdictError(missing)
+    mail = await tested(world)
+    assert mail.conditions["Reconciling"] == ("True", "WaitingForDependency")
+
+    world.tokens.fails_with = None
+    await world.passes(60)
+
+    assert mail.ready == "True"
+
+
+async def test_a_client_secret_that_arrives_is_tested_at_once(world: World) -> None:
+    mail = await tested(world)
+    assert mail.reason == "SecretNotFound"
+
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+    await world.passes(1)
+
+    assert (mail.ready, mail.trigger) == ("True", "PasswordChanged")
+
+
+async def test_a_rejected_token_is_not_used_again(world: World) -> None:
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+    world.engine.always(fails(Reason.OAUTH_TOKEN_REJECTED))
+
+    await tested(world)
+
+    assert world.tokens.dropped == [("team-a", "app")]
+
+
+async def test_a_client_secret_bound_to_other_mail_servers_gives_no_login(world: World) -> None:
+    annotations = {"smtp-operator.io/allowed-servers": "smtp.example.org:587"}
+    world.put_secret("mail-app", data={"client-secret": "s3cret"}, annotations=annotations)
+
+    mail = await tested(world)
+
+    assert mail.reason == "ServerNotAllowed"
+    assert mail.runs == []

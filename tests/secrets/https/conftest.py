@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that answers over TLS, and a helper that may connect to this machine."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mailpeers.tokenserver import TokenServer
+from mailpeers.trial import LOOPBACK, Names
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.secrets.https import Https, HttpsLimits, Request
+
+POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+QUICK = HttpsLimits(connect=2.0, read=0.5, total=1.0, size=1000)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[TokenServer]:
+    with TokenServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+def request_of(endpoint: TokenServer) -> Callable[..., Request]:
+    """A request to the endpoint that trusts its CA, with these fields instead of its own."""
+
+    def build(**changes: Any) -> Request:
+        return Request(
+            **({"method": "POST", "url": endpoint.url("/token"), "ca_pem": endpoint.ca_pem} | changes)
+        )
+
+    return build
+
+
+@pytest.fixture
+def names() -> Names:
+    return Names()
+
+
+@pytest.fixture
+def https(names: Names) -> Iterator[Https]:
+    helper = Https(policy=POLICY, resolver=names)
+    yield helper
+    helper.close()
+
+
+@pytest.fixture
+def impatient(names: Names) -> Iterator[Https]:
+    """Waits for a second at most, and takes 1000 bytes."""
+    helper = Https(policy=POLICY, resolver=names, limits=QUICK)
+    yield helper
+    helper.close()

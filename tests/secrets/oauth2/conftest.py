@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A token endpoint that knows one client, and who asks it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mailpeers.tokenserver import TokenServer
+from mailpeers.tokentrial import CLIENT, POLICY, SECRET, Accounts, TokenTrial
+from mailpeers.trial import Names
+from smtp_operator.secrets.https import Https
+from smtp_operator.secrets.oauth2 import Tokens
+
+
+@pytest.fixture
+def trial() -> Iterator[TokenTrial]:
+    names, accounts = Names(), Accounts()
+    https = Https(policy=POLICY, resolver=names)
+    with TokenServer.running(secrets={CLIENT: SECRET}) as endpoint:
+        tokens = Tokens(https=https, accounts=accounts, now=lambda: made.time)
+        made = TokenTrial(endpoint, names, https, accounts, tokens)
+        made.secret("mail-app", {"client-secret": SECRET, "refresh-token": "1//c4nary-Refresh"})
+        yield made
+    https.close()

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A token is asked for once and used until 5 minutes before its end, by those alone who may have it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mailpeers.tokenserver import SCOPE
+from mailpeers.tokentrial import SECRET, TokenTrial
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.object_values import ObjectValues
+
+
+async def test_a_token_is_used_again(trial: TokenTrial) -> None:
+    first = await trial.token()
+    second = await trial.token()
+
+    assert first.password.value == second.password.value
+    assert len(trial.endpoint.forms) == 1
+
+
+@pytest.mark.parametrize(("later", "requests"), [(3298, 1), (3300, 2)])
+async def test_a_token_is_renewed_5_minutes_before_its_end(
+    trial: TokenTrial, later: int, requests: int
+) -> None:
+    await trial.token()
+
+    trial.time += later
+    await trial.token()
+
+    assert len(trial.endpoint.forms) == requests
+
+
+async def test_a_token_that_the_mail_server_rejected_is_not_used_again(trial: TokenTrial) -> None:
+    first = await trial.token()
+
+    trial.tokens.drop(first.key)
+
+    assert (await trial.token()).password.value != first.password.value
+
+
+async def test_a_changed_secret_gets_a_token_of_its_own(trial: TokenTrial) -> None:
+    await trial.token()
+
+    trial.secret("mail-app", {"client-secret": SECRET})
+    await trial.token()
+
+    assert len(trial.endpoint.forms) == 2
+
+
+@pytest.mark.parametrize("change", [{"clientId": "other"}, {"scope": f"{SCOPE} offline_access"}])
+async def test_another_client_or_scope_has_another_token(trial: TokenTrial, change: dict[str, Any]) -> None:
+    trial.endpoint.secrets["other"] = SECRET
+    trial.endpoint.answers += [(200, b'{"access_token":"one"}', {}), (200, b'{"access_token":"two"}', {})]
+
+    assert (await trial.token()).password.value == "one"
+    assert (await trial.token(**change)).password.value == "two"
+
+
+async def test_another_namespace_never_gets_it(trial: TokenTrial) -> None:
+    await trial.token()
+
+    await trial.tokens.resolve(trial.settings(), "team-b", ObjectValues(trial.get))
+
+    assert len(trial.endpoint.forms) == 2
+
+
+async def test_a_secret_that_is_gone_gives_no_token_any_more(trial: TokenTrial) -> None:
+    await trial.token()
+
+    del trial.secrets["mail-app"]
+
+    assert (await trial.verdict()).reason == "SecretNotFound"
+
+
+async def test_a_binding_that_came_later_holds_for_the_token_that_is_there(trial: TokenTrial) -> None:
+    await trial.token()
+
+    annotations = {"smtp-operator.io/allowed-servers": "smtp.example.com:587"}
+    trial.secret("mail-app", {"client-secret": SECRET}, annotations)
+
+    assert (await trial.verdict()).reason == "ServerNotAllowed"
+
+
+async def test_a_token_whose_lifetime_is_not_told_is_for_one_test(trial: TokenTrial) -> None:
+    trial.endpoint.answers += [(200, b'{"access_token":"one"}', {}), (200, b'{"access_token":"two"}', {})]
+
+    assert [(await trial.token()).password.value for _ in range(2)] == ["one", "two"]
+
+
+async def test_many_tests_at_a_time_ask_once(trial: TokenTrial) -> None:
+    tokens = await asyncio.gather(*(trial.token() for _ in range(20)))
+
+    assert len({token.password.value for token in tokens}) == 1
+    assert len(trial.endpoint.forms) == 1
+
+
+async def test_a_failure_is_told_to_all_who_wait_and_not_kept(trial: TokenTrial) -> None:
+    trial.endpoint.answers.append((503, b"", {}))
+
+    failures = await asyncio.gather(*(trial.token() for _ in range(3)), return_exceptions=True)
+
+    assert [type(failure) for failure in failures] == [VerdictError] * 3
+    assert await trial.token()
+    assert len(trial.endpoint.forms) == 2
+
+
+async def test_a_test_that_is_called_off_leaves_the_others_their_token(trial: TokenTrial) -> None:
+    first = asyncio.create_task(trial.token())
+    second = asyncio.create_task(trial.token())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    first.cancel()
+
+    assert (await second).password.value in trial.endpoint.issued

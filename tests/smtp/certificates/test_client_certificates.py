@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Client certificates: shown from memory, and each way in which one is of no use."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from mailpeers import MailServer
+from mailpeers.trial import Trial
+from smtp_operator.api.verdict import SmtpType
+from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
+from smtp_operator.smtp import tlsfailures
+from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.settings import TlsSettings
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def pair_of(ca: trustme.CA, **options: Any) -> tuple[bytes, bytes]:
+    """``tls.crt`` and ``tls.key``."""
+    issued = ca.issue_cert("client.example.com", **options)
+    return b"".join(it.bytes() for it in issued.cert_chain_pems), issued.private_key_pem.bytes()
+
+
+def refusal(certificates: bytes, key: bytes) -> str:
+    with pytest.raises(ClientCertificateInvalid) as refused:
+        ClientCertificate.of(certificates, key, now=NOW)
+    return str(refused.value)
+
+
+@pytest.fixture
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+def test_a_key_of_another_certificate(ca: trustme.CA) -> None:
+    certificates, _ = pair_of(ca)
+    _, key = pair_of(ca)
+
+    assert refusal(certificates, key) == "the key in tls.key is not that of the certificate in tls.crt"
+
+
+def test_an_encrypted_key(ca: trustme.CA) -> None:
+    certificates, key = pair_of(ca)
+    encrypted = load_pem_private_key(key, None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
+    )
+
+    assert refusal(certificates, encrypted) == "the key in tls.key is encrypted"
+
+
+def test_an_expired_certificate(ca: trustme.CA) -> None:
+    pair = pair_of(ca, not_before=NOW - timedelta(days=9), not_after=NOW - timedelta(days=1))
+
+    assert refusal(*pair) == "the certificate in tls.crt expired 2026-11-21"
+
+
+def test_a_certificate_of_tomorrow(ca: trustme.CA) -> None:
+    pair = pair_of(ca, not_before=NOW + timedelta(days=1), not_after=NOW + timedelta(days=9))
+
+    assert refusal(*pair) == "the certificate in tls.crt is not valid before 2026-11-23 00:00 UTC"
+
+
+@pytest.mark.parametrize("nothing", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\n"])
+def test_what_is_no_pem(ca: trustme.CA, nothing: bytes) -> None:
+    certificates, key = pair_of(ca)
+
+    assert refusal(nothing, key) == "tls.crt holds no PEM certificate that can be read"
+    assert refusal(certificates, nothing) == "tls.key holds no PEM key that can be read"
+
+
+def test_nothing_of_it_is_shown(ca: trustme.CA) -> None:
+    assert repr(ClientCertificate.of(*pair_of(ca))) == "ClientCertificate()"
+
+
+def tls_of(server: MailServer, certificate: ClientCertificate | None) -> TlsSettings:
+    return TlsSettings(ca_pem=server.ca_pem, client_certificate=certificate)
+
+
+@pytest.mark.parametrize("smtp_type", [SmtpType.TLS, SmtpType.START_TLS])
+async def test_a_server_that_wants_one_gets_it(
+    trial: Trial, mailserver: MailServer, smtp_type: SmtpType
+) -> None:
+    mailserver.tls_context.verify_mode = ssl.CERT_REQUIRED
+    mailserver.ca.configure_trust(mailserver.tls_context)
+    certificate = ClientCertificate.of(*pair_of(mailserver.ca))
+    port = mailserver.tls_port if smtp_type is SmtpType.TLS else mailserver.starttls_port
+
+    report = await trial(port, smtp_type=smtp_type, tls=tls_of(mailserver, certificate))
+
+    assert report.verdict.reason == "TestEmailSent"
+
+
+@pytest.mark.parametrize(
+    "alert", ["TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_BAD_CERTIFICATE"]
+)
+def test_a_server_that_does_not_accept_it(alert: str) -> None:
+    context = Context(server="mail.example.com", port=465, client_certificate=True)
+
+    verdict = tlsfailures.failed(context, alert, 0, name="mail.example.com")
+
+    assert verdict.reason == "ClientCertificateInvalid"
+    assert verdict.message == (
+        "mail.example.com:465 does not accept this client's certificate [in Tls]. It may not know who"
+        " issued it,"
+        " or the certificate is expired, revoked or not for clients. Set tls.clientCertificateRef: a"
+        " Secret with"
+        " a certificate that the server's owner issued."
+    )
