@@ -11,7 +11,7 @@
 Time is the event loop's, so that under a fake one (looptime) a day passes in no time.
 """
 
-from simulation.cluster import FakeCluster, StatusWrite
+from simulation.cluster import FakeCluster, StatusWrite, Watch
 from simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
 from simulation.lint import lint
 from simulation.shelf import Shelf
@@ -29,6 +29,7 @@ __all__ = [
     "SmtpConfig",
     "StatusWrite",
     "Storage",
+    "Watch",
     "World",
     "fails",
     "lint",

@@ -84,6 +84,13 @@ class Storage:
         object_["metadata"]["resourceVersion"] = self._next_revision()
         self.on_smtp_config("DELETED", object_)
 
+    def terminate_smtp_config(self, key: ObjectKey) -> None:
+        """Deletes it, but somebody's finalizer keeps it; that is a new generation."""
+        object_ = copy.deepcopy(self.smtp_configs[key])
+        object_["metadata"]["deletionTimestamp"] = self._second()
+        object_["metadata"]["generation"] += 1
+        self._store_smtp_config("MODIFIED", key, object_)
+
     def put_object(
         self,
         reference: Reference,

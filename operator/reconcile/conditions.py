@@ -179,8 +179,7 @@ def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpCo
 def _failure(view: View) -> Verdict | None:
     """The failed verdict that status holds, as far as it tells; None where this release does not know it."""
     ready = view.status.condition("Ready")
-    retry = retry_of(ready.reason) if ready is not None and ready.status == "False" else None
-    if ready is None or retry is None:
+    if ready is None or (retry := retry_of(ready.reason)) is None:
         return None
     phases = view.status.last_test.phases if view.status.last_test else []
     last = phases[-1].name if phases else None

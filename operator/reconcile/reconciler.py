@@ -101,9 +101,12 @@ class Reconciler:
         identity = identity_of(object_)
         seen = (identity.generation, request_of(object_))
         known = self._known.get(identity.key)
-        if known is not None and known.uid != identity.uid:  # deleted and created again
+        goes = "deletionTimestamp" in object_["metadata"]  # and waits for somebody's finalizer
+        if known is not None and (goes or known.uid != identity.uid):
             self.forget(identity.key, known.uid)
             known = None
+        if goes:
+            return
         if known is not None and known.seen == seen:
             return  # our own write, or somebody's label
         judged_before = (object_.get("status") or {}).get("observedGeneration") == identity.generation

@@ -13,7 +13,7 @@ import looptime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulation import World, fails, passes
+from simulation import Watch, World, fails, passes
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable, Reference, RequestRefused
 from smtp_operator.api.reasons import Reason
@@ -67,8 +67,8 @@ Step = Callable[["History"], Awaitable[None] | None]
 class History:
     """Two SmtpConfigs that share a Secret and a mail server, and all that befalls them."""
 
-    def __init__(self) -> None:
-        self.world = World()
+    def __init__(self, watch: Watch) -> None:
+        self.world = World(watch=watch)
         self.mails = [self.world.smtp_config("first"), self.world.smtp_config("second")]
         self.starts = 0
         self.requests = 0
@@ -90,6 +90,7 @@ class History:
         world.cluster.faults.down = False
         world.cluster.faults.next.clear()
         world.cluster.faults.denied.clear()
+        world.cluster.lag, world.cluster.latency = 0.01, 0.002
         world.engine.always(passes())
         world.engine.always(passes(), server="other.example.com")
         world.put_secret(password="s3cret-end")
@@ -181,7 +182,22 @@ def relist(history: History) -> None:
     history.world.cluster.relist()
 
 
+def lag(seconds: float) -> Step:
+    def step(history: History) -> None:
+        history.world.cluster.lag = seconds
+
+    return step
+
+
+def latency(seconds: float) -> Step:
+    def step(history: History) -> None:
+        history.world.cluster.latency = seconds
+
+    return step
+
+
 NUMBERS = st.integers(0, 1)
+WATCHES: st.SearchStrategy[Watch] = st.sampled_from(["metadata", "metadata", "label", "none"])
 STEPS = st.one_of(
     st.builds(edit, NUMBERS, st.sampled_from(SPECS)),
     st.builds(edit, NUMBERS, st.sampled_from(SPECS)),
@@ -203,33 +219,36 @@ STEPS = st.one_of(
     st.just(status_refused),
     st.builds(restart, st.sampled_from([0.0, 2.0, 400.0])),
     st.just(relist),
+    st.builds(lag, st.sampled_from([0.0, 0.01, 0.5, 3.0])),
+    st.builds(latency, st.sampled_from([0.002, 0.1, 2.0])),
 )
 PAUSES = st.sampled_from([0.0, 0.005, 0.1, 0.9, 3.0, 12.0, 45.0, 400.0, 4000.0])
 HISTORIES = st.lists(st.tuples(STEPS, PAUSES), max_size=25)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
-@given(HISTORIES)
-def test_any_history_ends_well(steps: list[tuple[Step, float]]) -> None:
+@given(WATCHES, HISTORIES)
+def test_any_history_ends_well(watch: Watch, steps: list[tuple[Step, float]]) -> None:
     errors = Errors()
     log = logging.getLogger("smtp_operator")
     log.addHandler(errors)
     try:
         with asyncio.Runner(loop_factory=lambda: looptime.new_event_loop(noop_cycles=0)) as runner:
-            runner.run(live_through(steps))
+            runner.run(live_through(watch, steps))
     finally:
         log.removeHandler(errors)
     assert errors.texts == []
 
 
-async def live_through(steps: list[tuple[Step, float]]) -> None:
-    history = History()
+async def live_through(watch: Watch, steps: list[tuple[Step, float]]) -> None:
+    history = History(watch)
     await history.begin()
     for step, pause in steps:
         done = step(history)
         if done is not None:
             await done
         await history.world.passes(pause)
+    await trouble_that_lasts_costs_little(history)
     await history.end()
     nothing_is_left_undone(history)
     nothing_runs_hot(history)
@@ -238,6 +257,19 @@ async def live_through(steps: list[tuple[Step, float]]) -> None:
     await quiet_hours_are_quiet(history)
     await history.world.stop()
     assert history.world.complaints() == []
+
+
+async def trouble_that_lasts_costs_little(history: History) -> None:
+    """Whatever is wrong, and nobody does anything about it: few calls, few tests, few mails."""
+    world = history.world
+    world.cluster.faults.down = False
+    world.cluster.faults.next.clear()
+    await world.passes(1800)
+    before = len(world.cluster.calls), len(world.runs)
+    await world.passes(3600)
+    after = len(world.cluster.calls), len(world.runs)
+    assert after[0] - before[0] <= 60
+    assert after[1] - before[1] <= 20
 
 
 def nothing_is_left_undone(history: History) -> None:

@@ -98,6 +98,14 @@ async def test_an_empty_value_asks_for_nothing(world: World) -> None:
     assert mail.runs == []
 
 
+async def test_a_value_longer_than_status_takes_is_cut(world: World) -> None:
+    mail = await world.ready()
+    mail.request_test("x" * 1000)
+    await world.passes(60)
+    assert mail.status.last_handled_test_request == "x" * 256
+    assert len(mail.runs) == 1
+
+
 async def test_a_failure_is_an_answer(world: World) -> None:
     mail = await world.ready()
     await world.passes(60)

@@ -84,6 +84,25 @@ async def test_a_deleted_object_is_forgotten(world: World) -> None:
     assert world.cluster.calls == []
 
 
+async def test_an_object_that_a_finalizer_keeps_is_not_tested_any_more(world: World) -> None:
+    """Its deletion is a new generation, which with password.value would be a test."""
+    mail = await world.ready(password={"value": "s3cret-1"})
+    world.storage.terminate_smtp_config(mail.key)
+    await world.passes(86400)
+    await world.restart()
+    await world.passes(60)
+    assert world.runs == []
+    assert world.writes == []
+
+
+async def test_an_object_that_is_found_to_go_is_not_tested_any_more(world: World) -> None:
+    mail = await world.ready()
+    world.cluster.deaf = True
+    world.storage.terminate_smtp_config(mail.key)
+    await world.passes(86400)
+    assert world.runs == []
+
+
 async def test_a_deletion_that_was_missed_is_found_by_asking(world: World) -> None:
     mail = await world.ready()
     world.cluster.deaf = True

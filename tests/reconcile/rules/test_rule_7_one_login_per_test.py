@@ -72,6 +72,15 @@ async def test_a_changed_password_has_no_such_hour(world: World) -> None:
     assert mail.next_test_in > DAY - 2
 
 
+async def test_changed_settings_have_no_such_hour(world: World) -> None:
+    mail = await world.ready()
+    world.engine.always(fails(Reason.AUTHENTICATION_FAILED))
+    mail.edit(username="somebody-else")
+    await world.passes(1)
+    assert mail.next_test_in is not None
+    assert mail.next_test_in > DAY - 2
+
+
 async def test_a_restart_does_not_try_it_again(world: World) -> None:
     await world.start()
     world.engine.always(fails(Reason.AUTHENTICATION_FAILED))
