@@ -66,8 +66,7 @@ def run_operator(settings: Settings, environment: Mapping[str, str]) -> None:
 
 async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
     stop_flag = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
+    _stop_on_signals(stop_flag)
     async with _connected(settings, environment) as client:
         preparing = asyncio.create_task(introduce(client, settings))
         if await _stopped_first(stop_flag, preparing):
@@ -112,6 +111,11 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
             https.close()
             resolver.close()
     _log.info("stopped")
+
+
+def _stop_on_signals(stop_flag: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
 
 
 @asynccontextmanager
@@ -170,10 +174,15 @@ async def _inform(
     stop_flag: asyncio.Event,
 ) -> None:
     """Runs kopf until it is told to stop; what a part of the operator failed of goes first."""
+
+    async def start() -> None:
+        await operation.start()
+        _stop_on_signals(stop_flag)  # kopf has put its own in place, which fail at a second signal
+
     informer = asyncio.create_task(
         kopf.operator(
             registry=build_registry(
-                core, login=lambda: log_in(client.access), start=operation.start, stop=operation.stop
+                core, login=lambda: log_in(client.access), start=start, stop=operation.stop
             ),
             settings=informer_settings(),
             clusterwide=settings.cluster_wide,

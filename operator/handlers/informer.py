@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How kopf is set up: its settings, its way to the API server, and its silence."""
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import kopf
 
@@ -79,5 +80,10 @@ def quieten_kopf() -> None:
 
 
 def silence_kopf() -> None:
-    """Lets nothing more of kopf through: while it ends it complains of its own broken connections."""
+    """Lets nothing more of kopf through: as it ends it complains of what it broke off itself."""
     logging.getLogger("kopf").setLevel(logging.CRITICAL)
+    asyncio.get_running_loop().set_exception_handler(_left_behind)
+
+
+def _left_behind(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    _log.debug("left behind at the end: %s", str(context.get("message")).partition("\n")[0])

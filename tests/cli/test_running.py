@@ -115,3 +115,12 @@ async def test_a_refused_login_is_not_tried_again(fake: FakeApi, client: Kuberne
     fake.on("POST", REVIEW, Answer(401), Answer(401))
     with pytest.raises(AccessDenied):
         await introduce(client, Settings())
+
+
+def test_a_second_signal_does_no_harm(kubeconfig: Path, tmp_path: Path) -> None:
+    with OperatorProcess(kubeconfig, tmp_path / "log", ["--log-format=text"]) as process:
+        process.start()
+        os.kill(process.pid, signal.SIGTERM)
+        os.kill(process.pid, signal.SIGINT)
+        assert process.ended() == 0
+        assert [line.split()[1] for line in process.output().splitlines()] == ["INFO", "INFO"]
