@@ -95,6 +95,11 @@ class MailServer:
         self.ca.issue_cert(self.hostname, self.host, "localhost").configure_cert(context)
         return context
 
+    def demand_client_certificate(self) -> None:
+        """From now on TLS wants a certificate of the client, issued by ``ca``."""
+        self.tls_context.verify_mode = ssl.CERT_REQUIRED
+        self.ca.configure_trust(self.tls_context)
+
     async def start(self) -> None:
         """Listen on three free ports, or on those that are set already."""
         self.plain_port = await self._listen(self.plain_port, starttls=False)

@@ -23,7 +23,8 @@ from urllib.parse import parse_qs
 
 import trustme
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 TENANT = "contoso.example"
@@ -172,7 +173,7 @@ class TokenServer:
 
 
 def _verified(assertion: str, keys: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The claims of a JWT (RFC 7519) that one of the keys has signed by RS256; None: of no other."""
+    """The claims of a JWT (RFC 7519) that one of the keys has signed; None: of no other."""
     try:
         signed, _, signature = assertion.rpartition(".")
         head, _, body = signed.partition(".")
@@ -180,14 +181,28 @@ def _verified(assertion: str, keys: Mapping[str, Any]) -> dict[str, Any] | None:
     except ValueError:
         return None
     for key in keys["keys"]:
-        if header.get("alg") != "RS256" or key["kid"] != header.get("kid"):
-            continue
-        numbers = (int.from_bytes(_decoded(key[name])) for name in ("e", "n"))
-        public = rsa.RSAPublicNumbers(*numbers).public_key()
-        with contextlib.suppress(InvalidSignature):
-            public.verify(_decoded(signature), signed.encode(), padding.PKCS1v15(), SHA256())
-            return dict(claims)
+        if key["kid"] == header.get("kid"):
+            with contextlib.suppress(InvalidSignature):
+                _verify(key, header.get("alg"), _decoded(signature), signed.encode())
+                return dict(claims)
     return None
+
+
+def _verify(key: Mapping[str, str], algorithm: str, signature: bytes, signed: bytes) -> None:
+    """Raises InvalidSignature. RS256, as most clusters sign, and ES256, as the embedded one does."""
+
+    def number(name: str) -> int:
+        return int.from_bytes(_decoded(key[name]))
+
+    if (key["kty"], algorithm) == ("RSA", "RS256"):
+        public = rsa.RSAPublicNumbers(number("e"), number("n")).public_key()
+        public.verify(signature, signed, padding.PKCS1v15(), SHA256())
+    elif (key["kty"], algorithm) == ("EC", "ES256"):
+        curve = ec.EllipticCurvePublicNumbers(number("x"), number("y"), ec.SECP256R1()).public_key()
+        parts = (int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
+        curve.verify(encode_dss_signature(*parts), signed, ec.ECDSA(SHA256()))
+    else:
+        raise InvalidSignature
 
 
 def _decoded(text: str) -> bytes:

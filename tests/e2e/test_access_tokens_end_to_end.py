@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SmtpConfigs that log in by an access token, from the token endpoint to the mail; and who gets to see it."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailpeers import MailServer
+from mailpeers.tokenserver import SCOPE, Federation, TokenServer
+from testbed import AuditLog, Bed, OperatorProcess
+from testbed.operator_process import LOOPBACK
+
+CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
+SECRET = "c4nary~Client+S3cret/9f8e7d"
+AUDIENCE = "api://AzureADTokenExchange"
+FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535", "--log-level=debug")
+
+
+@pytest.fixture(scope="module")
+def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """One that may connect to token endpoints on this machine."""
+    log = tmp_path_factory.mktemp("operator") / "operator.log"
+    with OperatorProcess(service_account, log, FLAGS) as process:
+        yield process.start()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[TokenServer]:
+    with TokenServer.running(secrets={CLIENT: SECRET}) as running:
+        yield running
+
+
+@pytest.fixture
+def server(endpoint: TokenServer) -> Iterator[MailServer]:
+    """A mail server that takes what the endpoint has issued, and no password."""
+    with MailServer.in_thread(tokens=endpoint.issued) as running:
+        yield running
+
+
+def oauth2(bed: Bed, endpoint: TokenServer, **credential: Any) -> dict[str, Any]:
+    """The login of a spec; the endpoint's CA is in a ConfigMap."""
+    name = "login-ca"
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+    bed.api.apply(f"{bed.core('configmaps')}/{name}", {**body, "data": {"ca.crt": endpoint.ca_pem}})
+    block = {"tokenUrl": endpoint.url(), "clientId": CLIENT, "scope": SCOPE, "caRef": {"name": name}}
+    return {"username": "noreply@example.com", "oauth2": block | credential}
+
+
+def with_secret(bed: Bed, endpoint: TokenServer) -> dict[str, Any]:
+    bed.secret("mail-app", **{"client-secret": SECRET})
+    return oauth2(bed, endpoint, clientSecretRef={"name": "mail-app", "key": "client-secret"})
+
+
+def told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> str:
+    """All that others can read after a test."""
+    seen = bed.seen()
+    event = bed.wait_for_event(seen.reason)
+    return "\n".join([json.dumps(seen.status), json.dumps(event), operator.output(), audit.text()])
+
+
+def spellings(secret: str) -> set[str]:
+    return {secret, base64.b64encode(secret.encode()).decode().rstrip("=")}
+
+
+@pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
+def test_a_client_secret_is_enough_for_a_mail(
+    bed: Bed,
+    endpoint: TokenServer,
+    server: MailServer,
+    audit: AuditLog,
+    operator: OperatorProcess,
+    mechanism: str,
+) -> None:
+    login = with_secret(bed, endpoint) | {"authMechanism": mechanism}
+
+    seen = bed.verdict_of(server, **login)
+
+    assert seen.conditions == {"Ready": "TestEmailSent", "PasswordResolved": "PasswordRead"}
+    assert seen.last_test["server"]["authMechanism"] == mechanism
+    assert seen.status["password"]["source"] == "OAuth2"
+    assert [mail.username for mail in server.mails] == ["noreply@example.com"]
+    text = told(bed, audit, operator)
+    assert [it for secret in (SECRET, *endpoint.issued) for it in spellings(secret) if it in text] == []
+
+
+def test_a_token_that_the_mail_server_rejects_is_shown_to_nobody(
+    bed: Bed, endpoint: TokenServer, server: MailServer, audit: AuditLog, operator: OperatorProcess
+) -> None:
+    server.tokens = set()
+
+    seen = bed.verdict_of(server, **with_secret(bed, endpoint))
+
+    assert seen.reason == "OAuthTokenRejected"
+    assert "(status 401, scope https://mail.test/)" in seen.message
+    text = told(bed, audit, operator)
+    assert [it for secret in (SECRET, *endpoint.issued) for it in spellings(secret) if it in text] == []
+
+
+def test_a_wrong_client_secret_is_corrected_and_tested_at_once(
+    bed: Bed, endpoint: TokenServer, server: MailServer, operator: OperatorProcess
+) -> None:
+    login = with_secret(bed, endpoint)
+    bed.secret("mail-app", **{"client-secret": "wrong"})
+    seen = bed.verdict_of(server, **login)
+    assert seen.reason == "OAuthTokenFailed"
+    assert "AADSTS7000215" in seen.message
+
+    bed.secret("mail-app", **{"client-secret": SECRET})
+
+    assert bed.wait(lambda it: it.ready.status == "True").last_test["trigger"] == "PasswordChanged"
+
+
+@pytest.fixture
+def federated(bed: Bed, endpoint: TokenServer, operator_user: str) -> dict[str, Any]:
+    """A ServiceAccount that the endpoint knows by this cluster's keys, and the operator may speak for."""
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{bed.namespace}"
+    names = ["mailer"]
+    rules = [
+        {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": names, "verbs": ["get"]},
+        {
+            "apiGroups": [""],
+            "resources": ["serviceaccounts/token"],
+            "resourceNames": names,
+            "verbs": ["create"],
+        },
+    ]
+    annotations = {"smtp-operator.io/allowed-audiences": AUDIENCE}
+    bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "mailer", "annotations": annotations}})
+    bed.api.create(f"{rbac}/roles", {"metadata": {"name": "mailer-token"}, "rules": rules})
+    bed.api.create(
+        f"{rbac}/rolebindings",
+        {
+            "metadata": {"name": "mailer-token"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "mailer-token"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": operator_user}],
+        },
+    )
+    endpoint.federations[CLIENT] = Federation(
+        issuer=bed.api.get("/.well-known/openid-configuration")["issuer"],
+        subject=f"system:serviceaccount:{bed.namespace}:mailer",
+        audience=AUDIENCE,
+        keys=bed.api.get("/openid/v1/jwks"),
+    )
+    return oauth2(bed, endpoint, serviceAccountRef={"name": "mailer"})
+
+
+def test_a_service_accounts_token_is_enough_for_a_mail(
+    bed: Bed,
+    endpoint: TokenServer,
+    server: MailServer,
+    audit: AuditLog,
+    operator: OperatorProcess,
+    federated: dict[str, Any],
+) -> None:
+    seen = bed.verdict_of(server, **federated)
+
+    assert seen.conditions == {"Ready": "TestEmailSent", "PasswordResolved": "PasswordRead"}
+    assert seen.status["password"]["reference"] == "ServiceAccount mailer"
+    assertion = endpoint.forms[0]["client_assertion"]
+    assert "client_secret" not in endpoint.forms[0]
+    text = told(bed, audit, operator)
+    assert [it for token in (assertion, *endpoint.issued) for it in spellings(token) if it in text] == []
+
+
+def test_a_service_account_that_allows_no_audience_gives_no_token(
+    bed: Bed, endpoint: TokenServer, server: MailServer, federated: dict[str, Any], operator: OperatorProcess
+) -> None:
+    annotations = {"smtp-operator.io/allowed-audiences": None}
+    bed.api.patch(f"{bed.core('serviceaccounts')}/mailer", {"metadata": {"annotations": annotations}})
+
+    seen = bed.verdict_of(server, **federated)
+
+    assert (seen.reason, seen.conditions["Reconciling"]) == ("AudienceNotAllowed", "WaitingForDependency")
+    assert endpoint.forms == []
+
+
+def test_a_token_that_would_open_the_api_server_goes_nowhere(
+    bed: Bed, endpoint: TokenServer, server: MailServer, federated: dict[str, Any], operator: OperatorProcess
+) -> None:
+    own = bed.api.get("/.well-known/openid-configuration")["issuer"]
+    annotations = {"smtp-operator.io/allowed-audiences": own}
+    bed.api.patch(f"{bed.core('serviceaccounts')}/mailer", {"metadata": {"annotations": annotations}})
+    federated["oauth2"]["serviceAccountRef"]["audience"] = own
+
+    seen = bed.verdict_of(server, **federated)
+
+    assert seen.reason == "AudienceNotAllowed"
+    assert "would open the API server itself" in seen.message
+    assert endpoint.forms == []
+
+
+def test_the_operator_may_ask_for_no_token_by_default(
+    bed: Bed, endpoint: TokenServer, server: MailServer, operator: OperatorProcess
+) -> None:
+    bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "stranger"}})
+
+    seen = bed.verdict_of(server, **oauth2(bed, endpoint, serviceAccountRef={"name": "stranger"}))
+
+    assert seen.reason == "SecretAccessDenied"
+    assert "lacks get on serviceaccounts" in seen.message
+
+
+def test_a_client_certificate_of_a_secret_is_shown(
+    bed: Bed, endpoint: TokenServer, server: MailServer, operator: OperatorProcess
+) -> None:
+    server.demand_client_certificate()
+    pair = server.ca.issue_cert("client.example.com")
+    bed.secret(
+        "smtp-client",
+        **{"tls.crt": pair.cert_chain_pems[0].bytes(), "tls.key": pair.private_key_pem.bytes()},
+    )
+    tls = bed.trust(server) | {"clientCertificateRef": {"name": "smtp-client"}}
+
+    assert bed.verdict_of(server, "TLS", tls=tls).reason == "TestEmailSent"
