@@ -265,6 +265,7 @@ async def trouble_that_lasts_costs_little(history: History) -> None:
     world.cluster.faults.down = False
     world.cluster.faults.next.clear()
     await world.passes(1800)
+    nothing_is_left_undone(history)
     before = len(world.cluster.calls), len(world.runs)
     await world.passes(3600)
     after = len(world.cluster.calls), len(world.runs)
