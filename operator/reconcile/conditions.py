@@ -95,6 +95,17 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
         had_passed=had_passed and outcome.trigger is not Trigger.PASSWORD_CHANGED,
         watched=watched,
     )
+    update: dict[str, object] = {
+        "observed_generation": view.generation,
+        "tested": facts.tested(view, outcome, adding=stands),
+        "last_test": facts.last_test(outcome),
+        "next_test_time": None if delay is None else to_timestamp(now + delay),
+    }
+    if outcome.request is not None:
+        update["last_handled_test_request"] = outcome.request
+    if stands and not verdict.passed:
+        update["conditions"] = _of_this_generation(view, "Ready", "PasswordResolved")
+        return Judgement(view.status.model_copy(update=update), None)
     write = _Writer(view.status, view.generation, now)
     if stands:
         conditions = _of_this_generation(view, "Ready")
@@ -105,20 +116,11 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
         conditions = [*write.failed(verdict), write.outlook(verdict, stalls=stalls)]
     if outcome.password is not None:
         conditions.append(_password_condition(write, outcome.password))
-    update: dict[str, object] = {
-        "observed_generation": view.generation,
-        "conditions": conditions,
-        "summary": view.status.summary if stands else verdict.summary,
-        "tested": facts.tested(view.digest, outcome),
-        "last_test": facts.last_test(outcome),
-        "next_test_time": None if delay is None else to_timestamp(now + delay),
-        "suggestion": None if stands else facts.suggestion(verdict),
-        "password": facts.password_read(outcome),
-    }
+    update |= {"conditions": conditions, "password": facts.password_read(outcome)}
+    if not stands:
+        update |= {"summary": verdict.summary, "suggestion": facts.suggestion(verdict)}
     if verdict.passed:
         update["last_success_time"] = to_timestamp(now)
-    if outcome.request is not None:
-        update["last_handled_test_request"] = outcome.request
     return Judgement(view.status.model_copy(update=update), None if stands else verdict)
 
 

@@ -21,18 +21,24 @@ from smtp_operator.api.status import (
 from smtp_operator.api.verdict import DialogueReport, Mode, ServerFacts, Verdict, cut
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.timestamps import to_precise_timestamp, to_timestamp
+from smtp_operator.reconcile.view import View
 
 _DIALOGUE_LINES: Final = 20
 _LIST: Final = 64
 
 
-def tested(digest: str, outcome: Outcome) -> TestedSettings:
-    """What the verdict stands on."""
+def tested(view: View, outcome: Outcome, *, adding: bool) -> TestedSettings:
+    """What the verdict stands on; with ``adding``, on what it stood on before as well."""
+    read = {
+        (reference.kind, reference.name): baseline.version for reference, baseline in outcome.read.items()
+    }
+    if adding and view.status.tested is not None:
+        read = {(it.kind, it.name): it.version for it in view.status.tested.references} | read
     references = [
-        TestedReference(kind=reference.kind, name=reference.name, version=baseline.version)
-        for reference, baseline in sorted(outcome.read.items())
+        TestedReference(kind=kind, name=name, version=version)
+        for (kind, name), version in sorted(read.items())
     ]
-    return TestedSettings(settings=digest, references=references)
+    return TestedSettings(settings=view.digest, references=references)
 
 
 def last_test(outcome: Outcome) -> LastTest:

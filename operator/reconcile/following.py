@@ -79,6 +79,11 @@ class Follower:
                 continue  # a test will say so
         return asking
 
+    def watches(self, view: View) -> bool:
+        """Whether a watch tells of all that decides its tests; of ServiceAccounts none does."""
+        oauth2 = view.spec.oauth2
+        return self._policy.watches_references and (oauth2 is None or oauth2.service_account_ref is None)
+
     def next_asking(self, view: View, *, last_asked: float) -> float | None:
         """When to ask; None: a watch tells, or nobody wants to know."""
         if self._policy.watches_references or view.spec.suspend or not view.interval:

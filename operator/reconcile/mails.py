@@ -13,7 +13,7 @@ from smtp_operator.smtp.settings import Recipient, Role
 _BECAUSE = {
     Trigger.SPEC_CHANGED: "the settings are new or have changed",
     Trigger.PASSWORD_CHANGED: "the password or its Secret has changed",
-    Trigger.DEPENDENCY_CHANGED: "the CA that the settings name has changed",
+    Trigger.DEPENDENCY_CHANGED: "a certificate that the settings name has changed",
     Trigger.REQUESTED: "somebody asked for a test",
     Trigger.RECHECK: "the settings are tested from time to time",
     Trigger.RETRY: "the last test had failed",

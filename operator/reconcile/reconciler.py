@@ -81,7 +81,6 @@ class Reconciler:
     ) -> None:
         """``tokens`` is for ``spec.oauth2``; without it no such test can be made."""
         self._cluster = cluster
-        self._policy = policy
         self._now = now
         self._started = now()
         self._known: dict[ObjectKey, _Known] = {}
@@ -219,7 +218,7 @@ class Reconciler:
                 await self._test(view, plan)
             case Restate():
                 memory = self._known[view.key].memory
-                watched = self._policy.watches_references
+                watched = self._references.watches(view)
                 status = restated(view, memory=memory, watched=watched, now=self._now())
                 await self._write(view, _Unwritten(tested=view.tested, status=status))
                 self._queue.add(view.key, at=self._now())
@@ -240,7 +239,7 @@ class Reconciler:
             announcing.cancel()
         memory.count(view, outcome)
         announced = announcer.view
-        judgement = judged(announced, outcome, memory=memory, watched=self._policy.watches_references)
+        judgement = judged(announced, outcome, memory=memory, watched=self._references.watches(view))
         _log_verdict(view, outcome)
         notice = _notice(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}")
         result = _Unwritten(tested=view.tested, status=judgement.status, read=outcome.read, notice=notice)

@@ -109,3 +109,49 @@ async def test_a_client_secret_bound_to_other_mail_servers_gives_no_login(world:
 
     assert mail.reason == "ServerNotAllowed"
     assert mail.runs == []
+
+
+async def test_a_token_endpoint_that_is_down_for_a_while_is_borne(world: World) -> None:
+    """Rule 2: only lastTest and nextTestTime tell of it."""
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+    mail = await tested(world)
+    proven = mail.status
+    down = Verdict(reason=Reason.OAUTH_TOKEN_FAILED, message="503.", retry=Retry.TRANSIENT, phase=Phase.TOKEN)
+    world.tokens.fails_with = VerdictError(down)
+
+    await world.passes(1.2 * 3600)
+
+    untold = {"last_test", "next_test_time"}
+    assert mail.status.last_test is not None
+    assert mail.status.last_test.phases[0].name == "Token"
+    assert mail.status.model_dump(exclude=untold) == proven.model_dump(exclude=untold)
+
+
+async def test_a_secret_that_was_not_read_again_is_still_followed(world: World) -> None:
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+    mail = await tested(world)
+    down = Verdict(reason=Reason.OAUTH_TOKEN_FAILED, message="503.", retry=Retry.TRANSIENT, phase=Phase.TOKEN)
+    world.tokens.fails_with = VerdictError(down)
+    await world.passes(1.2 * 3600)
+    world.tokens.fails_with = None
+
+    world.put_secret("mail-app", data={"client-secret": "s3cret-2"})
+    await world.passes(1)
+
+    assert (mail.trigger, mail.ready) == ("PasswordChanged", "True")
+
+
+async def test_a_service_account_that_does_not_allow_the_server_is_looked_at_again(world: World) -> None:
+    """No watch tells of its annotations."""
+    refusal = Verdict(
+        reason=Reason.SERVER_NOT_ALLOWED, message="No.", retry=Retry.CONFIGURATION, phase=Phase.PASSWORD
+    )
+    world.tokens.fails_with = VerdictError(refusal)
+    account = {"name": "mailer", "audience": "api://AzureADTokenExchange"}
+    mail = await tested(world, oauth2=OAUTH2 | {"clientSecretRef": None, "serviceAccountRef": account})
+    assert mail.reason == "ServerNotAllowed"
+
+    world.tokens.fails_with = None
+    await world.passes(3700)
+
+    assert mail.trigger == "Retry"

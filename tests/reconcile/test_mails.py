@@ -156,7 +156,7 @@ async def test_each_trigger_is_told_in_words(world: World) -> None:
     assert [line for line in lines if line.startswith("Tested:")] == [
         "Tested:     since the settings are tested from time to time",
         "Tested:     since the password or its Secret has changed",
-        "Tested:     since the CA that the settings name has changed",
+        "Tested:     since a certificate that the settings name has changed",
         "Tested:     since somebody asked for a test",
         "Tested:     since the settings are new or have changed",
     ]
