@@ -29,16 +29,17 @@ _LIST: Final = 64
 
 def tested(view: View, outcome: Outcome, *, adding: bool) -> TestedSettings:
     """What the verdict stands on; with ``adding``, on what it stood on before as well."""
-    read = {
-        (reference.kind, reference.name): baseline.version for reference, baseline in outcome.read.items()
-    }
+    versions: dict[tuple[str, str], str | None] = {}
     if adding and view.status.tested is not None:
-        read = {(it.kind, it.name): it.version for it in view.status.tested.references} | read
-    references = [
-        TestedReference(kind=kind, name=name, version=version)
-        for (kind, name), version in sorted(read.items())
-    ]
-    return TestedSettings(settings=view.digest, references=references)
+        versions = {(it.kind, it.name): it.version for it in view.status.tested.references}
+    versions |= {(it.kind, it.name): baseline.version for it, baseline in outcome.read.items()}
+    return TestedSettings(
+        settings=view.digest,
+        references=[
+            TestedReference(kind=kind, name=name, version=version)
+            for (kind, name), version in sorted(versions.items())
+        ],
+    )
 
 
 def last_test(outcome: Outcome) -> LastTest:
