@@ -63,7 +63,7 @@ def test_nothing_listens_beyond_loopback(cluster: LocalCluster, protocol: str) -
 def test_all_three_programs_run_and_kubectl_is_of_their_version(cluster: LocalCluster) -> None:
     versions = json.loads(cluster.kubectl("version", "--output=json").stdout)
 
-    assert list(cluster.pids) == ["etcd", "kube-apiserver", "kube-controller-manager"]
+    assert sorted(cluster.pids) == ["etcd", "kube-apiserver", "kube-controller-manager"]
     assert versions["serverVersion"]["gitVersion"] == versions["clientVersion"]["gitVersion"]
     assert versions["serverVersion"]["gitVersion"].startswith("v1.37.")
     assert cluster.kubectl_path.name == "kubectl"
