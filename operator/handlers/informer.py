@@ -3,6 +3,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +15,42 @@ _RELOGIN: Final = timedelta(minutes=10)
 """A ServiceAccount's token changes about every hour, so that it is read again well before."""
 
 _log: Final = logging.getLogger(__name__)
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """kopf compares states for handlers of changes, at the price of deep copies; ours hear of events alone."""
+
+    def build(
+        self, *, body: kopf.Body, extra_fields: Iterable[kopf.FieldSpec] | None = None
+    ) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Nothing is ever written onto the user's object."""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """As with ``_NoDiffs``: handlers of events have no progress."""
+
+    def fetch(self, *, key: kopf.HandlerId, body: kopf.Body) -> kopf.ProgressRecord | None:
+        return None
+
+    def store(
+        self, *, key: kopf.HandlerId, record: kopf.ProgressRecord, body: kopf.Body, patch: kopf.Patch
+    ) -> None:
+        """Nothing is ever written onto the user's object."""
+
+    def purge(self, *, key: kopf.HandlerId, body: kopf.Body, patch: kopf.Patch) -> None:
+        """There is nothing to remove."""
+
+    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
+        """Nothing is ever written onto the user's object."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence
 
 
 def informer_settings() -> kopf.OperatorSettings:
@@ -28,6 +65,8 @@ def informer_settings() -> kopf.OperatorSettings:
     settings.watching.inactivity_timeout = 70  # bookmarks come once a minute
     settings.watching.chunk_size = 100
     settings.watching.initial_streaming = False
+    settings.persistence.diffbase_storage = _NoDiffs()
+    settings.persistence.progress_storage = _NoProgress()
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
     # Some 90 seconds ride over a restart of the API server; after that a crash is better than a zombie.

@@ -34,8 +34,13 @@ from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, re
 
 _log = logging.getLogger("smtp_operator.verdict")
 
-_STILL_FRESH: Final = 1.0
-"""An event's object is as good as one asked for; a write names its resourceVersion anyway."""
+_STILL_FRESH: Final = 60.0
+"""Seconds for which an event's object is as good as one asked for.
+
+A later edit comes as an event too and takes its place, so only an edit of the last moments, or one during a
+break of the watch, can be missed. The write names the resourceVersion: a verdict of such old settings is
+dropped, and what it costs is one mail by them.
+"""
 
 _API_PAUSE: Final = 5.0
 _DENIED_PAUSE: Final = 60.0
