@@ -5,7 +5,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import yaml
 from kubernetes.aio.client.configuration import Configuration
@@ -73,7 +73,7 @@ def _existing(paths: str) -> str:
 
 
 def _access_of_pod() -> Access:
-    configuration = _configuration()
+    configuration = Configuration()
     try:
         load_incluster_config(client_configuration=configuration)
     except (ConfigException, OSError) as error:
@@ -87,7 +87,7 @@ async def _access_of_kubeconfig(path: str, context: str) -> Access:
     origin = f"kubeconfig {path}"
     if not _existing(path):
         raise ClusterUnknown(f"{origin}: no such file")
-    configuration = _configuration()
+    configuration = Configuration()
     try:
         loader = await load_kube_config(
             config_file=path,
@@ -104,10 +104,3 @@ async def _access_of_kubeconfig(path: str, context: str) -> Access:
         raise ClusterUnknown(f"{origin}: is not a usable kubeconfig ({type(error).__name__})") from error
     namespace = loader.current_context["context"].get("namespace") or "default"
     return Access(configuration, loader, origin, namespace=str(namespace))
-
-
-def _configuration() -> Any:
-    configuration = Configuration()
-    configuration.client_session_kwargs = {"trust_env": False}  # a proxy must not see API traffic
-    configuration.connection_pool_maxsize = 0  # watches hold theirs for good; the core bounds the rest
-    return configuration

@@ -18,7 +18,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """kopf compares states for handlers of changes, at the price of deep copies; ours hear of events alone."""
+    """kopf compares states for handlers of changes, by deep copies; ours are of events alone."""
 
     def build(
         self, *, body: kopf.Body, extra_fields: Iterable[kopf.FieldSpec] | None = None
