@@ -5,7 +5,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Self
 
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger
@@ -24,7 +24,10 @@ WriteStatus = Callable[[View, SmtpConfigStatus], Awaitable[str | None]]
 
 
 class Announcer:
-    """Announces one test. ``view`` is the object with what was announced last."""
+    """Announces one test while it is run in this context. Most end before there is anything to say.
+
+    ``view`` is the object with what was announced last.
+    """
 
     def __init__(self, view: View, test: RunTest, *, write: WriteStatus, now: Now) -> None:
         self.view = view
@@ -32,44 +35,58 @@ class Announcer:
         self._write = write
         self._now = now
         self._phase: Phase | None = None
-        self._ended = asyncio.Event()
+        self._told: Phase | None = None
+        self._announced = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._announcing: asyncio.Task[None] | None = None
 
     def entered(self, phase: Phase) -> None:
         """The test has come to this phase."""
         self._phase = phase
 
-    def end(self) -> None:
-        """The test is over: ``run`` returns as soon as nothing is being written."""
-        self._ended.set()
+    async def __aenter__(self) -> Self:
+        if self._requested or not self.view.judged:
+            self._wait()
+        return self
 
-    async def run(self) -> None:
-        """Says once that settings without a verdict are under test; of a requested test, in which phase."""
-        if self.view.judged and not self._requested:
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        """Waits for what is being written, unless the test was broken off."""
+        self._stop_waiting()
+        if self._announcing is None:
             return
-        told: Phase | None = None
-        announced = False
-        while not await self._over():
-            if announced and self._phase is told:
-                continue
-            told = self._phase
-            status = under_test(self.view, phase=told if self._requested else None, now=self._now())
-            try:
-                version = await self._write(self.view, status)
-            except Exception as error:  # the verdict matters, not this
-                _log.debug("%s: its test was not announced: %s", self.view.key, origin(error))
-                return
-            if version is None:
-                return
-            tested = replace(self.view.tested, resource_version=version)
-            self.view = replace(self.view, tested=tested, status=status)
-            announced = True
-            if not self._requested:
-                return
-
-    async def _over(self) -> bool:
         try:
-            async with asyncio.timeout(_EVERY):
-                await self._ended.wait()
-        except TimeoutError:
-            return False
-        return True
+            if failed is None:
+                await self._announcing
+        finally:
+            self._announcing.cancel()
+            self._stop_waiting()
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_EVERY, self._begin)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _begin(self) -> None:
+        self._announcing = asyncio.create_task(self._announce(), name=f"announce {self.view.key}")
+
+    async def _announce(self) -> None:
+        """Says once that settings without a verdict are under test; of a requested test, in which phase."""
+        if self._announced and self._phase is self._told:
+            self._wait()
+            return
+        self._told = self._phase
+        status = under_test(self.view, phase=self._told if self._requested else None, now=self._now())
+        try:
+            version = await self._write(self.view, status)
+        except Exception as error:  # the verdict matters, not this
+            _log.debug("%s: its test was not announced: %s", self.view.key, origin(error))
+            return
+        if version is None:
+            return
+        tested = replace(self.view.tested, resource_version=version)
+        self.view = replace(self.view, tested=tested, status=status)
+        self._announced = True
+        if self._requested:
+            self._wait()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From "something happened" to a status: the one loop that decides, tests, judges and writes."""
 
-import asyncio
 import logging
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
@@ -235,13 +234,8 @@ class Reconciler:
         memory, known.asked = known.memory, self._now()
         memory.recent_tests.append(self._now())
         announcer = Announcer(view, test, write=self._write_status, now=self._now)
-        announcing = asyncio.create_task(announcer.run(), name=f"announce {view.key}")
-        try:
+        async with announcer:
             outcome = await self._tester.run(view, test, on_phase=announcer.entered)
-            announcer.end()
-            await announcing
-        finally:
-            announcing.cancel()
         memory.count(view, outcome)
         announced = announcer.view
         judgement = judged(announced, outcome, memory=memory, watched=self._references.watches(view))
