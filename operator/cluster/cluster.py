@@ -13,6 +13,9 @@ from smtp_operator.cluster.metadata_watch import Changed, MetadataWatch, Wanted
 from smtp_operator.cluster.status_writer import StatusWriter
 from smtp_operator.settings import SecretWatch, Settings
 
+_PAGE_SIZE = 25
+"""A page is in memory as a whole, and a SmtpConfig with a verdict takes some 30 kB there."""
+
 _LIST_ATTEMPTS = 5
 _FAREWELL_SECONDS = 1.0
 
@@ -49,7 +52,7 @@ class Cluster:
         for namespace in self._namespaces:
             for attempt in range(1, _LIST_ATTEMPTS + 1):
                 try:
-                    async for page in self._client.pages(paths.smtp_configs(namespace)):
+                    async for page in self._client.pages(paths.smtp_configs(namespace), page_size=_PAGE_SIZE):
                         for item in page.get("items") or ():
                             yield item
                     break

@@ -63,7 +63,7 @@ def informer_settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = 300
     settings.watching.connect_timeout = 10
     settings.watching.inactivity_timeout = 70  # bookmarks come once a minute
-    settings.watching.chunk_size = 100
+    settings.watching.chunk_size = 25
     settings.watching.initial_streaming = False
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = _NoProgress()
@@ -74,7 +74,8 @@ def informer_settings() -> kopf.OperatorSettings:
     settings.networking.enforce_retry_after = True
     settings.networking.trust_env = False
     settings.queueing.worker_limit = None
-    settings.queueing.idle_timeout = 1.0
+    # For as long a worker keeps the last object it saw, and a listing starts one for each object.
+    settings.queueing.idle_timeout = 0.1
     settings.execution.max_workers = 4
     settings.process.ultimate_exiting_timeout = 25  # a Pod is killed after 30
     return settings
