@@ -5,17 +5,10 @@ import os
 import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 
 class CaBundleInvalid(ValueError):
@@ -41,6 +34,14 @@ class ClientCertificate:
         Raises:
             ClientCertificateInvalid: they are no such pair, or out of their time.
         """
+        from cryptography import x509  # 8 MB that most never need
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+            PublicFormat,
+        )
+
         try:
             chain = x509.load_pem_x509_certificates(certificates)
         except ValueError:
@@ -61,7 +62,10 @@ class ClientCertificate:
         return cls(written + b"".join(it.public_bytes(Encoding.PEM) for it in chain))
 
 
-def _key(pem: bytes) -> PrivateKeyTypes:
+def _key(pem: bytes) -> "PrivateKeyTypes":
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
         return load_pem_private_key(pem, password=None)
     except TypeError:

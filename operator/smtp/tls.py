@@ -4,14 +4,14 @@
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
-
-from cryptography import x509
-from cryptography.x509.oid import ExtensionOID, NameOID
+from typing import TYPE_CHECKING, Final
 
 from smtp_operator.api.verdict import Certificate
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificate, client_context
 from smtp_operator.smtp.replies import clean
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 __all__ = ["CaBundleInvalid", "CertificateFacts", "TlsContexts"]
 
@@ -61,6 +61,8 @@ class CertificateFacts:
     @classmethod
     def of(cls, der: bytes) -> "CertificateFacts | None":
         """Of its bytes; None where they are no certificate that can be read."""
+        from cryptography import x509  # 8 MB, not needed where there is no TLS
+
         try:
             certificate = x509.load_der_x509_certificate(der)
             return cls(
@@ -90,12 +92,15 @@ class CertificateFacts:
         return self.not_after < (now or datetime.now(UTC))
 
 
-def _name(name: x509.Name) -> str:
+def _name(name: "x509.Name") -> str:
     text = clean(name.rfc4514_string())
     return text if len(text) <= _NAME else text[: _NAME - 1] + "…"
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _names(certificate: "x509.Certificate") -> tuple[str, ...]:
+    from cryptography import x509
+    from cryptography.x509.oid import ExtensionOID, NameOID
+
     try:
         found = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except x509.ExtensionNotFound:
