@@ -3,6 +3,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 _MILLISECONDS: Final = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
@@ -10,6 +11,7 @@ _PART: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
 _WHOLE: Final = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h))+")
 
 
+@lru_cache(1024)
 def parse_duration(text: str) -> float:
     """Seconds of a Go duration such as ``1h30m``.
 

@@ -53,6 +53,8 @@ class ApiModel(BaseModel):
     def _leave_out_null(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
+        if None not in data.values():
+            return data
         fields = {field.alias for field in cls.model_fields.values()}
         return {name: value for name, value in data.items() if value is not None or name not in fields}
 
