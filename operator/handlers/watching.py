@@ -20,6 +20,10 @@ Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
 class Inbox(Protocol):
     """Who is told of SmtpConfigs. It only takes note: kopf waits for it."""
 
+    def is_news(self, object_: JsonObject) -> bool:
+        """Whether anything of it matters: not so of our own writes, nor of somebody's label."""
+        ...
+
     def observe(self, object_: JsonObject) -> None:
         """One was created or changed, or stood in a listing."""
         ...
@@ -42,13 +46,20 @@ def build_registry(inbox: Inbox, *, login: Login, start: Activity, stop: Activit
     async def on_cleanup(**_: Any) -> None:
         await stop()
 
+    def is_news(event: kopf.RawEvent, **_: Any) -> bool:
+        return event["type"] == "DELETED" or inbox.is_news(dict(event["object"]))
+
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
         tell(inbox, event["type"], dict(event["object"]))
 
     kopf.on.login(registry=registry, id="login")(on_login)
     kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)(on_startup)
     kopf.on.cleanup(registry=registry, id="stop", errors=kopf.ErrorsMode.PERMANENT)(on_cleanup)
-    kopf.on.event(GROUP, VERSION, SMTP_CONFIG_PLURAL, registry=registry, id="smtpconfig")(on_event)
+    # Half of all events tell of our own writes: to filter them spares kopf to prepare a call of the handler.
+    watch = kopf.on.event(
+        GROUP, VERSION, SMTP_CONFIG_PLURAL, registry=registry, id="smtpconfig", when=is_news
+    )
+    watch(on_event)
     return registry
 
 

@@ -103,8 +103,20 @@ class Reconciler:
             now=now,
         )
 
+    def is_news(self, object_: JsonObject) -> bool:
+        """Whether ``observe`` would do anything: not for our own write, nor for somebody's label."""
+        metadata = object_["metadata"]
+        known = self._known.get(ObjectKey(metadata["namespace"], metadata["name"]))
+        return (
+            known is None
+            or "deletionTimestamp" in metadata
+            or (known.uid, *known.seen) != (metadata["uid"], metadata["generation"], request_of(object_))
+        )
+
     def observe(self, object_: JsonObject) -> None:
         """A SmtpConfig was created or changed, or stood in a listing."""
+        if not self.is_news(object_):
+            return
         identity = identity_of(object_)
         seen = (identity.generation, request_of(object_))
         known = self._known.get(identity.key)
@@ -114,8 +126,6 @@ class Reconciler:
             known = None
         if goes:
             return
-        if known is not None and known.seen == seen:
-            return  # our own write, or somebody's label
         judged_before = (object_.get("status") or {}).get("observedGeneration") == identity.generation
         if known is None:
             known = self._known[identity.key] = _Known(uid=identity.uid, seen=(0, None))

@@ -26,6 +26,10 @@ class Inbox:
 
     def __init__(self) -> None:
         self.told: asyncio.Queue[str] = asyncio.Queue()
+        self.known_generation = 0
+
+    def is_news(self, object_: JsonObject) -> bool:
+        return int(object_["metadata"]["generation"]) != self.known_generation
 
     def observe(self, object_: JsonObject) -> None:
         metadata = object_["metadata"]
@@ -82,6 +86,29 @@ async def test_what_happens_to_smtpconfigs_is_told(cluster: LocalCluster, api: A
     assert [it["manager"] for it in now["metadata"]["managedFields"]] == [
         created["metadata"]["managedFields"][0]["manager"]
     ]
+
+
+async def test_nobody_is_told_of_what_is_no_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
+    path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
+    inbox = Inbox()
+    await asyncio.to_thread(api.create, path, smtp_config())
+    async with informing(inbox, cluster.kubeconfig, namespace):
+        assert await inbox.next() == "observe mail 1"
+        inbox.known_generation = 2
+        await asyncio.to_thread(api.patch, f"{path}/mail", {"spec": {"port": 465}})
+        await asyncio.to_thread(api.patch, f"{path}/mail", {"spec": {"port": 25}})
+        assert await inbox.next() == "observe mail 3"
+
+
+async def test_a_deletion_is_always_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
+    path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
+    inbox = Inbox()
+    await asyncio.to_thread(api.create, path, smtp_config())
+    async with informing(inbox, cluster.kubeconfig, namespace):
+        assert await inbox.next() == "observe mail 1"
+        inbox.known_generation = 1
+        await asyncio.to_thread(api.delete, f"{path}/mail")
+        assert await inbox.next() == f"forget {namespace}/mail"
 
 
 def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:

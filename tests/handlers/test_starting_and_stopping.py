@@ -47,6 +47,9 @@ class Core:
         self.running = asyncio.Event()
         self.failing = asyncio.Event()
 
+    def is_news(self, object_: JsonObject) -> bool:
+        return True
+
     def observe(self, object_: JsonObject) -> None:
         self.told.append(f"observe {object_['metadata']['name']}")
 
