@@ -79,7 +79,7 @@ class _Known:
 
 
 class Reconciler:
-    """Level-triggered: whatever wakes it, it reads the object anew and decides by what is there.
+    """Level-triggered: whatever wakes it, it looks at the object as it is now and decides by what is there.
 
     ``observe``, ``forget`` and ``reference_changed`` only take note; the work is done in ``run``.
     """
