@@ -7,8 +7,14 @@ from typing import Any
 
 import yaml
 
-from generate.reference import field_reference, flag_reference, reason_reference, schedule_reference
-from smtp_operator.api.crd import smtp_config_crd, smtp_config_json_schema
+from generate.reference import (
+    field_reference,
+    flag_reference,
+    reason_reference,
+    schedule_reference,
+    vault_field_reference,
+)
+from smtp_operator.api.crd import KINDS
 
 _HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/; run `make generate`.\n"
 
@@ -16,9 +22,13 @@ _HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/
 def generated_files() -> dict[str, str]:
     """Every generated file: path below the root, and text."""
     return {
-        "deploy/crds/smtpconfigs.yaml": _HEADER + to_yaml(smtp_config_crd()),
-        "deploy/schemas/smtpconfig.schema.json": json.dumps(smtp_config_json_schema(), indent=2) + "\n",
+        **{f"deploy/crds/{kind.plural}.yaml": _HEADER + to_yaml(kind.crd()) for kind in KINDS},
+        **{
+            f"deploy/schemas/{kind.name.lower()}.schema.json": json.dumps(kind.json_schema(), indent=2) + "\n"
+            for kind in KINDS
+        },
         "docs/reference/fields.md": field_reference(),
+        "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),
         "docs/reference/flags.md": flag_reference(),
         "docs/reference/schedule.md": schedule_reference(),

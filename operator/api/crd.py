@@ -2,101 +2,161 @@
 """CustomResourceDefinitions and JSON Schemas, generated from the models (``make generate`` writes them)."""
 
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from smtp_operator.api import names
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.smtpvault import ClusterSmtpVaultSpec, SmtpVaultSpec
+from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
 
 Schema = dict[str, Any]
 
-_COLUMNS: Final = (
+_READY: Final = '.status.conditions[?(@.type=="Ready")]'
+
+_SMTP_CONFIG_COLUMNS: Final = (
     ("Server", "string", ".spec.server", 0),
     ("Port", "integer", ".spec.port", 0),
     ("Type", "string", ".spec.smtpType", 0),
-    ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
+    ("Ready", "string", f"{_READY}.status", 0),
     ("Status", "string", ".status.summary", 0),
     ("From", "string", ".spec.from", 1),
     ("Password-From", "string", ".status.password.source", 1),
     ("Last-Test", "date", ".status.lastTest.startTime", 1),
-    ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
+    ("Message", "string", f"{_READY}.message", 1),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+)
+_VAULT_COLUMNS: Final = (
+    ("Provider", "string", ".status.provider", 0),
+    ("Ready", "string", f"{_READY}.status", 0),
+    ("Status", "string", ".status.summary", 0),
+    ("Message", "string", f"{_READY}.message", 1),
     ("Age", "date", ".metadata.creationTimestamp", 0),
 )
 
-_DESCRIPTION: Final = "SmtpConfig declares mail settings and shows whether they work."
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of ours, of which CRD and JSON Schema are made."""
+
+    name: str
+    plural: str
+    description: str
+    spec: type[BaseModel]
+    status: type[BaseModel]
+    columns: tuple[tuple[str, str, str, int], ...]
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+    selectable: tuple[str, ...] = ()
+
+    def crd(self) -> Schema:
+        """The CustomResourceDefinition, as ``kubectl apply`` takes it."""
+        version: Schema = {
+            "name": names.VERSION,
+            "served": True,
+            "storage": True,
+            "subresources": {"status": {}},
+            "additionalPrinterColumns": [_column(*column) for column in self.columns],
+            "schema": {"openAPIV3Schema": self._object_schema()},
+        }
+        if self.selectable:
+            version["selectableFields"] = [{"jsonPath": path} for path in self.selectable]
+        kinds: Schema = {
+            "kind": self.name,
+            "listKind": f"{self.name}List",
+            "plural": self.plural,
+            "singular": self.name.lower(),
+        }
+        if self.short_names:
+            kinds["shortNames"] = list(self.short_names)
+        return {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{self.plural}.{names.GROUP}"},
+            "spec": {
+                "group": names.GROUP,
+                "scope": "Namespaced" if self.namespaced else "Cluster",
+                "names": {**kinds, "categories": [names.CATEGORY]},
+                "versions": [version],
+            },
+        }
+
+    def json_schema(self) -> Schema:
+        """JSON Schema (draft 2020-12) of a manifest, for editors. It has no CEL rules."""
+        return {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": self.name,
+            "description": self.description,
+            "type": "object",
+            "required": ["apiVersion", "kind", "metadata", "spec"],
+            "properties": {
+                "apiVersion": {"const": names.API_VERSION},
+                "kind": {"const": self.name},
+                "metadata": {"type": "object"},
+                "spec": _editor_schema(structural_schema(self.spec)),
+                "status": {"type": "object"},
+            },
+            "additionalProperties": False,
+        }
+
+    def _object_schema(self) -> Schema:
+        status = _without_defaults(structural_schema(self.status))
+        # A never-seen object must read as "in progress" to kstatus, so it starts with a generation of -1.
+        status["default"] = {"observedGeneration": -1}
+        return {
+            "description": self.description,
+            "type": "object",
+            "required": ["spec"],
+            "properties": {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
+                "metadata": {"type": "object"},
+                "spec": structural_schema(self.spec),
+                "status": status,
+            },
+        }
+
+
+SMTP_CONFIG: Final = Kind(
+    name=names.SMTP_CONFIG_KIND,
+    plural=names.SMTP_CONFIG_PLURAL,
+    description="SmtpConfig declares mail settings and shows whether they work.",
+    spec=SmtpConfigSpec,
+    status=SmtpConfigStatus,
+    columns=_SMTP_CONFIG_COLUMNS,
+    short_names=("smtp",),
+    selectable=(".spec.server", ".spec.password.secretRef.name"),
+)
+SMTP_VAULT: Final = Kind(
+    name=names.SMTP_VAULT_KIND,
+    plural=names.SMTP_VAULT_PLURAL,
+    description="SmtpVault says where a vault is and how to log in to it, for SmtpConfigs of its namespace.",
+    spec=SmtpVaultSpec,
+    status=VaultStatus,
+    columns=_VAULT_COLUMNS,
+)
+CLUSTER_SMTP_VAULT: Final = Kind(
+    name=names.CLUSTER_SMTP_VAULT_KIND,
+    plural=names.CLUSTER_SMTP_VAULT_PLURAL,
+    description="ClusterSmtpVault says where a vault is and how to log in, for the namespaces it allows.",
+    spec=ClusterSmtpVaultSpec,
+    status=VaultStatus,
+    columns=_VAULT_COLUMNS,
+    namespaced=False,
+)
+KINDS: Final = (SMTP_CONFIG, SMTP_VAULT, CLUSTER_SMTP_VAULT)
 
 
 def smtp_config_crd() -> Schema:
-    """The CustomResourceDefinition of SmtpConfig, as ``kubectl apply`` takes it."""
-    status = _without_defaults(structural_schema(SmtpConfigStatus))
-    # A never-seen object must read as "in progress" to kstatus, so it starts with a generation of -1.
-    status["default"] = {"observedGeneration": -1}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{names.SMTP_CONFIG_PLURAL}.{names.GROUP}"},
-        "spec": {
-            "group": names.GROUP,
-            "scope": "Namespaced",
-            "names": {
-                "kind": names.SMTP_CONFIG_KIND,
-                "listKind": f"{names.SMTP_CONFIG_KIND}List",
-                "plural": names.SMTP_CONFIG_PLURAL,
-                "singular": "smtpconfig",
-                "shortNames": ["smtp"],
-                "categories": [names.CATEGORY],
-            },
-            "versions": [
-                {
-                    "name": names.VERSION,
-                    "served": True,
-                    "storage": True,
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": [_column(*column) for column in _COLUMNS],
-                    "schema": {
-                        "openAPIV3Schema": {
-                            "description": _DESCRIPTION,
-                            "type": "object",
-                            "required": ["spec"],
-                            "properties": {
-                                "apiVersion": {"type": "string"},
-                                "kind": {"type": "string"},
-                                "metadata": {"type": "object"},
-                                "spec": structural_schema(SmtpConfigSpec),
-                                "status": status,
-                            },
-                        }
-                    },
-                    "selectableFields": [
-                        {"jsonPath": ".spec.server"},
-                        {"jsonPath": ".spec.password.secretRef.name"},
-                    ],
-                }
-            ],
-        },
-    }
+    """The CustomResourceDefinition of SmtpConfig."""
+    return SMTP_CONFIG.crd()
 
 
 def smtp_config_json_schema() -> Schema:
-    """JSON Schema (draft 2020-12) of a SmtpConfig manifest, for editors. It has no CEL rules."""
-    spec = _editor_schema(structural_schema(SmtpConfigSpec))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": names.SMTP_CONFIG_KIND,
-        "description": _DESCRIPTION,
-        "type": "object",
-        "required": ["apiVersion", "kind", "metadata", "spec"],
-        "properties": {
-            "apiVersion": {"const": names.API_VERSION},
-            "kind": {"const": names.SMTP_CONFIG_KIND},
-            "metadata": {"type": "object"},
-            "spec": spec,
-            "status": {"type": "object"},
-        },
-        "additionalProperties": False,
-    }
+    """JSON Schema of a SmtpConfig manifest."""
+    return SMTP_CONFIG.json_schema()
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:
@@ -109,7 +169,9 @@ def structural_schema(model: type[BaseModel]) -> Schema:
 def _structural(node: Schema, definitions: Schema) -> Schema:
     node = _without_indirection(dict(node), definitions)
     node.pop("title", None)
-    node.pop("additionalProperties", None)
+    values = node.pop("additionalProperties", None)
+    if isinstance(values, dict):  # a map
+        node["additionalProperties"] = _structural(values, definitions)
     if node.get("default", ...) is None:
         del node["default"]
     if "const" in node:

@@ -10,6 +10,11 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 SMTP_CONFIG_KIND: Final = "SmtpConfig"
 SMTP_CONFIG_PLURAL: Final = "smtpconfigs"
 
+SMTP_VAULT_KIND: Final = "SmtpVault"
+SMTP_VAULT_PLURAL: Final = "smtpvaults"
+CLUSTER_SMTP_VAULT_KIND: Final = "ClusterSmtpVault"
+CLUSTER_SMTP_VAULT_PLURAL: Final = "clustersmtpvaults"
+
 CATEGORY: Final = "smtp-operator"
 
 TEST_REQUESTED_AT: Final = f"{GROUP}/test-requested-at"

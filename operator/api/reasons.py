@@ -31,6 +31,8 @@ class Retry(StrEnum):
     """The server's owner refuses; treated as Configuration."""
     AUTHENTICATION = "Authentication"
     """The same password is tried once a day at most, since more may lock the account."""
+    DENIED = "Denied"
+    """Somebody else than this cluster refuses, and may mend it there without our hearing of it."""
     DEPENDENCY = "Dependency"
     """Something named does not exist yet; its arrival is tested at once."""
 
@@ -53,6 +55,8 @@ class Reason(StrEnum):
     PASSWORD_READ = "PasswordRead"
     TRAILING_NEWLINE_STRIPPED = "TrailingNewlineStripped"
     PLAINTEXT_PASSWORD = "PlaintextPassword"
+    # Ready=True of a vault object
+    VAULT_LOGIN_SUCCEEDED = "VaultLoginSucceeded"
     # before any connection
     INVALID_SPEC = "InvalidSpec"
     INVALID_FROM_ADDRESS = "InvalidFromAddress"
@@ -77,6 +81,32 @@ class Reason(StrEnum):
     # Token
     IDENTITY_PROVIDER_UNREACHABLE = "IdentityProviderUnreachable"
     OAUTH_TOKEN_FAILED = "OAuthTokenFailed"
+    # vaults: Password
+    VAULT_NOT_FOUND = "VaultNotFound"
+    VAULT_NOT_ALLOWED = "VaultNotAllowed"
+    VAULT_PROVIDER_MISMATCH = "VaultProviderMismatch"
+    VAULT_URL_NOT_ALLOWED = "VaultURLNotAllowed"
+    VAULT_HOST_UNRESOLVED = "VaultHostUnresolved"
+    VAULT_UNREACHABLE = "VaultUnreachable"
+    VAULT_TLS_FAILED = "VaultTLSFailed"
+    VAULT_ENDPOINT_INVALID = "VaultEndpointInvalid"
+    IDENTITY_UNAVAILABLE = "IdentityUnavailable"
+    VAULT_AUTH_FAILED = "VaultAuthFailed"
+    VAULT_TENANT_MISMATCH = "VaultTenantMismatch"
+    VAULT_ACCESS_DENIED = "VaultAccessDenied"
+    VAULT_NETWORK_DENIED = "VaultNetworkDenied"
+    VAULT_SECRET_NOT_FOUND = "VaultSecretNotFound"
+    VAULT_SECRET_DISABLED = "VaultSecretDisabled"
+    VAULT_SECRET_EXPIRED = "VaultSecretExpired"
+    VAULT_SECRET_NOT_YET_VALID = "VaultSecretNotYetValid"
+    VAULT_SECRET_EXPIRING = "VaultSecretExpiring"
+    VAULT_SECRET_AMBIGUOUS = "VaultSecretAmbiguous"
+    VAULT_SECRET_CHANGING = "VaultSecretChanging"
+    VAULT_SECRET_UNUSABLE = "VaultSecretUnusable"
+    VAULT_RATE_LIMITED = "VaultRateLimited"
+    VAULT_UNAVAILABLE = "VaultUnavailable"
+    VAULT_REQUEST_INVALID = "VaultRequestInvalid"
+    VAULT_RESPONSE_INVALID = "VaultResponseInvalid"
     # Resolve, Connect, Banner
     HOST_NOT_FOUND = "HostNotFound"
     DNS_UNAVAILABLE = "DNSUnavailable"
@@ -148,7 +178,7 @@ class ReasonInfo:
     retry: Retry
 
 
-_T, _C, _P, _A, _D, _OK, _SLOW = (
+_T, _C, _P, _A, _D, _OK, _SLOW, _N = (
     Retry.TRANSIENT,
     Retry.CONFIGURATION,
     Retry.POLICY,
@@ -156,6 +186,7 @@ _T, _C, _P, _A, _D, _OK, _SLOW = (
     Retry.DEPENDENCY,
     Retry.PASSED,
     Retry.SLOW,
+    Retry.DENIED,
 )
 
 REASONS: Final[dict[Reason, ReasonInfo]] = {
@@ -174,6 +205,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.PLAINTEXT_PASSWORD: ReasonInfo(
         "The password stands in clear in spec.password.value; a Secret is safer.", _OK
     ),
+    Reason.VAULT_LOGIN_SUCCEEDED: ReasonInfo("The operator could log in to the vault.", _OK),
     Reason.INVALID_SPEC: ReasonInfo("The spec breaks a rule that the CRD states too.", _C),
     Reason.INVALID_FROM_ADDRESS: ReasonInfo("spec.from is not one mail address.", _C),
     Reason.INVALID_RECIPIENT_ADDRESS: ReasonInfo("An entry of spec.recipients is not one mail address.", _C),
@@ -218,6 +250,47 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
         "The token endpoint cannot be reached, or has a trouble of its own.", _T
     ),
     Reason.OAUTH_TOKEN_FAILED: ReasonInfo("The token endpoint issued no access token.", _C),
+    Reason.VAULT_NOT_FOUND: ReasonInfo("The vault object that vaultRef names does not exist.", _D),
+    Reason.VAULT_NOT_ALLOWED: ReasonInfo(
+        "The ClusterSmtpVault does not allow this namespace, or not this reference.", _N
+    ),
+    Reason.VAULT_PROVIDER_MISMATCH: ReasonInfo(
+        "The vault object describes another kind of vault than the password asks for.", _C
+    ),
+    Reason.VAULT_URL_NOT_ALLOWED: ReasonInfo(
+        "The vault's URL, or the address that it leads to, is not one that may be asked.", _C
+    ),
+    Reason.VAULT_HOST_UNRESOLVED: ReasonInfo("The vault's name is not found in DNS.", _T),
+    Reason.VAULT_UNREACHABLE: ReasonInfo("The vault cannot be reached, or does not answer in time.", _T),
+    Reason.VAULT_TLS_FAILED: ReasonInfo("No verified TLS connection to the vault can be made.", _SLOW),
+    Reason.VAULT_ENDPOINT_INVALID: ReasonInfo("What answers at the URL is not that kind of vault.", _C),
+    Reason.IDENTITY_UNAVAILABLE: ReasonInfo("The operator's Pod has no such managed identity.", _N),
+    Reason.VAULT_AUTH_FAILED: ReasonInfo("The vault, or its identity provider, refused the login.", _N),
+    Reason.VAULT_TENANT_MISMATCH: ReasonInfo("The vault lives in another tenant than tenantId says.", _C),
+    Reason.VAULT_ACCESS_DENIED: ReasonInfo("Logged in, but not permitted to read that.", _N),
+    Reason.VAULT_NETWORK_DENIED: ReasonInfo("The vault's firewall does not let this address in.", _N),
+    Reason.VAULT_SECRET_NOT_FOUND: ReasonInfo(
+        "The vault has no such secret, or does not show it to this identity.", _N
+    ),
+    Reason.VAULT_SECRET_DISABLED: ReasonInfo("That version of the secret is disabled or deleted.", _N),
+    Reason.VAULT_SECRET_EXPIRED: ReasonInfo(
+        "The password was read, though the vault says that it has expired.", _OK
+    ),
+    Reason.VAULT_SECRET_NOT_YET_VALID: ReasonInfo(
+        "The password was read, though the vault says that it is not valid yet.", _OK
+    ),
+    Reason.VAULT_SECRET_EXPIRING: ReasonInfo(
+        "The password was read; it expires within 14 days, as the vault says.", _OK
+    ),
+    Reason.VAULT_SECRET_AMBIGUOUS: ReasonInfo("Several accounts match what the password asks for.", _C),
+    Reason.VAULT_SECRET_CHANGING: ReasonInfo("The vault is changing that password just now.", _T),
+    Reason.VAULT_SECRET_UNUSABLE: ReasonInfo("What the vault holds there is no password.", _N),
+    Reason.VAULT_RATE_LIMITED: ReasonInfo("The vault is asked too often, as it says.", _T),
+    Reason.VAULT_UNAVAILABLE: ReasonInfo("The vault has a trouble of its own.", _T),
+    Reason.VAULT_REQUEST_INVALID: ReasonInfo("The vault cannot understand what it was asked for.", _C),
+    Reason.VAULT_RESPONSE_INVALID: ReasonInfo(
+        "The vault's answer cannot be understood, or is too large.", _T
+    ),
     Reason.HOST_NOT_FOUND: ReasonInfo("The server's name does not exist in DNS.", _D),
     Reason.DNS_UNAVAILABLE: ReasonInfo("DNS answered with a temporary failure.", _T),
     Reason.DNS_TIMEOUT: ReasonInfo("DNS did not answer in time.", _T),

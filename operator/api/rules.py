@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.alias_generators import to_snake
 from pydantic_core import PydanticCustomError, core_schema
 
 from smtp_operator.api.durations import parse_duration
@@ -50,6 +51,17 @@ class Rule:
             {"rule": self.expression, "message": self.message}
         )
         return json_schema
+
+
+def exactly_one(*fields: str) -> Rule:
+    """One of these fields is set, and no other of them; named as in the manifest."""
+    listed = ", ".join(fields)
+    attributes = [to_snake(field) for field in fields]
+    return Rule(
+        f"[{', '.join(f'has(self.{field})' for field in fields)}].exists_one(x, x)",
+        f"set exactly one of {listed}",
+        lambda it: sum(getattr(it, attribute) is not None for attribute in attributes) == 1,
+    )
 
 
 class ListType(StrEnum):
@@ -190,4 +202,46 @@ RECHECK_INTERVAL: Final = Rule(
     " || (duration(self) >= duration('1m') && duration(self) <= duration('8760h')))",
     'must be a duration such as 90s, 15m or 1h30m between 1m and 8760h, or "0s" for never',
     lambda text: _within(text, 60, 8760 * 3600, or_zero=True),
+)
+
+CYBERARK_VALUE: Final = Rule(
+    f"!self.matches('[+&%;{_CEL_CONTROL}]')",
+    "CyberArk cannot find values with + & % ; or control characters",
+    lambda text: re.search(rf"[+&%;{_CONTROL}]", text) is None,
+)
+
+AZURE_SECRET_NAME: Final = Rule(
+    "self.matches('^[0-9a-zA-Z-]+$')",
+    "an Azure Key Vault secret name has letters, digits and hyphens only",
+    lambda text: re.fullmatch(r"[0-9a-zA-Z-]+", text) is not None,
+)
+
+AZURE_VERSION: Final = Rule(
+    "self.matches('^[0-9a-f]{32}$')",
+    "an Azure Key Vault version is 32 hexadecimal digits",
+    lambda text: re.fullmatch(r"[0-9a-f]{32}", text) is not None,
+)
+
+# What clients of Vault or proxies between could read as another path is refused.
+VAULT_PATH: Final = Rule(
+    f"!self.startsWith('/') && !self.endsWith('/') && !self.contains('..') && !self.contains('//')"
+    f" && !self.matches('[{_CEL_CONTROL} ?#%]')",
+    "path is relative to the mount, without leading or trailing slash, '..', '//', blanks, ?, # or %",
+    lambda text: (
+        not text.startswith("/")
+        and not text.endswith("/")
+        and ".." not in text
+        and "//" not in text
+        and re.search(rf"[{_CONTROL} ?#%]", text) is None
+    ),
+)
+
+_SERVER_PATTERN: Final = (
+    r"^(\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5}|\*)$"
+)
+
+ALLOWED_SERVER: Final = Rule(
+    "self.matches('{}')".format(_SERVER_PATTERN.replace("\\", "\\\\")),
+    "must be host:port such as smtp.example.com:587 or *.mail.example.com:465",
+    lambda text: re.fullmatch(_SERVER_PATTERN, text) is not None,
 )

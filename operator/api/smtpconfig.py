@@ -2,92 +2,36 @@
 """``SmtpConfig``: the spec that a team writes. CRD and JSON Schema are generated from these models."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    Strict,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.model import (
+    ApiModel,
+    CaReference,
+    ClientCertificateReference,
+    HttpsUrl,
+    Line256,
+    Port,
+    SecretKeyReference,
+    ServiceAccountReference,
+    Switch,
+)
+from smtp_operator.api.password import Password, UserNameReference
 from smtp_operator.api.rules import (
     FROM_ADDRESS,
-    HTTPS_URL,
     MAIL_ADDRESS,
-    NOTHING_BUT_A_PLACE,
     ONE_LINE,
     RECHECK_INTERVAL,
     TEST_TIMEOUT,
     ListType,
     Rule,
+    exactly_one,
     host_rule,
 )
 from smtp_operator.api.verdict import Mode, SmtpType
-
-
-class ApiModel(BaseModel):
-    """A part of an object. ``rules`` are checked by the API server (CEL) and here alike.
-
-    So is the rest: types are not converted, fields have no second name, and a null is a field left out.
-    """
-
-    model_config = ConfigDict(
-        alias_generator=to_camel,
-        extra="forbid",
-        frozen=True,
-        hide_input_in_errors=True,  # an error must never show password.value
-    )
-
-    rules: ClassVar[tuple[Rule, ...]] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _leave_out_null(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        if None not in data.values():
-            return data
-        fields = {field.alias for field in cls.model_fields.values()}
-        return {name: value for name, value in data.items() if value is not None or name not in fields}
-
-    @model_validator(mode="after")
-    def _obey_rules(self) -> "ApiModel":
-        for rule in self.rules:
-            rule.obey(self)
-        return self
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        json_schema = handler.resolve_ref_schema(handler(schema))
-        for rule in cls.rules:
-            rule.added_to(json_schema)
-        return json_schema
-
-
-_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_DATA_KEY = r"^[-._a-zA-Z0-9]+$"
-
-
-def _whole_number(value: Any) -> Any:
-    # JSON has one kind of number: to the API server 587.0 is 587.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Switch = Annotated[bool, Strict()]
-Port = Annotated[int, Field(ge=1, le=65535), Strict(), BeforeValidator(_whole_number)]
-
-ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_OBJECT_NAME)]
-DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=_DATA_KEY)]
 
 _server, _server_name, _helo_name = (host_rule(name) for name in ("server", "serverName", "heloName"))
 Server = Annotated[str, Field(min_length=1, max_length=253), _server]
@@ -103,87 +47,15 @@ FromAddress = Annotated[str, Field(min_length=3, max_length=384), FROM_ADDRESS]
 TestTimeout = Annotated[str, Field(min_length=1, max_length=16), TEST_TIMEOUT]
 RecheckInterval = Annotated[str, Field(min_length=1, max_length=16), RECHECK_INTERVAL]
 
-
-HttpsUrl = Annotated[str, Field(min_length=1, max_length=2048), HTTPS_URL, NOTHING_BUT_A_PLACE]
-ClientId = Annotated[str, Field(min_length=1, max_length=256), ONE_LINE]
 Scope = Annotated[str, Field(min_length=1, max_length=1024), ONE_LINE]
-Audience = Annotated[str, Field(min_length=1, max_length=253), ONE_LINE]
 AddressList = Annotated[list[MailAddress], Field(max_length=10), ListType.SET]
-
-
-class UserNameReference(ApiModel):
-    """A Secret of this namespace that holds the user name."""
-
-    name: ObjectName = Field(description="Name of the Secret.")
-    key: DataKey = Field("username", description="Key in the Secret; default `username`.")
-
-
-class PasswordReference(ApiModel):
-    """Internal Secret manager: a Secret of this namespace."""
-
-    name: ObjectName = Field(description="Name of the Secret.")
-    key: DataKey = Field("password", description="Key in the Secret; default `password`.")
-
-
-class Password(ApiModel):
-    """Where the password is; exactly one input type."""
-
-    rules = (
-        Rule(
-            "[has(self.value), has(self.secretRef)].exists_one(x, x)",
-            "set exactly one of value, secretRef",
-            lambda it: (it.value is None) != (it.secret_ref is None),
-        ),
-    )
-
-    # No pattern and no rule on it: their errors would echo the value.
-    value: str | None = Field(
-        None,
-        min_length=1,
-        max_length=4096,
-        repr=False,
-        json_schema_extra={"format": "password"},
-        description="Input Text: the password in clear. Prefer secretRef: whoever may get the SmtpConfig"
-        " reads it here.",
-    )
-    secret_ref: PasswordReference | None = None
-
-
-class CaReference(ApiModel):
-    """The only CA trusted: a PEM bundle in a ConfigMap or Secret of this namespace."""
-
-    kind: Literal["Secret", "ConfigMap"] = Field("ConfigMap", description="Secret or ConfigMap.")
-    name: ObjectName = Field(description="Name of the object.")
-    key: DataKey = Field("ca.crt", description="Key that holds the PEM bundle.")
-
-
-class SecretKeyReference(ApiModel):
-    """A key of a Secret of this namespace."""
-
-    name: ObjectName = Field(description="Name of the Secret.")
-    key: DataKey = Field(description="Key in the Secret.")
-
-
-class ServiceAccountReference(ApiModel):
-    """A ServiceAccount of this namespace whose token is the client's assertion: no secret at all."""
-
-    name: ObjectName = Field(description="Name of the ServiceAccount.")
-    audience: Audience = Field(
-        "api://AzureADTokenExchange",
-        description="Audience of the token asked for. The ServiceAccount must allow it by its annotation"
-        " smtp-operator.io/allowed-audiences; the API server's own audiences are refused at run time.",
-    )
 
 
 class OAuth2(ApiModel):
     """XOAUTH2 or OAUTHBEARER with an access token in place of a password."""
 
     rules = (
-        Rule(
-            "[has(self.clientSecretRef), has(self.serviceAccountRef)].exists_one(x, x)",
-            "set exactly one of clientSecretRef, serviceAccountRef",
-            lambda it: (it.client_secret_ref is None) != (it.service_account_ref is None),
-        ),
+        exactly_one("clientSecretRef", "serviceAccountRef"),
         Rule(
             "!has(self.refreshTokenRef) || has(self.clientSecretRef)",
             "refreshTokenRef needs clientSecretRef",
@@ -192,7 +64,7 @@ class OAuth2(ApiModel):
     )
 
     token_url: HttpsUrl = Field(description="Where access tokens are asked for.")
-    client_id: ClientId = Field(description="The client's id.")
+    client_id: Line256 = Field(description="The client's id.")
     scope: Scope | None = Field(None, description="Scopes, separated by blanks.")
     client_secret_ref: Annotated[
         SecretKeyReference | None,
@@ -215,12 +87,6 @@ class Recipients(ApiModel):
     to: AddressList = Field(default_factory=list, description="To; default: the From address.")
     cc: AddressList = Field(default_factory=list, description="Mailto Cc.")
     bcc: AddressList = Field(default_factory=list, description="Mailto Bcc: in the envelope only.")
-
-
-class ClientCertificateReference(ApiModel):
-    """The client's certificate: a Secret of type kubernetes.io/tls in this namespace."""
-
-    name: ObjectName = Field(description="Name of the Secret.")
 
 
 class Tls(ApiModel):

@@ -152,8 +152,16 @@ class SuggestedSettings(StatusModel):
     auth_mechanism: Text32 | None = Field(None, description="authMechanism to set.")
 
 
-class SmtpConfigStatus(StatusModel):
-    """What the operator found."""
+Conditions = Annotated[
+    list[Condition],
+    Field(max_length=32, description="Ready, Failed, PasswordResolved, Reconciling, Stalled."),
+    ListType.MAP_BY_TYPE,
+]
+Summary = Annotated[str, Field(max_length=80)]
+
+
+class ObjectStatus(StatusModel):
+    """What the status of each kind begins with."""
 
     observed_generation: int = Field(
         -1,
@@ -161,14 +169,17 @@ class SmtpConfigStatus(StatusModel):
         description="Generation of the spec that status speaks of; -1: never seen.",
         json_schema_extra={"format": "int64"},
     )
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=32, description="Ready, Failed, PasswordResolved, Reconciling, Stalled."),
-        ListType.MAP_BY_TYPE,
-    ] = Field(default_factory=list)
-    summary: Annotated[str, Field(max_length=80)] | None = Field(
-        None, description="The verdict in at most 80 characters."
-    )
+    conditions: Conditions = Field(default_factory=list)
+    summary: Summary | None = Field(None, description="The verdict in at most 80 characters.")
+
+    def condition(self, kind: str) -> Condition | None:
+        """The condition of that type, if there is one."""
+        return next((it for it in self.conditions if it.type == kind), None)
+
+
+class SmtpConfigStatus(ObjectStatus):
+    """What the operator found."""
+
     tested: TestedSettings | None = None
     last_test: LastTest | None = None
     last_success_time: Timestamp | None = Field(None, description="When a test last passed.")
@@ -179,6 +190,11 @@ class SmtpConfigStatus(StatusModel):
         None, description="Last smtp-operator.io/test-requested-at that was handled."
     )
 
-    def condition(self, kind: str) -> Condition | None:
-        """The condition of that type, if there is one."""
-        return next((it for it in self.conditions if it.type == kind), None)
+
+class VaultStatus(ObjectStatus):
+    """What the operator found when it logged in to the vault."""
+
+    provider: Text64 | None = Field(None, description="Which vault it is.")
+    tested: TestedSettings | None = None
+    last_check_time: Timestamp | None = Field(None, description="When the operator last tried to log in.")
+    next_check_time: Timestamp | None = Field(None, description="When it tries again.")

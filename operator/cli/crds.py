@@ -5,9 +5,11 @@ from typing import TextIO
 
 import yaml
 
-from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.crd import KINDS
 
 
 def print_crds(output: TextIO) -> None:
     """Writes them as YAML, ready for ``kubectl apply --server-side -f -``."""
-    yaml.safe_dump_all([smtp_config_crd()], output, sort_keys=False, explicit_start=True, allow_unicode=True)
+    yaml.safe_dump_all(
+        [kind.crd() for kind in KINDS], output, sort_keys=False, explicit_start=True, allow_unicode=True
+    )

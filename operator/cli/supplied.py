@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference
+from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.api.smtpconfig import Password, SmtpConfigSpec
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.cli.documents import ManifestUnusable
 from smtp_operator.cli.manifest import metadata_of

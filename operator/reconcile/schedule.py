@@ -31,6 +31,7 @@ BACKOFF: Final[dict[Retry, tuple[float, ...]]] = {
     Retry.TRANSIENT: (30.0, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE),
     Retry.TRANSIENT_THEN_CONFIGURATION: (30.0, MINUTE, 2 * MINUTE, 5 * MINUTE, CONFIGURATION_INTERVAL),
     Retry.SLOW: (15 * MINUTE, 30 * MINUTE, HOUR),
+    Retry.DENIED: (10 * MINUTE, 30 * MINUTE, HOUR),
     Retry.GREYLISTED: (5 * MINUTE, 10 * MINUTE, 30 * MINUTE),
     Retry.DEPENDENCY: (30.0, MINUTE, 2 * MINUTE, 10 * MINUTE),
 }
@@ -56,7 +57,7 @@ def stalled(verdict: Verdict, *, refusals: int, waited: float, retried: bool) ->
     generation appeared. ``retried``: there will be another test by itself.
     """
     match verdict.retry:
-        case Retry.CONFIGURATION | Retry.POLICY | Retry.AUTHENTICATION:
+        case Retry.CONFIGURATION | Retry.POLICY | Retry.AUTHENTICATION | Retry.DENIED:
             return True
         case Retry.TRANSIENT_THEN_CONFIGURATION:
             return refusals >= TRIES_BEFORE_CONFIGURATION

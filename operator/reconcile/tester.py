@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from smtp_operator.api.objects import ClusterError, JsonObject, Reference
+from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.smtpconfig import Password, SmtpConfigSpec
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import (
     DialogueReport,
     Phase,

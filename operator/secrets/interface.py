@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from smtp_operator.api.objects import JsonObject, Reference
+from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpconfig import Password
 
 GetObject = Callable[[Reference], Awaitable[JsonObject]]
 """Reads one object with its data.

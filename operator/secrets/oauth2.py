@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
+from smtp_operator.api.model import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.api.smtpconfig import OAuth2, SecretKeyReference
+from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.https import Answer, Request

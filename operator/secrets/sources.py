@@ -2,8 +2,8 @@
 """The registry of password sources: one row per input type of ``spec.password``."""
 
 from smtp_operator.api.objects import Reference
+from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpconfig import Password
 from smtp_operator.secrets.interface import PasswordSource, ResolvedPassword
 from smtp_operator.secrets.object_values import ObjectValues
 

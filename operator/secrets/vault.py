@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpconfig import SecretKeyReference, ServiceAccountReference
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.https import Answer, Request
 

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the specs of all kinds are made of: the base of their models, types of fields, references."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    Strict,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import core_schema
+
+from smtp_operator.api.rules import HTTPS_URL, NOTHING_BUT_A_PLACE, ONE_LINE, Rule
+
+
+class ApiModel(BaseModel):
+    """A part of an object. ``rules`` are checked by the API server (CEL) and here alike.
+
+    So is the rest: types are not converted, fields have no second name, and a null is a field left out.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,  # an error must never show password.value
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_null(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if None not in data.values():
+            return data
+        fields = {field.alias for field in cls.model_fields.values()}
+        return {name: value for name, value in data.items() if value is not None or name not in fields}
+
+    @model_validator(mode="after")
+    def _obey_rules(self) -> "ApiModel":
+        for rule in self.rules:
+            rule.obey(self)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        json_schema = handler.resolve_ref_schema(handler(schema))
+        for rule in cls.rules:
+            rule.added_to(json_schema)
+        return json_schema
+
+
+_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+_NAMESPACE_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_DATA_KEY = r"^[-._a-zA-Z0-9]+$"
+
+
+def _whole_number(value: Any) -> Any:
+    # JSON has one kind of number: to the API server 587.0 is 587.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Switch = Annotated[bool, Strict()]
+Port = Annotated[int, Field(ge=1, le=65535), Strict(), BeforeValidator(_whole_number)]
+
+ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_OBJECT_NAME)]
+DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=_DATA_KEY)]
+NamespaceName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAMESPACE_NAME)]
+HttpsUrl = Annotated[str, Field(min_length=1, max_length=2048), HTTPS_URL, NOTHING_BUT_A_PLACE]
+Line128 = Annotated[str, Field(min_length=1, max_length=128), ONE_LINE]
+Line256 = Annotated[str, Field(min_length=1, max_length=256), ONE_LINE]
+Audience = Annotated[str, Field(min_length=1, max_length=253), ONE_LINE]
+
+
+class CaReference(ApiModel):
+    """The only CA trusted: a PEM bundle in a ConfigMap or Secret of this namespace."""
+
+    kind: Literal["Secret", "ConfigMap"] = Field("ConfigMap", description="Secret or ConfigMap.")
+    name: ObjectName = Field(description="Name of the object.")
+    key: DataKey = Field("ca.crt", description="Key that holds the PEM bundle.")
+
+
+class SecretKeyReference(ApiModel):
+    """A key of a Secret of this namespace."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+    key: DataKey = Field(description="Key in the Secret.")
+
+
+class ServiceAccountReference(ApiModel):
+    """A ServiceAccount of this namespace whose token is the client's assertion: no secret at all."""
+
+    name: ObjectName = Field(description="Name of the ServiceAccount.")
+    audience: Audience = Field(
+        "api://AzureADTokenExchange",
+        description="Audience of the token asked for. The ServiceAccount must allow it by its annotation"
+        " smtp-operator.io/allowed-audiences; the API server's own audiences are refused at run time.",
+    )
+
+
+class ClientCertificateReference(ApiModel):
+    """The client's certificate: a Secret of type kubernetes.io/tls in this namespace."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+
+
+class NamespacedSecretKeyReference(SecretKeyReference):
+    """A key of a Secret."""
+
+    namespace: NamespaceName = Field(description="Namespace of the Secret.")
+
+
+class NamespacedCaReference(CaReference):
+    """The only CA trusted: a PEM bundle in a ConfigMap or Secret."""
+
+    namespace: NamespaceName = Field(description="Namespace of the object.")
+
+
+class NamespacedClientCertificateReference(ClientCertificateReference):
+    """The client's certificate: a Secret of type kubernetes.io/tls."""
+
+    namespace: NamespaceName = Field(description="Namespace of the Secret.")
+
+
+def namespace_of(reference: ApiModel, otherwise: str) -> str:
+    """The namespace that a reference names; one that names none is to its own object's."""
+    return str(getattr(reference, "namespace", otherwise))

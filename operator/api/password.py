@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``spec.password`` of a SmtpConfig: where the password is."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from smtp_operator.api.model import ApiModel, DataKey, ObjectName
+from smtp_operator.api.rules import (
+    AZURE_SECRET_NAME,
+    AZURE_VERSION,
+    CYBERARK_VALUE,
+    ONE_LINE,
+    VAULT_PATH,
+    Rule,
+    exactly_one,
+)
+
+
+class UserNameReference(ApiModel):
+    """A Secret of this namespace that holds the user name."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+    key: DataKey = Field("username", description="Key in the Secret; default `username`.")
+
+
+class PasswordReference(ApiModel):
+    """Internal Secret manager: a Secret of this namespace."""
+
+    name: ObjectName = Field(description="Name of the Secret.")
+    key: DataKey = Field("password", description="Key in the Secret; default `password`.")
+
+
+class VaultKind(StrEnum):
+    """The kinds of configured details."""
+
+    SMTP_VAULT = "SmtpVault"
+    CLUSTER_SMTP_VAULT = "ClusterSmtpVault"
+
+
+class VaultReference(ApiModel):
+    """The configured details of the vault."""
+
+    kind: VaultKind = Field(
+        VaultKind.SMTP_VAULT,
+        description="SmtpVault (of this namespace) or ClusterSmtpVault (which must allow this namespace).",
+    )
+    name: ObjectName = Field(description="Name of the vault object.")
+
+
+AzureSecretName = Annotated[str, Field(min_length=1, max_length=127), AZURE_SECRET_NAME]
+AzureVersion = Annotated[str, Field(min_length=1, max_length=32), AZURE_VERSION]
+CyberArkValue = Annotated[str, Field(min_length=1, max_length=256), CYBERARK_VALUE]
+ConjurVariable = Annotated[str, Field(min_length=1, max_length=512), ONE_LINE]
+ConjurVersion = Annotated[str, Field(min_length=1, max_length=16, pattern="^[0-9]+$")]
+VaultPath = Annotated[str, Field(min_length=1, max_length=512), VAULT_PATH]
+VaultKey = Annotated[str, Field(min_length=1, max_length=253), ONE_LINE]
+
+
+class AzureKeyVaultPassword(ApiModel):
+    """A secret in Azure Key Vault."""
+
+    vault_ref: VaultReference
+    secret_name: AzureSecretName = Field(description="Name of the secret in the Key Vault.")
+    version: AzureVersion | None = Field(
+        None, description="Version, 32 hexadecimal digits; default: the newest."
+    )
+
+
+_CCP_FIELDS = ("safe", "folder", "object", "username", "address")
+
+
+class CyberArkPassword(ApiModel):
+    """An account in CyberArk: safe, folder, object, username, address for CCP; variable for Conjur."""
+
+    rules = (
+        Rule(
+            "has(self.variable) != (has(self.safe) || has(self.folder) || has(self.object)"
+            " || has(self.username) || has(self.address))",
+            "set either variable (Conjur) or safe, folder, object, username, address (CCP)",
+            lambda it: (
+                (it.variable is not None) != any(getattr(it, field) is not None for field in _CCP_FIELDS)
+            ),
+        ),
+        Rule(
+            "!has(self.version) || has(self.variable)",
+            "version needs variable (Conjur)",
+            lambda it: it.version is None or it.variable is not None,
+        ),
+    )
+
+    vault_ref: VaultReference
+    safe: CyberArkValue | None = Field(None, description="CCP: Safe.")
+    folder: CyberArkValue | None = Field(None, description="CCP: Folder; default of the vault: Root.")
+    object: CyberArkValue | None = Field(None, description="CCP: Object, the name of the account.")
+    username: CyberArkValue | None = Field(None, description="CCP: UserName of the account.")
+    address: CyberArkValue | None = Field(None, description="CCP: Address of the account.")
+    variable: ConjurVariable | None = Field(
+        None, description="Conjur: id of the variable, such as prod/smtp/password."
+    )
+    version: ConjurVersion | None = Field(None, description="Conjur: version; default: the newest.")
+
+
+class HashiCorpVaultPassword(ApiModel):
+    """A value in HashiCorp Vault or OpenBao (KV version 2)."""
+
+    vault_ref: VaultReference
+    path: VaultPath = Field(description="Path of the secret below the mount.")
+    key: VaultKey = Field("password", description="Key in the secret; default `password`.")
+    version: Annotated[int, Field(ge=1, le=2147483647)] | None = Field(
+        None, description="Version; default: the newest."
+    )
+
+
+VaultPassword = AzureKeyVaultPassword | CyberArkPassword | HashiCorpVaultPassword
+
+
+class Password(ApiModel):
+    """Where the password is; exactly one input type."""
+
+    rules = (exactly_one("value", "secretRef", "azureKeyVault", "cyberArk", "hashiCorpVault"),)
+
+    # No pattern and no rule on it: their errors would echo the value.
+    value: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4096,
+        repr=False,
+        json_schema_extra={"format": "password"},
+        description="Input Text: the password in clear. Prefer secretRef: whoever may get the SmtpConfig"
+        " reads it here.",
+    )
+    secret_ref: PasswordReference | None = None
+    azure_key_vault: AzureKeyVaultPassword | None = None
+    cyber_ark: CyberArkPassword | None = None
+    hashi_corp_vault: HashiCorpVaultPassword | None = None
+
+    @property
+    def vault_item(self) -> VaultPassword | None:
+        """The block that reads from a vault, if one does."""
+        return self.azure_key_vault or self.cyber_ark or self.hashi_corp_vault
