@@ -5,6 +5,7 @@ A provider knows one product's protocol and nothing of Kubernetes: what its bloc
 certificates, ServiceAccounts, CAs) is read for it, and each credential only with the place it goes to.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -62,6 +63,20 @@ class Sender(Protocol):
     async def send(self, request: Request) -> Answer:
         """The answer, whatever its status; HttpsError where there is none."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultContext:
+    """What a vault's provider works with. A provider is a class made of its block of the spec and of this."""
+
+    name: str
+    """The vault object in words, for messages: ``SmtpVault team-a/corp-kv``."""
+    credentials: Credentials
+    https: Sender
+    monotonic: Callable[[], float]
+    """Seconds, from whenever on: for what is kept for a while."""
+    now: Callable[[], float]
+    """Seconds since the epoch: for what expires."""
 
 
 class Vault(Protocol):
