@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 import urllib3
@@ -50,7 +50,7 @@ class HttpsLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request. ``url`` keeps the rules of ``tokenUrl``."""
+    """One request. ``url`` keeps the rules of ``tokenUrl``, and may have a query, escaped as it is sent."""
 
     method: str
     url: str
@@ -216,7 +216,7 @@ def _exchange(session: requests.Session, request: Request, address: Address, lim
     left = max(_bounds.deadline - time.monotonic(), 0.001)
     response = session.request(
         request.method,
-        f"https://{literal}:{parts.port or 443}{parts.path or '/'}",
+        urlunsplit(("https", f"{literal}:{parts.port or 443}", parts.path or "/", parts.query, "")),
         data=request.body,
         headers={
             "User-Agent": "smtp-operator",

@@ -46,6 +46,14 @@ async def test_the_host_is_named_although_its_address_is_connected_to(
     assert endpoint.paths == ["/token"]
 
 
+async def test_a_query_is_sent_as_it_is_escaped(
+    https: Https, endpoint: TokenServer, request_of: RequestOf
+) -> None:
+    await https.send(request_of(method="GET", url=endpoint.url("/a%2Fb/?Safe=My%20Safe&api-version=7.6")))
+
+    assert endpoint.paths == ["/a%2Fb/?Safe=My%20Safe&api-version=7.6"]
+
+
 async def test_neither_proxy_nor_netrc_of_the_environment_counts(
     https: Https,
     endpoint: TokenServer,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every field that a hint tells the user to set exists in the spec of the CRD that is shipped."""
+"""Every field that a hint tells the user to set exists in the spec of a CRD that is shipped."""
 
 import ast
 import re
@@ -16,16 +16,18 @@ SETTING = re.compile(r"\bset\b(?:[^.;]|\.(?=\w))*", re.IGNORECASE)
 FIELD = re.compile(r"\b([a-z]\w*(?:\.[a-z]\w*)*): ")
 
 
-def spec() -> dict[str, Any]:
-    crd = yaml.safe_load((ROOT / "deploy" / "crds" / "smtpconfigs.yaml").read_text())
-    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    found: dict[str, Any] = schema["properties"]["spec"]
-    return found
+def specs() -> Iterator[dict[str, Any]]:
+    for path in sorted((ROOT / "deploy" / "crds").glob("*.yaml")):
+        crd = yaml.safe_load(path.read_text())
+        yield crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 
 
 def exists(path: str) -> bool:
-    schema = spec()
-    for name in path.split("."):
+    return any(has(schema, path.split(".")) for schema in specs())
+
+
+def has(schema: Any, names: list[str]) -> bool:
+    for name in names:
         schema = schema.get("properties", {}).get(name)
         if schema is None:
             return False
@@ -56,3 +58,4 @@ def test_the_hints_are_found_at_all() -> None:
 
     assert {"smtpType", "port", "username", "heloName", "from", "server", "authMechanism"} <= found
     assert {"oauth2.tokenUrl", "oauth2.scope", "oauth2.caRef", "tls.clientCertificateRef"} <= found
+    assert "caRef" in found

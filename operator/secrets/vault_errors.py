@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every vault's failures have in common: how a verdict is made, and why there is no answer at all.
+
+Each message begins with the vault object, says what happened, and which field of it to set to which value.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
+from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
+from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.secrets.vault import Sender
+
+LONGEST_WAIT: Final = 600.0
+"""Seconds that a ``Retry-After`` is obeyed at most."""
+
+_EXPIRED, _NOT_YET_VALID, _OTHER_NAME = (10,), (9,), (62, 64)  # X509_V_ERR_… of OpenSSL
+_CERTIFICATE_WANTED: Final = frozenset(
+    {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"}
+)
+
+_REASONS: Final[dict[Trouble, Reason]] = {
+    Trouble.PORT_NOT_ALLOWED: Reason.VAULT_URL_NOT_ALLOWED,
+    Trouble.ADDRESS_NOT_ALLOWED: Reason.VAULT_URL_NOT_ALLOWED,
+    Trouble.HOST_NOT_FOUND: Reason.VAULT_HOST_UNRESOLVED,
+    Trouble.DNS_FAILED: Reason.VAULT_HOST_UNRESOLVED,
+    Trouble.DNS_SILENT: Reason.VAULT_HOST_UNRESOLVED,
+    Trouble.TLS_FAILED: Reason.VAULT_TLS_FAILED,
+    Trouble.TOO_LARGE: Reason.VAULT_RESPONSE_INVALID,
+}
+_NOT_ASKED: Final = (Trouble.PORT_NOT_ALLOWED, Trouble.ADDRESS_NOT_ALLOWED)
+
+
+def failed(
+    reason: Reason,
+    message: str,
+    *,
+    retry: Retry | None = None,
+    retry_after: float | None = None,
+    reply: str = "",
+) -> VerdictError:
+    """A verdict in the phase Password; ``retry``: where it is another than the reason's own.
+
+    ``retry_after`` is in seconds; ``reply`` is the vault's status and code, such as ``403 ForbiddenByRbac``.
+    """
+    return VerdictError(
+        Verdict(
+            reason=reason,
+            message=cut(message),
+            retry=retry or REASONS[reason].retry,
+            phase=Phase.PASSWORD,
+            reply=reply,
+            retry_after=retry_after,
+        )
+    )
+
+
+async def ask(sender: Sender, request: Request, *, vault: str, field: str) -> Answer:
+    """The answer, whatever its status. ``vault`` is ``VaultContext.name``; the URL came of ``spec.<field>``.
+
+    Raises:
+        VerdictError: there is none.
+    """
+    try:
+        return await sender.send(request)
+    except HttpsError as error:
+        raise unreachable(error, vault=vault, field=field) from None
+    except CaBundleInvalid:
+        raise bundle_invalid(vault) from None
+    except ClientCertificateInvalid as error:
+        raise certificate_invalid(error, vault) from None
+
+
+def unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
+    """There was no answer from where ``spec.<field>`` of the vault object leads."""
+    reason = _REASONS.get(error.trouble, Reason.VAULT_UNREACHABLE)
+    return failed(reason, f"{vault}: {why_unreachable(error, 'the vault', field)}")
+
+
+def identity_unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
+    """There was no answer from the vault's identity provider, where ``spec.<field>`` leads."""
+    lasting = error.trouble in _NOT_ASKED
+    return failed(
+        Reason.VAULT_URL_NOT_ALLOWED if lasting else Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        f"{vault}: {why_unreachable(error, 'the identity provider', field)}",
+        retry=Retry.SLOW if error.trouble is Trouble.TLS_FAILED else None,
+    )
+
+
+def bundle_invalid(vault: str) -> VerdictError:
+    """What ``spec.caRef`` names is no bundle."""
+    return failed(
+        Reason.CA_BUNDLE_INVALID,
+        f"{vault}: what caRef names holds no valid PEM certificate."
+        " Store the CA certificate itself there, with its BEGIN and END lines.",
+    )
+
+
+def certificate_invalid(error: ClientCertificateInvalid, vault: str) -> VerdictError:
+    """The client's certificate is of no use here; the error's text holds nothing of it."""
+    return failed(
+        Reason.CLIENT_CERTIFICATE_INVALID,
+        f"{vault}: its client certificate cannot be used: {error}. Store another one in the Secret that the"
+        " vault object names, as a Secret of type kubernetes.io/tls has it.",
+    )
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait as ``retry-after`` says (RFC 9110 section 10.2.3), 600 at most; None: it does not.
+
+    ``headers`` have names in lower case, ``now`` is in seconds since the epoch.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit() and len(text) < 9:
+        return min(float(text), LONGEST_WAIT)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.fromtimestamp(now, UTC)
+    return min(max(wait.total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def why_unreachable(error: HttpsError, who: str, field: str) -> str:
+    """Two sentences: why ``who``, such as "the vault", gave no answer, and what to do about ``field``."""
+    place, egress = error.place, "check NetworkPolicy and egress firewall"
+    tried = ", ".join(map(str, error.addresses))
+    match error.trouble:
+        case Trouble.PORT_NOT_ALLOWED:
+            return (
+                f"port {error.port} of {field} is not among those the cluster admin has allowed."
+                f" Set {field} to a URL with port 443, or ask for this one in the operator's"
+                " --allow-vault-port."
+            )
+        case Trouble.ADDRESS_NOT_ALLOWED:
+            return (
+                f"{tried}, where {field} leads, is in a range the cluster admin has not allowed."
+                " Ask for it to be named in the operator's --allow-network."
+            )
+        case Trouble.HOST_NOT_FOUND:
+            return (
+                f'the host of {field}, "{error.host}", does not exist in DNS as this cluster sees it.'
+                f" Correct {field}; a private endpoint needs its DNS zone linked to the cluster's network."
+            )
+        case Trouble.DNS_FAILED | Trouble.DNS_SILENT:
+            return (
+                f'DNS could not say what the host of {field}, "{error.host}", is.'
+                " That is a trouble of DNS; it is tried again by itself."
+            )
+        case Trouble.REFUSED:
+            return (
+                f"nothing listens on {place}, where {field} leads (tried {tried})."
+                f" Correct host and port of {field}, and {egress}."
+            )
+        case Trouble.NO_ROUTE:
+            return (
+                f"there is no route to {place}, where {field} leads (tried {tried})."
+                f" Correct host and port of {field}, and {egress}."
+            )
+        case Trouble.CONNECT_TIMEOUT:
+            return (
+                f"no answer from {place}, where {field} leads (tried {tried})."
+                f" Correct host and port of {field}, and {egress}."
+            )
+        case Trouble.TLS_FAILED:
+            return _tls_failed(error, who, field)
+        case Trouble.TOO_SLOW:
+            return (
+                f"{who} at {place} accepts connections but does not answer in time."
+                " It is tried again by itself."
+            )
+        case Trouble.DROPPED:
+            return (
+                f"{who} at {place} closed the connection without an answer."
+                f" A firewall or proxy in between may do so; {egress}."
+            )
+        case Trouble.TOO_LARGE:
+            return (
+                f"{who} at {place} answers with more than {error.size // 1024} KiB."
+                f" Correct {field}: it must lead to {who} itself, not to a page for people."
+            )
+
+
+def _tls_failed(error: HttpsError, who: str, field: str) -> str:
+    place = error.place
+    if error.verify_code in _EXPIRED:
+        return f"a certificate of {who} at {place} has expired. Have it renewed."
+    if error.verify_code in _NOT_YET_VALID:
+        return f"a certificate of {who} at {place} is not valid yet. Check the clocks of node and server."
+    if error.verify_code in _OTHER_NAME:
+        return (
+            f"the certificate of {who} at {place} is for another name."
+            f" Set {field} to a URL with a host that the certificate is for."
+        )
+    if error.verify_code:
+        return (
+            f"the certificate of {who} at {place} is signed by an unknown authority."
+            " Set caRef: the ConfigMap or Secret that holds its CA certificate."
+        )
+    if error.tls_reason in _CERTIFICATE_WANTED:
+        return (
+            f"{who} at {place} does not accept this client without a certificate of its liking."
+            " Name a certificate that it accepts in the vault object."
+        )
+    return f"TLS with {who} at {place} failed. Correct {field}: a server must speak TLS 1.2 or 1.3 there."

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No answer from a vault: each cause with its reason, in words that say what to do."""
+
+import ipaddress
+from typing import Any
+
+import pytest
+
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
+from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.secrets.vault_errors import ask, identity_unreachable, retry_after, unreachable
+
+VAULT = "SmtpVault team-a/corp"
+URL = "hashiCorpVault.url"
+ADDRESS = (ipaddress.ip_address("192.0.2.7"),)
+AT = "vault.example.com:8200"
+EGRESS = "check NetworkPolicy and egress firewall"
+
+
+def error(trouble: Trouble, **more: Any) -> HttpsError:
+    return HttpsError(trouble, "vault.example.com", 8200, **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "retry", "said"),
+    [
+        (
+            error(Trouble.PORT_NOT_ALLOWED),
+            "VaultURLNotAllowed",
+            Retry.CONFIGURATION,
+            f"port 8200 of {URL} is not among those the cluster admin has allowed. Set {URL} to a URL with"
+            " port 443, or ask for this one in the operator's --allow-vault-port.",
+        ),
+        (
+            error(Trouble.ADDRESS_NOT_ALLOWED, addresses=ADDRESS),
+            "VaultURLNotAllowed",
+            Retry.CONFIGURATION,
+            f"192.0.2.7, where {URL} leads, is in a range the cluster admin has not allowed. Ask for it to be"
+            " named in the operator's --allow-network.",
+        ),
+        (
+            error(Trouble.HOST_NOT_FOUND),
+            "VaultHostUnresolved",
+            Retry.TRANSIENT,
+            f'the host of {URL}, "vault.example.com", does not exist in DNS as this cluster sees it. Correct'
+            f" {URL}; a private endpoint needs its DNS zone linked to the cluster's network.",
+        ),
+        (
+            error(Trouble.DNS_SILENT, seconds=5.0),
+            "VaultHostUnresolved",
+            Retry.TRANSIENT,
+            f'DNS could not say what the host of {URL}, "vault.example.com", is. That is a trouble of DNS; it'
+            " is tried again by itself.",
+        ),
+        (
+            error(Trouble.REFUSED, addresses=ADDRESS),
+            "VaultUnreachable",
+            Retry.TRANSIENT,
+            f"nothing listens on {AT}, where {URL} leads (tried 192.0.2.7). Correct host and port of {URL},"
+            f" and {EGRESS}.",
+        ),
+        (
+            error(Trouble.NO_ROUTE, addresses=ADDRESS),
+            "VaultUnreachable",
+            Retry.TRANSIENT,
+            f"there is no route to {AT}, where {URL} leads (tried 192.0.2.7). Correct host and port of {URL},"
+            f" and {EGRESS}.",
+        ),
+        (
+            error(Trouble.CONNECT_TIMEOUT, addresses=ADDRESS),
+            "VaultUnreachable",
+            Retry.TRANSIENT,
+            f"no answer from {AT}, where {URL} leads (tried 192.0.2.7). Correct host and port of {URL},"
+            f" and {EGRESS}.",
+        ),
+        (
+            error(Trouble.TOO_SLOW),
+            "VaultUnreachable",
+            Retry.TRANSIENT,
+            f"the vault at {AT} accepts connections but does not answer in time. It is tried again by"
+            " itself.",
+        ),
+        (
+            error(Trouble.DROPPED),
+            "VaultUnreachable",
+            Retry.TRANSIENT,
+            f"the vault at {AT} closed the connection without an answer. A firewall or proxy in between may"
+            f" do so; {EGRESS}.",
+        ),
+        (
+            error(Trouble.TOO_LARGE, size=65536),
+            "VaultResponseInvalid",
+            Retry.TRANSIENT,
+            f"the vault at {AT} answers with more than 64 KiB. Correct {URL}: it must lead to the vault"
+            " itself, not to a page for people.",
+        ),
+        (
+            error(Trouble.TLS_FAILED, verify_code=10),
+            "VaultTLSFailed",
+            Retry.SLOW,
+            f"a certificate of the vault at {AT} has expired. Have it renewed.",
+        ),
+        (
+            error(Trouble.TLS_FAILED, verify_code=9),
+            "VaultTLSFailed",
+            Retry.SLOW,
+            f"a certificate of the vault at {AT} is not valid yet. Check the clocks of node and server.",
+        ),
+        (
+            error(Trouble.TLS_FAILED, verify_code=62),
+            "VaultTLSFailed",
+            Retry.SLOW,
+            f"the certificate of the vault at {AT} is for another name. Set {URL} to a URL with a host that"
+            " the certificate is for.",
+        ),
+        (
+            error(Trouble.TLS_FAILED, verify_code=20),
+            "VaultTLSFailed",
+            Retry.SLOW,
+            f"the certificate of the vault at {AT} is signed by an unknown authority. Set caRef: the"
+            " ConfigMap or Secret that holds its CA certificate.",
+        ),
+        (
+            error(Trouble.TLS_FAILED, tls_reason="TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+            "VaultTLSFailed",
+            Retry.SLOW,
+            f"the vault at {AT} does not accept this client without a certificate of its liking. Name a"
+            " certificate that it accepts in the vault object.",
+        ),
+        (
+            error(Trouble.TLS_FAILED, tls_reason="WRONG_VERSION_NUMBER"),
+            "VaultTLSFailed",
+            Retry.SLOW,
+            f"TLS with the vault at {AT} failed. Correct {URL}: a server must speak TLS 1.2 or 1.3 there.",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isalpha() else "",
+)
+def test_no_answer_from_the_vault(given: HttpsError, reason: str, retry: Retry, said: str) -> None:
+    assert unreachable(given, vault=VAULT, field=URL).verdict == Verdict(
+        reason=Reason(reason), message=f"{VAULT}: {said}", retry=retry, phase=Phase.PASSWORD
+    )
+
+
+def test_every_trouble_has_words_of_its_own() -> None:
+    said = {
+        unreachable(error(it, addresses=ADDRESS), vault=VAULT, field=URL).verdict.message for it in Trouble
+    }
+
+    assert len(said) == len(Trouble) - 1  # DNS_FAILED and DNS_SILENT are one to the user
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "retry"),
+    [
+        (Trouble.PORT_NOT_ALLOWED, "VaultURLNotAllowed", Retry.CONFIGURATION),
+        (Trouble.HOST_NOT_FOUND, "IdentityProviderUnreachable", Retry.TRANSIENT),
+        (Trouble.TLS_FAILED, "IdentityProviderUnreachable", Retry.SLOW),
+        (Trouble.TOO_SLOW, "IdentityProviderUnreachable", Retry.TRANSIENT),
+    ],
+)
+def test_no_answer_from_the_identity_provider(trouble: Trouble, reason: str, retry: Retry) -> None:
+    verdict = identity_unreachable(error(trouble), vault=VAULT, field="azureKeyVault.authorityHost").verdict
+
+    assert (verdict.reason, verdict.retry) == (reason, retry)
+    assert verdict.message.startswith(f"{VAULT}: ")
+
+
+class Fails:
+    """Sends nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def send(self, request: Request) -> Answer:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "said"),
+    [
+        (
+            CaBundleInvalid(),
+            "CABundleInvalid",
+            "what caRef names holds no valid PEM certificate. Store the CA certificate itself there, with its"
+            " BEGIN and END lines.",
+        ),
+        (
+            ClientCertificateInvalid("OpenSSL does not take certificate or key"),
+            "ClientCertificateInvalid",
+            "its client certificate cannot be used: OpenSSL does not take certificate or key. Store another"
+            " one in the Secret that the vault object names, as a Secret of type kubernetes.io/tls has it.",
+        ),
+        (
+            error(Trouble.DROPPED),
+            "VaultUnreachable",
+            f"the vault at {AT} closed the connection without an answer. A firewall or proxy in between may"
+            f" do so; {EGRESS}.",
+        ),
+    ],
+)
+async def test_what_a_request_may_end_with(given: Exception, reason: str, said: str) -> None:
+    with pytest.raises(VerdictError) as failed:
+        await ask(Fails(given), Request(method="GET", url=f"https://{AT}"), vault=VAULT, field=URL)
+
+    assert failed.value.verdict.reason == reason
+    assert failed.value.verdict.message == f"{VAULT}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("86400", 600.0),
+        ("Wed, 21 Oct 2026 07:28:05 GMT", 5.0),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", 0.0),
+        ("Thu, 22 Oct 2026 07:28:00 GMT", 600.0),
+        ("", None),
+        ("soon", None),
+        ("-1", None),
+        ("1e9", None),
+        ("99999999999999999999", None),
+    ],
+)
+def test_how_long_the_vault_asks_to_wait(text: str, seconds: float | None) -> None:
+    now = 1792567680.0  # 2026-10-21 07:28:00 UTC
+
+    assert retry_after({"retry-after": text}, now) == seconds
+
+
+def test_a_vault_need_not_say_how_long_to_wait() -> None:
+    assert retry_after({}, 0.0) is None
