@@ -9,7 +9,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from aiosmtplib import SMTPResponseException, SMTPServerDisconnected, SMTPTimeoutError
 from aiosmtplib.protocol import SMTPProtocol
@@ -212,8 +212,9 @@ class Wire:
     def abort(self) -> None:
         """End the connection at once."""
         transport = self._protocol.transport
-        if isinstance(transport, asyncio.WriteTransport):
-            transport.abort()
+        if transport is not None:
+            # No isinstance: uvloop's transports are none of asyncio's classes.
+            cast(asyncio.WriteTransport, transport).abort()
 
     async def close(self) -> None:
         """End the connection, in an orderly way if the server takes part in it."""

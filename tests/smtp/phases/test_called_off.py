@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A test that is called off leaves no connection behind, on either event loop."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+from mailpeers.faultserver import FaultServer, Talk
+from mailpeers.trial import Trial
+from smtp_operator.api.verdict import Phase
+
+Run = Callable[[Coroutine[Any, Any, None]], None]
+
+
+async def _called_off_before_the_banner(trial: Trial) -> None:
+    waits, left = asyncio.Event(), asyncio.Event()
+
+    def entered(phase: Phase) -> None:
+        if phase is Phase.BANNER:
+            waits.set()
+
+    async def says_nothing(talk: Talk) -> None:
+        with contextlib.suppress(ConnectionError):
+            await talk.reader.read()  # until the client is gone
+        left.set()
+
+    async with FaultServer({"banner": says_nothing}) as server:
+        test = asyncio.create_task(trial(server.port, on_phase=entered))
+        await waits.wait()
+        test.cancel()
+        with pytest.raises(asyncio.CancelledError) as called_off:
+            await test
+
+        # Its trace keeps alive what the test used, so that nothing is closed by being forgotten.
+        assert called_off.tb is not None
+        async with asyncio.timeout(30):
+            await left.wait()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_the_connection_of_a_test_that_is_called_off_is_closed_at_once(run: Run, trial: Trial) -> None:
+    run(_called_off_before_the_banner(trial))
