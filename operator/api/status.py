@@ -88,6 +88,7 @@ class CertificateFacts(StatusModel):
 
     subject: Text1024 | None = Field(None, description="Subject.")
     issuer: Text1024 | None = Field(None, description="Issuer.")
+    not_before: Timestamp | None = Field(None, description="Valid from.")
     not_after: Timestamp | None = Field(None, description="Expiry.")
 
 
@@ -186,6 +187,9 @@ class SmtpConfigStatus(ObjectStatus):
     next_test_time: Timestamp | None = Field(None, description="When the next test is due.")
     password: PasswordRead | None = None
     suggestion: SuggestedSettings | None = None
+    certificate_expiring: Timestamp | None = Field(
+        None, description="Expiry of the server's certificate, from 14 days before on."
+    )
     last_handled_test_request: Text256 | None = Field(
         None, description="Last smtp-operator.io/test-requested-at that was handled."
     )

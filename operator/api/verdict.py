@@ -141,10 +141,11 @@ class PhaseTiming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """The server's certificate. ``not_after`` is in seconds since the epoch."""
+    """The server's certificate. Its times are in seconds since the epoch."""
 
     subject: str
     issuer: str
+    not_before: float
     not_after: float
 
 

@@ -8,6 +8,7 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger, Verdict, cut
 from smtp_operator.reconcile import facts
+from smtp_operator.reconcile.expiry import expiring_after_test, expiring_by_clock
 from smtp_operator.reconcile.memory import Memory, retry_of
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import generation_appeared
@@ -100,6 +101,7 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
         "tested": facts.tested(view, outcome, adding=stands),
         "last_test": facts.last_test(outcome),
         "next_test_time": None if delay is None else to_timestamp(now + delay),
+        "certificate_expiring": expiring_after_test(view, outcome),
     }
     if outcome.request is not None:
         update["last_handled_test_request"] = outcome.request
@@ -147,7 +149,10 @@ def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpCo
     """The status where nothing is tested: a verdict carried over, a suspension, or a wait that is over."""
     write = _Writer(view.status, view.generation, now)
     failure = _failure(view)
-    update: dict[str, object] = {"observed_generation": view.generation}
+    update: dict[str, object] = {
+        "observed_generation": view.generation,
+        "certificate_expiring": expiring_by_clock(view, now),
+    }
     if not view.judged:
         text = "Not tested: spec.suspend is true. Set suspend: false to have these settings tested."
         update |= {

@@ -79,6 +79,7 @@ def _server(server: ServerFacts) -> ServerMet | None:
         certificate=CertificateFacts(
             subject=_short(certificate.subject, 1024),
             issuer=_short(certificate.issuer, 1024),
+            not_before=to_timestamp(certificate.not_before),
             not_after=to_timestamp(certificate.not_after),
         )
         if certificate

@@ -32,6 +32,8 @@ class Memory:
     """A generation that appeared while this process looked, and when."""
     baselines: Mapping[Reference, Baseline] = field(default_factory=dict)
     """What the last test read."""
+    expiries_told: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+    """Which values of ``status.certificateExpiring`` were told of."""
 
     def count(self, view: View, outcome: Outcome) -> None:
         """Takes a test into account; ``view`` is the object before it."""
@@ -46,6 +48,11 @@ class Memory:
         self.refusals = self.refusals + 1 if verdict.retry is _REFUSED else 0
         if self.failing_since is None:
             self.failing_since = outcome.ended
+
+    def told_of_expiry(self, expiring: str | None) -> None:
+        """Takes note of ``status.certificateExpiring`` as it was written."""
+        if expiring is not None and expiring not in self.expiries_told:
+            self.expiries_told.append(expiring)
 
     def refusals_of(self, view: View) -> int:
         """``refusals``, or what status tells of those that another process counted."""

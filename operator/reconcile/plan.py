@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode, Trigger
+from smtp_operator.reconcile.expiry import telling_due
 from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.references import Change
 from smtp_operator.reconcile.schedule import BURST, BURST_TIME, REQUEST_SPACING, WAITING_TIME, due_time
@@ -72,12 +73,11 @@ def _by_time(view: View, *, memory: Memory, now: float, started: float) -> Plan:
             if view.ready == "True":
                 return RunTest(Trigger.RECHECK, _shallow(view.spec.recheck.mode, view))
             return RunTest(Trigger.RETRY, view.spec.test.mode)  # rule 1
-    gives_up = _waiting_ends(view, memory)
-    if gives_up is None:
-        return Wait(due)
-    if gives_up <= now:
+    restated = [time for time in (_waiting_ends(view, memory), telling_due(view)) if time is not None]
+    if restated and min(restated) <= now:
         return Restate()
-    return Wait(min(gives_up, due or gives_up))
+    times = [*restated, *([due] if due is not None else [])]
+    return Wait(min(times)) if times else Wait(None)
 
 
 def _waiting_ends(view: View, memory: Memory) -> float | None:

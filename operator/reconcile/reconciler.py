@@ -23,6 +23,7 @@ from smtp_operator.api.verdict import Verdict, cut
 from smtp_operator.reconcile.announcing import Announcer
 from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
+from smtp_operator.reconcile.expiry import expiry_notice
 from smtp_operator.reconcile.following import Follower
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy, Tokens
 from smtp_operator.reconcile.memory import Memory
@@ -54,7 +55,7 @@ class _Unwritten:
     tested: Tested
     status: SmtpConfigStatus
     read: Mapping[Reference, Baseline] | None = None
-    notice: Notice | None = None
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(slots=True)
@@ -239,7 +240,9 @@ class Reconciler:
                 memory = self._known[view.key].memory
                 watched = self._references.watches(view)
                 status = restated(view, memory=memory, watched=watched, now=self._now())
-                await self._write(view, _Unwritten(tested=view.tested, status=status))
+                news = expiry_notice(view, status, memory=memory, now=self._now())
+                notices = () if news is None else (news,)
+                await self._write(view, _Unwritten(tested=view.tested, status=status, notices=notices))
                 self._queue.add(view.key, at=self._now())
             case Wait(until):
                 self._wait(view, until)
@@ -255,8 +258,16 @@ class Reconciler:
         announced = announcer.view
         judgement = judged(announced, outcome, memory=memory, watched=self._references.watches(view))
         _log_verdict(view, outcome)
-        notice = _notice(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}")
-        result = _Unwritten(tested=view.tested, status=judgement.status, read=outcome.read, notice=notice)
+        notices = (
+            _notice(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}"),
+            expiry_notice(view, judgement.status, memory=memory, now=self._now()),
+        )
+        result = _Unwritten(
+            tested=view.tested,
+            status=judgement.status,
+            read=outcome.read,
+            notices=tuple(it for it in notices if it is not None),
+        )
         version = await self._write(announced, result)
         if version is None:
             _log.info("%s changed during its test; the result is dropped", view.key)
@@ -298,8 +309,9 @@ class Reconciler:
         if version is not None:
             known.written = version
             known.memory.baselines = known.memory.baselines if result.read is None else result.read
-            if result.notice is not None:
-                await self._cluster.publish(result.notice)
+            known.memory.told_of_expiry(result.status.certificate_expiring)
+            for notice in result.notices:
+                await self._cluster.publish(notice)
         return version
 
     async def _write_status(self, view: View, status: SmtpConfigStatus) -> str | None:

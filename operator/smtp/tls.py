@@ -85,7 +85,12 @@ class CertificateFacts:
     @property
     def for_status(self) -> Certificate:
         """As ``status.lastTest.server.certificate`` has it."""
-        return Certificate(subject=self.subject, issuer=self.issuer, not_after=self.not_after.timestamp())
+        return Certificate(
+            subject=self.subject,
+            issuer=self.issuer,
+            not_before=self.not_before.timestamp(),
+            not_after=self.not_after.timestamp(),
+        )
 
     def expired(self, now: datetime | None = None) -> bool:
         """Whether its time is over."""

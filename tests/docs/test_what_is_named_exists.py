@@ -18,6 +18,7 @@ from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.cli.program import run_program
 from smtp_operator.cli.supplied import PASSWORD_VARIABLE, USERNAME_VARIABLE
+from smtp_operator.reconcile.expiry import EXPIRING
 from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,6 +30,7 @@ KUBERNETES_WORDS = {
     "Deployment", "NetworkPolicy", "CustomResourceDefinitions",
 }  # fmt: skip
 CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
+EVENTS = {EXPIRING}
 VALUES = {"SendEmail", "StartTLS", "TestEmail", "ReadyTrue", "AzureADTokenExchange"}
 IN_CODE = re.compile(r"`([^`\n]+)`")
 
@@ -141,7 +143,7 @@ def test_every_flag_and_variable_exists(page: Path) -> None:
 def test_every_reason_exists(page: Path) -> None:
     """A word in CamelCase is a reason, unless it is known for something else."""
     classes = {str(info.retry) for info in REASONS.values()}
-    known = set(Reason) | classes | KUBERNETES_WORDS | CONDITIONS | VALUES
+    known = set(Reason) | classes | KUBERNETES_WORDS | CONDITIONS | EVENTS | VALUES
     for span in spans(page):
         for word in re.findall(r"(?<![\w.])(?:[A-Z]+[a-z0-9]+){2,}(?![\w.])", span):
             assert word in known, f"{word} is no reason"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Events: what `kubectl describe` shows of a SmtpConfig's past."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from mailpeers import MailServer
@@ -49,3 +51,21 @@ def test_the_same_verdict_again_is_no_event(bed: Bed, server: MailServer) -> Non
     bed.wait_for_event("TestEmailSent", "marker")
 
     assert [it["reason"] for it in bed.events()] == ["TestEmailSent"]
+
+
+def test_a_certificate_that_expires_soon_is_a_warning_beside_the_verdict(
+    bed: Bed, server: MailServer
+) -> None:
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=10, hours=1)
+    certificate = server.ca.issue_cert("127.0.0.1", not_before=ends - timedelta(days=90), not_after=ends)
+    certificate.configure_cert(server.tls_context)
+
+    seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server))
+    event = bed.wait_for_event("CertificateExpiring")
+
+    assert (seen.reason, seen.status["certificateExpiring"]) == (
+        "TestEmailSent",
+        f"{ends:%Y-%m-%dT%H:%M:%SZ}",
+    )
+    assert event["type"] == "Warning"
+    assert f" expires on {ends:%Y-%m-%d}, in 10 days. " in event["note"]

@@ -52,7 +52,9 @@ async def test_all_that_a_test_brings_to_light(world: World) -> None:
             banner="mx.example.com",
             tls_version="TLSv1.3",
             auth_mechanism="PLAIN",
-            certificate=Certificate(subject="CN=mx", issuer="CN=ca", not_after=1_800_000_000),
+            certificate=Certificate(
+                subject="CN=mx", issuer="CN=ca", not_before=1_750_000_000, not_after=1_800_000_000
+            ),
         ),
         message_id="<1@example.com>",
         response="550 5.7.1 relaying denied",
@@ -70,7 +72,12 @@ async def test_all_that_a_test_brings_to_light(world: World) -> None:
             "banner": "mx.example.com",
             "tlsVersion": "TLSv1.3",
             "authMechanism": "PLAIN",
-            "certificate": {"subject": "CN=mx", "issuer": "CN=ca", "notAfter": "2027-01-15T08:00:00Z"},
+            "certificate": {
+                "subject": "CN=mx",
+                "issuer": "CN=ca",
+                "notBefore": "2025-06-15T15:06:40Z",
+                "notAfter": "2027-01-15T08:00:00Z",
+            },
         },
         "messageId": "<1@example.com>",
         "response": "550 5.7.1 relaying denied",
@@ -156,7 +163,7 @@ async def test_whatever_a_server_says_is_cut_to_what_the_schema_takes(world: Wor
             banner=long,
             tls_version=long,
             auth_mechanism=long,
-            certificate=Certificate(subject=long, issuer=long, not_after=1e30),
+            certificate=Certificate(subject=long, issuer=long, not_before=-1e30, not_after=1e30),
         ),
         message_id=long,
         response=long,

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tells ahead of time that a mail server's certificate expires.
+
+The fact is ``status.certificateExpiring``. It appears with the test that meets such a certificate, or by the
+clock where none is due before; it goes with one that meets another certificate. An Event tells of each once:
+status remembers it over a restart, the process over a server whose addresses show different certificates.
+"""
+
+import math
+from typing import Final
+
+from smtp_operator.api.objects import Notice
+from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.reconcile.memory import Memory
+from smtp_operator.reconcile.outcome import Outcome
+from smtp_operator.reconcile.schedule import DAY, HOUR
+from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
+from smtp_operator.reconcile.view import View
+
+EXPIRING: Final = "CertificateExpiring"
+"""Reason of the Event."""
+
+AHEAD: Final = 14 * DAY
+SHARE: Final = 1 / 3
+"""What lives for some days only is renewed in time if it is renewed in the last third of its life."""
+
+
+def told_from(not_before: float | None, not_after: float) -> float:
+    """When there is reason to tell of a certificate, in seconds since the epoch, as all of them."""
+    life = math.inf if not_before is None else max(not_after - not_before, 0.0)
+    return not_after - min(AHEAD, life * SHARE)
+
+
+def expiring_after_test(view: View, outcome: Outcome) -> str | None:
+    """``certificateExpiring`` after a test; what was known stays where it met no certificate."""
+    certificate = outcome.report.server.certificate
+    if certificate is None:
+        return view.status.certificate_expiring if view.judged else None
+    if outcome.ended < told_from(certificate.not_before, certificate.not_after):
+        return None
+    return to_timestamp(certificate.not_after)
+
+
+def expiring_by_clock(view: View, now: float) -> str | None:
+    """``certificateExpiring`` where nothing is tested, by what the last test met."""
+    if not view.judged:
+        return None
+    due = telling_due(view)
+    if due is None or now < due or view.status.last_test is None or view.status.last_test.server is None:
+        return view.status.certificate_expiring
+    certificate = view.status.last_test.server.certificate
+    return certificate.not_after if certificate else None
+
+
+def telling_due(view: View) -> float | None:
+    """When status has to tell of the certificate that the last test met; None: never, or it does."""
+    server = view.status.last_test.server if view.status.last_test else None
+    certificate = server.certificate if server else None
+    not_after = from_timestamp(certificate.not_after) if certificate else None
+    if certificate is None or not_after is None or view.status.certificate_expiring is not None:
+        return None
+    return told_from(from_timestamp(certificate.not_before), not_after)
+
+
+def newly_expiring(
+    before: SmtpConfigStatus, after: SmtpConfigStatus, *, memory: Memory, now: float
+) -> float | None:
+    """When the certificate expires, if ``after`` is the first status that tells of it beforehand."""
+    ends = from_timestamp(after.certificate_expiring)
+    told = (before.certificate_expiring, *memory.expiries_told)
+    return None if ends is None or ends <= now or after.certificate_expiring in told else ends
+
+
+def expiry_notice(view: View, after: SmtpConfigStatus, *, memory: Memory, now: float) -> Notice | None:
+    """The Event of a certificate that expires, where ``after``, the status to be written, is news."""
+    ends = newly_expiring(view.status, after, memory=memory, now=now)
+    if ends is None:
+        return None
+    return Notice(
+        key=view.key,
+        uid=view.tested.uid,
+        type="Warning",
+        reason=EXPIRING,
+        action="LookAtCertificate",
+        note=expiry_text(view, after, ends=ends, now=now),
+    )
+
+
+def expiry_text(view: View, after: SmtpConfigStatus, *, ends: float, now: float) -> str:
+    """What users are told of it."""
+    server = after.last_test.server if after.last_test else None
+    certificate = server.certificate if server else None
+    names = [f"subject {certificate.subject}"] if certificate and certificate.subject else []
+    names += [f"issuer {certificate.issuer}"] if certificate and certificate.issuer else []
+    names += [f"seen at {server.address}"] if server and server.address else []
+    left = ends - now
+    time = f"{left / DAY:.0f} days" if left >= 2 * DAY else f"{max(left / HOUR, 1):.0f} hours"
+    return (
+        f"The certificate of {view.spec.server}:{view.spec.port}"
+        + (f" ({', '.join(names)})" if names else "")
+        + f" expires on {to_timestamp(ends)[:10]}, in {time}. Have it renewed before, and the server"
+        " restarted so that it loads the new one; from then on tests would fail with CertificateExpired."
+        " There is nothing to change in this SmtpConfig."
+    )
