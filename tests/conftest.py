@@ -12,6 +12,7 @@ from kubernetes.aio.client.configuration import Configuration
 
 from fakeapi import FakeApi
 from localcluster import LocalCluster
+from smtp_operator.api.crd import KINDS
 from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
@@ -56,17 +57,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def cluster() -> Iterator[LocalCluster]:
     """A control plane with the CRDs of this tree; whoever breaks it mends it before his test ends."""
     with LocalCluster.start() as running:
-        running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds" / "smtpconfigs.yaml"))
+        running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
         running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         _know_the_category(running)
         yield running
 
 
 def _know_the_category(running: LocalCluster) -> None:
-    """Has kubectl discover the new kind: what it keeps of discovery from before would hide the category."""
+    """Has kubectl discover the new kinds: what it keeps of discovery from before would hide the category."""
     deadline = time.monotonic() + 30
-    while "smtpconfigs" not in running.kubectl("api-resources", "--categories=smtp-operator").stdout:
-        assert time.monotonic() < deadline, "the API server never told of the CRD's category"
+    kinds = {kind.plural for kind in KINDS}
+    while not kinds <= set(running.kubectl("api-resources", "--categories=smtp-operator").stdout.split()):
+        assert time.monotonic() < deadline, "the API server never told of the CRDs' category"
 
 
 @pytest.fixture(scope="session")

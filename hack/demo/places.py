@@ -20,7 +20,8 @@ from localcluster import LocalCluster, find_assets
 from testbed.manifests import CLUSTER_WIDE, CRDS, NAMESPACED, Manifests
 from testbed.operator_process import LOOPBACK
 
-CRD = "customresourcedefinition/smtpconfigs.smtp-operator.io"
+KINDS = ("smtpconfigs", "smtpvaults", "clustersmtpvaults")
+CRD_NAMES = [f"customresourcedefinition/{kind}.smtp-operator.io" for kind in KINDS]
 
 
 class DemoError(Exception):
@@ -62,7 +63,7 @@ def own_control_plane(terminal: Terminal) -> Iterator[Place]:
         environment = quiet_environment(str(cluster.kubeconfig), cluster.directory / "home")
         kubectl = Kubectl(cluster.kubectl_path, environment)
         manifests = Manifests.read(CLUSTER_WIDE).permissions()
-        with terminal.step("the CRD, and a ServiceAccount with exactly the RBAC of deploy/manifests/"):
+        with terminal.step("the CRDs, and a ServiceAccount with exactly the RBAC of deploy/manifests/"):
             _apply_crds(kubectl)
             kubectl("apply", "-f", "-", text=str(manifests))
             kubeconfig = cluster.kubeconfig_for_service_account(*manifests.service_account)
@@ -87,14 +88,14 @@ def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Pla
         f"smtp-demo-{secrets.token_hex(3)}",
     )
     cluster = _cluster_of(kubectl, context)
-    crd_is_there = kubectl.succeeds("get", CRD)
-    _ask(terminal, context, str(cluster["server"]), kubectl.namespace, crd_is_there=crd_is_there, yes=yes)
+    crds_are_there = kubectl.succeeds("get", CRD_NAMES[0])
+    _ask(terminal, context, str(cluster["server"]), kubectl.namespace, crds_are_there=crds_are_there, yes=yes)
     _refuse_beside_another(kubectl)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smtp-demo-")))
-        if not crd_is_there:
-            stack.callback(_remove_crd, kubectl, terminal)
-            with terminal.step("the CRD"):
+        if not crds_are_there:
+            stack.callback(_remove_crds, kubectl, terminal)
+            with terminal.step("the CRDs"):
                 _apply_crds(kubectl)
         stack.callback(_remove_namespace, kubectl, terminal)
         manifests = Manifests.read(NAMESPACED).permissions().for_namespace(kubectl.namespace)
@@ -122,12 +123,12 @@ def _cluster_of(kubectl: Kubectl, context: str) -> dict[str, Any]:
 
 
 def _ask(
-    terminal: Terminal, context: str, server: str, namespace: str, *, crd_is_there: bool, yes: bool
+    terminal: Terminal, context: str, server: str, namespace: str, *, crds_are_there: bool, yes: bool
 ) -> None:
     terminal.note(f"Context   {context}")
     terminal.note(f"Server    {server}")
-    crd = "stays as it is" if crd_is_there else "is created, and removed at the end"
-    terminal.note(f"There     the CRD {crd}; namespace {namespace} is created, and removed at the end")
+    crds = "stay as they are" if crds_are_there else "are created, and removed at the end"
+    terminal.note(f"There     the CRDs {crds}; namespace {namespace} is created, and removed at the end")
     if yes:
         return
     if not sys.stdin.isatty():
@@ -151,18 +152,18 @@ def _refuse_beside_another(kubectl: Kubectl) -> None:
 
 def _apply_crds(kubectl: Kubectl) -> None:
     kubectl("apply", "--server-side", "-f", str(CRDS))
-    kubectl("wait", "--for=condition=Established", CRD, "--timeout=30s")
+    kubectl("wait", "--for=condition=Established", *CRD_NAMES, "--timeout=30s")
 
 
-def _remove_crd(kubectl: Kubectl, terminal: Terminal) -> None:
-    if not kubectl.succeeds("get", CRD):
+def _remove_crds(kubectl: Kubectl, terminal: Terminal) -> None:
+    if not kubectl.succeeds("get", *CRD_NAMES):
         return
-    left = kubectl("get", "smtpconfigs", "--all-namespaces", "-o", "name").split()
+    left = kubectl("get", ",".join(KINDS), "--all-namespaces", "-o", "name").split()
     if left:
-        terminal.note(f"  The CRD stays: meanwhile others have created {len(left)} SmtpConfigs.")
+        terminal.note(f"  The CRDs stay: meanwhile others have created {len(left)} objects of them.")
         return
-    with terminal.step("the CRD is removed"):
-        kubectl("delete", CRD)
+    with terminal.step("the CRDs are removed"):
+        kubectl("delete", *CRD_NAMES)
 
 
 def _remove_namespace(kubectl: Kubectl, terminal: Terminal) -> None:

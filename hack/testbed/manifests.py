@@ -9,7 +9,7 @@ import yaml
 from testbed.api import Object
 
 ROOT = Path(__file__).parent.parent.parent
-CRDS = ROOT / "deploy" / "crds" / "smtpconfigs.yaml"
+CRDS = ROOT / "deploy" / "crds"
 CLUSTER_WIDE = ROOT / "deploy" / "manifests"
 NAMESPACED = CLUSTER_WIDE / "namespaced"
 

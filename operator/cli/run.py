@@ -15,7 +15,7 @@ from typing import Final
 import kopf
 import uvloop
 
-from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.crd import KINDS
 from smtp_operator.api.objects import ApiUnavailable
 from smtp_operator.cli.health import health_server
 from smtp_operator.cli.logs import set_up_logging
@@ -109,7 +109,7 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
             client=client,
             cluster=cluster,
             core=core,
-            crd=smtp_config_crd(),
+            crds=[kind.crd() for kind in KINDS],
             secret_watch=settings.secret_watch,
             stop_flag=stop_flag,
         )

@@ -6,10 +6,10 @@ mails and could not say what came of them.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from smtp_operator.api.names import GROUP, SMTP_CONFIG_KIND, SMTP_CONFIG_PLURAL, VERSION
+from smtp_operator.api.names import GROUP, VERSION
 from smtp_operator.api.objects import ClusterError, ObjectNotFound
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient
@@ -30,8 +30,8 @@ class SchemaTooOld(ClusterError):
     """The CRD in the cluster is missing or lacks fields; the text says what to do."""
 
 
-async def check_schema(client: KubernetesClient, crd: Schema) -> None:
-    """Returns when the API server's schema has every field of the CRD.
+async def check_schema(client: KubernetesClient, crds: Sequence[Schema]) -> None:
+    """Returns when the API server's schema has every field of the CRDs.
 
     A CRD that was applied a moment ago is published after a second or two, so that it is looked for
     five times.
@@ -41,12 +41,12 @@ async def check_schema(client: KubernetesClient, crd: Schema) -> None:
         ClusterError: the API server did not say.
     """
     for _ in range(_ATTEMPTS - 1):
-        if _verdict(await _published(client), crd) is None:
+        if not _verdicts(await _published(client), crds):
             return
         await asyncio.sleep(_PAUSE)
-    verdict = _verdict(await _published(client), crd)
-    if verdict is not None:
-        raise SchemaTooOld(f"{verdict}; {HINT}")
+    verdicts = _verdicts(await _published(client), crds)
+    if verdicts:
+        raise SchemaTooOld("; ".join([*verdicts, HINT]))
 
 
 def missing_fields(wanted: Schema, present: Schema, path: str = "") -> Iterator[str]:
@@ -64,8 +64,13 @@ def missing_fields(wanted: Schema, present: Schema, path: str = "") -> Iterator[
             yield from missing_fields(child, known, child_path)
 
 
+def _verdicts(present: Mapping[str, Schema], crds: Sequence[Schema]) -> list[str]:
+    found = (_verdict(present.get(crd["spec"]["names"]["kind"]), crd) for crd in crds)
+    return [verdict for verdict in found if verdict is not None]
+
+
 def _verdict(present: Schema | None, crd: Schema) -> str | None:
-    name = f"{SMTP_CONFIG_PLURAL}.{GROUP}"
+    name = f"{crd['spec']['names']['plural']}.{GROUP}"
     if present is None:
         return f"the cluster has no CRD {name} with version {VERSION}"
     (served,) = (it for it in crd["spec"]["versions"] if it["name"] == VERSION)
@@ -86,17 +91,15 @@ def _verdict(present: Schema | None, crd: Schema) -> str | None:
     )
 
 
-async def _published(client: KubernetesClient) -> Schema | None:
+async def _published(client: KubernetesClient) -> Mapping[str, Schema]:
+    """The schema of each of our kinds that the API server has."""
     try:
         document = await client.request("GET", paths.schema())
     except ObjectNotFound:
-        return None
-    for schema in document.get("components", {}).get("schemas", {}).values():
-        for kind in schema.get("x-kubernetes-group-version-kind", ()):
-            if (kind.get("group"), kind.get("version"), kind.get("kind")) == (
-                GROUP,
-                VERSION,
-                SMTP_CONFIG_KIND,
-            ):
-                return dict(schema)
-    return None
+        return {}
+    return {
+        str(kind["kind"]): schema
+        for schema in document.get("components", {}).get("schemas", {}).values()
+        for kind in schema.get("x-kubernetes-group-version-kind", ())
+        if (kind.get("group"), kind.get("version")) == (GROUP, VERSION)
+    }

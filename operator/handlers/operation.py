@@ -3,7 +3,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 from smtp_operator.api.objects import ObjectMetadata, Reference
@@ -48,7 +48,7 @@ class Operation:
         client: KubernetesClient,
         cluster: Cluster,
         core: Core,
-        crd: Schema,
+        crds: Sequence[Schema],
         secret_watch: SecretWatch,
         stop_flag: asyncio.Event,
     ) -> None:
@@ -58,14 +58,14 @@ class Operation:
             client: to the API server.
             cluster: made of that client.
             core: what decides and tests.
-            crd: the CustomResourceDefinition of this release.
+            crds: the CustomResourceDefinitions of this release.
             secret_watch: how changes of Secrets and ConfigMaps are noticed.
             stop_flag: is set when a part of the operator ends by itself.
         """
         self._client = client
         self._cluster = cluster
         self._core = core
-        self._crd = crd
+        self._crds = crds
         self._secret_watch = secret_watch
         self._stop_flag = stop_flag
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,7 +84,7 @@ class Operation:
             ClusterError: it cannot start; ``failure`` has it too.
         """
         try:
-            await check_schema(self._client, self._crd)
+            await check_schema(self._client, self._crds)
             await self._learn()
         except Exception as error:
             self.failure = error

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two judges of a SmtpConfig: the models, which need no cluster, and a real API server with our CRD.
+"""The two judges of a manifest: the models, which need no cluster, and a real API server with our CRDs.
 
-Both say the same of every manifest. A test that asks for `judge` runs once with each of them.
+Both say the same of every manifest. A test that asks for `judge` (of a SmtpConfig), `vault_judge` (of a
+SmtpVault) or `cluster_vault_judge` (of a ClusterSmtpVault) runs once with each of them.
 """
 
 import http.client
@@ -9,33 +10,62 @@ import json
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from localcluster import LocalCluster
+from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, Kind
 from smtp_operator.api.names import API_VERSION
-from smtp_operator.api.smtpconfig import SmtpConfigSpec
 
 Fragment = dict[str, Any]
 """Fields of spec that a test is about; `...` stands for a field that is left out."""
 
-_SOUND: Fragment = {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"}
-_DRY_RUN = "/apis/smtp-operator.io/v1alpha1/namespaces/default/smtpconfigs?dryRun=All&fieldValidation=Strict"
+_DRY_RUN = "?dryRun=All&fieldValidation=Strict"
 _VALUE = re.compile(r'Invalid value: (?:"(?:[^"\\]|\\.)*": |[-+.0-9e]+: )?')
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A kind, and a sound spec of it that a test's fields go into."""
+
+    kind: Kind
+    sound: Fragment
+
+    @property
+    def path(self) -> str:
+        """Where the API server takes one."""
+        where = "namespaces/default/" if self.kind.namespaced else ""
+        return f"/apis/{API_VERSION}/{where}{self.kind.plural}"
+
+    def spec_of(self, fragment: Fragment) -> Fragment:
+        """A sound spec with these fields instead of its own."""
+        return {name: value for name, value in {**self.sound, **fragment}.items() if value is not ...}
+
+
+_CCP: Fragment = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "smtp-operator"}}
+CONFIG = Judged(SMTP_CONFIG, {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"})
+VAULT = Judged(SMTP_VAULT, _CCP)
+CLUSTER_VAULT = Judged(CLUSTER_SMTP_VAULT, {**_CCP, "allowedServers": ["smtp.example.com:587"]})
+
+
 class ModelJudge:
-    """SmtpConfigSpec, as `smtp-operator check` and the operator itself use it."""
+    """The models, as `smtp-operator check` and the operator itself use them."""
 
     name = "models"
+
+    def __init__(self, judged: Judged) -> None:
+        self._judged = judged
+        self._model = judged.kind.spec
 
     def says(self, fragment: Fragment) -> str:
         """Nothing if the manifest is accepted, else a line for each refusal: the field and the sentence."""
         try:
-            SmtpConfigSpec.model_validate(spec_of(fragment))
+            self._model.model_validate(self._judged.spec_of(fragment))
         except ValidationError as refused:
             return "\n".join(f"{_path(error['loc'])}: {error['msg']}" for error in refused.errors())
         return ""
@@ -43,12 +73,12 @@ class ModelJudge:
     def raw(self, fragment: Fragment) -> str:
         """All that a user might get to read of a refusal."""
         with pytest.raises(ValidationError) as refused:
-            SmtpConfigSpec.model_validate(spec_of(fragment))
+            self._model.model_validate(self._judged.spec_of(fragment))
         return f"{refused.value!s} {refused.value!r}"
 
     def fills(self, fragment: Fragment) -> Fragment:
         """The spec with its defaults."""
-        spec = SmtpConfigSpec.model_validate(spec_of(fragment))
+        spec = self._model.model_validate(self._judged.spec_of(fragment))
         return spec.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -57,7 +87,8 @@ class ServerJudge:
 
     name = "apiserver"
 
-    def __init__(self, cluster: LocalCluster) -> None:
+    def __init__(self, cluster: LocalCluster, judged: Judged) -> None:
+        self._judged = judged
         self._connection = http.client.HTTPSConnection(
             cluster.url.removeprefix("https://"), context=ssl.create_default_context(cafile=cluster.ca_file)
         )
@@ -90,9 +121,9 @@ class ServerJudge:
     def _create(self, fragment: Fragment) -> tuple[int, str]:
         manifest = {
             "apiVersion": API_VERSION,
-            "kind": "SmtpConfig",
+            "kind": self._judged.kind.name,
             "metadata": {"name": "judged"},
-            "spec": spec_of(fragment),
+            "spec": self._judged.spec_of(fragment),
         }
         try:
             return self._post(json.dumps(manifest))
@@ -101,17 +132,12 @@ class ServerJudge:
             return self._post(json.dumps(manifest))
 
     def _post(self, body: str) -> tuple[int, str]:
-        self._connection.request("POST", _DRY_RUN, body=body, headers=self._headers)
+        self._connection.request("POST", self._judged.path + _DRY_RUN, body=body, headers=self._headers)
         answer = self._connection.getresponse()
         return answer.status, answer.read().decode()
 
     def close(self) -> None:
         self._connection.close()
-
-
-def spec_of(fragment: Fragment) -> Fragment:
-    """A sound spec with these fields instead of its own."""
-    return {name: value for name, value in {**_SOUND, **fragment}.items() if value is not ...}
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -122,24 +148,60 @@ def _refusal(cause: Mapping[str, str]) -> str:
     return f"{cause['field']}: {_VALUE.sub('', cause['message'], count=1)}"
 
 
+ServerJudges = Callable[[Judged], ServerJudge]
+
+
 @pytest.fixture(scope="session")
-def server_judge(cluster: LocalCluster) -> Iterator[ServerJudge]:
-    with closing(ServerJudge(cluster)) as judge:
-        yield judge
+def server_judges(cluster: LocalCluster) -> Iterator[ServerJudges]:
+    """A judge for each kind, its connection kept."""
+    with ExitStack() as judges:
+        yield cache(lambda judged: judges.enter_context(closing(ServerJudge(cluster, judged))))
+
+
+@pytest.fixture(scope="session")
+def server_judge(server_judges: ServerJudges) -> ServerJudge:
+    """The API server alone, of a SmtpConfig."""
+    return server_judges(CONFIG)
 
 
 @pytest.fixture(params=["models", pytest.param("apiserver", marks=pytest.mark.cluster)])
-def judged_by(request: pytest.FixtureRequest) -> ModelJudge | ServerJudge:
+def judge_of(request: pytest.FixtureRequest) -> Callable[[Judged], ModelJudge | ServerJudge]:
+    """One of the two judges, for the kind that is to be judged."""
     if request.param == "models":
-        return ModelJudge()
-    judge: ServerJudge = request.getfixturevalue("server_judge")
-    return judge
+        return ModelJudge
+    judges: ServerJudges = request.getfixturevalue("server_judges")
+    return judges
+
+
+@pytest.fixture
+def judged_by(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> ModelJudge | ServerJudge:
+    return judge_of(CONFIG)
 
 
 @pytest.fixture
 def judge(judged_by: ModelJudge | ServerJudge) -> Callable[[Fragment], str]:
     """What one of the judges says of a manifest with these fields: nothing, or the refusals."""
     return judged_by.says
+
+
+@pytest.fixture
+def vault_judge(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> Callable[[Fragment], str]:
+    """The same of a SmtpVault; without other fields it is one of CyberArk CCP."""
+    return judge_of(VAULT).says
+
+
+@pytest.fixture
+def cluster_vault_judge(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> Callable[[Fragment], str]:
+    """The same of a ClusterSmtpVault, which allows one server."""
+    return judge_of(CLUSTER_VAULT).says
+
+
+@pytest.fixture
+def vault_filled(
+    judge_of: Callable[[Judged], ModelJudge | ServerJudge],
+) -> Callable[[Fragment], Fragment]:
+    """The spec of a SmtpVault as a judge completes it with defaults."""
+    return judge_of(VAULT).fills
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "insecure AUTH allowed for nobody": {"allowInsecureAuth": True},
 }
 
-TWO_PASSWORDS = "spec.password: set exactly one of value, secretRef"
+TWO_PASSWORDS = "spec.password: set exactly one of value, secretRef, azureKeyVault, cyberArk, hashiCorpVault"
 TWO_USERNAMES = "spec: set username or usernameRef, not both"
 ONLY_ONE_OF_THE_TWO = "spec: username and password (or oauth2) go together: set both or neither"
 UNVERIFIED = (

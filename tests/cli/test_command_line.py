@@ -14,7 +14,7 @@ import yaml
 
 from localcluster import LocalCluster
 from smtp_operator.__main__ import main
-from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.crd import KINDS
 from smtp_operator.cli.program import run_program
 from smtp_operator.settings import FLAGS
 
@@ -48,7 +48,7 @@ def test_the_version_is_that_of_the_package(capsys: Output) -> None:
 def test_crds_are_printed_as_yaml(capsys: Output) -> None:
     assert run_program(["crds"]) == 0
     captured = capsys.readouterr()
-    assert list(yaml.safe_load_all(captured.out)) == [smtp_config_crd()]
+    assert list(yaml.safe_load_all(captured.out)) == [kind.crd() for kind in KINDS]
     assert captured.err == ""
 
 

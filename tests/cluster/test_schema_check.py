@@ -9,7 +9,7 @@ import pytest
 
 from fakeapi import Answer, FakeApi
 from localcluster import LocalCluster
-from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.crd import KINDS, smtp_config_crd
 from smtp_operator.api.objects import AccessDenied
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import KubernetesClient
@@ -40,7 +40,18 @@ def document(*lacking: str) -> Answer:
 
 
 async def test_the_crds_of_this_release_are_accepted(real_client: KubernetesClient) -> None:
-    await check_schema(real_client, smtp_config_crd())
+    await check_schema(real_client, [kind.crd() for kind in KINDS])
+
+
+@pytest.mark.looptime
+async def test_every_crd_that_is_missing_is_named(fake: FakeApi, client: KubernetesClient) -> None:
+    fake.always("GET", OPENAPI, document())
+    with pytest.raises(SchemaTooOld) as caught:
+        await check_schema(client, [kind.crd() for kind in KINDS])
+    assert str(caught.value) == (
+        "the cluster has no CRD smtpvaults.smtp-operator.io with version v1alpha1;"
+        " the cluster has no CRD clustersmtpvaults.smtp-operator.io with version v1alpha1; " + HINT
+    )
 
 
 @pytest.mark.looptime
@@ -49,7 +60,7 @@ async def test_an_older_crd_is_refused_with_the_fields_that_it_lacks(
 ) -> None:
     fake.always("GET", OPENAPI, document("status.suggestion", "spec.tls.serverName"))
     with pytest.raises(SchemaTooOld) as caught:
-        await check_schema(client, smtp_config_crd())
+        await check_schema(client, [smtp_config_crd()])
     assert str(caught.value) == (
         "the cluster's CRD smtpconfigs.smtp-operator.io is older than this operator and lacks"
         f" spec.tls.serverName, status.suggestion; {HINT}"
@@ -64,7 +75,7 @@ async def test_a_much_older_crd_gives_a_short_list(fake: FakeApi, client: Kubern
         document(*(f"spec.{it}" for it in ("server", "port", "test", "tls", "from", "suspend"))),
     )
     with pytest.raises(SchemaTooOld) as caught:
-        await check_schema(client, smtp_config_crd())
+        await check_schema(client, [smtp_config_crd()])
     assert "spec.server, spec.port, spec.from, spec.tls, spec.test and 1 more; " in str(caught.value)
 
 
@@ -72,7 +83,7 @@ async def test_a_much_older_crd_gives_a_short_list(fake: FakeApi, client: Kubern
 async def test_a_cluster_without_the_crd_is_refused(fake: FakeApi, client: KubernetesClient) -> None:
     fake.always("GET", OPENAPI, Answer(404))
     with pytest.raises(SchemaTooOld) as caught:
-        await check_schema(client, smtp_config_crd())
+        await check_schema(client, [smtp_config_crd()])
     assert str(caught.value) == (
         f"the cluster has no CRD smtpconfigs.smtp-operator.io with version v1alpha1; {HINT}"
     )
@@ -81,14 +92,14 @@ async def test_a_cluster_without_the_crd_is_refused(fake: FakeApi, client: Kuber
 @pytest.mark.looptime
 async def test_a_crd_that_was_just_applied_is_waited_for(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", OPENAPI, Answer(404), document("status.summary"), document())
-    await check_schema(client, smtp_config_crd())
+    await check_schema(client, [smtp_config_crd()])
     assert asyncio.get_running_loop().time() < 4
 
 
 async def test_a_server_that_does_not_tell_is_an_error(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", OPENAPI, Answer(403, {"reason": "Forbidden", "message": "no"}))
     with pytest.raises(AccessDenied):
-        await check_schema(client, smtp_config_crd())
+        await check_schema(client, [smtp_config_crd()])
 
 
 @pytest.mark.parametrize(
@@ -118,5 +129,5 @@ async def test_on_a_real_api_server_an_older_crd_is_found_out() -> None:
         own.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(older))
         client = KubernetesClient(await find_access(Settings(kubeconfig=str(own.kubeconfig)), {}))
         with pytest.raises(SchemaTooOld, match=r"lacks status\.suggestion; "):
-            await check_schema(client, smtp_config_crd())
+            await check_schema(client, [smtp_config_crd()])
         await client.close()

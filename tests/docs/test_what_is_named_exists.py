@@ -12,10 +12,9 @@ import pytest
 
 from handbook import pages, text_of
 from handbook.blocks import blocks_of
-from smtp_operator.api.crd import structural_schema
+from smtp_operator.api.crd import KINDS, structural_schema
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.smtpvault import Provider
 from smtp_operator.cli.program import run_program
 from smtp_operator.cli.supplied import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from smtp_operator.reconcile.expiry import EXPIRING
@@ -26,12 +25,15 @@ ROOT = Path(__file__).parent.parent.parent
 each_page = pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 
 KUBERNETES_WORDS = {
-    "SmtpConfig", "ConfigMap", "ConfigMaps", "Secret", "Secrets", "ServiceAccount", "ClusterRole", "Role",
+    "SmtpConfig", "SmtpVault", "SmtpVaults", "ClusterSmtpVault", "ClusterSmtpVaults", "ConfigMap",
+    "ConfigMaps", "Secret", "Secrets", "ServiceAccount", "ClusterRole", "Role",
     "Deployment", "NetworkPolicy", "CustomResourceDefinitions",
 }  # fmt: skip
 CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
 EVENTS = {EXPIRING}
-VALUES = {"SendEmail", "StartTLS", "TestEmail", "ReadyTrue", "AzureADTokenExchange"}
+VALUES = {
+    *Provider, "AIMWebService", "SendEmail", "StartTLS", "TestEmail", "ReadyTrue", "AzureADTokenExchange",
+}  # fmt: skip
 IN_CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -60,9 +62,10 @@ def targets() -> set[str]:
 def field_paths() -> set[str]:
     """Every path below spec and status, with and without that word in front."""
     found = set()
-    for part, model in (("spec", SmtpConfigSpec), ("status", SmtpConfigStatus)):
-        for path in _paths(structural_schema(model), ""):
-            found |= {path, f"{part}.{path}"}
+    for kind in KINDS:
+        for part, model in (("spec", kind.spec), ("status", kind.status)):
+            for path in _paths(structural_schema(model), ""):
+                found |= {path, f"{part}.{path}"}
     return found | {"spec", "status"}
 
 

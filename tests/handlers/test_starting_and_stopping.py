@@ -21,9 +21,10 @@ CONFIG_MAPS = "/api/v1/configmaps"
 
 CRD: JsonObject = {
     "spec": {
+        "names": {"kind": "SmtpConfig", "plural": "smtpconfigs"},
         "versions": [
             {"name": "v1alpha1", "schema": {"openAPIV3Schema": {"properties": {"spec": {}, "status": {}}}}}
-        ]
+        ],
     }
 }
 PUBLISHED = {
@@ -90,7 +91,7 @@ class Setting:
             client=client,
             cluster=Cluster(client, chosen),
             core=self.core,
-            crd=CRD,
+            crds=[CRD],
             secret_watch=chosen.secret_watch,
             stop_flag=self.stop_flag,
         )

@@ -17,12 +17,21 @@ from testbed.manifests import CLUSTER_WIDE, NAMESPACED
 
 Object = dict[str, Any]
 
-RULES = [
-    {"apiGroups": ["smtp-operator.io"], "resources": ["smtpconfigs"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": ["smtp-operator.io"], "resources": ["smtpconfigs/status"], "verbs": ["patch"]},
-    {"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
+OURS = ["smtp-operator.io"]
+READ = ["get", "list", "watch"]
+CORE_RULES = [
+    {"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": READ},
+    {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get"]},
 ]
+NAMESPACES_RULE = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}
+EVENTS_RULE = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}
+
+
+def rules_of_our_kinds(*plurals: str) -> list[Object]:
+    return [
+        {"apiGroups": OURS, "resources": [*plurals], "verbs": READ},
+        {"apiGroups": OURS, "resources": [f"{plural}/status" for plural in plurals], "verbs": ["patch"]},
+    ]
 
 
 def document(manifests: Manifests, kind: str, name: str = "smtp-operator") -> Object:
@@ -74,8 +83,17 @@ def test_those_of_one_namespace_apply_to_yours(cluster: LocalCluster, namespace:
 def test_the_operator_may_do_what_it_needs_and_nothing_else(
     cluster_wide: Manifests, namespaced: Manifests
 ) -> None:
-    assert document(cluster_wide, "ClusterRole")["rules"] == RULES
-    assert document(namespaced, "Role")["rules"] == RULES
+    assert document(cluster_wide, "ClusterRole")["rules"] == [
+        *rules_of_our_kinds("smtpconfigs", "smtpvaults", "clustersmtpvaults"),
+        *CORE_RULES,
+        NAMESPACES_RULE,
+        EVENTS_RULE,
+    ]
+    assert document(namespaced, "Role")["rules"] == [
+        *rules_of_our_kinds("smtpconfigs", "smtpvaults"),
+        *CORE_RULES,
+        EVENTS_RULE,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -84,6 +102,10 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
         ("update", "smtpconfigs.smtp-operator.io"),
         ("patch", "smtpconfigs.smtp-operator.io"),
         ("delete", "smtpconfigs.smtp-operator.io"),
+        ("patch", "smtpvaults.smtp-operator.io"),
+        ("update", "clustersmtpvaults.smtp-operator.io"),
+        ("use", "clustersmtpvaults.smtp-operator.io"),
+        ("list", "serviceaccounts"),
         ("create", "secrets"),
         ("update", "secrets"),
         ("patch", "configmaps"),
@@ -182,4 +204,8 @@ def test_the_crds_folder_is_what_the_program_prints(capsys: pytest.CaptureFixtur
     printed = list(yaml.safe_load_all(capsys.readouterr().out))
     folder = CLUSTER_WIDE.parent / "crds"
     shipped = [it for file in sorted(folder.glob("*.yaml")) for it in yaml.safe_load_all(file.read_text())]
-    assert printed == shipped
+    assert sorted(printed, key=_name) == sorted(shipped, key=_name)
+
+
+def _name(object_: Object) -> str:
+    return str(object_["metadata"]["name"])
