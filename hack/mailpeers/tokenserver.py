@@ -8,7 +8,6 @@ error and AADSTS number, is what Entra ID and Google were seen to answer.
 ``with TokenServer.running() as server``; ``server.issued`` has the access tokens that it has issued.
 """
 
-import base64
 import contextlib
 import json
 import secrets
@@ -22,10 +21,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import trustme
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+
+from mailpeers.assertions import verified
 
 TENANT = "contoso.example"
 SCOPE = "https://outlook.office365.com/.default"
@@ -156,7 +153,7 @@ class TokenServer:
 
     def _check_assertion(self, client: str, assertion: str) -> None:
         known = self.federations.get(client)
-        claims = _verified(assertion, known.keys) if known else None
+        claims = verified(assertion, known.keys) if known else None
         if known is None or claims is None:
             text = f"No matching federated identity record found for presented assertion of '{client}'."
             raise Refusal(401, "invalid_client", text, 70021)
@@ -170,43 +167,6 @@ class TokenServer:
             if not fits:
                 text = f"No matching federated identity record found for presented assertion {what}."
                 raise Refusal(401, "invalid_client", text, number)
-
-
-def _verified(assertion: str, keys: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The claims of a JWT (RFC 7519) that one of the keys has signed; None: of no other."""
-    try:
-        signed, _, signature = assertion.rpartition(".")
-        head, _, body = signed.partition(".")
-        header, claims = json.loads(_decoded(head)), json.loads(_decoded(body))
-    except ValueError:
-        return None
-    for key in keys["keys"]:
-        if key["kid"] == header.get("kid"):
-            with contextlib.suppress(InvalidSignature):
-                _verify(key, header.get("alg"), _decoded(signature), signed.encode())
-                return dict(claims)
-    return None
-
-
-def _verify(key: Mapping[str, str], algorithm: str, signature: bytes, signed: bytes) -> None:
-    """Raises InvalidSignature. RS256, as most clusters sign, and ES256, as the embedded one does."""
-
-    def number(name: str) -> int:
-        return int.from_bytes(_decoded(key[name]))
-
-    if (key["kty"], algorithm) == ("RSA", "RS256"):
-        public = rsa.RSAPublicNumbers(number("e"), number("n")).public_key()
-        public.verify(signature, signed, padding.PKCS1v15(), SHA256())
-    elif (key["kty"], algorithm) == ("EC", "ES256"):
-        curve = ec.EllipticCurvePublicNumbers(number("x"), number("y"), ec.SECP256R1()).public_key()
-        parts = (int.from_bytes(signature[:32]), int.from_bytes(signature[32:]))
-        curve.verify(encode_dss_signature(*parts), signed, ec.ECDSA(SHA256()))
-    else:
-        raise InvalidSignature
-
-
-def _decoded(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 class _Listener(ThreadingHTTPServer):

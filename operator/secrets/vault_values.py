@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a vault holds is a password only if it can be one: a line of text of no great length."""
+
+from typing import Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.secrets.vault import VaultSecret
+from smtp_operator.secrets.vault_errors import failed
+
+LONGEST: Final = 1024
+"""Bytes of UTF-8."""
+
+
+def vault_secret(value: str | bytes, *, where: str, version: str | None = None) -> VaultSecret:
+    """The value, one newline at its end left out.
+
+    ``where`` is for messages, such as ``SmtpVault team-a/corp: secret smtp``.
+
+    Raises:
+        VerdictError: VaultSecretUnusable; nothing in it tells of the value.
+    """
+    try:
+        text = value if isinstance(value, str) else value.decode("utf-8")
+        size = len(text.encode("utf-8"))
+    except UnicodeError:
+        raise failed(
+            Reason.VAULT_SECRET_UNUSABLE,
+            f"{where} is not UTF-8 text. Store the password there as plain text, or name what holds it.",
+        ) from None
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line.strip():
+        raise failed(Reason.VAULT_SECRET_UNUSABLE, f"{where} is empty. Store the password there.")
+    if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in line):
+        raise failed(
+            Reason.VAULT_SECRET_UNUSABLE,
+            f"{where} holds a line break or control character, as keys and certificates do."
+            " A password is one line; one newline at its end is left out by itself.",
+        )
+    if size > LONGEST:
+        raise failed(
+            Reason.VAULT_SECRET_UNUSABLE,
+            f"{where} is longer than {LONGEST} bytes, as keys and tokens are. Name what holds the password.",
+        )
+    if line == text:
+        return VaultSecret(value=line, version=version)
+    return VaultSecret(
+        value=line,
+        version=version,
+        reason=Reason.TRAILING_NEWLINE_STRIPPED,
+        message=f"{where} ends with a newline, which was left out. Store the password without it.",
+    )
