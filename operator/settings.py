@@ -283,6 +283,14 @@ class Settings:
             "[HOST]:PORT",
         ),
     ] = None
+    metrics_address: Annotated[
+        ListenAddress | None,
+        Setting(
+            "Address that serves /metrics for Prometheus over HTTP; :8080 is every address, empty is none.",
+            _listen_address,
+            "[HOST]:PORT",
+        ),
+    ] = None
     log_format: Annotated[
         LogFormat, Setting("How log lines are written.", _one_of(LogFormat), "|".join(LogFormat))
     ] = LogFormat.JSON

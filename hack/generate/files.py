@@ -10,6 +10,7 @@ import yaml
 from generate.reference import (
     field_reference,
     flag_reference,
+    metric_reference,
     reason_reference,
     schedule_reference,
     vault_field_reference,
@@ -31,6 +32,7 @@ def generated_files() -> dict[str, str]:
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),
         "docs/reference/flags.md": flag_reference(),
+        "docs/reference/metrics.md": metric_reference(),
         "docs/reference/schedule.md": schedule_reference(),
     }
 

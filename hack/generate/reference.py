@@ -11,6 +11,7 @@ from typing import Any
 from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, Kind, structural_schema
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.reasons import REASONS, Retry
+from smtp_operator.metrics.table import METRICS, Type
 from smtp_operator.reconcile import schedule
 from smtp_operator.settings import FLAGS, Flag
 
@@ -56,6 +57,24 @@ def flag_reference() -> str:
     )
     rows = table(("flag", "variable", "default", "meaning"), map(_flag_row, FLAGS))
     return "\n".join([MADE, head, *rows, ""])
+
+
+def metric_reference() -> str:
+    """``docs/reference/metrics.md``: every metric with its labels."""
+    head = (
+        "# Metrics\n\n"
+        "Served by `--metrics-address` at `/metrics`. All times are in seconds. Labels hold names of\n"
+        "objects and words of small sets; never an address, a password or a text of a server. Processor\n"
+        "time, memory and start of the process are there too, under `process_` names.\n\n"
+        "Set `honor_labels: true` where Prometheus scrapes it, else the label `namespace` of an object is\n"
+        "renamed.\n"
+    )
+    rows = [
+        (f"`{it.name}`", it.type, ", ".join(f"`{label}`" for label in it.labels), it.help) for it in METRICS
+    ]
+    bounds = next(it.buckets for it in METRICS if it.type is Type.HISTOGRAM)
+    tail = f"The upper bounds of the histograms, in seconds: {', '.join(f'{it:g}' for it in bounds)}."
+    return "\n".join([MADE, head, *table(("name", "type", "labels", "meaning"), rows), "", tail, ""])
 
 
 def schedule_reference() -> str:

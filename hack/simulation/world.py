@@ -15,7 +15,7 @@ from simulation.tokens import SimulatedTokens
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.status import Condition, SmtpConfigStatus
-from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.interfaces import Observer, Policy
 from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.reconcile.timestamps import from_timestamp
 
@@ -47,6 +47,8 @@ class World:
         self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
         self.engine = ScriptedEngine(self.time)
         self.tokens = SimulatedTokens()
+        self.observer: Observer | None = None
+        """Is told by every operator that is started from now on."""
         self._operator: tuple[Reconciler, asyncio.Task[None]] | None = None
 
     def time(self) -> float:
@@ -78,6 +80,7 @@ class World:
             policy=self.policy,
             now=self.operators_time,
             tokens=self.tokens,
+            observer=self.observer,
         )
         self.cluster.attach(core)
         self._operator = (core, asyncio.create_task(core.run(), name="operator"))

@@ -17,6 +17,7 @@ import uvloop
 
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.objects import ApiUnavailable
+from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
 from smtp_operator.cli.logs import set_up_logging
 from smtp_operator.cluster.access import find_access
@@ -25,6 +26,7 @@ from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ClusterUnknown
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
+from smtp_operator.cluster.traffic import Traffic
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf, silence_kopf
 from smtp_operator.handlers.operation import Operation
 from smtp_operator.handlers.watching import build_registry
@@ -80,7 +82,8 @@ def _spare_garbage_collection() -> None:
 async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
     stop_flag = asyncio.Event()
     _stop_on_signals(stop_flag)
-    async with _connected(settings, environment) as client:
+    metrics = metrics_of(settings, leads=lambda: True)
+    async with _connected(settings, environment, metrics) as client:
         preparing = asyncio.create_task(introduce(client, settings))
         if await _stopped_first(stop_flag, preparing):
             return
@@ -104,6 +107,7 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
                 now=time.monotonic,
                 require_allowed_servers=settings.require_allowed_servers,
             ),
+            observer=metrics,
         )
         operation = Operation(
             client=client,
@@ -116,8 +120,10 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
         health = health_server(
             settings.health_address, trouble=operation.trouble, is_ready=lambda: operation.ready
         )
+        if metrics is not None:
+            metrics.attach(core)
         try:
-            async with health:
+            async with health, metrics_server(settings, metrics):
                 await _inform(operation, core, client, settings, stop_flag)
         finally:
             await operation.stop()
@@ -132,8 +138,10 @@ def _stop_on_signals(stop_flag: asyncio.Event) -> None:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[KubernetesClient]:
-    client = KubernetesClient(await find_access(settings, environment))
+async def _connected(
+    settings: Settings, environment: Mapping[str, str], traffic: Traffic | None
+) -> AsyncIterator[KubernetesClient]:
+    client = KubernetesClient(await find_access(settings, environment), traffic)
     try:
         yield client
     finally:

@@ -20,6 +20,7 @@ import aiohttp
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.errors import ClusterUnknown, error_of
+from smtp_operator.cluster.traffic import Traffic, Uncounted
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
@@ -52,13 +53,14 @@ class _Request:
 class KubernetesClient:
     """One connection pool to one API server. Close it when done."""
 
-    def __init__(self, access: Access) -> None:
-        """Needs a running event loop.
+    def __init__(self, access: Access, traffic: Traffic | None = None) -> None:
+        """Needs a running event loop; ``traffic`` is told of every request.
 
         Raises:
             ClusterUnknown: a certificate or key of the access is unusable.
         """
         self.access = access
+        self.traffic = traffic or Uncounted()
         try:
             context = _tls_context(access.configuration)
         except (OSError, ssl.SSLError) as error:
@@ -205,7 +207,7 @@ class KubernetesClient:
         query = f"?{urlencode(asked.query)}" if asked.query else ""
         configuration = self.access.configuration
         try:
-            return await self._session.request(
+            response = await self._session.request(
                 asked.method,
                 f"{self.server}{asked.path}{query}",
                 data=None if asked.body is None else json.dumps(asked.body, separators=(",", ":")).encode(),
@@ -217,7 +219,10 @@ class KubernetesClient:
                 proxy_headers=configuration.proxy_headers,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.traffic.answered(asked.method, None)
             raise _unavailable(asked, error) from error
+        self.traffic.answered(asked.method, response.status)
+        return response
 
 
 def _tls_context(configuration: Any) -> ssl.SSLContext:

@@ -71,7 +71,7 @@ class StatusWriter:
             except ObjectNotFound:
                 return None
             except Conflict:
-                pass
+                self._client.traffic.status_conflict()
             try:
                 now = await self._client.request("GET", paths.smtp_config(tested.key), accept=METADATA)
             except ObjectNotFound:

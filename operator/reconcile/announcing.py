@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, Self
 
+from smtp_operator.api.objects import Tested
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger
 from smtp_operator.reconcile.conditions import under_test
@@ -20,7 +21,7 @@ _EVERY: Final = 1.0
 
 _log: Final = logging.getLogger(__name__)
 
-WriteStatus = Callable[[View, SmtpConfigStatus], Awaitable[str | None]]
+WriteStatus = Callable[[Tested, SmtpConfigStatus], Awaitable[str | None]]
 
 
 class Announcer:
@@ -79,7 +80,7 @@ class Announcer:
         self._told = self._phase
         status = under_test(self.view, phase=self._told if self._requested else None, now=self._now())
         try:
-            version = await self._write(self.view, status)
+            version = await self._write(self.view.tested, status)
         except Exception as error:  # the verdict matters, not this
             _log.debug("%s: its test was not announced: %s", self.view.key, origin(error))
             return

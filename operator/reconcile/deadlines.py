@@ -83,6 +83,15 @@ class DeadlineQueue(Generic[K]):
         waiting = min((since for _, since in self._parked_in.values()), default=now)
         return max(0.0, now - min(self._due.values(), default=now), now - waiting)
 
+    def due(self) -> int:
+        """How many keys are due and wait."""
+        now = self._now()
+        return len({key for key, at in self._due.items() if at <= now} | self._parked_in.keys())
+
+    def running(self) -> int:
+        """How many keys are being handled."""
+        return len(self._running)
+
     async def run(self) -> None:
         """Works until cancelled; then what is under way is cancelled too, and waited for."""
         try:

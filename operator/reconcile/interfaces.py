@@ -7,7 +7,7 @@ from typing import Protocol
 
 from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
 from smtp_operator.api.smtpconfig import OAuth2
-from smtp_operator.api.verdict import DialogueReport, Phase
+from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
 from smtp_operator.secrets.oauth2 import ResolvedToken
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.smtp.settings import MailSettings
@@ -80,6 +80,21 @@ class Tokens(Protocol):
     def drop(self, key: Hashable) -> None:
         """The mail server did not take the token of that key: ask for another one next time."""
         ...
+
+
+class Observer(Protocol):
+    """Who counts what happens. It neither waits nor fails."""
+
+    def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
+        """A test ended with a verdict."""
+        ...
+
+
+class Unobserved:
+    """The Observer where nobody counts."""
+
+    def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
+        """Takes no note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

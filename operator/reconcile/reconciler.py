@@ -3,7 +3,7 @@
 
 import json
 import logging
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -18,22 +18,24 @@ from smtp_operator.api.objects import (
     Reference,
     Tested,
 )
+from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import Verdict, cut
+from smtp_operator.api.verdict import Verdict
 from smtp_operator.reconcile.announcing import Announcer
 from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
 from smtp_operator.reconcile.expiry import expiry_notice
 from smtp_operator.reconcile.following import Follower
-from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Policy, Tokens
+from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
 from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import Plan, Restate, RunTest, Wait, decide
 from smtp_operator.reconcile.references import Baseline, is_newer
+from smtp_operator.reconcile.standing import standing_of
+from smtp_operator.reconcile.telling import log_verdict, notice_of
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, request_of, status_of, view_of
 
-_log = logging.getLogger("smtp_operator.verdict")
+_log: Final = logging.getLogger("smtp_operator.verdict")
 
 _STILL_FRESH: Final = 60.0
 """Seconds for which an event's object is as good as one asked for.
@@ -75,6 +77,7 @@ class _Known:
     written: str = "0"
     """The resourceVersion that our last write made."""
     unwritten: _Unwritten | None = None
+    standing: Standing | None = None
     asked: float = 0.0
     """When its references were last asked for; only where no watch tells of them."""
 
@@ -86,10 +89,18 @@ class Reconciler:
     """
 
     def __init__(
-        self, *, cluster: Cluster, engine: Engine, policy: Policy, now: Now, tokens: Tokens | None = None
+        self,
+        *,
+        cluster: Cluster,
+        engine: Engine,
+        policy: Policy,
+        now: Now,
+        tokens: Tokens | None = None,
+        observer: Observer | None = None,
     ) -> None:
         """``tokens`` is for ``spec.oauth2``; without it no such test can be made."""
         self._cluster = cluster
+        self._observer = observer or Unobserved()
         self._now = now
         self._started = now()
         self._known: dict[ObjectKey, _Known] = {}
@@ -137,8 +148,9 @@ class Reconciler:
         try:
             view = view_of(object_)
         except InvalidSpecError:
-            pass
+            known.standing = standing_of(identity.key, status_of(object_))
         else:
+            known.standing = standing_of(identity.key, view.status)
             known.latest = (self._now(), _packed(object_) if judged_before else view)
             self._references.name(view)
         self._queue.add(identity.key, at=self._now())
@@ -164,6 +176,14 @@ class Reconciler:
     def references_listed(self) -> None:
         """Every referenced object that exists has been reported: the others do not exist."""
         self._references.all_listed()
+
+    def standings(self) -> Iterator[Standing]:
+        """How each SmtpConfig stands, by the newest status that is known."""
+        return (known.standing for known in self._known.values() if known.standing is not None)
+
+    def backlog(self) -> tuple[int, float, int]:
+        """How many objects are due, for how many seconds the oldest, and how many are being handled."""
+        return self._queue.due(), self._queue.oldest_overdue(), self._queue.running()
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -257,9 +277,10 @@ class Reconciler:
         memory.count(view, outcome)
         announced = announcer.view
         judgement = judged(announced, outcome, memory=memory, watched=self._references.watches(view))
-        _log_verdict(view, outcome)
+        log_verdict(view, outcome)
+        self._observer.tested(trigger=outcome.trigger, mode=outcome.mode, report=outcome.report)
         notices = (
-            _notice(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}"),
+            notice_of(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}"),
             expiry_notice(view, judgement.status, memory=memory, now=self._now()),
         )
         result = _Unwritten(
@@ -291,10 +312,10 @@ class Reconciler:
         if told and request in (None, before.last_handled_test_request):
             return
         status = invalid(before, identity.generation, verdict, request=request, now=self._now())
-        if await self._cluster.write_status(identity, _as_json(status)) is None:
+        if await self._write_status(identity, status) is None:
             self._queue.add(identity.key, at=self._now())
             return
-        notice = _notice(before, identity, verdict, action="ReadSpec")
+        notice = notice_of(before, identity, verdict, action="ReadSpec")
         if notice is not None:
             await self._cluster.publish(notice)
 
@@ -302,7 +323,7 @@ class Reconciler:
         """Writes a status and what goes with it; None where the object is another one now."""
         known = self._known[view.key]
         try:
-            version = await self._write_status(view, result.status)
+            version = await self._write_status(view.tested, result.status)
         except Exception:
             known.unwritten = result
             raise
@@ -314,8 +335,12 @@ class Reconciler:
                 await self._cluster.publish(notice)
         return version
 
-    async def _write_status(self, view: View, status: SmtpConfigStatus) -> str | None:
-        return await self._cluster.write_status(view.tested, _as_json(status))
+    async def _write_status(self, tested: Tested, status: SmtpConfigStatus) -> str | None:
+        version = await self._cluster.write_status(tested, _as_json(status))
+        known = self._known.get(tested.key)
+        if version is not None and known is not None and known.uid == tested.uid:
+            known.standing = standing_of(tested.key, status)
+        return version
 
     def _try_again(self, key: ObjectKey, error: ClusterError) -> None:
         pause = _REFUSED_PAUSE
@@ -339,41 +364,6 @@ def _unpacked(shown: View | bytes) -> View:
 def _lane(key: ObjectKey, spec: JsonObject) -> Hashable:
     """A few objects of one mail server at a time; a suspended one need not wait for the others."""
     return key if spec.get("suspend") else (str(spec.get("server")).lower(), spec.get("port"))
-
-
-def _notice(
-    before: SmtpConfigStatus, tested: Tested, verdict: Verdict | None, *, action: str
-) -> Notice | None:
-    """The Event of a verdict that is news; None where it is none."""
-    ready = before.condition("Ready")
-    if verdict is None or (ready and (ready.status, ready.reason) == (verdict.status, str(verdict.reason))):
-        return None
-    return Notice(
-        key=tested.key,
-        uid=tested.uid,
-        type="Normal" if verdict.passed else "Warning",
-        reason=str(verdict.reason),
-        action=action,
-        note=cut(verdict.message),
-    )
-
-
-def _log_verdict(view: View, outcome: Outcome) -> None:
-    verdict = outcome.verdict
-    _log.info(
-        "%s: %s",
-        view.key,
-        verdict.summary,
-        extra={
-            "smtpconfig": str(view.key),
-            "generation": view.generation,
-            "trigger": str(outcome.trigger),
-            "mode": str(outcome.mode),
-            "passed": verdict.passed,
-            "reason": str(verdict.reason),
-            "duration_seconds": round(outcome.report.duration, 3),
-        },
-    )
 
 
 def _as_json(status: SmtpConfigStatus) -> JsonObject:

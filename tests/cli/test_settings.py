@@ -56,6 +56,7 @@ def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
         ("health_address", ":8081", ListenAddress("", 8081)),
         ("health_address", "[::1]:8081", ListenAddress("::1", 8081)),
         ("health_address", "", None),
+        ("metrics_address", ":8080", ListenAddress("", 8080)),
         ("log_format", "text", LogFormat.TEXT),
         ("log_level", "WARNING", LogLevel.WARNING),
         ("debug", "yes", True),

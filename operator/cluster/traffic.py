@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who counts what goes to the API server."""
+
+from typing import Protocol
+
+
+class Traffic(Protocol):
+    """Is told of every request. It neither waits nor fails."""
+
+    def answered(self, method: str, status: int | None) -> None:
+        """A request was answered with that HTTP status; None: there was no answer."""
+        ...
+
+    def status_conflict(self) -> None:
+        """A status met an object that was changed meanwhile."""
+        ...
+
+
+class Uncounted:
+    """The Traffic where nobody counts."""
+
+    def answered(self, method: str, status: int | None) -> None:
+        """Takes no note."""
+
+    def status_conflict(self) -> None:
+        """Takes no note."""

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts what the other rooms tell, and asks them for the rest when Prometheus does."""
+
+import platform
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from smtp_operator.api.standing import Standing
+from smtp_operator.api.verdict import DialogueReport, Mode, Trigger
+from smtp_operator.metrics import table
+from smtp_operator.metrics.table import Metric
+
+
+class Standings(Protocol):
+    """Who knows how objects stand."""
+
+    def standings(self) -> Iterable[Standing]:
+        """How each of its objects stands now."""
+        ...
+
+
+class Work(Standings, Protocol):
+    """Who also has a queue."""
+
+    def backlog(self) -> tuple[int, float, int]:
+        """How many objects are due, for how many seconds the oldest, and how many are being handled."""
+        ...
+
+
+class Metrics:
+    """All metrics of one process, in a registry of its own.
+
+    It is the ``Observer`` of the core, the ``Traffic`` of the client and the ``VaultObserver`` of the vaults.
+    """
+
+    def __init__(self, *, leads: Callable[[], bool]) -> None:
+        """``leads`` says whether this process does the work now."""
+        disable_created_metrics()  # one more series for each counter and histogram, of no use to anyone
+        self.registry = CollectorRegistry()
+        self._tests = self._counter(table.TESTS)
+        self._test_seconds = self._histogram(table.TEST_SECONDS)
+        self._phase_seconds = self._histogram(table.PHASE_SECONDS)
+        self._vault_calls = self._counter(table.VAULT_CALLS)
+        self._vault_seconds = self._histogram(table.VAULT_SECONDS)
+        self._api_requests = self._counter(table.API_REQUESTS)
+        self._conflicts = self._counter(table.STATUS_CONFLICTS)
+        self._gauges = _Gauges(leads)
+        self.registry.register(self._gauges)
+        ProcessCollector(registry=self.registry)
+
+    def attach(self, work: Work) -> None:
+        """From now on these objects and this queue are told of."""
+        self._gauges.work = work
+        self._gauges.sources.append(work)
+
+    def attach_objects(self, source: Standings) -> None:
+        """From now on these objects are told of."""
+        self._gauges.sources.append(source)
+
+    def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
+        """A test ended."""
+        result = "passed" if report.verdict.passed else "failed"
+        self._tests.labels(str(mode), str(trigger), result, str(report.verdict.reason)).inc()
+        self._test_seconds.labels(str(mode), result).observe(report.duration)
+        for timing in report.phases:
+            self._phase_seconds.labels(str(timing.phase)).observe(timing.seconds)
+
+    def answered(self, method: str, status: int | None) -> None:
+        """The API server answered a request; None: it did not."""
+        self._api_requests.labels(method, "error" if status is None else str(status)).inc()
+
+    def status_conflict(self) -> None:
+        """A status met an object that was changed meanwhile."""
+        self._conflicts.inc()
+
+    def vault_called(self, provider: str, outcome: str, seconds: float) -> None:
+        """A request to a vault ended."""
+        self._vault_calls.labels(provider, outcome).inc()
+        self._vault_seconds.labels(provider).observe(seconds)
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.help, metric.labels, registry=self.registry)
+
+    def _histogram(self, metric: Metric) -> Histogram:
+        return Histogram(
+            metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=self.registry
+        )
+
+
+class _Gauges(Collector):
+    """What is asked for at each scrape and kept nowhere, so that a deleted object leaves nothing."""
+
+    def __init__(self, leads: Callable[[], bool]) -> None:
+        self._leads = leads
+        self.sources: list[Standings] = []
+        self.work: Work | None = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        build = _family(table.BUILD_INFO)
+        build.add_metric([version("smtp-operator"), platform.python_version()], 1)
+        yield build
+        leader = _family(table.LEADER)
+        leader.add_metric([], int(self._leads()))
+        yield leader
+        yield from self._of_objects()
+        if self.work is not None:
+            metrics = (table.QUEUE_DEPTH, table.QUEUE_OLDEST, table.QUEUE_RUNNING)
+            for metric, value in zip(metrics, self.work.backlog(), strict=True):
+                family = _family(metric)
+                family.add_metric([], value)
+                yield family
+
+    def _of_objects(self) -> Iterator[GaugeMetricFamily]:
+        ready, expiry = _family(table.OBJECT_READY), _family(table.CERTIFICATE_EXPIRY)
+        tally: Tally[tuple[str, str]] = Tally()
+        for source in self.sources:
+            for it in source.standings():
+                tally[it.kind, it.ready] += 1
+                if it.ready != "Unknown":
+                    ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))
+                if it.certificate_ends is not None:
+                    expiry.add_metric([it.namespace, it.name], it.certificate_ends)
+        objects = _family(table.OBJECTS)
+        for labels, count in sorted(tally.items()):
+            objects.add_metric(labels, count)
+        yield from (objects, ready, expiry)
+
+
+def _family(metric: Metric) -> GaugeMetricFamily:
+    return GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)

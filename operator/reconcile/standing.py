@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a SmtpConfig stands, out of its status."""
+
+from smtp_operator.api.names import SMTP_CONFIG_KIND
+from smtp_operator.api.objects import ObjectKey
+from smtp_operator.api.standing import Standing
+from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.reconcile.timestamps import from_timestamp
+
+
+def standing_of(key: ObjectKey, status: SmtpConfigStatus) -> Standing:
+    """By its newest status."""
+    ready = status.condition("Ready")
+    server = status.last_test.server if status.last_test else None
+    shown = server.certificate.not_after if server and server.certificate else None
+    return Standing(
+        kind=SMTP_CONFIG_KIND,
+        namespace=key.namespace,
+        name=key.name,
+        ready=ready.status if ready else "Unknown",
+        certificate_ends=from_timestamp(shown or status.certificate_expiring),
+    )

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is told of a verdict beside the status: an Event where it is news, and a line of the log."""
+
+import logging
+from typing import Final
+
+from smtp_operator.api.objects import Notice, Tested
+from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.verdict import Verdict, cut
+from smtp_operator.reconcile.outcome import Outcome
+from smtp_operator.reconcile.view import View
+
+_log: Final = logging.getLogger("smtp_operator.verdict")
+
+
+def notice_of(
+    before: SmtpConfigStatus, tested: Tested, verdict: Verdict | None, *, action: str
+) -> Notice | None:
+    """The Event of a verdict that is news; None where it is none."""
+    ready = before.condition("Ready")
+    if verdict is None or (ready and (ready.status, ready.reason) == (verdict.status, str(verdict.reason))):
+        return None
+    return Notice(
+        key=tested.key,
+        uid=tested.uid,
+        type="Normal" if verdict.passed else "Warning",
+        reason=str(verdict.reason),
+        action=action,
+        note=cut(verdict.message),
+    )
+
+
+def log_verdict(view: View, outcome: Outcome) -> None:
+    """One line for each test that ended."""
+    verdict = outcome.verdict
+    _log.info(
+        "%s: %s",
+        view.key,
+        verdict.summary,
+        extra={
+            "smtpconfig": str(view.key),
+            "generation": view.generation,
+            "trigger": str(outcome.trigger),
+            "mode": str(outcome.mode),
+            "passed": verdict.passed,
+            "reason": str(verdict.reason),
+            "duration_seconds": round(outcome.report.duration, 3),
+        },
+    )

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics as Prometheus would read them, and a world in which something happens."""
+
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from prometheus_client import generate_latest
+
+from simulation import World
+from smtp_operator.metrics.metrics import Metrics
+from testbed.exposition import Exposition
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """Of a process that does the work."""
+    return Metrics(leads=lambda: True)
+
+
+@pytest.fixture
+def scrape(metrics: Metrics) -> Callable[[], Exposition]:
+    """What they are now."""
+    return lambda: Exposition(generate_latest(metrics.registry).decode())
+
+
+@pytest.fixture
+async def world(metrics: Metrics) -> AsyncIterator[World]:
+    """An operator that is observed, and its users."""
+    world = World()
+    world.observer = metrics
+    await world.start()
+    metrics.attach(world.operator)
+    yield world
+    await world.stop()
+    assert world.complaints() == []

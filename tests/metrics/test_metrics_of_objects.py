@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each object stands in the metrics as its status says, for as long as it is there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from simulation import Answer, World, fails
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.standing import Standing
+from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
+from smtp_operator.metrics.metrics import Metrics
+from testbed.exposition import Exposition
+
+pytestmark = pytest.mark.looptime(noop_cycles=0)
+
+Scrape = Callable[[], Exposition]
+
+READY = "smtp_operator_object_ready"
+OBJECTS = "smtp_operator_objects"
+EXPIRY = "smtp_operator_certificate_expiry_timestamp_seconds"
+MAIL = ("SmtpConfig", "corporate-mail", "team-a")
+ENDS = 1_800_000_000.0
+
+SHOWS_A_CERTIFICATE = Answer(
+    report=DialogueReport(
+        verdict=Verdict(reason=Reason.TEST_EMAIL_SENT, message="Sent.", retry=Retry.PASSED),
+        mode=Mode.SEND_EMAIL,
+        duration=0.2,
+        server=ServerFacts(
+            address="192.0.2.10:587",
+            certificate=Certificate(
+                subject="CN=mail", issuer="CN=ca", not_before=ENDS - 7776000, not_after=ENDS
+            ),
+        ),
+    )
+)
+
+
+async def test_an_object_that_is_ready_is_1(world: World, scrape: Scrape) -> None:
+    world.smtp_config().create()
+    await world.passes(1)
+    assert scrape().samples(READY) == {MAIL: 1}
+    assert scrape().samples(OBJECTS) == {("SmtpConfig", "True"): 1}
+
+
+async def test_one_that_failed_is_0(world: World, scrape: Scrape) -> None:
+    world.engine.script(fails(Reason.CONNECTION_REFUSED))
+    world.smtp_config().create()
+    await world.passes(1)
+    assert scrape().samples(READY) == {MAIL: 0}
+    assert scrape().samples(OBJECTS) == {("SmtpConfig", "False"): 1}
+
+
+async def test_one_of_which_nothing_is_known_has_no_readiness(world: World, scrape: Scrape) -> None:
+    world.smtp_config().create(suspend=True)
+    await world.passes(1)
+    assert scrape().samples(READY) == {}
+    assert scrape().samples(OBJECTS) == {("SmtpConfig", "Unknown"): 1}
+
+
+async def test_it_follows_the_verdict(world: World, scrape: Scrape) -> None:
+    world.engine.script(fails(Reason.CONNECTION_REFUSED))
+    mail = world.smtp_config().create()
+    await world.passes(1)
+    mail.edit(port=465)
+    await world.passes(1)
+    assert scrape().samples(READY) == {MAIL: 1}
+
+
+async def test_a_deleted_object_leaves_nothing(world: World, scrape: Scrape) -> None:
+    world.engine.script(SHOWS_A_CERTIFICATE)
+    mail = world.smtp_config().create()
+    await world.passes(1)
+    mail.delete()
+    await world.passes(1)
+    assert "corporate-mail" not in scrape().text
+    assert scrape().samples(OBJECTS) == {}
+
+
+async def test_after_a_restart_it_stands_as_status_says(
+    world: World, metrics: Metrics, scrape: Scrape
+) -> None:
+    world.smtp_config().create()
+    await world.passes(1)
+    await world.stop()
+    restarted = Metrics(leads=lambda: True)
+    await world.start()
+    restarted.attach(world.operator)
+    assert [it.ready for it in world.operator.standings()] == ["True"]
+
+
+async def test_the_end_of_the_certificate_is_told(world: World, scrape: Scrape) -> None:
+    world.engine.script(SHOWS_A_CERTIFICATE)
+    world.smtp_config().create()
+    await world.passes(1)
+    assert scrape().samples(EXPIRY) == {("corporate-mail", "team-a"): ENDS}
+
+
+async def test_it_outlives_a_test_that_met_no_certificate(world: World, scrape: Scrape) -> None:
+    soon = world.time() + 86400
+    certificate = Certificate(subject="CN=mail", issuer="CN=ca", not_before=soon - 7776000, not_after=soon)
+    server = ServerFacts(address="192.0.2.10:587", certificate=certificate)
+    assert SHOWS_A_CERTIFICATE.report is not None
+    world.engine.script(
+        Answer(report=replace(SHOWS_A_CERTIFICATE.report, server=server)), fails(Reason.CONNECTION_REFUSED)
+    )
+    world.smtp_config().create(recheck={"interval": "1h", "mode": "Connect"})
+    await world.passes(2 * 3600)
+    assert scrape().samples(EXPIRY) == {("corporate-mail", "team-a"): pytest.approx(soon, abs=1)}
+
+
+async def test_without_tls_there_is_no_certificate_to_tell_of(world: World, scrape: Scrape) -> None:
+    world.smtp_config().create(smtpType="None")
+    await world.passes(1)
+    assert scrape().samples(EXPIRY) == {}
+
+
+class Vaults:
+    """Objects of another kind."""
+
+    def standings(self) -> list[Standing]:
+        return [Standing("ClusterSmtpVault", "", "corp", "False")]
+
+
+async def test_objects_of_other_kinds_stand_beside_them(
+    world: World, metrics: Metrics, scrape: Scrape
+) -> None:
+    world.smtp_config().create()
+    metrics.attach_objects(Vaults())
+    await world.passes(1)
+    assert scrape().samples(READY) == {MAIL: 1, ("ClusterSmtpVault", "corp", ""): 0}
