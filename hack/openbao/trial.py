@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SmtpVault over an OpenBao server: what it reads, or why it does not; on a clock of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from mailpeers.trial import LOOPBACK, Names
+from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.password import HashiCorpVaultPassword
+from smtp_operator.api.smtpvault import HashiCorpVault
+from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
+from smtp_operator.secrets.https import Answer, Https, Request
+from smtp_operator.secrets.vault import VaultContext, VaultSecret
+
+NAME = "SmtpVault team-a/bao"
+POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+
+
+@dataclass
+class Named:
+    """What the vault object names; see ``Credentials``."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Of ``name/key``."""
+    token_for: Callable[[str], str] = lambda audience: "a.b.c"
+    ca: str | None = None
+    fails_with: Exception | None = None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Field and where it goes, of all that was asked for."""
+
+    async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
+        """See ``Credentials``."""
+        self._ask(field_path, goes_to)
+        return self.secrets[f"{named.name}/{named.key}"]
+
+    async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
+        """See ``Credentials``."""
+        raise AssertionError("nothing here shows a certificate")
+
+    async def service_account_token(
+        self, named: ServiceAccountReference, *, goes_to: str, field_path: str
+    ) -> str:
+        """See ``Credentials``."""
+        self._ask(field_path, goes_to)
+        return self.token_for(named.audience)
+
+    async def ca_pem(self) -> str | None:
+        """See ``Credentials``."""
+        return self.ca
+
+    def _ask(self, field_path: str, goes_to: str) -> None:
+        self.asked.append((field_path, goes_to))
+        if self.fails_with is not None:
+            raise self.fails_with
+
+
+@dataclass
+class Line:
+    """Sends, and remembers what."""
+
+    https: Https
+    requests: list[Request] = field(default_factory=list)
+
+    @property
+    def calls(self) -> list[str]:
+        """Method and path of each request."""
+        return [f"{it.method} {urlsplit(it.url).path}" for it in self.requests]
+
+    async def send(self, request: Request) -> Answer:
+        """See ``Sender``."""
+        self.requests.append(request)
+        return await self.https.send(request)
+
+
+class BaoTrial:
+    """A vault object; its fields may be changed before the first read."""
+
+    def __init__(self, url: str, ca_pem: str) -> None:
+        """`url` leads to a server that `ca_pem` stands for."""
+        self.names = Names()
+        self.named = Named(ca=ca_pem)
+        self.line = Line(Https(policy=POLICY, resolver=self.names))
+        self.time = 1000.0
+        self.epoch = 1_800_000_000.0
+        self.block: dict[str, Any] = {"url": url}
+        self._vault: HashiCorpKv | None = None
+
+    def log_in_by(self, **auth: Any) -> None:
+        """The block's `auth`."""
+        self.block["auth"] = auth
+        self._vault = None
+
+    @property
+    def vault(self) -> HashiCorpKv:
+        """The vault object in its present version."""
+        if self._vault is None:
+            context = VaultContext(
+                name=NAME,
+                credentials=self.named,
+                https=self.line,
+                monotonic=lambda: self.time,
+                now=lambda: self.epoch,
+            )
+            self._vault = HashiCorpKv(HashiCorpVault.model_validate(self.block), context)
+        return self._vault
+
+    def change(self, **fields: Any) -> None:
+        """Change the block; what was kept is forgotten."""
+        self.block |= fields
+        self._vault = None
+
+    async def read(self, path: str = "mail/smtp", **item: Any) -> VaultSecret:
+        """What a SmtpConfig's password reads."""
+        fields = {"vaultRef": {"name": "bao"}, "path": path, **item}
+        return await self.vault.read(HashiCorpVaultPassword.model_validate(fields))
+
+    async def verdict(self, path: str = "mail/smtp", **item: Any) -> Verdict:
+        """Why it reads nothing."""
+        try:
+            await self.read(path, **item)
+        except VerdictError as error:
+            return error.verdict
+        raise AssertionError("it was read")
+
+    async def check_verdict(self) -> Verdict:
+        """Why nobody is let in."""
+        try:
+            await self.vault.check()
+        except VerdictError as error:
+            return error.verdict
+        raise AssertionError("it logged in")
+
+    def close(self) -> None:
+        """Its connections end."""
+        self.line.https.close()

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why HashiCorp Vault or OpenBao let nobody in, or gave nothing, told by status and kind of its error.
+
+Its sentences are looked at for that, as status alone tells little, but never shown: they may repeat what was
+sent. Where the two products differ, both ways to say it are known.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.vault_errors import failed, retry_after
+
+URL_FIELD: Final = "hashiCorpVault.url"
+MOUNT_FIELD: Final = "hashiCorpVault.mount"
+AUTH_FIELD: Final = "hashiCorpVault.auth"
+
+_PAUSE: Final = 30.0
+"""Seconds, where a vault asks for a pause and does not say for how long."""
+_STANDBY: Final = (472, 473)
+_NO_NAMESPACE: Final = "namespace not found"
+_ACL: Final = re.compile(r"\b1 error occurred:\s*\* permission denied\b")
+_SHOWN: Final = re.compile(r"[\x21-\x7e]{1,253}")
+
+
+def told(answer: Answer) -> dict[str, Any] | None:
+    """The JSON object that was answered; None: something else."""
+    try:
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def errors(answer: Answer) -> str:
+    """What the vault said, in lower case; for looking at alone."""
+    found = (told(answer) or {}).get("errors")
+    return " ".join(it for it in found if isinstance(it, str)).lower() if isinstance(found, list) else ""
+
+
+def refused_by_policy(answer: Answer) -> bool:
+    """Whether a 403 says that the token is good: only then the vault gets as far as asking its policies."""
+    return answer.status == 403 and _ACL.search(errors(answer)) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The vault that was asked."""
+
+    vault: str
+    """``VaultContext.name``."""
+    host: str
+    namespace: str | None
+
+    @property
+    def within(self) -> str:
+        """Where its mounts and policies are, to be put after them."""
+        return f' in namespace "{self.namespace}"' if self.namespace else ""
+
+    def trouble(self, answer: Answer, now: float) -> VerdictError | None:
+        """What has nothing to do with what was asked; None: it is an answer to that.
+
+        ``now`` is in seconds since the epoch.
+        """
+        status, said = answer.status, errors(answer)
+        wait = retry_after(answer.headers, now)
+        who = f"{self.vault}: {self.host}"
+        if status == 429:
+            return failed(
+                Reason.VAULT_RATE_LIMITED,
+                f"{who} is asked too often, as it says (429). It is asked again by itself, later; a longer"
+                " recheck.interval of the SmtpConfigs asks less.",
+                retry_after=_PAUSE if wait is None else wait,
+                reply="429",
+            )
+        if status in (307, 308) and "/v1/" in answer.headers.get("location", ""):
+            return self._unavailable(
+                f"{who} is a standby that sends its clients on to the active node ({status}), which is not"
+                f" followed. It is asked again by itself; if it stays so, set {URL_FIELD}: the address that"
+                " leads to the active node.",
+                answer,
+                wait,
+            )
+        if status >= 500 or status in _STANDBY or (status == 412 and told(answer) is not None):
+            if status == 503 and "sealed" in said:
+                text = (
+                    f"{who} is sealed (503). It is asked again by itself once its operators have unsealed it."
+                )
+            else:
+                text = f"{who} has a trouble of its own ({status}). It is asked again by itself."
+            return self._unavailable(text, answer, wait)
+        if status >= 300 and (told(answer) is None or status < 400):
+            return self.no_vault(answer)
+        return None
+
+    def no_vault(self, answer: Answer) -> VerdictError:
+        """What answers there is something else."""
+        return failed(
+            Reason.VAULT_ENDPOINT_INVALID,
+            f"{self.vault}: {self.host} answers ({answer.status}), but not as a vault does. Set {URL_FIELD}:"
+            " the URL of the vault itself, without /v1 and /ui, not of a page for people or a login proxy.",
+            reply=str(answer.status),
+        )
+
+    def not_understood(self, answer: Answer, what: str) -> VerdictError:
+        """An answer of success that lacks what makes it one."""
+        if told(answer) is None and "json" not in answer.headers.get("content-type", ""):
+            return self.no_vault(answer)
+        return failed(
+            Reason.VAULT_RESPONSE_INVALID,
+            f"{self.vault}: {self.host} answers ({answer.status}) with nothing that could be understood as"
+            f" {what}, {len(answer.body)} bytes. It is asked again by itself.",
+            reply=str(answer.status),
+        )
+
+    def _unavailable(self, message: str, answer: Answer, wait: float | None) -> VerdictError:
+        return failed(Reason.VAULT_UNAVAILABLE, message, retry_after=wait, reply=str(answer.status))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What a ServiceAccount's token says of it; shown where a vault refuses it."""
+
+    subject: str
+    issuer: str
+    audience: str
+
+
+_JWT_REFUSALS: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "permission denied|no handler for route",
+        'there is no auth method at "{mount}"{within} that lets it in. Set hashiCorpVault.auth.jwt.mount: a'
+        ' path that "bao auth list" shows. A kubernetes auth method says the same where its token reviewer'
+        " may not review tokens, and any where token_bound_cidrs leave this client's address out.",
+    ),
+    (
+        'role ".*" could not be found|invalid role name',
+        'auth/{mount} has no role "{role}"{within}. Set hashiCorpVault.auth.jwt.role: one that it has, or'
+        " create this one.",
+    ),
+    (
+        "audience",
+        'role "{role}" does not expect audience "{audience}". Set'
+        " hashiCorpVault.auth.jwt.serviceAccountRef.audience: the one that it expects, or add"
+        ' "{audience}" to the audiences of auth/{mount}/role/{role}.',
+    ),
+    (
+        "subject|not authorized",
+        'role "{role}" is for others than "{subject}". Set hashiCorpVault.auth.jwt.role: the one that is'
+        " meant for it, or have auth/{mount}/role/{role} let it in (jwt: bound_subject; kubernetes:"
+        " bound_service_account_names and bound_service_account_namespaces).",
+    ),
+    (
+        "issuer",
+        'auth/{mount} expects another issuer than this cluster\'s, "{issuer}". Have bound_issuer or'
+        " oidc_discovery_url of auth/{mount}/config changed to it.",
+    ),
+    (
+        "expired|not yet valid|issued in the future",
+        "it takes the token for expired or not valid yet. Check the clocks of vault and cluster.",
+    ),
+    (
+        "signature",
+        "auth/{mount} does not know the key that this cluster signs its tokens with. Have jwks_url,"
+        " oidc_discovery_url or jwt_validation_pubkeys of auth/{mount}/config changed to this cluster's.",
+    ),
+    (
+        "claim",
+        'the token\'s claims are not those that role "{role}" demands. Correct bound_claims of'
+        ' auth/{mount}/role/{role}; the token is of "{subject}".',
+    ),
+    (
+        "",
+        'its own log says why. Check auth/{mount}/role/{role}, and that it lets "{subject}" in.',
+    ),
+)
+"""What a vault says of a ServiceAccount's token, in lower case, and what that means; the first one counts."""
+
+
+def jwt_refused(answer: Answer, place: Place, *, mount: str, role: str, workload: Workload) -> VerdictError:
+    """No login by a ServiceAccount's token."""
+    said = errors(answer)
+    if _NO_NAMESPACE in said:
+        return _no_namespace(answer, place)
+    why = next(text for pattern, text in _JWT_REFUSALS if re.search(pattern, said))
+    facts = {"mount": mount, "role": role, "within": place.within, **asdict(workload)}
+    text = f'refused the login as role "{role}" ({answer.status}): {why.format_map(facts)}'
+    return _auth_failed(answer, place, text)
+
+
+def app_role_refused(answer: Answer, place: Place) -> VerdictError:
+    """No login by AppRole."""
+    said, field = errors(answer), f"{AUTH_FIELD}.appRole"
+    if _NO_NAMESPACE in said:
+        return _no_namespace(answer, place)
+    if "cidr" in said:
+        return failed(
+            Reason.VAULT_NETWORK_DENIED,
+            f"{place.vault}: {place.host} refused the login by AppRole ({answer.status}): it does not let"
+            " this client's address in. Add the cluster's egress address to secret_id_bound_cidrs of the"
+            " AppRole.",
+            reply=str(answer.status),
+        )
+    if answer.status == 404 or "permission denied" in said:
+        why = (
+            f'there is no auth method at "approle"{place.within} that lets it in. Mount it there'
+            " (bao auth enable approle), and check token_bound_cidrs of the AppRole."
+        )
+    elif "secret" in said or "role" in said:
+        why = (
+            f"role id or secret id is wrong, expired or used up. Set {field}.roleId: that of the AppRole, and"
+            f" store a new secret id (bao write -f auth/approle/role/NAME/secret-id) in the Secret that"
+            f" {field}.secretIdRef names."
+        )
+    else:
+        why = "its own log says why. Check the AppRole there."
+    return _auth_failed(answer, place, f"refused the login by AppRole ({answer.status}): {why}")
+
+
+def token_refused(answer: Answer, place: Place) -> VerdictError:
+    """The token of a Secret is none, or none any more."""
+    if _NO_NAMESPACE in errors(answer):
+        return _no_namespace(answer, place)
+    return _auth_failed(
+        answer,
+        place,
+        f"does not take the token that {AUTH_FIELD}.tokenRef names ({answer.status}): it is wrong, expired,"
+        f" revoked or of another namespace. Store a new one in that Secret.",
+    )
+
+
+def _no_namespace(answer: Answer, place: Place) -> VerdictError:
+    return _auth_failed(
+        answer,
+        place,
+        f'has no namespace "{place.namespace}" ({answer.status}). Set hashiCorpVault.namespace: one that it'
+        " has, with its whole path, or leave it out.",
+    )
+
+
+def _auth_failed(answer: Answer, place: Place, text: str) -> VerdictError:
+    message = f"{place.vault}: {place.host} {text}"
+    return failed(Reason.VAULT_AUTH_FAILED, message, reply=str(answer.status))
+
+
+def read_refused(
+    answer: Answer, place: Place, *, who: str, mount: str, path: str, version: int | None
+) -> VerdictError:
+    """Nothing was read at that path. ``who`` is logged in."""
+    whole, said = f"{mount}/data/{path}", errors(answer)
+    if answer.status == 403:
+        return failed(
+            Reason.VAULT_ACCESS_DENIED,
+            f"{place.vault}: {place.host} does not let {who} read {path} of mount {mount} (403). Add to its"
+            f' policy{place.within}: path "{whole}" {{ capabilities = ["read"] }} Check {MOUNT_FIELD} too.',
+            reply="403",
+        )
+    if answer.status != 404:
+        return failed(
+            Reason.VAULT_REQUEST_INVALID,
+            f"{place.vault}: {place.host} cannot understand the request for {path} of mount {mount}"
+            f" ({answer.status}). Set {MOUNT_FIELD}: the mount of a KV engine of version 2.",
+            retry=Retry.CONFIGURATION,
+            reply=str(answer.status),
+        )
+    if "no handler for route" in said or "route entry not found" in said:
+        what = (
+            f'nothing is mounted at "{mount}"{place.within}. Set {MOUNT_FIELD}: the mount of the KV engine,'
+            ' as "bao secrets list" shows it.'
+        )
+    elif _NO_NAMESPACE in said:
+        return _no_namespace(answer, place)
+    elif version is not None:
+        what = (
+            f"there is no version {version} of {path} in mount {mount}{place.within}. Set"
+            " password.hashiCorpVault.version: one that exists, or leave it out for the newest; and check the"
+            " path."
+        )
+    else:
+        what = (
+            f"there is no {path} in mount {mount}{place.within}. Set password.hashiCorpVault.path: the path"
+            f" below the mount, without data/, or write the secret. Should {mount} be a KV engine of version"
+            " 1: only version 2 is read."
+        )
+    return failed(Reason.VAULT_SECRET_NOT_FOUND, f"{place.vault}: {what}", reply="404")
+
+
+def shown(text: object) -> str:
+    """A claim of a token as a message may show it."""
+    return text if isinstance(text, str) and _SHOWN.fullmatch(text) else "?"

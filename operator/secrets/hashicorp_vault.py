@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HashiCorp Vault and OpenBao: passwords out of a KV engine of version 2, by hvac."""
+
+import base64
+import json
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import hvac
+
+from smtp_operator.api.password import HashiCorpVaultPassword
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpvault import HashiCorpVault, VaultAppRole, VaultJwt
+from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.secrets.hashicorp_client import client
+from smtp_operator.secrets.hashicorp_errors import (
+    AUTH_FIELD,
+    URL_FIELD,
+    Place,
+    Workload,
+    app_role_refused,
+    jwt_refused,
+    read_refused,
+    refused_by_policy,
+    shown,
+    token_refused,
+    told,
+)
+from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.logins import Login, Logins
+from smtp_operator.secrets.vault import VaultContext, VaultSecret
+from smtp_operator.secrets.vault_errors import ask, failed
+from smtp_operator.secrets.vault_values import vault_secret
+
+_LONGEST: Final = 3600.0
+"""Seconds that a login is used at most, so that a role's new policies count within the hour."""
+_MARGIN: Final = 60.0
+"""Seconds before its end in which a token is not used any more; a tenth of its life if that is less."""
+
+_KINDS: Final[dict[type, str]] = {
+    type(None): "null",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """Somebody whom the vault knows, and by what."""
+
+    client: hvac.Client = field(repr=False)
+    who: str
+
+
+class HashiCorpKv:
+    """One vault object; see ``Vault``."""
+
+    def __init__(self, block: HashiCorpVault, context: VaultContext) -> None:
+        self._block = block
+        self._context = context
+        self._logins: Logins[_Session] = Logins(
+            self._log_in, self._still_knows, monotonic=context.monotonic, vault=context.name
+        )
+        self._pause: Verdict | None = None
+        self._paused_until = 0.0
+        self._mount = block.mount.strip("/")
+        self._place = Place(
+            vault=context.name, host=urlsplit(block.url).netloc.lower(), namespace=block.namespace
+        )
+
+    async def read(self, item: object) -> VaultSecret:
+        """See ``Vault``."""
+        assert isinstance(item, HashiCorpVaultPassword)
+        login, kept = await self._logins.current()
+        answer = await self._get(login.session, item)
+        if answer.status == 403 and kept and (other := await self._logins.in_place_of(login)) is not None:
+            login = other
+            answer = await self._get(login.session, item)
+        if answer.status == 403:
+            # What a role was permitted since counts from its next login on.
+            self._logins.forget(login)
+        return self._secret(answer, item, who=login.session.who)
+
+    async def check(self) -> str:
+        """See ``Vault``."""
+        login = await self._logins.anew()
+        return f"Logged in to {self._place.host}{self._place.within} with {login.session.who}."
+
+    async def close(self) -> None:
+        """See ``Vault``."""
+        self._logins.close()
+
+    async def _get(self, session: _Session, item: HashiCorpVaultPassword) -> Answer:
+        return await self._answer(
+            session.client.secrets.kv.v2.read_secret_version(
+                item.path, version=item.version, mount_point=self._mount, raise_on_deleted_version=False
+            )
+        )
+
+    async def _still_knows(self, session: _Session) -> bool:
+        answer = await self._answer(session.client.auth.token.lookup_self())
+        if self._block.auth.token_ref is not None and answer.status == 403 and not refused_by_policy(answer):
+            raise token_refused(answer, self._place)  # to log in would be to look at it once more
+        return answer.status == 200 or refused_by_policy(answer)
+
+    async def _answer(self, asked: Awaitable[Answer]) -> Answer:
+        """What the vault said to this request in particular."""
+        answer = await asked
+        trouble = self._place.trouble(answer, self._context.now())
+        if trouble is None:
+            return answer
+        if trouble.verdict.retry_after is not None:
+            # For all who read through it: each of 100 SmtpConfigs would else have to be told on its own.
+            self._pause = trouble.verdict
+            self._paused_until = self._context.monotonic() + trouble.verdict.retry_after
+        raise trouble
+
+    async def _ask(self, request: Request) -> Answer:
+        left = self._paused_until - self._context.monotonic()
+        if self._pause is not None and left > 0:
+            raise VerdictError(replace(self._pause, retry_after=left))
+        return await ask(self._context.https, request, vault=self._place.vault, field=URL_FIELD)
+
+    async def _log_in(self) -> Login[_Session]:
+        started = self._context.monotonic()
+        ca_pem = await self._context.credentials.ca_pem()
+        auth = self._block.auth
+        if auth.jwt is not None:
+            token, lease, who = await self._by_service_account(auth.jwt, ca_pem)
+        elif auth.app_role is not None:
+            token, lease, who = await self._by_app_role(auth.app_role, ca_pem)
+        else:
+            token, lease, who = await self._by_token(ca_pem)
+        life = min(lease, _LONGEST)
+        until = started + life - min(_MARGIN, life / 10)
+        return Login(_Session(client=self._client(ca_pem, token), who=who), until)
+
+    async def _by_service_account(self, jwt: VaultJwt, ca_pem: str | None) -> tuple[str, float, str]:
+        reference = jwt.service_account_ref
+        token = await self._context.credentials.service_account_token(
+            reference, goes_to=self._block.url, field_path=f"{AUTH_FIELD}.jwt.serviceAccountRef"
+        )
+        mount = jwt.mount.strip("/")
+        # The kubernetes auth method takes the same request as the jwt method.
+        asked = self._client(ca_pem).auth.jwt.jwt_login(jwt.role, token, use_token=False, path=mount)
+        answer = await self._answer(asked)
+        if answer.status >= 400:
+            workload = _workload(token, reference.audience)
+            raise jwt_refused(answer, self._place, mount=mount, role=jwt.role, workload=workload)
+        given, lease = self._given(answer)
+        return given, lease, f'role "{jwt.role}" of auth/{mount}'
+
+    async def _by_app_role(self, app_role: VaultAppRole, ca_pem: str | None) -> tuple[str, float, str]:
+        secret_id = await self._context.credentials.secret(
+            app_role.secret_id_ref, goes_to=self._block.url, field_path=f"{AUTH_FIELD}.appRole.secretIdRef"
+        )
+        asked = self._client(ca_pem).auth.approle.login(app_role.role_id, secret_id, use_token=False)
+        answer = await self._answer(asked)
+        if answer.status >= 400:
+            raise app_role_refused(answer, self._place)
+        given, lease = self._given(answer)
+        return given, lease, f"AppRole {app_role.role_id}"
+
+    async def _by_token(self, ca_pem: str | None) -> tuple[str, float, str]:
+        named = self._block.auth.token_ref
+        assert named is not None  # rules: exactly one
+        token = await self._context.credentials.secret(
+            named, goes_to=self._block.url, field_path=f"{AUTH_FIELD}.tokenRef"
+        )
+        if not token.isascii() or " " in token:
+            raise failed(
+                Reason.SECRET_VALUE_INVALID,
+                f"{self._place.vault}: what {AUTH_FIELD}.tokenRef names is no token: it has blanks or other"
+                " letters than ASCII. Store the token alone there.",
+            )
+        answer = await self._answer(self._client(ca_pem, token).auth.token.lookup_self())
+        if refused_by_policy(answer):
+            return (
+                token,
+                _LONGEST,
+                f"the token that {AUTH_FIELD}.tokenRef names",
+            )  # it is good, and may not look at itself
+        if answer.status >= 400:
+            raise token_refused(answer, self._place)
+        data = (told(answer) or {}).get("data")
+        if not isinstance(data, dict) or "ttl" not in data:
+            raise self._place.not_understood(answer, "a token's properties")
+        lease = 0.0 if data.get("num_uses") else _seconds(data["ttl"]) or _LONGEST
+        return token, lease, f"the token that {AUTH_FIELD}.tokenRef names"
+
+    def _given(self, answer: Answer) -> tuple[str, float]:
+        """Token and lease in seconds; 0 where it is good for few uses, so that it is for one test."""
+        auth = (told(answer) or {}).get("auth")
+        token = auth.get("client_token") if isinstance(auth, dict) else None
+        if not isinstance(auth, dict) or not isinstance(token, str):
+            raise self._place.not_understood(answer, "a login")
+        if not token:
+            raise failed(
+                Reason.VAULT_AUTH_FAILED,
+                f"{self._place.vault}: {self._place.host} wants a second factor for this login, which nobody"
+                " is there to give. Log in as a role without one.",
+            )
+        if not token.isascii() or not token.isprintable():
+            raise self._place.not_understood(answer, "a login")
+        return token, 0.0 if auth.get("num_uses") else _seconds(auth.get("lease_duration")) or _LONGEST
+
+    def _client(self, ca_pem: str | None, token: str = "") -> hvac.Client:
+        namespace = self._block.namespace
+        if namespace is not None and not namespace.isascii():
+            raise failed(
+                Reason.VAULT_REQUEST_INVALID,
+                f"{self._place.vault}: a namespace with other letters than ASCII cannot be asked for. Set"
+                " hashiCorpVault.namespace: one that the vault has.",
+            )
+        return client(url=self._block.url, namespace=namespace, ask=self._ask, ca_pem=ca_pem, token=token)
+
+    def _secret(self, answer: Answer, item: HashiCorpVaultPassword, *, who: str) -> VaultSecret:
+        found = (told(answer) or {}).get("data")
+        metadata = found.get("metadata") if isinstance(found, dict) else None
+        if isinstance(found, dict) and isinstance(metadata, dict) and found.get("data", found) is None:
+            raise self._gone(metadata, item)
+        if answer.status >= 400:
+            raise read_refused(
+                answer, self._place, who=who, mount=self._mount, path=item.path, version=item.version
+            )
+        if not isinstance(found, dict):
+            raise self._place.not_understood(answer, "a secret")
+        values = found.get("data")
+        if not isinstance(metadata, dict) or not isinstance(values, dict):
+            raise failed(
+                Reason.VAULT_SECRET_UNUSABLE,
+                f"{self._place.vault}: mount {self._mount} is no KV engine of version 2. Set"
+                " hashiCorpVault.mount: one of version 2 (bao kv enable-versioning makes it one).",
+            )
+        return self._password(values, metadata, item)
+
+    def _password(
+        self, values: dict[str, Any], metadata: dict[str, Any], item: HashiCorpVaultPassword
+    ) -> VaultSecret:
+        key = item.key
+        if key not in values:
+            raise failed(
+                Reason.VAULT_SECRET_UNUSABLE,
+                f'{self._place.vault}: {item.path} has no key "{key}". Set password.hashiCorpVault.key: the'
+                " one that holds the password, or add this one.",
+            )
+        value = values[key]
+        where = f'{self._place.vault}: key "{key}" of {item.path}'
+        if not isinstance(value, str):
+            raise failed(
+                Reason.VAULT_SECRET_UNUSABLE,
+                f"{where} is {_KINDS[type(value)]}. Store the password there as text, in quotes where JSON is"
+                " written.",
+            )
+        secret = vault_secret(value, where=where, version=_version(metadata))
+        return replace(secret, expires=_time(metadata.get("deletion_time")))
+
+    def _gone(self, metadata: dict[str, Any], item: HashiCorpVaultPassword) -> VerdictError:
+        """That version is there no more."""
+        version = _version(metadata)
+        number = f"version {version}" if version else "that version"
+        ways = ["Write a new version"]
+        if metadata.get("destroyed") is True:
+            what = "was destroyed"
+        else:
+            time = _time(metadata.get("deletion_time"))
+            what = f"was deleted on {time:%Y-%m-%d}" if time else "was deleted"
+            undelete = f"bao kv undelete -mount={self._mount} -versions={version or 'N'} {item.path}"
+            ways.append(f"undelete it ({undelete})")
+        if item.version is not None:
+            ways.append("set password.hashiCorpVault.version: another one")
+        return failed(
+            Reason.VAULT_SECRET_DISABLED,
+            f"{self._place.vault}: {number} of {item.path} in mount {self._mount} {what}."
+            f" {', or '.join(ways)}.",
+            reply="404",
+        )
+
+
+def _seconds(number: object) -> float:
+    return float(number) if type(number) is int and 0 < number < 10**10 else 0.0
+
+
+def _version(metadata: Mapping[str, Any]) -> str | None:
+    version = metadata.get("version")
+    return str(version) if type(version) is int else None
+
+
+def _time(text: object) -> datetime | None:
+    """RFC 3339 as Go writes it, with nanoseconds; None: it is not given."""
+    if not isinstance(text, str) or not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
+
+
+def _workload(token: str, audience: str) -> Workload:
+    """What a ServiceAccount's token says of itself, whose signature the API server has just made."""
+    try:
+        payload = token.split(".")[1]
+        claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (ValueError, IndexError):
+        claims = {}
+    if not isinstance(claims, dict):
+        claims = {}
+    return Workload(subject=shown(claims.get("sub")), issuer=shown(claims.get("iss")), audience=audience)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A login at a vault, made once however many ask for it, and kept for as long as it is good."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.secrets.single_flight import SingleFlight
+from smtp_operator.secrets.vault_errors import failed
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Login(Generic[S]):
+    """What a login gave."""
+
+    session: S = field(repr=False)
+    until: float
+    """From when on it is used no more, by the clock of ``Logins``; what has passed already is for one use."""
+
+
+class Logins(Generic[S]):
+    """The login of one vault object. What fails, fails for all who wait for it, and is not kept."""
+
+    def __init__(
+        self,
+        log_in: Callable[[], Awaitable[Login[S]]],
+        still_known: Callable[[S], Awaitable[bool]],
+        *,
+        monotonic: Callable[[], float],
+        vault: str,
+    ) -> None:
+        """Both functions ask the vault; ``vault`` is ``VaultContext.name``."""
+        self._log_in = log_in
+        self._still_known = still_known
+        self._monotonic = monotonic
+        self._vault = vault
+        self._kept: Login[S] | None = None
+        self._making: SingleFlight[Login[S]] = SingleFlight()
+        self._looking: SingleFlight[bool] = SingleFlight()
+        self._closed = False
+
+    async def current(self) -> tuple[Login[S], bool]:
+        """The login, and whether it was kept from before, so that the vault may think otherwise by now."""
+        kept = self._kept
+        if kept is not None and self._monotonic() < kept.until:
+            return kept, True
+        return await self.anew(), False
+
+    async def anew(self) -> Login[S]:
+        """A login that is made now, or just being made; the one that is kept stays if it fails."""
+        if self._closed:
+            raise failed(
+                Reason.VAULT_UNAVAILABLE,
+                f"{self._vault} was changed or deleted while it was read through. It is read again by"
+                " itself.",
+            )
+        return await self._making.run(None, self._make)
+
+    async def in_place_of(self, refused: Login[S]) -> Login[S] | None:
+        """Another login, where the vault knows this one no more; None: it does, so it is not the login."""
+        if await self._looking.run(refused, lambda: self._still_known(refused.session)):
+            return None
+        self.forget(refused)
+        login, _ = await self.current()
+        return login
+
+    def forget(self, login: Login[S]) -> None:
+        """Whoever asks next logs in anew; unless somebody has done so already."""
+        if self._kept is login:
+            self._kept = None
+
+    def close(self) -> None:
+        """Keep nothing and ask for nothing any more; who waits for a login still gets it."""
+        self._closed = True
+        self._kept = None
+
+    async def _make(self) -> Login[S]:
+        made = await self._log_in()
+        if not self._closed:
+            self._kept = made
+        return made
