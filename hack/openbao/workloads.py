@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -50,3 +50,22 @@ def _encoded(content: dict[str, Any]) -> str:
 
 def _text(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def public_keys(jwks: str) -> list[str]:
+    """PEM of the keys that sign an API server's ServiceAccount tokens; `jwks` is its JSON (RFC 7517)."""
+
+    def number(key: dict[str, str], name: str) -> int:
+        text = key[name]
+        return int.from_bytes(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+    found: list[str] = []
+    for key in json.loads(jwks)["keys"]:
+        made: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+        if key["kty"] == "RSA":
+            made = rsa.RSAPublicNumbers(number(key, "e"), number(key, "n")).public_key()
+        else:
+            x, y = number(key, "x"), number(key, "y")
+            made = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+        found.append(made.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+    return found
