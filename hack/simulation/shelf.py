@@ -4,8 +4,22 @@
 import base64
 from collections.abc import Mapping
 
-from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference, ReferenceKind
+from simulation.vaults import NoHttps
+from smtp_operator.api.objects import (
+    AccessDenied,
+    JsonObject,
+    ObjectNotFound,
+    Reference,
+    ReferenceKind,
+    VaultKindName,
+)
+from smtp_operator.secrets.interface import Destination
+from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.service_accounts import NoServiceAccounts
+from smtp_operator.secrets.sources import Reading
+
+MAIL_SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 
 
 class Shelf:
@@ -41,6 +55,38 @@ class Shelf:
         if reference not in self.objects:
             raise ObjectNotFound(f"GET {reference}: 404")
         return self.objects[reference]
+
+    def put_vault(
+        self, kind: VaultKindName, name: str, spec: JsonObject, *, generation: int = 1
+    ) -> Reference:
+        """Puts a vault object there."""
+        reference = Reference(kind, "team-a" if kind == "SmtpVault" else "", name)
+        metadata: JsonObject = {"name": name, "uid": "v", "resourceVersion": "2001", "generation": generation}
+        if reference.namespace:
+            metadata["namespace"] = reference.namespace
+        self.objects[reference] = {"kind": kind, "metadata": metadata, "spec": spec}
+        return reference
+
+    def annotate(self, reference: Reference, **annotations: str) -> None:
+        """Puts annotations onto an object."""
+        self.objects[reference]["metadata"]["annotations"] = annotations
+
+    def label_namespace(self, name: str, **labels: str) -> None:
+        """Puts labels onto a namespace."""
+        metadata = {"name": name, "uid": "n", "resourceVersion": "7", "labels": labels}
+        self.objects[Reference("Namespace", "", name)] = {"kind": "Namespace", "metadata": metadata}
+
+    def reading(self, *, vaults: LiveVaults | None = None, destination: Destination = MAIL_SERVER) -> Reading:
+        """What one test reads with."""
+        nobody = LiveVaults(
+            get_object=self.get,
+            accounts=NoServiceAccounts(),
+            https=NoHttps(),
+            monotonic=lambda: 0.0,
+            now=lambda: 0.0,
+            providers={},
+        )
+        return Reading(values=self.values, vaults=vaults or nobody, destination=destination)
 
     @property
     def values(self) -> ObjectValues:

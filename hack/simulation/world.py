@@ -12,12 +12,16 @@ from simulation.cluster import FakeCluster, StatusWrite, Watch
 from simulation.engine import Mail, Run, ScriptedEngine
 from simulation.storage import Storage
 from simulation.tokens import SimulatedTokens
+from simulation.vaults import NoHttps, SimulatedAccounts, SimulatedVaults
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
+from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.status import Condition, SmtpConfigStatus
+from smtp_operator.reconcile.core import Core
 from smtp_operator.reconcile.interfaces import Observer, Policy
-from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.reconcile.timestamps import from_timestamp
+from smtp_operator.secrets.interface import GetObject
+from smtp_operator.secrets.live_vaults import LiveVaults
 
 NAMESPACE: Final = "team-a"
 EPOCH: Final = 1_795_000_000.0
@@ -47,9 +51,11 @@ class World:
         self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
         self.engine = ScriptedEngine(self.time)
         self.tokens = SimulatedTokens()
+        self.vaults = SimulatedVaults(self.time)
+        self.accounts = SimulatedAccounts()
         self.observer: Observer | None = None
         """Is told by every operator that is started from now on."""
-        self._operator: tuple[Reconciler, asyncio.Task[None]] | None = None
+        self._operator: tuple[Core, asyncio.Task[None]] | None = None
 
     def time(self) -> float:
         """What everybody but the operator takes for the time, in seconds since the epoch."""
@@ -66,7 +72,7 @@ class World:
     # The operator.
 
     @property
-    def operator(self) -> Reconciler:
+    def operator(self) -> Core:
         """The one that runs."""
         assert self._operator is not None
         return self._operator[0]
@@ -74,16 +80,28 @@ class World:
     async def start(self) -> None:
         """Starts an operator; it is told of everything there is."""
         assert self._operator is None
-        core = Reconciler(
+        core = Core(
             cluster=self.cluster,
             engine=self.engine,
             policy=self.policy,
             now=self.operators_time,
+            vaults=self._live_vaults,
             tokens=self.tokens,
             observer=self.observer,
         )
         self.cluster.attach(core)
         self._operator = (core, asyncio.create_task(core.run(), name="operator"))
+
+    def _live_vaults(self, get_object: GetObject) -> LiveVaults:
+        return LiveVaults(
+            get_object=get_object,
+            accounts=self.accounts,
+            https=NoHttps(),
+            monotonic=asyncio.get_running_loop().time,
+            now=self.operators_time,
+            require_allowed_servers=self.policy.require_allowed_servers,
+            providers=dict.fromkeys(Provider, self.vaults.client),
+        )
 
     async def stop(self) -> None:
         """Kills the operator in the middle of whatever it does."""

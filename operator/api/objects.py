@@ -20,19 +20,30 @@ class ObjectKey(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
-ReferenceKind = Literal["Secret", "ConfigMap"]
+VaultKindName = Literal["SmtpVault", "ClusterSmtpVault"]
+ReferenceKind = Literal["Secret", "ConfigMap", "Namespace", "SmtpVault", "ClusterSmtpVault"]
 
 
 class Reference(NamedTuple):
-    """An object that a SmtpConfig names; it may not exist (yet)."""
+    """An object that a SmtpConfig or a vault object names; it may not exist (yet)."""
 
     kind: ReferenceKind
     namespace: str
+    """Empty where the kind is of the whole cluster."""
     name: str
 
+    @property
+    def is_vault(self) -> bool:
+        """Whether it is a vault object."""
+        return self.kind in ("SmtpVault", "ClusterSmtpVault")
+
+    def seen_from(self, namespace: str) -> str:
+        """Its name, with its namespace in front where that is another one."""
+        return self.name if self.namespace in ("", namespace) else f"{self.namespace}/{self.name}"
+
     def __str__(self) -> str:
-        """Such as ``Secret team-a/smtp-password``."""
-        return f"{self.kind} {self.namespace}/{self.name}"
+        """Such as ``Secret team-a/smtp-password`` or ``ClusterSmtpVault corp``."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

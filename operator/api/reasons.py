@@ -238,7 +238,9 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
         _D,
     ),
     Reason.SERVER_NOT_ALLOWED: ReasonInfo(
-        "The Secret's annotation smtp-operator.io/allowed-servers does not list this server.", _C
+        "The Secret's annotation smtp-operator.io/allowed-servers, or the vault object's allowedServers, does"
+        " not list this server.",
+        _C,
     ),
     Reason.DESTINATION_NOT_ALLOWED: ReasonInfo(
         "The operator's network or port flags do not allow this destination.", _C

@@ -48,6 +48,7 @@ from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.view import InvalidSpecError, View, view_of
 from smtp_operator.secrets.https import Https
 from smtp_operator.secrets.interface import GetObject
+from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.oauth2 import Tokens
 from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
 from smtp_operator.settings import InvalidSetting, Settings, read_settings
@@ -166,13 +167,18 @@ class _Check:
         resolver = ThreadedResolver()
         engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
         https = Https(policy=policy, resolver=resolver)
+        accounts = accounts or NoServiceAccounts()
+        vaults = LiveVaults(
+            get_object=objects.get, accounts=accounts, https=https, monotonic=time.monotonic, now=time.time
+        )
         tester = Tester(
             get_object=objects.get,
             engine=engine,
             policy=Policy(helo_name=self.settings.helo_name),
             now=time.time,
+            vaults=vaults,
             source_of=source_of(supplied),
-            tokens=Tokens(https=https, accounts=accounts or NoServiceAccounts(), now=time.monotonic),
+            tokens=Tokens(https=https, accounts=accounts, now=time.monotonic),
         )
         mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode
         progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)
@@ -188,6 +194,7 @@ class _Check:
             progress.broken_off()
             raise
         finally:
+            await vaults.close()
             https.close()
             engine.close()
         progress.ended(outcome.verdict)

@@ -32,9 +32,10 @@ from smtp_operator.handlers.operation import Operation
 from smtp_operator.handlers.watching import build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import ThreadedResolver
+from smtp_operator.reconcile.core import Core
 from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.secrets.https import Https
+from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.oauth2 import Tokens
 from smtp_operator.settings import InvalidSetting, SecretWatch, Settings
 from smtp_operator.smtp.engine import Engine
@@ -92,7 +93,8 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
         https = Https(
             policy=await _destinations(client, settings, settings.allow_vault_port), resolver=resolver
         )
-        core = Reconciler(
+        accounts = ServiceAccountTokens(client)
+        core = Core(
             cluster=cluster,
             engine=Engine(
                 policy=await _destinations(client, settings, settings.allow_smtp_port),
@@ -101,9 +103,18 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
             ),
             policy=_policy(settings),
             now=time.time,
+            vaults=lambda get_object: LiveVaults(
+                get_object=get_object,
+                accounts=accounts,
+                https=https,
+                monotonic=time.monotonic,
+                now=time.time,
+                require_allowed_servers=settings.require_allowed_servers,
+                observer=metrics,
+            ),
             tokens=Tokens(
                 https=https,
-                accounts=ServiceAccountTokens(client),
+                accounts=accounts,
                 now=time.monotonic,
                 require_allowed_servers=settings.require_allowed_servers,
             ),
@@ -189,7 +200,7 @@ async def _stopped_first(stop_flag: asyncio.Event, work: asyncio.Task[None]) -> 
 
 async def _inform(
     operation: Operation,
-    core: Reconciler,
+    core: Core,
     client: KubernetesClient,
     settings: Settings,
     stop_flag: asyncio.Event,
@@ -250,4 +261,5 @@ def _policy(settings: Settings) -> Policy:
         connections_per_destination=settings.max_connections_per_destination,
         # In label mode the arrival of an object without the label goes unseen.
         watches_references=settings.secret_watch is SecretWatch.METADATA,
+        watches_cluster_vaults=settings.cluster_wide,
     )

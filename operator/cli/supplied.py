@@ -20,14 +20,20 @@ from smtp_operator.cli.documents import ManifestUnusable
 from smtp_operator.cli.manifest import metadata_of
 from smtp_operator.reconcile.references import references_of
 from smtp_operator.secrets.interface import GetObject, PasswordSource, ResolvedPassword
-from smtp_operator.secrets.object_values import ObjectValues
-from smtp_operator.secrets.sources import password_source
+from smtp_operator.secrets.sources import Reading, password_source
+from smtp_operator.secrets.vault_passwords import reference_of
 
 PASSWORD_VARIABLE: Final = "SMTP_OPERATOR_PASSWORD"
 USERNAME_VARIABLE: Final = "SMTP_OPERATOR_USERNAME"
 
 _NOT_AT_HAND: Final = frozenset(
-    {Reason.SECRET_NOT_FOUND, Reason.SECRET_KEY_NOT_FOUND, Reason.SECRET_ACCESS_DENIED}
+    {
+        Reason.SECRET_NOT_FOUND,
+        Reason.SECRET_KEY_NOT_FOUND,
+        Reason.SECRET_ACCESS_DENIED,
+        Reason.VAULT_NOT_FOUND,
+        Reason.VAULT_NOT_ALLOWED,
+    }
 )
 
 
@@ -79,9 +85,9 @@ class PasswordHere:
             return _resolved(given)
 
 
-def source_of(supplied: Supplied) -> Callable[[Password, ObjectValues], PasswordSource]:
+def source_of(supplied: Supplied) -> Callable[[Password, Reading], PasswordSource]:
     """As ``password_source``, with what the user gives."""
-    return lambda password, values: PasswordHere(supplied, password_source(password, values))
+    return lambda password, reading: PasswordHere(supplied, password_source(password, reading))
 
 
 def _resolved(given: GivenPassword) -> ResolvedPassword:
@@ -123,11 +129,14 @@ class _Need:
 def _needs(spec: SmtpConfigSpec, namespace: str, supplied: Supplied) -> list[_Need]:
     """What has to be read and is not given already."""
     needs = []
+    instead = f"give the password by --password-file FILE or in {PASSWORD_VARIABLE}"
     password = spec.password.secret_ref if spec.password else None
     if password is not None and not supplied.any_password:
         reference = Reference("Secret", namespace, password.name)
-        instead = f"give the password by --password-file FILE or in {PASSWORD_VARIABLE}"
         needs.append(_Need(reference, password.key, instead))
+    item = spec.password.vault_item if spec.password else None
+    if item is not None and not supplied.any_password:
+        needs.append(_Need(reference_of(item.vault_ref, namespace), "", instead))
     if spec.username_ref is not None and supplied.username is None:
         reference = Reference("Secret", namespace, spec.username_ref.name)
         needs.append(_Need(reference, spec.username_ref.key, f"give the user name in {USERNAME_VARIABLE}"))
@@ -181,7 +190,13 @@ class ObjectsHere:
             return _unresolved(
                 Reason.SECRET_NOT_FOUND, f"No password is given for --username: {' or '.join(ways)}."
             )
-        kind = "SECRET" if reference.kind == "Secret" else "CONFIG_MAP"
+        kind = {"Secret": "SECRET", "ConfigMap": "CONFIG_MAP"}.get(reference.kind)
+        if kind is None:  # a vault object
+            what = f"A password is read through {reference} by who may do so in its cluster"
+            return _unresolved(
+                Reason.VAULT_NOT_ALLOWED if denied else Reason.VAULT_NOT_FOUND,
+                f"{what}, and {self._supplied.place} has none such. {' or '.join(ways).capitalize()}.",
+            )
         if denied:
             what = f"You may not read {reference} of {self._supplied.place}."
             do = "Have it allowed to you"
@@ -202,7 +217,7 @@ def objects_of_file(
     Raises:
         ManifestUnusable: one that the spec refers to is such as the API server would refuse.
     """
-    wanted = {use.reference for use in references_of(spec, namespace)}
+    wanted = {use.reference for use in references_of(spec, namespace) if not use.reference.is_vault}
     objects: dict[Reference, JsonObject] = {}
     problems: list[str] = []
     for document in documents:

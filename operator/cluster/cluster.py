@@ -61,7 +61,7 @@ class Cluster:
                         raise
 
     async def get_object(self, reference: Reference) -> JsonObject:
-        """A Secret or ConfigMap with its data.
+        """An object that a SmtpConfig or a vault object names, with its data.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable

@@ -3,12 +3,24 @@
 
 from typing import Final
 
-from smtp_operator.api.names import GROUP, SMTP_CONFIG_PLURAL, VERSION
+from smtp_operator.api.names import (
+    CLUSTER_SMTP_VAULT_PLURAL,
+    GROUP,
+    SMTP_CONFIG_PLURAL,
+    SMTP_VAULT_PLURAL,
+    VERSION,
+)
 from smtp_operator.api.objects import ObjectKey, Reference, ReferenceKind
 
 _GROUP_VERSION: Final = f"/apis/{GROUP}/{VERSION}"
 _CORE: Final = "/api/v1"
-_PLURALS: Final[dict[ReferenceKind, str]] = {"Secret": "secrets", "ConfigMap": "configmaps"}
+_LISTS: Final[dict[ReferenceKind, str]] = {
+    "Secret": f"{_CORE}{{}}/secrets",
+    "ConfigMap": f"{_CORE}{{}}/configmaps",
+    "Namespace": f"{_CORE}{{}}/namespaces",
+    "SmtpVault": f"{_GROUP_VERSION}{{}}/{SMTP_VAULT_PLURAL}",
+    "ClusterSmtpVault": f"{_GROUP_VERSION}{{}}/{CLUSTER_SMTP_VAULT_PLURAL}",
+}
 
 
 def smtp_configs(namespace: str | None) -> str:
@@ -23,12 +35,12 @@ def smtp_config(key: ObjectKey) -> str:
 
 def objects(kind: ReferenceKind, namespace: str | None) -> str:
     """The list of one namespace; None: of all."""
-    return f"{_CORE}{_in(namespace)}/{_PLURALS[kind]}"
+    return _LISTS[kind].format(_in(namespace))
 
 
 def referred_object(reference: Reference) -> str:
-    """One Secret or ConfigMap."""
-    return f"{objects(reference.kind, reference.namespace)}/{reference.name}"
+    """One object that a SmtpConfig or a vault object names."""
+    return f"{objects(reference.kind, reference.namespace or None)}/{reference.name}"
 
 
 SELF_SUBJECT_REVIEWS: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews"

@@ -131,11 +131,16 @@ def _stands(view: View, outcome: Outcome, memory: Memory) -> bool:
     if outcome.verdict.passed:
         return outcome.mode.depth < view.spec.test.mode.depth  # rule 1: it proved less than what stands
     only_looked_again = outcome.trigger is Trigger.RECHECK or outcome.mode.depth < view.spec.test.mode.depth
-    nothing_read = outcome.verdict.phase is Phase.PASSWORD  # no trouble of the mail server's
+    nothing_read = outcome.verdict.phase is Phase.PASSWORD and not _is_outage(outcome.verdict)
     if outcome.verdict.retry not in _MAY_PASS or nothing_read or not only_looked_again:
         return False
     lasted = outcome.ended - (memory.failing_since or outcome.ended)
     return memory.failures < _HOLD_FAILURES or lasted < max(view.interval, _HOLD_TIME)
+
+
+def _is_outage(verdict: Verdict) -> bool:
+    """Whether a vault was away, which says nothing of the password in it."""
+    return verdict.retry is Retry.TRANSIENT or verdict.reason is Reason.VAULT_TLS_FAILED
 
 
 def _stalls(view: View, verdict: Verdict, *, memory: Memory, retried: bool, now: float) -> bool:

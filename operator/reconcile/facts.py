@@ -32,7 +32,8 @@ def tested(view: View, outcome: Outcome, *, adding: bool) -> TestedSettings:
     versions: dict[tuple[str, str], str | None] = {}
     if adding and view.status.tested is not None:
         versions = {(it.kind, it.name): it.version for it in view.status.tested.references}
-    versions |= {(it.kind, it.name): baseline.version for it, baseline in outcome.read.items()}
+    namespace = view.key.namespace
+    versions |= {(it.kind, it.seen_from(namespace)): read.version for it, read in outcome.read.items()}
     return TestedSettings(
         settings=view.digest,
         references=[

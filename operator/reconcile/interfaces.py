@@ -109,3 +109,5 @@ class Policy:
     connections_per_destination: int = 5
     watches_references: bool = True
     """False: a changed Secret is found by asking at each recheck (``--secret-watch none``)."""
+    watches_cluster_vaults: bool = True
+    """False: a ClusterSmtpVault is looked at with each test, no watch tells of it (``--namespace``)."""

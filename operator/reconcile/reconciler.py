@@ -14,7 +14,6 @@ from smtp_operator.api.objects import (
     JsonObject,
     Notice,
     ObjectKey,
-    ObjectMetadata,
     Reference,
     Tested,
 )
@@ -34,6 +33,7 @@ from smtp_operator.reconcile.standing import standing_of
 from smtp_operator.reconcile.telling import log_verdict, notice_of
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, request_of, status_of, view_of
+from smtp_operator.secrets.live_vaults import LiveVaults
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
 
@@ -85,7 +85,7 @@ class _Known:
 class Reconciler:
     """Level-triggered: whatever wakes it, it looks at the object as it is now and decides by what is there.
 
-    ``observe``, ``forget`` and ``reference_changed`` only take note; the work is done in ``run``.
+    ``observe``, ``forget`` and ``look_at`` only take note; the work is done in ``run``.
     """
 
     def __init__(
@@ -95,6 +95,8 @@ class Reconciler:
         engine: Engine,
         policy: Policy,
         now: Now,
+        references: Follower,
+        vaults: LiveVaults,
         tokens: Tokens | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -104,9 +106,9 @@ class Reconciler:
         self._now = now
         self._started = now()
         self._known: dict[ObjectKey, _Known] = {}
-        self._references = Follower(get_object=cluster.get_object, policy=policy, now=now)
+        self._references = references
         self._tester = Tester(
-            get_object=self._references.read, engine=engine, policy=policy, now=now, tokens=tokens
+            get_object=references.read, engine=engine, policy=policy, now=now, vaults=vaults, tokens=tokens
         )
         self._queue: DeadlineQueue[ObjectKey] = DeadlineQueue(
             self._reconcile,
@@ -164,18 +166,9 @@ class Reconciler:
         self._references.forget(key)
         self._queue.discard(key)
 
-    def wants(self, reference: Reference) -> bool:
-        """Whether a change of this object matters to anyone."""
-        return self._references.wants(reference)
-
-    def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
-        """A referenced object was created, changed or (None) deleted."""
-        for key in self._references.seen(reference, metadata):
-            self._queue.add(key, at=self._now())
-
-    def references_listed(self) -> None:
-        """Every referenced object that exists has been reported: the others do not exist."""
-        self._references.all_listed()
+    def look_at(self, key: ObjectKey) -> None:
+        """Something that it names is another one now."""
+        self._queue.add(key, at=self._now())
 
     def standings(self) -> Iterator[Standing]:
         """How each SmtpConfig stands, by the newest status that is known."""

@@ -2,15 +2,17 @@
 """Which objects a SmtpConfig names, and whether one has changed since it was last read."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, ReferenceKind
 from smtp_operator.api.smtpconfig import OAuth2, SmtpConfigSpec
+from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.timestamps import from_timestamp
+from smtp_operator.secrets.vault_passwords import reference_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,9 @@ def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[Use, ...]:
     if spec.password is not None and spec.password.secret_ref is not None:
         secret = Reference("Secret", namespace, spec.password.secret_ref.name)
         uses.append(Use(secret, spec.password.secret_ref.key, Trigger.PASSWORD_CHANGED))
+    if spec.password is not None and spec.password.vault_item is not None:
+        vault = reference_of(spec.password.vault_item.vault_ref, namespace)
+        uses.append(Use(vault, "", Trigger.DEPENDENCY_CHANGED))
     if spec.oauth2 is not None:
         uses += _of_oauth2(spec.oauth2, namespace)
     if spec.tls is not None and spec.tls.ca_ref is not None:
@@ -51,6 +56,11 @@ def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[Use]:
     if oauth2.ca_ref is not None:
         bundle = Reference(oauth2.ca_ref.kind, namespace, oauth2.ca_ref.name)
         yield Use(bundle, oauth2.ca_ref.key, Trigger.DEPENDENCY_CHANGED)
+
+
+def uses_of_vault(vault: VaultObject) -> tuple[Use, ...]:
+    """What a vault object names: a change of it is one for whoever reads through that vault."""
+    return tuple(Use(it.reference, it.data_key, Trigger.DEPENDENCY_CHANGED) for it in vault.named())
 
 
 class Change(IntEnum):
@@ -81,14 +91,29 @@ class Baseline:
 
 
 def metadata_of(reference: Reference, object_: JsonObject) -> ObjectMetadata:
-    """What a metadata-only watch would tell of an object that was read."""
+    """What a metadata-only watch would tell of an object that was read.
+
+    A vault object's version is its generation: what we write into its status changes nothing for anybody.
+    """
     metadata = object_["metadata"]
+    version = metadata["generation"] if reference.is_vault else metadata["resourceVersion"]
     return ObjectMetadata(
         reference=reference,
         uid=metadata["uid"],
-        resource_version=metadata["resourceVersion"],
-        managed_fields=metadata.get("managedFields") or (),
+        resource_version=str(version),
+        managed_fields=() if reference.is_vault else metadata.get("managedFields") or (),
     )
+
+
+def baseline_of(
+    reference: Reference, object_: JsonObject | None, data_keys: Iterable[str], *, read_at: float
+) -> Baseline:
+    """What to remember of an object that was read at that time; None: there was none."""
+    if object_ is None:
+        return Baseline(version=None, owners={}, read_at=read_at)
+    metadata = metadata_of(reference, object_)
+    owners = {key: key_owners(metadata.managed_fields, key) for key in data_keys}
+    return Baseline(version=metadata.version, owners=owners, read_at=read_at)
 
 
 def key_owners(managed_fields: Sequence[Mapping[str, Any]], data_key: str) -> Owners:
@@ -127,7 +152,7 @@ def compare(
         return Change.CHANGED
     if not is_newer(now_known.resource_version, resource_version):
         return Change.NONE
-    if any_key:
+    if any_key or now_known.reference.is_vault:
         return Change.CHANGED
     owners = key_owners(now_known.managed_fields, data_key)
     if not owners:
@@ -222,10 +247,11 @@ class ReferenceIndex:
         if self.wants(reference) and self.news(reference) == news:
             self._known[reference] = metadata
 
-    def all_listed(self) -> None:
-        """What is named and was not in the first listing does not exist."""
+    def all_listed(self, kinds: Collection[ReferenceKind]) -> None:
+        """What is named, of these kinds, and was not in the first listing does not exist."""
         for reference in self._users:
-            self._known.setdefault(reference, None)
+            if reference.kind in kinds:
+                self._known.setdefault(reference, None)
 
     def known(self, reference: Reference) -> bool:
         """Whether anything has been told of it."""

@@ -25,20 +25,21 @@ from smtp_operator.reconcile.interfaces import Engine, Now, Policy, Tokens
 from smtp_operator.reconcile.mails import bare_address, body, message_id, recipients_of, subject
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import RunTest
-from smtp_operator.reconcile.references import Baseline, key_owners, references_of
+from smtp_operator.reconcile.references import Baseline, baseline_of, references_of
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets import oauth2
 from smtp_operator.secrets.allowed_servers import check_destination
-from smtp_operator.secrets.interface import GetObject, PasswordSource, ResolvedPassword
+from smtp_operator.secrets.interface import Destination, GetObject, PasswordSource, ResolvedPassword
+from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.object_values import ObjectValues
-from smtp_operator.secrets.sources import described, password_source
+from smtp_operator.secrets.sources import Reading, described, password_source
 from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
 
 _log: Final = logging.getLogger(__name__)
 
 OnPhase = Callable[[Phase], None]
 
-SourceOf = Callable[[Password, ObjectValues], PasswordSource]
+SourceOf = Callable[[Password, Reading], PasswordSource]
 """Who reads a password."""
 
 _DEFECT: Final = Verdict(
@@ -72,10 +73,12 @@ class Tester:
         engine: Engine,
         policy: Policy,
         now: Now,
+        vaults: LiveVaults,
         source_of: SourceOf = password_source,
         tokens: Tokens | None = None,
     ) -> None:
         self._tokens = tokens
+        self._vaults = vaults
         self._get_object = get_object
         self._source_of = source_of
         self._engine = engine
@@ -203,7 +206,9 @@ class Tester:
             preparation.givers = token.givers
             return token.password
         assert spec.password is not None
-        return await self._source_of(spec.password, values).resolve(spec.password, namespace)
+        destination = Destination(server=spec.server, port=spec.port, verified_tls=_verified(spec))
+        reading = Reading(values=values, vaults=self._vaults, destination=destination)
+        return await self._source_of(spec.password, reading).resolve(spec.password, namespace)
 
     async def _client_certificate(self, view: View, preparation: _Preparation) -> ClientCertificate | None:
         tls, values = view.spec.tls, preparation.values
@@ -214,13 +219,12 @@ class Tester:
 
     def _check_allowed_servers(self, view: View, preparation: _Preparation) -> None:
         spec = view.spec
-        verified = spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
         for credential in _credentials(view, preparation):
             check_destination(
                 credential,
                 server=spec.server,
                 port=spec.port,
-                verified_tls=verified,
+                verified_tls=_verified(spec),
                 required=self._policy.require_allowed_servers,
             )
 
@@ -239,6 +243,11 @@ class Tester:
                         retry=REASONS[reason].retry,
                     )
                 )
+
+
+def _verified(spec: SmtpConfigSpec) -> bool:
+    """Whether a password is sent over verified TLS, and not otherwise."""
+    return spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
 
 
 def _credentials(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
@@ -274,19 +283,12 @@ def _baselines(values: ObjectValues, view: View, started: float) -> dict[Referen
     keys: dict[Reference, list[str]] = {}
     for use in references_of(view.spec, view.key.namespace):
         keys.setdefault(use.reference, []).append(use.data_key)
-    return {
-        reference: _baseline(found, keys.get(reference, []), started)
+    read = {
+        reference: baseline_of(reference, found, keys.get(reference, ()), read_at=started)
         for reference, found in values.read.items()
     }
-
-
-def _baseline(found: JsonObject | None, data_keys: list[str], started: float) -> Baseline:
-    if found is None:
-        return Baseline(version=None, owners={}, read_at=started)
-    metadata = found["metadata"]
-    managed = metadata.get("managedFields") or []
-    return Baseline(
-        version=f"{metadata['uid']}/{metadata['resourceVersion']}",
-        owners={key: key_owners(managed, key) for key in data_keys},
-        read_at=started,
-    )
+    behind = {
+        reference: baseline_of(reference, seen.object_, seen.data_keys, read_at=seen.at)
+        for reference, seen in values.behind.items()
+    }
+    return behind | read

@@ -6,6 +6,7 @@ could have the password sent to a host of his own. What cannot be understood all
 """
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Final
 
 import idna
@@ -16,14 +17,22 @@ from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 
 _EVERYWHERE: Final = "*:*"
+_MAIL_SERVER: Final = "set server and port to what the annotation lists"
 
 
 def check_destination(
-    secret: JsonObject, *, server: str, port: int, verified_tls: bool, required: bool
+    secret: JsonObject,
+    *,
+    server: str,
+    port: int,
+    verified_tls: bool,
+    required: bool,
+    otherwise: str = _MAIL_SERVER,
 ) -> None:
     """Whether the values of this Secret, or what a ServiceAccount gives, may be sent to ``server:port``.
 
     ``required``: a Secret without the annotation may be sent nowhere (``--require-allowed-servers``).
+    ``otherwise``: what else could be changed, for the message.
 
     Raises:
         VerdictError: it may not; reason ServerNotAllowed.
@@ -42,13 +51,23 @@ def check_destination(
     if not any(_matches(entry.strip(), server, port) for entry in annotation.split(",")):
         raise _refused(
             f"{name} does not allow server {destination}. Its owner adds it to the annotation"
-            f" {ALLOWED_SERVERS}, or set server and port to what the annotation lists."
+            f" {ALLOWED_SERVERS}, or {otherwise}."
         )
     if not verified_tls:
         raise _refused(
             f"{name} is bound to its servers by the annotation {ALLOWED_SERVERS}, so it is sent over verified"
             " TLS only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false."
         )
+
+
+def server_allowed(entries: Iterable[str], server: str, port: int) -> bool:
+    """Whether ``allowedServers`` of a vault object has an entry for it; ``*`` is any host or any port."""
+    for entry in entries:
+        host, _, entry_port = entry.rpartition(":")
+        host = _written(server, port).rpartition(":")[0] if host == "*" else host
+        if _matches(f"{host}:{port if entry_port == '*' else entry_port}", server, port):
+            return True
+    return False
 
 
 def _matches(entry: str, server: str, port: int) -> bool:

@@ -18,6 +18,28 @@ Raises:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """The mail server that a password is for."""
+
+    server: str
+    port: int
+    verified_tls: bool
+    """Whether it is sent over TLS with a certificate that is checked, and not otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An object as it was when something was read out of it; nothing of its data."""
+
+    object_: JsonObject | None
+    """Its kind and metadata; None: there was none."""
+    at: float
+    """Seconds since the epoch."""
+    data_keys: tuple[str, ...] = ()
+    """What was read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPassword:
     """A password, held no longer than the test that it is for."""
 

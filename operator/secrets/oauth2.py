@@ -24,7 +24,12 @@ from smtp_operator.secrets.https_errors import HttpsError
 from smtp_operator.secrets.interface import ResolvedPassword
 from smtp_operator.secrets.oauth2_errors import Asked, bundle_invalid, refused, unreachable
 from smtp_operator.secrets.object_values import ObjectValues
-from smtp_operator.secrets.service_accounts import ServiceAccounts, account_token, allowed_account
+from smtp_operator.secrets.service_accounts import (
+    AccountUse,
+    ServiceAccounts,
+    account_token,
+    allowed_account,
+)
 
 SOURCE: Final = "OAuth2"
 """Input type, as in ``status.password.source``."""
@@ -146,7 +151,8 @@ class Tokens:
         subject = audience = refresh_token = ""
         if oauth2.service_account_ref is not None:
             account, audience = oauth2.service_account_ref.name, oauth2.service_account_ref.audience
-            givers.append(await allowed_account(self._accounts, namespace, account, audience))
+            use = AccountUse(namespace=namespace, name=account, audience=audience)
+            givers.append(await allowed_account(self._accounts, use))
             credential, subject = f"ServiceAccount {account}", f"system:serviceaccount:{namespace}:{account}"
         else:
             assert oauth2.client_secret_ref is not None
@@ -198,9 +204,8 @@ class Tokens:
         account = client.oauth2.service_account_ref
         if account is not None:
             form["client_assertion_type"] = _ASSERTION_TYPE
-            form["client_assertion"] = await account_token(
-                self._accounts, client.namespace, account.name, account.audience
-            )
+            use = AccountUse(namespace=client.namespace, name=account.name, audience=account.audience)
+            form["client_assertion"] = await account_token(self._accounts, use)
         started = self._now()
         request = Request(
             method="POST",

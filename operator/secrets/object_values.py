@@ -11,12 +11,27 @@ from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, 
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
-from smtp_operator.secrets.interface import GetObject
+from smtp_operator.secrets.interface import GetObject, Seen
 
-_MISSING = {"Secret": Reason.SECRET_NOT_FOUND, "ConfigMap": Reason.CONFIG_MAP_NOT_FOUND}
+_MISSING = {
+    "Secret": Reason.SECRET_NOT_FOUND,
+    "ConfigMap": Reason.CONFIG_MAP_NOT_FOUND,
+    "SmtpVault": Reason.VAULT_NOT_FOUND,
+    "ClusterSmtpVault": Reason.VAULT_NOT_FOUND,
+}
 _KEY_MISSING = {"Secret": Reason.SECRET_KEY_NOT_FOUND, "ConfigMap": Reason.CONFIG_MAP_KEY_NOT_FOUND}
-_DENIED = {"Secret": Reason.SECRET_ACCESS_DENIED, "ConfigMap": Reason.CONFIG_MAP_ACCESS_DENIED}
-_RESOURCES = {"Secret": "secrets", "ConfigMap": "configmaps"}
+_DENIED = {
+    "Secret": Reason.SECRET_ACCESS_DENIED,
+    "ConfigMap": Reason.CONFIG_MAP_ACCESS_DENIED,
+    "SmtpVault": Reason.VAULT_NOT_ALLOWED,
+    "ClusterSmtpVault": Reason.VAULT_NOT_ALLOWED,
+}
+_RESOURCES = {
+    "Secret": "secrets",
+    "ConfigMap": "configmaps",
+    "SmtpVault": "smtpvaults.smtp-operator.io",
+    "ClusterSmtpVault": "clustersmtpvaults.smtp-operator.io",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +45,13 @@ class Line:
 class ObjectValues:
     """The objects that one test reads. Each is asked for once, so that all values are of one version."""
 
-    def __init__(self, get: GetObject) -> None:
+    def __init__(self, get: GetObject, *, owner: str = "") -> None:
+        """``owner`` names the object whose fields name them, where that is not the SmtpConfig itself."""
         self._get = get
+        self._of = f" of {owner}" if owner else ""
         self._objects: dict[Reference, JsonObject | VerdictError] = {}
+        self.behind: dict[Reference, Seen] = {}
+        """What a vault's login stands on, which may be that of an earlier test."""
 
     @property
     def read(self) -> Mapping[Reference, JsonObject | None]:
@@ -70,20 +89,20 @@ class ObjectValues:
         except UnicodeDecodeError:
             raise _failed(
                 Reason.SECRET_VALUE_INVALID,
-                f"{where} is not UTF-8 text (named by spec.{field_path})."
+                f"{where} is not UTF-8 text (named by spec.{field_path}{self._of})."
                 " Write the value as plain text; data: is base64 of it, stringData: is the text itself.",
             ) from None
         stripped = text.removesuffix("\n").removesuffix("\r")
         if not stripped.strip():
             raise _failed(
                 Reason.SECRET_VALUE_EMPTY,
-                f"{where} is empty (named by spec.{field_path}). Write the value into it;"
+                f"{where} is empty (named by spec.{field_path}{self._of}). Write the value into it;"
                 " the test starts as soon as it is there.",
             )
         if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):
             raise _failed(
                 Reason.SECRET_VALUE_INVALID,
-                f"{where} holds a line break or control character (named by spec.{field_path})."
+                f"{where} holds a line break or control character (named by spec.{field_path}{self._of})."
                 " It must be one line; one newline at its end is left out by itself.",
             )
         return Line(stripped, newline_stripped=stripped != text)
@@ -102,7 +121,7 @@ class ObjectValues:
         if "-----BEGIN CERTIFICATE-----" not in text:
             raise _failed(
                 Reason.CA_BUNDLE_INVALID,
-                f"{reference}, key {key} holds no PEM certificate (named by spec.{field_path})."
+                f"{reference}, key {key} holds no PEM certificate (named by spec.{field_path}{self._of})."
                 " Put the CA's certificate there, from -----BEGIN CERTIFICATE----- on.",
             )
         return text
@@ -122,8 +141,8 @@ class ObjectValues:
         except ClientCertificateInvalid as error:
             raise _failed(
                 Reason.CLIENT_CERTIFICATE_INVALID,
-                f"{reference} is no usable client certificate (named by spec.{field_path}): {error}."
-                " Store a certificate and its key without a password there, as a Secret of type"
+                f"{reference} is no usable client certificate (named by spec.{field_path}{self._of}):"
+                f" {error}. Store a certificate and its key without a password there, as a Secret of type"
                 " kubernetes.io/tls has them.",
             ) from None
 
@@ -131,10 +150,10 @@ class ObjectValues:
         found = await self.get(reference, field_path=field_path)
         raw = _data(found).get(key)
         if raw is None:
-            other = f", or set {field_path}.key to the one that holds the value"
+            other = f", or set {field_path}.key{self._of} to the one that holds the value"
             raise _failed(
                 _KEY_MISSING[reference.kind],
-                f'{reference} has no key "{key}" (named by spec.{field_path}).'
+                f'{reference} has no key "{key}" (named by spec.{field_path}{self._of}).'
                 f" Add the key{'' if fixed else other}.",
             )
         return raw
@@ -145,15 +164,24 @@ class ObjectValues:
         except ObjectNotFound:
             return _failed(
                 _MISSING[reference.kind],
-                f"{reference} does not exist (named by spec.{field_path})."
+                f"{reference} does not exist (named by spec.{field_path}{self._of})."
                 " Create it; the test starts as soon as it is there.",
             )
         except AccessDenied:
-            resources = _RESOURCES[reference.kind]
+            may_not = (
+                f"The operator may not read {reference} (named by spec.{field_path}{self._of}): its role"
+                f" lacks get on {_RESOURCES[reference.kind]}"
+            )
+            if not reference.namespace:
+                return _failed(
+                    _DENIED[reference.kind],
+                    f"{may_not}, as one that serves single namespaces does. Have a ClusterRole grant it for"
+                    f" that name, or set {field_path}.kind: SmtpVault and describe the vault in this"
+                    " namespace.",
+                )
             return _failed(
                 _DENIED[reference.kind],
-                f"The operator may not read {reference} (named by spec.{field_path}): its role lacks get on"
-                f" {resources} in namespace {reference.namespace}. Grant it, or run the operator for that"
+                f"{may_not} in namespace {reference.namespace}. Grant it, or run the operator for that"
                 " namespace with --namespace.",
             )
 

@@ -6,6 +6,7 @@ which audiences may be asked for, and one that the API server itself trusts is n
 such a token, sent to a URL of somebody's choice, would open the cluster.
 """
 
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from smtp_operator.api.names import ALLOWED_AUDIENCES
@@ -45,15 +46,45 @@ class ServiceAccounts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountUse:
+    """A ServiceAccount whose token is asked for, and what for."""
+
+    namespace: str
+    name: str
+    audience: str
+    field_path: str = _FIELD
+    """The field that names it, below spec."""
+    owner: str = ""
+    """The object of that field, where it is not the SmtpConfig itself."""
+    phase: Phase = Phase.TOKEN
+
+    def __str__(self) -> str:
+        """Such as ``ServiceAccount team-a/mailer``."""
+        return f"ServiceAccount {self.namespace}/{self.name}"
+
+    @property
+    def of(self) -> str:
+        """Behind the name of a field: whose it is."""
+        return f" of {self.owner}" if self.owner else ""
+
+    @property
+    def named_by(self) -> str:
+        """Such as ``named by spec.oauth2.serviceAccountRef``."""
+        return f"named by spec.{self.field_path}{self.of}"
+
+
 class NoServiceAccounts:
     """Where there is no cluster to ask for one."""
 
     async def get_service_account(self, namespace: str, name: str) -> JsonObject:
         """Never."""
+        use = AccountUse(namespace=namespace, name=name, audience="")
         raise _failed(
+            use,
             Reason.SERVICE_ACCOUNT_TOKEN_FAILED,
-            f"A token of ServiceAccount {namespace}/{name} is to be had in its cluster only (named by"
-            f" spec.{_FIELD}). Check the SmtpConfig there, by its name and -n {namespace}.",
+            f"A token of {use} is to be had in its cluster only ({use.named_by}). Check the SmtpConfig there,"
+            f" by its name and -n {namespace}.",
         )
 
     async def request_token(self, namespace: str, name: str, audience: str) -> str:
@@ -65,7 +96,7 @@ class NoServiceAccounts:
         return True
 
 
-async def allowed_account(accounts: ServiceAccounts, namespace: str, name: str, audience: str) -> JsonObject:
+async def allowed_account(accounts: ServiceAccounts, use: AccountUse) -> JsonObject:
     """The ServiceAccount, whose owner lets tokens for that audience be asked for.
 
     Raises:
@@ -73,22 +104,23 @@ async def allowed_account(accounts: ServiceAccounts, namespace: str, name: str, 
         ApiUnavailable
     """
     try:
-        found = await accounts.get_service_account(namespace, name)
+        found = await accounts.get_service_account(use.namespace, use.name)
     except ObjectNotFound:
-        raise _missing(namespace, name) from None
+        raise _missing(use) from None
     except AccessDenied:
-        raise _denied("read", "get on serviceaccounts", namespace, name) from None
+        raise _denied(use, "read", "get on serviceaccounts") from None
     annotation = (found["metadata"].get("annotations") or {}).get(ALLOWED_AUDIENCES, "")
-    if audience not in [entry.strip() for entry in annotation.split(",")]:
+    if use.audience not in [entry.strip() for entry in annotation.split(",")]:
         raise _failed(
+            use,
             Reason.AUDIENCE_NOT_ALLOWED,
-            f'ServiceAccount {namespace}/{name} does not allow tokens for audience "{audience}" (named by'
-            f" spec.{_FIELD}). Its owner annotates it: {ALLOWED_AUDIENCES}: {audience}",
+            f'{use} does not allow tokens for audience "{use.audience}" ({use.named_by}).'
+            f" Its owner annotates it: {ALLOWED_AUDIENCES}: {use.audience}",
         )
     return found
 
 
-async def account_token(accounts: ServiceAccounts, namespace: str, name: str, audience: str) -> str:
+async def account_token(accounts: ServiceAccounts, use: AccountUse) -> str:
     """A token of a ServiceAccount that allows it.
 
     Raises:
@@ -96,44 +128,52 @@ async def account_token(accounts: ServiceAccounts, namespace: str, name: str, au
         ApiUnavailable
     """
     try:
-        token = await accounts.request_token(namespace, name, audience)
+        token = await accounts.request_token(use.namespace, use.name, use.audience)
     except ObjectNotFound:
-        raise _missing(namespace, name) from None
+        raise _missing(use) from None
     except AccessDenied:
-        raise _denied("ask for a token of", "create on serviceaccounts/token", namespace, name) from None
+        raise _denied(use, "ask for a token of", "create on serviceaccounts/token") from None
     except RequestRefused:
         raise _failed(
+            use,
             Reason.SERVICE_ACCOUNT_TOKEN_FAILED,
-            f'The API server issues no token of ServiceAccount {namespace}/{name} for audience "{audience}".'
-            " Set oauth2.serviceAccountRef.audience: the audience that the identity provider expects.",
+            f'The API server issues no token of {use} for audience "{use.audience}".'
+            f" Set {use.field_path}.audience{use.of}: the audience that"
+            f" {'the vault' if use.owner else 'the identity provider'} expects.",
         ) from None
     if await accounts.opens_api_server(token):
+        usual = (
+            "what the vault expects"
+            if use.owner
+            else "api://AzureADTokenExchange, or what your provider expects"
+        )
         raise _failed(
+            use,
             Reason.AUDIENCE_NOT_ALLOWED,
-            f'A token for audience "{audience}" would open the API server itself, so it is sent nowhere.'
-            " Set oauth2.serviceAccountRef.audience: api://AzureADTokenExchange, or what your provider"
-            " expects.",
+            f'A token for audience "{use.audience}" would open the API server itself, so it is sent nowhere.'
+            f" Set {use.field_path}.audience{use.of}: {usual}.",
             Retry.CONFIGURATION,
         )
     return token
 
 
-def _missing(namespace: str, name: str) -> VerdictError:
+def _missing(use: AccountUse) -> VerdictError:
     return _failed(
+        use,
         Reason.SERVICE_ACCOUNT_NOT_FOUND,
-        f"ServiceAccount {namespace}/{name} does not exist (named by spec.{_FIELD})."
-        " Create it; the test is repeated by itself.",
+        f"{use} does not exist ({use.named_by}). Create it; the test is repeated by itself.",
     )
 
 
-def _denied(what: str, right: str, namespace: str, name: str) -> VerdictError:
+def _denied(use: AccountUse, what: str, right: str) -> VerdictError:
     return _failed(
+        use,
         Reason.SECRET_ACCESS_DENIED,
-        f"The operator may not {what} ServiceAccount {namespace}/{name} (named by spec.{_FIELD}): its role"
-        f" lacks {right} in namespace {namespace}. Grant it for this ServiceAccount alone, by resourceNames.",
+        f"The operator may not {what} {use} ({use.named_by}): its role lacks {right} in namespace"
+        f" {use.namespace}. Grant it for this ServiceAccount alone, by resourceNames.",
     )
 
 
-def _failed(reason: Reason, message: str, retry: Retry | None = None) -> VerdictError:
-    verdict = Verdict(reason=reason, message=message, retry=retry or REASONS[reason].retry, phase=Phase.TOKEN)
+def _failed(use: AccountUse, reason: Reason, message: str, retry: Retry | None = None) -> VerdictError:
+    verdict = Verdict(reason=reason, message=message, retry=retry or REASONS[reason].retry, phase=use.phase)
     return VerdictError(verdict)

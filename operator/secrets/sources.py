@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The registry of password sources: one row per input type of ``spec.password``."""
 
+from dataclasses import dataclass
+
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.interface import PasswordSource, ResolvedPassword
+from smtp_operator.secrets import vault_passwords
+from smtp_operator.secrets.interface import Destination, PasswordSource, ResolvedPassword
+from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.vault_passwords import VaultPasswords
 
 
 class InputText:
@@ -59,13 +64,26 @@ class KubernetesSecret:
 
 def described(password: Password) -> tuple[str, str]:
     """Input type and place of a password, as in ``status.password``, without reading it."""
+    if password.vault_item is not None:
+        return vault_passwords.described(password.vault_item)
     if password.secret_ref is not None:
         return "KubernetesSecret", f"{password.secret_ref.name}/{password.secret_ref.key}"
     return "InputText", "spec.password.value"
 
 
-def password_source(password: Password, values: ObjectValues) -> PasswordSource:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a source may need to read a password for one test."""
+
+    values: ObjectValues
+    vaults: LiveVaults
+    destination: Destination
+
+
+def password_source(password: Password, reading: Reading) -> PasswordSource:
     """The source that this input type asks for. A further type is one more line here."""
+    if password.vault_item is not None:
+        return VaultPasswords(reading.values, reading.vaults, reading.destination)
     if password.secret_ref is not None:
-        return KubernetesSecret(values)
+        return KubernetesSecret(reading.values)
     return InputText()

@@ -222,7 +222,7 @@ def test_an_object_is_wanted_before_it_exists() -> None:
 def test_what_a_whole_listing_does_not_show_does_not_exist() -> None:
     index = ReferenceIndex()
     index.name(FIRST, [SECRET])
-    index.all_listed()
+    index.all_listed({"Secret"})
     assert index.known(SECRET)
     assert index.metadata(SECRET) is None
 
@@ -231,8 +231,15 @@ def test_a_listing_does_not_undo_what_was_told() -> None:
     index = ReferenceIndex()
     index.name(FIRST, [SECRET])
     index.seen(SECRET, secret(OWNED))
-    index.all_listed()
+    index.all_listed({"Secret"})
     assert index.metadata(SECRET) == secret(OWNED)
+
+
+def test_a_listing_of_other_kinds_says_nothing() -> None:
+    index = ReferenceIndex()
+    index.name(FIRST, [SECRET])
+    index.all_listed({"ConfigMap"})
+    assert not index.known(SECRET)
 
 
 def test_a_read_is_newer_than_what_was_told_before_it() -> None:

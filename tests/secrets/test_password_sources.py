@@ -18,7 +18,7 @@ def password(**fields: Any) -> Password:
 
 
 async def resolved(shelf: Shelf, it: Password) -> ResolvedPassword:
-    return await password_source(it, shelf.values).resolve(it, "team-a")
+    return await password_source(it, shelf.reading()).resolve(it, "team-a")
 
 
 async def test_input_text(shelf: Shelf) -> None:
@@ -66,7 +66,7 @@ async def test_a_secret_of_another_namespace_is_out_of_reach(shelf: Shelf) -> No
     shelf.put("Secret", "smtp-password", {"password": "s3cret"})
     it = password(secretRef={"name": "smtp-password"})
     with pytest.raises(VerdictError, match="SecretNotFound"):
-        await password_source(it, shelf.values).resolve(it, "team-b")
+        await password_source(it, shelf.reading()).resolve(it, "team-b")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vault that answers as it is told, behind every vault object, and remembers who asked it for what."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from smtp_operator.api.model import SecretKeyReference
+from smtp_operator.api.objects import JsonObject, ObjectNotFound
+from smtp_operator.api.password import VaultPassword
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.smtpvault import HashiCorpVault
+from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.vault import VaultContext, VaultSecret
+from smtp_operator.secrets.vault_access import place_in_vault
+from smtp_operator.secrets.vault_values import vault_secret
+
+LOGIN_FIELD = "hashiCorpVault.auth.tokenRef"
+
+
+class NoHttps:
+    """Nobody gets as far as this."""
+
+    async def send(self, request: Request) -> Answer:
+        """Never."""
+        raise AssertionError(f"{request.method} {request.url}")
+
+
+@dataclass(slots=True)
+class SimulatedAccounts:
+    """ServiceAccounts, and the audiences that each allows."""
+
+    allowed: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    async def get_service_account(self, namespace: str, name: str) -> JsonObject:
+        """See ``ServiceAccounts``."""
+        if (namespace, name) not in self.allowed:
+            raise ObjectNotFound(name)
+        annotations = {"smtp-operator.io/allowed-audiences": self.allowed[namespace, name]}
+        metadata = {"namespace": namespace, "name": name, "annotations": annotations}
+        return {"kind": "ServiceAccount", "metadata": metadata}
+
+    async def request_token(self, namespace: str, name: str, audience: str) -> str:
+        """See ``ServiceAccounts``."""
+        return f"token of {namespace}/{name} for {audience}"
+
+    async def opens_api_server(self, token: str) -> bool:
+        """None does."""
+        return False
+
+
+def vault_verdict(reason: Reason, *, retry_after: float | None = None) -> Verdict:
+    """What a provider says."""
+    return Verdict(
+        reason=reason,
+        message=f"{reason}, as the vault says.",
+        retry=REASONS[reason].retry,
+        phase=Phase.PASSWORD,
+        retry_after=retry_after,
+    )
+
+
+class SimulatedVaults:
+    """What lies in the vault, what it answers instead, and what it was asked."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.now = now
+        self.secrets: dict[str, str] = {"mail/smtp": "s3cret-1"}
+        """Passwords by their place."""
+        self.versions: dict[str, str] = {}
+        self.tokens: set[str] = {"root"}
+        """What logs in."""
+        self.fails: Verdict | None = None
+        """Whatever is asked."""
+        self.latency = 0.05
+        self.logins: list[tuple[float, str]] = []
+        """When, and for which vault object."""
+        self.reads: list[tuple[float, str]] = []
+        """When, and which place."""
+        self.open: int = 0
+        """Clients that were made and not closed."""
+
+    def client(self, block: Any, context: VaultContext) -> "_Client":
+        """See ``ProviderClass``."""
+        self.open += 1
+        return _Client(self, block, context)
+
+    def put(self, place: str, password: str, version: str) -> None:
+        """Writes a password."""
+        self.secrets[place] = password
+        self.versions[place] = version
+
+    def forget(self) -> None:
+        """Forgets what it was asked."""
+        self.logins.clear()
+        self.reads.clear()
+
+    @property
+    def calls(self) -> int:
+        """How often it was asked anything."""
+        return len(self.logins) + len(self.reads)
+
+
+class _Client:
+    """One vault object's, with its login kept."""
+
+    def __init__(self, vaults: SimulatedVaults, block: HashiCorpVault, context: VaultContext) -> None:
+        self._vaults = vaults
+        self._block = block
+        self._context = context
+        self._token: str | None = None
+        self._login = asyncio.Lock()
+
+    async def read(self, item: object) -> VaultSecret:
+        """See ``Vault``."""
+        assert isinstance(item, VaultPassword)
+        async with self._login:
+            if self._token is None:
+                await self._log_in()
+        place = place_in_vault(item)
+        self._vaults.reads.append((self._vaults.now(), place))
+        await self._answer()
+        if place not in self._vaults.secrets:
+            raise VerdictError(vault_verdict(Reason.VAULT_SECRET_NOT_FOUND))
+        where = f"{self._context.name}: {place}"
+        return vault_secret(
+            self._vaults.secrets[place], where=where, version=self._vaults.versions.get(place, "1")
+        )
+
+    async def check(self) -> str:
+        """See ``Vault``."""
+        async with self._login:
+            await self._log_in()
+        return f"{self._context.name}: logged in by a token."
+
+    async def close(self) -> None:
+        """See ``Vault``."""
+        self._token = None
+        self._vaults.open -= 1
+
+    async def _log_in(self) -> None:
+        self._token = None
+        await self._context.credentials.ca_pem()
+        named = self._block.auth.token_ref
+        assert isinstance(named, SecretKeyReference)
+        token = await self._context.credentials.secret(named, goes_to=self._block.url, field_path=LOGIN_FIELD)
+        self._vaults.logins.append((self._vaults.now(), self._context.name))
+        await self._answer()
+        if token not in self._vaults.tokens:
+            raise VerdictError(vault_verdict(Reason.VAULT_AUTH_FAILED))
+        self._token = token
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(self._vaults.latency)
+        if self._vaults.fails is not None:
+            raise VerdictError(self._vaults.fails)

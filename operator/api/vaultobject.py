@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SmtpVault or ClusterSmtpVault as the API server has it, and the objects that it names."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from smtp_operator.api.model import (
+    ApiModel,
+    CaReference,
+    ClientCertificateReference,
+    SecretKeyReference,
+    ServiceAccountReference,
+    namespace_of,
+)
+from smtp_operator.api.objects import JsonObject, Reference, VaultKindName
+from smtp_operator.api.smtpvault import (
+    ClusterSmtpVaultSpec,
+    Provider,
+    ProviderBlock,
+    SmtpVaultSpec,
+    VaultSpec,
+    provider_of,
+)
+
+CERTIFICATE_KEYS = ("tls.crt", "tls.key")
+"""What a Secret of type kubernetes.io/tls holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A key of an object that a vault object names, and the field that names it, below spec."""
+
+    reference: Reference
+    data_key: str
+    field_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultObject:
+    """One state of a vault object."""
+
+    reference: Reference
+    """Its kind, namespace (empty for a ClusterSmtpVault) and name."""
+    uid: str
+    generation: int
+    spec: VaultSpec
+
+    @property
+    def provider(self) -> Provider:
+        """Which vault it is."""
+        return provider_of(self.spec)[0]
+
+    @property
+    def block(self) -> ProviderBlock:
+        """What describes that vault."""
+        return provider_of(self.spec)[1]
+
+    @property
+    def field(self) -> str:
+        """The field of spec that describes it, such as ``hashiCorpVault``."""
+        fields = type(self.spec).model_fields
+        return next(str(it.alias) for name, it in fields.items() if getattr(self.spec, name) is self.block)
+
+    def named(self) -> tuple[Named, ...]:
+        """Every Secret and ConfigMap that it names, whether it exists or not."""
+        return tuple(_named(self.spec, "", self.reference.namespace))
+
+    @property
+    def asks_for_tokens(self) -> bool:
+        """Whether a ServiceAccount's token logs in: no watch tells of ServiceAccounts."""
+        return any(isinstance(it, ServiceAccountReference) for it in _parts(self.spec))
+
+
+def vault_object(kind: VaultKindName, object_: JsonObject) -> VaultObject:
+    """The vault object.
+
+    Raises:
+        pydantic.ValidationError: its spec breaks a rule.
+    """
+    metadata = object_["metadata"]
+    model = SmtpVaultSpec if kind == "SmtpVault" else ClusterSmtpVaultSpec
+    return VaultObject(
+        reference=Reference(kind, metadata.get("namespace", ""), metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        spec=model.model_validate(object_["spec"]),
+    )
+
+
+def vault_object_or_none(kind: VaultKindName, object_: JsonObject) -> VaultObject | None:
+    """The same; None where its spec breaks a rule."""
+    try:
+        return vault_object(kind, object_)
+    except ValidationError:
+        return None
+
+
+def _parts(model: ApiModel) -> Iterator[ApiModel]:
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, ApiModel):
+            yield value
+            yield from _parts(value)
+
+
+def _named(model: ApiModel, path: str, namespace: str) -> Iterator[Named]:
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        where = f"{path}{field.alias}"
+        match value:
+            case SecretKeyReference():
+                secret = Reference("Secret", namespace_of(value, namespace), value.name)
+                yield Named(secret, value.key, where)
+            case ClientCertificateReference():
+                pair = Reference("Secret", namespace_of(value, namespace), value.name)
+                yield from (Named(pair, key, where) for key in CERTIFICATE_KEYS)
+            case CaReference():
+                bundle = Reference(value.kind, namespace_of(value, namespace), value.name)
+                yield Named(bundle, value.key, where)
+            case ApiModel():
+                yield from _named(value, f"{where}.", namespace)

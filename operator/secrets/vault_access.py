@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may use a vault object for what. Fails closed: what is not allowed in so many words is refused."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from smtp_operator.api.objects import AccessDenied, ObjectNotFound, Reference
+from smtp_operator.api.password import (
+    AzureKeyVaultPassword,
+    CyberArkPassword,
+    HashiCorpVaultPassword,
+    VaultPassword,
+)
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpvault import AllowedNamespaces, ClusterSmtpVaultSpec, Provider
+from smtp_operator.api.vaultobject import VaultObject
+from smtp_operator.secrets.allowed_servers import server_allowed
+from smtp_operator.secrets.interface import Destination, GetObject
+from smtp_operator.secrets.vault_errors import failed
+
+_EVERYONE: Final = "*"
+
+
+def block_of(item: VaultPassword) -> str:
+    """The field of ``spec.password`` that an item stands in."""
+    match item:
+        case AzureKeyVaultPassword():
+            return "azureKeyVault"
+        case CyberArkPassword():
+            return "cyberArk"
+        case HashiCorpVaultPassword():
+            return "hashiCorpVault"
+
+
+def provider_for(item: VaultPassword) -> Provider:
+    """The kind of vault that has such an item."""
+    match item:
+        case AzureKeyVaultPassword():
+            return Provider.AZURE_KEY_VAULT
+        case CyberArkPassword():
+            return Provider.CYBERARK_CCP if item.variable is None else Provider.CYBERARK_CONJUR
+        case HashiCorpVaultPassword():
+            return Provider.HASHICORP_VAULT
+
+
+def place_in_vault(item: VaultPassword) -> str:
+    """What ``allowedReferences`` is held against, and ``status.password.reference`` ends with."""
+    match item:
+        case AzureKeyVaultPassword():
+            return item.secret_name
+        case CyberArkPassword(variable=str(variable)):
+            return variable
+        case CyberArkPassword():
+            return f"{item.safe or ''}/{item.object or ''}"
+        case HashiCorpVaultPassword():
+            return item.path
+
+
+async def check_use(
+    vault: VaultObject,
+    item: VaultPassword,
+    *,
+    namespace: str,
+    destination: Destination,
+    get_object: GetObject,
+    require_allowed_servers: bool,
+) -> None:
+    """Whether a SmtpConfig of that namespace may read this item, for that mail server.
+
+    Raises:
+        VerdictError: it may not; VaultProviderMismatch, VaultNotAllowed or ServerNotAllowed.
+        ApiUnavailable
+    """
+    field = f"password.{block_of(item)}"
+    if vault.provider is not provider_for(item):
+        raise failed(
+            Reason.VAULT_PROVIDER_MISMATCH,
+            f"{vault.reference} describes a vault of kind {vault.provider}, but {field}{_asking(item)} asks"
+            f" for {provider_for(item)}. Set {field}.vaultRef to a vault object of that kind, or"
+            f" {_block_for(vault.provider)} instead.",
+        )
+    if isinstance(vault.spec, ClusterSmtpVaultSpec):
+        await _check_namespace(vault, vault.spec.allowed_namespaces, namespace, get_object)
+        _check_reference(vault, vault.spec.allowed_references, item)
+    _check_server(vault, destination, required=require_allowed_servers)
+
+
+async def _check_namespace(
+    vault: VaultObject, allowed: AllowedNamespaces | None, namespace: str, get_object: GetObject
+) -> None:
+    if allowed is not None:
+        if namespace in allowed.match_names or _EVERYONE in allowed.match_names:
+            return
+        if allowed.match_labels and _has(await _labels(vault, namespace, get_object), allowed.match_labels):
+            return
+    raise failed(
+        Reason.VAULT_NOT_ALLOWED,
+        f"{vault.reference} does not allow namespace {namespace}. The cluster's administrator adds it to"
+        " spec.allowedNamespaces.matchNames there, or labels the namespace as its matchLabels say.",
+    )
+
+
+async def _labels(vault: VaultObject, namespace: str, get_object: GetObject) -> Mapping[str, str]:
+    try:
+        found = await get_object(Reference("Namespace", "", namespace))
+    except ObjectNotFound:
+        return {}
+    except AccessDenied:
+        raise failed(
+            Reason.VAULT_NOT_ALLOWED,
+            f"{vault.reference} allows namespaces by label, and the operator may not read those of namespace"
+            f" {namespace}: its role lacks get on namespaces. Grant it, or name the namespace in"
+            " spec.allowedNamespaces.matchNames there.",
+        ) from None
+    return found["metadata"].get("labels") or {}
+
+
+def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def _check_reference(vault: VaultObject, allowed: Iterable[str] | None, item: VaultPassword) -> None:
+    place = place_in_vault(item)
+    if allowed is None or any(_covers(pattern, place) for pattern in allowed):
+        return
+    raise failed(
+        Reason.VAULT_NOT_ALLOWED,
+        f'{vault.reference} does not allow to read "{place}" (named by spec.password.{block_of(item)}). The'
+        " cluster's administrator adds it to spec.allowedReferences there.",
+    )
+
+
+def _covers(pattern: str, place: str) -> bool:
+    return place.startswith(pattern[:-1]) if pattern.endswith("*") else place == pattern
+
+
+def _check_server(vault: VaultObject, destination: Destination, *, required: bool) -> None:
+    allowed = vault.spec.allowed_servers
+    host = f"[{destination.server}]" if ":" in destination.server else destination.server
+    place = f"{host}:{destination.port}"
+    if allowed is None:
+        if required:
+            raise failed(
+                Reason.SERVER_NOT_ALLOWED,
+                f"{vault.reference} does not say where its passwords may be sent, and the operator demands it"
+                f' (--require-allowed-servers). Its owner sets spec.allowedServers: ["{place}"] there.',
+            )
+        return
+    if not server_allowed(allowed, destination.server, destination.port):
+        raise failed(
+            Reason.SERVER_NOT_ALLOWED,
+            f"{vault.reference} does not allow its passwords to be sent to {place}. Its owner adds it to"
+            " spec.allowedServers there, or set server and port to what that lists.",
+        )
+    if not destination.verified_tls:
+        raise failed(
+            Reason.SERVER_NOT_ALLOWED,
+            f"{vault.reference} binds its passwords to its allowedServers, so they are sent over verified TLS"
+            " only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false.",
+        )
+
+
+def _asking(item: VaultPassword) -> str:
+    if not isinstance(item, CyberArkPassword):
+        return ""
+    return " without variable" if item.variable is None else " with variable"
+
+
+def _block_for(provider: Provider) -> str:
+    match provider:
+        case Provider.AZURE_KEY_VAULT:
+            return "set password.azureKeyVault"
+        case Provider.CYBERARK_CCP:
+            return "set password.cyberArk with safe and object"
+        case Provider.CYBERARK_CONJUR:
+            return "set password.cyberArk with variable"
+        case Provider.HASHICORP_VAULT:
+            return "set password.hashiCorpVault"

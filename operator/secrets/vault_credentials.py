@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a vault object names, read for its provider: each credential only with the place it may go to."""
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from smtp_operator.api.model import (
+    CaReference,
+    SecretKeyReference,
+    ServiceAccountReference,
+    namespace_of,
+)
+from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
+from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, VaultObject
+from smtp_operator.api.verdict import Phase
+from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.interface import GetObject, Seen
+from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.service_accounts import (
+    AccountUse,
+    ServiceAccounts,
+    account_token,
+    allowed_account,
+)
+
+
+class VaultCredentials:
+    """Reads anew each time it is asked, and keeps nothing but which version that was."""
+
+    def __init__(
+        self,
+        vault: VaultObject,
+        *,
+        get_object: GetObject,
+        accounts: ServiceAccounts,
+        now: Callable[[], float],
+        require_allowed_servers: bool,
+    ) -> None:
+        """``now`` is in seconds since the epoch."""
+        self._vault = vault
+        self._get_object = get_object
+        self._accounts = accounts
+        self._now = now
+        self._required = require_allowed_servers
+        self._seen: dict[Reference, Seen] = {}
+
+    @property
+    def seen(self) -> Mapping[Reference, Seen]:
+        """The objects that were read, as they were then; None where there was none."""
+        return dict(self._seen)
+
+    async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
+        """See ``Credentials``."""
+        secret = Reference("Secret", self._namespace(named), named.name)
+        values = self._values((named.key,))
+        line = await values.line(secret, named.key, field_path=field_path)
+        self._check(await values.get(secret, field_path=field_path), goes_to)
+        return line.text
+
+    async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
+        """See ``Credentials``. The namespace is that of the reference to it."""
+        (secret,) = {it.reference for it in self._vault.named() if it.field_path == field_path}
+        values = self._values(CERTIFICATE_KEYS)
+        certificate = await values.client_certificate(secret, field_path=field_path)
+        self._check(await values.get(secret, field_path=field_path), goes_to)
+        return certificate
+
+    async def service_account_token(
+        self, named: ServiceAccountReference, *, goes_to: str, field_path: str
+    ) -> str:
+        """See ``Credentials``."""
+        use = AccountUse(
+            namespace=self._namespace(named),
+            name=named.name,
+            audience=named.audience,
+            field_path=field_path,
+            owner=str(self._vault.reference),
+            phase=Phase.PASSWORD,
+        )
+        self._check(await allowed_account(self._accounts, use), goes_to)
+        return await account_token(self._accounts, use)
+
+    async def ca_pem(self) -> str | None:
+        """See ``Credentials``."""
+        named = self._vault.spec.ca_ref
+        if named is None:
+            return None
+        bundle = Reference(named.kind, self._namespace(named), named.name)
+        return await self._values((named.key,)).bundle(bundle, named.key, field_path="caRef")
+
+    def _namespace(self, named: SecretKeyReference | ServiceAccountReference | CaReference) -> str:
+        return namespace_of(named, self._vault.reference.namespace)
+
+    def _values(self, data_keys: tuple[str, ...]) -> ObjectValues:
+        async def get(reference: Reference) -> JsonObject:
+            try:
+                found = await self._get_object(reference)
+            except ObjectNotFound:
+                self._note(reference, None, data_keys)
+                raise
+            self._note(reference, found, data_keys)
+            return found
+
+        return ObjectValues(get, owner=str(self._vault.reference))
+
+    def _note(self, reference: Reference, found: JsonObject | None, data_keys: tuple[str, ...]) -> None:
+        before = self._seen.get(reference)
+        keys = dict.fromkeys((*(before.data_keys if before else ()), *data_keys))
+        kept = None if found is None else {"kind": found.get("kind"), "metadata": found["metadata"]}
+        self._seen[reference] = Seen(object_=kept, at=self._now(), data_keys=tuple(keys))
+
+    def _check(self, giver: JsonObject, goes_to: str) -> None:
+        place = urlsplit(goes_to)
+        check_destination(
+            giver,
+            server=place.hostname or "",
+            port=place.port or 443,
+            verified_tls=True,
+            required=self._required,
+            otherwise=f"have {self._vault.reference} lead to what the annotation lists",
+        )

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``azureKeyVault``, ``cyberArk`` and ``hashiCorpVault`` of spec.password: read through a vault object."""
+
+from pydantic import ValidationError
+
+from smtp_operator.api.objects import JsonObject, Reference
+from smtp_operator.api.password import Password, VaultKind, VaultPassword, VaultReference
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.vaultobject import VaultObject, vault_object
+from smtp_operator.secrets.interface import Destination, ResolvedPassword
+from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.vault import VaultSecret
+from smtp_operator.secrets.vault_access import block_of, check_use, place_in_vault, provider_for
+from smtp_operator.secrets.vault_errors import failed
+
+
+class VaultPasswords:
+    """Reads for one test."""
+
+    def __init__(
+        self,
+        values: ObjectValues,
+        vaults: LiveVaults,
+        destination: Destination,
+    ) -> None:
+        self._values = values
+        self._vaults = vaults
+        self._destination = destination
+
+    async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
+        """The password, if that namespace may read it and send it there.
+
+        Raises:
+            VerdictError: it may not, or there is none to be had; the verdict says why and what to do.
+            ApiUnavailable
+        """
+        item = password.vault_item
+        assert item is not None
+        field_path = f"password.{block_of(item)}.vaultRef"
+        reference = reference_of(item.vault_ref, namespace)
+        vault = _parsed(reference, await self._values.get(reference, field_path=field_path))
+        await check_use(
+            vault,
+            item,
+            namespace=namespace,
+            destination=self._destination,
+            get_object=self._vaults.get_object,
+            require_allowed_servers=self._vaults.require_allowed_servers,
+        )
+        live = self._vaults.of(vault)
+        try:
+            secret = await live.read(item)
+        finally:
+            self._values.behind.update(live.seen)
+        return _resolved(secret, vault, item)
+
+
+def reference_of(named: VaultReference, namespace: str) -> Reference:
+    """The vault object that a SmtpConfig of that namespace names."""
+    if named.kind is VaultKind.CLUSTER_SMTP_VAULT:
+        return Reference("ClusterSmtpVault", "", named.name)
+    return Reference("SmtpVault", namespace, named.name)
+
+
+def described(item: VaultPassword) -> tuple[str, str]:
+    """Provider and place of a password, as in ``status.password``, without reading it."""
+    return str(provider_for(item)), f"{item.vault_ref.name}/{place_in_vault(item)}"
+
+
+def _parsed(reference: Reference, found: JsonObject) -> VaultObject:
+    assert reference.kind in ("SmtpVault", "ClusterSmtpVault")
+    try:
+        return vault_object(reference.kind, found)
+    except ValidationError:
+        raise failed(
+            Reason.INVALID_SPEC,
+            f"The spec of {reference} breaks a rule; its own status says which. Correct it there.",
+        ) from None
+
+
+def _resolved(secret: VaultSecret, vault: VaultObject, item: VaultPassword) -> ResolvedPassword:
+    source, reference = described(item)
+    where = f'"{place_in_vault(item)}" of {vault.reference.kind} {vault.reference.name}'
+    return ResolvedPassword(
+        value=secret.value,
+        source=source,
+        reference=reference,
+        origin=where,
+        version=secret.version,
+        reason=secret.reason,
+        message=secret.message or f"The password was read from {where}.",
+    )

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry of vaults: one line per provider.
+
+A provider is imported with the first vault object of its kind: the clients of some products take more memory
+than all the rest of the operator.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from smtp_operator.api.smtpvault import Provider
+from smtp_operator.secrets.vault import Vault, VaultContext
+
+ProviderClass = Callable[[Any, VaultContext], Vault]
+"""Made of the provider's block of the vault object's spec."""
+
+
+def _class(module: str, name: str) -> ProviderClass:
+    """That class of a module of this folder, imported once somebody needs it."""
+
+    def made(block: Any, context: VaultContext) -> Vault:
+        client: Vault = getattr(import_module(f"smtp_operator.secrets.{module}"), name)(block, context)
+        return client
+
+    return made
+
+
+PROVIDERS: Final[Mapping[Provider, ProviderClass]] = {
+    Provider.HASHICORP_VAULT: _class("hashicorp_vault", "HashiCorpKv"),
+}
