@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -25,8 +25,10 @@ from smtp_operator.api.objects import (
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
 from smtp_operator.cli.check_arguments import misuse
-from smtp_operator.cli.check_report import TRANSIENT, Look, Progress, as_json, as_text, exit_code
+from smtp_operator.cli.check_report import Progress, as_json, as_text, exit_code
 from smtp_operator.cli.documents import ManifestUnusable, read_documents, read_text, source_name
+from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
+from smtp_operator.cli.look import Look
 from smtp_operator.cli.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
 from smtp_operator.cli.streams import write
 from smtp_operator.cli.supplied import (
@@ -54,8 +56,6 @@ from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAcc
 from smtp_operator.settings import InvalidSetting, Settings, read_settings
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
-
-USAGE: Final = 2
 
 
 class CheckFailed(Exception):

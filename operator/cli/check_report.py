@@ -2,79 +2,22 @@
 """How ``smtp-operator check`` shows a test: phases as they come, then the verdict."""
 
 import json
-import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TextIO
+from collections.abc import Callable
+from typing import Any, TextIO
 
 from smtp_operator.api.durations import format_duration
-from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Phase, Verdict
+from smtp_operator.cli.exit_codes import code_of
+from smtp_operator.cli.look import Look, verdict_text
 from smtp_operator.cli.streams import write
 from smtp_operator.reconcile import facts
 from smtp_operator.reconcile.outcome import Outcome
 
-PASSED: Final = 0
-FAILED: Final = 1
-TRANSIENT: Final = 3
-PASSWORD_UNRESOLVED: Final = 4
-
-_MAY_PASS: Final = frozenset(
-    {
-        Retry.TRANSIENT,
-        Retry.TRANSIENT_THEN_CONFIGURATION,
-        Retry.SLOW,
-        Retry.GREYLISTED,
-        Retry.UNKNOWN_DELIVERY,
-    }
-)
-_GREEN, _RED, _DIM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
-_MARKS, _ASCII_MARKS = ("✓", "✗", "…"), ("ok", "FAILED", "...")
-_WIDTH: Final = 100
-
 
 def exit_code(outcome: Outcome) -> int:
     """0 passed, 1 failed by configuration, 3 failed in a way that may pass, 4 password not resolved."""
-    verdict = outcome.verdict
-    if verdict.passed:
-        return PASSED
-    if outcome.password is not None and not outcome.password.resolved:
-        return PASSWORD_UNRESOLVED
-    return TRANSIENT if verdict.retry in _MAY_PASS else FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a stream can show."""
-
-    live: bool = False
-    """Whether a line may be written over."""
-    colour: bool = False
-    marks: tuple[str, str, str] = _MARKS
-
-    @classmethod
-    def of(cls, stream: TextIO, environment: Mapping[str, str]) -> "Look":
-        """Colours on a terminal only, and not where NO_COLOR is set (no-color.org)."""
-        live = stream.isatty() and environment.get("TERM") != "dumb"
-        try:
-            "".join(_MARKS).encode(stream.encoding or "utf-8")
-        except (UnicodeEncodeError, LookupError):
-            marks = _ASCII_MARKS
-        else:
-            marks = _MARKS
-        return cls(live=live, colour=live and not environment.get("NO_COLOR"), marks=marks)
-
-    def marked(self, *, good: bool, text: str = "") -> str:
-        """The mark of success or failure, and a text of the same colour."""
-        mark = self.marks[0] if good else self.marks[1]
-        return self._painted(f"{mark} {text}" if text else mark, _GREEN if good else _RED)
-
-    def dim(self, text: str) -> str:
-        """Something of less importance."""
-        return self._painted(text, _DIM)
-
-    def _painted(self, text: str, colour: str) -> str:
-        return f"{colour}{text}{_PLAIN}" if self.colour else text
+    resolved = outcome.password is None or outcome.password.resolved
+    return code_of(outcome.verdict.retry, password_resolved=resolved)
 
 
 class Progress:
@@ -119,20 +62,19 @@ class Progress:
 
 def as_text(name: str, outcome: Outcome, look: Look) -> str:
     """The verdict for people: what it is, what to do, and of a failed test the dialogue."""
-    verdict, report = outcome.verdict, outcome.report
-    lines = [f"{look.marked(good=verdict.passed, text=verdict.summary)}  {name}"]
-    lines += _wrapped(verdict.message)
-    if outcome.password is not None and outcome.password.resolved and outcome.password.message:
-        lines += _wrapped(outcome.password.message)
-    if not verdict.passed and report.dialogue:
-        lines += ["", "  The dialogue:"]
-        lines += [f"    {look.dim(line)}" for line in report.dialogue]
-    suggestion = facts.suggestion(verdict)
-    if suggestion is not None:
-        lines += ["", "  A second look found that this would work:"]
-        fields = suggestion.model_dump(mode="json", by_alias=True, exclude_none=True)
-        lines += [f"    {field}: {value}" for field, value in fields.items()]
-    return "\n".join(lines) + "\n"
+    verdict = outcome.verdict
+    paragraphs = [verdict.message]
+    if outcome.password is not None and outcome.password.resolved:
+        paragraphs.append(outcome.password.message)
+    return verdict_text(
+        look,
+        name=name,
+        passed=verdict.passed,
+        summary=verdict.summary,
+        paragraphs=paragraphs,
+        dialogue=() if verdict.passed else outcome.report.dialogue,
+        suggestion=facts.suggestion(verdict),
+    )
 
 
 def as_json(name: str, outcome: Outcome) -> str:
@@ -155,15 +97,3 @@ def as_json(name: str, outcome: Outcome) -> str:
         "suggestion": suggestion and suggestion.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
     return json.dumps(shown, indent=2) + "\n"  # in ASCII, whatever the locale
-
-
-def _wrapped(text: str) -> list[str]:
-    # No value that is to be copied may be broken in two.
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent="  ",
-        subsequent_indent="  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

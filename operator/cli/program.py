@@ -12,14 +12,13 @@ from importlib.metadata import version
 from typing import Final
 
 from smtp_operator.cli.check_arguments import add_check_arguments
+from smtp_operator.cli.exit_codes import INTERRUPTED, USAGE
 from smtp_operator.cli.streams import write
 from smtp_operator.settings import FLAGS, Flag, InvalidSetting, read_settings
 
 DONE: Final = 0
 FAILED: Final = 1
-USAGE: Final = 2
 UNFORESEEN: Final = 3
-INTERRUPTED: Final = 130
 
 _EXIT_CODES: Final = """\
 exit codes:

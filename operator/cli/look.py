@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a verdict looks on a terminal, in a file, and where a terminal lacks the signs for it."""
+
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TextIO
+
+from smtp_operator.api.status import SuggestedSettings
+
+_GREEN, _RED, _DIM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
+_MARKS, _ASCII_MARKS = ("✓", "✗", "…"), ("ok", "FAILED", "...")
+_WIDTH: Final = 100
+
+
+class Colour(StrEnum):
+    """When to write in colours."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a stream can show."""
+
+    live: bool = False
+    """Whether a line may be written over."""
+    colour: bool = False
+    marks: tuple[str, str, str] = _MARKS
+
+    @classmethod
+    def of(cls, stream: TextIO, environment: Mapping[str, str], colour: Colour = Colour.AUTO) -> "Look":
+        """By itself colours on a terminal only, and not where NO_COLOR is set (no-color.org)."""
+        live = stream.isatty() and environment.get("TERM") != "dumb"
+        try:
+            "".join(_MARKS).encode(stream.encoding or "utf-8")
+        except (UnicodeEncodeError, LookupError):
+            marks = _ASCII_MARKS
+        else:
+            marks = _MARKS
+        by_itself = live and not environment.get("NO_COLOR")
+        coloured = colour is Colour.ALWAYS or (colour is Colour.AUTO and by_itself)
+        return cls(live=live, colour=coloured, marks=marks)
+
+    def marked(self, *, good: bool, text: str = "") -> str:
+        """The mark of success or failure, and a text of the same colour."""
+        mark = self.marks[0] if good else self.marks[1]
+        return self._painted(f"{mark} {text}" if text else mark, _GREEN if good else _RED)
+
+    def dim(self, text: str) -> str:
+        """Something of less importance."""
+        return self._painted(text, _DIM)
+
+    def painted(self, text: str, *, good: bool) -> str:
+        """A text in the colour of success or failure."""
+        return self._painted(text, _GREEN if good else _RED)
+
+    def _painted(self, text: str, colour: str) -> str:
+        return f"{colour}{text}{_PLAIN}" if self.colour else text
+
+
+def verdict_text(
+    look: Look,
+    *,
+    name: str,
+    passed: bool,
+    summary: str,
+    paragraphs: Iterable[str],
+    dialogue: Iterable[str],
+    suggestion: SuggestedSettings | None,
+) -> str:
+    """A verdict for people: what it is, what to do, and of a failed test the dialogue."""
+    lines = [f"{look.marked(good=passed, text=summary)}  {name}"]
+    for paragraph in paragraphs:
+        lines += wrapped(paragraph)
+    if said := [f"    {look.dim(line)}" for line in dialogue]:
+        lines += ["", "  The dialogue:", *said]
+    if suggestion is not None:
+        lines += ["", "  A second look found that this would work:"]
+        fields = suggestion.model_dump(mode="json", by_alias=True, exclude_none=True)
+        lines += [f"    {field}: {value}" for field, value in fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+def wrapped(text: str, indent: str = "  ") -> list[str]:
+    """A paragraph in lines of 100 characters; no value that is to be copied is broken in two."""
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
