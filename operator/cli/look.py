@@ -66,14 +66,18 @@ def verdict_text(
     look: Look,
     *,
     name: str,
-    passed: bool,
+    passed: bool | None,
     summary: str,
     paragraphs: Iterable[str],
     dialogue: Iterable[str],
     suggestion: SuggestedSettings | None,
 ) -> str:
-    """A verdict for people: what it is, what to do, and of a failed test the dialogue."""
-    lines = [f"{look.marked(good=passed, text=summary)}  {name}"]
+    """A verdict for people: what it is, what to do, and of a failed test the dialogue.
+
+    ``passed`` is None where there is no verdict yet.
+    """
+    head = f"{look.marks[2]} {summary}" if passed is None else look.marked(good=passed, text=summary)
+    lines = [f"{head}  {name}"]
     for paragraph in paragraphs:
         lines += wrapped(paragraph)
     if said := [f"    {look.dim(line)}" for line in dialogue]:

@@ -111,11 +111,11 @@ def _check(options: argparse.Namespace) -> int:
         return _complain("interrupted; there is no verdict", INTERRUPTED)
     except Exception as error:
         if options.debug:
-            write(sys.stderr, _whereabouts(error))
+            write(sys.stderr, whereabouts(error))
         return _complain(f"an unforeseen failure ({type(error).__name__}); --debug shows where", UNFORESEEN)
 
 
-def _whereabouts(error: BaseException) -> str:
+def whereabouts(error: BaseException) -> str:
     """A traceback without the exception's text, which could hold a password."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"Traceback (most recent call last):\n{frames}{type(error).__name__}\n"

@@ -26,6 +26,7 @@ from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient, Query
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ListExpired
+from smtp_operator.cluster.versions import is_newer
 
 RECONNECT_SECONDS: Final = 300
 """How long the API server keeps one watch open; regular reconnects spread its load."""
@@ -98,7 +99,7 @@ class MetadataWatch:
     def learn(self, reference: Reference, uid: str, resource_version: str) -> None:
         """Takes note of a version that was read by other means, so that its deletion cannot be missed."""
         known = self._known.get(reference)
-        if known is None or known[0] != uid or _is_newer(resource_version, known[1]):
+        if known is None or known[0] != uid or is_newer(resource_version, known[1]):
             self._known[reference] = (uid, resource_version)
 
     @property
@@ -178,7 +179,7 @@ class MetadataWatch:
                 self._tell(reference, item["metadata"])
         for reference in before - seen:
             known = self._known.get(reference)
-            if known is not None and not _is_newer(known[1], resource_version):
+            if known is not None and not is_newer(known[1], resource_version):
                 self._gone(reference)
         self._synced.set()
         return resource_version
@@ -203,7 +204,7 @@ class MetadataWatch:
         if not self._wanted(reference):
             self._known.pop(reference, None)
             return
-        if known is not None and known[0] == uid and not _is_newer(resource_version, known[1]):
+        if known is not None and known[0] == uid and not is_newer(resource_version, known[1]):
             return  # a read was faster than the watch
         self._known[reference] = (uid, resource_version)
         self._changed(
@@ -240,10 +241,3 @@ def _raise_error(status: JsonObject, watch: MetadataWatch) -> None:
     if status.get("code") == 410:
         raise ListExpired(text)
     raise ApiUnavailable(text)
-
-
-def _is_newer(one: str, other: str) -> bool:
-    # Ordered numbers since Kubernetes 1.35 (KEP-5504); where they are not, everything is news.
-    if one.isdecimal() and other.isdecimal():
-        return int(one) > int(other)
-    return one != other

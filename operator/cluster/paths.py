@@ -23,6 +23,9 @@ _LISTS: Final[dict[ReferenceKind, str]] = {
 }
 
 
+NAMESPACES: Final = f"{_CORE}/namespaces"
+
+
 def smtp_configs(namespace: str | None) -> str:
     """The list of one namespace; None: of all."""
     return f"{_GROUP_VERSION}{_in(namespace)}/{SMTP_CONFIG_PLURAL}"

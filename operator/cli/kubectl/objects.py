@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The SmtpConfigs of a cluster: read, followed, and asked for a test."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from smtp_operator.api.names import TEST_REQUESTED_AT
+from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject, ObjectKey, RequestRefused
+from smtp_operator.cli.kubectl.errors import PluginFailed
+from smtp_operator.cli.kubectl.seen import SeenConfig
+from smtp_operator.cluster import paths
+from smtp_operator.cluster.client import JSON, MERGE_PATCH, KubernetesClient, Query
+from smtp_operator.cluster.delays import at_least, growing_delays
+from smtp_operator.cluster.errors import ListExpired
+
+FIELD_MANAGER: Final = "kubectl-smtp"
+
+_PAGE_SIZE: Final = 100
+_LIST_ATTEMPTS: Final = 5
+_SILENCE_SECONDS: Final = 180.0
+"""A watch that says nothing for so long is dead: a bookmark comes about every minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which ones are meant."""
+
+    namespace: str | None
+    """None: all."""
+    names: Sequence[str] = ()
+    """None of them: all that the rest selects."""
+    labels: str = ""
+    server: str = ""
+
+    @property
+    def where(self) -> str:
+        """Such as ``in namespace team-a``."""
+        return "in any namespace" if self.namespace is None else f"in namespace {self.namespace}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a watch tells of one of them."""
+
+    config: SeenConfig
+    gone: bool = False
+
+
+class SmtpConfigs:
+    """Those of a selection, by one client."""
+
+    def __init__(self, client: KubernetesClient, selection: Selection) -> None:
+        self._client = client
+        self._selection = selection
+        self._path = paths.smtp_configs(selection.namespace)
+
+    async def listed(self) -> tuple[list[SeenConfig], str]:
+        """All of them by namespace and name, and the resourceVersion to follow them from.
+
+        Raises:
+            PluginFailed: one of the names does not exist, or the selector cannot be read.
+            ClusterError: of the request.
+        """
+        try:
+            found, version = await self._list(self._query(labels=True))
+        except RequestRefused as error:
+            if not self._selection.labels:
+                raise
+            raise PluginFailed(
+                f"the API server cannot read the selector {self._selection.labels!r}; give labels such as"
+                " team=a,stage!=test"
+            ) from error
+        names = self._selection.names
+        if names:
+            missing = [it for it in dict.fromkeys(names) if it not in {config.key.name for config in found}]
+            if missing:
+                text = f"SmtpConfig {', '.join(missing)} does not exist {self._selection.where}"
+                raise PluginFailed(f"{text} on {self._client.server}")
+            found = [config for config in found if config.key.name in names]
+        return sorted(found, key=lambda it: it.key), version
+
+    async def ask(self, config: SeenConfig, value: str) -> SeenConfig:
+        """Asks for a test of just this object; gives it as it is then.
+
+        Raises:
+            ClusterError: of the request; Conflict where the object is another one by now.
+        """
+        metadata = {"uid": config.uid, "annotations": {TEST_REQUESTED_AT: value}}
+        answer = await self._client.request(
+            "PATCH",
+            paths.smtp_config(config.key),
+            query=[("fieldManager", FIELD_MANAGER)],
+            body={"metadata": metadata},
+            content_type=MERGE_PATCH,
+        )
+        return SeenConfig.of(answer)
+
+    async def followed(self, version: str) -> AsyncGenerator[Change, None]:
+        """What becomes of them, without end; lost connections are mended.
+
+        Labels do not count here: one that loses its label is still the one that was meant.
+
+        Raises:
+            AccessDenied: watching is not allowed.
+        """
+        known: dict[ObjectKey, SeenConfig] = {}
+        delays = growing_delays()
+        while True:
+            try:
+                if not version:
+                    found, version = await self._list(self._query(labels=False))
+                    for change in _differences(known, found):
+                        yield change
+                async with self._lines(version) as lines:
+                    async for line in lines:
+                        delays = growing_delays()
+                        kind, object_ = _parsed(line)
+                        version = str(object_.get("metadata", {}).get("resourceVersion", version))
+                        if kind == "BOOKMARK":
+                            continue
+                        config = SeenConfig.of(object_)
+                        known[config.key] = config
+                        yield Change(config, gone=kind == "DELETED")
+                delay = next(delays)
+            except ListExpired:
+                version, delay = "", 0.0
+            except ApiUnavailable as error:
+                delay = at_least(next(delays), error)
+            await asyncio.sleep(delay)
+
+    async def _list(self, query: Query) -> tuple[list[SeenConfig], str]:
+        for attempt in range(1, _LIST_ATTEMPTS + 1):
+            found, version = [], ""
+            try:
+                async for page in self._client.pages(self._path, query=query, page_size=_PAGE_SIZE):
+                    found += [SeenConfig.of(item) for item in page.get("items") or ()]
+                    version = str(page["metadata"]["resourceVersion"])
+            except ListExpired:
+                if attempt == _LIST_ATTEMPTS:
+                    raise
+            else:
+                break
+        return found, version
+
+    def _query(self, *, labels: bool) -> list[tuple[str, str]]:
+        selection, fields = self._selection, []
+        if len(set(selection.names)) == 1:
+            fields.append(f"metadata.name={selection.names[0]}")
+        if selection.server:
+            fields.append(f"spec.server={selection.server}")
+        query = [("fieldSelector", ",".join(fields))] if fields else []
+        return [*query, ("labelSelector", selection.labels)] if labels and selection.labels else query
+
+    @asynccontextmanager
+    async def _lines(self, version: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        query = [
+            *self._query(labels=False),
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", version),
+        ]
+        watching = self._client.lines(self._path, query=query, accept=JSON, silence=_SILENCE_SECONDS)
+        async with watching as lines:
+            yield lines
+
+
+def _differences(known: dict[ObjectKey, SeenConfig], found: Sequence[SeenConfig]) -> list[Change]:
+    """What a new list tells to somebody who knew these; and brings them up to date."""
+    there = {config.key: config for config in found}
+    gone = [Change(config, gone=True) for key, config in known.items() if key not in there]
+    known.clear()
+    known.update(there)
+    return [*gone, *(Change(config) for config in found)]
+
+
+def _parsed(line: bytes) -> tuple[str, JsonObject]:
+    try:
+        change = json.loads(line)
+        kind, object_ = str(change["type"]), dict(change["object"])
+    except (ValueError, KeyError, TypeError):
+        raise ApiUnavailable("a line of the watch is no event") from None
+    if kind == "ERROR":
+        text = f"the watch of SmtpConfigs ended: {object_.get('code')} {object_.get('reason')}"
+        error: type[ClusterError] = ListExpired if object_.get("code") == 410 else ApiUnavailable
+        raise error(text)
+    return kind, object_

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SmtpConfig of the cluster as the plug-in tells of it."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from smtp_operator.api.durations import format_duration
+from smtp_operator.api.objects import JsonObject, ObjectKey
+from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.status import Condition, SmtpConfigStatus, StatusModel
+from smtp_operator.cli.exit_codes import TRANSIENT, code_of
+from smtp_operator.reconcile.timestamps import from_timestamp
+from smtp_operator.reconcile.view import identity_of, request_of, status_of
+
+NOT_TESTED: Final = "not tested yet"
+
+_PHASE: Final = re.compile(r"phase (\w+)\.$")
+_FAILED_IN: Final = re.compile(r" in (\w+)(?::|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenConfig:
+    """One state of it. Nothing of its spec but the server's name, since a password may stand there."""
+
+    key: ObjectKey
+    uid: str
+    version: str
+    """Its resourceVersion."""
+    generation: int
+    server: str
+    suspended: bool
+    request: str | None
+    """Value of the annotation that asks for a test."""
+    status: SmtpConfigStatus
+
+    @classmethod
+    def of(cls, object_: JsonObject) -> Self:
+        """Of the object as the API server sends it."""
+        tested = identity_of(object_)
+        spec = object_.get("spec") or {}
+        return cls(
+            key=tested.key,
+            uid=tested.uid,
+            version=tested.resource_version,
+            generation=tested.generation,
+            server=str(spec.get("server", "")),
+            suspended=bool(spec.get("suspend")),
+            request=request_of(object_),
+            status=status_of(object_),
+        )
+
+    @property
+    def ready(self) -> Condition | None:
+        """Its Ready condition, if it speaks of the spec that is there now."""
+        return self.status.condition("Ready") if self.judged else None
+
+    @property
+    def judged(self) -> bool:
+        """Whether status speaks of the spec that is there now."""
+        return self.status.observed_generation == self.generation
+
+    @property
+    def passed(self) -> bool | None:
+        """The verdict; None: there is none."""
+        status = self.ready.status if self.ready else "Unknown"
+        return None if status == "Unknown" else status == "True"
+
+    @property
+    def reason(self) -> str | None:
+        """Of the verdict, or why there is none."""
+        return self.ready.reason if self.ready else None
+
+    @property
+    def known_reason(self) -> Reason | None:
+        """The reason, if this release knows it."""
+        return next((it for it in Reason if it == self.reason), None)
+
+    @property
+    def retry(self) -> Retry | None:
+        """Which class of retry the reason is of, if this release knows it."""
+        return REASONS[self.known_reason].retry if self.known_reason else None
+
+    @property
+    def summary(self) -> str:
+        """The verdict in at most 80 characters, or why there is none."""
+        if self.judged and self.status.summary:
+            return self.status.summary
+        before = self.status.condition("Ready")
+        return NOT_TESTED if before is None else f"{NOT_TESTED} as it is now"
+
+    @property
+    def under_test(self) -> bool:
+        """Whether a test is announced."""
+        condition = self.status.condition("Reconciling")
+        return condition is not None and condition.reason == Reason.TESTING
+
+    @property
+    def phase(self) -> str | None:
+        """The phase that a requested test has come to."""
+        condition = self.status.condition("Reconciling")
+        found = _PHASE.search(condition.message) if condition is not None and self.under_test else None
+        return found[1] if found else None
+
+    @property
+    def request_pending(self) -> bool:
+        """Whether a test was asked for that has not ended yet."""
+        return self.request is not None and self.request != self.status.last_handled_test_request
+
+    @property
+    def failed_phase(self) -> str | None:
+        """The phase that the verdict names."""
+        found = _FAILED_IN.search(self.status.summary or "") if self.passed is False else None
+        return found[1] if found else None
+
+    @property
+    def exit_code(self) -> int:
+        """As that of ``smtp-operator check``; without a verdict as one that may come."""
+        if self.passed is None:
+            return TRANSIENT
+        if self.passed:
+            return code_of(Retry.PASSED, password_resolved=True)
+        resolved = self.status.condition("PasswordResolved")
+        return code_of(
+            self.retry or Retry.CONFIGURATION, password_resolved=resolved is None or resolved.status == "True"
+        )
+
+    @property
+    def since(self) -> float | None:
+        """When the verdict came to be what it is, in seconds since the epoch."""
+        return from_timestamp(self.ready.last_transition_time) if self.ready else None
+
+    def outlook(self, now: float) -> str:
+        """When it is tested next and why, such as ``in 12m: recheck``."""
+        if self.under_test:
+            return f"under way: phase {self.phase}" if self.phase else "under way"
+        if self.request_pending:
+            return "asked for"
+        if self.suspended:
+            return "never: suspended"
+        if not self.judged:
+            return "at once: the spec is new"
+        due = from_timestamp(self.status.next_test_time)
+        if due is not None:
+            why = "recheck" if self.passed else "retry"
+            return f"in {short_time(due - now)}: {why}" if due > now else f"due: {why}"
+        return "after a change" if self.passed is not None else "soon"
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs. Keys are added, never renamed; those of status are as status has them."""
+        status, ready = self.status, self.ready
+        return {
+            "namespace": self.key.namespace,
+            "name": self.key.name,
+            "server": self.server,
+            "passed": self.passed,
+            "reason": self.reason,
+            "message": ready.message if ready else None,
+            "summary": self.summary,
+            "phase": self.failed_phase,
+            "retry": str(self.retry) if self.retry else None,
+            "exitCode": self.exit_code,
+            "since": ready.last_transition_time if ready else None,
+            "nextTestTime": status.next_test_time,
+            "lastSuccessTime": status.last_success_time,
+            "underTest": self.under_test,
+            "suspended": self.suspended,
+            "conditions": [_dumped(it) for it in status.conditions],
+            "test": _dumped(status.last_test),
+            "password": _dumped(status.password),
+            "suggestion": _dumped(status.suggestion) if self.judged else None,
+            "lastHandledTestRequest": status.last_handled_test_request,
+            "error": None,
+        }
+
+
+def short_time(seconds: float) -> str:
+    """A time in one or two units, such as ``45s``, ``12m``, ``3h5m`` or ``5d``."""
+    minute, hour, day = 60, 3600, 86400
+    if seconds < 2 * minute:
+        return f"{max(round(seconds), 0)}s"
+    if seconds < 10 * hour:
+        return format_duration(round(seconds / minute) * minute)
+    if seconds < 2 * day:
+        return f"{round(seconds / hour)}h"
+    return f"{round(seconds / day)}d"
+
+
+def _dumped(model: StatusModel | None) -> Any:
+    return model and model.model_dump(mode="json", by_alias=True, exclude_none=True)

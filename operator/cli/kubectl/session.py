@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of ``kubectl smtp`` that speak to a cluster."""
+
+import argparse
+import json
+import re
+import shlex
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import yaml
+
+from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.remedies import remedy
+from smtp_operator.cli.exit_codes import FAILED, PASSED, PASSWORD_UNRESOLVED, TRANSIENT, USAGE
+from smtp_operator.cli.kubectl.asking import Answer, Asking
+from smtp_operator.cli.kubectl.errors import PluginFailed
+from smtp_operator.cli.kubectl.explaining import reason_named
+from smtp_operator.cli.kubectl.objects import Selection, SmtpConfigs
+from smtp_operator.cli.kubectl.results import as_json, show
+from smtp_operator.cli.kubectl.seen import SeenConfig
+from smtp_operator.cli.kubectl.telling import Progress, history_of, listing, verdict_of
+from smtp_operator.cli.look import Colour, Look
+from smtp_operator.cli.manifest import is_object_name
+from smtp_operator.cli.streams import write
+from smtp_operator.cluster.access import Access, find_access
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.settings import Settings
+
+_WORST_FIRST: Final = (USAGE, FAILED, PASSWORD_UNRESOLVED, TRANSIENT)
+_TYPED_NAME: Final = re.compile(r"(?:smtp|smtpconfigs?)(?:\.smtp-operator\.io)?/", re.IGNORECASE)
+
+
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of several."""
+    return next((code for code in _WORST_FIRST if code in codes), PASSED)
+
+
+class Session:
+    """One command, with the cluster that it is meant for."""
+
+    def __init__(self, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
+        """Nothing is asked of the cluster yet.
+
+        Raises:
+            PluginFailed: the words do not go together.
+        """
+        self._options = options
+        self._environment = environment
+        self._check()
+
+    async def run(self) -> int:
+        """Does it, and gives the exit code.
+
+        Raises:
+            PluginFailed, ClusterError: there is nothing to tell.
+        """
+        options = self._options
+        settings = Settings(kubeconfig=options.kubeconfig or "", context=options.context or "")
+        access = await find_access(settings, self._environment)
+        client = KubernetesClient(access)
+        commands: dict[str, Callable[..., Any]] = {
+            "test": self._test,
+            "status": self._status,
+            "suggest": self._suggest,
+        }
+        try:
+            selection = self._selection(access)
+            code: int = await commands[options.command](SmtpConfigs(client, selection), selection)
+            return code
+        finally:
+            await client.close()
+
+    def _check(self) -> None:
+        options = self._options
+        names = [options.words] if isinstance(options.words, str) else options.words
+        for name in names:
+            if not is_object_name(_TYPED_NAME.sub("", name, count=1)):
+                raise PluginFailed(f"{name!r} is not the name of a SmtpConfig")
+        if options.namespace is not None and not is_object_name(options.namespace):
+            raise PluginFailed(f"--namespace: {options.namespace!r} is not the name of a namespace")
+        if options.command == "suggest":
+            return
+        if options.all_namespaces and names:
+            raise PluginFailed("a NAME does not go with --all-namespaces; give its namespace by -n")
+        if options.all_namespaces and options.namespace is not None:
+            raise PluginFailed("--namespace does not go with --all-namespaces")
+        if options.selector and names:
+            raise PluginFailed("a NAME does not go with --selector")
+        if options.command == "test":
+            if names and options.all:
+                raise PluginFailed("a NAME does not go with --all")
+            if not (names or options.selector or options.all or options.all_namespaces):
+                raise PluginFailed("say which: NAME, -l SELECTOR, --all of the namespace, or -A")
+        elif names and (options.not_ready or options.reason or options.server):
+            raise PluginFailed("a NAME does not go with --not-ready, --reason and --server")
+
+    def _selection(self, access: Access) -> Selection:
+        options = self._options
+        names = [options.words] if isinstance(options.words, str) else options.words
+        everywhere = getattr(options, "all_namespaces", False)
+        servers = getattr(options, "server", None) or []
+        return Selection(
+            namespace=None if everywhere else options.namespace or access.namespace,
+            names=tuple(_TYPED_NAME.sub("", name, count=1) for name in names),
+            labels=getattr(options, "selector", None) or "",
+            server=servers[0] if len(servers) == 1 else "",
+        )
+
+    def _look(self, stream: Any) -> Look:
+        colour = Colour.NEVER if self._options.no_color else Colour(self._options.color)
+        return Look.of(stream, self._environment, colour)
+
+    async def _test(self, configs: SmtpConfigs, selection: Selection) -> int:
+        options = self._options
+        try:
+            timeout = parse_duration(options.timeout)
+        except ValueError as error:
+            raise PluginFailed(f"--timeout: {error}") from None
+        targets, version = await configs.listed()
+        if not targets:
+            raise PluginFailed(f"no SmtpConfig {selection.where} to test")
+        progress = Progress(sys.stderr, self._look(sys.stderr), total=len(targets))
+        teller = progress if options.output == "json" else _Verdicts(progress, self._look(sys.stdout))
+        try:
+            answers = await Asking(configs, teller).run(targets, version, timeout=timeout)
+        finally:
+            progress.clear()
+        code = worst([it.exit_code for it in answers])
+        if options.output == "json":
+            show(as_json({"exitCode": code, "items": [_answer_as_json(it) for it in answers]}))
+        return code
+
+    async def _status(self, configs: SmtpConfigs, selection: Selection) -> int:
+        options, now = self._options, time.time()
+        reasons = [reason_named(it) for it in options.reason or ()]
+        found, _ = await configs.listed()
+        shown = [it for it in found if _matches(it, options, reasons)]
+        code = worst([it.exit_code for it in shown]) if options.exit_code else PASSED
+        if options.output == "json":
+            show(as_json({"exitCode": code, "items": [it.as_json() for it in shown]}))
+            return code
+        look = self._look(sys.stdout)
+        if selection.names:
+            show("\n".join(verdict_of(it, look, now) + history_of(it, now) for it in shown))
+        elif shown:
+            lines = listing(
+                shown, look, now, namespaces=options.all_namespaces, wide=options.output == "wide"
+            )
+            show("\n".join(lines) + "\n")
+        if not selection.names:
+            write(sys.stderr, f"{_counted(shown, selection, filtered=len(shown) < len(found))}\n")
+        return code
+
+    async def _suggest(self, configs: SmtpConfigs, selection: Selection) -> int:
+        (config,), _ = await configs.listed()
+        suggestion = config.status.suggestion if config.judged else None
+        fields = suggestion.model_dump(by_alias=True, exclude_none=True) if suggestion else {}
+        if not fields:
+            raise PluginFailed(f"{config.key} has no suggestion: {_why_none(config)}", FAILED)
+        patch = {"spec": fields}
+        command = self._patch_command(config, patch)
+        if self._options.output == "json":
+            key = config.key
+            show(as_json({"namespace": key.namespace, "name": key.name, "patch": patch, "command": command}))
+        else:
+            show(yaml.safe_dump(patch, sort_keys=False))
+            write(sys.stderr, f"To apply it: {command}\n")
+        return PASSED
+
+    def _patch_command(self, config: SeenConfig, patch: dict[str, Any]) -> str:
+        options = self._options
+        words = ["kubectl", "patch", "smtpconfig", config.key.name, "-n", config.key.namespace]
+        for flag in ("kubeconfig", "context"):
+            if value := getattr(options, flag):
+                words.append(f"--{flag}={value}")
+        return shlex.join([*words, "--type=merge", "-p", json.dumps(patch, separators=(",", ":"))])
+
+
+class _Verdicts:
+    """Shows each verdict as it comes, beside the progress."""
+
+    def __init__(self, progress: Progress, look: Look) -> None:
+        self._progress = progress
+        self._look = look
+        self.waits = progress.waits
+        self.hears_nothing = progress.hears_nothing
+
+    def answered(self, answer: Answer) -> None:
+        """One request is answered."""
+        self._progress.answered(answer)
+        if not answer.problem:
+            show(verdict_of(answer.config, self._look, time.time()))
+
+
+def _matches(config: SeenConfig, options: argparse.Namespace, reasons: Sequence[Reason]) -> bool:
+    if options.not_ready and config.passed:
+        return False
+    if reasons and config.reason not in reasons:
+        return False
+    return not options.server or config.server in options.server
+
+
+def _counted(shown: Sequence[SeenConfig], selection: Selection, *, filtered: bool) -> str:
+    if not shown:
+        return f"No SmtpConfig {selection.where}{' is such' if filtered else ''}."
+    numbers = [
+        (sum(it.passed is True for it in shown), "ready"),
+        (sum(it.passed is False for it in shown), "failed"),
+        (sum(it.passed is None for it in shown), "without a verdict"),
+    ]
+    told = ", ".join(f"{number} {what}" for number, what in numbers if number)
+    return f"{len(shown)} SmtpConfig{'s' if len(shown) > 1 else ''} {selection.where}: {told}."
+
+
+def _why_none(config: SeenConfig) -> str:
+    if not config.judged:
+        return f"its spec has no verdict yet. See: kubectl smtp status {config.key.name}"
+    if config.passed:
+        return f"its last test passed ({config.reason})"
+    if config.passed is None:
+        return f"it has no verdict yet ({config.reason})"
+    mends = f" {remedy(config.known_reason)}" if config.known_reason else ""
+    return f"no second look found other settings for {config.reason}.{mends}"
+
+
+def _answer_as_json(answer: Answer) -> dict[str, Any]:
+    shown = answer.config.as_json()
+    if not answer.problem:
+        return shown
+    verdict = dict.fromkeys(("passed", "reason", "message", "summary", "phase", "retry"))
+    return shown | verdict | {"exitCode": answer.code, "error": answer.problem}

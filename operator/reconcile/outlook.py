@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schedule in words: for each class of retry, when the next test comes by itself.
+
+For the reference in ``docs/`` and for ``kubectl smtp explain``; the numbers are those of ``schedule``.
+"""
+
+from smtp_operator.api.durations import format_duration
+from smtp_operator.api.reasons import Retry
+from smtp_operator.reconcile import schedule
+
+
+def next_test(retry: Retry) -> str:
+    """Such as ``after 30s, 1m, and every 30m from then on``, counted from the end of the last test."""
+    hour, day = format_duration(schedule.HOUR), format_duration(schedule.DAY)
+    match retry:
+        case Retry.PASSED:
+            return "after `recheck.interval`, of mode `recheck.mode`"
+        case Retry.UNKNOWN_DELIVERY:
+            return "after `recheck.interval`"
+        case Retry.AUTHENTICATION:
+            return f"after {day}; after {hour} the first time, if the password had passed before"
+        case Retry.CONFIGURATION | Retry.POLICY:
+            every = format_duration(schedule.CONFIGURATION_INTERVAL)
+            return (
+                f"failed before a login: after `recheck.interval`, {every} at least; later in the dialogue:"
+                " only after a change"
+            )
+    steps = [format_duration(step) for step in schedule.BACKOFF[retry]]
+    text = f"after {', '.join(steps)}, and every {steps[-1]} from then on"
+    if retry is Retry.DEPENDENCY:
+        text += "; where its arrival is seen by a watch: after `recheck.interval`, 1h at least"
+    return text
+
+
+def condition_until_then(retry: Retry) -> str:
+    """Which condition stands beside Ready=False meanwhile; empty after a test that passed."""
+    match retry:
+        case Retry.PASSED:
+            return ""
+        case Retry.CONFIGURATION | Retry.POLICY | Retry.AUTHENTICATION | Retry.DENIED:
+            return "Stalled"
+        case Retry.TRANSIENT_THEN_CONFIGURATION:
+            return f"Reconciling; Stalled from failure {schedule.TRIES_BEFORE_CONFIGURATION} on"
+        case Retry.DEPENDENCY:
+            return f"Reconciling; Stalled once it lasted {format_duration(schedule.WAITING_TIME)}"
+        case Retry.UNKNOWN_DELIVERY:
+            return "Reconciling; Stalled where `recheck.interval` is 0s"
+        case _:
+            return "Reconciling"
