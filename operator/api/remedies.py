@@ -59,8 +59,8 @@ _REMEDIES: Final[dict[Reason, str]] = {
         "Set smtpType: StartTLS or TLS; on a network that you trust set allowInsecureAuth: true."
     ),
     Reason.IDENTITY_PROVIDER_UNREACHABLE: (
-        "See that the token endpoint is up, and that the operator may reach it (--https-proxy,"
-        " --allow-network)."
+        "See that the token endpoint is up, and that the operator may reach it: --allow-vault-port,"
+        " --allow-network."
     ),
     Reason.OAUTH_TOKEN_FAILED: (
         "Correct the client's id, secret, scope or permissions; the message has the provider's number."
@@ -73,8 +73,7 @@ _REMEDIES: Final[dict[Reason, str]] = {
         "Let vaultRef name a vault object of the kind that the password asks for, or the other way round."
     ),
     Reason.VAULT_URL_NOT_ALLOWED: (
-        "Correct the URL in the vault object, or have --allow-vault-port, --allow-network or"
-        " --allow-authority-host name it."
+        "Correct the URL in the vault object, or have --allow-vault-port or --allow-network name it."
     ),
     Reason.VAULT_HOST_UNRESOLVED: "Correct the URL in the vault object, or create its name in DNS.",
     Reason.VAULT_UNREACHABLE: "See that the vault is up, and that the operator may reach it.",

@@ -80,7 +80,7 @@ class Asking:
             async with asyncio.timeout(timeout):
                 turns = asyncio.Semaphore(_AT_A_TIME)
                 await asyncio.gather(*(self._ask(it, value, turns) for it in targets))
-                async with aclosing(self._configs.followed(version)) as changes:
+                async with aclosing(self._configs.followed(targets, version)) as changes:
                     while self._pending:
                         change = await anext(changes)
                         if request := self._pending.get(change.config.key):

@@ -3,7 +3,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -99,15 +99,15 @@ class SmtpConfigs:
         )
         return SeenConfig.of(answer)
 
-    async def followed(self, version: str) -> AsyncGenerator[Change, None]:
-        """What becomes of them, without end; lost connections are mended.
+    async def followed(self, configs: Iterable[SeenConfig], version: str) -> AsyncGenerator[Change, None]:
+        """What becomes of these, listed with that version, without end; lost connections are mended.
 
         Labels do not count here: one that loses its label is still the one that was meant.
 
         Raises:
             AccessDenied: watching is not allowed.
         """
-        known: dict[ObjectKey, SeenConfig] = {}
+        known = {config.key: config for config in configs}
         delays = growing_delays()
         while True:
             try:

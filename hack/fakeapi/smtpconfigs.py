@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SmtpConfigs of namespace team-a as an API server shows them, with the statuses that an operator writes."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+LIST = "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtpconfigs"
+EARLIER = "2026-01-31T12:00:00Z"
+
+
+def condition(kind: str, status: str, reason: str, message: str = "What happened. What to set.") -> Json:
+    """One that is of generation 1."""
+    return {
+        "type": kind,
+        "status": status,
+        "observedGeneration": 1,
+        "lastTransitionTime": EARLIER,
+        "reason": reason,
+        "message": message,
+    }
+
+
+def passed(**more: Any) -> Json:
+    """The status of a test that passed."""
+    return {
+        "observedGeneration": 1,
+        "summary": "TestEmailSent",
+        "conditions": [condition("Ready", "True", "TestEmailSent", "Accepted for delivery.")],
+        "lastTest": {
+            "trigger": "Requested",
+            "mode": "SendEmail",
+            "startTime": "2026-01-31T12:00:00.000000Z",
+            "duration": "412ms",
+            "phases": [{"name": "Resolve", "duration": "2ms"}, {"name": "Connect", "duration": "3ms"}],
+            "response": "250 2.0.0 queued as 4F1B2",
+        },
+        "lastSuccessTime": EARLIER,
+    } | more
+
+
+def failed(reason: str = "ConnectTimeout", **more: Any) -> Json:
+    """The status of a test that failed in Connect."""
+    return passed() | {
+        "summary": f"{reason} in Connect",
+        "conditions": [condition("Ready", "False", reason), condition("Failed", "True", reason)],
+        "lastTest": passed()["lastTest"] | {"dialogue": ["C: EHLO example.com", "S: 421 later"]},
+        **more,
+    }
+
+
+def under_test(phase: str) -> Json:
+    """The status of a test that is under way."""
+    text = f"A test of these settings is under way: phase {phase}."
+    return passed() | {
+        "conditions": [*passed()["conditions"], condition("Reconciling", "True", "Testing", text)]
+    }
+
+
+def smtp_config(
+    status: Json | None = None,
+    name: str = "mail",
+    *,
+    version: int = 1,
+    uid: str = "",
+    namespace: str = "team-a",
+    asked: str | None = None,
+    **spec: Any,
+) -> Json:
+    """The object; `asked` is the value of the annotation."""
+    annotations = {"smtp-operator.io/test-requested-at": asked} if asked is not None else {}
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {
+            "namespace": namespace,
+            "name": name,
+            "uid": uid or f"uid-of-{name}",
+            "generation": 1,
+            "resourceVersion": str(version),
+            "annotations": annotations,
+        },
+        "spec": {"server": "smtp.example.com", "port": 587, "password": {"value": "s3cret"}} | spec,
+        "status": {"observedGeneration": -1} if status is None else status,
+    }
+
+
+def listed(*items: Json, version: int = 10) -> Json:
+    """A list of them."""
+    return {"metadata": {"resourceVersion": str(version)}, "items": list(items) or None}

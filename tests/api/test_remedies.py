@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every reason says what mends it, and names only fields that there are."""
+
+import re
+
+import pytest
+
+from smtp_operator.api.crd import structural_schema
+from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.remedies import NOTHING, remedy
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.settings import FLAGS
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_remedy_of_whole_sentences(reason: Reason) -> None:
+    text = remedy(reason)
+    assert text[0].isupper()
+    assert text.endswith(".")
+    assert (text == NOTHING) <= (REASONS[reason].retry is Retry.PASSED)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_fields_that_are_to_be_set_exist(reason: Reason) -> None:
+    schema = structural_schema(SmtpConfigSpec)
+    for path in re.findall(r"\b[Ss]et ([a-z][\w.]*): ", remedy(reason)):
+        child = schema
+        for name in path.split("."):
+            assert name in child.get("properties", {}), path
+            child = child["properties"][name]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_flags_that_are_named_exist(reason: Reason) -> None:
+    assert set(re.findall(r"--[a-z-]+", remedy(reason))) <= {flag.option for flag in FLAGS}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kubectl-smtp` as a user starts it, beside an API server that answers as the test says."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakeapi import FakeApi
+from smtp_operator.cli.kubectl.program import run_plugin
+
+Json = dict[str, Any]
+Outputs = pytest.CaptureFixture[str]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How it ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, read."""
+        return json.loads(self.out)
+
+    @property
+    def words(self) -> str:
+        """Standard output as one line."""
+        return " ".join(self.out.split())
+
+
+def run(words: tuple[str, ...], environment: dict[str, str], outputs: Outputs) -> Ended:
+    """In this process."""
+    outputs.readouterr()
+    try:
+        code = run_plugin(words, environment)
+    except SystemExit as ended:  # argparse
+        code = int(ended.code or 0)
+    captured = outputs.readouterr()
+    return Ended(code, captured.out, captured.err)
+
+
+Smtp = Callable[..., Coroutine[Any, Any, Ended]]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The user's home folder."""
+    return tmp_path
+
+
+@pytest.fixture
+def kubeconfig(home: Path, fake: FakeApi) -> Path:
+    """Of the API server, with the namespace team-a."""
+    path = home / "kubeconfig"
+    cluster = {"name": "fake", "cluster": {"server": fake.url}}
+    context = {"name": "here", "context": {"cluster": "fake", "user": "me", "namespace": "team-a"}}
+    other = {"name": "there", "context": {"cluster": "fake", "user": "me", "namespace": "team-b"}}
+    content = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [cluster],
+        "users": [{"name": "me", "user": {"token": "t0ken"}}],
+        "contexts": [context, other],
+        "current-context": "here",
+    }
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.fixture
+def environment(home: Path, kubeconfig: Path) -> dict[str, str]:
+    """The user's."""
+    return {"PATH": os.defpath, "HOME": str(home), "KUBECONFIG": str(kubeconfig)}
+
+
+@pytest.fixture
+def smtp(environment: dict[str, str], capsys: Outputs) -> Smtp:
+    """Runs the command beside the fake API server."""
+
+    async def started(*words: str, **more: str) -> Ended:
+        return await asyncio.to_thread(run, words, environment | more, capsys)
+
+    return started
+
+
+@pytest.fixture
+def offline(home: Path, capsys: Outputs) -> Callable[..., Ended]:
+    """Runs the command where there is no cluster."""
+    return lambda *words, **more: run(words, {"PATH": os.defpath, "HOME": str(home), **more}, capsys)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kubectl smtp explain REASON` works without a cluster, and knows every reason."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from smtp_operator.api.reasons import REASONS, Reason
+
+Offline = Callable[..., Any]
+
+
+def test_it_tells_meaning_remedy_and_time_of_the_next_test(offline: Offline) -> None:
+    ended = offline("explain", "AuthenticationFailed")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == (
+        "AuthenticationFailed\n"
+        "  The server rejected user name or password.\n"
+        "\n"
+        "  What mends it: Correct the user name or the password.\n"
+        "  Next test:     after 24h; after 1h the first time, if the password had passed before; at once\n"
+        "                 after a change or a request\n"
+        "  Until then:    Stalled\n"
+        "  Retry class:   Authentication\n"
+    )
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_explained(offline: Offline, reason: Reason) -> None:
+    ended = offline("explain", str(reason))
+    assert ended.code == 0
+    assert " ".join(REASONS[reason].meaning.split()) in " ".join(ended.out.split())
+
+
+def test_case_does_not_matter(offline: Offline) -> None:
+    assert offline("explain", "relaydenied").out.startswith("RelayDenied\n")
+
+
+def test_json_has_keys_that_stay(offline: Offline) -> None:
+    assert offline("explain", "StartTlsRequired", "-o", "json").json == {
+        "reason": "StartTlsRequired",
+        "meaning": "The server wants STARTTLS first.",
+        "mends": "Set smtpType: StartTLS.",
+        "retry": "Configuration",
+        "nextTest": (
+            "failed before a login: after recheck.interval, 1h at least; later in the dialogue: only after a"
+            " change"
+        ),
+        "condition": "Stalled",
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("SecretNotFund", "there is no reason 'SecretNotFund'; did you mean SecretNotFound, "),
+        ("Greylist", "there is no reason 'Greylist'; did you mean Greylisted?"),
+        (
+            "xyzzy",
+            "there is no reason 'xyzzy'; kubectl get smtpconfig shows the reason as STATUS",
+        ),
+    ],
+)
+def test_an_unknown_reason_is_answered_with_those_that_look_like_it(
+    offline: Offline, typed: str, said: str
+) -> None:
+    ended = offline("explain", typed)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"kubectl smtp: {said}")

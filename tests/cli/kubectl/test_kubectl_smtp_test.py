@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kubectl smtp test` asks by the annotation, watches, and tells the verdict, whatever comes between."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired
+from fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
+
+Smtp = Callable[..., Coroutine[Any, Any, Any]]
+Json = dict[str, Any]
+
+MAIL = f"{LIST}/mail"
+
+
+class Asked:
+    """A test that was asked for, and the watch that tells of it."""
+
+    def __init__(self, fake: FakeApi) -> None:
+        self.fake = fake
+        self.watch = Stream()
+        self.value = ""
+        self.version = 20
+
+    def tells(self, status: Json, **more: Any) -> None:
+        """The watch shows this state; the annotation is ours unless said otherwise."""
+        self.version += 1
+        object_ = smtp_config(status, version=self.version, **{"asked": self.value, **more})
+        self.watch.say(event("MODIFIED", object_))
+
+    def handled(self, status: Json, **more: Any) -> None:
+        """The operator has handled the request."""
+        self.tells(status | {"lastHandledTestRequest": self.value}, **more)
+
+
+@pytest.fixture
+def asking(fake: FakeApi, smtp: Smtp) -> Any:
+    """Runs the command up to where it watches; what it ends with is in the task."""
+
+    @asynccontextmanager
+    async def started(
+        *words: str, before: Json | None = None
+    ) -> AsyncIterator[tuple[Asked, asyncio.Task[Any]]]:
+        asked = Asked(fake)
+        fake.on("GET", LIST, Answer(body=listed(smtp_config(before))))
+        fake.on("WATCH", LIST, asked.watch)
+        echo = smtp_config(before, version=20, asked="echo")
+        fake.always("PATCH", MAIL, Answer(body=echo))
+        task = asyncio.create_task(smtp("test", *(words or ("mail",))))
+        await asyncio.wait_for(asked.watch.open.wait(), 30)
+        (patch,) = fake.asked("PATCH", MAIL)
+        asked.value = patch.body["metadata"]["annotations"]["smtp-operator.io/test-requested-at"]
+        yield asked, task
+        asked.watch.end()
+
+    return started
+
+
+async def test_it_sets_the_annotation_of_just_this_object_and_nothing_else(
+    asking: Any, fake: FakeApi
+) -> None:
+    async with asking() as (asked, task):
+        asked.handled(passed())
+        await task
+    (patch,) = fake.asked("PATCH", MAIL)
+    assert patch.body == {
+        "metadata": {
+            "uid": "uid-of-mail",
+            "annotations": {"smtp-operator.io/test-requested-at": asked.value},
+        }
+    }
+    assert patch.headers["Content-Type"] == "application/merge-patch+json"
+    assert patch.query == {"fieldManager": "kubectl-smtp"}
+
+
+async def test_it_watches_from_the_list_on_and_no_more_than_that_object(asking: Any, fake: FakeApi) -> None:
+    async with asking() as (asked, task):
+        asked.handled(passed())
+        await task
+    assert fake.asked("GET", LIST)[0].query == {"fieldSelector": "metadata.name=mail", "limit": "100"}
+    assert fake.asked("WATCH", LIST)[0].query == {
+        "fieldSelector": "metadata.name=mail",
+        "watch": "true",
+        "allowWatchBookmarks": "true",
+        "resourceVersion": "10",
+    }
+
+
+async def test_one_that_passed_shows_the_servers_answer_and_the_phases(asking: Any) -> None:
+    async with asking() as (asked, task):
+        asked.handled(passed())
+        ended = await task
+    assert ended.code == 0
+    assert ended.out == (
+        "✓ TestEmailSent  team-a/mail\n"
+        "  Accepted for delivery.\n"
+        "  The server answered: 250 2.0.0 queued as 4F1B2\n"
+        "  Next test after a change.\n"
+    )
+    assert ended.err == "  … team-a/mail: asked for a test\n  ✓ Resolve 2ms\n  ✓ Connect 3ms\n"
+
+
+async def test_one_that_failed_shows_message_dialogue_and_suggestion(asking: Any) -> None:
+    async with asking() as (asked, task):
+        asked.handled(failed("PlaintextServer", suggestion={"smtpType": "StartTLS", "port": 587}))
+        ended = await task
+    assert ended.code == 1
+    assert ended.out == (
+        "✗ PlaintextServer in Connect  team-a/mail\n"
+        "  What happened. What to set.\n"
+        "  Next test after a change.\n"
+        "\n"
+        "  The dialogue:\n"
+        "    C: EHLO example.com\n"
+        "    S: 421 later\n"
+        "\n"
+        "  A second look found that this would work:\n"
+        "    smtpType: StartTLS\n"
+        "    port: 587\n"
+    )
+    assert ended.err.endswith("  ✓ Resolve 2ms\n  ✗ Connect 3ms\n")
+
+
+async def test_the_phases_are_told_as_they_come(asking: Any) -> None:
+    async with asking() as (asked, task):
+        for phase in ("Resolve", "Connect", "Connect", "Auth"):
+            asked.tells(under_test(phase))
+        asked.handled(passed())
+        ended = await task
+    assert ended.err.splitlines()[:4] == [
+        "  … team-a/mail: asked for a test",
+        "  … team-a/mail: phase Resolve",
+        "  … team-a/mail: phase Connect",
+        "  … team-a/mail: phase Auth",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (passed(), 0),
+        (failed("RelayDenied"), 1),
+        (failed("HostNotFound"), 1),
+        (failed("ConnectTimeout"), 3),
+        (failed("Greylisted"), 3),
+        (failed("ReasonOfALaterRelease"), 1),
+        (
+            failed("SecretNotFound")
+            | {
+                "conditions": [
+                    condition("Ready", "False", "SecretNotFound"),
+                    condition("PasswordResolved", "False", "SecretNotFound"),
+                ]
+            },
+            4,
+        ),
+    ],
+    ids=lambda it: it if isinstance(it, int) else it["summary"],
+)
+async def test_the_exit_code_tells_the_verdict_as_that_of_check(asking: Any, status: Json, code: int) -> None:
+    async with asking() as (asked, task):
+        asked.handled(status)
+        assert (await task).code == code
+
+
+async def test_an_older_state_that_the_watch_still_tells_of_is_no_answer(asking: Any) -> None:
+    async with asking() as (asked, task):
+        asked.watch.say(event("MODIFIED", smtp_config(failed(), version=15, asked="older")), bookmark(16))
+        asked.handled(passed())
+        assert (await task).code == 0
+
+
+async def test_a_later_request_of_somebody_else_answers_ours_too(asking: Any) -> None:
+    async with asking() as (asked, task):
+        asked.tells(passed(), asked="later")
+        asked.tells(passed() | {"lastHandledTestRequest": "later"}, asked="later")
+        assert (await task).code == 0
+
+
+@pytest.mark.parametrize(
+    ("annotation", "what"), [({"asked": None}, "was removed"), ({"asked": "old"}, "was set back")]
+)
+async def test_a_request_that_is_taken_back_is_said_so(asking: Any, annotation: Json, what: str) -> None:
+    async with asking() as (asked, task):
+        asked.tells(passed() | {"lastHandledTestRequest": "old"}, **annotation)
+        ended = await task
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.endswith(
+        "kubectl smtp: team-a/mail: somebody took the request back: its annotation"
+        f" {what}, maybe by a GitOps controller\n"
+    )
+
+
+async def test_an_object_that_is_deleted_meanwhile(asking: Any) -> None:
+    async with asking() as (asked, task):
+        asked.watch.say(event("DELETED", smtp_config(passed(), version=30)))
+        ended = await task
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith("kubectl smtp: team-a/mail: it was deleted before its test had ended\n")
+
+
+async def test_another_object_of_the_same_name_is_no_answer(asking: Any) -> None:
+    async with asking() as (asked, task):
+        asked.handled(passed(), uid="another")
+        assert (await task).code == 2
+
+
+async def test_a_watch_that_ends_or_breaks_goes_on_where_it_was(asking: Any, fake: FakeApi) -> None:
+    async with asking() as (asked, task):
+        further, last = Stream(), Stream()
+        fake.on("WATCH", LIST, further, last)
+        asked.watch.say(bookmark(33))
+        asked.watch.end()
+        await asyncio.wait_for(further.open.wait(), 30)
+        further.say_raw(b'{"type": "MODI')
+        further.end()
+        await asyncio.wait_for(last.open.wait(), 30)
+        asked.watch, asked.version = last, 40
+        asked.handled(passed())
+        assert (await task).code == 0
+        last.end()
+    assert [it.query["resourceVersion"] for it in fake.asked("WATCH", LIST)] == ["10", "33", "33"]
+
+
+async def test_a_version_that_the_api_server_has_forgotten_costs_a_new_list(
+    asking: Any, fake: FakeApi
+) -> None:
+    async with asking() as (asked, task):
+        answer = passed() | {"lastHandledTestRequest": asked.value}
+        fake.on("GET", LIST, Answer(body=listed(smtp_config(answer, version=50), version=60)))
+        asked.watch.say(error_event(expired()))
+        assert (await task).code == 0
+
+
+async def test_one_that_a_new_list_no_longer_has_was_deleted(asking: Any, fake: FakeApi) -> None:
+    async with asking() as (asked, task):
+        asked.tells(under_test("Auth"))
+        fake.on("GET", LIST, Answer(body=listed(version=60)))
+        fake.on("WATCH", LIST, Stream())
+        asked.watch.say(error_event(expired()))
+        assert (await task).code == 2
+
+
+async def test_so_was_one_that_the_watch_had_never_told_of(asking: Any, fake: FakeApi) -> None:
+    async with asking() as (asked, task):
+        fake.on("GET", LIST, Answer(body=listed(version=60)))
+        asked.watch.say(error_event(expired()))
+        assert (await task).code == 2
+
+
+async def test_no_answer_in_time_says_where_to_look(asking: Any) -> None:
+    async with asking("mail", "--timeout", "500ms") as (_, task):
+        ended = await task
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.endswith(
+        "kubectl smtp: team-a/mail: no verdict within 0s. Is the operator running, and does it serve"
+        " namespace team-a?\n"
+    )
+
+
+async def test_a_test_that_takes_longer_is_said_to_be_under_way(asking: Any) -> None:
+    async with asking("mail", "--timeout", "2s") as (asked, task):
+        asked.tells(under_test("Data"))
+        ended = await task
+    assert ended.code == 3
+    assert ended.err.endswith(
+        "kubectl smtp: team-a/mail: no verdict within 2s: its test is under way, in phase Data\n"
+    )
+
+
+async def test_json_has_keys_that_stay(asking: Any) -> None:
+    async with asking("mail", "-o", "json") as (asked, task):
+        asked.handled(failed("PlaintextServer", suggestion={"smtpType": "StartTLS"}))
+        ended = await task
+    (item,) = ended.json["items"]
+    assert ended.json["exitCode"] == ended.code == 1
+    assert list(item) == [
+        "namespace", "name", "server", "passed", "reason", "message", "summary", "phase", "retry",
+        "exitCode", "since", "nextTestTime", "lastSuccessTime", "underTest", "suspended", "conditions",
+        "test", "password", "suggestion", "lastHandledTestRequest", "error",
+    ]  # fmt: skip
+    assert (item["name"], item["passed"], item["reason"]) == ("mail", False, "PlaintextServer")
+    assert (item["phase"], item["retry"], item["error"]) == ("Connect", "Configuration", None)
+    assert item["suggestion"] == {"smtpType": "StartTLS"}
+    assert item["test"]["dialogue"] == ["C: EHLO example.com", "S: 421 later"]
+
+
+async def test_json_of_one_without_an_answer_has_its_error_and_no_verdict(asking: Any) -> None:
+    async with asking("mail", "-o", "json", "--timeout", "1s") as (_, task):
+        ended = await task
+    (item,) = ended.json["items"]
+    assert (item["passed"], item["reason"], item["exitCode"]) == (None, None, 3)
+    assert item["error"].startswith("no verdict within 1s. ")
+
+
+async def test_nothing_of_the_spec_but_the_server_is_shown(asking: Any) -> None:
+    async with asking("mail", "-o", "json") as (asked, task):
+        asked.handled(passed())
+        ended = await task
+    assert "s3cret" not in ended.out + ended.err
+
+
+async def test_a_name_that_does_not_exist_is_said_before_anything_is_asked(fake: FakeApi, smtp: Smtp) -> None:
+    fake.on("GET", LIST, Answer(body=listed(smtp_config())))
+    ended = await smtp("test", "mail", "other", "more")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"kubectl smtp: SmtpConfig other, more does not exist in namespace team-a on {fake.url}\n"
+    )
+    assert fake.asked("PATCH", MAIL) == []
+
+
+async def test_a_name_may_be_written_as_kubectl_prints_it(fake: FakeApi, smtp: Smtp) -> None:
+    fake.on("GET", LIST, Answer(body=listed()))
+    ended = await smtp("test", "smtpconfig.smtp-operator.io/mail")
+    assert ended.err.startswith("kubectl smtp: SmtpConfig mail does not exist ")
+
+
+async def test_whoever_may_not_patch_is_told_so(fake: FakeApi, smtp: Smtp) -> None:
+    message = 'smtpconfigs.smtp-operator.io "mail" is forbidden: User "me" cannot patch resource'
+    fake.on("GET", LIST, Answer(body=listed(smtp_config())))
+    fake.on("PATCH", MAIL, Answer(403, body={"reason": "Forbidden", "message": message}))
+    ended = await smtp("test", "mail")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        f"kubectl smtp: team-a/mail: the test cannot be asked for: PATCH {MAIL}: 403 Forbidden: {message}\n"
+    )
+
+
+async def test_an_api_server_that_is_down_may_come_back(fake: FakeApi, smtp: Smtp) -> None:
+    fake.on("GET", LIST, Answer(503))
+    ended = await smtp("test", "mail")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == f"kubectl smtp: the API server does not answer: GET {LIST}: 503\n"
+
+
+async def test_a_selector_that_cannot_be_read(fake: FakeApi, smtp: Smtp) -> None:
+    fake.on("GET", LIST, Answer(400, body={"reason": "BadRequest"}))
+    ended = await smtp("test", "-l", "a==b==c")
+    assert (ended.code, ended.err) == (
+        2,
+        "kubectl smtp: the API server cannot read the selector 'a==b==c'; give labels such as"
+        " team=a,stage!=test\n",
+    )
+
+
+async def test_several_are_asked_at_once_and_told_as_they_come(fake: FakeApi, smtp: Smtp) -> None:
+    watch = Stream()
+    fake.on("GET", LIST, Answer(body=listed(smtp_config(name="one"), smtp_config(name="two"))))
+    fake.on("WATCH", LIST, watch)
+    for name in ("one", "two"):
+        fake.on("PATCH", f"{LIST}/{name}", Answer(body=smtp_config(name=name, version=20)))
+    task = asyncio.create_task(smtp("test", "-l", "team=a"))
+    await asyncio.wait_for(watch.open.wait(), 30)
+    (patch,) = fake.asked("PATCH", f"{LIST}/one")
+    handled = {
+        "lastHandledTestRequest": patch.body["metadata"]["annotations"]["smtp-operator.io/test-requested-at"]
+    }
+    watch.say(event("MODIFIED", smtp_config(failed() | handled, "two", version=30)))
+    watch.say(event("MODIFIED", smtp_config(passed() | handled, "one", version=31)))
+    ended = await task
+    assert ended.code == 3
+    assert [line for line in ended.out.splitlines() if "team-a/" in line] == [
+        "✗ ConnectTimeout in Connect  team-a/two",
+        "✓ TestEmailSent  team-a/one",
+    ]
+    assert fake.asked("GET", LIST)[0].query["labelSelector"] == "team=a"
+    watch.end()
+
+
+async def test_none_to_test_is_no_success(fake: FakeApi, smtp: Smtp) -> None:
+    fake.on("GET", LIST, Answer(body=listed()))
+    ended = await smtp("test", "--all")
+    assert (ended.code, ended.err) == (2, "kubectl smtp: no SmtpConfig in namespace team-a to test\n")
+
+
+@pytest.mark.parametrize("timeout", ["5", "-1s", "soon"])
+async def test_a_time_that_cannot_be_read(smtp: Smtp, timeout: str) -> None:
+    ended = await smtp("test", "mail", f"--timeout={timeout}")
+    assert (ended.code, ended.err) == (
+        2,
+        f"kubectl smtp: --timeout: {timeout!r} is not a duration such as 90s, 15m or 1h30m\n",
+    )
+
+
+async def test_ctrl_c_says_that_the_test_goes_on(fake: FakeApi, environment: dict[str, str]) -> None:
+    watch = Stream()
+    fake.on("GET", LIST, Answer(body=listed(smtp_config())))
+    fake.on("PATCH", MAIL, Answer(body=smtp_config(version=20)))
+    fake.on("WATCH", LIST, watch)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "import sys; from smtp_operator.cli.kubectl.program import main; sys.exit(main())",
+        "test",
+        "mail",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await asyncio.wait_for(watch.open.wait(), 60)
+    process.send_signal(signal.SIGINT)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    watch.end()
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode().splitlines() == [
+        "  … team-a/mail: asked for a test",
+        "kubectl smtp: interrupted; what was asked for is tested all the same",
+    ]
