@@ -5,9 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from smtp_operator.api.reasons import Reason
 from smtp_operator.secrets.single_flight import SingleFlight
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.secrets.vault_errors import gone
 
 S = TypeVar("S")
 
@@ -52,11 +51,7 @@ class Logins(Generic[S]):
     async def anew(self) -> Login[S]:
         """A login that is made now, or just being made; the one that is kept stays if it fails."""
         if self._closed:
-            raise failed(
-                Reason.VAULT_UNAVAILABLE,
-                f"{self._vault} was changed or deleted while it was read through. It is read again by"
-                " itself.",
-            )
+            raise gone(self._vault)
         return await self._making.run(None, self._make)
 
     async def in_place_of(self, refused: Login[S]) -> Login[S] | None:

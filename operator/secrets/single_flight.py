@@ -23,12 +23,6 @@ class SingleFlight(Generic[T]):
             task.add_done_callback(lambda done: self._done(key, done))
         return await asyncio.shield(task)
 
-    async def close(self) -> None:
-        """Ends what is under way."""
-        for task in tuple(self._asking.values()):
-            task.cancel()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
-
     def _done(self, key: Hashable, task: asyncio.Task[T]) -> None:
         del self._asking[key]
         if not task.cancelled():

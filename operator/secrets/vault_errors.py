@@ -60,6 +60,14 @@ def failed(
     )
 
 
+def gone(vault: str) -> VerdictError:
+    """The vault object is another one by now."""
+    return failed(
+        Reason.VAULT_UNAVAILABLE,
+        f"{vault} was changed or deleted while it was read through. It is read again by itself.",
+    )
+
+
 async def ask(sender: Sender, request: Request, *, vault: str, field: str) -> Answer:
     """The answer, whatever its status. ``vault`` is ``VaultContext.name``; the URL came of ``spec.<field>``.
 

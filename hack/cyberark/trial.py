@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Passwords read through one vault object, on a clock of its own and with credentials that a test gives."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import trustme
+
+from cyberark.listener import TlsServer
+from mailpeers.trial import LOOPBACK, Names
+from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.password import CyberArkPassword
+from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.secrets.https import Https
+from smtp_operator.secrets.vault import Vault, VaultContext, VaultSecret
+
+NAME = "SmtpVault team-a/corp"
+CANARY = "c4nary-Pa55w0rd"
+POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+
+S = TypeVar("S", bound=TlsServer)
+
+
+@dataclass
+class Given:
+    """What the vault object names, as ``Credentials``."""
+
+    ca: str | None = None
+    secrets: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By Secret and key."""
+    certificates: dict[str, ClientCertificate] = field(default_factory=dict)
+    token: str = "a.b.c"
+    fails_with: Exception | None = None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Where each credential was to go, and which field named it."""
+
+    async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
+        """See ``Credentials``."""
+        self._note(goes_to, field_path)
+        return self.secrets[named.name, named.key]
+
+    async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
+        """See ``Credentials``."""
+        self._note(goes_to, field_path)
+        return self.certificates[name]
+
+    async def service_account_token(
+        self, named: ServiceAccountReference, *, goes_to: str, field_path: str
+    ) -> str:
+        """See ``Credentials``."""
+        self._note(goes_to, field_path)
+        return self.token
+
+    async def ca_pem(self) -> str | None:
+        """See ``Credentials``."""
+        return self.ca
+
+    def _note(self, goes_to: str, field_path: str) -> None:
+        self.asked.append((goes_to, field_path))
+        if self.fails_with is not None:
+            raise self.fails_with
+
+
+@dataclass
+class VaultTrial(Generic[S]):
+    """A server and a vault object that leads to it."""
+
+    server: S
+    make: Callable[[VaultContext, dict[str, Any]], Vault]
+    """Of changes to the block of the vault object."""
+    given: Given = field(default_factory=Given)
+    names: Names = field(default_factory=Names)
+    time: float = 1000.0
+
+    def __post_init__(self) -> None:
+        self.given.ca = self.server.ca_pem
+        self.https = Https(policy=POLICY, resolver=self.names)
+        self._vault: Vault | None = None
+
+    def vault(self, **changes: Any) -> Vault:
+        """The vault object, one for the whole test; with changes another one."""
+        if self._vault is None or changes:
+            context = VaultContext(
+                name=NAME,
+                credentials=self.given,
+                https=self.https,
+                monotonic=lambda: self.time,
+                now=time.time,
+            )
+            self._vault = self.make(context, changes)
+        return self._vault
+
+    async def read(self, **item: str) -> VaultSecret:
+        """The password that a SmtpConfig names by these fields."""
+        named = CyberArkPassword.model_validate({"vaultRef": {"name": "corp"}, **item})
+        return await self.vault().read(named)
+
+    async def verdict(self, **item: str) -> Verdict:
+        """Why it cannot be read."""
+        try:
+            await self.read(**item)
+        except VerdictError as error:
+            return error.verdict
+        raise AssertionError("the password was read")
+
+    async def check(self) -> str | Verdict:
+        """What a check of the vault object says."""
+        try:
+            return await self.vault().check()
+        except VerdictError as error:
+            return error.verdict
+
+
+def client_certificate(ca: trustme.CA) -> tuple[trustme.LeafCert, ClientCertificate]:
+    """One that this CA issued."""
+    leaf = ca.issue_cert("smtp-operator@example.com", common_name="smtp-operator")
+    chain = b"".join(pem.bytes() for pem in leaf.cert_chain_pems)
+    return leaf, ClientCertificate.of(chain, leaf.private_key_pem.bytes())

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a CCP gave no password: by its status and the code of its error, never by its words.
+
+Its words may repeat what was asked, and its HTTP status alone misleads: APPAP007E, which is 400, passes by
+itself. Codes are as in "Central Credential Provider web service: return codes" of CyberArk's documentation.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.vault_errors import failed
+
+CHANGE_TAKES: Final = 30.0
+"""Seconds after which a password that is being changed is asked for again."""
+
+_CODE: Final = re.compile(r"\b(?:APPAP|APPBC|AIMWS|CASVL|ITATS)\d{3}[EWI]\b")
+_SUBSTATUS: Final = re.compile(rb"\b40[13]\.\d{1,2}\b")
+_WORDS: Final = ("ErrorCode", "ErrorMsg", "ErrorMessage", "Details", "Message")
+_TEXT: Final = 2000
+
+
+class _Kind(Enum):
+    """What a code is about."""
+
+    REQUEST = auto()
+    CHARACTERS = auto()
+    AMBIGUOUS = auto()
+    NO_VAULT = auto()
+    APPLICATION_REFUSED = auto()
+    APPLICATION_UNKNOWN = auto()
+    NOT_FOUND = auto()
+    CHANGING = auto()
+
+
+_KINDS: Final[dict[str, _Kind]] = {
+    **dict.fromkeys(("AIMWS030E", "AIMWS031E", "APPAP081E"), _Kind.REQUEST),
+    "CASVL010E": _Kind.CHARACTERS,
+    **dict.fromkeys(
+        ("APPAP005E", "APPAP227E", "APPAP228E", "APPAP229E", "APPAP230E", "APPAP251E"), _Kind.AMBIGUOUS
+    ),
+    **dict.fromkeys(
+        ("APPAP007E", "APPBC007E", "APPAP096W", "APPAP289E", "APPAP291E", "APPAP292E", "APPAP297E"),
+        _Kind.NO_VAULT,
+    ),
+    **dict.fromkeys(("APPAP306E", "APPAP133E", "APPAP132E", "APPAP087E"), _Kind.APPLICATION_REFUSED),
+    "APPAP008E": _Kind.APPLICATION_UNKNOWN,
+    **dict.fromkeys(("APPAP004E", "APPAP249E", "APPAP324E"), _Kind.NOT_FOUND),
+    **dict.fromkeys(("APPAP282E", "APPAP286E"), _Kind.CHANGING),
+}
+_BY_STATUS: Final = {
+    400: _Kind.REQUEST,
+    401: _Kind.APPLICATION_REFUSED,
+    403: _Kind.APPLICATION_REFUSED,
+    404: _Kind.NOT_FOUND,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asked a CCP for what; all of it may be shown."""
+
+    vault: str
+    """The vault object in words."""
+    url: str
+    app_id: str
+    certificate: str | None
+    """Secret of the client's certificate, where one was sent."""
+    account: str
+    """Such as ``object smtp-relay, safe Mail``."""
+
+
+def refused(answer: Answer, asked: Asked) -> VerdictError:
+    """The answer holds no password."""
+    told = _told(answer)
+    code = _code(told)
+    if not code and answer.status < 500:
+        return _no_ccp(answer, asked)
+    kind = _KINDS.get(code)
+    if kind is None and answer.status < 500:
+        kind = _BY_STATUS.get(answer.status, _Kind.REQUEST)
+    reply = f"{answer.status} {code}".rstrip()
+    return _failed(kind, reply, asked)
+
+
+def no_json(answer: Answer, asked: Asked) -> VerdictError:
+    """It answered 200, but not as a CCP does."""
+    if "json" in answer.headers.get("content-type", ""):
+        return failed(
+            Reason.VAULT_RESPONSE_INVALID,
+            f"{asked.vault}: the CCP's answer of {len(answer.body)} bytes is no JSON."
+            " It is tried again by itself; look for a proxy in between.",
+        )
+    return _endpoint(answer, asked)
+
+
+def _failed(kind: _Kind | None, reply: str, asked: Asked) -> VerdictError:
+    vault, app_id, account = asked.vault, asked.app_id, asked.account
+    match kind:
+        case _Kind.REQUEST:
+            return failed(
+                Reason.VAULT_REQUEST_INVALID,
+                f"{vault}: the CCP cannot understand what it was asked for, {account} with AppID {app_id}"
+                f" ({reply}). Correct password.cyberArk, and cyberArkCCP.appId of the vault object.",
+                reply=reply,
+            )
+        case _Kind.CHARACTERS:
+            return failed(
+                Reason.VAULT_REQUEST_INVALID,
+                f"{vault}: a name holds characters that CyberArk does not take, {account} with AppID {app_id}"
+                f" ({reply}). Correct password.cyberArk, and cyberArkCCP.appId of the vault object.",
+                reply=reply,
+            )
+        case _Kind.AMBIGUOUS:
+            return failed(
+                Reason.VAULT_SECRET_AMBIGUOUS,
+                f"{vault}: several accounts match {account} ({reply}). Name one: set password.cyberArk.object"
+                " to the account's name, and password.cyberArk.safe to its safe.",
+                reply=reply,
+            )
+        case _Kind.APPLICATION_REFUSED:
+            return failed(
+                Reason.VAULT_AUTH_FAILED,
+                f"{vault}: CyberArk does not accept AppID {app_id} from here ({reply})."
+                f" {_how_to_be_accepted(asked)}",
+                reply=reply,
+            )
+        case _Kind.APPLICATION_UNKNOWN:
+            return failed(
+                Reason.VAULT_ACCESS_DENIED,
+                f"{vault}: CyberArk knows no AppID {app_id}, or it is a member of no safe ({reply})."
+                " Set cyberArkCCP.appId to the application's ID, or ask CyberArk's administrators to define"
+                " it and to make it and the CCP's provider user members of the safe.",
+                reply=reply,
+            )
+        case _Kind.NOT_FOUND:
+            return failed(
+                Reason.VAULT_SECRET_NOT_FOUND,
+                f"{vault}: CyberArk has no {account}, or does not show it to AppID {app_id} ({reply})."
+                " Correct password.cyberArk, or ask CyberArk's administrators to make this AppID and the"
+                " CCP's provider user members of the safe, with the right to list and retrieve accounts.",
+                reply=reply,
+            )
+        case _Kind.CHANGING:
+            return changing(asked, reply)
+        case _Kind.NO_VAULT:
+            return failed(
+                Reason.VAULT_UNAVAILABLE,
+                f"{vault}: the CCP cannot reach its Vault ({reply})."
+                " That is a trouble of CyberArk's own; it is tried again by itself.",
+                reply=reply,
+            )
+        case None:
+            return failed(
+                Reason.VAULT_UNAVAILABLE,
+                f"{vault}: the CCP has a trouble of its own ({reply}). It is tried again by itself.",
+                reply=reply,
+            )
+
+
+def changing(asked: Asked, reply: str) -> VerdictError:
+    """The CPM is at work on the account."""
+    return failed(
+        Reason.VAULT_SECRET_CHANGING,
+        f"{asked.vault}: CyberArk is changing the password of {asked.account} just now ({reply})."
+        " It is read again by itself.",
+        retry_after=CHANGE_TAKES,
+        reply=reply,
+    )
+
+
+def _no_ccp(answer: Answer, asked: Asked) -> VerdictError:
+    """A web server answers, and no CCP behind it."""
+    if answer.status not in (401, 403):
+        return _endpoint(answer, asked)
+    found = _SUBSTATUS.search(answer.body[:_TEXT])
+    reply = found[0].decode() if found else str(answer.status)
+    if answer.status == 401:
+        return failed(
+            Reason.VAULT_AUTH_FAILED,
+            f"{asked.vault}: the web server of the CCP wants another login than a certificate ({reply}), most"
+            " often a Windows user's. Set cyberArkCCP.webService to a web service without it.",
+            reply=reply,
+        )
+    if asked.certificate is None:
+        return failed(
+            Reason.VAULT_AUTH_FAILED,
+            f"{asked.vault}: the web server of the CCP does not let this client in ({reply}), most often"
+            " because it wants a client certificate. Set cyberArkCCP.clientCertificateRef to a Secret of type"
+            " kubernetes.io/tls whose certificate CyberArk's administrators have allowed.",
+            reply=reply,
+        )
+    return failed(
+        Reason.VAULT_AUTH_FAILED,
+        f"{asked.vault}: the web server of the CCP does not accept the client certificate in Secret"
+        f" {asked.certificate} ({reply}). Ask CyberArk's administrators that IIS trusts the CA that issued it"
+        " and reaches its list of revoked certificates, or store another one there.",
+        reply=reply,
+    )
+
+
+def _endpoint(answer: Answer, asked: Asked) -> VerdictError:
+    return failed(
+        Reason.VAULT_ENDPOINT_INVALID,
+        f"{asked.vault}: {asked.url} answers {answer.status}, but not as a CCP does. Correct cyberArkCCP.url:"
+        " the host of the CCP, and cyberArkCCP.webService: its web service, most often AIMWebService.",
+        reply=str(answer.status),
+    )
+
+
+def _how_to_be_accepted(asked: Asked) -> str:
+    if asked.certificate is None:
+        return (
+            "No client certificate was sent: set cyberArkCCP.clientCertificateRef, or ask CyberArk's"
+            " administrators to allow the address from which the cluster's traffic comes."
+        )
+    return (
+        "Ask CyberArk's administrators to allow it the serial number of the certificate in Secret"
+        f" {asked.certificate}, and the address from which the cluster's traffic comes."
+    )
+
+
+def _told(answer: Answer) -> dict[str, Any]:
+    try:
+        told = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _code(told: dict[str, Any]) -> str:
+    """The error's code; gateways in between write it into other members."""
+    for name in _WORDS:
+        text = told.get(name)
+        found = _CODE.search(text[:_TEXT]) if isinstance(text, str) else None
+        if found:
+            return found[0]
+    return ""

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CyberArk Conjur, Secrets Manager self-hosted and SaaS: a short-lived token, then ``GET /secrets/…``.
+
+The token is kept for as long as it says that it is good, and given up at the first 401.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote_plus, urlsplit
+
+from smtp_operator.api.password import CyberArkPassword
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpvault import CyberArkConjur
+from smtp_operator.api.verdict import Verdict, VerdictError, cut
+from smtp_operator.secrets.cyberark_conjur_errors import Who, login_refused, read_refused, token_refused
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.single_flight import SingleFlight
+from smtp_operator.secrets.vault import VaultContext, VaultSecret
+from smtp_operator.secrets.vault_errors import failed, gone
+from smtp_operator.secrets.vault_https import VaultHttps
+from smtp_operator.secrets.vault_values import vault_secret
+
+_UNTOLD: Final = 300.0
+"""Seconds that a token is used which does not say how long it is good; Conjur's default is 480."""
+_EARLY: Final = 300.0
+"""Seconds before its end in which a token is not used any more; at most a quarter of its life."""
+_REFUSED_FOR: Final = 10.0
+"""Seconds in which a login that was refused is not tried again: 100 objects do not knock one by one."""
+
+_FIELD: Final = "cyberArkConjur"
+_TOKEN_PARTS: Final = ("protected", "payload", "signature")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    header: str = field(repr=False)
+    """Value of the Authorization header."""
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    """What is sent to log in."""
+
+    segments: tuple[str, ...]
+    """Of the path below the URL."""
+    body: bytes = field(repr=False)
+    key: bytes
+    """Differs where the credential does, but for tokens of a ServiceAccount, which all do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    verdict: Verdict
+    key: bytes
+    until: float
+
+
+class CyberArkConjurVault:
+    """See ``Vault``."""
+
+    def __init__(self, block: CyberArkConjur, context: VaultContext) -> None:
+        self._block = block
+        self._context = context
+        self._https = VaultHttps(context, block.url, field=f"{_FIELD}.url")
+        self._logins: SingleFlight[_Token] = SingleFlight()
+        self._reads: SingleFlight[Answer] = SingleFlight()
+        self._token: _Token | None = None
+        self._refusal: _Refusal | None = None
+        self._closed = False
+        self._who = _who(block, context.name)
+
+    async def read(self, item: object) -> VaultSecret:
+        """The value of the variable; the version is what was asked for, since Conjur tells none."""
+        assert isinstance(item, CyberArkPassword)
+        variable, version = item.variable, item.version
+        if variable is None:
+            raise failed(
+                Reason.VAULT_PROVIDER_MISMATCH,
+                f"{self._context.name} is a Conjur, which has no safes. Set password.cyberArk.variable, or"
+                " name a CCP in password.cyberArk.vaultRef.",
+            )
+        answer = await self._reads.run((variable, version), lambda: self._secret(variable, version))
+        if answer.status != 200 or "html" in answer.headers.get("content-type", ""):
+            raise read_refused(answer, self._who, cut(variable, limit=200), version)
+        where = f"{self._context.name}: variable {cut(variable, limit=200)}"
+        return vault_secret(answer.body, where=where, version=version)
+
+    async def check(self) -> str:
+        """A new login, and what Conjur says to its token."""
+        self._token = self._refusal = None
+        token = await self._logins.run("login", self._login)
+        answer = await self._https.send("GET", ("whoami",), headers={"Authorization": token.header})
+        # 404: old ones do not have it. The login has been proven all the same.
+        if answer.status not in (200, 404):
+            raise token_refused(answer, self._who)
+        place = urlsplit(self._https.base).netloc
+        return f"Logged in to Conjur at {place}, account {self._block.account}, as {self._who.identity}."
+
+    async def close(self) -> None:
+        """Forgets the token, which ends by itself; who waits for an answer still gets it."""
+        self._closed = True
+        self._token = self._refusal = None
+
+    async def _secret(self, variable: str, version: str | None) -> Answer:
+        token = await self._kept()
+        answer = await self._ask(token, variable, version)
+        if answer.status == 401:
+            if self._token is token:
+                self._token = None
+            answer = await self._ask(await self._kept(), variable, version)
+        return answer
+
+    async def _ask(self, token: _Token, variable: str, version: str | None) -> Answer:
+        return await self._https.send(
+            "GET",
+            ("secrets", self._block.account, "variable", variable),
+            query={"version": version} if version else None,
+            headers={"Authorization": token.header, "Accept": "*/*"},
+        )
+
+    async def _kept(self) -> _Token:
+        if self._token is not None and self._context.monotonic() < self._token.until:
+            return self._token
+        return await self._logins.run("login", self._login)
+
+    async def _login(self) -> _Token:
+        if self._closed:
+            raise gone(self._context.name)
+        login = await self._credential()
+        refusal = self._refusal
+        if refusal is not None and refusal.key == login.key and self._context.monotonic() < refusal.until:
+            raise VerdictError(refusal.verdict)
+        try:
+            token = await self._authenticate(login)
+        except VerdictError as error:
+            self._refusal = _Refusal(error.verdict, login.key, self._context.monotonic() + _REFUSED_FOR)
+            raise
+        self._refusal = None
+        if not self._closed:
+            self._token = token
+        return token
+
+    async def _authenticate(self, login: _Login) -> _Token:
+        asked = self._context.monotonic()
+        answer = await self._https.send(
+            "POST",
+            (*login.segments, "authenticate"),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=login.body,
+        )
+        lifetime = _lifetime(answer) if answer.status == 200 else None
+        if lifetime is None:
+            raise login_refused(answer, self._who)
+        written = base64.b64encode(answer.body).decode()
+        return _Token(f'Token token="{written}"', asked + lifetime - min(_EARLY, lifetime / 4))
+
+    async def _credential(self) -> _Login:
+        auth, account = self._block.auth, self._block.account
+        if auth.api_key is not None:
+            key = await self._context.credentials.secret(
+                auth.api_key.api_key_ref,
+                goes_to=self._block.url,
+                field_path=f"{_FIELD}.auth.apiKey.apiKeyRef",
+            )
+            body = key.encode()
+            return _Login(("authn", account, auth.api_key.login), body, hashlib.sha256(body).digest())
+        jwt = auth.jwt
+        assert jwt is not None  # rules: exactly one
+        token = await self._context.credentials.service_account_token(
+            jwt.service_account_ref,
+            goes_to=self._block.url,
+            field_path=f"{_FIELD}.auth.jwt.serviceAccountRef",
+        )
+        host = (jwt.host_id,) if jwt.host_id else ()
+        return _Login(
+            ("authn-jwt", jwt.service_id, account, *host), f"jwt={quote_plus(token)}".encode(), b"jwt"
+        )
+
+
+def _who(block: CyberArkConjur, vault: str) -> Who:
+    url, account = cut(block.url.rstrip("/"), limit=200), cut(block.account, limit=100)
+    if block.auth.api_key is not None:
+        reference = block.auth.api_key.api_key_ref
+        return Who(
+            vault=vault,
+            url=url,
+            account=account,
+            identity=cut(block.auth.api_key.login, limit=100),
+            mend=f"Correct {_FIELD}.auth.apiKey.login (a host's begins with host/), and the API key in Secret"
+            f" {reference.name}, key {reference.key}; the API key ends when it is rotated.",
+            authenticator="authn",
+        )
+    jwt = block.auth.jwt
+    assert jwt is not None  # rules: exactly one
+    reference_name = f"ServiceAccount {jwt.service_account_ref.name}"
+    return Who(
+        vault=vault,
+        url=url,
+        account=account,
+        identity=cut(jwt.host_id or reference_name, limit=100),
+        mend=f"Correct {_FIELD}.auth.jwt: serviceId is that of an authenticator that is enabled, and its host"
+        f" must be defined for the token of {reference_name} with audience"
+        f' "{cut(jwt.service_account_ref.audience, limit=100)}".',
+        authenticator=f"authn-jwt/{cut(jwt.service_id, limit=100)}",
+    )
+
+
+def _lifetime(answer: Answer) -> float | None:
+    """Seconds that the token in the answer is good; None: there is no token in it."""
+    token = _json(answer.body)
+    if not all(isinstance(token.get(part), str) for part in _TOKEN_PARTS):
+        return None
+    try:
+        payload = _json(base64.urlsafe_b64decode(token["payload"] + "==="))
+    except (binascii.Error, ValueError):
+        return None
+    begins, ends = payload.get("iat"), payload.get("exp")
+    if type(begins) is int and type(ends) is int and 0 < ends - begins < 10**9:
+        return float(ends - begins)
+    return _UNTOLD
+
+
+def _json(raw: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}

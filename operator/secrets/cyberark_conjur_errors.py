@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why Conjur gave no token or no value: by the request that it refused, its status, and the few words it has.
+
+Conjur tells little on purpose: a login that fails for whatever reason is an empty 401, a variable that is
+missing, empty or hidden is one and the same 404. The cause stands in its own log alone, as CONJ…E.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.vault_errors import failed
+
+_CODE: Final = re.compile(rb"\bCONJ\d{5}[EW]\b")
+_ADDRESS_REJECTED: Final = b"IP address rejected"
+_TEXT: Final = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """Who logs in to which Conjur; all of it may be shown."""
+
+    vault: str
+    """The vault object in words."""
+    url: str
+    account: str
+    identity: str
+    """Such as ``host/smtp-operator``, or ``ServiceAccount smtp-vault`` where its token names the host."""
+    mend: str
+    """What to look at when the login is refused, as a sentence."""
+    authenticator: str
+    """Such as ``authn`` or ``authn-jwt/kubernetes``."""
+
+
+def login_refused(answer: Answer, who: Who) -> VerdictError:
+    """``authenticate`` gave no token."""
+    reply = _reply(answer)
+    common = _common(answer, who, reply)
+    if common is not None:
+        return common
+    match answer.status:
+        case 401:
+            return failed(
+                Reason.VAULT_AUTH_FAILED,
+                f"{who.vault}: Conjur refuses the login of {who.identity} in account {who.account} ({reply})"
+                f" and does not say why. {who.mend} Conjur's administrators find the cause in its log.",
+                reply=reply,
+            )
+        case 403:
+            return failed(
+                Reason.VAULT_AUTH_FAILED,
+                f"{who.vault}: Conjur does not let {who.identity} log in by {who.authenticator} ({reply})."
+                " Ask Conjur's administrators to permit it authenticate on webservice"
+                f" conjur/{who.authenticator}.",
+                reply=reply,
+            )
+        case 404:
+            return failed(
+                Reason.VAULT_AUTH_FAILED,
+                f"{who.vault}: Conjur has no account {who.account}, or no authenticator {who.authenticator}"
+                f" ({reply}). Correct cyberArkConjur.account and cyberArkConjur.auth.",
+                reply=reply,
+            )
+    return _misunderstood(answer, who, reply, f"the login of {who.identity}")
+
+
+def read_refused(answer: Answer, who: Who, variable: str, version: str | None) -> VerdictError:
+    """There is no value."""
+    reply = _reply(answer)
+    common = _common(answer, who, reply)
+    if common is not None:
+        return common
+    pinned = f" in version {version}" if version else ""
+    match answer.status:
+        case 401:
+            return token_refused(answer, who)
+        case 403:
+            return failed(
+                Reason.VAULT_ACCESS_DENIED,
+                f"{who.vault}: {who.identity} may not read variable {variable} ({reply})."
+                " Ask Conjur's administrators to permit it read and execute on this variable.",
+                reply=reply,
+            )
+        case 404:
+            other = ", or set password.cyberArk.version to one that there is" if version else ""
+            return failed(
+                Reason.VAULT_SECRET_NOT_FOUND,
+                f"{who.vault}: Conjur has no variable {variable} with a value{pinned} in account"
+                f" {who.account}, or does not show it to {who.identity} ({reply})."
+                f" Correct password.cyberArk.variable{other}, or ask Conjur's administrators to permit it"
+                " read and execute on this variable.",
+                reply=reply,
+            )
+    return _misunderstood(answer, who, reply, f"variable {variable}{pinned}")
+
+
+def token_refused(answer: Answer, who: Who) -> VerdictError:
+    """A token that was just issued is not taken."""
+    reply = _reply(answer)
+    return _common(answer, who, reply) or failed(
+        Reason.VAULT_AUTH_FAILED,
+        f"{who.vault}: Conjur logged {who.identity} in, but refuses the token that it issued ({reply})."
+        " Look for a proxy in between that drops the Authorization header, and whether Conjur's followers"
+        " share the leader's keys and time.",
+        reply=reply,
+    )
+
+
+def _common(answer: Answer, who: Who, reply: str) -> VerdictError | None:
+    """What any request may meet."""
+    if _ADDRESS_REJECTED in answer.body[:_TEXT] and answer.status in (401, 403):
+        return failed(
+            Reason.VAULT_NETWORK_DENIED,
+            f"{who.vault}: Conjur refuses {who.identity} from this address ({reply}). Ask Conjur's"
+            " administrators to add the address from which the cluster's traffic comes to its restricted_to.",
+            reply=reply,
+        )
+    if answer.status >= 500:
+        return failed(
+            Reason.VAULT_UNAVAILABLE,
+            f"{who.vault}: Conjur answered {reply}. That is a trouble of its own; it is tried again by"
+            " itself.",
+            reply=reply,
+        )
+    if "html" in answer.headers.get("content-type", "") or answer.status in (200, 405):
+        return _endpoint(answer, who)
+    return None
+
+
+def _misunderstood(answer: Answer, who: Who, reply: str, what: str) -> VerdictError:
+    return failed(
+        Reason.VAULT_REQUEST_INVALID,
+        f"{who.vault}: Conjur cannot understand {what} ({reply})."
+        " Correct cyberArkConjur of the vault object, and password.cyberArk.",
+        reply=reply,
+    )
+
+
+def _endpoint(answer: Answer, who: Who) -> VerdictError:
+    return failed(
+        Reason.VAULT_ENDPOINT_INVALID,
+        f"{who.vault}: {who.url} answers {answer.status}, but not as Conjur does. Correct cyberArkConjur.url:"
+        " that of Conjur itself, with /api at its end for Secrets Manager SaaS.",
+        reply=str(answer.status),
+    )
+
+
+def _reply(answer: Answer) -> str:
+    found = _CODE.search(answer.body[:_TEXT])
+    return f"{answer.status} {found[0].decode()}" if found else str(answer.status)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a vault without a client library is asked: below its URL, by its CA, and no sooner than it says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.vault import VaultContext
+from smtp_operator.secrets.vault_errors import ask, failed, retry_after
+
+_PAUSE: Final = 30.0
+"""Seconds, where a vault asks for a pause and does not say for how long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    verdict: Verdict
+    until: float
+
+
+class VaultHttps:
+    """The server of one vault object. A pause that it asks for holds for all who read through it."""
+
+    def __init__(self, context: VaultContext, url: str, *, field: str) -> None:
+        """``field`` is where ``url`` stands, below the vault's spec."""
+        self._context = context
+        self._field = field
+        self.base = url.rstrip("/")
+        """The URL as the paths are put behind it."""
+        self._pause: _Pause | None = None
+
+    async def send(
+        self,
+        method: str,
+        segments: Sequence[str],
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        client_certificate: ClientCertificate | None = None,
+    ) -> Answer:
+        """The answer, whatever its status, but for redirects, 429, and 503 with a time to come back.
+
+        ``segments`` of the path and ``query`` are escaped here, each by itself.
+
+        Raises:
+            VerdictError: there is no answer to make anything of.
+        """
+        self._still_paused()
+        request = Request(
+            method=method,
+            url=self._url(segments, query or {}),
+            headers=headers or {},
+            body=body,
+            ca_pem=await self._context.credentials.ca_pem(),
+            client_certificate=client_certificate,
+        )
+        answer = await ask(self._context.https, request, vault=self._context.name, field=self._field)
+        if 300 <= answer.status < 400:
+            raise failed(
+                Reason.VAULT_ENDPOINT_INVALID,
+                f"{self._context.name}: {self.base} answers with a redirect ({answer.status}), which is not"
+                f" followed. Correct {self._field}: it must lead to the vault itself, not to a login page or"
+                " a load balancer's greeting.",
+                reply=str(answer.status),
+            )
+        self._heed(answer)
+        return answer
+
+    def _url(self, segments: Sequence[str], query: Mapping[str, str]) -> str:
+        for segment in segments:
+            if segment in (".", ".."):
+                # Every client and proxy takes these for a way up, escaped or not.
+                raise failed(
+                    Reason.VAULT_REQUEST_INVALID,
+                    f'{self._context.name}: nothing in a vault can be called "{segment}".'
+                    " Correct the name, in the vault object or in the password.",
+                )
+        path = "/".join(quote(segment, safe="") for segment in segments)
+        return f"{self.base}/{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
+
+    def _still_paused(self) -> None:
+        if self._pause is None:
+            return
+        left = self._pause.until - self._context.monotonic()
+        if left > 0:
+            raise VerdictError(replace(self._pause.verdict, retry_after=left))
+        self._pause = None
+
+    def _heed(self, answer: Answer) -> None:
+        wait = retry_after(answer.headers, self._context.now())
+        if answer.status == 429:
+            error = failed(
+                Reason.VAULT_RATE_LIMITED,
+                f"{self._context.name}: the vault is asked too often (429). It is tried again by itself; a"
+                " longer recheck.interval in SmtpConfigs asks less often.",
+                retry_after=_PAUSE if wait is None else wait,
+                reply="429",
+            )
+        elif answer.status == 503 and wait is not None:
+            error = failed(
+                Reason.VAULT_UNAVAILABLE,
+                f"{self._context.name}: the vault answered 503 and asks to come back later."
+                " That is a trouble of its own; it is tried again by itself.",
+                retry_after=wait,
+                reply="503",
+            )
+        else:
+            return
+        self._pause = _Pause(error.verdict, self._context.monotonic() + (error.verdict.retry_after or 0.0))
+        raise error

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A CCP and a Conjur, and a vault object that leads to each."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from cyberark.ccp import Account, Application, CcpServer
+from cyberark.conjur import ConjurServer
+from cyberark.trial import CANARY, Given, VaultTrial
+from smtp_operator.api.smtpvault import CyberArkCcp, CyberArkConjur
+from smtp_operator.secrets.cyberark_ccp import CyberArkCcpVault
+from smtp_operator.secrets.cyberark_conjur import CyberArkConjurVault
+from smtp_operator.secrets.vault import Vault, VaultContext
+
+RELAY = Account(safe="Mail", object="smtp-relay", content=CANARY)
+API_KEY = "2x5c4nary-Api-Key"
+VARIABLE = "prod/smtp/password"
+
+
+@pytest.fixture
+def ccp_of() -> Iterator[Callable[..., VaultTrial[CcpServer]]]:
+    """A CCP with one account, that knows AppID smtp-operator by its address; with options of its own."""
+    with ExitStack() as opened:
+
+        def build(**options: Any) -> VaultTrial[CcpServer]:
+            applications = {"smtp-operator": Application(safes=frozenset({"Mail", "Mail Relays"}))}
+            server = opened.enter_context(
+                CcpServer.running(**({"accounts": [RELAY], "applications": applications} | options))
+            )
+
+            def make(context: VaultContext, changes: dict[str, Any]) -> Vault:
+                block = {"url": server.url, "appId": "smtp-operator"} | changes
+                return CyberArkCcpVault(CyberArkCcp.model_validate(block), context)
+
+            trial = VaultTrial(server, make)
+            opened.callback(trial.https.close)
+            return trial
+
+        yield build
+
+
+@pytest.fixture
+def ccp(ccp_of: Callable[..., VaultTrial[CcpServer]]) -> VaultTrial[CcpServer]:
+    """One that asks for no certificate."""
+    return ccp_of()
+
+
+@pytest.fixture
+def conjur() -> Iterator[VaultTrial[ConjurServer]]:
+    """A Conjur with one variable that host/mail/operator may read."""
+    with ConjurServer.running(
+        api_keys={"host/mail/operator": API_KEY},
+        variables={VARIABLE: [b"0ld", CANARY.encode()]},
+        readers={VARIABLE: {"host/mail/operator"}},
+    ) as server:
+
+        def make(context: VaultContext, changes: dict[str, Any]) -> Vault:
+            auth = {
+                "apiKey": {"login": "host/mail/operator", "apiKeyRef": {"name": "conjur", "key": "api-key"}}
+            }
+            block = {"url": server.url, "account": "corp", "auth": auth} | changes
+            return CyberArkConjurVault(CyberArkConjur.model_validate(block), context)
+
+        trial = VaultTrial(server, make, Given(secrets={("conjur", "api-key"): API_KEY}))
+        yield trial
+        trial.https.close()
