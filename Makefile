@@ -7,6 +7,7 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
+FOREIGN := tests/secrets/cyberark/clients
 INSTALLED := $(VENV)/.installed
 CHOOSE_PYTHON := PYTHON="$(PYTHON)" hack/choose-python
 
@@ -84,6 +85,8 @@ lint: $(INSTALLED) ## check style, types and layers
 lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --generate-hashes \
 		--no-annotate --no-header --quiet -o requirements.lock
+	@$(BIN)/uv pip compile $(FOREIGN)/requirements.in --upgrade --python-version 3.11 --universal \
+		--generate-hashes --no-annotate --no-header --quiet -o $(FOREIGN)/requirements.lock
 
 # A lock that is missing or broken must not be in the way of its own renewal.
 $(BIN)/uv:

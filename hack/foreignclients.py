@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of other people in a virtual environment of their own, made once for each lock and Python."""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+CACHE = Path(__file__).parent.parent / ".foreign-clients"
+_SECONDS = 600
+
+
+def python_with(lock: Path, *, cache: Path = CACHE) -> Path:
+    """The Python that has what ``lock`` lists, installed from the package index where it is not there yet.
+
+    Raises:
+        RuntimeError: it could not be installed; the text is pip's.
+    """
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
+    folder = cache / f"{sys.implementation.cache_tag}-{digest}"
+    done = folder / ".done"
+    cache.mkdir(exist_ok=True)
+    with (cache / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            venv.create(folder)
+            _install(folder / "bin" / "python", lock)
+            done.touch()
+    return folder / "bin" / "python"
+
+
+def _install(python: Path, lock: Path) -> None:
+    # Our pip, so that it keeps to the index and the certificates that `make install` was told of.
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+    made = subprocess.run(
+        [*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+    )
+    if made.returncode:
+        raise RuntimeError(f"pip could not install {lock}:\n{made.stderr}")
