@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from generate.policies import policy_files
 from generate.reference import (
     field_reference,
     flag_reference,
@@ -17,16 +18,22 @@ from generate.reference import (
 )
 from smtp_operator.api.crd import KINDS
 
-_HEADER = "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/; run `make generate`.\n"
+MADE_OF_MODELS = (
+    "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/; run `make generate`.\n"
+)
 
 
 def generated_files() -> dict[str, str]:
     """Every generated file: path below the root, and text."""
     return {
-        **{f"deploy/crds/{kind.plural}.yaml": _HEADER + to_yaml(kind.crd()) for kind in KINDS},
+        **{f"deploy/crds/{kind.plural}.yaml": MADE_OF_MODELS + to_yaml(kind.crd()) for kind in KINDS},
         **{
             f"deploy/schemas/{kind.name.lower()}.schema.json": json.dumps(kind.json_schema(), indent=2) + "\n"
             for kind in KINDS
+        },
+        **{
+            f"deploy/manifests/policies/{name}": MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
+            for name, documents in policy_files().items()
         },
         "docs/reference/fields.md": field_reference(),
         "docs/reference/vault-fields.md": vault_field_reference(),
@@ -47,5 +54,16 @@ def stale_files(root: Path) -> list[str]:
 
 
 def to_yaml(document: Any) -> str:
-    """One YAML document in the order of its keys."""
-    return yaml.safe_dump(document, sort_keys=False, width=110, allow_unicode=True)
+    """One YAML document in the order of its keys; a text of several lines stands there as such."""
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as they are."""
+
+
+def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent)

@@ -27,17 +27,20 @@ class ApiError(Exception):
 class Api:
     """The API server as one of its users sees it. May be used by many threads."""
 
-    def __init__(self, url: str, ca_file: Path, token: str) -> None:
+    def __init__(self, url: str, ca_file: Path, token: str, *, acting_as: str = "") -> None:
         """Connects when asked for something first.
 
         Args:
             url: such as `https://127.0.0.1:6443`.
             ca_file: who signed its certificate.
             token: the user's.
+            acting_as: another user, whom this one may impersonate.
         """
         self._address = urlsplit(url).netloc
         self._tls = ssl.create_default_context(cafile=ca_file)
         self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, */*"}
+        if acting_as:
+            self._headers["Impersonate-User"] = acting_as
         self._own = threading.local()
         self._all: list[http.client.HTTPSConnection] = []
 

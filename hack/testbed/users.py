@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Users of a cluster who may do exactly what they were granted, and objects of ours that they write."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from testbed.api import Api, ApiError, Object
+
+GROUP = "smtp-operator.io"
+KINDS_PATH = f"/apis/{GROUP}/v1alpha1"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+def path_of(kind: str, namespace: str) -> str:
+    """Where the API server keeps the objects of a kind of ours."""
+    if kind == "ClusterSmtpVault":
+        return f"{KINDS_PATH}/clustersmtpvaults"
+    return f"{KINDS_PATH}/namespaces/{namespace}/{kind.lower()}s"
+
+
+def object_of(kind: str, spec: Object, name: str = "one") -> Object:
+    """An object of ours."""
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+def sentence(error: ApiError) -> str:
+    """What a policy says in a refusal; empty if no policy refused."""
+    return str(error).partition("denied request: ")[2]
+
+
+@dataclass(frozen=True)
+class Right:
+    """One right of RBAC.
+
+    Attributes:
+        verb: such as ``get``.
+        resource: plural, with its subresource; those of ours end in ``.smtp-operator.io``.
+        name: of the one object; empty: all of them.
+        namespace: where; empty: in the whole cluster.
+    """
+
+    verb: str
+    resource: str
+    name: str = ""
+    namespace: str = ""
+
+    @property
+    def rule(self) -> Object:
+        """As a role has it."""
+        ours = self.resource.endswith(f".{GROUP}")
+        names = {"resourceNames": [self.name]} if self.name else {}
+        resource = self.resource.removesuffix(f".{GROUP}")
+        return {"apiGroups": [GROUP if ours else ""], "resources": [resource], "verbs": [self.verb], **names}
+
+
+WRITE_OURS = tuple(
+    Right(verb, f"*.{GROUP}") for verb in ("get", "list", "create", "update", "patch", "delete")
+)
+"""The rights to write every kind of ours in every namespace."""
+
+
+@dataclass
+class Users:
+    """Makes users by impersonation; what they were granted goes when `forget` is called.
+
+    Attributes:
+        api: as the administrator.
+        acting_as: the same API server, as the user of that name.
+    """
+
+    api: Api
+    acting_as: Callable[[str], Api]
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _made: list[Api] = field(default_factory=list)
+    _granted: list[str] = field(default_factory=list)
+
+    def user(self, name: str, *rights: Right) -> Api:
+        """A user with these rights and no others."""
+        for namespace in sorted({right.namespace for right in rights}):
+            self._grant(name, [right.rule for right in rights if right.namespace == namespace], namespace)
+        it = self.acting_as(name)
+        self._made.append(it)
+        return it
+
+    def bind(self, name: str, role: str, namespace: str = "") -> None:
+        """Binds a ClusterRole to the user, in a namespace or in the whole cluster."""
+        kind, base = (
+            ("RoleBinding", f"{RBAC}/namespaces/{namespace}") if namespace else ("ClusterRoleBinding", RBAC)
+        )
+        binding = f"{name}-{next(self._numbers)}"
+        self._create(f"{base}/{kind.lower()}s", binding, _binding("ClusterRole", role, name))
+
+    def _grant(self, name: str, rules: list[Object], namespace: str) -> None:
+        kind, base = ("Role", f"{RBAC}/namespaces/{namespace}") if namespace else ("ClusterRole", RBAC)
+        role = f"{name}-{next(self._numbers)}"
+        self._create(f"{base}/{kind.lower()}s", role, {"rules": rules})
+        self._create(f"{base}/{kind.lower()}bindings", role, _binding(kind, role, name))
+
+    def _create(self, collection: str, name: str, body: Object) -> None:
+        self.api.create(collection, {"metadata": {"name": name}, **body})
+        self._granted.append(f"{collection}/{name}")
+
+    def forget(self) -> None:
+        """Takes back all that was granted."""
+        for user in self._made:
+            user.close()
+        for path in self._granted:
+            self.api.delete(path)
+
+
+def _binding(kind: str, role: str, user: str) -> Object:
+    return {
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
+        "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}],
+    }

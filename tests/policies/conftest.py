@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policies and user roles as they are shipped, and users who may do exactly what a test grants them."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcluster import LocalCluster
+from testbed import Api, ApiError, Object
+from testbed.users import WRITE_OURS, Users, object_of, path_of, sentence
+
+POLICIES = Path(__file__).parents[2] / "deploy" / "manifests" / "policies"
+
+NOT_YOURS = {"kind": "Secret", "name": "not-yours"}
+CCP = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}}
+REFUSED: dict[str, Object] = {
+    "SmtpConfig": {"server": "a.example", "port": 25, "from": "a@b.example", "tls": {"caRef": NOT_YOURS}},
+    "SmtpVault": {**CCP, "caRef": NOT_YOURS},
+    "ClusterSmtpVault": {**CCP, "caRef": {**NOT_YOURS, "namespace": "default"}, "allowedServers": []},
+}
+"""One object of each kind that the policies refuse."""
+
+
+@pytest.fixture(scope="module")
+def all_users(cluster: LocalCluster, api: Api) -> Iterator[Users]:
+    """Who is made here is forgotten at the end of the module."""
+    users = Users(api, lambda name: Api(cluster.url, cluster.ca_file, cluster.admin_token, acting_as=name))
+    yield users
+    users.forget()
+
+
+@pytest.fixture(scope="module")
+def policies(cluster: LocalCluster, all_users: Users) -> Iterator[None]:
+    """All of `deploy/manifests/policies/`, in force; gone afterwards, since they concern every other test."""
+    cluster.kubectl("apply", "--validate=strict", "-f", str(POLICIES))
+    somebody = all_users.user("somebody", *WRITE_OURS)
+    deadline = time.monotonic() + 60
+    for kind, spec in REFUSED.items():
+        while not _refused(somebody, object_of(kind, spec)):
+            assert time.monotonic() < deadline, f"the policy of {kind} never came into force"
+    yield
+    cluster.kubectl("delete", "-f", str(POLICIES))
+    deadline = time.monotonic() + 60
+    for kind, spec in REFUSED.items():
+        while _refused(somebody, object_of(kind, spec)):
+            assert time.monotonic() < deadline, f"the policy of {kind} never went"
+
+
+def _refused(user: Api, it: Object) -> bool:
+    try:
+        user.create(f"{path_of(it['kind'], 'default')}?dryRun=All", it)
+    except ApiError as error:
+        return bool(sentence(error)) or error.code == 403
+    return False
