@@ -54,6 +54,10 @@ unit-newer: $(INSTALLED) ## run them on a newer Python too, where one is found
 test-peers: $(INSTALLED) ## run the tests against Postfix, Dovecot and swaks from Debian's packages (as root)
 	@$(BIN)/python -m realpeers && $(BIN)/pytest tests/peers $(ARGS)
 
+.PHONY: test-image
+test-image: $(INSTALLED) ## build the container image on Debian's packages and run it (as root)
+	@$(BIN)/python -m image tools && $(BIN)/pytest tests/image -o timeout=900 $(ARGS)
+
 .PHONY: bench
 bench: $(INSTALLED) ## measure the operator against its promises
 	@$(BIN)/python -m bench $(ARGS)
@@ -61,6 +65,20 @@ bench: $(INSTALLED) ## measure the operator against its promises
 .PHONY: bench-reasons
 bench-reasons: $(INSTALLED) ## measure how often the right reason is named (CHECK=1: fail below 98 %)
 	@$(BIN)/python -m reasons $(if $(CHECK),--check)
+
+# BUILDER may be docker, podman or buildah; BASE any image with Python PYTHON_VERSION and CA certificates.
+BUILDER := docker
+PYTHON_VERSION := 3.13
+BASE := docker.io/library/python:$(PYTHON_VERSION)-slim
+VERSION = $(shell $(BIN)/python -c 'from importlib.metadata import version; print(version("smtp-operator"))')
+IMAGE = smtp-operator:$(VERSION)
+
+.PHONY: image
+image: $(INSTALLED) ## build the container image (BUILDER=podman, BASE=..., PYTHON_VERSION=..., IMAGE=...)
+	@$(BIN)/python -m image context .image $(PYTHON_VERSION)
+	@$(BUILDER) build --tag "$(IMAGE)" --file deploy/image/Dockerfile --build-arg BASE="$(BASE)" \
+		--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" \
+		--build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .image
 
 .PHONY: cluster
 cluster: $(INSTALLED) ## start an embedded control plane: eval "$(make cluster)"
@@ -87,6 +105,8 @@ lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 		--no-annotate --no-header --quiet -o requirements.lock
 	@$(BIN)/uv pip compile $(FOREIGN)/requirements.in --upgrade --python-version 3.11 --universal \
 		--generate-hashes --no-annotate --no-header --quiet -o $(FOREIGN)/requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --constraints requirements.lock \
+		--no-annotate --no-header --quiet -o deploy/image/requirements.lock
 
 # A lock that is missing or broken must not be in the way of its own renewal.
 $(BIN)/uv:

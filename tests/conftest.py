@@ -19,26 +19,31 @@ from smtp_operator.settings import Settings
 from testbed import Api
 
 ROOT = Path(__file__).parent.parent
-PEERS = ROOT / "tests" / "peers"
+TIERS = {
+    ROOT / "tests" / "peers": "test-peers (Postfix, Dovecot and swaks of Debian's packages, as root)",
+    ROOT / "tests" / "image": "test-image (the container image, built by buildah and run by runc, as root)",
+}
+"""Folders that `make test` leaves out, since they need Debian packages and root: the target for each."""
 
 _numbers = itertools.count(1)
 
 
-def _peers_are_meant(config: pytest.Config) -> bool:
+def _is_meant(tier: Path, config: pytest.Config) -> bool:
     named = (Path(argument.partition("::")[0]).resolve() for argument in config.args)
-    return any(path == PEERS or PEERS in path.parents for path in named)
+    return any(path == tier or tier in path.parents for path in named)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves the tier that needs Debian's mail servers to whoever names it."""
-    return True if collection_path == PEERS and not _peers_are_meant(config) else None
+    """Leaves the tiers that need more to whoever names them."""
+    return True if collection_path in TIERS and not _is_meant(collection_path, config) else None
 
 
-def pytest_report_header(config: pytest.Config) -> str:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     """Says so."""
-    if _peers_are_meant(config):
-        return "tier: test-peers (Postfix, Dovecot and swaks of Debian's packages, as root)"
-    return "not in this tier: tests/peers, against Postfix, Dovecot and swaks; run `make test-peers` as root"
+    return [
+        f"tier: {what}" if _is_meant(tier, config) else f"not in this tier: make {what}"
+        for tier, what in TIERS.items()
+    ]
 
 
 def pytest_sessionstart() -> None:

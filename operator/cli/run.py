@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final, cast
 
 import kopf
 import uvloop
@@ -49,6 +49,10 @@ PATIENCE_AT_THE_END: Final = 0.5
 
 _ALLOCATIONS_PER_COLLECTION: Final = 10_000
 """Objects more than before at which cycles are looked for; by default 700, some ten times per test."""
+
+_NOBODY: Final = cast(Any, "smtp-operator")
+# kopf would ask who runs it, which fails where the user id has no name, as in an image. It is for peers, of
+# which there are none. (The type that it wants is not public.)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -217,6 +221,7 @@ async def _inform(
                 core, login=lambda: log_in(client.access), start=start, stop=operation.stop
             ),
             settings=informer_settings(),
+            identity=_NOBODY,
             clusterwide=settings.cluster_wide,
             namespaces=settings.namespaces,
             stop_flag=stop_flag,

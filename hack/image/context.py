@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The build context: wheels with their hashes, the SBOM, the licence. Only this step uses the network."""
+
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from image.sbom import sbom
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+LOCK: Final = ROOT / "deploy" / "image" / "requirements.lock"
+_TOOLS_LOCK: Final = ROOT / "requirements.lock"
+_SOURCES: Final = ("operator", "pyproject.toml", "README.md", "LICENSE")
+_MANYLINUX: Final = ("2_34", "2_28", "2_17")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the wheels are for. ``python`` is such as ``3.13``, ``machine`` such as ``x86_64``."""
+
+    python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+    machine: str = platform.machine()
+
+    def flags(self) -> Iterator[str]:
+        """For ``pip download``."""
+        yield f"--python-version={self.python}"
+        for version in _MANYLINUX:
+            yield f"--platform=manylinux_{version}_{self.machine}"
+
+
+def make_context(folder: Path, target: Target | None = None) -> None:
+    """Writes it anew.
+
+    Raises:
+        CalledProcessError: pip failed and said why.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    wheels = folder / "wheels"
+    wheels.mkdir(parents=True)
+    _download(LOCK, wheels, target or Target())
+    _fetch_pip(wheels)
+    ours = _build(wheels)
+    requirement = f"{ours.name.split('-')[0]} @ file:///wheels/{ours.name}"
+    digest = hashlib.sha256(ours.read_bytes()).hexdigest()
+    lines = [LOCK.read_text(), f"{requirement} --hash=sha256:{digest}\n"]
+    (wheels / "requirements.txt").write_text("".join(lines))
+    shutil.copy(ROOT / "LICENSE", folder)
+    others = [it for it in wheels.glob("*-*.whl") if it != ours]
+    (folder / "sbom.cdx.json").write_text(sbom(ours, others), encoding="utf-8")
+
+
+def _download(lock: Path, wheels: Path, target: Target) -> None:
+    _run("pip", "download", "-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps",
+         "--only-binary=:all:", *target.flags(), "-r", lock, "-d", wheels)  # fmt: skip
+
+
+def _fetch_pip(wheels: Path) -> None:
+    """pip runs from its own wheel, since not every base has it."""
+    blocks = _TOOLS_LOCK.read_text().split("\n")
+    start = next(number for number, line in enumerate(blocks) if line.startswith("pip=="))
+    end = next(number for number in range(start, len(blocks)) if not blocks[number].endswith("\\"))
+    with tempfile.TemporaryDirectory() as scratch:
+        lock = Path(scratch) / "pip.lock"
+        lock.write_text("\n".join(blocks[start : end + 1]) + "\n")
+        _run("pip", "download", "-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps",
+             "--only-binary=:all:", "-r", lock, "-d", scratch)  # fmt: skip
+        (found,) = Path(scratch).glob("pip-*.whl")
+        shutil.move(found, wheels / "pip.whl")
+
+
+def _build(wheels: Path) -> Path:
+    """Our wheel, from a copy: setuptools leaves a ``build/`` behind that would bring old modules back."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in _SOURCES:
+            source = ROOT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, Path(scratch) / name)
+        _run("pip", "wheel", "-qq", "--disable-pip-version-check", "--no-deps", "--no-build-isolation",
+             "--no-index", "-w", wheels, scratch)  # fmt: skip
+    (ours,) = wheels.glob("smtp_operator-*.whl")
+    return ours
+
+
+def _run(module: str, *words: str | Path) -> None:
+    subprocess.run((sys.executable, "-m", module, *map(str, words)), check=True, stdin=subprocess.DEVNULL)

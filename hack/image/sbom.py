@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the image adds to its base, as a CycloneDX document: one component for each wheel."""
+
+import hashlib
+import zipfile
+from collections.abc import Iterable
+from email.parser import HeaderParser
+from pathlib import Path
+
+from cyclonedx.contrib.license.factories import LicenseFactory
+from cyclonedx.model import HashAlgorithm, HashType
+from cyclonedx.model.bom import Bom
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
+
+
+def sbom(ours: Path, others: Iterable[Path]) -> str:
+    """The document, as JSON; ``ours`` is the application, of which the others are the parts."""
+    bom = Bom()
+    application = _component(ours, ComponentType.APPLICATION)
+    bom.metadata.component = application
+    parts = [_component(wheel, ComponentType.LIBRARY) for wheel in sorted(others)]
+    bom.components.update(parts)
+    bom.register_dependency(application, parts)
+    return JsonV1Dot6(bom).output_as_string(indent=2)
+
+
+def _component(wheel: Path, kind: ComponentType) -> Component:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (
+            it for it in archive.namelist() if it.endswith(".dist-info/METADATA") and it.count("/") == 1
+        )
+        metadata = HeaderParser().parsestr(archive.read(name).decode())
+    purl = PackageURL("pypi", name=metadata["Name"].lower().replace("_", "-"), version=metadata["Version"])
+    licence = metadata["License-Expression"] or metadata["License"]
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return Component(
+        type=kind,
+        name=metadata["Name"],
+        version=metadata["Version"],
+        description=metadata["Summary"],
+        bom_ref=purl.to_string(),
+        purl=purl,
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest)],
+        licenses=[LicenseFactory().make_from_string(licence.splitlines()[0])] if licence else [],
+    )

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The programs that building and running the image needs, and how to get them."""
+
+import os
+import shutil
+from typing import Final
+
+PACKAGES: Final = ("buildah", "runc", "mmdebstrap", "golang-github-containers-common")
+INSTALL: Final = (
+    "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
+    + " ".join(PACKAGES)
+)
+_PROGRAMS: Final = ("buildah", "runc", "mmdebstrap", "unshare")
+_PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def missing_tools() -> str:
+    """What keeps the tier from running here and how to change it, in one text; empty where nothing does."""
+    if os.geteuid() != 0:
+        return "make test-image builds and runs containers, which needs root: run it as root."
+    missing = [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]
+    return f"make test-image needs {', '.join(missing)}. On Debian: {INSTALL}" if missing else ""

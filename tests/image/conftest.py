@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The image, really built on Debian's packages by buildah. Where tools are missing every test here fails."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from image import ROOT, Builder, Image, make_context
+
+REVISION = subprocess.run(
+    ("git", "rev-parse", "HEAD"), cwd=ROOT, capture_output=True, text=True, check=False
+).stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The build context, for this Python: Debian's is the same."""
+    folder = tmp_path_factory.mktemp("image") / "context"
+    make_context(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def image(context: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """The image of this tree."""
+    with closing(Builder(tmp_path_factory.mktemp("buildah"))) as builder:
+        base = builder.debian()
+        release = version("smtp-operator")
+        name = f"localhost/smtp-operator:{release}"
+        yield builder.build(context, base=base, name=name, VERSION=release, REVISION=REVISION or "none")
