@@ -103,6 +103,12 @@ def _namespace(text: str) -> str:
     return text
 
 
+def _object_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text) or text != text.lower() or len(text) > 253:
+        raise ValueError("is not a name of an object, such as smtp-operator")
+    return text
+
+
 def _ports(text: str) -> PortRange:
     first, dash, last = text.partition("-")
     bounds = (first, last) if dash else (first, first)
@@ -272,6 +278,26 @@ class Settings:
             "Name given with EHLO where spec.heloName is not set; default: the domain of spec.from.",
             _helo_name,
             "HOST",
+        ),
+    ] = ""
+    leader_elect: Annotated[
+        bool,
+        Setting(
+            "Work only while holding a Lease, and stand by while another replica holds it. Needed wherever"
+            " more than one may run, else each sends every mail.",
+            _truth,
+        ),
+    ] = False
+    lease_name: Annotated[str, Setting("Name of the Lease of --leader-elect.", _object_name, "NAME")] = (
+        "smtp-operator"
+    )
+    lease_namespace: Annotated[
+        str,
+        Setting(
+            "Namespace of the Lease of --leader-elect; default: POD_NAMESPACE, else that of the"
+            " ServiceAccount or of the kubeconfig's context.",
+            _namespace,
+            "NAME",
         ),
     ] = ""
     health_address: Annotated[

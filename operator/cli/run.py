@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """``smtp-operator run``: puts the parts together and runs them until a signal or a failure."""
 
+from __future__ import annotations
+
 import asyncio
 import gc
 import ipaddress
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
 import uvloop
@@ -19,12 +21,15 @@ from smtp_operator.api.crd import KINDS
 from smtp_operator.api.objects import ApiUnavailable
 from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
+from smtp_operator.cli.leading import Duty, FencedEngine, lease_of
 from smtp_operator.cli.logs import set_up_logging
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ClusterUnknown
+from smtp_operator.cluster.lease import Lease
+from smtp_operator.cluster.schema_check import check_schema
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.cluster.traffic import Traffic
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf, silence_kopf
@@ -40,6 +45,9 @@ from smtp_operator.secrets.oauth2 import Tokens
 from smtp_operator.settings import InvalidSetting, SecretWatch, Settings
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
+
+if TYPE_CHECKING:
+    from smtp_operator.metrics.metrics import Metrics
 
 PATIENCE: Final = 30.0
 """Seconds for which an API server that does not answer is waited for at the start."""
@@ -87,64 +95,87 @@ def _spare_garbage_collection() -> None:
 async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
     stop_flag = asyncio.Event()
     _stop_on_signals(stop_flag)
-    metrics = metrics_of(settings, leads=lambda: True)
+    duty = Duty()
+    metrics = metrics_of(settings, leads=duty.leads)
     async with _connected(settings, environment, metrics) as client:
-        preparing = asyncio.create_task(introduce(client, settings))
-        if await _stopped_first(stop_flag, preparing):
+        if await _stopped_first(stop_flag, introduce(client, settings)):
             return
-        cluster = Cluster(client, settings)
-        resolver = ThreadedResolver()
-        https = Https(
-            policy=await _destinations(client, settings, settings.allow_vault_port), resolver=resolver
-        )
-        accounts = ServiceAccountTokens(client)
-        core = Core(
-            cluster=cluster,
-            engine=Engine(
-                policy=await _destinations(client, settings, settings.allow_smtp_port),
-                resolver=resolver,
-                connections=ConnectionLimits(settings.max_connections_per_destination),
-            ),
-            policy=_policy(settings),
-            now=time.time,
-            vaults=lambda get_object: LiveVaults(
-                get_object=get_object,
-                accounts=accounts,
-                https=https,
-                monotonic=time.monotonic,
-                now=time.time,
-                require_allowed_servers=settings.require_allowed_servers,
-                observer=metrics,
-            ),
-            tokens=Tokens(
-                https=https,
-                accounts=accounts,
-                now=time.monotonic,
-                require_allowed_servers=settings.require_allowed_servers,
-            ),
-            observer=metrics,
-        )
-        operation = Operation(
-            client=client,
-            cluster=cluster,
-            core=core,
-            crds=[kind.crd() for kind in KINDS],
-            secret_watch=settings.secret_watch,
-            stop_flag=stop_flag,
-        )
-        health = health_server(
-            settings.health_address, trouble=operation.trouble, is_ready=lambda: operation.ready
-        )
-        if metrics is not None:
-            metrics.attach(core)
-        try:
-            async with health, metrics_server(settings, metrics):
-                await _inform(operation, core, client, settings, stop_flag)
-        finally:
-            await operation.stop()
-            https.close()
-            resolver.close()
+        lease = duty.lease = lease_of(settings, client, environment)
+        health = health_server(settings.health_address, trouble=duty.trouble, is_ready=duty.is_ready)
+        async with health, metrics_server(settings, metrics):
+            try:
+                if lease is None or not await _stopped_first(stop_flag, _stand_by(client, lease, duty)):
+                    await _work(client, settings, duty, metrics, stop_flag)
+            finally:
+                if lease is not None:
+                    await lease.release()
     _log.info("stopped")
+
+
+async def _stand_by(client: KubernetesClient, lease: Lease, duty: Duty) -> None:
+    """Returns when it is this process's turn; what would keep it from working is said before that."""
+    await check_schema(client, [kind.crd() for kind in KINDS])
+    duty.stands_by = True
+    await lease.acquire()
+
+
+async def _work(
+    client: KubernetesClient,
+    settings: Settings,
+    duty: Duty,
+    metrics: Metrics | None,
+    stop_flag: asyncio.Event,
+) -> None:
+    """Tests SmtpConfigs until it is told to stop."""
+    lease = duty.lease
+    cluster = Cluster(client, settings, lease)
+    resolver = ThreadedResolver()
+    https = Https(policy=await _destinations(client, settings, settings.allow_vault_port), resolver=resolver)
+    engine = Engine(
+        policy=await _destinations(client, settings, settings.allow_smtp_port),
+        resolver=resolver,
+        connections=ConnectionLimits(settings.max_connections_per_destination),
+    )
+    accounts = ServiceAccountTokens(client)
+    core = Core(
+        cluster=cluster,
+        engine=engine if lease is None else FencedEngine(engine, lease),
+        policy=_policy(settings),
+        now=time.time,
+        vaults=lambda get_object: LiveVaults(
+            get_object=get_object,
+            accounts=accounts,
+            https=https,
+            monotonic=time.monotonic,
+            now=time.time,
+            require_allowed_servers=settings.require_allowed_servers,
+            observer=metrics,
+        ),
+        tokens=Tokens(
+            https=https,
+            accounts=accounts,
+            now=time.monotonic,
+            require_allowed_servers=settings.require_allowed_servers,
+        ),
+        observer=metrics,
+    )
+    operation = duty.operation = Operation(
+        client=client,
+        cluster=cluster,
+        core=core,
+        crds=[kind.crd() for kind in KINDS],
+        secret_watch=settings.secret_watch,
+        stop_flag=stop_flag,
+        lease=lease,
+    )
+    if metrics is not None:
+        metrics.attach(core)
+    try:
+        await _inform(operation, core, client, settings, stop_flag)
+    finally:
+        await operation.stop()
+        https.close()
+        resolver.close()
 
 
 def _stop_on_signals(stop_flag: asyncio.Event) -> None:
@@ -188,8 +219,9 @@ async def introduce(client: KubernetesClient, settings: Settings) -> None:
     )
 
 
-async def _stopped_first(stop_flag: asyncio.Event, work: asyncio.Task[None]) -> bool:
+async def _stopped_first(stop_flag: asyncio.Event, work_: Coroutine[Any, Any, None]) -> bool:
     """Whether the flag was set before the work was done; what the work failed of is raised."""
+    work = asyncio.create_task(work_)
     stopped = asyncio.create_task(stop_flag.wait())
     await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
     if work.done():

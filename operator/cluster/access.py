@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 import yaml
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import incluster_config
 from kubernetes.aio.config.config_exception import ConfigException
-from kubernetes.aio.config.incluster_config import load_incluster_config
 from kubernetes.aio.config.kube_config import load_kube_config
 
 from smtp_operator.cluster.errors import ClusterUnknown
@@ -75,12 +75,17 @@ def _existing(paths: str) -> str:
 def _access_of_pod() -> Access:
     configuration = Configuration()
     try:
-        load_incluster_config(client_configuration=configuration)
+        incluster_config.load_incluster_config(client_configuration=configuration)
     except (ConfigException, OSError) as error:
         raise ClusterUnknown(
             f"the Pod's ServiceAccount in {SERVICE_ACCOUNT} cannot be used: {error}"
         ) from error
-    return Access(configuration, None, "ServiceAccount of the Pod")
+    namespace = Path(incluster_config.SERVICE_TOKEN_FILENAME).with_name("namespace")
+    try:
+        own = namespace.read_text(encoding="utf-8").strip()
+    except OSError:
+        own = ""
+    return Access(configuration, None, "ServiceAccount of the Pod", namespace=own or "default")
 
 
 async def _access_of_kubeconfig(path: str, context: str) -> Access:

@@ -9,6 +9,7 @@ from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.events import EventRecorder
+from smtp_operator.cluster.lease import Lease
 from smtp_operator.cluster.metadata_watch import Changed, MetadataWatch, Wanted
 from smtp_operator.cluster.status_writer import StatusWriter
 from smtp_operator.settings import SecretWatch, Settings
@@ -23,11 +24,12 @@ _FAREWELL_SECONDS = 1.0
 class Cluster:
     """Reads and writes by one client. What runs in the background is in ``run``."""
 
-    def __init__(self, client: KubernetesClient, settings: Settings) -> None:
+    def __init__(self, client: KubernetesClient, settings: Settings, lease: Lease | None = None) -> None:
+        """``lease`` is what a status may be written by; None: this process is the only one."""
         self._client = client
         self._namespaces: Sequence[str | None] = settings.namespaces or (None,)
         self._secret_watch = settings.secret_watch
-        self._status_writer = StatusWriter(client)
+        self._status_writer = StatusWriter(client, lease)
         self._events = EventRecorder(client)
         self.watches: tuple[MetadataWatch, ...] = ()
         """Those that ``watch_references`` made."""

@@ -59,6 +59,11 @@ def events(namespace: str) -> str:
     return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
 
 
+def leases(namespace: str) -> str:
+    """The Leases of a namespace."""
+    return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
 def schema() -> str:
     """The OpenAPI document of our group and version; whoever may log in may read it."""
     return f"/openapi/v3{_GROUP_VERSION}"

@@ -18,6 +18,7 @@ from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import APPLY, METADATA, KubernetesClient
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import Conflict
+from smtp_operator.cluster.lease import Lease
 
 PATIENCE: Final = 600.0
 """Seconds for which an unreachable API server is asked again: behind a verdict may be a sent mail."""
@@ -34,8 +35,10 @@ _log: Final = logging.getLogger(__name__)
 class StatusWriter:
     """Writes a verdict where it belongs: to the very object and generation that was tested."""
 
-    def __init__(self, client: KubernetesClient) -> None:
+    def __init__(self, client: KubernetesClient, lease: Lease | None = None) -> None:
+        """``lease`` has to be held for every write; None: no other replica writes."""
         self._client = client
+        self._lease = lease
 
     async def write(self, tested: Tested, status: JsonObject) -> str | None:
         """Replaces the whole status by server-side apply; gives the object's new resourceVersion.
@@ -46,6 +49,7 @@ class StatusWriter:
             ApiUnavailable: no answer for 10 minutes.
             AccessDenied: not allowed, also a minute later.
             RequestRefused: the API server will never take this status; it was logged.
+            LeaseLost: another replica may have written a newer one.
         """
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -83,6 +87,8 @@ class StatusWriter:
         raise ApiUnavailable(f"SmtpConfig {tested.key} changes faster than its status can be written")
 
     async def _apply(self, tested: Tested, status: JsonObject, resource_version: str) -> str:
+        if self._lease is not None:
+            self._lease.check()
         namespace, name = tested.key
         answer = await self._client.request(
             "PATCH",

@@ -38,6 +38,18 @@ class Core(Inbox, Protocol):
         """Works until cancelled."""
         ...
 
+    async def finish(self) -> None:
+        """Begins nothing more, and gives what is under way a moment."""
+        ...
+
+
+class Claim(Protocol):
+    """By what no other replica works."""
+
+    async def hold(self) -> None:
+        """Keeps it until cancelled; raises when it is lost."""
+        ...
+
 
 class Operation:
     """Starts and stops everything but kopf, which it stops by ``stop_flag`` when something breaks."""
@@ -51,6 +63,7 @@ class Operation:
         crds: Sequence[Schema],
         secret_watch: SecretWatch,
         stop_flag: asyncio.Event,
+        lease: Claim | None = None,
     ) -> None:
         """Nothing happens before ``start``.
 
@@ -61,7 +74,9 @@ class Operation:
             crds: the CustomResourceDefinitions of this release.
             secret_watch: how changes of Secrets and ConfigMaps are noticed.
             stop_flag: is set when a part of the operator ends by itself.
+            lease: by what no other replica works; held when ``start`` is called.
         """
+        self._lease = lease
         self._client = client
         self._cluster = cluster
         self._core = core
@@ -83,11 +98,15 @@ class Operation:
         Raises:
             ClusterError: it cannot start; ``failure`` has it too.
         """
+        if self._lease is not None:
+            self._spawn(self._lease.hold(), "lease")
         try:
             await check_schema(self._client, self._crds)
             await self._learn()
+            if self.failure is not None:  # of a part that has ended meanwhile
+                raise self.failure
         except Exception as error:
-            self.failure = error
+            self.failure = self.failure or error
             await self.stop()
             raise
         except BaseException:
@@ -102,6 +121,8 @@ class Operation:
         self.ready = False
         # On SIGTERM kopf ends by a flag of its own, and then waits 5 s for its task that waits for this one.
         self._stop_flag.set()
+        if self.failure is None:
+            await self._core.finish()
         # In this order: the core may still write Events.
         for task in reversed(self._tasks):
             task.cancel()

@@ -87,6 +87,10 @@ class Core:
         """How many objects are due, for how many seconds the oldest, and how many are being handled."""
         return self.smtp_configs.backlog()
 
+    async def finish(self) -> None:
+        """Begins nothing any more, and gives what is under way a moment."""
+        await self.smtp_configs.finish()
+
     async def run(self) -> None:
         """Works until cancelled."""
         try:

@@ -54,6 +54,7 @@ class DeadlineQueue(Generic[K]):
         self._parked_in: dict[K, tuple[Hashable, float]] = {}
         self._defects: dict[K, int] = {}
         self._wake = asyncio.Event()
+        self._closing = False
 
     def __len__(self) -> int:
         """How many keys wait for their deadline or for a place in their lane."""
@@ -92,6 +93,12 @@ class DeadlineQueue(Generic[K]):
         """How many keys are being handled."""
         return len(self._running)
 
+    async def finish(self, patience: float) -> None:
+        """Begins nothing more; returns when what is under way is done, or after so many seconds."""
+        self._closing = True
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=patience)
+
     async def run(self) -> None:
         """Works until cancelled; then what is under way is cancelled too, and waited for."""
         try:
@@ -109,7 +116,9 @@ class DeadlineQueue(Generic[K]):
     async def _sleep(self) -> None:
         self._wake.clear()
         # A deadline of a key under way counts when that key is done, which wakes us.
-        pause = min(self._heap[0][0] - self._now(), _LONGEST_SLEEP) if self._heap else None
+        pause = None
+        if self._heap and not self._closing:
+            pause = min(self._heap[0][0] - self._now(), _LONGEST_SLEEP)
         if pause is not None and pause <= 0:
             return
         try:
@@ -120,7 +129,7 @@ class DeadlineQueue(Generic[K]):
 
     def _start_due(self) -> None:
         now = self._now()
-        while self._heap and self._heap[0][0] <= now:
+        while self._heap and self._heap[0][0] <= now and not self._closing:
             at, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != at or key in self._running:
                 continue  # replaced by an earlier deadline, or looked at again when its task is done
@@ -172,7 +181,7 @@ class DeadlineQueue(Generic[K]):
         self._lanes[lane] -= 1
         if key in self._due:
             self._push(key, self._due[key])
-        if lane in self._parked:
+        if lane in self._parked and not self._closing:
             waiting = self._parked[lane][0]
             self._unpark(waiting)
             self._start(waiting, lane)

@@ -45,6 +45,9 @@ break of the watch, can be missed. The write names the resourceVersion: a verdic
 dropped, and what it costs is one mail by them.
 """
 
+_FAREWELL: Final = 1.0
+"""Seconds that tests get to end when the operator is told to."""
+
 _API_PAUSE: Final = 5.0
 _DENIED_PAUSE: Final = 60.0
 _REFUSED_PAUSE: Final = 600.0
@@ -177,6 +180,10 @@ class Reconciler:
     def backlog(self) -> tuple[int, float, int]:
         """How many objects are due, for how many seconds the oldest, and how many are being handled."""
         return self._queue.due(), self._queue.oldest_overdue(), self._queue.running()
+
+    async def finish(self) -> None:
+        """Begins no test any more, and gives those under way a moment: a mail that left is not sent again."""
+        await self._queue.finish(_FAREWELL)
 
     async def run(self) -> None:
         """Works until cancelled."""

@@ -76,6 +76,12 @@ async def test_the_pod_comes_before_the_home_folder(tmp_path: Path, pod: dict[st
     assert await access.authorization() == "bearer pod-token"
 
 
+async def test_a_pod_knows_its_namespace(tmp_path: Path, pod: dict[str, str]) -> None:
+    assert (await find_access(Settings(), pod)).namespace == "default"
+    (tmp_path / "namespace").write_text("smtp-operator-system\n")
+    assert (await find_access(Settings(), pod)).namespace == "smtp-operator-system"
+
+
 async def test_the_home_folder_comes_last(tmp_path: Path) -> None:
     write_kubeconfig(tmp_path / ".kube" / "config", "https://home")
     access = await find_access(Settings(), {"HOME": str(tmp_path)})

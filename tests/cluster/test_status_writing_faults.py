@@ -9,6 +9,7 @@ import pytest
 from fakeapi import Answer, FakeApi
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ObjectKey, Tested
 from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.cluster.lease import Lease, LeaseLost
 from smtp_operator.cluster.status_writer import StatusWriter
 
 pytestmark = pytest.mark.looptime
@@ -144,3 +145,10 @@ async def test_it_stops_when_told_to(fake: FakeApi, writer: StatusWriter) -> Non
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
+
+
+async def test_without_the_lease_nothing_is_written(fake: FakeApi, client: KubernetesClient) -> None:
+    lease = Lease(client, namespace="ops", name="smtp-operator", identity="asleep")
+    with pytest.raises(LeaseLost):
+        await StatusWriter(client, lease).write(TESTED, {})
+    assert fake.seen == []

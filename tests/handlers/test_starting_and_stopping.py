@@ -10,6 +10,7 @@ from fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
 from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectKey, ObjectMetadata, Reference
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.lease import LeaseLost
 from smtp_operator.cluster.schema_check import SchemaTooOld
 from smtp_operator.handlers.operation import Operation
 from smtp_operator.settings import SecretWatch, Settings
@@ -72,6 +73,20 @@ class Core:
         await self.failing.wait()
         raise RuntimeError("a defect")
 
+    async def finish(self) -> None:
+        self.told.append("finish")
+
+
+class Claim:
+    """Held until the test says that it is lost."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+
+    async def hold(self) -> None:
+        await self.lost.wait()
+        raise LeaseLost("the lease ops/smtp-operator is lost")
+
 
 class Setting:
     """An operation on a fake API server."""
@@ -87,6 +102,7 @@ class Setting:
         chosen = Settings(**settings)
         self.core = Core()
         self.stop_flag = asyncio.Event()
+        self.claim = Claim()
         self.operation = Operation(
             client=client,
             cluster=Cluster(client, chosen),
@@ -94,6 +110,7 @@ class Setting:
             crds=[CRD],
             secret_watch=chosen.secret_watch,
             stop_flag=self.stop_flag,
+            lease=self.claim,
         )
 
 
@@ -216,3 +233,32 @@ async def test_a_living_operation_is_in_no_trouble(fake: FakeApi, client: Kubern
     await asyncio.sleep(3600)
     assert it.operation.trouble() is None
     await it.operation.stop()
+
+
+async def test_a_lost_lease_ends_everything_at_once(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    await it.operation.start()
+    await it.core.running.wait()
+    it.claim.lost.set()
+    await asyncio.wait_for(it.stop_flag.wait(), 10)
+    await it.operation.stop()
+    assert str(it.operation.failure) == "the lease ops/smtp-operator is lost"
+    assert "finish" not in it.core.told, "what is under way is cut short"
+
+
+async def test_a_lease_that_is_lost_during_the_start_keeps_the_core_from_running(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    it = Setting(fake, client)
+    it.claim.lost.set()
+    with pytest.raises(LeaseLost):
+        await it.operation.start()
+    assert "run" not in it.core.told
+    assert not it.operation.ready
+
+
+async def test_told_to_stop_it_lets_the_core_finish(fake: FakeApi, client: KubernetesClient) -> None:
+    it = Setting(fake, client)
+    await it.operation.start()
+    await it.operation.stop()
+    assert it.core.told[-1] == "finish"

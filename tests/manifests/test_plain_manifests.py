@@ -25,6 +25,15 @@ CORE_RULES = [
 ]
 NAMESPACES_RULE = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}
 EVENTS_RULE = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}
+LEASE_RULES = [
+    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+    {
+        "apiGroups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "resourceNames": ["smtp-operator"],
+        "verbs": ["get", "update", "watch"],
+    },
+]
 
 
 def rules_of_our_kinds(*plurals: str) -> list[Object]:
@@ -56,6 +65,8 @@ def test_they_apply_as_they_are(cluster: LocalCluster) -> None:
         "serviceaccount/smtp-operator",
         "clusterrole.rbac.authorization.k8s.io/smtp-operator",
         "clusterrolebinding.rbac.authorization.k8s.io/smtp-operator",
+        "role.rbac.authorization.k8s.io/smtp-operator-lease",
+        "rolebinding.rbac.authorization.k8s.io/smtp-operator-lease",
         "clusterrole.rbac.authorization.k8s.io/smtp-operator-edit",
         "clusterrole.rbac.authorization.k8s.io/smtp-operator-view",
         "deployment.apps/smtp-operator",
@@ -76,6 +87,8 @@ def test_those_of_one_namespace_apply_to_yours(cluster: LocalCluster, namespace:
         "serviceaccount/smtp-operator",
         "role.rbac.authorization.k8s.io/smtp-operator",
         "rolebinding.rbac.authorization.k8s.io/smtp-operator",
+        "role.rbac.authorization.k8s.io/smtp-operator-lease",
+        "rolebinding.rbac.authorization.k8s.io/smtp-operator-lease",
         "deployment.apps/smtp-operator",
     ]
 
@@ -94,6 +107,8 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
         *CORE_RULES,
         EVENTS_RULE,
     ]
+    for manifests in (cluster_wide, namespaced):
+        assert document(manifests, "Role", "smtp-operator-lease")["rules"] == LEASE_RULES
 
 
 @pytest.mark.parametrize(
@@ -114,6 +129,8 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
         ("list", "namespaces"),
         ("get", "customresourcedefinitions.apiextensions.k8s.io"),
         ("delete", "events.events.k8s.io"),
+        ("get", "leases.coordination.k8s.io"),
+        ("create", "leases.coordination.k8s.io"),
     ],
 )
 def test_it_may_not(

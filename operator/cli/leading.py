@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One replica works, the others stand by: whose turn it is, and what asks before it acts."""
+
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from uuid import uuid4
+
+from smtp_operator.api.verdict import DialogueReport, Phase
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.cluster.lease import Lease
+from smtp_operator.handlers.operation import Operation
+from smtp_operator.reconcile.interfaces import Engine
+from smtp_operator.settings import Settings
+from smtp_operator.smtp.settings import MailSettings
+
+
+def lease_of(settings: Settings, client: KubernetesClient, environment: Mapping[str, str]) -> Lease | None:
+    """The claim of this process; None without ``--leader-elect``."""
+    if not settings.leader_elect:
+        return None
+    host = environment.get("POD_NAME") or socket.gethostname()
+    return Lease(
+        client,
+        namespace=settings.lease_namespace or environment.get("POD_NAMESPACE") or client.access.namespace,
+        name=settings.lease_name,
+        identity=f"{host}_{uuid4()}",  # another one after each start: a Pod keeps its name
+    )
+
+
+class Duty:
+    """What this process does at the moment, for probes and metrics."""
+
+    def __init__(self) -> None:
+        self.lease: Lease | None = None
+        self.stands_by = False
+        self.operation: Operation | None = None
+
+    def leads(self) -> bool:
+        """Whether it does the work."""
+        return self.operation is not None and (self.lease is None or self.lease.held)
+
+    def is_ready(self) -> bool:
+        """Whether it works, or would at once if it had to."""
+        return self.stands_by if self.operation is None else self.operation.ready
+
+    def trouble(self) -> str | None:
+        """What a restart would mend; None: nothing."""
+        return None if self.operation is None else self.operation.trouble()
+
+
+class FencedEngine:
+    """Sends no mail that another replica might send too."""
+
+    def __init__(self, engine: Engine, lease: Lease) -> None:
+        self._engine = engine
+        self._lease = lease
+
+    async def run(
+        self,
+        settings: MailSettings,
+        *,
+        on_phase: Callable[[Phase], None] = lambda _: None,
+        before_data: Callable[[], Awaitable[None]] | None = None,
+    ) -> DialogueReport:
+        """One test, for which the lease is looked at right before DATA."""
+
+        async def leave() -> None:
+            if before_data is not None:
+                await before_data()
+            self._lease.check()
+
+        return await self._engine.run(settings, on_phase=on_phase, before_data=leave)

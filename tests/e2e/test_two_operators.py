@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two operators side by side: one works, and whatever becomes of it, no mail is sent twice."""
+
+import http.client
+import os
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from localcluster.ports import free_ports
+from mailpeers import MailServer
+from testbed import Api, Bed, Manifests, OperatorProcess, StartOperator
+from testbed.api import ApiError
+from testbed.exposition import Exposition
+from testbed.operator_process import LOOPBACK
+
+MANY = 100
+PATIENCE = 120.0
+
+Pair = tuple[OperatorProcess, OperatorProcess]
+
+
+@pytest.fixture
+def lease(api: Api, manifests: Manifests) -> Iterator[str]:
+    """Path of the Lease; nobody holds it."""
+    namespace, _ = manifests.service_account
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/smtp-operator"
+    _delete(api, path)
+    yield path
+    _delete(api, path)
+
+
+def _delete(api: Api, path: str) -> None:
+    try:
+        api.delete(path)
+    except ApiError as error:
+        if error.code != http.client.NOT_FOUND:
+            raise
+
+
+@pytest.fixture
+def pair(bed: Bed, start_operator: StartOperator, lease: str) -> Pair:
+    """Who works, and who stands by."""
+    flags = (
+        *LOOPBACK,
+        f"--namespace={bed.namespace}",
+        "--leader-elect",
+        "--max-connections-per-destination=1",
+    )
+    leader = start_operator(*flags)
+    soon(lambda: "works: holds the lease" in leader.output())
+    standby = start_operator(*flags)
+    soon(lambda: "stands by: " in standby.output())
+    return leader, standby
+
+
+def soon(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def works(operator: OperatorProcess) -> bool:
+    return "works: holds the lease" in operator.output()
+
+
+def mails_of(server: MailServer) -> Counter[str]:
+    """How many mails came for each SmtpConfig."""
+    names = (re.findall(rb"(?mi)^X-Smtp-Operator: (\S+)", mail.content)[0] for mail in server.mails)
+    return Counter(name.decode() for name in names)
+
+
+def create_many(bed: Bed, server: MailServer) -> dict[str, int]:
+    """Creates them; what `mails_of` has to be in the end."""
+    names = [f"mail-{number:03}" for number in range(MANY)]
+    for name in names:
+        bed.create(server, name)
+    return {f"{bed.namespace}/{name}": 1 for name in names}
+
+
+def all_judged(bed: Bed) -> Callable[[], bool]:
+    def judged() -> bool:
+        items = bed.api.items(bed.configs)
+        return all(it.get("status", {}).get("observedGeneration") == 1 for it in items)
+
+    return judged
+
+
+def test_a_hundred_smtpconfigs_get_a_hundred_mails(pair: Pair, bed: Bed, server: MailServer) -> None:
+    leader, standby = pair
+    wanted = create_many(bed, server)
+    soon(all_judged(bed))
+    assert mails_of(server) == wanted
+    assert works(leader)
+    assert not works(standby)
+
+
+def test_a_leader_that_is_told_to_end_hands_over_in_the_middle_of_its_work(
+    pair: Pair, bed: Bed, server: MailServer
+) -> None:
+    leader, standby = pair
+    wanted = create_many(bed, server)
+    soon(lambda: len(server.mails) >= MANY // 4)
+
+    assert leader.stop() == 0
+    # Not after the 15 s in which a lease ends by itself.
+    soon(lambda: works(standby), seconds=10)
+    soon(all_judged(bed))
+
+    assert "gave the lease" in leader.output()
+    assert mails_of(server) == wanted
+
+
+def test_a_mail_under_way_when_it_is_told_to_end_is_not_sent_again(
+    pair: Pair, bed: Bed, server: MailServer
+) -> None:
+    leader, standby = pair
+
+    def told_to_end(said: str) -> None:
+        if said == ".":
+            server.on_command = lambda _: None
+            os.kill(leader.pid, signal.SIGTERM)
+            time.sleep(0.3)  # that of a slow answer
+
+    server.on_command = told_to_end
+    bed.create(server)
+
+    assert bed.verdict(seconds=PATIENCE).reason == "TestEmailSent"
+    assert leader.ended() == 0
+    soon(lambda: works(standby))
+    bed.create(server, "later")
+    bed.verdict("later")
+    assert sorted(mails_of(server).values()) == [1, 1]
+
+
+def test_a_killed_leader_is_replaced_and_costs_at_most_the_mail_under_way(
+    pair: Pair, bed: Bed, server: MailServer
+) -> None:
+    leader, standby = pair
+    wanted = create_many(bed, server)
+    soon(lambda: len(server.mails) >= MANY // 4)
+
+    leader.kill()
+    soon(all_judged(bed))
+
+    assert works(standby)
+    assert mails_of(server).keys() == wanted.keys()
+    assert len(server.mails) - MANY <= 1
+
+
+@pytest.mark.parametrize(("verb", "most"), [("RCPT", 1), ("DATA", 2), (".", 2)])
+def test_a_leader_that_slept_through_its_term_ends_when_it_wakes_up(
+    pair: Pair, bed: Bed, server: MailServer, verb: str, most: int
+) -> None:
+    leader, standby = pair
+
+    def freeze(said: str) -> None:
+        if said == verb:
+            server.on_command = lambda _: None
+            leader.freeze()
+
+    server.on_command = freeze
+    bed.create(server)
+    verdict = bed.verdict(seconds=PATIENCE)
+    assert works(standby)
+
+    os.kill(leader.pid, signal.SIGCONT)
+
+    assert leader.ended() == 1
+    assert " is lost: it was not renewed for " in leader.output()
+    assert 1 <= len(server.mails) <= most
+    assert bed.seen().status == verdict.status, "what it found long ago is not written over what is newer"
+
+
+def test_the_one_that_stands_by_is_ready_idle_and_says_so_in_its_metrics(
+    bed: Bed, server: MailServer, start_operator: StartOperator, lease: str
+) -> None:
+    ports = free_ports(2)
+    flags = (*LOOPBACK, f"--namespace={bed.namespace}", "--leader-elect")
+    leader = start_operator(*flags, f"--metrics-address=127.0.0.1:{ports[0]}")
+    soon(lambda: works(leader))
+    standby = start_operator(*flags, f"--metrics-address=127.0.0.1:{ports[1]}")
+    bed.verdict_of(server)
+
+    leads, stands_by = (Exposition.scraped(port) for port in ports)
+    assert leads.samples("smtp_operator_leader") == {(): 1}
+    assert stands_by.samples("smtp_operator_leader") == {(): 0}
+    assert stands_by.samples("smtp_operator_objects") == {}
+    assert stands_by.samples("smtp_operator_tests_total") == {}
+    assert standby.runs
+
+
+def test_one_that_stands_by_ends_on_sigterm(pair: Pair) -> None:
+    leader, standby = pair
+    assert standby.stop() == 0
+    assert leader.runs
+
+
+def test_the_lease_says_who_works(api: Api, pair: Pair, lease: str) -> None:
+    leader, _ = pair
+    spec = api.get(lease)["spec"]
+    assert f" as {spec['holderIdentity']}" in leader.output()
+    assert spec["leaseDurationSeconds"] == 15
+
+
+def test_without_the_permission_it_says_so_and_ends(
+    bed: Bed, service_account: Path, logs: Path, lease: str
+) -> None:
+    flags = (*LOOPBACK, f"--namespace={bed.namespace}", "--leader-elect", "--lease-name=another-name")
+    with OperatorProcess(service_account, logs / "no-lease.log", flags) as operator:
+        operator.launch()
+        assert operator.ended() == 1
+        said = 'cannot get resource "leases" in API group "coordination.k8s.io"'
+        assert said in operator.output()
