@@ -7,11 +7,9 @@ Tokens are kept in memory alone, until 5 minutes before their end.
 """
 
 import asyncio
-import json
-import re
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlencode
 
 from smtp_operator.api.model import SecretKeyReference
@@ -30,6 +28,7 @@ from smtp_operator.secrets.service_accounts import (
     account_token,
     allowed_account,
 )
+from smtp_operator.secrets.token_answers import granted
 
 SOURCE: Final = "OAuth2"
 """Input type, as in ``status.password.source``."""
@@ -37,7 +36,6 @@ SOURCE: Final = "OAuth2"
 _EARLY: Final = 300.0
 """Seconds before its end in which a token is not used any more."""
 _KEPT: Final = 1024
-_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -220,7 +218,7 @@ class Tokens:
             raise unreachable(error) from None
         except CaBundleInvalid:
             raise bundle_invalid() from None
-        value, lifetime = _granted(answer)
+        value, lifetime = granted(answer)
         if value is None:
             raise refused(answer, client.asked)
         return _Kept(value, started + lifetime - _EARLY)
@@ -232,21 +230,3 @@ def described(oauth2: OAuth2) -> str:
         return f"ServiceAccount {oauth2.service_account_ref.name}"
     assert oauth2.client_secret_ref is not None
     return f"{oauth2.client_secret_ref.name}/{oauth2.client_secret_ref.key}"
-
-
-def _granted(answer: Answer) -> tuple[str | None, float]:
-    """The token and its lifetime in seconds, 0 where the answer does not say."""
-    try:
-        told: Any = json.loads(answer.body) if answer.status == 200 else None
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
-        return None, 0.0
-    value, lifetime = told.get("access_token"), told.get("expires_in")
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
-        return None, 0.0
-    if str(told.get("token_type", "Bearer")).lower() != "bearer":
-        return None, 0.0
-    if isinstance(lifetime, str) and lifetime.isascii() and lifetime.isdigit() and len(lifetime) < 9:
-        lifetime = int(lifetime)  # Entra ID's v1 endpoint writes it so
-    return value, float(lifetime) if type(lifetime) is int and 0 < lifetime < 10**9 else 0.0

@@ -5,21 +5,17 @@ Those may repeat what was sent. What is shown is the error's name (RFC 6749 sect
 number, and for the numbers that people meet, which field to set to which value.
 """
 
-import json
-import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
 from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.secrets.token_answers import token_error
 
 OUTLOOK_SCOPE: Final = "https://outlook.office365.com/.default"
 
-_ERROR_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")
-_AADSTS: Final = re.compile(r"\bAADSTS(\d{5,9})\b")
-_TEMPORARY: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
 _LONGEST_WAIT: Final = 600.0
 
 
@@ -186,27 +182,26 @@ def _tls_failed(error: HttpsError) -> tuple[str, str]:
 
 def refused(answer: Answer, asked: Asked) -> VerdictError:
     """The endpoint's answer holds no token."""
-    told = _json(answer.body)
-    name, number = _name(told), _number(told)
+    error = token_error(answer)
     who = f"{asked.host} issued no access token to client {cut(asked.client_id, limit=80)}"
-    if answer.status == 429 or answer.status >= 500 or name in _TEMPORARY:
+    if error.temporary:
+        code = f" ({error.code})" if error.code else ""
         return _failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
-            f"{who}: it answered {answer.status}{_in_brackets(name, number)} [in Token]. That is a trouble of"
+            f"{who}: it answered {answer.status}{code} [in Token]. That is a trouble of"
             " its own; it is tried again by itself.",
             retry_after=_wait(answer),
         )
-    if not name:
+    if not error.name:
         return _failed(
             Reason.OAUTH_TOKEN_FAILED,
             f"{asked.host} answered {answer.status} and nothing that a token endpoint says [in Token]."
             " Set oauth2.tokenUrl: the token endpoint itself, such as"
             " https://login.microsoftonline.com/TENANT/oauth2/v2.0/token or https://oauth2.googleapis.com/token",
         )
-    hint = _BY_NUMBER.get(number) or _BY_NAME.get(name, "")
-    if name == "invalid_grant" and asked.refresh_token:
+    hint = _BY_NUMBER.get(error.number) or _BY_NAME.get(error.name, "")
+    if error.name == "invalid_grant" and asked.refresh_token:
         hint = _GRANT_ENDED
-    code = f"{name}, AADSTS{number}" if number else name
     facts = {
         "credential": asked.credential,
         "subject": asked.subject,
@@ -215,34 +210,8 @@ def refused(answer: Answer, asked: Asked) -> VerdictError:
     }
     return _failed(
         Reason.OAUTH_TOKEN_FAILED,
-        f'{who} [in Token, server said: "{answer.status} {code}"]. {hint.format_map(facts)}'.rstrip(),
+        f'{who} [in Token, server said: "{answer.status} {error.code}"]. {hint.format_map(facts)}'.rstrip(),
     )
-
-
-def _json(body: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
-
-
-def _name(told: dict[str, Any]) -> str:
-    name = told.get("error")
-    return name if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""
-
-
-def _number(told: dict[str, Any]) -> str:
-    numbers = told.get("error_codes")
-    if isinstance(numbers, list) and numbers and type(numbers[0]) is int and 0 < numbers[0] < 10**9:
-        return str(numbers[0])
-    found = _AADSTS.search(str(told.get("error_description", ""))[:500])
-    return found[1] if found else ""
-
-
-def _in_brackets(name: str, number: str) -> str:
-    parts = [part for part in (name, number and f"AADSTS{number}") if part]
-    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _wait(answer: Answer) -> float | None:

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a token endpoint's answer says (RFC 6749 section 5): a token, or an error by its name and number.
+
+Never its words: those may repeat what was sent.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from smtp_operator.secrets.https import Answer
+
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
+_ERROR_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")
+_AADSTS: Final = re.compile(r"\bAADSTS(\d{5,9})\b")
+_TEMPORARY: Final = frozenset({"temporarily_unavailable", "server_error", "slow_down"})
+
+
+@dataclass(frozen=True, slots=True)
+class TokenError:
+    """Why there is no token. ``name`` is empty where the answer is not one of a token endpoint."""
+
+    name: str
+    """Such as ``invalid_client``."""
+    number: str
+    """Entra ID's, such as ``7000215``; empty: none."""
+    temporary: bool
+    """Whether it is a trouble of the endpoint's own."""
+
+    @property
+    def code(self) -> str:
+        """Both, as they are shown: ``invalid_client, AADSTS7000215``."""
+        return ", ".join(part for part in (self.name, self.number and f"AADSTS{self.number}") if part)
+
+
+def granted(answer: Answer) -> tuple[str | None, float]:
+    """The token and its lifetime in seconds, 0 where the answer does not say."""
+    told = json_object(answer.body) if answer.status == 200 else {}
+    value, lifetime = told.get("access_token"), told.get("expires_in")
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        return None, 0.0
+    if str(told.get("token_type", "Bearer")).lower() != "bearer":
+        return None, 0.0
+    if isinstance(lifetime, str) and lifetime.isascii() and lifetime.isdigit() and len(lifetime) < 9:
+        lifetime = int(lifetime)  # Entra ID's v1 endpoint writes it so
+    return value, float(lifetime) if type(lifetime) is int and 0 < lifetime < 10**9 else 0.0
+
+
+def token_error(answer: Answer) -> TokenError:
+    """The error in an answer without a token."""
+    told = json_object(answer.body)
+    name = told.get("error")
+    name = name if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""
+    temporary = answer.status == 429 or answer.status >= 500 or name in _TEMPORARY
+    return TokenError(name, _number(told), temporary)
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The body, where it is a JSON object; else an empty one."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _number(told: dict[str, Any]) -> str:
+    numbers = told.get("error_codes")
+    if isinstance(numbers, list) and numbers and type(numbers[0]) is int and 0 < numbers[0] < 10**9:
+        return str(numbers[0])
+    found = _AADSTS.search(str(told.get("error_description", ""))[:500])
+    return found[1] if found else ""
