@@ -138,6 +138,12 @@ def _domain(text: str) -> str:
     return text.lower()
 
 
+def _host(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text) or len(text) > 253:
+        raise ValueError("is not a host such as login.example.com: no scheme, no port, no path")
+    return text.lower()
+
+
 def _helo_name(text: str) -> str:
     if text and (not _HOST_NAME.fullmatch(text) or len(text) > 253):
         raise ValueError("is not a host name such as mail.example.com")
@@ -251,6 +257,24 @@ class Settings:
     allow_recipient_domain: Annotated[
         tuple[str, ...],
         Setting("Domain that test mails may be sent to; default: every domain.", _domain, "DOMAIN"),
+    ] = ()
+    allow_authority_host: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Host that azureKeyVault.authorityHost may name beside those of Entra ID's public clouds; it is"
+            " given the credentials of vault objects.",
+            _host,
+            "HOST",
+        ),
+    ] = ()
+    allow_key_vault_host: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Host that azureKeyVault.vaultUrl may name beside those of Azure Key Vault, such as one of Azure"
+            " Stack Hub; it is given tokens for its own domain.",
+            _host,
+            "HOST",
+        ),
     ] = ()
     require_allowed_servers: Annotated[
         bool,

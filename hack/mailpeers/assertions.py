@@ -18,13 +18,13 @@ def verified(assertion: str, keys: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         signed, _, signature = assertion.rpartition(".")
         head, _, body = signed.partition(".")
-        header, claims = json.loads(_decoded(head)), json.loads(_decoded(body))
+        header, claims = json.loads(decoded(head)), json.loads(decoded(body))
     except ValueError:
         return None
     for key in keys["keys"]:
         if key["kid"] == header.get("kid"):
             with contextlib.suppress(InvalidSignature):
-                _verify(key, header.get("alg"), _decoded(signature), signed.encode())
+                _verify(key, header.get("alg"), decoded(signature), signed.encode())
                 return dict(claims)
     return None
 
@@ -33,7 +33,7 @@ def _verify(key: Mapping[str, str], algorithm: str, signature: bytes, signed: by
     """Raises InvalidSignature. RS256, as most clusters sign, and ES256, as the embedded one does."""
 
     def number(name: str) -> int:
-        return int.from_bytes(_decoded(key[name]))
+        return int.from_bytes(decoded(key[name]))
 
     if (key["kty"], algorithm) == ("RSA", "RS256"):
         public = rsa.RSAPublicNumbers(number("e"), number("n")).public_key()
@@ -46,5 +46,6 @@ def _verify(key: Mapping[str, str], algorithm: str, signature: bytes, signed: by
         raise InvalidSignature
 
 
-def _decoded(text: str) -> bytes:
+def decoded(text: str) -> bytes:
+    """Of base64url without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A token endpoint that keeps the wire contracts of Entra ID and Google; for tests and by hand.
 
-It knows clients by their secrets, refresh tokens, and workloads of other issuers by federated credentials,
-whose signatures it checks against their issuer's keys. What it answers to what is wrong, with which status,
-error and AADSTS number, is what Entra ID and Google were seen to answer.
+It knows clients by their secrets and certificates, refresh tokens, and workloads of other issuers by
+federated credentials, whose signatures it checks against their issuer's keys. What it answers to what is
+wrong, with which status, error and AADSTS number, is what Entra ID and Google were seen to answer.
 
 ``with TokenServer.running() as server``; ``server.issued`` has the access tokens that it has issued.
 """
@@ -21,8 +21,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import trustme
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 
-from mailpeers.assertions import verified
+from mailpeers.assertions import decoded, verified
 
 TENANT = "contoso.example"
 SCOPE = "https://outlook.office365.com/.default"
@@ -59,6 +63,12 @@ class TokenServer:
     secrets: dict[str, str] = field(default_factory=dict)
     """Clients and their secrets."""
     expired_secrets: set[str] = field(default_factory=set)
+    certificates: dict[str, x509.Certificate] = field(default_factory=dict)
+    """Clients and the certificate that each has uploaded."""
+    tenant: str = TENANT
+    scopes: set[str] = field(default_factory=lambda: {SCOPE})
+    names: tuple[str, ...] = ()
+    """Host names of its certificate beside localhost."""
     refresh_tokens: set[str] = field(default_factory=set)
     federations: dict[str, Federation] = field(default_factory=dict)
     """Clients and the workload that each is."""
@@ -82,7 +92,7 @@ class TokenServer:
         self.ca = trustme.CA(organization_name="tokenserver")
         self.ca_pem = self.ca.cert_pem.bytes().decode()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert("localhost", "127.0.0.1").configure_cert(self.context)
+        self.ca.issue_cert("localhost", "127.0.0.1", *self.names).configure_cert(self.context)
 
     @classmethod
     @contextlib.contextmanager
@@ -99,14 +109,21 @@ class TokenServer:
                 listener.shutdown()
                 thread.join()
 
-    def url(self, path: str = f"/{TENANT}/oauth2/v2.0/token") -> str:
+    def url(self, path: str | None = None) -> str:
         """Of the token endpoint: Entra ID's, or for ``/token`` Google's."""
-        return f"https://localhost:{self.port}{path}"
+        return f"https://localhost:{self.port}{path or self.token_path}"
+
+    @property
+    def token_path(self) -> str:
+        """Of Entra ID's token endpoint."""
+        return f"/{self.tenant}/oauth2/v2.0/token"
 
     def answer(self, path: str, form: Form) -> dict[str, Any]:
         """The answer to a request. Raises Refusal."""
-        if path not in ("/token", f"/{TENANT}/oauth2/v2.0/token"):
-            tenant = path.split("/")[1]
+        tenant = path.split("/")[1]
+        if path == f"/{self.tenant}/v2.0/.well-known/openid-configuration":
+            return self._discovery()
+        if path not in ("/token", self.token_path):
             raise Refusal(400, "invalid_request", f"Tenant '{tenant}' not found.", 90002)
         entra = path != "/token"
         grant = form.get("grant_type")
@@ -119,7 +136,7 @@ class TokenServer:
         if entra and "scope" not in form:
             text = "The request body must contain the following parameter: 'scope'."
             raise Refusal(400, "invalid_request", text, 900144)
-        if entra and form["scope"] != SCOPE:
+        if entra and form["scope"] not in self.scopes:
             text = f"The provided value for scope {form['scope']} is not valid."
             raise Refusal(400, "invalid_scope", text, 1002012)
         token = "eyJ0eXAiOiJKV1QiLCJub25jZSI6Im" + secrets.token_urlsafe(900)
@@ -127,15 +144,28 @@ class TokenServer:
         told = {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": token}
         return told | ({"ext_expires_in": self.lifetime} if entra else {"scope": "https://mail.google.com/"})
 
+    def _discovery(self) -> dict[str, Any]:
+        """What Microsoft's older clients ask first (OpenID Connect Discovery 1.0)."""
+        base = f"https://localhost:{self.port}/{self.tenant}"
+        return {
+            "issuer": f"{base}/v2.0",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "tenant_region_scope": None,
+        }
+
     def _check_client(self, form: Form, *, entra: bool) -> None:
         client = form.get("client_id", "")
         if "client_assertion" in form:
             if form.get("client_assertion_type") != JWT_BEARER:
                 raise Refusal(400, "invalid_request", "The assertion type is not known.", 90014)
-            self._check_assertion(client, form["client_assertion"])
+            if client in self.certificates:
+                self._check_signature(client, form["client_assertion"])
+            else:
+                self._check_assertion(client, form["client_assertion"])
             return
         if client not in self.secrets:
-            text = f"Application with identifier '{client}' was not found in the directory '{TENANT}'."
+            text = f"Application with identifier '{client}' was not found in the directory '{self.tenant}'."
             if entra:
                 raise Refusal(400, "unauthorized_client", text, 700016)
             raise Refusal(401, "invalid_client", "The OAuth client was not found.")
@@ -150,6 +180,28 @@ class TokenServer:
             if entra:
                 raise Refusal(401, "invalid_client", text, 7000215)
             raise Refusal(401, "invalid_client", "The provided client secret is invalid.")
+
+    def _check_signature(self, client: str, assertion: str) -> None:
+        """Of a client that shows by its signature that it has the certificate's key (PS256, as Entra ID"
+        " wants)."""
+        certificate = self.certificates[client]
+        signed, _, signature = assertion.rpartition(".")
+        header, claims = (json.loads(decoded(part)) for part in signed.split("."))
+        thumbprint = certificate.fingerprint(SHA256())
+        if header["alg"] != "PS256" or decoded(header["x5t#S256"]) != thumbprint:
+            text = "The certificate with identifier used to sign the client assertion is not registered."
+            raise Refusal(401, "invalid_client", text, 700027)
+        public = certificate.public_key()
+        assert isinstance(public, rsa.RSAPublicKey)
+        scheme = padding.PSS(padding.MGF1(SHA256()), SHA256.digest_size)
+        try:
+            public.verify(decoded(signature), signed.encode(), scheme, SHA256())
+        except InvalidSignature:
+            raise Refusal(
+                401, "invalid_client", "Key was found, but use of the key failed.", 700027
+            ) from None
+        if claims["sub"] != client or claims["exp"] < time.time():
+            raise Refusal(401, "invalid_client", "The assertion is not of this client and time.", 700024)
 
     def _check_assertion(self, client: str, assertion: str) -> None:
         known = self.federations.get(client)

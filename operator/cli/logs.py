@@ -12,6 +12,9 @@ from smtp_operator.settings import LogFormat, Settings
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+_SILENT: Final = ("azure", "msal")
+"""They warn of what they raise, in the words of whatever server answered; a verdict tells of that already."""
+
 
 def set_up_logging(settings: Settings) -> None:
     """Sends every record of this process to standard error."""
@@ -22,6 +25,8 @@ def set_up_logging(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)  # of other people's libraries; their debug lines may hold objects
     logging.getLogger("smtp_operator").setLevel(settings.log_level.upper())
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 class JsonFormatter(logging.Formatter):

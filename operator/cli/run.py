@@ -42,6 +42,7 @@ from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.secrets.https import Https
 from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.oauth2 import Tokens
+from smtp_operator.secrets.vault import AllowedHosts
 from smtp_operator.settings import InvalidSetting, SecretWatch, Settings
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
@@ -149,6 +150,10 @@ async def _work(
             monotonic=time.monotonic,
             now=time.time,
             require_allowed_servers=settings.require_allowed_servers,
+            allowed_hosts=AllowedHosts(
+                authorities=frozenset(settings.allow_authority_host),
+                key_vaults=frozenset(settings.allow_key_vault_host),
+            ),
             observer=metrics,
         ),
         tokens=Tokens(

@@ -151,8 +151,8 @@ _JWT_REFUSALS: Final[tuple[tuple[str, str], ...]] = (
     (
         "subject|not authorized",
         'role "{role}" is for others than "{subject}". Set hashiCorpVault.auth.jwt.role: the one that is'
-        " meant for it, or have auth/{mount}/role/{role} let it in (jwt: bound_subject; kubernetes:"
-        " bound_service_account_names and bound_service_account_namespaces).",
+        " meant for it, or have auth/{mount}/role/{role} let it in (by bound_subject, or with kubernetes"
+        " by bound_service_account_names and bound_service_account_namespaces).",
     ),
     (
         "issuer",
@@ -212,9 +212,9 @@ def app_role_refused(answer: Answer, place: Place) -> VerdictError:
         )
     elif "secret" in said or "role" in said:
         why = (
-            f"role id or secret id is wrong, expired or used up. Set {field}.roleId: that of the AppRole, and"
-            f" store a new secret id (bao write -f auth/approle/role/NAME/secret-id) in the Secret that"
-            f" {field}.secretIdRef names."
+            f"role id or secret id is wrong, expired or used up. Set {AUTH_FIELD}.appRole.roleId: that of the"
+            f" AppRole, and store a new secret id (bao write -f auth/approle/role/NAME/secret-id) in the"
+            f" Secret that {field}.secretIdRef names."
         )
     else:
         why = "its own log says why. Check the AppRole there."

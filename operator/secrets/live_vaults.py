@@ -20,7 +20,7 @@ from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.secrets.counting import CountingSender, VaultObserver
 from smtp_operator.secrets.interface import GetObject, Seen
 from smtp_operator.secrets.service_accounts import ServiceAccounts
-from smtp_operator.secrets.vault import Sender, Vault, VaultContext, VaultSecret
+from smtp_operator.secrets.vault import AllowedHosts, Sender, Vault, VaultContext, VaultSecret
 from smtp_operator.secrets.vault_credentials import VaultCredentials
 from smtp_operator.secrets.vault_errors import LONGEST_WAIT
 from smtp_operator.secrets.vault_providers import PROVIDERS, ProviderClass
@@ -152,6 +152,7 @@ class LiveVaults:
         monotonic: Callable[[], float],
         now: Callable[[], float],
         require_allowed_servers: bool = False,
+        allowed_hosts: AllowedHosts | None = None,
         observer: VaultObserver | None = None,
         providers: Mapping[Provider, ProviderClass] = PROVIDERS,
     ) -> None:
@@ -163,6 +164,7 @@ class LiveVaults:
         self._monotonic = monotonic
         self._now = now
         self.require_allowed_servers = require_allowed_servers
+        self._allowed_hosts = allowed_hosts or AllowedHosts()
         self._providers = providers
         self._live: dict[Reference, LiveVault] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -216,6 +218,7 @@ class LiveVaults:
             https=https,
             monotonic=self._monotonic,
             now=self._now,
+            allowed_hosts=self._allowed_hosts,
         )
         client = self._providers[vault.provider](vault.block, context)
         return LiveVault(vault, client, credentials, self._monotonic)

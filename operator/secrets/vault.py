@@ -66,6 +66,16 @@ class Sender(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedHosts:
+    """Hosts beside the products' own that a cluster admin lets credentials or tokens be given to."""
+
+    authorities: frozenset[str] = frozenset()
+    """In place of Entra ID (``--allow-authority-host``)."""
+    key_vaults: frozenset[str] = frozenset()
+    """In place of Azure Key Vault's (``--allow-key-vault-host``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VaultContext:
     """What a vault's provider works with. A provider is a class made of its block of the spec and of this."""
 
@@ -77,6 +87,7 @@ class VaultContext:
     """Seconds, from whenever on: for what is kept for a while."""
     now: Callable[[], float]
     """Seconds since the epoch: for what expires."""
+    allowed_hosts: AllowedHosts = AllowedHosts()
 
 
 class Vault(Protocol):

@@ -27,5 +27,6 @@ def _class(module: str, name: str) -> ProviderClass:
 
 
 PROVIDERS: Final[Mapping[Provider, ProviderClass]] = {
+    Provider.AZURE_KEY_VAULT: _class("azure_key_vault", "KeyVault"),
     Provider.HASHICORP_VAULT: _class("hashicorp_vault", "HashiCorpKv"),
 }

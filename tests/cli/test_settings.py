@@ -48,6 +48,8 @@ def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
         ),
         ("deny_network", "10.0.0.0/8", (ipaddress.ip_network("10.0.0.0/8"),)),
         ("allow_recipient_domain", "Example.com", ("example.com",)),
+        ("allow_authority_host", "Login.Local.AzureStack.external", ("login.local.azurestack.external",)),
+        ("allow_key_vault_host", "kv.Example.com", ("kv.example.com",)),
         ("require_allowed_servers", "true", True),
         ("require_allowed_servers", "0", False),
         ("secret_watch", "Label", SecretWatch.LABEL),
@@ -111,6 +113,12 @@ def test_unknown_variables_are_ignored() -> None:
             "deny_network",
             "example.com",
             "--deny-network: 'example.com' is not a network such as 192.0.2.0/24 or 2001:db8::/32",
+        ),
+        (
+            "allow_authority_host",
+            "https://login.example.com",
+            "--allow-authority-host: 'https://login.example.com' is not a host such as login.example.com: no"
+            " scheme, no port, no path",
         ),
         (
             "allow_recipient_domain",

@@ -230,8 +230,8 @@ async def test_a_token_that_hashicorps_vault_does_not_know(
             403,
             "service account name not authorized",
             f'role "smtp" is for others than "{SUBJECT}". Set hashiCorpVault.auth.jwt.role: the one that is'
-            " meant for it, or have auth/kubernetes/role/smtp let it in (jwt: bound_subject; kubernetes:"
-            " bound_service_account_names and bound_service_account_namespaces).",
+            " meant for it, or have auth/kubernetes/role/smtp let it in (by bound_subject, or with kubernetes"
+            " by bound_service_account_names and bound_service_account_namespaces).",
         ),
         (
             500,

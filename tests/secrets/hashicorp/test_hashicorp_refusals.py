@@ -209,8 +209,8 @@ async def test_a_role_for_another_service_account(trial: BaoTrial, bao: OpenBao)
 
     assert refused(bao, await trial.verdict(), "others") == (
         f'role "others" is for others than "{SUBJECT}". Set hashiCorpVault.auth.jwt.role: the one that is'
-        " meant for it, or have auth/kubernetes/role/others let it in (jwt: bound_subject; kubernetes:"
-        " bound_service_account_names and bound_service_account_namespaces)."
+        " meant for it, or have auth/kubernetes/role/others let it in (by bound_subject, or with kubernetes"
+        " by bound_service_account_names and bound_service_account_namespaces)."
     )
 
 

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A vault object over a Key Vault, Entra ID and a metadata service on loopback, under Azure's names."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from azurepeers.keyvault import KeyVaultServer
+from azurepeers.metadata import MetadataServer
+from mailpeers.trial import LOOPBACK, Names
+from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.password import AzureKeyVaultPassword
+from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
+from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.secrets.azure_key_vault import KeyVault
+from smtp_operator.secrets.azure_metadata import Metadata
+from smtp_operator.secrets.https import Https, HttpsLimits
+from smtp_operator.secrets.vault import AllowedHosts, VaultContext, VaultSecret
+
+NAME = "SmtpVault team-a/corp-kv"
+CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
+SECRET = "c4nary-Client-S3cret"
+PASSWORD = "c4nary-Pa55word"
+POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+
+
+def unsigned(**claims: str) -> str:
+    """A JWT of these claims with no signature that anybody would take."""
+    parts = (json.dumps(part).encode() for part in ({"alg": "RS256", "kid": "1"}, claims))
+    return ".".join([*(base64.urlsafe_b64encode(it).decode().rstrip("=") for it in parts), "c4nary"])
+
+
+@dataclass
+class Named:
+    """What the vault object names; see ``Credentials``."""
+
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Of ``name/key``."""
+    certificates: dict[str, ClientCertificate] = field(default_factory=dict)
+    token_for: Callable[[str, str], str] = lambda name, audience: "a.b.c"
+    ca: str | None = None
+    fails_with: Exception | None = None
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    """Field and where it goes, of all that was asked for."""
+
+    async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
+        """See ``Credentials``."""
+        self._ask(field_path, goes_to)
+        return self.secrets[f"{named.name}/{named.key}"]
+
+    async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
+        """See ``Credentials``."""
+        self._ask(field_path, goes_to)
+        return self.certificates[name]
+
+    async def service_account_token(
+        self, named: ServiceAccountReference, *, goes_to: str, field_path: str
+    ) -> str:
+        """See ``Credentials``."""
+        self._ask(field_path, goes_to)
+        return self.token_for(named.name, named.audience)
+
+    async def ca_pem(self) -> str | None:
+        """See ``Credentials``."""
+        return self.ca
+
+    def _ask(self, field_path: str, goes_to: str) -> None:
+        self.asked.append((field_path, goes_to))
+        if self.fails_with is not None:
+            raise self.fails_with
+
+
+class KeyVaultTrial:
+    """A SmtpVault whose client may read ``smtp``; a test changes what it is about."""
+
+    def __init__(self, key_vault: KeyVaultServer, machine: MetadataServer) -> None:
+        self.key_vault, self.machine, self.entra = key_vault, machine, key_vault.entra
+        self.authority = "login.microsoftonline.com"
+        self.names = Names({key_vault.host: ("127.0.0.1",), self.authority: ("127.0.0.1",)})
+        self.named = Named({"vault-app/client-secret": SECRET}, ca=key_vault.entra.ca_pem)
+        self.https = Https(policy=POLICY, resolver=self.names, limits=HttpsLimits(connect=20.0))
+        self.metadata_port = machine.port
+        self.allowed = AllowedHosts()
+        self.time = 1000.0
+        """By the monotonic clock."""
+        self.now: Callable[[], float] = time.time
+        self.kind: type[AzureKeyVault | ClusterAzureKeyVault] = AzureKeyVault
+        self.block: dict[str, Any] = {
+            "vaultUrl": key_vault.url,
+            "authorityHost": f"https://{self.authority}:{self.entra.port}",
+            "auth": {"servicePrincipal": self.principal()},
+        }
+        self._vault: KeyVault | None = None
+
+    def principal(self, **changes: Any) -> dict[str, Any]:
+        """The service principal with its secret; ... leaves a field out."""
+        fields = {
+            "tenantId": self.entra.tenant,
+            "clientId": CLIENT,
+            "clientSecretRef": {"name": "vault-app", "key": "client-secret"},
+        }
+        return {name: value for name, value in (fields | changes).items() if value is not ...}
+
+    def use_workload_identity(self, **changes: Any) -> None:
+        """Log in by the token of ServiceAccount mailer."""
+        identity = {
+            "tenantId": self.entra.tenant,
+            "clientId": CLIENT,
+            "serviceAccountRef": {"name": "mailer"},
+        }
+        self.change(auth={"workloadIdentity": identity | changes})
+
+    def use_managed_identity(self, **identity: Any) -> None:
+        """Log in as the machine; so can only a ClusterSmtpVault."""
+        self.kind = ClusterAzureKeyVault
+        self.change(auth={"managedIdentity": identity})
+
+    def change(self, **fields: Any) -> None:
+        """The vault object in a new version."""
+        self.block |= fields
+        self._vault = None
+
+    @property
+    def vault(self) -> KeyVault:
+        """The vault object in its present version."""
+        if self._vault is None:
+            context = VaultContext(
+                name=NAME,
+                credentials=self.named,
+                https=self.https,
+                monotonic=lambda: self.time,
+                now=self._seconds,
+                allowed_hosts=self.allowed,
+            )
+            metadata = Metadata(address="127.0.0.1", port=self.metadata_port)
+            self._vault = KeyVault(self.kind.model_validate(self.block), context, metadata=metadata)
+        return self._vault
+
+    def _seconds(self) -> float:
+        return self.now()
+
+    async def read(self, secret: str = "smtp", **item: Any) -> VaultSecret:
+        """What a SmtpConfig's password reads."""
+        fields = {"vaultRef": {"name": "corp-kv"}, "secretName": secret, **item}
+        return await self.vault.read(AzureKeyVaultPassword.model_validate(fields))
+
+    async def verdict(self, secret: str = "smtp", **item: Any) -> Verdict:
+        """Why it reads nothing."""
+        try:
+            await self.read(secret, **item)
+        except VerdictError as error:
+            return error.verdict
+        raise AssertionError("it was read")
+
+    async def check_verdict(self) -> Verdict:
+        """Why nobody is let in."""
+        try:
+            await self.vault.check()
+        except VerdictError as error:
+            return error.verdict
+        raise AssertionError("it logged in")
+
+    def close(self) -> None:
+        """Its connections end."""
+        self.https.close()

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Azure Key Vault answered: a secret, or why not, by status and codes, never by its words.
+
+Out of its texts come only what is looked for there and has its own shape: addresses and ids.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.azure_places import AUTHORITY_FIELD, URL_FIELD
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.token_answers import json_object
+from smtp_operator.secrets.vault_errors import failed, retry_after
+
+_ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+_GUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_OBJECT: Final = re.compile(rf"\boid=({_GUID})")
+_TENANT: Final = re.compile(rf"Expected one of https://[^/\s]+/({_GUID})/")
+_ADDRESS: Final = re.compile(r"Client address: ([0-9a-fA-F:.]{2,45})")
+_AKV: Final = re.compile(r"\bAKV\d{5}\b")
+_LAST_SECOND: Final = 253402300799
+"""Of the year 9999, the last that a date can tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who reads what, in words that may be shown."""
+
+    vault: str
+    """The vault object."""
+    host: str
+    client: str
+    """Such as ``client 6731de76`` or ``the operator's managed identity``."""
+    auth: str = ""
+    """The block of spec that says who it is, such as ``azureKeyVault.auth.servicePrincipal``."""
+    tenant: str = ""
+    """As its tenantId says; empty where it has none."""
+    secret: str = ""
+    """Name of the secret; empty: the login alone."""
+    version: str = ""
+
+
+def is_secret(answer: Answer) -> bool:
+    """Whether the body is a secret of the shape that the SDK expects."""
+    told = json_object(answer.body)
+    attributes = told.get("attributes")
+    return (
+        answer.status == 200
+        and isinstance(told.get("value"), str)
+        and isinstance(told.get("id"), str)
+        and _ID.fullmatch(told["id"]) is not None
+        and isinstance(attributes, dict)
+        and all(_is_time(attributes.get(name)) for name in ("exp", "nbf", "created", "updated"))
+        and told.get("managed") in (None, True, False)
+        and isinstance(told.get("contentType"), str | None)
+    )
+
+
+def is_unknown_version(answer: Answer) -> bool:
+    """Whether it says that there is no such secret: an identity that learns this may read."""
+    return answer.status == 404 and _codes(answer)[0] == "SecretNotFound"
+
+
+def is_not_permitted(answer: Answer) -> bool:
+    """Whether roles do not permit this one secret: they may permit others."""
+    return answer.status == 403 and _codes(answer)[1] == "ForbiddenByRbac"
+
+
+def refused(answer: Answer, reader: Reader, now: float) -> VerdictError:
+    """Why there is no secret; ``now`` is in seconds since the epoch."""
+    code, inner, text = _codes(answer)
+    reply = " ".join(part for part in (str(answer.status), inner or _akv(text) or code) if part)
+    who = f"{reader.vault}: {reader.host}"
+    said = f'[vault said: "{reply}"]'
+    if answer.status == 429:
+        return failed(
+            Reason.VAULT_RATE_LIMITED,
+            f"{who} is asked too often {said}. It is tried again by itself; set a longer recheck.interval in"
+            " the SmtpConfigs that read from it.",
+            retry_after=retry_after(answer.headers, now),
+            reply=reply,
+        )
+    if answer.status >= 500:
+        return failed(
+            Reason.VAULT_UNAVAILABLE,
+            f"{who} has a trouble of its own {said}. It is tried again by itself.",
+            retry_after=retry_after(answer.headers, now),
+            reply=reply,
+        )
+    if not code:
+        return _no_key_vault(answer, reader)
+    if answer.status == 401:
+        return _not_logged_in(reader, text, said, reply)
+    if answer.status == 403:
+        return _forbidden(reader, inner, text, said, reply)
+    if code == "SecretNotFound":
+        return _not_found(reader, said, reply)
+    return failed(
+        Reason.VAULT_REQUEST_INVALID,
+        f"{who} does not understand what it was asked for {said}. Azure Stack Hub and old appliances may not"
+        " know this API version; ask their administrator.",
+        reply=reply,
+    )
+
+
+def _no_key_vault(answer: Answer, reader: Reader) -> VerdictError:
+    if answer.status == 200 and b"<" not in answer.body[:64]:
+        return failed(
+            Reason.VAULT_RESPONSE_INVALID,
+            f"{reader.vault}: {reader.host} answered with something that is no secret"
+            f" ({len(answer.body)} bytes). It is tried again by itself.",
+        )
+    return failed(
+        Reason.VAULT_ENDPOINT_INVALID,
+        f"{reader.vault}: {reader.host} answered {answer.status} and nothing that a Key Vault says; a proxy"
+        f" or login page may be in between. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+    )
+
+
+def no_challenge(reader: Reader) -> VerdictError:
+    """It asks for another login than a Key Vault of that host does, or for none."""
+    return failed(
+        Reason.VAULT_ENDPOINT_INVALID,
+        f"{reader.vault}: {reader.host} does not ask for a login as a Key Vault of that name does, so it was"
+        f" given no token. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+    )
+
+
+def token_refused(reader: Reader) -> VerdictError:
+    """It wants another token as soon as it has got one."""
+    return failed(
+        Reason.VAULT_AUTH_FAILED,
+        f"{reader.vault}: {reader.host} does not take the token of {reader.client}, not even a new one. A"
+        " Conditional Access policy of the tenant may forbid this place; Entra ID's sign-in logs tell.",
+    )
+
+
+def other_tenant(reader: Reader, tenant: str) -> VerdictError:
+    """The vault takes identities of another tenant; ``tenant``: which, where it says so."""
+    named = tenant if re.fullmatch(r"[0-9A-Za-z.-]{1,64}", tenant) else ""
+    lives = f"lives in tenant {named}" if named else "lives in another tenant"
+    if not reader.tenant:
+        return failed(
+            Reason.VAULT_TENANT_MISMATCH,
+            f"{reader.vault}: {reader.host} {lives} than {reader.client}. Use an identity of the vault's"
+            " tenant.",
+        )
+    which = named or "the one that the vault's overview shows (Directory ID)"
+    return failed(
+        Reason.VAULT_TENANT_MISMATCH,
+        f"{reader.vault}: {reader.host} {lives}, tenantId says {reader.tenant}. Set {reader.auth}.tenantId to"
+        f" {which}, with an application of that tenant.",
+    )
+
+
+def _not_logged_in(reader: Reader, text: str, said: str, reply: str) -> VerdictError:
+    if _akv(text) == "AKV10032":
+        found = _TENANT.search(text)
+        return other_tenant(reader, found[1] if found else "")
+    return failed(
+        Reason.VAULT_AUTH_FAILED,
+        f"{reader.vault}: {reader.host} does not take the token of {reader.client} {said}. Check that"
+        f" {URL_FIELD} and {AUTHORITY_FIELD} belong to one cloud, and the identity to the vault's tenant.",
+        reply=reply,
+    )
+
+
+def _forbidden(reader: Reader, inner: str, text: str, said: str, reply: str) -> VerdictError:
+    what = f"secret {reader.secret}" if reader.secret else "secrets"
+    whom = reader.client + (f" (object ID {found[1]})" if (found := _OBJECT.search(text)) else "")
+    who = f"{reader.vault}: {reader.host}"
+    match inner:
+        case "SecretDisabled":
+            return failed(
+                Reason.VAULT_SECRET_DISABLED,
+                f"{who}: {_named(reader)} is disabled {said}. Enable it in the Key Vault, or set"
+                " password.azureKeyVault.version: one that is enabled.",
+                reply=reply,
+            )
+        case "ForbiddenByFirewall" | "ForbiddenByConnection":
+            return failed(
+                Reason.VAULT_NETWORK_DENIED,
+                f"{who}: its firewall does not let the operator in{_from(text)} {said}. Allow the cluster's"
+                " egress address in the Key Vault's networking, or give the cluster a private endpoint.",
+                reply=reply,
+            )
+        case "ForbiddenByRbac":
+            fix = (
+                'Assign it the role "Key Vault Secrets User" on the vault or the secret; that takes up to ten'
+                " minutes to count."
+            )
+        case "AccessDenied":
+            fix = 'Add an access policy with the secret permission "Get" for it.'
+        case _:
+            fix = 'Give it the role "Key Vault Secrets User", or an access policy with the permission "Get".'
+    return failed(
+        Reason.VAULT_ACCESS_DENIED,
+        f"{who} does not permit {whom} to read {what} {said}. {fix}",
+        reply=reply,
+    )
+
+
+def _not_found(reader: Reader, said: str, reply: str) -> VerdictError:
+    version = ", or set another password.azureKeyVault.version" if reader.version else ""
+    return failed(
+        Reason.VAULT_SECRET_NOT_FOUND,
+        f"{reader.vault}: {reader.host} has no {_named(reader)} {said}. Create or recover it in the Key"
+        f" Vault, or set another password.azureKeyVault.secretName{version}.",
+        reply=reply,
+    )
+
+
+def _named(reader: Reader) -> str:
+    return f"secret {reader.secret}" + (f", version {reader.version}" if reader.version else "")
+
+
+def _from(text: str) -> str:
+    found = _ADDRESS.search(text)
+    try:
+        return f" from {ipaddress.ip_address(found[1])}" if found else ""
+    except ValueError:
+        return ""
+
+
+def _akv(text: str) -> str:
+    found = _AKV.search(text)
+    return found[0] if found else ""
+
+
+def _codes(answer: Answer) -> tuple[str, str, str]:
+    """The error's code and inner code, and its text, which is not for showing."""
+    error = json_object(answer.body).get("error")
+    if not isinstance(error, dict):
+        return "", "", ""
+    inner: Any = error.get("innererror", error.get("innerError"))
+    return (
+        _code(error),
+        _code(inner) if isinstance(inner, dict) else "",
+        str(error.get("message", ""))[:4096],
+    )
+
+
+def _code(error: Mapping[str, Any]) -> str:
+    code = error.get("code")
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+
+
+def _is_time(value: object) -> bool:
+    return value is None or (type(value) is int and 0 <= value <= _LAST_SECOND)

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who the operator is to Entra ID: one of the ways that a vault object may name, by azure-identity.
+
+Imported where an Azure vault is used, since azure-identity is large. A credential lives for one login, and
+what it was made of with it.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
+from azure.core.exceptions import AzureError
+from azure.identity.aio import (
+    CertificateCredential,
+    ClientAssertionCredential,
+    ClientSecretCredential,
+    ManagedIdentityCredential,
+)
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpvault import (
+    AzureKeyVault,
+    ClusterAzureKeyVault,
+    ManagedIdentity,
+    ServicePrincipal,
+    WorkloadIdentity,
+)
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.network.tls import CaBundleInvalid
+from smtp_operator.secrets import azure_refusals as refusals
+from smtp_operator.secrets.azure_answers import Reader, other_tenant
+from smtp_operator.secrets.azure_metadata import Metadata
+from smtp_operator.secrets.azure_refusals import Asked
+from smtp_operator.secrets.azure_transport import AnswerRefused, PlainHttpRefused, Transport
+from smtp_operator.secrets.https_errors import HttpsError
+from smtp_operator.secrets.token_answers import granted
+from smtp_operator.secrets.vault import Credentials, Sender, VaultContext
+from smtp_operator.secrets.vault_errors import bundle_invalid, failed
+
+_TENANT: Final = re.compile(r"[0-9A-Za-z.-]{1,128}")
+_DEPTH: Final = 8
+
+
+class TokenOutdated(Exception):
+    """The vault wants another token than the one of this login."""
+
+
+class TokenSource(Protocol):
+    """A credential of azure-identity."""
+
+    async def get_token_info(
+        self, *scopes: str, options: TokenRequestOptions | None = None
+    ) -> AccessTokenInfo:
+        """A token."""
+        ...
+
+    async def close(self) -> None:
+        """Nothing is asked after that."""
+        ...
+
+
+Make = Callable[..., TokenSource]
+
+
+class Identity:
+    """Gives the vault's client one token: asks for it while the login lasts, keeps it afterwards."""
+
+    def __init__(self, source: TokenSource, asked: Asked, now: Callable[[], float]) -> None:
+        self._source: TokenSource | None = source
+        self._asked = asked
+        self._now = now
+        self.token: AccessTokenInfo | None = None
+
+    async def get_token_info(
+        self, *scopes: str, options: TokenRequestOptions | None = None
+    ) -> AccessTokenInfo:
+        """As the SDK's client of the vault asks for it.
+
+        Raises:
+            VerdictError: there is none; why.
+            TokenOutdated: the login has ended, and its token does not do.
+        """
+        asked: TokenRequestOptions = options or {}
+        if self._source is None:
+            if asked.get("claims") or self.token is None:
+                raise TokenOutdated
+            return self.token
+        self._check_tenant(asked.get("tenant_id") or "")
+        wanted: TokenRequestOptions = {"enable_cae": True}
+        if claims := asked.get("claims"):
+            wanted["claims"] = claims
+        try:
+            found = await self._source.get_token_info(*scopes, options=wanted)
+        except (
+            AzureError,
+            AnswerRefused,
+            HttpsError,
+            CaBundleInvalid,
+            PlainHttpRefused,
+            ValueError,
+        ) as error:
+            raise self._why(error) from None
+        # Without the time to refresh: the next login asks anew, and all who read wait for that one.
+        self.token = AccessTokenInfo(found.token, found.expires_on)
+        return self.token
+
+    async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """The same for older clients."""
+        wanted: TokenRequestOptions = {}
+        if tenant := options.get("tenant_id"):
+            wanted["tenant_id"] = tenant
+        if claims := options.get("claims"):
+            wanted["claims"] = claims
+        found = await self.get_token_info(*scopes, options=wanted)
+        return AccessToken(found.token, found.expires_on)
+
+    async def forget(self) -> None:
+        """The login is over: what it was made of goes, its token stays."""
+        if self._source is not None:
+            source, self._source = self._source, None
+            await source.close()
+
+    async def close(self) -> None:
+        """Also the token goes."""
+        await self.forget()
+        self.token = None
+
+    async def __aenter__(self) -> "Identity":
+        """Itself."""
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """The client that has asked is closed; who made this one closes it."""
+
+    def _check_tenant(self, tenant: str) -> None:
+        asked = self._asked
+        if asked.tenant and tenant and tenant.casefold() != asked.tenant.casefold():
+            reader = Reader(
+                vault=asked.vault,
+                host=asked.key_vault,
+                client=f"client {asked.client}",
+                auth=asked.auth,
+                tenant=asked.tenant,
+            )
+            raise other_tenant(reader, tenant)
+
+    def _why(self, error: BaseException) -> VerdictError:
+        asked = self._asked
+        managed = not asked.tenant
+        for cause in _causes(error):
+            if isinstance(cause, AnswerRefused):
+                if managed:
+                    return refusals.metadata_refused(cause.answer, asked)
+                return refusals.refused(cause.answer, asked, self._now())
+            if isinstance(cause, HttpsError):
+                return refusals.no_metadata(asked) if managed else refusals.unreachable(cause, asked)
+            if isinstance(cause, CaBundleInvalid):
+                return bundle_invalid(asked.vault)
+            if isinstance(cause, PlainHttpRefused):
+                return refusals.no_metadata(asked)
+        return failed(
+            Reason.VAULT_RESPONSE_INVALID,
+            f"{asked.vault}: {asked.host} answered with something that is no token. It is tried again by"
+            " itself.",
+        )
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    here: BaseException | None = error
+    while here is not None and len(found) < _DEPTH:
+        found.append(here)
+        here = here.__cause__ or here.__context__
+    return found
+
+
+async def identity_of(
+    block: AzureKeyVault | ClusterAzureKeyVault,
+    context: VaultContext,
+    *,
+    ca_pem: str | None,
+    metadata: Metadata,
+) -> tuple[Identity, Asked]:
+    """The identity that the vault object names, and that in words.
+
+    Raises:
+        VerdictError, ApiUnavailable: what it names is missing, unusable, or not for that place.
+    """
+    auth, authority = block.auth, block.authority_host.rstrip("/")
+    asked = Asked(
+        vault=context.name,
+        host=urlsplit(authority).netloc,
+        key_vault=urlsplit(block.vault_url).netloc,
+        auth="azureKeyVault.auth.managedIdentity",
+        client="",
+    )
+    if auth.service_principal is not None:
+        make, asked = await _service_principal(auth.service_principal, asked, context.credentials, authority)
+    elif auth.workload_identity is not None:
+        make, asked = await _workload(auth.workload_identity, asked, context.credentials, authority)
+    else:
+        assert auth.managed_identity is not None  # rules: exactly one
+        make, asked = _managed(auth.managed_identity, asked)
+    if asked.tenant and not _TENANT.fullmatch(asked.tenant):
+        raise refusals.tenant_malformed(asked)
+    transport = _transport(context.https, ca_pem, None if asked.tenant else metadata)
+    return Identity(_made(make, asked, authority, transport), asked, context.now), asked
+
+
+def _made(make: Make, asked: Asked, authority: str, transport: Transport) -> TokenSource:
+    try:
+        return make(
+            authority=authority,
+            disable_instance_discovery=True,
+            transport=transport,
+            retry_total=0,
+            permit_redirects=False,
+        )
+    except ValueError:  # all else that they check is checked before
+        raise refusals.certificate_unusable(asked) from None
+
+
+def _transport(sender: Sender, ca_pem: str | None, metadata: Metadata | None) -> Transport:
+    get: Callable[..., Awaitable[Any]] | None = metadata.get if metadata is not None else None
+    return Transport(sender, ca_pem=ca_pem, judge=lambda it: granted(it)[1] > 0, metadata=get)
+
+
+async def _service_principal(
+    principal: ServicePrincipal, asked: Asked, credentials: Credentials, authority: str
+) -> tuple[Make, Asked]:
+    asked = replace(
+        asked,
+        auth="azureKeyVault.auth.servicePrincipal",
+        client=principal.client_id,
+        tenant=principal.tenant_id,
+    )
+    if principal.client_secret_ref is not None:
+        named = principal.client_secret_ref
+        secret = await credentials.secret(
+            named, goes_to=authority, field_path=f"{asked.auth}.clientSecretRef"
+        )
+        asked = replace(asked, credential=f"Secret {named.name}, key {named.key}")
+        return _bound(ClientSecretCredential, asked.tenant, asked.client, secret), asked
+    assert principal.certificate_ref is not None  # rules: exactly one
+    name = principal.certificate_ref.name
+    certificate = await credentials.client_certificate(
+        name, goes_to=authority, field_path=f"{asked.auth}.certificateRef"
+    )
+    asked = replace(asked, credential=f"Secret {name}")
+    return _bound(CertificateCredential, asked.tenant, asked.client, certificate_data=certificate.pem), asked
+
+
+async def _workload(
+    workload: WorkloadIdentity, asked: Asked, credentials: Credentials, authority: str
+) -> tuple[Make, Asked]:
+    asked = replace(
+        asked,
+        auth="azureKeyVault.auth.workloadIdentity",
+        client=workload.client_id,
+        tenant=workload.tenant_id,
+    )
+    named = workload.service_account_ref
+    token = await credentials.service_account_token(
+        named, goes_to=authority, field_path=f"{asked.auth}.serviceAccountRef"
+    )
+    issuer, subject, audience = refusals.claims_of(token)
+    asked = replace(
+        asked,
+        credential=f"ServiceAccount {named.name}",
+        issuer=issuer,
+        subject=subject or f"ServiceAccount {named.name}",
+        audience=audience or named.audience,
+    )
+    return _bound(ClientAssertionCredential, asked.tenant, asked.client, lambda: token), asked
+
+
+def _managed(identity: ManagedIdentity, asked: Asked) -> tuple[Make, Asked]:
+    # One that is federated to the operator's Pod is had by workloadIdentity, which says so.
+    options: dict[str, Any] = {"_exclude_workload_identity_credential": True}
+    if identity.client_id is not None:
+        options["client_id"] = identity.client_id
+    return _bound(ManagedIdentityCredential, **options), replace(asked, client=identity.client_id or "")
+
+
+def _bound(kind: Callable[..., TokenSource], *positional: Any, **named: Any) -> Make:
+    return lambda **options: kind(*positional, **named, **options)

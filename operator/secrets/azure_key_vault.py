@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Azure Key Vault, by Microsoft's own SDK over our HTTPS.
+
+The SDK knows Key Vault's challenge, Entra ID's protocols and the secret's format. What may be connected to,
+how long that takes, who logs in when, and what a failure is called, is decided here.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from smtp_operator.api.password import AzureKeyVaultPassword
+from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.network.tls import CaBundleInvalid
+from smtp_operator.secrets import azure_answers as answers
+from smtp_operator.secrets.azure_answers import Reader
+from smtp_operator.secrets.azure_metadata import Metadata
+from smtp_operator.secrets.azure_password import password_of
+from smtp_operator.secrets.azure_places import URL_FIELD, check_places
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.https_errors import HttpsError
+from smtp_operator.secrets.single_flight import SingleFlight
+from smtp_operator.secrets.vault import VaultContext, VaultSecret
+from smtp_operator.secrets.vault_errors import bundle_invalid, unreachable
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import KeyVaultSecret
+    from azure.keyvault.secrets.aio import SecretClient
+
+    from smtp_operator.secrets.azure_identity import Identity
+
+_EARLY: Final = 330.0
+"""Seconds before its end in which a token is not used any more; the SDK would renew it from 300 on."""
+_NOBODY: Final = ("smtp-operator-login-check", "0" * 32)
+"""Name and version of a secret that no vault has: asking for it tells whether the login is good."""
+
+
+class _LoginEnded(Exception):
+    """The vault does not take the login's token (any more)."""
+
+    def __init__(self, answer: Answer | None) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def why(self, reader: Reader, now: float) -> VerdictError:
+        """Why, where a new login is of no help."""
+        if self._answer is not None:
+            return answers.refused(self._answer, reader, now)
+        return answers.token_refused(reader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    client: "SecretClient"
+    identity: "Identity"
+    reader: Reader
+    until: float
+    """By the clock of ``VaultContext.monotonic``."""
+
+
+class KeyVault:
+    """One Key Vault, as a vault object describes it. See ``Vault``."""
+
+    def __init__(
+        self,
+        block: AzureKeyVault | ClusterAzureKeyVault,
+        context: VaultContext,
+        *,
+        metadata: Metadata | None = None,
+    ) -> None:
+        self._block = block
+        self._context = context
+        self._metadata = metadata or Metadata()
+        self._host = urlsplit(block.vault_url).netloc
+        self._login: _Login | None = None
+        self._logging_in: SingleFlight[_Login] = SingleFlight()
+
+    async def read(self, item: object) -> VaultSecret:
+        """See ``Vault``; ``item`` is an ``AzureKeyVaultPassword``."""
+        assert isinstance(item, AzureKeyVaultPassword)
+        login = self._login
+        if login is None or self._context.monotonic() >= login.until:
+            login = await self._shared_login()
+        try:
+            return await self._read(login, item)
+        except _LoginEnded:
+            if self._login is login:
+                self._login = None
+        login = self._login or await self._shared_login()
+        try:
+            return await self._read(login, item)
+        except _LoginEnded as ended:
+            raise ended.why(_reader_of(login, item), self._context.now()) from None
+
+    async def check(self) -> str:
+        """See ``Vault``."""
+        login = await self._shared_login()
+        return f"{self._host} lets {login.reader.client} in."
+
+    async def close(self) -> None:
+        """See ``Vault``. What is under way ends by itself, within the bounds of its requests."""
+        self._login = None
+
+    async def _shared_login(self) -> _Login:
+        """A new login, one for all who need one now."""
+        return await self._logging_in.run(None, self._kept_login)
+
+    async def _kept_login(self) -> _Login:
+        self._login = await self._log_in()
+        return self._login
+
+    async def _log_in(self) -> _Login:
+        context = self._context
+        check_places(self._block, context.allowed_hosts, context.name)
+        await asyncio.to_thread(_load)
+        from azure.keyvault.secrets._shared import HttpChallengeCache
+        from azure.keyvault.secrets.aio import SecretClient
+
+        from smtp_operator.secrets.azure_identity import identity_of
+        from smtp_operator.secrets.azure_transport import Transport
+
+        ca_pem = await context.credentials.ca_pem()
+        identity, asked = await identity_of(self._block, context, ca_pem=ca_pem, metadata=self._metadata)
+        reader = Reader(
+            vault=context.name, host=self._host, client=asked.whom, auth=asked.auth, tenant=asked.tenant
+        )
+        client = SecretClient(
+            self._block.vault_url.rstrip("/"),
+            identity,
+            transport=Transport(context.https, ca_pem=ca_pem, judge=_is_for_the_sdk),
+            retry_total=0,
+            permit_redirects=False,
+        )
+        # The SDK keeps challenges for the whole process and for good: a vault that has moved would be lost.
+        HttpChallengeCache.remove_challenge_for_url(self._block.vault_url)
+        try:
+            await self._try(client, identity, reader)
+        finally:
+            await identity.forget()
+        assert identity.token is not None
+        lasts = identity.token.expires_on - context.now() - _EARLY
+        return _Login(client, identity, reader, context.monotonic() + lasts)
+
+    async def _try(self, client: "SecretClient", identity: "Identity", reader: Reader) -> None:
+        """Asks for what is not there. Raises VerdictError where the identity is not let in."""
+        from smtp_operator.secrets.azure_transport import AnswerRefused
+
+        try:
+            await self._call(client, *_NOBODY)
+        except AnswerRefused as error:
+            let_in = answers.is_unknown_version(error.answer) or answers.is_not_permitted(error.answer)
+            if identity.token is not None and let_in:
+                return
+            raise answers.refused(error.answer, reader, self._context.now()) from None
+        except _LoginEnded as ended:
+            if identity.token is not None:
+                raise ended.why(reader, self._context.now()) from None
+        except _NoChallenge:
+            pass
+        raise answers.no_challenge(reader)
+
+    async def _read(self, login: _Login, item: AzureKeyVaultPassword) -> VaultSecret:
+        from smtp_operator.secrets.azure_transport import AnswerRefused
+
+        reader = _reader_of(login, item)
+        try:
+            found = await self._call(login.client, item.secret_name, item.version or "")
+        except AnswerRefused as error:
+            raise answers.refused(error.answer, reader, self._context.now()) from None
+        except _NoChallenge:
+            raise answers.no_challenge(reader) from None
+        return password_of(found, reader, self._context.now())
+
+    async def _call(self, client: "SecretClient", name: str, version: str) -> "KeyVaultSecret":
+        from azure.core.exceptions import ClientAuthenticationError
+
+        from smtp_operator.secrets.azure_identity import TokenOutdated
+        from smtp_operator.secrets.azure_transport import Response
+
+        try:
+            return await client.get_secret(name, version)
+        except HttpsError as error:
+            raise unreachable(error, vault=self._context.name, field=URL_FIELD) from None
+        except CaBundleInvalid:
+            raise bundle_invalid(self._context.name) from None
+        except TokenOutdated:
+            raise _LoginEnded(None) from None
+        except ClientAuthenticationError as error:
+            given = error.response
+            raise _LoginEnded(given.answer if isinstance(given, Response) else None) from None
+        except ValueError:
+            raise _NoChallenge from None
+
+
+class _NoChallenge(Exception):
+    """The vault's challenge is for another host, or none that can be read."""
+
+
+def _reader_of(login: _Login, item: AzureKeyVaultPassword) -> Reader:
+    return replace(login.reader, secret=item.secret_name, version=item.version or "")
+
+
+def _is_for_the_sdk(answer: Answer) -> bool:
+    return answer.status == 401 or answers.is_secret(answer)
+
+
+def _load() -> None:
+    """Half a second, and so not in the event loop."""
+    import azure.identity.aio
+    import azure.keyvault.secrets.aio
+
+    assert azure

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The metadata service of an Azure machine (IMDS), which gives managed identities their tokens.
+
+It speaks HTTP without TLS, on a link-local address that never leaves the machine. That one address is all
+that is ever asked so, whatever the environment or an object says.
+"""
+
+import asyncio
+import http.client
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from smtp_operator.network.destination import Address
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.https_errors import HttpsError, Trouble
+
+HOST: Final = "169.254.169.254"
+_PATH: Final = "/metadata/identity/oauth2/token"
+_SIZE: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Asks the service; ``address`` and ``port`` are other ones in tests alone."""
+
+    address: str = HOST
+    port: int = 80
+    limit: float = 10.0
+    """Seconds for connection and answer."""
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> Answer | None:
+        """The answer to a request for a token; None: the URL is none of the service's.
+
+        Raises:
+            HttpsError: there is no answer.
+        """
+        parts = urlsplit(url)
+        if (parts.scheme, parts.netloc, parts.path) != ("http", HOST, _PATH):
+            return None
+        try:
+            async with asyncio.timeout(self.limit):
+                raw = await self._exchange(f"{parts.path}?{parts.query}", headers)
+            return _parsed(raw)
+        except TimeoutError:
+            raise self._failed(Trouble.TOO_SLOW) from None
+        except (OSError, http.client.HTTPException, ValueError):
+            raise self._failed(Trouble.DROPPED) from None
+
+    async def _exchange(self, target: str, headers: Mapping[str, str]) -> bytes:
+        lines = [f"GET {target} HTTP/1.1", f"Host: {HOST}", "Connection: close", "Accept: application/json"]
+        lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() == "metadata"]
+        reader, writer = await asyncio.open_connection(self.address, self.port)
+        try:
+            writer.write("\r\n".join([*lines, "", ""]).encode("ascii"))
+            raw = bytearray()
+            while piece := await reader.read(8192):
+                raw += piece
+                if len(raw) > _SIZE:
+                    raise self._failed(Trouble.TOO_LARGE)
+            return bytes(raw)
+        finally:
+            writer.transport.abort()
+
+    def _failed(self, trouble: Trouble) -> HttpsError:
+        nowhere: tuple[Address, ...] = ()
+        return HttpsError(trouble, HOST, 80, addresses=nowhere, seconds=self.limit, size=_SIZE)
+
+
+class _Read:
+    """What http.client takes for a socket."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        """All that was read."""
+        return io.BytesIO(self._raw)
+
+
+def _parsed(raw: bytes) -> Answer:
+    connection: Any = _Read(raw)
+    response = http.client.HTTPResponse(connection, method="GET")
+    response.begin()
+    body = response.read()
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a secret out of Azure Key Vault is a password, and what its dates say of it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.secrets.azure_answers import Reader
+from smtp_operator.secrets.vault import VaultSecret
+from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.secrets.vault_values import vault_secret
+
+if TYPE_CHECKING:
+    from azure.keyvault.secrets import KeyVaultSecret
+
+_CERTIFICATES: Final = frozenset({"application/x-pem-file", "application/x-pkcs12"})
+_SOON: Final = timedelta(days=14)
+
+
+def password_of(secret: "KeyVaultSecret", reader: Reader, now: float) -> VaultSecret:
+    """The secret as a password; ``now`` is in seconds since the epoch.
+
+    Raises:
+        VerdictError: it is none; reason VaultSecretUnusable.
+    """
+    properties = secret.properties
+    version = f", version {reader.version}" if reader.version else ""
+    where = f"{reader.vault}: secret {reader.secret}{version} of {reader.host}"
+    kind = (properties.content_type or "").partition(";")[0].strip().lower()
+    if properties.managed or kind in _CERTIFICATES:
+        raise failed(
+            Reason.VAULT_SECRET_UNUSABLE,
+            f"{where} is a certificate with its key, no password. Set password.azureKeyVault.secretName to a"
+            " secret that holds the password alone.",
+        )
+    found = vault_secret(secret.value or "", where=where, version=properties.version)
+    found = replace(found, expires=properties.expires_on)
+    reason, message = _advice(properties.expires_on, properties.not_before, where, now)
+    return found if reason is Reason.PASSWORD_READ else replace(found, reason=reason, message=message)
+
+
+def _advice(expires: datetime | None, begins: datetime | None, what: str, now: float) -> tuple[Reason, str]:
+    today = datetime.fromtimestamp(now, UTC)
+    if expires is not None and expires <= today:
+        return (
+            Reason.VAULT_SECRET_EXPIRED,
+            f"{what} expired {expires:%Y-%m-%d}; Azure Key Vault still gives it. Store a new version, or set"
+            " a later expiry date.",
+        )
+    if begins is not None and begins > today:
+        return (
+            Reason.VAULT_SECRET_NOT_YET_VALID,
+            f"{what} is not valid before {begins:%Y-%m-%d %H:%M} UTC; Azure Key Vault gives it nevertheless.",
+        )
+    if expires is not None and expires - today < _SOON:
+        return (
+            Reason.VAULT_SECRET_EXPIRING,
+            f"{what} expires {expires:%Y-%m-%d}. Store a new version before that, with a later expiry date.",
+        )
+    return Reason.PASSWORD_READ, ""

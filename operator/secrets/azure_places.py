@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where Azure's vaults and identities are: hosts that may be given a credential or a token.
+
+A token for one Key Vault opens every vault that its bearer may read, and a client secret sent elsewhere is
+lost. So both go to Microsoft's own hosts alone, unless the cluster admin names others.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
+from smtp_operator.secrets.vault import AllowedHosts
+from smtp_operator.secrets.vault_errors import failed
+
+URL_FIELD: Final = "azureKeyVault.vaultUrl"
+AUTHORITY_FIELD: Final = "azureKeyVault.authorityHost"
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One of Azure's clouds: the host of Entra ID, others that stand for it, and Key Vault's domain."""
+
+    authority: str
+    aliases: tuple[str, ...]
+    domain: str
+
+
+CLOUDS: Final = (
+    Cloud("login.microsoftonline.com", ("login.windows.net",), "vault.azure.net"),
+    Cloud("login.microsoftonline.us", (), "vault.usgovcloudapi.net"),
+    Cloud("login.chinacloudapi.cn", ("login.partner.microsoftonline.cn",), "vault.azure.cn"),
+)
+_PRIVATE: Final = (".vaultcore.azure.net", ".vaultcore.usgovcloudapi.net", ".vaultcore.azure.cn")
+
+
+def check_places(block: AzureKeyVault | ClusterAzureKeyVault, allowed: AllowedHosts, vault: str) -> None:
+    """Whether vault and identity are where they may be.
+
+    Raises:
+        VerdictError: one is not; reason VaultURLNotAllowed.
+    """
+    home = _cloud_of_vault(block.vault_url, allowed, vault)
+    authority = _host(block.authority_host)
+    if urlsplit(block.authority_host).path not in ("", "/"):
+        raise _refused(
+            f"{vault}: {AUTHORITY_FIELD} has a path, but it is a host alone. Set {AUTHORITY_FIELD}:"
+            " https://login.microsoftonline.com; the tenant belongs into tenantId."
+        )
+    if authority in allowed.authorities:
+        return
+    cloud = next((it for it in CLOUDS if authority in (it.authority, *it.aliases)), None)
+    if cloud is None:
+        raise _refused(
+            f'{vault}: {AUTHORITY_FIELD} leads to "{authority}", which is no host of Entra ID, so it is given'
+            " no credential. Set azureKeyVault.authorityHost: https://login.microsoftonline.com, or ask for"
+            " this host in the operator's --allow-authority-host."
+        )
+    if home is not None and cloud is not home:
+        raise _refused(
+            f"{vault}: a vault in {home.domain} does not know identities of {authority}: that is another"
+            f" cloud. Set {AUTHORITY_FIELD} to https://{home.authority}"
+        )
+
+
+def _cloud_of_vault(url: str, allowed: AllowedHosts, vault: str) -> Cloud | None:
+    host = _host(url)
+    if urlsplit(url).path not in ("", "/"):
+        raise _refused(
+            f"{vault}: {URL_FIELD} has a path, but it is the vault alone. Set {URL_FIELD} to https://{host};"
+            " the secret's name belongs into the SmtpConfig's password.azureKeyVault.secretName."
+        )
+    if host in allowed.key_vaults:
+        return None
+    name = host.partition(".")[0]
+    for cloud in CLOUDS:
+        if host == f"{name}.{cloud.domain}":
+            return cloud
+    if host.endswith(_PRIVATE):
+        raise _refused(
+            f'{vault}: {URL_FIELD} leads to "{host}", the name of a private endpoint, for which no tokens are'
+            f" issued. Set azureKeyVault.vaultUrl: https://{name}.vault.azure.net and link the private DNS"
+            " zone to the cluster's network."
+        )
+    raise _refused(
+        f'{vault}: {URL_FIELD} leads to "{host}", which is no host of Azure Key Vault, so it is given no'
+        " token."
+        " Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net, or ask for this host in the operator's"
+        " --allow-key-vault-host."
+    )
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removesuffix(".")
+
+
+def _refused(message: str) -> Exception:
+    return failed(Reason.VAULT_URL_NOT_ALLOWED, message)

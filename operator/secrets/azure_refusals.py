@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why Entra ID, or the metadata service, gave no token for a vault: which field to set, by AADSTS number."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Final
+
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.azure_places import AUTHORITY_FIELD
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.https_errors import HttpsError
+from smtp_operator.secrets.token_answers import json_object, token_error
+from smtp_operator.secrets.vault_errors import failed, identity_unreachable, retry_after
+
+_PRIVATE_ISSUER: Final = "kubernetes.default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """For whom a token is asked for, and where; all of it may be shown."""
+
+    vault: str
+    """The vault object."""
+    host: str
+    """Of Entra ID."""
+    key_vault: str
+    """Host of the vault that the token is for."""
+    auth: str
+    """The block of spec, such as ``azureKeyVault.auth.servicePrincipal``."""
+    client: str
+    tenant: str = ""
+    credential: str = ""
+    """Such as ``Secret vault-app, key client-secret``."""
+    issuer: str = ""
+    """Of the ServiceAccount's token, as are the next two."""
+    subject: str = ""
+    audience: str = ""
+
+    @property
+    def whom(self) -> str:
+        """The identity in words."""
+        if self.tenant:
+            return f"client {self.client}"
+        return "the operator's managed identity" + (f" {self.client}" if self.client else "")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """For the hints."""
+        return {
+            "auth": self.auth,
+            "tenant": self.tenant,
+            "credential": self.credential,
+            "issuer": self.issuer,
+            "subject": self.subject,
+            "audience": self.audience,
+        }
+
+
+_FEDERATED: Final = (
+    'The application has no federated credential for subject "{subject}". Add one in Entra ID with this'
+    ' subject, issuer "{issuer}" and audience "{audience}"'
+)
+_CERTIFICATE: Final = (
+    "The application does not know that certificate. Upload the one in {credential} to it, under Certificates"
+)
+_TENANT: Final = "There is no such tenant in this cloud. Correct {auth}.tenantId or " + AUTHORITY_FIELD
+
+_BY_NUMBER: Final[dict[str, str]] = {
+    "7000215": "The client secret is wrong. Store the secret's value in {credential}, not its ID",
+    "7000222": "The client secret has expired. Create a new one in Entra ID and store its value in"
+    " {credential}",
+    "7000216": "The application demands another kind of credential. Set up a client secret or certificate"
+    " for it",
+    "7000112": "The application is disabled in its tenant. Have its administrator enable it",
+    "700016": "The tenant has no such application. Set {auth}.clientId to its Application (client) ID, and"
+    " {auth}.tenantId to the tenant where it is registered",
+    "700027": _CERTIFICATE,
+    "700030": "The certificate in {credential} is not one that Entra ID takes. Upload another one to the"
+    " application",
+    "90002": _TENANT,
+    "900023": _TENANT,
+    "90038": _TENANT,
+    "900382": _TENANT,
+    "53003": "A Conditional Access policy of the tenant blocks this application from here. Have its"
+    " administrator allow the cluster's egress address",
+    "70021": _FEDERATED,
+    "700211": 'The application has no federated credential with issuer "{issuer}". Set its issuer in Entra'
+    " ID to this one",
+    "700212": 'The application has no federated credential with audience "{audience}". Set'
+    " {auth}.serviceAccountRef.audience to the one it lists, most often api://AzureADTokenExchange",
+    "700213": _FEDERATED,
+    "7002138": 'The application\'s federated credential names the subject "{subject}" with other capitals.'
+    " Set it there to just this one",
+    "7002131": _FEDERATED,
+    "700024": "The ServiceAccount's token is out of its time. Check the clocks of the control plane's nodes",
+    "50013": "Entra ID cannot check the signature of the ServiceAccount's token. Have the cluster publish"
+    " its keys"
+    ' under "{issuer}"',
+    "500011": "The tenant knows no Key Vault. Register its provider there, or correct {auth}.tenantId",
+}
+_ISSUER_NUMBERS: Final = frozenset({"70021", "700211", "700213", "7002131", "50013"})
+_NO_ISSUER: Final = (
+    ". That issuer is inside the cluster, where Entra ID cannot fetch its keys: give the API server a public"
+    " --service-account-issuer (on AKS: az aks update --enable-oidc-issuer)"
+)
+
+
+def refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
+    """Entra ID's answer holds no token; ``now`` is in seconds since the epoch."""
+    error = token_error(answer)
+    reply = f"{answer.status} {error.code}".rstrip()
+    who = f"{asked.vault}: {asked.host}"
+    said = f'[Entra ID said: "{reply}"]'
+    if answer.status == 429:
+        return failed(
+            Reason.VAULT_RATE_LIMITED,
+            f"{who} is asked for tokens too often {said}. It is tried again by itself.",
+            retry_after=retry_after(answer.headers, now),
+        )
+    if error.temporary:
+        return failed(
+            Reason.IDENTITY_PROVIDER_UNREACHABLE,
+            f"{who} has a trouble of its own {said}. It is tried again by itself.",
+            retry_after=retry_after(answer.headers, now),
+        )
+    if not error.name:
+        return failed(
+            Reason.VAULT_ENDPOINT_INVALID,
+            f"{who} answered {answer.status} and nothing that Entra ID says; a proxy or login page may be in"
+            f" between. Set azureKeyVault.authorityHost: https://login.microsoftonline.com",
+        )
+    hint = _BY_NUMBER.get(error.number, "")
+    if not hint:
+        hint = (
+            "Correct {auth}.clientId, {auth}.tenantId and the credential; Entra ID's sign-in logs tell more"
+        )
+    if asked.issuer.removeprefix("https://").startswith(_PRIVATE_ISSUER) and error.number in _ISSUER_NUMBERS:
+        hint += _NO_ISSUER
+    text = hint.format_map(asked.facts)
+    return failed(
+        Reason.VAULT_AUTH_FAILED,
+        f"{who} refused the login of client {asked.client} {said}. {text}.",
+        reply=reply,
+    )
+
+
+def tenant_malformed(asked: Asked) -> VerdictError:
+    """What tenantId says cannot be one."""
+    return failed(
+        Reason.VAULT_REQUEST_INVALID,
+        f"{asked.vault}: tenantId cannot be a tenant's. Set {asked.auth}.tenantId to the Directory (tenant)"
+        " ID or a domain of it.",
+    )
+
+
+def certificate_unusable(asked: Asked) -> VerdictError:
+    """The certificate has a key of another kind than Entra ID takes."""
+    return failed(
+        Reason.CLIENT_CERTIFICATE_INVALID,
+        f"{asked.vault}: the key in {asked.credential} is no RSA key, and Entra ID takes no other. Store an"
+        " RSA key and its certificate there.",
+    )
+
+
+def metadata_refused(answer: Answer, asked: Asked) -> VerdictError:
+    """The metadata service has no token for that identity."""
+    if answer.status == 429 or answer.status >= 500 or answer.status in (404, 410):
+        return failed(
+            Reason.IDENTITY_PROVIDER_UNREACHABLE,
+            f"{asked.vault}: the machine's metadata service has a trouble of its own: it answered"
+            f" {answer.status}. It is tried again by itself.",
+        )
+    which = f"the identity {asked.client}" if asked.client else "a managed identity"
+    choice = f", or set {asked.auth}.clientId to one that it has" if asked.client else ""
+    return failed(
+        Reason.IDENTITY_UNAVAILABLE,
+        f"{asked.vault}: the machine that the operator runs on does not have {which} [metadata service said:"
+        f' "{answer.status}"]. Assign one to the node pool\'s machines{choice}.',
+    )
+
+
+def no_metadata(asked: Asked) -> VerdictError:
+    """There is no metadata service."""
+    return failed(
+        Reason.IDENTITY_UNAVAILABLE,
+        f"{asked.vault}: no metadata service answers at 169.254.169.254, so the operator has no managed"
+        " identity: it does not run on an Azure machine, or NetworkPolicy keeps it from there. Use"
+        " azureKeyVault.auth.workloadIdentity or servicePrincipal instead.",
+    )
+
+
+def unreachable(error: HttpsError, asked: Asked) -> VerdictError:
+    """Entra ID did not answer."""
+    return identity_unreachable(error, vault=asked.vault, field=AUTHORITY_FIELD)
+
+
+def claims_of(token: str) -> tuple[str, str, str]:
+    """Issuer, subject and audience of a JWT, to be shown; nothing is checked. Empty where it has none."""
+    try:
+        body = token.split(".")[1]
+        told = json_object(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, binascii.Error, ValueError):
+        return "", "", ""
+    audiences = told.get("aud")
+    audience = audiences[0] if isinstance(audiences, list) and audiences else audiences
+    return _shown(told.get("iss")), _shown(told.get("sub")), _shown(audience)
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= 200 else ""
