@@ -16,7 +16,8 @@ from simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
 from simulation.lint import lint
 from simulation.shelf import Shelf
 from simulation.storage import Storage
-from simulation.world import NAMESPACE, SmtpConfig, World
+from simulation.vaults import SimulatedVaults, vault_verdict
+from simulation.world import NAMESPACE, SmtpConfig, Vault, World
 
 __all__ = [
     "NAMESPACE",
@@ -26,12 +27,15 @@ __all__ = [
     "Run",
     "ScriptedEngine",
     "Shelf",
+    "SimulatedVaults",
     "SmtpConfig",
     "StatusWrite",
     "Storage",
+    "Vault",
     "Watch",
     "World",
     "fails",
     "lint",
     "passes",
+    "vault_verdict",
 ]

@@ -2,8 +2,9 @@
 """The API server as the core meets it (``reconcile.interfaces.Cluster``), with every fault one may wish."""
 
 import asyncio
+import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -24,11 +25,24 @@ from smtp_operator.api.objects import (
     Reference,
     RequestRefused,
     Tested,
+    VaultKindName,
 )
-from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
 
 Watch = Literal["metadata", "label", "none"]
 Call = Literal["get_smtp_config", "get_object", "write_status"]
+
+
+class VaultInbox(Protocol):
+    """Who is told of the vault objects of one kind."""
+
+    def observe(self, object_: JsonObject) -> None:
+        """One was created or changed, or stood in a listing."""
+        ...
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """One was deleted."""
+        ...
 
 
 class Inbox(Protocol):
@@ -52,6 +66,15 @@ class Inbox(Protocol):
 
     def references_listed(self) -> None:
         """Every referenced object that exists has been reported."""
+        ...
+
+    @property
+    def vaults(self) -> Mapping[VaultKindName, VaultInbox]:
+        """Who is told of vault objects."""
+        ...
+
+    def vaults_listed(self) -> None:
+        """Every vault object that exists has been reported."""
         ...
 
 
@@ -120,6 +143,10 @@ class FakeCluster:
         for object_ in list(self.storage.smtp_configs.values()):
             inbox.observe(object_)
         for reference, object_ in list(self.storage.objects.items()):
+            if reference.is_vault:
+                self._tell_of_vault(inbox, "MODIFIED", reference, object_)
+        inbox.vaults_listed()
+        for reference, object_ in list(self.storage.objects.items()):
             if self._covered(object_):
                 self._tell(inbox, reference, object_)
         if self.watch == "metadata":
@@ -157,14 +184,15 @@ class FakeCluster:
         object_ = self.storage.objects.get(reference)
         if object_ is None:
             raise ObjectNotFound(f"GET {reference}: 404")
-        self._learnt[reference] = _version(object_)
+        if not reference.is_vault:
+            self._learnt[reference] = _version(object_)
         return object_
 
     async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
         """Server-side apply of the whole status, with the resourceVersion as its precondition."""
         await self._called("write_status", str(tested.key))
         while True:
-            object_ = self.storage.smtp_configs.get(tested.key)
+            object_ = self._ours(tested)
             metadata = object_["metadata"] if object_ else {}
             if object_ is None or (metadata["uid"], metadata["generation"]) != (
                 tested.uid,
@@ -178,12 +206,34 @@ class FakeCluster:
             await asyncio.sleep(2 * self.latency)  # reads the object and writes again
             tested = Tested(
                 key=tested.key,
+                kind=tested.kind,
                 uid=tested.uid,
                 generation=tested.generation,
                 resource_version=metadata["resourceVersion"],
             )
+        if tested.kind != "SmtpConfig":
+            return self._write_vault_status(Reference(tested.kind, *tested.key), tested, status)
         self._check(object_, status)
         stored = self.storage.put_status(tested.key, status)
+        self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
+        return str(stored["metadata"]["resourceVersion"])
+
+    def _ours(self, tested: Tested) -> JsonObject | None:
+        match tested.kind:
+            case "SmtpConfig":
+                return self.storage.smtp_configs.get(tested.key)
+            case kind:
+                return self.storage.objects.get(Reference(kind, *tested.key))
+
+    def _write_vault_status(self, reference: Reference, tested: Tested, status: JsonObject) -> str:
+        read = VaultStatus.model_validate(status).model_dump(mode="json", by_alias=True, exclude_none=True)
+        if read != status:
+            raise RequestRefused("status has fields that the schema lacks")
+        text = json.dumps(status)
+        secrets = [it for it in self.storage.objects.values() if it["kind"] == "Secret"]
+        hidden = texts_to_hide([], secrets)
+        self.complaints += [f"{reference}: status tells a secret" for it in hidden if it in text]
+        stored = self.storage.put_vault_status(reference, status)
         self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
         return str(stored["metadata"]["resourceVersion"])
 
@@ -213,7 +263,11 @@ class FakeCluster:
         if read != status:
             raise RequestRefused("status has fields that the schema lacks")
         named = [object_["metadata"]["namespace"], *_names(object_["spec"])]
-        secrets = [it for ref, it in self.storage.objects.items() if {ref.namespace, ref.name} <= set(named)]
+        secrets = [
+            it
+            for ref, it in self.storage.objects.items()
+            if ref.kind in ("Secret", "ConfigMap") and {ref.namespace, ref.name} <= set(named)
+        ]
         hidden = texts_to_hide([object_], secrets)
         self.complaints += lint(object_, status, now=self._now(), hidden=hidden)
 
@@ -229,7 +283,19 @@ class FakeCluster:
 
         self._send(tell)
 
+    def _tell_of_vault(self, inbox: Inbox, change: Change, reference: Reference, object_: JsonObject) -> None:
+        match reference.kind:
+            case "SmtpVault" | "ClusterSmtpVault" as kind if kind in inbox.vaults:
+                if change == "DELETED":
+                    key = ObjectKey(reference.namespace, reference.name)
+                    inbox.vaults[kind].forget(key, object_["metadata"]["uid"])
+                else:
+                    inbox.vaults[kind].observe(object_)
+
     def _object_changed(self, change: Change, reference: Reference, object_: JsonObject) -> None:
+        if reference.is_vault:
+            self._send(lambda inbox: self._tell_of_vault(inbox, change, reference, object_))
+            return
         followed = reference in self._followed
         covered = change != "DELETED" and self._covered(object_)
         self._followed = self._followed | {reference} if covered else self._followed - {reference}
@@ -262,6 +328,8 @@ class FakeCluster:
         )
 
     def _covered(self, object_: JsonObject) -> bool:
+        if object_["kind"] not in ("Secret", "ConfigMap"):
+            return False
         labels = object_["metadata"].get("labels") or {}
         return self.watch == "metadata" or (self.watch == "label" and labels.get(WATCH_LABEL) == "true")
 

@@ -19,6 +19,11 @@ from smtp_operator.api.status import SmtpConfigStatus
 
 _TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled")
 _ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")
+_OF_A_VAULT: Final = {
+    Reason.VAULT_SECRET_EXPIRED,
+    Reason.VAULT_SECRET_NOT_YET_VALID,
+    Reason.VAULT_SECRET_EXPIRING,
+}
 _NOT_OF_A_TEST: Final = {
     Reason.TESTING,
     Reason.SUSPENDED,
@@ -27,6 +32,8 @@ _NOT_OF_A_TEST: Final = {
     Reason.PASSWORD_READ,
     Reason.TRAILING_NEWLINE_STRIPPED,
     Reason.PLAINTEXT_PASSWORD,
+    Reason.VAULT_LOGIN_SUCCEEDED,
+    *_OF_A_VAULT,
 }
 _PASSED: Final = {
     str(reason) for reason, info in REASONS.items() if info.retry is Retry.PASSED
@@ -41,11 +48,16 @@ _REASONS: Final[dict[tuple[str, str], set[str]]] = {
         Reason.PASSWORD_READ,
         Reason.TRAILING_NEWLINE_STRIPPED,
         Reason.PLAINTEXT_PASSWORD,
+        *_OF_A_VAULT,
     },
     ("PasswordResolved", "False"): {
         reason
         for reason in _FAILED
-        if re.match("Secret|ServiceAccount|Audience|OAuthTokenFailed|Server", reason)
+        if re.match(
+            "Secret|ServiceAccount|Audience|OAuthTokenFailed|Server|Vault|Identity|ConfigMap|CABundle"
+            "|ClientCertificate|InvalidSpec",
+            reason,
+        )
     },
     ("Reconciling", "True"): {
         Reason.TESTING,

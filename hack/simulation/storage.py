@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_VAULT, smtp_config_crd
 from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
@@ -90,6 +90,45 @@ class Storage:
         object_["metadata"]["deletionTimestamp"] = self._second()
         object_["metadata"]["generation"] += 1
         self._store_smtp_config("MODIFIED", key, object_)
+
+    def put_vault(self, reference: Reference, spec: JsonObject) -> JsonObject:
+        """Creates or replaces a vault object; a spec that the CRD refuses is an error."""
+        kind = SMTP_VAULT if reference.kind == "SmtpVault" else CLUSTER_SMTP_VAULT
+        schema = kind.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        spec = _defaulted(copy.deepcopy(spec), schema)
+        kind.spec.model_validate(spec)
+        before = self.objects.get(reference)
+        if before is not None and before["spec"] == spec:
+            return before
+        object_: JsonObject = copy.deepcopy(before or {}) or {
+            "apiVersion": API_VERSION,
+            "kind": reference.kind,
+            "metadata": {
+                "name": reference.name,
+                **({"namespace": reference.namespace} if reference.namespace else {}),
+                "uid": self._new_uid(),
+                "generation": 0,
+                "creationTimestamp": self._second(),
+            },
+            "status": {"observedGeneration": -1},
+        }
+        object_["spec"] = spec
+        object_["metadata"]["generation"] += 1
+        return self._store_vault("ADDED" if before is None else "MODIFIED", reference, object_)
+
+    def put_vault_status(self, reference: Reference, status: JsonObject) -> JsonObject:
+        """Replaces the status; one that says the same makes no new resourceVersion and no event."""
+        before = self.objects[reference]
+        if before["status"] == status:
+            return before
+        object_ = before | {"metadata": dict(before["metadata"]), "status": status}
+        return self._store_vault("MODIFIED", reference, object_)
+
+    def _store_vault(self, change: Change, reference: Reference, object_: JsonObject) -> JsonObject:
+        object_["metadata"]["resourceVersion"] = self._next_revision()
+        self.objects[reference] = object_
+        self.on_object(change, reference, object_)
+        return object_
 
     def put_object(
         self,

@@ -16,7 +16,7 @@ from simulation.vaults import NoHttps, SimulatedAccounts, SimulatedVaults
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpvault import Provider
-from smtp_operator.api.status import Condition, SmtpConfigStatus
+from smtp_operator.api.status import Condition, SmtpConfigStatus, VaultStatus
 from smtp_operator.reconcile.core import Core
 from smtp_operator.reconcile.interfaces import Observer, Policy
 from smtp_operator.reconcile.timestamps import from_timestamp
@@ -138,6 +138,7 @@ class World:
             history.clear()
         self.cluster.calls.clear()
         self.cluster.notices.clear()
+        self.vaults.forget()
 
     # Its users.
 
@@ -192,6 +193,14 @@ class World:
         """Deletes it."""
         self.storage.delete_object(Reference("Secret", NAMESPACE, name))
 
+    def vault(self, name: str = "bao", namespace: str = NAMESPACE) -> "Vault":
+        """A SmtpVault of that name, which may not exist yet."""
+        return Vault(self, Reference("SmtpVault", namespace, name))
+
+    def cluster_vault(self, name: str = "corp") -> "Vault":
+        """A ClusterSmtpVault of that name, which may not exist yet."""
+        return Vault(self, Reference("ClusterSmtpVault", "", name))
+
     # What came of it.
 
     @property
@@ -217,6 +226,72 @@ class World:
     def complaints(self) -> list[str]:
         """What no test may ever bring about: a status against the rules, two tests of one object at once."""
         return [*self.cluster.complaints, *(f"{name} tested twice at once" for name in self.engine.overlaps)]
+
+
+class Vault:
+    """One vault object, as its owner sees it."""
+
+    def __init__(self, world: World, reference: Reference) -> None:
+        self._world = world
+        self.reference = reference
+
+    def create(self, *, with_token: bool = True, **spec: Any) -> "Vault":
+        """Of a HashiCorp Vault, logged in to by the token in the Secret bao-login, which is created too."""
+        token: JsonObject = {"name": "bao-login", "key": "token"}
+        sound: JsonObject = {}
+        if not self.reference.namespace:
+            token["namespace"] = NAMESPACE
+            sound = {"allowedServers": ["*:*"], "allowedNamespaces": {"matchNames": [NAMESPACE]}}
+        block = {"url": "https://bao.example.com", "auth": {"tokenRef": token}}
+        if with_token:
+            self._world.put_secret("bao-login", token="root")
+        self._world.storage.put_vault(self.reference, _merged({"hashiCorpVault": block} | sound, spec))
+        return self
+
+    def edit(self, **spec: Any) -> None:
+        """Changes fields of the spec; None takes one away."""
+        self._world.storage.put_vault(self.reference, _merged(self.object_["spec"], spec))
+
+    def delete(self) -> None:
+        """``kubectl delete``."""
+        self._world.storage.delete_object(self.reference)
+
+    def password(self, path: str = "mail/smtp") -> JsonObject:
+        """``spec.password`` that is read through it."""
+        named = {"kind": self.reference.kind, "name": self.reference.name}
+        return {"hashiCorpVault": {"vaultRef": named, "path": path}}
+
+    @property
+    def object_(self) -> JsonObject:
+        """As the API server has it."""
+        return self._world.storage.objects[self.reference]
+
+    @property
+    def status(self) -> VaultStatus:
+        """All of it."""
+        return VaultStatus.model_validate(self.object_["status"])
+
+    @property
+    def conditions(self) -> dict[str, tuple[str, str]]:
+        """By type, status and reason."""
+        return {it.type: (it.status, it.reason) for it in self.status.conditions}
+
+    @property
+    def judged(self) -> bool:
+        """Whether status speaks of the present spec."""
+        return self.status.observed_generation == int(self.object_["metadata"]["generation"])
+
+    @property
+    def next_check_in(self) -> float | None:
+        """Seconds from now to nextCheckTime."""
+        time = from_timestamp(self.status.next_check_time)
+        return None if time is None else time - self._world.time()
+
+    @property
+    def writes(self) -> list[StatusWrite]:
+        """Its statuses that were written."""
+        key = ObjectKey(self.reference.namespace, self.reference.name)
+        return [it for it in self._world.writes if it.key == key]
 
 
 class SmtpConfig:

@@ -10,17 +10,18 @@ JsonObject = dict[str, Any]
 
 
 class ObjectKey(NamedTuple):
-    """Which SmtpConfig."""
+    """Which SmtpConfig, or which object of another kind of ours."""
 
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        """``namespace/name``."""
-        return f"{self.namespace}/{self.name}"
+        """``namespace/name``; the name alone where there is no namespace."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
 VaultKindName = Literal["SmtpVault", "ClusterSmtpVault"]
+OurKind = Literal["SmtpConfig", "SmtpVault", "ClusterSmtpVault"]
 ReferenceKind = Literal["Secret", "ConfigMap", "Namespace", "SmtpVault", "ClusterSmtpVault"]
 
 
@@ -63,9 +64,11 @@ class ObjectMetadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """Which state of a SmtpConfig a status speaks of."""
+    """Which state of an object of ours a status speaks of."""
 
     key: ObjectKey
+    """Without a namespace where the kind is of the whole cluster."""
+    kind: OurKind = "SmtpConfig"
     uid: str
     generation: int
     resource_version: str
@@ -73,9 +76,10 @@ class Tested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An Event about a SmtpConfig: something about it changed."""
+    """An Event about an object of ours: something about it changed."""
 
     key: ObjectKey
+    kind: OurKind = "SmtpConfig"
     uid: str
     type: Literal["Normal", "Warning"]
     reason: str

@@ -18,6 +18,7 @@ import kopf
 import uvloop
 
 from smtp_operator.api.crd import KINDS
+from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.api.objects import ApiUnavailable
 from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
@@ -34,7 +35,7 @@ from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.cluster.traffic import Traffic
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf, silence_kopf
 from smtp_operator.handlers.operation import Operation
-from smtp_operator.handlers.watching import build_registry
+from smtp_operator.handlers.watching import Inbox, build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.core import Core
@@ -62,6 +63,7 @@ _ALLOCATIONS_PER_COLLECTION: Final = 10_000
 _NOBODY: Final = cast(Any, "smtp-operator")
 # kopf would ask who runs it, which fails where the user id has no name, as in an image. It is for peers, of
 # which there are none. (The type that it wants is not public.)
+_PLURALS: Final = {kind.name: kind.plural for kind in KINDS}
 
 _log: Final = logging.getLogger(__name__)
 
@@ -248,6 +250,9 @@ async def _inform(
 ) -> None:
     """Runs kopf until it is told to stop; what a part of the operator failed of goes first."""
 
+    inboxes: dict[str, Inbox] = {SMTP_CONFIG_KIND: core}
+    inboxes.update({str(kind): inbox for kind, inbox in core.vaults.items()})
+
     async def start() -> None:
         await operation.start()
         _stop_on_signals(stop_flag)  # kopf has put its own in place, which fail at a second signal
@@ -255,7 +260,10 @@ async def _inform(
     informer = asyncio.create_task(
         kopf.operator(
             registry=build_registry(
-                core, login=lambda: log_in(client.access), start=start, stop=operation.stop
+                {_PLURALS[kind]: inbox for kind, inbox in inboxes.items()},
+                login=lambda: log_in(client.access),
+                start=start,
+                stop=operation.stop,
             ),
             settings=informer_settings(),
             identity=_NOBODY,

@@ -4,7 +4,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, ObjectNotFound, Reference, Tested
+from smtp_operator.api.objects import (
+    JsonObject,
+    Notice,
+    ObjectKey,
+    ObjectNotFound,
+    Reference,
+    Tested,
+    VaultKindName,
+)
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.errors import ListExpired
@@ -52,15 +60,29 @@ class Cluster:
             AccessDenied, ApiUnavailable
         """
         for namespace in self._namespaces:
-            for attempt in range(1, _LIST_ATTEMPTS + 1):
-                try:
-                    async for page in self._client.pages(paths.smtp_configs(namespace), page_size=_PAGE_SIZE):
-                        for item in page.get("items") or ():
-                            yield item
-                    break
-                except ListExpired:
-                    if attempt == _LIST_ATTEMPTS:
-                        raise
+            async for item in self._list(paths.smtp_configs(namespace)):
+                yield item
+
+    async def list_vaults(self, kind: VaultKindName) -> AsyncIterator[JsonObject]:
+        """All vault objects of that kind, those of a namespace from the namespaces served; some maybe twice.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        for namespace in self._namespaces if kind == "SmtpVault" else (None,):
+            async for item in self._list(paths.objects(kind, namespace)):
+                yield item
+
+    async def _list(self, path: str) -> AsyncIterator[JsonObject]:
+        for attempt in range(1, _LIST_ATTEMPTS + 1):
+            try:
+                async for page in self._client.pages(path, page_size=_PAGE_SIZE):
+                    for item in page.get("items") or ():
+                        yield item
+                return
+            except ListExpired:
+                if attempt == _LIST_ATTEMPTS:
+                    raise
 
     async def get_object(self, reference: Reference) -> JsonObject:
         """An object that a SmtpConfig or a vault object names, with its data.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from smtp_operator.api.names import API_VERSION, GROUP, SMTP_CONFIG_KIND
+from smtp_operator.api.names import API_VERSION, GROUP
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject, Notice, ObjectNotFound
 from smtp_operator.api.verdict import cut
 from smtp_operator.cluster import paths
@@ -54,7 +54,9 @@ class EventRecorder:
         try:
             self._queue.put_nowait((notice, datetime.now(UTC)))
         except asyncio.QueueFull:
-            _log.warning("an Event about SmtpConfig %s was left out: %d are waiting", notice.key, WAITING)
+            _log.warning(
+                "an Event about %s %s was left out: %d are waiting", notice.kind, notice.key, WAITING
+            )
 
     async def run(self) -> None:
         """Writes what is recorded, until cancelled."""
@@ -63,7 +65,7 @@ class EventRecorder:
             try:
                 await self._write(notice, time)
             except ClusterError as error:
-                _log.warning("an Event about SmtpConfig %s was not written: %s", notice.key, error)
+                _log.warning("an Event about %s %s was not written: %s", notice.kind, notice.key, error)
             finally:
                 self._queue.task_done()
 
@@ -101,7 +103,7 @@ class EventRecorder:
             self._posted.popitem(last=False)
 
     async def _create(self, notice: Notice, time: datetime) -> str:
-        namespace, name = notice.key
+        name, namespace = notice.key.name, _namespace(notice)
         event: JsonObject = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
@@ -115,8 +117,8 @@ class EventRecorder:
             "reportingInstance": self._instance,
             "regarding": {
                 "apiVersion": API_VERSION,
-                "kind": SMTP_CONFIG_KIND,
-                "namespace": namespace,
+                "kind": notice.kind,
+                **({"namespace": notice.key.namespace} if notice.key.namespace else {}),
                 "name": name,
                 "uid": notice.uid,
             },
@@ -129,12 +131,16 @@ class EventRecorder:
     async def _continue_series(self, notice: Notice, posted: _Posted, time: datetime) -> None:
         await self._client.request(
             "PATCH",
-            f"{paths.events(notice.key.namespace)}/{posted.name}",
+            f"{paths.events(_namespace(notice))}/{posted.name}",
             body={"series": {"count": posted.count + 1, "lastObservedTime": _micro_time(time)}},
             content_type=MERGE_PATCH,
             accept=METADATA,
             timeout=10,
         )
+
+
+def _namespace(notice: Notice) -> str:
+    return notice.key.namespace or paths.EVENTS_OF_THE_CLUSTER
 
 
 def _micro_time(time: datetime) -> str:

@@ -10,7 +10,7 @@ from smtp_operator.api.names import (
     SMTP_VAULT_PLURAL,
     VERSION,
 )
-from smtp_operator.api.objects import ObjectKey, Reference, ReferenceKind
+from smtp_operator.api.objects import ObjectKey, OurKind, Reference, ReferenceKind
 
 _GROUP_VERSION: Final = f"/apis/{GROUP}/{VERSION}"
 _CORE: Final = "/api/v1"
@@ -34,6 +34,13 @@ def smtp_configs(namespace: str | None) -> str:
 def smtp_config(key: ObjectKey) -> str:
     """One SmtpConfig."""
     return f"{smtp_configs(key.namespace)}/{key.name}"
+
+
+def ours(kind: OurKind, key: ObjectKey) -> str:
+    """One object of a kind of ours."""
+    if kind == "SmtpConfig":
+        return smtp_config(key)
+    return referred_object(Reference(kind, key.namespace, key.name))
 
 
 def objects(kind: ReferenceKind, namespace: str | None) -> str:
@@ -62,6 +69,10 @@ def events(namespace: str) -> str:
 def leases(namespace: str) -> str:
     """The Leases of a namespace."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
+
+
+EVENTS_OF_THE_CLUSTER: Final = "default"
+"""The namespace of Events about what has none (Kubernetes API conventions)."""
 
 
 def schema() -> str:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that writes status, and the only thing that is ever written to a SmtpConfig."""
+"""The one place that writes status, and the only thing that is ever written to an object of ours."""
 
 import asyncio
 import logging
 from typing import Final
 
-from smtp_operator.api.names import API_VERSION, FIELD_MANAGER, SMTP_CONFIG_KIND
+from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
 from smtp_operator.api.objects import (
     AccessDenied,
     ApiUnavailable,
@@ -62,7 +62,7 @@ class StatusWriter:
                     raise
                 await asyncio.sleep(at_least(delay, error))
             except RequestRefused as error:
-                _log.error("the status of SmtpConfig %s cannot be written: %s", tested.key, error)
+                _log.error("the status of %s %s cannot be written: %s", tested.kind, tested.key, error)
                 raise
         raise AssertionError("delays never end")
 
@@ -77,14 +77,14 @@ class StatusWriter:
             except Conflict:
                 self._client.traffic.status_conflict()
             try:
-                now = await self._client.request("GET", paths.smtp_config(tested.key), accept=METADATA)
+                now = await self._client.request("GET", paths.ours(tested.kind, tested.key), accept=METADATA)
             except ObjectNotFound:
                 return None
             metadata = now["metadata"]
             if (metadata["uid"], metadata["generation"]) != (tested.uid, tested.generation):
                 return None
             resource_version = metadata["resourceVersion"]
-        raise ApiUnavailable(f"SmtpConfig {tested.key} changes faster than its status can be written")
+        raise ApiUnavailable(f"{tested.kind} {tested.key} changes faster than its status can be written")
 
     async def _apply(self, tested: Tested, status: JsonObject, resource_version: str) -> str:
         if self._lease is not None:
@@ -92,14 +92,18 @@ class StatusWriter:
         namespace, name = tested.key
         answer = await self._client.request(
             "PATCH",
-            f"{paths.smtp_config(tested.key)}/status",
+            f"{paths.ours(tested.kind, tested.key)}/status",
             query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
             content_type=APPLY,
             accept=METADATA,
             body={
                 "apiVersion": API_VERSION,
-                "kind": SMTP_CONFIG_KIND,
-                "metadata": {"namespace": namespace, "name": name, "resourceVersion": resource_version},
+                "kind": tested.kind,
+                "metadata": {
+                    **({"namespace": namespace} if namespace else {}),
+                    "name": name,
+                    "resourceVersion": resource_version,
+                },
                 "status": status,
             },
         )

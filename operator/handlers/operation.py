@@ -3,10 +3,10 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from smtp_operator.api.objects import ObjectMetadata, Reference
+from smtp_operator.api.objects import ObjectMetadata, Reference, VaultKindName
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.schema_check import Schema, check_schema
@@ -21,6 +21,15 @@ _log: Final = logging.getLogger(__name__)
 
 class Core(Inbox, Protocol):
     """What decides and tests."""
+
+    @property
+    def vaults(self) -> Mapping[VaultKindName, Inbox]:
+        """Who is told of vault objects, by kind; a kind that is left out is not watched."""
+        ...
+
+    def vaults_listed(self) -> None:
+        """Every vault object that exists was told of."""
+        ...
 
     def wants(self, reference: Reference) -> bool:
         """Whether a change of this object matters to anyone."""
@@ -138,10 +147,14 @@ class Operation:
         return f"no sign of life: {', '.join(silent)}" if silent and self.ready else None
 
     async def _learn(self) -> None:
-        """SmtpConfigs first, since they say which Secrets and ConfigMaps are wanted."""
+        """SmtpConfigs and vaults first, since they say which Secrets and ConfigMaps are wanted."""
         self._spawn(self._cluster.run(), "Event recorder")
         async for object_ in self._cluster.list_smtp_configs():
             self._core.observe(object_)
+        for kind, inbox in self._core.vaults.items():
+            async for object_ in self._cluster.list_vaults(kind):
+                inbox.observe(object_)
+        self._core.vaults_listed()
         watches = self._cluster.watch_references(
             wanted=self._core.wants, changed=self._core.reference_changed
         )

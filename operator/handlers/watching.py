@@ -5,12 +5,12 @@ Every other kind of handler would write to the user's object (annotations that r
 password included; finalizers), so there is none.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import kopf
 
-from smtp_operator.api.names import GROUP, SMTP_CONFIG_PLURAL, VERSION
+from smtp_operator.api.names import GROUP, VERSION
 from smtp_operator.api.objects import JsonObject, ObjectKey
 
 Activity = Callable[[], Awaitable[None]]
@@ -18,7 +18,7 @@ Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
 
 
 class Inbox(Protocol):
-    """Who is told of SmtpConfigs. It only takes note: kopf waits for it."""
+    """Who is told of the objects of one kind of ours. It only takes note: kopf waits for it."""
 
     def is_news(self, object_: JsonObject) -> bool:
         """Whether anything of it matters: not so of our own writes, nor of somebody's label."""
@@ -33,8 +33,13 @@ class Inbox(Protocol):
         ...
 
 
-def build_registry(inbox: Inbox, *, login: Login, start: Activity, stop: Activity) -> kopf.OperatorRegistry:
-    """Handlers for kopf: ``start`` before anything is watched, ``stop`` after it."""
+def build_registry(
+    inboxes: Mapping[str, Inbox], *, login: Login, start: Activity, stop: Activity
+) -> kopf.OperatorRegistry:
+    """Handlers for kopf: ``start`` before anything is watched, ``stop`` after it.
+
+    ``inboxes`` are by the plural of the kind that each is told of.
+    """
     registry = kopf.OperatorRegistry()
 
     async def on_login(**_: Any) -> kopf.ConnectionInfo:
@@ -46,27 +51,32 @@ def build_registry(inbox: Inbox, *, login: Login, start: Activity, stop: Activit
     async def on_cleanup(**_: Any) -> None:
         await stop()
 
+    kopf.on.login(registry=registry, id="login")(on_login)
+    kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)(on_startup)
+    kopf.on.cleanup(registry=registry, id="stop", errors=kopf.ErrorsMode.PERMANENT)(on_cleanup)
+    for plural, inbox in inboxes.items():
+        _watch(registry, plural, inbox)
+    return registry
+
+
+def _watch(registry: kopf.OperatorRegistry, plural: str, inbox: Inbox) -> None:
     def is_news(event: kopf.RawEvent, **_: Any) -> bool:
         return event["type"] == "DELETED" or inbox.is_news(dict(event["object"]))
 
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
         tell(inbox, event["type"], dict(event["object"]))
 
-    kopf.on.login(registry=registry, id="login")(on_login)
-    kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)(on_startup)
-    kopf.on.cleanup(registry=registry, id="stop", errors=kopf.ErrorsMode.PERMANENT)(on_cleanup)
     # Half of all events tell of our own writes: to filter them spares kopf to prepare a call of the handler.
     watch = kopf.on.event(
-        GROUP, VERSION, SMTP_CONFIG_PLURAL, registry=registry, id="smtpconfig", when=is_news
+        GROUP, VERSION, plural, registry=registry, id=plural.removesuffix("s"), when=is_news
     )
     watch(on_event)
-    return registry
 
 
 def tell(inbox: Inbox, type_: str | None, object_: JsonObject) -> None:
     """Passes an event on; the types of listed, created and changed objects make no difference."""
     if type_ == "DELETED":
         metadata = object_["metadata"]
-        inbox.forget(ObjectKey(metadata["namespace"], metadata["name"]), metadata["uid"])
+        inbox.forget(ObjectKey(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
     else:
         inbox.observe(object_)

@@ -6,8 +6,9 @@ from typing import Final, Literal
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
-from smtp_operator.api.verdict import Phase, Trigger, Verdict, cut
+from smtp_operator.api.verdict import Phase, Trigger, Verdict
 from smtp_operator.reconcile import facts
+from smtp_operator.reconcile.condition_writer import ConditionWriter
 from smtp_operator.reconcile.expiry import expiring_after_test, expiring_by_clock
 from smtp_operator.reconcile.memory import Memory, retry_of
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
@@ -32,46 +33,6 @@ _MAY_PASS: Final = frozenset(
 
 _BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPENDENCY, Retry.UNKNOWN_DELIVERY})
 """Failures whose next test depends on ``recheck.interval``, which may be another one now."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Writer:
-    """Makes conditions that keep their transition time as long as their status stays."""
-
-    before: SmtpConfigStatus
-    generation: int
-    now: float
-
-    def condition(
-        self, kind: str, status: Literal["True", "False", "Unknown"], reason: str, message: str
-    ) -> Condition:
-        """One condition of this generation."""
-        before = self.before.condition(kind)
-        stays = before is not None and before.status == status
-        return Condition(
-            type=kind,
-            status=status,
-            observed_generation=self.generation,
-            last_transition_time=before.last_transition_time if before and stays else to_timestamp(self.now),
-            reason=str(reason),
-            message=cut(message),
-        )
-
-    def failed(self, verdict: Verdict) -> list[Condition]:
-        """Ready=False and its abnormal-true twin."""
-        return [
-            self.condition("Ready", "False", verdict.reason, verdict.message),
-            self.condition("Failed", "True", verdict.reason, verdict.message),
-        ]
-
-    def outlook(self, verdict: Verdict, *, stalls: bool) -> Condition:
-        """What a failure waits for: a change, what it names, or the next retry."""
-        if stalls:
-            return self.condition("Stalled", "True", verdict.reason, verdict.message)
-        reason = Reason.PROGRESSING_WITH_RETRY
-        if verdict.retry is Retry.DEPENDENCY:
-            reason = Reason.WAITING_FOR_DEPENDENCY
-        return self.condition("Reconciling", "True", reason, verdict.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +69,7 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
     if stands and not verdict.passed:
         update["conditions"] = _of_this_generation(view, "Ready", "PasswordResolved")
         return Judgement(view.status.model_copy(update=update), None)
-    write = _Writer(view.status, view.generation, now)
+    write = ConditionWriter(view.status, view.generation, now)
     if stands:
         conditions = _of_this_generation(view, "Ready")
     elif verdict.passed:
@@ -152,7 +113,7 @@ def _stalls(view: View, verdict: Verdict, *, memory: Memory, retried: bool, now:
 
 def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpConfigStatus:
     """The status where nothing is tested: a verdict carried over, a suspension, or a wait that is over."""
-    write = _Writer(view.status, view.generation, now)
+    write = ConditionWriter(view.status, view.generation, now)
     failure = _failure(view)
     update: dict[str, object] = {
         "observed_generation": view.generation,
@@ -230,7 +191,7 @@ def _next_test_after(failure: Verdict, view: View, memory: Memory, *, watched: b
 
 def under_test(view: View, *, phase: Phase | None, now: float) -> SmtpConfigStatus:
     """The status that announces a test which takes its time. ``phase`` is named for a requested test only."""
-    write = _Writer(view.status, view.generation, now)
+    write = ConditionWriter(view.status, view.generation, now)
     text = "A test of these settings is under way"
     text += f": phase {phase}." if phase is not None else "."
     testing = write.condition("Reconciling", "True", Reason.TESTING, text)
@@ -253,7 +214,7 @@ def invalid(
     before: SmtpConfigStatus, generation: int, verdict: Verdict, *, request: str | None, now: float
 ) -> SmtpConfigStatus:
     """The status of a spec that breaks a rule; ``before`` is the status so far."""
-    write = _Writer(before, generation, now)
+    write = ConditionWriter(before, generation, now)
     return SmtpConfigStatus(
         observed_generation=generation,
         conditions=[*write.failed(verdict), write.outlook(verdict, stalls=True)],
@@ -273,6 +234,6 @@ def _kept(view: View, *kinds: str) -> list[Condition]:
     return [condition for condition in found if condition is not None]
 
 
-def _password_condition(write: _Writer, password: PasswordFacts) -> Condition:
+def _password_condition(write: ConditionWriter, password: PasswordFacts) -> Condition:
     status: Literal["True", "False"] = "True" if password.resolved else "False"
     return write.condition("PasswordResolved", status, password.reason, password.message)

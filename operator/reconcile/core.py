@@ -1,14 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The core as a whole: who works on which kind, and what all of them share."""
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, ReferenceKind
+from smtp_operator.api.objects import (
+    JsonObject,
+    ObjectKey,
+    ObjectMetadata,
+    Reference,
+    ReferenceKind,
+    Tested,
+    VaultKindName,
+)
 from smtp_operator.api.standing import Standing
-from smtp_operator.reconcile.following import Follower
+from smtp_operator.api.vaultobject import VaultObject
+from smtp_operator.reconcile.following import Follower, vault_reference
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens
 from smtp_operator.reconcile.reconciler import Reconciler
+from smtp_operator.reconcile.references import User
+from smtp_operator.reconcile.vault_reconciler import VaultInbox, VaultReconciler
 from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.live_vaults import LiveVaults
 
@@ -52,6 +64,21 @@ class Core:
             tokens=tokens,
             observer=observer,
         )
+        self._vault_objects = VaultReconciler(
+            cluster=cluster,
+            policy=policy,
+            now=now,
+            references=self._references,
+            live=self._live,
+            recovered=lambda it: self._look_at(self._references.vault_recovered(it)),
+        )
+        kinds: tuple[VaultKindName, ...] = ("SmtpVault", "ClusterSmtpVault")
+        self.vaults: Mapping[VaultKindName, VaultInbox] = {
+            kind: VaultInbox(kind, self._vault_objects, changed=self._vault_changed, gone=self._vault_is_gone)
+            for kind in kinds
+            if kind == "SmtpVault" or policy.watches_cluster_vaults
+        }
+        """Who is told of the vault objects of each kind that is served."""
 
     def is_news(self, object_: JsonObject) -> bool:
         """Whether ``observe`` would do anything: not for our own write, nor for somebody's label."""
@@ -72,8 +99,11 @@ class Core:
     def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
         """A referenced object was created, changed or (None) deleted."""
         self._live.changed(reference)
-        for key in self._references.seen(reference, metadata):
-            self.smtp_configs.look_at(key)
+        self._look_at(self._references.seen(reference, metadata))
+
+    def vaults_listed(self) -> None:
+        """Every vault object that exists has been reported: the others do not exist."""
+        self._references.all_listed(self.vaults.keys())
 
     def references_listed(self) -> None:
         """Every referenced object that exists has been reported: the others do not exist."""
@@ -81,11 +111,16 @@ class Core:
 
     def standings(self) -> Iterator[Standing]:
         """How each object stands, by the newest status that is known."""
-        return self.smtp_configs.standings()
+        yield from self.smtp_configs.standings()
+        yield from self._vault_objects.standings()
 
     def backlog(self) -> tuple[int, float, int]:
         """How many objects are due, for how many seconds the oldest, and how many are being handled."""
-        return self.smtp_configs.backlog()
+        (one, oldest, running), (other, as_old, as_running) = (
+            self.smtp_configs.backlog(),
+            self._vault_objects.backlog(),
+        )
+        return one + other, max(oldest, as_old), running + as_running
 
     async def finish(self) -> None:
         """Begins nothing any more, and gives what is under way a moment."""
@@ -94,6 +129,26 @@ class Core:
     async def run(self) -> None:
         """Works until cancelled."""
         try:
-            await self.smtp_configs.run()
+            async with asyncio.TaskGroup() as work:
+                work.create_task(self.smtp_configs.run(), name="SmtpConfigs")
+                work.create_task(self._vault_objects.run(), name="vault objects")
         finally:
             await self._live.close()
+
+    def _vault_changed(self, identity: Tested, vault: VaultObject | None) -> None:
+        if vault is None:
+            self._live.forget(vault_reference(identity))
+        else:
+            self._live.outdated(vault)
+        self._look_at(self._references.vault_seen(identity, vault))
+
+    def _vault_is_gone(self, reference: Reference) -> None:
+        self._live.forget(reference)
+        self._look_at(self._references.vault_gone(reference))
+
+    def _look_at(self, users: Iterable[User]) -> None:
+        for user in users:
+            if isinstance(user, Reference):
+                self._vault_objects.look_at(user)
+            else:
+                self.smtp_configs.look_at(user)

@@ -1,7 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a log may say of an error that nobody foresaw."""
+"""What goes wrong with the operator itself: what a log may say of it, and how long to pause then."""
 
 import traceback
+from typing import Final
+
+from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ClusterError
+
+_API_PAUSE: Final = 5.0
+_DENIED_PAUSE: Final = 60.0
+_REFUSED_PAUSE: Final = 600.0
+
+
+def pause_after(error: ClusterError) -> float:
+    """Seconds after which to try again what the API server did not do."""
+    if isinstance(error, ApiUnavailable):
+        return max(_API_PAUSE, error.retry_after or 0.0)
+    return _DENIED_PAUSE if isinstance(error, AccessDenied) else _REFUSED_PAUSE
 
 
 def origin(error: BaseException) -> str:

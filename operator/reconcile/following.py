@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What becomes of the objects that SmtpConfigs name: told by a watch, or asked for where none tells."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 from smtp_operator.api.objects import (
     AccessDenied,
@@ -11,23 +12,49 @@ from smtp_operator.api.objects import (
     ObjectNotFound,
     Reference,
     ReferenceKind,
+    Tested,
 )
 from smtp_operator.api.reasons import Reason
+from smtp_operator.api.status import TestedSettings, VaultStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.interfaces import Now, Policy
 from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.references import (
+    Baseline,
     Change,
     ReferenceIndex,
     Use,
+    User,
     compare,
     metadata_of,
     references_of,
     uses_of_vault,
 )
+from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets.interface import GetObject
+
+OF_A_VAULTS_LOGIN: Final = frozenset(
+    {
+        Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        Reason.IDENTITY_UNAVAILABLE,
+        Reason.VAULT_AUTH_FAILED,
+        Reason.VAULT_ENDPOINT_INVALID,
+        Reason.VAULT_HOST_UNRESOLVED,
+        Reason.VAULT_NETWORK_DENIED,
+        Reason.VAULT_RATE_LIMITED,
+        Reason.VAULT_TENANT_MISMATCH,
+        Reason.VAULT_TLS_FAILED,
+        Reason.VAULT_UNAVAILABLE,
+        Reason.VAULT_UNREACHABLE,
+        Reason.VAULT_URL_NOT_ALLOWED,
+        Reason.AUDIENCE_NOT_ALLOWED,
+        Reason.SERVICE_ACCOUNT_NOT_FOUND,
+        Reason.SERVICE_ACCOUNT_TOKEN_FAILED,
+    }
+)
+"""What a login that succeeds proves to be over."""
 
 
 class Follower:
@@ -40,6 +67,7 @@ class Follower:
         self._index = ReferenceIndex()
         self._vaults: dict[Reference, VaultObject] = {}
         self._direct: dict[ObjectKey, tuple[Use, ...]] = {}
+        self._recovered: dict[Reference, float] = {}
 
     def name(self, view: View) -> None:
         """Takes note of what a SmtpConfig names now."""
@@ -50,26 +78,45 @@ class Follower:
         """All that a SmtpConfig names, and what the vault that it reads through names, as far as known."""
         return self._with_vaults(references_of(view.spec, view.key.namespace))
 
-    def vault_seen(self, vault: VaultObject) -> frozenset[ObjectKey]:
-        """A vault object as it is now; who reads through it, and is to look at it if that is news."""
-        reference = vault.reference
-        before = self._vaults.get(reference)
-        self._vaults[reference] = vault
-        for key in self._index.users(reference):
-            self._index_uses(key)
-        metadata = ObjectMetadata(reference=reference, uid=vault.uid, resource_version=str(vault.generation))
-        users = self._index.seen(reference, metadata)
-        return frozenset() if before == vault else users
+    def vault_seen(self, identity: Tested, vault: VaultObject | None) -> frozenset[User]:
+        """A vault object as it is now, None where its spec breaks a rule; who is to look at it."""
+        reference = vault_reference(identity)
+        self._learn(reference, vault)
+        metadata = ObjectMetadata(
+            reference=reference, uid=identity.uid, resource_version=str(identity.generation)
+        )
+        return self._index.seen(reference, metadata)
 
-    def vault_gone(self, reference: Reference) -> frozenset[ObjectKey]:
+    def vault_gone(self, reference: Reference) -> frozenset[User]:
         """A vault object was deleted; who read through it."""
-        self._vaults.pop(reference, None)
+        self._index.name(reference, ())
+        self._recovered.pop(reference, None)
         users = self._index.seen(reference, None)
-        for key in users:
-            self._index_uses(key)
+        self._learn(reference, None)
         return users
 
-    def _index_uses(self, key: ObjectKey) -> None:
+    def vault_recovered(self, reference: Reference) -> frozenset[User]:
+        """The operator can log in to a vault again; who may have missed it."""
+        self._recovered[reference] = self._now()
+        return self._index.users(reference)
+
+    def _learn(self, reference: Reference, vault: VaultObject | None) -> None:
+        """What a vault object names, those who read through it name as well."""
+        if vault is None:
+            self._vaults.pop(reference, None)
+        elif self._vaults.get(reference) == vault:
+            return
+        else:
+            self._vaults[reference] = vault
+        for key in self._index.users(reference):
+            self._index_uses(key)
+
+    def name_vault(self, vault: VaultObject) -> None:
+        """Takes note of what a vault object names, for itself."""
+        self._index.name(vault.reference, {it.reference for it in vault.named()})
+
+    def _index_uses(self, key: User) -> None:
+        assert isinstance(key, ObjectKey)  # a vault object names no other
         uses = self._with_vaults(self._direct[key])
         self._index.name(key, {use.reference for use in uses})
 
@@ -86,7 +133,7 @@ class Follower:
         """Whether any SmtpConfig names it."""
         return self._index.wants(reference)
 
-    def seen(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[ObjectKey]:
+    def seen(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[User]:
         """What a watch tells, None for a deletion; who is to look at it."""
         return self._index.seen(reference, metadata)
 
@@ -107,16 +154,10 @@ class Follower:
             self._index.read(reference, None, news=news)
             raise
         self._index.read(reference, metadata_of(reference, found), news=news)
-        if reference.kind in ("SmtpVault", "ClusterSmtpVault"):
-            self._learn(vault_object_or_none(reference.kind, found))
+        match reference.kind:
+            case "SmtpVault" | "ClusterSmtpVault" as kind:
+                self._learn(reference, vault_object_or_none(kind, found))
         return found
-
-    def _learn(self, vault: VaultObject | None) -> None:
-        """A vault object that was read names more for whoever reads through it."""
-        if vault is not None and self._vaults.get(vault.reference) != vault:
-            self._vaults[vault.reference] = vault
-            for key in self._index.users(vault.reference):
-                self._index_uses(key)
 
     async def ask(self, view: View, *, last_asked: float) -> bool:
         """Reads what no watch tells of, if it is time; whether it was.
@@ -125,14 +166,18 @@ class Follower:
         """
         due = self.next_asking(view, last_asked=last_asked)
         asking = due is not None and due <= self._now()
-        for use in self.uses(view) if view.judged else ():
-            if not asking and not self._said_to_be_gone(use.reference, view):
-                continue
+        if view.judged:
+            references = [use.reference for use in self.uses(view)]
+            await self.ask_for(it for it in references if asking or self._said_to_be_gone(it, view))
+        return asking
+
+    async def ask_for(self, references: Iterable[Reference]) -> None:
+        """Reads them for their versions."""
+        for reference in references:
             try:
-                await self.read(use.reference)
+                await self.read(reference)
             except (ObjectNotFound, AccessDenied):
                 continue  # a test will say so
-        return asking
 
     def watches(self, view: View) -> bool:
         """Whether a watch tells of all that decides its tests; of ServiceAccounts none does."""
@@ -156,33 +201,84 @@ class Follower:
 
     def compare(self, view: View, memory: Memory) -> tuple[Change, Trigger]:
         """Whether anything that the last test read has changed since."""
-        tested = _tested(view)
         ready = view.status.condition("Ready")
+        found = self._compare(
+            self.uses(view),
+            tested_versions(view.status.tested),
+            namespace=view.key.namespace,
+            baselines=memory.baselines,
+            test_started=view.last_test_started or 0.0,
+            # An edit of annotations alone may mend this one.
+            any_key=ready is not None and ready.reason == Reason.SERVER_NOT_ALLOWED,
+        )
+        if found[0] < Change.CHANGED and self._missed_a_recovery(view):
+            return Change.CHANGED, Trigger.DEPENDENCY_CHANGED
+        return found
+
+    def compare_vault(
+        self, vault: VaultObject, status: VaultStatus, baselines: Mapping[Reference, Baseline]
+    ) -> Change:
+        """Whether anything that the last check of a vault object read has changed since."""
+        ready = status.condition("Ready")
+        change, _ = self._compare(
+            uses_of_vault(vault),
+            tested_versions(status.tested),
+            namespace=vault.reference.namespace,
+            baselines=baselines,
+            test_started=from_timestamp(status.last_check_time) or 0.0,
+            any_key=ready is not None and ready.reason == Reason.SERVER_NOT_ALLOWED,
+        )
+        return change
+
+    def _compare(
+        self,
+        uses: Iterable[Use],
+        tested: Mapping[tuple[str, str], str | None],
+        *,
+        namespace: str,
+        baselines: Mapping[Reference, Baseline],
+        test_started: float,
+        any_key: bool,
+    ) -> tuple[Change, Trigger]:
         found = (Change.NONE, Trigger.DEPENDENCY_CHANGED)
-        for use in self.uses(view):
-            name = (use.reference.kind, use.reference.seen_from(view.key.namespace))
+        for use in uses:
+            name = (use.reference.kind, use.reference.seen_from(namespace))
             if not self._index.known(use.reference) or name not in tested:
                 continue
             change = compare(
                 tested[name],
                 self._index.metadata(use.reference),
                 use.data_key,
-                baseline=memory.baselines.get(use.reference),
-                test_started=view.last_test_started or 0.0,
-                # An edit of annotations alone may mend this one.
-                any_key=ready is not None and ready.reason == Reason.SERVER_NOT_ALLOWED,
+                baseline=baselines.get(use.reference),
+                test_started=test_started,
+                any_key=any_key,
             )
             if change > found[0]:
                 found = (change, use.trigger)
         return found
 
+    def _missed_a_recovery(self, view: View) -> bool:
+        """Whether its test failed for a vault that the operator has since been able to log in to."""
+        ready = view.status.condition("Ready")
+        if view.ready != "False" or ready is None or ready.reason not in OF_A_VAULTS_LOGIN:
+            return False
+        ended = view.last_test_ended or 0.0
+        vaults = [use.reference for use in self.uses(view) if use.reference.is_vault]
+        return any(ended < self._recovered.get(it, 0.0) for it in vaults)
+
     def _said_to_be_gone(self, reference: Reference, view: View) -> bool:
         if not self._index.known(reference) or self._index.metadata(reference) is not None:
             return False
-        return _tested(view).get((reference.kind, reference.seen_from(view.key.namespace))) is not None
+        name = (reference.kind, reference.seen_from(view.key.namespace))
+        return tested_versions(view.status.tested).get(name) is not None
 
 
-def _tested(view: View) -> dict[tuple[str, str], str | None]:
+def vault_reference(identity: Tested) -> Reference:
+    """The vault object of that identity."""
+    assert identity.kind != "SmtpConfig"
+    return Reference(identity.kind, identity.key.namespace, identity.key.name)
+
+
+def tested_versions(tested: TestedSettings | None) -> dict[tuple[str, str], str | None]:
     """The version of each object that the last test read, None where there was none."""
-    references = view.status.tested.references if view.status.tested else []
-    return {(it.kind, it.name): it.version for it in references}
+    return {(it.kind, it.name): it.version for it in tested.references} if tested else {}

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from smtp_operator.api.objects import (
-    AccessDenied,
-    ApiUnavailable,
     ClusterError,
     JsonObject,
     Notice,
@@ -23,6 +21,7 @@ from smtp_operator.api.verdict import Verdict
 from smtp_operator.reconcile.announcing import Announcer
 from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
+from smtp_operator.reconcile.defects import pause_after
 from smtp_operator.reconcile.expiry import expiry_notice
 from smtp_operator.reconcile.following import Follower
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
@@ -47,10 +46,6 @@ dropped, and what it costs is one mail by them.
 
 _FAREWELL: Final = 1.0
 """Seconds that tests get to end when the operator is told to."""
-
-_API_PAUSE: Final = 5.0
-_DENIED_PAUSE: Final = 60.0
-_REFUSED_PAUSE: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,11 +338,7 @@ class Reconciler:
         return version
 
     def _try_again(self, key: ObjectKey, error: ClusterError) -> None:
-        pause = _REFUSED_PAUSE
-        if isinstance(error, ApiUnavailable):
-            pause = max(_API_PAUSE, error.retry_after or 0.0)
-        elif isinstance(error, AccessDenied):
-            pause = _DENIED_PAUSE
+        pause = pause_after(error)
         _log.warning("%s: %s; next try in %.0f s", key, error, pause)
         self._queue.add(key, at=self._now() + pause)
 

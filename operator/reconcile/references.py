@@ -195,16 +195,20 @@ def _seconds(time: str) -> float:
     return float("inf") if seconds is None else seconds
 
 
+User = ObjectKey | Reference
+"""Who names an object: a SmtpConfig, or a vault object."""
+
+
 class ReferenceIndex:
     """Who names what, and the newest that is known of it. Grows with what is named, not with the cluster."""
 
     def __init__(self) -> None:
-        self._users: defaultdict[Reference, set[ObjectKey]] = defaultdict(set)
-        self._named: dict[ObjectKey, frozenset[Reference]] = {}
+        self._users: defaultdict[Reference, set[User]] = defaultdict(set)
+        self._named: dict[User, frozenset[Reference]] = {}
         self._known: dict[Reference, ObjectMetadata | None] = {}
         self._news: dict[Reference, int] = {}
 
-    def name(self, key: ObjectKey, references: Iterable[Reference]) -> None:
+    def name(self, key: User, references: Iterable[Reference]) -> None:
         """Records what a SmtpConfig names now; nothing where it is gone."""
         after = frozenset(references)
         before = self._named.pop(key, frozenset())
@@ -223,11 +227,11 @@ class ReferenceIndex:
         """Whether any SmtpConfig names it."""
         return reference in self._users
 
-    def users(self, reference: Reference) -> frozenset[ObjectKey]:
+    def users(self, reference: Reference) -> frozenset[User]:
         """The SmtpConfigs that name it."""
         return frozenset(self._users.get(reference, ()))
 
-    def seen(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[ObjectKey]:
+    def seen(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[User]:
         """Records what a watch tells, None for a deletion; who is to look at it."""
         if not self.wants(reference):
             return frozenset()

@@ -45,6 +45,17 @@ _UNSEEN: Final = frozenset(
 )
 """What is waited for and no watch tells of."""
 
+_OF_A_VAULT: Final = frozenset(
+    {
+        Reason.VAULT_URL_NOT_ALLOWED,
+        Reason.VAULT_ENDPOINT_INVALID,
+        Reason.VAULT_TENANT_MISMATCH,
+        Reason.VAULT_SECRET_AMBIGUOUS,
+        Reason.VAULT_REQUEST_INVALID,
+    }
+)
+"""What may be mended where the vault is."""
+
 _JITTER: Final = 0.1
 # Without it 200 objects of one server with the same interval would meet again at each recheck; a tenth
 # spreads an hourly recheck over six minutes, and no test comes before its interval is over.
@@ -103,7 +114,8 @@ def delay_after(
 def _early(verdict: Verdict, watched: bool) -> bool:
     """Whether a test that ends so again has sent no password, so that it may be repeated."""
     if verdict.phase is Phase.PASSWORD:
-        return not watched  # what it read is the only thing that could change the outcome
+        # What it read is the only thing that could change the outcome, where that is no vault's answer.
+        return not watched or verdict.reason in _OF_A_VAULT
     if verdict.phase is Phase.TOKEN:
         return True  # an application may be mended where its tokens are issued
     return verdict.phase is None or verdict.phase.before_auth

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from smtp_operator.api.objects import Notice, Tested
-from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.status import ObjectStatus
 from smtp_operator.api.verdict import Verdict, cut
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.view import View
@@ -13,15 +13,14 @@ from smtp_operator.reconcile.view import View
 _log: Final = logging.getLogger("smtp_operator.verdict")
 
 
-def notice_of(
-    before: SmtpConfigStatus, tested: Tested, verdict: Verdict | None, *, action: str
-) -> Notice | None:
+def notice_of(before: ObjectStatus, tested: Tested, verdict: Verdict | None, *, action: str) -> Notice | None:
     """The Event of a verdict that is news; None where it is none."""
     ready = before.condition("Ready")
     if verdict is None or (ready and (ready.status, ready.reason) == (verdict.status, str(verdict.reason))):
         return None
     return Notice(
         key=tested.key,
+        kind=tested.kind,
         uid=tested.uid,
         type="Normal" if verdict.passed else "Warning",
         reason=str(verdict.reason),

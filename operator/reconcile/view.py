@@ -128,7 +128,7 @@ def view_of(object_: JsonObject) -> View:
     try:
         spec = SmtpConfigSpec.model_validate(object_["spec"])
     except ValidationError as error:
-        raise InvalidSpecError(_invalid(error)) from None
+        raise InvalidSpecError(invalid_spec(error)) from None
     return View(
         tested=identity_of(object_),
         spec=spec,
@@ -147,7 +147,8 @@ def spec_problems(error: ValidationError) -> list[str]:
     ]
 
 
-def _invalid(error: ValidationError) -> Verdict:
+def invalid_spec(error: ValidationError) -> Verdict:
+    """The verdict on a spec that breaks a rule, though the API server took it."""
     problems = "; ".join(spec_problems(error))
     message = f"The spec breaks a rule: {problems}. Correct it; apply this release's CRDs, so that"
     return Verdict(

@@ -178,6 +178,12 @@ class LiveVaults:
         live = self._live[vault.reference] = self._made(vault)
         return live
 
+    def outdated(self, vault: VaultObject) -> None:
+        """A vault object is in this state now."""
+        live = self._live.get(vault.reference)
+        if live is not None and (live.of.uid, live.of.generation) != (vault.uid, vault.generation):
+            self.forget(vault.reference)
+
     def forget(self, reference: Reference) -> None:
         """That vault object is gone, or another one now."""
         live = self._live.pop(reference, None)

@@ -28,5 +28,7 @@ def _class(module: str, name: str) -> ProviderClass:
 
 PROVIDERS: Final[Mapping[Provider, ProviderClass]] = {
     Provider.AZURE_KEY_VAULT: _class("azure_key_vault", "KeyVault"),
+    Provider.CYBERARK_CCP: _class("cyberark_ccp", "CyberArkCcpVault"),
+    Provider.CYBERARK_CONJUR: _class("cyberark_conjur", "CyberArkConjurVault"),
     Provider.HASHICORP_VAULT: _class("hashicorp_vault", "HashiCorpKv"),
 }

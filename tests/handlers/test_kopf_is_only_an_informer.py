@@ -50,7 +50,9 @@ async def _nothing() -> None:
 async def informing(inbox: Inbox, kubeconfig: Path, namespace: str) -> AsyncIterator[None]:
     access = await find_access(Settings(kubeconfig=str(kubeconfig)), {})
     stop_flag = asyncio.Event()
-    registry = build_registry(inbox, login=lambda: log_in(access), start=_nothing, stop=_nothing)
+    registry = build_registry(
+        {"smtpconfigs": inbox}, login=lambda: log_in(access), start=_nothing, stop=_nothing
+    )
     running = asyncio.create_task(
         kopf.operator(
             registry=registry, settings=informer_settings(), namespaces=[namespace], stop_flag=stop_flag
@@ -115,7 +117,7 @@ def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:
     async def login() -> kopf.ConnectionInfo:
         return kopf.ConnectionInfo(server="https://example.com")
 
-    registry = build_registry(Inbox(), login=login, start=_nothing, stop=_nothing)
+    registry = build_registry({"smtpconfigs": Inbox()}, login=login, start=_nothing, stop=_nothing)
     kinds = {name: len(kind.get_all_handlers()) for name, kind in vars(registry).items()}
     assert kinds == {
         "_activities": 3,

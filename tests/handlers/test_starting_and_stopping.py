@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
-from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectKey, ObjectMetadata, Reference
+from smtp_operator.api.objects import (
+    AccessDenied,
+    JsonObject,
+    ObjectKey,
+    ObjectMetadata,
+    Reference,
+    VaultKindName,
+)
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.lease import LeaseLost
@@ -17,6 +24,7 @@ from smtp_operator.settings import SecretWatch, Settings
 
 OPENAPI = "/openapi/v3/apis/smtp-operator.io/v1alpha1"
 CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
+VAULTS = "/apis/smtp-operator.io/v1alpha1/smtpvaults"
 SECRETS = "/api/v1/secrets"
 CONFIG_MAPS = "/api/v1/configmaps"
 
@@ -64,6 +72,13 @@ class Core:
     def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
         self.told.append(f"{reference}: {metadata.resource_version if metadata else 'gone'}")
 
+    @property
+    def vaults(self) -> dict[VaultKindName, "VaultsInbox"]:
+        return {"SmtpVault": VaultsInbox(self.told)}
+
+    def vaults_listed(self) -> None:
+        self.told.append("all vaults listed")
+
     def references_listed(self) -> None:
         self.told.append("all references listed")
 
@@ -88,12 +103,29 @@ class Claim:
         raise LeaseLost("the lease ops/smtp-operator is lost")
 
 
+class VaultsInbox:
+    """Writes down what it is told of vault objects."""
+
+    def __init__(self, told: list[str]) -> None:
+        self.told = told
+
+    def is_news(self, object_: JsonObject) -> bool:
+        return True
+
+    def observe(self, object_: JsonObject) -> None:
+        self.told.append(f"observe vault {object_['metadata']['name']}")
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        self.told.append(f"forget vault {key}")
+
+
 class Setting:
     """An operation on a fake API server."""
 
     def __init__(self, fake: FakeApi, client: KubernetesClient, **settings: Any) -> None:
         fake.always("GET", OPENAPI, Answer(body=PUBLISHED))
         fake.always("GET", CONFIGS, Answer(body=page(partial("mail", 3), version=9)))
+        fake.always("GET", VAULTS, Answer(body=page(partial("bao", 4), version=9)))
         fake.always("GET", SECRETS, Answer(body=page(partial("password", 5), version=9)))
         fake.always("GET", CONFIG_MAPS, Answer(body=page(partial("ca", 6), version=9)))
         self.streams = {path: Stream() for path in (SECRETS, CONFIG_MAPS)}
@@ -120,8 +152,10 @@ async def test_all_is_known_before_the_core_runs(fake: FakeApi, client: Kubernet
     await it.operation.start()
     await it.core.running.wait()
     assert it.operation.ready
-    first, *middle, listed, run = it.core.told
-    assert (first, listed, run) == ("observe mail", "all references listed", "run")
+    *first, _, _, listed, run = it.core.told
+    assert first == ["observe mail", "observe vault bao", "all vaults listed"]
+    assert (listed, run) == ("all references listed", "run")
+    middle = it.core.told[3:-2]
     assert sorted(middle) == ["ConfigMap team-a/ca: 6", "Secret team-a/password: 5"]
     assert fake.seen[0].path == OPENAPI
     await it.operation.stop()
@@ -141,14 +175,15 @@ async def test_without_a_secret_watch_nothing_is_listed(fake: FakeApi, client: K
     it = Setting(fake, client, secret_watch=SecretWatch.NONE)
     await it.operation.start()
     await it.core.running.wait()
-    assert it.core.told == ["observe mail", "run"]
-    assert [it.path for it in fake.seen] == [OPENAPI, CONFIGS]
+    assert it.core.told == ["observe mail", "observe vault bao", "all vaults listed", "run"]
+    assert [it.path for it in fake.seen] == [OPENAPI, CONFIGS, VAULTS]
     await it.operation.stop()
 
 
 async def test_with_namespaces_only_those_are_read(fake: FakeApi, client: KubernetesClient) -> None:
     it = Setting(fake, client, namespaces=("team-b",))
-    for path, group in (("smtpconfigs", "/apis/smtp-operator.io/v1alpha1"), ("secrets", "/api/v1")):
+    ours = "/apis/smtp-operator.io/v1alpha1"
+    for path, group in (("smtpconfigs", ours), ("smtpvaults", ours), ("secrets", "/api/v1")):
         fake.always("GET", f"{group}/namespaces/team-b/{path}", Answer(body=page(version=9)))
     fake.always("GET", "/api/v1/namespaces/team-b/configmaps", Answer(body=page(version=9)))
     await it.operation.start()

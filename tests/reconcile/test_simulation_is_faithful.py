@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from simulation import SmtpConfig, World
+from simulation.cluster import VaultInbox
 from smtp_operator.api.objects import (
     AccessDenied,
     ApiUnavailable,
@@ -14,6 +15,7 @@ from smtp_operator.api.objects import (
     Reference,
     RequestRefused,
     Tested,
+    VaultKindName,
 )
 from smtp_operator.reconcile.references import Change, compare, key_owners, metadata_of
 from smtp_operator.reconcile.view import identity_of
@@ -204,6 +206,13 @@ async def test_events_come_in_the_order_of_the_changes(world: World) -> None:
 
         def references_listed(self) -> None:
             seen.append("all listed")
+
+        @property
+        def vaults(self) -> dict[VaultKindName, VaultInbox]:
+            return {}
+
+        def vaults_listed(self) -> None:
+            pass
 
     world.smtp_config().create()
     world.cluster.attach(Inbox())

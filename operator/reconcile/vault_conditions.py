@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a check of a vault object to the status that users read. Rules are those of SmtpConfigs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from smtp_operator.api.objects import Reference, Tested
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.status import TestedReference, TestedSettings, VaultStatus
+from smtp_operator.api.verdict import Verdict
+from smtp_operator.reconcile.condition_writer import ConditionWriter
+from smtp_operator.reconcile.references import Baseline
+from smtp_operator.reconcile.schedule import HOUR, MINUTE, WAITING_TIME, delay_after, stalled
+from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
+from smtp_operator.reconcile.vault_view import VaultView
+
+INTERVAL: Final = HOUR
+"""Seconds between two checks of a login that works."""
+
+_HOLD_TIME: Final = 10 * MINUTE
+_HOLD_FAILURES: Final = 3
+"""Rule 2: Ready=True outlives what may pass by itself for at least this long and this often."""
+
+_MAY_PASS: Final = frozenset({Retry.TRANSIENT, Retry.SLOW})
+
+
+@dataclass(slots=True)
+class VaultMemory:
+    """What this process remembers of a vault object between its checks."""
+
+    failures: int = 0
+    """Failed checks in a row."""
+    failing_since: float | None = None
+    """When the first of them ended, in seconds since the epoch."""
+    generation_seen: tuple[int, float] | None = None
+    """A generation that appeared while this process looked, and when."""
+    baselines: Mapping[Reference, Baseline] = field(default_factory=dict)
+    """What the last check read."""
+
+    def count(self, view: VaultView, verdict: Verdict, *, now: float) -> None:
+        """Takes a check into account; ``view`` is the object before it."""
+        if verdict.passed or not view.judged:
+            self.failures, self.failing_since = 0, None
+        elif not self.failures and view.ready == "False":
+            self.failures = 1
+        if not verdict.passed:
+            self.failures += 1
+            self.failing_since = self.failing_since or now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A check that ended. Times are in seconds since the epoch."""
+
+    verdict: Verdict
+    started: float
+    ended: float
+    read: Mapping[Reference, Baseline]
+
+
+@dataclass(frozen=True, slots=True)
+class VaultJudgement:
+    """A status to write, and the verdict that it newly states, if it does."""
+
+    status: VaultStatus
+    verdict: Verdict | None
+
+
+def judged_vault(view: VaultView, check: Check, *, memory: VaultMemory, watched: bool) -> VaultJudgement:
+    """The status after a check. ``memory`` already counts it."""
+    verdict, write = check.verdict, ConditionWriter(view.status, view.tested.generation, check.ended)
+    delay = delay_after(
+        verdict,
+        uid=view.tested.uid,
+        interval=INTERVAL,
+        failures=memory.failures,
+        refusals=0,
+        had_passed=False,
+        watched=watched,
+    )
+    update: dict[str, object] = {
+        "observed_generation": view.tested.generation,
+        "provider": str(view.vault.provider),
+        "tested": _tested(view, check),
+        "last_check_time": to_timestamp(check.started),
+        "next_check_time": None if delay is None else to_timestamp(check.ended + delay),
+    }
+    if not verdict.passed and _stands(view, check, memory):
+        update["conditions"] = write.kept("Ready")
+        return VaultJudgement(view.status.model_copy(update=update), None)
+    if verdict.passed:
+        conditions = [write.condition("Ready", "True", verdict.reason, verdict.message)]
+    else:
+        waited = check.ended - _appeared(view, memory)
+        stalls = stalled(verdict, refusals=0, waited=waited, retried=delay is not None)
+        conditions = [*write.failed(verdict), write.outlook(verdict, stalls=stalls)]
+    update |= {"conditions": conditions, "summary": verdict.summary}
+    return VaultJudgement(view.status.model_copy(update=update), verdict)
+
+
+def restated_vault(view: VaultView, *, memory: VaultMemory, now: float) -> VaultStatus:
+    """The status where nothing is checked: who may use it changed, or a wait is over."""
+    write = ConditionWriter(view.status, view.tested.generation, now)
+    conditions = write.kept("Ready", "Failed", "Reconciling", "Stalled")
+    waiting = view.status.condition("Reconciling")
+    if waiting is not None and waiting_ends(view, memory) <= now:
+        ready = view.status.condition("Ready")
+        reason, message = (ready.reason, ready.message) if ready else (waiting.reason, waiting.message)
+        conditions = [*write.kept("Ready", "Failed"), write.condition("Stalled", "True", reason, message)]
+    return view.status.model_copy(
+        update={"observed_generation": view.tested.generation, "conditions": conditions}
+    )
+
+
+def invalid_vault(before: VaultStatus, identity: Tested, verdict: Verdict, *, now: float) -> VaultStatus:
+    """The status of a spec that breaks a rule; ``before`` is the status so far."""
+    write = ConditionWriter(before, identity.generation, now)
+    return VaultStatus(
+        observed_generation=identity.generation,
+        conditions=[*write.failed(verdict), write.outlook(verdict, stalls=True)],
+        summary=verdict.summary,
+        last_check_time=before.last_check_time,
+    )
+
+
+def waiting_ends(view: VaultView, memory: VaultMemory) -> float:
+    """When it counts as stalled that something may still arrive (rule 3); inf: nothing is waited for."""
+    condition = view.status.condition("Reconciling")
+    if condition is None or condition.reason != Reason.WAITING_FOR_DEPENDENCY:
+        return float("inf")
+    return _appeared(view, memory) + WAITING_TIME
+
+
+def _appeared(view: VaultView, memory: VaultMemory) -> float:
+    """When this generation was first seen, as well as it is known; in seconds since the epoch."""
+    if view.tested.generation == 1:
+        return view.created
+    if memory.generation_seen is not None and memory.generation_seen[0] == view.tested.generation:
+        return memory.generation_seen[1]
+    waiting = view.status.condition("Reconciling")
+    if waiting is not None and waiting.observed_generation == view.tested.generation:
+        return from_timestamp(waiting.last_transition_time) or 0.0
+    return 0.0
+
+
+def _stands(view: VaultView, check: Check, memory: VaultMemory) -> bool:
+    if not view.judged or view.ready != "True" or check.verdict.retry not in _MAY_PASS:
+        return False
+    lasted = check.ended - (memory.failing_since or check.ended)
+    return memory.failures < _HOLD_FAILURES or lasted < _HOLD_TIME
+
+
+def _tested(view: VaultView, check: Check) -> TestedSettings:
+    namespace = view.tested.key.namespace
+    versions = sorted((it.kind, it.seen_from(namespace), read.version) for it, read in check.read.items())
+    return TestedSettings(
+        settings=view.digest,
+        references=[
+            TestedReference(kind=kind, name=name, version=version) for kind, name, version in versions
+        ],
+    )
