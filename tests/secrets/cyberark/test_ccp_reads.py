@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A password out of the Central Credential Provider: what is asked, by which certificate, what is taken."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -69,13 +68,6 @@ async def test_another_web_service_below_a_path_is_asked(ccp: Ccp) -> None:
     await ccp.verdict(**NAMED)
 
     assert urlsplit(ccp.server.calls[0].target).path == "/gateway/AIMCert/api/Accounts"
-
-
-async def test_a_hundred_who_ask_for_one_account_at_once_are_one_audited_request(ccp: Ccp) -> None:
-    secrets = await asyncio.gather(*(ccp.read(**NAMED) for _ in range(100)))
-
-    assert {secret.value for secret in secrets} == {CANARY}
-    assert len(ccp.server.calls) == 1
 
 
 async def test_one_newline_at_the_end_is_left_out(ccp: Ccp) -> None:
