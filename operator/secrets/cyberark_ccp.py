@@ -58,12 +58,6 @@ class CyberArkCcpVault:
         """The password of the account. CyberArk numbers no versions, so each test reads it anew."""
         assert isinstance(item, CyberArkPassword)
         query = _query(item)
-        if not query:
-            raise failed(
-                Reason.VAULT_PROVIDER_MISMATCH,
-                f"{self._context.name} is a CCP, which has no variables. Set password.cyberArk.safe and"
-                " password.cyberArk.object, or name a Conjur in password.cyberArk.vaultRef.",
-            )
         asked = self._asked(_described(query))
         answer = await self._ask(query)
         told = _account(answer, asked)

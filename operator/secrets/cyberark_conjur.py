@@ -12,14 +12,13 @@ from typing import Any, Final
 from urllib.parse import quote_plus, urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
-from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import CyberArkConjur
 from smtp_operator.api.verdict import cut
 from smtp_operator.secrets.cyberark_conjur_errors import Who, login_refused, read_refused, token_refused
 from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_errors import failed, gone
+from smtp_operator.secrets.vault_errors import gone
 from smtp_operator.secrets.vault_https import VaultHttps
 from smtp_operator.secrets.vault_values import vault_secret
 
@@ -64,12 +63,7 @@ class CyberArkConjurVault:
         """The value of the variable; the version is what was asked for, since Conjur tells none."""
         assert isinstance(item, CyberArkPassword)
         variable, version = item.variable, item.version
-        if variable is None:
-            raise failed(
-                Reason.VAULT_PROVIDER_MISMATCH,
-                f"{self._context.name} is a Conjur, which has no safes. Set password.cyberArk.variable, or"
-                " name a CCP in password.cyberArk.vaultRef.",
-            )
+        assert variable is not None  # else it is for a CCP
         answer = await self._secret(variable, version)
         if answer.status != 200 or "html" in answer.headers.get("content-type", ""):
             raise read_refused(answer, self._who, cut(variable, limit=200), version)

@@ -78,17 +78,6 @@ async def test_one_newline_at_the_end_is_left_out(ccp: Ccp) -> None:
     assert (secret.value, secret.reason) == (CANARY, "TrailingNewlineStripped")
 
 
-async def test_a_variable_is_for_conjur(ccp: Ccp) -> None:
-    verdict = await ccp.verdict(variable="prod/smtp/password")
-
-    assert (verdict.reason, verdict.retry) == ("VaultProviderMismatch", Retry.CONFIGURATION)
-    assert verdict.message == (
-        "SmtpVault team-a/corp is a CCP, which has no variables. Set password.cyberArk.safe and"
-        " password.cyberArk.object, or name a Conjur in password.cyberArk.vaultRef."
-    )
-    assert ccp.server.calls == []
-
-
 # the client's certificate
 
 
