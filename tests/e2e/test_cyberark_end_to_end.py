@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
 from cyberark.conjur import ConjurServer, JwtAuthenticator
@@ -42,7 +43,7 @@ def vault(bed: Bed, ca_pem: str, **block: Any) -> None:
     bed.api.apply(f"{bed.core('configmaps')}/vault-ca", {**body, "data": {"ca.crt": ca_pem}})
     spec = {"caRef": {"name": "vault-ca"}, **block}
     bed.api.create(
-        f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}/smtpvaults",
+        vaults(bed),
         {
             "apiVersion": "smtp-operator.io/v1alpha1",
             "kind": "SmtpVault",
@@ -50,6 +51,20 @@ def vault(bed: Bed, ca_pem: str, **block: Any) -> None:
             "spec": spec,
         },
     )
+
+
+def vaults(bed: Bed) -> str:
+    return f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}/smtpvaults"
+
+
+def vault_ready(bed: Bed, status: str) -> dict[str, Any]:
+    """The condition Ready of the SmtpVault, once it is that."""
+
+    def ready(found: Any) -> dict[str, Any]:
+        conditions = found.get("status", {}).get("conditions", [])
+        return next((dict(it) for it in conditions if it["type"] == "Ready"), {})
+
+    return ready(bed.api.wait(vaults(bed), "corp", lambda it: ready(it).get("status") == status, seconds=30))
 
 
 def login(bed: Bed, server: MailServer, **item: str) -> dict[str, Any]:
@@ -70,17 +85,23 @@ def after_request(bed: Bed, request: str) -> Any:
 # CCP
 
 
+def show_certificate(bed: Bed, ccp: CcpServer) -> trustme.LeafCert:
+    """Stores a new one in the Secret ccp-client."""
+    leaf = ccp.client_ca.issue_cert("smtp-operator@example.com")
+    pair = {"tls.crt": leaf.cert_chain_pems[0].bytes(), "tls.key": leaf.private_key_pem.bytes()}
+    bed.secret("ccp-client", **pair)
+    return leaf
+
+
 @pytest.fixture
 def ccp(bed: Bed) -> Iterator[CcpServer]:
     """One that knows its AppID by the certificate, asked for late; and the SmtpVault that leads to it."""
     with CcpServer.running(asks=Asks.LATE) as running:
-        leaf = running.client_ca.issue_cert("smtp-operator@example.com")
+        leaf = show_certificate(bed, running)
         running.applications["smtp-operator"] = Application(
             safes=frozenset({"Mail"}), serial_numbers=frozenset({serial_number(leaf)})
         )
         running.accounts.append(Account(safe="Mail", object="smtp-relay", content=PASSWORD))
-        pair = {"tls.crt": leaf.cert_chain_pems[0].bytes(), "tls.key": leaf.private_key_pem.bytes()}
-        bed.secret("ccp-client", **pair)
         block = {"url": running.url, "appId": "smtp-operator", "clientCertificateRef": {"name": "ccp-client"}}
         vault(bed, running.ca_pem, cyberArkCCP=block)
         yield running
@@ -118,6 +139,23 @@ def test_a_right_revoked_in_cyberark_fails_the_smtpconfig(
     assert (seen.ready.status, seen.reason) == ("False", "VaultSecretNotFound")
     assert f"SmtpVault {bed.namespace}/corp: CyberArk has no account" in seen.message
     assert "c4nary" not in told(bed, audit, operator)
+
+
+def test_a_smtpvault_of_a_ccp_is_ready_until_its_certificate_is_one_that_cyberark_has_not_allowed(
+    bed: Bed, ccp: CcpServer, operator: OperatorProcess
+) -> None:
+    ready = vault_ready(bed, "True")
+    assert ready["reason"] == "VaultLoginSucceeded"
+    assert ready["message"] == (
+        f"The CCP at localhost:{ccp.port} accepts AppID smtp-operator by the certificate in Secret"
+        " ccp-client."
+    )
+
+    show_certificate(bed, ccp)
+
+    failed = vault_ready(bed, "False")
+    assert failed["reason"] == "VaultAuthFailed"
+    assert "CyberArk does not accept AppID smtp-operator from here (403 APPAP306E)" in failed["message"]
 
 
 # Conjur
@@ -160,6 +198,23 @@ def test_a_serviceaccounts_token_is_enough_for_a_variable_and_a_mail(
     text = told(bed, audit, operator)
     sent = conjur.calls[0].body.decode().removeprefix("jwt=")
     assert [it for it in ("c4nary", sent, *conjur.issued) if it in text] == []
+
+
+def test_a_smtpvault_of_conjur_is_ready_until_it_names_a_host_that_is_not_the_tokens(
+    bed: Bed, conjur: ConjurServer, operator: OperatorProcess
+) -> None:
+    ready = vault_ready(bed, "True")
+    assert ready["reason"] == "VaultLoginSucceeded"
+    assert ready["message"] == (
+        f"Logged in to Conjur at localhost:{conjur.port}, account corp, as ServiceAccount smtp-vault."
+    )
+
+    auth = {"jwt": {"hostId": "host/other"}}
+    bed.api.patch(f"{vaults(bed)}/corp", {"spec": {"cyberArkConjur": {"auth": auth}}})
+
+    failed = vault_ready(bed, "False")
+    assert failed["reason"] == "VaultAuthFailed"
+    assert "Conjur refuses the login of host/other in account corp (401)" in failed["message"]
 
 
 def test_a_value_rotated_in_conjur_is_used_at_the_next_test(
