@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `kubectl_complete-smtp` offers for the word that is being typed."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from fakeapi import Answer, FakeApi
+from fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
+from smtp_operator.api.reasons import Reason
+from smtp_operator.cli.kubectl.completion import completed, main
+
+Offered = Callable[..., Coroutine[Any, Any, list[str]]]
+
+
+@pytest.fixture
+def offered(environment: dict[str, str]) -> Offered:
+    """The values for the last word, where no file is one."""
+
+    async def values(*words: str) -> list[str]:
+        offers, directive = await asyncio.to_thread(completed, words, environment)
+        assert directive == 4
+        return [value for value, _ in offers]
+
+    return values
+
+
+async def test_commands(offered: Offered) -> None:
+    assert await offered("") == ["test", "status", "explain", "suggest"]
+    assert await offered("s") == ["status", "suggest"]
+    assert await offered() == ["test", "status", "explain", "suggest"]
+
+
+async def test_nothing_after_a_command_that_does_not_exist(offered: Offered) -> None:
+    assert await offered("tset", "") == []
+
+
+async def test_flags_that_are_not_there_yet(offered: Offered) -> None:
+    assert await offered("test", "--t") == ["--timeout"]
+    assert await offered("test", "--timeout", "5s", "--t") == []
+    assert await offered("status", "--reason", "Connected", "--rea") == ["--reason"]
+    assert "-n" in await offered("test", "-")
+
+
+async def test_values_of_flags(offered: Offered) -> None:
+    assert await offered("status", "-o", "") == ["text", "wide", "json"]
+    assert await offered("status", "--output=j") == ["json"]
+    assert await offered("status", "--nonsense=j") == []
+    assert await offered("test", "--timeout", "") == []
+
+
+async def test_reasons(offered: Offered) -> None:
+    assert await offered("explain", "") == list(Reason)
+    assert await offered("status", "--reason", "Relay") == ["RelayDenied"]
+    assert await offered("explain", "RelayDenied", "") == []
+
+
+async def test_contexts_of_the_kubeconfig(offered: Offered, kubeconfig: object) -> None:
+    assert await offered("status", "--context", "") == ["here", "there"]
+    assert await offered("status", "--kubeconfig", str(kubeconfig), "--context", "t") == ["there"]
+    assert await offered("status", "--kubeconfig", "/nowhere", "--context", "") == []
+
+
+async def test_a_kubeconfig_is_a_file(environment: dict[str, str]) -> None:
+    assert completed(["test", "--kubeconfig", ""], environment) == ([], 0)
+
+
+async def test_names_of_the_cluster_with_their_verdicts(fake: FakeApi, environment: dict[str, str]) -> None:
+    answer = listed(smtp_config(passed(), "good"), smtp_config(failed("RelayDenied"), "bad"))
+    fake.always("GET", LIST, Answer(body=answer))
+    offers, _ = await asyncio.to_thread(completed, ["test", ""], environment)
+    assert offers == [("good", "TestEmailSent"), ("bad", "RelayDenied in Connect")]
+    offers, _ = await asyncio.to_thread(completed, ["test", "good", ""], environment)
+    assert offers == [("bad", "RelayDenied in Connect")]
+
+
+async def test_names_of_the_namespace_that_was_given(offered: Offered, fake: FakeApi) -> None:
+    fake.on("GET", LIST.replace("team-a", "other"), Answer(body=listed(smtp_config(name="there"))))
+    assert await offered("suggest", "-n", "other", "th") == ["there"]
+
+
+async def test_namespaces(offered: Offered, fake: FakeApi) -> None:
+    items = [{"metadata": {"name": name}} for name in ("default", "team-a")]
+    fake.on("GET", "/api/v1/namespaces", Answer(body={"items": items}))
+    assert await offered("test", "-n", "t") == ["team-a"]
+
+
+@pytest.mark.parametrize("status", [403, 500, 503])
+async def test_where_the_cluster_does_not_tell_there_is_nothing(
+    offered: Offered, fake: FakeApi, status: int
+) -> None:
+    fake.on("GET", LIST, Answer(status))
+    assert await offered("test", "") == []
+
+
+async def test_without_a_cluster_there_is_nothing(environment: dict[str, str]) -> None:
+    del environment["KUBECONFIG"]
+    assert await asyncio.to_thread(completed, ["test", ""], environment) == ([], 4)
+
+
+def test_lines_are_values_with_what_they_are_and_the_directive_last(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["kubectl_complete-smtp", "s"])
+    assert main() == 0
+    assert capsys.readouterr().out == (
+        "status\ttell the verdicts, why, and when the next tests come\n"
+        "suggest\tprint the patch that would make it work\n"
+        ":4\n"
+    )

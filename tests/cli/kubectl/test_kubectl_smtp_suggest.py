@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kubectl smtp suggest NAME` prints the patch that status.suggestion stands for."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from fakeapi import Answer, FakeApi
+from fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
+
+Smtp = Callable[..., Coroutine[Any, Any, Any]]
+Json = dict[str, Any]
+
+SUGGESTED = failed("PlaintextServer", suggestion={"smtpType": "StartTLS", "port": 587})
+
+
+async def test_it_is_yaml_for_kubectl_patch(smtp: Smtp, fake: FakeApi) -> None:
+    fake.on("GET", LIST, Answer(body=listed(smtp_config(SUGGESTED))))
+    ended = await smtp("suggest", "mail")
+    assert (ended.code, ended.out) == (0, "spec:\n  smtpType: StartTLS\n  port: 587\n")
+    assert ended.err == (
+        "To apply it: kubectl patch smtpconfig mail -n team-a --type=merge -p"
+        """ '{"spec":{"smtpType":"StartTLS","port":587}}'\n"""
+    )
+
+
+async def test_the_command_is_for_the_same_cluster(smtp: Smtp, fake: FakeApi, kubeconfig: object) -> None:
+    fake.on("GET", LIST.replace("team-a", "team-b"), Answer(body=listed(smtp_config(SUGGESTED))))
+    ended = await smtp("suggest", "mail", "--context", "there", "--kubeconfig", str(kubeconfig))
+    assert f" --kubeconfig={kubeconfig} --context=there --type=merge -p " in ended.err
+
+
+async def test_json_has_patch_and_command(smtp: Smtp, fake: FakeApi) -> None:
+    fake.on("GET", LIST, Answer(body=listed(smtp_config(SUGGESTED))))
+    ended = await smtp("suggest", "mail", "-o", "json")
+    assert ended.json == {
+        "namespace": "team-a",
+        "name": "mail",
+        "patch": {"spec": {"smtpType": "StartTLS", "port": 587}},
+        "command": (
+            "kubectl patch smtpconfig mail -n team-a --type=merge -p"
+            """ '{"spec":{"smtpType":"StartTLS","port":587}}'"""
+        ),
+    }
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (passed(), "its last test passed (TestEmailSent)"),
+        (
+            failed("RelayDenied"),
+            "no second look found other settings for RelayDenied. Set username: USER and its password, or"
+            " have the server relay for this cluster.",
+        ),
+        (failed("OfALaterRelease"), "no second look found other settings for OfALaterRelease."),
+        (SUGGESTED | {"observedGeneration": 0}, "its spec has no verdict yet. See: kubectl smtp status mail"),
+        ({"observedGeneration": -1}, "its spec has no verdict yet. See: kubectl smtp status mail"),
+    ],
+)
+async def test_without_one_it_says_why(smtp: Smtp, fake: FakeApi, status: Json, why: str) -> None:
+    fake.on("GET", LIST, Answer(body=listed(smtp_config(status))))
+    ended = await smtp("suggest", "mail")
+    assert (ended.code, ended.out, ended.err) == (
+        1,
+        "",
+        f"kubectl smtp: team-a/mail has no suggestion: {why}\n",
+    )
