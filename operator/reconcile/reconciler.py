@@ -15,7 +15,6 @@ from smtp_operator.api.objects import (
     Reference,
     Tested,
 )
-from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Verdict
@@ -27,8 +26,7 @@ from smtp_operator.reconcile.expiry import expiry_notice
 from smtp_operator.reconcile.following import Follower
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
 from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.notifications import SPACING, kinds_without_mail, recorded
-from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide
+from smtp_operator.reconcile.plan import Plan, Restate, RunTest, Wait, decide
 from smtp_operator.reconcile.references import Baseline, is_newer
 from smtp_operator.reconcile.standing import standing_of
 from smtp_operator.reconcile.telling import log_verdict, notice_of
@@ -74,6 +72,8 @@ class _Known:
 
     One with a verdict as JSON, a tenth of the size: at a start all of them wait to be looked at.
     """
+    judged: bool = False
+    """Whether the status seen or written last speaks of the generation that was seen last."""
     written: str = "0"
     """The resourceVersion that our last write made."""
     unwritten: _Unwritten | None = None
@@ -125,6 +125,11 @@ class Reconciler:
             known is None
             or "deletionTimestamp" in metadata
             or (known.uid, *known.seen) != (metadata["uid"], metadata["generation"], request_of(object_))
+            or (
+                known.judged
+                and not _is_judged(object_)
+                and is_newer(metadata["resourceVersion"], known.written)
+            )
         )
 
     def observe(self, object_: JsonObject) -> None:
@@ -140,12 +145,12 @@ class Reconciler:
             known = None
         if goes:
             return
-        judged_before = (object_.get("status") or {}).get("observedGeneration") == identity.generation
+        judged_before = _is_judged(object_)
         if known is None:
             known = self._known[identity.key] = _Known(uid=identity.uid, seen=(0, None))
         if known.seen[0] != identity.generation and not judged_before:
             known.memory.generation_seen = (identity.generation, self._now())
-        known.seen, known.latest = seen, None
+        known.seen, known.latest, known.judged = seen, None, judged_before
         known.lane = _lane(identity.key, object_.get("spec") or {})
         try:
             view = view_of(object_)
@@ -261,8 +266,6 @@ class Reconciler:
                 notices = () if news is None else (news,)
                 await self._write(view, _Unwritten(tested=view.tested, status=status, notices=notices))
                 self._queue.add(view.key, at=self._now())
-            case Notify(kind):
-                await self._tell(view, kind)
             case Wait(until):
                 self._wait(view, until)
 
@@ -294,23 +297,8 @@ class Reconciler:
             self._queue.add(view.key, at=self._now())
             return
         after = replace(view, tested=replace(view.tested, resource_version=version), status=judgement.status)
-        memory.to_tell |= kinds_without_mail(view, outcome)
         following = self._decide(after)
         self._wait(after, following.until if isinstance(following, Wait) else self._now())
-
-    async def _tell(self, view: View, kind: Notification) -> None:
-        memory = self._known[view.key].memory
-        memory.to_tell.discard(kind)
-        verdict, now = await self._tester.tell(view, kind), self._now()
-        if verdict.passed:
-            about = view.status.certificate_expiring if kind is Notification.CERTIFICATE_EXPIRING else None
-            told = recorded(view.status, {kind}, now=now, about=about)
-            status = view.status.model_copy(update={"notifications": told})
-            await self._write(view, _Unwritten(tested=view.tested, status=status))
-        else:
-            memory.notify_after = now + max(view.interval, SPACING)
-            _log.warning("%s: a mail about %s was not sent: %s", view.key, kind, verdict.summary)
-        self._queue.add(view.key, at=self._now())
 
     def _wait(self, view: View, until: float | None) -> None:
         asking = self._references.next_asking(view, last_asked=self._known[view.key].asked)
@@ -354,6 +342,7 @@ class Reconciler:
         known = self._known.get(tested.key)
         if version is not None and known is not None and known.uid == tested.uid:
             known.standing = standing_of(tested.key, status)
+            known.judged = status.observed_generation == known.seen[0]
         return version
 
     def _try_again(self, key: ObjectKey, error: ClusterError) -> None:
@@ -378,3 +367,8 @@ def _lane(key: ObjectKey, spec: JsonObject) -> Hashable:
 
 def _as_json(status: SmtpConfigStatus) -> JsonObject:
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _is_judged(object_: JsonObject) -> bool:
+    """Whether its status speaks of its generation."""
+    return bool((object_.get("status") or {}).get("observedGeneration") == object_["metadata"]["generation"])
