@@ -13,7 +13,6 @@ Time is the event loop's, so that under a fake one (looptime) a day passes in no
 
 from simulation.cluster import FakeCluster, StatusWrite, Watch
 from simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
-from simulation.lint import lint
 from simulation.shelf import Shelf
 from simulation.storage import Storage
 from simulation.vaults import SimulatedVaults, vault_verdict
@@ -35,7 +34,6 @@ __all__ = [
     "Watch",
     "World",
     "fails",
-    "lint",
     "passes",
     "vault_verdict",
 ]

@@ -2,7 +2,6 @@
 """The API server as the core meets it (``reconcile.interfaces.Cluster``), with every fault one may wish."""
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
-from simulation.lint import lint, texts_to_hide
 from simulation.storage import Change, Storage
 from smtp_operator.api.names import WATCH_LABEL
 from smtp_operator.api.objects import (
@@ -28,6 +26,7 @@ from smtp_operator.api.objects import (
     VaultKindName,
 )
 from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
+from statuslint import lint, texts_to_hide
 
 Watch = Literal["metadata", "label", "none"]
 Call = Literal["get_smtp_config", "get_object", "write_status"]
@@ -212,7 +211,7 @@ class FakeCluster:
                 resource_version=metadata["resourceVersion"],
             )
         if tested.kind != "SmtpConfig":
-            return self._write_vault_status(Reference(tested.kind, *tested.key), tested, status)
+            return self._write_vault_status(Reference(tested.kind, *tested.key), object_, status)
         self._check(object_, status)
         stored = self.storage.put_status(tested.key, status)
         self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
@@ -225,16 +224,17 @@ class FakeCluster:
             case kind:
                 return self.storage.objects.get(Reference(kind, *tested.key))
 
-    def _write_vault_status(self, reference: Reference, tested: Tested, status: JsonObject) -> str:
+    def _write_vault_status(self, reference: Reference, object_: JsonObject, status: JsonObject) -> str:
         read = VaultStatus.model_validate(status).model_dump(mode="json", by_alias=True, exclude_none=True)
         if read != status:
             raise RequestRefused("status has fields that the schema lacks")
-        text = json.dumps(status)
         secrets = [it for it in self.storage.objects.values() if it["kind"] == "Secret"]
         hidden = texts_to_hide([], secrets)
-        self.complaints += [f"{reference}: status tells a secret" for it in hidden if it in text]
+        self.complaints += lint(object_, status, now=self._now(), hidden=hidden)
         stored = self.storage.put_vault_status(reference, status)
-        self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
+        key = ObjectKey(reference.namespace, reference.name)
+        generation = object_["metadata"]["generation"]
+        self.status_writes.append(StatusWrite(self._now(), key, generation, status))
         return str(stored["metadata"]["resourceVersion"])
 
     async def publish(self, notice: Notice) -> None:

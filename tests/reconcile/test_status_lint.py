@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulation import lint
+from statuslint import lint
 
 NOW = 1_795_000_000.0
 EARLIER = "2026-11-18T11:00:00Z"
@@ -72,6 +72,7 @@ def announced() -> Json:
 
 def smtp_config(status: Json | None = None, **spec: Any) -> Json:
     return {
+        "kind": "SmtpConfig",
         "metadata": {"namespace": "team-a", "name": "corporate-mail", "generation": 2},
         "spec": {"server": "smtp.example.com"} | spec,
         "status": {"observedGeneration": -1} if status is None else status,
@@ -111,10 +112,10 @@ def test_a_good_status_has_no_complaint(make: Callable[[], Json]) -> None:
         ),
         pytest.param(
             with_(passed(), condition("Stalled", "True", "RelayDenied")),
-            ["FAIL0001", "FAIL0004"],
+            ["FAIL0001", "FAIL0004", "FAIL0027"],
             id="Stalled beside Ready",
         ),
-        pytest.param(without(passed(), "Ready"), ["FAIL0002"], id="no Ready"),
+        pytest.param(without(passed(), "Ready"), ["FAIL0002", "FAIL0027"], id="no Ready"),
         pytest.param(
             with_(passed(), condition("Reconciling", "True", "ProgressingWithRetry")),
             ["FAIL0003"],
@@ -125,14 +126,16 @@ def test_a_good_status_has_no_complaint(make: Callable[[], Json]) -> None:
         ),
         pytest.param(
             with_(stalled(), condition("Reconciling", "True", "ProgressingWithRetry")),
-            ["FAIL0005"],
+            ["FAIL0005", "FAIL0027"],
             id="Stalled and Reconciling",
         ),
-        pytest.param(passed() | {"observedGeneration": 3}, ["FAIL0006", "FAIL0007"], id="from the future"),
+        pytest.param(
+            passed() | {"observedGeneration": 3}, ["FAIL0006", "FAIL0007", "FAIL0027"], id="from the future"
+        ),
         pytest.param(
             changed(passed(), "Ready", observedGeneration=3), ["FAIL0006", "FAIL0008"], id="a later condition"
         ),
-        pytest.param(passed() | {"observedGeneration": 1}, ["FAIL0007"], id="an older verdict"),
+        pytest.param(passed() | {"observedGeneration": 1}, ["FAIL0007", "FAIL0027"], id="an older verdict"),
         pytest.param(changed(passed(), "Ready", observedGeneration=1), ["FAIL0008"], id="an older condition"),
         pytest.param(announced() | {"observedGeneration": 2}, ["FAIL0009"], id="observed while testing"),
         pytest.param(without(failed(), "Failed"), ["FAIL0010"], id="Failed is missing"),
@@ -155,7 +158,7 @@ def test_a_good_status_has_no_complaint(make: Callable[[], Json]) -> None:
         pytest.param(passed() | {"nextTestTime": "2026-11-18 12:00"}, ["FAIL0016"], id="not RFC 3339"),
         pytest.param(passed() | {"lastSuccessTime": LATER}, ["FAIL0016"], id="a success to come"),
         pytest.param(changed(passed(), "Ready", lastTransitionTime=LATER), ["FAIL0016"], id="a flip to come"),
-        pytest.param(without(failed(), "Reconciling"), ["FAIL0019"], id="no outlook"),
+        pytest.param(without(failed(), "Reconciling"), ["FAIL0019", "FAIL0027"], id="no outlook"),
         pytest.param(
             with_(passed(), condition("PasswordResolved", "True", "PasswordRead")),
             ["FAIL0021"],
@@ -228,3 +231,35 @@ def test_a_success_that_is_forgotten_is_found() -> None:
     status = stalled()
     del status["lastSuccessTime"]
     assert numbers(status, smtp_config(passed())) == ["FAIL0024"]
+
+
+def vault(status: Json) -> Json:
+    return smtp_config(status) | {"kind": "ClusterSmtpVault", "metadata": {"name": "corp", "generation": 2}}
+
+
+def test_the_status_of_a_vault_keeps_the_same_rules_but_those_of_mails() -> None:
+    good = {
+        "observedGeneration": 2,
+        "conditions": [condition("Ready", "True", "VaultLoginSucceeded")],
+        "summary": "VaultLoginSucceeded",
+        "provider": "AzureKeyVault",
+        "lastCheckTime": EARLIER,
+        "nextCheckTime": LATER,
+    }
+    assert numbers(good, vault({"observedGeneration": -1})) == []
+    assert numbers(with_(good, condition("Stalled", "True", "VaultAuthFailed")), vault(good)) == [
+        "FAIL0001",
+        "FAIL0004",
+        "FAIL0027",
+    ]
+    assert numbers(changed(good, "Ready", reason="TestEmailSent"), vault(good)) == ["FAIL0014"]
+
+
+def test_a_vault_that_is_tried_again_says_when() -> None:
+    status = {key: value for key, value in failed().items() if key != "nextTestTime"}
+    assert numbers(status, vault({"observedGeneration": -1})) == ["FAIL0020"]
+    assert numbers(status | {"nextCheckTime": LATER}, vault({"observedGeneration": -1})) == []
+
+
+def test_a_login_to_a_vault_is_no_verdict_on_mail_settings() -> None:
+    assert numbers(changed(passed(), "Ready", reason="VaultLoginSucceeded")) == ["FAIL0014"]

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbered rules that every status of ours keeps, whenever it is written.
+
+After Flux's ``runtime/conditions/check``: a rule's number stays, so that a complaint can be looked up here.
+"""
+
+import base64
+from collections.abc import Collection, Iterable
+
+from smtp_operator.api.objects import JsonObject
+from statuslint import of_conditions, of_facts
+from statuslint.case import RULES, Case
+
+__all__ = ["lint", "of_conditions", "of_facts", "texts_to_hide"]
+
+
+def lint(object_: JsonObject, status: JsonObject, *, now: float, hidden: Collection[str] = ()) -> list[str]:
+    """What is wrong with a status about to be written to an object.
+
+    Args:
+        object_: the object as stored, with the status before.
+        status: the whole new status.
+        now: seconds since the epoch.
+        hidden: texts that may stand nowhere in it: secrets and bcc addresses.
+    """
+    case = Case(object_, status, now, hidden)
+    return [
+        f"{number} {case}: {text}"
+        for number, (kind, check) in sorted(RULES.items())
+        if kind in ("", case.kind)
+        for text in check(case)
+    ]
+
+
+def texts_to_hide(smtp_configs: Iterable[JsonObject], objects: Iterable[JsonObject]) -> set[str]:
+    """Values of Secrets, passwords in specs and bcc addresses, as far as they are long enough to tell."""
+    texts: set[str] = set()
+    for object_ in smtp_configs:
+        spec = object_["spec"]
+        texts |= set((spec.get("recipients") or {}).get("bcc") or ())
+        texts.add((spec.get("password") or {}).get("value") or "")
+    for object_ in objects:
+        if object_["kind"] == "Secret":
+            values = (base64.b64decode(value) for value in object_["data"].values())
+            texts |= {value.decode("utf-8", "replace").strip() for value in values}
+    return {text for text in texts if len(text) >= 4}

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules of the conditions."""
+
+import re
+from typing import Final
+
+from kstatus import Kstatus, kstatus
+from smtp_operator.api.names import SMTP_CONFIG_KIND
+from smtp_operator.api.reasons import REASONS, Reason, Retry
+from statuslint.case import Case, Finding, rule, seconds
+
+_TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled")
+_ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")
+_PASSWORD_READ: Final = {
+    Reason.PASSWORD_READ,
+    Reason.TRAILING_NEWLINE_STRIPPED,
+    Reason.PLAINTEXT_PASSWORD,
+    Reason.VAULT_SECRET_EXPIRED,
+    Reason.VAULT_SECRET_NOT_YET_VALID,
+    Reason.VAULT_SECRET_EXPIRING,
+}
+_NOT_OF_A_TEST: Final = _PASSWORD_READ | {
+    Reason.VAULT_LOGIN_SUCCEEDED,
+    Reason.TESTING,
+    Reason.SUSPENDED,
+    Reason.WAITING_FOR_DEPENDENCY,
+    Reason.PROGRESSING_WITH_RETRY,
+}
+_PASSED: Final = {
+    str(reason) for reason, info in REASONS.items() if info.retry is Retry.PASSED
+} - _NOT_OF_A_TEST
+_FAILED: Final = {str(reason) for reason in Reason} - _PASSED - _NOT_OF_A_TEST
+_REASONS: Final[dict[tuple[str, str], set[str]]] = {
+    ("Ready", "False"): _FAILED,
+    ("Ready", "Unknown"): {Reason.TESTING, Reason.SUSPENDED},
+    ("Failed", "True"): _FAILED,
+    ("PasswordResolved", "True"): {*_PASSWORD_READ},
+    ("PasswordResolved", "False"): {
+        reason
+        for reason in _FAILED
+        if re.match(
+            "Secret|ServiceAccount|Audience|OAuthTokenFailed|Server|Vault|Identity|CABundle|ConfigMap", reason
+        )
+    },
+    ("Reconciling", "True"): {
+        Reason.TESTING,
+        Reason.WAITING_FOR_DEPENDENCY,
+        Reason.PROGRESSING_WITH_RETRY,
+    },
+    ("Stalled", "True"): _FAILED,
+}
+
+
+@rule("FAIL0001")
+def _ready_beside_failure(case: Case) -> Finding:
+    """What passed is neither Failed nor Stalled."""
+    for kind in ("Failed", "Stalled"):
+        if case.ready == "True" and kind in case.conditions:
+            yield f"{kind} beside Ready=True"
+
+
+@rule("FAIL0002")
+def _ready_is_there(case: Case) -> Finding:
+    """Ready is always there."""
+    if "Ready" not in case.conditions:
+        yield "no Ready condition"
+
+
+@rule("FAIL0003")
+def _nothing_under_way_when_ready(case: Case) -> Finding:
+    """Ready=True has nothing to reconcile, but for a test that somebody asked for."""
+    if case.ready == "True" and "Reconciling" in case.conditions and not case.under_test:
+        yield "Reconciling beside Ready=True, and not for a test that was asked for"
+
+
+@rule("FAIL0004")
+def _stalled_has_failed(case: Case) -> Finding:
+    """Only what failed can be stalled, and for the same reason."""
+    if "Stalled" not in case.conditions:
+        return
+    if case.ready != "False":
+        yield f"Stalled beside Ready={case.ready}"
+    elif case.value("Stalled", "reason") != case.value("Ready", "reason"):
+        yield "Stalled and Ready differ in their reason"
+
+
+@rule("FAIL0005")
+def _stalled_or_reconciling(case: Case) -> Finding:
+    """Stalled and Reconciling exclude each other."""
+    if {"Stalled", "Reconciling"} <= case.conditions.keys():
+        yield "both Stalled and Reconciling"
+
+
+@rule("FAIL0010")
+def _failed_when_not_ready(case: Case) -> Finding:
+    """Failed is there exactly when Ready is False."""
+    if (case.ready == "False") != ("Failed" in case.conditions):
+        yield f"Ready={case.ready} {'with' if 'Failed' in case.conditions else 'without'} Failed"
+
+
+@rule("FAIL0011")
+def _failed_says_the_same(case: Case) -> Finding:
+    """Failed has Ready's reason and message."""
+    for name in ("reason", "message", "observedGeneration"):
+        if "Failed" in case.conditions and case.value("Failed", name) != case.value("Ready", name):
+            yield f"Failed and Ready differ in their {name}"
+
+
+@rule("FAIL0012")
+def _abnormal_is_true_or_absent(case: Case) -> Finding:
+    """A condition that tells of trouble is True or not there."""
+    for kind in _ABNORMAL:
+        if case.value(kind, "status") not in (None, "True"):
+            yield f"{kind}={case.value(kind, 'status')}"
+
+
+@rule("FAIL0013")
+def _types_are_known(case: Case) -> Finding:
+    """The five types, each once."""
+    kinds = [it["type"] for it in case.status.get("conditions", ())]
+    for kind in kinds:
+        if kind not in _TYPES:
+            yield f"unknown condition {kind}"
+    if len(set(kinds)) < len(kinds):
+        yield "a condition stands twice"
+
+
+@rule("FAIL0014")
+def _reasons_are_known(case: Case) -> Finding:
+    """Every reason is of the reference, and one that this condition may have."""
+    for kind, condition in case.conditions.items():
+        known = _REASONS.get((kind, condition["status"]), set())
+        if (kind, condition["status"]) == ("Ready", "True"):
+            known = _PASSED if case.kind == SMTP_CONFIG_KIND else {Reason.VAULT_LOGIN_SUCCEEDED}
+        if condition["reason"] not in known:
+            yield f"{kind}={condition['status']} with reason {condition['reason']}"
+
+
+@rule("FAIL0017")
+def _transitions_are_flips(case: Case) -> Finding:
+    """lastTransitionTime moves when status flips, and only then."""
+    for kind, condition in case.conditions.items():
+        before = case.before.get(kind)
+        if before is None:
+            continue
+        stays = condition["status"] == before["status"]
+        if stays and condition["lastTransitionTime"] != before["lastTransitionTime"]:
+            yield f"{kind} stays {condition['status']}, but its lastTransitionTime moved"
+        if not stays and seconds(condition["lastTransitionTime"]) < seconds(before["lastTransitionTime"]):
+            yield f"{kind} flipped, but its lastTransitionTime is older"
+
+
+@rule("FAIL0019")
+def _what_failed_has_an_outlook(case: Case) -> Finding:
+    """Ready=False either goes on by itself or waits for a change."""
+    if case.ready == "False" and not {"Reconciling", "Stalled"} & case.conditions.keys():
+        yield "Ready=False with neither Reconciling nor Stalled"
+
+
+@rule("FAIL0022")
+def _suspended_is_suspended(case: Case) -> Finding:
+    """A suspended object has nothing under way but what was asked for, and says so only then."""
+    suspended = bool(case.spec.get("suspend"))
+    if suspended and "Reconciling" in case.conditions and not case.under_test:
+        yield "a suspended object is Reconciling"
+    if not suspended and case.value("Ready", "reason") == Reason.SUSPENDED:
+        yield "says Suspended, but is not"
+
+
+@rule("FAIL0027")
+def _kstatus_agrees(case: Case) -> Finding:
+    """kstatus reads of it just what it says: done, failed for good, or under way."""
+    if case.under_test or case.ready == "Unknown" or "Reconciling" in case.conditions:
+        expected = Kstatus.IN_PROGRESS
+    else:
+        expected = Kstatus.CURRENT if case.ready == "True" else Kstatus.FAILED
+    read = kstatus(case.object_ | {"status": case.status}).status
+    if read is not expected:
+        yield f"kstatus reads {read}, not {expected}"
