@@ -17,6 +17,7 @@ from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
+from testbed.status_watch import StatusWatch
 
 ROOT = Path(__file__).parent.parent
 TIERS = {
@@ -82,6 +83,22 @@ def api(cluster: LocalCluster) -> Iterator[Api]:
     administrator = Api(cluster.url, cluster.ca_file, cluster.admin_token)
     yield administrator
     administrator.close()
+
+
+@pytest.fixture(scope="session")
+def statuses(api: Api) -> Iterator[StatusWatch]:
+    """Every status written there."""
+    watch = StatusWatch(api)
+    watch.start()
+    yield watch
+    watch.stop()
+
+
+@pytest.fixture
+def linted(statuses: StatusWatch, namespace: str) -> Iterator[None]:
+    """Holds every status that is written in the test's namespace to the rules."""
+    yield
+    assert statuses.complaints(namespace) == []
 
 
 @pytest.fixture

@@ -148,32 +148,10 @@ class LocalCluster:
         Raises:
             KubectlError: it failed; says the words and what kubectl said.
         """
-        return self._client(self.kubectl_path, args, input, kubeconfig, check)
-
-    def helm(
-        self,
-        *args: str,
-        input: str | None = None,
-        kubeconfig: Path | None = None,
-        check: bool = True,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run helm 4; everything else as `kubectl`.
-
-        Raises:
-            KubectlError: it failed; says the words and what helm said.
-        """
-        return self._client(self._components.assets.helm, args, input, kubeconfig, check)
-
-    def _client(
-        self, program: Path, args: tuple[str, ...], input: str | None, kubeconfig: Path | None, check: bool
-    ) -> subprocess.CompletedProcess[str]:
-        # The user's own preferences (~/.kube/kuberc, helm's repositories) could change what the words mean.
+        # The user's own preferences (~/.kube/kuberc) could change what the words mean.
         home = {"HOME": str(self._components.home), "KUBERC": "off"}
         environment = self.environment() | home | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
-        environment = {
-            name: value for name, value in environment.items() if not name.startswith(("HELM_", "XDG_"))
-        }
-        command = [str(program), *args]
+        command = [str(self.kubectl_path), *args]
         done = subprocess.run(
             command, check=False, input=input or "", env=environment, capture_output=True, text=True
         )

@@ -61,9 +61,9 @@ class Api:
         """Changes some fields by a merge patch."""
         return self._request("PATCH", path, body, kind="merge-patch+json")
 
-    def apply(self, path: str, body: Object) -> Object:
+    def apply(self, path: str, body: Object, *, manager: str = "testbed") -> Object:
         """Server-side apply, by force."""
-        query = "fieldManager=testbed&force=true"
+        query = f"fieldManager={manager}&force=true"
         return self._request("PATCH", f"{path}?{query}", body, kind="apply-patch+yaml")
 
     def delete(self, path: str) -> None:
@@ -79,7 +79,7 @@ class Api:
             TimeoutError: it did not; the text has the object as it was last.
         """
         last: Object | None = None
-        for kind, item in self._follow(f"{collection}?fieldSelector=metadata.name={name}", seconds):
+        for kind, item in self.follow(f"{collection}?fieldSelector=metadata.name={name}", seconds):
             if kind == "LISTED":
                 continue
             last = None if kind == "DELETED" else item
@@ -93,7 +93,7 @@ class Api:
         Raises:
             TimeoutError: there was none.
         """
-        for kind, item in self._follow(f"{collection}?limit=500", seconds):
+        for kind, item in self.follow(f"{collection}?limit=500", seconds):
             if kind not in ("DELETED", "LISTED") and until(item):
                 return item
         raise TimeoutError(f"there was no such object of {collection} in {seconds:g} s")
@@ -106,13 +106,13 @@ class Api:
         """
         selected = f"{collection}?fieldSelector=metadata.name={name}"
         there = False
-        for kind, _ in self._follow(selected, seconds):
+        for kind, _ in self.follow(selected, seconds):
             there = kind == "ADDED" or (there and kind != "DELETED")
             if not there:
                 return
         raise TimeoutError(f"{name} is still there after {seconds:g} s")
 
-    def _follow(self, selected: str, seconds: float) -> Iterator[tuple[str, Object]]:
+    def follow(self, selected: str, seconds: float) -> Iterator[tuple[str, Object]]:
         """What is there and what becomes of it, from now for so many seconds."""
         deadline = time.monotonic() + seconds
         found = self.get(selected)

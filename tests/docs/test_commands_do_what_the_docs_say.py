@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 RUNS = [run for page in pages() for run in runs_of(page)]
 
 
+@pytest.mark.usefixtures("linted")
 @pytest.mark.parametrize("run", RUNS, ids=str)
 def test_a_page_run_from_top_to_bottom_prints_what_it_quotes(
     run: Run, cluster: LocalCluster, namespace: str, tmp_path: Path
@@ -34,8 +35,6 @@ CHECKED_ELSEWHERE = {
     "make install": "the tests run in what it made",
     'eval "$(make cluster)"': "tests/controlplane",
     "make cluster-down": "tests/controlplane",
-    "make image BUILDER=docker BASE=docker.io/library/python:3.13-slim PYTHON_VERSION=3.13"
-    " IMAGE=registry.example.com/smtp-operator:0.1.0": "tests/image, with another builder and base",
     "make unit": "is running these tests, or a part of make test",
 }
 

@@ -71,8 +71,8 @@ def start_operator(
 
 
 @pytest.fixture
-def bed(api: Api, namespace: str) -> Bed:
-    """A namespace to work in."""
+def bed(api: Api, namespace: str, linted: None) -> Bed:
+    """A namespace to work in; every status that is written there is held to the numbered rules."""
     return Bed(api, namespace)
 
 

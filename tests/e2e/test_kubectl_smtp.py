@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kubectl smtp` as kubectl runs it, on a real API server with a real operator."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+from testbed import Bed, Manifests
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def kubectl(cluster: LocalCluster, bed: Bed, tmp_path: Path) -> Kubectl:
+    """Runs kubectl with the plug-in on its PATH, in the test's namespace."""
+
+    def run(*words: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
+        scripts = Path(sys.executable).parent
+        path = f"{cluster.kubectl_path.parent}{os.pathsep}{scripts}{os.pathsep}{os.defpath}"
+        environment = {
+            "PATH": path,
+            "HOME": str(tmp_path),
+            "KUBERC": "off",
+            "KUBECONFIG": str(kubeconfig or cluster.kubeconfig),
+            "LC_ALL": "C.UTF-8",
+        }
+        return subprocess.run(
+            [str(cluster.kubectl_path), *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+
+    return run
+
+
+def test_a_test_that_passes_is_asked_for_and_told(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+
+    done = kubectl("smtp", "test", "mail", "-n", bed.namespace)
+
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"✓ TestEmailSent  {bed.namespace}/mail\n"
+        "  Accepted for delivery to 1 recipient by 127.0.0.1 (queue id 1). Accepted is not delivered: if\n"
+        "  nobody finds the mail, look into the spam folder.\n"
+        "  The server answered: 250 2.0.0 queued as 1\n"
+        "  Next test never: suspended.\n",
+    ), done
+    assert [line.split()[1] for line in done.stderr.splitlines()][1:] == [
+        "Resolve", "Connect", "Banner", "Ehlo", "MailFrom", "RcptTo", "Data",
+    ]  # fmt: skip
+    assert len(server.mails) == 1
+
+
+def test_a_test_that_fails_shows_the_dialogue_and_tells_by_its_exit_code(
+    bed: Bed, server: MailServer, kubectl: Kubectl
+) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+    server.replies["MAIL"] = "550 5.7.1 not you"
+
+    done = kubectl("smtp", "test", "mail", "-n", bed.namespace)
+
+    assert done.returncode == 1, done
+    assert done.stdout.startswith(f"✗ FromAddressRejected in MailFrom: 550 5.7.1  {bed.namespace}/mail\n")
+    assert "    S: 550 5.7.1 not you\n" in done.stdout
+    assert done.stderr.endswith("MailFrom 0ms\n") or "✗ MailFrom" in done.stderr
+
+
+def test_the_phase_of_a_test_that_takes_its_time_is_seen_live(
+    bed: Bed, server: MailServer, kubectl: Kubectl
+) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+    server.unanswered = {"RCPT"}
+
+    done = kubectl("smtp", "test", "mail", "-n", bed.namespace, "--timeout", "8s")
+
+    assert done.returncode == 3, done
+    assert done.stderr.splitlines()[1:] == [
+        f"  … {bed.namespace}/mail: phase RcptTo",
+        f"kubectl smtp: {bed.namespace}/mail: no verdict within 8s: its test is under way, in phase RcptTo",
+    ]
+
+
+def test_a_missing_password_is_an_answer_of_its_own(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+    bed.create(server, suspend=True, username="mailer", password={"secretRef": {"name": "missing"}})
+    bed.verdict()
+
+    done = kubectl("smtp", "test", "mail", "-n", bed.namespace, "-o", "json")
+
+    (item,) = json.loads(done.stdout)["items"]
+    assert (done.returncode, item["reason"], item["exitCode"]) == (4, "SecretNotFound", 4)
+
+
+def test_those_with_a_label_are_tested_together(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+    for name in ("one", "two", "other"):
+        bed.create(server, name, suspend=True)
+        bed.verdict(name)
+    for name in ("one", "two"):
+        bed.api.patch(f"{bed.configs}/{name}", {"metadata": {"labels": {"mail": "yes"}}})
+
+    done = kubectl("smtp", "test", "-l", "mail=yes", "-n", bed.namespace)
+
+    assert done.returncode == 0, done
+    verdicts = sorted(line for line in done.stdout.splitlines() if line.startswith("✓"))
+    assert verdicts == [f"✓ TestEmailSent  {bed.namespace}/{name}" for name in ("one", "two")]
+    assert len(server.mails) == 2
+
+
+def test_status_and_its_filters(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+    bed.create(server, "good")
+    bed.create(server, "bad", smtpType="TLS")
+    bed.verdict("good")
+    bed.verdict("bad")
+
+    done = kubectl("smtp", "status", "-n", bed.namespace, "--server", "127.0.0.1", "--not-ready")
+
+    head, row = done.stdout.splitlines()
+    assert (done.returncode, head.split()) == (0, ["NAME", "READY", "STATUS", "SINCE", "NEXT", "TEST"])
+    assert row.split()[:4] == ["bad", "False", "PlaintextServer", "in"]
+    assert done.stderr == f"1 SmtpConfig in namespace {bed.namespace}: 1 failed.\n"
+    assert bed.namespace in kubectl("smtp", "status", "-A").stdout
+
+
+def test_the_suggestion_is_a_patch_that_makes_it_work(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+    bed.create(server, smtp_type="StartTLS", tls=bed.trust(server), smtpType="TLS", server="localhost")
+    assert bed.verdict().reason == "PlaintextServer"
+
+    patch = kubectl("smtp", "suggest", "mail", "-n", bed.namespace).stdout
+    done = kubectl("patch", "smtpconfig", "mail", "-n", bed.namespace, "--type=merge", "-p", patch)
+
+    assert yaml.safe_load(patch) == {"spec": {"smtpType": "StartTLS"}}
+    assert done.returncode == 0, done
+    assert bed.verdict().reason == "TestEmailSent"
+
+
+def test_explain_needs_no_cluster(kubectl: Kubectl) -> None:
+    done = kubectl("smtp", "explain", "relaydenied", kubeconfig=Path("/nonexistent"))
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "RelayDenied")
+
+
+def test_kubectl_completes_names_commands_and_reasons(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+    bed.verdict_of(server)
+    assert kubectl("__complete", "smtp", "sta").stdout.splitlines() == [
+        "status\ttell the verdicts, why, and when the next tests come",
+        ":4",
+    ]
+    named = kubectl("__complete", "smtp", "test", "-n", bed.namespace, "")
+    assert named.stdout.splitlines() == ["mail\tTestEmailSent", ":4"]
+    assert kubectl("__complete", "smtp", "explain", "Greyl").stdout.startswith("Greylisted\t")
+    assert f"{bed.namespace}\n" in kubectl("__complete", "smtp", "status", "-n", "test-").stdout
+
+
+@pytest.fixture
+def person(cluster: LocalCluster, bed: Bed, manifests: Manifests) -> Callable[..., Path]:
+    """The kubeconfig of somebody with one of the roles that are shipped."""
+    roles = Path(__file__).parents[2] / "deploy" / "manifests" / "30-user-roles.yaml"
+    cluster.kubectl("apply", "-f", str(roles))
+
+    def bound(role: str) -> Path:
+        cluster.kubectl("-n", bed.namespace, "create", "serviceaccount", role)
+        account = f"--serviceaccount={bed.namespace}:{role}"
+        cluster.kubectl("-n", bed.namespace, "create", "rolebinding", role, f"--clusterrole={role}", account)
+        return cluster.kubeconfig_for_service_account(bed.namespace, role)
+
+    return bound
+
+
+def test_whoever_may_edit_may_test(
+    bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path]
+) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+    done = kubectl("smtp", "test", "mail", kubeconfig=person("smtp-operator-edit"))
+    assert done.returncode == 0, done
+
+
+def test_whoever_may_view_may_see_and_is_told_why_he_may_not_test(
+    bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path]
+) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+    viewer = person("smtp-operator-view")
+
+    assert kubectl("smtp", "status", kubeconfig=viewer).returncode == 0
+    done = kubectl("smtp", "test", "mail", kubeconfig=viewer)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the test cannot be asked for: PATCH " in done.stderr
+    assert 'cannot patch resource "smtpconfigs"' in done.stderr
