@@ -7,8 +7,10 @@ from typing import Any
 
 import yaml
 
+from conformance.reference import conformance_reference
 from generate.policies import policy_files
 from generate.reference import (
+    MADE,
     field_reference,
     flag_reference,
     metric_reference,
@@ -39,6 +41,7 @@ def generated_files() -> dict[str, str]:
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),
         "docs/reference/flags.md": flag_reference(),
+        "docs/reference/password-sources.md": f"{MADE}\n{conformance_reference()}",
         "docs/reference/metrics.md": metric_reference(),
         "docs/reference/schedule.md": schedule_reference(),
     }

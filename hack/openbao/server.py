@@ -53,7 +53,7 @@ class OpenBao:
 
     @classmethod
     def start(cls) -> Self:
-        """Start a server and return when it is unsealed and has a KV engine, in about a second.
+        """Start a server and return when it is unsealed, with a KV engine and AppRoles, in about a second.
 
         Raises:
             OpenBaoError: it did not come up.
@@ -111,6 +111,20 @@ class OpenBao:
         if not answer.ok:
             raise OpenBaoError(f"{method} {path}: {answer.status_code} {answer.text.strip()}")
         return answer.json() if answer.content else None
+
+    def mount(self, path: str, *, namespace: str = "") -> None:
+        """Mount a KV engine of version 2, and return when it can be used."""
+        self.call("POST", f"sys/mounts/{path}", namespace=namespace, type="kv", options={"version": "2"})
+        deadline = time.monotonic() + START_SECONDS
+        while True:  # it is there as one of version 1 at first, and changes by itself
+            try:
+                self.put("first", mount=path, namespace=namespace, value="1")
+                self.call("DELETE", f"{path}/metadata/first", namespace=namespace)
+                return
+            except OpenBaoError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(POLL_SECONDS)
 
     def put(self, path: str, /, *, mount: str = MOUNT, namespace: str = "", **values: Any) -> int:
         """Write a new version of a secret; its number."""
@@ -211,7 +225,8 @@ class OpenBao:
         made = self.call("PUT", "sys/init", secret_shares=1, secret_threshold=1)
         self.root_token, self._unseal_key = made["root_token"], made["keys"][0]
         self.unseal()
-        self.call("POST", f"sys/mounts/{MOUNT}", type="kv", options={"version": "2"})
+        self.mount(MOUNT)
+        self.call("POST", "sys/auth/approle", type="approle")
 
     def _wait_for(self, ready: Any) -> None:
         assert self._process is not None

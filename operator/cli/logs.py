@@ -12,7 +12,7 @@ from smtp_operator.settings import LogFormat, Settings
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
-_SILENT: Final = ("azure", "msal")
+SILENT: Final = ("azure", "msal")
 """They warn of what they raise, in the words of whatever server answered; a verdict tells of that already."""
 
 
@@ -25,7 +25,7 @@ def set_up_logging(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)  # of other people's libraries; their debug lines may hold objects
     logging.getLogger("smtp_operator").setLevel(settings.log_level.upper())
-    for name in _SILENT:
+    for name in SILENT:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 

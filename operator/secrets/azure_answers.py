@@ -18,7 +18,8 @@ from smtp_operator.secrets.token_answers import json_object
 from smtp_operator.secrets.vault_errors import failed, retry_after
 
 _ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")
-_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+_CODE: Final = re.compile(r"(?:[A-Z][a-z]+){1,8}")
+"""As Azure's are: words and no digits, so that nothing which was sent passes for one."""
 _GUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OBJECT: Final = re.compile(rf"\boid=({_GUID})")
 _TENANT: Final = re.compile(rf"Expected one of https://[^/\s]+/({_GUID})/")

@@ -174,7 +174,7 @@ class KeyVault:
         return password_of(found, reader, self._context.now())
 
     async def _call(self, client: "SecretClient", name: str, version: str) -> "KeyVaultSecret":
-        from azure.core.exceptions import ClientAuthenticationError
+        from azure.core.exceptions import ClientAuthenticationError, DecodeError
 
         from smtp_operator.secrets.azure_identity import TokenOutdated
         from smtp_operator.secrets.azure_transport import Response
@@ -190,7 +190,7 @@ class KeyVault:
         except ClientAuthenticationError as error:
             given = error.response
             raise _LoginEnded(given.answer if isinstance(given, Response) else None) from None
-        except ValueError:
+        except (ValueError, DecodeError):  # such as the page of a proxy that wants a login of its own
             raise _NoChallenge from None
 
 

@@ -33,7 +33,7 @@ CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
 EVENTS = {EXPIRING}
 VALUES = {
     *Provider, "AIMWebService", "SendEmail", "StartTLS", "TestEmail", "ReadyTrue", "AzureADTokenExchange",
-    "InputText",
+    "InputText", "KubernetesSecret",
 }  # fmt: skip
 IN_CODE = re.compile(r"`([^`\n]+)`")
 

@@ -18,7 +18,6 @@ def issuer(bao: OpenBao) -> Issuer:
     """A cluster whose ServiceAccount team-a/mailer may log in as role `smtp`, which reads mail/*."""
     cluster = Issuer()
     bao.policy("mail", READ_MAIL)
-    bao.call("POST", "sys/auth/approle", type="approle")
     bao.call("POST", "sys/auth/kubernetes", type="jwt")
     bao.call(
         "POST", "auth/kubernetes/config", jwt_validation_pubkeys=[cluster.public_key], bound_issuer=ISSUER

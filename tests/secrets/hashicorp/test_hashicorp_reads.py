@@ -80,7 +80,7 @@ async def test_when_a_version_will_be_deleted_is_told(trial: BaoTrial, bao: Open
 
 
 async def test_another_mount(trial: BaoTrial, bao: OpenBao) -> None:
-    bao.call("POST", "sys/mounts/team/kv", type="kv", options={"version": "2"})
+    bao.mount("team/kv")
     bao.policy("team-kv", 'path "team/kv/data/*" { capabilities = ["read"] }')
     bao.put("smtp", mount="team/kv", password="elsewhere")
     bao.jwt_role("team-kv", "team-kv", subject=SUBJECT)
@@ -94,7 +94,7 @@ async def test_another_mount(trial: BaoTrial, bao: OpenBao) -> None:
 async def test_a_namespace_of_the_vault(trial: BaoTrial, bao: OpenBao, issuer: Issuer) -> None:
     bao.call("POST", "sys/namespaces/mail-team")
     within: dict[str, Any] = {"namespace": "mail-team"}
-    bao.call("POST", "sys/mounts/secret", type="kv", options={"version": "2"}, **within)
+    bao.mount("secret", **within)
     bao.call("POST", "sys/auth/jwt", type="jwt", **within)
     keys = [issuer.public_key]
     bao.call("POST", "auth/jwt/config", jwt_validation_pubkeys=keys, bound_issuer=ISSUER, **within)

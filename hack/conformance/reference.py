@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``docs/reference/password-sources.md``: what each source does, as the conformance suite shows it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from conformance.source import Source
+from conformance.sources import SOURCES
+
+SUITE = Path(__file__).resolve().parents[2] / "tests" / "secrets" / "conformance"
+PARTS = ("values", "logins", "connections", "answers")
+
+_HEAD = """\
+# Sources of passwords
+
+Where a password may be, and what each source does. The columns are the words of `status.password.source`.
+Every row is a test that runs against every source (`tests/secrets/conformance/`): against a real OpenBao
+server, and for the others against servers of our own that keep their wire contracts. A row of a failure shows
+the [reason](reasons.md) that the SmtpConfig gets. A number tells that a source differs, and why.
+"""
+
+
+def suite() -> Iterator[tuple[str, dict[str, str]]]:
+    """The parts of the suite: what each is about, and its tests with the sentence that each shows."""
+    for name in PARTS:
+        part = ast.parse((SUITE / f"test_source_{name}.py").read_text(encoding="utf-8"))
+        tests = [it for it in part.body if isinstance(it, ast.AsyncFunctionDef)]
+        yield _text_of(part), {it.name: _text_of(it) for it in tests}
+
+
+def _text_of(node: ast.Module | ast.AsyncFunctionDef) -> str:
+    text = ast.get_docstring(node)
+    assert text is not None, node
+    return text.removesuffix(".")
+
+
+def conformance_reference() -> str:
+    """The whole page, but for the line that says how it was made."""
+    notes: list[str] = []
+    lines = [_HEAD]
+    for title, tests in suite():
+        head = ("", *(f"`{it.column}`" for it in SOURCES))
+        rows = [_row(test, sentence, notes) for test, sentence in tests.items()]
+        lines += [f"## {title}", "", *(_line(cells) for cells in (head, ("---",) * len(head), *rows)), ""]
+    listed = [f"{number}. {note}" for number, note in enumerate(notes, 1)]
+    return "\n".join([*lines, "## Where a source differs", "", *listed, ""])
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _row(test: str, sentence: str, notes: list[str]) -> tuple[str, ...]:
+    return (sentence, *(_cell(it, test, notes) for it in SOURCES))
+
+
+def _cell(source: type[Source], test: str, notes: list[str]) -> str:
+    if test in source.unlike:
+        note = source.unlike[test]
+        if note not in notes:
+            notes.append(note)
+        return f"({notes.index(note) + 1})"
+    reason = source.reasons.get(test)
+    return f"`{reason}`" if reason else "yes"
+
+
+def unknown_tests() -> Iterator[str]:
+    """What a source declares of a test that does not exist."""
+    known = {test for _, tests in suite() for test in tests}
+    for source in SOURCES:
+        for test in {*source.unlike, *source.reasons} - known:
+            yield f"{source.column}: {test}"

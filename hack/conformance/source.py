@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A source of passwords as the suite drives it."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Protocol
+
+from mailpeers.trial import LOOPBACK, Names
+from openbao.trial import Line, Named
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import MESSAGE_BYTES, Verdict, VerdictError
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.secrets.https import Https, HttpsLimits
+from smtp_operator.secrets.vault import AllowedHosts, Vault, VaultContext
+
+POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+NAME = "SmtpVault team-a/corp"
+PASSWORD = "c4nary-Pa55w0rd"
+
+
+class Found(Protocol):
+    """A password as a source gives it."""
+
+    @property
+    def value(self) -> str:
+        """The password."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """Of the value."""
+        ...
+
+    @property
+    def reason(self) -> Reason:
+        """Of the condition PasswordResolved=True."""
+        ...
+
+
+class Source(ABC):
+    """Some place with one password in it. What a source cannot do, it declares in ``unlike``."""
+
+    column: ClassVar[str]
+    """As in ``status.password.source``."""
+    unlike: ClassVar[Mapping[str, str]] = {}
+    """Tests that do not hold for it, and why; the sentence stands in the documentation."""
+    reasons: ClassVar[Mapping[str, Reason]] = {}
+    """Tests of failures, and the reason that the failure has."""
+    secrets: tuple[str, ...] = ()
+    """What may be seen nowhere, beside the password."""
+
+    def __init__(self) -> None:
+        self.names = Names()
+        self.line = Line(Https(policy=POLICY, resolver=self.names))
+        self.time = 1000.0
+
+    @classmethod
+    @contextmanager
+    def opened(cls, fixture: Callable[[str], Any]) -> Iterator["Source"]:
+        """One for a test; `fixture` gives what tests share, by its name, such as `bao`."""
+        source = cls()
+        yield source
+        source.line.https.close()
+
+    @abstractmethod
+    async def read(self) -> Found:
+        """The password. Raises VerdictError."""
+
+    async def verdict(self) -> Verdict:
+        """Why nothing is read."""
+        verdict = None
+        try:
+            await self.read()
+        except VerdictError as error:
+            verdict = error.verdict
+        assert verdict is not None, "the password was read"
+        assert len(verdict.message.encode()) <= MESSAGE_BYTES
+        return verdict
+
+    @abstractmethod
+    def write(self, value: str) -> None:
+        """Puts another value in its place."""
+
+    def remove(self) -> None:
+        """Takes the password away."""
+        raise NotImplementedError
+
+    def forbid(self) -> None:
+        """Who may log in may not read it any more."""
+        raise NotImplementedError
+
+    def spoil(self) -> None:
+        """What logs in is not accepted any more."""
+        raise NotImplementedError
+
+    def bind(self, error: Exception) -> None:
+        """What logs in may not be sent there."""
+        raise NotImplementedError
+
+    def lead_to(self, url: str, ca_pem: str) -> None:
+        """Another server answers in its place."""
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        """Where it asks."""
+        raise NotImplementedError
+
+    @property
+    def logins(self) -> int:
+        """How many logins were made so far."""
+        raise NotImplementedError
+
+    async def check(self) -> str:
+        """Really logs in."""
+        raise NotImplementedError
+
+    async def end(self) -> None:
+        """As when its object changes or is deleted."""
+        raise NotImplementedError
+
+    def over(self, *, policy: DestinationPolicy = POLICY, limits: HttpsLimits | None = None) -> None:
+        """Sends by another ``Https``, with these in place of the usual ones."""
+        self.line.https.close()
+        self.line.https = Https(policy=policy, resolver=self.names, limits=limits)
+
+
+class VaultSource(Source):
+    """A vault object that leads to a server."""
+
+    reasons: ClassVar[Mapping[str, Reason]] = {
+        "test_a_missing_password": Reason.VAULT_SECRET_NOT_FOUND,
+        "test_a_password_that_may_not_be_read": Reason.VAULT_ACCESS_DENIED,
+        "test_a_wrong_credential": Reason.VAULT_AUTH_FAILED,
+        "test_an_empty_value": Reason.VAULT_SECRET_UNUSABLE,
+        "test_a_value_of_several_lines": Reason.VAULT_SECRET_UNUSABLE,
+        "test_a_value_that_is_too_long": Reason.VAULT_SECRET_UNUSABLE,
+        "test_a_host_that_dns_does_not_know": Reason.VAULT_HOST_UNRESOLVED,
+        "test_a_port_where_nobody_listens": Reason.VAULT_UNREACHABLE,
+        "test_an_address_that_is_not_allowed": Reason.VAULT_URL_NOT_ALLOWED,
+        "test_a_port_that_is_not_allowed": Reason.VAULT_URL_NOT_ALLOWED,
+        "test_a_certificate_of_an_unknown_authority": Reason.VAULT_TLS_FAILED,
+        "test_a_certificate_for_another_name": Reason.VAULT_TLS_FAILED,
+        "test_a_server_that_never_answers": Reason.VAULT_UNREACHABLE,
+        "test_a_server_that_answers_byte_by_byte": Reason.VAULT_UNREACHABLE,
+        "test_a_server_that_closes_the_connection": Reason.VAULT_UNREACHABLE,
+        "test_an_answer_that_is_too_large": Reason.VAULT_RESPONSE_INVALID,
+        "test_an_answer_that_is_broken": Reason.VAULT_RESPONSE_INVALID,
+        "test_a_page_for_people": Reason.VAULT_ENDPOINT_INVALID,
+        "test_a_redirect": Reason.VAULT_ENDPOINT_INVALID,
+        "test_a_server_in_trouble": Reason.VAULT_UNAVAILABLE,
+        "test_a_server_that_is_asked_too_often": Reason.VAULT_RATE_LIMITED,
+    }
+
+    def __init__(self, url: str, ca_pem: str) -> None:
+        super().__init__()
+        self.named = Named(ca=ca_pem)
+        self._url = url
+        self._vault: Vault | None = None
+
+    @abstractmethod
+    def make(self, url: str, context: VaultContext) -> Vault:
+        """The provider."""
+
+    @abstractmethod
+    def item(self) -> object:
+        """The block of ``spec.password``."""
+
+    async def read(self) -> Found:
+        """See ``Source``."""
+        return await self.vault.read(self.item())
+
+    @property
+    def vault(self) -> Vault:
+        """One until it leads elsewhere."""
+        if self._vault is None:
+            context = VaultContext(
+                name=NAME,
+                credentials=self.named,
+                https=self.line,
+                monotonic=lambda: self.time,
+                now=time.time,
+                allowed_hosts=self.allowed_hosts,
+            )
+            self._vault = self.make(self._url, context)
+        return self._vault
+
+    @property
+    def allowed_hosts(self) -> AllowedHosts:
+        """What the operator's flags allow beside the product's own hosts."""
+        return AllowedHosts()
+
+    def bind(self, error: Exception) -> None:
+        """See ``Source``."""
+        self.named.fails_with = error
+
+    def lead_to(self, url: str, ca_pem: str) -> None:
+        """See ``Source``."""
+        self._url, self.named.ca, self._vault = url, ca_pem, None
+
+    @property
+    def url(self) -> str:
+        """See ``Source``."""
+        return self._url
+
+    async def check(self) -> str:
+        """See ``Source``."""
+        return await self.vault.check()
+
+    async def end(self) -> None:
+        """See ``Source``."""
+        await self.vault.close()

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Access tokens: a source as far as their endpoint is a place to log in to."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from conformance.source import Found, Source
+from mailpeers.tokenserver import TokenServer
+from mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
+from smtp_operator.api.reasons import Reason
+from smtp_operator.secrets.oauth2 import Tokens
+
+_NO_CHECK = "There is no object of its own to check."
+_A_LINE = "A token is one line by its definition (RFC 6750)."
+
+
+class OAuth2Source(Source):
+    """``spec.oauth2`` with a client's secret; the access token is the password."""
+
+    column = "OAuth2"
+    unlike: ClassVar[Mapping[str, str]] = {
+        "test_a_new_value": "A token is used until 5 minutes before its end, unless a mail server rejects"
+        " it.",
+        "test_a_version": "The version is that of the Secret by which the token was had.",
+        "test_letters_of_every_kind": _A_LINE,
+        "test_a_newline_at_the_end": _A_LINE,
+        "test_an_empty_value": _A_LINE,
+        "test_a_value_of_several_lines": _A_LINE,
+        "test_a_value_that_is_too_long": "A token may have 16 KiB.",
+        "test_a_password_that_may_not_be_read": "The mail server says what a token is good for.",
+        "test_a_missing_password": "A client gets a token, or is refused.",
+        "test_a_credential_that_may_not_go_there": "Shown by the tests of oauth2: ServerNotAllowed.",
+        "test_a_refusal_costs_no_more_than_a_success": "The mail server says what a token is good for.",
+        "test_a_check": _NO_CHECK,
+        "test_its_end": _NO_CHECK,
+    }
+    reasons: ClassVar[Mapping[str, Reason]] = {
+        "test_a_wrong_credential": Reason.OAUTH_TOKEN_FAILED,
+        "test_a_host_that_dns_does_not_know": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_a_port_where_nobody_listens": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_an_address_that_is_not_allowed": Reason.DESTINATION_NOT_ALLOWED,
+        "test_a_port_that_is_not_allowed": Reason.DESTINATION_NOT_ALLOWED,
+        "test_a_certificate_of_an_unknown_authority": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_a_certificate_for_another_name": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_a_server_that_never_answers": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_a_server_that_answers_byte_by_byte": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_a_server_that_closes_the_connection": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_an_answer_that_is_too_large": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_an_answer_that_is_broken": Reason.OAUTH_TOKEN_FAILED,
+        "test_a_page_for_people": Reason.OAUTH_TOKEN_FAILED,
+        "test_a_redirect": Reason.OAUTH_TOKEN_FAILED,
+        "test_a_server_in_trouble": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_a_server_that_is_asked_too_often": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+    }
+    secrets = (SECRET,)
+
+    def __init__(self, endpoint: TokenServer) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        accounts = Accounts()
+        tokens = Tokens(https=self.line, accounts=accounts, now=lambda: self.time)
+        self._trial = TokenTrial(endpoint, self.names, self.line.https, accounts, tokens)
+        self._trial.secret("mail-app", {"client-secret": SECRET})
+        self._changes: dict[str, str] = {}
+
+    @classmethod
+    @contextmanager
+    def opened(cls, fixture: Callable[[str], Any]) -> Iterator[Source]:
+        """See ``Source``."""
+        with TokenServer.running(secrets={CLIENT: SECRET}) as endpoint:
+            source = cls(endpoint)
+            yield source
+            source.line.https.close()
+
+    async def read(self) -> Found:
+        """See ``Source``."""
+        return (await self._trial.token(**self._changes)).password
+
+    def write(self, value: str) -> None:
+        """See ``Source``."""
+        body = f'{{"access_token":"{value}","token_type":"Bearer","expires_in":3599}}'
+        self._endpoint.answers.append((200, body.encode(), {}))
+
+    def spoil(self) -> None:
+        """See ``Source``."""
+        self._trial.secret("mail-app", {"client-secret": "wrong"})
+        self._endpoint.answers.clear()
+
+    def lead_to(self, url: str, ca_pem: str) -> None:
+        """See ``Source``."""
+        self._changes["tokenUrl"] = f"{url}/token"
+        self._endpoint.ca_pem = ca_pem
+
+    @property
+    def url(self) -> str:
+        """See ``Source``."""
+        return self._changes.get("tokenUrl", self._endpoint.url())
+
+    @property
+    def logins(self) -> int:
+        """See ``Source``."""
+        return len(self.line.requests)

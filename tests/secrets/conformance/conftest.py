@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every source in turn, with a password in it; and a server that misbehaves in its place."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from conformance import Source
+from conformance.misbehaving import Misbehaving
+from conformance.source import PASSWORD
+from conformance.sources import SOURCES
+from smtp_operator.api.reasons import Reason
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs each test for every source that does not declare to differ."""
+    if "source" in metafunc.fixturenames:
+        able = [it for it in SOURCES if metafunc.function.__name__ not in it.unlike]
+        metafunc.parametrize("source", able, ids=[it.column for it in able], indirect=True)
+
+
+@pytest.fixture
+def source(request: pytest.FixtureRequest) -> Iterator[Source]:
+    """It holds the password."""
+    with request.param.opened(request.getfixturevalue) as made:
+        made.write(PASSWORD)
+        yield made
+
+
+@pytest.fixture
+def expected(source: Source, request: pytest.FixtureRequest) -> Reason:
+    """The reason with which it fails in this test."""
+    return source.reasons[request.function.__name__]
+
+
+@pytest.fixture
+def odd() -> Iterator[Misbehaving]:
+    """It answers as the test says."""
+    with Misbehaving.running() as server:
+        yield server

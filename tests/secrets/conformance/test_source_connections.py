@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where it is, and who may be asked there."""
+
+from pathlib import Path
+
+import pytest
+import trustme
+
+from conformance import Source
+from conformance.misbehaving import Misbehaving
+from conformance.source import PASSWORD
+from smtp_operator.api.reasons import Reason
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.resolver import NameNotFound
+
+
+async def test_a_host_that_dns_does_not_know(source: Source, expected: Reason) -> None:
+    """Its host does not exist in DNS."""
+    source.names.fails_with = NameNotFound()
+
+    assert (await source.verdict()).reason is expected
+
+
+async def test_a_port_where_nobody_listens(source: Source, expected: Reason) -> None:
+    """Nobody listens there."""
+    source.names.known |= dict.fromkeys(source.names.known, ("127.0.0.9",))
+
+    assert (await source.verdict()).reason is expected
+
+
+async def test_an_address_that_is_not_allowed(source: Source, expected: Reason) -> None:
+    """The operator's flags do not allow its address: nothing is sent."""
+    source.over(policy=DestinationPolicy(ports=[PortRange(1, 65535)]))
+
+    assert (await source.verdict()).reason is expected
+
+
+async def test_a_port_that_is_not_allowed(source: Source, expected: Reason) -> None:
+    """The operator's flags do not allow its port: nothing is sent."""
+    source.over(policy=DestinationPolicy(ports=[PortRange(443, 443)]))
+
+    assert (await source.verdict()).reason is expected
+    assert source.names.asked == []
+
+
+async def test_a_certificate_of_an_unknown_authority(
+    source: Source, odd: Misbehaving, expected: Reason
+) -> None:
+    """Its certificate is signed by an authority that `caRef` does not name: nothing is sent."""
+    source.lead_to(odd.url, trustme.CA().cert_pem.bytes().decode())
+
+    assert (await source.verdict()).reason is expected
+    assert odd.requests == 0
+
+
+async def test_a_certificate_for_another_name(source: Source, odd: Misbehaving, expected: Reason) -> None:
+    """Its certificate is for another name: nothing is sent."""
+    source.names.known["other.example"] = ("127.0.0.1",)
+    source.lead_to(f"https://other.example:{odd.port}", odd.ca_pem)
+
+    assert (await source.verdict()).reason is expected
+    assert odd.requests == 0
+
+
+async def test_nothing_of_the_environment_counts(
+    source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Proxies, CAs and passwords of the environment, such as `.netrc`, count for nothing."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login evil password evil\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(netrc))
+
+    assert (await source.read()).value == PASSWORD

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who reads, and who may not."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from conformance import Source
+from conformance.source import PASSWORD
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.verdict import Verdict, VerdictError
+
+BOUND = Verdict(
+    reason=Reason.SERVER_NOT_ALLOWED,
+    message="The Secret does not allow that server.",
+    retry=REASONS[Reason.SERVER_NOT_ALLOWED].retry,
+)
+
+
+async def test_a_missing_password(source: Source, expected: Reason) -> None:
+    """There is nothing by that name."""
+    source.remove()
+
+    assert (await source.verdict()).reason is expected
+
+
+async def test_a_password_that_may_not_be_read(source: Source, expected: Reason) -> None:
+    """The identity is known, and may not read it."""
+    source.forbid()
+
+    assert (await source.verdict()).reason is expected
+
+
+async def test_a_wrong_credential(source: Source, expected: Reason) -> None:
+    """The identity's credential is not accepted."""
+    source.spoil()
+
+    assert (await source.verdict()).reason is expected
+
+
+async def test_a_credential_that_may_not_go_there(source: Source) -> None:
+    """A credential whose owner does not allow that server is not sent; `ServerNotAllowed`."""
+    source.bind(VerdictError(BOUND))
+
+    assert await source.verdict() is BOUND
+    assert source.line.requests == []
+
+
+async def test_a_kept_login(source: Source) -> None:
+    """A login is used again."""
+    await source.read()
+    await source.read()
+
+    assert source.logins == 1
+
+
+async def test_many_reads_at_a_time(source: Source) -> None:
+    """A hundred reads at a time take one login."""
+    found = await asyncio.gather(*(source.read() for _ in range(100)))
+
+    assert {it.value for it in found} == {PASSWORD}
+    assert source.logins == 1
+
+
+async def test_many_refused_logins_at_a_time(source: Source) -> None:
+    """A hundred reads at a time whose login is refused try it once."""
+    source.spoil()
+
+    failures = await asyncio.gather(*(source.read() for _ in range(100)), return_exceptions=True)
+
+    assert {type(it) for it in failures} == {VerdictError}
+    assert source.logins == 1
+
+
+async def test_a_refusal_costs_no_more_than_a_success(source: Source) -> None:
+    """A refused read sends no more requests than a first one that succeeds."""
+    await source.read()
+    success = len(source.line.requests)
+
+    source.forbid()
+
+    for _ in range(3):
+        source.line.requests.clear()
+        await source.verdict()
+        assert len(source.line.requests) <= success
+
+
+async def test_a_check(source: Source) -> None:
+    """A check of the vault object really logs in, although a login is kept."""
+    await source.read()
+    assert await source.check()
+
+    source.spoil()
+
+    with pytest.raises(VerdictError):
+        await source.check()
+
+
+async def test_its_end(source: Source) -> None:
+    """Once its object is changed or deleted its login is used no more."""
+    await source.read()
+    source.line.requests.clear()
+
+    await source.end()
+
+    with suppress(VerdictError):  # some do not even try
+        await source.read()
+    assert source.logins == len(source.line.requests[:1])

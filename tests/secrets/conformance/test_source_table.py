@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table in docs/reference/password-sources.md speaks of tests that exist."""
+
+from conformance.reference import unknown_tests
+from conformance.sources import SOURCES
+from smtp_operator.api.smtpvault import Provider
+
+
+def test_every_declaration_is_of_a_test_that_exists() -> None:
+    assert list(unknown_tests()) == []
+
+
+def test_every_source_that_a_status_may_show_is_in_the_table() -> None:
+    assert {it.column for it in SOURCES} == {"InputText", "KubernetesSecret", "OAuth2", *Provider}

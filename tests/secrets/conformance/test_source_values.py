@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is a password, and what is told of it."""
+
+import pytest
+
+from conformance import Source
+from conformance.source import PASSWORD
+from smtp_operator.api.reasons import Reason
+
+
+async def test_the_value(source: Source) -> None:
+    """The value is read."""
+    assert (await source.read()).value == PASSWORD
+
+
+async def test_a_new_value(source: Source) -> None:
+    """A rotated value is used at the next read."""
+    await source.read()
+
+    source.write("n3w")
+
+    assert (await source.read()).value == "n3w"
+
+
+async def test_a_version(source: Source) -> None:
+    """Each value has a version of its own, which status shows."""
+    first = await source.read()
+
+    source.write("n3w")
+    second = await source.read()
+
+    assert first.version is not None
+    assert second.version not in (None, first.version)
+
+
+async def test_letters_of_every_kind(source: Source) -> None:
+    """Every letter of a password counts: blanks around it, quotes, what URLs escape, any script."""
+    value = ' pä$$ "w0rd" \\ %41 +&= \U0001f511 '
+    source.write(value)
+
+    assert (await source.read()).value == value
+
+
+async def test_a_newline_at_the_end(source: Source) -> None:
+    """One newline at the end is left out, and the condition PasswordResolved tells of it."""
+    source.write("s3cret\n")
+
+    found = await source.read()
+
+    assert (found.value, found.reason) == ("s3cret", Reason.TRAILING_NEWLINE_STRIPPED)
+
+
+async def test_a_value_is_not_shown(source: Source) -> None:
+    """Whoever prints what was read sees no password."""
+    assert PASSWORD not in repr(await source.read())
+
+
+@pytest.mark.parametrize("value", ["", " ", "\n"])
+async def test_an_empty_value(source: Source, expected: Reason, value: str) -> None:
+    """An empty value is no password."""
+    source.write(value)
+
+    assert (await source.verdict()).reason is expected
+
+
+@pytest.mark.parametrize("value", ["c4nary\nmore", "c4nary\x00", "c4nary\x1b[31m", "\tc4nary"])
+async def test_a_value_of_several_lines(source: Source, expected: Reason, value: str) -> None:
+    """A value with line breaks or control characters is no password."""
+    source.write(value)
+
+    verdict = await source.verdict()
+
+    assert verdict.reason is expected
+    assert "c4nary" not in verdict.message
+
+
+async def test_a_value_that_is_too_long(source: Source, expected: Reason) -> None:
+    """A value of more than 1 KiB is no password."""
+    source.write("c4nary" * 200)
+
+    verdict = await source.verdict()
+
+    assert verdict.reason is expected
+    assert "c4nary" not in verdict.message
