@@ -90,7 +90,8 @@ class KeyVaultServer:
     answers: list[Answer] = field(default_factory=list)
     """In place of its own, one after the other."""
     revoked: set[str] = field(default_factory=set)
-    before_answer: Callable[[], None] = lambda: None
+    before_answer: Callable[[], object] = lambda: None
+    """Called with each request."""
 
     requests: list[tuple[str, str]] = field(default_factory=list, init=False)
     """Method and target of each, one after the other."""

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// One binary that is etcd, kube-apiserver, kube-controller-manager or kubectl, depending on the name
+// One binary that is etcd, kube-apiserver, kube-controller-manager, kubectl or helm, depending on the name
 // it is called by. They share nearly all of their code, so one binary builds and loads several times faster.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
+	helm "helm.sh/helm/v4/pkg/cmd"
+	helmkube "helm.sh/helm/v4/pkg/kube"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -32,8 +35,27 @@ func main() {
 		if err := cli.RunNoErrOutput(kubectl.NewDefaultKubectlCommand()); err != nil {
 			kubectlutil.CheckErr(err)
 		}
+	case "helm":
+		os.Exit(runHelm())
 	default:
-		fmt.Fprintf(os.Stderr, "%s: call me etcd, kube-apiserver, kube-controller-manager or kubectl (by a link of that name)\n", name)
+		fmt.Fprintf(os.Stderr, "%s: call me etcd, kube-apiserver, kube-controller-manager, kubectl or helm (by a link of that name)\n", name)
 		os.Exit(2)
 	}
+}
+
+func runHelm() int {
+	helmkube.ManagedFieldsManager = "helm" // else the field manager would be this binary's name
+	command, err := helm.NewRootCmd(os.Stdout, os.Args[1:], helm.SetupLogging)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if err := command.Execute(); err != nil {
+		var failure helm.CommandError
+		if errors.As(err, &failure) {
+			return failure.ExitCode
+		}
+		return 1
+	}
+	return 0
 }

@@ -68,6 +68,16 @@ class Builder:
             base_size=self._size(base),
         )
 
+    @property
+    def command(self) -> str:
+        """For ``make image BUILDER=...``."""
+        return " ".join(("buildah", "--storage-driver=vfs", *self._storage))
+
+    def labels(self, name: str) -> dict[str, str]:
+        """Those of an image that is in the storage."""
+        told = json.loads(self._buildah("inspect", "--type=image", name))
+        return dict(told["OCIv1"]["config"]["Labels"])
+
     def close(self) -> None:
         """Removes containers and images."""
         self._buildah("rm", "--all")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Kubernetes control plane on loopback: etcd, kube-apiserver, kube-controller-manager, kubectl.
+"""A real Kubernetes control plane on loopback: etcd, kube-apiserver, kube-controller-manager, kubectl, helm.
 
     with LocalCluster.start() as cluster:
         cluster.kubectl("get", "namespaces")

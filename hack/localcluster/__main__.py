@@ -18,21 +18,21 @@ from localcluster.errors import ClusterError
 
 DESCRIPTION = f"""\
 A real Kubernetes {kubernetes_version()} control plane on 127.0.0.1: etcd, kube-apiserver,
-kube-controller-manager and kubectl. RBAC is on; there are no nodes, so Pods stay Pending.
+kube-controller-manager, kubectl and helm. RBAC is on; there are no nodes, so Pods stay Pending.
 
   up            start one in the background, print the `export KUBECONFIG=...` line;
                 if it is up, only print the line: eval "$(python -m localcluster up)"
   down          end it and remove its data; fine if it is not up
   run           start another one, for as long as a command runs: run -- kubectl get namespaces;
                 without a command until Ctrl-C
-  path          print the folder of kubectl, for your PATH
+  path          print the folder of kubectl and helm, for your PATH
   clean-cache   remove the programs that were built
 """
 
 EPILOG = """\
 The programs are looked for in $KUBEBUILDER_ASSETS, then in the cache
 ($XDG_CACHE_HOME/smtp-operator or ~/.cache/smtp-operator), else built there: once, in about
-8 minutes. The KUBECONFIG of your environment is never read.
+9 minutes. The KUBECONFIG of your environment is never read.
 """
 
 

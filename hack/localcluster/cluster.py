@@ -148,10 +148,32 @@ class LocalCluster:
         Raises:
             KubectlError: it failed; says the words and what kubectl said.
         """
-        # The user's own preferences (~/.kube/kuberc) could change what the words mean.
+        return self._client(self.kubectl_path, args, input, kubeconfig, check)
+
+    def helm(
+        self,
+        *args: str,
+        input: str | None = None,
+        kubeconfig: Path | None = None,
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run helm 4; everything else as `kubectl`.
+
+        Raises:
+            KubectlError: it failed; says the words and what helm said.
+        """
+        return self._client(self._components.assets.helm, args, input, kubeconfig, check)
+
+    def _client(
+        self, program: Path, args: tuple[str, ...], input: str | None, kubeconfig: Path | None, check: bool
+    ) -> subprocess.CompletedProcess[str]:
+        # The user's own preferences (~/.kube/kuberc, helm's repositories) could change what the words mean.
         home = {"HOME": str(self._components.home), "KUBERC": "off"}
         environment = self.environment() | home | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
-        command = [str(self.kubectl_path), *args]
+        environment = {
+            name: value for name, value in environment.items() if not name.startswith(("HELM_", "XDG_"))
+        }
+        command = [str(program), *args]
         done = subprocess.run(
             command, check=False, input=input or "", env=environment, capture_output=True, text=True
         )

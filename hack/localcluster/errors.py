@@ -9,7 +9,7 @@ class ClusterError(Exception):
 
 
 class KubectlError(subprocess.CalledProcessError):
-    """kubectl failed; unlike its base class it says with which words."""
+    """kubectl or helm failed; unlike its base class it says with which words."""
 
     def __str__(self) -> str:
         """The command, its exit code and what it said."""

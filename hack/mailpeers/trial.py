@@ -9,7 +9,7 @@ from typing import Any
 from mailpeers.faultserver import FaultServer
 from smtp_operator.api.verdict import DialogueReport, Phase, SmtpType
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.resolver import Address, Resolver, address_of
+from smtp_operator.network.resolver import Address, NameNotFound, Resolver, address_of
 from smtp_operator.smtp.budget import Limits
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
@@ -24,6 +24,7 @@ class Names:
     """A resolver that knows ``localhost`` and what a test teaches it; never asks DNS."""
 
     known: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"localhost": ("127.0.0.1",)})
+    unknown: set[str] = field(default_factory=set)
     fails_with: Exception | None = None
     asked: list[str] = field(default_factory=list)
 
@@ -32,6 +33,8 @@ class Names:
         self.asked.append(host)
         if self.fails_with is not None:
             raise self.fails_with
+        if host in self.unknown:
+            raise NameNotFound
         literal = address_of(host)
         return (literal,) if literal else tuple(map(ipaddress.ip_address, self.known[host]))
 

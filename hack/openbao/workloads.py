@@ -27,6 +27,13 @@ class Issuer:
         key = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return key.decode()
 
+    @property
+    def jwks(self) -> dict[str, Any]:
+        """The same as RFC 7517 has it."""
+        numbers = self._key.public_key().public_numbers()
+        point = {"x": _text(numbers.x.to_bytes(32)), "y": _text(numbers.y.to_bytes(32))}
+        return {"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "one"} | point]}
+
     def token(self, audience: str, **changes: Any) -> str:
         """One for that audience, good for 10 minutes; `changes` are claims."""
         now = int(time.time())

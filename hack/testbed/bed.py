@@ -41,6 +41,23 @@ class Bed:
         """Deletes it."""
         self.api.delete(f"{self.core('secrets')}/{name}")
 
+    def permit_tokens(self, service_account: str, *, to: str) -> None:
+        """Lets this user ask for tokens of the ServiceAccount."""
+        group, name = "rbac.authorization.k8s.io", f"{service_account}-token"
+        rbac = f"/apis/{group}/v1/namespaces/{self.namespace}"
+        of: Object = {"apiGroups": [""], "resourceNames": [service_account]}
+        rules = [
+            of | {"resources": ["serviceaccounts"], "verbs": ["get"]},
+            of | {"resources": ["serviceaccounts/token"], "verbs": ["create"]},
+        ]
+        binding: Object = {
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": name},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": to}],
+        }
+        self.api.create(f"{rbac}/roles", {"metadata": {"name": name}, "rules": rules})
+        self.api.create(f"{rbac}/rolebindings", binding)
+
     def trust(self, server: MailServer) -> Object:
         """Makes a ConfigMap of the server's CA; the `tls` of a spec that trusts it."""
         metadata = {"name": CA_NAME}

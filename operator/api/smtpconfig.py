@@ -154,6 +154,9 @@ class Notification(StrEnum):
     """A kind of mail that cc and bcc may choose to hear of."""
 
     TEST_EMAIL = "TestEmail"
+    RECOVERED = "Recovered"
+    PASSWORD_ROTATED = "PasswordRotated"
+    CERTIFICATE_EXPIRING = "CertificateExpiring"
     NONE = "None"
 
 
@@ -232,7 +235,11 @@ class SmtpConfigSpec(ApiModel):
     recipients: Recipients = Field(default_factory=Recipients)
     preferred_notifications: Annotated[
         list[Notification],
-        Field(max_length=4, description="The kinds of mail that cc and bcc are notified of."),
+        Field(
+            max_length=4,
+            description="The kinds of mail that cc and bcc are notified of. A `to` that is"
+            " set hears all kinds, a defaulted one TestEmail only.",
+        ),
         ListType.SET,
     ] = Field([Notification.TEST_EMAIL])
     tls: Tls | None = None

@@ -178,6 +178,14 @@ class ObjectStatus(StatusModel):
         return next((it for it in self.conditions if it.type == kind), None)
 
 
+class NotificationSent(StatusModel):
+    """The last mail of one kind."""
+
+    kind: Text32 = Field(description="Kind, as in spec.preferredNotifications.")
+    time: Timestamp = Field(description="When a server accepted it.")
+    about: Text64 | None = Field(None, description="What it told of: the expiry of a certificate.")
+
+
 class SmtpConfigStatus(ObjectStatus):
     """What the operator found."""
 
@@ -190,6 +198,14 @@ class SmtpConfigStatus(ObjectStatus):
     certificate_expiring: Timestamp | None = Field(
         None, description="Expiry of the server's certificate, from 14 days before on."
     )
+    notifications: (
+        Annotated[
+            list[NotificationSent],
+            Field(max_length=8, description="The last mail of each kind beside TestEmail."),
+            ListType.ATOMIC,
+        ]
+        | None
+    ) = None
     last_handled_test_request: Text256 | None = Field(
         None, description="Last smtp-operator.io/test-requested-at that was handled."
     )

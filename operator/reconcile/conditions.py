@@ -11,6 +11,7 @@ from smtp_operator.reconcile import facts
 from smtp_operator.reconcile.condition_writer import ConditionWriter
 from smtp_operator.reconcile.expiry import expiring_after_test, expiring_by_clock
 from smtp_operator.reconcile.memory import Memory, retry_of
+from smtp_operator.reconcile.notifications import recorded
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import generation_appeared
 from smtp_operator.reconcile.schedule import MINUTE, delay_after, recheck_delay, stalled
@@ -64,6 +65,8 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
         "next_test_time": None if delay is None else to_timestamp(now + delay),
         "certificate_expiring": expiring_after_test(view, outcome),
     }
+    if outcome.told:
+        update["notifications"] = recorded(view.status, outcome.told, now=now)
     if outcome.request is not None:
         update["last_handled_test_request"] = outcome.request
     if stands and not verdict.passed:

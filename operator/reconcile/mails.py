@@ -2,15 +2,22 @@
 """What the mails say, and who gets them."""
 
 import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Final
 
 import idna
 
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
+from smtp_operator.reconcile.expiry import expiry_text
+from smtp_operator.reconcile.notifications import bare_address, heard_by, is_recovery, kinds_of_test
+from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.view import View
-from smtp_operator.smtp.settings import Recipient, Role
+from smtp_operator.smtp.settings import Recipient
 
-_BECAUSE = {
+_BECAUSE: Final = {
     Trigger.SPEC_CHANGED: "the settings are new or have changed",
     Trigger.PASSWORD_CHANGED: "the password or its Secret has changed",
     Trigger.DEPENDENCY_CHANGED: "a certificate that the settings name has changed",
@@ -19,49 +26,121 @@ _BECAUSE = {
     Trigger.RETRY: "the last test had failed",
 }
 
+_TEST: Final = Notification.TEST_EMAIL
+_RECOVERED: Final = Notification.RECOVERED
+_ROTATED: Final = Notification.PASSWORD_ROTATED
+_CERTIFICATE: Final = Notification.CERTIFICATE_EXPIRING
 
-def recipients_of(spec: SmtpConfigSpec) -> tuple[Recipient, ...]:
-    """Who gets the test mail: cc and bcc only where ``preferredNotifications`` lists TestEmail.
+_TITLES: Final = {
+    _CERTIFICATE: "A certificate expires soon",
+    _RECOVERED: "Mail works again",
+    _ROTATED: "The new password works",
+    _TEST: "Test mail",
+}
+"""Of several kinds in one mail the first names it."""
 
-    An address that stands twice gets one mail, in its first role.
-    """
-    lists: list[tuple[Role, list[str]]] = [("to", list(spec.recipients.to) or [bare_address(spec.from_)])]
-    if Notification.TEST_EMAIL in spec.preferred_notifications:
-        lists += [("cc", list(spec.recipients.cc)), ("bcc", list(spec.recipients.bcc))]
+_NEWS: Final = {
+    _RECOVERED: "Mail is accepted again with these settings.",
+    _ROTATED: "The password has changed, and the mail server takes the new one.",
+}
+_WIDTH: Final = 88
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """A mail of the operator's, and the kinds that it tells of."""
+
+    kinds: frozenset[Notification]
+    recipients: tuple[Recipient, ...]
+    subject: str
+    body: str
+    message_id: str
+
+
+def mail_of_test(view: View, trigger: Trigger, *, cluster_name: str, now: float) -> Mail:
+    """The mail that a test sends to prove that it can be."""
+    kinds = kinds_of_test(view, trigger, now)
+    return Mail(
+        kinds=kinds,
+        recipients=recipients_of(view.spec, kinds),
+        subject=_subject(view, kinds, cluster_name),
+        body=_body(view, kinds, cluster_name, because=_BECAUSE[trigger], now=now),
+        message_id=message_id(view, trigger),
+    )
+
+
+def mail_about(view: View, kind: Notification, *, cluster_name: str, now: float) -> Mail:
+    """A mail that is no test's: it tells those who chose to hear of this kind."""
+    kinds = frozenset({kind})
+    return Mail(
+        kinds=kinds,
+        recipients=recipients_of(view.spec, kinds),
+        subject=_subject(view, kinds, cluster_name),
+        body=_body(view, kinds, cluster_name, because=None, now=now),
+        message_id=_identified(view, kind, view.status.certificate_expiring or ""),
+    )
+
+
+def recipients_of(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> tuple[Recipient, ...]:
+    """Who gets a mail of these kinds. An address that stands twice gets one, in its first role."""
     recipients: dict[str, Recipient] = {}
-    for role, addresses in lists:
+    for role, addresses in heard_by(spec, kinds).items():
         for index, address in enumerate(addresses):
             recipients.setdefault(address.lower(), Recipient(role=role, index=index, address=address))
     return tuple(recipients.values())
 
 
-def bare_address(from_: str) -> str:
-    """``spec.from`` without its display name."""
-    return from_.rpartition("<")[2].removesuffix(">").strip()
-
-
-def subject(view: View, *, cluster_name: str) -> str:
+def _subject(view: View, kinds: frozenset[Notification], cluster_name: str) -> str:
     """One line that tells a mailbox's owner where the mail is from."""
     where = f" in cluster {cluster_name}" if cluster_name else ""
-    return f"Test mail: SmtpConfig {view.key}{where}"
+    title = next(text for kind, text in _TITLES.items() if kind in kinds)
+    return f"{title}: SmtpConfig {view.key}{where}"
 
 
-def body(view: View, trigger: Trigger, *, cluster_name: str) -> str:
-    """Plain text: what was tested, why, and that nothing is to be done."""
+def _body(
+    view: View, kinds: frozenset[Notification], cluster_name: str, *, because: str | None, now: float
+) -> str:
+    """Plain text: what happened, to which object, since when, what to do."""
     lines = [
-        "This mail was sent to prove that these mail settings work.",
+        *_what(view, kinds, is_test=because is not None, now=now),
         "",
         f"SmtpConfig: {view.key}",
         *([f"Cluster:    {cluster_name}"] if cluster_name else []),
         f"Server:     {view.spec.server}, port {view.spec.port}, smtpType {view.spec.smtp_type}",
         f"From:       {view.spec.from_}",
-        f"Tested:     since {_BECAUSE[trigger]}",
+        *([_outage(view)] if _RECOVERED in kinds and is_recovery(view) else []),
+        *([f"Tested:     since {because}"] if because else []),
         "",
-        "There is nothing for you to do. To get no more of these mails, ask the owners of namespace",
+        *_to_do(view, kinds),
         f"{view.key.namespace} to take your address out of spec.recipients, or to choose other",
         "preferredNotifications.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _what(view: View, kinds: frozenset[Notification], *, is_test: bool, now: float) -> list[str]:
+    if _CERTIFICATE in kinds:
+        ends = from_timestamp(view.status.certificate_expiring)
+        assert ends is not None  # else there were nothing to tell of
+        return wrap(expiry_text(view, view.status, ends=ends, now=now), _WIDTH)
+    told = [text for kind, text in _NEWS.items() if kind in kinds]
+    return [*told, *(["This mail was sent to prove that these mail settings work."] if is_test else [])]
+
+
+def _outage(view: View) -> str:
+    ready = view.status.condition("Ready")
+    if ready is not None and ready.status == "False":
+        return f"Failed:     since {ready.last_transition_time} ({view.status.summary or ready.reason})"
+    return f"Failed:     after it had last worked at {view.status.last_success_time}"
+
+
+def _to_do(view: View, kinds: frozenset[Notification]) -> list[str]:
+    leave = "To get no more of these mails, ask the owners of namespace"
+    if _RECOVERED in kinds:
+        return ["What was refused in the meantime has to be sent again by whoever sent it.", leave]
+    if _CERTIFICATE in kinds:
+        return [leave]
+    return [f"There is nothing for you to do. {leave}"]
 
 
 def message_id(view: View, trigger: Trigger) -> str:
@@ -70,8 +149,12 @@ def message_id(view: View, trigger: Trigger) -> str:
     It depends on nothing but the object, its state and the trigger, so that a test which is repeated because
     the operator was killed between DATA and status sends the same one, and mail systems see one mail.
     """
+    return _identified(view, trigger, view.request or "")
+
+
+def _identified(view: View, why: str, what: str) -> str:
     before = view.status.last_test.start_time if view.status.last_test else ""
-    seed = "\n".join([view.tested.uid, str(view.generation), trigger, view.request or "", before])
+    seed = "\n".join([view.tested.uid, str(view.generation), why, what, before])
     digest = hashlib.sha256(seed.encode()).hexdigest()[:32]
     return f"<{digest}@{_ascii_domain(bare_address(view.spec.from_))}>"
 

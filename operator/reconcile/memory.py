@@ -8,6 +8,7 @@ from typing import Final
 
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.references import Baseline
 from smtp_operator.reconcile.schedule import BURST, TRIES_BEFORE_CONFIGURATION
@@ -34,6 +35,11 @@ class Memory:
     """What the last test read."""
     expiries_told: deque[str] = field(default_factory=lambda: deque(maxlen=8))
     """Which values of ``status.certificateExpiring`` were told of."""
+
+    to_tell: set[Notification] = field(default_factory=set)
+    """What happened and no test's mail told of; see ``notifications.py``."""
+    notify_after: float = 0.0
+    """Before then no mail of its own is tried, since the last one failed; in seconds since the epoch."""
 
     def count(self, view: View, outcome: Outcome) -> None:
         """Takes a test into account; ``view`` is the object before it."""

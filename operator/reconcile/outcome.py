@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
 from smtp_operator.reconcile.references import Baseline
 
@@ -36,6 +37,8 @@ class Outcome:
     """Every object that was read, or was found missing."""
     request: str | None = None
     """The request that this test answers."""
+    told: frozenset[Notification] = frozenset()
+    """The kinds that its mail told of, if one was accepted."""
 
     @property
     def verdict(self) -> Verdict:

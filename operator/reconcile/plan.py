@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.expiry import telling_due
 from smtp_operator.reconcile.memory import Memory
+from smtp_operator.reconcile.notifications import due_notification
 from smtp_operator.reconcile.references import Change
 from smtp_operator.reconcile.schedule import BURST, BURST_TIME, REQUEST_SPACING, WAITING_TIME, due_time
 from smtp_operator.reconcile.timestamps import from_timestamp
@@ -31,13 +33,20 @@ class Restate:
 
 
 @dataclass(frozen=True, slots=True)
+class Notify:
+    """Send a mail of its own that tells of this kind."""
+
+    kind: Notification
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Nothing to do until then (seconds since the epoch); None: until something changes."""
 
     until: float | None
 
 
-Plan = RunTest | Restate | Wait
+Plan = RunTest | Restate | Notify | Wait
 
 
 CompareReferences = Callable[[View], tuple[Change, Trigger]]
@@ -76,6 +85,9 @@ def _by_time(view: View, *, memory: Memory, now: float, started: float) -> Plan:
     restated = [time for time in (_waiting_ends(view, memory), telling_due(view)) if time is not None]
     if restated and min(restated) <= now:
         return Restate()
+    kind = due_notification(view, memory, now)
+    if kind is not None:
+        return Notify(kind)
     times = [*restated, *([due] if due is not None else [])]
     return Wait(min(times)) if times else Wait(None)
 

@@ -15,6 +15,7 @@ from smtp_operator.api.objects import (
     Reference,
     Tested,
 )
+from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Verdict
@@ -26,7 +27,8 @@ from smtp_operator.reconcile.expiry import expiry_notice
 from smtp_operator.reconcile.following import Follower
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
 from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.plan import Plan, Restate, RunTest, Wait, decide
+from smtp_operator.reconcile.notifications import SPACING, kinds_without_mail, recorded
+from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide
 from smtp_operator.reconcile.references import Baseline, is_newer
 from smtp_operator.reconcile.standing import standing_of
 from smtp_operator.reconcile.telling import log_verdict, notice_of
@@ -266,6 +268,8 @@ class Reconciler:
                 notices = () if news is None else (news,)
                 await self._write(view, _Unwritten(tested=view.tested, status=status, notices=notices))
                 self._queue.add(view.key, at=self._now())
+            case Notify(kind):
+                await self._tell(view, kind)
             case Wait(until):
                 self._wait(view, until)
 
@@ -297,8 +301,23 @@ class Reconciler:
             self._queue.add(view.key, at=self._now())
             return
         after = replace(view, tested=replace(view.tested, resource_version=version), status=judgement.status)
+        memory.to_tell |= kinds_without_mail(view, outcome)
         following = self._decide(after)
         self._wait(after, following.until if isinstance(following, Wait) else self._now())
+
+    async def _tell(self, view: View, kind: Notification) -> None:
+        memory = self._known[view.key].memory
+        memory.to_tell.discard(kind)
+        verdict, now = await self._tester.tell(view, kind), self._now()
+        if verdict.passed:
+            about = view.status.certificate_expiring if kind is Notification.CERTIFICATE_EXPIRING else None
+            told = recorded(view.status, {kind}, now=now, about=about)
+            status = view.status.model_copy(update={"notifications": told})
+            await self._write(view, _Unwritten(tested=view.tested, status=status))
+        else:
+            memory.notify_after = now + max(view.interval, SPACING)
+            _log.warning("%s: a mail about %s was not sent: %s", view.key, kind, verdict.summary)
+        self._queue.add(view.key, at=self._now())
 
     def _wait(self, view: View, until: float | None) -> None:
         asking = self._references.next_asking(view, last_asked=self._known[view.key].asked)

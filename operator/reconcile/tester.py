@@ -9,9 +9,10 @@ from typing import Final
 from smtp_operator.api.objects import ClusterError, JsonObject, Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import (
     DialogueReport,
+    Mode,
     Phase,
     PhaseTiming,
     SmtpType,
@@ -22,7 +23,8 @@ from smtp_operator.api.verdict import (
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.reconcile.defects import origin
 from smtp_operator.reconcile.interfaces import Engine, Now, Policy, Tokens
-from smtp_operator.reconcile.mails import bare_address, body, message_id, recipients_of, subject
+from smtp_operator.reconcile.mails import Mail, mail_about, mail_of_test
+from smtp_operator.reconcile.notifications import bare_address
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import RunTest
 from smtp_operator.reconcile.references import Baseline, baseline_of, references_of
@@ -94,9 +96,11 @@ class Tester:
         """
         started = self._now()
         preparation = _Preparation(ObjectValues(self._get_object))
+        told: frozenset[Notification] = frozenset()
         try:
             on_phase(Phase.PASSWORD)
-            settings = await self._prepare(view, test, preparation, on_phase)
+            mail = mail_of_test(view, test.trigger, cluster_name=self._policy.cluster_name, now=started)
+            settings = await self._prepare(view, mail, test.mode, preparation, on_phase)
         except VerdictError as error:
             report = self._not_begun(error.verdict, test, started)
         except ClusterError:
@@ -109,6 +113,8 @@ class Tester:
             report = await self._engine.run(settings, on_phase=on_phase)
             if preparation.password is not None:
                 report = _with_phase_before(report, preparation.phase, read_for)
+            if report.verdict.passed and test.mode is Mode.SEND_EMAIL:
+                told = mail.kinds
             if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED and self._tokens is not None:
                 self._tokens.drop(preparation.token)
         return Outcome(
@@ -120,7 +126,23 @@ class Tester:
             password=preparation.password,
             read=_baselines(preparation.values, view, started),
             request=view.request if test.mode is view.spec.test.mode else None,
+            told=told,
         )
+
+    async def tell(self, view: View, kind: Notification) -> Verdict:
+        """Sends a mail that is no test's; whether it was accepted, and why not.
+
+        Raises:
+            ApiUnavailable, RequestRefused
+        """
+        preparation = _Preparation(ObjectValues(self._get_object))
+        mail = mail_about(view, kind, cluster_name=self._policy.cluster_name, now=self._now())
+        try:
+            settings = await self._prepare(view, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
+        except VerdictError as error:
+            return error.verdict
+        report = await self._engine.run(settings)
+        return report.verdict
 
     def _not_begun(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
         seconds = self._now() - started
@@ -129,11 +151,10 @@ class Tester:
         return DialogueReport(verdict=verdict, mode=test.mode, duration=seconds, phases=phases)
 
     async def _prepare(
-        self, view: View, test: RunTest, preparation: _Preparation, on_phase: OnPhase
+        self, view: View, mail: Mail, mode: Mode, preparation: _Preparation, on_phase: OnPhase
     ) -> MailSettings:
         spec = view.spec
-        recipients = recipients_of(spec)
-        self._check_recipients([recipient.address for recipient in recipients])
+        self._check_recipients([recipient.address for recipient in mail.recipients])
         values = preparation.values
         login = await self._login(view, preparation, on_phase)
         certificate = await self._client_certificate(view, preparation)
@@ -149,7 +170,7 @@ class Tester:
             login=login,
             auth_mechanism=str(spec.auth_mechanism),
             sender=spec.from_,
-            recipients=recipients,
+            recipients=mail.recipients,
             helo_name=spec.helo_name or self._policy.helo_name,
             tls=TlsSettings(
                 ca_pem=ca_pem,
@@ -158,12 +179,12 @@ class Tester:
                 client_certificate=certificate,
             ),
             allow_insecure_auth=spec.allow_insecure_auth,
-            mode=test.mode,
+            mode=mode,
             timeout=spec.test.timeout_seconds,
-            subject=subject(view, cluster_name=self._policy.cluster_name),
-            body=body(view, test.trigger, cluster_name=self._policy.cluster_name),
+            subject=mail.subject,
+            body=mail.body,
             headers=(("X-Smtp-Operator", str(view.key)),),
-            message_id=message_id(view, test.trigger),
+            message_id=mail.message_id,
         )
 
     async def _login(self, view: View, preparation: _Preparation, on_phase: OnPhase) -> Login | None:

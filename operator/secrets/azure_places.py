@@ -45,8 +45,8 @@ def check_places(block: AzureKeyVault | ClusterAzureKeyVault, allowed: AllowedHo
     authority = _host(block.authority_host)
     if urlsplit(block.authority_host).path not in ("", "/"):
         raise _refused(
-            f"{vault}: {AUTHORITY_FIELD} has a path, but it is a host alone. Set {AUTHORITY_FIELD}:"
-            " https://login.microsoftonline.com; the tenant belongs into tenantId."
+            f"{vault}: {AUTHORITY_FIELD} has a path, but it is a host alone. Set {AUTHORITY_FIELD} to"
+            f" https://{authority}; the tenant belongs into tenantId."
         )
     if authority in allowed.authorities:
         return

@@ -52,7 +52,7 @@ class Asked:
             "auth": self.auth,
             "tenant": self.tenant,
             "credential": self.credential,
-            "issuer": self.issuer,
+            "issuer": self.issuer or "the cluster's own",
             "subject": self.subject,
             "audience": self.audience,
         }

@@ -18,7 +18,6 @@ from smtp_operator.api.verdict import VerdictError, cut
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.cyberark_ccp_errors import Asked, changing, no_json, refused
 from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
 from smtp_operator.secrets.vault_errors import failed
 from smtp_operator.secrets.vault_https import VaultHttps
@@ -53,21 +52,14 @@ class CyberArkCcpVault:
         self._block = block
         self._context = context
         self._https = VaultHttps(context, block.url, field="cyberArkCCP.url")
-        self._reading: SingleFlight[Answer] = SingleFlight()
         self._changes: dict[_Query, _Change] = {}
 
     async def read(self, item: object) -> VaultSecret:
         """The password of the account. CyberArk numbers no versions, so each test reads it anew."""
         assert isinstance(item, CyberArkPassword)
         query = _query(item)
-        if not query:
-            raise failed(
-                Reason.VAULT_PROVIDER_MISMATCH,
-                f"{self._context.name} is a CCP, which has no variables. Set password.cyberArk.safe and"
-                " password.cyberArk.object, or name a Conjur in password.cyberArk.vaultRef.",
-            )
         asked = self._asked(_described(query))
-        answer = await self._reading.run(query, lambda: self._ask(query))
+        answer = await self._ask(query)
         told = _account(answer, asked)
         content = told.get("Content")
         if not isinstance(content, str):

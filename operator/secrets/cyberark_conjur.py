@@ -6,21 +6,19 @@ The token is kept for as long as it says that it is good, and given up at the fi
 
 import base64
 import binascii
-import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote_plus, urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
-from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import CyberArkConjur
-from smtp_operator.api.verdict import Verdict, VerdictError, cut
+from smtp_operator.api.verdict import cut
 from smtp_operator.secrets.cyberark_conjur_errors import Who, login_refused, read_refused, token_refused
 from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_errors import failed, gone
+from smtp_operator.secrets.vault_errors import gone
 from smtp_operator.secrets.vault_https import VaultHttps
 from smtp_operator.secrets.vault_values import vault_secret
 
@@ -28,8 +26,6 @@ _UNTOLD: Final = 300.0
 """Seconds that a token is used which does not say how long it is good; Conjur's default is 480."""
 _EARLY: Final = 300.0
 """Seconds before its end in which a token is not used any more; at most a quarter of its life."""
-_REFUSED_FOR: Final = 10.0
-"""Seconds in which a login that was refused is not tried again: 100 objects do not knock one by one."""
 
 _FIELD: Final = "cyberArkConjur"
 _TOKEN_PARTS: Final = ("protected", "payload", "signature")
@@ -49,15 +45,6 @@ class _Login:
     segments: tuple[str, ...]
     """Of the path below the URL."""
     body: bytes = field(repr=False)
-    key: bytes
-    """Differs where the credential does, but for tokens of a ServiceAccount, which all do."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    verdict: Verdict
-    key: bytes
-    until: float
 
 
 class CyberArkConjurVault:
@@ -68,9 +55,7 @@ class CyberArkConjurVault:
         self._context = context
         self._https = VaultHttps(context, block.url, field=f"{_FIELD}.url")
         self._logins: SingleFlight[_Token] = SingleFlight()
-        self._reads: SingleFlight[Answer] = SingleFlight()
         self._token: _Token | None = None
-        self._refusal: _Refusal | None = None
         self._closed = False
         self._who = _who(block, context.name)
 
@@ -78,13 +63,8 @@ class CyberArkConjurVault:
         """The value of the variable; the version is what was asked for, since Conjur tells none."""
         assert isinstance(item, CyberArkPassword)
         variable, version = item.variable, item.version
-        if variable is None:
-            raise failed(
-                Reason.VAULT_PROVIDER_MISMATCH,
-                f"{self._context.name} is a Conjur, which has no safes. Set password.cyberArk.variable, or"
-                " name a CCP in password.cyberArk.vaultRef.",
-            )
-        answer = await self._reads.run((variable, version), lambda: self._secret(variable, version))
+        assert variable is not None  # else it is for a CCP
+        answer = await self._secret(variable, version)
         if answer.status != 200 or "html" in answer.headers.get("content-type", ""):
             raise read_refused(answer, self._who, cut(variable, limit=200), version)
         where = f"{self._context.name}: variable {cut(variable, limit=200)}"
@@ -92,7 +72,7 @@ class CyberArkConjurVault:
 
     async def check(self) -> str:
         """A new login, and what Conjur says to its token."""
-        self._token = self._refusal = None
+        self._token = None
         token = await self._logins.run("login", self._login)
         answer = await self._https.send("GET", ("whoami",), headers={"Authorization": token.header})
         # 404: old ones do not have it. The login has been proven all the same.
@@ -104,7 +84,7 @@ class CyberArkConjurVault:
     async def close(self) -> None:
         """Forgets the token, which ends by itself; who waits for an answer still gets it."""
         self._closed = True
-        self._token = self._refusal = None
+        self._token = None
 
     async def _secret(self, variable: str, version: str | None) -> Answer:
         token = await self._kept()
@@ -131,16 +111,7 @@ class CyberArkConjurVault:
     async def _login(self) -> _Token:
         if self._closed:
             raise gone(self._context.name)
-        login = await self._credential()
-        refusal = self._refusal
-        if refusal is not None and refusal.key == login.key and self._context.monotonic() < refusal.until:
-            raise VerdictError(refusal.verdict)
-        try:
-            token = await self._authenticate(login)
-        except VerdictError as error:
-            self._refusal = _Refusal(error.verdict, login.key, self._context.monotonic() + _REFUSED_FOR)
-            raise
-        self._refusal = None
+        token = await self._authenticate(await self._credential())
         if not self._closed:
             self._token = token
         return token
@@ -167,8 +138,7 @@ class CyberArkConjurVault:
                 goes_to=self._block.url,
                 field_path=f"{_FIELD}.auth.apiKey.apiKeyRef",
             )
-            body = key.encode()
-            return _Login(("authn", account, auth.api_key.login), body, hashlib.sha256(body).digest())
+            return _Login(("authn", account, auth.api_key.login), key.encode())
         jwt = auth.jwt
         assert jwt is not None  # rules: exactly one
         token = await self._context.credentials.service_account_token(
@@ -177,9 +147,7 @@ class CyberArkConjurVault:
             field_path=f"{_FIELD}.auth.jwt.serviceAccountRef",
         )
         host = (jwt.host_id,) if jwt.host_id else ()
-        return _Login(
-            ("authn-jwt", jwt.service_id, account, *host), f"jwt={quote_plus(token)}".encode(), b"jwt"
-        )
+        return _Login(("authn-jwt", jwt.service_id, account, *host), f"jwt={quote_plus(token)}".encode())
 
 
 def _who(block: CyberArkConjur, vault: str) -> Who:

@@ -135,7 +135,7 @@ class LiveVault:
     def _noted(self, verdict: Verdict) -> Verdict:
         if verdict.retry_after is not None:
             verdict = replace(verdict, retry_after=min(verdict.retry_after, LONGEST_WAIT))
-        if verdict.reason not in _OF_ONE_ITEM or verdict.retry_after is not None:
+        if verdict.reason not in _OF_ONE_ITEM:
             self._held = (self._monotonic() + max(HELD, verdict.retry_after or 0.0), verdict)
         return verdict
 

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a vault without a client library is asked: below its URL, by its CA, and no sooner than it says."""
+"""How a vault without a client library is asked: below its URL, by its CA, in segments that stay segments."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.vault import VaultContext
@@ -17,14 +15,8 @@ _PAUSE: Final = 30.0
 """Seconds, where a vault asks for a pause and does not say for how long."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pause:
-    verdict: Verdict
-    until: float
-
-
 class VaultHttps:
-    """The server of one vault object. A pause that it asks for holds for all who read through it."""
+    """The server of one vault object."""
 
     def __init__(self, context: VaultContext, url: str, *, field: str) -> None:
         """``field`` is where ``url`` stands, below the vault's spec."""
@@ -32,7 +24,6 @@ class VaultHttps:
         self._field = field
         self.base = url.rstrip("/")
         """The URL as the paths are put behind it."""
-        self._pause: _Pause | None = None
 
     async def send(
         self,
@@ -51,7 +42,6 @@ class VaultHttps:
         Raises:
             VerdictError: there is no answer to make anything of.
         """
-        self._still_paused()
         request = Request(
             method=method,
             url=self._url(segments, query or {}),
@@ -69,7 +59,7 @@ class VaultHttps:
                 " a load balancer's greeting.",
                 reply=str(answer.status),
             )
-        self._heed(answer)
+        self._heed_pause(answer)
         return answer
 
     def _url(self, segments: Sequence[str], query: Mapping[str, str]) -> str:
@@ -84,33 +74,21 @@ class VaultHttps:
         path = "/".join(quote(segment, safe="") for segment in segments)
         return f"{self.base}/{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
 
-    def _still_paused(self) -> None:
-        if self._pause is None:
-            return
-        left = self._pause.until - self._context.monotonic()
-        if left > 0:
-            raise VerdictError(replace(self._pause.verdict, retry_after=left))
-        self._pause = None
-
-    def _heed(self, answer: Answer) -> None:
+    def _heed_pause(self, answer: Answer) -> None:
         wait = retry_after(answer.headers, self._context.now())
         if answer.status == 429:
-            error = failed(
+            raise failed(
                 Reason.VAULT_RATE_LIMITED,
                 f"{self._context.name}: the vault is asked too often (429). It is tried again by itself; a"
                 " longer recheck.interval in SmtpConfigs asks less often.",
                 retry_after=_PAUSE if wait is None else wait,
                 reply="429",
             )
-        elif answer.status == 503 and wait is not None:
-            error = failed(
+        if answer.status == 503 and wait is not None:
+            raise failed(
                 Reason.VAULT_UNAVAILABLE,
                 f"{self._context.name}: the vault answered 503 and asks to come back later."
                 " That is a trouble of its own; it is tried again by itself.",
                 retry_after=wait,
                 reply="503",
             )
-        else:
-            return
-        self._pause = _Pause(error.verdict, self._context.monotonic() + (error.verdict.retry_after or 0.0))
-        raise error

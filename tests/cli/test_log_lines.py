@@ -67,10 +67,13 @@ def test_a_traceback_comes_on_request(formatter: type[JsonFormatter | TextFormat
 @pytest.fixture
 def restored_logging() -> Iterator[None]:
     """Puts back what ``set_up_logging`` changes."""
-    root, ours = logging.getLogger(), logging.getLogger("smtp_operator")
-    before = root.handlers[:], root.level, ours.level
+    root = logging.getLogger()
+    others = [logging.getLogger(name) for name in ("smtp_operator", "azure", "msal")]
+    before = root.handlers[:], root.level, [it.level for it in others]
     yield
-    root.handlers[:], root.level, ours.level = before
+    root.handlers[:], root.level, levels = before
+    for it, level in zip(others, levels, strict=True):
+        it.setLevel(level)
 
 
 @pytest.mark.usefixtures("restored_logging")
@@ -88,6 +91,16 @@ def test_debug_lines_of_libraries_stay_out_at_any_level(capsys: pytest.CaptureFi
     logging.getLogger("aiohttp.client").debug("a whole body")
     logging.getLogger("smtp_operator.x").debug("ours")
     assert [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()] == ["ours"]
+
+
+@pytest.mark.usefixtures("restored_logging")
+@pytest.mark.parametrize("name", ["azure.identity.aio._internal.get_token_mixin", "msal.token_cache"])
+def test_those_who_repeat_what_servers_write_say_nothing(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    set_up_logging(Settings(log_level=LogLevel.DEBUG))
+    logging.getLogger(name).warning("get_token failed: c4nary")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.usefixtures("restored_logging")

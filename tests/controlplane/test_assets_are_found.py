@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def program(program: Program) -> Program:
     """The control plane, but for its size."""
-    return Program(program.source, announcement="Building all four.", links=PARTS)
+    return Program(program.source, announcement="Building all five.", links=PARTS)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_with_neither_they_are_built(
     found = find_assets(environment, program)
 
     assert {path.read_text() for path in (found.etcd, found.kubectl)} == {"the program\n"}
-    assert capsys.readouterr().err.startswith("Building all four.\n")
+    assert capsys.readouterr().err.startswith("Building all five.\n")
 
 
 def test_parts_missing_in_the_folder_come_from_the_cache(
@@ -84,6 +84,7 @@ def test_parts_missing_in_the_folder_come_from_the_cache(
         kube_apiserver=given / "kube-apiserver",
         kube_controller_manager=cached / "kube-controller-manager",
         kubectl=given / "kubectl",
+        helm=cached / "helm",
     )
 
 
@@ -111,18 +112,18 @@ def test_a_folder_that_is_not_there_is_an_error_not_a_build(
 
     assert str(failure.value) == (
         "KUBEBUILDER_ASSETS=/no/such/folder is not a folder. Set it to one that holds etcd, kube-apiserver, "
-        "kube-controller-manager, kubectl, or unset it."
+        "kube-controller-manager, kubectl, helm, or unset it."
     )
     assert go.calls("build") == []
 
 
 def test_before_the_build_it_says_what_how_long_how_much_disk_and_how_to_avoid_it() -> None:
     assert CONTROL_PLANE.announcement == (
-        "Building etcd, kube-apiserver, kube-controller-manager and kubectl "
-        f"(Kubernetes {kubernetes_version()}) from their Go modules.\n"
-        "This happens once and takes about 8 minutes on 2 cores; it needs 145 MB of disk, and about 4.5 GB "
+        "Building etcd, kube-apiserver, kube-controller-manager, kubectl "
+        f"(Kubernetes {kubernetes_version()}) and helm from their Go modules.\n"
+        "This happens once and takes about 9 minutes on 2 cores; it needs 156 MB of disk, and about 5 GB "
         "for Go's caches.\n"
-        "To avoid it, set KUBEBUILDER_ASSETS to a folder that holds these four programs."
+        "To avoid it, set KUBEBUILDER_ASSETS to a folder that holds these five programs."
     )
 
 

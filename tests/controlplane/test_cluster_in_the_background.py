@@ -127,7 +127,7 @@ def test_when_a_program_crashes_the_others_end_and_the_log_says_so(
 
 
 def test_up_says_why_it_did_not_come_up_and_keeps_the_log_for_a_while(cli: Cli, tmp_path: Path) -> None:
-    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl"):
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"):
         (tmp_path / name).write_text("#!/bin/sh\necho boom; exit 1\n")
         (tmp_path / name).chmod(0o755)
 

@@ -53,6 +53,25 @@ def audited(cluster: LocalCluster, user: str) -> Iterator[dict[str, Any]]:
             yield event
 
 
+def test_helm_installs_a_chart(cluster: LocalCluster, namespace: str, tmp_path: Path) -> None:
+    chart = tmp_path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text(
+        "apiVersion: v2\nname: small\nversion: 1.0.0\nkubeVersion: '>=1.34.0-0'\n"
+    )
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Release.Name }}'}\n"
+    (chart / "templates" / "it.yaml").write_text(manifest)
+
+    cluster.helm("install", "it", str(chart), "--namespace", namespace)
+
+    found = json.loads(
+        cluster.kubectl(
+            "get", "configmap", "it", "-n", namespace, "-o", "json", "--show-managed-fields"
+        ).stdout
+    )
+    assert {it["manager"] for it in found["metadata"]["managedFields"]} == {"helm"}
+
+
 @pytest.mark.parametrize("protocol", ["tcp", "tcp6", "udp", "udp6"])
 def test_nothing_listens_beyond_loopback(cluster: LocalCluster, protocol: str) -> None:
     listening = [address for pid in cluster.pids.values() for address in listening_addresses(pid, protocol)]

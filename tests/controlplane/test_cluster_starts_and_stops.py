@@ -28,13 +28,13 @@ with LocalCluster.start() as cluster:
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Callable[[str], Assets]:
-    """Four programs that are one shell script."""
+    """Five programs that are one shell script."""
 
     def write(script: str) -> Assets:
         path = tmp_path / "program"
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
-        return Assets(path, path, path, path)
+        return Assets(path, path, path, path, path)
 
     return write
 

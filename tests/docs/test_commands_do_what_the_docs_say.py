@@ -35,6 +35,8 @@ CHECKED_ELSEWHERE = {
     "make install": "the tests run in what it made",
     'eval "$(make cluster)"': "tests/controlplane",
     "make cluster-down": "tests/controlplane",
+    "make image BUILDER=docker BASE=docker.io/library/python:3.13-slim PYTHON_VERSION=3.13"
+    " IMAGE=registry.example.com/smtp-operator:0.1.0": "tests/image, with another builder and base",
     "make unit": "is running these tests, or a part of make test",
 }
 

@@ -14,6 +14,7 @@ from handbook import pages, text_of
 from handbook.blocks import blocks_of
 from smtp_operator.api.crd import KINDS, structural_schema
 from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.cli.program import run_program
 from smtp_operator.cli.supplied import PASSWORD_VARIABLE, USERNAME_VARIABLE
@@ -32,7 +33,7 @@ KUBERNETES_WORDS = {
 CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
 EVENTS = {EXPIRING}
 VALUES = {
-    *Provider, "AIMWebService", "SendEmail", "StartTLS", "TestEmail", "ReadyTrue", "AzureADTokenExchange",
+    *Provider, *Notification, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue", "AzureADTokenExchange",
     "InputText", "KubernetesSecret",
 }  # fmt: skip
 IN_CODE = re.compile(r"`([^`\n]+)`")

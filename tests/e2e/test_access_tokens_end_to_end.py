@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SmtpConfigs that log in by an access token, from the token endpoint to the mail; and who gets to see it."""
 
-import base64
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from mailpeers import MailServer
 from mailpeers.tokenserver import SCOPE, Federation, TokenServer
 from testbed import AuditLog, Bed, OperatorProcess
 from testbed.operator_process import LOOPBACK
+from testbed.told import spellings, told
 
 CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
 SECRET = "c4nary~Client+S3cret/9f8e7d"
@@ -53,17 +52,6 @@ def oauth2(bed: Bed, endpoint: TokenServer, **credential: Any) -> dict[str, Any]
 def with_secret(bed: Bed, endpoint: TokenServer) -> dict[str, Any]:
     bed.secret("mail-app", **{"client-secret": SECRET})
     return oauth2(bed, endpoint, clientSecretRef={"name": "mail-app", "key": "client-secret"})
-
-
-def told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> str:
-    """All that others can read after a test."""
-    seen = bed.seen()
-    event = bed.wait_for_event(seen.reason)
-    return "\n".join([json.dumps(seen.status), json.dumps(event), operator.output(), audit.text()])
-
-
-def spellings(secret: str) -> set[str]:
-    return {secret, base64.b64encode(secret.encode()).decode().rstrip("=")}
 
 
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
@@ -117,28 +105,9 @@ def test_a_wrong_client_secret_is_corrected_and_tested_at_once(
 @pytest.fixture
 def federated(bed: Bed, endpoint: TokenServer, operator_user: str) -> dict[str, Any]:
     """A ServiceAccount that the endpoint knows by this cluster's keys, and the operator may speak for."""
-    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{bed.namespace}"
-    names = ["mailer"]
-    rules = [
-        {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": names, "verbs": ["get"]},
-        {
-            "apiGroups": [""],
-            "resources": ["serviceaccounts/token"],
-            "resourceNames": names,
-            "verbs": ["create"],
-        },
-    ]
     annotations = {"smtp-operator.io/allowed-audiences": AUDIENCE}
     bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "mailer", "annotations": annotations}})
-    bed.api.create(f"{rbac}/roles", {"metadata": {"name": "mailer-token"}, "rules": rules})
-    bed.api.create(
-        f"{rbac}/rolebindings",
-        {
-            "metadata": {"name": "mailer-token"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "mailer-token"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": operator_user}],
-        },
-    )
+    bed.permit_tokens("mailer", to=operator_user)
     endpoint.federations[CLIENT] = Federation(
         issuer=bed.api.get("/.well-known/openid-configuration")["issuer"],
         subject=f"system:serviceaccount:{bed.namespace}:mailer",
@@ -196,12 +165,14 @@ def test_a_token_that_would_open_the_api_server_goes_nowhere(
 def test_the_operator_may_ask_for_no_token_by_default(
     bed: Bed, endpoint: TokenServer, server: MailServer, operator: OperatorProcess
 ) -> None:
-    bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "stranger"}})
+    annotations = {"smtp-operator.io/allowed-audiences": AUDIENCE}
+    metadata = {"name": "stranger", "annotations": annotations}
+    bed.api.create(bed.core("serviceaccounts"), {"metadata": metadata})
 
     seen = bed.verdict_of(server, **oauth2(bed, endpoint, serviceAccountRef={"name": "stranger"}))
 
     assert seen.reason == "SecretAccessDenied"
-    assert "lacks get on serviceaccounts" in seen.message
+    assert "lacks create on serviceaccounts/token" in seen.message
 
 
 def test_a_client_certificate_of_a_secret_is_shown(

@@ -25,10 +25,21 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def image(context: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """The image of this tree."""
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
+    """buildah, with nothing in its storage."""
     with closing(Builder(tmp_path_factory.mktemp("buildah"))) as builder:
-        base = builder.debian()
-        release = version("smtp-operator")
-        name = f"localhost/smtp-operator:{release}"
-        yield builder.build(context, base=base, name=name, VERSION=release, REVISION=REVISION or "none")
+        yield builder
+
+
+@pytest.fixture(scope="session")
+def base(builder: Builder) -> str:
+    """An image of Debian's packages."""
+    return builder.debian()
+
+
+@pytest.fixture(scope="session")
+def image(builder: Builder, base: str, context: Path) -> Image:
+    """The image of this tree."""
+    release = version("smtp-operator")
+    name = f"localhost/smtp-operator:{release}"
+    return builder.build(context, base=base, name=name, VERSION=release, REVISION=REVISION or "none")

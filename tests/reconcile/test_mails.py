@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from simulation import World
-from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.reconcile.mails import bare_address, recipients_of
+from smtp_operator.reconcile.mails import recipients_of
+from smtp_operator.reconcile.notifications import bare_address
 from smtp_operator.smtp.settings import MailSettings
 
 BODY = """\
@@ -43,7 +44,7 @@ preferredNotifications.
 
 def recipients(**spec: Any) -> list[str]:
     whole = {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"} | spec
-    found = recipients_of(SmtpConfigSpec.model_validate(whole))
+    found = recipients_of(SmtpConfigSpec.model_validate(whole), {Notification.TEST_EMAIL})
     return [f"{it.role}[{it.index}] {it.address}" for it in found]
 
 

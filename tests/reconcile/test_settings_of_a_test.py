@@ -164,7 +164,7 @@ async def test_a_defect_before_the_dialogue_is_a_verdict(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("s3cret-canary")
 
-    monkeypatch.setattr("smtp_operator.reconcile.tester.subject", broken)
+    monkeypatch.setattr("smtp_operator.reconcile.tester.mail_of_test", broken)
     await world.start()
     mail = world.smtp_config().create()
     await world.passes(1)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A password out of the Central Credential Provider: what is asked, by which certificate, what is taken."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -71,30 +70,12 @@ async def test_another_web_service_below_a_path_is_asked(ccp: Ccp) -> None:
     assert urlsplit(ccp.server.calls[0].target).path == "/gateway/AIMCert/api/Accounts"
 
 
-async def test_a_hundred_who_ask_for_one_account_at_once_are_one_audited_request(ccp: Ccp) -> None:
-    secrets = await asyncio.gather(*(ccp.read(**NAMED) for _ in range(100)))
-
-    assert {secret.value for secret in secrets} == {CANARY}
-    assert len(ccp.server.calls) == 1
-
-
 async def test_one_newline_at_the_end_is_left_out(ccp: Ccp) -> None:
     ccp.server.accounts = [replace(ccp.server.accounts[0], content=f"{CANARY}\n")]
 
     secret = await ccp.read(**NAMED)
 
     assert (secret.value, secret.reason) == (CANARY, "TrailingNewlineStripped")
-
-
-async def test_a_variable_is_for_conjur(ccp: Ccp) -> None:
-    verdict = await ccp.verdict(variable="prod/smtp/password")
-
-    assert (verdict.reason, verdict.retry) == ("VaultProviderMismatch", Retry.CONFIGURATION)
-    assert verdict.message == (
-        "SmtpVault team-a/corp is a CCP, which has no variables. Set password.cyberArk.safe and"
-        " password.cyberArk.object, or name a Conjur in password.cyberArk.vaultRef."
-    )
-    assert ccp.server.calls == []
 
 
 # the client's certificate

@@ -87,17 +87,6 @@ async def test_the_token_is_sent_in_quotes(conjur: Conjur) -> None:
     assert conjur.server.calls[-1].headers["authorization"] == f'Token token="{token}"'
 
 
-async def test_safe_and_object_are_for_a_ccp(conjur: Conjur) -> None:
-    verdict = await conjur.verdict(safe="Mail", object="smtp-relay")
-
-    assert (verdict.reason, verdict.retry) == ("VaultProviderMismatch", Retry.CONFIGURATION)
-    assert verdict.message == (
-        "SmtpVault team-a/corp is a Conjur, which has no safes. Set password.cyberArk.variable, or name a CCP"
-        " in password.cyberArk.vaultRef."
-    )
-    assert conjur.server.calls == []
-
-
 # a ServiceAccount's token
 
 

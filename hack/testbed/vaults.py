@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vault objects for a real OpenBao server, and SmtpConfigs that read through them."""
+
+from typing import Any
+
+from openbao import OpenBao
+from testbed.api import Object
+from testbed.bed import Bed
+from testbed.operator_process import LOOPBACK
+
+CLUSTER_WIDE = "/apis/smtp-operator.io/v1alpha1/clustersmtpvaults"
+FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535")
+"""Of an operator that may ask vaults on this machine."""
+
+
+def vaults(bed: Bed) -> str:
+    """Path of the SmtpVaults."""
+    return f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}/smtpvaults"
+
+
+def vault(bed: Bed, bao: OpenBao, kind: str = "SmtpVault", /, name: str = "bao", **spec: Any) -> Object:
+    """A vault object for this server, its token and CA in namespaced objects of the bed."""
+    there = {"namespace": bed.namespace} if kind == "ClusterSmtpVault" else {}
+    bed.secret("bao-login", token=bao.root_token)
+    bed.secret("bao-ca", **{"ca.crt": bao.ca_pem})
+    token = {"name": "bao-login", "key": "token", **there}
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": {
+            "hashiCorpVault": {"url": bao.url, "auth": {"tokenRef": token}},
+            "caRef": {"kind": "Secret", "name": "bao-ca", **there},
+            **spec,
+        },
+    }
+
+
+def login(kind: str = "SmtpVault", name: str = "bao") -> dict[str, Any]:
+    """Of a SmtpConfig that reads its password through the vault object."""
+    named = {"vaultRef": {"kind": kind, "name": name}, "path": "mail/smtp"}
+    return {"username": "mailer", "password": {"hashiCorpVault": named}}

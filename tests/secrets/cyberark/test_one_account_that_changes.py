@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One account whose password is being changed holds up nobody who reads another one of the same vault."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from cyberark.ccp import Account, CcpServer
+from cyberark.trial import CANARY, VaultTrial
+from simulation import Shelf
+from smtp_operator.api.password import CyberArkPassword
+from smtp_operator.api.vaultobject import vault_object
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.secrets.service_accounts import NoServiceAccounts
+
+MAIL = [Account(safe="Mail", object=name, content=CANARY) for name in ("changes", "stays")]
+
+
+def item(name: str) -> CyberArkPassword:
+    return CyberArkPassword.model_validate({"vaultRef": {"name": "corp"}, "safe": "Mail", "object": name})
+
+
+async def test_other_accounts_are_read_meanwhile(
+    ccp_of: Callable[..., VaultTrial[CcpServer]], shelf: Shelf
+) -> None:
+    ccp = ccp_of(accounts=MAIL, changing={"changes"})
+    shelf.put("ConfigMap", "ca", {"ca.crt": ccp.server.ca_pem})
+    block = {"url": ccp.server.url, "appId": "smtp-operator"}
+    reference = shelf.put_vault("SmtpVault", "corp", {"cyberArkCCP": block, "caRef": {"name": "ca"}})
+    vaults = LiveVaults(
+        get_object=shelf.get,
+        accounts=NoServiceAccounts(),
+        https=ccp.https,
+        monotonic=lambda: ccp.time,
+        now=time.time,
+    )
+    live = vaults.of(vault_object("SmtpVault", shelf.objects[reference]))
+
+    with pytest.raises(VerdictError) as failed:
+        await live.read(item("changes"))
+
+    assert (failed.value.verdict.reason, failed.value.verdict.retry_after) == ("VaultSecretChanging", 30.0)
+    assert (await live.read(item("stays"))).value == CANARY
+    assert isinstance(await live.check(), str)
+    await vaults.close()
