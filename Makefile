@@ -54,6 +54,11 @@ unit-newer: $(INSTALLED) ## run them on a newer Python too, where one is found
 test-peers: $(INSTALLED) ## run the tests against Postfix, Dovecot and swaks from Debian's packages (as root)
 	@$(BIN)/python -m realpeers && $(BIN)/pytest tests/peers $(ARGS)
 
+.PHONY: test-monitoring
+test-monitoring: $(INSTALLED) ## have Debian's Prometheus judge metrics, alerts and dashboard (FETCH=1: get it first)
+	@$(BIN)/python -m monitoring $(if $(FETCH),--fetch) && $(BIN)/python -m localcluster path >/dev/null && \
+	$(BIN)/pytest tests/prometheus $(ARGS)
+
 .PHONY: test-image
 test-image: $(INSTALLED) ## build the container image on Debian's packages and run it (as root)
 	@$(BIN)/python -m image tools && $(BIN)/pytest tests/image -o timeout=900 $(ARGS)

@@ -5,174 +5,36 @@ A setting is a field of ``Settings``. Its flag is the field's name with dashes, 
 ``SMTP_OPERATOR_`` and the name in capitals; what its text may be is said by the parser in its metadata.
 """
 
-import ipaddress
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from enum import StrEnum
-from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+
+from smtp_operator.setting_values import (
+    ListenAddress,
+    LogFormat,
+    LogLevel,
+    Network,
+    PortRange,
+    SecretWatch,
+    connections,
+    domain,
+    host,
+    line_of_text,
+    listen_address,
+    namespace_name,
+    network,
+    object_name,
+    one_of,
+    optional_host,
+    ports,
+    truth,
+)
 
 ENVIRONMENT_PREFIX: Final = "SMTP_OPERATOR_"
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
-_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_TRUE: Final = frozenset({"true", "1", "yes"})
-_FALSE: Final = frozenset({"false", "0", "no", ""})
 
 
 class InvalidSetting(ValueError):
     """A flag or environment variable holds a value that it cannot have. The text is one line and names it."""
-
-
-class SecretWatch(StrEnum):
-    """How the operator hears of changes of Secrets and ConfigMaps."""
-
-    METADATA = "metadata"
-    """By the metadata of all of them; it needs the permission to list and watch."""
-    LABEL = "label"
-    """By the metadata of those labelled ``smtp-operator.io/watch=true``."""
-    NONE = "none"
-    """Not at all: a change is seen by the next recheck. It needs the permission to get only."""
-
-
-class LogFormat(StrEnum):
-    """How a log line is written."""
-
-    JSON = "json"
-    TEXT = "text"
-
-
-class LogLevel(StrEnum):
-    """The least important lines that are written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class PortRange(NamedTuple):
-    """TCP ports from ``first`` to ``last``, both included."""
-
-    first: int
-    last: int
-
-    def __contains__(self, port: object) -> bool:
-        """Whether the port lies in the range."""
-        return isinstance(port, int) and self.first <= port <= self.last
-
-    def __str__(self) -> str:
-        """``587`` or ``2525-2587``."""
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
-
-
-class ListenAddress(NamedTuple):
-    """Where a server of ours listens; an empty host is every address."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        """``:8081``, ``127.0.0.1:8081`` or ``[::1]:8081``."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _text(text: str) -> str:
-    if not text.isprintable() or len(text) > 253:
-        raise ValueError("must be one line of at most 253 characters")
-    return text
-
-
-def _truth(text: str) -> bool:
-    if text.lower() not in _TRUE | _FALSE:
-        raise ValueError("is neither true nor false")
-    return text.lower() in _TRUE
-
-
-def _connections(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
-        raise ValueError("is not a number from 1 to 1000")
-    return int(text)
-
-
-def _namespace(text: str) -> str:
-    if not _NAMESPACE.fullmatch(text):
-        raise ValueError("is not the name of a namespace")
-    return text
-
-
-def _object_name(text: str) -> str:
-    if not _HOST_NAME.fullmatch(text) or text != text.lower() or len(text) > 253:
-        raise ValueError("is not a name of an object, such as smtp-operator")
-    return text
-
-
-def _ports(text: str) -> PortRange:
-    first, dash, last = text.partition("-")
-    bounds = (first, last) if dash else (first, first)
-    if not all(bound.isascii() and bound.isdigit() for bound in bounds):
-        raise ValueError("is neither a port such as 587 nor a range such as 2525-2587")
-    ports = PortRange(int(bounds[0]), int(bounds[1]))
-    if not 1 <= ports.first <= ports.last <= 65535:
-        raise ValueError("is no range within 1-65535")
-    return ports
-
-
-def _network(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError:
-        pass
-    try:
-        meant = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        raise ValueError("is not a network such as 192.0.2.0/24 or 2001:db8::/32") from None
-    raise ValueError(f"has bits set behind its prefix; did you mean {meant}?")
-
-
-def _domain(text: str) -> str:
-    if not _HOST_NAME.fullmatch(text) or len(text) > 253:
-        raise ValueError("is not a mail domain such as example.com")
-    return text.lower()
-
-
-def _host(text: str) -> str:
-    if not _HOST_NAME.fullmatch(text) or len(text) > 253:
-        raise ValueError("is not a host such as login.example.com: no scheme, no port, no path")
-    return text.lower()
-
-
-def _helo_name(text: str) -> str:
-    if text and (not _HOST_NAME.fullmatch(text) or len(text) > 253):
-        raise ValueError("is not a host name such as mail.example.com")
-    return text
-
-
-def _listen_address(text: str) -> ListenAddress | None:
-    if not text:
-        return None
-    host, colon, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
-        raise ValueError("is not an address such as :8081 or 127.0.0.1:8081")
-    if host:
-        try:
-            ipaddress.ip_address(host)
-        except ValueError:
-            raise ValueError("has a host that is not an IP address") from None
-    return ListenAddress(host, int(port))
-
-
-def _one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
-    def parse(text: str) -> StrEnum:
-        try:
-            return kind(text.lower())
-        except ValueError:
-            raise ValueError(f"is not one of {', '.join(kind)}") from None
-
-    return parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +58,12 @@ class Settings:
     all_namespaces: Annotated[
         bool,
         Setting(
-            "Serve the SmtpConfigs of every namespace; the default where --namespace is not given.", _truth
+            "Serve the SmtpConfigs of every namespace; the default where --namespace is not given.", truth
         ),
     ] = False
     namespaces: Annotated[
         tuple[str, ...],
-        Setting("Serve this namespace only.", _namespace, "NAME", option="--namespace"),
+        Setting("Serve this namespace only.", namespace_name, "NAME", option="--namespace"),
     ] = ()
     kubeconfig: Annotated[
         str,
@@ -220,7 +82,7 @@ class Settings:
         Setting(
             "Connections at a time to one address and port; the time that a test waits for one does not"
             " count towards spec.test.timeout.",
-            _connections,
+            connections,
             "NUMBER",
         ),
     ] = 5
@@ -228,7 +90,7 @@ class Settings:
         tuple[PortRange, ...],
         Setting(
             "Ports of mail servers that may be connected to; ranges such as 2525-2587 are allowed.",
-            _ports,
+            ports,
             "PORTS",
         ),
     ] = tuple(PortRange(port, port) for port in (25, 465, 587, 2465, 2525, 2587))
@@ -236,7 +98,7 @@ class Settings:
         tuple[PortRange, ...],
         Setting(
             "Ports of vaults and token endpoints that may be connected to; ranges are allowed.",
-            _ports,
+            ports,
             "PORTS",
         ),
     ] = tuple(PortRange(port, port) for port in (443, 8200, 8443))
@@ -246,24 +108,24 @@ class Settings:
             "Network of mail servers, vaults and token endpoints that may be connected to. Once one is given"
             " nothing else is allowed, and what it names is, even where it is denied by default: loopback,"
             " link-local, multicast and unspecified addresses, the API server and metadata services.",
-            _network,
+            network,
             "CIDR",
         ),
     ] = ()
     deny_network: Annotated[
         tuple[Network, ...],
-        Setting("Network that is never connected to; wins over --allow-network.", _network, "CIDR"),
+        Setting("Network that is never connected to; wins over --allow-network.", network, "CIDR"),
     ] = ()
     allow_recipient_domain: Annotated[
         tuple[str, ...],
-        Setting("Domain that test mails may be sent to; default: every domain.", _domain, "DOMAIN"),
+        Setting("Domain that test mails may be sent to; default: every domain.", domain, "DOMAIN"),
     ] = ()
     allow_authority_host: Annotated[
         tuple[str, ...],
         Setting(
             "Host that azureKeyVault.authorityHost may name beside those of Entra ID's public clouds; it is"
             " given the credentials of vault objects.",
-            _host,
+            host,
             "HOST",
         ),
     ] = ()
@@ -272,7 +134,7 @@ class Settings:
         Setting(
             "Host that azureKeyVault.vaultUrl may name beside those of Azure Key Vault, such as one of Azure"
             " Stack Hub; it is given tokens for its own domain.",
-            _host,
+            host,
             "HOST",
         ),
     ] = ()
@@ -281,7 +143,7 @@ class Settings:
         Setting(
             "Use only Secrets and ServiceAccounts that name in the annotation"
             " smtp-operator.io/allowed-servers where what they give may be sent.",
-            _truth,
+            truth,
         ),
     ] = False
     secret_watch: Annotated[
@@ -289,18 +151,18 @@ class Settings:
         Setting(
             "How changes of Secrets and ConfigMaps are noticed: metadata watches the metadata of all; label"
             " of those labelled smtp-operator.io/watch=true; none leaves them to the next recheck.",
-            _one_of(SecretWatch),
+            one_of(SecretWatch),
             "|".join(SecretWatch),
         ),
     ] = SecretWatch.METADATA
     cluster_name: Annotated[
-        str, Setting("Name of the cluster in subject and body of test mails.", _text, "NAME")
+        str, Setting("Name of the cluster in subject and body of test mails.", line_of_text, "NAME")
     ] = ""
     helo_name: Annotated[
         str,
         Setting(
             "Name given with EHLO where spec.heloName is not set; default: the domain of spec.from.",
-            _helo_name,
+            optional_host,
             "HOST",
         ),
     ] = ""
@@ -309,10 +171,10 @@ class Settings:
         Setting(
             "Work only while holding a Lease, and stand by while another replica holds it. Needed wherever"
             " more than one may run, else each sends every mail.",
-            _truth,
+            truth,
         ),
     ] = False
-    lease_name: Annotated[str, Setting("Name of the Lease of --leader-elect.", _object_name, "NAME")] = (
+    lease_name: Annotated[str, Setting("Name of the Lease of --leader-elect.", object_name, "NAME")] = (
         "smtp-operator"
     )
     lease_namespace: Annotated[
@@ -320,7 +182,7 @@ class Settings:
         Setting(
             "Namespace of the Lease of --leader-elect; default: POD_NAMESPACE, else that of the"
             " ServiceAccount or of the kubeconfig's context.",
-            _namespace,
+            namespace_name,
             "NAME",
         ),
     ] = ""
@@ -329,7 +191,7 @@ class Settings:
         Setting(
             "Address that serves /healthz (liveness) and /readyz (readiness) over HTTP; :8081 is every"
             " address, empty is none.",
-            _listen_address,
+            listen_address,
             "[HOST]:PORT",
         ),
     ] = None
@@ -337,18 +199,18 @@ class Settings:
         ListenAddress | None,
         Setting(
             "Address that serves /metrics for Prometheus over HTTP; :8080 is every address, empty is none.",
-            _listen_address,
+            listen_address,
             "[HOST]:PORT",
         ),
     ] = None
     log_format: Annotated[
-        LogFormat, Setting("How log lines are written.", _one_of(LogFormat), "|".join(LogFormat))
+        LogFormat, Setting("How log lines are written.", one_of(LogFormat), "|".join(LogFormat))
     ] = LogFormat.JSON
     log_level: Annotated[
         LogLevel,
-        Setting("The least important lines that are written.", _one_of(LogLevel), "|".join(LogLevel)),
+        Setting("The least important lines that are written.", one_of(LogLevel), "|".join(LogLevel)),
     ] = LogLevel.INFO
-    debug: Annotated[bool, Setting("Show the traceback of an error that ends the program.", _truth)] = False
+    debug: Annotated[bool, Setting("Show the traceback of an error that ends the program.", truth)] = False
 
     @property
     def cluster_wide(self) -> bool:

@@ -22,9 +22,10 @@ from testbed.status_watch import StatusWatch
 ROOT = Path(__file__).parent.parent
 TIERS = {
     ROOT / "tests" / "peers": "test-peers (Postfix, Dovecot and swaks of Debian's packages, as root)",
+    ROOT / "tests" / "prometheus": "test-monitoring (metrics, alerts and dashboard, by Debian's Prometheus)",
     ROOT / "tests" / "image": "test-image (the container image, built by buildah and run by runc, as root)",
 }
-"""Folders that `make test` leaves out, since they need Debian packages and root: the target for each."""
+"""Folders that `make test` leaves out, since they need Debian packages: the target for each."""
 
 _numbers = itertools.count(1)
 

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from conformance.reference import conformance_reference
+from generate.monitoring import dashboard, monitoring_manifests
 from generate.policies import policy_files
 from generate.reference import (
     MADE,
@@ -23,6 +24,10 @@ from smtp_operator.api.crd import KINDS
 MADE_OF_MODELS = (
     "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/; run `make generate`.\n"
 )
+MADE_OF_MONITORING = (
+    "# SPDX-License-Identifier: Apache-2.0\n"
+    "# Generated from deploy/monitoring/alerts.yaml and hack/generate/monitoring.py; run `make generate`.\n"
+)
 
 
 def generated_files() -> dict[str, str]:
@@ -37,6 +42,11 @@ def generated_files() -> dict[str, str]:
             f"deploy/manifests/policies/{name}": MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
             for name, documents in policy_files().items()
         },
+        **{
+            f"deploy/manifests/monitoring/{name}": MADE_OF_MONITORING + to_yaml(document)
+            for name, document in monitoring_manifests().items()
+        },
+        "deploy/monitoring/dashboard.json": dashboard(),
         "docs/reference/fields.md": field_reference(),
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),

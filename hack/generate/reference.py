@@ -71,7 +71,7 @@ def metric_reference() -> str:
         "objects and words of small sets; never an address, a password or a text of a server. Processor\n"
         "time, memory and start of the process are there too, under `process_` names.\n\n"
         "Set `honor_labels: true` where Prometheus scrapes it, else the label `namespace` of an object is\n"
-        "renamed.\n"
+        "renamed. [How to monitor](../how-to/monitoring.md) has alerts and a dashboard.\n"
     )
     rows = [
         (f"`{it.name}`", it.type, ", ".join(f"`{label}`" for label in it.labels), it.help) for it in METRICS

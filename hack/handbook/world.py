@@ -63,13 +63,15 @@ class World:
         self._server = server
         self._stack = ExitStack()
         self._count = 0
-        closed, other = free_ports(2)
+        closed, other, metrics, more_metrics = free_ports(4)
         self._names = {
             "587": str(server.starttls_port),
             "465": str(server.tls_port),
             "25": str(server.plain_port),
             "588": str(closed),
             "2525": str(other),
+            "8080": str(metrics),
+            "8082": str(more_metrics),
             page.namespace: namespace,
         }
         if (

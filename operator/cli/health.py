@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from aiohttp import web
 
 from smtp_operator.cli.serving import serving
-from smtp_operator.settings import ListenAddress
+from smtp_operator.setting_values import ListenAddress
 
 
 def health_server(

@@ -8,7 +8,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from smtp_operator.settings import LogFormat, Settings
+from smtp_operator.setting_values import LogFormat
+from smtp_operator.settings import Settings
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -44,7 +44,8 @@ from smtp_operator.secrets.https import Https
 from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.oauth2 import Tokens
 from smtp_operator.secrets.vault import AllowedHosts
-from smtp_operator.settings import InvalidSetting, SecretWatch, Settings
+from smtp_operator.setting_values import SecretWatch
+from smtp_operator.settings import InvalidSetting, Settings
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
 

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from smtp_operator.settings import InvalidSetting, ListenAddress
+from smtp_operator.setting_values import ListenAddress
+from smtp_operator.settings import InvalidSetting
 
 
 @asynccontextmanager

@@ -20,7 +20,8 @@ from smtp_operator.cluster.events import EventRecorder
 from smtp_operator.cluster.lease import Lease
 from smtp_operator.cluster.metadata_watch import Changed, MetadataWatch, Wanted
 from smtp_operator.cluster.status_writer import StatusWriter
-from smtp_operator.settings import SecretWatch, Settings
+from smtp_operator.setting_values import SecretWatch
+from smtp_operator.settings import Settings
 
 _PAGE_SIZE = 25
 """A page is in memory as a whole, and a SmtpConfig with a verdict takes some 30 kB there."""

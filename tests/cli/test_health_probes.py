@@ -8,7 +8,8 @@ import aiohttp
 import pytest
 
 from smtp_operator.cli.health import health_server
-from smtp_operator.settings import InvalidSetting, ListenAddress
+from smtp_operator.setting_values import ListenAddress
+from smtp_operator.settings import InvalidSetting
 
 
 @dataclass

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from smtp_operator.cli.logs import JsonFormatter, TextFormatter, set_up_logging
-from smtp_operator.settings import LogFormat, LogLevel, Settings
+from smtp_operator.setting_values import LogFormat, LogLevel
+from smtp_operator.settings import Settings
 
 
 def record(message: str, *args: object, **extra: object) -> logging.LogRecord:

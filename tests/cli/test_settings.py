@@ -5,18 +5,8 @@ import ipaddress
 
 import pytest
 
-from smtp_operator.settings import (
-    FLAGS,
-    Flag,
-    InvalidSetting,
-    ListenAddress,
-    LogFormat,
-    LogLevel,
-    PortRange,
-    SecretWatch,
-    Settings,
-    read_settings,
-)
+from smtp_operator.setting_values import ListenAddress, LogFormat, LogLevel, PortRange, SecretWatch
+from smtp_operator.settings import FLAGS, Flag, InvalidSetting, Settings, read_settings
 
 
 def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:

@@ -37,6 +37,7 @@ CHECKED_ELSEWHERE = {
     "make cluster-down": "tests/controlplane",
     "make image BUILDER=docker BASE=docker.io/library/python:3.13-slim PYTHON_VERSION=3.13"
     " IMAGE=registry.example.com/smtp-operator:0.1.0": "tests/image, with another builder and base",
+    "kubectl apply -f deploy/manifests/monitoring/": "tests/monitoring",
     "make unit": "is running these tests, or a part of make test",
 }
 

@@ -36,6 +36,7 @@ VALUES = {
     *Provider, *Notification, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue", "AzureADTokenExchange",
     "InputText", "KubernetesSecret",
 }  # fmt: skip
+ALERTS = re.findall(r"- alert: (\w+)", (ROOT / "deploy/monitoring/alerts.yaml").read_text(encoding="utf-8"))
 IN_CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -148,7 +149,7 @@ def test_every_flag_and_variable_exists(page: Path) -> None:
 def test_every_reason_exists(page: Path) -> None:
     """A word in CamelCase is a reason, unless it is known for something else."""
     classes = {str(info.retry) for info in REASONS.values()}
-    known = set(Reason) | classes | KUBERNETES_WORDS | CONDITIONS | EVENTS | VALUES
+    known = set(Reason) | classes | KUBERNETES_WORDS | CONDITIONS | EVENTS | VALUES | set(ALERTS)
     for span in spans(page):
         for word in re.findall(r"(?<![\w.])(?:[A-Z]+[a-z0-9]+){2,}(?![\w.])", span):
             assert word in known, f"{word} is no reason"
@@ -231,3 +232,8 @@ def test_every_flag_of_check_is_in_its_table() -> None:
     rows = [row for row in table.splitlines() if row.startswith("| `-")]
     written = {flag for row in rows for flag in re.findall(r"`(--[a-z-]+)`", row.partition(" | ")[0])}
     assert written == set(re.findall(r"--[a-z-]+", check_help())) - {"--help"}
+
+
+def test_every_alert_is_in_its_table() -> None:
+    table = section(ROOT / "docs/how-to/monitoring.md", "## Alerts and dashboard")
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == ALERTS

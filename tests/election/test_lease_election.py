@@ -3,89 +3,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
 from datetime import datetime
-from itertools import count
 
 import pytest
 
+from simulation.election import PATH, Stage, now
 from simulation.leases import LeaseServer
 from smtp_operator.api.objects import AccessDenied, ObjectNotFound, RequestRefused
 from smtp_operator.cluster.lease import Lease, LeaseLost, Timing
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
-
-PATH = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/smtp-operator"
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-class Replica:
-    """One process: stands by, works for as long as it may, and keeps account of it."""
-
-    def __init__(self, server: LeaseServer, name: str, clock: Callable[[], float] = now) -> None:
-        self.name = name
-        self.lease = Lease(server, namespace="ops", name="smtp-operator", identity=name, clock=clock)
-        self.worked_from: float | None = None
-        self.works = asyncio.Event()
-        self.task = asyncio.create_task(self._live(), name=name)
-
-    async def _live(self) -> None:
-        await self.lease.acquire()
-        self.worked_from = now()
-        self.works.set()
-        await self.lease.hold()
-
-    async def stop(self) -> None:
-        """SIGTERM."""
-        await self.kill()
-        await self.lease.release()
-
-    async def kill(self) -> None:
-        """kill -9."""
-        self.task.cancel()
-        await asyncio.wait([self.task])
-
-    async def ends(self) -> LeaseLost:
-        """Why it ended by itself."""
-        await asyncio.wait([self.task])
-        error = self.task.exception()
-        assert isinstance(error, LeaseLost)
-        return error
-
-
-class Stage:
-    """A server and its replicas."""
-
-    def __init__(self) -> None:
-        self.server = LeaseServer()
-        self.replicas: list[Replica] = []
-        self._numbers = count(1)
-
-    def start(self, clock: Callable[[], float] = now) -> Replica:
-        replica = Replica(self.server, f"replica-{next(self._numbers)}", clock)
-        self.replicas.append(replica)
-        return replica
-
-    async def leader(self) -> Replica:
-        replica = self.start()
-        await replica.works.wait()
-        return replica
-
-    @property
-    def spec(self) -> dict[str, object]:
-        spec: dict[str, object] = self.server.leases[PATH]["spec"]
-        return spec
-
-
-@pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    stage = Stage()
-    yield stage
-    for replica in stage.replicas:
-        await replica.kill()
 
 
 async def test_the_first_one_works_at_once(stage: Stage) -> None:
@@ -277,44 +204,6 @@ async def test_labels_and_fields_of_others_stay(stage: Stage) -> None:
     assert leader.lease.held
     assert stage.server.leases[PATH]["metadata"]["labels"] == {"team": "mail"}
     assert stage.spec["strategy"] == "OldestEmulationVersion"
-
-
-async def test_one_that_slept_sends_nothing_when_it_wakes_up(stage: Stage) -> None:
-    """The clock goes on while a process is stopped; the event loop does not."""
-    slept = 0.0
-    leader = stage.start(clock=lambda: now() + slept)
-    await leader.works.wait()
-    leader.lease.check()
-    slept = 16.0
-    with pytest.raises(LeaseLost, match="not renewed for 16 s"):
-        leader.lease.check()
-    assert not leader.lease.held
-    await leader.ends()
-
-
-async def test_a_loss_is_for_good(stage: Stage) -> None:
-    slept = 0.0
-    leader = stage.start(clock=lambda: now() + slept)
-    await leader.works.wait()
-    slept = 16.0
-    with pytest.raises(LeaseLost):
-        leader.lease.check()
-    slept = 0.0
-    with pytest.raises(LeaseLost):
-        leader.lease.check()
-
-
-async def test_whoever_finds_the_loss_first_ends_the_holding_at_once(stage: Stage) -> None:
-    slept = 0.0
-    leader = stage.start(clock=lambda: now() + slept)
-    await leader.works.wait()
-    await asyncio.sleep(0.5)
-    slept = 16.0
-    with pytest.raises(LeaseLost):
-        leader.lease.check()
-    found = now()
-    await leader.ends()
-    assert now() == found
 
 
 @pytest.mark.parametrize("drift", [0.9, 1.1])

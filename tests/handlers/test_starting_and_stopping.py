@@ -20,7 +20,8 @@ from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.lease import LeaseLost
 from smtp_operator.cluster.schema_check import SchemaTooOld
 from smtp_operator.handlers.operation import Operation
-from smtp_operator.settings import SecretWatch, Settings
+from smtp_operator.setting_values import SecretWatch
+from smtp_operator.settings import Settings
 
 OPENAPI = "/openapi/v3/apis/smtp-operator.io/v1alpha1"
 CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"

@@ -2,63 +2,15 @@
 """The queue of deadlines: each key serially, lanes a few at a time, no time lost and none burnt."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
 
+from simulation.desk import Desk, running
 from smtp_operator.reconcile.deadlines import DeadlineQueue
 
 Handle = Callable[[str], Awaitable[None]]
-
-
-class Desk:
-    """Somebody who handles keys, and takes as long as told."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.errors: dict[str, list[Exception]] = {}
-        self.lanes: dict[str, str] = {}
-        self.started: list[tuple[float, str]] = []
-        self.under_way: list[str] = []
-        self.most = 0
-        self.wrong_by = 0.0
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time() + self.wrong_by
-
-    async def handle(self, key: str) -> None:
-        self.started.append((self.now(), key))
-        assert key not in self.under_way
-        self.under_way.append(key)
-        self.most = max(self.most, len(self.under_way))
-        try:
-            await asyncio.sleep(self.seconds[key])
-            if self.errors.get(key):
-                raise self.errors[key].pop(0)
-        finally:
-            self.under_way.remove(key)
-
-    @property
-    def order(self) -> list[str]:
-        return [key for _, key in self.started]
-
-    def times(self, key: str) -> list[float]:
-        return [at for at, it in self.started if it == key]
-
-
-@asynccontextmanager
-async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[DeadlineQueue[str]]:
-    queue: DeadlineQueue[str] = DeadlineQueue(
-        desk.handle, lane_of=lambda key: desk.lanes.get(key, key), per_lane=per_lane, now=desk.now
-    )
-    task = asyncio.create_task(queue.run())
-    await asyncio.sleep(0)
-    yield queue
-    task.cancel()
-    await asyncio.wait([task])
 
 
 @pytest.fixture
@@ -376,50 +328,3 @@ async def test_many_early_deadlines_leave_no_heap_behind(desk: Desk) -> None:
         assert len(queue._heap) < 3000
         await asyncio.sleep(200_000)
     assert desk.order[-1] == "other"
-
-
-async def test_told_to_finish_it_waits_for_what_is_under_way_and_begins_nothing(desk: Desk) -> None:
-    desk.seconds["slow"] = 0.5
-    async with running(desk) as queue:
-        queue.add("slow", at=0)
-        queue.add("later", at=0.2)
-        await asyncio.sleep(0.1)
-        await queue.finish(1.0)
-        assert desk.now() == pytest.approx(0.5)
-        queue.add("new", at=0)
-        await asyncio.sleep(60)
-    assert desk.order == ["slow"]
-
-
-async def test_it_does_not_wait_longer_than_told(desk: Desk) -> None:
-    desk.seconds["slow"] = 600
-    async with running(desk) as queue:
-        queue.add("slow", at=0)
-        await asyncio.sleep(0.1)
-        await queue.finish(1.0)
-        assert desk.now() == pytest.approx(1.1)
-
-
-async def test_told_to_finish_it_gives_nobody_the_place_in_the_lane(desk: Desk) -> None:
-    desk.lanes = {"first": "lane", "second": "lane"}
-    desk.seconds["first"] = 0.5
-    async with running(desk, per_lane=1) as queue:
-        queue.add("first", at=0)
-        queue.add("second", at=0)
-        await asyncio.sleep(0.1)
-        await queue.finish(1.0)
-        await asyncio.sleep(60)
-    assert desk.order == ["first"]
-
-
-async def test_what_is_due_and_what_is_handled_is_counted(desk: Desk) -> None:
-    desk.lanes = {"first": "lane", "second": "lane"}
-    desk.seconds["first"] = 5
-    async with running(desk, per_lane=1) as queue:
-        queue.add("first", at=0)
-        queue.add("second", at=0)
-        queue.add("tomorrow", at=86400)
-        await asyncio.sleep(1)
-        assert (queue.due(), queue.running()) == (1, 1)
-        await asyncio.sleep(5)
-        assert (queue.due(), queue.running()) == (0, 0)

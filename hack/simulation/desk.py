@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody to handle the keys of a deadline queue."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from smtp_operator.reconcile.deadlines import DeadlineQueue
+
+
+class Desk:
+    """Somebody who handles keys, and takes as long as told."""
+
+    def __init__(self) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self.errors: dict[str, list[Exception]] = {}
+        self.lanes: dict[str, str] = {}
+        self.started: list[tuple[float, str]] = []
+        self.under_way: list[str] = []
+        self.most = 0
+        self.wrong_by = 0.0
+
+    def now(self) -> float:
+        """What it takes for the time."""
+        return asyncio.get_running_loop().time() + self.wrong_by
+
+    async def handle(self, key: str) -> None:
+        """Handles a key, in its own time."""
+        self.started.append((self.now(), key))
+        assert key not in self.under_way
+        self.under_way.append(key)
+        self.most = max(self.most, len(self.under_way))
+        try:
+            await asyncio.sleep(self.seconds[key])
+            if self.errors.get(key):
+                raise self.errors[key].pop(0)
+        finally:
+            self.under_way.remove(key)
+
+    @property
+    def order(self) -> list[str]:
+        """Keys as they were begun."""
+        return [key for _, key in self.started]
+
+    def times(self, key: str) -> list[float]:
+        """When that key was begun."""
+        return [at for at, it in self.started if it == key]
+
+
+@asynccontextmanager
+async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[DeadlineQueue[str]]:
+    """A queue that runs, and has keys handled at that desk."""
+    queue: DeadlineQueue[str] = DeadlineQueue(
+        desk.handle, lane_of=lambda key: desk.lanes.get(key, key), per_lane=per_lane, now=desk.now
+    )
+    task = asyncio.create_task(queue.run())
+    await asyncio.sleep(0)
+    yield queue
+    task.cancel()
+    await asyncio.wait([task])

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replicas that want one Lease."""
+
+import asyncio
+from collections.abc import Callable
+from itertools import count
+from typing import Final
+
+from simulation.leases import LeaseServer
+from smtp_operator.cluster.lease import Lease, LeaseLost
+
+PATH: Final = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/smtp-operator"
+
+
+def now() -> float:
+    """By the clock of the event loop."""
+    return asyncio.get_running_loop().time()
+
+
+class Replica:
+    """One process: stands by, works for as long as it may, and keeps account of it."""
+
+    def __init__(self, server: LeaseServer, name: str, clock: Callable[[], float] = now) -> None:
+        self.name = name
+        self.lease = Lease(server, namespace="ops", name="smtp-operator", identity=name, clock=clock)
+        self.worked_from: float | None = None
+        self.works = asyncio.Event()
+        self.task = asyncio.create_task(self._live(), name=name)
+
+    async def _live(self) -> None:
+        await self.lease.acquire()
+        self.worked_from = now()
+        self.works.set()
+        await self.lease.hold()
+
+    async def stop(self) -> None:
+        """SIGTERM."""
+        await self.kill()
+        await self.lease.release()
+
+    async def kill(self) -> None:
+        """kill -9."""
+        self.task.cancel()
+        await asyncio.wait([self.task])
+
+    async def ends(self) -> LeaseLost:
+        """Why it ended by itself."""
+        await asyncio.wait([self.task])
+        error = self.task.exception()
+        assert isinstance(error, LeaseLost)
+        return error
+
+
+class Stage:
+    """A server and its replicas."""
+
+    def __init__(self) -> None:
+        self.server = LeaseServer()
+        self.replicas: list[Replica] = []
+        self._numbers = count(1)
+
+    def start(self, clock: Callable[[], float] = now) -> Replica:
+        """Another one, with that clock."""
+        replica = Replica(self.server, f"replica-{next(self._numbers)}", clock)
+        self.replicas.append(replica)
+        return replica
+
+    async def leader(self) -> Replica:
+        """Another one that works; nobody else did."""
+        replica = self.start()
+        await replica.works.wait()
+        return replica
+
+    @property
+    def spec(self) -> dict[str, object]:
+        """Of the Lease."""
+        spec: dict[str, object] = self.server.leases[PATH]["spec"]
+        return spec

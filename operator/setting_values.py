@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a setting's text may be: types of values, and the parsers that make them of text.
+
+A parser's ValueError goes on where the value stopped: ``is not a number from 1 to 1000``.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_TRUE: Final = frozenset({"true", "1", "yes"})
+_FALSE: Final = frozenset({"false", "0", "no", ""})
+
+
+class SecretWatch(StrEnum):
+    """How the operator hears of changes of Secrets and ConfigMaps."""
+
+    METADATA = "metadata"
+    """By the metadata of all of them; it needs the permission to list and watch."""
+    LABEL = "label"
+    """By the metadata of those labelled ``smtp-operator.io/watch=true``."""
+    NONE = "none"
+    """Not at all: a change is seen by the next recheck. It needs the permission to get only."""
+
+
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class PortRange(NamedTuple):
+    """TCP ports from ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+
+    def __contains__(self, port: object) -> bool:
+        """Whether the port lies in the range."""
+        return isinstance(port, int) and self.first <= port <= self.last
+
+    def __str__(self) -> str:
+        """``587`` or ``2525-2587``."""
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+class ListenAddress(NamedTuple):
+    """Where a server of ours listens; an empty host is every address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """``:8081``, ``127.0.0.1:8081`` or ``[::1]:8081``."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def line_of_text(text: str) -> str:
+    """One line of at most 253 characters."""
+    if not text.isprintable() or len(text) > 253:
+        raise ValueError("must be one line of at most 253 characters")
+    return text
+
+
+def truth(text: str) -> bool:
+    """A truth value."""
+    if text.lower() not in _TRUE | _FALSE:
+        raise ValueError("is neither true nor false")
+    return text.lower() in _TRUE
+
+
+def connections(text: str) -> int:
+    """A number from 1 to 1000."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
+        raise ValueError("is not a number from 1 to 1000")
+    return int(text)
+
+
+def namespace_name(text: str) -> str:
+    """The name of a namespace."""
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("is not the name of a namespace")
+    return text
+
+
+def object_name(text: str) -> str:
+    """The name of an object, as most kinds allow."""
+    if not _HOST_NAME.fullmatch(text) or text != text.lower() or len(text) > 253:
+        raise ValueError("is not a name of an object, such as smtp-operator")
+    return text
+
+
+def ports(text: str) -> PortRange:
+    """``587`` or ``2525-2587``."""
+    first, dash, last = text.partition("-")
+    bounds = (first, last) if dash else (first, first)
+    if not all(bound.isascii() and bound.isdigit() for bound in bounds):
+        raise ValueError("is neither a port such as 587 nor a range such as 2525-2587")
+    ports = PortRange(int(bounds[0]), int(bounds[1]))
+    if not 1 <= ports.first <= ports.last <= 65535:
+        raise ValueError("is no range within 1-65535")
+    return ports
+
+
+def network(text: str) -> Network:
+    """A network in CIDR notation; an address is a network of one."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError("is not a network such as 192.0.2.0/24 or 2001:db8::/32") from None
+    raise ValueError(f"has bits set behind its prefix; did you mean {meant}?")
+
+
+def domain(text: str) -> str:
+    """A mail domain, in lower case."""
+    if not _HOST_NAME.fullmatch(text) or len(text) > 253:
+        raise ValueError("is not a mail domain such as example.com")
+    return text.lower()
+
+
+def host(text: str) -> str:
+    """A host name, in lower case."""
+    if not _HOST_NAME.fullmatch(text) or len(text) > 253:
+        raise ValueError("is not a host such as login.example.com: no scheme, no port, no path")
+    return text.lower()
+
+
+def optional_host(text: str) -> str:
+    """A host name; empty: none."""
+    if text and (not _HOST_NAME.fullmatch(text) or len(text) > 253):
+        raise ValueError("is not a host name such as mail.example.com")
+    return text
+
+
+def listen_address(text: str) -> ListenAddress | None:
+    """``[HOST]:PORT``; empty: None."""
+    if not text:
+        return None
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ValueError("is not an address such as :8081 or 127.0.0.1:8081")
+    if host:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise ValueError("has a host that is not an IP address") from None
+    return ListenAddress(host, int(port))
+
+
+def one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
+    """What parses a word of that enumeration."""
+
+    def parse(text: str) -> StrEnum:
+        try:
+            return kind(text.lower())
+        except ValueError:
+            raise ValueError(f"is not one of {', '.join(kind)}") from None
+
+    return parse

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running operator with something to tell, and Debian's Prometheus that scrapes it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcluster import LocalCluster
+from localcluster.ports import free_ports
+from mailpeers import MailServer
+from monitoring import Prometheus
+from testbed import Api, Bed, Manifests, OperatorProcess
+from testbed.operator_process import LOOPBACK
+
+ROOT = Path(__file__).parent.parent.parent
+NAMESPACE = "prometheus-tier"
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    cluster: LocalCluster, api: Api, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
+    """It has seen a SmtpConfig that is ready, one that failed, one suspended, and a vault out of reach."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    manifests = Manifests.read().permissions()
+    cluster.kubectl("apply", "-f", "-", input=str(manifests))
+    kubeconfig = cluster.kubeconfig_for_service_account(*manifests.service_account)
+    api.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    bed = Bed(api, NAMESPACE)
+    port, closed = free_ports(2)
+    flags = [*LOOPBACK, f"--allow-vault-port={closed}", f"--metrics-address=127.0.0.1:{port}"]
+    with (
+        MailServer.in_thread() as server,
+        OperatorProcess(kubeconfig, folder / "operator.log", [*flags, "--leader-elect"]) as operator,
+        Prometheus.scraping(port, folder, ROOT / "deploy" / "monitoring" / "alerts.yaml") as running,
+    ):
+        operator.start()
+        bed.create(server, "works", "StartTLS", tls=bed.trust(server))
+        bed.create(server, "fails", "TLS", port=server.plain_port)
+        bed.create(server, "suspended", suspend=True)
+        _vault_out_of_reach(bed, server, closed)
+        for name in ("works", "fails", "suspended", "by-vault"):
+            bed.verdict(name)
+        yield running
+    api.delete(f"/api/v1/namespaces/{NAMESPACE}")
+
+
+def _vault_out_of_reach(bed: Bed, server: MailServer, port: int) -> None:
+    bed.secret("vault-token", token="t0ken")
+    auth = {"tokenRef": {"name": "vault-token", "key": "token"}}
+    vault = {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpVault",
+        "metadata": {"name": "vault"},
+        "spec": {"hashiCorpVault": {"url": f"https://127.0.0.1:{port}", "mount": "secret", "auth": auth}},
+    }
+    bed.api.create(bed.configs.replace("smtpconfigs", "smtpvaults"), vault)
+    password = {"hashiCorpVault": {"vaultRef": {"name": "vault"}, "path": "mail", "key": "password"}}
+    bed.create(server, "by-vault", "StartTLS", username="mailer", password=password, tls=bed.trust(server))
