@@ -19,7 +19,8 @@ from azurepeers.trial import KeyVaultTrial
 from mailpeers.tokenserver import TokenServer
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.cli.logs import set_up_logging
-from smtp_operator.settings import LogLevel, Settings
+from smtp_operator.setting_values import LogLevel
+from smtp_operator.settings import Settings
 
 CANARY = "c4nary"
 Told = list[str]
