@@ -67,6 +67,10 @@ test-image: $(INSTALLED) ## build the container image on Debian's packages and r
 bench: $(INSTALLED) ## measure the operator against its promises
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: simulate
+simulate: $(INSTALLED) ## live a week with 1,000 SmtpConfigs on a fake clock, and count what it costs
+	@$(BIN)/python -m simulation $(ARGS)
+
 .PHONY: bench-reasons
 bench-reasons: $(INSTALLED) ## measure how often the right reason is named (CHECK=1: fail below 98 %)
 	@$(BIN)/python -m reasons $(if $(CHECK),--check)
