@@ -15,8 +15,9 @@ from simulation.cluster import FakeCluster, StatusWrite, Watch
 from simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
 from simulation.shelf import Shelf
 from simulation.storage import Storage
+from simulation.vault_objects import NAMESPACE, Vault
 from simulation.vaults import SimulatedVaults, vault_verdict
-from simulation.world import NAMESPACE, SmtpConfig, Vault, World
+from simulation.world import SmtpConfig, World
 
 __all__ = [
     "NAMESPACE",

@@ -12,18 +12,18 @@ from simulation.cluster import FakeCluster, StatusWrite, Watch
 from simulation.engine import Mail, Run, ScriptedEngine
 from simulation.storage import Storage
 from simulation.tokens import SimulatedTokens
+from simulation.vault_objects import NAMESPACE, Vault, merged
 from simulation.vaults import NoHttps, SimulatedAccounts, SimulatedVaults
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpvault import Provider
-from smtp_operator.api.status import Condition, SmtpConfigStatus, VaultStatus
+from smtp_operator.api.status import Condition, SmtpConfigStatus
 from smtp_operator.reconcile.core import Core
 from smtp_operator.reconcile.interfaces import Observer, Policy
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.live_vaults import LiveVaults
 
-NAMESPACE: Final = "team-a"
 EPOCH: Final = 1_795_000_000.0
 """2026-11-18 11:06:40 UTC, when every world begins."""
 
@@ -228,72 +228,6 @@ class World:
         return [*self.cluster.complaints, *(f"{name} tested twice at once" for name in self.engine.overlaps)]
 
 
-class Vault:
-    """One vault object, as its owner sees it."""
-
-    def __init__(self, world: World, reference: Reference) -> None:
-        self._world = world
-        self.reference = reference
-
-    def create(self, *, with_token: bool = True, **spec: Any) -> "Vault":
-        """Of a HashiCorp Vault, logged in to by the token in the Secret bao-login, which is created too."""
-        token: JsonObject = {"name": "bao-login", "key": "token"}
-        sound: JsonObject = {}
-        if not self.reference.namespace:
-            token["namespace"] = NAMESPACE
-            sound = {"allowedServers": ["*:*"], "allowedNamespaces": {"matchNames": [NAMESPACE]}}
-        block = {"url": "https://bao.example.com", "auth": {"tokenRef": token}}
-        if with_token:
-            self._world.put_secret("bao-login", token="root")
-        self._world.storage.put_vault(self.reference, _merged({"hashiCorpVault": block} | sound, spec))
-        return self
-
-    def edit(self, **spec: Any) -> None:
-        """Changes fields of the spec; None takes one away."""
-        self._world.storage.put_vault(self.reference, _merged(self.object_["spec"], spec))
-
-    def delete(self) -> None:
-        """``kubectl delete``."""
-        self._world.storage.delete_object(self.reference)
-
-    def password(self, path: str = "mail/smtp") -> JsonObject:
-        """``spec.password`` that is read through it."""
-        named = {"kind": self.reference.kind, "name": self.reference.name}
-        return {"hashiCorpVault": {"vaultRef": named, "path": path}}
-
-    @property
-    def object_(self) -> JsonObject:
-        """As the API server has it."""
-        return self._world.storage.objects[self.reference]
-
-    @property
-    def status(self) -> VaultStatus:
-        """All of it."""
-        return VaultStatus.model_validate(self.object_["status"])
-
-    @property
-    def conditions(self) -> dict[str, tuple[str, str]]:
-        """By type, status and reason."""
-        return {it.type: (it.status, it.reason) for it in self.status.conditions}
-
-    @property
-    def judged(self) -> bool:
-        """Whether status speaks of the present spec."""
-        return self.status.observed_generation == int(self.object_["metadata"]["generation"])
-
-    @property
-    def next_check_in(self) -> float | None:
-        """Seconds from now to nextCheckTime."""
-        time = from_timestamp(self.status.next_check_time)
-        return None if time is None else time - self._world.time()
-
-    @property
-    def writes(self) -> list[StatusWrite]:
-        """Its statuses that were written."""
-        key = ObjectKey(self.reference.namespace, self.reference.name)
-        return [it for it in self._world.writes if it.key == key]
-
-
 class SmtpConfig:
     """One SmtpConfig, as its users see it."""
 
@@ -303,16 +237,16 @@ class SmtpConfig:
 
     def create(self, **spec: Any) -> "SmtpConfig":
         """Without a login; a field that is None is left out."""
-        self._put(_merged(SPEC, spec))
+        self._put(merged(SPEC, spec))
         return self
 
     def create_with_login(self, **spec: Any) -> "SmtpConfig":
         """With a user name and a password in the Secret smtp-password, which is not created."""
-        return self.create(**_merged(LOGIN, spec))
+        return self.create(**merged(LOGIN, spec))
 
     def edit(self, *, checked: bool = True, **spec: Any) -> None:
         """Changes fields of the spec; None takes one away."""
-        self._put(_merged(self.object_["spec"], spec), checked=checked)
+        self._put(merged(self.object_["spec"], spec), checked=checked)
 
     def request_test(self, value: str = "2026-11-18T12:00:00+00:00") -> None:
         """``kubectl annotate smtpconfig NAME smtp-operator.io/test-requested-at=…``."""
@@ -410,8 +344,3 @@ class SmtpConfig:
     def writes(self) -> list[StatusWrite]:
         """Its statuses that were written."""
         return [write for write in self._world.writes if write.key == self.key]
-
-
-def _merged(spec: JsonObject, changes: JsonObject) -> JsonObject:
-    merged = copy.deepcopy(spec) | {name.rstrip("_"): value for name, value in changes.items()}
-    return {name: value for name, value in merged.items() if value is not None}

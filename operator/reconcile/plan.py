@@ -7,14 +7,21 @@ The rules that a comment numbers are the verdict rules of the API reference (``d
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from smtp_operator.api.reasons import Reason
+from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.expiry import telling_due
-from smtp_operator.reconcile.memory import Memory
+from smtp_operator.reconcile.memory import Memory, retry_of
 from smtp_operator.reconcile.notifications import due_notification
 from smtp_operator.reconcile.references import Change
-from smtp_operator.reconcile.schedule import BURST, BURST_TIME, REQUEST_SPACING, WAITING_TIME, due_time
+from smtp_operator.reconcile.schedule import (
+    BURST,
+    BURST_TIME,
+    REQUEST_SPACING,
+    WAITING_TIME,
+    due_time,
+    recheck_delay,
+)
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.view import View
 
@@ -90,6 +97,23 @@ def _by_time(view: View, *, memory: Memory, now: float, started: float) -> Plan:
         return Notify(kind)
     times = [*restated, *([due] if due is not None else [])]
     return Wait(min(times)) if times else Wait(None)
+
+
+def looks_for_password(view: View, *, last_looked: float) -> float | None:
+    """When to ask a vault whether it has another password than the one that the server did not take (rule 7).
+
+    In seconds since the epoch; None: a test does so, or nobody wants to know.
+    """
+    ready = view.status.condition("Ready")
+    if not view.judged or ready is None or view.spec.suspend or not view.interval:
+        return None
+    if ready.status != "False" or retry_of(ready.reason) is not Retry.AUTHENTICATION:
+        return None
+    if view.spec.password is None or view.spec.password.vault_item is None:
+        return None
+    return max(last_looked, view.last_test_ended or 0.0) + (
+        recheck_delay(view.tested.uid, view.interval) or 0
+    )
 
 
 def _waiting_ends(view: View, memory: Memory) -> float | None:

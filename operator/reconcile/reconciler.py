@@ -18,7 +18,7 @@ from smtp_operator.api.objects import (
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import Verdict
+from smtp_operator.api.verdict import Trigger, Verdict
 from smtp_operator.reconcile.announcing import Announcer
 from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
@@ -28,7 +28,7 @@ from smtp_operator.reconcile.following import Follower
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
 from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.notifications import SPACING, kinds_without_mail, recorded
-from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide
+from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide, looks_for_password
 from smtp_operator.reconcile.references import Baseline, is_newer
 from smtp_operator.reconcile.standing import standing_of
 from smtp_operator.reconcile.telling import log_verdict, notice_of
@@ -82,6 +82,8 @@ class _Known:
     standing: Standing | None = None
     asked: float = 0.0
     """When its references were last asked for; only where no watch tells of them."""
+    looked: float = 0.0
+    """When its vault was last asked for another password than one that was not taken."""
 
 
 class Reconciler:
@@ -202,7 +204,10 @@ class Reconciler:
             known = self._known[key]
             if await self._references.ask(view, last_asked=known.asked):
                 known.asked = self._now()
-            await self._carry_out(self._decide(view), view)
+            plan = self._decide(view)
+            if isinstance(plan, Wait) and await self._password_changed(view, known):
+                plan = RunTest(Trigger.PASSWORD_CHANGED, view.spec.test.mode)
+            await self._carry_out(plan, view)
         except ClusterError as error:
             self._try_again(key, error)
 
@@ -255,6 +260,14 @@ class Reconciler:
             started=self._started,
             compare=lambda it: self._references.compare(it, memory),
         )
+
+    async def _password_changed(self, view: View, known: _Known) -> bool:
+        """Whether a vault has another password now for one that the mail server did not take."""
+        looking = looks_for_password(view, last_looked=known.looked)
+        if looking is None or looking > self._now():
+            return False
+        known.looked = self._now()
+        return await self._tester.password_changed(view)
 
     async def _carry_out(self, plan: Plan, view: View) -> None:
         match plan:
@@ -320,8 +333,10 @@ class Reconciler:
         self._queue.add(view.key, at=self._now())
 
     def _wait(self, view: View, until: float | None) -> None:
-        asking = self._references.next_asking(view, last_asked=self._known[view.key].asked)
-        times = [time for time in (until, asking) if time is not None]
+        known = self._known[view.key]
+        asking = self._references.next_asking(view, last_asked=known.asked)
+        looking = looks_for_password(view, last_looked=known.looked)
+        times = [time for time in (until, asking, looking) if time is not None]
         if times:
             self._queue.add(view.key, at=min(times))
 

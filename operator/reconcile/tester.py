@@ -118,7 +118,7 @@ class Tester:
             if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED and self._tokens is not None:
                 self._tokens.drop(preparation.token)
         return Outcome(
-            trigger=test.trigger,
+            trigger=_trigger(view, test, preparation.password),
             mode=test.mode,
             started=started,
             ended=self._now(),
@@ -143,6 +143,19 @@ class Tester:
             return error.verdict
         report = await self._engine.run(settings)
         return report.verdict
+
+    async def password_changed(self, view: View) -> bool:
+        """Whether the vault has another version of the password than the last test used.
+
+        Raises:
+            ApiUnavailable, RequestRefused
+        """
+        preparation = _Preparation(ObjectValues(self._get_object))
+        try:
+            resolved = await self._resolved(view, preparation, lambda phase: None)
+        except VerdictError:
+            return False  # a test will say so, when one is due
+        return _is_another(view, resolved.version)
 
     def _not_begun(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
         seconds = self._now() - started
@@ -264,6 +277,22 @@ class Tester:
                         retry=REASONS[reason].retry,
                     )
                 )
+
+
+def _trigger(view: View, test: RunTest, password: PasswordFacts | None) -> Trigger:
+    """Why the test was made, as one knows in the end: no watch tells of a change in a vault."""
+    by_itself = test.trigger in (Trigger.RECHECK, Trigger.RETRY)
+    if by_itself and password is not None and _is_another(view, password.version):
+        return Trigger.PASSWORD_CHANGED
+    return test.trigger
+
+
+def _is_another(view: View, version: str | None) -> bool:
+    """Whether a vault's password has another version than the last test used; not every vault tells."""
+    used = view.status.password
+    if view.spec.password is None or view.spec.password.vault_item is None or used is None:
+        return False
+    return None not in (used.version, version) and used.version != version
 
 
 def _verified(spec: SmtpConfigSpec) -> bool:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SmtpConfigs whose password lies in a vault: what their status tells, and what starts a test of them."""
 
-from simulation import World, vault_verdict
+from simulation import World, fails, passes, vault_verdict
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.reconcile.interfaces import Policy
@@ -334,3 +334,44 @@ async def test_without_the_right_to_read_it_it_is_not_allowed(world: World) -> N
         " does. Have a ClusterRole grant it for that name, or set password.hashiCorpVault.vaultRef.kind:"
         " SmtpVault and describe the vault in this namespace.",
     )
+
+
+async def test_a_rotated_password_is_called_so(world: World) -> None:
+    bao = world.vault().create()
+    mail = await world.ready(password=bao.password())
+    world.vaults.put("mail/smtp", "s3cret-2", "2")
+    await world.passes(1.2 * HOUR)
+    assert (mail.trigger, mail.mode, mail.ready) == ("PasswordChanged", "Login", "True")
+
+
+async def test_a_password_that_the_server_rejects_is_tried_again_when_the_vault_has_another(
+    world: World,
+) -> None:
+    bao = world.vault().create()
+    mail = await world.ready(password=bao.password())
+    world.engine.always(fails(Reason.AUTHENTICATION_FAILED))
+    mail.request_test()
+    await world.passes(MINUTE)
+    await world.passes(2 * HOUR)
+    assert mail.reason == "AuthenticationFailed"
+    assert mail.next_test_in is not None
+    assert mail.next_test_in > 20 * HOUR
+    world.forget()
+    world.vaults.put("mail/smtp", "s3cret-2", "2")
+    world.engine.always(passes())
+    await world.passes(1.2 * HOUR)
+    assert (mail.ready, mail.trigger) == ("True", "PasswordChanged")
+    assert [password for _, password in world.logins] == ["s3cret-2"]
+
+
+async def test_the_same_password_is_not_tried_more_often_for_that(world: World) -> None:
+    bao = world.vault().create()
+    mail = await world.ready(password=bao.password())
+    world.engine.always(fails(Reason.AUTHENTICATION_FAILED))
+    world.vaults.put("mail/smtp", "s3cret-2", "2")
+    await world.passes(1.2 * HOUR)
+    assert mail.reason == "AuthenticationFailed"
+    world.forget()
+    await world.passes(20 * HOUR)
+    assert world.logins == []
+    assert 17 <= len(world.vaults.reads) <= 20
