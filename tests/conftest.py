@@ -65,14 +65,14 @@ def cluster() -> Iterator[LocalCluster]:
     """A control plane with the CRDs of this tree; whoever breaks it mends it before his test ends."""
     with LocalCluster.start() as running:
         running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
-        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         _know_the_category(running)
         yield running
 
 
 def _know_the_category(running: LocalCluster) -> None:
     """Has kubectl discover the new kinds: what it keeps of discovery from before would hide the category."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     kinds = {kind.plural for kind in KINDS}
     while not kinds <= set(running.kubectl("api-resources", "--categories=smtp-operator").stdout.split()):
         assert time.monotonic() < deadline, "the API server never told of the CRDs' category"

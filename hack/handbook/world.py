@@ -28,7 +28,7 @@ from localcluster.ports import free_ports
 from localcluster.processes import Process
 from mailpeers import MailServer
 
-SECONDS = 60.0
+SECONDS = 120.0
 POLL_SECONDS = 0.05
 
 SAMPLES = ROOT / "docs" / "samples.yaml"

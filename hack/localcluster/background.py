@@ -22,7 +22,7 @@ from localcluster.cluster import LocalCluster
 from localcluster.errors import ClusterError
 
 READY = b"ready"
-STOP_SECONDS = 10.0
+STOP_SECONDS = 30.0
 POLL_SECONDS = 0.02
 
 

@@ -21,7 +21,7 @@ from localcluster.errors import ClusterError, KubectlError
 from localcluster.kubeconfig import write_kubeconfig
 from localcluster.processes import Process
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.5
 ATTEMPTS = 4
@@ -273,7 +273,7 @@ class LocalCluster:
     def _get(self, path: str) -> int | None:
         """The status with which the API server answers, or None if it does not."""
         port = self._components.apiserver_port
-        connection = http.client.HTTPSConnection(LOOPBACK, port, timeout=5, context=self._tls)
+        connection = http.client.HTTPSConnection(LOOPBACK, port, timeout=30, context=self._tls)
         try:
             connection.request("GET", path, headers={"Authorization": f"Bearer {self.admin_token}"})
             return connection.getresponse().status

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_SECONDS = 10
+_SECONDS = 60
 _TURNS = 5
 
 

@@ -176,7 +176,7 @@ class MailServer:
             waiter.set()
 
     def wait_for_mail(
-        self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 10.0
+        self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 60.0
     ) -> ReceivedMail:
         """The first mail that matches, past or to come; for synchronous code. Raises TimeoutError."""
         with self.arrived:
@@ -185,7 +185,7 @@ class MailServer:
         raise TimeoutError(f"no such mail within {timeout} s; {len(self.mails)} others came")
 
     async def next_mail(
-        self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 10.0
+        self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 60.0
     ) -> ReceivedMail:
         """The first mail that matches, past or to come; in the server's own loop. Raises TimeoutError."""
         event = asyncio.Event()

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 Object = dict[str, Any]
 
+PATIENCE = 60.0
+"""Seconds that only something which hangs needs, however loaded the machine is."""
+
 
 class ApiError(Exception):
     """The API server refused; `code` is the HTTP status."""
@@ -71,7 +74,7 @@ class Api:
         self._request("DELETE", path)
 
     def wait(
-        self, collection: str, name: str, until: Callable[[Object], bool], *, seconds: float = 20.0
+        self, collection: str, name: str, until: Callable[[Object], bool], *, seconds: float = PATIENCE
     ) -> Object:
         """The object as soon as `until` holds for it; it need not exist yet.
 
@@ -87,7 +90,9 @@ class Api:
                 return last
         raise TimeoutError(f"{name} did not get there in {seconds:g} s; it is {json.dumps(last, indent=1)}")
 
-    def wait_any(self, collection: str, until: Callable[[Object], bool], *, seconds: float = 20.0) -> Object:
+    def wait_any(
+        self, collection: str, until: Callable[[Object], bool], *, seconds: float = PATIENCE
+    ) -> Object:
         """The first object of the collection for which `until` holds.
 
         Raises:
@@ -98,7 +103,7 @@ class Api:
                 return item
         raise TimeoutError(f"there was no such object of {collection} in {seconds:g} s")
 
-    def wait_gone(self, collection: str, name: str, *, seconds: float = 20.0) -> None:
+    def wait_gone(self, collection: str, name: str, *, seconds: float = PATIENCE) -> None:
         """Returns when there is no such object.
 
         Raises:
@@ -176,7 +181,7 @@ class Api:
         return self._send(method, path, body, kind)
 
     def _connect(self) -> http.client.HTTPSConnection:
-        connection = http.client.HTTPSConnection(self._address, timeout=30, context=self._tls)
+        connection = http.client.HTTPSConnection(self._address, timeout=PATIENCE, context=self._tls)
         connection.connect()
         # Headers and body go in two packets; without this the second waits for the first one's receipt.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SECONDS = 10.0
+SECONDS = 60.0
 POLL_SECONDS = 0.02
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mailpeers import MailServer
 from mailpeers.faultserver import FaultServer
-from testbed.api import Api, Object
+from testbed.api import PATIENCE, Api, Object
 from testbed.seen import Seen
 
 REQUEST = "smtp-operator.io/test-requested-at"
@@ -86,11 +86,11 @@ class Bed:
         """As it is now."""
         return Seen(self.api.get(f"{self.configs}/{name}"))
 
-    def wait(self, until: Callable[[Seen], bool], name: str = "mail", *, seconds: float = 20.0) -> Seen:
+    def wait(self, until: Callable[[Seen], bool], name: str = "mail", *, seconds: float = PATIENCE) -> Seen:
         """It, as soon as `until` holds for it."""
         return Seen(self.api.wait(self.configs, name, lambda it: until(Seen(it)), seconds=seconds))
 
-    def verdict(self, name: str = "mail", *, seconds: float = 20.0) -> Seen:
+    def verdict(self, name: str = "mail", *, seconds: float = PATIENCE) -> Seen:
         """It, as soon as its status speaks of the spec that is there now."""
         return self.wait(lambda it: it.judged, name, seconds=seconds)
 

@@ -13,8 +13,9 @@ from typing import Protocol, Self
 from localcluster.ports import free_ports
 from localcluster.processes import Process
 
-START_SECONDS = 30.0
-STOP_SECONDS = 20.0
+START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+"""As long as the kubelet waits before it kills."""
 POLL_SECONDS = 0.02
 
 LOOPBACK = ("--allow-network=127.0.0.0/8", "--allow-smtp-port=1-65535")
@@ -89,7 +90,7 @@ class OperatorProcess:
         return self._running.output()
 
     def stop(self) -> int:
-        """Asks it to end, and returns its exit code."""
+        """Asks it to end; its exit code, -9 where it has not ended by itself in the time that a Pod has."""
         return self._running.end(STOP_SECONDS)
 
     def kill(self) -> None:
@@ -100,10 +101,11 @@ class OperatorProcess:
         """Its exit code, once it has ended by itself."""
         return self._running.wait(START_SECONDS)
 
-    def restart(self) -> None:
-        """Ends it in order, and starts it again."""
-        self.stop()
+    def restart(self) -> int:
+        """Ends it in order, and starts it again; the exit code as of `stop`."""
+        code = self.stop()
         self.start()
+        return code
 
     def freeze(self) -> None:
         """Lets it do nothing more until it is killed."""
@@ -123,7 +125,7 @@ class OperatorProcess:
         return self._process
 
     def _is_ready(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._health_port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", self._health_port, timeout=30)
         try:
             connection.request("GET", "/readyz")
             return connection.getresponse().status == http.client.OK

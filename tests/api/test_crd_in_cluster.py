@@ -247,7 +247,7 @@ def test_scripts_can_wait_for_failure(users: Users) -> None:
     users.create("corporate-mail")
     users.set_status("corporate-mail", FULL_STATUS, manager="smtp-operator")
     assert "condition met" in users.run(
-        "wait", "--for=condition=Failed", "smtp/corporate-mail", "--timeout=5s"
+        "wait", "--for=condition=Failed", "smtp/corporate-mail", "--timeout=60s"
     )
 
 

@@ -61,7 +61,7 @@ class Following:
         self.task = asyncio.create_task(self.watch.run())
 
     async def next(self) -> News:
-        return await asyncio.wait_for(self._news.get(), 30)
+        return await asyncio.wait_for(self._news.get(), 60)
 
     async def stop(self) -> None:
         self.task.cancel()

@@ -56,7 +56,7 @@ def test_the_end_of_the_thread_that_started_it_is_not_the_end_of_the_parent(tmp_
     (child,) = children
     with gate.open("r+b", buffering=0) as opened:
         opened.write(b"go on\n")
-        assert child.wait(timeout=10) == 0
+        assert child.wait(timeout=60) == 0
 
 
 def test_ctrl_c_in_the_terminal_is_for_the_parent_only() -> None:

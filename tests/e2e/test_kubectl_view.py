@@ -76,7 +76,7 @@ def test_it_is_selected_by_server_or_by_secret(
 
 
 def wait(cluster: LocalCluster, bed: Bed, condition: str) -> str:
-    words = ["wait", f"--for={condition}", "smtpconfig/mail", "-n", bed.namespace, "--timeout=20s"]
+    words = ["wait", f"--for={condition}", "smtpconfig/mail", "-n", bed.namespace, "--timeout=60s"]
     return cluster.kubectl(*words).stdout
 
 

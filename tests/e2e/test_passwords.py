@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Passwords: where they come from, and what may be wrong with them before any server is asked."""
 
-import time
 from typing import Any
 
 import pytest
@@ -45,14 +44,13 @@ def test_a_missing_secret_is_waited_for(bed: Bed, server: MailServer) -> None:
     assert server.connections_total == 0
 
 
-def test_creating_the_missing_secret_starts_the_test_within_2_seconds(bed: Bed, server: MailServer) -> None:
+def test_creating_the_missing_secret_starts_the_test_at_once(bed: Bed, server: MailServer) -> None:
+    """No retry is due before an hour has passed."""
     bed.verdict_of(server, **LOGIN)
-    created = time.monotonic()
 
     bed.secret("smtp-password", password=PASSWORD)
 
-    server.wait_for_mail(timeout=2)
-    assert time.monotonic() - created < 2
+    server.wait_for_mail()
     assert bed.wait(lambda it: it.ready.status == "True").last_test["trigger"] == "PasswordChanged"
 
 

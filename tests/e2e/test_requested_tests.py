@@ -63,7 +63,7 @@ def test_kubectl_annotate_and_wait_as_the_docs_show_them(
 
     cluster.kubectl("annotate", "smtpconfig", "mail", annotation, "--overwrite", namespace)
     condition = "--for=jsonpath={.status.lastHandledTestRequest}=now"
-    cluster.kubectl("wait", condition, "smtpconfig/mail", namespace, "--timeout=20s")
+    cluster.kubectl("wait", condition, "smtpconfig/mail", namespace, "--timeout=60s")
 
     assert len(server.mails) == 1
 

@@ -39,7 +39,7 @@ class Inbox:
         self.told.put_nowait(f"forget {key}")
 
     async def next(self) -> str:
-        return await asyncio.wait_for(self.told.get(), 30)
+        return await asyncio.wait_for(self.told.get(), 60)
 
 
 async def _nothing() -> None:

@@ -219,7 +219,7 @@ async def test_a_core_that_fails_ends_everything(fake: FakeApi, client: Kubernet
     it = Setting(fake, client)
     await it.operation.start()
     it.core.failing.set()
-    await asyncio.wait_for(it.stop_flag.wait(), 10)
+    await asyncio.wait_for(it.stop_flag.wait(), 60)
     assert str(it.operation.failure) == "a defect"
     assert not it.operation.ready
     assert it.operation.trouble() == "a defect"

@@ -39,6 +39,6 @@ async def test_a_command_that_comes_with_the_end_of_the_handshake_is_answered(
         context = ssl.create_default_context(cadata=server.ca_pem)
         await writer.start_tls(context, server_hostname="localhost")
         writer.write(b"NOOP\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert (await reader.readline()).startswith(b"250")
         writer.transport.abort()

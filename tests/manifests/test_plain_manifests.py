@@ -155,7 +155,7 @@ def test_who_may_edit_a_namespace_may_write_smtpconfigs_and_who_may_view_it_may_
     cluster.kubectl("apply", "-f", "-", input=str(cluster_wide.permissions()))
     cluster.kubectl("-n", namespace, "create", "rolebinding", "r", f"--clusterrole={role}", "--user=ann")
     asked = ["auth", "can-i", verb, "smtpconfigs.smtp-operator.io", "-n", namespace, "--as=ann"]
-    deadline = time.monotonic() + 20  # the controller aggregates roles a moment later
+    deadline = time.monotonic() + 60  # the controller aggregates roles a moment later
     while (said := cluster.kubectl(*asked, check=False).stdout.strip()) != answer:
         assert time.monotonic() < deadline, said
     assert said == answer

@@ -125,7 +125,7 @@ def on_a_terminal(folder: Path, *words: str, **environment: str) -> str:
         pass
     finally:
         os.close(ours)
-        process.wait(30)
+        process.wait(120)
     return re.sub(r"\d+(?:\.\d+)?(?:ms|s)\b", "TIME", said.decode().replace("\r\n", "\n"))
 
 

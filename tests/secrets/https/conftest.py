@@ -12,7 +12,8 @@ from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.secrets.https import Https, HttpsLimits, Request
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
-QUICK = HttpsLimits(connect=2.0, read=0.5, total=1.0, size=1000)
+QUICK = HttpsLimits(connect=60.0, read=0.5, total=1.0)
+SMALL = HttpsLimits(connect=60.0, read=60.0, total=60.0, size=1000)
 
 
 @pytest.fixture
@@ -47,7 +48,15 @@ def https(names: Names) -> Iterator[Https]:
 
 @pytest.fixture
 def impatient(names: Names) -> Iterator[Https]:
-    """Waits for a second at most, and takes 1000 bytes."""
+    """Waits for a second at most."""
     helper = Https(policy=POLICY, resolver=names, limits=QUICK)
+    yield helper
+    helper.close()
+
+
+@pytest.fixture
+def frugal(names: Names) -> Iterator[Https]:
+    """Takes 1000 bytes at most."""
+    helper = Https(policy=POLICY, resolver=names, limits=SMALL)
     yield helper
     helper.close()

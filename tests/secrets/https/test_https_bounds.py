@@ -32,11 +32,11 @@ def ended() -> Iterator[threading.Event]:
 
 
 async def test_an_answer_that_is_too_large_is_cut_off(
-    impatient: Https, endpoint: TokenServer, request_of: RequestOf
+    frugal: Https, endpoint: TokenServer, request_of: RequestOf
 ) -> None:
     endpoint.answers.append((200, b"x" * 5_000_000, {}))
 
-    assert await trouble_of(impatient, request_of()) is Trouble.TOO_LARGE
+    assert await trouble_of(frugal, request_of()) is Trouble.TOO_LARGE
 
 
 async def test_a_header_that_drips_for_ever_ends_at_the_deadline(

@@ -31,7 +31,7 @@ async def take(limits: ConnectionLimits, destination: str) -> None:
 async def test_another_destination_has_places_of_its_own() -> None:
     limits = ConnectionLimits(1)
 
-    async with limits.place("a"), asyncio.timeout(5), limits.place("b"):
+    async with limits.place("a"), asyncio.timeout(60), limits.place("b"):
         waiting = asyncio.create_task(take(limits, "a"))
         await asyncio.sleep(0)
         assert not waiting.done()
@@ -67,7 +67,7 @@ async def test_who_gives_up_waiting_leaves_no_trace() -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    async with asyncio.timeout(5), limits.place("a"):
+    async with asyncio.timeout(60), limits.place("a"):
         pass
 
 

@@ -37,7 +37,7 @@ async def _called_off_before_the_banner(trial: Trial) -> None:
 
         # Its trace keeps alive what the test used, so that nothing is closed by being forgotten.
         assert called_off.tb is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await left.wait()
 
 

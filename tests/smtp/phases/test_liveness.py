@@ -12,7 +12,7 @@ from smtp_operator.smtp.budget import Limits
 async def test_a_port_that_drops_every_packet(trial: Trial) -> None:
     trial.limits = Limits(connect=0.2)
     with black_hole() as port:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             report = await trial(port)
 
     assert report.verdict.reason is Reason.CONNECT_TIMEOUT
@@ -20,9 +20,9 @@ async def test_a_port_that_drops_every_packet(trial: Trial) -> None:
 
 
 async def test_a_silent_server(trial: Trial) -> None:
-    trial.limits = Limits(command=0.2)
-    async with FaultServer({"MAIL": silence()}) as server, asyncio.timeout(10):
+    trial.limits = Limits(command=1.0)
+    async with FaultServer({"MAIL": silence()}) as server, asyncio.timeout(60):
         report = await trial(server.port)
 
     assert report.verdict.reason is Reason.REPLY_TIMEOUT
-    assert "did not answer within 0.2 s" in report.verdict.message
+    assert "did not answer within 1 s" in report.verdict.message
