@@ -15,11 +15,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import kopf
-import uvloop
 
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.api.objects import ApiUnavailable
+from smtp_operator.cli.event_loop import run_in_loop
 from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
 from smtp_operator.cli.leading import Duty, FencedEngine, lease_of
@@ -84,7 +84,7 @@ def run_operator(settings: Settings, environment: Mapping[str, str]) -> None:
     quieten_kopf()
     _spare_garbage_collection()
     try:
-        uvloop.run(_run(settings, environment))
+        run_in_loop(_run(settings, environment))
     except (InvalidSetting, ClusterUnknown) as error:
         raise UnusableError(str(error)) from error
 

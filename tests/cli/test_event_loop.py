@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator's event loop ends at once, whoever is still at the other end of a connection."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+
+import aiohttp
+import pytest
+import trustme
+
+from smtp_operator.cli.event_loop import run_in_loop
+
+
+@pytest.fixture
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def url(authority: trustme.CA) -> Iterator[str]:
+    """A server that begins an answer, as to a watch, and then takes no notice of anything."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    ended = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            accepted, _ = listener.accept()
+            with context.wrap_socket(accepted, server_side=True) as client:
+                client.recv(4096)
+                client.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                ended.wait()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=[listener])
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        ended.set()
+        thread.join()
+
+
+async def watch(url: str, authority: trustme.CA) -> None:
+    """Begins a watch and breaks it off."""
+    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
+        session.get(url) as response,
+    ):
+        assert response.status == 200
+
+
+def test_a_watch_that_is_broken_off_does_not_keep_it(url: str, authority: trustme.CA) -> None:
+    run_in_loop(watch(url, authority))
+
+
+def test_what_the_work_fails_of_is_told(url: str, authority: trustme.CA) -> None:
+    async def work() -> None:
+        await watch(url, authority)
+        raise LookupError("the work's own")
+
+    with pytest.raises(LookupError, match="the work's own"):
+        run_in_loop(work())
+
+
+def test_the_work_may_end_by_being_cancelled() -> None:
+    async def work() -> None:
+        current = asyncio.current_task()
+        assert current is not None
+        current.cancel()
+        await asyncio.sleep(0)
+
+    with pytest.raises(asyncio.CancelledError):
+        run_in_loop(work())
