@@ -6,6 +6,5 @@ with OpenBao.start() as bao:
 """
 
 from openbao.server import OpenBao, OpenBaoError
-from openbao.workloads import public_keys
 
-__all__ = ["OpenBao", "OpenBaoError", "public_keys"]
+__all__ = ["OpenBao", "OpenBaoError"]

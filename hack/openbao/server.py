@@ -16,6 +16,7 @@ import trustme
 
 from localcluster.ports import free_ports
 from localcluster.processes import Process
+from openbao.workloads import public_keys
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
@@ -153,6 +154,12 @@ class OpenBao:
     def secret_id(self, name: str, **options: Any) -> str:
         """A new secret id of an AppRole."""
         return str(self.call("POST", f"auth/approle/role/{name}/secret-id", **options)["data"]["secret_id"])
+
+    def know_cluster(self, *, issuer: str, jwks: str, mount: str = "kubernetes") -> None:
+        """Mount the auth method `jwt` for a cluster; `jwks` is its API server's /openid/v1/jwks."""
+        self.call("POST", f"sys/auth/{mount}", type="jwt")
+        keys = public_keys(jwks)
+        self.call("POST", f"auth/{mount}/config", jwt_validation_pubkeys=keys, bound_issuer=issuer)
 
     def jwt_role(
         self,

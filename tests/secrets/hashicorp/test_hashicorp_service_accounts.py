@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from localcluster import LocalCluster
-from openbao import OpenBao, public_keys
+from openbao import OpenBao
 from openbao.trial import BaoTrial
 from testbed import Api
 
@@ -36,11 +36,9 @@ def log_in_at(trial: BaoTrial, mount: str) -> None:
 def jwt(bao: OpenBao, cluster: LocalCluster, trial: BaoTrial, mailer: str, namespace: str) -> str:
     """The mount of a method `jwt` that knows the API server's keys, with the role `smtp` for the mailer."""
     mount = f"jwt-{namespace}"
-    bao.call("POST", f"sys/auth/{mount}", type="jwt")
-    keys = public_keys(cluster.kubectl("get", "--raw", "/openid/v1/jwks").stdout)
     discovery = json.loads(cluster.kubectl("get", "--raw", "/.well-known/openid-configuration").stdout)
-    issuer = discovery["issuer"]
-    bao.call("POST", f"auth/{mount}/config", jwt_validation_pubkeys=keys, bound_issuer=issuer)
+    jwks = cluster.kubectl("get", "--raw", "/openid/v1/jwks").stdout
+    bao.know_cluster(issuer=discovery["issuer"], jwks=jwks, mount=mount)
     bao.jwt_role("smtp", "mail", subject=mailer, mount=mount)
     log_in_at(trial, mount)
     return mount
