@@ -112,10 +112,15 @@ class VerdictWatch:
         self._closed = False
         self.verdicts: dict[str, str] = {}
         self.objects: dict[str, Object] = {}
-        self.last = 0.0
-        """When the newest verdict came, by time.monotonic."""
+        self.times: dict[str, float] = {}
+        """When each verdict came, by time.monotonic."""
         self._connection, self._response = self._begin()
         threading.Thread(target=self._read, name="verdict-watch", daemon=True).start()
+
+    @property
+    def last(self) -> float:
+        """When the newest verdict came, by time.monotonic."""
+        return max(self.times.values())
 
     def wait(self, seconds: float) -> None:
         """Wait for the last verdict.
@@ -144,7 +149,7 @@ class VerdictWatch:
         name = item["metadata"].get("name", "")
         if name not in self._open or (said := self._verdict(item)) is None:
             return
-        self.verdicts[name], self.objects[name], self.last = said, item, time.monotonic()
+        self.verdicts[name], self.objects[name], self.times[name] = said, item, time.monotonic()
         self._open.discard(name)
         if not self._open:
             self._done.set()

@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from bench import metrics, ours
+from bench import metrics, ours, truth
 from bench.errors import BenchError
 from bench.figures import Figure
 from bench.rounds import Round, play
@@ -144,6 +144,21 @@ class Sections:
             Figure(f"statuses written again by {STARTS} restarts", writes, at_most=0),
         ]
 
+    def storm(self) -> list[Figure]:
+        """A restart that finds all rechecks overdue."""
+        self._tested()
+        self._end()
+        truth.make_overdue(self._world)
+        self._running()
+        return truth.storm(self._world)
+
+    def rotation(self) -> list[Figure]:
+        """From a changed password to its verdict, with 10,000 Secrets of others in the cluster."""
+        self._tested()
+        process = self._running()
+        self._world.settle(process)
+        return truth.rotation(self._world, process)
+
     def _start(self, name: str) -> tuple[float, int, int]:
         """Start the operator with one object to test; seconds, mails, and statuses written."""
         world, side = self._world, self._world.smtp_configs
@@ -204,6 +219,8 @@ SECTIONS: dict[str, Callable[[Sections], list[Figure]]] = {
     "secrets": Sections.secrets,
     "memory": Sections.memory,
     "start": Sections.start,
+    "storm": Sections.storm,
+    "rotation": Sections.rotation,
 }
 """All sections by name, in the order in which they are measured."""
 

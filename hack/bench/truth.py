@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How soon verdicts follow the world: after a rotated password, after a restart with all tests overdue."""
+
+import statistics
+import time
+from base64 import b64encode
+from concurrent.futures import ThreadPoolExecutor
+
+from bench import ours
+from bench.api import PARALLEL, Object, VerdictWatch
+from bench.figures import Figure
+from bench.mail import PASSWORD
+from bench.usage import resident_megabytes
+from bench.world import World, say
+from localcluster.processes import Process
+
+LATENCY_TARGET_SECONDS = 2.0
+GROWTH_TARGET_MEGABYTES = 10.0
+FOREIGN = 10_000
+FOREIGN_BYTES = 50 * 1024
+FOREIGN_NAMESPACE = "bench-foreign"
+ROTATIONS = 200
+ROTATIONS_A_SECOND = 20
+SPREAD_MINUTES = 10
+STORM_SECONDS = 60.0
+UNEVEN = 1.5
+"""How much more than its share of the overdue tests a minute may get, since their times are hashes."""
+
+
+def rotation(world: World, process: Process) -> list[Figure]:
+    """From a changed password to its verdict, beside many large Secrets of others."""
+    before = resident_megabytes(process.pid)
+    _create_foreign(world)
+    world.settle(process)
+    grown = resident_megabytes(process.pid) - before
+    latencies = sorted(_rotate(world))
+    beside = f"beside {FOREIGN:,} Secrets"
+    return [
+        Figure(f"rotation to verdict, median, {beside}", statistics.median(latencies), "s"),
+        Figure(f"rotation to verdict, p99, {beside}", _p99(latencies), "s", LATENCY_TARGET_SECONDS),
+        Figure(f"memory grown by {FOREIGN:,} Secrets of 50 KiB", grown, "MB", GROWTH_TARGET_MEGABYTES),
+    ]
+
+
+def make_overdue(world: World) -> None:
+    """Says of all objects that their next test was due an hour ago; the operator must not run."""
+    change = {"status": {"nextTestTime": "2026-01-01T00:00:00Z"}}
+
+    def put_back(name: str) -> None:
+        path = f"{world.smtp_configs.collection}/{name}/status"
+        world.api.text("PATCH", path, change, kind="merge-patch+json")
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for _ in pool.map(put_back, world.names):
+            pass
+
+
+def storm(world: World) -> list[Figure]:
+    """What an operator that has just been started does about tests that are all overdue."""
+    begun = time.monotonic()
+    mark = world.audit.mark()
+    say(f"  Watching for {STORM_SECONDS:g} s.")
+    time.sleep(STORM_SECONDS)
+    seen = world.mail.since(begun)
+    written = world.audit.since(mark, world.smtp_configs.user).of("smtpconfigs/status", "patch", "update")
+    share = len(world.names) / SPREAD_MINUTES
+    minute = f"in the first minute, of {len(world.names):,}"
+    return [
+        Figure(f"overdue rechecks {minute}", len(seen.connections), at_most=share * UNEVEN),
+        Figure("statuses written for each of them", written / max(len(seen.connections), 1), at_most=1),
+        Figure("mails sent by them", len(seen.mails), at_most=0),
+    ]
+
+
+def _create_foreign(world: World) -> None:
+    say(f"  Creating {FOREIGN:,} Secrets of {FOREIGN_BYTES // 1024} KiB.")
+    world.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": FOREIGN_NAMESPACE}})
+    data = {"ballast": b64encode(b"x" * FOREIGN_BYTES).decode()}
+    secrets: list[Object] = [{"metadata": {"name": f"foreign-{it}"}, "data": data} for it in range(FOREIGN)]
+    world.api.create(f"/api/v1/namespaces/{FOREIGN_NAMESPACE}/secrets", secrets)
+
+
+def _rotate(world: World) -> list[float]:
+    """Seconds from the answer to each change to its verdict."""
+    names = world.names[:ROTATIONS]
+    changed: dict[str, float] = {}
+    # The mail server knows one password; with a line end behind it, it is another value of the same worth.
+    change = {"data": {"password": b64encode(f"{PASSWORD}\n".encode()).decode()}}
+    side = world.smtp_configs
+    with VerdictWatch(world.api, side.collection, set(names), _of_a_rotation) as watch:
+        for name in names:
+            path = f"/api/v1/namespaces/{ours.NAMESPACE}/secrets/{name}"
+            world.api.text("PATCH", path, change, kind="merge-patch+json")
+            changed[name] = time.monotonic()
+            time.sleep(1 / ROTATIONS_A_SECOND)
+        watch.wait(60)
+    return [max(watch.times[name] - changed[name], 0.0) for name in names]
+
+
+def _of_a_rotation(item: Object) -> str | None:
+    if item.get("status", {}).get("lastTest", {}).get("trigger") != "PasswordChanged":
+        return None
+    return ours.verdict(item)
+
+
+def _p99(ordered: list[float]) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
