@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from argocd.customizations import as_text, config_map
 from conformance.reference import conformance_reference
 from generate.monitoring import dashboard, monitoring_manifests
 from generate.policies import policy_files
@@ -28,6 +29,10 @@ MADE_OF_MONITORING = (
     "# SPDX-License-Identifier: Apache-2.0\n"
     "# Generated from deploy/monitoring/alerts.yaml and hack/generate/monitoring.py; run `make generate`.\n"
 )
+MADE_OF_LUA = (
+    "# SPDX-License-Identifier: Apache-2.0\n# Generated from resource_customizations/; run `make generate`.\n"
+    "# To be merged into the argocd-cm that is there, never applied: docs/how-to/gitops.md says how.\n"
+)
 
 
 def generated_files() -> dict[str, str]:
@@ -47,6 +52,7 @@ def generated_files() -> dict[str, str]:
             for name, document in monitoring_manifests().items()
         },
         "deploy/monitoring/dashboard.json": dashboard(),
+        "deploy/argocd/argocd-cm.yaml": MADE_OF_LUA + as_text(config_map()),
         "docs/reference/fields.md": field_reference(),
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),
