@@ -2,24 +2,33 @@
 """``python -m generate`` writes the generated files, ``--check`` only says which are stale (exit 1)."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from generate.files import generated_files, stale_files
+from generate.manifests import rendered_files
+from localcluster import find_assets
 
 
 def main(arguments: list[str]) -> int:
     """Writes or checks; the exit code."""
     root = Path(__file__).resolve().parents[2]
+    files = generated_files()
     if arguments == ["--check"]:
-        stale = stale_files(root)
+        stale = stale_files(root, files | rendered_files(find_assets().helm))
         for path in stale:
             print(f"{path} is stale: run make generate", file=sys.stderr)
         return 1 if stale else 0
-    for path, text in generated_files().items():
+    _write(root, files)
+    _write(root, rendered_files(find_assets().helm))  # from the chart that was just written
+    return 0
+
+
+def _write(root: Path, files: Mapping[str, str]) -> None:
+    for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
         print(path)
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,13 +2,14 @@
 """Which files are generated, and from what."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from argocd.customizations import as_text, config_map
 from conformance.reference import conformance_reference
+from generate.chart import CHART, ROOT, values_file, values_reference
 from generate.monitoring import dashboard, monitoring_manifests
 from generate.policies import policy_files
 from generate.reference import (
@@ -29,30 +30,37 @@ MADE_OF_MONITORING = (
     "# SPDX-License-Identifier: Apache-2.0\n"
     "# Generated from deploy/monitoring/alerts.yaml and hack/generate/monitoring.py; run `make generate`.\n"
 )
-MADE_OF_LUA = (
-    "# SPDX-License-Identifier: Apache-2.0\n# Generated from resource_customizations/; run `make generate`.\n"
-    "# To be merged into the argocd-cm that is there, never applied: docs/how-to/gitops.md says how.\n"
-)
+
+MANIFESTS = ROOT / "deploy" / "manifests"
+POD_MONITOR = "monitoring/10-pod-monitor.yaml"
 
 
 def generated_files() -> dict[str, str]:
     """Every generated file: path below the root, and text."""
+    crds = {f"crds/{kind.plural}.yaml": MADE_OF_MODELS + to_yaml(kind.crd()) for kind in KINDS}
+    policies = {
+        f"policies/{name}": MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
+        for name, documents in policy_files().items()
+    }
+    monitoring = {
+        f"monitoring/{name}": MADE_OF_MONITORING + to_yaml(document)
+        for name, document in monitoring_manifests().items()
+    }
+    of_chart = {**crds, **policies, **monitoring, POD_MONITOR: (MANIFESTS / POD_MONITOR).read_text("utf-8")}
     return {
-        **{f"deploy/crds/{kind.plural}.yaml": MADE_OF_MODELS + to_yaml(kind.crd()) for kind in KINDS},
+        **{f"deploy/{path}": text for path, text in crds.items()},
+        **{f"deploy/manifests/{path}": text for path, text in policies.items()},
+        **{f"{CHART}/files/{path}": text for path, text in of_chart.items()},
+        f"{CHART}/values.yaml": values_file(),
         **{
             f"deploy/schemas/{kind.name.lower()}.schema.json": json.dumps(kind.json_schema(), indent=2) + "\n"
             for kind in KINDS
         },
-        **{
-            f"deploy/manifests/policies/{name}": MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
-            for name, documents in policy_files().items()
-        },
-        **{
-            f"deploy/manifests/monitoring/{name}": MADE_OF_MONITORING + to_yaml(document)
-            for name, document in monitoring_manifests().items()
-        },
+        **{f"deploy/manifests/{path}": text for path, text in monitoring.items()},
         "deploy/monitoring/dashboard.json": dashboard(),
-        "deploy/argocd/argocd-cm.yaml": MADE_OF_LUA + as_text(config_map()),
+        "deploy/kustomize/base/crds.yaml": "---\n".join(crds.values()),
+        "deploy/kustomize/policies/policies.yaml": "---\n".join(policies.values()),
+        "docs/reference/chart-values.md": values_reference(),
         "docs/reference/fields.md": field_reference(),
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),
@@ -63,11 +71,11 @@ def generated_files() -> dict[str, str]:
     }
 
 
-def stale_files(root: Path) -> list[str]:
-    """The generated files below ``root`` that do not hold what the code says."""
+def stale_files(root: Path, files: Mapping[str, str]) -> list[str]:
+    """Those of the files whose text below ``root`` is another one, or missing."""
     return [
         path
-        for path, text in generated_files().items()
+        for path, text in files.items()
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text
     ]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from handbook.blocks import ROOT, Block, pages
 from handbook.outputs import LEFT_OUT, same_output
 from handbook.runs import Run, runs_of
-from handbook.world import CommandFailed, World
+from handbook.world import FRESH, CommandFailed, World
 from localcluster import LocalCluster
 
 
@@ -23,10 +23,11 @@ def main(names: Sequence[str]) -> int:
     numbers = itertools.count(1)
     fits = True
     with LocalCluster.start() as cluster, tempfile.TemporaryDirectory() as folder:
-        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
         for page in chosen:
             real: dict[Block, list[str]] = {}
             for run in runs_of(page):
+                if run.world != FRESH:
+                    cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
                 namespace = f"handbook-{next(numbers)}"
                 cluster.kubectl("create", "namespace", namespace)
                 with World.entered(

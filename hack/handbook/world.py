@@ -6,7 +6,8 @@ a mail server on loopback, its free ports, and a fresh namespace: names are exch
 
 Worlds: `bare` has no operator, the page starts one. `served` has one. `samples` has one that has judged the
 SmtpConfigs of `docs/samples.yaml`. In all of them the mail server's CA is trusted as a public one is; in
-`private`, which has an operator too, it is not. Its certificate is in the file `ca.pem`.
+`private`, which has an operator too, it is not. Its certificate is in the file `ca.pem`. `fresh` is a cluster
+with nothing of ours, not even the CRDs; tests/install runs it.
 """
 
 import os
@@ -28,6 +29,7 @@ from localcluster.ports import free_ports
 from localcluster.processes import Process
 from mailpeers import MailServer
 
+FRESH = "fresh"
 SECONDS = 120.0
 POLL_SECONDS = 0.05
 
@@ -92,7 +94,9 @@ class World:
             namespace=namespace,
         )
         self._environment = {
-            "PATH": f"{cluster.kubectl_path.parent}{os.pathsep}{os.defpath}",
+            "PATH": os.pathsep.join(
+                (str(cluster.kubectl_path.parent), str(cluster.helm_path.parent), os.defpath)
+            ),
             "HOME": str(folder),
             "KUBECONFIG": str(kubeconfig),
             "KUBERC": "off",
@@ -113,7 +117,7 @@ class World:
         ) as server:
             world = cls(folder, cluster, namespace, server, page)
             with world._stack:
-                if page.world != "bare":
+                if page.world not in ("bare", FRESH):
                     world.start(".venv/bin/smtp-operator run", "says serves")
                 if page.world == "samples":
                     world.save("samples.yaml", SAMPLES.read_text(encoding="utf-8"))

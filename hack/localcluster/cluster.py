@@ -108,6 +108,11 @@ class LocalCluster:
         return self._components.assets.kubectl
 
     @property
+    def helm_path(self) -> Path:
+        """A program called `helm`."""
+        return self._components.assets.helm
+
+    @property
     def audit_log(self) -> Path:
         """The API server's audit log: a JSON object (`audit.k8s.io/v1` Event) a line, no bodies.
 
@@ -162,7 +167,7 @@ class LocalCluster:
         Raises:
             KubectlError: it failed; says the words and what helm said.
         """
-        return self._client(self._components.assets.helm, args, input, kubeconfig, check)
+        return self._client(self.helm_path, args, input, kubeconfig, check)
 
     def _client(
         self, program: Path, args: tuple[str, ...], input: str | None, kubeconfig: Path | None, check: bool

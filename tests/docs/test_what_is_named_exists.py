@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from generate.chart import value_paths
 from handbook import pages, text_of
 from handbook.blocks import blocks_of
 from smtp_operator.api.crd import KINDS, structural_schema
@@ -34,7 +35,7 @@ CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
 EVENTS = {EXPIRING}
 VALUES = {
     *Provider, *Notification, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue", "AzureADTokenExchange",
-    "InputText", "KubernetesSecret",
+    "InputText", "KubernetesSecret", "IfNotPresent",
 }  # fmt: skip
 ALERTS = re.findall(r"- alert: (\w+)", (ROOT / "deploy/monitoring/alerts.yaml").read_text(encoding="utf-8"))
 IN_CODE = re.compile(r"`([^`\n]+)`")
@@ -166,7 +167,8 @@ def test_every_field_exists(page: Path) -> None:
     """A path with a dot that begins as one of ours does, and every single name of a field in camelCase."""
     fields = field_paths()
     first = {path.partition(".")[0] for path in fields}
-    names = {name for path in fields for name in re.split(r"[.\[\]]+", path)}
+    names = {name for path in [*fields, *value_paths()] for name in re.split(r"[.\[\]]+", path)}
+    fields |= set(value_paths())
     foreign = {"lastTransitionTime", "stringData", "observedGeneration", "exitCode"}
     for span in spans(page):
         word = span.partition(":")[0].partition("=")[0].strip()

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plain manifests and the kustomize base, rendered from the Helm chart by Helm."""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from generate.chart import CHART, ROOT
+
+_LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
+_MADE = "# Rendered from deploy/charts/smtp-operator/; run `make generate`.\n"
+
+_OF_HELM = re.compile(
+    r"^ +(?:helm\.sh/chart|app\.kubernetes\.io/(?:instance|managed-by|version)): .*\n", re.MULTILINE
+)
+"""What only a release of Helm has."""
+
+_SOURCE = re.compile(r"^# Source: smtp-operator/templates/([\w-]+)\.yaml\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of plain manifests.
+
+    Attributes:
+        path: below the root.
+        namespace: where it installs.
+        values: of the chart.
+        files: by the name of each file the template it is of, and what its head says.
+    """
+
+    path: str
+    namespace: str
+    values: Mapping[str, str]
+    files: Mapping[str, tuple[str, str]]
+
+
+CLUSTER_WIDE = Folder(
+    path="deploy/manifests",
+    namespace="smtp-operator-system",
+    values={"createNamespace": "true"},
+    files={
+        "10-namespace.yaml": (
+            "namespace",
+            """\
+# smtp-operator for the whole cluster. The CRDs come first, then this folder, then the policies:
+#
+#   kubectl apply --server-side -f deploy/crds/
+#   kubectl apply -f deploy/manifests/
+#   kubectl apply -f deploy/manifests/policies/
+#
+# For a single namespace there is namespaced/ instead of this folder.
+""",
+        ),
+        "20-permissions.yaml": ("permissions", ""),
+        "30-user-roles.yaml": ("user-roles", ""),
+        "40-deployment.yaml": ("deployment", ""),
+    },
+)
+
+NAMESPACED = Folder(
+    path="deploy/manifests/namespaced",
+    namespace="team-a",
+    values={"allNamespaces": "false"},
+    files={
+        "10-permissions.yaml": (
+            "permissions",
+            """\
+# smtp-operator within and for the one namespace team-a. Put yours in its place:
+#
+#   kubectl apply --server-side -f deploy/crds/
+#   sed 's/team-a/YOUR-NAMESPACE/' deploy/manifests/namespaced/*.yaml | kubectl apply -f -
+#
+# The roles for users are those of ../30-user-roles.yaml. ClusterSmtpVaults are of the whole cluster: this
+# operator reads none of them, unless a ClusterRole of yours lets it get those that you name.
+""",
+        ),
+        "20-deployment.yaml": ("deployment", "# As ../40-deployment.yaml, but serves this namespace only.\n"),
+    },
+)
+
+
+def rendered_files(helm: Path) -> dict[str, str]:
+    """Every file that is rendered from the chart: path below the root, and text."""
+    cluster_wide, namespaced = (_rendered(helm, folder) for folder in (CLUSTER_WIDE, NAMESPACED))
+    base = [text for template, _ in CLUSTER_WIDE.files.values() for text in cluster_wide[template]]
+    return {
+        **_files(CLUSTER_WIDE, cluster_wide),
+        **_files(NAMESPACED, namespaced),
+        "deploy/kustomize/base/operator.yaml": _joined("", base),
+    }
+
+
+def _files(folder: Folder, documents: Mapping[str, list[str]]) -> dict[str, str]:
+    return {
+        f"{folder.path}/{name}": _joined(head, documents[template])
+        for name, (template, head) in folder.files.items()
+    }
+
+
+def _joined(head: str, documents: list[str]) -> str:
+    # Each file begins as a document: those of a folder may be put together.
+    return _LICENCE + _MADE + head + "".join(f"---\n{text}" for text in documents)
+
+
+def _rendered(helm: Path, folder: Folder) -> dict[str, list[str]]:
+    """The documents of each template, in the order in which they are applied."""
+    off = {f"policies.{name}": "off" for name in ("references", "plaintextPassword", "habits")}
+    values = {"crds.enabled": "false", **off, **folder.values}
+    words = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    command = [str(helm), "template", "smtp-operator", str(CHART), "--namespace", folder.namespace, *words]
+    with tempfile.TemporaryDirectory() as home:  # the user's settings of helm are none of ours
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home}
+        text = subprocess.run(
+            command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+    found: dict[str, list[str]] = {}
+    for document in re.split(r"^---\n", _OF_HELM.sub("", text), flags=re.MULTILINE):
+        source = _SOURCE.match(document)
+        if source:
+            found.setdefault(source[1], []).append(document[source.end() :].strip("\n") + "\n")
+    return found

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Releases of the chart on a real API server: installed, upgraded, uninstalled, for each profile."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcluster import LocalCluster
+from testbed import Api, Object
+
+CHART = Path(__file__).parents[2] / "deploy" / "charts" / "smtp-operator"
+PROFILES = ["default", "namespaced", "high-availability", "locked-down"]
+RELEASE = "smtp-operator"
+
+
+def words(profile: str, *more: str) -> list[str]:
+    values = [] if profile == "default" else [f"--values={CHART / 'profiles' / f'{profile}.yaml'}"]
+    return [*values, *more]
+
+
+@pytest.fixture(params=PROFILES)
+def profile(request: pytest.FixtureRequest) -> str:
+    """One of the profiles."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def release(cluster: LocalCluster, namespace: str, profile: str) -> Iterator[Object]:
+    """Installed in a namespace of its own; the cluster's administrator removes the CRDs afterwards."""
+    done = cluster.helm("install", RELEASE, str(CHART), "-n", namespace, *words(profile), "--output=json")
+    assert done.stderr == "", "no warning, of Pod Security neither"
+    installed: Object = json.loads(done.stdout)
+    yield installed
+    cluster.helm("uninstall", RELEASE, "-n", namespace, "--ignore-not-found")
+    cluster.kubectl("delete", "crd", "-l", "app.kubernetes.io/name=smtp-operator", "--ignore-not-found")
+
+
+def test_lint_has_nothing_to_say(cluster: LocalCluster, profile: str) -> None:
+    said = cluster.helm("lint", "--strict", str(CHART), *words(profile)).stdout
+    assert "[WARNING]" not in said
+    assert "1 chart(s) linted, 0 chart(s) failed" in said
+
+
+def test_its_pods_are_created_under_pod_security_restricted(
+    release: Object, api: Api, namespace: str, profile: str
+) -> None:
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    pod = api.wait_any(pods, lambda it: it["metadata"]["labels"]["app.kubernetes.io/name"] == "smtp-operator")
+    assert pod["status"]["phase"] == "Pending"  # there is no kubelet
+    assert release["info"]["status"] == "deployed"
+
+
+def test_an_upgrade_rolls_out_and_keeps_what_is_not_its_own(
+    release: Object, cluster: LocalCluster, api: Api, namespace: str, profile: str
+) -> None:
+    deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    before = api.get(f"{deployments}/smtp-operator")["metadata"]["generation"]
+
+    changed = words(profile, "--set=logLevel=debug", "--set=podAnnotations.a=b")
+    said = cluster.helm("upgrade", RELEASE, str(CHART), "-n", namespace, *changed)
+
+    assert said.stderr == ""
+    after = api.get(f"{deployments}/smtp-operator")
+    assert after["metadata"]["generation"] == before + 1
+    assert "--log-level=debug" in after["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_the_same_upgrade_twice_changes_nothing(
+    release: Object, cluster: LocalCluster, api: Api, namespace: str, profile: str
+) -> None:
+    deployment = f"/apis/apps/v1/namespaces/{namespace}/deployments/smtp-operator"
+    before = api.get(deployment)["metadata"]["generation"]
+
+    cluster.helm("upgrade", RELEASE, str(CHART), "-n", namespace, *words(profile))
+
+    assert api.get(deployment)["metadata"]["generation"] == before
+
+
+def test_uninstalling_leaves_the_crds_and_nothing_else(
+    release: Object, cluster: LocalCluster, namespace: str, profile: str
+) -> None:
+    cluster.helm("uninstall", RELEASE, "-n", namespace)
+
+    kinds = (
+        "deployments,services,serviceaccounts,roles,rolebindings,networkpolicies,poddisruptionbudgets,"
+        "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings,crd"
+    )
+    selected = ["-l", "app.kubernetes.io/name=smtp-operator", "-o", "name", "--all-namespaces"]
+    left = set(cluster.kubectl("get", kinds, *selected).stdout.split())
+    kept = {
+        f"customresourcedefinition.apiextensions.k8s.io/{plural}.smtp-operator.io"
+        for plural in ("smtpconfigs", "smtpvaults", "clustersmtpvaults")
+    }
+    assert left == (set() if profile == "namespaced" else kept)
