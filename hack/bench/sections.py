@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is measured, section by section; each gives its figures."""
 
+import os
+import signal
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +21,9 @@ MEMORY_TARGET_MEGABYTES = 100.0
 REST_SECONDS = 10.0
 STARTS = 3
 FIRST_DIALOGUE_SECONDS = 30.0
+LEADER_ELECT = "--leader-elect"
+HANDOVERS = 3
+HANDOVER_TARGET_SECONDS = 2.0
 BALLAST = 20
 BALLAST_BYTES = 256 * 1024
 
@@ -159,6 +164,30 @@ class Sections:
         self._world.settle(process)
         return truth.rotation(self._world, process)
 
+    def handover(self) -> list[Figure]:
+        """From SIGTERM of the leader to the first dialogue of the replica that stood by."""
+        self._tested()
+        self._end()
+        world, side = self._world, self._world.smtp_configs
+        leader = world.start(side, LEADER_ELECT)
+        _until(leader, "works: holds the lease")
+        seconds = []
+        for number in range(HANDOVERS):
+            standby = world.start(side, LEADER_ELECT)
+            _until(standby, "stands by: ")
+            name = f"handover-{number}"
+            world.api.create(f"/api/v1/namespaces/{side.namespace}/secrets", side.secrets([name]))
+            begun = time.monotonic()
+            os.kill(leader.pid, signal.SIGTERM)
+            leader.wait(FIRST_DIALOGUE_SECONDS)
+            world.api.create(side.collection, [side.item(name)])
+            seconds.append(self._first_dialogue(standby, begun))
+            leader = standby
+        leader.kill()
+        return [
+            Figure("SIGTERM to the next leader's dialogue", max(seconds), "s", HANDOVER_TARGET_SECONDS),
+        ]
+
     def _start(self, name: str) -> tuple[float, int, int]:
         """Start the operator with one object to test; seconds, mails, and statuses written."""
         world, side = self._world, self._world.smtp_configs
@@ -167,15 +196,20 @@ class Sections:
         time.sleep(1.0)
         mark, begun = world.audit.mark(), time.monotonic()
         process = self._running()
-        deadline = begun + FIRST_DIALOGUE_SECONDS
-        while not world.mail.since(begun).connections:
-            if time.monotonic() > deadline:
-                raise BenchError(f"There was no dialogue: {process.described()}")
-            time.sleep(0.05)
+        waited = self._first_dialogue(process, begun)
         world.settle(process)
         seen = world.mail.since(begun)
         written = world.audit.since(mark, side.user).of("smtpconfigs/status", "patch", "update")
-        return seen.connections[0] - begun, len(seen.mails), written
+        return waited, len(seen.mails), written
+
+    def _first_dialogue(self, process: Process, begun: float) -> float:
+        """Seconds from then to the first dialogue of that process."""
+        deadline = begun + FIRST_DIALOGUE_SECONDS
+        while not (seen := self._world.mail.since(begun)).connections:
+            if time.monotonic() > deadline:
+                raise BenchError(f"There was no dialogue: {process.described()}")
+            time.sleep(0.05)
+        return seen.connections[0] - begun
 
     def _round(self) -> Round:
         self._end()
@@ -221,8 +255,18 @@ SECTIONS: dict[str, Callable[[Sections], list[Figure]]] = {
     "start": Sections.start,
     "storm": Sections.storm,
     "rotation": Sections.rotation,
+    "handover": Sections.handover,
 }
 """All sections by name, in the order in which they are measured."""
+
+
+def _until(process: Process, text: str) -> None:
+    """Wait until the process has said that."""
+    deadline = time.monotonic() + FIRST_DIALOGUE_SECONDS
+    while text not in process.output():
+        if process.exited() is not None or time.monotonic() > deadline:
+            raise BenchError(f'{process.name} does not say "{text}": {process.described()}')
+        time.sleep(0.02)
 
 
 def _round_figures(name: str, rounds: Sequence[Round]) -> list[Figure]:

@@ -136,13 +136,15 @@ class World:
             )
         )
 
-    def start(self, side: Side) -> Process:
-        """Start one side; nothing is waited for."""
+    def start(self, side: Side, *flags: str) -> Process:
+        """Start one side, with these flags beside its own; nothing is waited for."""
         self._starts += 1
         home = self.cluster.directory / "home"
         log = self.cluster.directory / f"{side.name}-{self._starts}.log"
         environment = {"PATH": os.defpath, "HOME": str(home)}
-        process = Process(side.command, name=f"the {side.name} side", log=log, environment=environment)
+        process = Process(
+            [*side.command, *flags], name=f"the {side.name} side", log=log, environment=environment
+        )
         say(f"  The {side.name} side runs as process {process.pid}.")
         return process
 

@@ -12,12 +12,13 @@ from demo.play import play
 from demo.terminal import Terminal
 from gobuild import BuildError
 from localcluster import ClusterError, KubectlError
+from openbao import OpenBaoError
 from testbed.operator_process import OperatorError
 
 DESCRIPTION = """\
-Shows the operator at work: a control plane, a mail server and the operator are started on this
-machine, seven SmtpConfigs are applied, one of them right, and one is mended. On a terminal all of it
-stays up until Ctrl-C. The exit code is 0 if every verdict was as announced.
+Shows the operator at work: a control plane, a mail server, a vault (OpenBao) and the operator are
+started on this machine, eight SmtpConfigs are applied, two of them right, and one is mended. On a
+terminal all of it stays up until Ctrl-C. The exit code is 0 if every verdict was as announced.
 """
 
 
@@ -33,7 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
             place = own_control_plane(terminal)
         with place as found:
             good = play(found, terminal)
-    except (BuildError, ClusterError, KubectlError, OperatorError, DemoError) as error:
+    except (BuildError, ClusterError, KubectlError, OpenBaoError, OperatorError, DemoError) as error:
         terminal.note(f"error: {error}")
         return 1
     except KeyboardInterrupt:

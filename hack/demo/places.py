@@ -18,7 +18,7 @@ from demo.kubectl import Kubectl, quiet_environment
 from demo.terminal import Terminal
 from localcluster import LocalCluster, find_assets
 from testbed.manifests import CLUSTER_WIDE, CRDS, NAMESPACED, Manifests
-from testbed.operator_process import LOOPBACK
+from testbed.vaults import FLAGS
 
 KINDS = ("smtpconfigs", "smtpvaults", "clustersmtpvaults")
 CRD_NAMES = [f"customresourcedefinition/{kind}.smtp-operator.io" for kind in KINDS]
@@ -71,7 +71,7 @@ def own_control_plane(terminal: Terminal) -> Iterator[Place]:
             kubectl=kubectl,
             operator_kubeconfig=kubeconfig,
             operator_user=manifests.user,
-            operator_flags=LOOPBACK,
+            operator_flags=FLAGS,
             folder=folder,
             visit=f"export KUBECONFIG={cluster.kubeconfig} PATH={cluster.kubectl_path.parent}:$PATH",
         )
@@ -108,7 +108,7 @@ def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Pla
             kubectl=kubectl,
             operator_kubeconfig=kubeconfig,
             operator_user=manifests.user,
-            operator_flags=(*LOOPBACK, f"--namespace={kubectl.namespace}"),
+            operator_flags=(*FLAGS, f"--namespace={kubectl.namespace}"),
             folder=folder,
             typed=f"kubectl --context={context} -n {kubectl.namespace}",
         )

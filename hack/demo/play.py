@@ -4,11 +4,12 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from email import message_from_bytes, policy
 
 from demo.places import DemoError, Place
 from demo.samples import (
+    FROM_VAULT,
     MENDED,
     REFUSED,
     RIGHT_LINE,
@@ -21,6 +22,7 @@ from demo.samples import (
     write_samples,
 )
 from demo.terminal import Terminal
+from demo.vault import vault
 from mailpeers import MailServer, ReceivedMail
 from testbed import OperatorProcess, Seen
 
@@ -30,11 +32,13 @@ WATCH_SECONDS = 0.5
 
 def play(place: Place, terminal: Terminal) -> bool:
     """All of it; whether every verdict was as announced."""
-    with _mail_server() as server:
-        samples = place.folder / "samples"
-        write_samples(samples, server)
+    with _mail_server() as server, ExitStack() as stack:
         ports = f"plain {server.plain_port}, StartTLS {server.starttls_port}, TLS {server.tls_port}"
         terminal.note(f"  ✓ a mail server on 127.0.0.1: {ports}")
+        with terminal.step("an OpenBao server that knows this cluster's ServiceAccounts"):
+            bao = stack.enter_context(vault(place.kubectl, server.users[USERNAME]))
+        samples = place.folder / "samples"
+        write_samples(samples, server, bao, place.operator_user)
         operator = OperatorProcess(
             place.operator_kubeconfig, place.folder / "operator.log", place.operator_flags
         )
@@ -72,7 +76,7 @@ class _Stage:
     def samples(self) -> bool:
         """Applies all of them, and shows what becomes of them."""
         terminal = self._terminal
-        terminal.title("Seven SmtpConfigs, one of them right")
+        terminal.title("Eight SmtpConfigs, two of them right")
         terminal.command("kubectl apply -f samples/ & kubectl get smtpconfig --watch")
         seen = self._watch(SAMPLES, first=lambda: self._kubectl("apply", "-f", str(self._samples)))
         terminal.title("What the status says of each")
@@ -80,6 +84,14 @@ class _Stage:
             found = seen[sample.name]
             good = found.ready.status == "True"
             terminal.verdict(sample.name, good=good, reason=found.reason, message=found.message)
+        terminal.title("The vault that one of the passwords is in")
+        self._kubectl("wait", "--for=condition=Ready", "smtpvault/openbao", f"--timeout={VERDICT_SECONDS:g}s")
+        for words in (
+            ["get", "smtpvault"],
+            ["get", "smtpconfig", FROM_VAULT, "-o=jsonpath={.status.password}"],
+        ):
+            terminal.command(f"kubectl {' '.join(words)}")
+            terminal.say(self._kubectl(*words).rstrip())
         terminal.title("The mail that arrived")
         for mail in list(self._server.mails):
             self._show(mail)
@@ -112,6 +124,7 @@ class _Stage:
             terminal.command(self._place.visit)
         for words in (
             "get smtpconfig -o wide",
+            "get smtpvault",
             "describe smtpconfig wrong-password",
             f"{secret}{self._server.users[USERNAME]}",
         ):

@@ -9,6 +9,7 @@ from textwrap import indent
 
 from localcluster.ports import free_ports
 from mailpeers import MailServer
+from openbao import OpenBao
 
 FOLDER = Path(__file__).parent / "samples"
 USERNAME = "mailer@example.com"
@@ -33,8 +34,11 @@ class Sample:
         return "True" if self.reason == "TestEmailSent" else "False"
 
 
+FROM_VAULT = "works-with-vault"
+
 SAMPLES = (
     Sample("works", "TestEmailSent"),
+    Sample(FROM_VAULT, "TestEmailSent"),
     Sample("wrong-password", "AuthenticationFailed"),
     Sample("wrong-tls-type", "PlaintextServer"),
     Sample("wrong-port", "ConnectionRefused"),
@@ -52,8 +56,8 @@ def new_password() -> str:
     return secrets.token_urlsafe(12)
 
 
-def write_samples(folder: Path, server: MailServer) -> None:
-    """Writes all files, for this mail server."""
+def write_samples(folder: Path, server: MailServer, bao: OpenBao, operator_user: str) -> None:
+    """Writes all files, for this mail server, vault and operator."""
     (nobody,) = free_ports(1)
     values = {
         "PLAIN_PORT": server.plain_port,
@@ -62,6 +66,9 @@ def write_samples(folder: Path, server: MailServer) -> None:
         "FREE_PORT": nobody,
         "PASSWORD": server.users[USERNAME],
         "CA": indent(server.ca_pem.strip(), "    "),
+        "VAULT_URL": bao.url,
+        "VAULT_CA": indent(bao.ca_pem.strip(), "    "),
+        "OPERATOR": operator_user,
     }
     folder.mkdir()
     for source in FOLDER.glob("*.yaml"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from argocd.customizations import as_text, config_map
 from conformance.reference import conformance_reference
 from generate.chart import CHART, ROOT, values_file, values_reference
 from generate.monitoring import dashboard, monitoring_manifests
@@ -29,6 +30,10 @@ MADE_OF_MODELS = (
 MADE_OF_MONITORING = (
     "# SPDX-License-Identifier: Apache-2.0\n"
     "# Generated from deploy/monitoring/alerts.yaml and hack/generate/monitoring.py; run `make generate`.\n"
+)
+MADE_OF_LUA = (
+    "# SPDX-License-Identifier: Apache-2.0\n# Generated from resource_customizations/; run `make generate`.\n"
+    "# To be merged into the argocd-cm that is there, never applied: docs/how-to/gitops.md says how.\n"
 )
 
 MANIFESTS = ROOT / "deploy" / "manifests"
@@ -61,6 +66,7 @@ def generated_files() -> dict[str, str]:
         "deploy/kustomize/base/crds.yaml": "---\n".join(crds.values()),
         "deploy/kustomize/policies/policies.yaml": "---\n".join(policies.values()),
         "docs/reference/chart-values.md": values_reference(),
+        "deploy/argocd/argocd-cm.yaml": MADE_OF_LUA + as_text(config_map()),
         "docs/reference/fields.md": field_reference(),
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),

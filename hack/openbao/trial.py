@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A SmtpVault over an OpenBao server: what it reads, or why it does not; on a clock of its own."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,7 +87,6 @@ class BaoTrial:
         self.named = Named(ca=ca_pem)
         self.line = Line(Https(policy=POLICY, resolver=self.names))
         self.time = 1000.0
-        self.epoch = 1_800_000_000.0
         self.block: dict[str, Any] = {"url": url}
         self._vault: HashiCorpKv | None = None
 
@@ -104,7 +104,7 @@ class BaoTrial:
                 credentials=self.named,
                 https=self.line,
                 monotonic=lambda: self.time,
-                now=lambda: self.epoch,
+                now=time.time,
             )
             self._vault = HashiCorpKv(HashiCorpVault.model_validate(self.block), context)
         return self._vault

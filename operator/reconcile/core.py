@@ -70,11 +70,13 @@ class Core:
             now=now,
             references=self._references,
             live=self._live,
+            changed=self._vault_changed,
+            gone=self._vault_is_gone,
             recovered=lambda it: self._look_at(self._references.vault_recovered(it)),
         )
         kinds: tuple[VaultKindName, ...] = ("SmtpVault", "ClusterSmtpVault")
         self.vaults: Mapping[VaultKindName, VaultInbox] = {
-            kind: VaultInbox(kind, self._vault_objects, changed=self._vault_changed, gone=self._vault_is_gone)
+            kind: VaultInbox(kind, self._vault_objects)
             for kind in kinds
             if kind == "SmtpVault" or policy.watches_cluster_vaults
         }

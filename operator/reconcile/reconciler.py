@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """From "something happened" to a status: the one loop that decides, tests, judges and writes."""
 
-import json
 import logging
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from smtp_operator.api.objects import (
     ClusterError,
     JsonObject,
-    Notice,
     ObjectKey,
-    Reference,
     Tested,
 )
 from smtp_operator.api.smtpconfig import Notification
@@ -26,10 +23,10 @@ from smtp_operator.reconcile.defects import pause_after
 from smtp_operator.reconcile.expiry import expiry_notice
 from smtp_operator.reconcile.following import Follower
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
-from smtp_operator.reconcile.memory import Memory
+from smtp_operator.reconcile.known import Known, Unwritten, packed, unpacked
 from smtp_operator.reconcile.notifications import SPACING, kinds_without_mail, recorded
 from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide, looks_for_password
-from smtp_operator.reconcile.references import Baseline, is_newer
+from smtp_operator.reconcile.references import is_newer
 from smtp_operator.reconcile.standing import standing_of
 from smtp_operator.reconcile.telling import log_verdict, notice_of
 from smtp_operator.reconcile.tester import Tester
@@ -48,42 +45,6 @@ dropped, and what it costs is one mail by them.
 
 _FAREWELL: Final = 1.0
 """Seconds that tests get to end when the operator is told to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unwritten:
-    """A status that the API server did not take yet. Testing again instead might mail again."""
-
-    tested: Tested
-    status: SmtpConfigStatus
-    read: Mapping[Reference, Baseline] | None = None
-    notices: tuple[Notice, ...] = ()
-
-
-@dataclass(slots=True)
-class _Known:
-    """What is remembered of a SmtpConfig between two looks at it."""
-
-    uid: str
-    seen: tuple[int, str | None]
-    """Generation and request: what of an event matters."""
-    lane: Hashable = None
-    memory: Memory = field(default_factory=Memory)
-    latest: tuple[float, View | bytes] | None = None
-    """The object as an event has just shown it, and when; dropped once looked at.
-
-    One with a verdict as JSON, a tenth of the size: at a start all of them wait to be looked at.
-    """
-    judged: bool = False
-    """Whether the status seen or written last speaks of the generation that was seen last."""
-    written: str = "0"
-    """The resourceVersion that our last write made."""
-    unwritten: _Unwritten | None = None
-    standing: Standing | None = None
-    asked: float = 0.0
-    """When its references were last asked for; only where no watch tells of them."""
-    looked: float = 0.0
-    """When its vault was last asked for another password than one that was not taken."""
 
 
 class Reconciler:
@@ -109,7 +70,7 @@ class Reconciler:
         self._observer = observer or Unobserved()
         self._now = now
         self._started = now()
-        self._known: dict[ObjectKey, _Known] = {}
+        self._known: dict[ObjectKey, Known] = {}
         self._references = references
         self._tester = Tester(
             get_object=references.read, engine=engine, policy=policy, now=now, vaults=vaults, tokens=tokens
@@ -151,7 +112,7 @@ class Reconciler:
             return
         judged_before = _is_judged(object_)
         if known is None:
-            known = self._known[identity.key] = _Known(uid=identity.uid, seen=(0, None))
+            known = self._known[identity.key] = Known(uid=identity.uid, seen=(0, None))
         if known.seen[0] != identity.generation and not judged_before:
             known.memory.generation_seen = (identity.generation, self._now())
         known.seen, known.latest, known.judged = seen, None, judged_before
@@ -162,7 +123,7 @@ class Reconciler:
             known.standing = standing_of(identity.key, status_of(object_))
         else:
             known.standing = standing_of(identity.key, view.status)
-            known.latest = (self._now(), _packed(object_) if judged_before else view)
+            known.latest = (self._now(), packed(object_) if judged_before else view)
             self._references.name(view)
         self._queue.add(identity.key, at=self._now())
 
@@ -217,7 +178,7 @@ class Reconciler:
         if known is None:
             return None
         latest, known.latest = known.latest, None
-        shown = None if latest is None else _unpacked(latest[1])
+        shown = None if latest is None else unpacked(latest[1])
         if latest is not None and shown is not None and self._still_holds(known, latest[0], shown):
             return shown
         object_ = await self._cluster.get_smtp_config(key)
@@ -236,7 +197,7 @@ class Reconciler:
             await self._refuse(object_, error.verdict)
             return None
 
-    def _still_holds(self, known: _Known, at: float, view: View) -> bool:
+    def _still_holds(self, known: Known, at: float, view: View) -> bool:
         """Whether nobody needs to ask for a newer state than the one that an event showed."""
         if is_newer(known.written, view.tested.resource_version):
             return False
@@ -261,7 +222,7 @@ class Reconciler:
             compare=lambda it: self._references.compare(it, memory),
         )
 
-    async def _password_changed(self, view: View, known: _Known) -> bool:
+    async def _password_changed(self, view: View, known: Known) -> bool:
         """Whether a vault has another password now for one that the mail server did not take."""
         looking = looks_for_password(view, last_looked=known.looked)
         if looking is None or looking > self._now():
@@ -279,7 +240,7 @@ class Reconciler:
                 status = restated(view, memory=memory, watched=watched, now=self._now())
                 news = expiry_notice(view, status, memory=memory, now=self._now())
                 notices = () if news is None else (news,)
-                await self._write(view, _Unwritten(tested=view.tested, status=status, notices=notices))
+                await self._write(view, Unwritten(tested=view.tested, status=status, notices=notices))
                 self._queue.add(view.key, at=self._now())
             case Notify(kind):
                 await self._tell(view, kind)
@@ -302,7 +263,7 @@ class Reconciler:
             notice_of(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}"),
             expiry_notice(view, judgement.status, memory=memory, now=self._now()),
         )
-        result = _Unwritten(
+        result = Unwritten(
             tested=view.tested,
             status=judgement.status,
             read=outcome.read,
@@ -326,7 +287,7 @@ class Reconciler:
             about = view.status.certificate_expiring if kind is Notification.CERTIFICATE_EXPIRING else None
             told = recorded(view.status, {kind}, now=now, about=about)
             status = view.status.model_copy(update={"notifications": told})
-            await self._write(view, _Unwritten(tested=view.tested, status=status))
+            await self._write(view, Unwritten(tested=view.tested, status=status))
         else:
             memory.notify_after = now + max(view.interval, SPACING)
             _log.warning("%s: a mail about %s was not sent: %s", view.key, kind, verdict.summary)
@@ -355,7 +316,7 @@ class Reconciler:
         if notice is not None:
             await self._cluster.publish(notice)
 
-    async def _write(self, view: View, result: _Unwritten) -> str | None:
+    async def _write(self, view: View, result: Unwritten) -> str | None:
         """Writes a status and what goes with it; None where the object is another one now."""
         known = self._known[view.key]
         try:
@@ -383,15 +344,6 @@ class Reconciler:
         pause = pause_after(error)
         _log.warning("%s: %s; next try in %.0f s", key, error, pause)
         self._queue.add(key, at=self._now() + pause)
-
-
-def _packed(object_: JsonObject) -> bytes:
-    metadata = {name: value for name, value in object_["metadata"].items() if name != "managedFields"}
-    return json.dumps({**object_, "metadata": metadata}, separators=(",", ":")).encode()
-
-
-def _unpacked(shown: View | bytes) -> View:
-    return view_of(json.loads(shown)) if isinstance(shown, bytes) else shown
 
 
 def _lane(key: ObjectKey, spec: JsonObject) -> Hashable:

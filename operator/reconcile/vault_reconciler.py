@@ -76,15 +76,30 @@ class VaultReconciler:
         now: Now,
         references: Follower,
         live: LiveVaults,
+        changed: Callable[[Tested, VaultObject | None], None],
+        gone: Callable[[Reference], None],
         recovered: Callable[[Reference], None],
     ) -> None:
-        """``recovered`` is told of each vault that can be logged in to again."""
+        """Nothing happens before ``run``.
+
+        Args:
+            cluster: the Kubernetes side.
+            policy: what flags say of tests.
+            now: the time.
+            references: who names what.
+            live: the vaults in use.
+            changed: is told of each new state of a vault object, None: its spec breaks a rule.
+            gone: is told of each that was deleted.
+            recovered: is told of each that can be logged in to again.
+        """
         self._cluster = cluster
         self._policy = policy
         self._now = now
         self._started = now()
         self._references = references
         self._live = live
+        self._changed = changed
+        self._gone = gone
         self._recovered = recovered
         self._known: dict[Reference, _Known] = {}
         self._queue: DeadlineQueue[Reference] = DeadlineQueue(
@@ -120,16 +135,18 @@ class VaultReconciler:
         if vault is not None:
             known.lane = _host(vault)
             self._references.name_vault(vault)
+        # Here and not with the event alone: where a look is quicker, the event is no news any more.
+        self._changed(identity, vault)
         self._queue.add(reference, at=self._now())
 
-    def forget(self, reference: Reference, uid: str) -> bool:
-        """A vault object was deleted; whether it was the one that is known."""
+    def forget(self, reference: Reference, uid: str) -> None:
+        """A vault object was deleted; one of the same name may have come after it."""
         known = self._known.get(reference)
         if known is None or known.uid != uid:
-            return False
+            return
         del self._known[reference]
         self._queue.discard(reference)
-        return True
+        self._gone(reference)
 
     def look_at(self, reference: Reference) -> None:
         """Something that it names is another one now."""
@@ -313,19 +330,9 @@ def _log_check(view: VaultView, verdict: Verdict, *, duration: float) -> None:
 class VaultInbox:
     """Who is told of the vault objects of one kind."""
 
-    def __init__(
-        self,
-        kind: Kind,
-        vaults: VaultReconciler,
-        *,
-        changed: Callable[[Tested, VaultObject | None], None],
-        gone: Callable[[Reference], None],
-    ) -> None:
-        """``changed`` and ``gone`` are told of what matters to others than the vault object itself."""
+    def __init__(self, kind: Kind, vaults: VaultReconciler) -> None:
         self._kind: Kind = kind
         self._vaults = vaults
-        self._changed = changed
-        self._gone = gone
 
     def is_news(self, object_: JsonObject) -> bool:
         """Whether ``observe`` would do anything."""
@@ -333,12 +340,8 @@ class VaultInbox:
 
     def observe(self, object_: JsonObject) -> None:
         """One was created or changed, or stood in a listing."""
-        if self._vaults.is_news(self._kind, object_):
-            self._vaults.observe(self._kind, object_)
-            self._changed(vault_identity(self._kind, object_), vault_object_or_none(self._kind, object_))
+        self._vaults.observe(self._kind, object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         """One was deleted."""
-        reference = Reference(self._kind, key.namespace, key.name)
-        if self._vaults.forget(reference, uid):
-            self._gone(reference)
+        self._vaults.forget(Reference(self._kind, key.namespace, key.name), uid)

@@ -40,6 +40,9 @@ _LONGEST: Final = 3600.0
 _MARGIN: Final = 60.0
 """Seconds before its end in which a token is not used any more; a tenth of its life if that is less."""
 
+_SOON: Final = 14 * 24 * 3600.0
+"""Seconds before a version's deletion from which on the user is told."""
+
 _KINDS: Final[dict[type, str]] = {
     type(None): "null",
     bool: "true or false",
@@ -259,7 +262,16 @@ class HashiCorpKv:
                 " written.",
             )
         secret = vault_secret(value, where=where, version=_version(metadata))
-        return replace(secret, expires=_time(metadata.get("deletion_time")))
+        ends = _time(metadata.get("deletion_time"))
+        if ends is None or ends.timestamp() - self._context.now() > _SOON:
+            return replace(secret, expires=ends)
+        return replace(
+            secret,
+            expires=ends,
+            reason=Reason.VAULT_SECRET_EXPIRING,
+            message=f"{self._place.vault}: the vault deletes this version of {item.path} on {ends:%Y-%m-%d}"
+            " (delete_version_after). Write a new version before that.",
+        )
 
     def _gone(self, metadata: dict[str, Any], item: HashiCorpVaultPassword) -> VerdictError:
         """That version is there no more."""

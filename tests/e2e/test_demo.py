@@ -48,6 +48,7 @@ def test_it_exits_0_as_all_verdicts_were_as_announced(played: subprocess.Complet
     "line",
     [
         r"works .* True +TestEmailSent",
+        r"works-with-vault .* True +TestEmailSent",
         r"wrong-password .* False +AuthenticationFailed in Auth: 535",
         r"wrong-tls-type .* TLS +False +PlaintextServer",
         r"wrong-port .* False +ConnectionRefused",
@@ -59,6 +60,11 @@ def test_it_exits_0_as_all_verdicts_were_as_announced(played: subprocess.Complet
 )
 def test_it_shows_every_verdict(played: subprocess.CompletedProcess[str], line: str) -> None:
     assert re.search(line, played.stdout)
+
+
+def test_it_shows_the_vault_and_what_was_read_there(played: subprocess.CompletedProcess[str]) -> None:
+    assert re.search(r"openbao +HashiCorpVault +True +VaultLoginSucceeded", played.stdout)
+    assert '{"reference":"openbao/mail/smtp","source":"HashiCorpVault","version":"1"}' in played.stdout
 
 
 def test_it_shows_the_mail_that_arrived(played: subprocess.CompletedProcess[str]) -> None:

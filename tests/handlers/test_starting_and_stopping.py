@@ -2,6 +2,7 @@
 """Everything is known before the first decision, and when one part ends the whole does."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -134,11 +135,12 @@ class Setting:
             fake.on("WATCH", path, stream)
         chosen = Settings(**settings)
         self.core = Core()
+        self.cluster = Cluster(client, chosen)
         self.stop_flag = asyncio.Event()
         self.claim = Claim()
         self.operation = Operation(
             client=client,
-            cluster=Cluster(client, chosen),
+            cluster=self.cluster,
             core=self.core,
             crds=[CRD],
             secret_watch=chosen.secret_watch,
@@ -298,3 +300,31 @@ async def test_told_to_stop_it_lets_the_core_finish(fake: FakeApi, client: Kuber
     await it.operation.start()
     await it.operation.stop()
     assert it.core.told[-1] == "finish"
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A watch that has given no sign of life for so many seconds."""
+
+    silent_for: float
+
+    def __str__(self) -> str:
+        return "watch of Secrets in all namespaces"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "trouble"),
+    [(299, None), (301, "no sign of life: watch of Secrets in all namespaces")],
+)
+async def test_a_watch_that_is_dead_is_trouble(
+    fake: FakeApi,
+    client: KubernetesClient,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    trouble: str | None,
+) -> None:
+    it = Setting(fake, client)
+    await it.operation.start()
+    monkeypatch.setattr(it.cluster, "watches", (Silent(seconds),))
+    assert it.operation.trouble() == trouble
+    await it.operation.stop()

@@ -198,7 +198,7 @@ def test_its_container_is_locked_in_and_probed(cluster_wide: Manifests) -> None:
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert pod["enableServiceLinks"] is False
-    assert {"livenessProbe", "readinessProbe", "resources"} <= set(container)
+    assert {"startupProbe", "livenessProbe", "readinessProbe", "resources"} <= set(container)
     assert "/" not in container["image"], "no registry's name is shipped"
 
 

@@ -375,3 +375,15 @@ async def test_the_same_password_is_not_tried_more_often_for_that(world: World) 
     await world.passes(20 * HOUR)
     assert world.logins == []
     assert 17 <= len(world.vaults.reads) <= 20
+
+
+async def test_a_change_that_its_own_check_meets_before_its_event_is_tested(world: World) -> None:
+    corp = world.cluster_vault().create(allowedNamespaces={"matchNames": []})
+    world.vaults.latency, world.cluster.lag = 2.0, 4.0
+    mail = world.smtp_config().create_with_login(password=corp.password())
+    await world.start()
+    await world.passes(1)
+    assert mail.reason == "VaultNotAllowed"
+    corp.edit(allowedNamespaces={"matchNames": ["team-a"]})
+    await world.passes(15)
+    assert mail.ready == "True"

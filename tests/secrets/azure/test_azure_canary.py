@@ -36,6 +36,8 @@ OF_THE_VAULT = [
     (200, CANARY),
     (200, f"<html>{CANARY}"),
     (302, CANARY),
+    (401, f"<html>{CANARY}"),
+    (401, json.dumps({"error": ERROR})),
     (400, json.dumps({"error": ERROR})),
     (403, json.dumps({"error": ERROR})),
     (403, CANARY),

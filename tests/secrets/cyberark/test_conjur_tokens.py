@@ -68,6 +68,12 @@ async def test_a_hundred_who_start_together_log_in_once(conjur: Conjur) -> None:
     assert (conjur.server.logins, len(conjur.server.calls)) == (1, 101)
 
 
+async def test_a_check_and_those_who_read_beside_it_log_in_once(conjur: Conjur) -> None:
+    await asyncio.gather(conjur.check(), *(conjur.verdict(variable=f"v{number}") for number in range(10)))
+
+    assert conjur.server.logins == 1
+
+
 async def test_a_hundred_whose_token_was_revoked_log_in_once_more(conjur: Conjur) -> None:
     for number in range(100):
         conjur.server.variables[f"v{number}"] = [b"x"]

@@ -68,15 +68,27 @@ async def test_one_newline_at_the_end_is_left_out_and_told_of(trial: BaoTrial, b
     )
 
 
-async def test_when_a_version_will_be_deleted_is_told(trial: BaoTrial, bao: OpenBao) -> None:
-    bao.call("POST", "secret/metadata/mail/smtp", delete_version_after="240h")
+@pytest.mark.parametrize(
+    ("hours", "reason"), [(13 * 24, Reason.VAULT_SECRET_EXPIRING), (15 * 24, Reason.PASSWORD_READ)]
+)
+async def test_when_a_version_will_be_deleted_is_told(
+    trial: BaoTrial, bao: OpenBao, hours: int, reason: Reason
+) -> None:
+    bao.call("POST", "secret/metadata/mail/smtp", delete_version_after=f"{hours}h")
     bao.put("mail/smtp", password="short-lived")
 
     secret = await trial.read()
 
     assert secret.value == "short-lived"
     assert secret.expires is not None
-    assert abs(secret.expires - datetime.now(UTC) - timedelta(hours=240)) < timedelta(hours=1)
+    assert abs(secret.expires - datetime.now(UTC) - timedelta(hours=hours)) < timedelta(hours=1)
+    assert secret.reason is reason
+    assert secret.message == (
+        f"SmtpVault team-a/bao: the vault deletes this version of mail/smtp on {secret.expires:%Y-%m-%d}"
+        " (delete_version_after). Write a new version before that."
+        if reason is Reason.VAULT_SECRET_EXPIRING
+        else ""
+    )
 
 
 async def test_another_mount(trial: BaoTrial, bao: OpenBao) -> None:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m argocd` plays every scenario with a real operator, and writes its object as test data."""
+
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from argocd.customizations import CUSTOMIZATIONS, FOLDER, as_text
+from argocd.machine import run
+from argocd.scenarios import SCENARIOS, Stage
+from localcluster import LocalCluster
+from mailpeers import MailServer
+from openbao import OpenBao
+from testbed import Api, Bed, OperatorProcess
+from testbed.manifests import ROOT
+from testbed.vaults import FLAGS
+
+_LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
+_WRITTEN = f"{_LICENCE}# Written by `python -m argocd` of what the operator wrote.\n"
+
+
+def main() -> int:
+    """Writes all of it."""
+    with LocalCluster.start() as cluster, OpenBao.start() as bao, tempfile.TemporaryDirectory() as folder:
+        cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
+        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        api = Api(cluster.url, cluster.ca_file, cluster.admin_token)
+        with OperatorProcess(cluster.kubeconfig, Path(folder, "operator.log"), FLAGS) as operator:
+            operator.start()
+            for number, scenario in enumerate(SCENARIOS):
+                namespace = f"team-{number}"
+                api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+                with MailServer.in_thread(users={"mailer": "s3cret"}) as server:
+                    found = scenario.play(Stage(Bed(api, namespace), server, bao, api))
+                path = FOLDER / scenario.kind / "testdata" / f"{scenario.name}.yaml"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(_WRITTEN + as_text(_told(found, namespace)), encoding="utf-8")
+                print(path.relative_to(ROOT), file=sys.stderr)
+        api.close()
+    _write_tests()
+    return 0
+
+
+def _told(object_: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """The object with the names that the documentation uses."""
+    object_["metadata"].pop("managedFields", None)
+    text = as_text(object_)
+    text = re.sub(rf"\bcorp-{namespace}\b", "corp", text)
+    text = re.sub(rf"\b{namespace}\b", "team-a", text)
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def _write_tests() -> None:
+    for customization in CUSTOMIZATIONS:
+        tests = []
+        for scenario in SCENARIOS:
+            if scenario.kind == customization.kind:
+                path = f"testdata/{scenario.name}.yaml"
+                said = run(customization.health, customization.read(path))
+                status = {"status": scenario.health, "message": said["message"]}
+                tests.append({"healthStatus": status, "inputPath": path})
+        text = _LICENCE + as_text({"tests": tests})
+        (customization.folder / "health_test.yaml").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

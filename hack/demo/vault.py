@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An OpenBao server that knows the cluster's ServiceAccounts, with the mail server's password in it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from demo.kubectl import Kubectl
+from openbao import OpenBao
+
+PATH = "mail/smtp"
+ACCOUNT = "mailer"
+
+
+@contextmanager
+def vault(kubectl: Kubectl, password: str) -> Iterator[OpenBao]:
+    """Lets ServiceAccount mailer of that namespace read the password, as role smtp of auth/kubernetes.
+
+    Raises:
+        OpenBaoError: it did not come up.
+        KubectlError: the cluster does not tell by which keys its tokens are known.
+    """
+    issuer = json.loads(kubectl("get", "--raw", "/.well-known/openid-configuration"))["issuer"]
+    jwks = kubectl("get", "--raw", "/openid/v1/jwks")
+    with OpenBao.start() as bao:
+        bao.put(PATH, password=password)
+        bao.policy("mail", f'path "secret/data/{PATH}" {{ capabilities = ["read"] }}')
+        bao.know_cluster(issuer=issuer, jwks=jwks)
+        namespace = kubectl.namespace or "default"
+        bao.jwt_role("smtp", "mail", subject=f"system:serviceaccount:{namespace}:{ACCOUNT}")
+        yield bao

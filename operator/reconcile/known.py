@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the reconciler knows of each SmtpConfig between two looks at it."""
+
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+
+from smtp_operator.api.objects import JsonObject, Notice, Reference, Tested
+from smtp_operator.api.standing import Standing
+from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.reconcile.memory import Memory
+from smtp_operator.reconcile.references import Baseline
+from smtp_operator.reconcile.view import View, view_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwritten:
+    """A status that the API server did not take yet. Testing again instead might mail again."""
+
+    tested: Tested
+    status: SmtpConfigStatus
+    read: Mapping[Reference, Baseline] | None = None
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(slots=True)
+class Known:
+    """What is remembered of a SmtpConfig between two looks at it."""
+
+    uid: str
+    seen: tuple[int, str | None]
+    """Generation and request: what of an event matters."""
+    lane: Hashable = None
+    memory: Memory = field(default_factory=Memory)
+    latest: tuple[float, View | bytes] | None = None
+    """The object as an event has just shown it, and when; dropped once looked at.
+
+    One with a verdict as JSON, a tenth of the size: at a start all of them wait to be looked at.
+    """
+    judged: bool = False
+    """Whether the status seen or written last speaks of the generation that was seen last."""
+    written: str = "0"
+    """The resourceVersion that our last write made."""
+    unwritten: Unwritten | None = None
+    standing: Standing | None = None
+    """By its newest status; None before any was seen."""
+    asked: float = 0.0
+    """When its references were last asked for; only where no watch tells of them."""
+    looked: float = 0.0
+    """When its vault was last asked for another password than one that was not taken."""
+
+
+def packed(object_: JsonObject) -> bytes:
+    """What ``latest`` keeps of an object with a verdict."""
+    metadata = {name: value for name, value in object_["metadata"].items() if name != "managedFields"}
+    return json.dumps({**object_, "metadata": metadata}, separators=(",", ":")).encode()
+
+
+def unpacked(shown: View | bytes) -> View:
+    """The view of what ``latest`` keeps."""
+    return view_of(json.loads(shown)) if isinstance(shown, bytes) else shown

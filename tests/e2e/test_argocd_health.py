@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Argo CD's view of real objects: the scripts that are shipped, on what the operator really writes."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from argocd import CUSTOMIZATIONS, run
+from argocd.scenarios import SCENARIOS, Scenario, Stage
+from localcluster import LocalCluster
+from mailpeers import MailServer
+from openbao import OpenBao
+from testbed import Api, Bed, OperatorProcess
+from testbed.vaults import FLAGS
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+BY_KIND = {it.kind: it for it in CUSTOMIZATIONS}
+ARGOCD_CM = Path(__file__).parents[2] / "deploy" / "argocd" / "argocd-cm.yaml"
+
+
+@pytest.fixture(scope="module")
+def bao() -> Iterator[OpenBao]:
+    with OpenBao.start() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
+    with OperatorProcess(service_account, logs / "argocd.log", [*FLAGS, "--log-level=debug"]) as process:
+        yield process.start()
+
+
+@pytest.fixture
+def stage(bed: Bed, server: MailServer, bao: OpenBao, api: Api) -> Stage:
+    return Stage(bed, server, bao, api)
+
+
+def conditions(object_: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return sorted((it["type"], it["status"], it["reason"]) for it in object_["status"].get("conditions", ()))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_argo_cd_reads_the_state_that_an_object_is_in(scenario: Scenario, stage: Stage) -> None:
+    customization = BY_KIND[scenario.kind]
+
+    found = scenario.play(stage)
+
+    assert run(customization.health, found)["status"] == scenario.health
+    # The test data that is shipped is still what the operator writes; else: python -m argocd.
+    assert conditions(customization.read(f"testdata/{scenario.name}.yaml")) == conditions(found)
+
+
+def test_the_action_runs_a_test(bed: Bed, server: MailServer) -> None:
+    seen = bed.verdict_of(server, suspend=True)
+    changed = run(BY_KIND["SmtpConfig"].actions["test"], seen.object)
+    annotations = changed["metadata"]["annotations"]
+
+    bed.api.patch(f"{bed.configs}/mail", {"metadata": {"annotations": annotations}})
+
+    (asked,) = annotations.values()
+    assert bed.wait(lambda it: it.status.get("lastHandledTestRequest") == asked).reason == "TestEmailSent"
+    assert len(server.mails) == 1
+
+
+def test_patching_the_config_map_leaves_what_is_in_it_already(cluster: LocalCluster, namespace: str) -> None:
+    """As the guide says; kubectl apply would take away what was applied before, also with --server-side."""
+    before = {"url": "https://argocd.example.com", "resource.customizations.health.x_Y": "return {}"}
+    there = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": before}
+    cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(there))
+
+    words = ["patch", "configmap", "argocd-cm", "-n", namespace, "--type=merge"]
+    cluster.kubectl(*words, "--patch-file", str(ARGOCD_CM))
+
+    data = json.loads(cluster.kubectl("get", "configmap", "argocd-cm", "-n", namespace, "-o", "json").stdout)
+    assert before.items() <= data["data"].items()
+    assert len(data["data"]) == len(before) + 4

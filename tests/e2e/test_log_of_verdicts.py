@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The log as a collector of JSON reads it: each verdict is one line, and nothing else is said."""
+
+import json
+from typing import Any
+
+from mailpeers import MailServer
+from testbed import Bed, OperatorProcess, StartOperator
+from testbed.operator_process import LOOPBACK
+
+PASSWORD = "s3cret-Passw0rd"
+
+
+def verdicts(operator: OperatorProcess) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in operator.output().splitlines()]
+    return [line for line in lines if "smtpconfig" in line]
+
+
+def test_each_verdict_is_one_line_of_json(
+    bed: Bed, server: MailServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator(*LOOPBACK, f"--namespace={bed.namespace}")
+    bed.secret("smtp-password", password="not-" + PASSWORD)
+    login: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
+    bed.create(server, "fails", recipients={"bcc": ["auditor@example.com"]}, **login)
+    bed.create(server, "works")
+    bed.verdict("fails")
+    bed.verdict("works")
+    bed.ask("now", "works")
+    bed.wait(lambda it: it.status.get("lastHandledTestRequest") == "now", "works", seconds=60)
+
+    told = sorted((it["smtpconfig"], it["trigger"], it["passed"], it["reason"]) for it in verdicts(operator))
+    assert told == [
+        (f"{bed.namespace}/fails", "SpecChanged", False, "AuthenticationFailed"),
+        (f"{bed.namespace}/works", "Requested", True, "TestEmailSent"),
+        (f"{bed.namespace}/works", "SpecChanged", True, "TestEmailSent"),
+    ]
+    for line in verdicts(operator):
+        assert {"time", "level", "message", "generation", "mode", "duration_seconds"} <= line.keys()
+    for secret in (PASSWORD, "auditor"):
+        assert secret not in operator.output()
