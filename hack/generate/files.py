@@ -12,6 +12,7 @@ from argocd.customizations import as_text, config_map
 from conformance.reference import conformance_reference
 from generate.chart import CHART, ROOT, values_file, values_reference
 from generate.monitoring import dashboard, monitoring_manifests
+from generate.plugin import plugin_reference
 from generate.policies import policy_files
 from generate.reference import (
     MADE,
@@ -71,6 +72,7 @@ def generated_files() -> dict[str, str]:
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),
         "docs/reference/flags.md": flag_reference(),
+        "docs/reference/kubectl-smtp.md": plugin_reference(),
         "docs/reference/password-sources.md": f"{MADE}\n{conformance_reference()}",
         "docs/reference/metrics.md": metric_reference(),
         "docs/reference/schedule.md": schedule_reference(),

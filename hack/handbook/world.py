@@ -6,8 +6,9 @@ a mail server on loopback, its free ports, and a fresh namespace: names are exch
 
 Worlds: `bare` has no operator, the page starts one. `served` has one. `samples` has one that has judged the
 SmtpConfigs of `docs/samples.yaml`. In all of them the mail server's CA is trusted as a public one is; in
-`private`, which has an operator too, it is not. Its certificate is in the file `ca.pem`. `fresh` is a cluster
-with nothing of ours, not even the CRDs; tests/install runs it.
+`private`, which has an operator too, it is not. Its certificate is in the file `ca.pem`. `argocd` has no
+operator, but the ConfigMap that Argo CD reads. `fresh` is a cluster with nothing of ours, not even the CRDs;
+tests/install runs it.
 """
 
 import os
@@ -95,7 +96,13 @@ class World:
         )
         self._environment = {
             "PATH": os.pathsep.join(
-                (str(cluster.kubectl_path.parent), str(cluster.helm_path.parent), os.defpath)
+                str(place)
+                for place in (
+                    cluster.kubectl_path.parent,
+                    cluster.helm_path.parent,
+                    Path(sys.executable).parent,
+                    os.defpath,
+                )
             ),
             "HOME": str(folder),
             "KUBECONFIG": str(kubeconfig),
@@ -117,7 +124,11 @@ class World:
         ) as server:
             world = cls(folder, cluster, namespace, server, page)
             with world._stack:
-                if page.world not in ("bare", FRESH):
+                if page.world == "argocd":
+                    world.run(
+                        "kubectl create configmap argocd-cm --from-literal=url=https://argocd.example.com"
+                    )
+                elif page.world not in ("bare", FRESH):
                     world.start(".venv/bin/smtp-operator run", "says serves")
                 if page.world == "samples":
                     world.save("samples.yaml", SAMPLES.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from handbook import Block, blocks_of, pages
+from localcluster import LocalCluster
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -19,6 +20,13 @@ def tracked() -> list[Path]:
     ).stdout
     paths = (ROOT / name for name in names.split("\0") if name)
     return [path for path in paths if path.is_file() and not path.is_symlink()]
+
+
+@pytest.fixture(scope="session")
+def foreign_kinds(cluster: LocalCluster) -> None:
+    """Kinds of others that the documentation shows."""
+    cluster.kubectl("apply", "--server-side", "-f", str(Path(__file__).with_name("foreign_kinds.yaml")))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ def test_a_smtpconfig_in_the_docs_keeps_every_rule(text: str) -> None:
             SmtpConfigSpec.model_validate(document["spec"])
 
 
+@pytest.mark.usefixtures("foreign_kinds")
 @each_manifest
 def test_the_api_server_accepts_a_manifest_in_the_docs_without_a_warning(
     text: str, cluster: LocalCluster, namespace: str

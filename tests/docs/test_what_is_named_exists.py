@@ -17,6 +17,7 @@ from smtp_operator.api.crd import KINDS, structural_schema
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.smtpvault import Provider
+from smtp_operator.cli.kubectl.commands import COMMANDS, JSON_KEYS
 from smtp_operator.cli.program import run_program
 from smtp_operator.cli.supplied import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from smtp_operator.reconcile.expiry import EXPIRING
@@ -131,9 +132,10 @@ def test_every_flag_and_variable_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     ours = {flag.option for flag in FLAGS} | {"--help", "--version"}
     of_check = set(re.findall(r"--[a-z-]+", check_help()))
+    of_plugin = {option for command in COMMANDS for flag in command.flags for option in flag.options}
     for span in spans(page):
         if span.startswith("--"):
-            assert span.partition(" ")[0].partition("=")[0] in ours | of_check, span
+            assert span.partition(" ")[0].partition("=")[0] in ours | of_check | of_plugin, span
     for block in blocks_of(page):
         for line in block.text.splitlines() if block.runs else ():
             if "smtp-operator run" in line:
@@ -141,6 +143,9 @@ def test_every_flag_and_variable_exists(page: Path) -> None:
             if "smtp-operator check" in line:
                 said = line.partition("smtp-operator check")[2].partition("|")[0]
                 assert set(re.findall(r"--[a-z-]+", said)) <= of_check, line
+            for command, said in re.findall(r"kubectl smtp (\w+)([^|)]*)", line.partition("$ ")[2]):
+                known = {it.name: {option for flag in it.flags for option in flag.options} for it in COMMANDS}
+                assert set(re.findall(r"--[a-z-]+", said)) <= known[command], line
     variables = {flag.variable for flag in FLAGS} | {ENVIRONMENT_PREFIX}
     variables |= {PASSWORD_VARIABLE, USERNAME_VARIABLE}
     assert set(re.findall(r"SMTP_OPERATOR_[A-Z_]*", text)) <= variables
@@ -169,7 +174,8 @@ def test_every_field_exists(page: Path) -> None:
     first = {path.partition(".")[0] for path in fields}
     names = {name for path in [*fields, *value_paths()] for name in re.split(r"[.\[\]]+", path)}
     fields |= set(value_paths())
-    foreign = {"lastTransitionTime", "stringData", "observedGeneration", "exitCode"}
+    foreign = {"lastTransitionTime", "stringData", "observedGeneration", "exitCode", "healthChecks"}
+    foreign |= {key for keys in JSON_KEYS.values() for key in keys}
     for span in spans(page):
         word = span.partition(":")[0].partition("=")[0].strip()
         if re.fullmatch(r"[a-z][A-Za-z]*(?:\.[a-z][A-Za-z]*)+", word) and word.partition(".")[0] in first:

@@ -132,7 +132,7 @@ def test_status_and_its_filters(bed: Bed, server: MailServer, kubectl: Kubectl) 
     done = kubectl("smtp", "status", "-n", bed.namespace, "--server", "127.0.0.1", "--not-ready")
 
     head, row = done.stdout.splitlines()
-    assert (done.returncode, head.split()) == (0, ["NAME", "READY", "STATUS", "SINCE", "NEXT", "TEST"])
+    assert (done.returncode, head.split()) == (0, ["NAME", "READY", "STATUS", "SINCE", "NEXT-TEST"])
     assert row.split()[:4] == ["bad", "False", "PlaintextServer", "in"]
     assert done.stderr == f"1 SmtpConfig in namespace {bed.namespace}: 1 failed.\n"
     assert bed.namespace in kubectl("smtp", "status", "-A").stdout

@@ -2,6 +2,7 @@
 """What ``kubectl smtp`` can be told: one table of which parser, completion and reference are made."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -236,6 +237,58 @@ COMMANDS: Final = (
         flags=(_output("yaml", "json"), *_CLUSTER, _DEBUG),
     ),
 )
+
+
+JSON_KEYS: Final = {
+    "list": {
+        "exitCode": "that of the command",
+        "items": "one object for each SmtpConfig, by namespace and name",
+    },
+    "item": {
+        "namespace": "of the SmtpConfig",
+        "name": "of the SmtpConfig",
+        "server": "`spec.server`",
+        "passed": "whether the test of the present spec passed; null: there is no verdict",
+        "reason": "of the Ready condition; null: there is no verdict on the present spec",
+        "message": "of the Ready condition",
+        "summary": "the verdict in at most 80 characters",
+        "phase": "the phase that failed; null: none",
+        "retry": "the [class of retry](schedule.md) of the reason",
+        "exitCode": "that of this one",
+        "since": "when Ready came to be what it is",
+        "nextTestTime": "as in status",
+        "lastSuccessTime": "as in status",
+        "underTest": "whether a test is under way that takes over a second",
+        "suspended": "`spec.suspend`",
+        "conditions": "as in status",
+        "test": "`status.lastTest`",
+        "password": "`status.password`",
+        "suggestion": "`status.suggestion`",
+        "lastHandledTestRequest": "as in status",
+        "error": "why `test` has no verdict to tell; null: it has one",
+    },
+    "explain": {
+        "reason": "its name",
+        "meaning": "what it means",
+        "mends": "what mends it",
+        "retry": "its [class of retry](schedule.md)",
+        "nextTest": "when the next test comes by itself, counted from the end of the last one",
+        "condition": "which condition stands beside Ready=False until then",
+    },
+    "suggest": {
+        "namespace": "of the SmtpConfig",
+        "name": "of the SmtpConfig",
+        "patch": "a merge patch",
+        "command": "the command that applies it",
+    },
+}
+"""Keys of ``-o json`` and what they mean, for the reference."""
+
+
+def exit_codes(command: Command) -> list[tuple[str, str]]:
+    """Those that its help tells, and the one of Ctrl-C."""
+    told = re.findall(r"^  (\d)  (.+)$", command.description, re.MULTILINE)
+    return [*told, ("130", "interrupted")]
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace | None:

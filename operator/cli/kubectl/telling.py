@@ -4,6 +4,7 @@
 import shutil
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, TextIO
 
 from smtp_operator.cli.kubectl.asking import Answer, wait_before_test
@@ -51,7 +52,7 @@ def listing(
     configs: Sequence[SeenConfig], look: Look, now: float, *, namespaces: bool, wide: bool
 ) -> list[str]:
     """A row for each, as kubectl sets them."""
-    head = ["NAME", "READY", "STATUS", "SINCE", "NEXT TEST"]
+    head = ["NAME", "READY", "STATUS", "SINCE", "NEXT-TEST"]
     rows = [head + ["SERVER", "MESSAGE"] * wide]
     for config in configs:
         since = "" if config.since is None else short_time(now - config.since)
@@ -147,5 +148,5 @@ def _delay(config: SeenConfig) -> str:
 def _moment(seconds: float | None, now: float) -> str:
     if seconds is None:
         return "never"
-    local = time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
+    local = datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
     return f"{local}, {short_time(now - seconds)} ago"

@@ -4,14 +4,16 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fakeapi import FakeApi
+from fakeapi import Answer, FakeApi, Stream, event
+from fakeapi.smtpconfigs import LIST, listed, smtp_config
 from smtp_operator.cli.kubectl.program import run_plugin
 
 Json = dict[str, Any]
@@ -96,3 +98,46 @@ def smtp(environment: dict[str, str], capsys: Outputs) -> Smtp:
 def offline(home: Path, capsys: Outputs) -> Callable[..., Ended]:
     """Runs the command where there is no cluster."""
     return lambda *words, **more: run(words, {"PATH": os.defpath, "HOME": str(home), **more}, capsys)
+
+
+class Asked:
+    """A test that was asked for, and the watch that tells of it."""
+
+    def __init__(self, fake: FakeApi) -> None:
+        self.fake = fake
+        self.watch = Stream()
+        self.value = ""
+        self.version = 20
+
+    def tells(self, status: Json, **more: Any) -> None:
+        """The watch shows this state; the annotation is ours unless said otherwise."""
+        self.version += 1
+        object_ = smtp_config(status, version=self.version, **{"asked": self.value, **more})
+        self.watch.say(event("MODIFIED", object_))
+
+    def handled(self, status: Json, **more: Any) -> None:
+        """The operator has handled the request."""
+        self.tells(status | {"lastHandledTestRequest": self.value}, **more)
+
+
+@pytest.fixture
+def asking(fake: FakeApi, smtp: Smtp) -> Any:
+    """Runs the command up to where it watches; what it ends with is in the task."""
+
+    @asynccontextmanager
+    async def started(
+        *words: str, before: Json | None = None
+    ) -> AsyncIterator[tuple[Asked, asyncio.Task[Any]]]:
+        asked = Asked(fake)
+        fake.on("GET", LIST, Answer(body=listed(smtp_config(before))))
+        fake.on("WATCH", LIST, asked.watch)
+        echo = smtp_config(before, version=20, asked="echo")
+        fake.always("PATCH", f"{LIST}/mail", Answer(body=echo))
+        task = asyncio.create_task(smtp("test", *(words or ("mail",))))
+        await asyncio.wait_for(asked.watch.open.wait(), 30)
+        (patch,) = fake.asked("PATCH", f"{LIST}/mail")
+        asked.value = patch.body["metadata"]["annotations"]["smtp-operator.io/test-requested-at"]
+        yield asked, task
+        asked.watch.end()
+
+    return started

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.cli.kubectl.commands import JSON_KEYS
 
 Offline = Callable[..., Any]
 
@@ -38,7 +39,9 @@ def test_case_does_not_matter(offline: Offline) -> None:
 
 
 def test_json_has_keys_that_stay(offline: Offline) -> None:
-    assert offline("explain", "StartTlsRequired", "-o", "json").json == {
+    shown = offline("explain", "StartTlsRequired", "-o", "json").json
+    assert list(shown) == list(JSON_KEYS["explain"])
+    assert shown == {
         "reason": "StartTlsRequired",
         "meaning": "The server wants STARTTLS first.",
         "mends": "Set smtpType: StartTLS.",

@@ -8,6 +8,7 @@ import pytest
 
 from fakeapi import Answer, FakeApi
 from fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
+from smtp_operator.cli.kubectl.commands import JSON_KEYS
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]
@@ -44,6 +45,7 @@ async def test_json_has_patch_and_command(smtp: Smtp, fake: FakeApi) -> None:
         ),
     }
     assert ended.err == ""
+    assert list(ended.json) == list(JSON_KEYS["suggest"])
 
 
 @pytest.mark.parametrize(

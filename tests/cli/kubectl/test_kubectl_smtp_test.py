@@ -4,62 +4,19 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired
+from fakeapi import Answer, FakeApi, Stream, event
 from fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
+from smtp_operator.cli.kubectl.commands import JSON_KEYS
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]
 
 MAIL = f"{LIST}/mail"
-
-
-class Asked:
-    """A test that was asked for, and the watch that tells of it."""
-
-    def __init__(self, fake: FakeApi) -> None:
-        self.fake = fake
-        self.watch = Stream()
-        self.value = ""
-        self.version = 20
-
-    def tells(self, status: Json, **more: Any) -> None:
-        """The watch shows this state; the annotation is ours unless said otherwise."""
-        self.version += 1
-        object_ = smtp_config(status, version=self.version, **{"asked": self.value, **more})
-        self.watch.say(event("MODIFIED", object_))
-
-    def handled(self, status: Json, **more: Any) -> None:
-        """The operator has handled the request."""
-        self.tells(status | {"lastHandledTestRequest": self.value}, **more)
-
-
-@pytest.fixture
-def asking(fake: FakeApi, smtp: Smtp) -> Any:
-    """Runs the command up to where it watches; what it ends with is in the task."""
-
-    @asynccontextmanager
-    async def started(
-        *words: str, before: Json | None = None
-    ) -> AsyncIterator[tuple[Asked, asyncio.Task[Any]]]:
-        asked = Asked(fake)
-        fake.on("GET", LIST, Answer(body=listed(smtp_config(before))))
-        fake.on("WATCH", LIST, asked.watch)
-        echo = smtp_config(before, version=20, asked="echo")
-        fake.always("PATCH", MAIL, Answer(body=echo))
-        task = asyncio.create_task(smtp("test", *(words or ("mail",))))
-        await asyncio.wait_for(asked.watch.open.wait(), 30)
-        (patch,) = fake.asked("PATCH", MAIL)
-        asked.value = patch.body["metadata"]["annotations"]["smtp-operator.io/test-requested-at"]
-        yield asked, task
-        asked.watch.end()
-
-    return started
 
 
 async def test_it_sets_the_annotation_of_just_this_object_and_nothing_else(
@@ -169,91 +126,6 @@ async def test_the_exit_code_tells_the_verdict_as_that_of_check(asking: Any, sta
         assert (await task).code == code
 
 
-async def test_an_older_state_that_the_watch_still_tells_of_is_no_answer(asking: Any) -> None:
-    async with asking() as (asked, task):
-        asked.watch.say(event("MODIFIED", smtp_config(failed(), version=15, asked="older")), bookmark(16))
-        asked.handled(passed())
-        assert (await task).code == 0
-
-
-async def test_a_later_request_of_somebody_else_answers_ours_too(asking: Any) -> None:
-    async with asking() as (asked, task):
-        asked.tells(passed(), asked="later")
-        asked.tells(passed() | {"lastHandledTestRequest": "later"}, asked="later")
-        assert (await task).code == 0
-
-
-@pytest.mark.parametrize(
-    ("annotation", "what"), [({"asked": None}, "was removed"), ({"asked": "old"}, "was set back")]
-)
-async def test_a_request_that_is_taken_back_is_said_so(asking: Any, annotation: Json, what: str) -> None:
-    async with asking() as (asked, task):
-        asked.tells(passed() | {"lastHandledTestRequest": "old"}, **annotation)
-        ended = await task
-    assert (ended.code, ended.out) == (3, "")
-    assert ended.err.endswith(
-        "kubectl smtp: team-a/mail: somebody took the request back: its annotation"
-        f" {what}, maybe by a GitOps controller\n"
-    )
-
-
-async def test_an_object_that_is_deleted_meanwhile(asking: Any) -> None:
-    async with asking() as (asked, task):
-        asked.watch.say(event("DELETED", smtp_config(passed(), version=30)))
-        ended = await task
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err.endswith("kubectl smtp: team-a/mail: it was deleted before its test had ended\n")
-
-
-async def test_another_object_of_the_same_name_is_no_answer(asking: Any) -> None:
-    async with asking() as (asked, task):
-        asked.handled(passed(), uid="another")
-        assert (await task).code == 2
-
-
-async def test_a_watch_that_ends_or_breaks_goes_on_where_it_was(asking: Any, fake: FakeApi) -> None:
-    async with asking() as (asked, task):
-        further, last = Stream(), Stream()
-        fake.on("WATCH", LIST, further, last)
-        asked.watch.say(bookmark(33))
-        asked.watch.end()
-        await asyncio.wait_for(further.open.wait(), 30)
-        further.say_raw(b'{"type": "MODI')
-        further.end()
-        await asyncio.wait_for(last.open.wait(), 30)
-        asked.watch, asked.version = last, 40
-        asked.handled(passed())
-        assert (await task).code == 0
-        last.end()
-    assert [it.query["resourceVersion"] for it in fake.asked("WATCH", LIST)] == ["10", "33", "33"]
-
-
-async def test_a_version_that_the_api_server_has_forgotten_costs_a_new_list(
-    asking: Any, fake: FakeApi
-) -> None:
-    async with asking() as (asked, task):
-        answer = passed() | {"lastHandledTestRequest": asked.value}
-        fake.on("GET", LIST, Answer(body=listed(smtp_config(answer, version=50), version=60)))
-        asked.watch.say(error_event(expired()))
-        assert (await task).code == 0
-
-
-async def test_one_that_a_new_list_no_longer_has_was_deleted(asking: Any, fake: FakeApi) -> None:
-    async with asking() as (asked, task):
-        asked.tells(under_test("Auth"))
-        fake.on("GET", LIST, Answer(body=listed(version=60)))
-        fake.on("WATCH", LIST, Stream())
-        asked.watch.say(error_event(expired()))
-        assert (await task).code == 2
-
-
-async def test_so_was_one_that_the_watch_had_never_told_of(asking: Any, fake: FakeApi) -> None:
-    async with asking() as (asked, task):
-        fake.on("GET", LIST, Answer(body=listed(version=60)))
-        asked.watch.say(error_event(expired()))
-        assert (await task).code == 2
-
-
 async def test_no_answer_in_time_says_where_to_look(asking: Any) -> None:
     async with asking("mail", "--timeout", "500ms") as (_, task):
         ended = await task
@@ -285,6 +157,8 @@ async def test_json_has_keys_that_stay(asking: Any) -> None:
         "exitCode", "since", "nextTestTime", "lastSuccessTime", "underTest", "suspended", "conditions",
         "test", "password", "suggestion", "lastHandledTestRequest", "error",
     ]  # fmt: skip
+    assert list(item) == list(JSON_KEYS["item"])
+    assert list(ended.json) == list(JSON_KEYS["list"])
     assert (item["name"], item["passed"], item["reason"]) == ("mail", False, "PlaintextServer")
     assert (item["phase"], item["retry"], item["error"]) == ("Connect", "Configuration", None)
     assert item["suggestion"] == {"smtpType": "StartTLS"}

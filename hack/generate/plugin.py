@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference of ``kubectl smtp``, made from the table of its commands."""
+
+from collections.abc import Iterator
+
+from generate.reference import MADE, table
+from smtp_operator.cli.kubectl.commands import COMMANDS, JSON_KEYS, Command, Flag, exit_codes
+
+
+def plugin_reference() -> str:
+    """``docs/reference/kubectl-smtp.md``: commands, flags, exit codes, and the keys of the JSON."""
+    lines = [
+        MADE,
+        "# kubectl smtp\n",
+        "How to use it: [guide](../how-to/kubectl-smtp.md). Results go to standard output, all else to",
+        "standard error. The cluster is found as kubectl finds it: `--kubeconfig` and `--context`, else",
+        "`KUBECONFIG`, else `~/.kube/config`.\n",
+    ]
+    for command in COMMANDS:
+        lines += [*_section(command), ""]
+    lines += ["## JSON\n", "Keys are added, never renamed. `test` and `status` give one object:\n"]
+    lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["list"].items())), ""]
+    lines += ["Each of its `items`:\n"]
+    lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["item"].items())), ""]
+    for name in ("explain", "suggest"):
+        lines += [f"`{name}` gives:\n"]
+        rows = ((f"`{key}`", text) for key, text in JSON_KEYS[name].items())
+        lines += [*table(("key", "meaning"), rows), ""]
+    return "\n".join(lines)
+
+
+def _section(command: Command) -> Iterator[str]:
+    words = {"*": f"[{command.argument} ...]", None: command.argument}[command.count]
+    yield f"## kubectl smtp {command.name}\n"
+    yield f"`kubectl smtp {command.name} {words}`: {command.help}.\n"
+    yield from table(("flag", "meaning"), map(_row, command.flags))
+    yield "\nExit codes:\n"
+    yield from table(("code", "meaning"), exit_codes(command))
+
+
+def _row(flag: Flag) -> tuple[str, str]:
+    value = f" {flag.metavar}" if flag.metavar else ""
+    return ", ".join(f"`{option}{value}`" for option in flag.options), flag.help
