@@ -40,7 +40,11 @@ demo: $(INSTALLED) ## watch the operator at work on an embedded cluster (CONTEXT
 
 .PHONY: test
 test: $(INSTALLED) ## run all tests, those on an embedded control plane too
-	@$(BIN)/python -m localcluster path >/dev/null && $(BIN)/pytest $(ARGS)
+	@$(BIN)/python -m localcluster path >/dev/null && $(BIN)/pytest $(or $(ARGS),--audit-permissions)
+
+.PHONY: audit
+audit: $(INSTALLED) ## run all end-to-end tests, and compare what the operator asked for with what its role grants
+	@$(BIN)/pytest tests/e2e --audit-permissions $(ARGS); code=$$?; cat .failures/permissions.txt; exit $$code
 
 .PHONY: unit
 unit: $(INSTALLED) ## run the tests that need no control plane

@@ -40,6 +40,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path in TIERS and not _is_meant(collection_path, config) else None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for a run of all end-to-end tests."""
+    parser.addoption(
+        "--audit-permissions",
+        action="store_true",
+        help="fail where the end-to-end tests use less than the operator's role grants, or ask for more",
+    )
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """Says so."""
     return [

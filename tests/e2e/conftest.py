@@ -13,6 +13,7 @@ from mailpeers import MailServer
 from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperator
 from testbed.evidence import Evidence, folder_name
 from testbed.operator_process import LOOPBACK
+from testbed.permissions import Permission, PermissionAudit, granted_by
 
 PASSWORD = "s3cret-Passw0rd"
 
@@ -119,3 +120,28 @@ def _keep(evidence: Evidence, item: pytest.Function) -> None:
         evidence.objects(bed.api, bed.namespace)
         if isinstance(cluster, LocalCluster):
             evidence.audit(cluster.audit_log, bed.namespace)
+
+
+DELIBERATE: dict[Permission, str] = {
+    Permission("create", "serviceaccounts/token"): "no role names the ServiceAccount of the test",
+}
+"""What tests have the operator asked for in vain."""
+
+REPORT = Path(".failures") / "permissions.txt"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def permissions(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With --audit-permissions: in the end all that was granted has been used, and no more was asked for."""
+    if not request.config.getoption("--audit-permissions"):
+        yield
+        return
+    cluster: LocalCluster = request.getfixturevalue("cluster")
+    manifests: Manifests = request.getfixturevalue("manifests")
+    yield
+    asked = AuditLog(cluster.audit_log).requests(user=manifests.user)
+    audit = PermissionAudit.of(granted_by(manifests.documents), asked, deliberate=DELIBERATE)
+    report = request.config.rootpath / REPORT
+    report.parent.mkdir(exist_ok=True)
+    report.write_text(audit.report())
+    assert (audit.superfluous, audit.lacking) == ([], []), f"\n{audit.report()}"

@@ -116,6 +116,22 @@ def test_a_cluster_wide_vault_is_for_the_namespaces_that_it_allows(
         api.delete(f"{CLUSTER_WIDE}/{name}")
 
 
+def test_a_cluster_wide_vault_may_allow_namespaces_by_their_labels(
+    bed: Bed, api: Api, bao: OpenBao, server: MailServer
+) -> None:
+    name = f"labelled-{bed.namespace}"
+    kind = "ClusterSmtpVault"
+    labels = {"matchLabels": {"kubernetes.io/metadata.name": bed.namespace}}
+    servers = [f"127.0.0.1:{server.starttls_port}"]
+    allowed = {"allowedServers": servers, "allowedNamespaces": labels}
+    api.create(CLUSTER_WIDE, vault(bed, bao, kind, name, **allowed))
+    try:
+        seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login(kind, name))
+        assert seen.reason == "TestEmailSent"
+    finally:
+        api.delete(f"{CLUSTER_WIDE}/{name}")
+
+
 def test_kubectl_waits_for_it(bed: Bed, api: Api, cluster: LocalCluster, bao: OpenBao) -> None:
     api.create(vaults(bed), vault(bed, bao))
     waiting = ["-n", bed.namespace, "wait", "--for=condition=Ready", "smtpvault/bao", "--timeout=20s"]

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operator's roles grant, beside what it asked for: nothing too much, nothing too little."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from testbed.api import Object
+from testbed.audit import Request
+
+_FORBIDDEN = 403
+
+
+class Permission(NamedTuple):
+    """A verb on a resource, such as ``patch`` on ``smtpconfigs/status``."""
+
+    verb: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}"
+
+
+def granted_by(documents: Iterable[Object]) -> frozenset[Permission]:
+    """By the roles among these manifests that are bound to their ServiceAccount."""
+    everything = list(documents)
+    bound = {
+        (it["roleRef"]["kind"], it["roleRef"]["name"])
+        for it in everything
+        if it["kind"].endswith("RoleBinding") and _is_of_an_account(it)
+    }
+    roles = [it for it in everything if (it["kind"], it["metadata"]["name"]) in bound]
+    return frozenset(permission for role in roles for permission in _granted(role))
+
+
+def _is_of_an_account(binding: Object) -> bool:
+    return any(subject["kind"] == "ServiceAccount" for subject in binding["subjects"])
+
+
+def _granted(role: Object) -> Iterator[Permission]:
+    for rule in role["rules"]:
+        for resource in rule["resources"]:
+            yield from (Permission(verb, resource) for verb in rule["verbs"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionAudit:
+    """Of one identity, by all that it asked for.
+
+    ``deliberate``: what tests have it asked for in vain, and why.
+    """
+
+    granted: frozenset[Permission]
+    used: frozenset[Permission]
+    refused: frozenset[Permission]
+    deliberate: Mapping[Permission, str]
+
+    @classmethod
+    def of(
+        cls,
+        granted: frozenset[Permission],
+        requests: Iterable[Request],
+        *,
+        deliberate: Mapping[Permission, str],
+    ) -> "PermissionAudit":
+        """Requests to say who one is need no permission, and none that names no resource."""
+        used: set[Permission] = set()
+        refused: set[Permission] = set()
+        for request in requests:
+            if request.resource and "selfsubject" not in request.resource:
+                asked = Permission(request.verb, request.resource)
+                (refused if request.code == _FORBIDDEN else used).add(asked)
+        return cls(granted=granted, used=frozenset(used), refused=frozenset(refused), deliberate=deliberate)
+
+    @property
+    def superfluous(self) -> list[Permission]:
+        """Granted, but never used."""
+        return sorted(self.granted - self.used)
+
+    @property
+    def lacking(self) -> list[Permission]:
+        """Asked for and refused; but not what is granted, and was refused by a server that just started."""
+        return sorted(self.refused - self.granted - set(self.deliberate))
+
+    def report(self) -> str:
+        """A line for each permission."""
+        lines = [f"used                 {it}" for it in sorted(self.granted & self.used)]
+        lines += [f"GRANTED BUT NOT USED {it}" for it in self.superfluous]
+        lines += [f"USED BUT REFUSED     {it}" for it in self.lacking]
+        lines += [f"refused on purpose   {it}: {why}" for it, why in sorted(self.deliberate.items())]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make audit` finds what the role grants for nothing, and what the operator asks for in vain."""
+
+from testbed.audit import Request
+from testbed.manifests import Manifests
+from testbed.permissions import Permission, PermissionAudit, granted_by
+
+GRANTED = frozenset({Permission("get", "secrets"), Permission("list", "secrets")})
+
+
+def asked(verb: str, resource: str, code: int = 200) -> Request:
+    return Request(
+        user="operator", verb=verb, resource=resource, namespace="team-a", name="it", uri="/", code=code
+    )
+
+
+def audited(*requests: Request) -> PermissionAudit:
+    return PermissionAudit.of(GRANTED, requests, deliberate={Permission("create", "pods"): "a test's doing"})
+
+
+def test_what_is_never_used_is_superfluous() -> None:
+    assert audited(asked("get", "secrets")).superfluous == [Permission("list", "secrets")]
+
+
+def test_what_was_refused_is_lacking() -> None:
+    assert audited(asked("get", "configmaps", 403)).lacking == [Permission("get", "configmaps")]
+
+
+def test_what_was_refused_on_purpose_is_not() -> None:
+    assert audited(asked("create", "pods", 403)).lacking == []
+
+
+def test_a_server_that_has_just_started_and_refuses_everybody_says_nothing() -> None:
+    assert audited(asked("get", "secrets", 403), asked("get", "secrets")).lacking == []
+
+
+def test_the_report_has_a_line_for_each() -> None:
+    assert audited(asked("get", "secrets"), asked("get", "nodes", 403)).report() == (
+        "used                 get secrets\n"
+        "GRANTED BUT NOT USED list secrets\n"
+        "USED BUT REFUSED     get nodes\n"
+        "refused on purpose   create pods: a test's doing\n"
+    )
+
+
+def test_only_roles_that_are_bound_to_the_operator_count() -> None:
+    granted = granted_by(Manifests.read().documents)
+
+    assert Permission("patch", "smtpconfigs/status") in granted
+    assert Permission("update", "smtpconfigs") not in granted  # that is for people
