@@ -4,9 +4,6 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from argocd.customizations import as_text, config_map
 from conformance.reference import conformance_reference
@@ -23,6 +20,7 @@ from generate.reference import (
     schedule_reference,
     vault_field_reference,
 )
+from generate.text import to_yaml
 from smtp_operator.api.crd import KINDS
 
 MADE_OF_MODELS = (
@@ -86,19 +84,3 @@ def stale_files(root: Path, files: Mapping[str, str]) -> list[str]:
         for path, text in files.items()
         if not (root / path).is_file() or (root / path).read_text(encoding="utf-8") != text
     ]
-
-
-def to_yaml(document: Any) -> str:
-    """One YAML document in the order of its keys; a text of several lines stands there as such."""
-    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as they are."""
-
-
-def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Dumper.add_representer(str, _represent)

@@ -35,6 +35,7 @@ def test_a_command_that_is_not_run_here_names_the_test_that_does(blocks: list[Bl
 
 
 CHECKED_ELSEWHERE = {
+    "PYTHONPATH=hack .venv/bin/python -m releases 0.1.0": "wrote what tests/upgrade reads",
     "make install": "the tests run in what it made",
     'eval "$(make cluster)"': "tests/controlplane",
     "make cluster-down": "tests/controlplane",

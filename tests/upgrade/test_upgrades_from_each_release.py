@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a release left in a cluster, once this one runs there: all valid, nothing written, no mail.
+
+`python -m releases VERSION` records a release; what it left stands in the folder of its version.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+from releases import Release, releases
+from smtp_operator.api.crd import KINDS
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from testbed import Api, AuditLog, Bed, Manifests, Object, OperatorProcess
+
+CRDS = Path(__file__).parents[2] / "deploy" / "crds"
+
+Schema = dict[str, Any]
+
+each_release = pytest.mark.parametrize("release", releases(), ids=str)
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """A release's objects as it left them, and as they are after this release ran for a while."""
+
+    release: Release
+    namespace: str
+    before: dict[str, Object]
+    after: dict[str, Object]
+    writes: set[str]
+    """Names of the SmtpConfigs whose status this release wrote."""
+    mails: int
+
+
+@pytest.fixture(scope="module", params=releases(), ids=str)
+def upgraded(
+    request: pytest.FixtureRequest, cluster: LocalCluster, api: Api, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Upgraded]:
+    """Old CRDs, objects and statuses; then the new CRDs and the new operator."""
+    release: Release = request.param
+    namespace = f"from-{str(release).replace('.', '-')}"
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(release.crds))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    cluster.kubectl("create", "namespace", namespace)
+    before = release.restore(api, namespace)
+    manifests = Manifests.read().permissions()
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    cluster.kubectl("apply", "-f", "-", input=str(manifests))
+    account = cluster.kubeconfig_for_service_account(*manifests.service_account)
+    audit = AuditLog(cluster.audit_log)
+    audit.mark()
+    with (
+        MailServer.in_thread() as server,
+        OperatorProcess(account, tmp_path_factory.mktemp("upgrade") / "operator.log") as operator,
+    ):
+        operator.start()
+        bed = Bed(api, namespace)
+        # One that is created now has its verdict after all that stood in the first listing.
+        bed.create(server, "later")
+        bed.verdict("later")
+        asked = audit.until("create", "events", user=manifests.user, namespace=namespace)
+        writes = {it.name for it in asked if it.writes and it.resource == "smtpconfigs/status"}
+        after = {it["metadata"]["name"]: it for it in api.items(bed.configs)}
+        yield Upgraded(release, namespace, before, after, writes, len(server.mails))
+    cluster.kubectl("delete", "-f", str(CRDS))
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def test_every_object_is_left_as_it_was(upgraded: Upgraded) -> None:
+    assert len(upgraded.before) >= 8
+    kept = {name: upgraded.after[name] for name in upgraded.before}
+    assert {name: it["metadata"]["resourceVersion"] for name, it in kept.items()} == {
+        name: it["metadata"]["resourceVersion"] for name, it in upgraded.before.items()
+    }
+
+
+def test_only_what_is_new_is_tested_and_gets_a_mail(upgraded: Upgraded) -> None:
+    assert upgraded.writes == {"later"}
+    assert upgraded.mails == 1
+
+
+def test_every_object_is_still_valid(upgraded: Upgraded, api: Api) -> None:
+    for it in upgraded.release.objects:
+        if it["apiVersion"].startswith("smtp-operator.io/"):
+            collection = f"/apis/{it['apiVersion']}/namespaces/{upgraded.namespace}/{it['kind'].lower()}s"
+            anew = {**it, "metadata": {"name": f"{it['metadata']['name']}-anew"}}
+            api.create(f"{collection}?dryRun=All&fieldValidation=Strict", anew)
+
+
+@each_release
+def test_every_spec_is_read(release: Release) -> None:
+    for it in release.objects:
+        if it["kind"] == "SmtpConfig":
+            SmtpConfigSpec.model_validate(it["spec"])
+
+
+@each_release
+def test_no_field_of_it_has_gone_or_become_narrower(release: Release) -> None:
+    now = {kind.crd()["metadata"]["name"]: kind.crd() for kind in KINDS}
+    for crd in release.crds:
+        (old,), (new,) = crd["spec"]["versions"], now[crd["metadata"]["name"]]["spec"]["versions"]
+        narrowed = list(narrower(old["schema"]["openAPIV3Schema"], new["schema"]["openAPIV3Schema"], ""))
+        assert narrowed == []
+        assert crd["spec"]["names"].items() <= now[crd["metadata"]["name"]]["spec"]["names"].items()
+
+
+def narrower(old: Schema, new: Schema, path: str) -> Iterator[str]:
+    """What could be written, and cannot be any more."""
+    if old.get("type") != new.get("type"):
+        yield f"{path}: {old.get('type')} became {new.get('type')}"
+    if not set(new.get("required", ())) <= set(old.get("required", ())):
+        yield f"{path}: more is required"
+    if "enum" in new and not set(old.get("enum", ())) <= set(new["enum"]):
+        yield f"{path}: values have gone"
+    for word, widest in (
+        ("maxLength", max),
+        ("maxItems", max),
+        ("maximum", max),
+        ("minLength", min),
+        ("minimum", min),
+    ):
+        if word in new and (word not in old or widest(old[word], new[word]) != new[word]):
+            yield f"{path}: {word} is narrower"
+    for name, inner in old.get("properties", {}).items():
+        if name not in new.get("properties", {}):
+            yield f"{path}.{name}: has gone"
+        else:
+            yield from narrower(inner, new["properties"][name], f"{path}.{name}")
+    if "items" in old:
+        yield from narrower(old["items"], new["items"], f"{path}[]")
+
+
+def test_narrowing_is_seen() -> None:
+    old = {"type": "object", "properties": {"a": {"type": "string", "maxLength": 5}, "b": {"type": "string"}}}
+    new = json.loads(json.dumps(old)) | {"required": ["a"]}
+    new["properties"]["a"]["maxLength"] = 4
+    del new["properties"]["b"]
+
+    assert list(narrower(old, new, "spec")) == [
+        "spec: more is required",
+        "spec.a: maxLength is narrower",
+        "spec.b: has gone",
+    ]
+
+
+def test_a_release_is_kept_from_the_first_one_on() -> None:
+    assert str(releases()[0]) == "0.1.0"
