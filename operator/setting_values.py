@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -142,6 +143,31 @@ def host(text: str) -> str:
     """A host name, in lower case."""
     if not _HOST_NAME.fullmatch(text) or len(text) > 253:
         raise ValueError("is not a host such as login.example.com: no scheme, no port, no path")
+    return text.lower()
+
+
+def proxy_url(text: str) -> str:
+    """``http://HOST:PORT``; empty: none. No user and password: they would stand in the Pod's arguments."""
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    plain = parts.scheme == "http" and parts.path in ("", "/") and not parts.query and not parts.fragment
+    if text and not (plain and parts.hostname and port and "@" not in parts.netloc):
+        raise ValueError("is not a proxy such as http://proxy.example.com:3128")
+    return text.removesuffix("/")
+
+
+def proxy_exception(text: str) -> str:
+    """A host name, with a leading dot or not, an IP address, a network, or ``*``."""
+    try:
+        return str(network(text))
+    except ValueError:
+        pass
+    name = text.removeprefix(".")
+    if text != "*" and (not _HOST_NAME.fullmatch(name) or len(name) > 253):
+        raise ValueError("is neither a host such as vault.example.com nor a network such as 192.0.2.0/24")
     return text.lower()
 
 

@@ -27,6 +27,8 @@ from smtp_operator.setting_values import (
     one_of,
     optional_host,
     ports,
+    proxy_exception,
+    proxy_url,
     truth,
 )
 
@@ -135,6 +137,23 @@ class Settings:
             "Host that azureKeyVault.vaultUrl may name beside those of Azure Key Vault, such as one of Azure"
             " Stack Hub; it is given tokens for its own domain.",
             host,
+            "HOST",
+        ),
+    ] = ()
+    https_proxy: Annotated[
+        str,
+        Setting(
+            "Proxy by which vaults and token endpoints are reached; those of the environment are ignored.",
+            proxy_url,
+            "URL",
+        ),
+    ] = ""
+    no_proxy: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Vault or token endpoint that is reached without the proxy: a host and all below it, an address,"
+            " a network, or *.",
+            proxy_exception,
             "HOST",
         ),
     ] = ()

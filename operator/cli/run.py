@@ -37,6 +37,7 @@ from smtp_operator.handlers.informer import informer_settings, log_in, quieten_k
 from smtp_operator.handlers.operation import Operation
 from smtp_operator.handlers.watching import Inbox, build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.core import Core
 from smtp_operator.reconcile.interfaces import Policy
@@ -134,7 +135,11 @@ async def _work(
     lease = duty.lease
     cluster = Cluster(client, settings, lease)
     resolver = ThreadedResolver()
-    https = Https(policy=await _destinations(client, settings, settings.allow_vault_port), resolver=resolver)
+    https = Https(
+        policy=await _destinations(client, settings, settings.allow_vault_port),
+        resolver=resolver,
+        proxy=HttpsProxy(settings.https_proxy, settings.no_proxy) if settings.https_proxy else None,
+    )
     engine = Engine(
         policy=await _destinations(client, settings, settings.allow_smtp_port),
         resolver=resolver,

@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from smtp_operator.network.destination import Address, DestinationPolicy
+from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.network.tls import ClientCertificate, client_context
 from smtp_operator.secrets.https_errors import (
@@ -86,8 +87,11 @@ class Https:
         policy: DestinationPolicy,
         resolver: Resolver,
         limits: HttpsLimits | None = None,
+        proxy: HttpsProxy | None = None,
         threads: int = 8,
     ) -> None:
+        """``proxy``: by which hosts are reached that it is for; the environment's never is."""
+        self._proxy = proxy
         self._policy = policy
         self._resolver = resolver
         self._limits = limits or HttpsLimits()
@@ -105,9 +109,21 @@ class Https:
         host, port = request.place
         if not self._policy.allows_port(port):
             raise HttpsError(Trouble.PORT_NOT_ALLOWED, host, port)
-        addresses = await self._addresses(host, port)
-        job = partial(_send, request, addresses, self._limits, self._closed)
+        if self._proxy is not None and self._proxy.is_for(host):
+            await self._judge_as_far_as_known(host, port)
+            job = partial(_send_by_proxy, request, self._proxy.url, self._limits, self._closed)
+        else:
+            addresses = await self._addresses(host, port)
+            job = partial(_send, request, addresses, self._limits, self._closed)
         return await asyncio.get_running_loop().run_in_executor(self._threads, job)
+
+    async def _judge_as_far_as_known(self, host: str, port: int) -> None:
+        """What DNS here cannot say the proxy finds out, and its own rules then decide."""
+        try:
+            await self._addresses(host, port)
+        except HttpsError as error:
+            if error.trouble is Trouble.ADDRESS_NOT_ALLOWED:
+                raise
 
     async def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
         try:
@@ -174,6 +190,11 @@ class _Adapter(HTTPAdapter):
             **pool_kwargs,
         )
 
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        return super().proxy_manager_for(
+            proxy, ssl_context=self._context, server_hostname=self._host, **proxy_kwargs
+        )
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         # Else requests would load a public bundle into the context, whatever CA was asked for.
         conn.cert_reqs = "CERT_REQUIRED"
@@ -201,8 +222,9 @@ def _send(
         session.mount("https://", _Adapter(context, host.removesuffix(".")))
         errors: dict[Address, HttpsError] = {}
         for address in addresses:
+            literal = f"[{address}]" if address.version == 6 else str(address)
             try:
-                return _exchange(session, request, address, limits)
+                return _exchange(session, request, literal, limits)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 errors[address] = error_of(error, host, port, addresses, limits.total)
                 if not errors[address].before_request or time.monotonic() >= _bounds.deadline:
@@ -210,9 +232,25 @@ def _send(
     raise list(errors.values())[-1] from None
 
 
-def _exchange(session: requests.Session, request: Request, address: Address, limits: HttpsLimits) -> Answer:
+def _send_by_proxy(request: Request, proxy: str, limits: HttpsLimits, closed: threading.Event) -> Answer:
+    """Blocks, for ``limits.total`` seconds at most."""
+    _bounds.deadline = time.monotonic() + limits.total
+    _bounds.read = limits.read
+    _bounds.closed = closed
+    host, port = request.place
+    with requests.Session() as session:
+        session.trust_env = False
+        session.proxies = {"https": proxy}
+        session.mount("https://", _Adapter(_context(request), host.removesuffix(".")))
+        try:
+            return _exchange(session, request, f"[{host}]" if ":" in host else host, limits)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise error_of(error, host, port, (), limits.total, proxy=proxy) from None
+
+
+def _exchange(session: requests.Session, request: Request, literal: str, limits: HttpsLimits) -> Answer:
+    """``literal`` is the host or address to connect to, IPv6 in brackets."""
     parts = urlsplit(request.url)
-    literal = f"[{address}]" if address.version == 6 else str(address)
     left = max(_bounds.deadline - time.monotonic(), 0.001)
     response = session.request(
         request.method,

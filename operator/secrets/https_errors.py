@@ -34,6 +34,7 @@ class Trouble(StrEnum):
     TOO_SLOW = "too slow"
     DROPPED = "connection lost"
     TOO_LARGE = "answer too large"
+    PROXY_FAILED = "the proxy gave no connection"
 
 
 _BEFORE_REQUEST: Final = frozenset({Trouble.REFUSED, Trouble.NO_ROUTE, Trouble.CONNECT_TIMEOUT})
@@ -53,8 +54,9 @@ class HttpsError(Exception):
         size: int = 0,
         tls_reason: str = "",
         verify_code: int = 0,
+        proxy: str = "",
     ) -> None:
-        """``tls_reason`` and ``verify_code`` are OpenSSL's, where TLS failed."""
+        """``tls_reason`` and ``verify_code`` are OpenSSL's, where TLS failed; ``proxy`` is its URL."""
         super().__init__(str(trouble))
         self.trouble = trouble
         self.host = host
@@ -64,6 +66,7 @@ class HttpsError(Exception):
         self.size = size
         self.tls_reason = tls_reason
         self.verify_code = verify_code
+        self.proxy = proxy
 
     @property
     def before_request(self) -> bool:
@@ -77,12 +80,20 @@ class HttpsError(Exception):
 
 
 def error_of(
-    error: Exception, host: str, port: int, addresses: Sequence[Address], seconds: float
+    error: Exception,
+    host: str,
+    port: int,
+    addresses: Sequence[Address],
+    seconds: float,
+    *,
+    proxy: str = "",
 ) -> HttpsError:
     """The error that one of ``requests``, ``urllib3`` or the socket stands for."""
     if isinstance(error, HttpsError):
         return error
     found = list(_causes(error))
+    if any(isinstance(it, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for it in found):
+        return HttpsError(Trouble.PROXY_FAILED, host, port, proxy=proxy)
     tls = next((it for it in found if isinstance(it, ssl.SSLError)), None)
     if tls is not None and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | TimeoutError):
         code = tls.verify_code if isinstance(tls, ssl.SSLCertVerificationError) else 0

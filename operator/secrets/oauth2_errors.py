@@ -140,6 +140,11 @@ def _unreachable(error: HttpsError) -> tuple[str, str]:
                 f"The token endpoint {place} answers with more than {error.size // 1024} KiB",
                 "Set oauth2.tokenUrl: the token endpoint itself, not a page for people.",
             )
+        case Trouble.PROXY_FAILED:
+            return (
+                f"The proxy {error.proxy} of the operator (--https-proxy) gives no connection to {place}",
+                "Have it let that through, or ask for the host to be named in the operator's --no-proxy.",
+            )
         case Trouble.DROPPED:
             return (
                 f"The token endpoint {place} closed the connection without an answer",

@@ -187,6 +187,11 @@ def why_unreachable(error: HttpsError, who: str, field: str) -> str:
                 f"{who} at {place} closed the connection without an answer."
                 f" A firewall or proxy in between may do so; {egress}."
             )
+        case Trouble.PROXY_FAILED:
+            return (
+                f"the proxy {error.proxy} of the operator (--https-proxy) gives no connection to {place}."
+                " Have it let that through, or ask for the host to be named in the operator's --no-proxy."
+            )
         case Trouble.TOO_LARGE:
             return (
                 f"{who} at {place} answers with more than {error.size // 1024} KiB."

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`--https-proxy` and `--no-proxy`: which requests go by the proxy, and what still holds for them."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from localcluster.ports import free_ports
+from mailpeers.proxyserver import ProxyServer
+from mailpeers.tokenserver import TokenServer
+from mailpeers.trial import LOOPBACK, Names
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.proxy import HttpsProxy
+from smtp_operator.network.resolver import NameNotFound
+from smtp_operator.secrets.https import Https, Request
+from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.secrets.oauth2_errors import unreachable
+from smtp_operator.secrets.vault_errors import unreachable as vault_unreachable
+
+RequestOf = Callable[..., Request]
+ByProxy = Callable[..., Https]
+
+EVERYWHERE = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxyServer]:
+    with ProxyServer.running(tmp_path_factory.mktemp("proxy")) as running:
+        yield running
+
+
+@pytest.fixture
+def by_proxy(names: Names, proxy: ProxyServer) -> Iterator[ByProxy]:
+    """Helpers that go by the proxy, or by another one."""
+    helpers: list[Https] = []
+
+    def build(
+        *excepted: str, policy: DestinationPolicy = EVERYWHERE, url: str = "", names: Names = names
+    ) -> Https:
+        it = Https(policy=policy, resolver=names, proxy=HttpsProxy(url or proxy.url, excepted))
+        helpers.append(it)
+        return it
+
+    yield build
+    for helper in helpers:
+        helper.close()
+
+
+async def failure_of(helper: Https, request: Request) -> HttpsError:
+    with pytest.raises(HttpsError) as failed:
+        await helper.send(request)
+    return failed.value
+
+
+async def test_a_request_goes_through_the_proxy(
+    by_proxy: ByProxy, proxy: ProxyServer, endpoint: TokenServer, request_of: RequestOf
+) -> None:
+    endpoint.answers.append((418, b"short and stout", {}))
+
+    answer = await by_proxy().send(request_of(body=b"a=b"))
+
+    assert (answer.status, answer.body) == (418, b"short and stout")
+    assert endpoint.forms == [{"a": "b"}]
+    proxy.wait_for_tunnel(f"localhost:{endpoint.port}")
+
+
+async def test_an_excepted_host_is_connected_to_directly(
+    by_proxy: ByProxy, proxy: ProxyServer, endpoint: TokenServer, request_of: RequestOf
+) -> None:
+    await by_proxy("localhost").send(request_of())
+
+    assert proxy.tunnels(f"localhost:{endpoint.port}") == 0
+
+
+async def test_the_certificate_is_checked_through_the_proxy(by_proxy: ByProxy, request_of: RequestOf) -> None:
+    error = await failure_of(by_proxy(), request_of(ca_pem=None))
+
+    assert (error.trouble, error.verify_code) == (Trouble.TLS_FAILED, 20)
+
+
+async def test_a_name_that_only_the_proxy_can_resolve_is_asked_for(
+    by_proxy: ByProxy, endpoint: TokenServer, request_of: RequestOf
+) -> None:
+    endpoint.answers.append((418, b"short and stout", {}))
+
+    answer = await by_proxy(names=Names(fails_with=NameNotFound())).send(request_of())
+
+    assert answer.status == 418
+
+
+async def test_an_address_that_is_denied_is_denied_by_the_proxy_too(
+    by_proxy: ByProxy, request_of: RequestOf
+) -> None:
+    denying = DestinationPolicy(deny_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+
+    error = await failure_of(by_proxy(policy=denying), request_of())
+
+    assert error.trouble is Trouble.ADDRESS_NOT_ALLOWED
+
+
+async def test_so_is_a_port(by_proxy: ByProxy, request_of: RequestOf) -> None:
+    narrow = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(443, 443)])
+
+    error = await failure_of(by_proxy(policy=narrow), request_of())
+
+    assert error.trouble is Trouble.PORT_NOT_ALLOWED
+
+
+async def test_a_server_that_the_proxy_cannot_reach(by_proxy: ByProxy, request_of: RequestOf) -> None:
+    (port,) = free_ports(1)
+
+    error = await failure_of(by_proxy(), request_of(url=f"https://localhost:{port}/token"))
+
+    assert error.trouble is Trouble.PROXY_FAILED
+
+
+async def test_a_proxy_that_is_not_there_is_named(by_proxy: ByProxy, request_of: RequestOf) -> None:
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+
+    error = await failure_of(by_proxy(url=url), request_of(url="https://localhost:8200/token"))
+
+    assert unreachable(error).verdict.message == (
+        f"The proxy {url} of the operator (--https-proxy) gives no connection to localhost:8200 [in Token]."
+        " Have it let that through, or ask for the host to be named in the operator's --no-proxy."
+    )
+    told = vault_unreachable(error, vault="SmtpVault team-a/bao", field="hashiCorpVault.url").verdict
+    assert (told.reason, told.message) == (
+        "VaultUnreachable",
+        f"SmtpVault team-a/bao: the proxy {url} of the operator (--https-proxy) gives no connection to"
+        " localhost:8200. Have it let that through, or ask for the host to be named in the operator's"
+        " --no-proxy.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("excepted", "host", "by_it"),
+    [
+        ("vault.example.com", "vault.example.com", False),
+        ("vault.example.com", "VAULT.example.com.", False),
+        ("example.com", "vault.example.com", False),
+        (".example.com", "vault.example.com", False),
+        (".example.com", "example.com", False),
+        ("example.com", "notexample.com", True),
+        ("192.0.2.0/24", "192.0.2.7", False),
+        ("192.0.2.0/24", "198.51.100.7", True),
+        ("2001:db8::/32", "2001:db8::7", False),
+        ("192.0.2.0/24", "vault.example.com", True),
+        ("*", "vault.example.com", False),
+    ],
+)
+def test_exceptions_are_hosts_and_what_is_below_them_and_networks(
+    excepted: str, host: str, by_it: bool
+) -> None:
+    assert HttpsProxy("http://proxy.example.com:3128", [excepted]).is_for(host) is by_it
