@@ -60,7 +60,7 @@ def test_a_test_that_passed_whole(check: Check, manifest: str, server: MailServe
         "Data",
     ]  # fmt: skip
     certificate = test["server"].pop("certificate")
-    assert list(certificate) == ["subject", "issuer", "notAfter"]
+    assert list(certificate) == ["subject", "issuer", "notBefore", "notAfter"]
     assert test == {
         "trigger": "Requested",
         "mode": "SendEmail",
