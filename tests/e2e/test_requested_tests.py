@@ -77,3 +77,67 @@ def test_only_a_requested_test_that_takes_over_a_second_names_its_phase(bed: Bed
 
     seen = bed.wait(lambda it: it.reason == "Testing" and "RcptTo" in it.message)
     assert seen.condition("Reconciling").reason == "Testing"
+
+
+def test_a_request_is_answered_although_the_password_is_missing(bed: Bed, server: MailServer) -> None:
+    bed.verdict_of(server, username="mailer", password={"secretRef": {"name": "missing"}})
+
+    bed.ask("still missing")
+
+    seen = bed.wait(handled("still missing"))
+    assert (seen.reason, seen.last_test["trigger"]) == ("SecretNotFound", "Requested")
+
+
+def test_a_request_is_answered_although_nothing_but_a_change_mends_it(bed: Bed, server: MailServer) -> None:
+    assert "Stalled" in bed.verdict_of(server, smtpType="TLS").conditions
+
+    bed.ask("no change")
+
+    seen = bed.wait(handled("no change"))
+    assert (seen.reason, seen.last_test["trigger"]) == ("PlaintextServer", "Requested")
+    assert seen.ready.observed_generation == 1
+
+
+def test_a_request_together_with_a_changed_spec_is_one_test(bed: Bed, server: MailServer) -> None:
+    bed.verdict_of(server, suspend=True)
+    metadata = {"annotations": {"smtp-operator.io/test-requested-at": "both"}}
+    spec = {"suspend": False, "recipients": {"to": ["second@example.com"]}}
+
+    bed.api.patch(f"{bed.configs}/mail", {"metadata": metadata, "spec": spec})
+
+    assert bed.wait(handled("both")).judged
+    assert [mail.recipients for mail in server.mails] == [("second@example.com",)]
+
+
+def test_of_requests_that_come_amid_a_test_the_last_one_is_answered_by_one_more(
+    bed: Bed, server: MailServer
+) -> None:
+    bed.create(server, suspend=True)
+    bed.verdict()
+    server.replies["MAIL"] = "451 4.3.0 later"
+    values = ["during 1", "during 2", "during 3"]
+
+    def asks(verb: str) -> None:
+        while verb == "MAIL" and values:
+            bed.ask(values.pop(0))
+
+    server.on_command = asks
+
+    bed.ask("before")
+
+    first = bed.wait(handled("before"))
+    last = bed.wait(handled("during 3"), seconds=40)
+    assert first.last_test["startTime"] < last.last_test["startTime"]
+
+
+def test_a_request_is_handled_once(bed: Bed, server: MailServer) -> None:
+    bed.verdict_of(server, suspend=True)
+    bed.ask("once")
+    bed.wait(handled("once"))
+
+    bed.api.patch(f"{bed.configs}/mail", {"metadata": {"labels": {"tier": "1"}}})
+    bed.ask("once")
+    bed.create(server, "later", suspend=True)
+    bed.verdict("later")
+
+    assert len(server.mails) == 1

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is seen while a test runs: on a terminal one line, written over; elsewhere one for each phase."""
+
+import io
+from typing import Any
+
+import pytest
+
+from fakeapi.smtpconfigs import failed, passed, smtp_config, under_test
+from smtp_operator.cli.kubectl.asking import Answer
+from smtp_operator.cli.kubectl.seen import SeenConfig
+from smtp_operator.cli.kubectl.telling import Progress
+from smtp_operator.cli.look import Look
+
+CLEAR = "\r\x1b[K"
+ASKED = "  … team-a/mail: asked for a test"
+
+
+def seen(status: dict[str, Any] | None = None, name: str = "mail") -> SeenConfig:
+    return SeenConfig.of(smtp_config(status, name))
+
+
+def told(*, live: bool, total: int = 1) -> tuple[io.StringIO, Progress]:
+    output = io.StringIO()
+    return output, Progress(output, Look(live=live), total=total)
+
+
+def test_on_a_terminal_one_line_is_written_over_and_then_taken_back() -> None:
+    output, progress = told(live=True)
+    progress.waits(seen())
+    progress.waits(seen(under_test("Connect")))
+    progress.waits(seen(under_test("Connect")))
+    progress.answered(Answer(seen(passed())))
+    phase = "  … team-a/mail: phase Connect"
+    assert output.getvalue() == (f"{CLEAR}{ASKED}{CLEAR}{phase}{CLEAR}  ✓ Resolve 2ms\n  ✓ Connect 3ms\n")
+
+
+def test_elsewhere_each_phase_is_a_line() -> None:
+    output, progress = told(live=False)
+    progress.waits(seen())
+    progress.waits(seen(under_test("Connect")))
+    progress.answered(Answer(seen(failed())))
+    assert output.getvalue() == (
+        f"{ASKED}\n  … team-a/mail: phase Connect\n  ✓ Resolve 2ms\n  ✗ Connect 3ms\n"
+    )
+
+
+def test_a_line_is_never_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    output, progress = told(live=True)
+    progress.waits(seen(name="a-name-that-is-longer-than-the-terminal-is-wide"))
+    assert output.getvalue() == f"{CLEAR}  … team-a/a-name-that-is-lon"
+
+
+def test_of_several_it_counts_those_that_are_over() -> None:
+    output, progress = told(live=True, total=3)
+    progress.waits(seen())
+    progress.answered(Answer(seen(passed())))
+    assert output.getvalue().endswith(f"{CLEAR}{CLEAR}  … 1 of 3 tests are over")
+
+
+def test_who_hears_nothing_is_told_where_to_look() -> None:
+    output, progress = told(live=False)
+    progress.waits(seen())
+    progress.hears_nothing()
+    assert output.getvalue() == (
+        f"{ASKED}\nkubectl smtp: nothing heard of the test so far. Is the operator running, and does it serve"
+        " this namespace?\n"
+    )
+
+
+def test_a_reader_who_goes_away_disturbs_nothing() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            raise io.UnsupportedOperation
+
+    Progress(Gone(), Look(), total=1).waits(seen())
