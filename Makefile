@@ -20,7 +20,7 @@ endif
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
 install: $(INSTALLED) ## make .venv with all that is needed to develop (PYTHON=... chooses the interpreter)
@@ -102,7 +102,7 @@ cluster-down: $(INSTALLED) ## end it
 	@$(BIN)/python -m localcluster down
 
 .PHONY: generate
-generate: $(INSTALLED) ## write the generated files anew: CRDs, JSON Schemas
+generate: $(INSTALLED) ## write the generated files anew: CRDs, schemas, manifests, references
 	@$(BIN)/python -m generate
 
 .PHONY: lint
