@@ -24,7 +24,7 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
-from smtp_operator.cli.check_arguments import misuse
+from smtp_operator.cli.check_arguments import AS_THE_OPERATOR, misuse
 from smtp_operator.cli.check_report import Progress, as_json, as_text, exit_code
 from smtp_operator.cli.documents import ManifestUnusable, read_documents, read_text, source_name
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
@@ -32,6 +32,7 @@ from smtp_operator.cli.look import Look
 from smtp_operator.cli.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
 from smtp_operator.cli.streams import write
 from smtp_operator.cli.supplied import (
+    CLUSTER,
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
     GivenPassword,
@@ -40,6 +41,7 @@ from smtp_operator.cli.supplied import (
     objects_of_file,
     source_of,
 )
+from smtp_operator.cli.vault_hosts import allowed_hosts
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.interfaces import Policy
@@ -92,6 +94,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     names = {"namespaces": "namespace", "kubeconfig": "kubeconfig", "context": "context"}
     names |= {"helo_name": "helo_name"}
     given = {field: [value] for field, name in names.items() if (value := getattr(options, name)) is not None}
+    for name in AS_THE_OPERATOR:
+        if value := getattr(options, name):
+            given[name] = ["true"] if value is True else value
     if options.name is not None and not is_object_name(options.name):
         raise InvalidSetting(f"{options.name!r} is not the name of a SmtpConfig")
     if options.timeout is not None:
@@ -149,7 +154,7 @@ class _Check:
             return await self._test(
                 view,
                 cluster.get_object,
-                place="the cluster",
+                place=CLUSTER,
                 name=str(key),
                 accounts=ServiceAccountTokens(client),
             )
@@ -168,17 +173,26 @@ class _Check:
         engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
         https = Https(policy=policy, resolver=resolver)
         accounts = accounts or NoServiceAccounts()
+        required = self.settings.require_allowed_servers
         vaults = LiveVaults(
-            get_object=objects.get, accounts=accounts, https=https, monotonic=time.monotonic, now=time.time
+            get_object=objects.get,
+            accounts=accounts,
+            https=https,
+            monotonic=time.monotonic,
+            now=time.time,
+            require_allowed_servers=required,
+            allowed_hosts=allowed_hosts(self.settings, policy),
         )
         tester = Tester(
             get_object=objects.get,
             engine=engine,
-            policy=Policy(helo_name=self.settings.helo_name),
+            policy=Policy(helo_name=self.settings.helo_name, require_allowed_servers=required),
             now=time.time,
             vaults=vaults,
             source_of=source_of(supplied),
-            tokens=Tokens(https=https, accounts=accounts, now=time.monotonic),
+            tokens=Tokens(
+                https=https, accounts=accounts, now=time.monotonic, require_allowed_servers=required
+            ),
         )
         mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode
         progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)

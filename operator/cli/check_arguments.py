@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from smtp_operator.api.verdict import Mode, SmtpType
+from smtp_operator.settings import FLAGS
 
 CHECK_EXIT_CODES: Final = """\
 exit codes:
@@ -73,6 +74,13 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
     cluster = parser.add_argument_group("with NAME")
     for flag, metavar, text in _OF_CLUSTER:
         cluster.add_argument(flag, metavar=metavar, help=text)
+    for it in FLAGS:
+        if it.name in AS_THE_OPERATOR:
+            text = f"as the operator has it: {it.setting.help[0].lower()}{it.setting.help[1:-1]}"
+            if it.is_list:
+                cluster.add_argument(it.option, metavar=it.setting.placeholder, action="append", help=text)
+            else:
+                cluster.add_argument(it.option, action="store_true", default=None, help=text)
     flags = parser.add_argument_group("instead of a manifest")
     flags.add_argument("--server", metavar="HOST", help="SMTP server")
     flags.add_argument("--port", type=int, metavar="PORT", help="its port")
@@ -97,6 +105,8 @@ _OF_CLUSTER: Final = (
     ("--kubeconfig", "FILE", "kubeconfig; default: KUBECONFIG, else ~/.kube/config"),
     ("--context", "CONTEXT", "context of the kubeconfig; default: its current one"),
 )
+AS_THE_OPERATOR: Final = ("allow_authority_host", "allow_key_vault_host", "require_allowed_servers")
+"""Settings of the operator that say what it does with what a SmtpConfig of the cluster names."""
 _OF_FLAGS: Final = {
     "server": "--server",
     "port": "--port",
@@ -125,9 +135,10 @@ def misuse(options: argparse.Namespace) -> str | None:
     elif options.namespace is not None:
         return "--namespace does not go with --server"
     if options.file is not None or options.name is None:
-        for flag, _, _ in _OF_CLUSTER:
-            if getattr(options, flag.removeprefix("--")) is not None:
-                return f"{flag} goes with the NAME of a SmtpConfig of a cluster alone"
+        given = [flag for flag, _, _ in _OF_CLUSTER if getattr(options, flag.removeprefix("--")) is not None]
+        given += [it.option for it in FLAGS if it.name in AS_THE_OPERATOR and getattr(options, it.name)]
+        if given:
+            return f"{given[0]} goes with the NAME of a SmtpConfig of a cluster alone"
     if options.file == "-" == options.password_file:
         return "standard input cannot be both the manifest and the password"
     return None

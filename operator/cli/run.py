@@ -24,6 +24,7 @@ from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
 from smtp_operator.cli.leading import Duty, FencedEngine, lease_of
 from smtp_operator.cli.logs import set_up_logging
+from smtp_operator.cli.vault_hosts import allowed_hosts
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
@@ -44,7 +45,6 @@ from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.secrets.https import Https
 from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.oauth2 import Tokens
-from smtp_operator.secrets.vault import AllowedHosts
 from smtp_operator.setting_values import SecretWatch
 from smtp_operator.settings import InvalidSetting, Settings
 from smtp_operator.smtp.engine import Engine
@@ -135,8 +135,9 @@ async def _work(
     lease = duty.lease
     cluster = Cluster(client, settings, lease)
     resolver = ThreadedResolver()
+    places = await _destinations(client, settings, settings.allow_vault_port)
     https = Https(
-        policy=await _destinations(client, settings, settings.allow_vault_port),
+        policy=places,
         resolver=resolver,
         proxy=HttpsProxy(settings.https_proxy, settings.no_proxy) if settings.https_proxy else None,
     )
@@ -158,10 +159,7 @@ async def _work(
             monotonic=time.monotonic,
             now=time.time,
             require_allowed_servers=settings.require_allowed_servers,
-            allowed_hosts=AllowedHosts(
-                authorities=frozenset(settings.allow_authority_host),
-                key_vaults=frozenset(settings.allow_key_vault_host),
-            ),
+            allowed_hosts=allowed_hosts(settings, places),
             observer=metrics,
         ),
         tokens=Tokens(

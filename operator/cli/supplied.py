@@ -26,13 +26,15 @@ from smtp_operator.secrets.vault_passwords import reference_of
 PASSWORD_VARIABLE: Final = "SMTP_OPERATOR_PASSWORD"
 USERNAME_VARIABLE: Final = "SMTP_OPERATOR_USERNAME"
 
+CLUSTER: Final = "the cluster"
+"""``Supplied.place`` where the objects are in a cluster."""
+
 _NOT_AT_HAND: Final = frozenset(
     {
         Reason.SECRET_NOT_FOUND,
         Reason.SECRET_KEY_NOT_FOUND,
         Reason.SECRET_ACCESS_DENIED,
         Reason.VAULT_NOT_FOUND,
-        Reason.VAULT_NOT_ALLOWED,
     }
 )
 
@@ -153,6 +155,7 @@ class ObjectsHere:
     def __init__(self, find: GetObject, spec: SmtpConfigSpec, *, namespace: str, supplied: Supplied) -> None:
         self._find = find
         self._spec = spec
+        self._named = {use.reference for use in references_of(spec, namespace)}
         self._supplied = supplied
         self._needs = _needs(spec, namespace, supplied)
 
@@ -167,6 +170,8 @@ class ObjectsHere:
         try:
             found = await self._find(reference)
         except (ObjectNotFound, AccessDenied) as error:
+            if reference.kind == "Namespace":
+                raise  # it is for whoever asks for its labels to say what that means
             if not first and not last:
                 raise self._not_at_hand(reference, denied=isinstance(error, AccessDenied)) from None
             found = _empty(reference)
@@ -186,27 +191,33 @@ class ObjectsHere:
 
     def _not_at_hand(self, reference: Reference, *, denied: bool) -> VerdictError:
         ways = [need.instead for need in self._needs if need.reference == reference]
+        if reference not in self._named:  # a vault object needs it
+            ways = [need.instead for need in self._needs if need.reference.is_vault]
         if not self._supplied.place:
             return _unresolved(
                 Reason.SECRET_NOT_FOUND, f"No password is given for --username: {' or '.join(ways)}."
             )
-        kind = {"Secret": "SECRET", "ConfigMap": "CONFIG_MAP"}.get(reference.kind)
-        if kind is None:  # a vault object
-            what = f"A password is read through {reference} by who may do so in its cluster"
+        kind = {"Secret": "SECRET", "ConfigMap": "CONFIG_MAP"}.get(reference.kind, "VAULT")
+        if reference.is_vault and self._supplied.place != CLUSTER:
             return _unresolved(
-                Reason.VAULT_NOT_ALLOWED if denied else Reason.VAULT_NOT_FOUND,
-                f"{what}, and {self._supplied.place} has none such. {' or '.join(ways).capitalize()}.",
+                Reason.VAULT_NOT_FOUND,
+                f"The password is read through {reference}, which only a cluster has."
+                f" {_sentence([*ways, 'check the SmtpConfig by its NAME there'])}",
             )
         if denied:
             what = f"You may not read {reference} of {self._supplied.place}."
             do = "Have it allowed to you"
+            reason = Reason.SECRET_ACCESS_DENIED if reference.is_vault else Reason[f"{kind}_ACCESS_DENIED"]
         else:
             what = f"{reference} is not in {self._supplied.place}."
             do = "Put it there"
-        return _unresolved(
-            Reason[f"{kind}_ACCESS_DENIED" if denied else f"{kind}_NOT_FOUND"],
-            f"{what} {', or '.join([do, *ways])}.",
-        )
+            reason = Reason[f"{kind}_NOT_FOUND"]
+        return _unresolved(reason, f"{what} {_sentence([do, *ways])}")
+
+
+def _sentence(ways: list[str]) -> str:
+    text = ", or ".join(ways)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def objects_of_file(

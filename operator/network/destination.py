@@ -2,7 +2,7 @@
 """Where the operator may connect to: networks and ports, judged after name resolution."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,15 +97,19 @@ class DestinationPolicy:
         """Whether this port may be connected to."""
         return any(port in ports for ports in self.ports)
 
+    def denies(self, address: Address) -> bool:
+        """Whether ``deny_networks`` names this address, which wins over whatever else allows it."""
+        return _within(tuple(seen_as(address)), self._deny)
+
     def allows(self, address: Address) -> bool:
         """Whether this address may be connected to."""
         forms = tuple(seen_as(address))
-        if _within(forms, self._deny):
+        if self.denies(address):
             return False
         if self._allow:
             return _within(forms, self._allow)
         return not _within(forms, self._default)
 
 
-def _within(forms: Iterable[Address], networks: Iterable[Network]) -> bool:
+def _within(forms: Collection[Address], networks: Iterable[Network]) -> bool:
     return any(form in network for network in networks for form in forms)

@@ -203,6 +203,8 @@ async def identity_of(
         make, asked = await _workload(auth.workload_identity, asked, context.credentials, authority)
     else:
         assert auth.managed_identity is not None  # rules: exactly one
+        if not context.allowed_hosts.metadata:
+            raise refusals.metadata_denied(context.name)
         make, asked = _managed(auth.managed_identity, asked)
     if asked.tenant and not _TENANT.fullmatch(asked.tenant):
         raise refusals.tenant_malformed(asked)

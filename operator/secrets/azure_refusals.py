@@ -191,6 +191,16 @@ def no_metadata(asked: Asked) -> VerdictError:
     )
 
 
+def metadata_denied(vault: str) -> VerdictError:
+    """The cluster admin does not let the metadata service be asked."""
+    return failed(
+        Reason.IDENTITY_UNAVAILABLE,
+        f"{vault}: the operator may not ask the metadata service for its managed identity: its --deny-network"
+        " names 169.254.169.254. Use azureKeyVault.auth.workloadIdentity or servicePrincipal instead, or ask"
+        " for that address to be taken out of --deny-network.",
+    )
+
+
 def unreachable(error: HttpsError, asked: Asked) -> VerdictError:
     """Entra ID did not answer."""
     return identity_unreachable(error, vault=asked.vault, field=AUTHORITY_FIELD)

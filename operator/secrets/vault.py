@@ -73,6 +73,8 @@ class AllowedHosts:
     """In place of Entra ID (``--allow-authority-host``)."""
     key_vaults: frozenset[str] = frozenset()
     """In place of Azure Key Vault's (``--allow-key-vault-host``)."""
+    metadata: bool = True
+    """Whether the machine's metadata service may be asked for tokens; not where ``--deny-network`` names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,23 +37,6 @@ def stored(
 
 Reader = Callable[..., str]
 
-
-@pytest.fixture
-def reader(cluster: LocalCluster, namespace: str) -> Reader:
-    """The kubeconfig of somebody who may get these resources of the namespace, and nothing else."""
-
-    def allowed(*resources: str) -> str:
-        cluster.kubectl("-n", namespace, "create", "serviceaccount", "reader")
-        if resources:
-            named = [f"--resource={it}" for it in resources]
-            cluster.kubectl("-n", namespace, "create", "role", "reader", "--verb=get", *named)
-            account = f"--serviceaccount={namespace}:reader"
-            cluster.kubectl("-n", namespace, "create", "rolebinding", "reader", "--role=reader", account)
-        return str(cluster.kubeconfig_for_service_account(namespace, "reader"))
-
-    return allowed
-
-
 SMTP_CONFIGS = "smtpconfigs.smtp-operator.io"
 
 

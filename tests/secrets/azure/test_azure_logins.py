@@ -18,6 +18,7 @@ from mailpeers.tokenserver import Federation
 from openbao.workloads import ISSUER, SUBJECT, Issuer
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.secrets.vault import AllowedHosts
 
 PRINCIPAL = "azureKeyVault.auth.servicePrincipal"
 AUDIENCE = "api://AzureADTokenExchange"
@@ -167,6 +168,22 @@ async def test_the_machine_has_no_such_identity(
         Reason.IDENTITY_UNAVAILABLE,
         f"{NAME}: the machine that the operator runs on {said}",
     )
+
+
+async def test_a_metadata_service_that_is_denied_is_not_asked(trial: KeyVaultTrial) -> None:
+    """Deny always wins, although that address is asked for nothing but the operator's own identity."""
+    trial.use_managed_identity()
+    trial.allowed = AllowedHosts(metadata=False)
+
+    verdict = await trial.verdict()
+
+    assert (verdict.reason, verdict.message) == (
+        Reason.IDENTITY_UNAVAILABLE,
+        f"{NAME}: the operator may not ask the metadata service for its managed identity: its --deny-network"
+        " names 169.254.169.254. Use azureKeyVault.auth.workloadIdentity or servicePrincipal instead, or ask"
+        " for that address to be taken out of --deny-network.",
+    )
+    assert trial.machine.requests == []
 
 
 async def test_there_is_no_metadata_service(trial: KeyVaultTrial) -> None:

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the flags say of hosts that vaults may lead to, beside their addresses and ports."""
+
+import ipaddress
+
+from smtp_operator.network.destination import DestinationPolicy
+from smtp_operator.secrets import azure_metadata
+from smtp_operator.secrets.vault import AllowedHosts
+from smtp_operator.settings import Settings
+
+
+def allowed_hosts(settings: Settings, policy: DestinationPolicy) -> AllowedHosts:
+    """The hosts of ``settings``; ``policy`` is that of vaults."""
+    return AllowedHosts(
+        authorities=frozenset(settings.allow_authority_host),
+        key_vaults=frozenset(settings.allow_key_vault_host),
+        # Link-local, it is denied to all URLs anyway, and asked as a metadata service alone. But what the
+        # admin denies by name is asked by nobody.
+        metadata=not policy.denies(ipaddress.ip_address(azure_metadata.HOST)),
+    )

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A password that lies in a vault, as far as whoever checks could read it himself."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from mailpeers import MailServer
+from openbao import OpenBao
+from testbed import Api, Bed
+from testbed.vaults import login, vault, vaults
+
+Check = Callable[..., Any]
+Write = Callable[..., str]
+Document = dict[str, Any]
+
+NAME = "corporate-mail"
+IN_BAO = {"hashiCorpVault": {"vaultRef": {"name": "bao"}, "path": "mail/smtp"}}
+GIVE = "give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD"
+
+
+def words_of(text: str) -> str:
+    return " ".join(text.split())
+
+
+# A manifest.
+
+
+@pytest.fixture
+def file(write: Write, config: Document, authority: Document) -> str:
+    config["spec"]["password"] = IN_BAO
+    return write(authority, config)
+
+
+def test_a_file_says_where_the_password_would_be_and_how_to_give_it(check: Check, file: str) -> None:
+    ended = check("-f", file)
+    assert ended.code == 4
+    assert words_of(ended.text) == (
+        "✗ VaultNotFound in Password team-a/corporate-mail The password is read through SmtpVault team-a/bao,"
+        " which only a cluster has. Give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD,"
+        " or check the SmtpConfig by its NAME there."
+    )
+
+
+def test_the_password_of_a_vault_is_given_by_hand(check: Check, file: str, write: Write) -> None:
+    assert check("-f", file, "--mode", "Login", SMTP_OPERATOR_PASSWORD="s3cret-pa55").code == 0
+    password = write("s3cret-pa55", name="password.txt")
+    assert check("-f", file, "--mode", "Login", "--password-file", password).code == 0
+
+
+def test_a_wrong_password_in_place_of_a_vaults_is_a_failed_login(check: Check, file: str) -> None:
+    ended = check("-f", file, "--mode", "Login", "--output", "json", SMTP_OPERATOR_PASSWORD="other")
+    assert (ended.code, ended.json["reason"]) == (1, "AuthenticationFailed")
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        ["--allow-authority-host", "login.example.com"],
+        ["--allow-key-vault-host", "kv.example.com"],
+        ["--require-allowed-servers"],
+    ],
+)
+def test_what_only_counts_in_a_cluster_is_not_taken_beside_a_file(
+    check: Check, file: str, flag: list[str]
+) -> None:
+    ended = check("-f", file, *flag)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (f"smtp-operator: {flag[0]} goes with the NAME of a SmtpConfig of a cluster alone\n")
+
+
+def test_a_flag_that_cannot_be_is_named(check: Check) -> None:
+    ended = check(NAME, "--allow-key-vault-host", "https://kv.example.com")
+    assert (ended.code, ended.err) == (
+        2,
+        "smtp-operator: --allow-key-vault-host: 'https://kv.example.com' is not a host such as"
+        " login.example.com: no scheme, no port, no path\n",
+    )
+
+
+# A cluster.
+
+
+@pytest.fixture(scope="module")
+def bao() -> Iterator[OpenBao]:
+    with OpenBao.start() as running:
+        running.put("mail/smtp", password="s3cret-pa55")
+        yield running
+
+
+@pytest.fixture
+def bed(api: Api, namespace: str) -> Bed:
+    return Bed(api, namespace)
+
+
+@pytest.fixture
+def stored(bed: Bed, bao: OpenBao, config: Document, authority: Document) -> Callable[..., None]:
+    """A SmtpConfig whose password is in OpenBao, in the cluster, with a vault object of this spec."""
+
+    def create(**spec: Any) -> None:
+        del config["metadata"]["namespace"]
+        config["spec"] |= {**login(), "username": "mailer@example.com"}
+        bed.api.create(bed.core("configmaps"), authority)
+        collection = f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}/smtpconfigs"
+        bed.api.create(collection, config)
+        bed.api.create(vaults(bed), vault(bed, bao, **spec))
+
+    return create
+
+
+Reader = Callable[..., str]
+
+EVERYTHING = ("smtpconfigs.smtp-operator.io", "smtpvaults.smtp-operator.io", "secrets", "configmaps")
+
+
+def test_whoever_may_read_it_all_checks_with_the_password_of_the_vault(
+    check: Check, reader: Reader, stored: Callable[..., None], bed: Bed, server: MailServer
+) -> None:
+    stored()
+    before = bed.api.get(f"{vaults(bed)}/bao")
+
+    ended = check(NAME, "-n", bed.namespace, "--kubeconfig", reader(*EVERYTHING))
+
+    assert ended.code == 0, ended
+    assert words_of(ended.text).endswith('The password was read from "mail/smtp" of SmtpVault bao.')
+    assert [mail.username for mail in server.mails] == ["mailer@example.com"]
+    assert bed.api.get(f"{vaults(bed)}/bao") == before
+
+
+def test_the_reference_and_version_are_shown_and_the_password_is_not(
+    check: Check, reader: Reader, stored: Callable[..., None], bed: Bed
+) -> None:
+    stored()
+    ended = check(NAME, "--mode", "Login", "--output", "json", "--kubeconfig", reader(*EVERYTHING))
+    found = ended.json["password"]
+    assert (found["source"], found["reference"], found["version"]) == ("HashiCorpVault", "bao/mail/smtp", "1")
+    assert "s3cret-pa55" not in ended.out + ended.err
+
+
+def test_a_vault_object_that_may_not_be_read(
+    check: Check, reader: Reader, stored: Callable[..., None], bed: Bed
+) -> None:
+    stored()
+    kubeconfig = reader("smtpconfigs.smtp-operator.io", "configmaps")
+    ended = check(NAME, "--mode", "Login", "--kubeconfig", kubeconfig)
+    assert ended.code == 4
+    assert words_of(ended.text) == (
+        f"✗ SecretAccessDenied in Password {bed.namespace}/{NAME}"
+        f" You may not read SmtpVault {bed.namespace}/bao of the cluster. Have it allowed to you, or {GIVE}."
+    )
+    given = check(NAME, "--mode", "Login", "--kubeconfig", kubeconfig, SMTP_OPERATOR_PASSWORD="s3cret-pa55")
+    assert given.code == 0
+
+
+def test_a_credential_of_the_vault_object_that_may_not_be_read(
+    check: Check, reader: Reader, stored: Callable[..., None], bed: Bed
+) -> None:
+    stored(caRef=None)
+    ended = check(NAME, "--mode", "Login", "--kubeconfig", reader(*(set(EVERYTHING) - {"secrets"})))
+    assert ended.code == 4
+    assert words_of(ended.text) == (
+        f"✗ SecretAccessDenied in Password {bed.namespace}/{NAME}"
+        f" You may not read Secret {bed.namespace}/bao-login of the cluster."
+        f" Have it allowed to you, or {GIVE}."
+    )
+
+
+def test_a_vault_object_that_is_not_there(
+    check: Check, reader: Reader, stored: Callable[..., None], bed: Bed
+) -> None:
+    stored()
+    bed.api.delete(f"{vaults(bed)}/bao")
+    ended = check(NAME, "--mode", "Login", "--kubeconfig", reader(*EVERYTHING))
+    assert ended.code == 4
+    assert words_of(ended.text) == (
+        f"✗ VaultNotFound in Password {bed.namespace}/{NAME}"
+        f" SmtpVault {bed.namespace}/bao is not in the cluster. Put it there, or {GIVE}."
+    )
+
+
+def test_what_the_operator_demands_is_demanded_here_where_it_is_said(
+    check: Check, reader: Reader, stored: Callable[..., None], bed: Bed, config: Document
+) -> None:
+    stored()
+    kubeconfig = reader(*EVERYTHING)
+    words = [NAME, "--mode", "Login", "--kubeconfig", kubeconfig, "--require-allowed-servers"]
+    assert f"SmtpVault {bed.namespace}/bao does not say where" in words_of(check(*words).text)
+    place = f"localhost:{config['spec']['port']}"
+    bed.api.patch(f"{vaults(bed)}/bao", {"spec": {"allowedServers": [place]}})
+
+    ended = check(*words)
+
+    assert ended.code == 4
+    assert f"Secret {bed.namespace}/bao-login does not say where" in words_of(ended.text)
+
+
+def test_a_vault_objects_refusal_is_not_hidden_by_a_forgotten_variable(
+    check: Check, reader: Reader, stored: Callable[..., None]
+) -> None:
+    stored(allowedServers=["smtp.example.com:587"])
+    ended = check(
+        NAME, "--mode", "Login", "--kubeconfig", reader(*EVERYTHING), SMTP_OPERATOR_PASSWORD="s3cret-pa55"
+    )
+    assert (ended.code, "ServerNotAllowed" in ended.text) == (4, True)
+
+
+def test_a_host_in_place_of_azures_is_allowed_by_the_operators_flags(
+    check: Check, reader: Reader, bed: Bed, config: Document, authority: Document
+) -> None:
+    """Without them it is asked nothing; with them it is asked, and nobody listens."""
+    del config["metadata"]["namespace"]
+    config["spec"]["password"] = {"azureKeyVault": {"vaultRef": {"name": "kv"}, "secretName": "smtp"}}
+    bed.api.create(bed.core("configmaps"), authority)
+    bed.api.create(f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}/smtpconfigs", config)
+    bed.secret("app", secret="c4nary")
+    principal = {"tenantId": "t", "clientId": "c", "clientSecretRef": {"name": "app", "key": "secret"}}
+    block = {
+        "vaultUrl": "https://localhost:1",
+        "authorityHost": "https://127.0.0.1:1",
+        "auth": {"servicePrincipal": principal},
+    }
+    kind = {"apiVersion": "smtp-operator.io/v1alpha1", "kind": "SmtpVault", "metadata": {"name": "kv"}}
+    bed.api.create(vaults(bed), {**kind, "spec": {"azureKeyVault": block}})
+    words = [NAME, "--mode", "Login", "--kubeconfig", reader(*EVERYTHING), "--output", "json"]
+
+    assert check(*words).json["reason"] == "VaultURLNotAllowed"
+    one = [*words, "--allow-key-vault-host", "localhost"]
+    assert check(*one).json["reason"] == "VaultURLNotAllowed"
+    assert check(*one, "--allow-authority-host", "127.0.0.1").json["reason"] == "VaultUnreachable"
