@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTPS to token endpoints and vaults, over ``requests`` in a few threads of its own.
+"""HTTPS to token endpoints and vaults, over ``requests`` in threads of its own.
 
 Whoever writes a URL into an object must not learn or reach more by it than the policy of destinations
 allows: names are resolved first, their addresses judged and connected to as such; nothing is followed;
@@ -30,6 +30,7 @@ from smtp_operator.secrets.https_errors import (
     Trouble,
     error_of,
 )
+from smtp_operator.secrets.turns import Turns
 
 _SLICE: Final = 0.5
 """Seconds after which a thread that waits for bytes looks whether it still should."""
@@ -79,7 +80,7 @@ class Answer:
 
 
 class Https:
-    """Sends requests, a few at a time. Close it when done."""
+    """Sends requests, each server's in turn. Close it when done."""
 
     def __init__(
         self,
@@ -88,15 +89,16 @@ class Https:
         resolver: Resolver,
         limits: HttpsLimits | None = None,
         proxy: HttpsProxy | None = None,
-        threads: int = 8,
+        threads: int = 128,
     ) -> None:
         """``proxy``: by which hosts are reached that it is for; the environment's never is."""
         self._proxy = proxy
         self._policy = policy
         self._resolver = resolver
         self._limits = limits or HttpsLimits()
-        # Of its own, so that endpoints which hang are in nobody else's way.
+        # Of its own, so that endpoints which hang are in nobody else's way; made as they are needed.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="https")
+        self._turns = Turns(threads)
         self._closed = threading.Event()
 
     async def send(self, request: Request) -> Answer:
@@ -115,7 +117,8 @@ class Https:
         else:
             addresses = await self._addresses(host, port)
             job = partial(_send, request, addresses, self._limits, self._closed)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, job)
+        loop = asyncio.get_running_loop()
+        return await self._turns.run((host, port), lambda: loop.run_in_executor(self._threads, job))
 
     async def _judge_as_far_as_known(self, host: str, port: int) -> None:
         """What DNS here cannot say the proxy finds out, and its own rules then decide."""

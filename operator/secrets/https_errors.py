@@ -68,6 +68,20 @@ class HttpsError(Exception):
         self.verify_code = verify_code
         self.proxy = proxy
 
+    def again(self) -> "HttpsError":
+        """The same for somebody else."""
+        return HttpsError(
+            self.trouble,
+            self.host,
+            self.port,
+            addresses=self.addresses,
+            seconds=self.seconds,
+            size=self.size,
+            tls_reason=self.tls_reason,
+            verify_code=self.verify_code,
+            proxy=self.proxy,
+        )
+
     @property
     def before_request(self) -> bool:
         """Whether the other side has seen nothing of the request, so that another address may be tried."""

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that hangs costs its own users time, and nobody else's."""
+
+import asyncio
+import socket
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mailpeers.tokenserver import TokenServer
+from mailpeers.trial import LOOPBACK, Names
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.secrets.https import Https, HttpsLimits, Request
+from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.secrets.turns import EACH, PROMPT, Turns
+
+POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+HUNG = HttpsError(Trouble.TOO_SLOW, "vault.example.com", 443, seconds=20.0)
+
+RequestOf = Callable[..., Request]
+
+
+@pytest.fixture
+def silent() -> Iterator[list[int]]:
+    """Ports of 100 servers that accept connections and say nothing, not even in TLS."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(100)]
+    yield [it.getsockname()[1] for it in servers]
+    for it in servers:
+        it.close()
+
+
+async def test_a_hundred_that_hang_hold_up_nobody(
+    silent: list[int], names: Names, endpoint: TokenServer, request_of: RequestOf
+) -> None:
+    """They hang for as long as the test lasts, so what waits for one of them waits for ever."""
+    limits = HttpsLimits(connect=600.0, read=600.0, total=600.0)
+    https = Https(policy=POLICY, resolver=names, limits=limits)
+    hanging = [
+        asyncio.create_task(https.send(request_of(url=f"https://127.0.0.1:{port}/"))) for port in silent * 3
+    ]
+    await asyncio.sleep(0)
+
+    answers = [await https.send(request_of()) for _ in range(3)]
+
+    assert len(answers) == 3
+    assert [it for it in hanging if it.done()] == []
+    for it in hanging:
+        it.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)
+    https.close()
+
+
+class Desk:
+    """Requests that end when the test says so."""
+
+    def __init__(self, threads: int = 8) -> None:
+        self.turns = Turns(threads)
+        self.asked: list[str] = []
+        self._ends: list[tuple[str, asyncio.Future[str]]] = []
+
+    async def send(self, server: str) -> str:
+        return await self.turns.run(server, lambda: self._ask(server))
+
+    def sends(self, server: str, times: int = 1) -> list["asyncio.Task[str]"]:
+        return [asyncio.create_task(self.send(server)) for _ in range(times)]
+
+    async def end(self, server: str, error: Exception | None = None) -> None:
+        """The oldest request to that server ends."""
+        index = next(i for i, (name, _) in enumerate(self._ends) if name == server)
+        _, end = self._ends.pop(index)
+        if error is None:
+            end.set_result(server)
+        else:
+            end.set_exception(error)
+        await settled()
+
+    async def answers_promptly(self, server: str) -> None:
+        (task,) = self.sends(server)
+        await settled()
+        await self.end(server)
+        await task
+        self.asked.clear()
+
+    async def hangs(self, server: str) -> None:
+        (task,) = self.sends(server)
+        await settled()
+        await self.end(server, HUNG)
+        with pytest.raises(HttpsError):
+            await task
+        self.asked.clear()
+
+    async def _ask(self, server: str) -> str:
+        self.asked.append(server)
+        end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._ends.append((server, end))
+        return await end
+
+
+async def settled() -> None:
+    """Whoever can go on has done so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def ended(tasks: list["asyncio.Task[str]"]) -> list[object]:
+    return [it.result() if not it.exception() else it.exception() for it in tasks if it.done()]
+
+
+async def cancelled(tasks: list["asyncio.Task[str]"]) -> None:
+    for it in tasks:
+        it.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_server_that_never_answered_is_asked_one_thing_at_a_time() -> None:
+    desk = Desk()
+    tasks = desk.sends("a", 3)
+    await settled()
+    assert desk.asked == ["a"]
+    await cancelled(tasks)
+
+
+async def test_a_server_that_answers_is_asked_several_things_at_a_time() -> None:
+    desk = Desk()
+    tasks = desk.sends("a", EACH + 2)
+    await settled()
+    await desk.end("a")
+    assert len(desk.asked) == 1 + EACH
+    await desk.end("a")
+    assert len(desk.asked) == 2 + EACH
+    await cancelled(tasks)
+
+
+async def test_who_waits_behind_a_request_that_hangs_is_told_and_nothing_is_sent() -> None:
+    desk = Desk()
+    tasks = desk.sends("a", 5)
+    await settled()
+
+    await desk.end("a", HUNG)
+
+    failures = await asyncio.gather(*tasks, return_exceptions=True)
+    assert desk.asked == ["a"]
+    assert [(type(it), str(it)) for it in failures] == [(HttpsError, "too slow")] * 5
+    assert len(set(map(id, failures))) == 5  # each with a traceback of its own
+
+
+async def test_who_waits_behind_another_failure_is_asked_for() -> None:
+    desk = Desk()
+    tasks = desk.sends("a", 2)
+    await settled()
+
+    await desk.end("a", HttpsError(Trouble.REFUSED, "vault.example.com", 443))
+
+    assert desk.asked == ["a", "a"]
+    await cancelled(tasks)
+
+
+async def test_those_that_hang_get_half_of_the_threads() -> None:
+    desk = Desk(threads=8)
+    for name in "abcdef":
+        await desk.hangs(name)
+
+    tasks = [*desk.sends("a"), *desk.sends("b"), *desk.sends("c"), *desk.sends("d"), *desk.sends("e", 9)]
+    await settled()
+    assert desk.asked == ["a", "b", "c", "d"]
+    tasks += desk.sends("new")
+    await settled()
+    assert desk.asked == ["a", "b", "c", "d", "new"]
+    await desk.end("b")
+    assert desk.asked[5:] == ["e"]
+    await cancelled(tasks)
+
+
+@pytest.mark.looptime
+async def test_an_answer_that_takes_long_is_none_of_a_prompt_server() -> None:
+    desk = Desk()
+    tasks = desk.sends("a", 3)
+    await settled()
+    await asyncio.sleep(PROMPT)
+    await desk.end("a")
+    assert desk.asked == ["a", "a"]
+    await desk.end("a")
+    assert desk.asked == ["a", "a", "a"]
+    assert await ended(tasks) == ["a", "a"]
+    await cancelled(tasks)
+
+
+async def test_a_server_that_answers_again_is_trusted_again() -> None:
+    desk = Desk()
+    await desk.hangs("a")
+    await desk.answers_promptly("a")
+    tasks = desk.sends("a", EACH)
+    await settled()
+    assert len(desk.asked) == EACH
+    await cancelled(tasks)
+
+
+async def test_who_gives_up_waiting_leaves_the_turn_to_the_next() -> None:
+    desk = Desk()
+    first, second, third = desk.sends("a", 3)
+    await settled()
+    await cancelled([second])
+    await desk.end("a")
+    assert desk.asked == ["a", "a"]
+    assert await first == "a"
+    await cancelled([third])
+
+
+async def test_a_request_that_nobody_waits_for_keeps_its_turn_until_it_ends() -> None:
+    """Its thread goes on, whoever has lost interest."""
+    desk = Desk()
+    (first,) = desk.sends("a")
+    await settled()
+    await cancelled([first])
+    tasks = desk.sends("a")
+    await settled()
+    assert desk.asked == ["a"]
+    await desk.end("a")
+    assert desk.asked == ["a", "a"]
+    await cancelled(tasks)
+
+
+async def test_what_is_remembered_of_servers_is_bounded() -> None:
+    desk = Desk()
+    tracemalloc.start()
+    try:
+        for number in range(1200):
+            await desk.turns.run(number, lambda: asyncio.sleep(0))
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(1200, 4000):
+            await desk.turns.run(number, lambda: asyncio.sleep(0))
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 200_000  # 2,800 more would be a megabyte
