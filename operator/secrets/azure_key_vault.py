@@ -23,7 +23,7 @@ from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.https_errors import HttpsError
 from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_errors import bundle_invalid, unreachable
+from smtp_operator.secrets.vault_errors import bundle_invalid, gone, unreachable
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import KeyVaultSecret
@@ -75,6 +75,7 @@ class KeyVault:
         self._metadata = metadata or Metadata()
         self._host = urlsplit(block.vault_url).netloc
         self._login: _Login | None = None
+        self._closed = False
         self._logging_in: SingleFlight[_Login] = SingleFlight()
 
     async def read(self, item: object) -> VaultSecret:
@@ -101,6 +102,7 @@ class KeyVault:
 
     async def close(self) -> None:
         """See ``Vault``. What is under way ends by itself, within the bounds of its requests."""
+        self._closed = True
         self._login = None
 
     async def _shared_login(self) -> _Login:
@@ -108,8 +110,12 @@ class KeyVault:
         return await self._logging_in.run(None, self._kept_login)
 
     async def _kept_login(self) -> _Login:
-        self._login = await self._log_in()
-        return self._login
+        if self._closed:
+            raise gone(self._context.name)
+        login = await self._log_in()
+        if not self._closed:
+            self._login = login
+        return login
 
     async def _log_in(self) -> _Login:
         context = self._context

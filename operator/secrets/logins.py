@@ -37,6 +37,7 @@ class Logins(Generic[S]):
         self._monotonic = monotonic
         self._vault = vault
         self._kept: Login[S] | None = None
+        self._ended: Login[S] | None = None
         self._making: SingleFlight[Login[S]] = SingleFlight()
         self._looking: SingleFlight[bool] = SingleFlight()
         self._closed = False
@@ -56,8 +57,10 @@ class Logins(Generic[S]):
 
     async def in_place_of(self, refused: Login[S]) -> Login[S] | None:
         """Another login, where the vault knows this one no more; None: it does, so it is not the login."""
-        if await self._looking.run(refused, lambda: self._still_known(refused.session)):
-            return None
+        if refused is not self._ended:  # else somebody has found that out already
+            if await self._looking.run(refused, lambda: self._still_known(refused.session)):
+                return None
+            self._ended = refused
         self.forget(refused)
         login, _ = await self.current()
         return login
@@ -70,7 +73,7 @@ class Logins(Generic[S]):
     def close(self) -> None:
         """Keep nothing and ask for nothing any more; who waits for a login still gets it."""
         self._closed = True
-        self._kept = None
+        self._kept = self._ended = None
 
     async def _make(self) -> Login[S]:
         made = await self._log_in()
