@@ -108,8 +108,12 @@ class OperatorProcess:
         return code
 
     def freeze(self) -> None:
-        """Lets it do nothing more until it is killed."""
+        """Lets it do nothing more until it is killed or thawed."""
         os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def __enter__(self) -> Self:
         return self

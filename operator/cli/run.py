@@ -268,6 +268,7 @@ async def _inform(
                 login=lambda: log_in(client.access),
                 start=start,
                 stop=operation.stop,
+                listed=operation.deletions.listed,
             ),
             settings=informer_settings(),
             identity=_NOBODY,

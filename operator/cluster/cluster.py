@@ -9,12 +9,13 @@ from smtp_operator.api.objects import (
     Notice,
     ObjectKey,
     ObjectNotFound,
+    OurKind,
     Reference,
     Tested,
     VaultKindName,
 )
 from smtp_operator.cluster import paths
-from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.cluster.client import JSON, METADATA_LIST, KubernetesClient
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.events import EventRecorder
 from smtp_operator.cluster.lease import Lease
@@ -25,6 +26,8 @@ from smtp_operator.settings import Settings
 
 _PAGE_SIZE = 25
 """A page is in memory as a whole, and a SmtpConfig with a verdict takes some 30 kB there."""
+
+_PAGE_OF_METADATA = 100
 
 _LIST_ATTEMPTS = 5
 _FAREWELL_SECONDS = 1.0
@@ -74,10 +77,26 @@ class Cluster:
             async for item in self._list(paths.objects(kind, namespace)):
                 yield item
 
-    async def _list(self, path: str) -> AsyncIterator[JsonObject]:
+    async def uids(self, kind: OurKind) -> frozenset[str]:
+        """Which objects of a kind of ours there are, of the namespaces served; by their metadata alone.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        namespaced = kind != "ClusterSmtpVault"
+        found: set[str] = set()
+        for namespace in self._namespaces if namespaced else (None,):
+            path = paths.all_of_ours(kind, namespace)
+            async for item in self._list(path, accept=METADATA_LIST, page_size=_PAGE_OF_METADATA):
+                found.add(item["metadata"]["uid"])
+        return frozenset(found)
+
+    async def _list(
+        self, path: str, *, accept: str = JSON, page_size: int = _PAGE_SIZE
+    ) -> AsyncIterator[JsonObject]:
         for attempt in range(1, _LIST_ATTEMPTS + 1):
             try:
-                async for page in self._client.pages(path, page_size=_PAGE_SIZE):
+                async for page in self._client.pages(path, accept=accept, page_size=page_size):
                     for item in page.get("items") or ():
                         yield item
                 return

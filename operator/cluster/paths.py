@@ -43,6 +43,11 @@ def ours(kind: OurKind, key: ObjectKey) -> str:
     return referred_object(Reference(kind, key.namespace, key.name))
 
 
+def all_of_ours(kind: OurKind, namespace: str | None) -> str:
+    """The list of a kind of ours in one namespace; None: in all."""
+    return smtp_configs(namespace) if kind == "SmtpConfig" else objects(kind, namespace)
+
+
 def objects(kind: ReferenceKind, namespace: str | None) -> str:
     """The list of one namespace; None: of all."""
     return _LISTS[kind].format(_in(namespace))

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from smtp_operator.api.objects import ObjectMetadata, Reference, VaultKindName
+from smtp_operator.api.objects import ObjectMetadata, OurKind, Reference, VaultKindName
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.schema_check import Schema, check_schema
+from smtp_operator.handlers.deletions import MissedDeletions
 from smtp_operator.handlers.watching import Inbox
 from smtp_operator.setting_values import SecretWatch
 
@@ -60,6 +61,14 @@ class Claim(Protocol):
         ...
 
 
+def _inboxes(core: Core) -> dict[OurKind, Inbox]:
+    """Who is told of each kind of ours."""
+    inboxes: dict[OurKind, Inbox] = {"SmtpConfig": core}
+    for kind, inbox in core.vaults.items():
+        inboxes[kind] = inbox
+    return inboxes
+
+
 class Operation:
     """Starts and stops everything but kopf, which it stops by ``stop_flag`` when something breaks."""
 
@@ -93,6 +102,8 @@ class Operation:
         self._secret_watch = secret_watch
         self._stop_flag = stop_flag
         self._tasks: list[asyncio.Task[None]] = []
+        self.deletions = MissedDeletions(cluster, _inboxes(core))
+        """Is to be told of kopf's listings."""
         self._stopping = False
         self.stopped = asyncio.Event()
         """Set when all that ``start`` began has ended."""
@@ -121,6 +132,7 @@ class Operation:
         except BaseException:
             await self.stop()
             raise
+        self._spawn(self.deletions.run(), "search for missed deletions")
         self._spawn(self._core.run(), "reconciler")
         self.ready = True
 

@@ -5,7 +5,7 @@ Every other kind of handler would write to the user's object (annotations that r
 password included; finalizers), so there is none.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import kopf
@@ -32,13 +32,18 @@ class Inbox(Protocol):
         """One was deleted."""
         ...
 
+    def known(self) -> Iterable[tuple[ObjectKey, str]]:
+        """Those that it was told of and that are not deleted as far as it knows, with their uids."""
+        ...
+
 
 def build_registry(
-    inboxes: Mapping[str, Inbox], *, login: Login, start: Activity, stop: Activity
+    inboxes: Mapping[str, Inbox], *, login: Login, start: Activity, stop: Activity, listed: Callable[[], None]
 ) -> kopf.OperatorRegistry:
     """Handlers for kopf: ``start`` before anything is watched, ``stop`` after it.
 
-    ``inboxes`` are by the plural of the kind that each is told of.
+    ``inboxes`` are by the plural of the kind that each is told of. ``listed`` is called for each object that
+    stands in a listing of kopf's, which says nothing of what was deleted before it.
     """
     registry = kopf.OperatorRegistry()
 
@@ -55,12 +60,14 @@ def build_registry(
     kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)(on_startup)
     kopf.on.cleanup(registry=registry, id="stop", errors=kopf.ErrorsMode.PERMANENT)(on_cleanup)
     for plural, inbox in inboxes.items():
-        _watch(registry, plural, inbox)
+        _watch(registry, plural, inbox, listed)
     return registry
 
 
-def _watch(registry: kopf.OperatorRegistry, plural: str, inbox: Inbox) -> None:
+def _watch(registry: kopf.OperatorRegistry, plural: str, inbox: Inbox, listed: Callable[[], None]) -> None:
     def is_news(event: kopf.RawEvent, **_: Any) -> bool:
+        if event["type"] is None:
+            listed()
         return event["type"] == "DELETED" or inbox.is_news(dict(event["object"]))
 
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:

@@ -94,6 +94,10 @@ class Core:
         """A SmtpConfig was deleted."""
         self.smtp_configs.forget(key, uid)
 
+    def known(self) -> Iterator[tuple[ObjectKey, str]]:
+        """The SmtpConfigs that are there, as far as is known, with their uids."""
+        return self.smtp_configs.known()
+
     def wants(self, reference: Reference) -> bool:
         """Whether a change of this object matters to anyone."""
         return self._references.wants(reference)

@@ -136,6 +136,10 @@ class Reconciler:
         self._references.forget(key)
         self._queue.discard(key)
 
+    def known(self) -> Iterator[tuple[ObjectKey, str]]:
+        """Those that were observed and not forgotten, with their uids."""
+        return ((key, known.uid) for key, known in self._known.items())
+
     def look_at(self, key: ObjectKey) -> None:
         """Something that it names is another one now."""
         self._queue.add(key, at=self._now())

@@ -148,6 +148,12 @@ class VaultReconciler:
         self._queue.discard(reference)
         self._gone(reference)
 
+    def known(self, kind: Kind) -> Iterator[tuple[ObjectKey, str]]:
+        """Those of a kind that were observed and not forgotten, with their uids."""
+        for reference, known in self._known.items():
+            if reference.kind == kind:
+                yield ObjectKey(reference.namespace, reference.name), known.uid
+
     def look_at(self, reference: Reference) -> None:
         """Something that it names is another one now."""
         if reference in self._known:
@@ -345,3 +351,7 @@ class VaultInbox:
     def forget(self, key: ObjectKey, uid: str) -> None:
         """One was deleted."""
         self._vaults.forget(Reference(self._kind, key.namespace, key.name), uid)
+
+    def known(self) -> Iterator[tuple[ObjectKey, str]]:
+        """Those that are there, as far as is known, with their uids."""
+        return self._vaults.known(self._kind)

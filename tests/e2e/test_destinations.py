@@ -60,12 +60,12 @@ def test_a_recipient_of_another_domain_is_refused(
     assert server.connections_total == 0
 
 
-def test_a_server_gets_5_connections_at_a_time_at_most(
+def test_200_smtpconfigs_of_one_server_have_5_connections_at_a_time_at_most(
     bed: Bed, server: MailServer, start_operator: StartOperator
 ) -> None:
     start_operator()
-    server.reply_delay = 0.02
-    names = [f"mail-{number}" for number in range(50)]
+    server.reply_delay = 0.01
+    names = [f"mail-{number}" for number in range(200)]
     for name in names:
         bed.create(server, name)
 

@@ -41,6 +41,24 @@ def test_there_is_one_event_for_each_transition(bed: Bed, server: MailServer) ->
     assert [it["reason"] for it in bed.events()] == ["RecipientsRefused", "TestEmailSent"]
 
 
+def test_a_transition_that_repeats_is_a_series(bed: Bed, server: MailServer) -> None:
+    refused = {"ops@example.com": "550 5.1.1 no such user"}
+    server.refused_recipients.update(refused)
+    bed.verdict_of(server)
+    server.refused_recipients.clear()
+    bed.change(heloName="one.example.com")
+    bed.verdict()
+    server.refused_recipients.update(refused)
+    bed.change(heloName="two.example.com")
+    bed.verdict()
+
+    path = f"/apis/events.k8s.io/v1/namespaces/{bed.namespace}/events"
+    repeated = bed.api.wait_any(path, lambda it: it.get("series") is not None)
+
+    assert (repeated["reason"], repeated["series"]["count"]) == ("RecipientsRefused", 2)
+    assert [it["reason"] for it in bed.events()] == ["RecipientsRefused", "TestEmailSent"]
+
+
 def test_the_same_verdict_again_is_no_event(bed: Bed, server: MailServer) -> None:
     bed.verdict_of(server)
     bed.change(recipients={"to": ["other@example.com"]})

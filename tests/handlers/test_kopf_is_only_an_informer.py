@@ -26,6 +26,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self.told: asyncio.Queue[str] = asyncio.Queue()
+        self.listed = asyncio.Event()
         self.known_generation = 0
 
     def is_news(self, object_: JsonObject) -> bool:
@@ -37,6 +38,9 @@ class Inbox:
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         self.told.put_nowait(f"forget {key}")
+
+    def known(self) -> list[tuple[ObjectKey, str]]:
+        return []
 
     async def next(self) -> str:
         return await asyncio.wait_for(self.told.get(), 60)
@@ -51,7 +55,11 @@ async def informing(inbox: Inbox, kubeconfig: Path, namespace: str) -> AsyncIter
     access = await find_access(Settings(kubeconfig=str(kubeconfig)), {})
     stop_flag = asyncio.Event()
     registry = build_registry(
-        {"smtpconfigs": inbox}, login=lambda: log_in(access), start=_nothing, stop=_nothing
+        {"smtpconfigs": inbox},
+        login=lambda: log_in(access),
+        start=_nothing,
+        stop=_nothing,
+        listed=inbox.listed.set,
     )
     running = asyncio.create_task(
         kopf.operator(
@@ -102,6 +110,19 @@ async def test_nobody_is_told_of_what_is_no_news(cluster: LocalCluster, api: Api
         assert await inbox.next() == "observe mail 3"
 
 
+async def test_its_listings_are_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
+    path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
+    inbox = Inbox()
+    await asyncio.to_thread(api.create, path, smtp_config())
+    async with informing(inbox, cluster.kubeconfig, namespace):
+        await inbox.next()
+        assert inbox.listed.is_set()
+        inbox.listed.clear()
+        await asyncio.to_thread(api.patch, f"{path}/mail", {"spec": {"port": 465}})
+        assert await inbox.next() == "observe mail 2"
+        assert not inbox.listed.is_set()
+
+
 async def test_a_deletion_is_always_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = Inbox()
@@ -117,7 +138,10 @@ def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:
     async def login() -> kopf.ConnectionInfo:
         return kopf.ConnectionInfo(server="https://example.com")
 
-    registry = build_registry({"smtpconfigs": Inbox()}, login=login, start=_nothing, stop=_nothing)
+    inbox = Inbox()
+    registry = build_registry(
+        {"smtpconfigs": inbox}, login=login, start=_nothing, stop=_nothing, listed=inbox.listed.set
+    )
     kinds = {name: len(kind.get_all_handlers()) for name, kind in vars(registry).items()}
     assert kinds == {
         "_activities": 3,

@@ -68,6 +68,9 @@ class Core:
     def forget(self, key: ObjectKey, uid: str) -> None:
         self.told.append(f"forget {key}")
 
+    def known(self) -> list[tuple[ObjectKey, str]]:
+        return []
+
     def wants(self, reference: Reference) -> bool:
         return True
 
@@ -119,6 +122,9 @@ class VaultsInbox:
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         self.told.append(f"forget vault {key}")
+
+    def known(self) -> list[tuple[ObjectKey, str]]:
+        return []
 
 
 class Setting:

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SmtpConfig is deleted: nothing holds it back, and nothing of it stays, whatever the operator does."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from localcluster import LocalCluster
+from localcluster.ports import free_ports
+from mailpeers import MailServer
+from testbed import Bed, OperatorProcess
+from testbed.api import PATIENCE
+from testbed.exposition import Exposition
+from testbed.operator_process import LOOPBACK
+
+READY = "smtp_operator_object_ready"
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """Of the metrics."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture(scope="module")
+def operator(service_account: Path, logs: Path, port: int) -> Iterator[OperatorProcess]:
+    """One that tells its metrics."""
+    flags = [*LOOPBACK, f"--metrics-address=127.0.0.1:{port}", "--log-level=debug"]
+    with OperatorProcess(service_account, logs / "deletion.log", flags) as process:
+        yield process.start()
+
+
+def gone(bed: Bed) -> bool:
+    """Whether it can be deleted at once: without a finalizer it is gone when the request is answered."""
+    bed.delete()
+    return all(it["metadata"]["name"] != "mail" for it in bed.api.items(bed.configs))
+
+
+def series(port: int, bed: Bed) -> set[str]:
+    """The names of this namespace's objects that stand in the metrics."""
+    found = Exposition.scraped(port)
+    return {
+        it.labels["name"]
+        for family in found.families.values()
+        for it in family.samples
+        if it.labels.get("namespace") == bed.namespace
+    }
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_with_the_operator_up_it_goes_at_once_and_its_metrics_with_it(
+    bed: Bed, server: MailServer, operator: OperatorProcess, port: int
+) -> None:
+    bed.verdict_of(server, "StartTLS", tls=bed.trust(server))
+    assert soon(lambda: series(port, bed) == {"mail"})
+
+    assert gone(bed)
+
+    assert soon(lambda: series(port, bed) == set())
+
+
+def test_amid_a_test_it_goes_at_once_and_the_test_is_called_off(
+    bed: Bed, server: MailServer, operator: OperatorProcess, port: int
+) -> None:
+    server.unanswered = {"RCPT"}
+    bed.create(server, test={"timeout": "10m"})
+    bed.wait(lambda it: it.reason == "Testing")
+
+    assert gone(bed)
+
+    assert soon(lambda: server.connections == 0)
+    assert series(port, bed) == set()
+
+
+def test_with_the_operator_down_it_goes_at_once_and_is_not_known_at_the_next_start(
+    bed: Bed, server: MailServer, operator: OperatorProcess, port: int
+) -> None:
+    bed.verdict_of(server)
+    operator.stop()
+
+    assert gone(bed)
+
+    operator.start()
+    bed.create(server, "later")
+    bed.verdict("later")
+    assert soon(lambda: series(port, bed) == {"later"})
+
+
+def test_a_deletion_during_a_break_of_the_watch_is_noticed(
+    bed: Bed, server: MailServer, cluster: LocalCluster, operator: OperatorProcess, port: int
+) -> None:
+    """An API server that has restarted remembers no past: kopf lists anew, where the deleted do not stand."""
+    bed.verdict_of(server)
+    bed.create(server, "stays")
+    bed.verdict("stays")
+    assert soon(lambda: series(port, bed) == {"mail", "stays"})
+
+    operator.freeze()
+    assert gone(bed)
+    cluster.stop_apiserver()
+    cluster.start_apiserver()
+    operator.thaw()
+
+    assert soon(lambda: series(port, bed) == {"stays"})
+    assert operator.runs

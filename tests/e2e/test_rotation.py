@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a SmtpConfig names comes, changes and goes: what each way of watching makes of it."""
+
+import base64
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+from testbed import AuditLog, Bed, Manifests, StartOperator
+from testbed.manifests import NAMESPACED
+from testbed.operator_process import LOOPBACK
+from testbed.seen import Seen
+
+PASSWORD = "s3cret-Passw0rd"
+LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
+CA: dict[str, Any] = {"caRef": {"kind": "ConfigMap", "name": "mail-ca"}}
+WITHOUT_DOUBT = 2.5
+"""Seconds from one edit of an object to another that are surely told apart: managedFields count seconds."""
+
+Start = Callable[[str], None]
+
+
+@pytest.fixture
+def start(bed: Bed, cluster: LocalCluster, start_operator: StartOperator) -> Start:
+    """Starts an operator of this namespace with `--secret-watch MODE`, and the rights that this needs."""
+
+    def started(mode: str) -> None:
+        manifests = Manifests.read(NAMESPACED).for_namespace(bed.namespace).permissions()
+        if mode == "none":
+            _only_get(manifests)
+        cluster.kubectl("apply", "-f", "-", input=str(manifests))
+        kubeconfig: Path = cluster.kubeconfig_for_service_account(*manifests.service_account)
+        flags = (*LOOPBACK, f"--namespace={bed.namespace}", f"--secret-watch={mode}")
+        start_operator(*flags, kubeconfig=kubeconfig)
+
+    return started
+
+
+def _only_get(manifests: Manifests) -> None:
+    for document in manifests.documents:
+        for rule in document.get("rules", []):
+            if "secrets" in rule["resources"]:
+                rule["verbs"] = ["get"]
+
+
+def put(bed: Bed, kind: str, name: str, **data: str) -> None:
+    """Creates or changes a Secret or ConfigMap that has the label."""
+    values = {key: base64.b64encode(it.encode()).decode() for key, it in data.items()}
+    metadata = {"name": name, "labels": {"smtp-operator.io/watch": "true"}}
+    body = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
+    body["data"] = values if kind == "Secret" else data
+    bed.api.apply(f"{bed.core(f'{kind.lower()}s')}/{name}", body)
+
+
+def has(reason: str) -> Callable[[Seen], bool]:
+    return lambda it: it.reason == reason
+
+
+@pytest.mark.parametrize("mode", ["metadata", "label"])
+def test_a_secret_that_comes_changes_and_goes_is_noticed_at_once(
+    bed: Bed, server: MailServer, start: Start, mode: str
+) -> None:
+    """The next recheck would be an hour later."""
+    start(mode)
+    bed.create(server, **LOGIN)
+    bed.wait(has("SecretNotFound"))
+
+    put(bed, "Secret", "smtp-password", password="not the password")
+    assert bed.wait(has("AuthenticationFailed")).last_test["trigger"] == "PasswordChanged"
+
+    put(bed, "Secret", "smtp-password", password=PASSWORD)
+    assert bed.wait(has("TestEmailSent")).last_test["trigger"] == "PasswordChanged"
+
+    bed.delete_secret("smtp-password")
+    assert bed.wait(has("SecretNotFound")).ready.status == "False"
+
+
+@pytest.mark.parametrize("mode", ["metadata", "label"])
+def test_a_ca_that_comes_changes_and_goes_is_noticed_at_once(
+    bed: Bed, server: MailServer, start: Start, mode: str
+) -> None:
+    start(mode)
+    bed.create(server, smtp_type="StartTLS", tls=CA)
+    bed.wait(has("ConfigMapNotFound"))
+
+    put(bed, "ConfigMap", "mail-ca", **{"ca.crt": server.ca_pem})
+    assert bed.wait(has("TestEmailSent")).last_test["trigger"] == "DependencyChanged"
+
+    stranger = trustme.CA().cert_pem.bytes().decode()
+    put(bed, "ConfigMap", "mail-ca", **{"ca.crt": stranger})
+    assert bed.wait(has("CertificateUntrusted")).last_test["trigger"] == "DependencyChanged"
+
+    bed.api.delete(f"{bed.core('configmaps')}/mail-ca")
+    assert bed.wait(has("ConfigMapNotFound")).ready.status == "False"
+
+
+@pytest.mark.parametrize("mode", ["metadata", "label"])
+def test_an_edit_that_leaves_the_key_alone_tests_nothing(
+    bed: Bed, server: MailServer, start: Start, mode: str
+) -> None:
+    put(bed, "Secret", "smtp-password", password=PASSWORD)
+    old_enough = time.time() + WITHOUT_DOUBT
+    start(mode)
+    while time.time() < old_enough:
+        time.sleep(0.02)
+    before = bed.verdict_of(server, **LOGIN)
+
+    bed.api.patch(f"{bed.core('secrets')}/smtp-password", {"stringData": {"unrelated": "x"}})
+    # What comes after it has been seen after it, since a watch keeps the order.
+    put(bed, "Secret", "marker", password="not the password")
+    bed.create(server, "marker", **(LOGIN | {"password": {"secretRef": {"name": "marker"}}}))
+    bed.verdict("marker")
+    put(bed, "Secret", "marker", password=PASSWORD)
+    bed.wait(has("TestEmailSent"), "marker")
+
+    assert bed.seen().last_test == before.last_test
+
+
+def test_without_a_watch_a_recheck_finds_the_new_password_and_nothing_is_listed(
+    bed: Bed, server: MailServer, start: Start, audit: AuditLog
+) -> None:
+    start("none")
+    put(bed, "Secret", "smtp-password", password=PASSWORD)
+    bed.verdict_of(server, recheck={"interval": "1m", "mode": "Login"}, **LOGIN)
+
+    put(bed, "Secret", "smtp-password", password="not the password")
+    found = bed.wait(has("AuthenticationFailed"), seconds=180)
+
+    assert found.last_test["trigger"] == "PasswordChanged"
+    user = f"system:serviceaccount:{bed.namespace}:smtp-operator"
+    asked = audit.until("get", "secrets", user=user, namespace=bed.namespace)
+    of_references = {it.verb for it in asked if it.resource in ("secrets", "configmaps")}
+    assert of_references == {"get"}
+    assert [it for it in asked if it.code == 403] == []
