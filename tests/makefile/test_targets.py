@@ -62,7 +62,7 @@ def test_without_a_target_all_targets_are_listed_with_what_they_are_for(tree: Pa
     [
         (["demo"], "python -m demo"),
         (["demo", "YES=1"], "python -m demo --yes"),
-        (["test"], "pytest "),
+        (["test"], "pytest --audit-permissions"),
         (["unit", "ARGS=tests/api -x"], "pytest -m not cluster tests/api -x"),
         (["bench"], "python -m bench"),
         (["cluster"], "python -m localcluster up"),
