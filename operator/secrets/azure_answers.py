@@ -14,7 +14,7 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.azure_places import AUTHORITY_FIELD, URL_FIELD
 from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.token_answers import json_object
+from smtp_operator.secrets.json_objects import json_object
 from smtp_operator.secrets.vault_errors import failed, retry_after
 
 _ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")

@@ -268,7 +268,7 @@ async def _workload(
     token = await credentials.service_account_token(
         named, goes_to=authority, field_path=f"{asked.auth}.serviceAccountRef"
     )
-    issuer, subject, audience = refusals.claims_of(token)
+    issuer, subject, audience = refusals.who_of(token)
     asked = replace(
         asked,
         credential=f"ServiceAccount {named.name}",

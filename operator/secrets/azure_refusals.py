@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why Entra ID, or the metadata service, gave no token for a vault: which field to set, by AADSTS number."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +9,8 @@ from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.azure_places import AUTHORITY_FIELD
 from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.https_errors import HttpsError
-from smtp_operator.secrets.token_answers import json_object, token_error
+from smtp_operator.secrets.json_objects import claims_of
+from smtp_operator.secrets.token_answers import token_error
 from smtp_operator.secrets.vault_errors import failed, identity_unreachable, retry_after
 
 _PRIVATE_ISSUER: Final = "kubernetes.default"
@@ -206,13 +205,9 @@ def unreachable(error: HttpsError, asked: Asked) -> VerdictError:
     return identity_unreachable(error, vault=asked.vault, field=AUTHORITY_FIELD)
 
 
-def claims_of(token: str) -> tuple[str, str, str]:
+def who_of(token: str) -> tuple[str, str, str]:
     """Issuer, subject and audience of a JWT, to be shown; nothing is checked. Empty where it has none."""
-    try:
-        body = token.split(".")[1]
-        told = json_object(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, binascii.Error, ValueError):
-        return "", "", ""
+    told = claims_of(token)
     audiences = told.get("aud")
     audience = audiences[0] if isinstance(audiences, list) and audiences else audiences
     return _shown(told.get("iss")), _shown(told.get("sub")), _shown(audience)

@@ -5,7 +5,6 @@ There is no login of its own: each request carries the AppID, and CyberArk judge
 certificate, its address, or both. Nothing is kept between two requests but what a password change takes.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,6 +17,7 @@ from smtp_operator.api.verdict import VerdictError, cut
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.cyberark_ccp_errors import Asked, changing, no_json, refused
 from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.json_objects import json_object_or_none
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
 from smtp_operator.secrets.vault_errors import failed
 from smtp_operator.secrets.vault_https import VaultHttps
@@ -156,11 +156,8 @@ def _described(query: _Query) -> str:
 def _account(answer: Answer, asked: Asked) -> dict[str, Any]:
     if answer.status != 200:
         raise refused(answer, asked)
-    try:
-        told = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+    told = json_object_or_none(answer.body)
+    if told is None:
         raise no_json(answer, asked)
     if "ErrorCode" in told and "Content" not in told:
         raise refused(answer, asked)

@@ -5,7 +5,6 @@ Its words may repeat what was asked, and its HTTP status alone misleads: APPAP00
 itself. Codes are as in "Central Credential Provider web service: return codes" of CyberArk's documentation.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -14,6 +13,7 @@ from typing import Any, Final
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.json_objects import json_object
 from smtp_operator.secrets.vault_errors import failed
 
 CHANGE_TAKES: Final = 30.0
@@ -77,7 +77,7 @@ class Asked:
 
 def refused(answer: Answer, asked: Asked) -> VerdictError:
     """The answer holds no password."""
-    told = _told(answer)
+    told = json_object(answer.body)
     code = _code(told)
     if not code and answer.status < 500:
         return _no_ccp(answer, asked)
@@ -223,14 +223,6 @@ def _how_to_be_accepted(asked: Asked) -> str:
         "Ask CyberArk's administrators to allow it the serial number of the certificate in Secret"
         f" {asked.certificate}, and the address from which the cluster's traffic comes."
     )
-
-
-def _told(answer: Answer) -> dict[str, Any]:
-    try:
-        told = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _code(told: dict[str, Any]) -> str:

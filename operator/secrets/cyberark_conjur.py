@@ -6,9 +6,8 @@ The token is kept for as long as it says that it is good, and given up at the fi
 
 import base64
 import binascii
-import json
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote_plus, urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
@@ -16,6 +15,7 @@ from smtp_operator.api.smtpvault import CyberArkConjur
 from smtp_operator.api.verdict import cut
 from smtp_operator.secrets.cyberark_conjur_errors import Who, login_refused, read_refused, token_refused
 from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.json_objects import json_object
 from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
 from smtp_operator.secrets.vault_errors import gone
@@ -180,22 +180,14 @@ def _who(block: CyberArkConjur, vault: str) -> Who:
 
 def _lifetime(answer: Answer) -> float | None:
     """Seconds that the token in the answer is good; None: there is no token in it."""
-    token = _json(answer.body)
+    token = json_object(answer.body)
     if not all(isinstance(token.get(part), str) for part in _TOKEN_PARTS):
         return None
     try:
-        payload = _json(base64.urlsafe_b64decode(token["payload"] + "==="))
+        payload = json_object(base64.urlsafe_b64decode(token["payload"] + "==="))
     except (binascii.Error, ValueError):
         return None
     begins, ends = payload.get("iat"), payload.get("exp")
     if type(begins) is int and type(ends) is int and 0 < ends - begins < 10**9:
         return float(ends - begins)
     return _UNTOLD
-
-
-def _json(raw: bytes) -> dict[str, Any]:
-    try:
-        told = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}

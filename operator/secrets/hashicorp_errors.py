@@ -5,7 +5,6 @@ Its sentences are looked at for that, as status alone tells little, but never sh
 sent. Where the two products differ, both ways to say it are known.
 """
 
-import json
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.json_objects import json_object_or_none
 from smtp_operator.secrets.vault_errors import failed, retry_after
 
 URL_FIELD: Final = "hashiCorpVault.url"
@@ -29,11 +29,7 @@ _SHOWN: Final = re.compile(r"[\x21-\x7e]{1,253}")
 
 def told(answer: Answer) -> dict[str, Any] | None:
     """The JSON object that was answered; None: something else."""
-    try:
-        found = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+    return json_object_or_none(answer.body)
 
 
 def errors(answer: Answer) -> str:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """HashiCorp Vault and OpenBao: passwords out of a KV engine of version 2, by hvac."""
 
-import base64
-import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -30,6 +28,7 @@ from smtp_operator.secrets.hashicorp_errors import (
     told,
 )
 from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.json_objects import claims_of
 from smtp_operator.secrets.logins import Login, Logins
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
 from smtp_operator.secrets.vault_errors import ask, failed
@@ -317,11 +316,5 @@ def _time(text: object) -> datetime | None:
 
 def _workload(token: str, audience: str) -> Workload:
     """What a ServiceAccount's token says of itself, whose signature the API server has just made."""
-    try:
-        payload = token.split(".")[1]
-        claims: Any = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, IndexError):
-        claims = {}
-    if not isinstance(claims, dict):
-        claims = {}
+    claims = claims_of(token)
     return Workload(subject=shown(claims.get("sub")), issuer=shown(claims.get("iss")), audience=audience)

@@ -4,12 +4,12 @@
 Never its words: those may repeat what was sent.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.json_objects import json_object
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 _ERROR_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")
@@ -54,15 +54,6 @@ def token_error(answer: Answer) -> TokenError:
     name = name if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""
     temporary = answer.status == 429 or answer.status >= 500 or name in _TEMPORARY
     return TokenError(name, _number(told), temporary)
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """The body, where it is a JSON object; else an empty one."""
-    try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _number(told: dict[str, Any]) -> str:
