@@ -54,7 +54,7 @@ def pod(
             "KUBERNETES_SERVICE_HOST": str(server.hostname),
             "KUBERNETES_SERVICE_PORT": str(server.port),
         },
-        more_args=[*LOOPBACK, f"--health-address=127.0.0.1:{health_port}"],
+        more_args=[*LOOPBACK, *_listening(health_port)],
     )
 
 
@@ -79,7 +79,7 @@ def test_a_smtpconfig_becomes_ready(container: Container, api: Api, namespace: s
 
 def test_it_says_as_whom_it_serves(container: Container) -> None:
     assert (
-        "as system:serviceaccount:smtp-operator-system:smtp-operator (in-cluster)"
+        "as system:serviceaccount:smtp-operator-system:smtp-operator (ServiceAccount of the Pod)"
         in container.log.read_text()
     )
 
@@ -109,12 +109,18 @@ def test_it_ends_when_the_kubelet_asks_it_to(
     image: Image, pod: Pod, tmp_path: Path, health_port: int
 ) -> None:
     (port,) = free_ports(1)
-    args = [*pod.more_args, f"--health-address=127.0.0.1:{port}"]
+    args = [*pod.more_args, *_listening(port)]
     own = Pod(template=pod.template, account=pod.account, environment=pod.environment, more_args=args)
     with Container("smtp-operator-ends", image, own, tmp_path / "container") as container:
         _until(lambda: _answer(port, "/readyz") == http.client.OK, container)
 
         assert container.end(pod.template["spec"]["terminationGracePeriodSeconds"]) == 0
+
+
+def _listening(health_port: int) -> list[str]:
+    """Where on this machine's own network, which all containers here share."""
+    (metrics_port,) = free_ports(1)
+    return [f"--health-address=127.0.0.1:{health_port}", f"--metrics-address=127.0.0.1:{metrics_port}"]
 
 
 def _until(holds: Callable[[], bool], container: Container) -> None:
