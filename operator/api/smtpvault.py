@@ -364,8 +364,8 @@ class ClusterSmtpVaultSpec(ApiModel):
             list[AllowedReference],
             Field(
                 max_length=64,
-                description="What may be read: prefix globs over safe/object, secretName, variable, path."
-                " Absent: all.",
+                description="What may be read: prefix globs over safe/object, secretName, variable, path;"
+                " safe/folder/object in another folder than Root. Absent: all.",
             ),
             ListType.SET,
         ]

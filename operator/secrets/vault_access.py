@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may use a vault object for what. Fails closed: what is not allowed in so many words is refused."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
+from urllib.parse import unquote
 
 from smtp_operator.api.objects import AccessDenied, ObjectNotFound, Reference
 from smtp_operator.api.password import (
@@ -19,6 +21,9 @@ from smtp_operator.secrets.interface import Destination, GetObject
 from smtp_operator.secrets.vault_errors import failed
 
 _EVERYONE: Final = "*"
+_USUAL_FOLDER: Final = "root"
+"""Of CyberArk, in lower case: where an account is whose folder is not named."""
+_SEPARATOR: Final = re.compile(r"[/\\]")
 
 
 def block_of(item: VaultPassword) -> str:
@@ -44,14 +49,27 @@ def provider_for(item: VaultPassword) -> Provider:
 
 
 def place_in_vault(item: VaultPassword) -> str:
-    """What ``allowedReferences`` is held against, and ``status.password.reference`` ends with."""
+    """All that names it, as ``status.password.reference`` ends with it."""
+    if not isinstance(item, CyberArkPassword) or item.variable is not None:
+        return bounded_place(item)
+    path = "/".join(filter(None, (item.safe, item.folder, item.object)))
+    more = ", ".join(
+        f"{name} {value}" for name, value in (("username", item.username), ("address", item.address)) if value
+    )
+    return f"{path} ({more})" if path and more else path or more
+
+
+def bounded_place(item: VaultPassword) -> str:
+    """What ``allowedReferences`` is held against; of an account without an object its Safe and a slash."""
     match item:
         case AzureKeyVaultPassword():
             return item.secret_name
         case CyberArkPassword(variable=str(variable)):
             return variable
         case CyberArkPassword():
-            return f"{item.safe or ''}/{item.object or ''}"
+            # Objects of other folders have the same names, and are others.
+            folder = f"{item.folder}/" if item.folder and item.folder.lower() != _USUAL_FOLDER else ""
+            return f"{item.safe or ''}/{folder}{item.object or ''}"
         case HashiCorpVaultPassword():
             return item.path
 
@@ -120,14 +138,30 @@ def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def _check_reference(vault: VaultObject, allowed: Iterable[str] | None, item: VaultPassword) -> None:
-    place = place_in_vault(item)
-    if allowed is None or any(_covers(pattern, place) for pattern in allowed):
+    place = bounded_place(item)
+    if allowed is None:
+        return
+    if not _is_one_name(place) or (isinstance(item, CyberArkPassword) and _SEPARATOR.search(item.safe or "")):
+        raise failed(
+            Reason.VAULT_NOT_ALLOWED,
+            f'{vault.reference} allows some references alone, and "{place}" could be taken for another one'
+            f" (named by spec.password.{block_of(item)}). Write it without . and .. between its slashes, and"
+            " without slashes in a Safe's name.",
+        )
+    if any(_covers(pattern, place) for pattern in allowed):
         return
     raise failed(
         Reason.VAULT_NOT_ALLOWED,
         f'{vault.reference} does not allow to read "{place}" (named by spec.password.{block_of(item)}). The'
         " cluster's administrator adds it to spec.allowedReferences there.",
     )
+
+
+def _is_one_name(place: str) -> bool:
+    """Whether no proxy and no server can take it for a way up, however often it is unescaped."""
+    while (plain := unquote(place)) != place:
+        place = plain
+    return not {".", ".."} & set(_SEPARATOR.split(place))
 
 
 def _covers(pattern: str, place: str) -> bool:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a vault without a client library is asked: below its URL, by its CA, in segments that stay segments."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -11,6 +12,7 @@ from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.vault import VaultContext
 from smtp_operator.secrets.vault_errors import ask, failed, retry_after
 
+_SEPARATOR: Final = re.compile(r"[/\\]")
 _PAUSE: Final = 30.0
 """Seconds, where a vault asks for a pause and does not say for how long."""
 
@@ -64,8 +66,8 @@ class VaultHttps:
 
     def _url(self, segments: Sequence[str], query: Mapping[str, str]) -> str:
         for segment in segments:
-            if segment in (".", ".."):
-                # Every client and proxy takes these for a way up, escaped or not.
+            if {".", ".."} & set(_SEPARATOR.split(segment)):
+                # Clients and proxies take these for a way up, and some where the slashes are escaped too.
                 raise failed(
                     Reason.VAULT_REQUEST_INVALID,
                     f'{self._context.name}: nothing in a vault can be called "{segment}".'

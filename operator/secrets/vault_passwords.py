@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """``azureKeyVault``, ``cyberArk`` and ``hashiCorpVault`` of spec.password: read through a vault object."""
 
+from typing import Final
+
 from pydantic import ValidationError
 
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password, VaultKind, VaultPassword, VaultReference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vaultobject import VaultObject, vault_object
+from smtp_operator.api.verdict import cut
 from smtp_operator.secrets.interface import Destination, ResolvedPassword
 from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.vault import VaultSecret
 from smtp_operator.secrets.vault_access import block_of, check_use, place_in_vault, provider_for
 from smtp_operator.secrets.vault_errors import failed
+
+_ROOM: Final = 1024
+"""Bytes of ``status.password.reference``."""
 
 
 class VaultPasswords:
@@ -65,7 +71,8 @@ def reference_of(named: VaultReference, namespace: str) -> Reference:
 
 def described(item: VaultPassword) -> tuple[str, str]:
     """Provider and place of a password, as in ``status.password``, without reading it."""
-    return str(provider_for(item)), f"{item.vault_ref.name}/{place_in_vault(item)}"
+    place = cut(f"{item.vault_ref.name}/{place_in_vault(item)}", limit=_ROOM)
+    return str(provider_for(item)), place
 
 
 def _parsed(reference: Reference, found: JsonObject) -> VaultObject:
