@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 CHART = Path(__file__).parents[2] / "deploy" / "charts" / "smtp-operator"
 PROFILES = sorted((CHART / "profiles").glob("*.yaml"))
 
-COMING = {"--https-proxy", "--no-proxy"}
-"""Flags of the contract whose code is another part's."""
-
 
 def of_kind(documents: list[Object], kind: str) -> list[Object]:
     return [it for it in documents if it["kind"] == kind]
@@ -77,7 +74,7 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
 )
 def test_a_value_is_a_flag_of_the_program(render: Render, setting: str, argument: str) -> None:
     assert argument in arguments(render("--set", setting))
-    assert argument.partition("=")[0] in {it.option for it in FLAGS} | COMING
+    assert argument.partition("=")[0] in {it.option for it in FLAGS}
 
 
 @pytest.mark.parametrize(
