@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -87,6 +87,7 @@ def valid(model: type[Any], **fields: str) -> bool:
 # Conjur.
 
 
+@settings(deadline=None)
 @given(names)
 async def test_no_variable_leads_out_of_what_is_allowed(name: str) -> None:
     if valid(CyberArkPassword, variable=name) and not await refusal(
@@ -143,6 +144,7 @@ class Recorder:
     service_account_token = secret
 
 
+@settings(deadline=None)
 @given(names)
 async def test_no_variable_leads_out_of_the_account(name: str) -> None:
     """Whatever is allowed: a variable is not another resource of Conjur."""
@@ -196,6 +198,7 @@ async def test_an_account_is_its_safe_its_folder_and_its_object(
     assert (await refusal(vault(CCP, allowed), "cyberArk", **item) is None) is may
 
 
+@settings(deadline=None)
 @given(safe=names, folder=names | st.none(), object_=names | st.none())
 async def test_no_account_of_another_safe_is_allowed(
     safe: str, folder: str | None, object_: str | None
@@ -209,6 +212,7 @@ async def test_no_account_of_another_safe_is_allowed(
 # KV.
 
 
+@settings(deadline=None)
 @given(names)
 async def test_no_path_leads_out_of_the_mount(name: str) -> None:
     if not valid(HashiCorpVaultPassword, path=name):
@@ -223,6 +227,7 @@ async def test_no_path_leads_out_of_the_mount(name: str) -> None:
     assert meant(parts.path + "/x").startswith("/v1/secret/data/")
 
 
+@settings(deadline=None)
 @given(names)
 async def test_no_path_leads_out_of_what_is_allowed(name: str) -> None:
     if valid(HashiCorpVaultPassword, path=name) and not await refusal(
