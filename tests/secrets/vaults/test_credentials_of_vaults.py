@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a vault object names goes where its owner lets it go, and stays nowhere."""
+
+import json
+from typing import Any, get_type_hints
+
+import pytest
+
+from simulation import Shelf
+from simulation.vaults import SimulatedAccounts
+from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.objects import Reference
+from smtp_operator.api.smtpvault import AzureAuth, AzureKeyVault, SmtpVaultSpec
+from smtp_operator.api.vaultobject import vault_object
+from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.secrets.vault_credentials import VaultCredentials
+
+SERVERS = "smtp-operator.io/allowed-servers"
+VAULT = "https://bao.example.com:8200"
+AUTHORITY = "https://login.microsoftonline.com"
+CANARY = "c4nary"
+TOKEN = SecretKeyReference(name="bao-login", key="token")
+MAILER = ServiceAccountReference(name="mailer", audience="vault")
+SPEC = {
+    "hashiCorpVault": {"url": VAULT, "auth": {"tokenRef": {"name": "bao-login", "key": "token"}}},
+    "caRef": {"name": "ca"},
+}
+
+
+class Opened(SimulatedAccounts):
+    """An API server that takes tokens of some audience as its own."""
+
+    def __init__(self, audience: str = "", **allowed: str) -> None:
+        super().__init__({("team-a", name): it for name, it in allowed.items()})
+        self.own = audience
+        self.asked: list[str] = []
+
+    async def request_token(self, namespace: str, name: str, audience: str) -> str:
+        self.asked.append(audience)
+        return await super().request_token(namespace, name, audience)
+
+    async def opens_api_server(self, token: str) -> bool:
+        return bool(self.own) and token.endswith(f"for {self.own}")
+
+
+def credentials(
+    shelf: Shelf, accounts: SimulatedAccounts | None = None, *, required: bool = False
+) -> VaultCredentials:
+    reference = shelf.put_vault("SmtpVault", "bao", SPEC)
+    return VaultCredentials(
+        vault_object("SmtpVault", shelf.objects[reference]),
+        get_object=shelf.get,
+        accounts=accounts or SimulatedAccounts(),
+        now=lambda: 7.0,
+        require_allowed_servers=required,
+    )
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    shelf = Shelf()
+    shelf.put("Secret", "bao-login", {"token": CANARY})
+    shelf.put("ConfigMap", "ca", {"ca.crt": "-----BEGIN CERTIFICATE-----"})
+    return shelf
+
+
+def bind(shelf: Shelf, servers: str) -> None:
+    shelf.annotate(Reference("Secret", "team-a", "bao-login"), **{SERVERS: servers})
+
+
+async def refused(asked: Any) -> Verdict:
+    with pytest.raises(VerdictError) as failed:
+        await asked
+    return failed.value.verdict
+
+
+# Where a Secret's value may go: vaults and authorities alike.
+
+
+@pytest.mark.parametrize(
+    ("servers", "goes_to", "may"),
+    [
+        ("bao.example.com:8200", VAULT, True),
+        ("bao.example.com:443", VAULT, False),
+        ("smtp.example.com:587, bao.example.com:8200", VAULT, True),
+        ("smtp.example.com:587", VAULT, False),
+        ("*.example.com:8200", VAULT, True),
+        ("login.microsoftonline.com:443", AUTHORITY, True),
+        ("login.microsoftonline.com:443", f"{AUTHORITY}/", True),
+        ("bao.example.com:8200", AUTHORITY, False),
+        ("login.microsoftonline.com:443", "https://login.microsoftonline.com.evil.example", False),
+        ("[2001:db8::1]:8200", "https://[2001:db8::1]:8200", True),
+        ("*:*", VAULT, True),
+        ("", VAULT, False),
+    ],
+)
+async def test_a_value_goes_where_its_secret_lets_it(
+    shelf: Shelf, servers: str, goes_to: str, may: bool
+) -> None:
+    bind(shelf, servers)
+    asked = credentials(shelf).secret(TOKEN, goes_to=goes_to, field_path="f")
+    if may:
+        assert await asked == CANARY
+    else:
+        verdict = await refused(asked)
+        assert verdict.reason == "ServerNotAllowed"
+        assert CANARY not in verdict.message
+
+
+async def test_a_vault_that_is_not_allowed_is_named_with_both_ways_out(shelf: Shelf) -> None:
+    bind(shelf, "smtp.example.com:587")
+    verdict = await refused(credentials(shelf).secret(TOKEN, goes_to=VAULT, field_path="f"))
+    assert verdict.message == (
+        "Secret team-a/bao-login does not allow server bao.example.com:8200. Its owner adds it to the"
+        f" annotation {SERVERS}, or have SmtpVault team-a/bao lead to what the annotation lists."
+    )
+
+
+async def test_without_the_annotation_it_is_up_to_the_operators_flag(shelf: Shelf) -> None:
+    assert await credentials(shelf).secret(TOKEN, goes_to=VAULT, field_path="f") == CANARY
+    verdict = await refused(credentials(shelf, required=True).secret(TOKEN, goes_to=VAULT, field_path="f"))
+    assert verdict.reason == "ServerNotAllowed"
+
+
+# What a ServiceAccount's token may be asked for.
+
+
+async def test_a_token_is_asked_for_an_audience_that_its_owner_allows(shelf: Shelf) -> None:
+    accounts = Opened(mailer="other, vault")
+    token = await credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+    assert token == "token of team-a/mailer for vault"
+
+
+@pytest.mark.parametrize("allowed", ["", "other", "vault2", "VAULT", "*"])
+async def test_no_token_is_asked_for_another_audience(shelf: Shelf, allowed: str) -> None:
+    accounts = Opened(mailer=allowed)
+    verdict = await refused(
+        credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+    )
+    assert verdict.reason == "AudienceNotAllowed"
+    assert accounts.asked == []
+
+
+async def test_a_token_that_opens_the_api_server_is_given_to_nobody(shelf: Shelf) -> None:
+    """Whatever its owner allows."""
+    accounts = Opened("vault", mailer="vault")
+    verdict = await refused(
+        credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+    )
+    assert verdict.reason == "AudienceNotAllowed"
+    assert verdict.message == (
+        'A token for audience "vault" would open the API server itself, so it is sent nowhere.'
+        " Set f.audience of SmtpVault team-a/bao: what the vault expects."
+    )
+
+
+async def test_a_service_account_may_be_bound_to_servers_too(shelf: Shelf) -> None:
+    accounts = Opened(mailer="vault")
+    verdict = await refused(
+        credentials(shelf, accounts, required=True).service_account_token(
+            MAILER, goes_to=VAULT, field_path="f"
+        )
+    )
+    assert (verdict.reason, accounts.asked) == ("ServerNotAllowed", [])
+
+
+async def test_a_service_account_of_another_namespace_is_out_of_a_namespaced_objects_reach(
+    shelf: Shelf,
+) -> None:
+    accounts = SimulatedAccounts({("team-b", "mailer"): "vault"})
+    verdict = await refused(
+        credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+    )
+    assert verdict.reason == "ServiceAccountNotFound"
+
+
+# The operator's own identity.
+
+
+def test_a_namespaced_object_has_no_field_for_the_operators_own_identity() -> None:
+    assert set(AzureAuth.model_fields) == {"service_principal", "workload_identity"}
+    assert get_type_hints(AzureKeyVault)["auth"] is AzureAuth
+    assert "managedIdentity" not in json.dumps(SmtpVaultSpec.model_json_schema())
+
+
+# What is kept.
+
+
+async def test_nothing_is_kept_but_which_version_was_read(shelf: Shelf) -> None:
+    read = credentials(shelf)
+    await read.secret(TOKEN, goes_to=VAULT, field_path="f")
+    await read.ca_pem()
+    assert {str(reference): it.data_keys for reference, it in read.seen.items()} == {
+        "Secret team-a/bao-login": ("token",),
+        "ConfigMap team-a/ca": ("ca.crt",),
+    }
+    assert {key for it in read.seen.values() for key in it.object_ or {}} == {"kind", "metadata"}
+    assert {it.at for it in read.seen.values()} == {7.0}
+    assert CANARY not in repr(vars(read))
+
+
+async def test_what_was_missing_is_remembered_as_missing(shelf: Shelf) -> None:
+    read = credentials(shelf)
+    missing = SecretKeyReference(name="other", key="token")
+    assert (await refused(read.secret(missing, goes_to=VAULT, field_path="f"))).reason == "SecretNotFound"
+    assert read.seen[Reference("Secret", "team-a", "other")].object_ is None
+
+
+async def test_it_is_read_anew_each_time(shelf: Shelf) -> None:
+    read = credentials(shelf)
+    await read.secret(TOKEN, goes_to=VAULT, field_path="f")
+    shelf.put("Secret", "bao-login", {"token": "rotated"})
+    assert await read.secret(TOKEN, goes_to=VAULT, field_path="f") == "rotated"

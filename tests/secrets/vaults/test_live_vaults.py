@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One client per vault object; no password outlives those who asked for it."""
+
+import asyncio
+import gc
+from typing import Any
+
+import pytest
+
+from simulation import Shelf
+from simulation.vaults import NoHttps, SimulatedVaults, vault_verdict
+from smtp_operator.api.objects import Reference
+from smtp_operator.api.password import HashiCorpVaultPassword
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.smtpvault import Provider
+from smtp_operator.api.vaultobject import VaultObject, vault_object
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.live_vaults import HELD, LiveVaults
+from smtp_operator.secrets.service_accounts import NoServiceAccounts
+from smtp_operator.secrets.vault import VaultSecret
+
+SPEC = {
+    "hashiCorpVault": {
+        "url": "https://bao.example.com",
+        "auth": {"tokenRef": {"name": "bao-login", "key": "token"}},
+    }
+}
+ITEM = HashiCorpVaultPassword.model_validate({"vaultRef": {"name": "bao"}, "path": "mail/smtp"})
+
+
+class Bench:
+    """A vault object over a vault that answers as it is told, on a clock of its own."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.shelf = Shelf()
+        self.shelf.put("Secret", "bao-login", {"token": "root"})
+        self.server = SimulatedVaults(lambda: self.time)
+        self.server.latency = 0.0
+        self.vaults = LiveVaults(
+            get_object=self.shelf.get,
+            accounts=NoServiceAccounts(),
+            https=NoHttps(),
+            monotonic=lambda: self.time,
+            now=lambda: self.time,
+            providers={Provider.HASHICORP_VAULT: self.server.client},
+        )
+
+    def object_(self, generation: int = 1) -> VaultObject:
+        reference = self.shelf.put_vault("SmtpVault", "bao", SPEC, generation=generation)
+        return vault_object("SmtpVault", self.shelf.objects[reference])
+
+    async def read(self, generation: int = 1) -> VaultSecret:
+        return await self.vaults.of(self.object_(generation)).read(ITEM)
+
+    async def reason(self) -> Reason:
+        with pytest.raises(VerdictError) as failed:
+            await self.read()
+        return failed.value.verdict.reason
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def passwords_in_memory(canary: str) -> int:
+    """How often it is there, in whatever holds it: frames of exceptions and results of tasks included."""
+    gc.collect()
+    return sum(isinstance(it, VaultSecret) and it.value == canary for it in gc.get_objects())
+
+
+@pytest.fixture
+def canary(bench: Bench) -> str:
+    """The password."""
+    bench.server.put("mail/smtp", "c4nary", "1")
+    return "c4nary"
+
+
+# Who shares what.
+
+
+async def test_those_who_ask_at_the_same_time_share_one_read_and_one_login(bench: Bench) -> None:
+    found = await asyncio.gather(*(bench.read() for _ in range(100)))
+    assert {it.value for it in found} == {"s3cret-1"}
+    assert (len(bench.server.logins), len(bench.server.reads)) == (1, 1)
+
+
+async def test_who_asks_later_reads_anew_by_the_same_login(bench: Bench) -> None:
+    await bench.read()
+    await bench.read()
+    assert (len(bench.server.logins), len(bench.server.reads)) == (1, 2)
+
+
+async def test_who_stops_waiting_breaks_it_off_for_nobody_else(bench: Bench) -> None:
+    first = asyncio.create_task(bench.read())
+    second = asyncio.create_task(bench.read())
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).value == "s3cret-1"
+
+
+# What a failure of the whole vault means.
+
+
+async def test_a_failure_of_the_vault_is_the_answer_to_everybody_for_a_while(bench: Bench) -> None:
+    bench.server.fails = vault_verdict(Reason.VAULT_UNAVAILABLE)
+    assert await bench.reason() is Reason.VAULT_UNAVAILABLE
+    calls = bench.server.calls
+    assert [await bench.reason() for _ in range(50)] == [Reason.VAULT_UNAVAILABLE] * 50
+    assert bench.server.calls == calls
+    bench.server.fails = None
+    bench.time += HELD
+    assert (await bench.read()).value == "s3cret-1"
+
+
+async def test_a_failure_of_one_password_says_nothing_of_others(bench: Bench) -> None:
+    del bench.server.secrets["mail/smtp"]
+    assert await bench.reason() is Reason.VAULT_SECRET_NOT_FOUND
+    bench.server.put("mail/smtp", "s3cret-2", "2")
+    assert (await bench.read()).value == "s3cret-2"
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(120.0, 120.0), (86400.0, 600.0)])
+async def test_a_pause_that_the_vault_asks_for_is_kept_for_ten_minutes_at_most(
+    bench: Bench, asked: float, kept: float
+) -> None:
+    bench.server.fails = vault_verdict(Reason.VAULT_RATE_LIMITED, retry_after=asked)
+    with pytest.raises(VerdictError) as failed:
+        await bench.read()
+    assert failed.value.verdict.retry_after == kept
+    calls = bench.server.calls
+    bench.time += kept - 1
+    with pytest.raises(VerdictError) as failed:
+        await bench.read()
+    assert (failed.value.verdict.retry_after, bench.server.calls) == (1.0, calls)
+    bench.server.fails = None
+    bench.time += 1
+    assert (await bench.read()).value == "s3cret-1"
+
+
+# What ends a client.
+
+
+async def test_a_new_version_of_the_object_is_another_client(bench: Bench) -> None:
+    await bench.read()
+    await bench.read(generation=2)
+    assert len(bench.server.logins) == 2
+    await bench.vaults.close()
+    assert bench.server.open == 0
+
+
+async def test_a_change_of_what_it_logs_in_by_ends_it(bench: Bench) -> None:
+    await bench.read()
+    bench.vaults.changed(Reference("Secret", "team-a", "another"))
+    await bench.read()
+    assert len(bench.server.logins) == 1
+    bench.vaults.changed(Reference("Secret", "team-a", "bao-login"))
+    await bench.read()
+    assert len(bench.server.logins) == 2
+
+
+async def test_who_reads_while_the_object_changes_still_gets_an_answer(bench: Bench) -> None:
+    bench.server.latency = 0.01
+    reading = asyncio.create_task(bench.read())
+    await asyncio.sleep(0)
+    bench.vaults.forget(Reference("SmtpVault", "team-a", "bao"))
+    assert (await reading).value == "s3cret-1"
+
+
+async def test_closing_breaks_off_who_still_asks(bench: Bench) -> None:
+    bench.server.latency = 3600.0
+    reading = asyncio.create_task(bench.read())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(60):
+        await bench.vaults.close()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert bench.server.open == 0
+
+
+# What is kept of a password.
+
+
+async def test_a_password_is_gone_with_those_who_asked_for_it(bench: Bench, canary: str) -> None:
+    found: Any = await bench.read()
+    assert passwords_in_memory(canary) == 1
+    del found
+    assert passwords_in_memory(canary) == 0
+
+
+async def test_a_password_that_nobody_waited_for_is_gone_too(bench: Bench, canary: str) -> None:
+    bench.server.latency = 0.01
+    reading = asyncio.create_task(bench.read())
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    del reading
+    await bench.vaults.close()
+    assert passwords_in_memory(canary) == 0
