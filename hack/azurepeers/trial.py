@@ -5,18 +5,16 @@ import base64
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from azurepeers.keyvault import KeyVaultServer
 from azurepeers.metadata import MetadataServer
 from mailpeers.trial import LOOPBACK, Names
-from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from openbao.trial import Named
 from smtp_operator.api.password import AzureKeyVaultPassword
 from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.azure_key_vault import KeyVault
 from smtp_operator.secrets.azure_metadata import Metadata
 from smtp_operator.secrets.https import Https, HttpsLimits
@@ -33,46 +31,6 @@ def unsigned(**claims: str) -> str:
     """A JWT of these claims with no signature that anybody would take."""
     parts = (json.dumps(part).encode() for part in ({"alg": "RS256", "kid": "1"}, claims))
     return ".".join([*(base64.urlsafe_b64encode(it).decode().rstrip("=") for it in parts), "c4nary"])
-
-
-@dataclass
-class Named:
-    """What the vault object names; see ``Credentials``."""
-
-    secrets: dict[str, str] = field(default_factory=dict)
-    """Of ``name/key``."""
-    certificates: dict[str, ClientCertificate] = field(default_factory=dict)
-    token_for: Callable[[str, str], str] = lambda name, audience: "a.b.c"
-    ca: str | None = None
-    fails_with: Exception | None = None
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    """Field and where it goes, of all that was asked for."""
-
-    async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
-        """See ``Credentials``."""
-        self._ask(field_path, goes_to)
-        return self.secrets[f"{named.name}/{named.key}"]
-
-    async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
-        """See ``Credentials``."""
-        self._ask(field_path, goes_to)
-        return self.certificates[name]
-
-    async def service_account_token(
-        self, named: ServiceAccountReference, *, goes_to: str, field_path: str
-    ) -> str:
-        """See ``Credentials``."""
-        self._ask(field_path, goes_to)
-        return self.token_for(named.name, named.audience)
-
-    async def ca_pem(self) -> str | None:
-        """See ``Credentials``."""
-        return self.ca
-
-    def _ask(self, field_path: str, goes_to: str) -> None:
-        self.asked.append((field_path, goes_to))
-        if self.fails_with is not None:
-            raise self.fails_with
 
 
 class KeyVaultTrial:

@@ -114,7 +114,7 @@ async def test_a_service_account_logs_in_without_any_secret(trial: KeyVaultTrial
     trial.entra.federations[CLIENT] = Federation(
         issuer=ISSUER, subject=SUBJECT, audience=AUDIENCE, keys=cluster.jwks
     )
-    trial.named.token_for = lambda name, audience: cluster.token(audience)
+    trial.named.token_for = cluster.token
     trial.use_workload_identity()
 
     assert (await trial.read()).value == PASSWORD

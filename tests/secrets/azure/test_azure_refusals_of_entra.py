@@ -92,7 +92,7 @@ async def test_what_cannot_be_a_tenant(trial: KeyVaultTrial, tenant: str) -> Non
 def federated(trial: KeyVaultTrial, **claims: str) -> None:
     """ServiceAccount mailer logs in, with a token that Entra ID finds fault with."""
     told = {"iss": ISSUER, "sub": SUBJECT, "aud": AUDIENCE} | claims
-    trial.named.token_for = lambda name, audience: unsigned(**told)
+    trial.named.token_for = lambda audience: unsigned(**told)
     trial.use_workload_identity()
 
 
