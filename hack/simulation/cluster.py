@@ -24,6 +24,7 @@ from smtp_operator.api.objects import (
     RequestRefused,
     Tested,
     VaultKindName,
+    field_writes,
 )
 from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
 from statuslint import lint, texts_to_hide
@@ -323,7 +324,7 @@ class FakeCluster:
                 reference=reference,
                 uid=metadata["uid"],
                 resource_version=metadata["resourceVersion"],
-                managed_fields=tuple(metadata["managedFields"]),
+                writes=field_writes(metadata["managedFields"]),
             ),
         )
 

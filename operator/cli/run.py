@@ -31,7 +31,7 @@ from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ClusterUnknown
 from smtp_operator.cluster.lease import Lease
-from smtp_operator.cluster.schema_check import check_schema
+from smtp_operator.cluster.schema_check import Schema, check_schema
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.cluster.traffic import Traffic
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf, silence_kopf
@@ -119,7 +119,7 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
 
 async def _stand_by(client: KubernetesClient, lease: Lease, duty: Duty) -> None:
     """Returns when it is this process's turn; what would keep it from working is said before that."""
-    await check_schema(client, [kind.crd() for kind in KINDS])
+    await check_schema(client, _crds())
     duty.stands_by = True
     await lease.acquire()
 
@@ -174,7 +174,7 @@ async def _work(
         client=client,
         cluster=cluster,
         core=core,
-        crds=[kind.crd() for kind in KINDS],
+        crds=_crds,
         secret_watch=settings.secret_watch,
         stop_flag=stop_flag,
         lease=lease,
@@ -187,6 +187,10 @@ async def _work(
         await operation.stop()
         https.close()
         resolver.close()
+
+
+def _crds() -> list[Schema]:
+    return [kind.crd() for kind in KINDS]
 
 
 def _stop_on_signals(stop_flag: asyncio.Event) -> None:

@@ -21,6 +21,7 @@ from smtp_operator.api.objects import (
     ObjectMetadata,
     Reference,
     ReferenceKind,
+    field_writes,
 )
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient, Query
@@ -37,8 +38,8 @@ SILENCE_SECONDS: Final = 180.0
 PATIENCE_WHEN_DENIED: Final = 60.0
 """Seconds for which a permission that was there may be missing: a starting API server has no roles yet."""
 
-PAGE_SIZE: Final = 500
-"""Objects in one page of a list, about half a megabyte of metadata."""
+PAGE_SIZE: Final = 200
+"""Objects in one page of a list: about 200 KB of metadata, and ten times that when it is read."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -213,7 +214,7 @@ class MetadataWatch:
                 reference=reference,
                 uid=uid,
                 resource_version=resource_version,
-                managed_fields=tuple(metadata.get("managedFields") or ()),
+                writes=field_writes(metadata.get("managedFields")),
             ),
         )
 

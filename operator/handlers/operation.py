@@ -3,7 +3,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from smtp_operator.api.objects import ObjectMetadata, OurKind, Reference, VaultKindName
@@ -78,7 +78,7 @@ class Operation:
         client: KubernetesClient,
         cluster: Cluster,
         core: Core,
-        crds: Sequence[Schema],
+        crds: Callable[[], Sequence[Schema]],
         secret_watch: SecretWatch,
         stop_flag: asyncio.Event,
         lease: Claim | None = None,
@@ -89,7 +89,7 @@ class Operation:
             client: to the API server.
             cluster: made of that client.
             core: what decides and tests.
-            crds: the CustomResourceDefinitions of this release.
+            crds: makes the CustomResourceDefinitions of this release; half a megabyte that is needed once.
             secret_watch: how changes of Secrets and ConfigMaps are noticed.
             stop_flag: is set when a part of the operator ends by itself.
             lease: by what no other replica works; held when ``start`` is called.
@@ -121,7 +121,7 @@ class Operation:
         if self._lease is not None:
             self._spawn(self._lease.hold(), "lease")
         try:
-            await check_schema(self._client, self._crds)
+            await check_schema(self._client, self._crds())
             await self._learn()
             if self.failure is not None:  # of a part that has ended meanwhile
                 raise self.failure

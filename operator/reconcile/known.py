@@ -4,13 +4,19 @@
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, Notice, Reference, Tested
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.references import Baseline
-from smtp_operator.reconcile.view import View, view_of
+from smtp_operator.reconcile.view import View, request_of, view_of
+
+_METADATA: Final = frozenset(
+    {"namespace", "name", "uid", "generation", "resourceVersion", "creationTimestamp"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +57,17 @@ class Known:
 
 
 def packed(object_: JsonObject) -> bytes:
-    """What ``latest`` keeps of an object with a verdict."""
-    metadata = {name: value for name, value in object_["metadata"].items() if name != "managedFields"}
-    return json.dumps({**object_, "metadata": metadata}, separators=(",", ":")).encode()
+    """What ``latest`` keeps of an object with a verdict: what a view is made of."""
+    metadata = {name: value for name, value in object_["metadata"].items() if name in _METADATA}
+    request = request_of(object_)
+    kept = {
+        "metadata": metadata
+        if request is None
+        else {**metadata, "annotations": {TEST_REQUESTED_AT: request}},
+        "spec": object_["spec"],
+        "status": object_.get("status"),
+    }
+    return json.dumps(kept, separators=(",", ":")).encode()
 
 
 def unpacked(shown: View | bytes) -> View:

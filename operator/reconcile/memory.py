@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the process remembers of an object between its tests, beside what status says."""
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,10 +15,16 @@ from smtp_operator.reconcile.view import View
 
 _REFUSED: Final = Retry.TRANSIENT_THEN_CONFIGURATION
 
+_EXPIRIES: Final = 8
+"""How many are remembered."""
+
 
 @dataclass(slots=True)
 class Memory:
-    """What this process remembers of one object. Losing it costs no mail, only some patience."""
+    """What this process remembers of one object. Losing it costs no mail, only some patience.
+
+    There is one for each object, so what is empty is one and the same for all of them.
+    """
 
     failures: int = 0
     """Failed tests in a row."""
@@ -27,19 +32,23 @@ class Memory:
     """How many of them, counted from the last, found nobody listening."""
     failing_since: float | None = None
     """When the first of them ended, in seconds since the epoch."""
-    recent_tests: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
-    """When the last tests started."""
+    recent_tests: tuple[float, ...] = ()
+    """When the last tests started, ``BURST`` of them at most."""
     generation_seen: tuple[int, float] | None = None
     """A generation that appeared while this process looked, and when."""
     baselines: Mapping[Reference, Baseline] = field(default_factory=dict)
     """What the last test read."""
-    expiries_told: deque[str] = field(default_factory=lambda: deque(maxlen=8))
-    """Which values of ``status.certificateExpiring`` were told of."""
+    expiries_told: tuple[str, ...] = ()
+    """Which values of ``status.certificateExpiring`` were told of, the last ones."""
 
-    to_tell: set[Notification] = field(default_factory=set)
+    to_tell: frozenset[Notification] = frozenset()
     """What happened and no test's mail told of; see ``notifications.py``."""
     notify_after: float = 0.0
     """Before then no mail of its own is tried, since the last one failed; in seconds since the epoch."""
+
+    def test_started(self, at: float) -> None:
+        """Takes note of a test that starts now."""
+        self.recent_tests = (*self.recent_tests, at)[-BURST:]
 
     def count(self, view: View, outcome: Outcome) -> None:
         """Takes a test into account; ``view`` is the object before it."""
@@ -58,7 +67,7 @@ class Memory:
     def told_of_expiry(self, expiring: str | None) -> None:
         """Takes note of ``status.certificateExpiring`` as it was written."""
         if expiring is not None and expiring not in self.expiries_told:
-            self.expiries_told.append(expiring)
+            self.expiries_told = (*self.expiries_told, expiring)[-_EXPIRIES:]
 
     def refusals_of(self, view: View) -> int:
         """``refusals``, or what status tells of those that another process counted."""

@@ -254,7 +254,7 @@ class Reconciler:
     async def _test(self, view: View, test: RunTest) -> None:
         known = self._known[view.key]
         memory, known.asked = known.memory, self._now()
-        memory.recent_tests.append(self._now())
+        memory.test_started(self._now())
         announcer = Announcer(view, test, write=self._write_status, now=self._now)
         async with announcer:
             outcome = await self._tester.run(view, test, on_phase=announcer.entered)
@@ -285,7 +285,7 @@ class Reconciler:
 
     async def _tell(self, view: View, kind: Notification) -> None:
         memory = self._known[view.key].memory
-        memory.to_tell.discard(kind)
+        memory.to_tell -= {kind}
         verdict, now = await self._tester.tell(view, kind), self._now()
         if verdict.passed:
             about = view.status.certificate_expiring if kind is Notification.CERTIFICATE_EXPIRING else None

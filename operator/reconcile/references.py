@@ -2,12 +2,20 @@
 """Which objects a SmtpConfig names, and whether one has changed since it was last read."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
-from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, ReferenceKind
+from smtp_operator.api.objects import (
+    FieldWrite,
+    JsonObject,
+    ObjectKey,
+    ObjectMetadata,
+    Reference,
+    ReferenceKind,
+    field_writes,
+)
 from smtp_operator.api.smtpconfig import OAuth2, SmtpConfigSpec
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Trigger
@@ -78,8 +86,6 @@ Owners = tuple[tuple[str, str, str], ...]
 _SAME_SECOND: Final = 1.0
 # managedFields has whole seconds: a second write within one of them leaves no trace there.
 
-_DATA: Final = ("f:data", "f:binaryData", "f:stringData")
-
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
@@ -101,7 +107,7 @@ def metadata_of(reference: Reference, object_: JsonObject) -> ObjectMetadata:
         reference=reference,
         uid=metadata["uid"],
         resource_version=str(version),
-        managed_fields=() if reference.is_vault else metadata.get("managedFields") or (),
+        writes=() if reference.is_vault else field_writes(metadata.get("managedFields")),
     )
 
 
@@ -112,19 +118,13 @@ def baseline_of(
     if object_ is None:
         return Baseline(version=None, owners={}, read_at=read_at)
     metadata = metadata_of(reference, object_)
-    owners = {key: key_owners(metadata.managed_fields, key) for key in data_keys}
+    owners = {key: key_owners(metadata.writes, key) for key in data_keys}
     return Baseline(version=metadata.version, owners=owners, read_at=read_at)
 
 
-def key_owners(managed_fields: Sequence[Mapping[str, Any]], data_key: str) -> Owners:
+def key_owners(writes: Iterable[FieldWrite], data_key: str) -> Owners:
     """The entries of managedFields that own ``data[data_key]``."""
-    field = f"f:{data_key}"
-    found = []
-    for entry in managed_fields:
-        fields = entry.get("fieldsV1") or {}
-        if any(field in (fields.get(data) or ()) for data in _DATA):
-            found.append((str(entry.get("manager")), str(entry.get("operation")), str(entry.get("time"))))
-    return tuple(sorted(found))
+    return tuple(sorted((it.manager, it.operation, it.time) for it in writes if data_key in it.data_keys))
 
 
 def compare(
@@ -154,7 +154,7 @@ def compare(
         return Change.NONE
     if any_key or now_known.reference.is_vault:
         return Change.CHANGED
-    owners = key_owners(now_known.managed_fields, data_key)
+    owners = key_owners(now_known.writes, data_key)
     if not owners:
         return Change.IN_DOUBT
     if baseline is not None and baseline.version == tested_version:
@@ -166,7 +166,7 @@ def compare(
 
 
 def _compare_with_baseline(now_known: ObjectMetadata, data_key: str, baseline: Baseline) -> Change:
-    owners = key_owners(now_known.managed_fields, data_key)
+    owners = key_owners(now_known.writes, data_key)
     if owners != baseline.owners.get(data_key, ()):
         return Change.CHANGED
     written = _latest(owners)
@@ -174,7 +174,7 @@ def _compare_with_baseline(now_known: ObjectMetadata, data_key: str, baseline: B
         return Change.NONE
     # What was read was just written. An edit in the same second would look like this one, unless it was
     # somebody else's and later.
-    edited = max(from_timestamp(entry.get("time")) or 0.0 for entry in now_known.managed_fields)
+    edited = max(from_timestamp(write.time) or 0.0 for write in now_known.writes)
     return Change.NONE if edited > written + _SAME_SECOND else Change.IN_DOUBT
 
 
@@ -204,14 +204,14 @@ class ReferenceIndex:
 
     def __init__(self) -> None:
         self._users: defaultdict[Reference, set[User]] = defaultdict(set)
-        self._named: dict[User, frozenset[Reference]] = {}
+        self._named: dict[User, tuple[Reference, ...]] = {}
         self._known: dict[Reference, ObjectMetadata | None] = {}
         self._news: dict[Reference, int] = {}
 
     def name(self, key: User, references: Iterable[Reference]) -> None:
         """Records what a SmtpConfig names now; nothing where it is gone."""
         after = frozenset(references)
-        before = self._named.pop(key, frozenset())
+        before = frozenset(self._named.pop(key, ()))
         for reference in before - after:
             self._users[reference].discard(key)
             if not self._users[reference]:
@@ -221,7 +221,7 @@ class ReferenceIndex:
         for reference in after - before:
             self._users[reference].add(key)
         if after:
-            self._named[key] = after
+            self._named[key] = tuple(after)
 
     def wants(self, reference: Reference) -> bool:
         """Whether any SmtpConfig names it."""

@@ -131,8 +131,8 @@ async def test_who_changed_which_key_is_known(following: Following, owner: Owner
     owner.create("mail")
     _, metadata = await following.next()
     assert metadata is not None
-    (entry,) = metadata.managed_fields
-    assert entry["fieldsV1"]["f:data"] == {".": {}, "f:password": {}}
+    (write,) = metadata.writes
+    assert write.data_keys == ("password",)
 
 
 async def test_objects_that_nobody_names_are_not_told_of(following: Following, owner: Owner) -> None:

@@ -148,7 +148,7 @@ class Setting:
             client=client,
             cluster=self.cluster,
             core=self.core,
-            crds=[CRD],
+            crds=lambda: [CRD],
             secret_watch=chosen.secret_watch,
             stop_flag=self.stop_flag,
             lease=self.claim,

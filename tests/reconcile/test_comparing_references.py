@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.objects import ObjectKey, ObjectMetadata, Reference
+from smtp_operator.api.objects import FieldWrite, ObjectKey, ObjectMetadata, Reference, field_writes
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.references import (
@@ -36,11 +36,11 @@ def at(seconds: float, *keys: str, manager: str = "kubectl", data: str = "f:data
 
 
 def secret(*entries: Entry, version: str = "20", uid: str = "uid-1") -> ObjectMetadata:
-    return ObjectMetadata(reference=SECRET, uid=uid, resource_version=version, managed_fields=entries)
+    return ObjectMetadata(reference=SECRET, uid=uid, resource_version=version, writes=field_writes(entries))
 
 
 def read(*entries: Entry, at_: float, version: str = "uid-1/10") -> Baseline:
-    owners = {"password": key_owners(entries, "password")}
+    owners = {"password": key_owners(field_writes(entries), "password")}
     return Baseline(version=version, owners=owners, read_at=ELEVEN + at_)
 
 
@@ -147,14 +147,24 @@ def test_any_key_counts_every_edit() -> None:
 
 @pytest.mark.parametrize("data", ["f:data", "f:binaryData", "f:stringData"])
 def test_a_key_is_owned_wherever_it_was_written(data: str) -> None:
-    assert key_owners([at(0, "password", data=data)], "password") == (
+    assert key_owners(field_writes([at(0, "password", data=data)]), "password") == (
         ("kubectl", "Update", "2026-11-18T11:06:40Z"),
     )
 
 
 def test_a_key_of_the_same_name_in_an_annotation_is_owned_by_nobody() -> None:
     entry = {"manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": {"f:password": {}}}}}
-    assert key_owners([entry, {"manager": "y"}], "password") == ()
+    assert key_owners(field_writes([entry, {"manager": "y"}]), "password") == ()
+
+
+@pytest.mark.parametrize("fields", [None, {}, {"f:data": None}, {"f:data": {".": {}}}])
+def test_who_writes_no_key_is_remembered_by_the_time(fields: object) -> None:
+    (write,) = field_writes([{"manager": "x", "operation": "Apply", "time": "t", "fieldsV1": fields}])
+    assert write == FieldWrite("x", "Apply", "t", ())
+
+
+def test_an_object_that_nobody_wrote_has_no_writes() -> None:
+    assert field_writes(None) == ()
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def compared(before: JsonObject, after: JsonObject) -> Change:
     was = metadata_of(reference, before)
     baseline = Baseline(
         version=was.version,
-        owners={"password": key_owners(was.managed_fields, "password")},
+        owners={"password": key_owners(was.writes, "password")},
         read_at=time.time() + 60,
     )
     now = metadata_of(reference, after)

@@ -10,12 +10,14 @@ from simulation.cluster import VaultInbox
 from smtp_operator.api.objects import (
     AccessDenied,
     ApiUnavailable,
+    FieldWrite,
     ObjectMetadata,
     ObjectNotFound,
     Reference,
     RequestRefused,
     Tested,
     VaultKindName,
+    field_writes,
 )
 from smtp_operator.reconcile.references import Change, compare, key_owners, metadata_of
 from smtp_operator.reconcile.view import identity_of
@@ -27,9 +29,8 @@ def now_tested(mail: SmtpConfig) -> Tested:
     return identity_of(mail.object_)
 
 
-def managed(world: World) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.storage.objects[SECRET]["metadata"]["managedFields"]
-    return found
+def writes(world: World) -> tuple[FieldWrite, ...]:
+    return field_writes(world.storage.objects[SECRET]["metadata"]["managedFields"])
 
 
 async def test_a_new_object_has_generation_1_and_the_default_status(world: World) -> None:
@@ -149,16 +150,16 @@ async def test_a_key_is_owned_by_who_wrote_it_and_when(world: World) -> None:
     world.put_secret(password="1", manager="create")
     await world.passes(5)
     world.put_secret(password="1", other="2", manager="edit")
-    assert key_owners(managed(world), "password") == (("create", "Update", "2026-11-18T11:06:40Z"),)
-    assert key_owners(managed(world), "other") == (("edit", "Update", "2026-11-18T11:06:45Z"),)
+    assert key_owners(writes(world), "password") == (("create", "Update", "2026-11-18T11:06:40Z"),)
+    assert key_owners(writes(world), "other") == (("edit", "Update", "2026-11-18T11:06:45Z"),)
 
 
 async def test_a_key_written_by_another_changes_hands(world: World) -> None:
     world.put_secret(password="1", other="1", manager="create")
     await world.passes(5)
     world.put_secret(password="2", other="1", manager="edit")
-    assert key_owners(managed(world), "password") == (("edit", "Update", "2026-11-18T11:06:45Z"),)
-    assert key_owners(managed(world), "other") == (("create", "Update", "2026-11-18T11:06:40Z"),)
+    assert key_owners(writes(world), "password") == (("edit", "Update", "2026-11-18T11:06:45Z"),)
+    assert key_owners(writes(world), "other") == (("create", "Update", "2026-11-18T11:06:40Z"),)
 
 
 async def test_an_annotation_leaves_the_owners_of_keys_alone(world: World) -> None:
@@ -167,7 +168,7 @@ async def test_an_annotation_leaves_the_owners_of_keys_alone(world: World) -> No
     await world.passes(5)
     world.annotate_secret(note="x")
     after = metadata_of(SECRET, world.storage.objects[SECRET])
-    assert key_owners(after.managed_fields, "password") == key_owners(before.managed_fields, "password")
+    assert key_owners(after.writes, "password") == key_owners(before.writes, "password")
     assert after.resource_version != before.resource_version
 
 
