@@ -168,8 +168,9 @@ class Settings:
     secret_watch: Annotated[
         SecretWatch,
         Setting(
-            "How changes of Secrets and ConfigMaps are noticed: metadata watches the metadata of all; label"
-            " of those labelled smtp-operator.io/watch=true; none leaves them to the next recheck.",
+            "How changes of Secrets, ConfigMaps and ServiceAccounts are noticed: metadata watches the"
+            " metadata of all; label of those labelled smtp-operator.io/watch=true; none leaves them to the"
+            " next recheck.",
             one_of(SecretWatch),
             "|".join(SecretWatch),
         ),

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from simulation.storage import Change, Storage
 from smtp_operator.api.names import WATCH_LABEL
 from smtp_operator.api.objects import (
+    FOLLOWED,
     AccessDenied,
     ApiUnavailable,
     ClusterError,
@@ -329,7 +330,7 @@ class FakeCluster:
         )
 
     def _covered(self, object_: JsonObject) -> bool:
-        if object_["kind"] not in ("Secret", "ConfigMap"):
+        if object_["kind"] not in FOLLOWED:
             return False
         labels = object_["metadata"].get("labels") or {}
         return self.watch == "metadata" or (self.watch == "label" and labels.get(WATCH_LABEL) == "true")

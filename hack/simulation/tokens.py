@@ -3,38 +3,62 @@
 
 from collections.abc import Hashable
 
-from smtp_operator.api.objects import Reference
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.interface import ResolvedPassword
 from smtp_operator.secrets.oauth2 import SOURCE, ResolvedToken, described
 from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.service_accounts import (
+    AccountUse,
+    NoServiceAccounts,
+    ServiceAccounts,
+    allowed_account,
+)
 
 
 class SimulatedTokens:
-    """Gives a token to whoever names a Secret that is there. ``dropped`` has the keys of those rejected."""
+    """Gives a token to whoever names a Secret that is there, or a ServiceAccount that allows it.
+
+    ``dropped`` has the keys of those rejected.
+    """
 
     def __init__(self) -> None:
+        self._accounts: ServiceAccounts = NoServiceAccounts()
         self.fails_with: VerdictError | None = None
         self.dropped: list[Hashable] = []
+
+    def by(self, accounts: ServiceAccounts) -> "SimulatedTokens":
+        """It, reading ServiceAccounts so."""
+        self._accounts = accounts
+        return self
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
         """See ``Tokens``."""
         if self.fails_with is not None:
             raise self.fails_with
+        if oauth2.service_account_ref is not None:
+            account = oauth2.service_account_ref
+            use = AccountUse(namespace=namespace, name=account.name, audience=account.audience)
+            giver = await allowed_account(self._accounts, use, values.note)
+            return _token(oauth2, namespace, str(use), giver)
         assert oauth2.client_secret_ref is not None
         secret = Reference("Secret", namespace, oauth2.client_secret_ref.name)
         line = await values.line(secret, oauth2.client_secret_ref.key, field_path="oauth2.clientSecretRef")
-        password = ResolvedPassword(
-            value=f"token by {line.text}",
-            source=SOURCE,
-            reference=described(oauth2),
-            origin=f"access token of client {oauth2.client_id}",
-            message="There is an access token.",
-        )
         giver = await values.get(secret, field_path="oauth2.clientSecretRef")
-        return ResolvedToken(password=password, key=(namespace, oauth2.client_id), givers=(giver,))
+        return _token(oauth2, namespace, line.text, giver)
 
     def drop(self, key: Hashable) -> None:
         """See ``Tokens``."""
         self.dropped.append(key)
+
+
+def _token(oauth2: OAuth2, namespace: str, by: str, giver: JsonObject) -> ResolvedToken:
+    password = ResolvedPassword(
+        value=f"token by {by}",
+        source=SOURCE,
+        reference=described(oauth2),
+        origin=f"access token of client {oauth2.client_id}",
+        message="There is an access token.",
+    )
+    return ResolvedToken(password=password, key=(namespace, oauth2.client_id), givers=(giver,))

@@ -3,16 +3,17 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from smtp_operator.api.model import SecretKeyReference
-from smtp_operator.api.objects import JsonObject, ObjectNotFound
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import VaultPassword
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpvault import HashiCorpVault
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
 from smtp_operator.secrets.vault_access import place_in_vault
 from smtp_operator.secrets.vault_values import vault_secret
@@ -30,17 +31,13 @@ class NoHttps:
 
 @dataclass(slots=True)
 class SimulatedAccounts:
-    """ServiceAccounts, and the audiences that each allows."""
+    """Those that ``get_object`` knows; each gives tokens for whatever audience it allows."""
 
-    allowed: dict[tuple[str, str], str] = field(default_factory=dict)
+    get_object: GetObject
 
     async def get_service_account(self, namespace: str, name: str) -> JsonObject:
         """See ``ServiceAccounts``."""
-        if (namespace, name) not in self.allowed:
-            raise ObjectNotFound(name)
-        annotations = {"smtp-operator.io/allowed-audiences": self.allowed[namespace, name]}
-        metadata = {"namespace": namespace, "name": name, "annotations": annotations}
-        return {"kind": "ServiceAccount", "metadata": metadata}
+        return await self.get_object(Reference("ServiceAccount", namespace, name))
 
     async def request_token(self, namespace: str, name: str, audience: str) -> str:
         """See ``ServiceAccounts``."""

@@ -52,7 +52,6 @@ class World:
         self.engine = ScriptedEngine(self.time)
         self.tokens = SimulatedTokens()
         self.vaults = SimulatedVaults(self.time)
-        self.accounts = SimulatedAccounts()
         self.observer: Observer | None = None
         """Is told by every operator that is started from now on."""
         self._operator: tuple[Core, asyncio.Task[None]] | None = None
@@ -86,7 +85,7 @@ class World:
             policy=self.policy,
             now=self.operators_time,
             vaults=self._live_vaults,
-            tokens=self.tokens,
+            tokens=lambda get_object: self.tokens.by(SimulatedAccounts(get_object)),
             observer=self.observer,
         )
         self.cluster.attach(core)
@@ -95,7 +94,7 @@ class World:
     def _live_vaults(self, get_object: GetObject) -> LiveVaults:
         return LiveVaults(
             get_object=get_object,
-            accounts=self.accounts,
+            accounts=SimulatedAccounts(get_object),
             https=NoHttps(),
             monotonic=asyncio.get_running_loop().time,
             now=self.operators_time,
@@ -161,6 +160,17 @@ class World:
         self.storage.put_object(
             reference, {**(data or {}), **values}, manager=manager, annotations=annotations, labels=labels
         )
+        return reference
+
+    def put_service_account(
+        self, name: str = "mailer", *, allowed_audiences: str, allowed_servers: str | None = None
+    ) -> Reference:
+        """Creates a ServiceAccount, or changes what its owner allows."""
+        reference = Reference("ServiceAccount", NAMESPACE, name)
+        annotations = {"smtp-operator.io/allowed-audiences": allowed_audiences}
+        if allowed_servers is not None:
+            annotations["smtp-operator.io/allowed-servers"] = allowed_servers
+        self.storage.put_object(reference, {}, manager="kubectl-annotate", annotations=annotations)
         return reference
 
     def strip_managed_fields(self, name: str = "smtp-password") -> None:

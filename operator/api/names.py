@@ -27,6 +27,6 @@ ALLOWED_AUDIENCES: Final = f"{GROUP}/allowed-audiences"
 """Annotation on a ServiceAccount: comma-separated audiences for which its tokens may be asked for."""
 
 WATCH_LABEL: Final = f"{GROUP}/watch"
-"""Label that selects Secrets and ConfigMaps where the operator runs with ``--secret-watch label``."""
+"""Label of the Secrets, ConfigMaps and ServiceAccounts that ``--secret-watch label`` follows."""
 
 FIELD_MANAGER: Final = "smtp-operator"

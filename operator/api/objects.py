@@ -25,7 +25,10 @@ class ObjectKey(NamedTuple):
 
 VaultKindName = Literal["SmtpVault", "ClusterSmtpVault"]
 OurKind = Literal["SmtpConfig", "SmtpVault", "ClusterSmtpVault"]
-ReferenceKind = Literal["Secret", "ConfigMap", "Namespace", "SmtpVault", "ClusterSmtpVault"]
+ReferenceKind = Literal["Secret", "ConfigMap", "ServiceAccount", "Namespace", "SmtpVault", "ClusterSmtpVault"]
+
+FOLLOWED: Final[tuple[ReferenceKind, ...]] = ("Secret", "ConfigMap", "ServiceAccount")
+"""Kinds of which ``--secret-watch`` says how their changes are noticed."""
 
 
 class Reference(NamedTuple):

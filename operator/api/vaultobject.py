@@ -30,7 +30,10 @@ CERTIFICATE_KEYS = ("tls.crt", "tls.key")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A key of an object that a vault object names, and the field that names it, below spec."""
+    """A key of an object that a vault object names, and the field that names it, below spec.
+
+    Of a ServiceAccount no key is read.
+    """
 
     reference: Reference
     data_key: str
@@ -64,13 +67,8 @@ class VaultObject:
         return next(str(it.alias) for name, it in fields.items() if getattr(self.spec, name) is self.block)
 
     def named(self) -> tuple[Named, ...]:
-        """Every Secret and ConfigMap that it names, whether it exists or not."""
+        """Every Secret, ConfigMap and ServiceAccount that it names, whether it exists or not."""
         return tuple(_named(self.spec, "", self.reference.namespace))
-
-    @property
-    def asks_for_tokens(self) -> bool:
-        """Whether a ServiceAccount's token logs in: no watch tells of ServiceAccounts."""
-        return any(isinstance(it, ServiceAccountReference) for it in _parts(self.spec))
 
 
 def vault_object(kind: VaultKindName, object_: JsonObject) -> VaultObject:
@@ -97,14 +95,6 @@ def vault_object_or_none(kind: VaultKindName, object_: JsonObject) -> VaultObjec
         return None
 
 
-def _parts(model: ApiModel) -> Iterator[ApiModel]:
-    for name in type(model).model_fields:
-        value = getattr(model, name)
-        if isinstance(value, ApiModel):
-            yield value
-            yield from _parts(value)
-
-
 def _named(model: ApiModel, path: str, namespace: str) -> Iterator[Named]:
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
@@ -119,5 +109,8 @@ def _named(model: ApiModel, path: str, namespace: str) -> Iterator[Named]:
             case CaReference():
                 bundle = Reference(value.kind, namespace_of(value, namespace), value.name)
                 yield Named(bundle, value.key, where)
+            case ServiceAccountReference():
+                account = Reference("ServiceAccount", namespace_of(value, namespace), value.name)
+                yield Named(account, "", where)
             case ApiModel():
                 yield from _named(value, f"{where}.", namespace)

@@ -156,7 +156,7 @@ class _Check:
                 cluster.get_object,
                 place=CLUSTER,
                 name=str(key),
-                accounts=ServiceAccountTokens(client),
+                accounts=ServiceAccountTokens(client, cluster.get_object),
             )
         finally:
             await client.close()

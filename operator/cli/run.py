@@ -146,7 +146,6 @@ async def _work(
         resolver=resolver,
         connections=ConnectionLimits(settings.max_connections_per_destination),
     )
-    accounts = ServiceAccountTokens(client)
     core = Core(
         cluster=cluster,
         engine=engine if lease is None else FencedEngine(engine, lease),
@@ -154,7 +153,7 @@ async def _work(
         now=time.time,
         vaults=lambda get_object: LiveVaults(
             get_object=get_object,
-            accounts=accounts,
+            accounts=ServiceAccountTokens(client, get_object),
             https=https,
             monotonic=time.monotonic,
             now=time.time,
@@ -162,9 +161,9 @@ async def _work(
             allowed_hosts=allowed_hosts(settings, places),
             observer=metrics,
         ),
-        tokens=Tokens(
+        tokens=lambda get_object: Tokens(
             https=https,
-            accounts=accounts,
+            accounts=ServiceAccountTokens(client, get_object),
             now=time.monotonic,
             require_allowed_servers=settings.require_allowed_servers,
         ),

@@ -228,7 +228,8 @@ def objects_of_file(
     Raises:
         ManifestUnusable: one that the spec refers to is such as the API server would refuse.
     """
-    wanted = {use.reference for use in references_of(spec, namespace) if not use.reference.is_vault}
+    named = {use.reference for use in references_of(spec, namespace)}
+    wanted = {it for it in named if it.kind in _PARTS}
     objects: dict[Reference, JsonObject] = {}
     problems: list[str] = []
     for document in documents:

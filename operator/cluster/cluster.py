@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from smtp_operator.api.objects import (
+    FOLLOWED,
     JsonObject,
     Notice,
     ObjectKey,
@@ -133,7 +134,7 @@ class Cluster:
         self._events.record(notice)
 
     def watch_references(self, *, wanted: Wanted, changed: Changed) -> tuple[MetadataWatch, ...]:
-        """Watches, not yet running, of Secrets and ConfigMaps, as ``--secret-watch`` says."""
+        """Watches, not yet running, of what ``--secret-watch`` speaks of, as it says."""
         if self._secret_watch is not SecretWatch.NONE:
             self.watches = tuple(
                 MetadataWatch(
@@ -145,7 +146,7 @@ class Cluster:
                     labelled_only=self._secret_watch is SecretWatch.LABEL,
                 )
                 for namespace in self._namespaces
-                for kind in ("Secret", "ConfigMap")
+                for kind in FOLLOWED
             )
         return self.watches
 

@@ -17,6 +17,7 @@ _CORE: Final = "/api/v1"
 _LISTS: Final[dict[ReferenceKind, str]] = {
     "Secret": f"{_CORE}{{}}/secrets",
     "ConfigMap": f"{_CORE}{{}}/configmaps",
+    "ServiceAccount": f"{_CORE}{{}}/serviceaccounts",
     "Namespace": f"{_CORE}{{}}/namespaces",
     "SmtpVault": f"{_GROUP_VERSION}{{}}/{SMTP_VAULT_PLURAL}",
     "ClusterSmtpVault": f"{_GROUP_VERSION}{{}}/{CLUSTER_SMTP_VAULT_PLURAL}",

@@ -6,9 +6,10 @@ from typing import Final
 
 import aiohttp
 
-from smtp_operator.api.objects import ApiUnavailable, JsonObject, RequestRefused
+from smtp_operator.api.objects import ApiUnavailable, JsonObject, Reference, RequestRefused
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.secrets.interface import GetObject
 
 _LIFETIME: Final = 600
 """Seconds; the shortest that the API server grants."""
@@ -18,8 +19,10 @@ _PATIENCE: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 class ServiceAccountTokens:
     """Reads ServiceAccounts and asks for their tokens, by the operator's own client."""
 
-    def __init__(self, client: KubernetesClient) -> None:
+    def __init__(self, client: KubernetesClient, get_object: GetObject) -> None:
+        """``get_object`` reads one, and lets those know of its version who compare it with a later one."""
         self._client = client
+        self._get_object = get_object
 
     async def get_service_account(self, namespace: str, name: str) -> JsonObject:
         """The object.
@@ -27,7 +30,7 @@ class ServiceAccountTokens:
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
         """
-        found = await self._client.request("GET", paths.service_account(namespace, name))
+        found = await self._get_object(Reference("ServiceAccount", namespace, name))
         return {"kind": "ServiceAccount", **found}
 
     async def request_token(self, namespace: str, name: str, audience: str) -> str:

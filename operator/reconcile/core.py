@@ -3,14 +3,13 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
 
 from smtp_operator.api.objects import (
+    FOLLOWED,
     JsonObject,
     ObjectKey,
     ObjectMetadata,
     Reference,
-    ReferenceKind,
     Tested,
     VaultKindName,
 )
@@ -24,8 +23,6 @@ from smtp_operator.reconcile.vault_reconciler import VaultInbox, VaultReconciler
 from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.live_vaults import LiveVaults
 
-_FOLLOWED: Final[frozenset[ReferenceKind]] = frozenset({"Secret", "ConfigMap"})
-
 
 class Core:
     """Told of everything, it decides, tests and writes; the work is done in ``run``."""
@@ -38,7 +35,7 @@ class Core:
         policy: Policy,
         now: Now,
         vaults: Callable[[GetObject], LiveVaults],
-        tokens: Tokens | None = None,
+        tokens: Callable[[GetObject], Tokens] | None = None,
         observer: Observer | None = None,
     ) -> None:
         """Nothing happens before ``run``.
@@ -49,7 +46,7 @@ class Core:
             policy: what flags say of tests.
             now: the time.
             vaults: makes what reads from vaults, of what reads objects.
-            tokens: for ``spec.oauth2``; without it no such test can be made.
+            tokens: the same for ``spec.oauth2``; without it no such test can be made.
             observer: who counts.
         """
         self._references = Follower(get_object=cluster.get_object, policy=policy, now=now)
@@ -61,7 +58,7 @@ class Core:
             now=now,
             references=self._references,
             vaults=self._live,
-            tokens=tokens,
+            tokens=None if tokens is None else tokens(self._references.read),
             observer=observer,
         )
         self._vault_objects = VaultReconciler(
@@ -113,7 +110,7 @@ class Core:
 
     def references_listed(self) -> None:
         """Every referenced object that exists has been reported: the others do not exist."""
-        self._references.all_listed(_FOLLOWED)
+        self._references.all_listed(FOLLOWED)
 
     def standings(self) -> Iterator[Standing]:
         """How each object stands, by the newest status that is known."""

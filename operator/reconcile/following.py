@@ -180,18 +180,11 @@ class Follower:
                 continue  # a test will say so
 
     def watches(self, view: View) -> bool:
-        """Whether a watch tells of all that decides its tests; of ServiceAccounts none does."""
-        oauth2 = view.spec.oauth2
-        if not self._policy.watches_references or (oauth2 is not None and oauth2.service_account_ref):
-            return False
-        vaults = [use.reference for use in self.uses(view) if use.reference.is_vault]
-        return all(map(self._watches_vault, vaults))
-
-    def _watches_vault(self, reference: Reference) -> bool:
-        if reference.kind == "ClusterSmtpVault" and not self._policy.watches_cluster_vaults:
-            return False
-        vault = self._vaults.get(reference)
-        return vault is None or not vault.asks_for_tokens
+        """Whether a watch tells of all that decides its tests."""
+        kinds = {use.reference.kind for use in self.uses(view)}
+        return self._policy.watches_references and (
+            self._policy.watches_cluster_vaults or "ClusterSmtpVault" not in kinds
+        )
 
     def next_asking(self, view: View, *, last_asked: float) -> float | None:
         """When to ask; None: a watch tells, or nobody wants to know."""

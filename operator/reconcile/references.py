@@ -56,7 +56,10 @@ def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[Use, ...]:
 
 
 def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[Use]:
-    """But not the ServiceAccount: no watch tells of it, it is looked at with each test."""
+    """No key of a ServiceAccount is read, so that whatever its owner edits is in doubt (rule 6)."""
+    if oauth2.service_account_ref is not None:
+        account = Reference("ServiceAccount", namespace, oauth2.service_account_ref.name)
+        yield Use(account, "", Trigger.DEPENDENCY_CHANGED)
     for secret in (oauth2.client_secret_ref, oauth2.refresh_token_ref):
         if secret is not None:
             named = Reference("Secret", namespace, secret.name)

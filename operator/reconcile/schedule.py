@@ -40,9 +40,7 @@ BACKOFF: Final[dict[Retry, tuple[float, ...]]] = {
 TRIES_BEFORE_CONFIGURATION: Final = 5
 """After so many refused connections nothing seems to be coming up there."""
 
-_UNSEEN: Final = frozenset(
-    {Reason.HOST_NOT_FOUND, Reason.SERVICE_ACCOUNT_NOT_FOUND, Reason.AUDIENCE_NOT_ALLOWED}
-)
+_UNSEEN: Final = frozenset({Reason.HOST_NOT_FOUND})
 """What is waited for and no watch tells of."""
 
 _OF_A_VAULT: Final = frozenset(

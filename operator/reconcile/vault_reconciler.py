@@ -247,7 +247,7 @@ class VaultReconciler:
         }
         check = Check(verdict=verdict, started=started, ended=self._now(), read=read)
         known.memory.count(view, verdict, now=check.ended)
-        watched = self._policy.watches_references and not view.vault.asks_for_tokens
+        watched = self._policy.watches_references
         judgement = judged_vault(view, check, memory=known.memory, watched=watched)
         _log_check(view, verdict, duration=check.ended - started)
         if await self._write(view.tested, judgement.status, view.status, judgement.verdict):

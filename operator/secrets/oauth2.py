@@ -150,7 +150,7 @@ class Tokens:
         if oauth2.service_account_ref is not None:
             account, audience = oauth2.service_account_ref.name, oauth2.service_account_ref.audience
             use = AccountUse(namespace=namespace, name=account, audience=audience)
-            givers.append(await allowed_account(self._accounts, use))
+            givers.append(await allowed_account(self._accounts, use, values.note))
             credential, subject = f"ServiceAccount {account}", f"system:serviceaccount:{namespace}:{account}"
         else:
             assert oauth2.client_secret_ref is not None

@@ -50,17 +50,22 @@ class ObjectValues:
         self._get = get
         self._of = f" of {owner}" if owner else ""
         self._objects: dict[Reference, JsonObject | VerdictError] = {}
+        self._noted: dict[Reference, JsonObject | None] = {}
         self.behind: dict[Reference, Seen] = {}
         """What a vault's login stands on, which may be that of an earlier test."""
 
     @property
     def read(self) -> Mapping[Reference, JsonObject | None]:
         """Every object asked for, None where there is none; those that may not be read are left out."""
-        return {
+        return self._noted | {
             reference: None if isinstance(found, VerdictError) else found
             for reference, found in self._objects.items()
             if not isinstance(found, VerdictError) or found.verdict.reason in _MISSING.values()
         }
+
+    def note(self, reference: Reference, found: JsonObject | None) -> None:
+        """Somebody else has read an object for this test; None: there is none."""
+        self._noted[reference] = found
 
     async def get(self, reference: Reference, *, field_path: str) -> JsonObject:
         """The object that ``spec.<field_path>`` names.

@@ -6,11 +6,12 @@ which audiences may be asked for, and one that the API server itself trusts is n
 such a token, sent to a URL of somebody's choice, would open the cluster.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from smtp_operator.api.names import ALLOWED_AUDIENCES
-from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, RequestRefused
+from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference, RequestRefused
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 
@@ -59,9 +60,14 @@ class AccountUse:
     """The object of that field, where it is not the SmtpConfig itself."""
     phase: Phase = Phase.TOKEN
 
+    @property
+    def reference(self) -> Reference:
+        """It as a named object."""
+        return Reference("ServiceAccount", self.namespace, self.name)
+
     def __str__(self) -> str:
         """Such as ``ServiceAccount team-a/mailer``."""
-        return f"ServiceAccount {self.namespace}/{self.name}"
+        return str(self.reference)
 
     @property
     def of(self) -> str:
@@ -72,6 +78,10 @@ class AccountUse:
     def named_by(self) -> str:
         """Such as ``named by spec.oauth2.serviceAccountRef``."""
         return f"named by spec.{self.field_path}{self.of}"
+
+
+Note = Callable[[Reference, JsonObject | None], None]
+"""Is told of each ServiceAccount that was looked at; None: there is none."""
 
 
 class NoServiceAccounts:
@@ -96,7 +106,7 @@ class NoServiceAccounts:
         return True
 
 
-async def allowed_account(accounts: ServiceAccounts, use: AccountUse) -> JsonObject:
+async def allowed_account(accounts: ServiceAccounts, use: AccountUse, note: Note) -> JsonObject:
     """The ServiceAccount, whose owner lets tokens for that audience be asked for.
 
     Raises:
@@ -106,9 +116,11 @@ async def allowed_account(accounts: ServiceAccounts, use: AccountUse) -> JsonObj
     try:
         found = await accounts.get_service_account(use.namespace, use.name)
     except ObjectNotFound:
+        note(use.reference, None)
         raise _missing(use) from None
     except AccessDenied:
         raise _denied(use, "read", "get on serviceaccounts") from None
+    note(use.reference, found)
     annotation = (found["metadata"].get("annotations") or {}).get(ALLOWED_AUDIENCES, "")
     if use.audience not in [entry.strip() for entry in annotation.split(",")]:
         raise _failed(

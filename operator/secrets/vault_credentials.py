@@ -78,7 +78,8 @@ class VaultCredentials:
             owner=str(self._vault.reference),
             phase=Phase.PASSWORD,
         )
-        self._check(await allowed_account(self._accounts, use), goes_to)
+        found = await allowed_account(self._accounts, use, lambda account, it: self._note(account, it, ()))
+        self._check(found, goes_to)
         return await account_token(self._accounts, use)
 
     async def ca_pem(self) -> str | None:

@@ -85,7 +85,11 @@ async def test_a_list_that_expires_for_ever_is_an_error(fake: FakeApi, client: K
         (
             SecretWatch.METADATA,
             (),
-            ["watch of Secrets in all namespaces", "watch of ConfigMaps in all namespaces"],
+            [
+                "watch of Secrets in all namespaces",
+                "watch of ConfigMaps in all namespaces",
+                "watch of ServiceAccounts in all namespaces",
+            ],
         ),
         (
             SecretWatch.LABEL,
@@ -93,8 +97,10 @@ async def test_a_list_that_expires_for_ever_is_an_error(fake: FakeApi, client: K
             [
                 "watch of Secrets in namespace a",
                 "watch of ConfigMaps in namespace a",
+                "watch of ServiceAccounts in namespace a",
                 "watch of Secrets in namespace b",
                 "watch of ConfigMaps in namespace b",
+                "watch of ServiceAccounts in namespace b",
             ],
         ),
         (SecretWatch.NONE, (), []),

@@ -147,6 +147,24 @@ def test_a_service_account_that_allows_no_audience_gives_no_token(
     assert endpoint.forms == []
 
 
+def test_a_service_account_that_goes_comes_and_changes_is_noticed_at_once(
+    bed: Bed, endpoint: TokenServer, server: MailServer, federated: dict[str, Any], operator: OperatorProcess
+) -> None:
+    """The next recheck would be an hour later."""
+    mailer = f"{bed.core('serviceaccounts')}/mailer"
+    bed.verdict_of(server, **federated)
+
+    bed.api.delete(mailer)
+    bed.wait(lambda it: it.reason == "ServiceAccountNotFound")
+
+    bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "mailer"}})
+    assert bed.wait(lambda it: it.reason == "AudienceNotAllowed").last_test["trigger"] == "DependencyChanged"
+
+    annotations = {"smtp-operator.io/allowed-audiences": AUDIENCE}
+    bed.api.patch(mailer, {"metadata": {"annotations": annotations}})
+    assert bed.wait(lambda it: it.ready.status == "True").last_test["trigger"] == "DependencyChanged"
+
+
 def test_a_token_that_would_open_the_api_server_goes_nowhere(
     bed: Bed, endpoint: TokenServer, server: MailServer, federated: dict[str, Any], operator: OperatorProcess
 ) -> None:

@@ -78,9 +78,12 @@ def recording(
         operator.stop()
 
 
+FOLLOWED = ("/secrets", "/configmaps", "/serviceaccounts")
+
+
 def collections(asked: list[Asked]) -> list[Asked]:
-    """Requests for more than one Secret or ConfigMap."""
-    return [it for it in asked if it.path.partition("?")[0].endswith(("/secrets", "/configmaps"))]
+    """Requests for more than one object of those that are followed."""
+    return [it for it in asked if it.path.partition("?")[0].endswith(FOLLOWED)]
 
 
 def test_secrets_and_configmaps_are_listed_and_watched_without_their_data(
@@ -91,7 +94,7 @@ def test_secrets_and_configmaps_are_listed_and_watched_without_their_data(
 
     asked = collections(recording.asked())
     assert {("watch=true" in it.path, it.path.partition("?")[0].rpartition("/")[2]) for it in asked} == {
-        (watch, plural) for watch in (True, False) for plural in ("secrets", "configmaps")
+        (watch, plural.removeprefix("/")) for watch in (True, False) for plural in FOLLOWED
     }
     assert all("as=PartialObjectMetadata" in it.headers["accept"] for it in asked)
 
@@ -116,7 +119,7 @@ def test_with_secret_watch_none_it_needs_no_permission_to_list_or_watch_secrets(
     manifests = Manifests.read(NAMESPACED).for_namespace(bed.namespace).permissions()
     for document in manifests.documents:
         for rule in document.get("rules", []):
-            if "secrets" in rule["resources"]:
+            if {"secrets", "serviceaccounts"} & set(rule["resources"]):
                 rule["verbs"] = ["get"]
     cluster.kubectl("apply", "-f", "-", input=str(manifests))
 

@@ -23,6 +23,8 @@ CA: dict[str, Any] = {"caRef": {"kind": "ConfigMap", "name": "mail-ca"}}
 WITHOUT_DOUBT = 2.5
 """Seconds from one edit of an object to another that are surely told apart: managedFields count seconds."""
 
+FOLLOWED = ("secrets", "configmaps", "serviceaccounts")
+
 Start = Callable[[str], None]
 
 
@@ -45,7 +47,7 @@ def start(bed: Bed, cluster: LocalCluster, start_operator: StartOperator) -> Sta
 def _only_get(manifests: Manifests) -> None:
     for document in manifests.documents:
         for rule in document.get("rules", []):
-            if "secrets" in rule["resources"]:
+            if {"secrets", "serviceaccounts"} & set(rule["resources"]):
                 rule["verbs"] = ["get"]
 
 
@@ -135,6 +137,6 @@ def test_without_a_watch_a_recheck_finds_the_new_password_and_nothing_is_listed(
     assert found.last_test["trigger"] == "PasswordChanged"
     user = f"system:serviceaccount:{bed.namespace}:smtp-operator"
     asked = audit.until("get", "secrets", user=user, namespace=bed.namespace)
-    of_references = {it.verb for it in asked if it.resource in ("secrets", "configmaps")}
+    of_references = {it.verb for it in asked if it.resource in FOLLOWED}
     assert of_references == {"get"}
     assert [it for it in asked if it.code == 403] == []

@@ -29,6 +29,7 @@ CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
 VAULTS = "/apis/smtp-operator.io/v1alpha1/smtpvaults"
 SECRETS = "/api/v1/secrets"
 CONFIG_MAPS = "/api/v1/configmaps"
+ACCOUNTS = "/api/v1/serviceaccounts"
 
 CRD: JsonObject = {
     "spec": {
@@ -136,7 +137,8 @@ class Setting:
         fake.always("GET", VAULTS, Answer(body=page(partial("bao", 4), version=9)))
         fake.always("GET", SECRETS, Answer(body=page(partial("password", 5), version=9)))
         fake.always("GET", CONFIG_MAPS, Answer(body=page(partial("ca", 6), version=9)))
-        self.streams = {path: Stream() for path in (SECRETS, CONFIG_MAPS)}
+        fake.always("GET", ACCOUNTS, Answer(body=page(partial("mailer", 7), version=9)))
+        self.streams = {path: Stream() for path in (SECRETS, CONFIG_MAPS, ACCOUNTS)}
         for path, stream in self.streams.items():
             fake.on("WATCH", path, stream)
         chosen = Settings(**settings)
@@ -161,11 +163,15 @@ async def test_all_is_known_before_the_core_runs(fake: FakeApi, client: Kubernet
     await it.operation.start()
     await it.core.running.wait()
     assert it.operation.ready
-    *first, _, _, listed, run = it.core.told
+    *first, _, _, _, listed, run = it.core.told
     assert first == ["observe mail", "observe vault bao", "all vaults listed"]
     assert (listed, run) == ("all references listed", "run")
     middle = it.core.told[3:-2]
-    assert sorted(middle) == ["ConfigMap team-a/ca: 6", "Secret team-a/password: 5"]
+    assert sorted(middle) == [
+        "ConfigMap team-a/ca: 6",
+        "Secret team-a/password: 5",
+        "ServiceAccount team-a/mailer: 7",
+    ]
     assert fake.seen[0].path == OPENAPI
     await it.operation.stop()
 
@@ -194,7 +200,8 @@ async def test_with_namespaces_only_those_are_read(fake: FakeApi, client: Kubern
     ours = "/apis/smtp-operator.io/v1alpha1"
     for path, group in (("smtpconfigs", ours), ("smtpvaults", ours), ("secrets", "/api/v1")):
         fake.always("GET", f"{group}/namespaces/team-b/{path}", Answer(body=page(version=9)))
-    fake.always("GET", "/api/v1/namespaces/team-b/configmaps", Answer(body=page(version=9)))
+    for plural in ("configmaps", "serviceaccounts"):
+        fake.always("GET", f"/api/v1/namespaces/team-b/{plural}", Answer(body=page(version=9)))
     await it.operation.start()
     assert all(seen.path == OPENAPI or "/namespaces/team-b/" in seen.path for seen in fake.seen)
     await it.operation.stop()
@@ -210,7 +217,7 @@ async def test_a_missing_crd_is_why_it_does_not_start(fake: FakeApi, client: Kub
     assert it.core.told == []
 
 
-@pytest.mark.parametrize("path", [CONFIGS, SECRETS, CONFIG_MAPS])
+@pytest.mark.parametrize("path", [CONFIGS, SECRETS, CONFIG_MAPS, ACCOUNTS])
 async def test_a_list_that_is_forbidden_is_why_it_does_not_start(
     fake: FakeApi, client: KubernetesClient, path: str
 ) -> None:
@@ -274,6 +281,7 @@ async def test_a_living_operation_is_in_no_trouble(fake: FakeApi, client: Kubern
     for _ in range(40):
         fake.on("WATCH", SECRETS, Stream())
         fake.on("WATCH", CONFIG_MAPS, Stream())
+        fake.on("WATCH", ACCOUNTS, Stream())
     await asyncio.sleep(3600)
     assert it.operation.trouble() is None
     await it.operation.stop()

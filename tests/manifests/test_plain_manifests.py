@@ -21,7 +21,7 @@ OURS = ["smtp-operator.io"]
 READ = ["get", "list", "watch"]
 CORE_RULES = [
     {"apiGroups": [""], "resources": ["secrets", "configmaps"], "verbs": READ},
-    {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get"]},
+    {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "list", "watch"]},
 ]
 NAMESPACES_RULE = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}
 EVENTS_RULE = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}
@@ -121,7 +121,7 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
         ("patch", "smtpvaults.smtp-operator.io"),
         ("update", "clustersmtpvaults.smtp-operator.io"),
         ("use", "clustersmtpvaults.smtp-operator.io"),
-        ("list", "serviceaccounts"),
+        ("create", "serviceaccounts"),
         ("create", "secrets"),
         ("update", "secrets"),
         ("patch", "configmaps"),

@@ -3,8 +3,6 @@
 
 from typing import Any
 
-import pytest
-
 from simulation import World, fails
 from simulation.world import SmtpConfig
 from smtp_operator.api.reasons import Reason, Retry
@@ -14,6 +12,11 @@ OAUTH2: dict[str, Any] = {
     "tokenUrl": "https://login.example.com/token",
     "clientId": "app",
     "clientSecretRef": {"name": "mail-app", "key": "client-secret"},
+}
+AUDIENCE = "api://AzureADTokenExchange"
+BY_ACCOUNT: dict[str, Any] = OAUTH2 | {
+    "clientSecretRef": None,
+    "serviceAccountRef": {"name": "mailer", "audience": AUDIENCE},
 }
 SPEC: dict[str, Any] = {"password": None, "oauth2": OAUTH2, "authMechanism": "XOAUTH2"}
 
@@ -68,18 +71,64 @@ async def test_without_a_token_there_is_no_dialogue(world: World) -> None:
     assert mail.runs == []
 
 
-@pytest.mark.parametrize("reason", [Reason.SERVICE_ACCOUNT_NOT_FOUND, Reason.AUDIENCE_NOT_ALLOWED])
-async def test_what_no_watch_tells_of_is_asked_for_again(world: World, reason: Reason) -> None:
-    missing = Verdict(reason=reason, message="No.", retry=Retry.DEPENDENCY, phase=Phase.TOKEN)
-    world.put_secret("mail-app", data={"client-secret": "s3cret"})
-    world.tokens.fails_with = VerdictError(missing)
-    mail = await tested(world)
+async def test_a_service_account_that_arrives_is_tested_at_once(world: World) -> None:
+    mail = await tested(world, oauth2=BY_ACCOUNT)
+    assert mail.reason == "ServiceAccountNotFound"
     assert mail.conditions["Reconciling"] == ("True", "WaitingForDependency")
+    await world.passes(600)
+    assert mail.conditions["Stalled"] == ("True", "ServiceAccountNotFound")
 
-    world.tokens.fails_with = None
-    await world.passes(60)
+    world.put_service_account(allowed_audiences=AUDIENCE)
+    await world.passes(1)
+
+    assert (mail.ready, mail.trigger) == ("True", "DependencyChanged")
+
+
+async def test_an_audience_that_its_owner_comes_to_allow_is_tested_at_once(world: World) -> None:
+    world.put_service_account(allowed_audiences="vault")
+    mail = await tested(world, oauth2=BY_ACCOUNT)
+    assert mail.reason == "AudienceNotAllowed"
+
+    world.put_service_account(allowed_audiences=f"vault,{AUDIENCE}")
+    await world.passes(1)
+
+    assert (mail.ready, mail.trigger) == ("True", "DependencyChanged")
+
+
+async def test_an_edit_of_a_service_account_sends_no_mail_and_may_withdraw_the_verdict(world: World) -> None:
+    world.put_service_account(allowed_audiences=AUDIENCE)
+    mail = await tested(world, oauth2=BY_ACCOUNT)
+    world.forget()
+
+    world.put_service_account(allowed_audiences=f"{AUDIENCE},vault")
+    await world.passes(1)
+    assert (mail.ready, [run.settings.mode for run in world.runs], world.mails) == ("True", ["Login"], [])
+
+    world.put_service_account(allowed_audiences="vault")
+    await world.passes(1)
+    assert (mail.ready, mail.reason) == ("False", "AudienceNotAllowed")
+
+
+async def test_a_service_account_that_is_deleted_is_missed_at_once(world: World) -> None:
+    account = world.put_service_account(allowed_audiences=AUDIENCE)
+    mail = await tested(world, oauth2=BY_ACCOUNT)
+
+    world.storage.delete_object(account)
+    await world.passes(1)
+
+    assert (mail.ready, mail.reason) == ("False", "ServiceAccountNotFound")
+
+
+async def test_without_a_watch_a_service_account_that_arrives_is_asked_for() -> None:
+    unwatched = World(watch="none")
+    mail = await tested(unwatched, oauth2=BY_ACCOUNT)
+    assert mail.reason == "ServiceAccountNotFound"
+
+    unwatched.put_service_account(allowed_audiences=AUDIENCE)
+    await unwatched.passes(60)
 
     assert mail.ready == "True"
+    await unwatched.stop()
 
 
 async def test_a_client_secret_that_arrives_is_tested_at_once(world: World) -> None:
@@ -141,17 +190,12 @@ async def test_a_secret_that_was_not_read_again_is_still_followed(world: World) 
     assert (mail.trigger, mail.ready) == ("PasswordChanged", "True")
 
 
-async def test_a_service_account_that_does_not_allow_the_server_is_looked_at_again(world: World) -> None:
-    """No watch tells of its annotations."""
-    refusal = Verdict(
-        reason=Reason.SERVER_NOT_ALLOWED, message="No.", retry=Retry.CONFIGURATION, phase=Phase.PASSWORD
-    )
-    world.tokens.fails_with = VerdictError(refusal)
-    account = {"name": "mailer", "audience": "api://AzureADTokenExchange"}
-    mail = await tested(world, oauth2=OAUTH2 | {"clientSecretRef": None, "serviceAccountRef": account})
+async def test_a_server_that_its_owner_comes_to_allow_is_tested_at_once(world: World) -> None:
+    world.put_service_account(allowed_audiences=AUDIENCE, allowed_servers="smtp.example.org:587")
+    mail = await tested(world, oauth2=BY_ACCOUNT)
     assert mail.reason == "ServerNotAllowed"
 
-    world.tokens.fails_with = None
-    await world.passes(3700)
+    world.put_service_account(allowed_audiences=AUDIENCE, allowed_servers="smtp.example.com:587")
+    await world.passes(1)
 
-    assert mail.trigger == "Retry"
+    assert (mail.ready, mail.trigger) == ("True", "DependencyChanged")

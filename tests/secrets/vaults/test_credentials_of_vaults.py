@@ -2,6 +2,7 @@
 """What a vault object names goes where its owner lets it go, and stays nowhere."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 import pytest
@@ -9,10 +10,11 @@ import pytest
 from simulation import Shelf
 from simulation.vaults import SimulatedAccounts
 from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
-from smtp_operator.api.objects import Reference
+from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.smtpvault import AzureAuth, AzureKeyVault, SmtpVaultSpec
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.vault_credentials import VaultCredentials
 
 SERVERS = "smtp-operator.io/allowed-servers"
@@ -27,11 +29,24 @@ SPEC = {
 }
 
 
+def allowing(audiences: Mapping[tuple[str, str], str]) -> GetObject:
+    """Reads ServiceAccounts, by namespace and name with what each allows."""
+
+    async def get(reference: Reference) -> JsonObject:
+        allowed = audiences.get((reference.namespace, reference.name))
+        if allowed is None:
+            raise ObjectNotFound(str(reference))
+        annotations = {"smtp-operator.io/allowed-audiences": allowed}
+        return {"metadata": {"uid": "a", "resourceVersion": "9", "annotations": annotations}}
+
+    return get
+
+
 class Opened(SimulatedAccounts):
     """An API server that takes tokens of some audience as its own."""
 
     def __init__(self, audience: str = "", **allowed: str) -> None:
-        super().__init__({("team-a", name): it for name, it in allowed.items()})
+        super().__init__(allowing({("team-a", name): it for name, it in allowed.items()}))
         self.own = audience
         self.asked: list[str] = []
 
@@ -50,7 +65,7 @@ def credentials(
     return VaultCredentials(
         vault_object("SmtpVault", shelf.objects[reference]),
         get_object=shelf.get,
-        accounts=accounts or SimulatedAccounts(),
+        accounts=accounts or SimulatedAccounts(allowing({})),
         now=lambda: 7.0,
         require_allowed_servers=required,
     )
@@ -167,7 +182,7 @@ async def test_a_service_account_may_be_bound_to_servers_too(shelf: Shelf) -> No
 async def test_a_service_account_of_another_namespace_is_out_of_a_namespaced_objects_reach(
     shelf: Shelf,
 ) -> None:
-    accounts = SimulatedAccounts({("team-b", "mailer"): "vault"})
+    accounts = SimulatedAccounts(allowing({("team-b", "mailer"): "vault"}))
     verdict = await refused(
         credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     )
@@ -204,6 +219,18 @@ async def test_what_was_missing_is_remembered_as_missing(shelf: Shelf) -> None:
     missing = SecretKeyReference(name="other", key="token")
     assert (await refused(read.secret(missing, goes_to=VAULT, field_path="f"))).reason == "SecretNotFound"
     assert read.seen[Reference("Secret", "team-a", "other")].object_ is None
+
+
+async def test_which_version_of_a_service_account_was_looked_at_is_remembered(shelf: Shelf) -> None:
+    """A change of it is one of the login."""
+    mailer = Reference("ServiceAccount", "team-a", "mailer")
+    read = credentials(shelf, Opened(mailer="vault"))
+    await read.service_account_token(MAILER, goes_to=VAULT, field_path="f")
+    assert (read.seen[mailer].object_ or {})["metadata"]["resourceVersion"] == "9"
+
+    missing = credentials(shelf)
+    await refused(missing.service_account_token(MAILER, goes_to=VAULT, field_path="f"))
+    assert missing.seen[mailer].object_ is None
 
 
 async def test_it_is_read_anew_each_time(shelf: Shelf) -> None:

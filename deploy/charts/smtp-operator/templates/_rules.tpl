@@ -17,7 +17,7 @@
   {{- end }}
 - apiGroups: [""]
   resources: [serviceaccounts] # their annotation smtp-operator.io/allowed-audiences
-  verbs: [get]
+  verbs: {{ if eq .Values.secretWatch "none" }}[get]{{ else }}[get, list, watch]{{ end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
