@@ -36,8 +36,10 @@ def allowing(audiences: Mapping[tuple[str, str], str]) -> GetObject:
         allowed = audiences.get((reference.namespace, reference.name))
         if allowed is None:
             raise ObjectNotFound(str(reference))
-        annotations = {"smtp-operator.io/allowed-audiences": allowed}
-        return {"metadata": {"uid": "a", "resourceVersion": "9", "annotations": annotations}}
+        metadata: JsonObject = {"namespace": reference.namespace, "name": reference.name}
+        metadata |= {"uid": "a", "resourceVersion": "9"}
+        metadata["annotations"] = {"smtp-operator.io/allowed-audiences": allowed}
+        return {"kind": "ServiceAccount", "metadata": metadata}
 
     return get
 
