@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from localcluster.ports import free_ports
 from localcluster.processes import Process
+from testbed.exposition import Exposition
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -40,13 +41,17 @@ class OperatorProcess:
         log: what it said, all its lives after each other.
     """
 
-    def __init__(self, kubeconfig: Path, log: Path, flags: Sequence[str] = LOOPBACK) -> None:
-        """Nothing is started before `start`."""
+    def __init__(
+        self, kubeconfig: Path, log: Path, flags: Sequence[str] = LOOPBACK, *, metrics: bool = False
+    ) -> None:
+        """Nothing is started before `start`. `metrics`: it serves them, on a port of this machine."""
         self.log = log
         self._kubeconfig = kubeconfig
         self._flags = tuple(flags)
         self._process: Process | None = None
         self._health_port = 0
+        self._metrics = metrics
+        self._metrics_port = 0
 
     def start(self) -> Self:
         """Starts it, and returns when it is ready.
@@ -69,6 +74,9 @@ class OperatorProcess:
         (self._health_port,) = free_ports(1)
         command: list[str | Path] = [sys.executable, "-m", "smtp_operator", "run"]
         command += ["--kubeconfig", self._kubeconfig, f"--health-address=127.0.0.1:{self._health_port}"]
+        if self._metrics:
+            (self._metrics_port,) = free_ports(1)
+            command.append(f"--metrics-address=127.0.0.1:{self._metrics_port}")
         # Nothing of this process's environment: it could hold SMTP_OPERATOR_ variables and proxies.
         environment = {"PATH": os.defpath, "HOME": str(self.log.parent), "PYTHONWARNINGS": "error"}
         self._process = Process(
@@ -88,6 +96,10 @@ class OperatorProcess:
     def output(self) -> str:
         """What it has said since it was last started."""
         return self._running.output()
+
+    def metrics(self) -> str:
+        """What /metrics says now; empty where it serves none."""
+        return Exposition.scraped(self._metrics_port).text if self._metrics else ""
 
     def stop(self) -> int:
         """Asks it to end; its exit code, -9 where it has not ended by itself in the time that a Pod has."""

@@ -10,10 +10,15 @@ from testbed.operator_process import OperatorProcess
 
 
 def told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> str:
-    """Status and Event of SmtpConfig mail, the operator's log, and what the API server was asked for."""
-    seen = bed.seen()
-    event = bed.wait_for_event(seen.reason)
-    return "\n".join([json.dumps(seen.status), json.dumps(event), operator.output(), audit.text()])
+    """Statuses and Events of the namespace, the operator's log and metrics, what the API server was asked."""
+    bed.wait_for_event(bed.seen().reason)
+    ours = f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}"
+    objects = [it for kind in ("smtpconfigs", "smtpvaults") for it in bed.api.items(f"{ours}/{kind}")]
+    seen = [it.get("status") for it in objects]
+    seen += bed.api.items(f"/apis/events.k8s.io/v1/namespaces/{bed.namespace}/events")
+    return "\n".join(
+        [json.dumps(seen, ensure_ascii=False), operator.output(), operator.metrics(), audit.text()]
+    )
 
 
 def spellings(secret: str) -> set[str]:

@@ -23,7 +23,7 @@ FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535", "--log-level=debug")
 def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One that may connect to token endpoints on this machine."""
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    with OperatorProcess(service_account, log, FLAGS) as process:
+    with OperatorProcess(service_account, log, FLAGS, metrics=True) as process:
         yield process.start()
 
 
@@ -100,6 +100,26 @@ def test_a_wrong_client_secret_is_corrected_and_tested_at_once(
     bed.secret("mail-app", **{"client-secret": SECRET})
 
     assert bed.wait(lambda it: it.ready.status == "True").last_test["trigger"] == "PasswordChanged"
+
+
+def test_a_rotated_client_secret_is_used_and_a_revoked_one_is_a_failure(
+    bed: Bed, endpoint: TokenServer, server: MailServer, operator: OperatorProcess
+) -> None:
+    bed.verdict_of(server, **with_secret(bed, endpoint))
+
+    endpoint.secrets[CLIENT] = "r0tated"
+    bed.secret("mail-app", **{"client-secret": "r0tated"})
+    seen = bed.wait(lambda it: it.last_test["trigger"] == "PasswordChanged")
+    assert (seen.reason, len(endpoint.issued)) == ("TestEmailSent", 2)
+
+    endpoint.secrets[CLIENT] = "another"
+    server.tokens = set()  # nor do tokens count any more that were issued before
+    bed.ask("rejected")
+    bed.wait(lambda it: it.status.get("lastHandledTestRequest") == "rejected")
+    bed.ask("revoked")
+    seen = bed.wait(lambda it: it.status.get("lastHandledTestRequest") == "revoked")
+    assert seen.conditions["Failed"] == "OAuthTokenFailed"
+    assert "AADSTS7000215" in seen.message
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("operator")
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
     """One that may take this machine for Azure."""
-    with OperatorProcess(service_account, logs / "azure.log", FLAGS) as process:
+    with OperatorProcess(service_account, logs / "azure.log", FLAGS, metrics=True) as process:
         yield process.start()
 
 

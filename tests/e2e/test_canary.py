@@ -3,6 +3,7 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,10 @@ from urllib.parse import quote
 import pytest
 
 from mailpeers import MailServer
+from openbao import OpenBao
 from testbed import AuditLog, Bed, OperatorProcess
+from testbed.told import told
+from testbed.vaults import FLAGS, login, vault, vaults
 
 CANARY = "c4nary/+&Password-9f8e7d"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
@@ -28,16 +32,19 @@ def spellings(password: str) -> set[str]:
     }
 
 
+@pytest.fixture(scope="module")
+def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
+    """One that logs all it has to say, and serves metrics."""
+    flags = [*FLAGS, "--log-level=debug"]
+    with OperatorProcess(service_account, logs / "canary.log", flags, metrics=True) as process:
+        yield process.start()
+
+
 def everything_told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> dict[str, str]:
     """All that others can read after a test, by where it stands."""
-    seen = bed.seen()
-    event = bed.wait_for_event(seen.reason)
     process = Path("/proc") / str(operator.pid)
     return {
-        "status": json.dumps(seen.status, ensure_ascii=False),
-        "Event": json.dumps(event, ensure_ascii=False),
-        "log": operator.output(),
-        "audit log": audit.text(),
+        "statuses, Events, log, metrics and audit log": told(bed, audit, operator),
         "command line": process.joinpath("cmdline").read_text(),
         "environment": process.joinpath("environ").read_text(),
     }
@@ -109,4 +116,84 @@ def test_where_the_secret_holds_what_cannot_be_a_password(
 
     assert bed.verdict_of(server, **LOGIN).reason == "SecretValueInvalid"
 
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+# In a vault.
+
+
+@pytest.fixture(scope="module")
+def bao() -> Iterator[OpenBao]:
+    with OpenBao.start() as running:
+        yield running
+
+
+def test_it_is_looked_for_where_it_could_be(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, bao: OpenBao
+) -> None:
+    """What may be told is found in each place: else nothing would ever be found."""
+    bao.put("mail/smtp", password=CANARY)
+    server.users["mailer"] = CANARY
+    bed.api.create(vaults(bed), vault(bed, bao))
+    bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login())
+
+    text = told(bed, audit, operator)
+
+    assert "bao/mail/smtp" in text  # status
+    assert "smtp_operator_vault_calls_total" in text  # metrics
+    assert f"{bed.namespace}/mail" in operator.output()
+    assert "TestEmailSent" in text
+
+
+def test_after_a_success_with_the_password_of_a_vault(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, bao: OpenBao
+) -> None:
+    bao.put("mail/smtp", password=CANARY)
+    server.users["mailer"] = CANARY
+    bed.api.create(vaults(bed), vault(bed, bao))
+
+    seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login())
+
+    assert seen.reason == "TestEmailSent"
+    everything = everything_told(bed, audit, operator)
+    assert found_in(everything) == []
+    assert [where for where, text in everything.items() if bao.root_token in text] == []
+
+
+def test_after_a_login_refused_with_the_password_of_a_vault(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, bao: OpenBao
+) -> None:
+    bao.put("mail/smtp", password=CANARY)
+    server.replies["AUTH"] = "\n".join(f"535 5.7.8 refused: {it}" for it in sorted(spellings(CANARY)))
+    bed.api.create(vaults(bed), vault(bed, bao))
+
+    seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login())
+
+    assert seen.reason == "AuthenticationFailed"
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+@pytest.mark.parametrize("held", [{"password": f"{CANARY}\nmore"}, {"other": CANARY}, {"password": [CANARY]}])
+def test_where_a_vault_holds_what_cannot_be_a_password(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, bao: OpenBao, held: Any
+) -> None:
+    bao.put("mail/smtp", **held)
+    bed.api.create(vaults(bed), vault(bed, bao))
+
+    seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login())
+
+    assert seen.reason in ("VaultSecretUnusable", "VaultSecretNotFound")
+    assert found_in(everything_told(bed, audit, operator)) == []
+
+
+def test_where_a_vault_refuses_its_credential(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, bao: OpenBao
+) -> None:
+    body = vault(bed, bao)
+    bed.secret("bao-login", token=CANARY)
+    bed.api.create(vaults(bed), body)
+
+    seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login())
+
+    assert seen.reason == "VaultAuthFailed"
     assert found_in(everything_told(bed, audit, operator)) == []

@@ -27,7 +27,7 @@ FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535", "--log-level=debug")
 def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     """One that may connect to vaults on this machine."""
     log = tmp_path_factory.mktemp("operator") / "operator.log"
-    with OperatorProcess(service_account, log, FLAGS) as process:
+    with OperatorProcess(service_account, log, FLAGS, metrics=True) as process:
         yield process.start()
 
 

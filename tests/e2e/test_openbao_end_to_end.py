@@ -31,7 +31,8 @@ def bao(api: Api) -> Iterator[OpenBao]:
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
-    with OperatorProcess(service_account, logs / "openbao.log", [*FLAGS, "--log-level=debug"]) as process:
+    flags = [*FLAGS, "--log-level=debug"]
+    with OperatorProcess(service_account, logs / "openbao.log", flags, metrics=True) as process:
         yield process.start()
 
 
