@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A process that makes a test as the operator does, and looks what of the password is still in its memory.
+
+What it shall do comes from standard input, the password only from a vault: so whatever is found of it
+afterwards was left there by the test.
+"""
+
+import asyncio
+import gc
+import ipaddress
+import json
+import sys
+import time
+from typing import Any
+
+from simulation import Shelf
+from smtp_operator.api.verdict import Mode, Trigger
+from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.resolver import ThreadedResolver
+from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.plan import RunTest
+from smtp_operator.reconcile.tester import Tester
+from smtp_operator.reconcile.view import view_of
+from smtp_operator.secrets.https import Https
+from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.secrets.service_accounts import NoServiceAccounts
+from smtp_operator.smtp.engine import Engine
+from smtp_operator.smtp.limits import ConnectionLimits
+from testbed.told import spellings
+
+
+def holders(password: str) -> list[str]:
+    """Types of what holds it, or its base64; frames of exceptions and of coroutines among them."""
+    gc.collect()
+    needles = sorted(spellings(password) | spellings(f"\0mailer\0{password}"))
+    raw = [it.encode() for it in needles]
+    own = {id(password), *map(id, needles), *map(id, raw)}
+
+    def holds(part: object) -> bool:
+        if id(part) in own:
+            return False
+        if isinstance(part, str):
+            return any(it in part for it in needles)
+        if isinstance(part, bytes | bytearray):
+            return any(it in part for it in raw)
+        if isinstance(part, dict | tuple) and not gc.is_tracked(part):
+            return any(map(holds, gc.get_referents(part)))
+        return False
+
+    return [type(it).__name__ for it in gc.get_objects() if any(map(holds, gc.get_referents(it)))]
+
+
+def objects(given: Any) -> Shelf:
+    """The objects that the test reads."""
+    shelf = Shelf()
+    shelf.put("Secret", "bao-login", {"token": given["token"]})
+    shelf.put("ConfigMap", "bao-ca", {"ca.crt": given["vault_ca"]})
+    shelf.put("ConfigMap", "mail-ca", {"ca.crt": given["mail_ca"]})
+    token = {"name": "bao-login", "key": "token"}
+    block = {"url": given["url"], "auth": {"tokenRef": token}}
+    shelf.put_vault("SmtpVault", "bao", {"hashiCorpVault": block, "caRef": {"name": "bao-ca"}})
+    return shelf
+
+
+async def told(given: Any) -> dict[str, Any]:
+    """What came of the test, and what it left."""
+    password = given["reversed"][::-1]
+    policy = DestinationPolicy(
+        allow_networks=[ipaddress.ip_network("127.0.0.0/8")], ports=[PortRange(1, 65535)]
+    )
+    resolver = ThreadedResolver()
+    https = Https(policy=policy, resolver=resolver)
+    shelf = objects(given)
+    vaults = LiveVaults(
+        get_object=shelf.get,
+        accounts=NoServiceAccounts(),
+        https=https,
+        monotonic=time.monotonic,
+        now=time.time,
+    )
+    engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
+    tester = Tester(get_object=shelf.get, engine=engine, policy=Policy(), now=time.time, vaults=vaults)
+    test = RunTest(Trigger.REQUESTED, Mode.SEND_EMAIL)
+    outcomes = [await tester.run(view_of(given["config"]), test, on_phase=lambda _: None) for _ in "12"]
+    await asyncio.sleep(0)  # what woke this task held the last answer
+    left = holders(password)
+    held = [f"<{password}>"]
+    finds = len(holders(password)) - len(left)
+    held.clear()
+    await vaults.close()
+    https.close()
+    engine.close()
+    resolver.close()
+    return {"reasons": [str(it.verdict.reason) for it in outcomes], "left": left, "finds": finds}
+
+
+if __name__ == "__main__":
+    json.dump(asyncio.run(told(json.load(sys.stdin))), sys.stdout)
