@@ -10,7 +10,7 @@ import pytest
 from fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired, page, partial
 from smtp_operator.api.objects import AccessDenied, ObjectMetadata, Reference
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.metadata_watch import MetadataWatch
+from smtp_operator.cluster.metadata_watch import PAGE_SIZE, MetadataWatch
 
 pytestmark = pytest.mark.looptime
 
@@ -72,8 +72,8 @@ async def test_lists_come_in_pages(fake: FakeApi, follower: Follower) -> None:
     fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
     first, second = fake.asked("GET", SECRETS)
-    assert first.query == {"limit": "500"}
-    assert second.query == {"limit": "500", "continue": "token"}
+    assert first.query == {"limit": str(PAGE_SIZE)}
+    assert second.query == {"limit": str(PAGE_SIZE), "continue": "token"}
     assert await follower.news.get() == ("mail", "uid-of-mail/5")
 
 
