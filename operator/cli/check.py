@@ -24,7 +24,7 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
-from smtp_operator.cli.check_arguments import AS_THE_OPERATOR, misuse
+from smtp_operator.cli.check_arguments import AS_THE_OPERATOR, PROXIES, misuse
 from smtp_operator.cli.check_report import Progress, as_json, as_text, exit_code
 from smtp_operator.cli.documents import ManifestUnusable, read_documents, read_text, source_name
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
@@ -41,7 +41,7 @@ from smtp_operator.cli.supplied import (
     objects_of_file,
     source_of,
 )
-from smtp_operator.cli.vault_hosts import allowed_hosts
+from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.interfaces import Policy
@@ -94,9 +94,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     names = {"namespaces": "namespace", "kubeconfig": "kubeconfig", "context": "context"}
     names |= {"helo_name": "helo_name"}
     given = {field: [value] for field, name in names.items() if (value := getattr(options, name)) is not None}
-    for name in AS_THE_OPERATOR:
+    for name in (*AS_THE_OPERATOR, *PROXIES):
         if value := getattr(options, name):
-            given[name] = ["true"] if value is True else value
+            given[name] = value if isinstance(value, list) else [str(value)]
     if options.name is not None and not is_object_name(options.name):
         raise InvalidSetting(f"{options.name!r} is not the name of a SmtpConfig")
     if options.timeout is not None:
@@ -171,7 +171,7 @@ class _Check:
         policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
         resolver = ThreadedResolver()
         engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
-        https = Https(policy=policy, resolver=resolver)
+        https = Https(policy=policy, resolver=resolver, proxy=proxy_of(self.settings))
         accounts = accounts or NoServiceAccounts()
         required = self.settings.require_allowed_servers
         vaults = LiveVaults(

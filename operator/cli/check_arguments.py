@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from smtp_operator.api.verdict import Mode, SmtpType
-from smtp_operator.settings import FLAGS
+from smtp_operator.settings import FLAGS, Flag
 
 CHECK_EXIT_CODES: Final = """\
 exit codes:
@@ -71,16 +71,15 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     parser.add_argument("--debug", action="store_true", help="show where an unforeseen failure happened")
     parser.add_argument("--password", nargs="?", action=_Refused, help=argparse.SUPPRESS)
+    for it in FLAGS:
+        if it.name in PROXIES:
+            _add(parser, it)
     cluster = parser.add_argument_group("with NAME")
     for flag, metavar, text in _OF_CLUSTER:
         cluster.add_argument(flag, metavar=metavar, help=text)
     for it in FLAGS:
         if it.name in AS_THE_OPERATOR:
-            text = f"as the operator has it: {it.setting.help[0].lower()}{it.setting.help[1:-1]}"
-            if it.is_list:
-                cluster.add_argument(it.option, metavar=it.setting.placeholder, action="append", help=text)
-            else:
-                cluster.add_argument(it.option, action="store_true", default=None, help=text)
+            _add(cluster, it)
     flags = parser.add_argument_group("instead of a manifest")
     flags.add_argument("--server", metavar="HOST", help="SMTP server")
     flags.add_argument("--port", type=int, metavar="PORT", help="its port")
@@ -101,10 +100,23 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
     )
 
 
+def _add(parser: argparse._ActionsContainer, flag: Flag) -> None:
+    """A flag of the operator's."""
+    text = f"as the operator has it: {flag.setting.help[0].lower()}{flag.setting.help[1:-1]}"
+    if flag.is_list:
+        parser.add_argument(flag.option, metavar=flag.setting.placeholder, action="append", help=text)
+    elif flag.setting.placeholder:
+        parser.add_argument(flag.option, metavar=flag.setting.placeholder, help=text)
+    else:
+        parser.add_argument(flag.option, action="store_true", default=None, help=text)
+
+
 _OF_CLUSTER: Final = (
     ("--kubeconfig", "FILE", "kubeconfig; default: KUBECONFIG, else ~/.kube/config"),
     ("--context", "CONTEXT", "context of the kubeconfig; default: its current one"),
 )
+PROXIES: Final = ("https_proxy", "no_proxy")
+"""Settings of the operator that say how vaults and token endpoints are reached."""
 AS_THE_OPERATOR: Final = ("allow_authority_host", "allow_key_vault_host", "require_allowed_servers")
 """Settings of the operator that say what it does with what a SmtpConfig of the cluster names."""
 _OF_FLAGS: Final = {

@@ -24,7 +24,7 @@ from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
 from smtp_operator.cli.leading import Duty, FencedEngine, lease_of
 from smtp_operator.cli.logs import set_up_logging
-from smtp_operator.cli.vault_hosts import allowed_hosts
+from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
@@ -38,7 +38,6 @@ from smtp_operator.handlers.informer import informer_settings, log_in, quieten_k
 from smtp_operator.handlers.operation import Operation
 from smtp_operator.handlers.watching import Inbox, build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.core import Core
 from smtp_operator.reconcile.interfaces import Policy
@@ -139,7 +138,7 @@ async def _work(
     https = Https(
         policy=places,
         resolver=resolver,
-        proxy=HttpsProxy(settings.https_proxy, settings.no_proxy) if settings.https_proxy else None,
+        proxy=proxy_of(settings),
     )
     engine = Engine(
         policy=await _destinations(client, settings, settings.allow_smtp_port),

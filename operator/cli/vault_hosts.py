@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the flags say of hosts that vaults may lead to, beside their addresses and ports."""
+"""What the flags say of the hosts of vaults, and by which way they are reached."""
 
 import ipaddress
 
 from smtp_operator.network.destination import DestinationPolicy
+from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.secrets import azure_metadata
 from smtp_operator.secrets.vault import AllowedHosts
 from smtp_operator.settings import Settings
@@ -18,3 +19,8 @@ def allowed_hosts(settings: Settings, policy: DestinationPolicy) -> AllowedHosts
         # admin denies by name is asked by nobody.
         metadata=not policy.denies(ipaddress.ip_address(azure_metadata.HOST)),
     )
+
+
+def proxy_of(settings: Settings) -> HttpsProxy | None:
+    """The proxy of vaults and token endpoints; the environment's is none."""
+    return HttpsProxy(settings.https_proxy, settings.no_proxy) if settings.https_proxy else None

@@ -205,6 +205,25 @@ def test_a_vault_objects_refusal_is_not_hidden_by_a_forgotten_variable(
     assert (ended.code, "ServerNotAllowed" in ended.text) == (4, True)
 
 
+def test_a_vault_behind_a_proxy_is_reached_by_it(
+    check: Check, reader: Reader, stored: Callable[..., None]
+) -> None:
+    stored()
+    words = [
+        NAME,
+        "--mode",
+        "Login",
+        "--kubeconfig",
+        reader(*EVERYTHING),
+        "--https-proxy",
+        "http://127.0.0.1:1",
+    ]
+    ended = check(*words, "--output", "json")
+    assert (ended.code, ended.json["reason"]) == (4, "VaultUnreachable")
+    assert "http://127.0.0.1:1" in ended.json["message"]
+    assert check(*words, "--no-proxy", "127.0.0.1,localhost").code == 0
+
+
 def test_a_host_in_place_of_azures_is_allowed_by_the_operators_flags(
     check: Check, reader: Reader, bed: Bed, config: Document, authority: Document
 ) -> None:
