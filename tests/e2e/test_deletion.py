@@ -106,9 +106,9 @@ def test_a_deletion_during_a_break_of_the_watch_is_noticed(
     assert soon(lambda: series(port, bed) == {"mail", "stays"})
 
     operator.freeze()
-    assert gone(bed)
     cluster.stop_apiserver()
     cluster.start_apiserver()
+    assert gone(bed)
     operator.thaw()
 
     assert soon(lambda: series(port, bed) == {"stays"})
