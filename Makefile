@@ -13,6 +13,9 @@ CHOOSE_PYTHON := PYTHON="$(PYTHON)" hack/choose-python
 
 export PYTHONPATH := hack
 
+# One process for the tests that share a control plane, the others beside it (ARGS="-n 0": all in one process).
+PYTEST := $(BIN)/pytest -n auto --maxprocesses=4
+
 # Only a demo that is told a context may look at the user's own clusters.
 ifeq ($(CONTEXT),)
 unexport KUBECONFIG
@@ -40,7 +43,7 @@ demo: $(INSTALLED) ## watch the operator at work on an embedded cluster (CONTEXT
 
 .PHONY: test
 test: $(INSTALLED) ## run all tests, those on an embedded control plane too
-	@$(BIN)/python -m localcluster path >/dev/null && $(BIN)/pytest $(or $(ARGS),--audit-permissions)
+	@$(BIN)/python -m localcluster path >/dev/null && $(PYTEST) $(or $(ARGS),--audit-permissions)
 
 .PHONY: audit
 audit: $(INSTALLED) ## run all end-to-end tests, and compare what the operator asked for with what its role grants
@@ -48,7 +51,7 @@ audit: $(INSTALLED) ## run all end-to-end tests, and compare what the operator a
 
 .PHONY: unit
 unit: $(INSTALLED) ## run the tests that need no control plane
-	@$(BIN)/pytest -m "not cluster" $(ARGS)
+	@$(PYTEST) -m "not cluster" $(ARGS)
 
 .PHONY: unit-newer
 unit-newer: $(INSTALLED) ## run them on a newer Python too, where one is found

@@ -17,6 +17,7 @@ from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
+from testbed.side_by_side import SideBySide, tell_groups
 from testbed.status_watch import StatusWatch
 
 ROOT = Path(__file__).parent.parent
@@ -62,11 +63,26 @@ def pytest_sessionstart() -> None:
     asyncio.set_event_loop(None)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what needs the control plane, so that `make unit` can leave it out."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Where tests run side by side, has this process keep together what belongs together."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SideBySide())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks what needs the control plane, so that `make unit` can leave it out.
+
+    All that share it run in one process, so that there is one of it; so do all end-to-end tests, whose
+    permissions are audited together.
+    """
+    groups = {}
     for item in items:
-        if "cluster" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "cluster" in fixtures:
             item.add_marker("cluster")
+        if fixtures & {"cluster", "permissions"}:
+            groups[item.nodeid] = "control plane"
+    tell_groups(config, groups)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ class Answers(Protocol):
 def listening(answers: Answers, context: ssl.SSLContext | None = None) -> Iterator[int]:
     """The port; with a context over TLS."""
     with _Listener(answers, context) as listener:
-        thread = threading.Thread(target=listener.serve_forever, args=(0.05,), name="azurepeers")
+        thread = threading.Thread(target=listener.serve_forever, args=(0.01,), name="azurepeers")
         thread.start()
         try:
             yield int(listener.server_address[1])
@@ -49,6 +49,7 @@ class _Listener(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two packets; the second would wait for 40 ms
     server: _Listener
 
     def do_GET(self) -> None:

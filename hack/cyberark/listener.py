@@ -74,7 +74,7 @@ class TlsServer:
         server = cls(**options)
         with _Listener(server) as listener:
             server.port = listener.server_address[1]
-            thread = threading.Thread(target=listener.serve_forever, args=(0.05,), name=cls.__name__)
+            thread = threading.Thread(target=listener.serve_forever, args=(0.01,), name=cls.__name__)
             thread.start()
             try:
                 yield server
@@ -109,6 +109,7 @@ class _Listener(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two packets; the second would wait for 40 ms
     timeout = _PATIENCE
     server: _Listener
     connection: ssl.SSLSocket

@@ -101,7 +101,7 @@ class TokenServer:
         server = cls(**options)
         with _Listener(server) as listener:
             server.port = listener.server_address[1]
-            thread = threading.Thread(target=listener.serve_forever, args=(0.05,), name="tokenserver")
+            thread = threading.Thread(target=listener.serve_forever, args=(0.01,), name="tokenserver")
             thread.start()
             try:
                 yield server
@@ -237,6 +237,7 @@ class _Listener(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two packets; the second would wait for 40 ms
     server: _Listener
 
     def do_POST(self) -> None:

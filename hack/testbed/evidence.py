@@ -4,15 +4,20 @@
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
+from localcluster import LocalCluster
+from mailpeers import MailServer
 from testbed.api import Api, ApiError, Object
+from testbed.bed import Bed
+from testbed.operator_process import OperatorProcess
 
 _COLLECTIONS = {
     "smtpconfigs": "/apis/smtp-operator.io/v1alpha1/namespaces/{}/smtpconfigs",
+    "smtpvaults": "/apis/smtp-operator.io/v1alpha1/namespaces/{}/smtpvaults",
     "events": "/apis/events.k8s.io/v1/namespaces/{}/events",
     "secrets": "/api/v1/namespaces/{}/secrets",
     "configmaps": "/api/v1/namespaces/{}/configmaps",
@@ -26,6 +31,26 @@ class Evidence:
         self.folder = folder
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+
+    def of_test(self, found: Mapping[str, object], operators: Iterable[OperatorProcess]) -> None:
+        """What operators, mail servers, namespace and API server of a test have to tell.
+
+        Args:
+            found: its fixtures by name.
+            operators: those that it started itself.
+        """
+        shared = [it for it in found.values() if isinstance(it, OperatorProcess)]
+        for number, process in enumerate([*operators, *shared]):
+            if process.log.exists():
+                self.text(f"operator-{number}.log", process.log.read_text(errors="replace"))
+        for name, value in found.items():
+            if isinstance(value, MailServer):
+                self.lines(f"{name}.transcript", list(value.transcript))
+        cluster, bed = found.get("cluster"), found.get("bed")
+        if isinstance(bed, Bed):
+            self.objects(bed.api, bed.namespace)
+            if isinstance(cluster, LocalCluster):
+                self.audit(cluster.audit_log, bed.namespace)
 
     def objects(self, api: Api, namespace: str) -> None:
         """What is in the namespace."""
@@ -61,7 +86,8 @@ class Evidence:
 
 def folder_name(test: str) -> str:
     """The test's id as a name that every file system takes."""
-    return re.sub(r"[^\w.-]+", "-", test.rpartition("/")[2]).strip("-")[:120]
+    file, _, rest = test.partition("::")
+    return re.sub(r"[^\w.-]+", "-", f"{Path(file).name}-{rest}").strip("-")[:120]
 
 
 def _brief(object_: Object) -> Object:

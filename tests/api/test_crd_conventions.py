@@ -45,29 +45,29 @@ def version_of(crd: Schema) -> Schema:
 FILES = sorted(CRDS.glob("*.yaml"))
 
 
-@pytest.fixture(params=FILES, ids=lambda file: file.stem)
+@pytest.fixture(scope="module", params=FILES, ids=lambda file: file.stem)
 def crd(request: pytest.FixtureRequest) -> Schema:
     return read(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def root(crd: Schema) -> Schema:
     schema: Schema = version_of(crd)["schema"]["openAPIV3Schema"]
     return schema
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fields(root: Schema) -> list[Node]:
     """All that we define: what is below spec and status, with themselves."""
     return [node for name in ("spec", "status") for node in nodes(root["properties"][name], name)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def smtpconfigs() -> Schema:
     return read(CRDS / "smtpconfigs.yaml")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def smtpconfig_fields(smtpconfigs: Schema) -> dict[str, Schema]:
     return dict(nodes(version_of(smtpconfigs)["schema"]["openAPIV3Schema"]))
 

@@ -171,6 +171,7 @@ async def test_lists_come_in_pages(real_client: KubernetesClient, owner: Owner) 
     assert sizes == [2, 1]
 
 
+@pytest.mark.cluster
 async def test_a_restart_of_the_api_server_is_survived_and_nothing_missed() -> None:
     with LocalCluster.start() as own:
         owner = Owner(own, "default")

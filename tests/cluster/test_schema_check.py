@@ -121,6 +121,7 @@ def test_fields_are_compared_at_every_depth(
     assert list(missing_fields(wanted, present)) == missing
 
 
+@pytest.mark.cluster
 async def test_on_a_real_api_server_an_older_crd_is_found_out() -> None:
     older = smtp_config_crd()
     schema = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]

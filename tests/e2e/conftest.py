@@ -101,25 +101,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed and report.when != "teardown" and isinstance(item, pytest.Function):
         evidence = Evidence(item.config.rootpath / ".failures" / folder_name(item.nodeid))
-        _keep(evidence, item)
+        evidence.text("failure.txt", item.nodeid)
+        operators: list[OperatorProcess] = item.stash.get(OPERATORS, [])
+        evidence.of_test(item.funcargs, operators)
         report.sections.append(("evidence", f"kept in {evidence.folder}"))
     return report
-
-
-def _keep(evidence: Evidence, item: pytest.Function) -> None:
-    found = item.funcargs
-    evidence.text("failure.txt", item.nodeid)
-    for number, process in enumerate([*item.stash.get(OPERATORS, []), found.get("operator")]):
-        if isinstance(process, OperatorProcess) and process.log.exists():
-            evidence.text(f"operator-{number}.log", process.log.read_text(errors="replace"))
-    for name, value in found.items():
-        if isinstance(value, MailServer):
-            evidence.lines(f"{name}.transcript", list(value.transcript))
-    cluster, bed = found.get("cluster"), found.get("bed")
-    if isinstance(bed, Bed):
-        evidence.objects(bed.api, bed.namespace)
-        if isinstance(cluster, LocalCluster):
-            evidence.audit(cluster.audit_log, bed.namespace)
 
 
 DELIBERATE: dict[Permission, str] = {

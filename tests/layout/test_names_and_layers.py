@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The folders ``operator/`` and ``secrets/`` never hide modules of Python, and the layers hold."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -80,3 +81,16 @@ def test_the_layers_hold() -> None:
 def test_test_files_have_names_of_their_own() -> None:
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_who_starts_a_control_plane_is_no_unit_test() -> None:
+    """What asks for the fixture ``cluster`` is marked by itself."""
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith(
+                "test_"
+            ):
+                continue
+            code = ast.unparse(node)
+            if "LocalCluster.start(" in code and "assets=" not in code:
+                assert "pytest.mark.cluster" in map(ast.unparse, node.decorator_list), f"{path}: {node.name}"

@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
+SIDE_BY_SIDE = "-n auto --maxprocesses=4"
+
 # Stands for .venv/bin/python and its neighbours: says how it was called.
 TOOL = '#!/bin/sh\necho "$(basename "$0") $*; KUBECONFIG=${KUBECONFIG-unset} PYTHONPATH=$PYTHONPATH"\n'
 PYTHON = '#!/bin/sh\n[ "$1" = -c ] && exit {code}\necho "Python to install with: $*" >&2\nexit 9\n'
@@ -62,8 +64,8 @@ def test_without_a_target_all_targets_are_listed_with_what_they_are_for(tree: Pa
     [
         (["demo"], "python -m demo"),
         (["demo", "YES=1"], "python -m demo --yes"),
-        (["test"], "pytest --audit-permissions"),
-        (["unit", "ARGS=tests/api -x"], "pytest -m not cluster tests/api -x"),
+        (["test"], f"pytest {SIDE_BY_SIDE} --audit-permissions"),
+        (["unit", "ARGS=tests/api -x"], f"pytest {SIDE_BY_SIDE} -m not cluster tests/api -x"),
         (["bench"], "python -m bench"),
         (["cluster"], "python -m localcluster up"),
         (["cluster-down"], "python -m localcluster down"),

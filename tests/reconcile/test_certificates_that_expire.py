@@ -67,14 +67,14 @@ async def test_nobody_hears_of_one_that_holds_longer(world: World) -> None:
 
 
 async def test_it_is_told_once(world: World) -> None:
-    mail = await a_mail_that_meets(world, meets(expires_in=20 * DAY))
+    mail = await a_mail_that_meets(world, meets(expires_in=20 * DAY), recheck={"interval": "6h"})
     await world.passes(19 * DAY)
     assert mail.status.certificate_expiring is not None
     assert len(warnings(world)) == 1
 
 
 async def test_it_is_told_fourteen_days_before(world: World) -> None:
-    await a_mail_that_meets(world, meets(expires_in=20 * DAY))
+    await a_mail_that_meets(world, meets(expires_in=20 * DAY), recheck={"interval": "6h"})
     await world.passes(6 * DAY - HOUR)
     assert warnings(world) == []
     await world.passes(2 * HOUR)
@@ -96,7 +96,7 @@ async def test_it_is_told_in_time_though_no_test_is_due_before(world: World, int
 
 
 async def test_what_lives_for_days_only_is_told_of_in_the_last_third_of_its_life(world: World) -> None:
-    await a_mail_that_meets(world, meets(expires_in=6 * DAY, life=6 * DAY))
+    await a_mail_that_meets(world, meets(expires_in=6 * DAY, life=6 * DAY), recheck={"interval": "6h"})
     await world.passes(4 * DAY - HOUR)
     assert warnings(world) == []
     await world.passes(2 * HOUR)

@@ -4,6 +4,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ SETTING = re.compile(r"\bset\b(?:[^.;]|\.(?=\w))*", re.IGNORECASE)
 FIELD = re.compile(r"(?<![\w.])([a-z]\w*(?:\.[a-z]\w*)*): ")  # one that begins elsewhere is not judged
 
 
-def specs() -> Iterator[dict[str, Any]]:
-    for path in sorted((ROOT / "deploy" / "crds").glob("*.yaml")):
-        crd = yaml.safe_load(path.read_text())
-        yield crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+@cache
+def specs() -> list[dict[str, Any]]:
+    crds = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "deploy" / "crds").glob("*.yaml"))]
+    return [crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] for crd in crds]
 
 
 def exists(path: str) -> bool:
