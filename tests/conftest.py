@@ -17,7 +17,7 @@ from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
-from testbed.side_by_side import SideBySide, tell_groups
+from testbed.side_by_side import SideBySide, processes, tell_groups
 from testbed.status_watch import StatusWatch
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +61,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_sessionstart() -> None:
     """Says that no event loop is set; looptime's question for it would else make one that nobody closes."""
     asyncio.set_event_loop(None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For ``-n auto``."""
+    return processes()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ does not take any more. Here workers write the groups to a file, and the schedul
 """
 
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,14 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
 _INPUT = "groups"
+
+
+_MOST = 4
+
+
+def processes() -> int:
+    """One more than there are cores, since tests on the control plane mostly wait; four at most."""
+    return min(len(os.sched_getaffinity(0)) + 1, _MOST)
 
 
 class SideBySide:

@@ -2,6 +2,8 @@
 """Every reason says what mends it, and names only fields that there are."""
 
 import re
+from functools import cache
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,11 @@ from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.remedies import NOTHING, remedy
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.settings import FLAGS
+
+
+@cache
+def spec_schema() -> dict[str, Any]:
+    return structural_schema(SmtpConfigSpec)
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -22,7 +29,7 @@ def test_every_reason_has_a_remedy_of_whole_sentences(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_fields_that_are_to_be_set_exist(reason: Reason) -> None:
-    schema = structural_schema(SmtpConfigSpec)
+    schema = spec_schema()
     for path in re.findall(r"\b[Ss]et ([a-z][\w.]*): ", remedy(reason)):
         child = schema
         for name in path.split("."):

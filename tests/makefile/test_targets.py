@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
-SIDE_BY_SIDE = "-n auto --maxprocesses=4"
+SIDE_BY_SIDE = "-n auto"
 
 # Stands for .venv/bin/python and its neighbours: says how it was called.
 TOOL = '#!/bin/sh\necho "$(basename "$0") $*; KUBECONFIG=${KUBECONFIG-unset} PYTHONPATH=$PYTHONPATH"\n'
