@@ -100,11 +100,6 @@ def verdict(bed: Bed, server: MailServer) -> Seen:
     return bed.verdict_of(server, "TLS", username="mailer", password=password, tls=bed.trust(server))
 
 
-def after_request(bed: Bed, request: str) -> Seen:
-    bed.ask(request)
-    return bed.wait(lambda it: it.status.get("lastHandledTestRequest") == request)
-
-
 def reason_of_the_vault(bed: Bed, reason: str) -> str:
     """Waits for the vault object's Ready with this reason; its message."""
 
@@ -146,7 +141,7 @@ def test_a_rotated_password_is_used_at_the_next_test(
     server.users["mailer"] = ROTATED
     newest = key_vault.put("smtp", ROTATED)
 
-    seen = after_request(bed, "after the rotation")
+    seen = bed.test_again()
 
     assert seen.conditions["Ready"] == "TestEmailSent"
     assert seen.status["password"]["version"] == newest.version
@@ -159,7 +154,7 @@ def test_a_revoked_role_fails_the_smtpconfig(
     verdict(bed, server)
     key_vault.permitted = set()
 
-    seen = after_request(bed, "after the revocation")
+    seen = bed.test_again()
 
     assert (seen.ready.status, seen.reason) == ("False", "VaultAccessDenied")
     assert seen.message == (

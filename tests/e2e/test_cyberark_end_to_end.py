@@ -77,11 +77,6 @@ def rotate(server: MailServer) -> None:
     server.users["mailer"] = ROTATED
 
 
-def after_request(bed: Bed, request: str) -> Any:
-    bed.ask(request)
-    return bed.wait(lambda it: it.status.get("lastHandledTestRequest") == request)
-
-
 # CCP
 
 
@@ -125,7 +120,7 @@ def test_a_password_rotated_in_a_ccp_is_used_at_the_next_test(
     rotate(server)
     ccp.accounts = [replace(ccp.accounts[0], content=ROTATED)]
 
-    assert after_request(bed, "after the rotation").conditions["Ready"] == "TestEmailSent"
+    assert bed.test_again().conditions["Ready"] == "TestEmailSent"
 
 
 def test_a_right_revoked_in_cyberark_fails_the_smtpconfig(
@@ -134,7 +129,7 @@ def test_a_right_revoked_in_cyberark_fails_the_smtpconfig(
     bed.verdict_of(server, "TLS", **login(bed, server, safe="Mail", object="smtp-relay"))
     ccp.applications["smtp-operator"] = replace(ccp.applications["smtp-operator"], safes=frozenset())
 
-    seen = after_request(bed, "after the revocation")
+    seen = bed.test_again()
 
     assert (seen.ready.status, seen.reason) == ("False", "VaultSecretNotFound")
     assert f"SmtpVault {bed.namespace}/corp: CyberArk has no account" in seen.message
@@ -224,7 +219,7 @@ def test_a_value_rotated_in_conjur_is_used_at_the_next_test(
     rotate(server)
     conjur.variables[VARIABLE].append(ROTATED.encode())
 
-    assert after_request(bed, "after the rotation").conditions["Ready"] == "TestEmailSent"
+    assert bed.test_again().conditions["Ready"] == "TestEmailSent"
 
 
 def test_a_right_revoked_in_conjur_fails_the_smtpconfig(
@@ -233,7 +228,7 @@ def test_a_right_revoked_in_conjur_fails_the_smtpconfig(
     bed.verdict_of(server, "TLS", **login(bed, server, variable=VARIABLE))
     conjur.viewers[VARIABLE] = conjur.readers.pop(VARIABLE)
 
-    seen = after_request(bed, "after the revocation")
+    seen = bed.test_again()
 
     assert (seen.ready.status, seen.reason) == ("False", "VaultAccessDenied")
     assert "ServiceAccount smtp-vault may not read variable prod/smtp/password (403)" in seen.message
