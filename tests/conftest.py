@@ -17,6 +17,7 @@ from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
+from testbed.crd_deletions import forgotten_deletions_end
 from testbed.side_by_side import SideBySide, processes, tell_groups
 from testbed.status_watch import StatusWatch
 
@@ -94,7 +95,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[LocalCluster]:
     """A control plane with the CRDs of this tree; whoever breaks it mends it before his test ends."""
-    with LocalCluster.start() as running:
+    with LocalCluster.start() as running, forgotten_deletions_end(running):
         running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
         running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
         _know_the_category(running)

@@ -10,6 +10,7 @@ import yaml
 
 from localcluster import LocalCluster
 from testbed import Api, Object
+from testbed.crd_deletions import forgotten_deletions_end
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "charts" / "smtp-operator"
@@ -22,7 +23,7 @@ Render = Callable[..., list[Object]]
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[LocalCluster]:
     """Empty: whoever installs something removes it."""
-    with LocalCluster.start() as running:
+    with LocalCluster.start() as running, forgotten_deletions_end(running):
         yield running
 
 

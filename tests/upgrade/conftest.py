@@ -7,12 +7,13 @@ import pytest
 
 from localcluster import LocalCluster
 from testbed import Api
+from testbed.crd_deletions import forgotten_deletions_end
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """With nothing of ours to begin with."""
-    with LocalCluster.start() as running:
+    with LocalCluster.start() as running, forgotten_deletions_end(running):
         yield running
 
 
