@@ -80,15 +80,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Marks what needs the control plane, so that `make unit` can leave it out.
 
     All that share it run in one process, so that there is one of it; so do all end-to-end tests, whose
-    permissions are audited together.
+    permissions are audited together. Two folders need one of their own, with nothing of ours in it.
     """
+    own = {ROOT / "tests" / "install", ROOT / "tests" / "upgrade"}
     groups = {}
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "cluster" in fixtures:
             item.add_marker("cluster")
         if fixtures & {"cluster", "permissions"}:
-            groups[item.nodeid] = "control plane"
+            folder = next((it for it in own if it in item.path.parents), None)
+            groups[item.nodeid] = f"control plane of {folder.name}" if folder else "control plane"
     tell_groups(config, groups)
 
 
