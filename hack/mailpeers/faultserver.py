@@ -181,9 +181,11 @@ class FaultServer:
     ) -> None:
         assert self._listener is not None
         self._listener.close()
+        await asyncio.sleep(0)  # whoever has just connected is among the tasks then
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # and their connections are closed
 
     async def connect(self, address: object, port: int, *, limit: float) -> socket.socket:
         """A connection to it without a network, and so without its whims: for tests on a fake clock."""

@@ -87,8 +87,10 @@ async def talker() -> AsyncIterator[tuple[int, list[bytes]]]:
     """A server that says what a test wants, and then nothing more; its port, and what it says."""
     says: list[bytes] = []
     over = asyncio.Event()
+    writers: list[asyncio.StreamWriter] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         await reader.readuntil(b"\r\n\r\n")
         writer.writelines(says)
         if not says or says[-1]:
@@ -101,6 +103,11 @@ async def talker() -> AsyncIterator[tuple[int, list[bytes]]]:
     yield server.sockets[0].getsockname()[1], says
     over.set()
     server.close()
+    # What nobody reads any more would stay in a transport that outlives its loop.
+    for writer in writers:
+        writer.transport.abort()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
