@@ -23,6 +23,8 @@ from typing import Final, Literal
 
 import trustme
 
+from mailpeers.listening import stop_listening
+
 TlsMode = Literal["none", "starttls", "implicit"]
 
 
@@ -180,8 +182,7 @@ class FaultServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._listener is not None
-        self._listener.close()
-        await asyncio.sleep(0)  # whoever has just connected is among the tasks then
+        await stop_listening(self._listener)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

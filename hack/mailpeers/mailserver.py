@@ -20,6 +20,7 @@ from typing import Any
 import trustme
 
 from mailpeers.background import in_thread
+from mailpeers.listening import stop_listening
 from mailpeers.session import AuthAttempt, ReceivedMail, Session
 
 
@@ -121,9 +122,8 @@ class MailServer:
 
     async def stop(self) -> None:
         """Close the ports and every connection."""
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
+        while self._listeners:
+            await stop_listening(self._listeners.pop())
         for session in list(self.sessions):
             session.abort()
         if self.sessions:

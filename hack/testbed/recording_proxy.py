@@ -15,6 +15,7 @@ from typing import Self
 import trustme
 
 from mailpeers.background import in_thread
+from mailpeers.listening import stop_listening
 
 _HEAD = re.compile(rb"(?ms)^([A-Z]+) (/\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n")
 
@@ -75,7 +76,7 @@ class RecordingProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._listener is not None
-        self._listener.close()
+        await stop_listening(self._listener)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

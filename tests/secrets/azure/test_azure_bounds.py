@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from azurepeers.trial import NAME, POLICY, KeyVaultTrial
+from mailpeers.listening import stop_listening
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.secrets.azure_metadata import Metadata
 from smtp_operator.secrets.https import Https, HttpsLimits
@@ -102,7 +103,7 @@ async def talker() -> AsyncIterator[tuple[int, list[bytes]]]:
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     yield server.sockets[0].getsockname()[1], says
     over.set()
-    server.close()
+    await stop_listening(server)
     # What nobody reads any more would stay in a transport that outlives its loop.
     for writer in writers:
         writer.transport.abort()

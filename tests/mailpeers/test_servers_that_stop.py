@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server that stops while somebody connects leaves no open connection behind."""
+
+import asyncio
+import gc
+import socket
+from contextlib import closing
+
+import pytest
+
+from mailpeers import MailServer
+from mailpeers.faultserver import FaultServer
+
+
+@pytest.mark.parametrize("kind", [MailServer, FaultServer])
+async def test_who_connects_at_that_moment_is_not_forgotten(kind: type[MailServer | FaultServer]) -> None:
+    server = kind()
+    await server.__aenter__()
+    port = server.plain_port if isinstance(server, MailServer) else server.port
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+
+    async def stop() -> None:
+        await server.__aexit__(None, None, None)
+        stopped.set()
+
+    with closing(socket.create_connection(("127.0.0.1", port))):
+        # The loop accepts it in the turn in which this is called, and stops the server in the next one.
+        loop.call_soon(lambda: tasks.append(loop.create_task(stop())))
+        tasks: list[asyncio.Task[None]] = []
+        await stopped.wait()
+
+    gc.collect()  # an open connection that nobody has any more would be a warning, and so a failure
