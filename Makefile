@@ -46,7 +46,8 @@ demo: $(INSTALLED) ## watch the operator at work on an embedded cluster (CONTEXT
 
 .PHONY: test
 test: $(INSTALLED) ## run all tests, those on an embedded control plane too
-	@$(BIN)/python -m localcluster path >/dev/null && $(PYTEST) $(or $(ARGS),--audit-permissions)
+	@$(BIN)/python -m localcluster path >/dev/null && $(BIN)/python -m foreigncrds >/dev/null && \
+	$(PYTEST) $(or $(ARGS),--audit-permissions)
 
 .PHONY: audit
 audit: $(INSTALLED) ## run all end-to-end tests, and compare what the operator asked for with what its role grants

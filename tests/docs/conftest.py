@@ -8,6 +8,7 @@ import pytest
 
 from handbook import Block, blocks_of, pages
 from localcluster import LocalCluster
+from testbed.foreign_kinds import define_foreign_kinds
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -25,8 +26,7 @@ def tracked() -> list[Path]:
 @pytest.fixture(scope="session")
 def foreign_kinds(cluster: LocalCluster) -> None:
     """Kinds of others that the documentation shows."""
-    cluster.kubectl("apply", "--server-side", "-f", str(Path(__file__).with_name("foreign_kinds.yaml")))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    define_foreign_kinds(cluster)
 
 
 @pytest.fixture(scope="session")

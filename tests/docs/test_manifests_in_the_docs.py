@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from handbook import Block, blocks_of, pages
-from localcluster import LocalCluster
+from localcluster import KubectlError, LocalCluster
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,6 +43,16 @@ def test_the_api_server_accepts_a_manifest_in_the_docs_without_a_warning(
     command = ["apply", "--server-side", "--dry-run=server", "--validate=strict", f"--namespace={namespace}"]
     done = cluster.kubectl(*command, "-f", "-", input=text)
     assert "Warning" not in done.stderr
+
+
+@pytest.mark.usefixtures("foreign_kinds")
+def test_the_api_server_refuses_a_kustomization_of_flux_with_a_field_that_flux_does_not_know(
+    cluster: LocalCluster, namespace: str
+) -> None:
+    text = next(text for _, text in MANIFESTS if "kustomize.toolkit.fluxcd.io" in text)
+    command = ["apply", "--server-side", "--dry-run=server", "--validate=strict", f"--namespace={namespace}"]
+    with pytest.raises(KubectlError, match=r"\.spec\.healthCheck: field not declared in schema"):
+        cluster.kubectl(*command, "-f", "-", input=text.replace("healthChecks:", "healthCheck:"))
 
 
 def test_every_yaml_block_is_a_whole_manifest(blocks: list[Block]) -> None:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``kubectl apply -f deploy/manifests/monitoring/`` where the kinds of the Prometheus operator exist.
 
-Its own CRDs are not at hand here: these have its names and take any field, so that what a PodMonitor and a
-PrometheusRule may hold is not judged. Prometheus itself judges the rules (`make test-monitoring`).
+These are defined as its own CRDs define them. Prometheus itself judges the rules (`make test-monitoring`).
 """
 
 import json
@@ -11,44 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Api
+from localcluster import KubectlError, LocalCluster
+from testbed.foreign_kinds import define_foreign_kinds
 
 FOLDER = Path(__file__).parent.parent.parent / "deploy" / "manifests" / "monitoring"
-GROUP = "monitoring.coreos.com"
 NAMESPACE = "smtp-operator-system"
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-def definition(kind: str, plural: str) -> dict[str, object]:
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}"},
-        "spec": {
-            "group": GROUP,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural},
-            "versions": [version],
-        },
-    }
 
 
 @pytest.fixture
-def prometheus_operator(cluster: LocalCluster, api: Api) -> Iterator[None]:
+def prometheus_operator(cluster: LocalCluster) -> Iterator[None]:
     """Its kinds, and the namespace that the manifests speak of."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     cluster.kubectl("apply", "-f", "-", input=json.dumps(namespace))
-    names = {"PodMonitor": "podmonitors", "PrometheusRule": "prometheusrules"}
-    for kind, plural in names.items():
-        api.create(DEFINITIONS, definition(kind, plural))
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    define_foreign_kinds(cluster)
     yield
-    for plural in names.values():
-        api.delete(f"{DEFINITIONS}/{plural}.{GROUP}")
-    cluster.kubectl("delete", "configmap", "smtp-operator-dashboard", f"--namespace={NAMESPACE}")
+    cluster.kubectl("delete", "--ignore-not-found", "-f", str(FOLDER))
 
 
 @pytest.mark.usefixtures("prometheus_operator")
@@ -59,3 +35,27 @@ def test_they_apply_as_they_are(cluster: LocalCluster) -> None:
         "prometheusrule.monitoring.coreos.com/smtp-operator",
         "configmap/smtp-operator-dashboard",
     ]
+
+
+@pytest.mark.usefixtures("prometheus_operator")
+@pytest.mark.parametrize(
+    ("file", "field", "unknown", "path"),
+    [
+        ("10-pod-monitor.yaml", "honorLabels:", "keepLabels:", "spec.podMetricsEndpoints[0].keepLabels"),
+        ("20-prometheus-rule.yaml", "for:", "during:", "spec.groups[0].rules[0].during"),
+    ],
+)
+def test_a_field_that_the_prometheus_operator_does_not_know_is_refused(
+    cluster: LocalCluster, file: str, field: str, unknown: str, path: str
+) -> None:
+    text = (FOLDER / file).read_text().replace(field, unknown)
+    with pytest.raises(KubectlError) as caught:
+        cluster.kubectl("apply", "--validate=strict", "--dry-run=server", "-f", "-", input=text)
+    assert f'unknown field "{path}"' in str(caught.value)
+
+
+@pytest.mark.usefixtures("prometheus_operator")
+def test_a_value_that_the_prometheus_operator_does_not_take_is_refused(cluster: LocalCluster) -> None:
+    text = (FOLDER / "20-prometheus-rule.yaml").read_text().replace("for: 5m", "for: five minutes")
+    with pytest.raises(KubectlError, match=r"spec\.groups\[0\]\.rules\[0\]\.for in body should match"):
+        cluster.kubectl("apply", "--validate=strict", "--dry-run=server", "-f", "-", input=text)

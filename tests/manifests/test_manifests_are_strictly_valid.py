@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API server's strict validation accepts every manifest that is shipped, kinds of others too."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from localcluster import LocalCluster
+from testbed import Object
+from testbed.foreign_kinds import define_foreign_kinds
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CHART = DEPLOY / "charts" / "smtp-operator"
+NOT_OF_THE_API_SERVER = ("kustomize.config.k8s.io/", "v2")
+"""The apiVersions of kustomization.yaml and Chart.yaml."""
+
+
+def objects(text: str) -> list[Object]:
+    documents = (it for it in yaml.safe_load_all(text) if it and {"apiVersion", "kind"} <= it.keys())
+    return [it for it in documents if not it["apiVersion"].startswith(NOT_OF_THE_API_SERVER)]
+
+
+FILES = {
+    str(file.relative_to(DEPLOY)): file.read_text()
+    for file in sorted(DEPLOY.rglob("*.yaml"))
+    if "templates" not in file.parts and "resource_customizations" not in file.parts
+}
+MANIFESTS = {name: text for name, text in FILES.items() if objects(text)}
+
+
+@pytest.fixture(scope="session")
+def foreign_kinds(cluster: LocalCluster) -> None:
+    define_foreign_kinds(cluster)
+
+
+def accepts(cluster: LocalCluster, namespace: str, text: str) -> list[str]:
+    """Who was accepted; everything namespaced goes to ``namespace``, since the others need not exist."""
+    found = objects(text)
+    for it in found:
+        if "namespace" in it["metadata"]:
+            it["metadata"]["namespace"] = namespace
+    done = cluster.kubectl(
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--validate=strict",
+        # Another test may have applied the same: no conflict with that, nor a word about it.
+        "--force-conflicts",
+        "--field-manager=strict-validation",
+        f"--namespace={namespace}",
+        "-f",
+        "-",
+        input=yaml.safe_dump_all(found),
+    )
+    assert "Warning" not in done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(found)
+    return [line.split("/")[0] for line in lines]
+
+
+@pytest.mark.usefixtures("foreign_kinds")
+@pytest.mark.parametrize("text", MANIFESTS.values(), ids=MANIFESTS)
+def test_the_api_server_accepts_a_manifest(cluster: LocalCluster, namespace: str, text: str) -> None:
+    assert accepts(cluster, namespace, text)
+
+
+@pytest.mark.usefixtures("foreign_kinds")
+@pytest.mark.parametrize("profile", ["", *sorted(file.stem for file in (CHART / "profiles").iterdir())])
+def test_the_api_server_accepts_all_that_the_chart_renders(
+    cluster: LocalCluster, namespace: str, profile: str
+) -> None:
+    words = [f"--values={CHART}/profiles/{profile}.yaml"] if profile else []
+    monitoring = "--set=metrics.podMonitor=true,metrics.prometheusRule=true,metrics.dashboard=true"
+    rendered = cluster.helm(
+        "template", "smtp-operator", str(CHART), f"--namespace={namespace}", monitoring, *words
+    ).stdout
+
+    foreign = {"podmonitor.monitoring.coreos.com", "prometheusrule.monitoring.coreos.com"}
+    assert foreign | {"deployment.apps"} <= set(accepts(cluster, namespace, rendered))
