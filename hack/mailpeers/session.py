@@ -165,7 +165,10 @@ class Session(asyncio.Protocol):
             transport.abort()
             self.connection_lost(None)
             return
-        self.transport = cast(asyncio.Transport, upgraded)
+        if upgraded is None:  # dropped by us in the middle of it
+            self.connection_lost(None)
+            return
+        self.transport = upgraded
         self.tls = True
         self.sender, self.recipients, self.username = None, [], None
         self.data_received(b"")  # a quick client's next command is here already

@@ -31,3 +31,14 @@ async def test_who_connects_at_that_moment_is_not_forgotten(kind: type[MailServe
         await stopped.wait()
 
     gc.collect()  # an open connection that nobody has any more would be a warning, and so a failure
+
+
+async def test_a_handshake_under_way_does_not_hold_it_up() -> None:
+    async with asyncio.timeout(30), MailServer() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.starttls_port)
+        await reader.readline()
+        writer.write(b"STARTTLS\r\n")
+        assert (await reader.readline()).startswith(b"220 ")
+
+    assert server.connections == 0
+    writer.close()
