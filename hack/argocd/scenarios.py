@@ -73,8 +73,7 @@ def _retried(stage: Stage) -> Json:
 def _outage(stage: Stage) -> Json:
     stage.bed.verdict_of(stage.server)
     stage.server.replies["MAIL"] = "451 4.3.0 later"
-    stage.bed.ask("an hour later")
-    return stage.bed.wait(lambda it: it.condition("Ready").status == "False", seconds=40).object
+    return stage.bed.test_again().object
 
 
 def _waits_for_secret(stage: Stage) -> Json:

@@ -24,15 +24,17 @@ def test_each_verdict_is_one_line_of_json(
     login: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
     bed.create(server, "fails", recipients={"bcc": ["auditor@example.com"]}, **login)
     bed.create(server, "works")
+    bed.create(server, "asked", suspend=True)
     bed.verdict("fails")
     bed.verdict("works")
-    bed.ask("now", "works")
-    bed.wait(lambda it: it.status.get("lastHandledTestRequest") == "now", "works", seconds=60)
+    bed.verdict("asked")
+    bed.ask("now", "asked")
+    bed.wait(lambda it: it.status.get("lastHandledTestRequest") == "now", "asked")
 
     told = sorted((it["smtpconfig"], it["trigger"], it["passed"], it["reason"]) for it in verdicts(operator))
     assert told == [
+        (f"{bed.namespace}/asked", "Requested", True, "TestEmailSent"),
         (f"{bed.namespace}/fails", "SpecChanged", False, "AuthenticationFailed"),
-        (f"{bed.namespace}/works", "Requested", True, "TestEmailSent"),
         (f"{bed.namespace}/works", "SpecChanged", True, "TestEmailSent"),
     ]
     for line in verdicts(operator):

@@ -79,23 +79,20 @@ def test_only_a_requested_test_that_takes_over_a_second_names_its_phase(bed: Bed
     assert seen.condition("Reconciling").reason == "Testing"
 
 
-def test_a_request_is_answered_although_the_password_is_missing(bed: Bed, server: MailServer) -> None:
-    bed.verdict_of(server, username="mailer", password={"secretRef": {"name": "missing"}})
+def test_a_request_is_answered_whatever_the_state(bed: Bed, server: MailServer) -> None:
+    """With a password that is missing, and where nothing but a change mends it."""
+    bed.create(server, "waits", username="mailer", password={"secretRef": {"name": "missing"}})
+    bed.create(server, "stalled", smtpType="TLS")
+    assert bed.verdict("waits").conditions["Reconciling"] == "WaitingForDependency"
+    assert "Stalled" in bed.verdict("stalled").conditions
 
-    bed.ask("still missing")
+    bed.ask("no change", "waits")
+    bed.ask("no change", "stalled")
 
-    seen = bed.wait(handled("still missing"))
-    assert (seen.reason, seen.last_test["trigger"]) == ("SecretNotFound", "Requested")
-
-
-def test_a_request_is_answered_although_nothing_but_a_change_mends_it(bed: Bed, server: MailServer) -> None:
-    assert "Stalled" in bed.verdict_of(server, smtpType="TLS").conditions
-
-    bed.ask("no change")
-
-    seen = bed.wait(handled("no change"))
-    assert (seen.reason, seen.last_test["trigger"]) == ("PlaintextServer", "Requested")
-    assert seen.ready.observed_generation == 1
+    for name, reason in (("waits", "SecretNotFound"), ("stalled", "PlaintextServer")):
+        seen = bed.wait(handled("no change"), name)
+        assert (seen.reason, seen.last_test["trigger"]) == (reason, "Requested")
+        assert seen.ready.observed_generation == 1
 
 
 def test_a_request_together_with_a_changed_spec_is_one_test(bed: Bed, server: MailServer) -> None:
