@@ -2,6 +2,8 @@
 """``make bench-reasons``: plays the corpus, prints the table, and writes it into the documentation.
 
 ``--check`` ends with 1 where less than 98 % is right. Without swaks the documentation is left as it is.
+``--blind`` is for whoever writes rules: it judges the replies without playing them, shows what is wrong of
+the published part alone, and of the part held back the number that is right. It writes nothing.
 """
 
 import argparse
@@ -9,10 +11,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from reasons.judging import judge
+from reasons.judging import judge, precision
 from reasons.mutations import COUNT, mutations
 from reasons.playing import play_all
-from reasons.report import AT_LEAST, Measured, page
+from reasons.report import AT_LEAST, Measured, misses, page
 from reasons.scenarios import HELD_BACK, PUBLISHED, load
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "reason-precision.md"
@@ -31,11 +33,30 @@ def measure() -> Measured:
     return Measured(parts, mutated)
 
 
+def blind() -> str:
+    """What the rules' author may know."""
+    published = [judge(scenario) for scenario in load(PUBLISHED)]
+    mutated = [judge(scenario) for scenario in mutations(load(PUBLISHED))]
+    held_back = [judge(scenario) for scenario in load(HELD_BACK)]
+    lines = [
+        f"{name}: {sum(one.right for one in judged)} of {len(judged)} ({precision(judged):.1%})"
+        for name, judged in (("published", published), ("mutations", mutated), ("held back", held_back))
+    ]
+    wrong = [one for one in (*published, *mutated) if not one.right]
+    for line, one in zip(misses(wrong), wrong, strict=True):
+        lines.append(f"{line}: {' / '.join(one.scenario.first_reply)}")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Measures; the exit code."""
     parser = argparse.ArgumentParser(prog="make bench-reasons", description=__doc__)
     parser.add_argument("--check", action="store_true", help="end with 1 where less than 98 %% is right")
+    parser.add_argument("--blind", action="store_true", help="show the rules' author no reply held back")
     options = parser.parse_args()
+    if options.blind:
+        print(blind())
+        return 0
     measured = measure()
     text = page(measured)
     print(text, end="")

@@ -17,8 +17,9 @@ from realpeers.swaks import swaks
 from realpeers.tools import NeedsTools
 from reasons.scenarios import USERNAME, Scenario
 from smtp_operator.api.verdict import SmtpType, Verdict
+from smtp_operator.smtp.settings import Login
 
-PASSWORD: Final = "a password that no server knows"
+PASSWORD: Final = "a password, or a token, that no server knows"
 NOT_INSTALLED: Final = "not installed"
 _CODE: Final = re.compile(r"\b[245]\d\d\b")
 _PATIENCE: Final = 10.0
@@ -46,14 +47,15 @@ async def ask_engine(scenario: Scenario, server: FaultServer) -> Verdict:
     changes: dict[str, Any] = {}
     sender, recipient = scenario.mailboxes
     if scenario.login:
-        changes |= {"username": USERNAME, "password": PASSWORD}
+        changes["login"] = Login(
+            username=USERNAME, password=PASSWORD, origin=scenario.origin, by_token=scenario.oauth2
+        )
     report = await Trial()(
         server.port,
         smtp_type=scenario.smtp_type,
         sender=sender,
         recipients=recipients(to=[recipient]),
         allow_insecure_auth=True,
-        auth_mechanism="XOAUTH2" if scenario.oauth2 and scenario.offers else "Auto",
         ca_pem=server.ca_pem,
         **changes,
     )

@@ -8,6 +8,7 @@ from reasons.scenarios import USERNAME, Scenario
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType
 from smtp_operator.smtp import not_offered
+from smtp_operator.smtp.auth import token_error
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.dialogue import extensions
 from smtp_operator.smtp.probe import Kind, identify
@@ -49,7 +50,9 @@ def context_of(scenario: Scenario) -> Context:
         login=scenario.login,
         logged_in=scenario.login and phase.position > Phase.AUTH.position,
         username=USERNAME if scenario.login else "",
-        origin="Secret smtp-password, key password" if scenario.login else "",
+        origin=scenario.origin,
+        by_token=scenario.oauth2,
+        token_error=token_error(Reply.of_lines([scenario.challenge_reply])) if scenario.challenge else "",
         mechanism=("XOAUTH2" if scenario.oauth2 else "PLAIN") if scenario.login else "",
         tls=smtp_type is SmtpType.TLS or (smtp_type is SmtpType.START_TLS and not starts_in_clear),
         sender=scenario.sender,
@@ -62,8 +65,6 @@ def context_of(scenario: Scenario) -> Context:
 
 def _reason(scenario: Scenario) -> Reason:
     context = context_of(scenario)
-    if scenario.oauth2 and scenario.phase is Phase.AUTH:  # the engine knows no login by token yet
-        return not_offered.mechanism(Context(mechanisms=("XOAUTH2", "OAUTHBEARER")), "Auto").reason
     if scenario.phase is Phase.BANNER:
         kind = identify("\n".join(scenario.lines).encode() + b"\r\n")
         if kind not in {Kind.SMTP, Kind.OTHER}:
@@ -75,6 +76,10 @@ def _reason(scenario: Scenario) -> Reason:
     if scenario.smtp_type is SmtpType.START_TLS and "STARTTLS" not in offered and not scenario.oauth2:
         return not_offered.start_tls(context).reason
     lacking = Context(
-        smtp_type=scenario.smtp_type, login=True, offered=frozenset(offered), mechanisms=mechanisms
+        smtp_type=scenario.smtp_type,
+        login=True,
+        by_token=scenario.oauth2,
+        offered=frozenset(offered),
+        mechanisms=mechanisms,
     )
     return not_offered.mechanism(lacking, "Auto").reason

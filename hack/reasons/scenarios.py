@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The corpus of replies as objects; tests/corpus/README.md says what each field means."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,18 @@ class Scenario:
     def mailboxes(self) -> tuple[str, str]:
         """Sender and recipient as they can be sent: the engine never sends an address that cannot exist."""
         return _mailbox(self.sender, SENDER), _mailbox(self.recipient, RECIPIENT)
+
+    @property
+    def origin(self) -> str:
+        """Where what it logs in by comes from; empty: it does not log in."""
+        if not self.login:
+            return ""
+        return "access token of client mail-test" if self.oauth2 else "Secret smtp-password, key password"
+
+    @property
+    def challenge_reply(self) -> str:
+        """The ``334`` that tells a token's error before the refusal (RFC 7628); empty: there is none."""
+        return f"334 {base64.b64encode(self.challenge.encode()).decode()}" if self.challenge else ""
 
     @property
     def first_reply(self) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A scenario as a server that really says it: polite up to the phase, and then in the words of the corpus."""
 
-import base64
 from typing import Final
 
 from mailpeers.faultserver import Action, FaultServer, Script, TlsMode, drop, raw, reply, then
@@ -50,9 +49,10 @@ def _script(scenario: Scenario) -> Script:
     if scenario.reason == "NotAnSmtpServer":
         script["EHLO"] = script["HELO"] = reply("500 unknown command")
     if scenario.oauth2:
-        script["EHLO"] = [_IN_CLEAR, _FOR_TOKENS]
+        starts_tls = scenario.smtp_type is SmtpType.START_TLS
+        script["EHLO"] = [_IN_CLEAR, _FOR_TOKENS] if starts_tls else _FOR_TOKENS
     if scenario.challenge:
-        script["AUTH"] = reply("334 " + base64.b64encode(scenario.challenge.encode()).decode())
+        script["AUTH"] = reply(scenario.challenge_reply)
         script["line"] = words
     else:
         script[_STEPS[scenario.phase]] = words

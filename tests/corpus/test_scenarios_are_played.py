@@ -24,6 +24,10 @@ SCENARIOS = {scenario.id: scenario for scenario in load(PUBLISHED)}
         "mailrise-ehlo-without-auth",  # … over TLS
         "postfix-454-tls-local-problem",
         "postfix-535-then-421-close",  # two replies at once
+        "google-xoauth2-401-challenge",  # a token, with the error before the refusal
+        "rfc7628-oauthbearer-invalid-token",
+        "m365-xoauth2-535-573",  # … and without
+        "exim-ehlo-no-xoauth2",  # a login by token that is not offered
         "gmail-421-470-temporary-problem-at-mail",
         "postfix-relay-denied-554",
         "gmail-421-tls-required-for-rcpt-domain",  # without TLS
