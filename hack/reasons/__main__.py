@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``make bench-reasons``: plays the corpus, prints the table, and writes it into the documentation.
 
-``--check`` ends with 1 where less than 98 % is right. Without swaks the documentation is left as it is.
+``--check`` ends with 1 where less than 98 % of a part is right. Without swaks the documentation is left
+as it is.
 ``--blind`` is for whoever writes rules: it judges the replies without playing them, shows what is wrong of
 the published part alone, and of the part held back the number that is right. It writes nothing.
 """

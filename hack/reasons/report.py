@@ -44,9 +44,9 @@ class Measured:
 
     @property
     def all_right(self) -> bool:
-        """Whether all scenarios together, and mutations of the published ones, are precise enough."""
-        scenarios = precision(one.judgement for one in self.played)
-        return scenarios >= AT_LEAST and precision(self.mutations["published"]) >= AT_LEAST
+        """Whether each part, and mutations of the published one, are precise enough."""
+        parts = [precision(one.judgement for one in part) for part in self.parts.values()]
+        return min(*parts, precision(self.mutations["published"])) >= AT_LEAST
 
     @property
     def judged_by_swaks(self) -> bool:

@@ -176,7 +176,8 @@ APP_PASSWORD: Final = Advice(
     Reason.APP_PASSWORD_REQUIRED,
     '{server} wants an app password of user "{username}"',
     "The account's own password does not work for programs.",
-    "Create an app password at the provider and store it as the password",
+    "Create an app password at the provider, which some call an authorization code, and store it as the "
+    "password",
 )
 TOO_MANY_LOGINS: Final = Advice(
     Reason.TOO_MANY_LOGINS,

@@ -99,6 +99,11 @@ def silent_on_recipients(context: Context, reply: Reply) -> bool:
     return "recipient" not in reply.text.lower()
 
 
+def silent_on_senders(context: Context, reply: Reply) -> bool:
+    """The text has no word of senders, nor of the account that sends."""
+    return re.search(r"\bsend|\bfrom\b|\byour account\b", reply.text, re.IGNORECASE) is None
+
+
 def silent_on_relaying(context: Context, reply: Reply) -> bool:
     """The text has no word of relaying."""
     return "relay" not in reply.text.lower()

@@ -17,6 +17,7 @@ from smtp_operator.smtp.rule import (
     not_of_security,
     rule,
     silent_on_recipients,
+    silent_on_senders,
     unsaid_without_login,
     without_login,
 )
@@ -27,6 +28,7 @@ from smtp_operator.smtp.rulewords import (
     LATER,
     LETTER,
     MAIL,
+    NO_SUCH_MAILBOX,
     NOT_ALLOWED,
     OWN_TROUBLE,
     RCPT,
@@ -41,12 +43,9 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
     rule(
         say.UNAUTHENTICATED_DOMAIN,
         *LETTER,
-        text=(
-            r"\b(?:spf|dkim|dmarc|openspf|sender policy framework)\b|sender is unauthenticated",
-            r"required authentication level",
-        ),
+        text=r"sender policy framework|sender is unauthenticated|required authentication level",
     ),
-    rule(say.UNAUTHENTICATED_DOMAIN, *LETTER, enhanced="[45].7.(?:2[01234678]|509|515)"),
+    rule(say.UNAUTHENTICATED_DOMAIN, *LETTER, enhanced="[45].7.(?:2[0123468]|509|515)"),
     rule(
         say.RECIPIENT_DEFERRED,
         RCPT,
@@ -64,7 +63,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         DATA,
         code=LASTING,
         text=(
-            r"mailbox (?:is )?full|over ?quota",
+            r"mailbox (?:is )?full|over ?quota|storage allocation\W{,3}quota",
             r"(?:user|recipient|mailbox)\b(?!.{0,30}\bsend).{0,30}\b(?:quota|storage|full)\b",
         ),
     ),
@@ -121,6 +120,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         say.SEND_AS_DENIED,
         *LETTER,
         text=(
+            r"(?:must|should) (?:match|belong to) (?:the )?(?:auth|user|log)",
             r"not owned by|send ?as\b|sendasdenied|send on behalf|relaying disallowed as",
             r"unauthori[sz]ed sender|sender (?:address )?(?:is )?not (?:authori[sz]ed|allowed|permitted)",
             rf"{NOT_ALLOWED}\w* to (?:send|use)\b(?! (?:(?:e?-?mails?|messages?) )?to\b)",
@@ -150,10 +150,10 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         text=(
             r"sender.{0,40}domain.{0,30}(?:not|n.t|unresolv|invalid|required)|domain of sender",
             r"sender address rejected: (?:domain|need|malformed)|sender address must contain a domain",
-            r"invalid dns mx|domain name required for sender",
+            r"invalid dns mx|domain name required for sender|mail from (?:has|does not have) .{0,10}\bmx\b",
         ),
     ),
-    rule(say.SENDER_DOMAIN, *LETTER, enhanced="[45].1.8"),
+    rule(say.SENDER_DOMAIN, *LETTER, enhanced="[45].1.8|[45].7.27"),
     rule(say.FROM_UNVERIFIED, *LETTER, enhanced="5.7.750"),
     rule(
         say.FROM_REJECTED,
@@ -161,6 +161,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         text=(
             r"sender address|sender (?:is )?(?:reject|denied|refus|block|invalid|unknown|verif|not )",
             r"(?:invalid|bad|unknown|rejected|blocked|banned|unverified|outbound) sender",
+            r"\b(?:from|sender)\b[\w/ -]{0,25}\b(?:invalid|bad|n[o']t valid)",
             r"from[: ]+(?:header |address)\b.{0,60}\b(?:not|does ?n.t|invalid|mismatch|reject|denied|must)",
             r"mail from\b.{0,40}\b(?:not|does ?n.t|reject|denied|invalid|refus)",
             r"return[- ]path|envelope[- ](?:from|sender)|could not complete sender verify",
@@ -181,7 +182,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         *LETTER,
         text=(
             RELAYING,
-            r"(?:not|n.t) accept (?:e?-?mail|messages?) for|user not local",
+            r"(?:not|n.t) accept\w* (?:e?-?mail|messages?) for|user not local",
             r"not (?:a |one of (?:my|our) )?local (?:domain|user|recipient)",
         ),
     ),
@@ -208,6 +209,12 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
     # greylisting and other deferrals
     rule(say.GREYLISTED, *LETTER, code=TRANSIENT, text=GREYLIST),
     rule(say.NO_RECIPIENTS, DATA, text=r"no valid recipients|no recipients"),
+    rule(
+        say.RECIPIENT_DEFERRED,
+        RCPT,
+        code=TRANSIENT,
+        text=r"unverified address|verification (?:is )?in progress",
+    ),
     rule(say.SERVICE_CLOSING, code="421"),
     rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT, text=OWN_TROUBLE),
     rule(say.RECIPIENT_DEFERRED, RCPT, enhanced="4.[1345].x"),
@@ -224,9 +231,20 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
     rule(say.OUT_OF_SEQUENCE, code="50[0-5]|555", enhanced="5.5.x"),
     rule(say.OUT_OF_SEQUENCE, code="50[0234]|555"),
     rule(say.RECIPIENT_REFUSED, RCPT, text=r"recipient|mailbox|user|address|account|no such|unknown"),
+    rule(say.MESSAGE_REJECTED, RCPT, text=r"virus|malware|phish|\bspam\b|polic(?:y|ies)\b|content"),
     rule(say.RELAY_DENIED_LOGGED_IN, RCPT, enhanced="5.7.[01]", when=logged_in),
     rule(say.RELAY_DENIED, RCPT, enhanced="5.7.[01]"),
     rule(say.RECIPIENT_REFUSED, RCPT),
+    rule(say.RECIPIENT_REFUSED, DATA, when=silent_on_senders, text=NO_SUCH_MAILBOX),
+    rule(
+        say.ACCOUNT_DISABLED,
+        *LETTER,
+        when=logged_in,
+        text=(
+            r"\b(?:your|smtp|sender) account\b.{0,30}"
+            r"(?:suspend|disabled|locked|block|closed|n[o']t .{0,5}activ)"
+        ),
+    ),
     rule(say.TOO_LARGE, MAIL, DATA, code="552", when=not_of_security),
     rule(say.FROM_REJECTED, MAIL),
     rule(say.MESSAGE_REJECTED, DATA),

@@ -24,6 +24,20 @@ OWN_TROUBLE: Final = (
     r"temporar\w+ (?:server |system |service )?(?:error|problem|failure)",
 )
 RELAYING: Final = (
-    r"\brelay(?:ing)?\b(?!\.)|rcpthosts|non-?accepted domain|delivery is not allowed to this address"
+    r"\brelay(?:ing)?\b(?!\.\w|=)|allowed (?:rcpt)?hosts|rcpthosts|non-?accepted domain"
+    r"|delivery is not allowed to this address"
 )
 NOT_ALLOWED: Final = r"n[o']t (?:allow|permit|accept|authori)"
+NOT_WORKING: Final = (
+    r"(?:\bn[o']t\b.{0,10}(?:enabled|activ|open|avail|allow|permit|grant|subscri|includ)"
+    r"|\b(?:disabled|deactivated|closed|inactive)\b|(?:switched|turned) off|no longer)"
+)
+NO_RIGHT: Final = (
+    r"(?:\bno|n[o']t have|without|lacks?|insufficient|missing)"
+    r" (?:\w+ ){,2}(?:permissions?|(?<!copy)rights?|privileges?|licen[cs]e)\b"
+)
+NO_SUCH_MAILBOX: Final = (
+    r"(?:user|mailbox|account|recipient|addressee)\b.{0,60}(?:n[o']t (?:exist|found)|unknown|disabled"
+    r"|inactive|unavailable|no longer|discontinued|frozen)",
+    r"(?:no such|unknown|invalid|bad) (?:user|mailbox|recipient)|does ?n[o']t have an? .{0,40}account",
+)

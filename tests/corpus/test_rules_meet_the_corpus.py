@@ -23,12 +23,12 @@ def test_the_published_scenarios_get_their_reasons() -> None:
     assert precision(judged) >= AT_LEAST, told(judged)
 
 
-def test_the_fifth_held_back_gets_no_worse_than_when_nobody_had_seen_it() -> None:
+def test_the_fifth_held_back_gets_its_reasons() -> None:
+    """Says no word of what is missed, so that who writes rules may run it; see README.md."""
     judged = [judge(scenario) for scenario in load(HELD_BACK)]
-    right, number = FIRST["held back"]
 
-    assert len(judged) == number
-    assert sum(one.right for one in judged) >= right, told(judged)
+    assert len(judged) == FIRST["held back"][1]
+    assert precision(judged) >= AT_LEAST
 
 
 def test_a_thousand_mutations_get_the_reasons_of_what_they_were_made_of() -> None:

@@ -77,6 +77,38 @@ def test_first_aid_for_a_refused_login(context: Context, reply: str, expected: s
     assert message(Phase.AUTH, reply, context) == expected
 
 
+def test_an_authorization_code_is_an_app_password() -> None:
+    reply = "535 Please log in with the authorization code of your mailbox"
+
+    assert message(Phase.AUTH, reply, login_at("smtp.example.com")) == (
+        'smtp.example.com wants an app password of user "bob" [in Auth, server said: "535 Please log in with '
+        "the authorization code of your mailbox\"]. The account's own password does not work for programs. "
+        "Create an app password at the provider, which some call an authorization code, and store it as the "
+        "password."
+    )
+
+
+def test_smtp_that_is_not_switched_on() -> None:
+    reply = "550 The SMTP service is not enabled for this mailbox"
+
+    assert message(Phase.AUTH, reply, login_at("smtp.example.com")) == (
+        'smtp.example.com has login with a password switched off for user "bob" [in Auth, server said: "550 '
+        'The SMTP service is not enabled for this mailbox"]. That is a setting of the provider or of the '
+        "account. Switch SMTP login on there, or use the oauth2 block."
+    )
+
+
+def test_a_suspended_account_is_no_matter_of_the_mail() -> None:
+    context = Context(server="mail.example.com", username="bob", logged_in=True, sender="ops@example.com")
+    reply = "552 Your account has been suspended. Please contact us to reactivate"
+
+    assert message(Phase.DATA, reply, context) == (
+        'mail.example.com does not let user "bob" in: the account is disabled or locked [in Data, server '
+        'said: "552 Your account has been suspended. Please contact us to reactivate"]. '
+        "Ask the account's administrator to enable it."
+    )
+
+
 def test_postfix_on_the_name_at_rcpt() -> None:
     context = Context(server="mail.example.com", helo_name="smtp-operator-7f9c")
     reply = "504 5.5.2 <smtp-operator-7f9c>: Helo command rejected: need fully-qualified hostname"
