@@ -16,7 +16,8 @@ export PYTHONPATH := hack
 # Compiling all tests anew takes as long as a tenth of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-# One process for the tests that share a control plane, the others beside it (ARGS="-n 0": all in one process).
+# End-to-end tests in one process, what else needs a control plane in another, the rest beside them
+# (ARGS="-n 0": all in one process, on one control plane).
 PYTEST := $(BIN)/pytest -n auto
 
 # Only a demo that is told a context may look at the user's own clusters.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests share: one real control plane for the whole run, and a namespace of its own for each test."""
+"""What tests share: one real control plane in a process, and a namespace of its own for each test."""
 
 import asyncio
 import itertools
@@ -28,6 +28,20 @@ TIERS = {
     ROOT / "tests" / "image": "test-image (the container image, built by buildah and run by runc, as root)",
 }
 """Folders that `make test` leaves out, since they need Debian packages: the target for each."""
+
+END_TO_END = "end to end"
+OTHERS = "control plane"
+ON_THEIR_OWN = {ROOT / "tests" / "install": "install", ROOT / "tests" / "upgrade": "upgrade"}
+"""Folders that need a control plane with nothing of ours in it."""
+LONGEST = (
+    END_TO_END,
+    OTHERS,
+    "install",
+    "tests/controlplane/test_cluster_in_the_background.py",
+    "tests/demo/test_demo_alone.py",
+    "tests/controlplane/test_cluster_starts_and_stops.py",
+)
+"""What the other tests run beside, longest first."""
 
 _numbers = itertools.count(1)
 
@@ -79,19 +93,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what needs the control plane, so that `make unit` can leave it out.
 
-    All that share it run in one process, so that there is one of it; so do all end-to-end tests, whose
-    permissions are audited together. Two folders need one of their own, with nothing of ours in it.
+    All end-to-end tests run in one process, since their permissions are audited together and one operator
+    would work on the objects of another; the others that need a control plane run beside them, on another.
     """
-    own = {ROOT / "tests" / "install", ROOT / "tests" / "upgrade"}
     groups = {}
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "cluster" in fixtures:
             item.add_marker("cluster")
-        if fixtures & {"cluster", "permissions"}:
-            folder = next((it for it in own if it in item.path.parents), None)
-            groups[item.nodeid] = f"control plane of {folder.name}" if folder else "control plane"
-    tell_groups(config, groups)
+        if "permissions" in fixtures:
+            groups[item.nodeid] = END_TO_END
+        elif "cluster" in fixtures:
+            own = (name for folder, name in ON_THEIR_OWN.items() if folder in item.path.parents)
+            groups[item.nodeid] = next(own, OTHERS)
+    tell_groups(config, groups, LONGEST)
 
 
 @pytest.fixture(scope="session")
