@@ -4,18 +4,19 @@
 import http.client
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from smtp_operator.api.crd import KINDS
-from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
+from smtp_operator.api.names import API_VERSION, CLUSTER_SMTP_VAULT_KIND, FIELD_MANAGER, SMTP_CONFIG_KIND
 from statuslint import lint, texts_to_hide
-from testbed.api import Api, ApiError, Object
+from testbed.api import PATIENCE, Api, ApiError, Object
 
 _WINDOW_SECONDS = 600.0
-_BARRIER_SECONDS = 20.0
+_PATHS = tuple(f"/apis/{API_VERSION}/{kind.plural}" for kind in KINDS)
 
 
 @dataclass(frozen=True)
@@ -27,84 +28,183 @@ class Write:
     at: float
     """Seconds since the epoch."""
 
+    @property
+    def namespace(self) -> str:
+        """Of the object; empty where it is cluster-wide."""
+        return _namespace(self.before)
+
 
 class StatusWatch:
-    """Follows all objects of our kinds, each kind in a thread that ends with the API server."""
+    """Follows all objects of our kinds, each kind in a thread that ends with the API server.
+
+    A kind that the API server does not know (yet) has no objects.
+    """
 
     def __init__(self, api: Api) -> None:
         """Nothing is followed yet."""
         self._api = api
         self._changed = threading.Condition()
-        self._last: dict[str, Object] = {}
-        self._writes: defaultdict[str, list[Write]] = defaultdict(list)
-        self._listed: set[str] = set()
+        self._last: dict[str, dict[str, Object]] = {}
+        """The objects that are there by their uids, for each path that has been listed."""
+        self._gone: set[str] = set()
+        """Uids of those that were there once."""
+        self._writes: list[Write] = []
+        self._counts: Counter[str] = Counter()
         self._stopped = threading.Event()
+
+    @classmethod
+    @contextmanager
+    def following(cls, api: Api) -> Iterator[Self]:
+        """Sees all that is written in this context, and at its end checks what nobody has asked for."""
+        watch = cls(api)
+        watch.start()
+        try:
+            yield watch
+            watch.check()
+        finally:
+            watch.stop()
 
     def start(self) -> None:
         """Returns once all that is there is known."""
-        paths = [f"/apis/{API_VERSION}/{kind.plural}?limit=500" for kind in KINDS]
-        for path in paths:
+        for path in _PATHS:
             threading.Thread(target=self._run, args=(path,), daemon=True, name=f"watch of {path}").start()
         with self._changed:
-            assert self._changed.wait_for(lambda: self._listed == set(paths), _BARRIER_SECONDS)
+            assert self._changed.wait_for(lambda: self._last.keys() == set(_PATHS), PATIENCE)
 
     def stop(self) -> None:
         """What comes from now on is of no interest."""
         self._stopped.set()
 
-    def complaints(self, namespace: str) -> list[str]:
-        """What is wrong with the statuses written in a namespace until now.
+    def check(self) -> None:
+        """Holds the statuses to the rules that were written since this was asked for last.
+
+        Raises:
+            AssertionError: one breaks a rule.
+            TimeoutError: the watch does not come up to what is there now.
+        """
+        found = self.complaints()
+        assert not found, "statuses break rules of hack/statuslint:\n" + "\n".join(found)
+
+    def complaints(self) -> list[str]:
+        """What is wrong with the statuses that were written since this was asked for last.
 
         Raises:
             TimeoutError: the watch does not come up to what is there now.
         """
-        present = self._api.items(f"/apis/{API_VERSION}/namespaces/{namespace}/smtpconfigs")
-        self._wait_for({it["metadata"]["uid"]: it["metadata"]["resourceVersion"] for it in present})
+        self._catch_up()
         with self._changed:
-            writes = list(self._writes[namespace])
-        secrets = self._api.items(f"/api/v1/namespaces/{namespace}/secrets")
-        kinds = [{"kind": "Secret", "data": it.get("data") or {}} for it in secrets]
-        hidden = texts_to_hide([it.before for it in writes], kinds)
+            writes, self._writes = self._writes, []
+        hidden = self._texts_to_hide(writes)
         return [
             complaint for it in writes for complaint in lint(it.before, it.status, now=it.at, hidden=hidden)
         ]
 
+    def forget(self, namespace: str) -> None:
+        """Statuses that a test made up there, in the operator's name, are held to no rule."""
+        self._catch_up()
+        with self._changed:
+            self._writes = [it for it in self._writes if it.namespace != namespace]
+
     def writes(self, namespace: str) -> int:
-        """How many statuses were seen to be written in a namespace."""
+        """How many statuses were ever seen to be written in a namespace."""
         with self._changed:
-            return len(self._writes[namespace])
+            return self._counts[namespace]
 
-    def _wait_for(self, versions: dict[str, str]) -> None:
+    def _catch_up(self) -> None:
+        """Waits until all has been seen that was written until now, also to what is gone since."""
+        with self._changed:
+            known = {uid for objects in self._last.values() for uid in objects}
+        versions = {uid: it for path in _PATHS for uid, it in self._present(path).items()}
+
         def is_there() -> bool:
-            return all(_version(self._last.get(uid)) >= int(version) for uid, version in versions.items())
+            seen = {uid: _version(it) for objects in self._last.values() for uid, it in objects.items()}
+            there = (uid for uid, version in versions.items() if seen.get(uid, -1) >= version)
+            return self._gone.union(there) >= known | versions.keys()
 
         with self._changed:
-            if not self._changed.wait_for(is_there, _BARRIER_SECONDS):
+            if not self._changed.wait_for(is_there, PATIENCE):
                 raise TimeoutError(f"the watch of statuses has not come up to {versions}")
+
+    def _present(self, path: str) -> dict[str, int]:
+        """Versions of the objects that are there now, by their uids."""
+        try:
+            return {it["metadata"]["uid"]: _version(it) for it in self._api.items(path)}
+        except ApiError as error:
+            if error.code != http.client.NOT_FOUND:
+                raise
+            return {}
+
+    def _texts_to_hide(self, writes: Collection[Write]) -> set[str]:
+        """What they are about, the Secrets beside it, and those where a cluster-wide vault has its own."""
+        objects = [it.before for it in writes]
+        namespaces = {it.namespace for it in writes} - {""}
+        for it in objects:
+            if it["kind"] == CLUSTER_SMTP_VAULT_KIND:
+                namespaces |= set(_named(it["spec"], "namespace"))
+        secrets = [it for name in namespaces for it in self._secrets(name)]
+        configs = [it for it in objects if it["kind"] == SMTP_CONFIG_KIND]
+        return texts_to_hide(configs, [{"kind": "Secret", "data": it.get("data") or {}} for it in secrets])
+
+    def _secrets(self, namespace: str) -> list[Object]:
+        return self._api.items(f"/api/v1/namespaces/{namespace}/secrets")
 
     def _run(self, path: str) -> None:
         while not self._stopped.is_set():
             try:
-                for event, object_ in self._api.follow(path, _WINDOW_SECONDS):
-                    if event == "LISTED":
-                        with self._changed:
-                            self._listed.add(path)
-                            self._changed.notify_all()
-                    elif event in ("ADDED", "MODIFIED") and not self._stopped.is_set():
-                        self._take(object_)
-            except (OSError, http.client.HTTPException, ApiError, ValueError, KeyError):
+                self._follow(path)
+            except ApiError as error:
+                if error.code == http.client.NOT_FOUND:
+                    self._know(path, {})
+                self._stopped.wait(0.2)
+            except (OSError, http.client.HTTPException, ValueError, KeyError):
                 self._stopped.wait(0.2)  # some tests end the API server
 
-    def _take(self, object_: Object) -> None:
-        uid, at = object_["metadata"]["uid"], time.time()
+    def _follow(self, path: str) -> None:
+        present: dict[str, Object] | None = {}
+        for event, object_ in self._api.follow(f"{path}?limit=500", _WINDOW_SECONDS):
+            if self._stopped.is_set() or event == "ERROR":
+                return
+            if event == "LISTED":
+                assert present is not None
+                self._know(path, present)
+                present = None
+            elif event == "DELETED":
+                self._drop(path, object_)
+            elif present is not None:
+                present[object_["metadata"]["uid"]] = object_
+            elif event in ("ADDED", "MODIFIED"):
+                self._take(path, object_)
+
+    def _know(self, path: str, present: dict[str, Object]) -> None:
+        """All that there is: what was written before may be several writes, so only the last is looked at."""
         with self._changed:
-            before = self._last.get(uid)
-            self._last[uid] = object_
-            status = _ours(object_)
-            if before is not None and status != _ours(before) and _is_written_by_operator(object_):
-                namespace = object_["metadata"].get("namespace", "")
-                self._writes[namespace].append(Write(object_ | {"status": _ours(before)}, status, at))
+            known = self._last.get(path, {})
+            for uid, object_ in present.items():
+                if _ours(object_) != _ours(known.get(uid, {})):
+                    self._note(object_, _ours(object_))
+            self._last[path] = present
+            self._gone |= known.keys() - present.keys()
             self._changed.notify_all()
+
+    def _drop(self, path: str, object_: Object) -> None:
+        with self._changed:
+            self._last[path].pop(object_["metadata"]["uid"], None)
+            self._gone.add(object_["metadata"]["uid"])
+            self._changed.notify_all()
+
+    def _take(self, path: str, object_: Object) -> None:
+        with self._changed:
+            before = self._last[path].get(object_["metadata"]["uid"], object_)
+            self._last[path][object_["metadata"]["uid"]] = object_
+            if _ours(object_) != _ours(before):
+                self._note(object_, _ours(before))
+            self._changed.notify_all()
+
+    def _note(self, object_: Object, status_before: Object) -> None:
+        managers = object_["metadata"].get("managedFields") or ()
+        if any((it["manager"], it.get("subresource")) == (FIELD_MANAGER, "status") for it in managers):
+            self._writes.append(Write(object_ | {"status": status_before}, _ours(object_), time.time()))
+            self._counts[_namespace(object_)] += 1
 
 
 def _ours(object_: Object) -> Object:
@@ -114,10 +214,21 @@ def _ours(object_: Object) -> Object:
     return status | {"conditions": [it for it in conditions if "/" not in it["type"]]}
 
 
-def _is_written_by_operator(object_: Object) -> bool:
-    managers = object_["metadata"].get("managedFields") or ()
-    return any((it["manager"], it.get("subresource")) == (FIELD_MANAGER, "status") for it in managers)
+def _namespace(object_: Object) -> str:
+    return str(object_["metadata"].get("namespace", ""))
 
 
-def _version(object_: Object | None) -> int:
-    return int(object_["metadata"]["resourceVersion"]) if object_ else -1
+def _version(object_: Object) -> int:
+    return int(object_["metadata"]["resourceVersion"])
+
+
+def _named(value: object, name: str) -> Iterator[str]:
+    """All texts of fields of that name."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name and isinstance(inner, str):
+                yield inner
+            yield from _named(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named(inner, name)

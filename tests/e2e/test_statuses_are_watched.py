@@ -1,38 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The watch that holds every status of these tests to the numbered rules really sees them."""
+"""The watch that holds every status of tests with a control plane to the numbered rules really sees them."""
 
 import pytest
 
 from mailpeers import MailServer
-from smtp_operator.api.names import FIELD_MANAGER
-from testbed import Api, Bed
+from testbed import Api, Bed, Object
 from testbed.status_watch import StatusWatch
+from testbed.users import object_of, path_of
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com:1", "appId": "smtp-operator"}}
 
 
-@pytest.mark.usefixtures("operator")
 def test_each_verdict_is_seen_and_good(bed: Bed, server: MailServer, statuses: StatusWatch) -> None:
     bed.verdict_of(server)
     bed.change(recipients={"to": ["second@example.com"]})
     bed.verdict()
 
-    assert statuses.complaints(bed.namespace) == []
+    assert statuses.complaints() == []
     assert statuses.writes(bed.namespace) == 2
 
 
-def test_a_status_that_breaks_a_rule_is_found(
-    api: Api, namespace: str, server: MailServer, statuses: StatusWatch
+@pytest.mark.parametrize(
+    ("kind", "spec"), [("SmtpVault", CCP), ("ClusterSmtpVault", {**CCP, "allowedServers": ["*:*"]})]
+)
+def test_so_are_those_of_vault_objects(
+    kind: str, spec: Object, bed: Bed, api: Api, statuses: StatusWatch
 ) -> None:
-    bed = Bed(api, namespace)
-    bed.create(server)
-    statuses.complaints(namespace)  # so that it has seen the object as it was before
-    body = {
-        "apiVersion": "smtp-operator.io/v1alpha1",
-        "kind": "SmtpConfig",
-        "metadata": {"name": "mail"},
-        "status": {"observedGeneration": 1, "conditions": [], "summary": "TestEmailSent"},
-    }
-    api.apply(f"{bed.configs}/mail/status", body, manager=FIELD_MANAGER)
+    path = path_of(kind, bed.namespace)
+    namespace = bed.namespace if kind == "SmtpVault" else ""
+    before = statuses.writes(namespace)
+    api.create(path, object_of(kind, spec))
+    try:
+        api.wait(path, "one", lambda it: it["status"]["observedGeneration"] == 1)
 
-    found = statuses.complaints(namespace)
-
-    assert f"FAIL0002 {namespace}/mail generation 1: no Ready condition" in found
+        assert statuses.complaints() == []
+        assert statuses.writes(namespace) == before + 1
+    finally:
+        api.delete(f"{path}/one")

@@ -11,6 +11,7 @@ import yaml
 from localcluster import LocalCluster
 from testbed import Api, Object
 from testbed.crd_deletions import forgotten_deletions_end
+from testbed.status_watch import StatusWatch
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "charts" / "smtp-operator"
@@ -33,6 +34,13 @@ def api(cluster: LocalCluster) -> Iterator[Api]:
     administrator = Api(cluster.url, cluster.ca_file, cluster.admin_token)
     yield administrator
     administrator.close()
+
+
+@pytest.fixture(scope="session")
+def statuses(api: Api) -> Iterator[StatusWatch]:
+    """Every status written there."""
+    with StatusWatch.following(api) as watch:
+        yield watch
 
 
 @pytest.fixture

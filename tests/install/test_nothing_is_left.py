@@ -47,7 +47,7 @@ def objects(cluster: LocalCluster, api: Api, namespace: str) -> Iterator[str]:
     for kind, spec in SPECS.items():
         path = path_of(kind, "users")
         api.create(path, object_of(kind, spec))
-        api.apply(f"{path}/one/status", {**object_of(kind, spec), **STATUS}, manager="smtp-operator")
+        api.apply(f"{path}/one/status", {**object_of(kind, spec), **STATUS})
     yield namespace
     cluster.helm("uninstall", "smtp-operator", "-n", namespace, "--ignore-not-found")
     cluster.kubectl("delete", *CRDS, "--ignore-not-found")

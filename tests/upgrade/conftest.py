@@ -8,6 +8,7 @@ import pytest
 from localcluster import LocalCluster
 from testbed import Api
 from testbed.crd_deletions import forgotten_deletions_end
+from testbed.status_watch import StatusWatch
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,10 @@ def api(cluster: LocalCluster) -> Iterator[Api]:
     administrator = Api(cluster.url, cluster.ca_file, cluster.admin_token)
     yield administrator
     administrator.close()
+
+
+@pytest.fixture(scope="module")
+def statuses(api: Api) -> Iterator[StatusWatch]:
+    """Every status written there."""
+    with StatusWatch.following(api) as watch:
+        yield watch

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A status that breaks a rule is found on the real API server, of whichever kind: these tests write it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from smtp_operator.api.crd import KINDS
+from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
+from testbed import Api, Bed, Object
+from testbed.status_watch import StatusWatch
+from testbed.users import object_of, path_of
+
+NAME = "seen"
+SECRET = "t0p-s3cret"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An object that no operator looks at, so that whoever writes its status is alone."""
+
+    api: Api
+    path: str
+    kind: str
+    namespace: str
+
+    def __str__(self) -> str:
+        within = "" if self.kind.startswith("Cluster") else f"{self.namespace}/"
+        return f"{within}{NAME} generation 1"
+
+    @property
+    def without_conditions(self) -> list[str]:
+        """What is said of a status that has none."""
+        return [f"FAIL0002 {self}: no Ready condition", f"FAIL0027 {self}: kstatus reads Current, not Failed"]
+
+    def create(self) -> None:
+        """It has no status yet."""
+        ccp: Object = {"url": "https://ccp.example.com", "appId": "smtp-operator"}
+        login = {"name": "login", "namespace": self.namespace}
+        spec: dict[str, Object] = {
+            "SmtpConfig": {"server": "smtp.example.com", "port": 587, "from": "a@example.com"},
+            "SmtpVault": {"cyberArkCCP": ccp},
+            "ClusterSmtpVault": {
+                "cyberArkCCP": {**ccp, "clientCertificateRef": login},
+                "allowedServers": ["*:*"],
+            },
+        }
+        self.api.create(self.path, object_of(self.kind, spec[self.kind], NAME))
+
+    def delete(self) -> None:
+        """It ends."""
+        self.api.delete(f"{self.path}/{NAME}")
+
+    def write(self, reason: str = "ConnectTimeout", *, manager: str = FIELD_MANAGER, **status: Any) -> None:
+        """A status without a fault where nothing else is said."""
+        kinds = [("Ready", "False"), ("Failed", "True"), ("Stalled", "True")]
+        conditions = [_condition(*it, reason) for it in kinds]
+        whole = {"observedGeneration": 1, "conditions": conditions, "summary": reason, **status}
+        body = {"apiVersion": API_VERSION, "kind": self.kind, "metadata": {"name": NAME}, "status": whole}
+        self.api.apply(f"{self.path}/{NAME}/status", body, manager=manager)
+
+
+def _condition(kind: str, status: str, reason: str) -> Object:
+    text = {"type": kind, "status": status, "reason": reason, "message": "What happened. What to set."}
+    return {**text, "observedGeneration": 1, "lastTransitionTime": "2026-01-02T03:04:05Z"}
+
+
+@pytest.fixture(params=[kind.name for kind in KINDS])
+def subject(request: pytest.FixtureRequest, api: Api, namespace: str) -> Iterator[Subject]:
+    """One of each kind, in a test of its own."""
+    it = Subject(api, path_of(request.param, namespace), request.param, namespace)
+    it.create()
+    yield it
+    it.delete()
+
+
+def test_a_good_one_is_left_alone(subject: Subject, statuses: StatusWatch) -> None:
+    subject.write()
+
+    assert statuses.complaints() == []
+
+
+def test_a_bad_one_is_complained_of_once(subject: Subject, statuses: StatusWatch) -> None:
+    subject.write(conditions=[])
+
+    assert statuses.complaints() == subject.without_conditions
+    assert statuses.complaints() == []
+
+
+def test_one_that_tools_would_wait_for_in_vain_is_bad(subject: Subject, statuses: StatusWatch) -> None:
+    failed = [("Ready", "False"), ("Failed", "True")]
+    subject.write(conditions=[_condition(*it, "ConnectTimeout") for it in failed])
+
+    assert f"FAIL0027 {subject}: kstatus reads InProgress, not Failed" in statuses.complaints()
+
+
+def test_the_test_in_whose_time_it_is_written_fails(subject: Subject, statuses: StatusWatch) -> None:
+    subject.write(conditions=[])
+
+    with pytest.raises(AssertionError) as failure:
+        statuses.check()
+
+    lines = ["statuses break rules of hack/statuslint:", *subject.without_conditions]
+    assert str(failure.value).splitlines()[: len(lines)] == lines
+
+
+def test_one_that_is_gone_again_is_found_too(subject: Subject, statuses: StatusWatch) -> None:
+    subject.write(conditions=[])
+    subject.delete()
+    subject.create()
+
+    assert statuses.complaints() == subject.without_conditions
+
+
+def test_one_that_shows_a_secret_is_bad(subject: Subject, bed: Bed, statuses: StatusWatch) -> None:
+    bed.secret("login", password=SECRET)
+    subject.write(summary=f"it was {SECRET}")
+
+    assert f"FAIL0018 {subject}: .summary shows a secret or a bcc address" in statuses.complaints()
