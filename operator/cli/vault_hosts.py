@@ -15,9 +15,9 @@ def allowed_hosts(settings: Settings, policy: DestinationPolicy) -> AllowedHosts
     return AllowedHosts(
         authorities=frozenset(settings.allow_authority_host),
         key_vaults=frozenset(settings.allow_key_vault_host),
-        # Link-local, it is denied to all URLs anyway, and asked as a metadata service alone. But what the
-        # admin denies by name is asked by nobody.
-        metadata=not policy.denies(ipaddress.ip_address(azure_metadata.HOST)),
+        # Link-local, it is denied to all URLs by default, and asked as a metadata service alone. But what the
+        # admin's own flags rule out is asked by nobody.
+        metadata=not policy.rules_out(ipaddress.ip_address(azure_metadata.HOST)),
     )
 
 

@@ -97,18 +97,16 @@ class DestinationPolicy:
         """Whether this port may be connected to."""
         return any(port in ports for ports in self.ports)
 
-    def denies(self, address: Address) -> bool:
-        """Whether ``deny_networks`` names this address, which wins over whatever else allows it."""
-        return _within(tuple(seen_as(address)), self._deny)
+    def rules_out(self, address: Address) -> bool:
+        """Whether ``deny_networks`` names this address, or there are ``allow_networks`` and none does."""
+        forms = tuple(seen_as(address))
+        return _within(forms, self._deny) or bool(self._allow and not _within(forms, self._allow))
 
     def allows(self, address: Address) -> bool:
         """Whether this address may be connected to."""
-        forms = tuple(seen_as(address))
-        if self.denies(address):
+        if self.rules_out(address):
             return False
-        if self._allow:
-            return _within(forms, self._allow)
-        return not _within(forms, self._default)
+        return bool(self._allow) or not _within(tuple(seen_as(address)), self._default)
 
 
 def _within(forms: Collection[Address], networks: Iterable[Network]) -> bool:

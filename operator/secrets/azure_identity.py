@@ -153,7 +153,7 @@ class Identity:
         for cause in _causes(error):
             if isinstance(cause, AnswerRefused):
                 if managed:
-                    return refusals.metadata_refused(cause.answer, asked)
+                    return refusals.metadata_refused(cause.answer, asked, self._now())
                 return refusals.refused(cause.answer, asked, self._now())
             if isinstance(cause, HttpsError):
                 return refusals.no_metadata(asked) if managed else refusals.unreachable(cause, asked)

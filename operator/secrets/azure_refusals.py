@@ -163,13 +163,14 @@ def certificate_unusable(asked: Asked) -> VerdictError:
     )
 
 
-def metadata_refused(answer: Answer, asked: Asked) -> VerdictError:
-    """The metadata service has no token for that identity."""
+def metadata_refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
+    """The metadata service has no token for that identity; ``now`` is in seconds since the epoch."""
     if answer.status == 429 or answer.status >= 500 or answer.status in (404, 410):
         return failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
             f"{asked.vault}: the machine's metadata service has a trouble of its own: it answered"
             f" {answer.status}. It is tried again by itself.",
+            retry_after=retry_after(answer.headers, now),
         )
     which = f"the identity {asked.client}" if asked.client else "a managed identity"
     choice = f", or set {asked.auth}.clientId to one that it has" if asked.client else ""
@@ -195,8 +196,8 @@ def metadata_denied(vault: str) -> VerdictError:
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
         f"{vault}: the operator may not ask the metadata service for its managed identity: its --deny-network"
-        " names 169.254.169.254. Use azureKeyVault.auth.workloadIdentity or servicePrincipal instead, or ask"
-        " for that address to be taken out of --deny-network.",
+        " names 169.254.169.254, or its --allow-network does not. Use azureKeyVault.auth.workloadIdentity or"
+        " servicePrincipal instead, or ask for these flags to allow that address.",
     )
 
 

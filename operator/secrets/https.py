@@ -155,6 +155,12 @@ class _Bounds(threading.local):
     read = 0.0
     closed: threading.Event | None = None
 
+    def begin(self, limits: HttpsLimits, closed: threading.Event) -> None:
+        """A request starts now."""
+        self.deadline = time.monotonic() + limits.total
+        self.read = limits.read
+        self.closed = closed
+
 
 _bounds: Final = _Bounds()
 
@@ -215,9 +221,7 @@ def _send(
     request: Request, addresses: tuple[Address, ...], limits: HttpsLimits, closed: threading.Event
 ) -> Answer:
     """Blocks, for ``limits.total`` seconds at most."""
-    _bounds.deadline = time.monotonic() + limits.total
-    _bounds.read = limits.read
-    _bounds.closed = closed
+    _bounds.begin(limits, closed)
     host, port = request.place
     context = _context(request)
     with requests.Session() as session:
@@ -237,9 +241,7 @@ def _send(
 
 def _send_by_proxy(request: Request, proxy: str, limits: HttpsLimits, closed: threading.Event) -> Answer:
     """Blocks, for ``limits.total`` seconds at most."""
-    _bounds.deadline = time.monotonic() + limits.total
-    _bounds.read = limits.read
-    _bounds.closed = closed
+    _bounds.begin(limits, closed)
     host, port = request.place
     with requests.Session() as session:
         session.trust_env = False

@@ -128,7 +128,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return min(float(text), LONGEST_WAIT)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year or zone of twenty digits
         return None
     wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.fromtimestamp(now, UTC)
     return min(max(wait.total_seconds(), 0.0), LONGEST_WAIT)

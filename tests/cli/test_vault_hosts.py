@@ -14,14 +14,15 @@ from smtp_operator.settings import Settings
     ("denied", "allowed", "asked"),
     [
         ([], [], True),
-        ([], ["192.0.2.0/24"], True),
+        ([], ["192.0.2.0/24"], False),
+        ([], ["192.0.2.0/24", "169.254.169.254/32"], True),
         (["192.0.2.0/24"], [], True),
         (["169.254.169.254/32"], [], False),
         (["169.254.0.0/16"], ["169.254.169.254/32"], False),
         (["0.0.0.0/0"], [], False),
     ],
 )
-def test_the_metadata_service_is_asked_unless_it_is_denied(
+def test_the_metadata_service_is_asked_unless_flags_rule_it_out(
     denied: list[str], allowed: list[str], asked: bool
 ) -> None:
     policy = DestinationPolicy(

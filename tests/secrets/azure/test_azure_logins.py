@@ -171,7 +171,7 @@ async def test_the_machine_has_no_such_identity(
 
 
 async def test_a_metadata_service_that_is_denied_is_not_asked(trial: KeyVaultTrial) -> None:
-    """Deny always wins, although that address is asked for nothing but the operator's own identity."""
+    """The flags hold for it too, although it is asked for nothing but the operator's own identity."""
     trial.use_managed_identity()
     trial.allowed = AllowedHosts(metadata=False)
 
@@ -180,8 +180,8 @@ async def test_a_metadata_service_that_is_denied_is_not_asked(trial: KeyVaultTri
     assert (verdict.reason, verdict.message) == (
         Reason.IDENTITY_UNAVAILABLE,
         f"{NAME}: the operator may not ask the metadata service for its managed identity: its --deny-network"
-        " names 169.254.169.254. Use azureKeyVault.auth.workloadIdentity or servicePrincipal instead, or ask"
-        " for that address to be taken out of --deny-network.",
+        " names 169.254.169.254, or its --allow-network does not. Use azureKeyVault.auth.workloadIdentity or"
+        " servicePrincipal instead, or ask for these flags to allow that address.",
     )
     assert trial.machine.requests == []
 
@@ -203,12 +203,13 @@ async def test_there_is_no_metadata_service(trial: KeyVaultTrial) -> None:
 @pytest.mark.parametrize("status", [429, 500, 503, 410])
 async def test_the_metadata_service_has_a_trouble(trial: KeyVaultTrial, status: int) -> None:
     trial.use_managed_identity()
-    trial.machine.answers.append((status, b"c4nary", {}))
+    trial.machine.answers.append((status, b"c4nary", {"Retry-After": "120"}))
 
     verdict = await trial.verdict()
 
-    assert (verdict.reason, verdict.message) == (
+    assert (verdict.reason, verdict.retry_after, verdict.message) == (
         Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        120,
         f"{NAME}: the machine's metadata service has a trouble of its own: it answered {status}. It is tried"
         " again by itself.",
     )

@@ -224,6 +224,8 @@ async def test_what_a_request_may_end_with(given: Exception, reason: str, said: 
         ("-1", None),
         ("1e9", None),
         ("99999999999999999999", None),
+        ("Wed, 21 Oct 99999999999999999999 07:28:05 GMT", None),
+        ("Wed, 21 Oct 2026 07:28:05 +99999999999999999999", None),
     ],
 )
 def test_how_long_the_vault_asks_to_wait(text: str, seconds: float | None) -> None:
