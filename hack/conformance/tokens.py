@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Access tokens: a source as far as their endpoint is a place to log in to."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from conformance.source import Found, Source
 from mailpeers.tokenserver import TokenServer
 from mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
 from smtp_operator.api.reasons import Reason
+from smtp_operator.secrets.held import HELD
 from smtp_operator.secrets.oauth2 import Tokens
 
 _NO_CHECK = "There is no object of its own to check."
@@ -28,14 +30,13 @@ class OAuth2Source(Source):
         "test_an_empty_value": _A_LINE,
         "test_a_value_of_several_lines": _A_LINE,
         "test_a_value_that_is_too_long": "A token may have 16 KiB.",
-        "test_a_password_that_may_not_be_read": "The mail server says what a token is good for.",
         "test_a_missing_password": "A client gets a token, or is refused.",
         "test_a_credential_that_may_not_go_there": "Shown by the tests of oauth2: ServerNotAllowed.",
-        "test_a_refusal_costs_no_more_than_a_success": "The mail server says what a token is good for.",
         "test_a_check": _NO_CHECK,
         "test_its_end": _NO_CHECK,
     }
     reasons: ClassVar[Mapping[str, Reason]] = {
+        "test_a_password_that_may_not_be_read": Reason.OAUTH_TOKEN_FAILED,
         "test_a_wrong_credential": Reason.OAUTH_TOKEN_FAILED,
         "test_a_host_that_dns_does_not_know": Reason.IDENTITY_PROVIDER_UNREACHABLE,
         "test_a_port_where_nobody_listens": Reason.IDENTITY_PROVIDER_UNREACHABLE,
@@ -59,7 +60,7 @@ class OAuth2Source(Source):
         super().__init__()
         self._endpoint = endpoint
         accounts = Accounts()
-        tokens = Tokens(https=self.line, accounts=accounts, now=lambda: self.time)
+        tokens = Tokens(https=self.line, accounts=accounts, monotonic=lambda: self.time, now=time.time)
         self._trial = TokenTrial(endpoint, self.names, self.line.https, accounts, tokens)
         self._trial.secret("mail-app", {"client-secret": SECRET})
         self._changes: dict[str, str] = {}
@@ -82,6 +83,11 @@ class OAuth2Source(Source):
         body = f'{{"access_token":"{value}","token_type":"Bearer","expires_in":3599}}'
         self._endpoint.answers.append((200, body.encode(), {}))
 
+    def forbid(self) -> None:
+        """See ``Source``; the client may have no token any more, and what it has is at its end."""
+        self.time += 3600
+        self._endpoint.answers = [(400, b'{"error":"unauthorized_client"}', {})] * 9
+
     def spoil(self) -> None:
         """See ``Source``."""
         self._trial.secret("mail-app", {"client-secret": "wrong"})
@@ -89,6 +95,7 @@ class OAuth2Source(Source):
 
     def lead_to(self, url: str, ca_pem: str) -> None:
         """See ``Source``."""
+        self.time += HELD  # what failed at another one is no answer any more
         self._changes["tokenUrl"] = f"{url}/token"
         self._endpoint.ca_pem = ca_pem
 

@@ -73,6 +73,9 @@ class TokenTrial:
     tokens: Tokens
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     time: float = 1000.0
+    """By which tokens are kept."""
+    wall_clock: float = 1792567680.0
+    """Seconds since the epoch: 2026-10-21 07:28:00 UTC."""
 
     def secret(self, name: str, data: dict[str, str], annotations: dict[str, str] | None = None) -> None:
         """Creates the Secret, or makes a newer one of it."""

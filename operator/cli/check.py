@@ -191,7 +191,11 @@ class _Check:
             vaults=vaults,
             source_of=source_of(supplied),
             tokens=Tokens(
-                https=https, accounts=accounts, now=time.monotonic, require_allowed_servers=required
+                https=https,
+                accounts=accounts,
+                monotonic=time.monotonic,
+                now=time.time,
+                require_allowed_servers=required,
             ),
         )
         mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode

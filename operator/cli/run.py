@@ -163,7 +163,8 @@ async def _work(
         tokens=lambda get_object: Tokens(
             https=https,
             accounts=ServiceAccountTokens(client, get_object),
-            now=time.monotonic,
+            monotonic=time.monotonic,
+            now=time.time,
             require_allowed_servers=settings.require_allowed_servers,
         ),
         observer=metrics,

@@ -18,15 +18,13 @@ from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.secrets.counting import CountingSender, VaultObserver
+from smtp_operator.secrets.held import Held
 from smtp_operator.secrets.interface import GetObject, Seen
 from smtp_operator.secrets.service_accounts import ServiceAccounts
 from smtp_operator.secrets.vault import AllowedHosts, Sender, Vault, VaultContext, VaultSecret
 from smtp_operator.secrets.vault_credentials import VaultCredentials
 from smtp_operator.secrets.vault_errors import LONGEST_WAIT
 from smtp_operator.secrets.vault_providers import PROVIDERS, ProviderClass
-
-HELD: Final = 10.0
-"""Seconds for which a failure that concerns the whole vault is the answer to everybody."""
 
 _OF_ONE_ITEM: Final = frozenset(
     {
@@ -52,9 +50,8 @@ class LiveVault:
         self.of = of
         self._client = client
         self._credentials = credentials
-        self._monotonic = monotonic
         self._reading: dict[VaultPassword, asyncio.Task[VaultSecret]] = {}
-        self._held: tuple[float, Verdict] | None = None
+        self._held = Held(monotonic)
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -108,7 +105,7 @@ class LiveVault:
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
         """Within it the vault may be called; what it says of everybody is kept for a while."""
-        self._heed()
+        self._held.heed()
         self._busy += 1
         self._idle.clear()
         try:
@@ -116,27 +113,17 @@ class LiveVault:
         except VerdictError as error:
             raise VerdictError(self._noted(error.verdict)) from None
         else:
-            self._held = None
+            self._held.end()
         finally:
             self._busy -= 1
             if not self._busy:
                 self._idle.set()
 
-    def _heed(self) -> None:
-        if self._held is None:
-            return
-        until, verdict = self._held
-        left = until - self._monotonic()
-        if left <= 0:
-            self._held = None
-            return
-        raise VerdictError(verdict if verdict.retry_after is None else replace(verdict, retry_after=left))
-
     def _noted(self, verdict: Verdict) -> Verdict:
         if verdict.retry_after is not None:
             verdict = replace(verdict, retry_after=min(verdict.retry_after, LONGEST_WAIT))
         if verdict.reason not in _OF_ONE_ITEM:
-            self._held = (self._monotonic() + max(HELD, verdict.retry_after or 0.0), verdict)
+            self._held.note(verdict)
         return verdict
 
 

@@ -3,20 +3,23 @@
 
 Three grants: client_credentials with a client secret (Microsoft 365), refresh_token (Google), and
 client_credentials with a ServiceAccount's token as the client's assertion, which needs no secret at all.
-Tokens are kept in memory alone, until 5 minutes before their end.
+Tokens are kept in memory alone, until 5 minutes before their end. Where there is none to be had, or the mail
+server rejects it, the endpoint is asked again after a while, however many SmtpConfigs want one.
 """
 
 import asyncio
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
 from smtp_operator.api.model import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
+from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.held import HELD, Held
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.https_errors import HttpsError
 from smtp_operator.secrets.interface import ResolvedPassword
@@ -60,6 +63,7 @@ class ResolvedToken:
 @dataclass(frozen=True, slots=True)
 class _Kept:
     value: str = field(repr=False)
+    asked: float
     until: float
 
 
@@ -91,16 +95,19 @@ class Tokens:
         *,
         https: Sender,
         accounts: ServiceAccounts,
+        monotonic: Callable[[], float],
         now: Callable[[], float],
         require_allowed_servers: bool = False,
     ) -> None:
-        """``now`` is in seconds, from whenever on."""
+        """``monotonic`` is in seconds from whenever on, ``now`` since the epoch."""
         self._https = https
         self._accounts = accounts
+        self._monotonic = monotonic
         self._now = now
         self._required = require_allowed_servers
         self._kept: dict[Hashable, _Kept] = {}
         self._asking: dict[Hashable, asyncio.Task[_Kept]] = {}
+        self._held: dict[Hashable, Held] = {}
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
         """An access token for what the block says.
@@ -127,8 +134,10 @@ class Tokens:
         )
 
     def drop(self, key: Hashable) -> None:
-        """The mail server did not take this token: ask for another one next time."""
-        self._kept.pop(key, None)
+        """The mail server did not take this token: it is used no more, once it is ten seconds old."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            self._kept[key] = replace(kept, until=min(kept.until, kept.asked + HELD))
 
     async def _client(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> _Client:
         ca_pem = None
@@ -177,8 +186,10 @@ class Tokens:
     async def _token(self, client: _Client) -> str:
         key = client.key
         kept = self._kept.get(key)
-        if kept is not None and self._now() < kept.until:
+        if kept is not None and self._monotonic() < kept.until:
             return kept.value
+        if (held := self._held.get(key)) is not None:
+            held.heed()
         asking = self._asking.get(key)
         if asking is None:
             asking = asyncio.create_task(self._ask(client), name=f"token from {client.asked.host}")
@@ -190,7 +201,7 @@ class Tokens:
         del self._asking[key]
         if task.cancelled() or task.exception() is not None:
             return
-        now = self._now()
+        now = self._monotonic()
         self._kept = {it: kept for it, kept in self._kept.items() if now < kept.until}
         if task.result().until > now:
             if len(self._kept) >= _KEPT:
@@ -204,7 +215,6 @@ class Tokens:
             form["client_assertion_type"] = _ASSERTION_TYPE
             use = AccountUse(namespace=client.namespace, name=account.name, audience=account.audience)
             form["client_assertion"] = await account_token(self._accounts, use)
-        started = self._now()
         request = Request(
             method="POST",
             url=client.oauth2.token_url,
@@ -213,6 +223,16 @@ class Tokens:
             ca_pem=client.ca_pem,
         )
         try:
+            return await self._granted(request, client.asked)
+        except VerdictError as error:
+            self._held = {it: held for it, held in self._held.items() if not held.is_over}
+            self._held[client.key] = Held(self._monotonic)
+            self._held[client.key].note(error.verdict)
+            raise
+
+    async def _granted(self, request: Request, asked: Asked) -> _Kept:
+        started = self._monotonic()
+        try:
             answer = await self._https.send(request)
         except HttpsError as error:
             raise unreachable(error) from None
@@ -220,8 +240,8 @@ class Tokens:
             raise bundle_invalid() from None
         value, lifetime = granted(answer)
         if value is None:
-            raise refused(answer, client.asked)
-        return _Kept(value, started + lifetime - _EARLY)
+            raise refused(answer, asked, self._now())
+        return _Kept(value, started, started + lifetime - _EARLY)
 
 
 def described(oauth2: OAuth2) -> str:

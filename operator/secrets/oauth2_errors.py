@@ -13,10 +13,9 @@ from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
 from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.https_errors import HttpsError, Trouble
 from smtp_operator.secrets.token_answers import token_error
+from smtp_operator.secrets.vault_errors import retry_after
 
 OUTLOOK_SCOPE: Final = "https://outlook.office365.com/.default"
-
-_LONGEST_WAIT: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +184,8 @@ def _tls_failed(error: HttpsError) -> tuple[str, str]:
     )
 
 
-def refused(answer: Answer, asked: Asked) -> VerdictError:
-    """The endpoint's answer holds no token."""
+def refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
+    """The endpoint's answer holds no token; ``now`` is in seconds since the epoch."""
     error = token_error(answer)
     who = f"{asked.host} issued no access token to client {cut(asked.client_id, limit=80)}"
     if error.temporary:
@@ -195,7 +194,7 @@ def refused(answer: Answer, asked: Asked) -> VerdictError:
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
             f"{who}: it answered {answer.status}{code} [in Token]. That is a trouble of"
             " its own; it is tried again by itself.",
-            retry_after=_wait(answer),
+            retry_after=retry_after(answer.headers, now),
         )
     if not error.name:
         return _failed(
@@ -217,11 +216,6 @@ def refused(answer: Answer, asked: Asked) -> VerdictError:
         Reason.OAUTH_TOKEN_FAILED,
         f'{who} [in Token, server said: "{answer.status} {error.code}"]. {hint.format_map(facts)}'.rstrip(),
     )
-
-
-def _wait(answer: Answer) -> float | None:
-    text = answer.headers.get("retry-after", "")
-    return min(float(text), _LONGEST_WAIT) if text.isascii() and text.isdigit() and len(text) < 9 else None
 
 
 def _failed(

@@ -74,7 +74,7 @@ class AllowedHosts:
     key_vaults: frozenset[str] = frozenset()
     """In place of Azure Key Vault's (``--allow-key-vault-host``)."""
     metadata: bool = True
-    """Whether the machine's metadata service may be asked; not where the network flags rule its address out."""
+    """Whether the machine's metadata service may be asked; not where network flags rule it out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

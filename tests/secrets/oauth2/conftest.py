@@ -17,7 +17,9 @@ def trial() -> Iterator[TokenTrial]:
     names, accounts = Names(), Accounts()
     https = Https(policy=POLICY, resolver=names)
     with TokenServer.running(secrets={CLIENT: SECRET}) as endpoint:
-        tokens = Tokens(https=https, accounts=accounts, now=lambda: made.time)
+        tokens = Tokens(
+            https=https, accounts=accounts, monotonic=lambda: made.time, now=lambda: made.wall_clock
+        )
         made = TokenTrial(endpoint, names, https, accounts, tokens)
         made.secret("mail-app", {"client-secret": SECRET, "refresh-token": "1//c4nary-Refresh"})
         yield made

@@ -8,7 +8,9 @@ import pytest
 
 from mailpeers.tokenserver import SCOPE
 from mailpeers.tokentrial import SECRET, TokenTrial
+from smtp_operator.api.objects import AccessDenied
 from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.held import HELD
 from smtp_operator.secrets.object_values import ObjectValues
 
 
@@ -34,10 +36,20 @@ async def test_a_token_is_renewed_5_minutes_before_its_end(
 
 async def test_a_token_that_the_mail_server_rejected_is_not_used_again(trial: TokenTrial) -> None:
     first = await trial.token()
+    trial.time += HELD
 
     trial.tokens.drop(first.key)
 
     assert (await trial.token()).password.value != first.password.value
+
+
+async def test_many_rejections_ask_no_more_often_than_every_ten_seconds(trial: TokenTrial) -> None:
+    """A hundred SmtpConfigs may log in by one client, one after the other, and the server reject them all."""
+    for _ in range(100):
+        trial.tokens.drop((await trial.token()).key)
+        trial.time += HELD / 50
+
+    assert len(trial.endpoint.forms) == 2
 
 
 async def test_a_changed_secret_gets_a_token_of_its_own(trial: TokenTrial) -> None:
@@ -96,14 +108,55 @@ async def test_many_tests_at_a_time_ask_once(trial: TokenTrial) -> None:
     assert len(trial.endpoint.forms) == 1
 
 
-async def test_a_failure_is_told_to_all_who_wait_and_not_kept(trial: TokenTrial) -> None:
+async def test_a_failure_is_told_to_all_who_ask_within_ten_seconds(trial: TokenTrial) -> None:
     trial.endpoint.answers.append((503, b"", {}))
 
-    failures = await asyncio.gather(*(trial.token() for _ in range(3)), return_exceptions=True)
+    waited = await asyncio.gather(*(trial.token() for _ in range(3)), return_exceptions=True)
+    trial.time += HELD - 1
+    later = [await trial.verdict() for _ in range(100)]
 
-    assert [type(failure) for failure in failures] == [VerdictError] * 3
+    assert [type(failure) for failure in waited] == [VerdictError] * 3
+    assert {(it.reason, it.retry_after) for it in later} == {("IdentityProviderUnreachable", None)}
+    assert len(trial.endpoint.forms) == 1
+    trial.time += 1
     assert await trial.token()
-    assert len(trial.endpoint.forms) == 2
+
+
+async def test_a_pause_that_the_endpoint_asks_for_is_kept_by_all_who_log_in_by_that_client(
+    trial: TokenTrial,
+) -> None:
+    trial.endpoint.answers.append((429, b"", {"Retry-After": "120"}))
+    assert (await trial.verdict()).retry_after == 120
+
+    trial.time += 100
+    assert (await trial.verdict()).retry_after == 20
+
+    assert len(trial.endpoint.forms) == 1
+    trial.time += 20
+    assert await trial.token()
+
+
+async def test_a_failure_says_nothing_of_another_client_or_credential(trial: TokenTrial) -> None:
+    trial.endpoint.secrets["other"] = SECRET
+    trial.endpoint.answers.append((503, b"", {}))
+    await trial.verdict()
+
+    assert await trial.token(clientId="other")
+    trial.secret("mail-app", {"client-secret": SECRET})
+    assert await trial.token()
+
+
+async def test_a_failure_of_the_api_server_is_none_of_the_endpoint(trial: TokenTrial) -> None:
+    """Rights and ServiceAccounts that come are of use at once."""
+    account = {"serviceAccountRef": {"name": "mailer", "audience": "vault"}, "clientSecretRef": ...}
+    trial.accounts.annotations["mailer"] = {"smtp-operator.io/allowed-audiences": "vault"}
+    trial.accounts.refuses_with = AccessDenied("mailer")
+    assert (await trial.verdict(**account)).reason == "SecretAccessDenied"
+
+    trial.accounts.refuses_with = None
+    trial.endpoint.answers.append((200, b'{"access_token":"one"}', {}))
+
+    assert (await trial.token(**account)).password.value == "one"
 
 
 async def test_a_test_that_is_called_off_leaves_the_others_their_token(trial: TokenTrial) -> None:

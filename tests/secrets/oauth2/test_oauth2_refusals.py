@@ -169,10 +169,15 @@ async def test_a_trouble_of_the_endpoints_own(
     )
 
 
-async def test_an_endless_wait_is_not_obeyed(trial: TokenTrial) -> None:
-    trial.endpoint.answers.append((429, b"", {"Retry-After": "99999999"}))
+@pytest.mark.parametrize(
+    ("asked", "wait"), [("99999999", 600), ("Wed, 21 Oct 2026 07:28:05 GMT", 5), ("soon", None)]
+)
+async def test_a_time_to_come_back_at_is_kept_for_ten_minutes_at_most(
+    trial: TokenTrial, asked: str, wait: float | None
+) -> None:
+    trial.endpoint.answers.append((429, b"", {"Retry-After": asked}))
 
-    assert (await trial.verdict()).retry_after == 600
+    assert (await trial.verdict()).retry_after == wait
 
 
 def unreachable(verdict: Verdict, retry: Retry = Retry.TRANSIENT) -> str:

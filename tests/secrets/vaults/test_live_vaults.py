@@ -15,7 +15,8 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.live_vaults import HELD, LiveVaults
+from smtp_operator.secrets.held import HELD
+from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vault import VaultSecret
 
