@@ -110,8 +110,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[LocalCluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
     """A control plane with the CRDs of this tree; whoever breaks it mends it before his test ends."""
+    unmarked = request.config.option.markexpr == "not cluster"
+    assert not unmarked, "make unit is without a control plane: have the test ask for one before it runs"
     with LocalCluster.start() as running, forgotten_deletions_end(running):
         running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
         running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")

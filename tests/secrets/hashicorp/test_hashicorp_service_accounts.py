@@ -80,6 +80,7 @@ async def test_a_service_account_is_known_by_asking_the_api_server(trial: BaoTri
     assert (await trial.read()).value == "s3cret"
 
 
+@pytest.mark.usefixtures("mailer")
 @pytest.mark.parametrize("method", ["jwt", "kubernetes"])
 async def test_another_audience(trial: BaoTrial, method: str, request: pytest.FixtureRequest) -> None:
     mount = request.getfixturevalue(method)
