@@ -121,11 +121,12 @@ class DeadlineQueue(Generic[K]):
             pause = min(self._heap[0][0] - self._now(), _LONGEST_SLEEP)
         if pause is not None and pause <= 0:
             return
+        timer = None if pause is None else asyncio.get_running_loop().call_later(pause, self._wake.set)
         try:
-            async with asyncio.timeout(pause):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+            await self._wake.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _start_due(self) -> None:
         now = self._now()
