@@ -62,7 +62,8 @@ class KubernetesClient:
         self.access = access
         self.traffic = traffic or Uncounted()
         try:
-            context = _tls_context(access.configuration)
+            in_clear = self.server.startswith("http:")  # reading the system's CAs takes some 10 ms
+            context = True if in_clear else _tls_context(access.configuration)
         except (OSError, ssl.SSLError) as error:
             raise ClusterUnknown(f"{access.origin}: its certificates cannot be read ({error})") from error
         self._session = aiohttp.ClientSession(
