@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_VAULT, smtp_config_crd
+from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_VAULT, smtp_config_crd, structural_schema
 from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
@@ -18,6 +18,8 @@ from smtp_operator.api.smtpconfig import SmtpConfigSpec
 Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 _SCHEMA: JsonObject = smtp_config_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+_VAULT_MODELS = {kind.name: kind.spec for kind in (SMTP_VAULT, CLUSTER_SMTP_VAULT)}
+_VAULT_SCHEMAS = {name: structural_schema(model) for name, model in _VAULT_MODELS.items()}
 
 
 class Storage:
@@ -93,10 +95,9 @@ class Storage:
 
     def put_vault(self, reference: Reference, spec: JsonObject) -> JsonObject:
         """Creates or replaces a vault object; a spec that the CRD refuses is an error."""
-        kind = SMTP_VAULT if reference.kind == "SmtpVault" else CLUSTER_SMTP_VAULT
-        schema = kind.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-        spec = _defaulted(copy.deepcopy(spec), schema)
-        kind.spec.model_validate(spec)
+        model = _VAULT_MODELS[reference.kind]
+        spec = _defaulted(copy.deepcopy(spec), _VAULT_SCHEMAS[reference.kind])
+        model.model_validate(spec)
         before = self.objects.get(reference)
         if before is not None and before["spec"] == spec:
             return before

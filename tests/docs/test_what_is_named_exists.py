@@ -2,6 +2,7 @@
 """What the documentation names is there: pages, make targets, flags, reasons, fields, versions."""
 
 import contextlib
+import functools
 import io
 import re
 import tomllib
@@ -64,14 +65,15 @@ def targets() -> set[str]:
     return set(re.findall(r"^\.PHONY: (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-def field_paths() -> set[str]:
+@functools.cache
+def field_paths() -> frozenset[str]:
     """Every path below spec and status, with and without that word in front."""
     found = set()
     for kind in KINDS:
         for part, model in (("spec", kind.spec), ("status", kind.status)):
             for path in _paths(structural_schema(model), ""):
                 found |= {path, f"{part}.{path}"}
-    return found | {"spec", "status"}
+    return frozenset(found | {"spec", "status"})
 
 
 def _paths(schema: dict[str, Any], prefix: str) -> set[str]:
@@ -173,7 +175,7 @@ def test_every_field_exists(page: Path) -> None:
     fields = field_paths()
     first = {path.partition(".")[0] for path in fields}
     names = {name for path in [*fields, *value_paths()] for name in re.split(r"[.\[\]]+", path)}
-    fields |= set(value_paths())
+    fields |= frozenset(value_paths())
     foreign = {"lastTransitionTime", "stringData", "observedGeneration", "exitCode", "healthChecks"}
     foreign |= {key for keys in JSON_KEYS.values() for key in keys}
     for span in spans(page):
