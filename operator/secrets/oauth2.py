@@ -63,7 +63,6 @@ class ResolvedToken:
 @dataclass(frozen=True, slots=True)
 class _Kept:
     value: str = field(repr=False)
-    asked: float
     until: float
 
 
@@ -108,6 +107,7 @@ class Tokens:
         self._kept: dict[Hashable, _Kept] = {}
         self._asking: dict[Hashable, asyncio.Task[_Kept]] = {}
         self._held: dict[Hashable, Held] = {}
+        self._dropped: dict[Hashable, float] = {}
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
         """An access token for what the block says.
@@ -134,10 +134,13 @@ class Tokens:
         )
 
     def drop(self, key: Hashable) -> None:
-        """The mail server did not take this token: it is used no more, once it is ten seconds old."""
-        kept = self._kept.get(key)
-        if kept is not None:
-            self._kept[key] = replace(kept, until=min(kept.until, kept.asked + HELD))
+        """The mail server did not take this token: use another one. That one's turn lasts for ten seconds."""
+        kept = self._kept.pop(key, None)
+        now = self._monotonic()
+        self._dropped = {it: at for it, at in self._dropped.items() if now < at + HELD}
+        since = self._dropped.setdefault(key, now)
+        if kept is not None and since < now:
+            self._kept[key] = replace(kept, until=min(kept.until, since + HELD))
 
     async def _client(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> _Client:
         ca_pem = None
@@ -241,7 +244,7 @@ class Tokens:
         value, lifetime = granted(answer)
         if value is None:
             raise refused(answer, asked, self._now())
-        return _Kept(value, started, started + lifetime - _EARLY)
+        return _Kept(value, started + lifetime - _EARLY)
 
 
 def described(oauth2: OAuth2) -> str:
