@@ -202,7 +202,9 @@ def under_test(view: View, *, phase: Phase | None, now: float) -> SmtpConfigStat
         conditions = [*_kept(view, "Ready", "Failed"), testing, *_kept(view, "PasswordResolved")]
         return view.status.model_copy(update={"conditions": conditions})
     unknown = write.condition("Ready", "Unknown", Reason.TESTING, text)
-    conditions = [unknown, testing, *_kept(view, "PasswordResolved")]
+    conditions = [unknown, testing]
+    if view.spec.password is not None or view.spec.oauth2 is not None:  # else it speaks of older settings
+        conditions += _kept(view, "PasswordResolved")
     return view.status.model_copy(
         update={
             "conditions": conditions,

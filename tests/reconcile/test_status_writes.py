@@ -25,6 +25,16 @@ async def test_a_long_test_is_two_writes(world: World, seconds: float) -> None:
     assert len(mail.writes) == 2
 
 
+async def test_a_long_test_of_settings_whose_login_was_taken_away_says_nothing_of_a_password(
+    world: World,
+) -> None:
+    mail = await world.ready()
+    world.engine.script(passes(seconds=45))
+    mail.edit(username=None, password=None)
+    await world.passes(10)
+    assert mail.conditions == {"Ready": ("Unknown", "Testing"), "Reconciling": ("True", "Testing")}
+
+
 async def test_a_long_recheck_is_one_write(world: World) -> None:
     mail = await world.ready()
     world.engine.script(passes(seconds=45))
