@@ -2,7 +2,7 @@
 """The engine on this machine, with settings in which a test names only what it is about."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import Address, NameNotFound, Resolver, address_of
 from smtp_operator.smtp.budget import Limits
 from smtp_operator.smtp.engine import Engine
+from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.session import Connect, connect
 from smtp_operator.smtp.settings import Login, MailSettings, Recipient, Role, TlsSettings
@@ -89,7 +90,7 @@ class Trial:
         /,
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
-        before_data: Callable[[], Awaitable[None]] | None = None,
+        leave: Leave | None = None,
         **changes: Any,
     ) -> DialogueReport:
         """One test of a port, or of a FaultServer without a network; ``changes`` as for ``settings``."""
@@ -97,7 +98,7 @@ class Trial:
             self.connect = target.connect
         port = target.port if isinstance(target, FaultServer) else target
         settings = self.settings(port, **changes)
-        return await self.engine().run(settings, on_phase=on_phase, before_data=before_data)
+        return await self.engine().run(settings, on_phase=on_phase, leave=leave)
 
 
 def recipients(

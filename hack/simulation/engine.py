@@ -3,7 +3,7 @@
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +19,7 @@ from smtp_operator.api.verdict import (
     Suggestion,
     Verdict,
 )
+from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.settings import MailSettings
 
 _SUCCESS: Final = {
@@ -177,7 +178,7 @@ class ScriptedEngine:
         settings: MailSettings,
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
-        before_data: Callable[[], Awaitable[None]] | None = None,
+        leave: Leave | None = None,
     ) -> DialogueReport:
         """One test."""
         name = dict(settings.headers)["X-Smtp-Operator"]
@@ -191,7 +192,7 @@ class ScriptedEngine:
             self.most_at_once[settings.server], self._busy[settings.server]
         )
         try:
-            report = await self._dialogue(settings, self._answer(settings), on_phase)
+            report = await self._dialogue(settings, self._answer(settings), on_phase, leave)
         finally:
             self.under_way.remove(name)
             self._busy[settings.server] -= 1
@@ -205,7 +206,11 @@ class ScriptedEngine:
         return server.then if isinstance(server.then, Answer) else server.then(settings)
 
     async def _dialogue(
-        self, settings: MailSettings, answer: Answer, on_phase: Callable[[Phase], None]
+        self,
+        settings: MailSettings,
+        answer: Answer,
+        on_phase: Callable[[Phase], None],
+        leave: Leave | None,
     ) -> DialogueReport:
         phases = _phases(settings)
         last = _LAST[settings.mode] if answer.phase is None else answer.phase
@@ -217,6 +222,9 @@ class ScriptedEngine:
             if phase is through[-1]:
                 seconds = max(seconds, answer.seconds - 0.01 * (len(through) - 1))
             on_phase(phase)
+            if phase is Phase.DATA and leave is not None:
+                await leave.turn()
+                leave.check()
             if phase is Phase.AUTH and settings.login is not None:
                 self.logins.append((self._now(), settings.login.password))
             if phase is Phase.DATA and (not reached or answer.reason is not Reason.MESSAGE_REJECTED):

@@ -4,7 +4,7 @@
 import asyncio
 import base64
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -42,7 +42,14 @@ LOGIN: Final[JsonObject] = {
 class World:
     """Everything around the core, and the core itself."""
 
-    def __init__(self, policy: Policy | None = None, *, watch: Watch = "metadata") -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        watch: Watch = "metadata",
+        may_send: Callable[[], None] | None = None,
+    ) -> None:
+        """``may_send`` as for ``Core``."""
         policy = policy or Policy()
         self.policy = replace(policy, watches_references=watch == "metadata")
         self.wrong_by = 0.0
@@ -50,6 +57,7 @@ class World:
         self.storage = Storage(self.time)
         self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
         self.engine = ScriptedEngine(self.time)
+        self._may_send = may_send
         self.tokens = SimulatedTokens()
         self.vaults = SimulatedVaults(self.time)
         self.observer: Observer | None = None
@@ -87,6 +95,7 @@ class World:
             vaults=self._live_vaults,
             tokens=lambda get_object: self.tokens.by(SimulatedAccounts(get_object)),
             observer=self.observer,
+            may_send=self._may_send,
         )
         self.cluster.attach(core)
         self._operator = (core, asyncio.create_task(core.run(), name="operator"))

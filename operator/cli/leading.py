@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One replica works, the others stand by: whose turn it is, and what asks before it acts."""
+"""One replica works, the others stand by: whose turn it is."""
 
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from uuid import uuid4
 
-from smtp_operator.api.verdict import DialogueReport, Phase
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.lease import Lease
 from smtp_operator.handlers.operation import Operation
-from smtp_operator.reconcile.interfaces import Engine
 from smtp_operator.settings import Settings
-from smtp_operator.smtp.settings import MailSettings
 
 
 def lease_of(settings: Settings, client: KubernetesClient, environment: Mapping[str, str]) -> Lease | None:
@@ -46,27 +43,3 @@ class Duty:
     def trouble(self) -> str | None:
         """What a restart would mend; None: nothing."""
         return None if self.operation is None else self.operation.trouble()
-
-
-class FencedEngine:
-    """Sends no mail that another replica might send too."""
-
-    def __init__(self, engine: Engine, lease: Lease) -> None:
-        self._engine = engine
-        self._lease = lease
-
-    async def run(
-        self,
-        settings: MailSettings,
-        *,
-        on_phase: Callable[[Phase], None] = lambda _: None,
-        before_data: Callable[[], Awaitable[None]] | None = None,
-    ) -> DialogueReport:
-        """One test, for which the lease is looked at right before DATA."""
-
-        async def leave() -> None:
-            if before_data is not None:
-                await before_data()
-            self._lease.check()
-
-        return await self._engine.run(settings, on_phase=on_phase, before_data=leave)

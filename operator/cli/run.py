@@ -22,7 +22,7 @@ from smtp_operator.api.objects import ApiUnavailable
 from smtp_operator.cli.event_loop import run_in_loop
 from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
-from smtp_operator.cli.leading import Duty, FencedEngine, lease_of
+from smtp_operator.cli.leading import Duty, lease_of
 from smtp_operator.cli.logs import set_up_logging
 from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cluster.access import find_access
@@ -147,7 +147,7 @@ async def _work(
     )
     core = Core(
         cluster=cluster,
-        engine=engine if lease is None else FencedEngine(engine, lease),
+        engine=engine,
         policy=_policy(settings),
         now=time.time,
         vaults=lambda get_object: LiveVaults(
@@ -168,6 +168,7 @@ async def _work(
             require_allowed_servers=settings.require_allowed_servers,
         ),
         observer=metrics,
+        may_send=None if lease is None else lease.check,
     )
     operation = duty.operation = Operation(
         client=client,

@@ -19,6 +19,7 @@ from smtp_operator.reconcile.following import Follower, vault_reference
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens
 from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.reconcile.references import User
+from smtp_operator.reconcile.turns import Turns
 from smtp_operator.reconcile.vault_reconciler import VaultInbox, VaultReconciler
 from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.live_vaults import LiveVaults
@@ -37,6 +38,7 @@ class Core:
         vaults: Callable[[GetObject], LiveVaults],
         tokens: Callable[[GetObject], Tokens] | None = None,
         observer: Observer | None = None,
+        may_send: Callable[[], None] | None = None,
     ) -> None:
         """Nothing happens before ``run``.
 
@@ -48,6 +50,7 @@ class Core:
             vaults: makes what reads from vaults, of what reads objects.
             tokens: the same for ``spec.oauth2``; without it no such test can be made.
             observer: who counts.
+            may_send: raises where another replica may send mails; None: there is none.
         """
         self._references = Follower(get_object=cluster.get_object, policy=policy, now=now)
         self._live = vaults(self._references.read)
@@ -60,6 +63,7 @@ class Core:
             vaults=self._live,
             tokens=None if tokens is None else tokens(self._references.read),
             observer=observer,
+            turns=Turns(may_send),
         )
         self._vault_objects = VaultReconciler(
             cluster=cluster,

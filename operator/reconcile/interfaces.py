@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the core needs of the world: a cluster, a mail engine, the time."""
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
 from smtp_operator.secrets.oauth2 import ResolvedToken
 from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.settings import MailSettings
 
 Now = Callable[[], float]
@@ -59,7 +60,7 @@ class Engine(Protocol):
         settings: MailSettings,
         *,
         on_phase: Callable[[Phase], None] = ...,
-        before_data: Callable[[], Awaitable[None]] | None = None,
+        leave: Leave | None = None,
     ) -> DialogueReport:
         """One test. Every failure is a verdict; nothing is raised but cancellation."""
         ...

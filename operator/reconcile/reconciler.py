@@ -30,6 +30,7 @@ from smtp_operator.reconcile.references import is_newer
 from smtp_operator.reconcile.standing import standing_of
 from smtp_operator.reconcile.telling import log_verdict, notice_of
 from smtp_operator.reconcile.tester import Tester
+from smtp_operator.reconcile.turns import Turn, Turns
 from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, request_of, status_of, view_of
 from smtp_operator.secrets.live_vaults import LiveVaults
 
@@ -62,6 +63,7 @@ class Reconciler:
         now: Now,
         references: Follower,
         vaults: LiveVaults,
+        turns: Turns,
         tokens: Tokens | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class Reconciler:
         self._started = now()
         self._known: dict[ObjectKey, Known] = {}
         self._references = references
+        self._turns = turns
         self._tester = Tester(
             get_object=references.read, engine=engine, policy=policy, now=now, vaults=vaults, tokens=tokens
         )
@@ -154,6 +157,7 @@ class Reconciler:
 
     async def finish(self) -> None:
         """Begins no test any more, and gives those under way a moment: a mail that left is not sent again."""
+        self._turns.close()
         await self._queue.finish(_FAREWELL)
 
     async def run(self) -> None:
@@ -237,7 +241,8 @@ class Reconciler:
     async def _carry_out(self, plan: Plan, view: View) -> None:
         match plan:
             case RunTest():
-                await self._test(view, plan)
+                with self._turns.of(self._known[view.key].lane) as turn:
+                    await self._test(view, plan, turn)
             case Restate():
                 memory = self._known[view.key].memory
                 watched = self._references.watches(view)
@@ -247,17 +252,19 @@ class Reconciler:
                 await self._write(view, Unwritten(tested=view.tested, status=status, notices=notices))
                 self._queue.add(view.key, at=self._now())
             case Notify(kind):
-                await self._tell(view, kind)
+                with self._turns.of(self._known[view.key].lane) as turn:
+                    await self._tell(view, kind, turn)
             case Wait(until):
                 self._wait(view, until)
 
-    async def _test(self, view: View, test: RunTest) -> None:
+    async def _test(self, view: View, test: RunTest, turn: Turn) -> None:
         known = self._known[view.key]
         memory, known.asked = known.memory, self._now()
         memory.test_started(self._now())
         announcer = Announcer(view, test, write=self._write_status, now=self._now)
         async with announcer:
-            outcome = await self._tester.run(view, test, on_phase=announcer.entered)
+            outcome = await self._tester.run(view, test, on_phase=announcer.entered, leave=turn)
+            turn.left()
         memory.count(view, outcome)
         announced = announcer.view
         judgement = judged(announced, outcome, memory=memory, watched=self._references.watches(view))
@@ -283,10 +290,11 @@ class Reconciler:
         following = self._decide(after)
         self._wait(after, following.until if isinstance(following, Wait) else self._now())
 
-    async def _tell(self, view: View, kind: Notification) -> None:
+    async def _tell(self, view: View, kind: Notification, turn: Turn) -> None:
         memory = self._known[view.key].memory
         memory.to_tell -= {kind}
-        verdict, now = await self._tester.tell(view, kind), self._now()
+        verdict, now = await self._tester.tell(view, kind, leave=turn), self._now()
+        turn.left()
         if verdict.passed:
             about = view.status.certificate_expiring if kind is Notification.CERTIFICATE_EXPIRING else None
             told = recorded(view.status, {kind}, now=now, about=about)

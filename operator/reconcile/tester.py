@@ -35,6 +35,7 @@ from smtp_operator.secrets.interface import Destination, GetObject, PasswordSour
 from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.sources import Reading, described, password_source
+from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
 
 _log: Final = logging.getLogger(__name__)
@@ -87,7 +88,9 @@ class Tester:
         self._policy = policy
         self._now = now
 
-    async def run(self, view: View, test: RunTest, *, on_phase: OnPhase) -> Outcome:
+    async def run(
+        self, view: View, test: RunTest, *, on_phase: OnPhase, leave: Leave | None = None
+    ) -> Outcome:
         """One test.
 
         Raises:
@@ -110,7 +113,7 @@ class Tester:
             report = self._not_begun(_DEFECT, test, started)
         else:
             read_for = self._now() - started
-            report = await self._engine.run(settings, on_phase=on_phase)
+            report = await self._engine.run(settings, on_phase=on_phase, leave=leave)
             if preparation.password is not None:
                 report = _with_phase_before(report, preparation.phase, read_for)
             if report.verdict.passed and test.mode is Mode.SEND_EMAIL:
@@ -129,7 +132,7 @@ class Tester:
             told=told,
         )
 
-    async def tell(self, view: View, kind: Notification) -> Verdict:
+    async def tell(self, view: View, kind: Notification, *, leave: Leave) -> Verdict:
         """Sends a mail that is no test's; whether it was accepted, and why not.
 
         Raises:
@@ -141,7 +144,7 @@ class Tester:
             settings = await self._prepare(view, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
         except VerdictError as error:
             return error.verdict
-        report = await self._engine.run(settings)
+        report = await self._engine.run(settings, leave=leave)
         return report.verdict
 
     async def password_changed(self, view: View) -> bool:

@@ -6,18 +6,18 @@ meaning depends on the phase. STARTTLS is mandatory where it is asked for, and t
 AUTH with one mechanism.
 """
 
-import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
-from smtp_operator.smtp import auth, failures, not_offered
+from smtp_operator.smtp import auth, not_offered
 from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.envelope import Envelope
+from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.mail import build_mail
 from smtp_operator.smtp.outcomes import (
     Refusal,
@@ -41,7 +41,7 @@ TLS_PORTS: Final = (465, 2465)
 
 
 class CalledOff(Exception):
-    """``before_data`` did not want the mail to be sent."""
+    """``Leave`` did not want the mail to be sent."""
 
 
 @dataclass(slots=True)
@@ -59,6 +59,14 @@ class Findings:
     recipients: list[RecipientVerdict] = field(default_factory=list)
     content_sent: bool = False
     """Whether the mail left, so that it may have been accepted whatever comes after."""
+
+
+@contextlib.contextmanager
+def _calling_off() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        raise CalledOff from error
 
 
 def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -86,7 +94,7 @@ class Dialogue:
     redactor: Redactor
     transcript: Transcript
     findings: Findings
-    before_data: Callable[[], Awaitable[None]] | None
+    leave: Leave | None
     greeting: str = field(default="", repr=False)
     offered: dict[str, str] = field(default_factory=dict)
     """EHLO keywords in capitals, with their parameters."""
@@ -320,11 +328,15 @@ class Dialogue:
 
     async def _data(self, wire: Wire) -> None:
         self.clock.enter(Phase.DATA)
-        if self.before_data is not None:
-            await self._ask_leave(self.before_data)
+        if self.leave is not None:
+            with self.budget.paused(), _calling_off():
+                await self.leave.turn()
         reply = await self._command(wire, b"DATA")
         if reply.code != 354:
             raise self._refused(reply)
+        if self.leave is not None:
+            with _calling_off():
+                self.leave.check()
         self.findings.content_sent = True
         self.transcript.client("(the mail)")
         reply = await wire.content(self.mail, limit=self.limit(self.limits.data))
@@ -332,16 +344,6 @@ class Dialogue:
         self.findings.response = self.redactor.shown(reply.line)
         if not reply.good:
             raise self._refused(reply)
-
-    async def _ask_leave(self, before_data: Callable[[], Awaitable[None]]) -> None:
-        limit = self.budget.left
-        try:
-            async with asyncio.timeout(limit) as deadline:
-                await before_data()
-        except Exception as error:
-            if deadline.expired():
-                raise Ended(failures.no_leave(limit)) from None
-            raise CalledOff from error
 
     def _mail(self) -> bytes:
         envelope = self.envelope

@@ -3,7 +3,7 @@
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.resolver import Resolver
 from smtp_operator.smtp.budget import Limits
 from smtp_operator.smtp.dialogue import CalledOff
+from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.session import Connect, Session, Surroundings, connect
 from smtp_operator.smtp.settings import MailSettings
@@ -54,14 +55,14 @@ class Engine:
         settings: MailSettings,
         *,
         on_phase: Callable[[Phase], None] = _nobody_listens,
-        before_data: Callable[[], Awaitable[None]] | None = None,
+        leave: Leave | None = None,
     ) -> DialogueReport:
         """One test within ``settings.timeout`` seconds; raises nothing but ``CancelledError``.
 
-        ``on_phase`` is called as each phase begins. ``before_data`` is awaited right before DATA; if it
-        raises, the mail is not sent.
+        ``on_phase`` is called as each phase begins. ``leave`` is asked right before DATA and before the
+        mail's text; if it raises, the mail is not sent.
         """
-        session = Session(settings, self._surroundings, on_phase, before_data)
+        session = Session(settings, self._surroundings, on_phase, leave)
         try:
             outcome = await session.run()
         except CalledOff:

@@ -133,16 +133,6 @@ def too_slow(phase: Phase, seconds: float, replies: int) -> Verdict:
     )
 
 
-def no_leave(seconds: float) -> Verdict:
-    """The operator itself did not come to say whether the mail may be sent."""
-    return verdict(
-        Reason.TOTAL_BUDGET_EXCEEDED,
-        f"The operator was not sure within {_seconds(seconds)} that it may still send, so it did not",
-        phase=Phase.DATA,
-        why="That is a trouble of the operator or of the API server; the mail server answered so far",
-    )
-
-
 def silent(context: Context, phase: Phase, seconds: float, *, content_sent: bool) -> Verdict:
     """No reply within ``seconds``."""
     where = f"{context.server}:{context.port}"

@@ -4,7 +4,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import make_msgid
 from typing import Protocol
@@ -16,6 +16,7 @@ from smtp_operator.smtp import failures
 from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
 from smtp_operator.smtp.dialogue import Dialogue, Findings
 from smtp_operator.smtp.explain import Explainer
+from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.preflight import Plan, check_secrecy, invalid_host, plan
 from smtp_operator.smtp.redaction import Redactor
@@ -68,12 +69,12 @@ class Session:
         settings: MailSettings,
         surroundings: Surroundings,
         on_phase: Callable[[Phase], None],
-        before_data: Callable[[], Awaitable[None]] | None,
+        leave: Leave | None,
     ) -> None:
         self.settings = settings
         self.surroundings = surroundings
         self.limits = surroundings.limits
-        self.before_data = before_data
+        self.leave = leave
         self.budget = Budget(settings.timeout)
         self.clock = PhaseClock(self.budget, on_phase)
         self.findings = Findings()
@@ -148,7 +149,7 @@ class Session:
             redactor=redactor,
             transcript=self.transcript,
             findings=self.findings,
-            before_data=self.before_data,
+            leave=self.leave,
         )
 
     async def _try_each(self, addresses: tuple[Address, ...], prepared: Plan) -> Verdict:
