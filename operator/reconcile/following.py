@@ -56,6 +56,10 @@ OF_A_VAULTS_LOGIN: Final = frozenset(
 )
 """What a login that succeeds proves to be over."""
 
+_FRACTION: Final = 1.0
+# nextTestTime drops the fraction of its second: a recheck that came a moment before the asking would test by
+# another mode, and call what it finds by another name.
+
 
 class Follower:
     """Knows the newest of each referenced object, as far as it was told or has read."""
@@ -190,7 +194,7 @@ class Follower:
         """When to ask; None: a watch tells, or nobody wants to know."""
         if self._policy.watches_references or view.spec.suspend or not view.interval:
             return None
-        return last_asked + view.interval
+        return last_asked + view.interval - _FRACTION
 
     def compare(self, view: View, memory: Memory) -> tuple[Change, Trigger]:
         """Whether anything that the last test read has changed since."""

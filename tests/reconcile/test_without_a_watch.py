@@ -59,6 +59,18 @@ async def test_a_new_password_is_tested_with_a_mail_at_the_next_interval(unwatch
     assert len(unwatched.mails) == 1
 
 
+async def test_a_new_password_is_found_before_a_recheck_that_is_due_at_once_after_the_interval(
+    unwatched: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nextTestTime has no fractions of a second, so that the recheck may come a moment before."""
+    monkeypatch.setattr("smtp_operator.reconcile.schedule.fraction", lambda text: 0.0)
+    await unwatched.passes(0.7)
+    mail = await unwatched.ready()
+    unwatched.put_secret(password="s3cret-2")
+    await unwatched.passes(HOUR)
+    assert mail.triggers == ["PasswordChanged"]
+
+
 async def test_after_a_failed_login_another_password_is_tried_at_the_next_interval(unwatched: World) -> None:
     await unwatched.start()
     unwatched.engine.script(fails(Reason.AUTHENTICATION_FAILED))
