@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smtp_operator.api.model import SecretKeyReference
@@ -67,6 +67,8 @@ class SimulatedVaults:
         self.secrets: dict[str, str] = {"mail/smtp": "s3cret-1"}
         """Passwords by their place."""
         self.versions: dict[str, str] = {}
+        self.says: Reason = Reason.PASSWORD_READ
+        """Of each password that it gives."""
         self.tokens: set[str] = {"root"}
         """What logs in."""
         self.fails: Verdict | None = None
@@ -122,9 +124,11 @@ class _Client:
         if place not in self._vaults.secrets:
             raise VerdictError(vault_verdict(Reason.VAULT_SECRET_NOT_FOUND))
         where = f"{self._context.name}: {place}"
-        return vault_secret(
-            self._vaults.secrets[place], where=where, version=self._vaults.versions.get(place, "1")
-        )
+        version = self._vaults.versions.get(place, "1")
+        secret = vault_secret(self._vaults.secrets[place], where=where, version=version)
+        if self._vaults.says is Reason.PASSWORD_READ:
+            return secret
+        return replace(secret, reason=self._vaults.says, message=f"{where}: {self._vaults.says}.")
 
     async def check(self) -> str:
         """See ``Vault``."""

@@ -34,7 +34,7 @@ _REASONS: Final[dict[tuple[str, str], set[str]]] = {
     ("Ready", "False"): _FAILED,
     ("Ready", "Unknown"): {Reason.TESTING, Reason.SUSPENDED},
     ("Failed", "True"): _FAILED,
-    ("PasswordResolved", "True"): {*_PASSWORD_READ},
+    ("PasswordResolved", "True"): {*_PASSWORD_READ, Reason.VAULT_SECRET_CHANGING},
     ("PasswordResolved", "False"): {
         reason
         for reason in _FAILED

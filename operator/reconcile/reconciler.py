@@ -28,7 +28,7 @@ from smtp_operator.reconcile.notifications import SPACING, kinds_without_mail, r
 from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide, looks_for_password
 from smtp_operator.reconcile.references import is_newer
 from smtp_operator.reconcile.standing import standing_of
-from smtp_operator.reconcile.telling import log_verdict, notice_of
+from smtp_operator.reconcile.telling import log_verdict, notice_of, password_notice
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.turns import Turn, Turns
 from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, request_of, status_of, view_of
@@ -272,6 +272,7 @@ class Reconciler:
         self._observer.tested(trigger=outcome.trigger, mode=outcome.mode, report=outcome.report)
         notices = (
             notice_of(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}"),
+            password_notice(view.status, judgement.status, view.tested),
             expiry_notice(view, judgement.status, memory=memory, now=self._now()),
         )
         result = Unwritten(

@@ -5,12 +5,23 @@ import logging
 from typing import Final
 
 from smtp_operator.api.objects import Notice, Tested
-from smtp_operator.api.status import ObjectStatus
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.status import ObjectStatus, SmtpConfigStatus
 from smtp_operator.api.verdict import Verdict, cut
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.view import View
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
+
+_OF_A_VAULT: Final = frozenset(
+    {
+        Reason.VAULT_SECRET_EXPIRING,
+        Reason.VAULT_SECRET_EXPIRED,
+        Reason.VAULT_SECRET_NOT_YET_VALID,
+        Reason.VAULT_SECRET_CHANGING,
+    }
+)
+"""What a vault says of a password that it gives nevertheless."""
 
 
 def notice_of(before: ObjectStatus, tested: Tested, verdict: Verdict | None, *, action: str) -> Notice | None:
@@ -26,6 +37,24 @@ def notice_of(before: ObjectStatus, tested: Tested, verdict: Verdict | None, *, 
         reason=str(verdict.reason),
         action=action,
         note=cut(verdict.message),
+    )
+
+
+def password_notice(before: SmtpConfigStatus, after: SmtpConfigStatus, tested: Tested) -> Notice | None:
+    """The Event of what a vault says of a password that was read; None where that is nothing new."""
+    old, new = before.condition("PasswordResolved"), after.condition("PasswordResolved")
+    if new is None or new.status != "True" or new.reason not in _OF_A_VAULT:
+        return None
+    if old is not None and (old.status, old.reason) == (new.status, new.reason):
+        return None
+    return Notice(
+        key=tested.key,
+        kind=tested.kind,
+        uid=tested.uid,
+        type="Warning",
+        reason=new.reason,
+        action="ReadPassword",
+        note=cut(new.message),
     )
 
 

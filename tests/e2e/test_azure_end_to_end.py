@@ -2,6 +2,7 @@
 """SmtpConfigs whose password lies in Azure Key Vault, on the real API server, from the vault object to the"
 " mail."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,19 @@ def test_a_rotated_password_is_used_at_the_next_test(
 
     assert seen.conditions["Ready"] == "TestEmailSent"
     assert seen.status["password"]["version"] == newest.version
+
+
+def test_a_secret_that_expires_soon_is_used_and_warned_of(
+    bed: Bed, key_vault: KeyVaultServer, server: MailServer
+) -> None:
+    principal(bed, key_vault)
+    key_vault.put("smtp", PASSWORD, expires=int(time.time()) + 7 * 24 * 3600)
+
+    seen = verdict(bed, server)
+
+    assert seen.conditions == {"Ready": "TestEmailSent", "PasswordResolved": "VaultSecretExpiring"}
+    told = bed.wait_for_event("VaultSecretExpiring")
+    assert (told["type"], told["action"]) == ("Warning", "ReadPassword")
 
 
 def test_a_revoked_role_fails_the_smtpconfig(
