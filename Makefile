@@ -16,7 +16,7 @@ export PYTHONPATH := hack
 # Compiling all tests anew takes as long as a tenth of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-# End-to-end tests in one process, what else needs a control plane in another, the rest beside them
+# End-to-end tests in two processes, what else needs a control plane in a third, the rest beside them
 # (ARGS="-n 0": all in one process, on one control plane).
 PYTEST := $(BIN)/pytest -n auto
 

@@ -19,6 +19,7 @@ from smtp_operator.settings import Settings
 from testbed import Api
 from testbed.collection import KeptCollection
 from testbed.crd_deletions import forgotten_deletions_end
+from testbed.shared_audit import SharedAudit
 from testbed.side_by_side import SideBySide, processes, tell_groups
 from testbed.status_watch import StatusWatch
 
@@ -31,11 +32,15 @@ TIERS = {
 """Folders that `make test` leaves out, since they need Debian packages: the target for each."""
 
 END_TO_END = "end to end"
+WAITING = "end to end, mostly waiting"
+MOSTLY_WAITING = {f"test_{it}.py" for it in ("kubectl_smtp", "requested_tests", "rotation", "two_operators")}
+"""End-to-end tests of what takes its time, of which the others run beside."""
 OTHERS = "control plane"
 ON_THEIR_OWN = {ROOT / "tests" / "install": "install", ROOT / "tests" / "upgrade": "upgrade"}
 """Folders that need a control plane with nothing of ours in it."""
 LONGEST = (
     END_TO_END,
+    WAITING,
     OTHERS,
     "install",
     "tests/controlplane/test_cluster_in_the_background.py",
@@ -90,13 +95,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(KeptCollection())
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SideBySide())
+        config.pluginmanager.register(SharedAudit())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what needs the control plane, so that `make unit` can leave it out.
 
-    All end-to-end tests run in one process, since their permissions are audited together and one operator
-    would work on the objects of another; the others that need a control plane run beside them, on another.
+    What needs one runs in three groups, side by side where there are so many processes, each on a control
+    plane of its own: one operator would work on the objects of another.
     """
     groups = {}
     for item in items:
@@ -104,7 +110,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if "cluster" in fixtures:
             item.add_marker("cluster")
         if "permissions" in fixtures:
-            groups[item.nodeid] = END_TO_END
+            groups[item.nodeid] = WAITING if item.path.name in MOSTLY_WAITING else END_TO_END
         elif "cluster" in fixtures:
             own = (name for folder, name in ON_THEIR_OWN.items() if folder in item.path.parents)
             groups[item.nodeid] = next(own, OTHERS)

@@ -14,6 +14,7 @@ from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperato
 from testbed.evidence import Evidence, folder_name
 from testbed.operator_process import LOOPBACK
 from testbed.permissions import Permission, PermissionAudit, granted_by
+from testbed.shared_audit import conclude
 
 PASSWORD = "s3cret-Passw0rd"
 
@@ -113,8 +114,6 @@ DELIBERATE: dict[Permission, str] = {
 }
 """What tests have the operator asked for in vain."""
 
-REPORT = Path(".failures") / "permissions.txt"
-
 
 @pytest.fixture(scope="session", autouse=True)
 def permissions(request: pytest.FixtureRequest) -> Iterator[None]:
@@ -127,7 +126,4 @@ def permissions(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     asked = AuditLog(cluster.audit_log).requests(user=manifests.user)
     audit = PermissionAudit.of(granted_by(manifests.documents), asked, deliberate=DELIBERATE)
-    report = request.config.rootpath / REPORT
-    report.parent.mkdir(exist_ok=True)
-    report.write_text(audit.report())
-    assert (audit.superfluous, audit.lacking) == ([], []), f"\n{audit.report()}"
+    conclude(request.config, audit)
