@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from smtp_operator.api.model import SecretKeyReference
@@ -69,6 +70,8 @@ class SimulatedVaults:
         self.versions: dict[str, str] = {}
         self.says: Reason = Reason.PASSWORD_READ
         """Of each password that it gives."""
+        self.expires: datetime | None = None
+        """When each ends."""
         self.tokens: set[str] = {"root"}
         """What logs in."""
         self.fails: Verdict | None = None
@@ -126,6 +129,7 @@ class _Client:
         where = f"{self._context.name}: {place}"
         version = self._vaults.versions.get(place, "1")
         secret = vault_secret(self._vaults.secrets[place], where=where, version=version)
+        secret = replace(secret, expires=self._vaults.expires)
         if self._vaults.says is Reason.PASSWORD_READ:
             return secret
         return replace(secret, reason=self._vaults.says, message=f"{where}: {self._vaults.says}.")

@@ -142,6 +142,7 @@ class PasswordRead(StatusModel):
     source: Text64 = Field(description="Input type.")
     reference: Text1024 | None = Field(None, description="Where it was read.")
     version: Text256 | None = Field(None, description="Its version, where the source has one.")
+    expires: Timestamp | None = Field(None, description="When it ends, where the source says so.")
 
 
 class SuggestedSettings(StatusModel):

@@ -99,7 +99,10 @@ def password_read(outcome: Outcome) -> PasswordRead | None:
         return None
     facts = outcome.password
     return PasswordRead(
-        source=facts.source, reference=_short(facts.reference, 1024), version=_short(facts.version or "", 256)
+        source=facts.source,
+        reference=_short(facts.reference, 1024),
+        version=_short(facts.version or "", 256),
+        expires=None if facts.expires is None else to_timestamp(facts.expires.timestamp()),
     )
 
 

@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
@@ -21,6 +22,7 @@ class PasswordFacts:
     reason: Reason
     message: str
     version: str | None = None
+    expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -216,6 +216,7 @@ class Tester:
             source=resolved.source,
             reference=resolved.reference,
             version=resolved.version,
+            expires=resolved.expires,
             resolved=True,
             reason=resolved.reason,
             message=resolved.message,

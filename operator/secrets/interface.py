@@ -3,6 +3,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from smtp_operator.api.objects import JsonObject, Reference
@@ -51,6 +52,8 @@ class ResolvedPassword:
     origin: str
     """The same in words, for messages: ``Secret smtp-password, key password``."""
     version: str | None = None
+    expires: datetime | None = None
+    """When it ends, with time zone; None: the source does not say."""
     reason: Reason = Reason.PASSWORD_READ
     """Reason of the condition PasswordResolved=True."""
     message: str = ""

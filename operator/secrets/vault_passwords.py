@@ -95,6 +95,7 @@ def _resolved(secret: VaultSecret, vault: VaultObject, item: VaultPassword) -> R
         reference=reference,
         origin=where,
         version=secret.version,
+        expires=secret.expires,
         reason=secret.reason,
         message=secret.message or f"The password was read from {where}.",
     )

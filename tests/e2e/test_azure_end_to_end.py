@@ -2,8 +2,8 @@
 """SmtpConfigs whose password lies in Azure Key Vault, on the real API server, from the vault object to the"
 " mail."""
 
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +152,13 @@ def test_a_secret_that_expires_soon_is_used_and_warned_of(
     bed: Bed, key_vault: KeyVaultServer, server: MailServer
 ) -> None:
     principal(bed, key_vault)
-    key_vault.put("smtp", PASSWORD, expires=int(time.time()) + 7 * 24 * 3600)
+    ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
+    key_vault.put("smtp", PASSWORD, expires=int(ends.timestamp()))
 
     seen = verdict(bed, server)
 
     assert seen.conditions == {"Ready": "TestEmailSent", "PasswordResolved": "VaultSecretExpiring"}
+    assert seen.status["password"]["expires"] == f"{ends:%Y-%m-%dT%H:%M:%SZ}"
     told = bed.wait_for_event("VaultSecretExpiring")
     assert (told["type"], told["action"]) == ("Warning", "ReadPassword")
 

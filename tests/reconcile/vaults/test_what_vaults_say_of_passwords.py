@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a vault says of a password that it gives nevertheless, and an Event where that is new."""
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
 from simulation import World, vault_verdict
@@ -18,6 +20,26 @@ SAYS = (
 def told(world: World) -> list[str]:
     """The Events of the SmtpConfig, but for its verdicts."""
     return [it.reason for it in world.cluster.notices if it.action == "ReadPassword"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [
+        (datetime(2027, 1, 31, 12, 0, tzinfo=timezone(timedelta(hours=2))), "2027-01-31T10:00:00Z"),
+        (datetime(1, 1, 1, tzinfo=UTC), "1970-01-01T00:00:00Z"),
+        (None, None),
+    ],
+)
+async def test_status_says_when_it_ends(world: World, ends: datetime | None, shown: str | None) -> None:
+    bao = world.vault().create()
+    world.vaults.expires = ends
+    await world.start()
+    mail = world.smtp_config().create_with_login(password=bao.password())
+
+    await world.passes(1)
+
+    assert mail.status.password is not None
+    assert mail.status.password.expires == shown
 
 
 @pytest.mark.parametrize("reason", SAYS)

@@ -23,6 +23,11 @@ async def trouble_of(helper: Https, request: Request) -> Trouble:
     return failed.value.trouble
 
 
+def test_the_bounds_of_a_request() -> None:
+    """In seconds and bytes; the tests below and those of each source hold smaller ones."""
+    assert HttpsLimits() == HttpsLimits(resolve=5.0, connect=5.0, read=10.0, total=20.0, size=65_536)
+
+
 @pytest.fixture
 def ended() -> Iterator[threading.Event]:
     """Set when the test is over."""
