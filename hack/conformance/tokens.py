@@ -24,6 +24,8 @@ class OAuth2Source(Source):
     unlike: ClassVar[Mapping[str, str]] = {
         "test_a_new_value": "A token is used until 5 minutes before its end, unless a mail server rejects"
         " it.",
+        "test_a_value_is_not_kept": "A token is used until 5 minutes before its end, unless a mail server"
+        " rejects it.",
         "test_a_version": "The version is that of the Secret by which the token was had.",
         "test_letters_of_every_kind": _A_LINE,
         "test_a_newline_at_the_end": _A_LINE,

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is a password, and what is told of it."""
 
+import asyncio
+import gc
+from typing import Any
+
 import pytest
 
 from conformance import Source
 from conformance.source import PASSWORD
 from smtp_operator.api.reasons import Reason
+from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.interface import ResolvedPassword
+from smtp_operator.secrets.vault import VaultSecret
 
 
 async def test_the_value(source: Source) -> None:
@@ -53,6 +60,26 @@ async def test_a_newline_at_the_end(source: Source) -> None:
 async def test_a_value_is_not_shown(source: Source) -> None:
     """Whoever prints what was read sees no password."""
     assert PASSWORD not in repr(await source.read())
+
+
+async def test_a_value_is_not_kept(source: Source) -> None:
+    """Nothing of a password is kept once it was read, nor of the answer that it came in."""
+    before = values_in_memory()
+    found: Any = await source.read()
+    assert values_in_memory() > before
+    del found
+
+    async with asyncio.timeout(60):  # the thread that asked may just be putting it away
+        while values_in_memory() > before:
+            await asyncio.sleep(0.01)
+
+
+def values_in_memory() -> int:
+    """How many of the objects that carry a password have it, in whatever holds them."""
+    gc.collect()
+    carriers = [it for it in gc.get_objects() if isinstance(it, Answer | ResolvedPassword | VaultSecret)]
+    bodies = [it.body if isinstance(it, Answer) else it.value.encode() for it in carriers]
+    return sum(PASSWORD.encode() in body for body in bodies)
 
 
 @pytest.mark.parametrize("value", ["", " ", "\n"])
