@@ -7,10 +7,11 @@ neither environment nor .netrc is read. An answer is small and comes in time, or
 """
 
 import asyncio
+import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -165,18 +166,45 @@ class _Bounds(threading.local):
 _bounds: Final = _Bounds()
 
 
-class _Socket(ssl.SSLSocket):
+def _patiently(waiting: socket.socket, receive: Callable[[], int]) -> int:
     """Reads until the thread's deadline: a server that sends a byte now and then gains nothing by it."""
-
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        until = min(_bounds.deadline, time.monotonic() + _bounds.read)
+    before = waiting.gettimeout()
+    until = min(_bounds.deadline, time.monotonic() + _bounds.read)
+    try:
         while (left := until - time.monotonic()) > 0 and not (_bounds.closed and _bounds.closed.is_set()):
-            self.settimeout(min(left, _SLICE))
+            waiting.settimeout(min(left, _SLICE))
             try:
-                return super().recv_into(buffer, nbytes, flags)
+                return receive()
             except TimeoutError:
                 continue
-        raise TimeoutError
+    finally:
+        waiting.settimeout(before)
+    raise TimeoutError
+
+
+class _TlsSocket(ssl.SSLSocket):
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        return _patiently(self, lambda: ssl.SSLSocket.recv_into(self, buffer, nbytes, flags))
+
+
+class _PlainSocket(socket.socket):
+    """By which a proxy is asked for a tunnel."""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        return _patiently(self, lambda: socket.socket.recv_into(self, buffer, nbytes, flags))
+
+
+class _Connection(urllib3.connection.HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        found = super()._new_conn()
+        timeout = found.gettimeout()
+        bounded = _PlainSocket(found.family, found.type, found.proto, found.detach())
+        bounded.settimeout(timeout)
+        return bounded
+
+
+class _Pool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Connection
 
 
 class _Adapter(HTTPAdapter):
@@ -200,9 +228,11 @@ class _Adapter(HTTPAdapter):
         )
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        return super().proxy_manager_for(
+        manager = super().proxy_manager_for(
             proxy, ssl_context=self._context, server_hostname=self._host, **proxy_kwargs
         )
+        manager.pool_classes_by_scheme = {"https": _Pool}
+        return manager
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         # Else requests would load a public bundle into the context, whatever CA was asked for.
@@ -213,7 +243,7 @@ class _Adapter(HTTPAdapter):
 def _context(request: Request) -> ssl.SSLContext:
     context = client_context(request.ca_pem, client_certificate=request.client_certificate)
     context.post_handshake_auth = True  # IIS asks for the client's certificate once it has read the path
-    context.sslsocket_class = _Socket
+    context.sslsocket_class = _TlsSocket
     return context
 
 

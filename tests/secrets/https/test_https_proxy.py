@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--https-proxy` and `--no-proxy`: which requests go by the proxy, and what still holds for them."""
 
+import asyncio
+import contextlib
+import socketserver
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +16,7 @@ from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameNotFound
-from smtp_operator.secrets.https import Https, Request
+from smtp_operator.secrets.https import Https, HttpsLimits, Request
 from smtp_operator.secrets.https_errors import HttpsError, Trouble
 from smtp_operator.secrets.oauth2_errors import unreachable
 from smtp_operator.secrets.vault_errors import unreachable as vault_unreachable
@@ -35,9 +39,14 @@ def by_proxy(names: Names, proxy: ProxyServer) -> Iterator[ByProxy]:
     helpers: list[Https] = []
 
     def build(
-        *excepted: str, policy: DestinationPolicy = EVERYWHERE, url: str = "", names: Names = names
+        *excepted: str,
+        policy: DestinationPolicy = EVERYWHERE,
+        url: str = "",
+        names: Names = names,
+        limits: HttpsLimits | None = None,
     ) -> Https:
-        it = Https(policy=policy, resolver=names, proxy=HttpsProxy(url or proxy.url, excepted))
+        by = HttpsProxy(url or proxy.url, excepted)
+        it = Https(policy=policy, resolver=names, proxy=by, limits=limits)
         helpers.append(it)
         return it
 
@@ -131,6 +140,38 @@ async def test_a_proxy_that_is_not_there_is_named(by_proxy: ByProxy, request_of:
         " localhost:8200. Have it let that through, or ask for the host to be named in the operator's"
         " --no-proxy.",
     )
+
+
+@pytest.fixture
+def dripping() -> Iterator[str]:
+    """URL of a proxy whose answer has no end."""
+    over = threading.Event()
+
+    class Drip(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                while not over.wait(0.1):
+                    self.wfile.write(b"x")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drip) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        over.set()
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_proxy_whose_answer_has_no_end_is_given_up_at_the_deadline(
+    by_proxy: ByProxy, dripping: str, request_of: RequestOf
+) -> None:
+    helper = by_proxy(url=dripping, limits=HttpsLimits(connect=60.0, read=60.0, total=1.0))
+
+    async with asyncio.timeout(60):
+        error = await failure_of(helper, request_of())
+
+    assert error.trouble is Trouble.TOO_SLOW
 
 
 @pytest.mark.parametrize(
