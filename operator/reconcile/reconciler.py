@@ -241,7 +241,7 @@ class Reconciler:
     async def _carry_out(self, plan: Plan, view: View) -> None:
         match plan:
             case RunTest():
-                with self._turns.of(self._known[view.key].lane) as turn:
+                with self._turns.of(view.key.namespace, self._known[view.key].lane) as turn:
                     await self._test(view, plan, turn)
             case Restate():
                 memory = self._known[view.key].memory
@@ -252,7 +252,7 @@ class Reconciler:
                 await self._write(view, Unwritten(tested=view.tested, status=status, notices=notices))
                 self._queue.add(view.key, at=self._now())
             case Notify(kind):
-                with self._turns.of(self._known[view.key].lane) as turn:
+                with self._turns.of(view.key.namespace, self._known[view.key].lane) as turn:
                     await self._tell(view, kind, turn)
             case Wait(until):
                 self._wait(view, until)

@@ -6,6 +6,7 @@ its term, that is the one mail whose turn it was, and those at servers that did 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Hashable
 from typing import Final, Self
 
@@ -15,25 +16,43 @@ _PATIENCE: Final = 1.0
 _PATIENCE_WITH_STATUS: Final = 12.0
 """Seconds that the API server has to take the status: where it takes nothing, the lease is lost by then."""
 
-_STEP: Final = 0.25
+_REST: Final = 60.0
+"""Seconds for which whatever was slow is not waited for: its mail server, and all else in its namespace."""
+
+_STEP: Final = 0.125
 """Seconds. A process that got no time of the processor has not waited for anybody: so it counts in steps."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Turns:
-    """The turns of one process. A destination that was slow has none until it is quick again: it would be in
-    the way of others, and each of its mails would have to wait for the one before.
+    """The turns of one process. What was slow has none for a while: it would be in the way of others, and its
+    own mails would wait for each other. By namespace too, since one server can have many names.
     """
 
     def __init__(self, may_send: Callable[[], None] | None) -> None:
         """``may_send`` raises where another replica may send; None: there is no other, and nobody waits."""
         self.may_send = may_send
         self.gate = asyncio.Lock()
-        self.slow: set[Hashable] = set()
         self.closing = False
+        self._slow: dict[Hashable, float] = {}
+        """Until when what is not waited for, by the clock of the event loop."""
 
-    def of(self, destination: Hashable) -> "Turn":
-        """The turn of one mail to that destination, for a ``with`` that ends when its status is written."""
-        return Turn(self, destination)
+    def of(self, namespace: str, destination: Hashable) -> "Turn":
+        """The turn of one mail, for a ``with`` that ends when its status is written."""
+        return Turn(self, (namespace, destination))
+
+    def is_slow(self, whose: tuple[Hashable, ...]) -> bool:
+        """Whether nobody waits for it."""
+        now = asyncio.get_running_loop().time()
+        return any(self._slow.get(it, now) > now for it in whose)
+
+    def was_slow(self, whose: tuple[Hashable, ...]) -> None:
+        """From now on, for a while, nobody waits for it."""
+        now = asyncio.get_running_loop().time()
+        self._slow = {it: until for it, until in self._slow.items() if until > now}
+        self._slow |= dict.fromkeys(whose, now + _REST)
+        _log.debug("not waited for, since a mail took more than %.0f s: %s", _PATIENCE, whose)
 
     def close(self) -> None:
         """It is nobody's turn any more: whoever waits, waits until he is cancelled."""
@@ -43,13 +62,13 @@ class Turns:
 class Turn:
     """The turn of one mail, which begins when the engine asks for it: its ``Leave``."""
 
-    def __init__(self, turns: Turns, destination: Hashable) -> None:
+    def __init__(self, turns: Turns, whose: tuple[Hashable, ...]) -> None:
         """Use ``Turns.of``."""
         self._turns = turns
-        self._destination = destination
+        self._whose = whose
         self._holds = False
-        self._begun: float | None = None
-        """When the server was about to get DATA; None: it was not, or is done with the mail."""
+        self._at_server = False
+        """Whether the server has got DATA and is not done with the mail."""
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
@@ -63,16 +82,16 @@ class Turn:
         if self._turns.may_send is None:
             return
         self.check()
-        if self._destination not in self._turns.slow:
+        if not self._turns.is_slow(self._whose):
             await self._turns.gate.acquire()
             self._holds = True
         if self._turns.closing:
             self._end()
             await asyncio.Event().wait()
-        if self._destination in self._turns.slow:
+        if self._turns.is_slow(self._whose):
             self._end()
         self.check()
-        self._begun = asyncio.get_running_loop().time()
+        self._at_server = True
         self._count_down(_PATIENCE)
 
     def check(self) -> None:
@@ -82,12 +101,9 @@ class Turn:
 
     def left(self) -> None:
         """The server is done with it, or there was none to send; its status comes next."""
-        if self._begun is None:
-            return
-        if asyncio.get_running_loop().time() - self._begun < _PATIENCE:
-            self._turns.slow.discard(self._destination)
-        self._begun = None
-        self._count_down(_PATIENCE_WITH_STATUS)
+        if self._at_server:
+            self._at_server = False
+            self._count_down(_PATIENCE_WITH_STATUS)
 
     def _count_down(self, seconds: float) -> None:
         if self._timer is not None:
@@ -95,8 +111,8 @@ class Turn:
         if seconds > 0:
             self._timer = asyncio.get_running_loop().call_later(_STEP, self._count_down, seconds - _STEP)
             return
-        if self._begun is not None:
-            self._turns.slow.add(self._destination)
+        if self._at_server:
+            self._turns.was_slow(self._whose)
         self._end()
 
     def _end(self) -> None:
