@@ -17,7 +17,7 @@ from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
-from testbed.collection import KeptCollection
+from testbed.collection import KeptCollection, list_fixtures_alone
 from testbed.crd_deletions import forgotten_deletions_end
 from testbed.shared_audit import SharedAudit
 from testbed.side_by_side import SideBySide, processes, tell_groups
@@ -93,6 +93,7 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure(config: pytest.Config) -> None:
     """Where tests run side by side, has this process keep together what belongs together."""
     config.pluginmanager.register(KeptCollection())
+    list_fixtures_alone()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SideBySide())
         config.pluginmanager.register(SharedAudit())

@@ -51,7 +51,7 @@ class Customization:
 
     def read(self, path: str) -> Any:
         """A YAML file of it."""
-        return yaml.safe_load((self.folder / path).read_text(encoding="utf-8"))
+        return yaml.load((self.folder / path).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
 CUSTOMIZATIONS: Final = tuple(Customization(kind.name) for kind in KINDS)

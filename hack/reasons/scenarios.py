@@ -4,6 +4,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,7 +95,8 @@ def _mailbox(address: str, instead: str) -> str:
         return instead
 
 
+@cache
 def load(name: str) -> tuple[Scenario, ...]:
     """The scenarios of one file of the corpus."""
-    entries = yaml.safe_load((CORPUS / name).read_text(encoding="utf-8"))
+    entries = yaml.load((CORPUS / name).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return tuple(map(Scenario.of, entries))

@@ -32,7 +32,7 @@ def nodes(schema: Schema, path: str = "") -> Iterator[Node]:
 
 
 def read(file: Path) -> Schema:
-    crd: Schema = yaml.safe_load(file.read_text(encoding="utf-8"))
+    crd: Schema = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return crd
 
 

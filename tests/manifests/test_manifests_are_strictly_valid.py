@@ -17,7 +17,8 @@ NOT_OF_THE_API_SERVER = ("kustomize.config.k8s.io/", "v2")
 
 
 def objects(text: str) -> list[Object]:
-    documents = (it for it in yaml.safe_load_all(text) if it and {"apiVersion", "kind"} <= it.keys())
+    found = yaml.load_all(text, Loader=yaml.CSafeLoader)
+    documents = (it for it in found if it and {"apiVersion", "kind"} <= it.keys())
     return [it for it in documents if not it["apiVersion"].startswith(NOT_OF_THE_API_SERVER)]
 
 

@@ -20,7 +20,8 @@ FIELD = re.compile(r"(?<![\w.])([a-z]\w*(?:\.[a-z]\w*)*): ")  # one that begins 
 
 @cache
 def specs() -> list[dict[str, Any]]:
-    crds = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "deploy" / "crds").glob("*.yaml"))]
+    files = sorted((ROOT / "deploy" / "crds").glob("*.yaml"))
+    crds = [yaml.load(it.read_text(), Loader=yaml.CSafeLoader) for it in files]
     return [crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"] for crd in crds]
 
 
@@ -53,6 +54,7 @@ def written(part: ast.expr, module: dict[str, Any]) -> str:
     return str(part.value) if isinstance(part, ast.Constant) else ""
 
 
+@cache
 def hinted(source: Path) -> set[str]:
     sentences = (part for text in texts(source) for part in re.split(r"(?<=[.;])\s", text))
     settings = (found[0] for sentence in sentences for found in SETTING.finditer(f"{sentence} "))
