@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 import yaml
@@ -65,7 +65,7 @@ Check = Callable[..., Ended]
 def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Check:
     """Runs the command with an environment of its own, and nobody else's standard input."""
 
-    def run(*words: str, stdin: bytes = b"", **environment: str) -> Ended:
+    def run(*words: str, stdin: bytes = b"", terminal: TextIO | None = None, **environment: str) -> Ended:
         capsys.readouterr()
         with monkeypatch.context() as patch:
             for name in os.environ:
@@ -73,6 +73,9 @@ def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
             for name, value in {"PATH": os.defpath, "HOME": str(folder), **environment}.items():
                 patch.setenv(name, value)
             patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+            if terminal is not None:
+                patch.setattr("sys.stdout", terminal)
+                patch.setattr("sys.stderr", terminal)
             try:
                 code = run_program(["check", *words])
             except SystemExit as ended:  # argparse

@@ -6,7 +6,7 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,27 +117,47 @@ def on_a_terminal(folder: Path, *words: str, **environment: str) -> str:
         stderr=theirs,
     )
     os.close(theirs)
+    said = shown(ours)
+    os.close(ours)
+    process.wait(120)
+    return said
+
+
+def shown(ours: int) -> str:
+    """What was written at the other end of a terminal, until that was closed."""
     said = b""
     try:
         while piece := os.read(ours, 4096):
             said += piece
     except OSError:  # the other end is closed
         pass
-    finally:
-        os.close(ours)
-        process.wait(120)
     return re.sub(r"\d+(?:\.\d+)?(?:ms|s)\b", "TIME", said.decode().replace("\r\n", "\n"))
 
 
 @pytest.fixture
-def relay(folder: Path, write: Write, anonymous: Document) -> Callable[..., str]:
-    """A test that passes, on a terminal."""
+def process(folder: Path, write: Write, anonymous: Document) -> Callable[..., str]:
+    """A test that passes, by a process on a terminal."""
     file = write(anonymous)
     return lambda *words, **environment: on_a_terminal(folder, "-f", file, *words, **environment)
 
 
-def test_on_a_terminal_the_phase_under_way_is_seen(relay: Callable[..., str]) -> None:
-    assert relay("--mode", "Connect") == (
+@pytest.fixture
+def relay(check: Check, write: Write, anonymous: Document) -> Iterator[Callable[..., str]]:
+    """The same by this process: starting one takes longer than the test."""
+    file = write(anonymous)
+    ours, theirs = pty.openpty()
+
+    def run(*words: str, **environment: str) -> str:
+        with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+            check("-f", file, *words, terminal=terminal, **{"TERM": "xterm", **environment})
+        return shown(ours)
+
+    yield run
+    os.close(ours)
+
+
+def test_on_a_terminal_the_phase_under_way_is_seen(process: Callable[..., str]) -> None:
+    assert process("--mode", "Connect") == (
         "  … Resolve\r  \x1b[32m✓\x1b[0m Resolve TIME\n"
         "  … Connect\r  \x1b[32m✓\x1b[0m Connect TIME\n"
         "  … Banner\r  \x1b[32m✓\x1b[0m Banner TIME\n"
@@ -172,8 +192,8 @@ def test_a_dumb_terminal_is_written_to_as_a_file(relay: Callable[..., str]) -> N
     assert "\r" not in said
 
 
-def test_a_terminal_without_such_signs_gets_words(relay: Callable[..., str]) -> None:
-    said = relay("--mode", "Connect", PYTHONIOENCODING="ascii", NO_COLOR="1")
+def test_a_terminal_without_such_signs_gets_words(process: Callable[..., str]) -> None:
+    said = process("--mode", "Connect", PYTHONIOENCODING="ascii", NO_COLOR="1")
     assert said.startswith("  ... Resolve\r  ok Resolve TIME\n")
     assert said.splitlines()[-3] == "ok Connected  default/relay"
 
