@@ -88,7 +88,7 @@ class OAuth2Source(Source):
     def forbid(self) -> None:
         """See ``Source``; the client may have no token any more, and what it has is at its end."""
         self.time += 3600
-        self._endpoint.answers = [(400, b'{"error":"unauthorized_client"}', {})] * 9
+        self._endpoint.answers = [(400, b'{"error":"unauthorized_client"}', {})] * 100
 
     def spoil(self) -> None:
         """See ``Source``."""

@@ -81,12 +81,14 @@ class HashiCorpKv:
         assert isinstance(item, HashiCorpVaultPassword)
         login, kept = await self._logins.current()
         answer = await self._get(login.session, item)
-        if answer.status == 403 and kept and (other := await self._logins.in_place_of(login)) is not None:
-            login = other
-            answer = await self._get(login.session, item)
+        if answer.status == 403 and kept and not refused_by_policy(answer):
+            other = await self._logins.in_place_of(login)
+            if other is not None:
+                login = other
+                answer = await self._get(login.session, item)
         if answer.status == 403:
             # What a role was permitted since counts from its next login on.
-            self._logins.forget(login)
+            self._logins.outdate(login)
         return self._secret(answer, item, who=login.session.who)
 
     async def check(self) -> str:

@@ -3,8 +3,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Generic, TypeVar
 
+from smtp_operator.secrets.held import HELD
 from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vault_errors import gone
 
@@ -37,6 +39,8 @@ class Logins(Generic[S]):
         self._monotonic = monotonic
         self._vault = vault
         self._kept: Login[S] | None = None
+        self._made = 0.0
+        self._best_before = inf
         self._ended: Login[S] | None = None
         self._making: SingleFlight[Login[S]] = SingleFlight()
         self._looking: SingleFlight[bool] = SingleFlight()
@@ -45,7 +49,7 @@ class Logins(Generic[S]):
     async def current(self) -> tuple[Login[S], bool]:
         """The login, and whether it was kept from before, so that the vault may think otherwise by now."""
         kept = self._kept
-        if kept is not None and self._monotonic() < kept.until:
+        if kept is not None and self._monotonic() < min(kept.until, self._best_before):
             return kept, True
         return await self.anew(), False
 
@@ -70,6 +74,11 @@ class Logins(Generic[S]):
         if self._kept is login:
             self._kept = None
 
+    def outdate(self, login: Login[S]) -> None:
+        """It may not do something that a later one may; but none that is made within ten seconds of it."""
+        if self._kept is login:
+            self._best_before = self._made + HELD
+
     def close(self) -> None:
         """Keep nothing and ask for nothing any more; who waits for a login still gets it."""
         self._closed = True
@@ -78,5 +87,5 @@ class Logins(Generic[S]):
     async def _make(self) -> Login[S]:
         made = await self._log_in()
         if not self._closed:
-            self._kept = made
+            self._kept, self._made, self._best_before = made, self._monotonic(), inf
         return made

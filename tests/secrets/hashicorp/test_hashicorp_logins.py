@@ -10,6 +10,7 @@ from openbao import OpenBao
 from openbao.trial import BaoTrial
 from openbao.workloads import SUBJECT
 from smtp_operator.api.verdict import VerdictError
+from smtp_operator.secrets.held import HELD
 
 LOGIN = "POST /v1/auth/kubernetes/login"
 LOOKUP = "GET /v1/auth/token/lookup-self"
@@ -107,7 +108,23 @@ async def test_a_refused_read_asks_no_more_often_than_one_that_succeeds(
         trial.line.requests.clear()
 
 
-async def test_what_a_role_was_permitted_since_counts_at_the_next_read(trial: BaoTrial, bao: OpenBao) -> None:
+async def test_many_refused_reads_leave_the_others_their_login(trial: BaoTrial, bao: OpenBao) -> None:
+    bao.put("other/smtp", password="not for you")
+    await trial.read()
+    trial.time += HELD
+    trial.line.requests.clear()
+
+    for _ in range(20):
+        assert (await trial.verdict("other/smtp")).reason == "VaultAccessDenied"
+        assert (await trial.read()).value == "s3cret"
+
+    assert trial.line.calls.count(LOGIN) == 1
+    assert trial.line.calls.count(LOOKUP) == 0
+
+
+async def test_what_a_role_was_permitted_since_counts_ten_seconds_after_its_login(
+    trial: BaoTrial, bao: OpenBao
+) -> None:
     bao.policy("invoices", 'path "secret/data/invoices/*" { capabilities = ["read"] }')
     bao.put("invoices/smtp", password="granted")
     bao.jwt_role("growing", "mail", subject=SUBJECT)
@@ -115,6 +132,7 @@ async def test_what_a_role_was_permitted_since_counts_at_the_next_read(trial: Ba
     assert (await trial.verdict("invoices/smtp")).reason == "VaultAccessDenied"
 
     bao.jwt_role("growing", "mail", "invoices", subject=SUBJECT)
+    trial.time += HELD
 
     assert (await trial.read("invoices/smtp")).value == "granted"
 
