@@ -19,6 +19,7 @@ from smtp_operator.secrets.azure_answers import Reader
 from smtp_operator.secrets.azure_metadata import Metadata
 from smtp_operator.secrets.azure_password import password_of
 from smtp_operator.secrets.azure_places import URL_FIELD, check_places
+from smtp_operator.secrets.held import Held
 from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.https_errors import HttpsError
 from smtp_operator.secrets.single_flight import SingleFlight
@@ -76,6 +77,8 @@ class KeyVault:
         self._host = urlsplit(block.vault_url).netloc
         self._login: _Login | None = None
         self._closed = False
+        self._forbidden = Held(context.monotonic)
+        """A refusal of the login's probe, which concerns all that is read."""
         self._logging_in: SingleFlight[_Login] = SingleFlight()
 
     async def read(self, item: object) -> VaultSecret:
@@ -83,6 +86,7 @@ class KeyVault:
         assert isinstance(item, AzureKeyVaultPassword)
         login = self._login
         if login is None or self._context.monotonic() >= login.until:
+            self._forbidden.heed()
             login = await self._shared_login()
         try:
             return await self._read(login, item)
@@ -159,7 +163,10 @@ class KeyVault:
             let_in = answers.is_unknown_version(error.answer) or answers.is_not_permitted(error.answer)
             if identity.token is not None and let_in:
                 return
-            raise answers.refused(error.answer, reader, self._context.now()) from None
+            why = answers.refused(error.answer, reader, self._context.now())
+            if error.answer.status == 403:
+                self._forbidden.note(why.verdict)
+            raise why from None
         except _LoginEnded as ended:
             if identity.token is not None:
                 raise ended.why(reader, self._context.now()) from None

@@ -10,6 +10,7 @@ from azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
 from azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
+from smtp_operator.secrets.held import HELD
 
 Prepare = Callable[[KeyVaultServer], None]
 VERSION = "0123456789abcdef0123456789abcdef"
@@ -74,6 +75,18 @@ async def test_who_may_read_nothing_at_all_is_not_let_in(trial: KeyVaultTrial, c
     expected = (reason, message.replace("secret smtp", "secrets"), f"403 {code}")
     assert of(await trial.check_verdict(), trial) == expected
     assert of(await trial.verdict(), trial) == expected
+
+
+async def test_that_is_asked_once_in_ten_seconds_by_however_many_read(trial: KeyVaultTrial) -> None:
+    trial.key_vault.denies = "AccessDenied"
+    verdicts = [await trial.verdict() for _ in range(100)]
+
+    assert {it.reason for it in verdicts} == {Reason.VAULT_ACCESS_DENIED}
+    assert (len(trial.entra.forms), len(trial.key_vault.requests)) == (1, 2)
+
+    trial.key_vault.denies = ""
+    trial.time += HELD
+    assert (await trial.read()).value == PASSWORD
 
 
 async def test_a_role_for_one_secret_does_not_count_for_another(trial: KeyVaultTrial) -> None:
