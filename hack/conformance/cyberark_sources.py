@@ -33,6 +33,7 @@ class CyberArkCcpSource(VaultSource):
         "test_a_kept_login": _NO_LOGIN,
         "test_many_reads_at_a_time": _NO_LOGIN,
         "test_many_refused_logins_at_a_time": _NO_LOGIN,
+        "test_a_check_that_fails": _NO_LOGIN,
         "test_its_end": _NO_LOGIN,
     }
     reasons: ClassVar[Mapping[str, Reason]] = {

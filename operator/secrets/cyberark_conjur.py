@@ -71,8 +71,7 @@ class CyberArkConjurVault:
         return vault_secret(answer.body, where=where, version=version)
 
     async def check(self) -> str:
-        """A new login, and what Conjur says to its token."""
-        self._token = None
+        """A new login, and what Conjur says to its token; the one that is kept stays if it fails."""
         token = await self._logins.run("login", self._login)
         answer = await self._https.send("GET", ("whoami",), headers={"Authorization": token.header})
         # 404: old ones do not have it. The login has been proven all the same.

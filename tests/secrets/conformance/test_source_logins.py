@@ -111,6 +111,18 @@ async def test_a_check(source: Source) -> None:
         await source.check()
 
 
+async def test_a_check_that_fails(source: Source) -> None:
+    """A check that fails leaves those who read the login that is kept."""
+    await source.read()
+    source.spoil()
+    with pytest.raises(VerdictError):
+        await source.check()
+    logins = source.logins
+
+    assert (await source.read()).value == PASSWORD
+    assert source.logins == logins
+
+
 async def test_its_end(source: Source) -> None:
     """Once its object is changed or deleted its login is used no more."""
     await source.read()
