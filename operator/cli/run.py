@@ -34,7 +34,7 @@ from smtp_operator.cluster.lease import Lease
 from smtp_operator.cluster.schema_check import Schema, check_schema
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.cluster.traffic import Traffic
-from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf, silence_kopf
+from smtp_operator.handlers.informer import informer_settings, log_in, mute_kopf, quieten_kopf, silence_kopf
 from smtp_operator.handlers.operation import Operation
 from smtp_operator.handlers.watching import Inbox, build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
@@ -194,8 +194,12 @@ def _crds() -> list[Schema]:
 
 
 def _stop_on_signals(stop_flag: asyncio.Event) -> None:
+    def stop() -> None:
+        mute_kopf()
+        stop_flag.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop_flag.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
 
 
 @asynccontextmanager

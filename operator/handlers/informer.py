@@ -119,9 +119,14 @@ def quieten_kopf() -> None:
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
 
-def silence_kopf() -> None:
+def mute_kopf() -> None:
     """Lets nothing more of kopf through: as it ends it complains of what it broke off itself."""
     logging.getLogger("kopf").setLevel(logging.CRITICAL)
+
+
+def silence_kopf() -> None:
+    """That, and nothing of what it left behind."""
+    mute_kopf()
     asyncio.get_running_loop().set_exception_handler(_left_behind)
 
 

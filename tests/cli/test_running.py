@@ -105,7 +105,7 @@ async def test_an_api_server_that_stays_away_is_given_up_after_half_a_minute(
     fake.always("POST", REVIEW, Answer(503))
     with pytest.raises(ApiUnavailable):
         await introduce(client, Settings())
-    assert 30 < asyncio.get_running_loop().time() < 65
+    assert 30 < asyncio.get_running_loop().time() < 90  # the last delay may be 37.5
 
 
 async def test_a_refused_login_is_not_tried_again(fake: FakeApi, client: KubernetesClient) -> None:
