@@ -18,6 +18,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Final, Literal
 
@@ -157,9 +158,7 @@ class FaultServer:
         """``context``: for TLS, where the default with a certificate of ``ca`` for localhost will not do."""
         self.script = dict(script or {})
         self.tls = tls
-        self.ca = trustme.CA()
-        self.ca_pem = self.ca.cert_pem.bytes().decode()
-        self.context = context or self._own_context()
+        self._context = context
         self.port = 0
         self.connections = 0
         self.received: list[bytes] = []
@@ -168,7 +167,23 @@ class FaultServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._openings: dict[str, int] = {}
 
-    def _own_context(self) -> ssl.SSLContext:
+    # Most scripts are of dialogues in clear, and certificates take longer than those.
+
+    @cached_property
+    def ca(self) -> trustme.CA:
+        """Issued the server's certificate."""
+        return trustme.CA()
+
+    @property
+    def ca_pem(self) -> str:
+        """Its certificate."""
+        return self.ca.cert_pem.bytes().decode()
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """For TLS."""
+        if self._context is not None:
+            return self._context
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.ca.issue_cert("localhost", "127.0.0.1", "fault.test").configure_cert(context)
         return context

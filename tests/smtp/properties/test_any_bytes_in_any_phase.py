@@ -118,7 +118,9 @@ async def test_a_server_that_echoes_secrets_in_well_formed_replies(script: dict[
 @settings(deadline=None, max_examples=60)
 async def test_any_greeting_of_a_port_meant_for_tls(said: bytes) -> None:
     async with FaultServer({"handshake": then(raw(said), drop())}, tls="implicit") as server:
-        report = await Trial()(server, smtp_type=SmtpType.TLS, mode=Mode.CONNECT, timeout=BUDGET)
+        report = await Trial()(
+            server, smtp_type=SmtpType.TLS, mode=Mode.CONNECT, ca_pem=server.ca_pem, timeout=BUDGET
+        )
 
     check(report)
     assert not report.verdict.passed
