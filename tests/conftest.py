@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
@@ -48,6 +49,12 @@ LONGEST = (
     "tests/controlplane/test_cluster_starts_and_stops.py",
 )
 """What the other tests run beside, longest first."""
+
+# A machine that has other work is no failure.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("patient")
 
 _numbers = itertools.count(1)
 
