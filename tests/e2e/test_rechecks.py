@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the operator does by itself, a minute after the first tests, where nothing tells it of a change.
+
+It runs with `--secret-watch none`, and all that is to be seen happens in the same minute.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localcluster import LocalCluster
+from mailpeers import MailServer
+from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, Seen
+from testbed.manifests import NAMESPACED
+from testbed.operator_process import LOOPBACK
+
+NAMESPACE = "rechecks"
+PASSWORD = "s3cret-Passw0rd"
+SECONDS = 300.0
+"""Everything here is due after 66 at most."""
+
+
+@dataclass(frozen=True)
+class Lived:
+    """The SmtpConfigs after their first test, and after the next one that the operator made by itself."""
+
+    bed: Bed
+    first: dict[str, Seen]
+    then: dict[str, Seen]
+    servers: dict[str, MailServer]
+    audit: AuditLog
+    operator_user: str
+
+    def tested_again(self, name: str) -> Seen:
+        """It, as soon as another test of it than the first is over."""
+        return _tested_again(self.bed, self.first[name])
+
+    def mails(self, name: str) -> int:
+        """How many its server got."""
+        return len(self.servers[name].mails)
+
+
+def login(name: str) -> dict[str, Any]:
+    """With the password of the Secret of that name."""
+    return {"username": "mailer", "password": {"secretRef": {"name": name}}}
+
+
+@pytest.fixture(scope="module")
+def permitted(cluster: LocalCluster, api: Api) -> tuple[str, Path]:
+    """Name and kubeconfig of an operator that may get Secrets and ServiceAccounts, but not list or watch."""
+    api.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
+    manifests = Manifests.read(NAMESPACED).for_namespace(NAMESPACE).permissions()
+    for document in manifests.documents:
+        for rule in document.get("rules", []):
+            if {"secrets", "serviceaccounts"} & set(rule["resources"]):
+                rule["verbs"] = ["get"]
+    cluster.kubectl("apply", "-f", "-", input=str(manifests))
+    return manifests.user, cluster.kubeconfig_for_service_account(*manifests.service_account)
+
+
+@pytest.fixture(scope="module")
+def lived(cluster: LocalCluster, api: Api, permitted: tuple[str, Path], logs: Path) -> Iterator[Lived]:
+    """Six SmtpConfigs, each with a mail server of its own and a life of its own."""
+    audit = AuditLog(cluster.audit_log)
+    audit.mark()
+    user, kubeconfig = permitted
+    bed = Bed(api, NAMESPACE)
+    flags = (*LOOPBACK, f"--namespace={NAMESPACE}", "--secret-watch=none", "--log-level=debug")
+    names = ("steady", "rotated", "suspended", "greylisted", "refused", "away")
+    with ExitStack() as stack:
+        servers = {
+            name: stack.enter_context(MailServer.in_thread(users={"mailer": PASSWORD})) for name in names
+        }
+        stack.enter_context(OperatorProcess(kubeconfig, logs / "rechecks.log", flags)).start()
+        for name in ("steady", "rotated", "suspended"):
+            bed.secret(name, password=PASSWORD)
+            bed.create(servers[name], name, recheck={"interval": "1m"}, **login(name))
+        bed.create(servers["greylisted"], "greylisted", recheck={"interval": "1m", "mode": "SendEmail"})
+        bed.secret("refused", password="not the password")
+        bed.create(servers["refused"], "refused", recheck={"interval": "1m"}, **login("refused"))
+        servers["away"].replies["banner"] = "421 4.3.2 come back later"
+        bed.create(servers["away"], "away")
+        first = {name: bed.verdict(name) for name in names}
+        bed.change("suspended", suspend=True)
+        bed.secret("rotated", password="not the password")
+        servers["greylisted"].replies["RCPT"] = "451 4.7.1 greylisted, try again later"
+        del servers["away"].replies["banner"]
+        alone = ("suspended", "refused")
+        then = {name: _tested_again(bed, first[name]) for name in names if name not in alone}
+        then["refused"] = bed.seen("refused")
+        yield Lived(bed, first, then, servers, audit, user)
+    api.delete(f"/api/v1/namespaces/{NAMESPACE}")
+
+
+def _tested_again(bed: Bed, first: Seen) -> Seen:
+    before = first.last_test["startTime"]
+    return bed.wait(lambda it: it.last_test["startTime"] != before, first.name, seconds=SECONDS)
+
+
+def test_a_recheck_is_a_login_by_default_at_the_time_that_status_announced(lived: Lived) -> None:
+    first, then = lived.first["steady"], lived.then["steady"]
+
+    assert (first.last_test["mode"], first.last_test["trigger"]) == ("SendEmail", "SpecChanged")
+    assert (then.last_test["mode"], then.last_test["trigger"]) == ("Login", "Recheck")
+    assert (then.reason, then.ready) == ("TestEmailSent", first.ready)
+    assert lived.mails("steady") == 1
+    due = datetime.fromisoformat(first.status["nextTestTime"])
+    assert due <= datetime.fromisoformat(then.last_test["startTime"])
+    assert due < datetime.fromisoformat(then.status["nextTestTime"])
+
+
+def test_a_suspended_one_is_not_rechecked_but_at_once_when_it_is_resumed_as_it_is_due(lived: Lived) -> None:
+    first = lived.first["suspended"]
+    due = datetime.fromisoformat(first.status["nextTestTime"]).timestamp()
+    time.sleep(max(0.0, due - time.time()))
+    suspended = lived.bed.seen("suspended")
+    assert (suspended.ready.status, suspended.last_test) == ("True", first.last_test)
+
+    lived.bed.change("suspended", suspend=False)
+
+    resumed = lived.tested_again("suspended")
+    assert (resumed.last_test["mode"], resumed.last_test["trigger"]) == ("Login", "Recheck")
+    assert resumed.ready.since == first.ready.since
+    assert lived.mails("suspended") == 1
+
+
+def test_without_a_watch_it_finds_the_new_password(lived: Lived) -> None:
+    then = lived.then["rotated"]
+
+    assert (then.reason, then.last_test["trigger"]) == ("AuthenticationFailed", "PasswordChanged")
+
+
+def test_without_a_watch_nothing_is_listed_or_watched(lived: Lived) -> None:
+    asked = lived.audit.until("get", "secrets", user=lived.operator_user, namespace=NAMESPACE)
+
+    followed = ("secrets", "configmaps", "serviceaccounts")
+    assert {it.verb for it in asked if it.resource in followed} == {"get"}
+    assert [it for it in asked if it.code == 403] == []
+
+
+def test_greylisting_at_a_recheck_keeps_the_last_ready(lived: Lived) -> None:
+    first, then = lived.first["greylisted"], lived.then["greylisted"]
+
+    assert (then.last_test["mode"], then.last_test["trigger"]) == ("SendEmail", "Recheck")
+    assert "451 4.7.1 greylisted, try again later" in " ".join(then.last_test["dialogue"])
+    assert (then.ready, then.conditions) == (first.ready, first.conditions)
+    assert lived.mails("greylisted") == 1
+
+
+def test_what_failed_for_now_is_retried_in_full(lived: Lived) -> None:
+    first, then = lived.first["away"], lived.then["away"]
+
+    assert (first.ready.status, first.conditions["Reconciling"]) == ("False", "ProgressingWithRetry")
+    assert (then.ready.status, then.reason) == ("True", "TestEmailSent")
+    assert (then.last_test["mode"], then.last_test["trigger"]) == ("SendEmail", "Retry")
+    assert lived.mails("away") == 1
+
+
+def test_a_refused_password_is_not_tried_again_with_the_next_recheck(lived: Lived) -> None:
+    first, then = lived.first["refused"], lived.then["refused"]
+
+    assert first.reason == "AuthenticationFailed"
+    assert then.last_test == first.last_test
+    assert [it.accepted for it in lived.servers["refused"].auth_attempts] == [False]
