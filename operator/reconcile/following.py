@@ -31,6 +31,7 @@ from smtp_operator.reconcile.references import (
     references_of,
     uses_of_vault,
 )
+from smtp_operator.reconcile.schedule import latest_recheck
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets.interface import GetObject
@@ -55,10 +56,6 @@ OF_A_VAULTS_LOGIN: Final = frozenset(
     }
 )
 """What a login that succeeds proves to be over."""
-
-_FRACTION: Final = 1.0
-# nextTestTime drops the fraction of its second: a recheck that came a moment before the asking would test by
-# another mode, and call what it finds by another name.
 
 
 class Follower:
@@ -163,7 +160,7 @@ class Follower:
                 self._learn(reference, vault_object_or_none(kind, found))
         return found
 
-    async def ask(self, view: View, *, last_asked: float) -> bool:
+    async def ask(self, view: View, *, last_asked: float = 0.0) -> bool:
         """Reads what no watch tells of, if it is time; whether it was.
 
         Also what a watch says is gone: it may only have lost its label.
@@ -191,10 +188,10 @@ class Follower:
         )
 
     def next_asking(self, view: View, *, last_asked: float) -> float | None:
-        """When to ask; None: a watch tells, or nobody wants to know."""
+        """When to ask where no recheck does so; None: a watch tells, or nobody wants to know."""
         if self._policy.watches_references or view.spec.suspend or not view.interval:
             return None
-        return last_asked + view.interval - _FRACTION
+        return last_asked + latest_recheck(view.interval)
 
     def compare(self, view: View, memory: Memory) -> tuple[Change, Trigger]:
         """Whether anything that the last test read has changed since."""

@@ -174,6 +174,8 @@ class Reconciler:
             if await self._references.ask(view, last_asked=known.asked):
                 known.asked = self._now()
             plan = self._decide(view)
+            if _is_recheck(plan) and await self._references.ask(view):
+                plan = self._decide(view)  # which would else take a new password for the one that had passed
             if isinstance(plan, Wait) and await self._password_changed(view, known):
                 plan = RunTest(Trigger.PASSWORD_CHANGED, view.spec.test.mode)
             await self._carry_out(plan, view)
@@ -371,3 +373,7 @@ def _as_json(status: SmtpConfigStatus) -> JsonObject:
 def _is_judged(object_: JsonObject) -> bool:
     """Whether its status speaks of its generation."""
     return bool((object_.get("status") or {}).get("observedGeneration") == object_["metadata"]["generation"])
+
+
+def _is_recheck(plan: Plan) -> bool:
+    return isinstance(plan, RunTest) and plan.trigger is Trigger.RECHECK

@@ -124,6 +124,11 @@ def recheck_delay(uid: str, interval: float) -> float | None:
     return interval * (1 + _JITTER * fraction(uid)) if interval else None
 
 
+def latest_recheck(interval: float) -> float:
+    """Seconds from the end of a test that passed within which its recheck is due."""
+    return interval * (1 + _JITTER)
+
+
 def due_time(due: float, *, uid: str, interval: float, started: float, now: float) -> float:
     """When what ``status.nextTestTime`` announces is really due; all but ``interval`` since the epoch.
 

@@ -71,6 +71,17 @@ async def test_a_new_password_is_found_before_a_recheck_that_is_due_at_once_afte
     assert mail.triggers == ["PasswordChanged"]
 
 
+async def test_a_new_password_is_no_recheck_however_long_ago_it_was_asked_for(unwatched: World) -> None:
+    mail = await unwatched.ready()
+    await unwatched.passes(30 * MINUTE)
+    await unwatched.restart()
+    await unwatched.passes(15 * MINUTE)
+    unwatched.put_secret(password="s3cret-2")
+    await unwatched.passes(30 * MINUTE)
+    assert mail.triggers == ["PasswordChanged"]
+    assert len(unwatched.mails) == 1
+
+
 async def test_after_a_failed_login_another_password_is_tried_at_the_next_interval(unwatched: World) -> None:
     await unwatched.start()
     unwatched.engine.script(fails(Reason.AUTHENTICATION_FAILED))
