@@ -157,7 +157,9 @@ class MailServer:
     def closed(self, session: Session) -> None:
         """Forget a connection; called by its session."""
         self.sessions.discard(session)
-        self.connections = len(self.sessions)
+        with self.arrived:
+            self.connections = len(self.sessions)
+            self.arrived.notify_all()
         if not self.sessions:
             self._idle.set()
 
@@ -183,6 +185,12 @@ class MailServer:
             if self.arrived.wait_for(lambda: any(map(matches, self.mails)), timeout):
                 return next(filter(matches, self.mails))
         raise TimeoutError(f"no such mail within {timeout} s; {len(self.mails)} others came")
+
+    def wait_for_idle(self, *, timeout: float = 60.0) -> None:
+        """Returns when nobody is connected; for synchronous code. Raises TimeoutError."""
+        with self.arrived:
+            if not self.arrived.wait_for(lambda: self.connections == 0, timeout):
+                raise TimeoutError(f"{self.connections} connections are open after {timeout} s")
 
     async def next_mail(
         self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 60.0

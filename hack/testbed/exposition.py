@@ -2,11 +2,17 @@
 """What /metrics says, as Prometheus reads it."""
 
 import http.client
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+
+from testbed.api import PATIENCE
+
+_SCRAPED_EVERY = 0.05
+"""Seconds: nothing tells of a change of metrics."""
 
 Labels = tuple[str, ...]
 
@@ -27,6 +33,20 @@ class Exposition:
             return cls(connection.getresponse().read().decode())
         finally:
             connection.close()
+
+    @classmethod
+    def awaited(cls, port: int, holds: Callable[["Exposition"], bool]) -> "Exposition":
+        """The first answer of which that holds: what stands in a status is in the metrics a moment later.
+
+        Raises:
+            TimeoutError: it never did; the text has what is served.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not holds(found := cls.scraped(port)):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the metrics do not get there: {found.text}")
+            time.sleep(_SCRAPED_EVERY)
+        return found
 
     @cached_property
     def families(self) -> Mapping[str, Metric]:

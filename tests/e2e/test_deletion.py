@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A SmtpConfig is deleted: nothing holds it back, and nothing of it stays, whatever the operator does."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from localcluster import LocalCluster
 from localcluster.ports import free_ports
 from mailpeers import MailServer
 from testbed import Bed, OperatorProcess
-from testbed.api import PATIENCE
 from testbed.exposition import Exposition
 from testbed.operator_process import LOOPBACK
 
@@ -38,9 +36,8 @@ def gone(bed: Bed) -> bool:
     return all(it["metadata"]["name"] != "mail" for it in bed.api.items(bed.configs))
 
 
-def series(port: int, bed: Bed) -> set[str]:
+def series(found: Exposition, bed: Bed) -> set[str]:
     """The names of this namespace's objects that stand in the metrics."""
-    found = Exposition.scraped(port)
     return {
         it.labels["name"]
         for family in found.families.values()
@@ -49,24 +46,20 @@ def series(port: int, bed: Bed) -> set[str]:
     }
 
 
-def soon(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+def wait_for_series(port: int, bed: Bed, *names: str) -> None:
+    """Returns when these and no others stand there."""
+    Exposition.awaited(port, lambda it: series(it, bed) == set(names))
 
 
 def test_with_the_operator_up_it_goes_at_once_and_its_metrics_with_it(
     bed: Bed, server: MailServer, operator: OperatorProcess, port: int
 ) -> None:
     bed.verdict_of(server, "StartTLS", tls=bed.trust(server))
-    assert soon(lambda: series(port, bed) == {"mail"})
+    wait_for_series(port, bed, "mail")
 
     assert gone(bed)
 
-    assert soon(lambda: series(port, bed) == set())
+    wait_for_series(port, bed)
 
 
 def test_amid_a_test_it_goes_at_once_and_the_test_is_called_off(
@@ -78,8 +71,8 @@ def test_amid_a_test_it_goes_at_once_and_the_test_is_called_off(
 
     assert gone(bed)
 
-    assert soon(lambda: server.connections == 0)
-    assert series(port, bed) == set()
+    server.wait_for_idle()
+    assert series(Exposition.scraped(port), bed) == set()
 
 
 def test_with_the_operator_down_it_goes_at_once_and_is_not_known_at_the_next_start(
@@ -93,7 +86,7 @@ def test_with_the_operator_down_it_goes_at_once_and_is_not_known_at_the_next_sta
     operator.start()
     bed.create(server, "later")
     bed.verdict("later")
-    assert soon(lambda: series(port, bed) == {"later"})
+    wait_for_series(port, bed, "later")
 
 
 def test_a_deletion_during_a_break_of_the_watch_is_noticed(
@@ -103,7 +96,7 @@ def test_a_deletion_during_a_break_of_the_watch_is_noticed(
     bed.verdict_of(server)
     bed.create(server, "stays")
     bed.verdict("stays")
-    assert soon(lambda: series(port, bed) == {"mail", "stays"})
+    wait_for_series(port, bed, "mail", "stays")
 
     operator.freeze()
     cluster.stop_apiserver()
@@ -111,5 +104,5 @@ def test_a_deletion_during_a_break_of_the_watch_is_noticed(
     assert gone(bed)
     operator.thaw()
 
-    assert soon(lambda: series(port, bed) == {"stays"})
+    wait_for_series(port, bed, "stays")
     assert operator.runs

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prometheus asks the running operator."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from localcluster.ports import free_ports
@@ -14,16 +12,6 @@ from testbed.operator_process import LOOPBACK
 READY = "smtp_operator_object_ready"
 
 
-def soon(holds: Callable[[], bool]) -> bool:
-    """Whether it comes to hold: what is written in status is in the metrics a moment later."""
-    deadline = time.monotonic() + 20
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_an_object_is_in_the_metrics_from_its_verdict_to_its_deletion(
     bed: Bed, server: MailServer, start_operator: StartOperator
 ) -> None:
@@ -32,9 +20,8 @@ def test_an_object_is_in_the_metrics_from_its_verdict_to_its_deletion(
     object_ = ("SmtpConfig", "mail", bed.namespace)
     bed.verdict_of(server)
 
-    assert soon(lambda: Exposition.scraped(port).samples(READY) == {object_: 1})
+    now = Exposition.awaited(port, lambda it: it.samples(READY) == {object_: 1})
 
-    now = Exposition.scraped(port)
     assert now.samples("smtp_operator_leader") == {(): 1}
     tests = now.samples("smtp_operator_tests_total")
     assert tests == {("SendEmail", "TestEmailSent", "passed", "SpecChanged"): 1}
@@ -42,7 +29,7 @@ def test_an_object_is_in_the_metrics_from_its_verdict_to_its_deletion(
     assert now.samples("process_resident_memory_bytes")[()] > 0
 
     bed.delete()
-    assert soon(lambda: Exposition.scraped(port).samples(READY) == {})
+    Exposition.awaited(port, lambda it: it.samples(READY) == {})
 
 
 def test_it_ends_on_sigterm_while_prometheus_asks(bed: Bed, start_operator: StartOperator) -> None:
