@@ -34,7 +34,9 @@ TIERS = {
 
 END_TO_END = "end to end"
 WAITING = "end to end, mostly waiting"
-MOSTLY_WAITING = {f"test_{it}.py" for it in ("kubectl_smtp", "requested_tests", "rotation", "two_operators")}
+MOSTLY_WAITING = {
+    f"test_{it}.py" for it in ("kubectl_smtp", "rechecks", "requested_tests", "rotation", "two_operators")
+}
 """End-to-end tests of what takes its time, of which the others run beside."""
 OTHERS = "control plane"
 ON_THEIR_OWN = {ROOT / "tests" / "install": "install", ROOT / "tests" / "upgrade": "upgrade"}
