@@ -127,22 +127,22 @@ async def test_the_exit_code_tells_the_verdict_as_that_of_check(asking: Any, sta
 
 
 async def test_no_answer_in_time_says_where_to_look(asking: Any) -> None:
-    async with asking("mail", "--timeout", "500ms") as (_, task):
+    async with asking("mail", "--timeout", "3s") as (_, task):
         ended = await task
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.endswith(
-        "kubectl smtp: team-a/mail: no verdict within 0s. Is the operator running, and does it serve"
+        "kubectl smtp: team-a/mail: no verdict within 3s. Is the operator running, and does it serve"
         " namespace team-a?\n"
     )
 
 
 async def test_a_test_that_takes_longer_is_said_to_be_under_way(asking: Any) -> None:
-    async with asking("mail", "--timeout", "2s") as (asked, task):
+    async with asking("mail", "--timeout", "5s") as (asked, task):
         asked.tells(under_test("Data"))
         ended = await task
     assert ended.code == 3
     assert ended.err.endswith(
-        "kubectl smtp: team-a/mail: no verdict within 2s: its test is under way, in phase Data\n"
+        "kubectl smtp: team-a/mail: no verdict within 5s: its test is under way, in phase Data\n"
     )
 
 
@@ -166,11 +166,11 @@ async def test_json_has_keys_that_stay(asking: Any) -> None:
 
 
 async def test_json_of_one_without_an_answer_has_its_error_and_no_verdict(asking: Any) -> None:
-    async with asking("mail", "-o", "json", "--timeout", "1s") as (_, task):
+    async with asking("mail", "-o", "json", "--timeout", "3s") as (_, task):
         ended = await task
     (item,) = ended.json["items"]
     assert (item["passed"], item["reason"], item["exitCode"]) == (None, None, 3)
-    assert item["error"].startswith("no verdict within 1s. ")
+    assert item["error"].startswith("no verdict within 3s. ")
 
 
 async def test_nothing_of_the_spec_but_the_server_is_shown(asking: Any) -> None:
