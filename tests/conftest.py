@@ -49,6 +49,13 @@ LONGEST = (
     "tests/controlplane/test_cluster_in_the_background.py",
     "tests/demo/test_demo_alone.py",
     "tests/controlplane/test_cluster_starts_and_stops.py",
+    "tests/cli/kubectl/test_kubectl_smtp_test.py",
+    "tests/secrets/conformance/test_source_answers.py",
+    "tests/api/test_spec_properties.py",
+    "tests/secrets/vaults/test_passwords_are_forgotten.py",
+    "tests/cli/check/test_check_process.py",
+    "tests/secrets/conformance/test_source_logins.py",
+    "tests/reconcile/test_any_history.py",
 )
 """What the other tests run beside, longest first."""
 

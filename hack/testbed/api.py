@@ -18,6 +18,8 @@ Object = dict[str, Any]
 PATIENCE = 60.0
 """Seconds that only something which hangs needs, however loaded the machine is."""
 
+_PAUSE = 0.1
+
 
 class ApiError(Exception):
     """The API server refused; `code` is the HTTP status."""
@@ -155,7 +157,11 @@ class Api:
                 response.close()
 
     def _request(self, method: str, path: str, body: Object | None = None, *, kind: str = "json") -> Object:
+        busy_until = time.monotonic() + PATIENCE
         status, answer = self._send(method, path, body, kind)
+        while status == http.client.TOO_MANY_REQUESTS and time.monotonic() < busy_until:
+            time.sleep(_PAUSE)  # it did nothing: it is busy, or a CRD has just changed
+            status, answer = self._send(method, path, body, kind)
         found: Object = json.loads(answer) if answer.startswith(b"{") else {"message": answer.decode()}
         if status >= 400:
             raise ApiError(f"{method} {path} was refused: {found.get('message')}", status)
