@@ -2,6 +2,7 @@
 """What tests share: one real control plane in a process, and a namespace of its own for each test."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,10 +15,12 @@ from kubernetes.aio.client.configuration import Configuration
 from fakeapi import FakeApi
 from localcluster import LocalCluster
 from smtp_operator.api.crd import KINDS
+from smtp_operator.api.names import API_VERSION
 from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
+from testbed.api import ApiError
 from testbed.collection import KeptCollection, list_fixtures_alone
 from testbed.crd_deletions import forgotten_deletions_end
 from testbed.shared_audit import SharedAudit
@@ -188,6 +191,9 @@ def namespace(api: Api) -> Iterator[str]:
     name = f"test-{next(_numbers)}"
     api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
+    # A namespace takes its time to end; meanwhile the operator of another test would work on what is in it.
+    with contextlib.suppress(ApiError):
+        api.delete(f"/apis/{API_VERSION}/namespaces/{name}/smtpconfigs")
     api.delete(f"/api/v1/namespaces/{name}")
 
 

@@ -193,7 +193,7 @@ class KubernetesClient:
                     return
                 error = await _error_in(response, asked)
             finally:
-                response.close()  # ends a watch; a body that was read to its end keeps its connection
+                _break_off(response)  # ends a watch; a body that was read to its end keeps its connection
             if last or response.status != 401:
                 raise error
             await self.access.renew()
@@ -251,6 +251,14 @@ async def _lines_of(
         if not line:
             return
         yield line
+
+
+def _break_off(response: aiohttp.ClientResponse) -> None:
+    """Without TLS's goodbye: a server that is gone returns none, and the connection would stay open."""
+    transport = None if response.connection is None else response.connection.transport
+    response.close()
+    if transport is not None:
+        transport.abort()
 
 
 async def _error_in(response: aiohttp.ClientResponse, asked: _Request) -> ClusterError:

@@ -29,7 +29,8 @@ KNOWN = Answer(body={"status": {"userInfo": {"username": "system:serviceaccount:
 
 @pytest.fixture
 def kubeconfig(cluster: LocalCluster) -> Path:
-    """Of the ServiceAccount, with the permissions that are shipped and no others."""
+    """Of the ServiceAccount, with the permissions that are shipped and no others, and nothing to work on."""
+    cluster.kubectl("delete", "smtpconfigs", "--all", "--all-namespaces")
     manifests = Manifests.read().permissions()
     cluster.kubectl("apply", "-f", "-", input=str(manifests))
     return cluster.kubeconfig_for_service_account(*manifests.service_account)
