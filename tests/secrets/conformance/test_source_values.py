@@ -4,6 +4,7 @@
 import asyncio
 import gc
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -73,9 +74,12 @@ async def test_a_value_is_not_kept(source: Source) -> None:
     source.line.https.close()
     for thread in threading.enumerate():
         if thread.name.startswith("https"):
-            await asyncio.to_thread(thread.join, 60)  # it may just be putting the answer away
+            await asyncio.to_thread(thread.join, 60)
 
-    assert values_in_memory() <= before
+    too_late = time.monotonic() + 30
+    while values_in_memory() > before:  # whoever had to do with the answer may just be putting it away
+        assert time.monotonic() < too_late
+        await asyncio.sleep(0.05)
 
 
 CARRIERS = {Answer, ResolvedPassword, VaultSecret}
