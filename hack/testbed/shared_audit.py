@@ -39,6 +39,7 @@ class SharedAudit:
 
     def __init__(self) -> None:
         self._parts: list[PermissionAudit] = []
+        self._whole: PermissionAudit | None = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: WorkerController) -> None:
@@ -50,15 +51,13 @@ class SharedAudit:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """All have."""
         if self._parts:
-            whole = PermissionAudit.joined(self._parts)
-            report(session.config, whole)
-            if not whole.holds:
+            self._whole = PermissionAudit.joined(self._parts)
+            report(session.config, self._whole)
+            if not self._whole.holds:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Says why."""
-        if self._parts:
-            whole = PermissionAudit.joined(self._parts)
-            if not whole.holds:
-                terminalreporter.section("permissions of the operator")
-                terminalreporter.write(whole.report())
+        if self._whole is not None and not self._whole.holds:
+            terminalreporter.section("permissions of the operator")
+            terminalreporter.write(self._whole.report())
