@@ -8,6 +8,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NAMESPACE_PATTERN: Final = re.compile(r"[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?")
 _TRUE: Final = frozenset({"true", "1", "yes"})
 _FALSE: Final = frozenset({"false", "0", "no", ""})
 
@@ -72,6 +74,29 @@ class ListenAddress(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class ServedNamespaces(NamedTuple):
+    """Which namespaces an operator serves: those named, else all but those excluded."""
+
+    named: tuple[str, ...] = ()
+    """None: all."""
+    excluded: tuple[str, ...] = ()
+    """Names, and patterns where ``*`` stands for any number of characters."""
+
+    def serves(self, namespace: str | None) -> bool:
+        """Whether objects of this namespace are; none: an object of the whole cluster, which always is."""
+        if not namespace:
+            return True
+        if self.named:
+            return namespace in self.named
+        return not any(fnmatchcase(namespace, pattern) for pattern in self.excluded)
+
+    def __str__(self) -> str:
+        """``team-a, team-b``, ``all namespaces`` or ``all namespaces but team-a, team-*``."""
+        if self.named:
+            return ", ".join(self.named)
+        return f"all namespaces but {', '.join(self.excluded)}" if self.excluded else "all namespaces"
+
+
 def line_of_text(text: str) -> str:
     """One line of at most 253 characters."""
     if not text.isprintable() or len(text) > 253:
@@ -97,6 +122,15 @@ def namespace_name(text: str) -> str:
     """The name of a namespace."""
     if not _NAMESPACE.fullmatch(text):
         raise ValueError("is not the name of a namespace")
+    return text
+
+
+def namespace_pattern(text: str) -> str:
+    """The name of a namespace, or a pattern where ``*`` stands for any number of characters."""
+    if not _NAMESPACE_PATTERN.fullmatch(text):
+        raise ValueError("is neither the name of a namespace such as team-a nor a pattern such as team-*")
+    if not text.strip("*"):
+        raise ValueError("fits every namespace, so that none would be served; give a pattern such as team-*")
     return text
 
 

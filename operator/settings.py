@@ -5,7 +5,7 @@ A setting is a field of ``Settings``. Its flag is the field's name with dashes, 
 ``SMTP_OPERATOR_`` and the name in capitals; what its text may be is said by the parser in its metadata.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
@@ -16,12 +16,14 @@ from smtp_operator.setting_values import (
     Network,
     PortRange,
     SecretWatch,
+    ServedNamespaces,
     connections,
     domain,
     host,
     line_of_text,
     listen_address,
     namespace_name,
+    namespace_pattern,
     network,
     object_name,
     one_of,
@@ -66,6 +68,16 @@ class Settings:
     namespaces: Annotated[
         tuple[str, ...],
         Setting("Serve this namespace only.", namespace_name, "NAME", option="--namespace"),
+    ] = ()
+    exclude_namespace: Annotated[
+        tuple[str, ...],
+        Setting(
+            "Serve every namespace but this one, or those of a pattern such as team-*: another operator does."
+            " SmtpConfigs and SmtpVaults there are not looked at; Secrets and ConfigMaps that a"
+            " ClusterSmtpVault names there still are. Not together with --namespace.",
+            namespace_pattern,
+            "NAME",
+        ),
     ] = ()
     kubeconfig: Annotated[
         str,
@@ -237,6 +249,11 @@ class Settings:
         """Whether the SmtpConfigs of every namespace are served."""
         return not self.namespaces
 
+    @property
+    def served(self) -> ServedNamespaces:
+        """Whose SmtpConfigs and SmtpVaults are served."""
+        return ServedNamespaces(self.namespaces, self.exclude_namespace)
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -296,18 +313,30 @@ def read_settings(given: Mapping[str, Sequence[str]], environment: Mapping[str, 
             values[flag.name] = _parse(flag, flag.option, given[flag.name])
         elif flag.variable in environment:
             values[flag.name] = _parse(flag, flag.variable, [environment[flag.variable]])
-    if values.get("all_namespaces") and values.get("namespaces"):
-        # One on the command line takes the place of the other in the environment.
-        by_flag = given.keys() & {"all_namespaces", "namespaces"}
-        if len(by_flag) != 1:
-            raise InvalidSetting("--all-namespaces and --namespace exclude each other: give one of them")
-        values.pop("namespaces" if "all_namespaces" in by_flag else "all_namespaces")
+    _choose_scope(values, given.keys())
     return Settings(**values)
+
+
+def _choose_scope(values: dict[str, Any], by_flag: Set[str]) -> None:
+    """Leaves what speaks of single namespaces or what speaks of all of them.
+
+    One on the command line takes the place of the other in the environment.
+    """
+    of_all = {name for name in ("all_namespaces", "exclude_namespace") if values.get(name)}
+    if not of_all or not values.get("namespaces"):
+        return
+    if ("namespaces" in by_flag) == bool(of_all & by_flag):
+        other = next(flag.option for flag in FLAGS if flag.name in (of_all & by_flag or of_all))
+        raise InvalidSetting(f"{other} and --namespace exclude each other: give one of them")
+    for name in of_all if "namespaces" in by_flag else {"namespaces"}:
+        del values[name]
 
 
 def _parse(flag: Flag, source: str, texts: Sequence[str]) -> Any:
     if flag.is_list:
-        return tuple(_parse_one(flag, source, item) for text in texts for item in _items(text))
+        # Empty on the command line is a mistake, such as a shell's variable that is not set.
+        nothing = [""] if source == flag.option else []
+        return tuple(_parse_one(flag, source, item) for text in texts for item in _items(text) or nothing)
     return _parse_one(flag, source, texts[-1].strip())
 
 

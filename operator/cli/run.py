@@ -227,11 +227,10 @@ async def introduce(client: KubernetesClient, settings: Settings) -> None:
             await asyncio.sleep(at_least(delay, error))
         else:
             break
-    scope = ", ".join(settings.namespaces) or "all namespaces"
     _log.info(
         "smtp-operator %s serves %s of %s as %s (%s)",
         version("smtp-operator"),
-        scope,
+        settings.served,
         client.server,
         identity,
         client.access.origin,
@@ -273,6 +272,7 @@ async def _inform(
         kopf.operator(
             registry=build_registry(
                 {_PLURALS[kind]: inbox for kind, inbox in inboxes.items()},
+                served=settings.served,
                 login=lambda: log_in(client.access),
                 start=start,
                 stop=operation.stop,

@@ -41,6 +41,7 @@ class Cluster:
         """``lease`` is what a status may be written by; None: this process is the only one."""
         self._client = client
         self._namespaces: Sequence[str | None] = settings.namespaces or (None,)
+        self._served = settings.served
         self._secret_watch = settings.secret_watch
         self._status_writer = StatusWriter(client, lease)
         self._events = EventRecorder(client)
@@ -99,7 +100,8 @@ class Cluster:
             try:
                 async for page in self._client.pages(path, accept=accept, page_size=page_size):
                     for item in page.get("items") or ():
-                        yield item
+                        if self._served.serves(item["metadata"].get("namespace")):
+                            yield item
                 return
             except ListExpired:
                 if attempt == _LIST_ATTEMPTS:

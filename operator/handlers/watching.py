@@ -12,6 +12,7 @@ import kopf
 
 from smtp_operator.api.names import GROUP, VERSION
 from smtp_operator.api.objects import JsonObject, ObjectKey
+from smtp_operator.setting_values import ServedNamespaces
 
 Activity = Callable[[], Awaitable[None]]
 Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
@@ -38,12 +39,19 @@ class Inbox(Protocol):
 
 
 def build_registry(
-    inboxes: Mapping[str, Inbox], *, login: Login, start: Activity, stop: Activity, listed: Callable[[], None]
+    inboxes: Mapping[str, Inbox],
+    *,
+    served: ServedNamespaces,
+    login: Login,
+    start: Activity,
+    stop: Activity,
+    listed: Callable[[], None],
 ) -> kopf.OperatorRegistry:
     """Handlers for kopf: ``start`` before anything is watched, ``stop`` after it.
 
-    ``inboxes`` are by the plural of the kind that each is told of. ``listed`` is called for each object that
-    stands in a listing of kopf's, which says nothing of what was deleted before it.
+    ``inboxes`` are by the plural of the kind that each is told of, of the namespaces ``served``. ``listed``
+    is called for each object that stands in a listing of kopf's, which says nothing of what was deleted
+    before it.
     """
     registry = kopf.OperatorRegistry()
 
@@ -60,14 +68,22 @@ def build_registry(
     kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)(on_startup)
     kopf.on.cleanup(registry=registry, id="stop", errors=kopf.ErrorsMode.PERMANENT)(on_cleanup)
     for plural, inbox in inboxes.items():
-        _watch(registry, plural, inbox, listed)
+        _watch(registry, plural, inbox, served, listed)
     return registry
 
 
-def _watch(registry: kopf.OperatorRegistry, plural: str, inbox: Inbox, listed: Callable[[], None]) -> None:
-    def is_news(event: kopf.RawEvent, **_: Any) -> bool:
+def _watch(
+    registry: kopf.OperatorRegistry,
+    plural: str,
+    inbox: Inbox,
+    served: ServedNamespaces,
+    listed: Callable[[], None],
+) -> None:
+    def is_news(event: kopf.RawEvent, namespace: str | None, **_: Any) -> bool:
         if event["type"] is None:
             listed()
+        if not served.serves(namespace):
+            return False
         return event["type"] == "DELETED" or inbox.is_news(dict(event["object"]))
 
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:

@@ -99,6 +99,18 @@ async def test_an_api_server_that_is_just_starting_is_waited_for(
     ]
 
 
+async def test_the_first_line_names_the_namespaces_that_are_left_alone(
+    fake: FakeApi, client: KubernetesClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.on("POST", REVIEW, KNOWN)
+    with caplog.at_level(logging.INFO):
+        await introduce(client, Settings(exclude_namespace=("team-a", "team-*")))
+    assert caplog.messages == [
+        f"smtp-operator {version('smtp-operator')} serves all namespaces but team-a, team-* of {fake.url}"
+        " as system:serviceaccount:a:b (test)"
+    ]
+
+
 @pytest.mark.looptime
 async def test_an_api_server_that_stays_away_is_given_up_after_half_a_minute(
     fake: FakeApi, client: KubernetesClient

@@ -23,6 +23,7 @@ def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
     ("name", "text", "value"),
     [
         ("namespaces", "team-a, team-b,", ("team-a", "team-b")),
+        ("exclude_namespace", "team-a, *-test,kube-*", ("team-a", "*-test", "kube-*")),
         ("kubeconfig", "/etc/kubeconfig", "/etc/kubeconfig"),
         ("context", "staging", "staging"),
         ("max_connections_per_destination", "20", 20),
@@ -82,6 +83,22 @@ def test_unknown_variables_are_ignored() -> None:
     ("name", "text", "complaint"),
     [
         ("namespaces", "Team_A", "--namespace: 'Team_A' is not the name of a namespace"),
+        ("namespaces", "", "--namespace: '' is not the name of a namespace"),
+        *(
+            (
+                "exclude_namespace",
+                text,
+                f"--exclude-namespace: {text!r} is neither the name of a namespace such as team-a nor a"
+                " pattern such as team-*",
+            )
+            for text in ("", "Team-a", "team_a", "team a", "team/a", "-team", "team-", "team-?", "a" * 64)
+        ),
+        (
+            "exclude_namespace",
+            "**",
+            "--exclude-namespace: '**' fits every namespace, so that none would be served;"
+            " give a pattern such as team-*",
+        ),
         (
             "max_connections_per_destination",
             "0",
@@ -171,6 +188,79 @@ def test_all_namespaces_as_a_flag_wins_over_the_variable_of_namespaces() -> None
 def test_a_namespace_as_a_flag_wins_over_the_variable_of_all_namespaces() -> None:
     settings = read_settings({"namespaces": ["team-a"]}, {"SMTP_OPERATOR_ALL_NAMESPACES": "true"})
     assert settings.namespaces == ("team-a",)
+
+
+def test_some_namespaces_cannot_be_excluded_from_single_ones() -> None:
+    with pytest.raises(InvalidSetting) as caught:
+        read_settings({"exclude_namespace": ["team-a"], "namespaces": ["team-b"]}, {})
+    assert str(caught.value) == "--exclude-namespace and --namespace exclude each other: give one of them"
+
+
+def test_nor_where_both_stand_in_the_environment() -> None:
+    environment = {"SMTP_OPERATOR_EXCLUDE_NAMESPACE": "team-a", "SMTP_OPERATOR_NAMESPACE": "team-b"}
+    with pytest.raises(InvalidSetting) as caught:
+        read_settings({}, environment)
+    assert str(caught.value) == "--exclude-namespace and --namespace exclude each other: give one of them"
+
+
+def test_excluded_namespaces_as_a_flag_win_over_the_variable_of_namespaces() -> None:
+    settings = read_settings({"exclude_namespace": ["team-a"]}, {"SMTP_OPERATOR_NAMESPACE": "team-b"})
+    assert (settings.namespaces, settings.exclude_namespace) == ((), ("team-a",))
+
+
+def test_a_namespace_as_a_flag_wins_over_all_that_the_environment_says_of_all_namespaces() -> None:
+    environment = {"SMTP_OPERATOR_ALL_NAMESPACES": "true", "SMTP_OPERATOR_EXCLUDE_NAMESPACE": "team-b"}
+    settings = read_settings({"namespaces": ["team-a"]}, environment)
+    assert settings == Settings(namespaces=("team-a",))
+
+
+def test_all_namespaces_as_a_flag_leave_the_variable_of_excluded_ones() -> None:
+    environment = {"SMTP_OPERATOR_NAMESPACE": "team-a", "SMTP_OPERATOR_EXCLUDE_NAMESPACE": "team-b"}
+    settings = read_settings({"all_namespaces": ["true"]}, environment)
+    assert settings == Settings(all_namespaces=True, exclude_namespace=("team-b",))
+
+
+def test_an_empty_variable_excludes_nothing() -> None:
+    assert read_settings({}, {"SMTP_OPERATOR_EXCLUDE_NAMESPACE": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (Settings(), "all namespaces"),
+        (Settings(namespaces=("team-a", "team-b")), "team-a, team-b"),
+        (Settings(exclude_namespace=("team-a", "team-*")), "all namespaces but team-a, team-*"),
+    ],
+)
+def test_which_namespaces_are_served_is_said_in_words(settings: Settings, text: str) -> None:
+    assert str(settings.served) == text
+
+
+@pytest.mark.parametrize(
+    ("settings", "namespace", "served"),
+    [
+        (Settings(), "team-a", True),
+        (Settings(namespaces=("team-a", "team-b")), "team-b", True),
+        (Settings(namespaces=("team-a", "team-b")), "team-c", False),
+        (Settings(exclude_namespace=("team-a",)), "team-a", False),
+        (Settings(exclude_namespace=("team-a",)), "team-ab", True),
+        (Settings(exclude_namespace=("team-a",)), "my-team-a", True),
+        (Settings(exclude_namespace=("team-*",)), "team-", False),
+        (Settings(exclude_namespace=("team-*",)), "team-a-b", False),
+        (Settings(exclude_namespace=("team-*",)), "team", True),
+        (Settings(exclude_namespace=("*-test",)), "team-a-test", False),
+        (Settings(exclude_namespace=("*-test",)), "team-a-tests", True),
+        (Settings(exclude_namespace=("a*b*c",)), "abc", False),
+        (Settings(exclude_namespace=("team-a", "team-b")), "team-b", False),
+    ],
+)
+def test_which_namespaces_are_served(settings: Settings, namespace: str, served: bool) -> None:
+    assert settings.served.serves(namespace) is served
+
+
+@pytest.mark.parametrize("of_the_cluster", [None, ""])
+def test_what_has_no_namespace_is_served_always(of_the_cluster: str | None) -> None:
+    assert Settings(exclude_namespace=("*a*",)).served.serves(of_the_cluster)
 
 
 @pytest.mark.parametrize("flag", [it for it in FLAGS if it.default], ids=lambda it: it.option)

@@ -2,6 +2,7 @@
 """The cluster as the core reads it: objects by name, lists by pages, and watches that learn from reads."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from smtp_operator.setting_values import SecretWatch
 from smtp_operator.settings import Settings
 
 CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
+VAULTS = "/apis/smtp-operator.io/v1alpha1/smtpvaults"
+CLUSTER_VAULTS = "/apis/smtp-operator.io/v1alpha1/clustersmtpvaults"
 SECRETS = "/api/v1/namespaces/team-a/secrets"
 MAIL = Reference("Secret", "team-a", "mail")
 
@@ -61,9 +64,56 @@ async def test_smtpconfigs_come_from_all_namespaces(fake: FakeApi, client: Kuber
 async def test_smtpconfigs_come_from_the_namespaces_served(fake: FakeApi, client: KubernetesClient) -> None:
     for name in ("team-a", "team-b"):
         path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{name}/smtpconfigs"
-        fake.on("GET", path, Answer(body=page(partial(f"of-{name}", 1), version=9)))
+        fake.on("GET", path, Answer(body=page(partial(f"of-{name}", 1, namespace=name), version=9)))
     cluster = Cluster(client, Settings(namespaces=("team-a", "team-b")))
     assert await names(cluster) == ["of-team-a", "of-team-b"]
+
+
+ALL_BUT_TEAM_B = Settings(exclude_namespace=("team-b",))
+
+
+def in_three_namespaces() -> JsonObject:
+    found = [partial(f"of-{it}", 1, namespace=it) for it in ("team-a", "team-b", "team-c")]
+    return page(*found, version=9)
+
+
+async def test_smtpconfigs_of_excluded_namespaces_are_left_out(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    fake.on("GET", CONFIGS, Answer(body=in_three_namespaces()))
+    assert await names(Cluster(client, ALL_BUT_TEAM_B)) == ["of-team-a", "of-team-c"]
+
+
+async def test_so_are_their_vaults(fake: FakeApi, client: KubernetesClient) -> None:
+    fake.on("GET", VAULTS, Answer(body=in_three_namespaces()))
+    found = [it["metadata"]["name"] async for it in Cluster(client, ALL_BUT_TEAM_B).list_vaults("SmtpVault")]
+    assert found == ["of-team-a", "of-team-c"]
+
+
+async def test_vaults_of_the_cluster_come_whatever_is_excluded(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    corp = partial("corp", 1)
+    del corp["metadata"]["namespace"]
+    fake.on("GET", CLUSTER_VAULTS, Answer(body=page(corp, version=9)))
+    cluster = Cluster(client, Settings(exclude_namespace=("*c*", "team-b")))
+    assert [it async for it in cluster.list_vaults("ClusterSmtpVault")] == [corp]
+
+
+async def test_what_is_there_does_not_count_what_is_excluded(fake: FakeApi, client: KubernetesClient) -> None:
+    fake.on("GET", CONFIGS, Answer(body=in_three_namespaces()))
+    assert await Cluster(client, ALL_BUT_TEAM_B).uids("SmtpConfig") == {
+        "uid-of-of-team-a",
+        "uid-of-of-team-c",
+    }
+
+
+async def test_a_secret_of_an_excluded_namespace_is_read_for_a_vault_of_the_cluster(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    fake.on("GET", f"{SECRETS}/mail", Answer(body=secret(3)))
+    cluster = Cluster(client, Settings(exclude_namespace=("team-a",)))
+    assert await cluster.get_object(MAIL) == secret(3)
 
 
 async def test_a_list_that_expires_half_way_is_started_again(fake: FakeApi, client: KubernetesClient) -> None:
@@ -80,11 +130,21 @@ async def test_a_list_that_expires_for_ever_is_an_error(fake: FakeApi, client: K
 
 
 @pytest.mark.parametrize(
-    ("mode", "namespaces", "watches"),
+    ("mode", "scope", "watches"),
     [
         (
             SecretWatch.METADATA,
-            (),
+            Settings(),
+            [
+                "watch of Secrets in all namespaces",
+                "watch of ConfigMaps in all namespaces",
+                "watch of ServiceAccounts in all namespaces",
+            ],
+        ),
+        (
+            # Those that a ClusterSmtpVault names may be anywhere.
+            SecretWatch.METADATA,
+            Settings(exclude_namespace=("team-a",)),
             [
                 "watch of Secrets in all namespaces",
                 "watch of ConfigMaps in all namespaces",
@@ -93,7 +153,7 @@ async def test_a_list_that_expires_for_ever_is_an_error(fake: FakeApi, client: K
         ),
         (
             SecretWatch.LABEL,
-            ("a", "b"),
+            Settings(namespaces=("a", "b")),
             [
                 "watch of Secrets in namespace a",
                 "watch of ConfigMaps in namespace a",
@@ -103,13 +163,13 @@ async def test_a_list_that_expires_for_ever_is_an_error(fake: FakeApi, client: K
                 "watch of ServiceAccounts in namespace b",
             ],
         ),
-        (SecretWatch.NONE, (), []),
+        (SecretWatch.NONE, Settings(), []),
     ],
 )
 async def test_what_is_watched(
-    client: KubernetesClient, mode: SecretWatch, namespaces: tuple[str, ...], watches: list[str]
+    client: KubernetesClient, mode: SecretWatch, scope: Settings, watches: list[str]
 ) -> None:
-    cluster = Cluster(client, Settings(secret_watch=mode, namespaces=namespaces))
+    cluster = Cluster(client, replace(scope, secret_watch=mode))
     made = cluster.watch_references(wanted=lambda _: True, changed=lambda *_: None)
     assert [str(it) for it in made] == watches
 

@@ -17,8 +17,11 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cluster.access import find_access
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf
 from smtp_operator.handlers.watching import build_registry, tell
+from smtp_operator.setting_values import ServedNamespaces
 from smtp_operator.settings import Settings
 from testbed import Api
+
+EVERY_NAMESPACE = ServedNamespaces()
 
 
 class Inbox:
@@ -50,12 +53,19 @@ async def _nothing() -> None:
     pass
 
 
+async def _no_login() -> kopf.ConnectionInfo:
+    return kopf.ConnectionInfo(server="https://example.com")
+
+
 @asynccontextmanager
-async def informing(inbox: Inbox, kubeconfig: Path, namespace: str) -> AsyncIterator[None]:
+async def informing(
+    inbox: Inbox, kubeconfig: Path, *namespaces: str, served: ServedNamespaces = EVERY_NAMESPACE
+) -> AsyncIterator[None]:
     access = await find_access(Settings(kubeconfig=str(kubeconfig)), {})
     stop_flag = asyncio.Event()
     registry = build_registry(
         {"smtpconfigs": inbox},
+        served=served,
         login=lambda: log_in(access),
         start=_nothing,
         stop=_nothing,
@@ -63,7 +73,7 @@ async def informing(inbox: Inbox, kubeconfig: Path, namespace: str) -> AsyncIter
     )
     running = asyncio.create_task(
         kopf.operator(
-            registry=registry, settings=informer_settings(), namespaces=[namespace], stop_flag=stop_flag
+            registry=registry, settings=informer_settings(), namespaces=namespaces, stop_flag=stop_flag
         )
     )
     yield
@@ -71,11 +81,11 @@ async def informing(inbox: Inbox, kubeconfig: Path, namespace: str) -> AsyncIter
     await running
 
 
-def smtp_config(**spec: Any) -> JsonObject:
+def smtp_config(name: str = "mail", **spec: Any) -> JsonObject:
     return {
         "apiVersion": "smtp-operator.io/v1alpha1",
         "kind": "SmtpConfig",
-        "metadata": {"name": "mail"},
+        "metadata": {"name": name},
         "spec": {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"} | spec,
     }
 
@@ -110,6 +120,55 @@ async def test_nobody_is_told_of_what_is_no_news(cluster: LocalCluster, api: Api
         assert await inbox.next() == "observe mail 3"
 
 
+@pytest.fixture
+def excluded(api: Api, namespace: str) -> Iterator[str]:
+    """Another namespace."""
+    name = f"{namespace}-excluded"
+    api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    api.delete(f"/api/v1/namespaces/{name}")
+
+
+async def test_nobody_is_told_of_what_happens_in_an_excluded_namespace(
+    cluster: LocalCluster, api: Api, namespace: str, excluded: str
+) -> None:
+    theirs, ours = (
+        f"/apis/smtp-operator.io/v1alpha1/namespaces/{it}/smtpconfigs" for it in (excluded, namespace)
+    )
+    inbox = Inbox()
+    await asyncio.to_thread(api.create, theirs, smtp_config("theirs"))
+    await asyncio.to_thread(api.create, ours, smtp_config("ours"))
+    served = ServedNamespaces(excluded=("*-excluded",))
+    async with informing(inbox, cluster.kubeconfig, excluded, namespace, served=served):
+        assert await inbox.next() == "observe ours 1"
+        await asyncio.to_thread(api.patch, f"{theirs}/theirs", {"spec": {"port": 465}})
+        await asyncio.to_thread(api.patch, f"{ours}/ours", {"spec": {"port": 465}})
+        assert await inbox.next() == "observe ours 2"
+        await asyncio.to_thread(api.delete, f"{theirs}/theirs")
+        await asyncio.to_thread(api.delete, f"{ours}/ours")
+        assert await inbox.next() == f"forget {namespace}/ours"
+    assert inbox.told.empty()
+
+
+@pytest.mark.parametrize("type_", [None, "ADDED", "MODIFIED", "DELETED"])
+@pytest.mark.parametrize(("namespace", "passed"), [("team-a", False), ("team-b", True), (None, True)])
+def test_no_event_of_an_excluded_namespace_passes(
+    type_: str | None, namespace: str | None, passed: bool
+) -> None:
+    registry = build_registry(
+        {"smtpconfigs": Inbox()},
+        served=ServedNamespaces(excluded=("team-a",)),
+        login=_no_login,
+        start=_nothing,
+        stop=_nothing,
+        listed=lambda: None,
+    )
+    (handler,) = registry._watching.get_all_handlers()
+    when: Any = handler.when
+    event = {"type": type_, "object": smtp_config() | {"metadata": {"name": "mail", "generation": 1}}}
+    assert when(event=event, namespace=namespace) is passed
+
+
 async def test_its_listings_are_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = Inbox()
@@ -135,12 +194,14 @@ async def test_a_deletion_is_always_news(cluster: LocalCluster, api: Api, namesp
 
 
 def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:
-    async def login() -> kopf.ConnectionInfo:
-        return kopf.ConnectionInfo(server="https://example.com")
-
     inbox = Inbox()
     registry = build_registry(
-        {"smtpconfigs": inbox}, login=login, start=_nothing, stop=_nothing, listed=inbox.listed.set
+        {"smtpconfigs": inbox},
+        served=EVERY_NAMESPACE,
+        login=_no_login,
+        start=_nothing,
+        stop=_nothing,
+        listed=inbox.listed.set,
     )
     kinds = {name: len(kind.get_all_handlers()) for name, kind in vars(registry).items()}
     assert kinds == {
