@@ -12,6 +12,7 @@ from localcluster import LocalCluster
 from mailpeers import MailServer
 from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperator
 from testbed.evidence import Evidence, folder_name
+from testbed.manifests import NAMESPACED
 from testbed.operator_process import LOOPBACK
 from testbed.permissions import Permission, PermissionAudit, granted_by
 from testbed.shared_audit import conclude
@@ -76,6 +77,14 @@ def start_operator(
 def bed(api: Api, namespace: str, linted: None) -> Bed:
     """A namespace to work in; every status that is written there is held to the numbered rules."""
     return Bed(api, namespace)
+
+
+@pytest.fixture
+def confined(bed: Bed, cluster: LocalCluster) -> Path:
+    """A kubeconfig of a ServiceAccount with the permissions of deploy/manifests/namespaced."""
+    manifests = Manifests.read(NAMESPACED).for_namespace(bed.namespace).permissions()
+    cluster.kubectl("apply", "-f", "-", input=str(manifests))
+    return cluster.kubeconfig_for_service_account(*manifests.service_account)
 
 
 @pytest.fixture

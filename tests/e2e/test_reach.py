@@ -19,14 +19,6 @@ PASSWORD = "s3cret-Passw0rd"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 
 
-@pytest.fixture
-def confined(bed: Bed, cluster: LocalCluster) -> Path:
-    """A kubeconfig of a ServiceAccount with the permissions of deploy/manifests/namespaced."""
-    manifests = Manifests.read(NAMESPACED).for_namespace(bed.namespace).permissions()
-    cluster.kubectl("apply", "-f", "-", input=str(manifests))
-    return cluster.kubeconfig_for_service_account(*manifests.service_account)
-
-
 def test_with_the_namespaced_permissions_it_serves_that_namespace(
     bed: Bed, server: MailServer, confined: Path, start_operator: StartOperator
 ) -> None:

@@ -49,6 +49,7 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
     [
         ("secretWatch=none", "--secret-watch=none"),
         ("secretWatch=label", "--secret-watch=label"),
+        ("excludedNamespaces={team-a,canary-*}", "--exclude-namespace=team-a,canary-*"),
         ("requireAllowedServers=true", "--require-allowed-servers"),
         ("allowedNetworks={192.0.2.0/24,2001:db8::/32}", "--allow-network=192.0.2.0/24,2001:db8::/32"),
         ("deniedNetworks={192.0.2.0/24}", "--deny-network=192.0.2.0/24"),
@@ -106,6 +107,11 @@ def test_the_image(render: Render, settings: list[str], image: str) -> None:
             "namespaces={team-a}",
             "namespaces are named, but allNamespaces is true: set allNamespaces=false to serve only these",
         ),
+        (
+            "allNamespaces=false,excludedNamespaces={team-a}",
+            "excludedNamespaces are named, but allNamespaces is false: only what namespaces names is served then",
+        ),
+        ("excludedNamespaces={Team-A}", "'Team-A' does not match pattern"),
         ("replica=2", "additional properties 'replica' not allowed"),
         ("image.name=x", "additional properties 'name' not allowed"),
         ("secretWatch=all", "value must be one of 'metadata', 'label', 'none'"),

@@ -16,6 +16,9 @@
 {{- range (include "smtp-operator.namespaces" . | fromJson).names }}
 - --namespace={{ . }}
 {{- end }}
+{{- with .Values.excludedNamespaces }}
+- --exclude-namespace={{ join "," . }}
+{{- end }}
 {{- if ne .Values.secretWatch "metadata" }}
 - --secret-watch={{ .Values.secretWatch }}
 {{- end }}

@@ -46,6 +46,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- dict "names" list | toJson -}}
 {{- else -}}
+{{- if .Values.excludedNamespaces -}}
+{{- fail "excludedNamespaces are named, but allNamespaces is false: only what namespaces names is served then" -}}
+{{- end -}}
 {{- dict "names" (.Values.namespaces | default (list .Release.Namespace)) | toJson -}}
 {{- end -}}
 {{- end -}}
