@@ -109,7 +109,8 @@ def test_the_image(render: Render, settings: list[str], image: str) -> None:
         ),
         (
             "allNamespaces=false,excludedNamespaces={team-a}",
-            "excludedNamespaces are named, but allNamespaces is false: only what namespaces names is served then",
+            "excludedNamespaces are named, but allNamespaces is false: only what namespaces names is served"
+            " then",
         ),
         ("excludedNamespaces={Team-A}", "'Team-A' does not match pattern"),
         ("replica=2", "additional properties 'replica' not allowed"),
