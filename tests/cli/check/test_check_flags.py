@@ -171,6 +171,12 @@ def test_flags_that_make_no_sense(
     assert (ended.code, ended.out, ended.err) == (2, "", f"smtp-operator: {said}\n")
 
 
+def test_which_namespaces_an_operator_leaves_alone_is_nothing_to_tell_it(check: Check) -> None:
+    ended = check("corporate-mail", "--exclude-namespace", "team-a")
+    assert ended.code == 2
+    assert ended.err.endswith("error: unrecognized arguments: --exclude-namespace team-a\n")
+
+
 def test_a_ca_that_nobody_asked_for_is_a_mistake(check: Check, write: Write, anonymous: Document) -> None:
     ended = check("-f", write(anonymous), "--ca-file", write("x", name="ca.pem"))
     assert (ended.code, ended.err) == (
