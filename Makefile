@@ -16,8 +16,7 @@ export PYTHONPATH := hack
 # Compiling all tests anew takes as long as a tenth of them.
 unexport PYTHONDONTWRITEBYTECODE
 
-# End-to-end tests in two processes, what else needs a control plane in a third, the rest beside them
-# (ARGS="-n 0": all in one process, on one control plane).
+# In several processes, on one control plane (ARGS="-n 0": in one process).
 PYTEST := $(BIN)/pytest -n auto
 
 # Only a demo that is told a context may look at the user's own clusters.

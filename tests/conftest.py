@@ -4,9 +4,11 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -20,11 +22,23 @@ from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
-from testbed.api import ApiError
+from testbed.api import PATIENCE, ApiError
 from testbed.collection import KeptCollection, list_fixtures_alone
-from testbed.crd_deletions import forgotten_deletions_end
-from testbed.shared_audit import SharedAudit
-from testbed.side_by_side import SideBySide, processes, tell_groups
+from testbed.crd_deletions import CRDS as CRD_PATH
+from testbed.manifests import CRDS
+from testbed.operator_process import leave_alone
+from testbed.shared_audit import SharedAudit, audit_of
+from testbed.shared_cluster import ClusterOfTheRun, SharedCluster
+from testbed.side_by_side import (
+    PLACE,
+    InTurn,
+    Place,
+    SideBySide,
+    namespaces_of_others,
+    own_prefix,
+    processes,
+    put_in_order,
+)
 from testbed.status_watch import StatusWatch
 
 ROOT = Path(__file__).parent.parent
@@ -35,20 +49,11 @@ TIERS = {
 }
 """Folders that `make test` leaves out, since they need Debian packages: the target for each."""
 
-END_TO_END = "end to end"
-WAITING = "end to end, mostly waiting"
-MOSTLY_WAITING = {
-    f"test_{it}.py" for it in ("kubectl_smtp", "rechecks", "requested_tests", "rotation", "two_operators")
-}
-"""End-to-end tests of what takes its time, of which the others run beside."""
-OTHERS = "control plane"
-ON_THEIR_OWN = {ROOT / "tests" / "install": "install", ROOT / "tests" / "upgrade": "upgrade"}
-"""Folders that need a control plane with nothing of ours in it."""
+FIRST = (ROOT / "tests" / "install", ROOT / "tests" / "upgrade")
+"""Folders that need a control plane with nothing of ours in it, and leave it so."""
+ON_CLUSTER = pytest.StashKey[bool]()
+"""Whether a test needs the control plane of the run."""
 LONGEST = (
-    END_TO_END,
-    WAITING,
-    OTHERS,
-    "install",
     "tests/controlplane/test_cluster_in_the_background.py",
     "tests/demo/test_demo_alone.py",
     "tests/controlplane/test_cluster_starts_and_stops.py",
@@ -59,8 +64,12 @@ LONGEST = (
     "tests/cli/check/test_check_process.py",
     "tests/secrets/conformance/test_source_logins.py",
     "tests/reconcile/test_any_history.py",
+    "tests/e2e/test_two_operators.py",
+    "tests/e2e/test_rechecks.py",
+    "tests/docs/test_commands_do_what_the_docs_say.py",
+    "tests/e2e/test_requested_tests.py",
 )
-"""What the other tests run beside, longest first."""
+"""Files that others run beside, longest first."""
 
 # A machine that has other work is no failure.
 hypothesis.settings.register_profile(
@@ -110,72 +119,98 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where tests run side by side, has this process keep together what belongs together."""
+    """One process hands out the tests and has the control plane; all run their tests in turn."""
     config.pluginmanager.register(KeptCollection())
     list_fixtures_alone()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SideBySide())
-        config.pluginmanager.register(SharedAudit())
+        shared = SharedCluster()
+        config.pluginmanager.register(shared)
+        if config.getoption("--audit-permissions"):
+            config.pluginmanager.register(SharedAudit(lambda: audit_of(shared)))
+    config.pluginmanager.register(InTurn(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what needs the control plane, so that `make unit` can leave it out.
-
-    What needs one runs in three groups, side by side where there are so many processes, each on a control
-    plane of its own: one operator would work on the objects of another.
-    """
-    groups = {}
+    """Marks what needs the control plane, so that `make unit` can leave it out, and says who has it when."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if "cluster" in fixtures:
+        fixtures: Collection[str] = getattr(item, "fixturenames", ())
+        # pytest does not tell what the parameter of a fixture asks for; such a parameter has the marker.
+        item.stash[ON_CLUSTER] = "plane" in fixtures or item.get_closest_marker("cluster") is not None
+        if item.stash[ON_CLUSTER] or "helm" in fixtures or item.get_closest_marker("own_cluster"):
             item.add_marker("cluster")
-        if "permissions" in fixtures:
-            groups[item.nodeid] = WAITING if item.path.name in MOSTLY_WAITING else END_TO_END
-        elif "cluster" in fixtures:
-            own = (name for folder, name in ON_THEIR_OWN.items() if folder in item.path.parents)
-            groups[item.nodeid] = next(own, OTHERS)
-    tell_groups(config, groups, LONGEST)
+    files = {item.path for item in items if item.stash[ON_CLUSTER]}
+    for item in items:
+        item.stash[PLACE] = _place(item) if item.path in files else Place.BESIDE
+    put_in_order(config, items, LONGEST)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What operators of this test leave to those of others, which run at the same time."""
+    others = namespaces_of_others(item.config) if item.stash[PLACE] is Place.SHARED else []
+    leave_alone([*others, "smtp-demo-*"] if others else [])
+
+
+def _place(item: pytest.Item) -> Place:
+    if any(folder in item.path.parents for folder in FIRST):
+        return Place.FIRST
+    return Place.ALONE if item.get_closest_marker("alone") else Place.SHARED
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
-    """A control plane with the CRDs of this tree; whoever breaks it mends it before his test ends."""
+def plane(request: pytest.FixtureRequest) -> LocalCluster:
+    """The control plane of this run; what it holds depends on who was there before."""
     unmarked = request.config.option.markexpr == "not cluster"
     assert not unmarked, "make unit is without a control plane: have the test ask for one before it runs"
-    with LocalCluster.start() as running, forgotten_deletions_end(running):
-        running.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
-        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        _know_the_category(running)
-        yield running
+    return ClusterOfTheRun(request.config)
+
+
+@pytest.fixture(scope="session")
+def cluster(plane: LocalCluster) -> LocalCluster:
+    """It, with the CRDs of this tree; whoever breaks it mends it before his test ends."""
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    _know_the_category(plane)
+    return plane
 
 
 def _know_the_category(running: LocalCluster) -> None:
     """Has kubectl discover the new kinds: what it keeps of discovery from before would hide the category."""
-    deadline = time.monotonic() + 60
     kinds = {kind.plural for kind in KINDS}
-    while not kinds <= set(running.kubectl("api-resources", "--categories=smtp-operator").stdout.split()):
-        assert time.monotonic() < deadline, "the API server never told of the CRDs' category"
+    words = ["api-resources", "--categories=smtp-operator"]
+    _until(
+        lambda: kinds <= set(running.kubectl(*words).stdout.split()),
+        "the API server never told of the CRDs' category",
+    )
+
+
+def _until(condition: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
-def api(cluster: LocalCluster) -> Iterator[Api]:
+def api(plane: LocalCluster) -> Iterator[Api]:
     """Its API server, as the administrator sees it."""
-    administrator = Api(cluster.url, cluster.ca_file, cluster.admin_token)
+    administrator = Api(plane.url, plane.ca_file, plane.admin_token)
     yield administrator
     administrator.close()
 
 
 @pytest.fixture(scope="session")
-def statuses(api: Api) -> Iterator[StatusWatch]:
-    """Every status written there."""
-    with StatusWatch.following(api) as watch:
+def statuses(api: Api, pytestconfig: pytest.Config) -> Iterator[StatusWatch]:
+    """Every status written there, but for what tests of other processes have written."""
+    with StatusWatch.following(api, but=namespaces_of_others(pytestconfig)) as watch:
         yield watch
 
 
 @pytest.fixture(autouse=True)
 def linted(request: pytest.FixtureRequest) -> Iterator[None]:
     """Holds every status that the operator writes while a test has a control plane to the rules."""
-    if "cluster" not in request.fixturenames:
+    if not request.node.stash[ON_CLUSTER]:
         yield
         return
     statuses: StatusWatch = request.getfixturevalue("statuses")
@@ -186,15 +221,44 @@ def linted(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def namespace(api: Api) -> Iterator[str]:
+def namespace(api: Api, pytestconfig: pytest.Config) -> Iterator[str]:
     """A fresh namespace."""
-    name = f"test-{next(_numbers)}"
+    name = f"{own_prefix(pytestconfig)}{next(_numbers)}"
     api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
     # A namespace takes its time to end; meanwhile the operator of another test would work on what is in it.
     with contextlib.suppress(ApiError):
         api.delete(f"/apis/{API_VERSION}/namespaces/{name}/smtpconfigs")
     api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def older_crd(cluster: LocalCluster, api: Api) -> Iterator[None]:
+    """The CRD of SmtpConfig knows no `status.suggestion`; for tests that are alone."""
+    current = api.get(f"{CRD_PATH}/smtpconfigs.smtp-operator.io")
+    for version in current["spec"]["versions"]:
+        properties = version["schema"]["openAPIV3Schema"]["properties"]
+        del properties["status"]["properties"]["suggestion"]
+    current["metadata"].pop("managedFields")
+    cluster.kubectl("replace", "-f", "-", input=json.dumps(current))
+    _until(
+        lambda: any("suggestion" not in it for it in _published(api)),
+        "the API server never published the older CRD",
+    )
+    yield
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    _until(
+        lambda: any("suggestion" in it for it in _published(api)),
+        "the API server never published the CRD of this tree",
+    )
+
+
+def _published(api: Api) -> Iterator[Mapping[str, Any]]:
+    """Fields of the status that its OpenAPI knows, which follows a CRD after a while; nothing meanwhile."""
+    components: Mapping[str, Any] = api.get(f"/openapi/v3/apis/{API_VERSION}").get("components", {})
+    for name, schema in components.get("schemas", {}).items():
+        if name.endswith(".SmtpConfig") and "status" in schema.get("properties", {}):
+            yield schema["properties"]["status"]["properties"]
 
 
 @pytest.fixture

@@ -78,6 +78,11 @@ class LocalCluster:
         raise AssertionError("the last attempt returns or raises")
 
     @property
+    def components(self) -> Components:
+        """Its files and addresses, by which another process can use it too."""
+        return self._components
+
+    @property
     def directory(self) -> Path:
         """Where all its files are."""
         return self._components.directory

@@ -23,6 +23,14 @@ LOOPBACK = ("--allow-network=127.0.0.0/8", "--allow-smtp-port=1-65535")
 """Lets it speak to mail servers on this machine, which it would not by itself."""
 
 
+_left_alone: list[str] = []
+
+
+def leave_alone(namespaces: Sequence[str]) -> None:
+    """Has operators that are started from now on, and serve all namespaces, leave out these (patterns)."""
+    _left_alone[:] = namespaces
+
+
 class StartOperator(Protocol):
     """Starts an operator that ends with the test."""
 
@@ -79,6 +87,8 @@ class OperatorProcess:
             command.append(f"--metrics-address=127.0.0.1:{self._metrics_port}")
         # Nothing of this process's environment: it could hold SMTP_OPERATOR_ variables and proxies.
         environment = {"PATH": os.defpath, "HOME": str(self.log.parent), "PYTHONWARNINGS": "error"}
+        if _left_alone:
+            environment["SMTP_OPERATOR_EXCLUDE_NAMESPACE"] = ",".join(_left_alone)
         self._process = Process(
             [*command, *self._flags], name="the operator", log=self.log, environment=environment
         )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the operator's roles grant, beside what it asked for: nothing too much, nothing too little."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from testbed.api import Object
 from testbed.audit import Request
@@ -71,30 +71,6 @@ class PermissionAudit:
                 asked = Permission(request.verb, request.resource)
                 (refused if request.code == _FORBIDDEN else used).add(asked)
         return cls(granted=granted, used=frozenset(used), refused=frozenset(refused), deliberate=deliberate)
-
-    @classmethod
-    def joined(cls, parts: Sequence["PermissionAudit"]) -> "PermissionAudit":
-        """Of several processes, by what was asked for in any of them; all have the same roles."""
-        return replace(
-            parts[0],
-            used=frozenset().union(*(it.used for it in parts)),
-            refused=frozenset().union(*(it.refused for it in parts)),
-        )
-
-    def as_builtins(self) -> dict[str, Any]:
-        """For another process."""
-        sets = {"granted": self.granted, "used": self.used, "refused": self.refused}
-        told: dict[str, Any] = {name: [list(it) for it in those] for name, those in sets.items()}
-        return told | {"deliberate": [[*permission, why] for permission, why in self.deliberate.items()]}
-
-    @classmethod
-    def from_builtins(cls, told: Mapping[str, Any]) -> "PermissionAudit":
-        """What another process told."""
-        granted, used, refused = (
-            frozenset(Permission(*it) for it in told[name]) for name in ("granted", "used", "refused")
-        )
-        deliberate = {Permission(verb, resource): why for verb, resource, why in told["deliberate"]}
-        return cls(granted=granted, used=used, refused=refused, deliberate=deliberate)
 
     @property
     def holds(self) -> bool:

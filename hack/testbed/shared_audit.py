@@ -1,63 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One audit of what the operator asks for in all end-to-end tests, also where several processes run them."""
+"""One audit of what the operator asked for in all tests of a run, in however many processes they ran."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from xdist.workermanage import WorkerController
 
-from testbed.permissions import PermissionAudit
+from testbed.audit import AuditLog
+from testbed.manifests import Manifests
+from testbed.permissions import Permission, PermissionAudit, granted_by
+from testbed.shared_cluster import SharedCluster
 
 REPORT = Path(".failures") / "permissions.txt"
 
-_OUTPUT = "permissions"
+DELIBERATE: dict[Permission, str] = {
+    Permission("create", "serviceaccounts/token"): "no role names the ServiceAccount of the test",
+}
+"""What tests have the operator asked for in vain."""
 
 
-def conclude(config: pytest.Config, audit: PermissionAudit) -> None:
-    """The end of this process's part; whoever handed out its tests is told of it.
-
-    Raises:
-        AssertionError: there is no other part, and something is granted for nothing or asked for in vain.
-    """
-    told = getattr(config, "workeroutput", None)
-    if told is not None:
-        told[_OUTPUT] = audit.as_builtins()
-        return
-    report(config, audit)
-    assert audit.holds, f"\n{audit.report()}"
-
-
-def report(config: pytest.Config, audit: PermissionAudit) -> None:
-    """Writes it where `make audit` finds it."""
-    file = config.rootpath / REPORT
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(audit.report())
+def audit_of(cluster: SharedCluster) -> PermissionAudit | None:
+    """What the operator that `deploy/manifests` installs asked it for; None: the cluster was not used."""
+    if cluster.audit_log is None:
+        return None
+    manifests = Manifests.read().permissions()
+    asked = AuditLog(cluster.audit_log).requests(user=manifests.user)
+    return PermissionAudit.of(granted_by(manifests.documents), asked, deliberate=DELIBERATE)
 
 
 class SharedAudit:
-    """A plugin of the process that hands out the tests: fails a run whose parts together do not hold."""
+    """A plugin of the process that hands out the tests: fails a run in whose end the audit does not hold."""
 
-    def __init__(self) -> None:
-        self._parts: list[PermissionAudit] = []
-        self._whole: PermissionAudit | None = None
+    def __init__(self, audit: Callable[[], PermissionAudit | None]) -> None:
+        """Asks for the audit when all tests are through."""
+        self._audit = audit
+        self._found: PermissionAudit | None = None
 
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: WorkerController) -> None:
-        """One process has run all its tests; one that crashed has nothing to say."""
-        told = getattr(node, "workeroutput", {}).get(_OUTPUT)
-        if told is not None:
-            self._parts.append(PermissionAudit.from_builtins(told))
-
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """All have."""
-        if self._parts:
-            self._whole = PermissionAudit.joined(self._parts)
-            report(session.config, self._whole)
-            if not self._whole.holds:
+        """Writes it where `make audit` finds it."""
+        self._found = self._audit()
+        if self._found is not None:
+            file = session.config.rootpath / REPORT
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(self._found.report())
+            if not self._found.holds:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Says why."""
-        if self._whole is not None and not self._whole.holds:
+        if self._found is not None and not self._found.holds:
             terminalreporter.section("permissions of the operator")
-            terminalreporter.write(self._whole.report())
+            terminalreporter.write(self._found.report())

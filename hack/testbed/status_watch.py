@@ -5,9 +5,10 @@ import http.client
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Self
 
 from smtp_operator.api.crd import KINDS
@@ -40,9 +41,10 @@ class StatusWatch:
     A kind that the API server does not know (yet) has no objects.
     """
 
-    def __init__(self, api: Api) -> None:
-        """Nothing is followed yet."""
+    def __init__(self, api: Api, *, but: Sequence[str] = ()) -> None:
+        """Nothing is followed yet. `but`: patterns of namespaces that are no concern of this watch."""
         self._api = api
+        self._but = but
         self._changed = threading.Condition()
         self._last: dict[str, dict[str, Object]] = {}
         """The objects that are there by their uids, for each path that has been listed."""
@@ -54,9 +56,9 @@ class StatusWatch:
 
     @classmethod
     @contextmanager
-    def following(cls, api: Api) -> Iterator[Self]:
+    def following(cls, api: Api, *, but: Sequence[str] = ()) -> Iterator[Self]:
         """Sees all that is written in this context, and at its end checks what nobody has asked for."""
-        watch = cls(api)
+        watch = cls(api, but=but)
         watch.start()
         try:
             yield watch
@@ -128,11 +130,15 @@ class StatusWatch:
     def _present(self, path: str) -> dict[str, int]:
         """Versions of the objects that are there now, by their uids."""
         try:
-            return {it["metadata"]["uid"]: _version(it) for it in self._api.items(path)}
+            present = self._api.items(path)
         except ApiError as error:
             if error.code != http.client.NOT_FOUND:
                 raise
             return {}
+        return {it["metadata"]["uid"]: _version(it) for it in present if self._concerns(it)}
+
+    def _concerns(self, object_: Object) -> bool:
+        return not any(fnmatchcase(_namespace(object_), pattern) for pattern in self._but)
 
     def _texts_to_hide(self, writes: Collection[Write]) -> set[str]:
         """What they are about, the Secrets beside it, and those where a cluster-wide vault has its own."""
@@ -168,6 +174,8 @@ class StatusWatch:
                 assert present is not None
                 self._know(path, present)
                 present = None
+            elif not self._concerns(object_):
+                continue
             elif event == "DELETED":
                 self._drop(path, object_)
             elif present is not None:

@@ -23,6 +23,8 @@ from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Manifests, OperatorProcess
 
+pytestmark = pytest.mark.alone
+
 REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 KNOWN = Answer(body={"status": {"userInfo": {"username": "system:serviceaccount:a:b"}}})
 

@@ -10,10 +10,8 @@ import pytest
 
 from localcluster import LocalCluster
 from smtp_operator.api.objects import ObjectMetadata, Reference
-from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient
 from smtp_operator.cluster.metadata_watch import MetadataWatch
-from smtp_operator.settings import Settings
 
 PASSWORD = "correct horse battery staple"
 ENCODED = base64.b64encode(PASSWORD.encode()).decode()
@@ -171,28 +169,16 @@ async def test_lists_come_in_pages(real_client: KubernetesClient, owner: Owner) 
     assert sizes == [2, 1]
 
 
-@pytest.mark.cluster
-async def test_a_restart_of_the_api_server_is_survived_and_nothing_missed() -> None:
-    with LocalCluster.start() as own:
-        owner = Owner(own, "default")
-        owner.create("mail")
-        client = KubernetesClient(await find_access(Settings(kubeconfig=str(own.kubeconfig)), {}))
-        following = Following(
-            lambda changed: MetadataWatch(
-                client,
-                "Secret",
-                "default",
-                wanted=lambda reference: reference.name == "mail",
-                changed=changed,
-            )
-        )
-        _, before = await following.next()
-        await asyncio.to_thread(own.stop_apiserver)
-        await asyncio.to_thread(own.start_apiserver)
-        owner.rotate("mail")
-        _, after = await following.next()
-        assert before is not None
-        assert after is not None
-        assert after.version != before.version
-        await following.stop()
-        await client.close()
+@pytest.mark.alone
+async def test_a_restart_of_the_api_server_is_survived_and_nothing_missed(
+    cluster: LocalCluster, owner: Owner, following: Following
+) -> None:
+    owner.create("mail")
+    _, before = await following.next()
+    await asyncio.to_thread(cluster.stop_apiserver)
+    await asyncio.to_thread(cluster.start_apiserver)
+    owner.rotate("mail")
+    _, after = await following.next()
+    assert before is not None
+    assert after is not None
+    assert after.version != before.version

@@ -2,19 +2,15 @@
 """An operator newer than its CRDs says so before it sends a mail whose outcome it could not write."""
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 
 from fakeapi import Answer, FakeApi
-from localcluster import LocalCluster
 from smtp_operator.api.crd import KINDS, smtp_config_crd
 from smtp_operator.api.objects import AccessDenied
-from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.schema_check import SchemaTooOld, check_schema, missing_fields
-from smtp_operator.settings import Settings
 
 OPENAPI = "/openapi/v3/apis/smtp-operator.io/v1alpha1"
 HINT = (
@@ -121,14 +117,8 @@ def test_fields_are_compared_at_every_depth(
     assert list(missing_fields(wanted, present)) == missing
 
 
-@pytest.mark.cluster
-async def test_on_a_real_api_server_an_older_crd_is_found_out() -> None:
-    older = smtp_config_crd()
-    schema = older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    del schema["properties"]["status"]["properties"]["suggestion"]
-    with LocalCluster.start() as own:
-        own.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(older))
-        client = KubernetesClient(await find_access(Settings(kubeconfig=str(own.kubeconfig)), {}))
-        with pytest.raises(SchemaTooOld, match=r"lacks status\.suggestion; "):
-            await check_schema(client, [smtp_config_crd()])
-        await client.close()
+@pytest.mark.alone
+@pytest.mark.usefixtures("older_crd")
+async def test_on_a_real_api_server_an_older_crd_is_found_out(real_client: KubernetesClient) -> None:
+    with pytest.raises(SchemaTooOld, match=r"lacks status\.suggestion; "):
+        await check_schema(real_client, [smtp_config_crd()])

@@ -57,7 +57,7 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
     command("down")
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 def test_up_and_down_may_be_said_twice(cli: Cli) -> None:
     hint = f"kubectl, if you have none: {find_assets().kubectl}\n"
 
@@ -81,7 +81,7 @@ def test_up_and_down_may_be_said_twice(cli: Cli) -> None:
     assert not kubeconfig.parent.exists()
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 def test_it_is_detached_and_down_leaves_no_process(cli: Cli, wait_for_end: Callable[[int], None]) -> None:
     cli("up")
     supervisor, programs = cli.supervisor(), cli.programs()
@@ -95,7 +95,7 @@ def test_it_is_detached_and_down_leaves_no_process(cli: Cli, wait_for_end: Calla
         wait_for_end(process)
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 def test_a_killed_supervisor_leaves_no_process_and_the_next_up_starts_anew(
     cli: Cli, wait_for_end: Callable[[int], None]
 ) -> None:
@@ -111,7 +111,7 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_up_starts_anew(
     assert after.stderr.startswith(UP)
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 def test_when_a_program_crashes_the_others_end_and_the_log_says_so(
     cli: Cli, wait_for_end: Callable[[int], None]
 ) -> None:
@@ -141,7 +141,7 @@ def test_up_says_why_it_did_not_come_up_and_keeps_the_log_for_a_while(cli: Cli, 
     assert not log.exists()
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 def test_run_lends_a_cluster_to_a_command_and_ends_as_it_does(cli: Cli) -> None:
     script = "kubectl get namespace default --output=name; echo $KUBECONFIG; exit 7"
 

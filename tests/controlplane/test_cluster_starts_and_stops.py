@@ -87,7 +87,7 @@ def test_files_of_somebody_else_are_not_overwritten(
     assert str(failure.value) == f"{tmp_path} is not empty. Name an empty or a new folder."
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 def test_a_folder_that_was_named_stays_and_all_processes_go(tmp_path: Path) -> None:
     with LocalCluster.start(tmp_path / "files") as cluster:
         processes = dict(cluster.pids)
@@ -101,7 +101,7 @@ def test_a_folder_that_was_named_stays_and_all_processes_go(tmp_path: Path) -> N
     assert cluster.directory.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_whatever_ends_the_parent_ends_all(
     ending: signal.Signals, wait_for_end: Callable[[int], None], tmp_path: Path
@@ -125,7 +125,7 @@ def test_whatever_ends_the_parent_ends_all(
         assert not Path(directory).exists()
 
 
-@pytest.mark.cluster
+@pytest.mark.own_cluster
 def test_the_api_server_comes_back_with_the_same_address_and_data_and_all_are_told_of_a_crash() -> None:
     with LocalCluster.start() as cluster:
         cluster.kubectl("create", "configmap", "kept")

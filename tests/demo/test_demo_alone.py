@@ -14,7 +14,7 @@ import pytest
 
 from localcluster import find_assets
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.own_cluster
 
 ROOT = Path(__file__).parent.parent.parent
 

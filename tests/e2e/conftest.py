@@ -14,8 +14,6 @@ from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperato
 from testbed.evidence import Evidence, folder_name
 from testbed.manifests import NAMESPACED
 from testbed.operator_process import LOOPBACK
-from testbed.permissions import Permission, PermissionAudit, granted_by
-from testbed.shared_audit import conclude
 
 PASSWORD = "s3cret-Passw0rd"
 
@@ -26,7 +24,7 @@ _numbers = itertools.count(1)
 def manifests(cluster: LocalCluster) -> Manifests:
     """The permissions of deploy/manifests, in place."""
     permissions = Manifests.read().permissions()
-    cluster.kubectl("apply", "-f", "-", input=str(permissions))
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=str(permissions))
     return permissions
 
 
@@ -116,23 +114,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         evidence.of_test(item.funcargs, operators)
         report.sections.append(("evidence", f"kept in {evidence.folder}"))
     return report
-
-
-DELIBERATE: dict[Permission, str] = {
-    Permission("create", "serviceaccounts/token"): "no role names the ServiceAccount of the test",
-}
-"""What tests have the operator asked for in vain."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def permissions(request: pytest.FixtureRequest) -> Iterator[None]:
-    """With --audit-permissions: in the end all that was granted has been used, and no more was asked for."""
-    if not request.config.getoption("--audit-permissions"):
-        yield
-        return
-    cluster: LocalCluster = request.getfixturevalue("cluster")
-    manifests: Manifests = request.getfixturevalue("manifests")
-    yield
-    asked = AuditLog(cluster.audit_log).requests(user=manifests.user)
-    audit = PermissionAudit.of(granted_by(manifests.documents), asked, deliberate=DELIBERATE)
-    conclude(request.config, audit)

@@ -13,6 +13,8 @@ from testbed import Api, Bed, Object
 from testbed.status_watch import StatusWatch
 from testbed.users import object_of, path_of
 
+pytestmark = pytest.mark.alone
+
 NAME = "seen"
 SECRET = "t0p-s3cret"
 

@@ -89,6 +89,7 @@ def test_with_the_operator_down_it_goes_at_once_and_is_not_known_at_the_next_sta
     wait_for_series(port, bed, "later")
 
 
+@pytest.mark.alone
 def test_a_deletion_during_a_break_of_the_watch_is_noticed(
     bed: Bed, server: MailServer, cluster: LocalCluster, operator: OperatorProcess, port: int
 ) -> None:

@@ -14,6 +14,8 @@ from testbed.exposition import Exposition
 from testbed.operator_process import LOOPBACK
 from testbed.vaults import CLUSTER_WIDE, FLAGS, vault, vaults
 
+pytestmark = pytest.mark.alone
+
 UNTOUCHED = {"observedGeneration": -1}
 
 

@@ -92,6 +92,7 @@ def test_an_operator_at_a_tarpit_ends_by_itself(
     assert operator.restart() == 0
 
 
+@pytest.mark.alone
 def test_a_restart_of_the_api_server_in_mid_test_loses_no_verdict_and_sends_no_mail_twice(
     bed: Bed, server: MailServer, cluster: LocalCluster, operator: OperatorProcess
 ) -> None:

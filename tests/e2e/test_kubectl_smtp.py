@@ -164,7 +164,7 @@ def test_kubectl_completes_names_commands_and_reasons(bed: Bed, server: MailServ
     named = kubectl("__complete", "smtp", "test", "-n", bed.namespace, "")
     assert named.stdout.splitlines() == ["mail\tTestEmailSent", ":4"]
     assert kubectl("__complete", "smtp", "explain", "Greyl").stdout.startswith("Greylisted\t")
-    assert f"{bed.namespace}\n" in kubectl("__complete", "smtp", "status", "-n", "test-").stdout
+    assert f"{bed.namespace}\n" in kubectl("__complete", "smtp", "status", "-n", bed.namespace[:-1]).stdout
 
 
 @pytest.fixture

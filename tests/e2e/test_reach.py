@@ -49,7 +49,8 @@ def test_a_namespace_that_is_not_its_own_is_left_alone(
     bed: Bed, api: Api, server: MailServer, confined: Path, start_operator: StartOperator
 ) -> None:
     start_operator(*LOOPBACK, f"--namespace={bed.namespace}", kubeconfig=confined)
-    elsewhere = Bed(api, "default")
+    elsewhere = Bed(api, f"{bed.namespace}-elsewhere")
+    api.create("/api/v1/namespaces", {"metadata": {"name": elsewhere.namespace}})
     elsewhere.create(server, "elsewhere")
     try:
         bed.verdict_of(server)
@@ -57,6 +58,7 @@ def test_a_namespace_that_is_not_its_own_is_left_alone(
         assert elsewhere.seen("elsewhere").status == {"observedGeneration": -1}
     finally:
         elsewhere.delete("elsewhere")
+        api.delete(f"/api/v1/namespaces/{elsewhere.namespace}")
 
 
 @pytest.fixture

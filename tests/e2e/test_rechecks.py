@@ -19,8 +19,8 @@ from mailpeers import MailServer
 from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, Seen
 from testbed.manifests import NAMESPACED
 from testbed.operator_process import LOOPBACK
+from testbed.side_by_side import own_prefix
 
-NAMESPACE = "rechecks"
 PASSWORD = "s3cret-Passw0rd"
 SECONDS = 300.0
 """Everything here is due after 66 at most."""
@@ -52,10 +52,18 @@ def login(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def permitted(cluster: LocalCluster, api: Api) -> tuple[str, Path]:
+def place(api: Api, pytestconfig: pytest.Config) -> Iterator[str]:
+    """The namespace of all that is here."""
+    name = f"{own_prefix(pytestconfig)}rechecks"
+    api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+    yield name
+    api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="module")
+def permitted(cluster: LocalCluster, place: str) -> tuple[str, Path]:
     """Name and kubeconfig of an operator that may get Secrets and ServiceAccounts, but not list or watch."""
-    api.create("/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-    manifests = Manifests.read(NAMESPACED).for_namespace(NAMESPACE).permissions()
+    manifests = Manifests.read(NAMESPACED).for_namespace(place).permissions()
     for document in manifests.documents:
         for rule in document.get("rules", []):
             if {"secrets", "serviceaccounts"} & set(rule["resources"]):
@@ -65,13 +73,15 @@ def permitted(cluster: LocalCluster, api: Api) -> tuple[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def lived(cluster: LocalCluster, api: Api, permitted: tuple[str, Path], logs: Path) -> Iterator[Lived]:
+def lived(
+    cluster: LocalCluster, api: Api, place: str, permitted: tuple[str, Path], logs: Path
+) -> Iterator[Lived]:
     """Six SmtpConfigs, each with a mail server of its own and a life of its own."""
     audit = AuditLog(cluster.audit_log)
     audit.mark()
     user, kubeconfig = permitted
-    bed = Bed(api, NAMESPACE)
-    flags = (*LOOPBACK, f"--namespace={NAMESPACE}", "--secret-watch=none", "--log-level=debug")
+    bed = Bed(api, place)
+    flags = (*LOOPBACK, f"--namespace={place}", "--secret-watch=none", "--log-level=debug")
     names = ("steady", "rotated", "suspended", "greylisted", "refused", "away")
     with ExitStack() as stack:
         servers = {
@@ -95,7 +105,6 @@ def lived(cluster: LocalCluster, api: Api, permitted: tuple[str, Path], logs: Pa
         then = {name: _tested_again(bed, first[name]) for name in names if name not in alone}
         then["refused"] = bed.seen("refused")
         yield Lived(bed, first, then, servers, audit, user)
-    api.delete(f"/api/v1/namespaces/{NAMESPACE}")
 
 
 def _tested_again(bed: Bed, first: Seen) -> Seen:
@@ -137,7 +146,7 @@ def test_without_a_watch_it_finds_the_new_password(lived: Lived) -> None:
 
 
 def test_without_a_watch_nothing_is_listed_or_watched(lived: Lived) -> None:
-    asked = lived.audit.until("get", "secrets", user=lived.operator_user, namespace=NAMESPACE)
+    asked = lived.audit.until("get", "secrets", user=lived.operator_user, namespace=lived.bed.namespace)
 
     followed = ("secrets", "configmaps", "serviceaccounts")
     assert {it.verb for it in asked if it.resource in followed} == {"get"}

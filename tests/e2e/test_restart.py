@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator stops and starts, and what was found stays found."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Api, AuditLog, Bed, OperatorProcess, StartOperator
-from testbed.manifests import CRDS
-from testbed.operator_process import LOOPBACK
+import pytest
 
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/smtpconfigs.smtp-operator.io"
+from mailpeers import MailServer
+from testbed import AuditLog, Bed, OperatorProcess, StartOperator
+from testbed.operator_process import LOOPBACK
 
 
 def test_a_restart_sends_no_mail_and_writes_nothing(
@@ -61,20 +58,11 @@ def test_sigterm_ends_it_with_exit_code_0(start_operator: StartOperator) -> None
     assert start_operator().stop() == 0
 
 
-def test_it_refuses_to_start_on_older_crds(
-    api: Api, cluster: LocalCluster, service_account: Path, logs: Path
-) -> None:
-    current = api.get(CRD)
-    for version in current["spec"]["versions"]:
-        properties = version["schema"]["openAPIV3Schema"]["properties"]
-        del properties["status"]["properties"]["suggestion"]
-    current["metadata"].pop("managedFields")
-    cluster.kubectl("replace", "-f", "-", input=json.dumps(current))
-    try:
-        with OperatorProcess(service_account, logs / "older-crds.log", LOOPBACK) as operator:
-            operator.launch()
+@pytest.mark.alone
+@pytest.mark.usefixtures("older_crd")
+def test_it_refuses_to_start_on_older_crds(service_account: Path, logs: Path) -> None:
+    with OperatorProcess(service_account, logs / "older-crds.log", LOOPBACK) as operator:
+        operator.launch()
 
-            assert operator.ended() == 1
-            assert "apply the CRDs of this release first" in operator.output()
-    finally:
-        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+        assert operator.ended() == 1
+        assert "apply the CRDs of this release first" in operator.output()

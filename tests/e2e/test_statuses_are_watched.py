@@ -8,7 +8,7 @@ from testbed import Api, Bed, Object
 from testbed.status_watch import StatusWatch
 from testbed.users import object_of, path_of
 
-pytestmark = pytest.mark.usefixtures("operator")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("operator")]
 
 CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com:1", "appId": "smtp-operator"}}
 

@@ -13,7 +13,7 @@ from openbao import OpenBao
 from testbed import Api, Bed, Object, OperatorProcess
 from testbed.vaults import CLUSTER_WIDE, FLAGS, login, vault, vaults
 
-pytestmark = pytest.mark.usefixtures("operator")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("operator")]
 
 PASSWORD = "s3cret-Passw0rd"
 

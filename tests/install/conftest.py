@@ -2,16 +2,16 @@
 """A control plane for installing and removing: with nothing of ours to begin with, and nothing in the end."""
 
 import itertools
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from localcluster import LocalCluster
-from testbed import Api, Object
-from testbed.crd_deletions import forgotten_deletions_end
-from testbed.status_watch import StatusWatch
+from localcluster import KubectlError, LocalCluster, find_assets
+from testbed import Object
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "charts" / "smtp-operator"
@@ -22,25 +22,9 @@ Render = Callable[..., list[Object]]
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[LocalCluster]:
+def cluster(plane: LocalCluster) -> LocalCluster:
     """Empty: whoever installs something removes it."""
-    with LocalCluster.start() as running, forgotten_deletions_end(running):
-        yield running
-
-
-@pytest.fixture(scope="session")
-def api(cluster: LocalCluster) -> Iterator[Api]:
-    """Its API server, as the administrator sees it."""
-    administrator = Api(cluster.url, cluster.ca_file, cluster.admin_token)
-    yield administrator
-    administrator.close()
-
-
-@pytest.fixture(scope="session")
-def statuses(api: Api) -> Iterator[StatusWatch]:
-    """Every status written there."""
-    with StatusWatch.following(api) as watch:
-        yield watch
+    return plane
 
 
 @pytest.fixture
@@ -54,12 +38,28 @@ def namespace(cluster: LocalCluster) -> Iterator[str]:
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """What helm prints for words that need no cluster."""
+    program = find_assets().helm
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path_factory.mktemp("helm"))}
+
+    def printed(*words: str) -> str:
+        command = [str(program), *words]
+        done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise KubectlError(done.returncode, command, done.stdout, done.stderr)
+        return done.stdout
+
+    return printed
+
+
 @pytest.fixture
-def render(cluster: LocalCluster) -> Render:
+def render(helm: Callable[..., str]) -> Render:
     """What `helm template` renders in namespace `mail` with these words, such as `--set a=b`."""
 
     def rendered(*words: str) -> list[Object]:
         command = ["template", "smtp-operator", str(CHART), "--namespace=mail", *words]
-        return [it for it in yaml.safe_load_all(cluster.helm(*command).stdout) if it]
+        return [it for it in yaml.safe_load_all(helm(*command)) if it]
 
     return rendered

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcluster import KubectlError, LocalCluster
+from localcluster import KubectlError
 from smtp_operator.settings import FLAGS
 from testbed import Object
 
@@ -363,7 +363,7 @@ def test_everything_carries_the_labels_by_which_it_is_found(render: Render, prof
         assert labels["helm.sh/chart"] == "smtp-operator-0.1.0", it
 
 
-def test_two_releases_have_objects_of_their_own(cluster: LocalCluster, render: Render) -> None:
+def test_two_releases_have_objects_of_their_own(render: Render) -> None:
     ours = {(it["kind"], it["metadata"]["name"]) for it in render("--set", "fullnameOverride=other")}
     theirs = {(it["kind"], it["metadata"]["name"]) for it in render()}
     shared = {kind for kind, _ in ours & theirs}

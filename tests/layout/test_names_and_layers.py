@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = ROOT / "operator"
 
@@ -83,15 +84,13 @@ def test_test_files_have_names_of_their_own() -> None:
     assert sorted(names) == sorted(set(names))
 
 
-def test_who_starts_a_control_plane_is_no_unit_test() -> None:
-    """What asks for the fixture ``cluster`` is marked by itself."""
-    for path in (ROOT / "tests").rglob("test_*.py"):
+def test_a_run_has_one_control_plane_but_for_tests_of_how_one_starts() -> None:
+    """All others ask for the fixture ``cluster``."""
+    for path in (ROOT / "tests").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(text)) if "LocalCluster.start(" in text else ():
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith(
-                "test_"
-            ):
-                continue
+        for node in ast.parse(text).body if "LocalCluster.start(" in text else ():
             code = ast.unparse(node)
-            if "LocalCluster.start(" in code and "assets=" not in code:
-                assert "pytest.mark.cluster" in map(ast.unparse, node.decorator_list), f"{path}: {node.name}"
+            if "LocalCluster.start(" in code and "assets=" not in code and isinstance(node, FUNCTIONS):
+                assert "pytest.mark.own_cluster" in map(ast.unparse, node.decorator_list), (
+                    f"{path}: {node.name}"
+                )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policies and user roles as they are shipped, and users who may do exactly what a test grants them."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,13 @@ REFUSED: dict[str, Object] = {
 }
 """One object of each kind that the policies refuse."""
 
+WARNINGS = {"smtpconfig-plaintext-password.smtp-operator.io", "smtpconfig-habits.smtp-operator.io"}
+WARNED_OF: Object = {
+    **{"server": "a.example", "port": 465, "from": "a@b.example", "smtpType": "StartTLS"},
+    **{"username": "mailer", "password": {"value": "in clear"}},
+}
+"""A SmtpConfig of which both policies warn."""
+
 
 @pytest.fixture(scope="module")
 def all_users(cluster: LocalCluster, api: Api) -> Iterator[Users]:
@@ -40,12 +48,23 @@ def policies(cluster: LocalCluster, all_users: Users) -> Iterator[None]:
     for kind, spec in REFUSED.items():
         while not _refused(somebody, object_of(kind, spec)):
             assert time.monotonic() < deadline, f"the policy of {kind} never came into force"
+    while len(_warnings(cluster)) < len(WARNINGS):
+        assert time.monotonic() < deadline, "the policies that warn never came into force"
     yield
     cluster.kubectl("delete", "-f", str(POLICIES))
     deadline = time.monotonic() + 60
     for kind, spec in REFUSED.items():
         while _refused(somebody, object_of(kind, spec)):
             assert time.monotonic() < deadline, f"the policy of {kind} never went"
+    while _warnings(cluster):
+        assert time.monotonic() < deadline, "the policies that warn never went"
+
+
+def _warnings(cluster: LocalCluster) -> set[str]:
+    """The policies that warn of it now."""
+    words = ["create", "--dry-run=server", "-f", "-"]
+    said = cluster.kubectl(*words, input=json.dumps(object_of("SmtpConfig", WARNED_OF))).stderr
+    return {name for name in WARNINGS if name in said}
 
 
 def _refused(user: Api, it: Object) -> bool:

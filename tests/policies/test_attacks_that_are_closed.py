@@ -12,7 +12,7 @@ import pytest
 from testbed import Api, ApiError, Object
 from testbed.users import WRITE_OURS, Right, Users, object_of, path_of, sentence
 
-pytestmark = pytest.mark.usefixtures("policies")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 
 SMTP: Object = {"server": "smtp.example.com", "port": 587, "from": "a@example.com", "username": "u"}
 CONFIG: Object = {**SMTP, "password": {"secretRef": {"name": "smtp"}}}

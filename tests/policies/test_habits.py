@@ -9,7 +9,7 @@ from localcluster import LocalCluster
 from testbed import Object
 from testbed.users import object_of
 
-pytestmark = pytest.mark.usefixtures("policies")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 
 PORT_465 = "spec.port 465 usually speaks TLS from the first byte: spec.smtpType TLS goes with it"
 PORT_587 = "spec.port 587 usually starts in clear text: spec.smtpType StartTLS goes with it"

@@ -11,7 +11,7 @@ from localcluster import LocalCluster
 from testbed import Api, Object
 from testbed.users import object_of, path_of
 
-pytestmark = pytest.mark.usefixtures("policies")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 
 POLICY = "smtpconfig-plaintext-password.smtp-operator.io"
 BOTH = f"'{POLICY}' with binding '{POLICY}'"

@@ -12,7 +12,7 @@ from localcluster import LocalCluster
 from testbed import Api, ApiError, Object
 from testbed.users import GROUP, RBAC, Right, Users, object_of, path_of, sentence
 
-pytestmark = pytest.mark.usefixtures("policies", "roles")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies", "roles")]
 
 ROLES = Path(__file__).parents[2] / "deploy" / "manifests" / "30-user-roles.yaml"
 VIEW = f"{RBAC}/clusterroles/smtp-operator-view"

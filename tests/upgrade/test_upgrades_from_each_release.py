@@ -71,7 +71,8 @@ def upgraded(
         after = {it["metadata"]["name"]: it for it in api.items(bed.configs)}
         yield Upgraded(release, namespace, before, after, writes, len(server.mails))
     cluster.kubectl("delete", "-f", str(CRDS))
-    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
+    cluster.kubectl("delete", "-f", "-", input=str(manifests))
+    cluster.kubectl("delete", "namespace", namespace)
 
 
 def test_every_object_is_left_as_it_was(upgraded: Upgraded) -> None:

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In a run of several processes, what needs the control plane for itself is over before others share it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HACK = Path(__file__).parents[2] / "hack"
+CONFTEST = """
+import pathlib
+import pytest
+from testbed.side_by_side import PLACE, InTurn, Place, SideBySide
+from testbed.side_by_side import namespaces_of_others, own_prefix, put_in_order
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(SideBySide())
+    config.pluginmanager.register(InTurn(config))
+
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        item.stash[PLACE] = Place[item.path.stem.split("_")[1].upper()]
+    put_in_order(config, items, ["test_shared_b.py"])
+
+@pytest.fixture
+def note(request, pytestconfig):
+    def written():
+        with pathlib.Path(pytestconfig.rootpath, "log").open("a") as log:
+            others = ",".join(namespaces_of_others(pytestconfig))
+            log.write(f"{request.node.name} {own_prefix(pytestconfig)} {others}\\n")
+    return written
+"""
+SUITE = {
+    "test_shared_a.py": "shared",
+    "test_shared_b.py": "shared",
+    "test_alone_a.py": "alone",
+    "test_first_a.py": "first",
+    "test_beside_a.py": "beside",
+    "test_beside_b.py": "beside",
+}
+
+
+Ran = list[tuple[str, str, str]]
+"""Name of each test, the prefix of its namespaces, and those of others, in the order in which they ran."""
+
+
+def run(folder: Path, *words: str) -> Ran:
+    (folder / "conftest.py").write_text(CONFTEST)
+    for name, what in SUITE.items():
+        tests = (f"def test_{what}_{number}(note):\n    note()\n" for number in range(4))
+        (folder / name).write_text("\n".join(tests))
+    (folder / "test_alone_b.py").write_text("def test_that_fails():\n    assert False\n")
+    options = [f"--rootdir={folder}", "-c", os.devnull, "-o", f"pythonpath={HACK}"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
+        cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert "1 failed, 24 passed" in done.stdout, done.stdout + done.stderr
+    lines = (line.split(" ") for line in (folder / "log").read_text().splitlines())
+    return [(name, prefix, others) for name, prefix, others in lines]
+
+
+@pytest.fixture(scope="module")
+def in_two(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return run(tmp_path_factory.mktemp("two"), "-n", "2")
+
+
+@pytest.fixture(scope="module")
+def in_one(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return run(tmp_path_factory.mktemp("one"))
+
+
+@pytest.mark.parametrize("fixture", ["in_one", "in_two"])
+def test_first_comes_what_needs_it_empty_then_what_is_alone_and_then_what_is_shared(
+    request: pytest.FixtureRequest, fixture: str
+) -> None:
+    """Whether one of them fails or not."""
+    ran = [name.split("_")[1] for name, *_ in request.getfixturevalue(fixture)]
+
+    assert [it for it in ran if it != "beside"] == ["first"] * 4 + ["alone"] * 4 + ["shared"] * 8
+    assert ran.count("beside") == 8
+
+
+def test_each_process_has_namespaces_of_its_own_and_knows_those_of_others(in_two: Ran) -> None:
+    assert {(own, others) for _, own, others in in_two} == {("gw0-", "gw1-*"), ("gw1-", "gw0-*")}
+
+
+def test_one_process_has_all_namespaces(in_one: Ran) -> None:
+    assert {(own, others) for _, own, others in in_one} == {("test-", "")}
