@@ -71,7 +71,10 @@ class Phase(StrEnum):
     @property
     def position(self) -> int:
         """0 for Password up to 11 for Data."""
-        return tuple(Phase).index(self)
+        return _POSITIONS[self]
+
+
+_POSITIONS = {phase: position for position, phase in enumerate(Phase)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ K = TypeVar("K", bound=Hashable)
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_SLEEP: Final = 30.0
-# The wall clock may jump while a deadline far ahead is slept for.
+LONGEST_SLEEP: Final = 30.0
+"""Seconds; the wall clock may jump while a deadline far ahead is slept for."""
 
 _PAUSE_AFTER_DEFECT: Final = 60.0
 _LONGEST_PAUSE: Final = 3600.0
@@ -118,7 +118,7 @@ class DeadlineQueue(Generic[K]):
         # A deadline of a key under way counts when that key is done, which wakes us.
         pause = None
         if self._heap and not self._closing:
-            pause = min(self._heap[0][0] - self._now(), _LONGEST_SLEEP)
+            pause = min(self._heap[0][0] - self._now(), LONGEST_SLEEP)
         if pause is not None and pause <= 0:
             return
         timer = None if pause is None else asyncio.get_running_loop().call_later(pause, self._wake.set)

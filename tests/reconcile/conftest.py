@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A fake clock for every test of the core, and a world to live in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from simulation import World
+from smtp_operator.reconcile import deadlines
 
 HERE = Path(__file__).parent
+CLOCKS_ARE_SET = {"test_deadline_queue.py", "test_wrong_clocks.py"}
+"""Tests during which somebody sets a clock that the operator sleeps by."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,6 +19,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.looptime(noop_cycles=0))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def uninterrupted_sleep(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Deadlines are slept for in one go: thousands of glances at the clock in a simulated day would show
+    nothing, and each would mend a wake-up that is missing.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.name not in CLOCKS_ARE_SET:
+            patch.setattr(deadlines, "LONGEST_SLEEP", float("inf"))
+        yield
 
 
 @pytest.fixture
