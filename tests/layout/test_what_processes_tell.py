@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a process that runs tests tells the one that hands them out."""
+
+import argparse
+from typing import Any
+
+import pytest
+
+from testbed.collection import tell_what_is_shown
+
+TOLD: list[tuple[str, dict[str, Any]]] = [
+    ("logstart", {}),
+    ("testreport", {"data": {"when": "setup", "outcome": "passed"}}),
+    ("testreport", {"data": {"when": "call", "outcome": "passed"}}),
+    ("testreport", {"data": {"when": "teardown", "outcome": "passed"}}),
+    ("testreport", {"data": {"when": "setup", "outcome": "skipped"}}),
+    ("testreport", {"data": {"when": "teardown", "outcome": "failed"}}),
+    ("logfinish", {}),
+    ("warning_recorded", {"when": "runtest"}),
+]
+
+
+class Worker:
+    """As pytest-xdist has one."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, dict[str, Any]]] = []
+
+    def sendevent(self, name: str, **told: Any) -> None:
+        self.sent.append((name, told))
+
+
+class Config:
+    """What is asked for."""
+
+    def __init__(self, **options: Any) -> None:
+        usual: dict[str, Any] = {"durations": None, "xmlpath": None, "verbose": 0, "reportchars": "a"}
+        self.option = argparse.Namespace(**(usual | options))
+        self.pluginmanager = pytest.PytestPluginManager()
+
+
+def told_by_a_worker(**options: Any) -> list[tuple[str, dict[str, Any]]]:
+    config: Any = Config(**options)
+    worker = Worker()
+    config.pluginmanager.register(worker)
+    tell_what_is_shown(config)
+    for name, told in TOLD:
+        worker.sendevent(name, **told)
+    return worker.sent
+
+
+def test_what_nobody_shows_is_not_told() -> None:
+    assert told_by_a_worker() == [TOLD[2], *TOLD[4:]]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"durations": 10}, {"xmlpath": "tests.xml"}, {"verbose": 1}, {"reportchars": "fP"}]
+)
+def test_who_asks_for_more_is_told_all(asked: dict[str, Any]) -> None:
+    assert told_by_a_worker(**asked) == TOLD
