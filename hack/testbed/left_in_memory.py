@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that makes a test as the operator does, and looks what of the password is still in its memory.
+"""A process that makes tests as the operator does, and looks what of the password is still in its memory.
 
-What it shall do comes from standard input, the password only from a vault: so whatever is found of it
-afterwards was left there by the test.
+What it shall do comes from standard input, a line for each, the password only from a vault: so whatever is
+found of it afterwards was left there by the test.
 """
 
 import asyncio
@@ -95,4 +95,5 @@ async def told(given: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(asyncio.run(told(json.load(sys.stdin))), sys.stdout)
+    for line in sys.stdin:
+        print(json.dumps(asyncio.run(told(json.loads(line)))), flush=True)

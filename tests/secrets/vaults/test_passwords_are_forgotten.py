@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from openbao import OpenBao
 
 CANARY = "c4nary-Pa55w0rd"
 
+Given = dict[str, Any]
+Answers = Callable[[Given], str]
+
 
 @pytest.fixture(scope="module")
 def bao() -> Iterator[OpenBao]:
@@ -22,13 +26,50 @@ def bao() -> Iterator[OpenBao]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
+    """One for all: each test has a password of its own."""
+    errors = tmp_path_factory.mktemp("process") / "stderr"
+    with (
+        errors.open("w") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-m", "testbed.left_in_memory"],
+            env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as running,
+    ):
+        assert running.stdin is not None
+        assert running.stdout is not None
+        asked, answers = running.stdin, running.stdout
+
+        def answer(given: Given) -> str:
+            print(json.dumps(given), file=asked, flush=True)
+            told = answers.readline()
+            assert told, errors.read_text()
+            assert CANARY not in told + errors.read_text()
+            return told
+
+        yield answer
+        asked.close()
+        assert running.wait(120) == 0, errors.read_text()
+    assert CANARY not in errors.read_text()
+
+
 @pytest.fixture
-def server() -> Iterator[MailServer]:
-    with MailServer.in_thread(users={"mailer": CANARY}) as running:
+def canary(request: pytest.FixtureRequest) -> str:
+    return f"{CANARY}-{zlib.crc32(request.node.name.encode()):x}"
+
+
+@pytest.fixture
+def server(canary: str) -> Iterator[MailServer]:
+    with MailServer.in_thread(users={"mailer": canary}) as running:
         yield running
 
 
-def after_two_tests(bao: OpenBao, server: MailServer) -> Any:
+def after_two_tests(process: Answers, bao: OpenBao, server: MailServer) -> Any:
     """The process's reasons, and what held the password when they were over."""
     spec = {
         "server": "localhost",
@@ -39,51 +80,46 @@ def after_two_tests(bao: OpenBao, server: MailServer) -> Any:
         "tls": {"caRef": {"name": "mail-ca"}},
     }
     metadata = {"name": "mail", "namespace": "team-a", "uid": "u", "generation": 1, "resourceVersion": "1"}
+    canary = server.users["mailer"]
     given = {
-        "reversed": CANARY[::-1],
+        "reversed": canary[::-1],
         "token": bao.root_token,
         "url": bao.url,
         "vault_ca": bao.ca_pem,
         "mail_ca": server.ca_pem,
         "config": {"metadata": metadata, "spec": spec},
     }
-    command = [sys.executable, "-m", "testbed.left_in_memory"]
-    done = subprocess.run(
-        command,
-        input=json.dumps(given),
-        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert CANARY not in done.stdout + done.stderr
-    return json.loads(done.stdout)
+    return json.loads(process(given))
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
-def test_nothing_of_it_is_left_after_a_success(bao: OpenBao, server: MailServer, mechanism: str) -> None:
-    bao.put("mail/smtp", password=CANARY)
+def test_nothing_of_it_is_left_after_a_success(
+    process: Answers, bao: OpenBao, server: MailServer, canary: str, mechanism: str
+) -> None:
+    bao.put("mail/smtp", password=canary)
     server.mechanisms = (mechanism,)
 
-    found = after_two_tests(bao, server)
+    found = after_two_tests(process, bao, server)
 
     assert found == {"reasons": ["TestEmailSent"] * 2, "left": [], "finds": 1}
 
 
-def test_nothing_of_it_is_left_after_a_refusal_that_echoes_it(bao: OpenBao, server: MailServer) -> None:
-    bao.put("mail/smtp", password=CANARY)
-    server.replies["AUTH"] = f"535 5.7.8 refused: {CANARY}"
+def test_nothing_of_it_is_left_after_a_refusal_that_echoes_it(
+    process: Answers, bao: OpenBao, server: MailServer, canary: str
+) -> None:
+    bao.put("mail/smtp", password=canary)
+    server.replies["AUTH"] = f"535 5.7.8 refused: {canary}"
 
-    found = after_two_tests(bao, server)
+    found = after_two_tests(process, bao, server)
 
     assert found == {"reasons": ["AuthenticationFailed"] * 2, "left": [], "finds": 1}
 
 
-def test_nothing_of_it_is_left_where_it_cannot_be_one(bao: OpenBao, server: MailServer) -> None:
-    bao.put("mail/smtp", password=f"{CANARY}\nmore")
+def test_nothing_of_it_is_left_where_it_cannot_be_one(
+    process: Answers, bao: OpenBao, server: MailServer, canary: str
+) -> None:
+    bao.put("mail/smtp", password=f"{canary}\nmore")
 
-    found = after_two_tests(bao, server)
+    found = after_two_tests(process, bao, server)
 
     assert found == {"reasons": ["VaultSecretUnusable"] * 2, "left": [], "finds": 1}
