@@ -236,18 +236,18 @@ async def test_no_other_place_is_asked_without_tls(
     assert trial.machine.requests == []
 
 
-async def test_a_hundred_reads_log_in_once(trial: KeyVaultTrial) -> None:
-    found = await asyncio.gather(*(trial.read() for _ in range(100)))
+async def test_many_reads_log_in_once(trial: KeyVaultTrial) -> None:
+    found = await asyncio.gather(*(trial.read() for _ in range(20)))
 
     assert {it.value for it in found} == {PASSWORD}
     assert len(trial.entra.forms) == 1
-    assert len(trial.key_vault.requests) == 2 + 100
+    assert len(trial.key_vault.requests) == 2 + 20
 
 
-async def test_a_hundred_reads_that_fail_log_in_once(trial: KeyVaultTrial) -> None:
+async def test_many_reads_that_fail_log_in_once(trial: KeyVaultTrial) -> None:
     trial.named.secrets["vault-app/client-secret"] = "wrong"
 
-    found = await asyncio.gather(*(trial.verdict() for _ in range(100)))
+    found = await asyncio.gather(*(trial.verdict() for _ in range(20)))
 
     assert {it.reason for it in found} == {Reason.VAULT_AUTH_FAILED}
     assert len(trial.entra.forms) == 1

@@ -17,11 +17,11 @@ LOOKUP = "GET /v1/auth/token/lookup-self"
 READ = "GET /v1/secret/data/mail/smtp"
 
 
-async def test_a_hundred_reads_at_a_time_log_in_once(trial: BaoTrial) -> None:
-    secrets = await asyncio.gather(*(trial.read() for _ in range(100)))
+async def test_many_reads_at_a_time_log_in_once(trial: BaoTrial) -> None:
+    secrets = await asyncio.gather(*(trial.read() for _ in range(20)))
 
     assert {secret.value for secret in secrets} == {"s3cret"}
-    assert (trial.line.calls.count(LOGIN), trial.line.calls.count(READ)) == (1, 100)
+    assert (trial.line.calls.count(LOGIN), trial.line.calls.count(READ)) == (1, 20)
 
 
 @pytest.mark.parametrize(
