@@ -10,7 +10,7 @@ from simulation import World, fails, passes
 from smtp_operator.api.reasons import Reason
 
 HOUR = 3600
-MANY = 1000
+MANY = 300
 
 
 async def test_with_verdicts_in_place_it_sends_no_mail_and_writes_no_status(world: World) -> None:
