@@ -70,8 +70,15 @@ def test_a_run_fails_whose_audit_does_not_hold(tmp_path: Path, words: list[str])
     (tmp_path / "test_pods.py").write_text("def test_it(): pass")
 
     options = [f"--rootdir={tmp_path}", "-c", os.devnull, "-o", f"pythonpath={HACK}"]
-    command = [sys.executable, "-m", "pytest", *options, *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
 
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done
     assert " 1 passed" in done.stdout
