@@ -36,8 +36,8 @@ class Manifests:
         return cls(tuple(documents))
 
     def for_namespace(self, namespace: str) -> "Manifests":
-        """Those of `namespaced/` for another namespace than team-a, as they say it is done."""
-        text = str(self).replace("team-a", namespace)
+        """Those for another namespace than the one that they name, as `namespaced/` says it is done."""
+        text = str(self).replace(self.service_account[0], namespace)
         return Manifests(tuple(yaml.safe_load_all(text)))
 
     def permissions(self) -> "Manifests":

@@ -38,20 +38,25 @@ def everything(cluster: LocalCluster) -> set[str]:
     }
 
 
+def users_of(namespace: str) -> str:
+    """The namespace of those who have objects while the chart is installed in this one."""
+    return f"{namespace}-users"
+
+
 @pytest.fixture
 def objects(cluster: LocalCluster, api: Api, namespace: str) -> Iterator[str]:
     """The chart is installed, and there is one object of each kind with a status."""
     cluster.helm("install", "smtp-operator", str(CHART), "-n", namespace)
-    cluster.kubectl("create", "namespace", "users")
+    cluster.kubectl("create", "namespace", users_of(namespace))
     cluster.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=60s")
     for kind, spec in SPECS.items():
-        path = path_of(kind, "users")
+        path = path_of(kind, users_of(namespace))
         api.create(path, object_of(kind, spec))
         api.apply(f"{path}/one/status", {**object_of(kind, spec), **STATUS})
     yield namespace
     cluster.helm("uninstall", "smtp-operator", "-n", namespace, "--ignore-not-found")
     cluster.kubectl("delete", *CRDS, "--ignore-not-found")
-    cluster.kubectl("delete", "namespace", "users", "--ignore-not-found")
+    cluster.kubectl("delete", "namespace", users_of(namespace), "--ignore-not-found", "--wait=false")
 
 
 def test_helm_uninstall_leaves_objects_and_their_statuses(
@@ -60,7 +65,7 @@ def test_helm_uninstall_leaves_objects_and_their_statuses(
     cluster.helm("uninstall", "smtp-operator", "-n", objects)
 
     for kind in SPECS:
-        assert api.get(f"{path_of(kind, 'users')}/one")["status"]["summary"] == "seen"
+        assert api.get(f"{path_of(kind, users_of(objects))}/one")["status"]["summary"] == "seen"
 
 
 def test_with_the_operator_gone_a_namespace_ends_with_all_that_is_in_it(
@@ -68,7 +73,7 @@ def test_with_the_operator_gone_a_namespace_ends_with_all_that_is_in_it(
 ) -> None:
     cluster.helm("uninstall", "smtp-operator", "-n", objects)
 
-    cluster.kubectl("delete", "namespace", "users", "--timeout=90s")
+    cluster.kubectl("delete", "namespace", users_of(objects), "--timeout=90s")
 
     left = cluster.kubectl("get", "smtpconfigs,smtpvaults", "--all-namespaces", "-o", "name").stdout
     assert left == ""
@@ -93,7 +98,7 @@ def test_after_both_commands_nothing_of_ours_is_left(
 
     cluster.helm("uninstall", "smtp-operator", "-n", namespace)
     cluster.kubectl("delete", *CRDS)
-    cluster.kubectl("delete", "namespace", "users", namespace)
+    cluster.kubectl("delete", "namespace", users_of(namespace), namespace)
 
     assert everything(cluster) - before == set()
     cluster.kubectl("create", "namespace", namespace)  # which its fixture deletes

@@ -51,7 +51,7 @@ def upgraded(
     cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     cluster.kubectl("create", "namespace", namespace)
     before = release.restore(api, namespace)
-    manifests = Manifests.read().permissions()
+    manifests = Manifests.read().for_namespace(f"{namespace}-system").permissions()
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
     cluster.kubectl("apply", "-f", "-", input=str(manifests))
     account = cluster.kubeconfig_for_service_account(*manifests.service_account)
@@ -71,8 +71,9 @@ def upgraded(
         after = {it["metadata"]["name"]: it for it in api.items(bed.configs)}
         yield Upgraded(release, namespace, before, after, writes, len(server.mails))
     cluster.kubectl("delete", "-f", str(CRDS))
-    cluster.kubectl("delete", "-f", "-", input=str(manifests))
-    cluster.kubectl("delete", "namespace", namespace)
+    # To wait until a namespace is gone takes 5 seconds at least.
+    cluster.kubectl("delete", "-f", "-", "--wait=false", input=str(manifests))
+    cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def test_every_object_is_left_as_it_was(upgraded: Upgraded) -> None:
