@@ -112,6 +112,14 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
         assert document(manifests, "Role", "smtp-operator-lease")["rules"] == LEASE_RULES
 
 
+@pytest.fixture(scope="module")
+def permitted(cluster: LocalCluster) -> Manifests:
+    """The cluster-wide permissions, in place."""
+    permissions = Manifests.read(CLUSTER_WIDE).permissions()
+    cluster.kubectl("apply", "-f", "-", input=str(permissions))
+    return permissions
+
+
 @pytest.mark.parametrize(
     ("verb", "resource"),
     [
@@ -135,10 +143,9 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
     ],
 )
 def test_it_may_not(
-    cluster: LocalCluster, cluster_wide: Manifests, namespace: str, verb: str, resource: str
+    cluster: LocalCluster, permitted: Manifests, namespace: str, verb: str, resource: str
 ) -> None:
-    cluster.kubectl("apply", "-f", "-", input=str(cluster_wide.permissions()))
-    asked = ["auth", "can-i", verb, resource, "-n", namespace, f"--as={cluster_wide.user}"]
+    asked = ["auth", "can-i", verb, resource, "-n", namespace, f"--as={permitted.user}"]
     assert cluster.kubectl(*asked, check=False).stdout == "no\n"
 
 
@@ -150,10 +157,10 @@ def test_in_one_namespace_it_may_nothing_in_another(
 
 
 @pytest.mark.parametrize(("role", "verb", "answer"), [("edit", "create", "yes"), ("view", "get", "no")])
+@pytest.mark.usefixtures("permitted")
 def test_who_may_edit_a_namespace_may_write_smtpconfigs_and_who_may_view_it_may_not_read_them(
-    cluster: LocalCluster, cluster_wide: Manifests, namespace: str, role: str, verb: str, answer: str
+    cluster: LocalCluster, namespace: str, role: str, verb: str, answer: str
 ) -> None:
-    cluster.kubectl("apply", "-f", "-", input=str(cluster_wide.permissions()))
     cluster.kubectl("-n", namespace, "create", "rolebinding", "r", f"--clusterrole={role}", "--user=ann")
     asked = ["auth", "can-i", verb, "smtpconfigs.smtp-operator.io", "-n", namespace, "--as=ann"]
     deadline = time.monotonic() + 60  # the controller aggregates roles a moment later
