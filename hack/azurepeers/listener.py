@@ -3,10 +3,11 @@
 
 import contextlib
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
+
+from mailpeers.serving import serving
 
 
 class Answers(Protocol):
@@ -22,14 +23,8 @@ class Answers(Protocol):
 @contextlib.contextmanager
 def listening(answers: Answers, context: ssl.SSLContext | None = None) -> Iterator[int]:
     """The port; with a context over TLS."""
-    with _Listener(answers, context) as listener:
-        thread = threading.Thread(target=listener.serve_forever, args=(0.01,), name="azurepeers")
-        thread.start()
-        try:
-            yield int(listener.server_address[1])
-        finally:
-            listener.shutdown()
-            thread.join()
+    with _Listener(answers, context) as listener, serving(listener, "azurepeers"):
+        yield int(listener.server_address[1])
 
 
 class _Listener(ThreadingHTTPServer):

@@ -3,7 +3,6 @@
 
 import contextlib
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +10,8 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import trustme
+
+from mailpeers.serving import serving
 
 _PATIENCE = 10.0
 """Seconds that a client may take for a request; then its connection ends."""
@@ -74,13 +75,8 @@ class TlsServer:
         server = cls(**options)
         with _Listener(server) as listener:
             server.port = listener.server_address[1]
-            thread = threading.Thread(target=listener.serve_forever, args=(0.01,), name=cls.__name__)
-            thread.start()
-            try:
+            with serving(listener, cls.__name__):
                 yield server
-            finally:
-                listener.shutdown()
-                thread.join()
 
     @property
     def url(self) -> str:

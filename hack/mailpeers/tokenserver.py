@@ -12,7 +12,6 @@ import contextlib
 import json
 import secrets
 import ssl
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from mailpeers.assertions import decoded, verified
+from mailpeers.serving import serving
 
 TENANT = "contoso.example"
 SCOPE = "https://outlook.office365.com/.default"
@@ -101,13 +101,8 @@ class TokenServer:
         server = cls(**options)
         with _Listener(server) as listener:
             server.port = listener.server_address[1]
-            thread = threading.Thread(target=listener.serve_forever, args=(0.01,), name="tokenserver")
-            thread.start()
-            try:
+            with serving(listener, "tokenserver"):
                 yield server
-            finally:
-                listener.shutdown()
-                thread.join()
 
     def url(self, path: str | None = None) -> str:
         """Of the token endpoint: Entra ID's, or for ``/token`` Google's."""
