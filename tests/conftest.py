@@ -113,9 +113,9 @@ def pytest_sessionstart() -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """For ``-n auto``."""
-    return processes()
+    return processes(waiting=config.option.markexpr != "not cluster")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -214,10 +214,15 @@ def linted(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     statuses: StatusWatch = request.getfixturevalue("statuses")
+    cluster_wide = statuses.writes(namespace="")
     if "namespace" in request.fixturenames:
         request.getfixturevalue("namespace")  # it ends after this: no status may show what its Secrets hold
     yield
     statuses.check()
+    if request.node.stash[PLACE] is Place.SHARED:
+        assert statuses.writes(namespace="") == cluster_wide, (
+            "operators of all test processes judge a ClusterSmtpVault: mark the test that makes one as alone"
+        )
 
 
 @pytest.fixture

@@ -49,9 +49,9 @@ class Place(IntEnum):
 PLACE = pytest.StashKey[Place]()
 
 
-def processes() -> int:
-    """One more than there are cores, since tests on the control plane mostly wait; four at most."""
-    return min(len(os.sched_getaffinity(0)) + 1, _MOST)
+def processes(*, waiting: bool) -> int:
+    """One more than there are cores, or two where tests wait for a control plane; four at most."""
+    return min(len(os.sched_getaffinity(0)) + (2 if waiting else 1), _MOST)
 
 
 def own_prefix(config: pytest.Config) -> str:

@@ -14,8 +14,18 @@ ROOT = Path(__file__).parent.parent.parent
 RUNS = [run for page in pages() for run in runs_of(page) if run.world != FRESH]  # those: tests/install
 
 
+CLUSTER_WIDE = ("deploy/manifests/policies", "--exclude-namespace", "--all-namespaces")
+"""Words of commands whose effects would not stay in the namespace of the page."""
+
+
+def param(run: Run) -> object:
+    words = "\n".join(block.text for block in run.blocks)
+    alone = any(it in words for it in CLUSTER_WIDE)
+    return pytest.param(run, id=str(run), marks=[pytest.mark.alone] * alone)
+
+
 @pytest.mark.usefixtures("linted")
-@pytest.mark.parametrize("run", RUNS, ids=str)
+@pytest.mark.parametrize("run", map(param, RUNS))
 def test_a_page_run_from_top_to_bottom_prints_what_it_quotes(
     run: Run, cluster: LocalCluster, namespace: str, tmp_path: Path
 ) -> None:

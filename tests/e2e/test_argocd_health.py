@@ -19,6 +19,7 @@ from testbed.vaults import FLAGS
 pytestmark = pytest.mark.usefixtures("operator")
 
 BY_KIND = {it.kind: it for it in CUSTOMIZATIONS}
+WHOLE_CLUSTER = {"ClusterSmtpVault"}
 ARGOCD_CM = Path(__file__).parents[2] / "deploy" / "argocd" / "argocd-cm.yaml"
 
 
@@ -43,7 +44,13 @@ def conditions(object_: dict[str, Any]) -> list[tuple[str, str, str]]:
     return sorted((it["type"], it["status"], it["reason"]) for it in object_["status"].get("conditions", ()))
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(it, id=str(it), marks=[pytest.mark.alone] * (it.kind in WHOLE_CLUSTER))
+        for it in SCENARIOS
+    ],
+)
 def test_argo_cd_reads_the_state_that_an_object_is_in(scenario: Scenario, stage: Stage) -> None:
     customization = BY_KIND[scenario.kind]
 
