@@ -25,7 +25,7 @@ def param(run: Run) -> object:
 
 
 @pytest.mark.usefixtures("linted")
-@pytest.mark.parametrize("run", map(param, RUNS))
+@pytest.mark.parametrize("run", [param(it) for it in RUNS])
 def test_a_page_run_from_top_to_bottom_prints_what_it_quotes(
     run: Run, cluster: LocalCluster, namespace: str, tmp_path: Path
 ) -> None:
