@@ -69,6 +69,13 @@ _PLURALS: Final = {kind.name: kind.plural for kind in KINDS}
 _log: Final = logging.getLogger(__name__)
 
 
+class StopFlag(asyncio.Event):
+    """Ends everything; set by a signal, or by a part of the operator that has ended."""
+
+    told = False
+    """Whether it was a signal."""
+
+
 class UnusableError(Exception):
     """What was given (a flag, a kubeconfig) cannot be used."""
 
@@ -97,7 +104,7 @@ def _spare_garbage_collection() -> None:
 
 
 async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
-    stop_flag = asyncio.Event()
+    stop_flag = StopFlag()
     _stop_on_signals(stop_flag)
     duty = Duty()
     metrics = metrics_of(settings, leads=duty.leads)
@@ -128,7 +135,7 @@ async def _work(
     settings: Settings,
     duty: Duty,
     metrics: Metrics | None,
-    stop_flag: asyncio.Event,
+    stop_flag: StopFlag,
 ) -> None:
     """Tests SmtpConfigs until it is told to stop."""
     lease = duty.lease
@@ -193,9 +200,10 @@ def _crds() -> list[Schema]:
     return [kind.crd() for kind in KINDS]
 
 
-def _stop_on_signals(stop_flag: asyncio.Event) -> None:
+def _stop_on_signals(stop_flag: StopFlag) -> None:
     def stop() -> None:
         mute_kopf()
+        stop_flag.told = True
         stop_flag.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -237,7 +245,7 @@ async def introduce(client: KubernetesClient, settings: Settings) -> None:
     )
 
 
-async def _stopped_first(stop_flag: asyncio.Event, work_: Coroutine[Any, Any, None]) -> bool:
+async def _stopped_first(stop_flag: StopFlag, work_: Coroutine[Any, Any, None]) -> bool:
     """Whether the flag was set before the work was done; what the work failed of is raised."""
     work = asyncio.create_task(work_)
     stopped = asyncio.create_task(stop_flag.wait())
@@ -257,7 +265,7 @@ async def _inform(
     core: Core,
     client: KubernetesClient,
     settings: Settings,
-    stop_flag: asyncio.Event,
+    stop_flag: StopFlag,
 ) -> None:
     """Runs kopf until it is told to stop; what a part of the operator failed of goes first."""
 
@@ -292,16 +300,27 @@ async def _inform(
     # Where it is stopped in the middle of its first requests, it would wait 5 s for them.
     await asyncio.wait([informer], timeout=PATIENCE_AT_THE_END)
     informer.cancel()
+    await conclude(informer, operation.failure, told=stop_flag.told)
+
+
+async def conclude(informer: asyncio.Task[None], failure: BaseException | None, *, told: bool) -> None:
+    """Raises what the operator failed of; nothing where it was ``told`` to end and did.
+
+    kopf raises also what other tasks failed of that it found at its end. Of ours these are requests that
+    nobody waits for any more, such as a login that a vault has just refused.
+    """
     try:
         await informer
     except asyncio.CancelledError:
         _log.debug("kopf was still waiting and was broken off")
     except Exception as error:
-        if operation.failure is None:
+        if failure is not None:
+            raise failure from error
+        if not told:
             raise
-        raise operation.failure from error
-    if operation.failure is not None:
-        raise operation.failure
+        _log.debug("left behind at the end: %s", type(error).__name__)
+    if failure is not None:
+        raise failure
 
 
 async def _destinations(

@@ -9,16 +9,17 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fakeapi import Answer, FakeApi
 from localcluster import LocalCluster
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable
-from smtp_operator.cli.run import introduce
+from smtp_operator.cli.run import conclude, introduce
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Manifests, OperatorProcess
@@ -63,7 +64,7 @@ def test_at_rest_it_says_nothing_more(process: OperatorProcess) -> None:
 
 
 def test_it_ends_by_itself_on_sigterm(process: OperatorProcess) -> None:
-    assert process.stop() == 0
+    assert process.stop() == 0, process.output()
     assert process.output().endswith(" INFO stopped\n")
 
 
@@ -136,3 +137,29 @@ def test_a_second_signal_does_no_harm(kubeconfig: Path, tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGINT)
         assert process.ended() == 0
         assert [line.split()[1] for line in process.output().splitlines()] == ["INFO", "INFO"]
+
+
+async def _fails() -> None:
+    raise RuntimeError("refused by a vault")
+
+
+async def _ends() -> None:
+    pass
+
+
+async def test_what_nobody_waits_for_any_more_is_no_failure_of_an_operator_that_was_told_to_end() -> None:
+    await conclude(asyncio.create_task(_fails()), None, told=True)
+
+
+async def test_without_being_told_it_is_one() -> None:
+    with pytest.raises(RuntimeError, match="refused by a vault"):
+        await conclude(asyncio.create_task(_fails()), None, told=False)
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("informer", [_fails, _ends])
+async def test_what_a_part_of_the_operator_failed_of_goes_first(
+    informer: Callable[[], Coroutine[Any, Any, None]], told: bool
+) -> None:
+    with pytest.raises(ValueError, match="a watch is dead"):
+        await conclude(asyncio.create_task(informer()), ValueError("a watch is dead"), told=told)
