@@ -2,13 +2,15 @@
 """Users of a cluster who may do exactly what they were granted, and objects of ours that they write."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from testbed.api import Api, ApiError, Object
+from testbed.api import PATIENCE, Api, ApiError, Object
 
 GROUP = "smtp-operator.io"
 KINDS_PATH = f"/apis/{GROUP}/v1alpha1"
+REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -58,6 +60,19 @@ class Right:
         resource = self.resource.removesuffix(f".{GROUP}")
         return {"apiGroups": [GROUP if ours else ""], "resources": [resource], "verbs": [self.verb], **names}
 
+    def asked_for(self, user: str) -> Object:
+        """A SubjectAccessReview of it."""
+        resource, _, subresource = self.resource.removesuffix(f".{GROUP}").partition("/")
+        attributes = {
+            "verb": self.verb,
+            "group": GROUP if self.resource.endswith(f".{GROUP}") else "",
+            "resource": resource,
+            "subresource": subresource,
+            "name": self.name,
+            "namespace": self.namespace,
+        }
+        return {"spec": {"user": user, "resourceAttributes": attributes}}
+
 
 WRITE_OURS = tuple(
     Right(verb, f"*.{GROUP}") for verb in ("get", "list", "create", "update", "patch", "delete")
@@ -81,9 +96,13 @@ class Users:
     _granted: list[str] = field(default_factory=list)
 
     def user(self, name: str, *rights: Right) -> Api:
-        """A user with these rights and no others."""
+        """A user with these rights and no others; they count already."""
         for namespace in sorted({right.namespace for right in rights}):
             self._grant(name, [right.rule for right in rights if right.namespace == namespace], namespace)
+        deadline = time.monotonic() + PATIENCE
+        for right in rights:  # the API server hears of its own roles a moment later
+            while not self.api.create(REVIEWS, right.asked_for(name))["status"]["allowed"]:
+                assert time.monotonic() < deadline, f"{right} never counted for {name}"
         it = self.acting_as(name)
         self._made.append(it)
         return it
