@@ -73,7 +73,7 @@ def test_a_run_fails_whose_audit_does_not_hold(tmp_path: Path, words: list[str])
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
         cwd=tmp_path,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         timeout=100,

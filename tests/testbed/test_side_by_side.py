@@ -57,7 +57,7 @@ def run(folder: Path, *words: str) -> Ran:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
         cwd=folder,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
         timeout=200,
