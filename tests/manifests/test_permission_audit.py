@@ -1,18 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make audit` finds what the role grants for nothing, and what the operator asks for in vain."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from testbed.audit import Request
 from testbed.manifests import Manifests
+from testbed.own_pytest import run_pytest
 from testbed.permissions import Permission, PermissionAudit, granted_by
 
-HACK = Path(__file__).parents[2] / "hack"
 GRANTED = frozenset({Permission("get", "secrets"), Permission("list", "secrets")})
 
 
@@ -69,16 +66,7 @@ def test_a_run_fails_whose_audit_does_not_hold(tmp_path: Path, words: list[str])
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_pods.py").write_text("def test_it(): pass")
 
-    options = [f"--rootdir={tmp_path}", "-c", os.devnull, "-o", f"pythonpath={HACK}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
-        cwd=tmp_path,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = run_pytest(tmp_path, *words)
 
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done
     assert " 1 passed" in done.stdout

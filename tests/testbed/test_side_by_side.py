@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """In a run of several processes, what needs the control plane for itself is over before others share it."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-HACK = Path(__file__).parents[2] / "hack"
+from testbed.own_pytest import run_pytest
+
 CONFTEST = """
 import pathlib
 import pytest
@@ -53,16 +51,7 @@ def run(folder: Path, *words: str) -> Ran:
         tests = (f"def test_{what}_{number}(note):\n    note()\n" for number in range(4))
         (folder / name).write_text("\n".join(tests))
     (folder / "test_alone_b.py").write_text("def test_that_fails():\n    assert False\n")
-    options = [f"--rootdir={folder}", "-c", os.devnull, "-o", f"pythonpath={HACK}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
-        cwd=folder,
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = run_pytest(folder, *words)
     assert "1 failed, 24 passed" in done.stdout, done.stdout + done.stderr
     lines = (line.split(" ") for line in (folder / "log").read_text().splitlines())
     return [(name, prefix, others) for name, prefix, others in lines]

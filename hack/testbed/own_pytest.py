@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run of pytest for a test of how tests are run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HACK = Path(__file__).parents[1]
+
+
+def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What becomes of the tests in the folder: with pytest-xdist alone, and nothing of the run that asks."""
+    options = [f"--rootdir={folder}", "-c", os.devnull, "-o", f"pythonpath={HACK}"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
+        cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
