@@ -5,8 +5,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from testbed import Api
-from testbed.api import PATIENCE, ApiError
+from testbed.api import ApiError
 from testbed.collection import KeptCollection, list_fixtures_alone
 from testbed.crd_deletions import CRDS as CRD_PATH
 from testbed.manifests import CRDS
@@ -40,6 +39,7 @@ from testbed.side_by_side import (
     put_in_order,
 )
 from testbed.status_watch import StatusWatch
+from testbed.waiting import until
 
 ROOT = Path(__file__).parent.parent
 TIERS = {
@@ -179,17 +179,10 @@ def _know_the_category(running: LocalCluster) -> None:
     """Has kubectl discover the new kinds: what it keeps of discovery from before would hide the category."""
     kinds = {kind.plural for kind in KINDS}
     words = ["api-resources", "--categories=smtp-operator"]
-    _until(
+    until(
         lambda: kinds <= set(running.kubectl(*words).stdout.split()),
         "the API server never told of the CRDs' category",
     )
-
-
-def _until(condition: Callable[[], bool], complaint: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, complaint
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")
@@ -247,11 +240,11 @@ def older_crd(cluster: LocalCluster, api: Api) -> Iterator[None]:
     current["metadata"].pop("managedFields")
     cluster.kubectl("replace", "-f", "-", input=json.dumps(current))
     try:
-        _until(lambda: _publishes(api, "suggestion") is False, "the API server never published the older CRD")
+        until(lambda: _publishes(api, "suggestion") is False, "the API server never published the older CRD")
         yield
     finally:
         cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-        _until(lambda: _publishes(api, "suggestion") is True, "the CRD of this tree was never published")
+        until(lambda: _publishes(api, "suggestion") is True, "the CRD of this tree was never published")
 
 
 def _publishes(api: Api, field: str) -> bool | None:

@@ -12,7 +12,6 @@ What pytest-xdist has for such groups (`--dist=loadgroup`) writes the group behi
 import json
 import os
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Generator, Sequence
 from enum import IntEnum
@@ -23,6 +22,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from testbed.waiting import until
+
 _FOLDER = "side-by-side"
 _ORDER = "order.json"
 _OVER = "alone-is-over"
@@ -30,7 +31,6 @@ _ALONE = "alone on the control plane"
 _MOST = 4
 _LONG = 1800.0
 """Seconds; longer than all tests take together."""
-_POLL_SECONDS = 0.1
 
 
 class Place(IntEnum):
@@ -146,14 +146,18 @@ class InTurn:
         folder = getattr(config, "workerinput", {}).get(_FOLDER)
         self._over = Path(folder, _OVER) if folder else None
         self._begun = False
+        """Whether this process is in the midst of tests that are alone."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
         """Waits outside of the time that the test itself has."""
-        if self._over and item.stash[PLACE] is Place.SHARED:
-            self._wait_for(self._over, item.session)
+        # They are in order of their places, so that the first one says whether any is alone.
+        some_are_alone = item.session.items[0].stash[PLACE] <= Place.ALONE
+        if self._over and some_are_alone and item.stash[PLACE] is Place.SHARED:
+            complaint = "the tests that have the control plane alone do not end"
+            until(self._over.exists, complaint, seconds=_LONG)
         elif item.stash[PLACE] <= Place.ALONE:
             self._begun = True
         result = yield
@@ -167,13 +171,6 @@ class InTurn:
             self._end()
 
     def _end(self) -> None:
+        self._begun = False
         if self._over:
             self._over.touch()
-
-    def _wait_for(self, over: Path, session: pytest.Session) -> None:
-        if all(it.stash[PLACE] > Place.ALONE for it in session.items):
-            return
-        deadline = time.monotonic() + _LONG
-        while not over.exists():
-            assert time.monotonic() < deadline, "the tests that have the control plane alone do not end"
-            time.sleep(_POLL_SECONDS)

@@ -2,11 +2,12 @@
 """Users of a cluster who may do exactly what they were granted, and objects of ours that they write."""
 
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
-from testbed.api import PATIENCE, Api, ApiError, Object
+from testbed.api import Api, ApiError, Object
+from testbed.waiting import until
 
 GROUP = "smtp-operator.io"
 KINDS_PATH = f"/apis/{GROUP}/v1alpha1"
@@ -99,10 +100,8 @@ class Users:
         """A user with these rights and no others; they count already."""
         for namespace in sorted({right.namespace for right in rights}):
             self._grant(name, [right.rule for right in rights if right.namespace == namespace], namespace)
-        deadline = time.monotonic() + PATIENCE
         for right in rights:  # the API server hears of its own roles a moment later
-            while not self.api.create(REVIEWS, right.asked_for(name))["status"]["allowed"]:
-                assert time.monotonic() < deadline, f"{right} never counted for {name}"
+            until(partial(self._may, name, right), f"{right} never counted for {name}")
         it = self.acting_as(name)
         self._made.append(it)
         return it
@@ -114,6 +113,9 @@ class Users:
         )
         binding = f"{name}-{next(self._numbers)}"
         self._create(f"{base}/{kind.lower()}s", binding, _binding("ClusterRole", role, name))
+
+    def _may(self, name: str, right: Right) -> bool:
+        return bool(self.api.create(REVIEWS, right.asked_for(name))["status"]["allowed"])
 
     def _grant(self, name: str, rules: list[Object], namespace: str) -> None:
         kind, base = ("Role", f"{RBAC}/namespaces/{namespace}") if namespace else ("ClusterRole", RBAC)

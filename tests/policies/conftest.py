@@ -2,8 +2,8 @@
 """The policies and user roles as they are shipped, and users who may do exactly what a test grants them."""
 
 import json
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from localcluster import LocalCluster
 from testbed import Api, ApiError, Object
 from testbed.users import WRITE_OURS, Users, object_of, path_of, sentence
+from testbed.waiting import until
 
 POLICIES = Path(__file__).parents[2] / "deploy" / "manifests" / "policies"
 
@@ -44,20 +45,16 @@ def policies(cluster: LocalCluster, all_users: Users) -> Iterator[None]:
     """All of `deploy/manifests/policies/`, in force; gone afterwards, since they concern every other test."""
     cluster.kubectl("apply", "--validate=strict", "-f", str(POLICIES))
     somebody = all_users.user("somebody", *WRITE_OURS)
-    deadline = time.monotonic() + 60
     for kind, spec in REFUSED.items():
-        while not _refused(somebody, object_of(kind, spec)):
-            assert time.monotonic() < deadline, f"the policy of {kind} never came into force"
-    while len(_warnings(cluster)) < len(WARNINGS):
-        assert time.monotonic() < deadline, "the policies that warn never came into force"
+        refused = partial(_refused, somebody, object_of(kind, spec))
+        until(refused, f"the policy of {kind} never came into force")
+    until(lambda: _warnings(cluster) == WARNINGS, "the policies that warn never came into force")
     yield
     cluster.kubectl("delete", "-f", str(POLICIES))
-    deadline = time.monotonic() + 60
     for kind, spec in REFUSED.items():
-        while _refused(somebody, object_of(kind, spec)):
-            assert time.monotonic() < deadline, f"the policy of {kind} never went"
-    while _warnings(cluster):
-        assert time.monotonic() < deadline, "the policies that warn never went"
+        accepted = partial(_accepted, somebody, object_of(kind, spec))
+        until(accepted, f"the policy of {kind} never went")
+    until(lambda: not _warnings(cluster), "the policies that warn never went")
 
 
 def _warnings(cluster: LocalCluster) -> set[str]:
@@ -73,3 +70,7 @@ def _refused(user: Api, it: Object) -> bool:
     except ApiError as error:
         return bool(sentence(error)) or error.code == 403
     return False
+
+
+def _accepted(user: Api, it: Object) -> bool:
+    return not _refused(user, it)

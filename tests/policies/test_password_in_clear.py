@@ -2,7 +2,6 @@
 """A password in clear is warned of; where the binding says so it is refused."""
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from localcluster import LocalCluster
 from testbed import Api, Object
 from testbed.users import object_of, path_of
+from testbed.waiting import until
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 
@@ -46,13 +46,14 @@ def forbidden(cluster: LocalCluster, api: Api, namespace: str, policies: None) -
     """The binding refuses, as the documentation says it is done; one object was there before."""
     api.create(path_of("SmtpConfig", namespace), object_of("SmtpConfig", PLAIN, "before"))
     api.patch(BINDING, {"spec": {"validationActions": ["Deny"]}})
-    deadline = time.monotonic() + 60
-    while create(cluster, namespace, PLAIN, "--dry-run=server")[0] == 0:
-        assert time.monotonic() < deadline, "the binding never came into force"
+
+    def is_refused() -> bool:
+        return create(cluster, namespace, PLAIN, "--dry-run=server")[0] != 0
+
+    until(is_refused, "the binding never came into force")
     yield
     api.patch(BINDING, {"spec": {"validationActions": ["Warn"]}})
-    while create(cluster, namespace, PLAIN, "--dry-run=server")[0] != 0:
-        assert time.monotonic() < deadline, "the binding never went back"
+    until(lambda: not is_refused(), "the binding never went back")
 
 
 @pytest.mark.usefixtures("forbidden")

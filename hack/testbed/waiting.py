@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits for what nobody tells of."""
+
+import time
+from collections.abc import Callable
+
+from testbed.api import PATIENCE
+
+_POLL_SECONDS = 0.05
+
+
+def until(condition: Callable[[], bool], complaint: str, *, seconds: float = PATIENCE) -> None:
+    """Returns as soon as it holds.
+
+    Raises:
+        AssertionError: it did not within so many seconds; the text is the complaint.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(_POLL_SECONDS)
