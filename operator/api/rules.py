@@ -101,6 +101,7 @@ _LETTER: Final = r"[^\W_]"  # letters and digits of any script
 _LABEL: Final = rf"{_LETTER}(?:(?:{_LETTER}|-)*{_LETTER})?"
 _HOST_LABEL: Final = r"\w(?:[\w-]*\w)?"
 _HOST: Final = re.compile(rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*\.?")
+_ENDS_IN_A_NUMBER: Final = re.compile(r"(?:^|\.)[0-9]+\.?$")
 _LOCAL_PART: Final = rf"[^\s{_CONTROL}<>()\[\]:;@\\,\"]+"
 _ADDRESS: Final = re.compile(rf"{_LOCAL_PART}@{_LABEL}(?:\.{_LABEL})*")
 _DISPLAY: Final = rf"(?:\"[^\"{_CONTROL}]*\"|[^\"<>()\[\]:;@\\,{_CONTROL}]*)"
@@ -127,9 +128,9 @@ def is_ip(text: str) -> bool:
 
 
 def _is_host(text: str) -> bool:
-    if is_ip(text):
+    if _HOST.fullmatch(text) is not None and _ENDS_IN_A_NUMBER.search(text) is None:
         return True
-    return _HOST.fullmatch(text) is not None and not re.search(r"(?:^|\.)[0-9]+\.?$", text)
+    return is_ip(text)
 
 
 def host_rule(field: str) -> Rule:

@@ -176,7 +176,10 @@ class ObjectStatus(StatusModel):
 
     def condition(self, kind: str) -> Condition | None:
         """The condition of that type, if there is one."""
-        return next((it for it in self.conditions if it.type == kind), None)
+        for it in self.conditions:
+            if it.type == kind:
+                return it
+        return None
 
 
 class NotificationSent(StatusModel):

@@ -13,12 +13,16 @@ from smtp_operator.settings import Settings
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+_to_json: Final = json.JSONEncoder(ensure_ascii=False, default=str).encode
+
 SILENT: Final = ("azure", "msal")
 """They warn of what they raise, in the words of whatever server answered; a verdict tells of that already."""
 
 
 def set_up_logging(settings: Settings) -> None:
     """Sends every record of this process to standard error."""
+    # No line has these, and they cost as much as the rest of a record.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     kind = JsonFormatter if settings.log_format is LogFormat.JSON else TextFormatter
     handler.setFormatter(kind(tracebacks=settings.debug))
@@ -47,7 +51,7 @@ class JsonFormatter(logging.Formatter):
         line.update(_extra(record))
         if self._tracebacks and record.exc_info:
             line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _to_json(line)
 
 
 class TextFormatter(logging.Formatter):

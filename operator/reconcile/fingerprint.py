@@ -4,7 +4,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pydantic.main import IncEx
 
@@ -20,6 +20,8 @@ _CARRIED_OVER: Mapping[str, IncEx | bool] = {
 """Fields whose change alone keeps the verdict (rule 6). password.value has a rule of its own: a digest of it
 in status would be something to check guesses against."""
 
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
 
 def settings_digest(spec: SmtpConfigSpec) -> str:
     """SHA-256 (64 hexadecimal digits) of the settings of the dialogue, without ``password.value``.
@@ -29,13 +31,14 @@ def settings_digest(spec: SmtpConfigSpec) -> str:
     settings = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CARRIED_OVER)
     if spec.password is not None and spec.password.value is not None:
         settings["password"] = {"value": True}
-    text = json.dumps(_without_empty(settings), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical(_without_empty(settings)).encode()).hexdigest()
 
 
 def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
     """``tls: {}`` says no more than no ``tls``, as does a ``test`` of which only the timeout was set."""
-    kept = {
-        key: _without_empty(value) if isinstance(value, dict) else value for key, value in settings.items()
-    }
-    return {key: value for key, value in kept.items() if value not in ({}, [])}
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        said = _without_empty(value) if isinstance(value, dict) else value
+        if said or not isinstance(said, dict | list):
+            kept[key] = said
+    return kept

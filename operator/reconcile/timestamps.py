@@ -9,12 +9,12 @@ _LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 def to_timestamp(seconds: float) -> str:
     """``2026-11-22T21:07:53Z`` of seconds since the epoch."""
-    return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{_utc(seconds).isoformat(timespec='seconds')}Z"
 
 
 def to_precise_timestamp(seconds: float) -> str:
     """The same to the microsecond."""
-    return _utc(seconds).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{_utc(seconds).isoformat(timespec='microseconds')}Z"
 
 
 def from_timestamp(text: str | None) -> float | None:
@@ -29,5 +29,5 @@ def from_timestamp(text: str | None) -> float | None:
 
 
 def _utc(seconds: float) -> datetime:
-    """The nearest time that RFC 3339 can write: a server's certificate may name any."""
-    return datetime.fromtimestamp(min(max(seconds, 0.0), _LATEST), UTC)
+    """The nearest time that RFC 3339 can write, without its zone: a server's certificate may name any."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LATEST), UTC).replace(tzinfo=None)
