@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from smtp_operator.api.reasons import Reason, Retry
 
@@ -134,8 +134,7 @@ class VerdictError(Exception):
         self.verdict = verdict
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseTiming:
+class PhaseTiming(NamedTuple):
     """How long one phase took, in seconds."""
 
     phase: Phase

@@ -47,7 +47,6 @@ from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import RunTest
-from smtp_operator.reconcile.references import references_of
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.view import InvalidSpecError, View, view_of
 from smtp_operator.secrets.https import Https
@@ -200,7 +199,7 @@ class _Check:
         )
         mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode
         progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)
-        reads = bool(references_of(view.spec, view.key.namespace))
+        reads = bool(view.uses)
 
         def entered(phase: Phase) -> None:
             if reads or phase is not Phase.PASSWORD:

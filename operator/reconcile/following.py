@@ -28,7 +28,6 @@ from smtp_operator.reconcile.references import (
     User,
     compare,
     metadata_of,
-    references_of,
     uses_of_vault,
 )
 from smtp_operator.reconcile.schedule import latest_recheck
@@ -72,12 +71,12 @@ class Follower:
 
     def name(self, view: View) -> None:
         """Takes note of what a SmtpConfig names now."""
-        self._direct[view.key] = references_of(view.spec, view.key.namespace)
+        self._direct[view.key] = view.uses
         self._index_uses(view.key)
 
     def uses(self, view: View) -> tuple[Use, ...]:
         """All that a SmtpConfig names, and what the vault that it reads through names, as far as known."""
-        return self._with_vaults(references_of(view.spec, view.key.namespace))
+        return self._with_vaults(view.uses)
 
     def vault_seen(self, identity: Tested, vault: VaultObject | None) -> frozenset[User]:
         """A vault object as it is now, None where its spec breaks a rule; who is to look at it."""
@@ -123,6 +122,8 @@ class Follower:
 
     def _with_vaults(self, uses: tuple[Use, ...]) -> tuple[Use, ...]:
         vaults = [self._vaults[use.reference] for use in uses if use.reference in self._vaults]
+        if not vaults:
+            return uses
         return (*uses, *(use for vault in vaults for use in uses_of_vault(vault)))
 
     def forget(self, key: ObjectKey) -> None:

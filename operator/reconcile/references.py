@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from smtp_operator.api.objects import (
     FieldWrite,
@@ -23,8 +23,7 @@ from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.secrets.vault_passwords import reference_of
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """One key of an object that a SmtpConfig names; a change of it starts a test with this trigger."""
 
     reference: Reference

@@ -27,7 +27,7 @@ from smtp_operator.reconcile.mails import Mail, mail_about, mail_of_test
 from smtp_operator.reconcile.notifications import bare_address
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import RunTest
-from smtp_operator.reconcile.references import Baseline, baseline_of, references_of
+from smtp_operator.reconcile.references import Baseline, baseline_of
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets import oauth2
 from smtp_operator.secrets.allowed_servers import check_destination
@@ -307,8 +307,7 @@ def _verified(spec: SmtpConfigSpec) -> bool:
 def _credentials(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
     """What was read and says where it may be sent: all but the bundles of CAs."""
     spec, namespace = view.spec, view.key.namespace
-    uses = references_of(spec, namespace)
-    named = {use.reference for use in uses if use.trigger is Trigger.PASSWORD_CHANGED}
+    named = {use.reference for use in view.uses if use.trigger is Trigger.PASSWORD_CHANGED}
     if spec.tls is not None and spec.tls.client_certificate_ref is not None:
         named.add(Reference("Secret", namespace, spec.tls.client_certificate_ref.name))
     for reference, found in preparation.values.read.items():
@@ -335,7 +334,7 @@ def _unresolved(spec: SmtpConfigSpec, verdict: Verdict) -> PasswordFacts:
 
 def _baselines(values: ObjectValues, view: View, started: float) -> dict[Reference, Baseline]:
     keys: dict[Reference, list[str]] = {}
-    for use in references_of(view.spec, view.key.namespace):
+    for use in view.uses:
         keys.setdefault(use.reference, []).append(use.data_key)
     read = {
         reference: baseline_of(reference, found, keys.get(reference, ()), read_at=started)

@@ -13,6 +13,7 @@ from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Verdict, cut
 from smtp_operator.reconcile.fingerprint import settings_digest
+from smtp_operator.reconcile.references import Use, references_of
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 
@@ -24,6 +25,8 @@ class View:
     spec: SmtpConfigSpec
     status: SmtpConfigStatus
     digest: str
+    uses: tuple[Use, ...]
+    """The objects that the spec names, whether they exist or not."""
     request: str | None
     """Value of the annotation that asks for a test."""
     created: float
@@ -129,11 +132,13 @@ def view_of(object_: JsonObject) -> View:
         spec = SmtpConfigSpec.model_validate(object_["spec"])
     except ValidationError as error:
         raise InvalidSpecError(invalid_spec(error)) from None
+    tested = identity_of(object_)
     return View(
-        tested=identity_of(object_),
+        tested=tested,
         spec=spec,
         status=status_of(object_),
         digest=settings_digest(spec),
+        uses=references_of(spec, tested.key.namespace),
         request=request_of(object_),
         created=from_timestamp(object_["metadata"].get("creationTimestamp")) or 0.0,
     )
