@@ -54,6 +54,9 @@ class DeadlineQueue(Generic[K]):
         self._parked_in: dict[K, tuple[Hashable, float]] = {}
         self._defects: dict[K, int] = {}
         self._wake = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at: float | None = None
+        """The deadline that it is set for."""
         self._closing = False
 
     def __len__(self) -> int:
@@ -103,9 +106,12 @@ class DeadlineQueue(Generic[K]):
         """Works until cancelled; then what is under way is cancelled too, and waited for."""
         try:
             while True:
+                self._wake.clear()
                 self._start_due()
-                await self._sleep()
+                self._set_alarm()
+                await self._wake.wait()
         finally:
+            self._unset_alarm()
             self._parked.clear()  # else each one cancelled would make room for one of these
             self._parked_in.clear()
             tasks = list(self._running.values())
@@ -113,20 +119,28 @@ class DeadlineQueue(Generic[K]):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _sleep(self) -> None:
-        self._wake.clear()
-        # A deadline of a key under way counts when that key is done, which wakes us.
-        pause = None
-        if self._heap and not self._closing:
-            pause = min(self._heap[0][0] - self._now(), LONGEST_SLEEP)
-        if pause is not None and pause <= 0:
+    def _set_alarm(self) -> None:
+        """Has the queue woken at its earliest deadline, or to look at the clock before that.
+
+        A deadline of a key under way counts when that key is done, which wakes it too.
+        """
+        earliest = self._heap[0][0] if self._heap and not self._closing else None
+        if earliest == self._alarm_at:
             return
-        timer = None if pause is None else asyncio.get_running_loop().call_later(pause, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            if timer is not None:
-                timer.cancel()
+        self._unset_alarm()
+        if earliest is not None:
+            pause = min(earliest - self._now(), LONGEST_SLEEP)
+            self._alarm = asyncio.get_running_loop().call_later(pause, self._alarmed)
+            self._alarm_at = earliest
+
+    def _alarmed(self) -> None:
+        self._unset_alarm()
+        self._wake.set()
+
+    def _unset_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._alarm_at = None
 
     def _start_due(self) -> None:
         now = self._now()
