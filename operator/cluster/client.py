@@ -6,7 +6,6 @@ request.
 """
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ import aiohttp
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.errors import ClusterUnknown, error_of
+from smtp_operator.cluster.json_bodies import decoded, encoded
 from smtp_operator.cluster.traffic import Traffic, Uncounted
 
 JSON: Final = "application/json"
@@ -135,7 +135,7 @@ class KubernetesClient:
         asked = _Request(method, path, query, accept, limits, body, content_type)
         async with self._response(asked) as response:
             try:
-                answer = json.loads(await response.read())
+                answer = decoded(await response.read())
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise _unavailable(asked, error) from error
             except ValueError:
@@ -211,7 +211,7 @@ class KubernetesClient:
             response = await self._session.request(
                 asked.method,
                 f"{self.server}{asked.path}{query}",
-                data=None if asked.body is None else json.dumps(asked.body, separators=(",", ":")).encode(),
+                data=None if asked.body is None else encoded(asked.body),
                 headers=headers,
                 timeout=asked.timeout,
                 allow_redirects=False,  # the credentials are for this server alone
@@ -263,7 +263,7 @@ def _break_off(response: aiohttp.ClientResponse) -> None:
 
 async def _error_in(response: aiohttp.ClientResponse, asked: _Request) -> ClusterError:
     try:
-        answer = json.loads(await response.read())
+        answer = decoded(await response.read())
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         answer = None
     status = answer if isinstance(answer, dict) else {}

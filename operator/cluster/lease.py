@@ -6,7 +6,6 @@ clock, from when the Lease was last seen to change. The times in it are for peop
 """
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,6 +18,7 @@ from smtp_operator.api.objects import AccessDenied, ClusterError, JsonObject, Ob
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import JSON, Query
 from smtp_operator.cluster.errors import Conflict
+from smtp_operator.cluster.json_bodies import decoded
 
 _SILENCE: Final = 60.0
 """Seconds without a line after which the standby's watch is begun anew."""
@@ -296,7 +296,7 @@ class Lease:
                     self._collection, query=query, accept=JSON, silence=_SILENCE
                 ) as lines:
                     async for line in lines:
-                        event = json.loads(line)
+                        event = decoded(line)
                         if event["type"] == "DELETED" or not _holder(event["object"]):
                             self._free.set()
             except (ClusterError, ValueError, KeyError) as error:

@@ -7,7 +7,6 @@ versions of objects that a SmtpConfig names are kept. Annotations are never look
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -27,6 +26,7 @@ from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient, Query
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ListExpired
+from smtp_operator.cluster.json_bodies import decoded
 from smtp_operator.cluster.versions import is_newer
 
 RECONNECT_SECONDS: Final = 300
@@ -229,7 +229,7 @@ class MetadataWatch:
 
 def _parsed(line: bytes) -> JsonObject:
     try:
-        change = json.loads(line)
+        change = decoded(line)
     except ValueError:
         raise ApiUnavailable("the connection ended in the middle of a line") from None
     if not isinstance(change, dict) or not isinstance(change.get("object"), dict):

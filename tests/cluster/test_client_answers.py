@@ -71,6 +71,7 @@ def status(reason: str, message: str = "", **details: object) -> JsonObject:
         ),
         (Answer(503, b"upstream connect error"), ApiUnavailable, "GET /api/v1/secrets: 503"),
         (Answer(200, b"<html>"), ApiUnavailable, "GET /api/v1/secrets: the answer is not JSON"),
+        (Answer(200, b'{"data": "\xff"}'), ApiUnavailable, "GET /api/v1/secrets: the answer is not JSON"),
         (Answer(200, []), ApiUnavailable, "GET /api/v1/secrets: the answer is not an object"),
         (Answer(cut=True), ApiUnavailable, "GET /api/v1/secrets: Server disconnected"),
     ],

@@ -101,6 +101,12 @@ async def test_what_a_later_status_leaves_out_is_gone(team: Team, writer: Status
     assert team.now()["status"] == verdict()
 
 
+async def test_a_text_of_any_characters_arrives_as_it_is(team: Team, writer: StatusWriter) -> None:
+    said = "é \u2028\x85\x7f\x9f\ufeff\uffff \U0001f4e7 \\ \" ' \t\n: - #"
+    await writer.write(team.tested(), verdict(summary=said))
+    assert team.now()["status"] == verdict(summary=said)
+
+
 async def test_it_owns_status_and_leaves_nothing_else_on_the_object(team: Team, writer: StatusWriter) -> None:
     before = team.now()
     await writer.write(team.tested(), verdict())
