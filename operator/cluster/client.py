@@ -9,9 +9,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -36,8 +36,7 @@ _LONGEST_LINE: Final = 2**21
 Query = Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(NamedTuple):
     method: str
     path: str
     query: Query
@@ -131,15 +130,14 @@ class KubernetesClient:
         Raises:
             ClusterError: of the kind that the answer's status stands for; ApiUnavailable without an answer.
         """
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=10)
-        asked = _Request(method, path, query, accept, limits, body, content_type)
-        async with self._response(asked) as response:
-            try:
-                answer = decoded(await response.read())
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise _unavailable(asked, error) from error
-            except ValueError:
-                raise ApiUnavailable(f"{asked}: the answer is not JSON") from None
+        asked = _Request(method, path, query, accept, _limits(timeout), body, content_type)
+        response = await self._answer(asked)
+        try:
+            answer = decoded(await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unavailable(asked, error) from error
+        except ValueError:
+            raise ApiUnavailable(f"{asked}: the answer is not JSON") from None
         if not isinstance(answer, dict):
             raise ApiUnavailable(f"{asked}: the answer is not an object")
         return answer
@@ -179,24 +177,22 @@ class KubernetesClient:
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
         asked = _Request("GET", path, query, accept, limits)
-        async with self._response(asked) as response:
+        response = await self._answer(asked)
+        try:
             yield _lines_of(response, asked, silence)
+        finally:
+            _break_off(response)
 
-    @asynccontextmanager
-    async def _response(self, asked: _Request) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A good answer, its body unread; a refused login is tried once more with credentials read anew."""
-        for last in (False, True):
-            response = await self._send(asked)
-            try:
-                if response.status < 400:
-                    yield response
-                    return
-                error = await _error_in(response, asked)
-            finally:
-                _break_off(response)  # ends a watch; a body that was read to its end keeps its connection
-            if last or response.status != 401:
-                raise error
+    async def _answer(self, asked: _Request) -> aiohttp.ClientResponse:
+        """A good one, its body unread; a refused login is tried once more with credentials read anew."""
+        response = await self._send(asked)
+        if response.status == 401:
+            await _error_in(response, asked)  # a body that was read to its end keeps its connection
             await self.access.renew()
+            response = await self._send(asked)
+        if response.status >= 400:
+            raise await _error_in(response, asked)
+        return response
 
     async def _send(self, asked: _Request) -> aiohttp.ClientResponse:
         headers = {"Accept": asked.accept}
@@ -224,6 +220,11 @@ class KubernetesClient:
             raise _unavailable(asked, error) from error
         self.traffic.answered(asked.method, response.status)
         return response
+
+
+@lru_cache(16)
+def _limits(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=10)
 
 
 def _tls_context(configuration: Any) -> ssl.SSLContext:
