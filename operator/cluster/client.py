@@ -12,9 +12,10 @@ from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
+from yarl import URL
 
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject
 from smtp_operator.cluster.access import Access
@@ -201,12 +202,11 @@ class KubernetesClient:
         authorization = await self.access.authorization()
         if authorization is not None:
             headers["Authorization"] = authorization
-        query = f"?{urlencode(asked.query)}" if asked.query else ""
         configuration = self.access.configuration
         try:
             response = await self._session.request(
                 asked.method,
-                f"{self.server}{asked.path}{query}",
+                self._url(asked),
                 data=None if asked.body is None else encoded(asked.body),
                 headers=headers,
                 timeout=asked.timeout,
@@ -220,6 +220,14 @@ class KubernetesClient:
             raise _unavailable(asked, error) from error
         self.traffic.answered(asked.method, response.status)
         return response
+
+    def _url(self, asked: _Request) -> URL:
+        try:
+            server = URL(self.server)
+            url = server.with_path(f"{server.path.rstrip('/')}{asked.path}")
+            return url.with_query(asked.query) if asked.query else url
+        except ValueError as error:
+            raise aiohttp.InvalidURL(f"{self.server}{asked.path}") from error
 
 
 @lru_cache(16)

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from importlib.metadata import version
+from urllib.parse import unquote
 
 import pytest
 from kubernetes.aio.client.configuration import Configuration
@@ -119,6 +120,40 @@ async def test_a_request_has_a_time_limit(fake: FakeApi, client: KubernetesClien
         await client.request("GET", PATH, timeout=5)
     assert str(caught.value) == "GET /api/v1/secrets: no answer in time"
     assert 5 <= asyncio.get_running_loop().time() < 6
+
+
+@pytest.mark.parametrize("name", ["mail", "a b", "a?b", "a#b", "a%2Fb", "é", "a:b;c@d", "a\tb"])
+async def test_any_name_arrives_as_it_is(fake: FakeApi, client: KubernetesClient, name: str) -> None:
+    fake.on("GET", f"{PATH}/{name}", Answer(body={"ok": True}))
+    assert await client.request("GET", f"{PATH}/{name}") == {"ok": True}
+    assert not fake.seen[0].query
+
+
+async def test_any_value_of_a_query_arrives_as_it_is(fake: FakeApi, client: KubernetesClient) -> None:
+    query = {
+        "labelSelector": "smtp-operator.io/watch=true",
+        "continue": "eyJ2+/==",
+        "limit": "",
+        "other": "a b&é%#",
+    }
+    fake.on("GET", PATH, Answer())
+    await client.request("GET", PATH, query=list(query.items()))
+    assert fake.seen[0].query == query
+
+
+@pytest.mark.parametrize("place", ["/k8s/clusters/c-1", "/k8s/clusters/c-1/", "/a%20b", "/"])
+async def test_a_server_may_be_below_a_path(fake: FakeApi, client: KubernetesClient, place: str) -> None:
+    client.access.configuration.host = fake.url + place
+    await asyncio.gather(client.request("GET", PATH), return_exceptions=True)
+    assert [it.path for it in fake.seen] == [unquote(place).rstrip("/") + PATH]
+
+
+@pytest.mark.parametrize("server", ["https://[", "https://127.0.0.1:99999", "ftp://127.0.0.1"])
+async def test_a_server_without_a_usable_url_is_unavailable(client: KubernetesClient, server: str) -> None:
+    client.access.configuration.host = server
+    with pytest.raises(ApiUnavailable) as caught:
+        await client.request("GET", PATH)
+    assert str(caught.value) == f"GET {PATH}: {server}{PATH}"
 
 
 async def test_it_says_who_it_is(fake: FakeApi, client: KubernetesClient) -> None:
