@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
 from smtp_operator.api.names import API_VERSION, GROUP
@@ -17,6 +18,7 @@ from smtp_operator.api.verdict import cut
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import MERGE_PATCH, METADATA, KubernetesClient
 from smtp_operator.cluster.delays import at_least, growing_delays
+from smtp_operator.cluster.times import micro_time
 
 SERIES_SECONDS: Final = 600.0
 """The same Event again within this time becomes a series of the first."""
@@ -74,14 +76,15 @@ class EventRecorder:
         await self._queue.join()
 
     async def _write(self, notice: Notice, time: datetime) -> None:
-        for _, delay in zip(range(_ATTEMPTS - 1), growing_delays(), strict=False):
+        delays = islice(growing_delays(), _ATTEMPTS - 1)
+        while True:
             try:
-                await self._write_once(notice, time)
+                return await self._write_once(notice, time)
             except ApiUnavailable as error:
+                delay = next(delays, None)
+                if delay is None:
+                    raise
                 await asyncio.sleep(at_least(delay, error))
-            else:
-                return
-        await self._write_once(notice, time)
 
     async def _write_once(self, notice: Notice, time: datetime) -> None:
         clock = asyncio.get_running_loop().time()
@@ -108,7 +111,7 @@ class EventRecorder:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"namespace": namespace, "name": f"{name[:236]}.{secrets.token_hex(8)}"},
-            "eventTime": _micro_time(time),
+            "eventTime": micro_time(time),
             "type": notice.type,
             "reason": notice.reason,
             "action": notice.action,
@@ -132,7 +135,7 @@ class EventRecorder:
         await self._client.request(
             "PATCH",
             f"{paths.events(_namespace(notice))}/{posted.name}",
-            body={"series": {"count": posted.count + 1, "lastObservedTime": _micro_time(time)}},
+            body={"series": {"count": posted.count + 1, "lastObservedTime": micro_time(time)}},
             content_type=MERGE_PATCH,
             accept=METADATA,
             timeout=10,
@@ -141,7 +144,3 @@ class EventRecorder:
 
 def _namespace(notice: Notice) -> str:
     return notice.key.namespace or paths.EVENTS_OF_THE_CLUSTER
-
-
-def _micro_time(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -19,6 +19,7 @@ from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import JSON, Query
 from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.json_bodies import decoded
+from smtp_operator.cluster.times import micro_time
 
 _SILENCE: Final = 60.0
 """Seconds without a line after which the standby's watch is begun anew."""
@@ -328,8 +329,7 @@ def _holder(lease: JsonObject) -> str:
 
 
 def _now() -> str:
-    """A MicroTime: exactly six digits."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return micro_time(datetime.now(UTC))
 
 
 async def _within(seconds: float, event: asyncio.Event) -> None:

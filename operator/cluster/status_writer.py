@@ -53,18 +53,18 @@ class StatusWriter:
         """
         clock = asyncio.get_running_loop().time
         started = clock()
-        for delay in growing_delays():
+        delays = growing_delays()
+        while True:
             try:
                 return await self._write_once(tested, status)
             except (ApiUnavailable, AccessDenied) as error:
                 patience = PATIENCE if isinstance(error, ApiUnavailable) else PATIENCE_WHEN_DENIED
                 if clock() - started >= patience:
                     raise
-                await asyncio.sleep(at_least(delay, error))
+                await asyncio.sleep(at_least(next(delays), error))
             except RequestRefused as error:
                 _log.error("the status of %s %s cannot be written: %s", tested.kind, tested.key, error)
                 raise
-        raise AssertionError("delays never end")
 
     async def _write_once(self, tested: Tested, status: JsonObject) -> str | None:
         """The API server compares resourceVersions alone, so a mismatch is looked at here."""
