@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,12 +42,33 @@ async def connect(address: Address, port: int, *, limit: float) -> socket.socket
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
+        # Not the loop's sock_connect: uvloop's looks the address up, in a thread, though it is no name.
+        with contextlib.suppress(BlockingIOError):
+            sock.connect((str(address), port))
         async with asyncio.timeout(limit):
-            await asyncio.get_running_loop().sock_connect(sock, (str(address), port))
+            await _writable(sock)
+        failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if failed:
+            raise OSError(failed, os.strerror(failed))
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def _writable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[None] = loop.create_future()
+
+    def settle() -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    loop.add_writer(sock, settle)
+    try:
+        await waiter
+    finally:
+        loop.remove_writer(sock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
