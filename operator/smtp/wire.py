@@ -15,6 +15,7 @@ from aiosmtplib import SMTPResponseException, SMTPServerDisconnected, SMTPTimeou
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
+from smtp_operator.smtp.alarm import Alarm
 from smtp_operator.smtp.replies import Reply
 
 _KEPT: Final = 4096
@@ -67,13 +68,16 @@ class TlsFailed(WireError):
 
 
 class _Recorder(SMTPProtocol):
-    """Also keeps the first bytes since the last reply, and tells when it is over."""
+    """Also keeps the first bytes since the last reply, limits the wait for one, and tells when it is over."""
 
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self.received = bytearray()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.error: Exception | None = None
+        self.silent = False
+        """Whether the last reply did not come in time."""
+        self._alarm = Alarm(self._give_up)
         self.on_response: Callable[[SMTPResponse], None] | None = None
 
     def data_received(self, data: bytes) -> None:
@@ -84,14 +88,25 @@ class _Recorder(SMTPProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.error = exc
         super().connection_lost(exc)
+        self._alarm.close()
         if not self.lost.done():
             self.lost.set_result(None)
 
     async def read_response(self, timeout: float | None = None) -> SMTPResponse:
-        response = await super().read_response(timeout)
+        assert timeout is not None
+        self.silent = False
+        self._alarm.set(timeout)  # asyncio.wait_for costs several times as much
+        try:
+            response = await super().read_response()
+        finally:
+            self._alarm.off()
         if self.on_response is not None:
             self.on_response(response)
         return response
+
+    def _give_up(self) -> None:
+        self.silent = True
+        self.eof_received()  # as if the server had hung up: whoever waits for the reply hears of it
 
 
 class Wire:
@@ -201,10 +216,10 @@ class Wire:
         return Reply.of(response.code, response.message)
 
     def _broken(self, error: Exception, limit: float) -> WireError:
-        if isinstance(error, SMTPTimeoutError):
-            return Silent(limit)
         if isinstance(error, SMTPResponseException):
             return Garbled(bytes(self._protocol.received))
+        if self._protocol.silent or isinstance(error, SMTPTimeoutError):
+            return Silent(limit)
         cause = self._protocol.error or error.__cause__
         alert = cause.reason if isinstance(cause, ssl.SSLError) else None
         return Closed(said=_left_behind(self._protocol.received), alert=alert or "")
@@ -222,11 +237,11 @@ class Wire:
         if transport is None:
             return
         transport.close()
+        enough = asyncio.get_running_loop().call_later(_CLOSING, self.abort)
         try:
-            async with asyncio.timeout(_CLOSING):
-                await asyncio.shield(self._protocol.lost)
-        except TimeoutError:
-            self.abort()
+            await self._protocol.lost
+        finally:
+            enough.cancel()
 
 
 def _left_behind(received: bytearray) -> Reply | None:
