@@ -33,19 +33,23 @@ _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
 
 @dataclass(frozen=True, slots=True)
 class _Needle:
-    """A text to mask wherever ``size`` signs of it in a row are found, blanks aside."""
+    """Texts to mask wherever ``size`` signs of one in a row are found, blanks aside."""
 
-    pieces: frozenset[str]
+    pieces: set[str]
     size: int
     folded: bool
     mask: str
 
     @classmethod
-    def of(cls, text: str, mask: str, *, size: int, folded: bool = True) -> "_Needle":
-        compact = _compact(text, folded=folded)
-        size = min(size, len(compact))
-        starts = range(len(compact) - size + 1)
-        return cls(frozenset(compact[at : at + size] for at in starts), size, folded, mask)
+    def of(cls, texts: Iterable[str], mask: str, *, size: int, folded: bool = True) -> Iterator["_Needle"]:
+        """One for all texts, but for each length of those that are shorter than ``size``."""
+        found: dict[int, set[str]] = {}
+        for text in texts:
+            compact = _compact(text, folded=folded)
+            length = min(size, len(compact))
+            starts = range(len(compact) - length + 1)
+            found.setdefault(length, set()).update([compact[at : at + length] for at in starts])
+        return (cls(pieces, length, folded, mask) for length, pieces in found.items())
 
 
 class Redactor:
@@ -66,6 +70,7 @@ class Redactor:
         """Hide one more text from now on, such as the answer to a challenge."""
         self._secrets.append(secret)
         self.__dict__.pop("_needles", None)
+        self.__dict__.pop("_raw", None)
 
     def shown(self, text: str, *, limit: int = SERVER_TEXT) -> str:
         """``text`` as it may be shown, at most ``limit`` characters."""
@@ -76,7 +81,7 @@ class Redactor:
         plain, folded = _compact(text), _compact(text, folded=True)
         for needle in self._needles:
             haystack = folded if needle.folded else plain
-            if any(piece in haystack for piece in needle.pieces):
+            if any(map(haystack.__contains__, needle.pieces)):
                 text = _masked(text, needle)
                 plain, folded = _compact(text), _compact(text, folded=True)
         for secret in self._secrets:
@@ -89,41 +94,42 @@ class Redactor:
         return text
 
     @cached_property
+    def _raw(self) -> list[bytes]:
+        """The secrets that are looked for in base64 of whatever else."""
+        return [secret.encode("utf-8", "surrogatepass") for secret in self._secrets if len(secret) >= _SHORT]
+
+    @cached_property
     def _needles(self) -> tuple[_Needle, ...]:
         return tuple(self._of_secrets()) + tuple(self._of_addresses())
 
     def _of_secrets(self) -> Iterator[_Needle]:
         user = self._username.encode("utf-8", "surrogatepass")
+        encoded: set[str] = set()
+        written: set[str] = set()
         for secret in self._secrets:
             raw = secret.encode("utf-8", "surrogatepass")
             blobs = [raw]
             if len(secret) <= _LONG:  # no mechanism sends a token so, and each form costs memory
                 blobs += [b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw]
             for blob in blobs:
-                encoded = base64.b64encode(blob).decode().rstrip("=")
-                for form in {encoded, encoded.replace("+", "-").replace("/", "_")}:
-                    yield _Needle.of(form, MASK, size=_BASE64_PIECE, folded=False)
-            if len(secret) < _SHORT:
-                continue
-            forms = {secret, clean(secret), html.escape(secret), raw.hex()}
-            forms |= {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
-            forms.add(quote_plus(secret, errors="replace"))
-            forms |= {secret.replace("\\", "\\\\").replace('"', '\\"')}
-            for form in filter(str.strip, forms):
-                yield _Needle.of(form, MASK, size=_PIECE)
+                form = base64.b64encode(blob).decode().rstrip("=")
+                encoded |= {form, form.replace("+", "-").replace("/", "_")}
+            if len(secret) >= _SHORT:
+                written |= _written(secret)
+        yield from _Needle.of(encoded, MASK, size=_BASE64_PIECE, folded=False)
+        yield from _Needle.of(filter(str.strip, written), MASK, size=_PIECE)
 
     def _of_addresses(self) -> Iterator[_Needle]:
         for address, label in self._hidden.items():
             local, _, domain = address.rpartition("@")
             for form in (address, quote(address, safe=""), f"{local}={domain}", f"{local}(at){domain}"):
-                yield _Needle.of(form, label, size=len(form))
+                yield from _Needle.of([form], label, size=len(form))
 
     def _mask_decoded(self, found: re.Match[str]) -> str:
         piece = found[0].replace("-", "+").replace("_", "/")
-        secrets = [
-            secret.encode("utf-8", "surrogatepass") for secret in self._secrets if len(secret) >= _SHORT
-        ]
-        for start in range(4):
+        octets = len(piece) * 3 // 4
+        secrets = [secret for secret in self._raw if len(secret) <= octets]
+        for start in range(4) if secrets else ():
             part = piece[start:]
             try:
                 raw = base64.b64decode(part[: len(part) - (len(part) % 4 == 1)] + "==")
@@ -132,6 +138,17 @@ class Redactor:
             if any(secret in raw for secret in secrets):
                 return MASK
         return found[0]
+
+
+def _written(secret: str) -> set[str]:
+    """The secret as servers and libraries write it into a text."""
+    forms = {secret, secret.encode("utf-8", "surrogatepass").hex()}
+    if not (secret.isascii() and secret.isalnum()):  # else nothing of it is ever quoted
+        forms |= {clean(secret), html.escape(secret)}
+        forms |= {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
+        forms.add(quote_plus(secret, errors="replace"))
+        forms.add(secret.replace("\\", "\\\\").replace('"', '\\"'))
+    return forms
 
 
 def _compact(text: str, *, folded: bool = False) -> str:
