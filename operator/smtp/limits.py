@@ -4,6 +4,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Hashable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+_UNMEASURED: Final = nullcontext()
 
 
 class ConnectionLimits:
@@ -16,15 +20,21 @@ class ConnectionLimits:
         self._gates: dict[Hashable, tuple[asyncio.Semaphore, int]] = {}
 
     @contextlib.asynccontextmanager
-    async def place(self, destination: Hashable) -> AsyncIterator[None]:
-        """Hold a place for ``destination``, waiting for as long as it takes to get one."""
+    async def place(
+        self, destination: Hashable, *, waiting: AbstractContextManager[None] = _UNMEASURED
+    ) -> AsyncIterator[None]:
+        """Hold a place for ``destination``, within ``waiting`` for as long as it takes to get one."""
         gate, users = self._gates.get(destination, (None, 0))
         if gate is None:
             gate = asyncio.Semaphore(self._places)
         self._gates[destination] = (gate, users + 1)
         try:
-            async with gate:
+            with waiting:
+                await gate.acquire()
+            try:
                 yield
+            finally:
+                gate.release()
         finally:
             gate, users = self._gates[destination]
             if users == 1:

@@ -180,10 +180,8 @@ class Session:
         limit = self.limits.connect
         for address in addresses:
             self.clock.enter(Phase.CONNECT)
-            async with contextlib.AsyncExitStack() as stack:
-                with self.budget.paused():
-                    place = self.surroundings.connections.place((address, self.settings.port))
-                    await stack.enter_async_context(place)
+            destination = (address, self.settings.port)
+            async with self.surroundings.connections.place(destination, waiting=self.budget.paused()):
                 # half of what is left at most, so that a dead address leaves time for the next
                 share = 1 if address == addresses[-1] else 2
                 limit = self.budget.limit(min(self.limits.connect, self.budget.left / share))
