@@ -22,8 +22,6 @@ _KEPT: Final = 4096
 """Bytes kept of what came since the last reply."""
 _END_OF_REPLY: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n")
 _LEFT_BEHIND: Final = re.compile(r"^([245]\d\d)[ -]")
-_LINE_ENDS: Final = re.compile(rb"\r\n|\n|\r")
-_LEADING_DOT: Final = re.compile(rb"(?m)^\.")
 _CLOSING: Final = 1.0
 """Seconds a server has to end its side of TLS."""
 
@@ -175,9 +173,9 @@ class Wire:
 
     async def content(self, mail: bytes, *, limit: float) -> Reply:
         """The reply to a mail, which is sent with leading dots doubled and the final dot after it."""
-        mail = _LEADING_DOT.sub(b"..", _LINE_ENDS.sub(b"\r\n", mail))
+        lines = [b"." + line if line.startswith(b".") else line for line in mail.splitlines()]
         try:
-            self._protocol.write(mail + (b".\r\n" if mail.endswith(b"\r\n") else b"\r\n.\r\n"))
+            self._protocol.write(b"\r\n".join([*lines, b".\r\n"]))
             return self._reply(await self._protocol.read_response(limit))
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
             raise self._broken(error, limit) from None
