@@ -16,6 +16,7 @@ import idna
 _ATEXT: Final = r"[^\x00-\x20\x7f-\x9f\s()<>\[\]:;@\\,.\"]"
 _DOT_ATOM: Final = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _QUOTED: Final = re.compile(r"\"(?:[^\x00-\x1f\x7f-\x9f\"\\]|\\[\x20-\x7e])*\"")
+_TWO: Final = re.compile(r"@.*[,;\s]+.*@")
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _NAMED: Final = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>")
 _LOCAL_OCTETS: Final = 64
@@ -49,7 +50,7 @@ class Mailbox:
 def parse_mailbox(text: str) -> Mailbox:
     """One address with or without a display name. AddressInvalid says what is wrong, without the text."""
     text = text.strip(" \t")
-    if any(not sign.isprintable() for sign in text):
+    if not text.isprintable():
         raise AddressInvalid("has a line break or another control character")
     found = _NAMED.fullmatch(text)
     if found is None:
@@ -86,7 +87,7 @@ def _parse(name: str, address: str) -> Mailbox:
         raise AddressInvalid("is empty")
     if at != "@":
         raise AddressInvalid("has no @" if not quoted else "has no @ after the closing quote")
-    if re.search(r"@.*[,;\s]+.*@", address):
+    if _TWO.search(address):
         raise AddressInvalid("is two addresses")
     if "@" in domain:
         raise AddressInvalid("has more than one @")

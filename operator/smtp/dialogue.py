@@ -117,7 +117,7 @@ class Dialogue:
         mode, login = self.settings.mode, self.settings.login
         if mode is not Mode.CONNECT and login is not None:
             await self._auth(wire, login)
-        if mode.depth <= Mode.LOGIN.depth:
+        if mode in (Mode.CONNECT, Mode.LOGIN):
             return self._passed()
         await self._mail_from(wire)
         refusals = await self._rcpt_to(wire)
