@@ -38,16 +38,16 @@ def check_destination(
         VerdictError: it may not; reason ServerNotAllowed.
     """
     metadata = secret["metadata"]
-    name = f"{secret.get('kind', 'Secret')} {metadata['namespace']}/{metadata['name']}"
     annotation = (metadata.get("annotations") or {}).get(ALLOWED_SERVERS)
+    if annotation is None and not required:
+        return
+    name = f"{secret.get('kind', 'Secret')} {metadata['namespace']}/{metadata['name']}"
     destination = _written(server, port)
     if annotation is None:
-        if required:
-            raise _refused(
-                f"{name} does not say where its values may be sent, and the operator demands it"
-                f" (--require-allowed-servers). Its owner annotates it: {ALLOWED_SERVERS}: {destination}"
-            )
-        return
+        raise _refused(
+            f"{name} does not say where its values may be sent, and the operator demands it"
+            f" (--require-allowed-servers). Its owner annotates it: {ALLOWED_SERVERS}: {destination}"
+        )
     if not any(_matches(entry.strip(), server, port) for entry in annotation.split(",")):
         raise _refused(
             f"{name} does not allow server {destination}. Its owner adds it to the annotation"

@@ -153,7 +153,7 @@ class ObjectValues:
 
     async def _raw(self, reference: Reference, key: str, *, field_path: str, fixed: bool = False) -> bytes:
         found = await self.get(reference, field_path=field_path)
-        raw = _data(found).get(key)
+        raw = _value(found, key)
         if raw is None:
             other = f", or set {field_path}.key{self._of} to the one that holds the value"
             raise _failed(
@@ -191,22 +191,22 @@ class ObjectValues:
             )
 
 
-def _data(found: JsonObject) -> dict[str, bytes]:
-    binary: dict[str, Any] = found.get("data") or {}
-    if found.get("kind") == "ConfigMap":
-        texts = {key: str(value).encode() for key, value in binary.items()}
-        return texts | _decoded(found.get("binaryData") or {})
-    return _decoded(binary)
+def _value(found: JsonObject, key: str) -> bytes | None:
+    """The value of that key alone, since the others are not asked for; None: there is no such key."""
+    data: Mapping[str, Any] = found.get("data") or {}
+    if found.get("kind") != "ConfigMap":
+        return _decoded(data[key]) if key in data else None
+    binary: Mapping[str, Any] = found.get("binaryData") or {}
+    if key in binary:
+        return _decoded(binary[key])
+    return str(data[key]).encode() if key in data else None
 
 
-def _decoded(data: Mapping[str, Any]) -> dict[str, bytes]:
-    decoded = {}
-    for key, value in data.items():
-        try:
-            decoded[key] = base64.b64decode(value, validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            decoded[key] = b""
-    return decoded
+def _decoded(value: Any) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        return b""
 
 
 def _failed(reason: Reason, message: str) -> VerdictError:
