@@ -6,7 +6,7 @@ password included; finalizers), so there is none.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import kopf
 
@@ -26,7 +26,7 @@ class Inbox(Protocol):
         ...
 
     def observe(self, object_: JsonObject) -> None:
-        """One was created or changed, or stood in a listing."""
+        """One was created or changed, or stood in a listing. It is emptied afterwards."""
         ...
 
     def forget(self, key: ObjectKey, uid: str) -> None:
@@ -82,18 +82,31 @@ def _watch(
     def is_news(event: kopf.RawEvent, namespace: str | None, **_: Any) -> bool:
         if event["type"] is None:
             listed()
-        if not served.serves(namespace):
-            return False
-        return event["type"] == "DELETED" or inbox.is_news(dict(event["object"]))
+        object_ = _content(event)
+        if served.serves(namespace) and (event["type"] == "DELETED" or inbox.is_news(object_)):
+            return True
+        object_.clear()
+        return False
 
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
-        tell(inbox, event["type"], dict(event["object"]))
+        object_ = _content(event)
+        tell(inbox, event["type"], object_)
+        object_.clear()
 
     # Half of all events tell of our own writes: to filter them spares kopf to prepare a call of the handler.
     watch = kopf.on.event(
         GROUP, VERSION, plural, registry=registry, id=plural.removesuffix("s"), when=is_news
     )
     watch(on_event)
+
+
+def _content(event: kopf.RawEvent) -> JsonObject:
+    """The object itself, to be cleared after use.
+
+    kopf keeps each one in a circle of references, so that all of it would stay until the garbage collector
+    comes by, and be looked through by it: some 40 values an event.
+    """
+    return cast(JsonObject, event["object"])
 
 
 def tell(inbox: Inbox, type_: str | None, object_: JsonObject) -> None:

@@ -169,6 +169,28 @@ def test_no_event_of_an_excluded_namespace_passes(
     assert when(event=event, namespace=namespace) is passed
 
 
+@pytest.mark.parametrize("generation", [1, 2], ids=["no news", "news"])
+async def test_an_object_does_not_stay_in_memory_until_garbage_is_collected(generation: int) -> None:
+    inbox = Inbox()
+    inbox.known_generation = 1
+    registry = build_registry(
+        {"smtpconfigs": inbox},
+        served=EVERY_NAMESPACE,
+        login=_no_login,
+        start=_nothing,
+        stop=_nothing,
+        listed=inbox.listed.set,
+    )
+    (handler,) = registry._watching.get_all_handlers()
+    when: Any = handler.when
+    handle: Any = handler.fn
+    event = {"type": "MODIFIED", "object": {"metadata": {"name": "mail", "generation": generation}}}
+    if when(event=event, namespace="team-a"):
+        await handle(event=event)
+        assert inbox.told.get_nowait() == "observe mail 2"
+    assert event["object"] == {}
+
+
 async def test_its_listings_are_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = Inbox()
