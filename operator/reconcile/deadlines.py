@@ -4,7 +4,7 @@
 import asyncio
 import heapq
 import logging
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
@@ -49,7 +49,14 @@ class DeadlineQueue(Generic[K]):
         self._heap: list[tuple[float, int, K]] = []
         self._added = 0
         self._running: dict[K, asyncio.Task[None]] = {}
+        self._places: dict[K, Hashable] = {}
+        """Keys that are handled in a lane, with it."""
         self._lanes: defaultdict[Hashable, int] = defaultdict(int)
+        """How many places of each lane are taken."""
+        self._left: dict[K, Hashable] = {}
+        """Keys whose handling has left its lane, with it."""
+        self._beyond: Counter[Hashable] = Counter()
+        """How many of them there are of each lane."""
         self._parked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
         self._parked_in: dict[K, tuple[Hashable, float]] = {}
         self._defects: dict[K, int] = {}
@@ -80,6 +87,18 @@ class DeadlineQueue(Generic[K]):
         task = self._running.get(key)
         if task is not None:
             task.cancel()
+
+    def leave_lane(self, key: K) -> None:
+        """Makes room for the next of the lane of a key that is being handled; the rest of it needs no place.
+
+        No more leave it than have places in it, so that where that rest takes its time the lane waits.
+        """
+        lane = self._places.get(key)
+        if lane is not None and self._beyond[lane] < self._per_lane:
+            del self._places[key]
+            self._left[key] = lane
+            self._beyond[lane] += 1
+            self._vacate(lane)
 
     def oldest_overdue(self) -> float:
         """For how many seconds the oldest due key has been waiting; 0: none is."""
@@ -176,9 +195,10 @@ class DeadlineQueue(Generic[K]):
 
     def _start(self, key: K, lane: Hashable) -> None:
         self._lanes[lane] += 1
+        self._places[key] = lane
         task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
         self._running[key] = task
-        task.add_done_callback(lambda _: self._done(key, lane))
+        task.add_done_callback(lambda _: self._done(key))
 
     async def _work(self, key: K) -> None:
         try:
@@ -191,15 +211,24 @@ class DeadlineQueue(Generic[K]):
         else:
             self._defects.pop(key, None)
 
-    def _done(self, key: K, lane: Hashable) -> None:
+    def _done(self, key: K) -> None:
         del self._running[key]
-        self._lanes[lane] -= 1
         if key in self._due:
             self._push(key, self._due[key])
+        if key in self._places:
+            self._vacate(self._places.pop(key))
+        else:
+            lane = self._left.pop(key)
+            self._beyond[lane] -= 1
+            if not self._beyond[lane]:
+                del self._beyond[lane]
+        self._wake.set()
+
+    def _vacate(self, lane: Hashable) -> None:
+        self._lanes[lane] -= 1
         if lane in self._parked and not self._closing:
             waiting = self._parked[lane][0]
             self._unpark(waiting)
             self._start(waiting, lane)
         elif not self._lanes[lane]:
             del self._lanes[lane]
-        self._wake.set()

@@ -267,6 +267,7 @@ class Reconciler:
         async with announcer:
             outcome = await self._tester.run(view, test, on_phase=announcer.entered, leave=turn)
             turn.left()
+        self._queue.leave_lane(view.key)  # the mail server is free; the rest is between us and the API server
         memory.count(view, outcome)
         announced = announcer.view
         judgement = judged(announced, outcome, memory=memory, watched=self._references.watches(view))

@@ -110,6 +110,51 @@ async def test_keys_of_one_lane_are_handled_a_few_at_a_time(desk: Desk) -> None:
     assert desk.order == [f"key-{number}" for number in range(12)]
 
 
+class Leaver(Desk):
+    """Handles keys in ten seconds, leaves their lane, and takes its time for the rest."""
+
+    def __init__(self, *, rest: float) -> None:
+        super().__init__()
+        self.rest = rest
+        self.queue: DeadlineQueue[str] | None = None
+
+    async def handle(self, key: str) -> None:
+        self.seconds[key] = 10
+        await super().handle(key)
+        assert self.queue is not None
+        self.queue.leave_lane(key)
+        await asyncio.sleep(self.rest)
+
+
+@pytest.mark.parametrize(
+    ("rest", "begun"),
+    [(5, [0, 0, 10, 10, 20, 20]), (30, [0, 0, 10, 10, 50, 50])],
+    ids=["a key that has left its lane makes room", "where the rest takes long the lane waits"],
+)
+async def test_no_more_have_left_a_lane_than_have_places_in_it(rest: float, begun: list[float]) -> None:
+    desk = Leaver(rest=rest)
+    desk.lanes = {f"key-{number}": "lane" for number in range(6)}
+    async with running(desk, per_lane=2) as queue:
+        desk.queue = queue
+        for key in desk.lanes:
+            queue.add(key, at=0)
+        await asyncio.sleep(100)
+        assert queue.running() == 0
+    assert [round(at, 3) for at, _ in desk.started] == begun
+    assert desk.most == 2
+
+
+async def test_a_key_that_has_left_its_lane_is_still_handled_serially() -> None:
+    leaver = Leaver(rest=5)
+    async with running(leaver) as queue:
+        leaver.queue = queue
+        queue.add("a", at=0)
+        await asyncio.sleep(12)
+        queue.add("a", at=0)
+        await asyncio.sleep(100)
+    assert [round(at, 3) for at in leaver.times("a")] == [0.0, 15.0]
+
+
 async def test_a_full_lane_delays_no_other(desk: Desk) -> None:
     for number in range(100):
         desk.lanes[f"key-{number}"] = "tarpit"

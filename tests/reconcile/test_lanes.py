@@ -43,6 +43,16 @@ async def test_their_number_is_that_of_connections_per_destination(number: int) 
     await world.stop()
 
 
+async def test_a_mail_server_is_free_for_the_next_while_a_status_is_written(world: World) -> None:
+    world.engine.always(passes(seconds=10))
+    world.cluster.latency = 1
+    await world.start()
+    mails = [world.smtp_config(f"mail-{index}").create() for index in range(10)]
+    await world.passes(10.5)
+    assert [len(mail.runs) for mail in mails] == [1] * 10
+    assert world.engine.most_at_once["smtp.example.com"] == 5
+
+
 async def test_another_port_is_another_lane(world: World) -> None:
     world.engine.always(passes(seconds=45))
     await world.start()
