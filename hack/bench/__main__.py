@@ -14,6 +14,7 @@ from gobuild import BuildError
 from localcluster import ClusterError, KubectlError
 
 OBJECTS = 1000
+SERVERS = 10
 ROUNDS = 5  # one differs from the next by a tenth and more
 COULD_NOT = 2
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return COULD_NOT
     _warn_of_load()
     try:
-        with World(given.objects, given.smtp_type) as world:
+        with World(given.objects, given.smtp_type, given.servers) as world:
             figures = Sections(world, given.rounds).measure(given.sections or list(SECTIONS))
     except (BenchError, BuildError, ClusterError, KubectlError) as error:
         say(str(error))
@@ -61,6 +62,14 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--rounds", type=_positive, default=ROUNDS, metavar="N", help="of each side, in turns (%(default)s)"
+    )
+    parser.add_argument(
+        "--servers",
+        type=_positive,
+        default=SERVERS,
+        metavar="N",
+        help="mail servers that the SmtpConfigs are spread over (%(default)s); of one server a few are tested"
+        " at a time (--max-connections-per-destination)",
     )
     parser.add_argument(
         "--smtp-type",

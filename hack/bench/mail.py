@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mail server, in a process of its own so that nobody pays for its work.
+"""Mail servers, in a process of their own so that nobody pays for their work.
 
-`python -m bench.mail` says on stdout what happens, one thing a line: first its ports, then each
+`python -m bench.mail NUMBER` says on stdout what happens, one thing a line: first their ports, then each
 connection and each mail with its time.
 """
 
@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,26 +47,26 @@ class Seen:
 
 
 class MailProcess:
-    """A mail server that takes every mail of `USERNAME`; a context.
+    """Mail servers that take every mail of `USERNAME`; a context.
 
     Attributes:
-        ports: by smtpType.
-        ca_pem: the certificate of the authority that signed the server's.
+        ports: those of all servers, by smtpType.
+        ca_pem: the certificates of the authorities that signed the servers'.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Start it and wait until it listens.
+    def __init__(self, directory: Path, servers: int = 1) -> None:
+        """Start that many and wait until they listen.
 
         Raises:
-            BenchError: it did not start.
+            BenchError: they did not start.
         """
         environment = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parent.parent)}
-        command = [sys.executable, "-m", "bench.mail"]
+        command = [sys.executable, "-m", "bench.mail", str(servers)]
         self._process = Process(
             command, name="the mail server", log=directory / "mail.log", environment=environment
         )
         greeting = json.loads(self._first_line())
-        self.ports: dict[str, int] = greeting["ports"]
+        self.ports: dict[str, list[int]] = greeting["ports"]
         self.ca_pem: str = greeting["ca"]
 
     def _first_line(self) -> str:
@@ -92,12 +93,20 @@ class MailProcess:
         self._process.kill()
 
 
-async def _serve() -> None:
-    async with _TellingServer(users={USERNAME: PASSWORD}, require_auth=True) as server:
-        ports = {"None": server.plain_port, "StartTLS": server.starttls_port, "TLS": server.tls_port}
-        _say(json.dumps({"ports": ports, "ca": server.ca_pem}))
+async def _serve(number: int) -> None:
+    async with AsyncExitStack() as stack:
+        servers = [
+            await stack.enter_async_context(_TellingServer(users={USERNAME: PASSWORD}, require_auth=True))
+            for _ in range(number)
+        ]
+        ports = {
+            "None": [server.plain_port for server in servers],
+            "StartTLS": [server.starttls_port for server in servers],
+            "TLS": [server.tls_port for server in servers],
+        }
+        _say(json.dumps({"ports": ports, "ca": "".join(server.ca_pem for server in servers)}))
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(int(sys.argv[1])))

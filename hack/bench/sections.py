@@ -66,6 +66,7 @@ class Sections:
         )
         return [
             Figure("CPU per SmtpConfig, in CPU per Issuer", ratio, at_most=TIMES_AN_ISSUER),
+            Figure("  mail servers", world.servers),
             *_round_figures("SmtpConfig", own),
             *_round_figures("Issuer", theirs),
         ]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Self
+from zlib import crc32
 
 from bench import ours, peer
 from bench.api import Api, Object, VerdictWatch
@@ -60,7 +61,9 @@ class Side:
 class World:
     """Starts what is needed, when it is needed; a context that ends all of it."""
 
-    def __init__(self, objects: int, smtp_type: str) -> None:
+    def __init__(self, objects: int, smtp_type: str, servers: int) -> None:
+        """Of so many objects each side, and of ours at so many mail servers."""
+        self.servers = servers
         self.names = [f"bench-{number:05}" for number in range(objects)]
         self.smtp_type = smtp_type
         self._stack = ExitStack()
@@ -90,8 +93,8 @@ class World:
 
     @cached_property
     def mail(self) -> MailProcess:
-        """The mail server."""
-        return self._stack.enter_context(MailProcess(self.cluster.directory))
+        """The mail servers."""
+        return self._stack.enter_context(MailProcess(self.cluster.directory, self.servers))
 
     @cached_property
     def issuers(self) -> Side:
@@ -130,7 +133,7 @@ class World:
                 collection=ours.COLLECTION,
                 namespace=ours.NAMESPACE,
                 command=ours.command(self._account(account_namespace, account)),
-                item=lambda name: ours.smtp_config(name, self.smtp_type, self.mail.ports[self.smtp_type]),
+                item=lambda name: ours.smtp_config(name, self.smtp_type, self._port_for(name)),
                 secrets=ours.secrets,
                 verdict=ours.verdict,
             )
@@ -196,6 +199,11 @@ class World:
             role = ["--clusterrole=cluster-admin", f"--serviceaccount={namespace}:{name}"]
             self.cluster.kubectl("create", "clusterrolebinding", name, *role)
         return self.cluster.kubeconfig_for_service_account(namespace, name)
+
+    def _port_for(self, name: str) -> int:
+        """Always the same one for the same name."""
+        ports = self.mail.ports[self.smtp_type]
+        return ports[crc32(name.encode()) % len(ports)]
 
     def _namespace(self, name: str) -> None:
         self.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mail servers of the benchmark: several in one process, each on ports of its own."""
+
+import smtplib
+from pathlib import Path
+
+from bench.mail import PASSWORD, USERNAME, MailProcess
+
+
+def test_each_server_has_ports_of_its_own_and_takes_the_login(tmp_path: Path) -> None:
+    with MailProcess(tmp_path, servers=2) as mail:
+        ports = [port for of_a_type in mail.ports.values() for port in of_a_type]
+        assert len(set(ports)) == len(ports) == 2 * 3
+        for port in mail.ports["None"]:
+            with smtplib.SMTP("127.0.0.1", port) as client:
+                assert client.login(USERNAME, PASSWORD)[0] == 235
+        assert len(mail.since(0).connections) == 2
+
+
+def test_one_bundle_holds_the_authorities_of_all(tmp_path: Path) -> None:
+    with MailProcess(tmp_path, servers=2) as mail:
+        assert mail.ca_pem.count("BEGIN CERTIFICATE") == 2
