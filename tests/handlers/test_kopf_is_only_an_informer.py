@@ -16,7 +16,7 @@ from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cluster.access import find_access
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf
-from smtp_operator.handlers.watching import build_registry, tell
+from smtp_operator.handlers.watching import Login, build_registry, tell
 from smtp_operator.setting_values import ServedNamespaces
 from smtp_operator.settings import Settings
 from testbed import Api
@@ -57,20 +57,26 @@ async def _no_login() -> kopf.ConnectionInfo:
     return kopf.ConnectionInfo(server="https://example.com")
 
 
+def registry_for(
+    inbox: Inbox, *, served: ServedNamespaces = EVERY_NAMESPACE, login: Login = _no_login
+) -> kopf.OperatorRegistry:
+    return build_registry(
+        {"smtpconfigs": inbox},
+        served=served,
+        login=login,
+        start=_nothing,
+        stop=_nothing,
+        listed=inbox.listed.set,
+    )
+
+
 @asynccontextmanager
 async def informing(
     inbox: Inbox, kubeconfig: Path, *namespaces: str, served: ServedNamespaces = EVERY_NAMESPACE
 ) -> AsyncIterator[None]:
     access = await find_access(Settings(kubeconfig=str(kubeconfig)), {})
     stop_flag = asyncio.Event()
-    registry = build_registry(
-        {"smtpconfigs": inbox},
-        served=served,
-        login=lambda: log_in(access),
-        start=_nothing,
-        stop=_nothing,
-        listed=inbox.listed.set,
-    )
+    registry = registry_for(inbox, served=served, login=lambda: log_in(access))
     running = asyncio.create_task(
         kopf.operator(
             registry=registry, settings=informer_settings(), namespaces=namespaces, stop_flag=stop_flag
@@ -155,14 +161,7 @@ async def test_nobody_is_told_of_what_happens_in_an_excluded_namespace(
 def test_no_event_of_an_excluded_namespace_passes(
     type_: str | None, namespace: str | None, passed: bool
 ) -> None:
-    registry = build_registry(
-        {"smtpconfigs": Inbox()},
-        served=ServedNamespaces(excluded=("team-a",)),
-        login=_no_login,
-        start=_nothing,
-        stop=_nothing,
-        listed=lambda: None,
-    )
+    registry = registry_for(Inbox(), served=ServedNamespaces(excluded=("team-a",)))
     (handler,) = registry._watching.get_all_handlers()
     when: Any = handler.when
     event = {"type": type_, "object": smtp_config() | {"metadata": {"name": "mail", "generation": 1}}}
@@ -173,14 +172,7 @@ def test_no_event_of_an_excluded_namespace_passes(
 async def test_an_object_does_not_stay_in_memory_until_garbage_is_collected(generation: int) -> None:
     inbox = Inbox()
     inbox.known_generation = 1
-    registry = build_registry(
-        {"smtpconfigs": inbox},
-        served=EVERY_NAMESPACE,
-        login=_no_login,
-        start=_nothing,
-        stop=_nothing,
-        listed=inbox.listed.set,
-    )
+    registry = registry_for(inbox)
     (handler,) = registry._watching.get_all_handlers()
     when: Any = handler.when
     handle: Any = handler.fn
@@ -217,14 +209,7 @@ async def test_a_deletion_is_always_news(cluster: LocalCluster, api: Api, namesp
 
 def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:
     inbox = Inbox()
-    registry = build_registry(
-        {"smtpconfigs": inbox},
-        served=EVERY_NAMESPACE,
-        login=_no_login,
-        start=_nothing,
-        stop=_nothing,
-        listed=inbox.listed.set,
-    )
+    registry = registry_for(inbox)
     kinds = {name: len(kind.get_all_handlers()) for name, kind in vars(registry).items()}
     assert kinds == {
         "_activities": 3,
