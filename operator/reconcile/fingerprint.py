@@ -31,7 +31,12 @@ def settings_digest(spec: SmtpConfigSpec) -> str:
     settings = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CARRIED_OVER)
     if spec.password is not None and spec.password.value is not None:
         settings["password"] = {"value": True}
-    return hashlib.sha256(_canonical(_without_empty(settings)).encode()).hexdigest()
+    return digest_of(_without_empty(settings))
+
+
+def digest_of(settings: Mapping[str, Any]) -> str:
+    """SHA-256 (64 hexadecimal digits) of settings, in whatever order."""
+    return hashlib.sha256(_canonical(settings).encode()).hexdigest()
 
 
 def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:

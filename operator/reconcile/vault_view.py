@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A vault object as the core looks at it: what its owner wrote, what was found before."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +9,7 @@ from pydantic import ValidationError
 from smtp_operator.api.objects import JsonObject, ObjectKey, Tested, VaultKindName
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object
+from smtp_operator.reconcile.fingerprint import digest_of
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.view import InvalidSpecError, invalid_spec
 
@@ -90,5 +89,4 @@ def vault_view(kind: VaultKindName, object_: JsonObject) -> VaultView:
 def _digest(vault: VaultObject) -> str:
     """SHA-256 (64 hexadecimal digits) of what the login depends on, defaults left out."""
     spec = vault.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_WHO_MAY_USE_IT)
-    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest_of(spec)
