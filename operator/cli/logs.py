@@ -8,6 +8,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from smtp_operator.api.times import rfc3339
 from smtp_operator.setting_values import LogFormat
 from smtp_operator.settings import Settings
 
@@ -77,8 +78,7 @@ class TextFormatter(logging.Formatter):
 
 
 def _time(record: logging.LogRecord) -> str:
-    time = datetime.fromtimestamp(record.created, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(datetime.fromtimestamp(record.created, UTC), timespec="milliseconds")
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from smtp_operator.api.objects import AccessDenied, ClusterError, JsonObject, ObjectNotFound, RequestRefused
+from smtp_operator.api.times import micro_time
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import JSON, Query
 from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.json_bodies import decoded
-from smtp_operator.cluster.times import micro_time
 
 _SILENCE: Final = 60.0
 """Seconds without a line after which the standby's watch is begun anew."""

@@ -4,17 +4,19 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from smtp_operator.api.times import micro_time, rfc3339
+
 _LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
 def to_timestamp(seconds: float) -> str:
     """``2026-11-22T21:07:53Z`` of seconds since the epoch."""
-    return f"{_utc(seconds).isoformat(timespec='seconds')}Z"
+    return rfc3339(_utc(seconds))
 
 
 def to_precise_timestamp(seconds: float) -> str:
     """The same to the microsecond."""
-    return f"{_utc(seconds).isoformat(timespec='microseconds')}Z"
+    return micro_time(_utc(seconds))
 
 
 def from_timestamp(text: str | None) -> float | None:
@@ -29,5 +31,5 @@ def from_timestamp(text: str | None) -> float | None:
 
 
 def _utc(seconds: float) -> datetime:
-    """The nearest time that RFC 3339 can write, without its zone: a server's certificate may name any."""
-    return datetime.fromtimestamp(min(max(seconds, 0.0), _LATEST), UTC).replace(tzinfo=None)
+    """The nearest time that RFC 3339 can write: a server's certificate may name any."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LATEST), UTC)
