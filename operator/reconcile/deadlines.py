@@ -6,8 +6,10 @@ import heapq
 import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from smtp_operator.alarm import Alarm
 from smtp_operator.reconcile.defects import origin
 from smtp_operator.reconcile.interfaces import Now
 
@@ -23,6 +25,14 @@ _LONGEST_PAUSE: Final = 3600.0
 # A defect that shows after the mail has left would send one more at each try, so the pause doubles.
 
 _STALE_ENTRIES: Final = 1000
+
+
+@dataclass(slots=True)
+class _Handling:
+    task: asyncio.Task[None]
+    lane: Hashable
+    has_left: bool = False
+    """Whether it needs no place in the lane any more."""
 
 
 class DeadlineQueue(Generic[K]):
@@ -48,22 +58,15 @@ class DeadlineQueue(Generic[K]):
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._added = 0
-        self._running: dict[K, asyncio.Task[None]] = {}
-        self._places: dict[K, Hashable] = {}
-        """Keys that are handled in a lane, with it."""
-        self._lanes: defaultdict[Hashable, int] = defaultdict(int)
+        self._running: dict[K, _Handling] = {}
+        self._lanes: Counter[Hashable] = Counter()
         """How many places of each lane are taken."""
-        self._left: dict[K, Hashable] = {}
-        """Keys whose handling has left its lane, with it."""
         self._beyond: Counter[Hashable] = Counter()
-        """How many of them there are of each lane."""
+        """How many keys are being handled that have left each lane."""
         self._parked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
         self._parked_in: dict[K, tuple[Hashable, float]] = {}
         self._defects: dict[K, int] = {}
         self._wake = asyncio.Event()
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_at: float | None = None
-        """The deadline that it is set for."""
         self._closing = False
 
     def __len__(self) -> int:
@@ -84,21 +87,21 @@ class DeadlineQueue(Generic[K]):
         self._due.pop(key, None)
         self._defects.pop(key, None)
         self._unpark(key)
-        task = self._running.get(key)
-        if task is not None:
-            task.cancel()
+        handling = self._running.get(key)
+        if handling is not None:
+            handling.task.cancel()
 
     def leave_lane(self, key: K) -> None:
         """Makes room for the next of the lane of a key that is being handled; the rest of it needs no place.
 
         No more leave it than have places in it, so that where that rest takes its time the lane waits.
         """
-        lane = self._places.get(key)
-        if lane is not None and self._beyond[lane] < self._per_lane:
-            del self._places[key]
-            self._left[key] = lane
-            self._beyond[lane] += 1
-            self._vacate(lane)
+        handling = self._running.get(key)
+        if handling is None or handling.has_left or self._beyond[handling.lane] >= self._per_lane:
+            return
+        handling.has_left = True
+        self._beyond[handling.lane] += 1
+        self._vacate(handling.lane)
 
     def oldest_overdue(self) -> float:
         """For how many seconds the oldest due key has been waiting; 0: none is."""
@@ -119,47 +122,35 @@ class DeadlineQueue(Generic[K]):
         """Begins nothing more; returns when what is under way is done, or after so many seconds."""
         self._closing = True
         if self._running:
-            await asyncio.wait(self._running.values(), timeout=patience)
+            await asyncio.wait([it.task for it in self._running.values()], timeout=patience)
 
     async def run(self) -> None:
         """Works until cancelled; then what is under way is cancelled too, and waited for."""
+        alarm = Alarm(self._wake.set)
         try:
             while True:
                 self._wake.clear()
                 self._start_due()
-                self._set_alarm()
+                self._set(alarm)
                 await self._wake.wait()
         finally:
-            self._unset_alarm()
+            alarm.close()
             self._parked.clear()  # else each one cancelled would make room for one of these
             self._parked_in.clear()
-            tasks = list(self._running.values())
+            tasks = [it.task for it in self._running.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _set_alarm(self) -> None:
-        """Has the queue woken at its earliest deadline, or to look at the clock before that.
+    def _set(self, alarm: Alarm) -> None:
+        """For the earliest deadline, or to look at the clock before that.
 
-        A deadline of a key under way counts when that key is done, which wakes it too.
+        A deadline of a key under way counts when that key is done, which wakes the queue too.
         """
-        earliest = self._heap[0][0] if self._heap and not self._closing else None
-        if earliest == self._alarm_at:
-            return
-        self._unset_alarm()
-        if earliest is not None:
-            pause = min(earliest - self._now(), LONGEST_SLEEP)
-            self._alarm = asyncio.get_running_loop().call_later(pause, self._alarmed)
-            self._alarm_at = earliest
-
-    def _alarmed(self) -> None:
-        self._unset_alarm()
-        self._wake.set()
-
-    def _unset_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._alarm_at = None
+        if self._heap and not self._closing:
+            alarm.set(min(self._heap[0][0] - self._now(), LONGEST_SLEEP))
+        else:
+            alarm.off()
 
     def _start_due(self) -> None:
         now = self._now()
@@ -195,9 +186,8 @@ class DeadlineQueue(Generic[K]):
 
     def _start(self, key: K, lane: Hashable) -> None:
         self._lanes[lane] += 1
-        self._places[key] = lane
         task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
-        self._running[key] = task
+        self._running[key] = _Handling(task, lane)
         task.add_done_callback(lambda _: self._done(key))
 
     async def _work(self, key: K) -> None:
@@ -212,16 +202,15 @@ class DeadlineQueue(Generic[K]):
             self._defects.pop(key, None)
 
     def _done(self, key: K) -> None:
-        del self._running[key]
+        handling = self._running.pop(key)
         if key in self._due:
             self._push(key, self._due[key])
-        if key in self._places:
-            self._vacate(self._places.pop(key))
+        if not handling.has_left:
+            self._vacate(handling.lane)
         else:
-            lane = self._left.pop(key)
-            self._beyond[lane] -= 1
-            if not self._beyond[lane]:
-                del self._beyond[lane]
+            self._beyond[handling.lane] -= 1
+            if not self._beyond[handling.lane]:
+                del self._beyond[handling.lane]
         self._wake.set()
 
     def _vacate(self, lane: Hashable) -> None:

@@ -15,7 +15,7 @@ from aiosmtplib import SMTPResponseException, SMTPServerDisconnected, SMTPTimeou
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
-from smtp_operator.smtp.alarm import Alarm
+from smtp_operator.alarm import Alarm
 from smtp_operator.smtp.replies import Reply
 
 _KEPT: Final = 4096

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from smtp_operator.smtp.alarm import Alarm
+from smtp_operator.alarm import Alarm
 
 pytestmark = pytest.mark.looptime
 

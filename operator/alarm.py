@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A limit for each of many waits, nearly all of which end long before it."""
+"""A limit for each of many waits, most of which end before it."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ def _unheard() -> None:
 class Alarm:
     """Rings once the time is up, unless it is put off or turned off before.
 
-    A timer of the loop costs more than the wait for a reply, so one serves for as many waits as it can:
+    A timer of the loop costs more than many a wait, so one serves for as many waits as it can:
     it is left to run, and looks for what is due when it wakes up.
     """
 
