@@ -225,8 +225,9 @@ def namespace(api: Api, pytestconfig: pytest.Config) -> Iterator[str]:
     api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
     # A namespace takes its time to end; meanwhile the operator of another test would work on what is in it.
-    with contextlib.suppress(ApiError):
-        api.delete(f"/apis/{API_VERSION}/namespaces/{name}/smtpconfigs")
+    for plural in (kind.plural for kind in KINDS if kind.namespaced):
+        with contextlib.suppress(ApiError):
+            api.delete(f"/apis/{API_VERSION}/namespaces/{name}/{plural}")
     api.delete(f"/api/v1/namespaces/{name}")
 
 

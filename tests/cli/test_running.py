@@ -18,6 +18,7 @@ import pytest
 
 from fakeapi import Answer, FakeApi
 from localcluster import LocalCluster
+from smtp_operator.api.crd import KINDS
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable
 from smtp_operator.cli.run import conclude, introduce
 from smtp_operator.cluster.client import KubernetesClient
@@ -33,7 +34,7 @@ KNOWN = Answer(body={"status": {"userInfo": {"username": "system:serviceaccount:
 @pytest.fixture
 def kubeconfig(cluster: LocalCluster) -> Path:
     """Of the ServiceAccount, with the permissions that are shipped and no others, and nothing to work on."""
-    cluster.kubectl("delete", "smtpconfigs", "--all", "--all-namespaces")
+    cluster.kubectl("delete", ",".join(kind.plural for kind in KINDS), "--all", "--all-namespaces")
     manifests = Manifests.read().permissions()
     cluster.kubectl("apply", "-f", "-", input=str(manifests))
     return cluster.kubeconfig_for_service_account(*manifests.service_account)
