@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
+from localcluster.ports import free_ports
 from smtp_operator.cli.health import health_server
 from smtp_operator.setting_values import ListenAddress
 from smtp_operator.settings import InvalidSetting
@@ -29,9 +30,8 @@ class Health:
 @pytest.fixture
 def address() -> ListenAddress:
     """One that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return ListenAddress("127.0.0.1", probe.getsockname()[1])
+    (port,) = free_ports(1)
+    return ListenAddress("127.0.0.1", port)
 
 
 async def ask(address: ListenAddress, health: Health, path: str) -> tuple[int, str]:

@@ -134,8 +134,10 @@ async def test_a_refused_login_is_not_tried_again(fake: FakeApi, client: Kuberne
 def test_a_second_signal_does_no_harm(kubeconfig: Path, tmp_path: Path) -> None:
     with OperatorProcess(kubeconfig, tmp_path / "log", ["--log-format=text"]) as process:
         process.start()
+        process.freeze()  # so that both have come before it has ended of the first
         os.kill(process.pid, signal.SIGTERM)
         os.kill(process.pid, signal.SIGINT)
+        process.thaw()
         assert process.ended() == 0
         assert [line.split()[1] for line in process.output().splitlines()] == ["INFO", "INFO"]
 

@@ -12,7 +12,8 @@ PASSWORD = "s3cret-Passw0rd"
 
 
 def verdicts(operator: OperatorProcess) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in operator.output().splitlines()]
+    # The last one may be half written.
+    lines = [json.loads(line) for line in operator.output().splitlines(keepends=True) if line.endswith("\n")]
     return [line for line in lines if "smtpconfig" in line]
 
 

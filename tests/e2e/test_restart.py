@@ -35,7 +35,8 @@ def test_a_restart_sends_no_mail_and_writes_nothing(
     bed.verdict("later")
 
     asked = audit.until("create", "events", user=operator_user, namespace=bed.namespace)
-    assert [it.name for it in asked if it.writes and it.resource == "smtpconfigs/status"] == ["later"]
+    # A test that takes a second is announced, so that the new one may have been written more than once.
+    assert {it.name for it in asked if it.writes and it.resource == "smtpconfigs/status"} == {"later"}
     assert len(server.mails) == 2
     assert server.connections_total == connections + 1
 

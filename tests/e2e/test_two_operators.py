@@ -137,7 +137,7 @@ def test_a_mail_under_way_when_it_is_told_to_end_is_not_sent_again(
         if said == ".":
             server.on_command = lambda _: None
             os.kill(leader.pid, signal.SIGTERM)
-            time.sleep(0.3)  # that of a slow answer
+            time.sleep(0.1)  # that of a slow answer; what is under way has a second
 
     server.on_command = told_to_end
     bed.create(server)

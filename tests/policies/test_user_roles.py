@@ -108,7 +108,7 @@ def test_a_cluster_wide_vault_is_for_those_to_whom_its_use_is_granted(
         name = f"edit-and-more-{next(_numbers)}"
         all_users.bind(name, "edit", namespace)
         ann = all_users.user(name, Right("use", "clustersmtpvaults.smtp-operator.io", "corp"))
-        assert ann.create(path_of("SmtpConfig", namespace), object_of("SmtpConfig", spec))
+        assert soon(lambda: ann.create(path_of("SmtpConfig", namespace), object_of("SmtpConfig", spec)))
         return
 
     with pytest.raises(ApiError) as refused:
