@@ -53,6 +53,21 @@ class RealPeers:
         """
         return await asyncio.to_thread(self._logged, re.compile(rf".*(?:{pattern}).*"), after)
 
+    async def at_rest(self) -> None:
+        """Returns once Postfix has written of every connection so far that it has ended.
+
+        Raises:
+            TimeoutError: one does not end.
+        """
+        await asyncio.to_thread(self._at_rest)
+
+    def _at_rest(self) -> None:
+        end = time.monotonic() + _STARTING
+        while len(re.findall(r"\]: connect from ", log := self.log)) > log.count("]: disconnect from "):
+            if time.monotonic() > end:
+                raise TimeoutError("a connection does not end")
+            time.sleep(0.02)
+
     def _logged(self, line: re.Pattern[str], after: int) -> str:
         """Looks again and again: a file does not tell when it grows."""
         end = time.monotonic() + _STARTING

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from localcluster import ClusterError, KubectlError, LocalCluster
+from testbed.waiting import until
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -53,6 +54,13 @@ def audited(cluster: LocalCluster, user: str) -> Iterator[dict[str, Any]]:
                 event = json.loads(line)
                 if event["user"]["username"] == user:
                     yield event
+
+
+def wait_for_right(cluster: LocalCluster, namespace: str, account: str, verb: str, resource: str) -> None:
+    """The API server hears of its own roles a moment later."""
+    user = f"--as=system:serviceaccount:{namespace}:{account}"
+    words = ["auth", "can-i", verb, resource, user, f"--namespace={namespace}"]
+    until(lambda: cluster.kubectl(*words, check=False).returncode == 0, "the role never counted")
 
 
 def test_helm_installs_a_chart(cluster: LocalCluster, namespace: str, tmp_path: Path) -> None:
@@ -103,6 +111,7 @@ def test_a_service_account_may_do_what_rbac_grants_and_nothing_else(
     )
     account = f"--serviceaccount={namespace}:reader"
     cluster.kubectl("create", "rolebinding", "read", "--role=read", account, f"--namespace={namespace}")
+    wait_for_right(cluster, namespace, "reader", "list", "configmaps")
 
     assert "kube-root-ca.crt" in cluster.kubectl("get", "configmaps", kubeconfig=reader).stdout
     for words in (["get", "secrets"], ["get", "configmaps", "--namespace=default"]):
@@ -209,6 +218,7 @@ def test_the_audit_log_has_one_line_for_each_request_and_no_bodies(
     cluster.kubectl(
         "create", "rolebinding", "edit", "--clusterrole=edit", account, f"--namespace={namespace}"
     )
+    wait_for_right(cluster, namespace, "default", "create", "secrets")
     kubeconfig = cluster.kubeconfig_for_service_account(namespace, "default")
     raw = f"--raw=/api/v1/namespaces/{namespace}"
     secret = '{"metadata": {"name": "login"}, "stringData": {"password": "a-canary-in-the-mine"}}'

@@ -57,6 +57,7 @@ def place(api: Api, pytestconfig: pytest.Config) -> Iterator[str]:
     name = f"{own_prefix(pytestconfig)}rechecks"
     api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
+    api.delete(Bed(api, name).configs)  # at once: the operator of the next file would recheck them
     api.delete(f"/api/v1/namespaces/{name}")
 
 

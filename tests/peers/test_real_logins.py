@@ -74,6 +74,7 @@ async def test_no_report_of_a_refused_login_holds_the_password(
 
 
 async def test_the_server_counts_one_attempt_for_one_test(trial: Trial, peers: RealPeers) -> None:
+    await peers.at_rest()  # else the line could be of a connection of the test before
     before = len(peers.log)
 
     await trial(
