@@ -3,6 +3,7 @@
 
 import base64
 import json
+import tempfile
 from pathlib import Path
 
 
@@ -20,8 +21,8 @@ def write_kubeconfig(
         "contexts": [{"name": "local", "context": context}],
         "current-context": "local",
     }
-    # Written beside and moved into place: a reader may look for the file while it is being written.
-    partial = path.with_name(f".{path.name}.partial")
-    partial.touch(mode=0o600)
-    partial.write_text(json.dumps(content, indent=2))
-    return partial.rename(path)
+    # Written beside and moved into place: a reader may look for the file while it is being written, and
+    # another process may write the same one.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
+        json.dump(content, partial, indent=2)
+    return Path(partial.name).rename(path)
