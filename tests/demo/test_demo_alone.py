@@ -40,9 +40,12 @@ def demo() -> Iterator[subprocess.Popen[str]]:
 
 def children(process: subprocess.Popen[str]) -> dict[int, str]:
     """Names of those that live, by descriptors that become readable as the process ends."""
-    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    pids: list[str] = []
+    for thread in Path(f"/proc/{process.pid}/task").iterdir():
+        with suppress(ProcessLookupError, FileNotFoundError):  # a thread that has just ended
+            pids += (thread / "children").read_text().split()
     found: dict[int, str] = {}
-    for pid in [int(pid) for task in tasks for pid in task.read_text().split()]:
+    for pid in map(int, pids):
         with suppress(ProcessLookupError, FileNotFoundError):  # a kubectl that has just ended
             descriptor = os.pidfd_open(pid)
             found[descriptor] = ""
