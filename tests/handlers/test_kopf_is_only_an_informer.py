@@ -2,18 +2,20 @@
 """kopf lists and watches for us and does nothing else: no write, no Event, no whole body in a log."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import kopf
 import pytest
 
 from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, ObjectKey
+from smtp_operator.cli.event_loop import run_in_loop
 from smtp_operator.cluster.access import find_access
 from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf
 from smtp_operator.handlers.watching import Login, build_registry, tell
@@ -22,6 +24,8 @@ from smtp_operator.settings import Settings
 from testbed import Api
 
 EVERY_NAMESPACE = ServedNamespaces()
+
+P = ParamSpec("P")
 
 
 class Inbox:
@@ -70,6 +74,16 @@ def registry_for(
     )
 
 
+def in_the_operators_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """It hangs up at its end: a watch that kopf broke off stays open until the API server says goodbye."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        run_in_loop(test(*args, **kwargs))
+
+    return run
+
+
 @asynccontextmanager
 async def informing(
     inbox: Inbox, kubeconfig: Path, *namespaces: str, served: ServedNamespaces = EVERY_NAMESPACE
@@ -96,6 +110,7 @@ def smtp_config(name: str = "mail", **spec: Any) -> JsonObject:
     }
 
 
+@in_the_operators_loop
 async def test_what_happens_to_smtpconfigs_is_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = Inbox()
@@ -114,6 +129,7 @@ async def test_what_happens_to_smtpconfigs_is_told(cluster: LocalCluster, api: A
     ]
 
 
+@in_the_operators_loop
 async def test_nobody_is_told_of_what_is_no_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = Inbox()
@@ -135,6 +151,7 @@ def excluded(api: Api, namespace: str) -> Iterator[str]:
     api.delete(f"/api/v1/namespaces/{name}")
 
 
+@in_the_operators_loop
 async def test_nobody_is_told_of_what_happens_in_an_excluded_namespace(
     cluster: LocalCluster, api: Api, namespace: str, excluded: str
 ) -> None:
@@ -183,6 +200,7 @@ async def test_an_object_does_not_stay_in_memory_until_garbage_is_collected(gene
     assert event["object"] == {}
 
 
+@in_the_operators_loop
 async def test_its_listings_are_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = Inbox()
@@ -196,6 +214,7 @@ async def test_its_listings_are_told(cluster: LocalCluster, api: Api, namespace:
         assert not inbox.listed.is_set()
 
 
+@in_the_operators_loop
 async def test_a_deletion_is_always_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = Inbox()
