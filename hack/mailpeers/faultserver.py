@@ -161,9 +161,6 @@ class FaultServer:
         self._context = context
         self.port = 0
         self.connections = 0
-        """How many there were."""
-        self.connections_max = 0
-        """Most that were ever open at a time."""
         self.received: list[bytes] = []
         """Every line that clients sent, mails included."""
         self._listener: asyncio.Server | None = None
@@ -220,7 +217,6 @@ class FaultServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connections += 1
-        self.connections_max = max(self.connections_max, len(self._tasks))
         talk = Talk(reader, writer)
         try:
             await self._dialogue(talk)

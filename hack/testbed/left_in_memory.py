@@ -28,9 +28,6 @@ from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
 from testbed.told import spellings
 
-_PUTTING_AWAY = 5.0
-"""Seconds for a thread to let go of the answer that it has just handed over, however busy the machine is."""
-
 
 def holders(password: str) -> list[str]:
     """Types of what holds it, or its base64; frames of exceptions and of coroutines among them."""
@@ -87,10 +84,6 @@ async def told(given: Any) -> dict[str, Any]:
     outcomes = [await tester.run(view_of(given["config"]), test, on_phase=lambda _: None) for _ in "12"]
     await asyncio.sleep(0)  # what woke this task held the last answer
     left = holders(password)
-    too_late = time.monotonic() + _PUTTING_AWAY
-    while left and time.monotonic() < too_late:
-        await asyncio.sleep(0.05)
-        left = holders(password)
     held = [f"<{password}>"]
     finds = len(holders(password)) - len(left)
     held.clear()

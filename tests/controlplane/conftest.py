@@ -113,8 +113,8 @@ def wait_for_end() -> Callable[[int], None]:
     """Wait until a process has ended, by a descriptor of it (`os.pidfd_open`): it need not be a child."""
 
     def wait(process: int) -> None:
-        ended, _, _ = select.select([process], [], [], 60)
+        ended, _, _ = select.select([process], [], [], 10)
         os.close(process)
-        assert ended, "the process is still there after 60 s"
+        assert ended, "the process is still there after 10 s"
 
     return wait

@@ -23,7 +23,6 @@ UID = "-6d9e-45ae-bd88-d67082e6a2e6"
         (f"UID: 3d6fbce8{UID}", f"UID: 60d49e45{UID}"),
         ("…\nStatus:\n…\n  Reason: A", "Name: x\nSpec:\n  y\nStatus:\n  z: 1\n  Reason: A"),
         ("Status:\n…", "Status:"),
-        ("… a/b: asked for a test\n✓ Data 2ms", "… a/b: asked for a test\n  … a/b: phase Data\n✓ Data 1.2s"),
     ],
 )
 def test_what_differs_at_every_run_does_not_matter(quoted: str, real: str) -> None:
@@ -39,7 +38,6 @@ def test_what_differs_at_every_run_does_not_matter(quoted: str, real: str) -> No
         ("Set port: 587.", "Set port: 465."),
         ("…\nReason: A\n…", "Status:\n  Reason: B\n"),
         ("any.thing", "anything"),
-        ("  … a/b: phase Data\n✓ Data 1s", "✓ Data 1s"),
     ],
 )
 def test_every_other_difference_does(quoted: str, real: str) -> None:

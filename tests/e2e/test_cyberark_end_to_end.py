@@ -64,7 +64,7 @@ def vault_ready(bed: Bed, status: str) -> dict[str, Any]:
         conditions = found.get("status", {}).get("conditions", [])
         return next((dict(it) for it in conditions if it["type"] == "Ready"), {})
 
-    return ready(bed.api.wait(vaults(bed), "corp", lambda it: ready(it).get("status") == status))
+    return ready(bed.api.wait(vaults(bed), "corp", lambda it: ready(it).get("status") == status, seconds=30))
 
 
 def login(bed: Bed, server: MailServer, **item: str) -> dict[str, Any]:

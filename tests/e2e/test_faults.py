@@ -79,7 +79,7 @@ def test_100_that_aim_at_a_tarpit_do_not_hold_up_a_healthy_one(bed: Bed, server:
 
         # In turn with the others it would wait for nineteen times 30 s.
         assert bed.verdict("healthy").reason == "TestEmailSent"
-        assert 0 < tarpit.connections_max <= 5
+        assert 0 < tarpit.connections <= 5
 
 
 def test_an_operator_at_a_tarpit_ends_by_itself(

@@ -123,7 +123,7 @@ def test_of_requests_that_come_amid_a_test_the_last_one_is_answered_by_one_more(
     bed.ask("before")
 
     first = bed.wait(handled("before"))
-    last = bed.wait(handled("during 3"))
+    last = bed.wait(handled("during 3"), seconds=40)
     assert first.last_test["startTime"] < last.last_test["startTime"]
 
 

@@ -134,6 +134,6 @@ def test_a_cluster_wide_vault_may_allow_namespaces_by_their_labels(
 
 def test_kubectl_waits_for_it(bed: Bed, api: Api, cluster: LocalCluster, bao: OpenBao) -> None:
     api.create(vaults(bed), vault(bed, bao))
-    waiting = ["-n", bed.namespace, "wait", "--for=condition=Ready", "smtpvault/bao", "--timeout=60s"]
+    waiting = ["-n", bed.namespace, "wait", "--for=condition=Ready", "smtpvault/bao", "--timeout=20s"]
     done: subprocess.CompletedProcess[str] = cluster.kubectl(*waiting)
     assert done.stdout == "smtpvault.smtp-operator.io/bao condition met\n"

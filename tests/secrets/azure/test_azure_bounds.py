@@ -30,7 +30,7 @@ def silent(trial: KeyVaultTrial) -> Iterator[None]:
 @pytest.mark.usefixtures("silent")
 async def test_a_vault_that_does_not_answer(trial: KeyVaultTrial) -> None:
     trial.https.close()
-    limits = HttpsLimits(connect=20.0, read=2.0, total=60.0)
+    limits = HttpsLimits(connect=20.0, read=0.5, total=20.0)
     trial.https = Https(policy=POLICY, resolver=trial.names, limits=limits)
 
     verdict = await trial.verdict()
