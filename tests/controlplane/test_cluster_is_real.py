@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from localcluster import ClusterError, KubectlError, LocalCluster
-from testbed.waiting import until
+from testbed.rights import wait_for_right
 
 DEPLOYMENT = """\
 apiVersion: apps/v1
@@ -54,13 +54,6 @@ def audited(cluster: LocalCluster, user: str) -> Iterator[dict[str, Any]]:
                 event = json.loads(line)
                 if event["user"]["username"] == user:
                     yield event
-
-
-def wait_for_right(cluster: LocalCluster, namespace: str, account: str, verb: str, resource: str) -> None:
-    """The API server hears of its own roles a moment later."""
-    user = f"--as=system:serviceaccount:{namespace}:{account}"
-    words = ["auth", "can-i", verb, resource, user, f"--namespace={namespace}"]
-    until(lambda: cluster.kubectl(*words, check=False).returncode == 0, "the role never counted")
 
 
 def test_helm_installs_a_chart(cluster: LocalCluster, namespace: str, tmp_path: Path) -> None:

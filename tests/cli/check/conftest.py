@@ -16,7 +16,7 @@ import yaml
 from localcluster import LocalCluster
 from mailpeers import MailServer
 from smtp_operator.cli.program import run_program
-from testbed.waiting import until
+from testbed.rights import wait_for_right
 
 USER, PASSWORD = "mailer@example.com", "s3cret-pa55"
 
@@ -190,12 +190,7 @@ def reader(cluster: LocalCluster, namespace: str) -> Reader:
             cluster.kubectl("-n", namespace, "create", "role", "reader", "--verb=get", *named)
             account = f"--serviceaccount={namespace}:reader"
             cluster.kubectl("-n", namespace, "create", "rolebinding", "reader", "--role=reader", account)
-            user = f"--as=system:serviceaccount:{namespace}:reader"
-            question = ["-n", namespace, "auth", "can-i", "get", resources[0], user]
-            until(
-                lambda: cluster.kubectl(*question, check=False).returncode == 0,
-                "the API server never heard of the role",
-            )
+            wait_for_right(cluster, namespace, "reader", "get", resources[0])
         return str(cluster.kubeconfig_for_service_account(namespace, "reader"))
 
     return allowed
