@@ -186,12 +186,15 @@ def test_every_field_exists(page: Path) -> None:
             assert word in names | foreign, f"{word} is no field"
 
 
-def test_the_changelog_has_the_version_of_the_package() -> None:
+def test_the_changelog_has_one_heading_per_release_newest_first() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    headings = re.findall(
+    unreleased, *released = re.findall(
         r"^## \[([^\]]+)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE
     )
-    assert headings[:2] == ["Unreleased", project["version"]]
+    numbers = [tuple(map(int, version.split("."))) for version in released]
+    assert unreleased == "Unreleased"
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert all(number <= tuple(map(int, project["version"].split("."))) for number in numbers)
 
 
 @each_page
