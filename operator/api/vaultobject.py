@@ -16,6 +16,8 @@ from smtp_operator.api.model import (
 )
 from smtp_operator.api.objects import JsonObject, Reference, VaultKindName
 from smtp_operator.api.smtpvault import (
+    AzureKeyVault,
+    ClusterAzureKeyVault,
     ClusterSmtpVaultSpec,
     Provider,
     ProviderBlock,
@@ -65,6 +67,18 @@ class VaultObject:
         """The field of spec that describes it, such as ``hashiCorpVault``."""
         fields = type(self.spec).model_fields
         return next(str(it.alias) for name, it in fields.items() if getattr(self.spec, name) is self.block)
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where a login is sent, and what that login gives: the identity provider, if there is one; the vault."""
+        block = self.block
+        if isinstance(block, AzureKeyVault | ClusterAzureKeyVault):
+            return (block.authority_host, block.vault_url)
+        return (block.url,)
+
+    def credentials(self) -> tuple[Named, ...]:
+        """Return what it logs in by: of all that it names, everything but the bundle of CAs."""
+        return tuple(it for it in self.named() if it.field_path != "caRef")
 
     def named(self) -> tuple[Named, ...]:
         """Every Secret, ConfigMap and ServiceAccount that it names, whether it exists or not."""

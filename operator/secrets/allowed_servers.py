@@ -28,11 +28,14 @@ def check_destination(
     verified_tls: bool,
     required: bool,
     otherwise: str = _MAIL_SERVER,
+    purpose: str = "",
+    needed: Iterable[tuple[str, int]] = (),
 ) -> None:
-    """Whether the values of this Secret, or what a ServiceAccount gives, may be sent to ``server:port``.
+    """Refuse to send the values of this Secret, or what a ServiceAccount gives, to ``server:port``.
 
     ``required``: a Secret without the annotation may be sent nowhere (``--require-allowed-servers``).
-    ``otherwise``: what else could be changed, for the message.
+    ``otherwise``, ``purpose``: for the message, what else could be changed, and what the object is for.
+    ``needed``: every place that the annotation has to list, where that is more than this one.
 
     Raises:
         VerdictError: it may not; reason ServerNotAllowed.
@@ -41,12 +44,13 @@ def check_destination(
     annotation = (metadata.get("annotations") or {}).get(ALLOWED_SERVERS)
     if annotation is None and not required:
         return
-    name = f"{secret.get('kind', 'Secret')} {metadata['namespace']}/{metadata['name']}"
+    name = f"{secret.get('kind', 'Secret')} {metadata['namespace']}/{metadata['name']}{purpose}"
     destination = _written(server, port)
     if annotation is None:
+        listed = ",".join(dict.fromkeys(_written(*place) for place in needed)) or destination
         raise _refused(
             f"{name} does not say where its values may be sent, and the operator demands it"
-            f" (--require-allowed-servers). Its owner annotates it: {ALLOWED_SERVERS}: {destination}"
+            f" (--require-allowed-servers). Its owner annotates it: {ALLOWED_SERVERS}: {listed}"
         )
     if not any(_matches(entry.strip(), server, port) for entry in annotation.split(",")):
         raise _refused(

@@ -19,7 +19,7 @@ from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.secrets.counting import CountingSender, VaultObserver
 from smtp_operator.secrets.held import Held
-from smtp_operator.secrets.interface import GetObject, Seen
+from smtp_operator.secrets.interface import Destination, GetObject, Seen
 from smtp_operator.secrets.service_accounts import ServiceAccounts
 from smtp_operator.secrets.vault import AllowedHosts, Sender, Vault, VaultContext, VaultSecret
 from smtp_operator.secrets.vault_credentials import VaultCredentials
@@ -61,12 +61,14 @@ class LiveVault:
         """What its login stands on."""
         return self._credentials.seen
 
-    async def read(self, item: VaultPassword) -> VaultSecret:
-        """The password; those who ask for it at the same time get the same answer.
+    async def read(self, item: VaultPassword, *, destination: Destination) -> VaultSecret:
+        """The password, for that mail server; those who ask at the same time get the same answer.
 
         Raises:
-            VerdictError, ApiUnavailable
+            VerdictError: there is none to be had, or what the login stands on may not be used for that server.
+            ApiUnavailable
         """
+        await self._credentials.check_mail_server(destination)
         reading = self._reading.get(item)
         if reading is None:
             reading = asyncio.create_task(self._read(item), name=f"read of {self.of.reference}")

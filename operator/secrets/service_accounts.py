@@ -106,11 +106,11 @@ class NoServiceAccounts:
         return True
 
 
-async def allowed_account(accounts: ServiceAccounts, use: AccountUse, note: Note) -> JsonObject:
-    """The ServiceAccount, whose owner lets tokens for that audience be asked for.
+async def existing_account(accounts: ServiceAccounts, use: AccountUse, note: Note) -> JsonObject:
+    """Return the ServiceAccount as the API server has it.
 
     Raises:
-        VerdictError: there is none, it may not be read, or does not allow it.
+        VerdictError: there is none, or it may not be read.
         ApiUnavailable
     """
     try:
@@ -121,6 +121,17 @@ async def allowed_account(accounts: ServiceAccounts, use: AccountUse, note: Note
     except AccessDenied:
         raise _denied(use, "read", "get on serviceaccounts") from None
     note(use.reference, found)
+    return found
+
+
+async def allowed_account(accounts: ServiceAccounts, use: AccountUse, note: Note) -> JsonObject:
+    """The ServiceAccount, whose owner lets tokens for that audience be asked for.
+
+    Raises:
+        VerdictError: there is none, it may not be read, or does not allow it.
+        ApiUnavailable
+    """
+    found = await existing_account(accounts, use, note)
     annotation = (found["metadata"].get("annotations") or {}).get(ALLOWED_AUDIENCES, "")
     if use.audience not in [entry.strip() for entry in annotation.split(",")]:
         raise _failed(

@@ -11,17 +11,18 @@ from smtp_operator.api.model import (
     namespace_of,
 )
 from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
-from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, VaultObject
-from smtp_operator.api.verdict import Phase
+from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, Named, VaultObject
+from smtp_operator.api.verdict import Phase, VerdictError
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.allowed_servers import check_destination
-from smtp_operator.secrets.interface import GetObject, Seen
+from smtp_operator.secrets.interface import Destination, GetObject, Seen
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     ServiceAccounts,
     account_token,
     allowed_account,
+    existing_account,
 )
 
 
@@ -90,6 +91,59 @@ class VaultCredentials:
         bundle = Reference(named.kind, self._namespace(named), named.name)
         return await self._values((named.key,)).bundle(bundle, named.key, field_path="caRef")
 
+    async def check_mail_server(self, destination: Destination) -> None:
+        """Refuse a mail server, or a vault, that the annotation of a credential of the login does not list.
+
+        The annotation is read each time: a login that is kept may be older than that.
+
+        Raises:
+            VerdictError, ApiUnavailable
+        """
+        for named in {it.reference: it for it in self._vault.credentials()}.values():
+            giver = await self._giver(named)
+            needed = (*map(_place, self._vault.urls), (destination.server, destination.port))
+            try:
+                self._check(giver, *self._vault.urls, needed=needed)
+                check_destination(
+                    giver,
+                    server=destination.server,
+                    port=destination.port,
+                    verified_tls=destination.verified_tls,
+                    required=self._required,
+                    purpose=self._purpose,
+                )
+            except VerdictError:
+                self._note(named.reference, giver, ())  # the refusal stands on this version
+                raise
+
+    async def _giver(self, named: Named) -> JsonObject:
+        """A credential's object as it is now. What is noted of it is the login's matter, unless it is gone."""
+
+        def note(reference: Reference, found: JsonObject | None) -> None:
+            if found is None:
+                self._note(reference, None, ())
+
+        reference, path = named.reference, named.field_path
+        if reference.kind == "ServiceAccount":
+            use = AccountUse(
+                namespace=reference.namespace,
+                name=reference.name,
+                audience="",
+                field_path=path,
+                owner=str(self._vault.reference),
+                phase=Phase.PASSWORD,
+            )
+            return await existing_account(self._accounts, use, note)
+
+        async def get(reference: Reference) -> JsonObject:
+            try:
+                return await self._get_object(reference)
+            except ObjectNotFound:
+                note(reference, None)
+                raise
+
+        return await ObjectValues(get, owner=str(self._vault.reference)).get(reference, field_path=path)
+
     def _namespace(self, named: SecretKeyReference | ServiceAccountReference | CaReference) -> str:
         return namespace_of(named, self._vault.reference.namespace)
 
@@ -111,13 +165,27 @@ class VaultCredentials:
         kept = None if found is None else {"kind": found.get("kind"), "metadata": found["metadata"]}
         self._seen[reference] = Seen(object_=kept, at=self._now(), data_keys=tuple(keys))
 
-    def _check(self, giver: JsonObject, goes_to: str) -> None:
-        place = urlsplit(goes_to)
-        check_destination(
-            giver,
-            server=place.hostname or "",
-            port=place.port or 443,
-            verified_tls=True,
-            required=self._required,
-            otherwise=f"have {self._vault.reference} lead to what the annotation lists",
-        )
+    @property
+    def _purpose(self) -> str:
+        return f", by which {self._vault.reference} logs in,"
+
+    def _check(self, giver: JsonObject, *urls: str, needed: tuple[tuple[str, int], ...] = ()) -> None:
+        """Refuse to log in by what does not list all places that the login, or what it gives, is sent to."""
+        places = tuple(map(_place, (*urls, *self._vault.urls)))
+        for server, port in dict.fromkeys(places):
+            check_destination(
+                giver,
+                server=server,
+                port=port,
+                verified_tls=True,
+                required=self._required,
+                otherwise=f"have {self._vault.reference} lead to what the annotation lists",
+                purpose=self._purpose,
+                needed=needed or places,
+            )
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Return the host and the port that a URL leads to."""
+    place = urlsplit(url)
+    return place.hostname or "", place.port or 443

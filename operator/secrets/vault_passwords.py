@@ -56,7 +56,7 @@ class VaultPasswords:
         )
         live = self._vaults.of(vault)
         try:
-            secret = await live.read(item)
+            secret = await live.read(item, destination=self._destination)
         finally:
             self._values.behind.update(live.seen)
         return _resolved(secret, vault, item)

@@ -113,6 +113,23 @@ async def test_an_annotation_that_allows_the_server_is_found_at_the_next_interva
     assert mail.ready == "True"
 
 
+async def test_a_vaults_login_that_no_longer_lists_the_mail_server_gives_nothing_at_the_next_test(
+    unwatched: World,
+) -> None:
+    """Also where a login is kept from before."""
+    bao = unwatched.vault().create()
+    mail = await unwatched.ready(password=bao.password())
+    unwatched.annotate_secret("bao-login", **{"smtp-operator.io/allowed-servers": "bao.example.com:443"})
+    logins = len(unwatched.logins)
+    await unwatched.passes(1.1 * HOUR)
+    assert (mail.ready, mail.reason) == ("False", "ServerNotAllowed")
+    assert len(unwatched.logins) == logins
+    allowed = "bao.example.com:443,smtp.example.com:587"
+    unwatched.annotate_secret("bao-login", **{"smtp-operator.io/allowed-servers": allowed})
+    await unwatched.passes(1.1 * HOUR)
+    assert mail.ready == "True"
+
+
 async def test_a_deleted_secret_is_found_at_the_next_interval(unwatched: World) -> None:
     mail = await unwatched.ready()
     unwatched.delete_secret()

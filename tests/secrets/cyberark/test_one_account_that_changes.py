@@ -9,6 +9,7 @@ import pytest
 from cyberark.ccp import Account, CcpServer
 from cyberark.trial import CANARY, VaultTrial
 from simulation import Shelf
+from simulation.shelf import MAIL_SERVER
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import VerdictError
@@ -39,9 +40,9 @@ async def test_other_accounts_are_read_meanwhile(
     live = vaults.of(vault_object("SmtpVault", shelf.objects[reference]))
 
     with pytest.raises(VerdictError) as failed:
-        await live.read(item("changes"))
+        await live.read(item("changes"), destination=MAIL_SERVER)
 
     assert (failed.value.verdict.reason, failed.value.verdict.retry_after) == ("VaultSecretChanging", 30.0)
-    assert (await live.read(item("stays"))).value == CANARY
+    assert (await live.read(item("stays"), destination=MAIL_SERVER)).value == CANARY
     assert isinstance(await live.check(), str)
     await vaults.close()

@@ -102,11 +102,16 @@ async def refused(asked: Any) -> Verdict:
         ("smtp.example.com:587, bao.example.com:8200", VAULT, True),
         ("smtp.example.com:587", VAULT, False),
         ("*.example.com:8200", VAULT, True),
-        ("login.microsoftonline.com:443", AUTHORITY, True),
-        ("login.microsoftonline.com:443", f"{AUTHORITY}/", True),
+        ("bao.example.com:8200,login.microsoftonline.com:443", AUTHORITY, True),
+        ("bao.example.com:8200,login.microsoftonline.com:443", f"{AUTHORITY}/", True),
         ("bao.example.com:8200", AUTHORITY, False),
-        ("login.microsoftonline.com:443", "https://login.microsoftonline.com.evil.example", False),
-        ("[2001:db8::1]:8200", "https://[2001:db8::1]:8200", True),
+        ("login.microsoftonline.com:443", AUTHORITY, False),  # what the login gives goes to the vault
+        (
+            "bao.example.com:8200,login.microsoftonline.com:443",
+            "https://login.microsoftonline.com.evil.example",
+            False,
+        ),
+        ("bao.example.com:8200,[2001:db8::1]:8200", "https://[2001:db8::1]:8200", True),
         ("*:*", VAULT, True),
         ("", VAULT, False),
     ],
@@ -128,8 +133,8 @@ async def test_a_vault_that_is_not_allowed_is_named_with_both_ways_out(shelf: Sh
     bind(shelf, "smtp.example.com:587")
     verdict = await refused(credentials(shelf).secret(TOKEN, goes_to=VAULT, field_path="f"))
     assert verdict.message == (
-        "Secret team-a/bao-login does not allow server bao.example.com:8200. Its owner adds it to the"
-        f" annotation {SERVERS}, or have SmtpVault team-a/bao lead to what the annotation lists."
+        "Secret team-a/bao-login, by which SmtpVault team-a/bao logs in, does not allow server"
+        f" bao.example.com:8200. Its owner adds it to the annotation {SERVERS}, or have SmtpVault team-a/bao lead to what the annotation lists."
     )
 
 

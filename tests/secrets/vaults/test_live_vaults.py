@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simulation import Shelf
+from simulation.shelf import MAIL_SERVER
 from simulation.vaults import NoHttps, SimulatedVaults, vault_verdict
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import HashiCorpVaultPassword
@@ -52,7 +53,7 @@ class Bench:
         return vault_object("SmtpVault", self.shelf.objects[reference])
 
     async def read(self, generation: int = 1) -> VaultSecret:
-        return await self.vaults.of(self.object_(generation)).read(ITEM)
+        return await self.vaults.of(self.object_(generation)).read(ITEM, destination=MAIL_SERVER)
 
     async def reason(self) -> Reason:
         with pytest.raises(VerdictError) as failed:
