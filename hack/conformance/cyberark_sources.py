@@ -11,7 +11,7 @@ from cyberark.ccp import Account, Application, CcpServer
 from cyberark.conjur import ConjurServer
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpvault import CyberArkCcp, CyberArkConjur
+from smtp_operator.api.smtpvault import ClusterCyberArkCcp, CyberArkConjur
 from smtp_operator.secrets.cyberark_ccp import CyberArkCcpVault
 from smtp_operator.secrets.cyberark_conjur import CyberArkConjurVault
 from smtp_operator.secrets.vault import Vault, VaultContext
@@ -58,7 +58,7 @@ class CyberArkCcpSource(VaultSource):
 
     def make(self, url: str, context: VaultContext) -> Vault:
         """See ``VaultSource``."""
-        return CyberArkCcpVault(CyberArkCcp.model_validate({"url": url, "appId": _APP}), context)
+        return CyberArkCcpVault(ClusterCyberArkCcp.model_validate({"url": url, "appId": _APP}), context)
 
     def item(self) -> object:
         """See ``VaultSource``."""

@@ -8,7 +8,14 @@ from enum import Enum
 from itertools import pairwise
 from typing import Any
 
-from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, Kind, structural_schema
+from smtp_operator.api.crd import (
+    CLUSTER_SMTP_VAULT,
+    SMTP_CONFIG,
+    SMTP_VAULT,
+    Kind,
+    required_fields,
+    structural_schema,
+)
 from smtp_operator.api.reasons import REASONS, Retry
 from smtp_operator.api.remedies import remedy
 from smtp_operator.metrics.table import METRICS, Type
@@ -124,7 +131,7 @@ def _flag_row(flag: Flag) -> tuple[str, ...]:
 
 
 def _fields(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    required = schema.get("required", ())
+    required = required_fields(schema)
     for name, child in schema["properties"].items():
         path = f"{prefix}{name}"
         yield path, child, name in required

@@ -39,22 +39,24 @@ class Vault:
         self._world = world
         self.reference = reference
 
-    def create(self, *, with_token: bool = True, **spec: Any) -> "Vault":
+    def create(self, *, with_token: bool = True, checked: bool = True, **spec: Any) -> "Vault":
         """Of a HashiCorp Vault, logged in to by the token in the Secret bao-login, which is created too."""
         token: JsonObject = {"name": "bao-login", "key": "token"}
-        sound: JsonObject = {}
+        sound: JsonObject = {"allowedServers": ["*:*"]}
         if not self.reference.namespace:
             token["namespace"] = NAMESPACE
-            sound = {"allowedServers": ["*:*"], "allowedNamespaces": {"matchNames": [NAMESPACE]}}
+            sound["allowedNamespaces"] = {"matchNames": [NAMESPACE]}
         block = {"url": "https://bao.example.com", "auth": {"tokenRef": token}}
         if with_token:
             self._world.put_secret("bao-login", token="root")
-        self._world.storage.put_vault(self.reference, merged({"hashiCorpVault": block} | sound, spec))
+        self._world.storage.put_vault(
+            self.reference, merged({"hashiCorpVault": block} | sound, spec), checked=checked
+        )
         return self
 
-    def edit(self, **spec: Any) -> None:
+    def edit(self, *, checked: bool = True, **spec: Any) -> None:
         """Changes fields of the spec; None takes one away."""
-        self._world.storage.put_vault(self.reference, merged(self.object_["spec"], spec))
+        self._world.storage.put_vault(self.reference, merged(self.object_["spec"], spec), checked=checked)
 
     def delete(self) -> None:
         """``kubectl delete``."""

@@ -31,6 +31,7 @@ def vault(bed: Bed, bao: OpenBao, kind: str = "SmtpVault", /, name: str = "bao",
         "spec": {
             "hashiCorpVault": {"url": bao.url, "auth": {"tokenRef": token}},
             "caRef": {"kind": "Secret", "name": "bao-ca", **there},
+            "allowedServers": ["*:*"],
             **spec,
         },
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CustomResourceDefinitions and JSON Schemas, generated from the models (``make generate`` writes them)."""
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,9 @@ from smtp_operator.api.smtpvault import ClusterSmtpVaultSpec, SmtpVaultSpec
 from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
 
 Schema = dict[str, Any]
+
+_DEMANDED: Final = re.compile(r"has\(self\.(\w+)\)")
+"""A rule that says nothing but that a field has to be set."""
 
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 
@@ -166,6 +170,12 @@ def structural_schema(model: type[BaseModel]) -> Schema:
     return _structural(schema, definitions)
 
 
+def required_fields(node: Schema) -> list[str]:
+    """Return what has to be set: by the schema itself, or by a rule that says nothing else."""
+    rules = (rule["rule"] for rule in node.get("x-kubernetes-validations", ()))
+    return [*node.get("required", ()), *(found[1] for found in map(_DEMANDED.fullmatch, rules) if found)]
+
+
 def _structural(node: Schema, definitions: Schema) -> Schema:
     node = _without_indirection(dict(node), definitions)
     node.pop("title", None)
@@ -217,6 +227,8 @@ def _without_defaults(node: Schema) -> Schema:
 def _editor_schema(node: Schema) -> Schema:
     """Plain JSON Schema of a structural one: unknown fields refused, Kubernetes extensions left out."""
     plain = {key: value for key, value in node.items() if not key.startswith("x-kubernetes-")}
+    if required := required_fields(node):
+        plain["required"] = required
     if "properties" in node:
         plain["properties"] = {name: _editor_schema(child) for name, child in node["properties"].items()}
         plain["additionalProperties"] = False

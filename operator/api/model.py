@@ -10,6 +10,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     Strict,
+    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -134,3 +135,11 @@ class NamespacedClientCertificateReference(ClientCertificateReference):
 def namespace_of(reference: ApiModel, otherwise: str) -> str:
     """The namespace that a reference names; one that names none is to its own object's."""
     return str(getattr(reference, "namespace", otherwise))
+
+
+def spec_problems(error: ValidationError) -> list[str]:
+    """What is wrong with a spec, one line a field, such as ``spec.port: Input should be …``; no values."""
+    return [
+        f"{'.'.join(['spec', *map(str, problem['loc'])])}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False, include_context=False)
+    ]

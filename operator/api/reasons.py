@@ -254,7 +254,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.OAUTH_TOKEN_FAILED: ReasonInfo("The token endpoint issued no access token.", _C),
     Reason.VAULT_NOT_FOUND: ReasonInfo("The vault object that vaultRef names does not exist.", _D),
     Reason.VAULT_NOT_ALLOWED: ReasonInfo(
-        "The ClusterSmtpVault does not allow this namespace, or not this reference.", _N
+        "The vault object does not allow this namespace, or not this reference, or breaks a rule itself.", _N
     ),
     Reason.VAULT_PROVIDER_MISMATCH: ReasonInfo(
         "The vault object describes another kind of vault than the password asks for.", _C

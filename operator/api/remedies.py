@@ -67,7 +67,8 @@ _REMEDIES: Final[dict[Reason, str]] = {
     ),
     Reason.VAULT_NOT_FOUND: "Create the vault object that vaultRef names, or correct its name.",
     Reason.VAULT_NOT_ALLOWED: (
-        "Have the ClusterSmtpVault's allowedNamespaces and allowedReferences name this one."
+        "Have the vault object's allowedNamespaces and allowedReferences name this one, or correct the field"
+        " of it that the message names."
     ),
     Reason.VAULT_PROVIDER_MISMATCH: (
         "Let vaultRef name a vault object of the kind that the password asks for, or the other way round."

@@ -64,6 +64,16 @@ def exactly_one(*fields: str) -> Rule:
     )
 
 
+def required(field: str, sentence: str) -> Rule:
+    """A field that has to be set; ``sentence`` says to what.
+
+    Not among the schema's ``required``: the API server would refuse every later write of an object that was
+    stored without it, of its status too. A rule is not asked about a part that a write leaves as it is.
+    """
+    attribute = to_snake(field)
+    return Rule(f"has(self.{field})", sentence, lambda it: getattr(it, attribute) is not None)
+
+
 class ListType(StrEnum):
     """``x-kubernetes-list-type``: how two appliers share a list. A set holds nothing twice."""
 

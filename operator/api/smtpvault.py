@@ -25,7 +25,7 @@ from smtp_operator.api.model import (
     SecretKeyReference,
     ServiceAccountReference,
 )
-from smtp_operator.api.rules import ALLOWED_SERVER, CYBERARK_VALUE, ListType, exactly_one
+from smtp_operator.api.rules import ALLOWED_SERVER, CYBERARK_VALUE, ListType, exactly_one, required
 
 
 class Provider(StrEnum):
@@ -128,15 +128,15 @@ class AzureAuth(ApiModel):
         return None
 
 
+_AUTHORITY = "Entra ID's host: one of its public clouds, unless --allow-authority-host names it."
+
+
 class AzureKeyVault(ApiModel):
     """An Azure Key Vault."""
 
     vault_url: HttpsUrl = Field(description="URL of the Key Vault, such as https://corp.vault.azure.net.")
     auth: AzureAuth
-    authority_host: HttpsUrl = Field(
-        "https://login.microsoftonline.com",
-        description="Entra ID's host: one of its public clouds, unless --allow-authority-host names it.",
-    )
+    authority_host: HttpsUrl = Field("https://login.microsoftonline.com", description=_AUTHORITY)
 
 
 class ClusterAzureAuth(ApiModel):
@@ -154,10 +154,7 @@ class ClusterAzureKeyVault(ApiModel):
 
     vault_url: HttpsUrl = Field(description="URL of the Key Vault, such as https://corp.vault.azure.net.")
     auth: ClusterAzureAuth
-    authority_host: HttpsUrl = Field(
-        "https://login.microsoftonline.com",
-        description="Entra ID's host: one of its public clouds, unless --allow-authority-host names it.",
-    )
+    authority_host: HttpsUrl = Field("https://login.microsoftonline.com", description=_AUTHORITY)
 
 
 AppId = Annotated[str, Field(min_length=1, max_length=256), CYBERARK_VALUE]
@@ -167,6 +164,14 @@ WebService = Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Za-
 class CyberArkCcp(ApiModel):
     """CyberArk Central Credential Provider (AIM)."""
 
+    rules = (
+        required(
+            "clientCertificateRef",
+            "set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the operator's"
+            " own address is the credential",
+        ),
+    )
+
     url: HttpsUrl = Field(description="URL of the CCP's host, such as https://ccp.example.com.")
     web_service: WebService = Field("AIMWebService", description="Name of the web service.")
     app_id: AppId = Field(description="AppID under which the operator asks.")
@@ -175,6 +180,8 @@ class CyberArkCcp(ApiModel):
 
 class ClusterCyberArkCcp(CyberArkCcp):
     """CyberArk Central Credential Provider (AIM)."""
+
+    rules = ()
 
     client_certificate_ref: NamespacedClientCertificateReference | None = None
 
@@ -307,25 +314,41 @@ AllowedReference = Annotated[
 LabelValue = Annotated[str, Field(max_length=63)]
 
 _PROVIDERS = exactly_one("azureKeyVault", "cyberArkCCP", "cyberArkConjur", "hashiCorpVault")
-_SERVERS = "Mail servers to which passwords read through this vault may be sent."
+_SERVERS = (
+    "Mail servers to which passwords read through this vault may be sent."
+    ' Required; empty: none; "*:*": all, on purpose.'
+)
+AllowedServers = Annotated[list[AllowedServer], Field(max_length=64, description=_SERVERS), ListType.SET]
+AllowedReferences = Annotated[
+    list[AllowedReference],
+    Field(
+        max_length=64,
+        description="What may be read: prefix globs over safe/object, secretName, variable, path;"
+        " safe/folder/object in another folder than Root. Absent: all.",
+    ),
+    ListType.SET,
+]
 
 
 class SmtpVaultSpec(ApiModel):
     """The configured details of a vault, for SmtpConfigs of this namespace; exactly one provider."""
 
-    rules = (_PROVIDERS,)
+    rules = (
+        _PROVIDERS,
+        required(
+            "allowedServers",
+            "set allowedServers: the mail servers to which passwords read through this vault may be sent,"
+            ' such as ["smtp.example.com:587"]; ["*:*"] is all of them',
+        ),
+    )
 
     azure_key_vault: AzureKeyVault | None = None
     cyber_ark_ccp: CyberArkCcp | None = Field(None, alias="cyberArkCCP")
     cyber_ark_conjur: CyberArkConjur | None = None
     hashi_corp_vault: HashiCorpVault | None = None
     ca_ref: CaReference | None = None
-    allowed_servers: (
-        Annotated[
-            list[AllowedServer], Field(max_length=64, description=f"{_SERVERS} Absent: all."), ListType.SET
-        ]
-        | None
-    ) = None
+    allowed_servers: AllowedServers | None = None
+    allowed_references: AllowedReferences | None = None
 
 
 class AllowedNamespaces(ApiModel):
@@ -354,23 +377,8 @@ class ClusterSmtpVaultSpec(ApiModel):
     cyber_ark_conjur: ClusterCyberArkConjur | None = None
     hashi_corp_vault: ClusterHashiCorpVault | None = None
     ca_ref: NamespacedCaReference | None = None
-    allowed_servers: Annotated[
-        list[AllowedServer],
-        Field(max_length=64, description=f'{_SERVERS} Empty: none; "*:*": all.'),
-        ListType.SET,
-    ]
-    allowed_references: (
-        Annotated[
-            list[AllowedReference],
-            Field(
-                max_length=64,
-                description="What may be read: prefix globs over safe/object, secretName, variable, path;"
-                " safe/folder/object in another folder than Root. Absent: all.",
-            ),
-            ListType.SET,
-        ]
-        | None
-    ) = None
+    allowed_servers: AllowedServers
+    allowed_references: AllowedReferences | None = None
     allowed_namespaces: AllowedNamespaces | None = None
 
 

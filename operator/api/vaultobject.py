@@ -70,7 +70,7 @@ class VaultObject:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where a login is sent, and what that login gives: the identity provider, if there is one; the vault."""
+        """Where a login, and what it gives, is sent: the identity provider, if any, and the vault."""
         block = self.block
         if isinstance(block, AzureKeyVault | ClusterAzureKeyVault):
             return (block.authority_host, block.vault_url)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.model import spec_problems
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Tested
 from smtp_operator.api.reasons import Reason, Retry
@@ -142,14 +143,6 @@ def view_of(object_: JsonObject) -> View:
         request=request_of(object_),
         created=from_timestamp(object_["metadata"].get("creationTimestamp")) or 0.0,
     )
-
-
-def spec_problems(error: ValidationError) -> list[str]:
-    """What is wrong with a spec, one line a field, such as ``spec.port: Input should be …``; no values."""
-    return [
-        f"{'.'.join(['spec', *map(str, problem['loc'])])}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
 
 
 def invalid_spec(error: ValidationError) -> Verdict:

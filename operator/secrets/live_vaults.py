@@ -65,7 +65,7 @@ class LiveVault:
         """The password, for that mail server; those who ask at the same time get the same answer.
 
         Raises:
-            VerdictError: there is none to be had, or what the login stands on may not be used for that server.
+            VerdictError: it cannot be read, or the login may not be used for that server.
             ApiUnavailable
         """
         await self._credentials.check_mail_server(destination)
@@ -152,7 +152,7 @@ class LiveVaults:
         self._observer = observer
         self._monotonic = monotonic
         self._now = now
-        self.require_allowed_servers = require_allowed_servers
+        self._required = require_allowed_servers
         self._allowed_hosts = allowed_hosts or AllowedHosts()
         self._providers = providers
         self._live: dict[Reference, LiveVault] = {}
@@ -200,7 +200,7 @@ class LiveVaults:
             get_object=self.get_object,
             accounts=self._accounts,
             now=self._now,
-            require_allowed_servers=self.require_allowed_servers,
+            require_allowed_servers=self._required,
         )
         https = self._https
         if self._observer is not None:

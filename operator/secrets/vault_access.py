@@ -81,7 +81,6 @@ async def check_use(
     namespace: str,
     destination: Destination,
     get_object: GetObject,
-    require_allowed_servers: bool,
 ) -> None:
     """Whether a SmtpConfig of that namespace may read this item, for that mail server.
 
@@ -99,8 +98,8 @@ async def check_use(
         )
     if isinstance(vault.spec, ClusterSmtpVaultSpec):
         await _check_namespace(vault, vault.spec.allowed_namespaces, namespace, get_object)
-        _check_reference(vault, vault.spec.allowed_references, item)
-    _check_server(vault, destination, required=require_allowed_servers)
+    _check_reference(vault, vault.spec.allowed_references, item)
+    _check_server(vault, destination)
 
 
 async def _check_namespace(
@@ -152,9 +151,13 @@ def _check_reference(vault: VaultObject, allowed: Iterable[str] | None, item: Va
         return
     raise failed(
         Reason.VAULT_NOT_ALLOWED,
-        f'{vault.reference} does not allow to read "{place}" (named by spec.password.{block_of(item)}). The'
-        " cluster's administrator adds it to spec.allowedReferences there.",
+        f'{vault.reference} does not allow to read "{place}" (named by spec.password.{block_of(item)}).'
+        f" {_owner(vault)} adds it to spec.allowedReferences there.",
     )
+
+
+def _owner(vault: VaultObject) -> str:
+    return "The cluster's administrator" if isinstance(vault.spec, ClusterSmtpVaultSpec) else "Its owner"
 
 
 def _is_one_name(place: str) -> bool:
@@ -168,18 +171,10 @@ def _covers(pattern: str, place: str) -> bool:
     return place.startswith(pattern[:-1]) if pattern.endswith("*") else place == pattern
 
 
-def _check_server(vault: VaultObject, destination: Destination, *, required: bool) -> None:
-    allowed = vault.spec.allowed_servers
+def _check_server(vault: VaultObject, destination: Destination) -> None:
+    allowed = vault.spec.allowed_servers or ()
     host = f"[{destination.server}]" if ":" in destination.server else destination.server
     place = f"{host}:{destination.port}"
-    if allowed is None:
-        if required:
-            raise failed(
-                Reason.SERVER_NOT_ALLOWED,
-                f"{vault.reference} does not say where its passwords may be sent, and the operator demands it"
-                f' (--require-allowed-servers). Its owner sets spec.allowedServers: ["{place}"] there.',
-            )
-        return
     if not server_allowed(allowed, destination.server, destination.port):
         raise failed(
             Reason.SERVER_NOT_ALLOWED,

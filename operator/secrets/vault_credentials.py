@@ -117,7 +117,7 @@ class VaultCredentials:
                 raise
 
     async def _giver(self, named: Named) -> JsonObject:
-        """A credential's object as it is now. What is noted of it is the login's matter, unless it is gone."""
+        """Return a credential's object as it is now; note it only if it is gone: the rest is the login's."""
 
         def note(reference: Reference, found: JsonObject | None) -> None:
             if found is None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from smtp_operator.api.model import spec_problems
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password, VaultKind, VaultPassword, VaultReference
 from smtp_operator.api.reasons import Reason
@@ -52,7 +53,6 @@ class VaultPasswords:
             namespace=namespace,
             destination=self._destination,
             get_object=self._vaults.get_object,
-            require_allowed_servers=self._vaults.require_allowed_servers,
         )
         live = self._vaults.of(vault)
         try:
@@ -79,10 +79,11 @@ def _parsed(reference: Reference, found: JsonObject) -> VaultObject:
     assert reference.kind in ("SmtpVault", "ClusterSmtpVault")
     try:
         return vault_object(reference.kind, found)
-    except ValidationError:
+    except ValidationError as error:
+        problems = "; ".join(spec_problems(error))
         raise failed(
-            Reason.INVALID_SPEC,
-            f"The spec of {reference} breaks a rule; its own status says which. Correct it there.",
+            Reason.VAULT_NOT_ALLOWED,
+            cut(f"The spec of {reference} breaks a rule, so it gives nothing: {problems}. Correct it there."),
         ) from None
 
 

@@ -47,10 +47,12 @@ class Judged:
         return {name: value for name, value in {**self.sound, **fragment}.items() if value is not ...}
 
 
-_CCP: Fragment = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "smtp-operator"}}
+_CCP: Fragment = {"url": "https://ccp.example.com", "appId": "smtp-operator"}
+_BY_CERTIFICATE: Fragment = {**_CCP, "clientCertificateRef": {"name": "vault-client"}}
+_SERVERS: Fragment = {"allowedServers": ["smtp.example.com:587"]}
 CONFIG = Judged(SMTP_CONFIG, {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"})
-VAULT = Judged(SMTP_VAULT, _CCP)
-CLUSTER_VAULT = Judged(CLUSTER_SMTP_VAULT, {**_CCP, "allowedServers": ["smtp.example.com:587"]})
+VAULT = Judged(SMTP_VAULT, {"cyberArkCCP": _BY_CERTIFICATE, **_SERVERS})
+CLUSTER_VAULT = Judged(CLUSTER_SMTP_VAULT, {"cyberArkCCP": _CCP, **_SERVERS})
 
 
 class ModelJudge:

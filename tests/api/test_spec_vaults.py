@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from smtp_operator.api.crd import SMTP_VAULT
+
 Judge = Callable[[dict[str, Any]], str]
 Words = Callable[[str, str], str]
 Fill = Callable[[dict[str, Any]], dict[str, Any]]
@@ -28,8 +30,14 @@ def azure(**auth: Any) -> dict[str, Any]:
 
 
 def ccp(**fields: Any) -> dict[str, Any]:
-    """A CCP with these fields beside its own."""
-    return {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "smtp-operator"} | fields}
+    """A CCP by certificate, with these fields beside its own; `...` stands for one that is left out."""
+    sound = {"url": "https://ccp.example.com", "appId": "smtp-operator", "clientCertificateRef": CERTIFICATE}
+    return {"cyberArkCCP": {name: value for name, value in (sound | fields).items() if value is not ...}}
+
+
+def ccp_by_address(**fields: Any) -> dict[str, Any]:
+    """A CCP that knows the operator by its address."""
+    return ccp(clientCertificateRef=..., **fields)
 
 
 def conjur(**auth: Any) -> dict[str, Any]:
@@ -61,8 +69,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "Key Vault by ServiceAccount and audience": azure(
         workloadIdentity=IDENTITY | {"serviceAccountRef": ACCOUNT | {"audience": "api://corp"}}
     ),
-    "CCP by address": ccp(),
-    "CCP by client certificate": ccp(clientCertificateRef=CERTIFICATE),
+    "CCP by client certificate": ccp(),
     "CCP of another web service": ccp(webService="AIM_Web.Service-2"),
     "Conjur by API key": conjur(apiKey={"login": "host/smtp-operator", "apiKeyRef": SECRET}),
     "Conjur by ServiceAccount": conjur(jwt={"serviceId": "kubernetes", "serviceAccountRef": ACCOUNT}),
@@ -86,10 +93,20 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         ]
     },
     "no server": {"allowedServers": []},
-    "null": {"caRef": None, "allowedServers": None, "azureKeyVault": None},
+    "every server, on purpose": {"allowedServers": ["*:*"]},
+    "some references": {"allowedReferences": ["Mail/*", "smtp"]},
+    "null": {"caRef": None, "allowedReferences": None, "azureKeyVault": None},
 }
 
 ONE_PROVIDER = "spec: set exactly one of azureKeyVault, cyberArkCCP, cyberArkConjur, hashiCorpVault"
+NO_SERVERS = (
+    "spec: set allowedServers: the mail servers to which passwords read through this vault may be sent,"
+    ' such as ["smtp.example.com:587"]; ["*:*"] is all of them'
+)
+NO_CERTIFICATE = (
+    "spec.cyberArkCCP: set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the"
+    " operator's own address is the credential"
+)
 SERVER = "must be host:port such as smtp.example.com:587 or *.mail.example.com:465"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -122,6 +139,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         hashicorp(),
         "spec.hashiCorpVault.auth: set exactly one of jwt, appRole, tokenRef",
     ),
+    "servers left out": ({"allowedServers": ...}, NO_SERVERS),
+    "servers that are null": ({"allowedServers": None}, NO_SERVERS),
+    "CCP by the operator's address": (ccp_by_address(), NO_CERTIFICATE),
+    "CCP by a certificate that is null": (ccp(clientCertificateRef=None), NO_CERTIFICATE),
     "URL in clear": (ccp(url="http://ccp.example.com"), "spec.cyberArkCCP.url: must be an https:// URL"),
     "URL with a user": (
         ccp(url="https://me@ccp.example.com"),
@@ -173,7 +194,6 @@ UNKNOWN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a CA of another namespace": ({"caRef": {"name": "corp-ca"} | OF_TEAM}, "spec.caRef.namespace"),
     "namespaces": ({"allowedNamespaces": {"matchNames": ["*"]}}, "spec.allowedNamespaces"),
-    "references": ({"allowedReferences": ["Mail/*"]}, "spec.allowedReferences"),
 }
 
 
@@ -225,10 +245,17 @@ def test_defaults_of_the_providers(vault_filled: Fill) -> None:
     assert azures["authorityHost"] == "https://login.microsoftonline.com"
 
 
-def test_without_servers_nothing_is_said_of_them(vault_filled: Fill) -> None:
-    """Absent is every server, and [] is none."""
-    assert "allowedServers" not in vault_filled({})
-    assert vault_filled({"allowedServers": []})["allowedServers"] == []
+def test_the_schema_itself_requires_nothing_that_an_object_may_be_stored_without() -> None:
+    """Else the API server would refuse every later write of such an object, of its status too."""
+    spec = SMTP_VAULT.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    assert "required" not in spec
+    assert spec["properties"]["cyberArkCCP"]["required"] == ["url", "appId"]
+
+
+def test_an_editor_is_told_of_what_is_required() -> None:
+    spec = SMTP_VAULT.json_schema()["properties"]["spec"]
+    assert spec["required"] == ["allowedServers"]
+    assert spec["properties"]["cyberArkCCP"]["required"] == ["url", "appId", "clientCertificateRef"]
 
 
 ACCEPTED_OF_THE_CLUSTER: dict[str, dict[str, Any]] = {
@@ -239,6 +266,7 @@ ACCEPTED_OF_THE_CLUSTER: dict[str, dict[str, Any]] = {
     "some references": {"allowedReferences": ["Mail/*", "smtp"]},
     "every server, on purpose": {"allowedServers": ["*:*"]},
     "no server": {"allowedServers": []},
+    "CCP by the operator's address": ccp_by_address(),
     "the operator's own identity": azure(managedIdentity={}),
     "an identity of the user's": azure(managedIdentity={"clientId": "6731de76"}),
     "a Secret of a namespace": hashicorp(tokenRef=SECRET | OF_TEAM),
@@ -265,7 +293,7 @@ def test_cluster_vault_says_where_passwords_may_go(cluster_vault_judge: Judge, i
     ("fragment", "field"),
     [
         (hashicorp(tokenRef=SECRET), "spec.hashiCorpVault.auth.tokenRef.namespace"),
-        (ccp(clientCertificateRef=CERTIFICATE), "spec.cyberArkCCP.clientCertificateRef.namespace"),
+        (ccp(), "spec.cyberArkCCP.clientCertificateRef.namespace"),
         ({"caRef": {"name": "corp-ca"}}, "spec.caRef.namespace"),
     ],
     ids=["Secret", "certificate", "CA"],

@@ -83,7 +83,7 @@ def vault(bed: Bed, key_vault: KeyVaultServer, url: str = "", /, **auth: Any) ->
             "apiVersion": "smtp-operator.io/v1alpha1",
             "kind": "SmtpVault",
             "metadata": {"name": "corp-kv"},
-            "spec": {"caRef": {"name": "vault-ca"}, "azureKeyVault": block},
+            "spec": {"caRef": {"name": "vault-ca"}, "azureKeyVault": block, "allowedServers": ["*:*"]},
         },
     )
 

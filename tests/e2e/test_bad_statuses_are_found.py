@@ -43,7 +43,10 @@ class Subject:
         login = {"name": "login", "namespace": self.namespace}
         spec: dict[str, Object] = {
             "SmtpConfig": {"server": "smtp.example.com", "port": 587, "from": "a@example.com"},
-            "SmtpVault": {"cyberArkCCP": ccp},
+            "SmtpVault": {
+                "cyberArkCCP": {**ccp, "clientCertificateRef": {"name": "login"}},
+                "allowedServers": ["*:*"],
+            },
             "ClusterSmtpVault": {
                 "cyberArkCCP": {**ccp, "clientCertificateRef": login},
                 "allowedServers": ["*:*"],

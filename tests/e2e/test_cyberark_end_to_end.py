@@ -41,7 +41,7 @@ def vault(bed: Bed, ca_pem: str, **block: Any) -> None:
     """A SmtpVault corp that trusts this CA."""
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "vault-ca"}}
     bed.api.apply(f"{bed.core('configmaps')}/vault-ca", {**body, "data": {"ca.crt": ca_pem}})
-    spec = {"caRef": {"name": "vault-ca"}, **block}
+    spec = {"caRef": {"name": "vault-ca"}, "allowedServers": ["*:*"], **block}
     bed.api.create(
         vaults(bed),
         {

@@ -53,7 +53,8 @@ def login(bed: Bed, bao: OpenBao, operator: OperatorProcess, operator_user: str)
     ca: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bao-ca"}}
     bed.api.create(bed.core("configmaps"), {**ca, "data": {"ca.crt": bao.ca_pem}})
     jwt = {"role": bed.namespace, "serviceAccountRef": {"name": "mailer"}}
-    spec = {"hashiCorpVault": {"url": bao.url, "auth": {"jwt": jwt}}, "caRef": {"name": "bao-ca"}}
+    block = {"url": bao.url, "auth": {"jwt": jwt}}
+    spec = {"hashiCorpVault": block, "caRef": {"name": "bao-ca"}, "allowedServers": ["*:*"]}
     kind: Object = {"apiVersion": "smtp-operator.io/v1alpha1", "kind": "SmtpVault"}
     bed.api.create(vaults(bed), {**kind, "metadata": {"name": "bao"}, "spec": spec})
     named = {"vaultRef": {"name": "bao"}, "path": "mail/smtp"}

@@ -10,7 +10,8 @@ from testbed.users import object_of, path_of
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("operator")]
 
-CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com:1", "appId": "smtp-operator"}}
+CCP: Object = {"url": "https://ccp.example.com:1", "appId": "smtp-operator"}
+BY_CERTIFICATE: Object = {**CCP, "clientCertificateRef": {"name": "login"}}
 
 
 def test_each_verdict_is_seen_and_good(bed: Bed, server: MailServer, statuses: StatusWatch) -> None:
@@ -22,16 +23,14 @@ def test_each_verdict_is_seen_and_good(bed: Bed, server: MailServer, statuses: S
     assert statuses.writes(bed.namespace) == 2
 
 
-@pytest.mark.parametrize(
-    ("kind", "spec"), [("SmtpVault", CCP), ("ClusterSmtpVault", {**CCP, "allowedServers": ["*:*"]})]
-)
+@pytest.mark.parametrize(("kind", "block"), [("SmtpVault", BY_CERTIFICATE), ("ClusterSmtpVault", CCP)])
 def test_so_are_those_of_vault_objects(
-    kind: str, spec: Object, bed: Bed, api: Api, statuses: StatusWatch
+    kind: str, block: Object, bed: Bed, api: Api, statuses: StatusWatch
 ) -> None:
     path = path_of(kind, bed.namespace)
     namespace = bed.namespace if kind == "SmtpVault" else ""
     before = statuses.writes(namespace)
-    api.create(path, object_of(kind, spec))
+    api.create(path, object_of(kind, {"cyberArkCCP": block, "allowedServers": ["*:*"]}))
     try:
         api.wait(path, "one", lambda it: it["status"]["observedGeneration"] == 1)
 

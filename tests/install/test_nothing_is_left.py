@@ -17,7 +17,10 @@ CRDS = [f"crd/{plural}.smtp-operator.io" for plural in ("smtpconfigs", "smtpvaul
 CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "smtp-operator"}}
 SPECS: dict[str, Object] = {
     "SmtpConfig": {"server": "smtp.example.com", "port": 587, "from": "a@example.com"},
-    "SmtpVault": CCP,
+    "SmtpVault": {
+        "cyberArkCCP": {**CCP["cyberArkCCP"], "clientCertificateRef": {"name": "login"}},
+        "allowedServers": ["*:*"],
+    },
     "ClusterSmtpVault": {**CCP, "allowedServers": ["*:*"]},
 }
 STATUS: Object = {"status": {"summary": "seen", "observedGeneration": 1}}

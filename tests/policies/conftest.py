@@ -16,11 +16,12 @@ from testbed.waiting import until
 POLICIES = Path(__file__).parents[2] / "deploy" / "manifests" / "policies"
 
 NOT_YOURS = {"kind": "Secret", "name": "not-yours"}
-CCP = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}}
+CCP = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}, "allowedServers": []}
+BY_CERTIFICATE = {"cyberArkCCP": {**CCP["cyberArkCCP"], "clientCertificateRef": {"name": "not-yours"}}}
 REFUSED: dict[str, Object] = {
     "SmtpConfig": {"server": "a.example", "port": 25, "from": "a@b.example", "tls": {"caRef": NOT_YOURS}},
-    "SmtpVault": {**CCP, "caRef": NOT_YOURS},
-    "ClusterSmtpVault": {**CCP, "caRef": {**NOT_YOURS, "namespace": "default"}, "allowedServers": []},
+    "SmtpVault": {**CCP, **BY_CERTIFICATE, "caRef": NOT_YOURS},
+    "ClusterSmtpVault": {**CCP, "caRef": {**NOT_YOURS, "namespace": "default"}},
 }
 """One object of each kind that the policies refuse."""
 

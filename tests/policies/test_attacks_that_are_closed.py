@@ -19,8 +19,10 @@ CONFIG: Object = {**SMTP, "password": {"secretRef": {"name": "smtp"}}}
 OAUTH: Object = {"tokenUrl": "https://login.example", "clientId": "c"}
 BY_SECRET: Object = {**SMTP, "oauth2": {**OAUTH, "clientSecretRef": {"name": "smtp", "key": "k"}}}
 PRINCIPAL: Object = {"tenantId": "t", "clientId": "c", "clientSecretRef": {"name": "smtp", "key": "k"}}
+EVERYWHERE: Object = {"allowedServers": ["*:*"]}
 AZURE: Object = {
-    "azureKeyVault": {"vaultUrl": "https://corp.vault.azure.net", "auth": {"servicePrincipal": PRINCIPAL}}
+    "azureKeyVault": {"vaultUrl": "https://corp.vault.azure.net", "auth": {"servicePrincipal": PRINCIPAL}},
+    **EVERYWHERE,
 }
 
 EVIL = "https://evil.example"
@@ -83,7 +85,8 @@ def changed(spec: Object, **fields: Any) -> Object:
                 "hashiCorpVault": {
                     "url": "https://vault.example",
                     "auth": {"tokenRef": {"name": "smtp", "key": "k"}},
-                }
+                },
+                **EVERYWHERE,
             },
             {"hashiCorpVault__url": EVIL},
             "spec.hashiCorpVault.auth.tokenRef",
@@ -95,7 +98,8 @@ def changed(spec: Object, **fields: Any) -> Object:
                     "url": "https://conjur.example",
                     "account": "a",
                     "auth": {"apiKey": {"login": "l", "apiKeyRef": {"name": "smtp", "key": "k"}}},
-                }
+                },
+                **EVERYWHERE,
             },
             {"cyberArkConjur__url": EVIL},
             "spec.cyberArkConjur.auth.apiKey.apiKeyRef",
@@ -142,12 +146,15 @@ def test_nor_by_server_side_apply(owner: Api, mallory: Api, namespace: str) -> N
         ("SmtpConfig", {**SMTP, "oauth2": OAUTH}, "spec.oauth2.serviceAccountRef"),
         (
             "SmtpVault",
-            {"hashiCorpVault": {"url": EVIL, "auth": {"jwt": {"role": "r"}}}},
+            {"hashiCorpVault": {"url": EVIL, "auth": {"jwt": {"role": "r"}}}, **EVERYWHERE},
             "spec.hashiCorpVault.auth.jwt.serviceAccountRef",
         ),
         (
             "SmtpVault",
-            {"cyberArkConjur": {"url": EVIL, "account": "a", "auth": {"jwt": {"serviceId": "s"}}}},
+            {
+                "cyberArkConjur": {"url": EVIL, "account": "a", "auth": {"jwt": {"serviceId": "s"}}},
+                **EVERYWHERE,
+            },
             "spec.cyberArkConjur.auth.jwt.serviceAccountRef",
         ),
     ],
@@ -197,7 +204,7 @@ def test_a_secret_of_another_namespace_is_not_read_through_a_cluster_wide_vault(
     reference = {"name": "smtp", "key": "k", "namespace": "kube-system"}
     spec = {
         "hashiCorpVault": {"url": EVIL, "auth": {"tokenRef": reference}},
-        "allowedServers": ["*:*"],
+        **EVERYWHERE,
         "allowedNamespaces": {"matchNames": [namespace]},
     }
 

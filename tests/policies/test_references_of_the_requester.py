@@ -68,7 +68,6 @@ OF_VAULTS: list[tuple[str, Object, Object, tuple[str, str]]] = [
     ("hashiCorpVault.auth.jwt.serviceAccountRef", vault(jwt={"role": "r"}), NAMED, MINT),
     ("hashiCorpVault.auth.appRole.secretIdRef", vault(appRole={"roleId": "r"}), SECRET, GET),
     ("hashiCorpVault.auth.tokenRef", vault(), SECRET, GET),
-    ("caRef", ccp(), {"kind": "Secret", **NAMED}, GET),
 ]
 
 
@@ -123,7 +122,10 @@ CASES = [
     ),
     smtp("tls.caRef", {"kind": "Secret", **NAMED}),
     smtp("tls.clientCertificateRef", NAMED),
-    *(Case("SmtpVault", path, within(spec, path, ref), needs) for path, spec, ref, needs in OF_VAULTS),
+    *(
+        Case("SmtpVault", path, within({**spec, "allowedServers": ["*:*"]}, path, ref), needs)
+        for path, spec, ref, needs in OF_VAULTS
+    ),
     *(
         Case(
             "ClusterSmtpVault",
@@ -133,6 +135,19 @@ CASES = [
             where="default",
         )
         for path, spec, ref, needs in OF_VAULTS
+    ),
+    Case(
+        "SmtpVault",
+        "caRef",
+        {**vault(tokenRef=OWN), "allowedServers": ["*:*"], "caRef": {"kind": "Secret", **NAMED}},
+        GET,
+    ),
+    Case(
+        "ClusterSmtpVault",
+        "caRef",
+        {**ccp(), "allowedServers": ["*:*"], "caRef": {"kind": "Secret", **NAMED, "namespace": "default"}},
+        GET,
+        where="default",
     ),
 ]
 

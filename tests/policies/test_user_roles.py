@@ -26,7 +26,8 @@ SPEC: Object = {
     "password": {"secretRef": {"name": "smtp"}},
 }
 VAULT: Object = {
-    "hashiCorpVault": {"url": "https://vault.example", "auth": {"tokenRef": {"name": "t", "key": "k"}}}
+    "hashiCorpVault": {"url": "https://vault.example", "auth": {"tokenRef": {"name": "t", "key": "k"}}},
+    "allowedServers": ["*:*"],
 }
 
 _numbers = itertools.count(1)

@@ -49,11 +49,12 @@ def prometheus(
 def _vault_out_of_reach(bed: Bed, server: MailServer, port: int) -> None:
     bed.secret("vault-token", token="t0ken")
     auth = {"tokenRef": {"name": "vault-token", "key": "token"}}
+    block = {"url": f"https://127.0.0.1:{port}", "mount": "secret", "auth": auth}
     vault = {
         "apiVersion": "smtp-operator.io/v1alpha1",
         "kind": "SmtpVault",
         "metadata": {"name": "vault"},
-        "spec": {"hashiCorpVault": {"url": f"https://127.0.0.1:{port}", "mount": "secret", "auth": auth}},
+        "spec": {"hashiCorpVault": block, "allowedServers": ["*:*"]},
     }
     bed.api.create(bed.configs.replace("smtpconfigs", "smtpvaults"), vault)
     password = {"hashiCorpVault": {"vaultRef": {"name": "vault"}, "path": "mail", "key": "password"}}

@@ -240,7 +240,7 @@ def test_a_host_in_place_of_azures_is_allowed_by_the_operators_flags(
         "auth": {"servicePrincipal": principal},
     }
     kind = {"apiVersion": "smtp-operator.io/v1alpha1", "kind": "SmtpVault", "metadata": {"name": "kv"}}
-    bed.api.create(vaults(bed), {**kind, "spec": {"azureKeyVault": block}})
+    bed.api.create(vaults(bed), {**kind, "spec": {"azureKeyVault": block, "allowedServers": ["*:*"]}})
     words = [NAME, "--mode", "Login", "--kubeconfig", reader(*EVERYTHING), "--output", "json"]
 
     assert check(*words).json["reason"] == "VaultURLNotAllowed"

@@ -10,7 +10,7 @@ import pytest
 from cyberark.ccp import Account, Application, CcpServer
 from cyberark.conjur import ConjurServer
 from cyberark.trial import CANARY, Given, VaultTrial
-from smtp_operator.api.smtpvault import CyberArkCcp, CyberArkConjur
+from smtp_operator.api.smtpvault import ClusterCyberArkCcp, CyberArkCcp, CyberArkConjur
 from smtp_operator.secrets.cyberark_ccp import CyberArkCcpVault
 from smtp_operator.secrets.cyberark_conjur import CyberArkConjurVault
 from smtp_operator.secrets.vault import Vault, VaultContext
@@ -33,7 +33,8 @@ def ccp_of() -> Iterator[Callable[..., VaultTrial[CcpServer]]]:
 
             def make(context: VaultContext, changes: dict[str, Any]) -> Vault:
                 block = {"url": server.url, "appId": "smtp-operator"} | changes
-                return CyberArkCcpVault(CyberArkCcp.model_validate(block), context)
+                model = CyberArkCcp if "clientCertificateRef" in changes else ClusterCyberArkCcp
+                return CyberArkCcpVault(model.model_validate(block), context)
 
             trial = VaultTrial(server, make)
             opened.callback(trial.https.close)

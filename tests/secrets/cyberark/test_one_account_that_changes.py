@@ -29,7 +29,8 @@ async def test_other_accounts_are_read_meanwhile(
     ccp = ccp_of(accounts=MAIL, changing={"changes"})
     shelf.put("ConfigMap", "ca", {"ca.crt": ccp.server.ca_pem})
     block = {"url": ccp.server.url, "appId": "smtp-operator"}
-    reference = shelf.put_vault("SmtpVault", "corp", {"cyberArkCCP": block, "caRef": {"name": "ca"}})
+    spec = {"cyberArkCCP": block, "caRef": {"name": "ca", "namespace": "team-a"}}
+    reference = shelf.put_vault("ClusterSmtpVault", "corp", spec)
     vaults = LiveVaults(
         get_object=shelf.get,
         accounts=NoServiceAccounts(),
@@ -37,7 +38,7 @@ async def test_other_accounts_are_read_meanwhile(
         monotonic=lambda: ccp.time,
         now=time.time,
     )
-    live = vaults.of(vault_object("SmtpVault", shelf.objects[reference]))
+    live = vaults.of(vault_object("ClusterSmtpVault", shelf.objects[reference]))
 
     with pytest.raises(VerdictError) as failed:
         await live.read(item("changes"), destination=MAIL_SERVER)

@@ -62,7 +62,6 @@ async def refusal(of: VaultObject, block: str, **item: str) -> Verdict | None:
             namespace="team-a",
             destination=SERVER,
             get_object=Shelf().get,
-            require_allowed_servers=False,
         )
     except VerdictError as error:
         return error.verdict

@@ -134,7 +134,8 @@ async def test_a_vault_that_is_not_allowed_is_named_with_both_ways_out(shelf: Sh
     verdict = await refused(credentials(shelf).secret(TOKEN, goes_to=VAULT, field_path="f"))
     assert verdict.message == (
         "Secret team-a/bao-login, by which SmtpVault team-a/bao logs in, does not allow server"
-        f" bao.example.com:8200. Its owner adds it to the annotation {SERVERS}, or have SmtpVault team-a/bao lead to what the annotation lists."
+        f" bao.example.com:8200. Its owner adds it to the annotation {SERVERS}, or have SmtpVault team-a/bao"
+        " lead to what the annotation lists."
     )
 
 

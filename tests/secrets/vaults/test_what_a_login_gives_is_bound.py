@@ -175,8 +175,8 @@ async def test_a_password_read_through_a_bound_login_is_not_sent_to_another_mail
     verdict = await bench.refused(EVIL)
     assert (verdict.reason, verdict.message) == (
         "ServerNotAllowed",
-        f"{bench.login}, by which {bench.name} logs in, does not allow server smtp.evil.example:587. Its owner"
-        f" adds it to the annotation {SERVERS}, or set server and port to what the annotation lists.",
+        f"{bench.login}, by which {bench.name} logs in, does not allow server smtp.evil.example:587. Its"
+        f" owner adds it to the annotation {SERVERS}, or set server and port to what the annotation lists.",
     )
 
 
@@ -192,8 +192,8 @@ async def test_a_bound_login_is_not_used_for_a_vault_that_it_does_not_list(
         verdict = await bench.refused()
         assert (verdict.reason, verdict.message) == (
             "ServerNotAllowed",
-            f"{bench.login}, by which {bench.name} logs in, does not allow server {missing}. Its owner adds it"
-            f" to the annotation {SERVERS}, or have {bench.name} lead to what the annotation lists.",
+            f"{bench.login}, by which {bench.name} logs in, does not allow server {missing}. Its owner adds"
+            f" it to the annotation {SERVERS}, or have {bench.name} lead to what the annotation lists.",
         )
 
 

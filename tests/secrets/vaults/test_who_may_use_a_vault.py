@@ -17,7 +17,13 @@ from smtp_operator.secrets.vault_access import check_use
 BAO = {
     "hashiCorpVault": {"url": "https://bao.example.com", "auth": {"tokenRef": {"name": "bao", "key": "t"}}}
 }
-SAFE = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "mail"}}
+SAFE = {
+    "cyberArkCCP": {
+        "url": "https://ccp.example.com",
+        "appId": "mail",
+        "clientCertificateRef": {"name": "mail-client"},
+    }
+}
 CONJUR = {
     "cyberArkConjur": {
         "url": "https://conjur.example.com",
@@ -53,15 +59,14 @@ async def verdict(
     cluster_wide: bool = False,
     namespace: str = "team-a",
     to: Destination = SERVER,
-    required: bool = False,
     shelf: Shelf | None = None,
 ) -> Verdict | None:
-    """None: it is allowed. Of a cluster-wide one only what the test is about is said in `spec`."""
+    """None: it is allowed. Only what the test is about is said in `spec`."""
+    spec = {"allowedServers": ["*:*"]} | spec
     if cluster_wide:
         block = {"tokenRef": {"name": "bao", "key": "t", "namespace": "vaults"}}
         sound = {"hashiCorpVault": {"url": "https://bao.example.com", "auth": block}}
-        everywhere = {"allowedServers": ["*:*"], "allowedNamespaces": {"matchNames": ["*"]}}
-        spec = sound | everywhere | spec
+        spec = sound | {"allowedNamespaces": {"matchNames": ["*"]}} | spec
     metadata = {"name": "corp", "uid": "u", "generation": 1}
     if not cluster_wide:
         metadata["namespace"] = "team-a"
@@ -77,7 +82,6 @@ async def verdict(
             namespace=namespace,
             destination=to,
             get_object=shelf.get,
-            require_allowed_servers=required,
         )
     except VerdictError as error:
         return error.verdict
@@ -203,19 +207,28 @@ async def test_labels_are_not_read_where_the_name_is_enough() -> None:
         (["other/*", "mail/*"], True),
     ],
 )
-async def test_a_cluster_wide_vault_gives_the_references_that_it_allows(
-    allowed: list[str] | None, may: bool
+@pytest.mark.parametrize("cluster_wide", [False, True])
+async def test_a_vault_gives_the_references_that_it_allows(
+    allowed: list[str] | None, may: bool, cluster_wide: bool
 ) -> None:
-    spec = {"allowedReferences": allowed}
-    assert await reason(spec, cluster_wide=True) is (None if may else Reason.VAULT_NOT_ALLOWED)
+    spec = BAO | {"allowedReferences": allowed} if not cluster_wide else {"allowedReferences": allowed}
+    assert await reason(spec, cluster_wide=cluster_wide) is (None if may else Reason.VAULT_NOT_ALLOWED)
 
 
-async def test_a_reference_that_is_not_allowed_is_named() -> None:
-    found = await verdict({"allowedReferences": ["web/*"]}, cluster_wide=True)
+@pytest.mark.parametrize(
+    ("cluster_wide", "vault", "owner"),
+    [
+        (True, "ClusterSmtpVault corp", "The cluster's administrator"),
+        (False, "SmtpVault team-a/corp", "Its owner"),
+    ],
+)
+async def test_a_reference_that_is_not_allowed_is_named(cluster_wide: bool, vault: str, owner: str) -> None:
+    spec = {} if cluster_wide else BAO
+    found = await verdict(spec | {"allowedReferences": ["web/*"]}, cluster_wide=cluster_wide)
     assert found is not None
     assert found.message == (
-        'ClusterSmtpVault corp does not allow to read "mail/smtp" (named by spec.password.hashiCorpVault).'
-        " The cluster's administrator adds it to spec.allowedReferences there."
+        f'{vault} does not allow to read "mail/smtp" (named by spec.password.hashiCorpVault).'
+        f" {owner} adds it to spec.allowedReferences there."
     )
 
 
@@ -225,7 +238,6 @@ async def test_a_reference_that_is_not_allowed_is_named() -> None:
 @pytest.mark.parametrize(
     ("allowed", "server", "port", "may"),
     [
-        (None, "smtp.example.com", 587, True),
         ([], "smtp.example.com", 587, False),
         (["smtp.example.com:587"], "smtp.example.com", 587, True),
         (["smtp.example.com:587"], "SMTP.example.com.", 587, True),
@@ -245,7 +257,7 @@ async def test_a_reference_that_is_not_allowed_is_named() -> None:
     ],
 )
 async def test_a_password_goes_to_the_servers_that_its_vault_allows(
-    allowed: list[str] | None, server: str, port: int, may: bool
+    allowed: list[str], server: str, port: int, may: bool
 ) -> None:
     to = Destination(server=server, port=port, verified_tls=True)
     found = await reason(BAO | {"allowedServers": allowed}, to=to)
@@ -269,16 +281,4 @@ async def test_what_is_bound_to_servers_goes_over_verified_tls_only(allowed: lis
     assert found.message == (
         "SmtpVault team-a/corp binds its passwords to its allowedServers, so they are sent over verified TLS"
         " only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false."
-    )
-
-
-async def test_without_servers_it_is_up_to_the_team_unless_the_operator_demands_them() -> None:
-    in_clear = Destination(server="smtp.example.com", port=587, verified_tls=False)
-    assert await reason(BAO, to=in_clear) is None
-    found = await verdict(BAO, required=True)
-    assert found is not None
-    assert found.reason is Reason.SERVER_NOT_ALLOWED
-    assert found.message == (
-        "SmtpVault team-a/corp does not say where its passwords may be sent, and the operator demands it"
-        ' (--require-allowed-servers). Its owner sets spec.allowedServers: ["smtp.example.com:587"] there.'
     )

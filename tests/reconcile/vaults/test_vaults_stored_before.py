@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vault objects stored before a field became required: they admit nothing, and say which field to set."""
+
+from typing import Any
+
+import pytest
+
+from simulation import World
+from smtp_operator.api.objects import JsonObject
+
+HOUR = 3600.0
+
+CCP: JsonObject = {"url": "https://ccp.example.com", "appId": "mail"}
+NO_SERVERS = (
+    "spec: set allowedServers: the mail servers to which passwords read through this vault may be sent,"
+    ' such as ["smtp.example.com:587"]; ["*:*"] is all of them'
+)
+NO_CERTIFICATE = (
+    "spec.cyberArkCCP: set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the"
+    " operator's own address is the credential"
+)
+STORED: dict[str, tuple[dict[str, Any], str]] = {
+    "without allowedServers": ({"allowedServers": None}, NO_SERVERS),
+    "CCP without certificate": ({"hashiCorpVault": None, "cyberArkCCP": CCP}, NO_CERTIFICATE),
+}
+
+stored = pytest.mark.parametrize(("spec", "problem"), STORED.values(), ids=STORED)
+
+
+@stored
+async def test_its_status_says_which_field_to_set(world: World, spec: dict[str, Any], problem: str) -> None:
+    bao = world.vault().create(checked=False, **spec)
+    await world.start()
+    await world.passes(1)
+    assert bao.conditions == {
+        "Ready": ("False", "InvalidSpec"),
+        "Failed": ("True", "InvalidSpec"),
+        "Stalled": ("True", "InvalidSpec"),
+    }
+    ready = bao.status.condition("Ready")
+    assert ready is not None
+    assert ready.message == (
+        f"The spec breaks a rule: {problem}. Correct it; apply this release's CRDs, so that the API server"
+        " says so at once."
+    )
+    assert world.vaults.calls == 0
+
+
+@stored
+async def test_nothing_is_read_through_it(world: World, spec: dict[str, Any], problem: str) -> None:
+    bao = world.vault().create(checked=False, **spec)
+    password = bao.password()
+    block = "hashiCorpVault"
+    if "cyberArkCCP" in spec:
+        block = "cyberArk"
+        password = {block: {"vaultRef": {"name": "bao"}, "safe": "Mail", "object": "smtp"}}
+    await world.start()
+    mail = world.smtp_config().create_with_login(password=password)
+    await world.passes(1)
+    assert (mail.ready, mail.reason) == ("False", "VaultNotAllowed")
+    ready = mail.condition("Ready")
+    assert ready is not None
+    assert ready.message == (
+        f"The spec of SmtpVault team-a/bao breaks a rule, so it gives nothing: {problem}. Correct it there."
+    )
+    assert (world.vaults.calls, world.logins) == (0, [])
+
+
+async def test_what_had_passed_is_withdrawn_at_the_next_test_and_back_once_the_field_is_set(
+    world: World,
+) -> None:
+    bao = world.vault().create()
+    mail = await world.ready(password=bao.password())
+    bao.edit(checked=False, allowedServers=None)
+    await world.passes(1)
+    assert (mail.ready, mail.reason) == ("False", "VaultNotAllowed")
+    calls = world.vaults.calls
+    await world.passes(3 * HOUR)
+    assert world.vaults.calls == calls
+    bao.edit(allowedServers=["smtp.example.com:587"])
+    await world.passes(1)
+    assert mail.ready == "True"
+
+
+async def test_one_that_logged_in_before_the_upgrade_is_ready_no_longer(world: World) -> None:
+    """Its status is of the same generation, written by an operator that did not ask for the field."""
+    bao = world.vault().create()
+    await world.ready(password=bao.password())
+    assert bao.conditions["Ready"][0] == "True"
+    await world.stop()
+    del bao.object_["spec"]["allowedServers"]
+    await world.start()
+    await world.passes(1)
+    assert bao.conditions["Ready"] == ("False", "InvalidSpec")
