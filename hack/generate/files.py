@@ -10,7 +10,7 @@ from conformance.reference import conformance_reference
 from generate.chart import CHART, ROOT, values_file, values_reference
 from generate.monitoring import dashboard, monitoring_manifests
 from generate.plugin import plugin_reference
-from generate.policies import policy_files
+from generate.policies import policy_groups
 from generate.reference import (
     MADE,
     field_reference,
@@ -43,17 +43,26 @@ def generated_files() -> dict[str, str]:
     """Every generated file: path below the root, and text."""
     crds = {f"crds/{kind.plural}.yaml": MADE_OF_MODELS + to_yaml(kind.crd()) for kind in KINDS}
     policies = {
-        f"policies/{name}": MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
-        for name, documents in policy_files().items()
+        name: MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
+        for name, documents in policy_groups().items()
     }
     monitoring = {
         f"monitoring/{name}": MADE_OF_MONITORING + to_yaml(document)
         for name, document in monitoring_manifests().items()
     }
-    of_chart = {**crds, **policies, **monitoring, POD_MONITOR: (MANIFESTS / POD_MONITOR).read_text("utf-8")}
+    of_chart = {
+        **crds,
+        **{f"policies/{number}0-{name}.yaml": policies[name] for number, name in enumerate(policies, 1)},
+        **monitoring,
+        POD_MONITOR: (MANIFESTS / POD_MONITOR).read_text("utf-8"),
+    }
     return {
         **{f"deploy/{path}": text for path, text in crds.items()},
-        **{f"deploy/manifests/{path}": text for path, text in policies.items()},
+        # After the roles that users need, and before the operator starts.
+        **{
+            f"deploy/manifests/{number}-policy-{name}.yaml": policies[name]
+            for number, name in enumerate(policies, 31)
+        },
         **{f"{CHART}/files/{path}": text for path, text in of_chart.items()},
         f"{CHART}/values.yaml": values_file(),
         **{
@@ -63,7 +72,7 @@ def generated_files() -> dict[str, str]:
         **{f"deploy/manifests/{path}": text for path, text in monitoring.items()},
         "deploy/monitoring/dashboard.json": dashboard(),
         "deploy/kustomize/base/crds.yaml": "---\n".join(crds.values()),
-        "deploy/kustomize/policies/policies.yaml": "---\n".join(policies.values()),
+        "deploy/kustomize/base/policies.yaml": "---\n".join(policies.values()),
         "docs/reference/chart-values.md": values_reference(),
         "deploy/argocd/argocd-cm.yaml": MADE_OF_LUA + as_text(config_map()),
         "docs/reference/fields.md": field_reference(),

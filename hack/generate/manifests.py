@@ -47,11 +47,10 @@ CLUSTER_WIDE = Folder(
         "10-namespace.yaml": (
             "namespace",
             """\
-# smtp-operator for the whole cluster. The CRDs come first, then this folder, then the policies:
+# smtp-operator for the whole cluster, with the policies that say what users may name. The CRDs come first:
 #
 #   kubectl apply --server-side -f deploy/crds/
 #   kubectl apply -f deploy/manifests/
-#   kubectl apply -f deploy/manifests/policies/
 #
 # For a single namespace there is namespaced/ instead of this folder.
 """,
@@ -75,8 +74,9 @@ NAMESPACED = Folder(
 #   kubectl apply --server-side -f deploy/crds/
 #   sed 's/team-a/YOUR-NAMESPACE/' deploy/manifests/namespaced/*.yaml | kubectl apply -f -
 #
-# The roles for users are those of ../30-user-roles.yaml. ClusterSmtpVaults are of the whole cluster: this
-# operator reads none of them, unless a ClusterRole of yours lets it get those that you name.
+# The roles for users are those of ../30-user-roles.yaml, the policies those of ../31-*.yaml to ../33-*.yaml:
+# a cluster administrator applies them once. ClusterSmtpVaults are of the whole cluster: this operator reads
+# none of them, unless a ClusterRole of yours lets it get those that you name.
 """,
         ),
         "20-deployment.yaml": ("deployment", "# As ../40-deployment.yaml, but serves this namespace only.\n"),

@@ -180,12 +180,12 @@ def habit_policy() -> list[Object]:
     return _policy("smtpconfig-habits", SMTP_CONFIG, validations, "Warn")
 
 
-def policy_files() -> dict[str, list[Object]]:
-    """The documents of each file of policies, by its name."""
+def policy_groups() -> dict[str, list[Object]]:
+    """Return the documents of each group of policies, in the order in which they are applied."""
     return {
-        "10-references.yaml": reference_policies(),
-        "20-plaintext-password.yaml": plaintext_policy(),
-        "30-habits.yaml": habit_policy(),
+        "references": reference_policies(),
+        "plaintext-password": plaintext_policy(),
+        "habits": habit_policy(),
     }
 
 

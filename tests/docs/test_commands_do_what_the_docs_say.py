@@ -14,12 +14,12 @@ ROOT = Path(__file__).parent.parent.parent
 RUNS = [run for page in pages() for run in runs_of(page) if run.world != FRESH]  # those: tests/install
 
 
-CLUSTER_WIDE = ("deploy/manifests/policies", "--exclude-namespace", "--all-namespaces")
+CLUSTER_WIDE = ("-f deploy/manifests/\n", "-policy-*.yaml", "--exclude-namespace", "--all-namespaces")
 """Words of commands whose effects would not stay in the namespace of the page."""
 
 
 def param(run: Run) -> object:
-    words = "\n".join(block.text for block in run.blocks)
+    words = "".join(f"{block.text}\n" for block in run.blocks)
     alone = any(it in words for it in CLUSTER_WIDE)
     return pytest.param(run, id=str(run), marks=[pytest.mark.alone] * alone)
 

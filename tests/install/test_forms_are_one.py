@@ -71,7 +71,7 @@ def test_the_chart_with_all_in_it_is_the_plain_manifests(render: Render) -> None
         by_name(render("--namespace=smtp-operator-system", "--set=createNamespace=true,crds.keep=false"))
     )
 
-    assert chart == read("crds/*.yaml", "manifests/*.yaml", "manifests/policies/*.yaml")
+    assert chart == read("crds/*.yaml", "manifests/*.yaml")
 
 
 def test_the_chart_s_monitoring_is_the_plain_one(render: Render) -> None:
@@ -99,12 +99,7 @@ def test_the_kustomize_base_is_the_plain_manifests(cluster: LocalCluster) -> Non
     assert by_name(list(yaml.safe_load_all(built))) == read("crds/*.yaml", "manifests/*.yaml")
 
 
-def test_the_kustomize_policies_are_the_plain_ones(cluster: LocalCluster) -> None:
-    built = cluster.kubectl("kustomize", str(DEPLOY / "kustomize" / "policies")).stdout
-    assert by_name(list(yaml.safe_load_all(built))) == read("manifests/policies/*.yaml")
-
-
-@pytest.mark.parametrize("folder", ["crds", "manifests", "manifests/policies"])
+@pytest.mark.parametrize("folder", ["crds", "manifests"])
 def test_the_api_server_s_strict_validation_accepts_each(cluster: LocalCluster, folder: str) -> None:
     words = ["--validate=strict", "--dry-run=server", "-f", str(DEPLOY / folder)]
     if folder == "manifests":  # what is in a namespace needs it to be there

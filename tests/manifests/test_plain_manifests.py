@@ -236,3 +236,44 @@ def test_the_crds_folder_is_what_the_program_prints(capsys: pytest.CaptureFixtur
 
 def _name(object_: Object) -> str:
     return str(object_["metadata"]["name"])
+
+
+# The policies: `kubectl apply -f deploy/manifests/` alone brings them.
+
+POLICY_NAMES = [
+    "clustersmtpvault-references.smtp-operator.io",
+    "smtpconfig-habits.smtp-operator.io",
+    "smtpconfig-plaintext-password.smtp-operator.io",
+    "smtpconfig-references.smtp-operator.io",
+    "smtpvault-references.smtp-operator.io",
+]
+"""As in 0.1.0, where they were in a folder of their own: an upgrade has to replace them, and leave none behind."""
+
+
+def test_what_is_applied_by_one_command_has_every_policy_and_its_binding(cluster_wide: Manifests) -> None:
+    for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"):
+        names = [it["metadata"]["name"] for it in cluster_wide.documents if it["kind"] == kind]
+        assert sorted(names) == POLICY_NAMES
+
+
+def test_references_are_refused_by_default_and_the_rest_is_warned_of(cluster_wide: Manifests) -> None:
+    actions = {
+        it["metadata"]["name"].partition(".")[0]: it["spec"]["validationActions"]
+        for it in cluster_wide.documents
+        if it["kind"] == "ValidatingAdmissionPolicyBinding"
+    }
+    assert actions == {
+        "clustersmtpvault-references": ["Deny"],
+        "smtpconfig-references": ["Deny"],
+        "smtpvault-references": ["Deny"],
+        "smtpconfig-plaintext-password": ["Warn"],
+        "smtpconfig-habits": ["Warn"],
+    }
+
+
+def test_the_policies_come_after_the_roles_of_users_and_before_the_operator(cluster_wide: Manifests) -> None:
+    kinds = [it["kind"] for it in cluster_wide.documents]
+    roles = [i for i, it in enumerate(cluster_wide.documents) if it["kind"] == "ClusterRole"]
+    policies = [i for i, kind in enumerate(kinds) if kind.startswith("ValidatingAdmissionPolicy")]
+    assert max(roles) < min(policies)
+    assert max(policies) < kinds.index("Deployment")

@@ -13,7 +13,7 @@ from testbed import Api, ApiError, Object
 from testbed.users import WRITE_OURS, Users, object_of, path_of, sentence
 from testbed.waiting import until
 
-POLICIES = Path(__file__).parents[2] / "deploy" / "manifests" / "policies"
+POLICIES = sorted((Path(__file__).parents[2] / "deploy" / "manifests").glob("3?-policy-*.yaml"))
 
 NOT_YOURS = {"kind": "Secret", "name": "not-yours"}
 CCP = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}, "allowedServers": []}
@@ -43,15 +43,16 @@ def all_users(cluster: LocalCluster, api: Api) -> Iterator[Users]:
 
 @pytest.fixture(scope="module")
 def policies(cluster: LocalCluster, all_users: Users) -> Iterator[None]:
-    """All of `deploy/manifests/policies/`, in force; gone afterwards, since they concern every other test."""
-    cluster.kubectl("apply", "--validate=strict", "-f", str(POLICIES))
+    """Those of `deploy/manifests/`, in force; gone afterwards, since they concern every other test."""
+    files = [f"--filename={it}" for it in POLICIES]
+    cluster.kubectl("apply", "--validate=strict", *files)
     somebody = all_users.user("somebody", *WRITE_OURS)
     for kind, spec in REFUSED.items():
         refused = partial(_refused, somebody, object_of(kind, spec))
         until(refused, f"the policy of {kind} never came into force")
     until(lambda: _warnings(cluster) == WARNINGS, "the policies that warn never came into force")
     yield
-    cluster.kubectl("delete", "-f", str(POLICIES))
+    cluster.kubectl("delete", *files)
     for kind, spec in REFUSED.items():
         accepted = partial(_accepted, somebody, object_of(kind, spec))
         until(accepted, f"the policy of {kind} never went")
