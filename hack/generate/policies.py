@@ -196,6 +196,7 @@ def _policy(name: str, kind: Kind, validations: list[Object], action: str) -> li
         "apiVersions": ["*"],
         "operations": ["CREATE", "UPDATE"],
         "resources": [kind.plural],
+        "scope": "*",  # the default; left out, each `kubectl apply` would count as a change
     }
     policy = {
         "failurePolicy": "Fail",
