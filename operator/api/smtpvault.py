@@ -6,7 +6,7 @@ common base.
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ from smtp_operator.api.model import (
     SecretKeyReference,
     ServiceAccountReference,
 )
-from smtp_operator.api.rules import ALLOWED_SERVER, CYBERARK_VALUE, ListType, exactly_one, required
+from smtp_operator.api.rules import ALLOWED_SERVER, CYBERARK_VALUE, ListType, Rule, exactly_one, required
 
 
 class Provider(StrEnum):
@@ -164,7 +164,7 @@ WebService = Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Za-
 class CyberArkCcp(ApiModel):
     """CyberArk Central Credential Provider (AIM)."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         required(
             "clientCertificateRef",
             "set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the operator's"

@@ -16,11 +16,11 @@ from testbed.waiting import until
 POLICIES = sorted((Path(__file__).parents[2] / "deploy" / "manifests").glob("3?-policy-*.yaml"))
 
 NOT_YOURS = {"kind": "Secret", "name": "not-yours"}
-CCP = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}, "allowedServers": []}
-BY_CERTIFICATE = {"cyberArkCCP": {**CCP["cyberArkCCP"], "clientCertificateRef": {"name": "not-yours"}}}
+CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}, "allowedServers": []}
+BY_CERTIFICATE: Object = {**CCP["cyberArkCCP"], "clientCertificateRef": {"name": "not-yours"}}
 REFUSED: dict[str, Object] = {
     "SmtpConfig": {"server": "a.example", "port": 25, "from": "a@b.example", "tls": {"caRef": NOT_YOURS}},
-    "SmtpVault": {**CCP, **BY_CERTIFICATE, "caRef": NOT_YOURS},
+    "SmtpVault": {**CCP, "cyberArkCCP": BY_CERTIFICATE, "caRef": NOT_YOURS},
     "ClusterSmtpVault": {**CCP, "caRef": {**NOT_YOURS, "namespace": "default"}},
 }
 """One object of each kind that the policies refuse."""
