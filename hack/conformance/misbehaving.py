@@ -65,3 +65,13 @@ class Misbehaving(TlsServer):
                 call.connection.sendall(b"x")
 
         self.before_answer = drip
+
+    def floods(self) -> None:
+        """Sends headers for as long as they are read."""
+
+        def flood(call: Call) -> None:
+            call.connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                call.connection.sendall(b"X-Long: " + b"x" * 60_000 + b"\r\n")
+
+        self.before_answer = flood

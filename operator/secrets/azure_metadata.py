@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from smtp_operator.network.destination import Address
 from smtp_operator.secrets.https import Answer
+from smtp_operator.secrets.https_connection import BoundedResponse
 from smtp_operator.secrets.https_errors import HttpsError, Trouble
 
 HOST: Final = "169.254.169.254"
@@ -82,7 +83,7 @@ class _Read:
 
 def _parsed(raw: bytes) -> Answer:
     connection: Any = _Read(raw)
-    response = http.client.HTTPResponse(connection, method="GET")
+    response = BoundedResponse(connection, method="GET")
     response.begin()
     body = response.read()
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)

@@ -7,34 +7,26 @@ neither environment nor .netrc is read. An answer is small and comes in time, or
 """
 
 import asyncio
-import socket
 import ssl
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
+from weakref import WeakValueDictionary
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from smtp_operator.network.destination import Address, DestinationPolicy
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.network.tls import ClientCertificate, client_context
-from smtp_operator.secrets.https_errors import (
-    HttpsError,
-    Trouble,
-    error_of,
-)
+from smtp_operator.secrets.https_connection import Adapter, AnswerTooLarge, TlsSocket, bounds
+from smtp_operator.secrets.https_errors import HttpsError, Trouble, error_of
 from smtp_operator.secrets.turns import Turns
-
-_SLICE: Final = 0.5
-"""Seconds after which a thread that waits for bytes looks whether it still should."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +41,7 @@ class HttpsLimits:
     total: float = 20.0
     """From the first connection to the last byte."""
     size: int = 64 * 1024
+    """Of the whole answer: headers, interim answers, framing, body and trailers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +85,10 @@ class Https:
         proxy: HttpsProxy | None = None,
         threads: int = 128,
     ) -> None:
-        """``proxy``: by which hosts are reached that it is for; the environment's never is."""
+        """``proxy``: by which hosts are reached that it is for; the environment's never is.
+
+        ``threads`` bounds the answers in memory: each has one, and at most ``limits.size`` bytes.
+        """
         self._proxy = proxy
         self._policy = policy
         self._resolver = resolver
@@ -101,6 +97,7 @@ class Https:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="https")
         self._turns = Turns(threads)
         self._closed = threading.Event()
+        self._contexts = _Contexts()
 
     async def send(self, request: Request) -> Answer:
         """The answer.
@@ -114,10 +111,12 @@ class Https:
             raise HttpsError(Trouble.PORT_NOT_ALLOWED, host, port)
         if self._proxy is not None and self._proxy.is_for(host):
             await self._judge_as_far_as_known(host, port)
-            job = partial(_send_by_proxy, request, self._proxy.url, self._limits, self._closed)
+            job = partial(
+                _send_by_proxy, request, self._proxy.url, self._limits, self._closed, self._contexts
+            )
         else:
             addresses = await self._addresses(host, port)
-            job = partial(_send, request, addresses, self._limits, self._closed)
+            job = partial(_send, request, addresses, self._limits, self._closed, self._contexts)
         loop = asyncio.get_running_loop()
         return await self._turns.run((host, port), lambda: loop.run_in_executor(self._threads, job))
 
@@ -149,145 +148,79 @@ class Https:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class _Bounds(threading.local):
-    """What the thread at work may still take; set for each request."""
+class _Contexts:
+    """TLS contexts of the requests under way: those that trust the same share one.
 
-    deadline = 0.0
-    read = 0.0
-    closed: threading.Event | None = None
+    The system's CAs take a megabyte in each, and a request holds its context for as long as its server
+    pleases.
+    """
 
-    def begin(self, limits: HttpsLimits, closed: threading.Event) -> None:
-        """A request starts now."""
-        self.deadline = time.monotonic() + limits.total
-        self.read = limits.read
-        self.closed = closed
-
-
-_bounds: Final = _Bounds()
-
-
-def _patiently(waiting: socket.socket, receive: Callable[[], int]) -> int:
-    """Reads until the thread's deadline: a server that sends a byte now and then gains nothing by it."""
-    before = waiting.gettimeout()
-    until = min(_bounds.deadline, time.monotonic() + _bounds.read)
-    try:
-        while (left := until - time.monotonic()) > 0 and not (_bounds.closed and _bounds.closed.is_set()):
-            waiting.settimeout(min(left, _SLICE))
-            try:
-                return receive()
-            except TimeoutError:
-                continue
-    finally:
-        waiting.settimeout(before)
-    raise TimeoutError
-
-
-class _TlsSocket(ssl.SSLSocket):
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        return _patiently(self, lambda: ssl.SSLSocket.recv_into(self, buffer, nbytes, flags))
-
-
-class _PlainSocket(socket.socket):
-    """By which a proxy is asked for a tunnel."""
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        return _patiently(self, lambda: socket.socket.recv_into(self, buffer, nbytes, flags))
-
-
-class _Connection(urllib3.connection.HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        found = super()._new_conn()
-        timeout = found.gettimeout()
-        bounded = _PlainSocket(found.family, found.type, found.proto, found.detach())
-        bounded.settimeout(timeout)
-        return bounded
-
-
-class _Pool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _Adapter(HTTPAdapter):
-    """Connects to one address as the host that the URL names, with our context and nothing added to it."""
-
-    def __init__(self, context: ssl.SSLContext, host: str) -> None:
-        self._context = context
-        self._host = host
-        super().__init__()
-
-    def init_poolmanager(
-        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
-    ) -> None:
-        super().init_poolmanager(
-            connections,
-            maxsize,
-            block,
-            ssl_context=self._context,
-            server_hostname=self._host,
-            **pool_kwargs,
+    def __init__(self) -> None:
+        self._shared: WeakValueDictionary[tuple[str | None, ClientCertificate | None], ssl.SSLContext] = (
+            WeakValueDictionary()
         )
+        self._lock = threading.Lock()
 
-    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(
-            proxy, ssl_context=self._context, server_hostname=self._host, **proxy_kwargs
-        )
-        manager.pool_classes_by_scheme = {"https": _Pool}
-        return manager
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        # Else requests would load a public bundle into the context, whatever CA was asked for.
-        conn.cert_reqs = "CERT_REQUIRED"
-        conn.ca_certs = conn.ca_cert_dir = None
-
-
-def _context(request: Request) -> ssl.SSLContext:
-    context = client_context(request.ca_pem, client_certificate=request.client_certificate)
-    context.post_handshake_auth = True  # IIS asks for the client's certificate once it has read the path
-    context.sslsocket_class = _TlsSocket
-    return context
+    def of(self, request: Request) -> ssl.SSLContext:
+        """Return the context for this request. CaBundleInvalid, ClientCertificateInvalid: there is none."""
+        key = request.ca_pem, request.client_certificate
+        with self._lock:
+            context = self._shared.get(key)
+            if context is None:
+                context = client_context(request.ca_pem, client_certificate=request.client_certificate)
+                context.post_handshake_auth = True  # IIS asks for the certificate once it has read the path
+                context.sslsocket_class = TlsSocket
+                self._shared[key] = context
+            return context
 
 
 def _send(
-    request: Request, addresses: tuple[Address, ...], limits: HttpsLimits, closed: threading.Event
+    request: Request,
+    addresses: tuple[Address, ...],
+    limits: HttpsLimits,
+    closed: threading.Event,
+    contexts: _Contexts,
 ) -> Answer:
     """Blocks, for ``limits.total`` seconds at most."""
-    _bounds.begin(limits, closed)
+    bounds.begin(total=limits.total, read=limits.read, size=limits.size, closed=closed)
     host, port = request.place
-    context = _context(request)
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("https://", _Adapter(context, host.removesuffix(".")))
+    with closing(Adapter(contexts.of(request), host.removesuffix("."))) as adapter:
         errors: dict[Address, HttpsError] = {}
         for address in addresses:
             literal = f"[{address}]" if address.version == 6 else str(address)
             try:
-                return _exchange(session, request, literal, limits)
+                return _exchange(adapter, request, literal, limits)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 errors[address] = error_of(error, host, port, addresses, limits.total)
-                if not errors[address].before_request or time.monotonic() >= _bounds.deadline:
+                if not errors[address].before_request or bounds.seconds_left <= 0:
                     break
     raise list(errors.values())[-1] from None
 
 
-def _send_by_proxy(request: Request, proxy: str, limits: HttpsLimits, closed: threading.Event) -> Answer:
+def _send_by_proxy(
+    request: Request, proxy: str, limits: HttpsLimits, closed: threading.Event, contexts: _Contexts
+) -> Answer:
     """Blocks, for ``limits.total`` seconds at most."""
-    _bounds.begin(limits, closed)
+    bounds.begin(total=limits.total, read=limits.read, size=limits.size, closed=closed)
     host, port = request.place
-    with requests.Session() as session:
-        session.trust_env = False
-        session.proxies = {"https": proxy}
-        session.mount("https://", _Adapter(_context(request), host.removesuffix(".")))
+    with closing(Adapter(contexts.of(request), host.removesuffix("."))) as adapter:
         try:
-            return _exchange(session, request, f"[{host}]" if ":" in host else host, limits)
+            return _exchange(adapter, request, f"[{host}]" if ":" in host else host, limits, proxy)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise error_of(error, host, port, (), limits.total, proxy=proxy) from None
 
 
-def _exchange(session: requests.Session, request: Request, literal: str, limits: HttpsLimits) -> Answer:
-    """``literal`` is the host or address to connect to, IPv6 in brackets."""
+def _exchange(
+    adapter: Adapter, request: Request, literal: str, limits: HttpsLimits, proxy: str = ""
+) -> Answer:
+    """``literal`` is the host or address to connect to, IPv6 in brackets.
+
+    No ``requests.Session`` is involved: even where it follows nothing, it reads and unpacks the body of a
+    redirect, and it parses cookies.
+    """
     parts = urlsplit(request.url)
-    left = max(_bounds.deadline - time.monotonic(), 0.001)
-    response = session.request(
+    left = max(bounds.seconds_left, 0.001)
+    prepared = requests.Request(
         request.method,
         urlunsplit(("https", f"{literal}:{parts.port or 443}", parts.path or "/", parts.query, "")),
         data=request.body,
@@ -298,18 +231,22 @@ def _exchange(session: requests.Session, request: Request, literal: str, limits:
             **request.headers,
             "Host": parts.netloc,
         },
-        timeout=(min(limits.connect, left), min(limits.read, left)),
-        allow_redirects=False,
-        stream=True,
-    )
+    ).prepare()
     try:
-        body = bytearray()
-        for piece in response.raw.stream(8192, decode_content=False):
-            body += piece
-            if len(body) > limits.size:
-                host, port = request.place
-                raise HttpsError(Trouble.TOO_LARGE, host, port, size=limits.size)
-        headers = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, headers, bytes(body))
-    finally:
-        response.close()
+        response = adapter.send(
+            prepared,
+            stream=True,
+            timeout=(min(limits.connect, left), min(limits.read, left)),
+            proxies={"https": proxy} if proxy else None,
+        )
+        try:
+            body = bytearray()
+            for piece in response.raw.stream(8192, decode_content=False):
+                body += piece
+        finally:
+            response.close()
+    except AnswerTooLarge:
+        host, port = request.place
+        raise HttpsError(Trouble.TOO_LARGE, host, port, size=limits.size) from None
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, bytes(body))

@@ -116,6 +116,10 @@ async def talker() -> AsyncIterator[tuple[int, list[bytes]]]:
     [
         ([b""], Trouble.TOO_SLOW),
         ([b"HTTP/1.1 200 OK\r\n\r\n", b" " * 70000], Trouble.TOO_LARGE),
+        ([b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n{}"], Trouble.TOO_LARGE),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3000], Trouble.TOO_LARGE),
+        ([b"HTTP/1.1 200 OK\r\n\r\n{}", b""], Trouble.TOO_SLOW),
+        ([b"HTTP/1.1 200 OK\r\nX: " + b"X: y\r" * 12000 + b"\r\n\r\n{}"], Trouble.DROPPED),
         ([b"220 mail.example.com ESMTP\r\n"], Trouble.DROPPED),
         ([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"], Trouble.DROPPED),
         ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"], Trouble.DROPPED),

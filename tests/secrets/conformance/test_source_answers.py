@@ -46,9 +46,13 @@ async def test_a_server_that_closes_the_connection(
 
 
 async def test_an_answer_that_is_too_large(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """Its answer has more than 64 KiB."""
+    """Its answer, headers included, has more than 64 KiB."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(200, b'"' + b"x" * 65_536 + b'"', {"Content-Type": "application/json"})
+
+    assert (await source.verdict()).reason is expected
+
+    odd.floods()
 
     assert (await source.verdict()).reason is expected
 

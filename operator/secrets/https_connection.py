@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bounded connections for ``requests``: what a server may send, and for how long, is counted at the socket.
+
+Every byte of an answer counts, wherever HTTP puts it: status line, headers, interim answers (1xx), framing
+of chunks, body and trailers, and the proxy's answer to CONNECT. So no part of an answer can grow without
+limit in the code of ``http.client``, ``urllib3`` or ``requests``, which do not bound all of them.
+"""
+
+import http
+import http.client
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+_SLICE: Final = 0.5
+"""Seconds between two checks of whether a thread that waits for bytes should go on."""
+_READ_COST: Final = 32
+"""Bytes that one read counts for at least: 65,536 reads of one byte take a second of processor time."""
+_HEADER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\xa0-\xff]*\r?\n|\r?\n|")
+"""A field line (RFC 9112, section 5) without obsolete line folding, the empty line, or the end.
+
+A lone CR and other separators would become more lines for Python than ``http.client`` counts.
+"""
+
+
+class AnswerTooLarge(Exception):
+    """The server sent more than one answer may have."""
+
+
+class _Bounds(threading.local):
+    """What the current thread's request may still take."""
+
+    deadline = 0.0
+    read = 0.0
+    size = 0
+    closed: threading.Event | None = None
+
+    def begin(self, *, total: float, read: float, size: int, closed: threading.Event) -> None:
+        """Start the bounds of a request: seconds in total and between two packets, and bytes."""
+        self.deadline = time.monotonic() + total
+        self.read = read
+        self.size = size
+        self.closed = closed
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline; negative after it."""
+        return self.deadline - time.monotonic()
+
+    def count(self, received: int) -> int:
+        """Return ``received``; raise AnswerTooLarge where that is more than was left."""
+        self.size -= max(received, _READ_COST)
+        if self.size < 0:
+            raise AnswerTooLarge
+        return received
+
+
+bounds: Final = _Bounds()
+"""Of the request that this thread sends."""
+
+
+def _receive(waiting: socket.socket, receive: Callable[[], int]) -> int:
+    """Read until the thread's deadline, so that a server gains nothing by sending a byte now and then."""
+    before = waiting.gettimeout()
+    until = min(bounds.deadline, time.monotonic() + bounds.read)
+    try:
+        while (left := until - time.monotonic()) > 0 and not (bounds.closed and bounds.closed.is_set()):
+            waiting.settimeout(min(left, _SLICE))
+            try:
+                return bounds.count(receive())
+            except TimeoutError:
+                continue
+    finally:
+        waiting.settimeout(before)
+    raise TimeoutError
+
+
+class TlsSocket(ssl.SSLSocket):
+    """What an answer is read from."""
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Read within the bounds of the request."""
+        return _receive(self, lambda: ssl.SSLSocket.recv_into(self, buffer, nbytes, flags))
+
+
+class _PlainSocket(socket.socket):
+    """What the proxy's answer is read from."""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        try:
+            return _receive(self, lambda: socket.socket.recv_into(self, buffer, nbytes, flags))
+        except AnswerTooLarge:
+            raise urllib3.exceptions.ProxyError("answer too large", OSError()) from None
+
+
+class _HeadReader:
+    """Hands on the lines of an answer's head, and refuses those that are no HTTP."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.in_fields = False
+        """Whether the status line was read."""
+
+    def readline(self, limit: int) -> bytes:
+        """Return the next line. HTTPException where it is no field line."""
+        line: bytes = self._stream.readline(limit)
+        if self.in_fields and not _HEADER_LINE.fullmatch(line):
+            raise http.client.HTTPException("invalid header line")
+        self.in_fields = line not in (b"\r\n", b"\n")
+        return line
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._stream.close()
+
+
+class BoundedResponse(http.client.HTTPResponse):
+    """An answer whose head has at most 100 lines per part, all of them header lines."""
+
+    def begin(self) -> None:
+        """Read the head of the answer; interim answers of every kind are skipped (RFC 9110, 15.2)."""
+        this: Any = self  # its attributes have other types until the head is read
+        stream = this.fp
+        try:
+            while this.headers is None:
+                this.fp = _HeadReader(stream)
+                super().begin()
+                if 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
+                    this.headers = None
+        finally:
+            this.fp = stream
+
+
+class _Connection(urllib3.connection.HTTPSConnection):
+    response_class = BoundedResponse
+
+    def _new_conn(self) -> socket.socket:
+        found = super()._new_conn()
+        timeout = found.gettimeout()
+        bounded = _PlainSocket(found.family, found.type, found.proto, found.detach())
+        bounded.settimeout(timeout)
+        return bounded
+
+
+class _Pool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+class Adapter(HTTPAdapter):
+    """Connects to one address as the host that the URL names, with our context and nothing added to it."""
+
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+        self._context = context
+        self._host = host
+        super().__init__()
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any
+    ) -> None:
+        """Make the pools of direct connections."""
+        super().init_poolmanager(
+            connections,
+            maxsize,
+            block,
+            ssl_context=self._context,
+            server_hostname=self._host,
+            **pool_kwargs,
+        )
+        self.poolmanager.pool_classes_by_scheme = {"https": _Pool}
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: Any) -> Any:
+        """Make the pools of connections through a proxy."""
+        manager = super().proxy_manager_for(
+            proxy, ssl_context=self._context, server_hostname=self._host, **proxy_kwargs
+        )
+        manager.pool_classes_by_scheme = {"https": _Pool}
+        return manager
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Keep to the context: requests would load a public bundle into it, whatever CA was asked for."""
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = conn.ca_cert_dir = None
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Return status, headers and the unread body; cookies and encodings are not looked at."""
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        return response
