@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to a mail server, over aiosmtplib's protocol, which guards against injected commands,
-endless replies and bytes sent before TLS. Its errors become four of our own, which hold no server text
-but the bytes that were no SMTP.
+"""One connection to a mail server, over aiosmtplib's protocol, which guards against injected commands
+and bytes sent before TLS; replies are bounded and handed to it whole. Its errors become four of our own,
+which hold no server text but the bytes that were no SMTP.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from aiosmtplib.response import SMTPResponse
 
 from smtp_operator.alarm import Alarm
 from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.reply_stream import InvalidReply, ReplyStream
 
 _KEPT: Final = 4096
 """Bytes kept of what came since the last reply."""
@@ -75,13 +76,36 @@ class _Recorder(SMTPProtocol):
         self.error: Exception | None = None
         self.silent = False
         """Whether the last reply did not come in time."""
+        self.garbled = False
+        """Whether the server sent what is no reply, or too much."""
+        self._replies = ReplyStream()
         self._alarm = Alarm(self._give_up)
         self.on_response: Callable[[SMTPResponse], None] | None = None
 
     def data_received(self, data: bytes) -> None:
         if len(self.received) < _KEPT:
             self.received += data[:_KEPT]
-        super().data_received(data)
+        if self.garbled:
+            return
+        try:
+            reply = self._replies.add(data)
+        except InvalidReply:
+            self.garbled = True
+            self.eof_received()  # the waiting command fails
+            self.abort()
+            return
+        if reply is not None:
+            super().data_received(reply)
+
+    def write(self, data: bytes) -> None:
+        self._replies.clear()
+        super().write(data)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self.transport is not None:
+            # No isinstance: uvloop's transports are none of asyncio's classes.
+            cast(asyncio.WriteTransport, self.transport).abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.error = exc
@@ -214,7 +238,7 @@ class Wire:
         return Reply.of(response.code, response.message)
 
     def _broken(self, error: Exception, limit: float) -> WireError:
-        if isinstance(error, SMTPResponseException):
+        if self._protocol.garbled or isinstance(error, SMTPResponseException):
             return Garbled(bytes(self._protocol.received))
         if self._protocol.silent or isinstance(error, SMTPTimeoutError):
             return Silent(limit)
@@ -224,10 +248,7 @@ class Wire:
 
     def abort(self) -> None:
         """End the connection at once."""
-        transport = self._protocol.transport
-        if transport is not None:
-            # No isinstance: uvloop's transports are none of asyncio's classes.
-            cast(asyncio.WriteTransport, transport).abort()
+        self._protocol.abort()
 
     async def close(self) -> None:
         """End the connection, in an orderly way if the server takes part in it."""

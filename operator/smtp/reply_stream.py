@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the end of a reply in what arrives in pieces, and looks at each byte once."""
+
+from typing import Final
+
+_LINE: Final = 8192
+"""Bytes of a line; RFC 5321 allows 512."""
+_REPLY: Final = 4 * _LINE
+"""Bytes of a reply, all of its lines; also of what follows it before the next command."""
+_PIECE_COST: Final = 32
+"""Bytes that a piece counts for at least: a reply in single bytes costs as much time as a megabyte."""
+
+
+class InvalidReply(Exception):
+    """The server sends something that is no SMTP reply, or more than a reply may have."""
+
+
+class ReplyStream:
+    """Collects one reply after each ``clear``; what follows it until the next one is counted and dropped."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._start = 0
+        """Where the last line begins."""
+        self._searched = 0
+        self._left = _REPLY
+        self._whole = False
+
+    def clear(self) -> None:
+        """Expect a new reply."""
+        self._pending.clear()
+        self._start = self._searched = 0
+        self._left = _REPLY
+        self._whole = False
+
+    def add(self, piece: bytes) -> bytes | None:
+        """Return the whole reply, once, with the piece that ends it; else None.
+
+        Raises:
+            InvalidReply: the connection is of no use any more.
+        """
+        self._left -= max(len(piece), _PIECE_COST)
+        if self._left < 0:
+            raise InvalidReply
+        if self._whole:
+            return None
+        self._pending += piece
+        while (end := self._pending.find(b"\n", self._searched)) >= 0:
+            start, self._start = self._start, end + 1
+            self._searched = self._start
+            if self._start - start > _LINE or not self._pending[start : start + 3].isdigit():
+                raise InvalidReply
+            if self._pending[start + 3 : start + 4] != b"-":
+                self._whole = True
+                return bytes(self._pending[: self._start])
+        self._searched = len(self._pending)
+        if self._searched - self._start > _LINE:
+            raise InvalidReply
+        return None

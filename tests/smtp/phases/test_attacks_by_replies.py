@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attacks by how a mail server's replies arrive: in tiny pieces, without an end, or unasked."""
+
+import asyncio
+import contextlib
+import itertools
+import socket
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from aiosmtplib import protocol
+
+from smtp_operator.smtp.reply_stream import InvalidReply, ReplyStream
+from smtp_operator.smtp.wire import Garbled, Wire, WireError
+
+BOUND = 32 * 1024
+"""Bytes of a reply."""
+
+
+@dataclass
+class Dialogue:
+    """A connected wire, the server's end, and how many lines aiosmtplib has parsed."""
+
+    wire: Wire
+    server: socket.socket
+    parsed: list[bytes] = field(default_factory=list)
+
+    async def send(self, pieces: Iterable[bytes]) -> int:
+        """Send each piece in a packet of its own until the client hangs up; return the bytes sent."""
+        sent = 0
+        for piece in pieces:
+            try:
+                await asyncio.get_running_loop().sock_sendall(self.server, piece)
+            except OSError:
+                break
+            sent += len(piece)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        return sent
+
+
+@contextlib.asynccontextmanager
+async def _connected() -> AsyncIterator[Dialogue]:
+    client, server = socket.socketpair()
+    with server:
+        client.setblocking(False)
+        server.setblocking(False)
+        wire = await Wire.open(client, context=None, server_name="mail.example.com", limit=60)
+        server.send(b"220 mail.example.com ESMTP\r\n")
+        await wire.greeting(60)
+        yield Dialogue(wire, server)
+        wire.abort()
+        await wire.close()
+
+
+@pytest.fixture
+async def dialogue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Dialogue]:
+    async with _connected() as made:
+
+        def counted(text: bytes) -> int:
+            made.parsed.append(text)
+            return int(text)
+
+        # aiosmtplib calls it once for each line that it parses.
+        monkeypatch.setattr(protocol, "int", counted, raising=False)
+        yield made
+
+
+def lines(count: int) -> Iterator[bytes]:
+    yield from itertools.repeat(b"250-x\r\n", count - 1)
+    yield b"250 x\r\n"
+
+
+def between_lines(count: int) -> Iterator[bytes]:
+    """The same; each packet ends after a code, as a reply that is not complete does."""
+    yield b"250-x"
+    yield from itertools.repeat(b"\r\n250-x", count - 2)
+    yield b"\r\n250 x\r\n"
+
+
+@pytest.mark.parametrize("pieces", [lines, between_lines])
+async def test_a_reply_in_a_packet_for_each_line_is_parsed_once(
+    dialogue: Dialogue, pieces: Callable[[int], Iterator[bytes]]
+) -> None:
+    """Each packet had all lines before it parsed again: 6,000 of them took two seconds of the event loop."""
+    sending = asyncio.create_task(dialogue.send(pieces(500)))
+
+    reply = await dialogue.wire.command(b"EHLO me", limit=60)
+
+    await sending
+    assert len(reply.lines) == 500
+    assert len(dialogue.parsed) == 500
+
+
+ENDLESS = {
+    "lines": itertools.repeat(b"250-x\r\n"),
+    "many lines at once": itertools.repeat(b"250-x\r\n" * 1000),
+    "one line": itertools.repeat(b"x" * 1000),
+    "single bytes": itertools.repeat(b"2"),
+    "empty lines": itertools.repeat(b"\r\n"),
+    "codes that are none": itertools.repeat(b"+25-x\r\n"),
+    "codes of other signs": itertools.repeat(b"2_5-x\r\n"),
+    "words of another protocol": itertools.repeat(b"SSH-2.0-x\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_an_endless_reply_is_given_up_before_its_time_is_over(dialogue: Dialogue, kind: str) -> None:
+    sending = asyncio.create_task(dialogue.send(ENDLESS[kind]))
+
+    with pytest.raises(Garbled):
+        await dialogue.wire.command(b"EHLO me", limit=600)
+
+    await sending  # it ends since the connection has
+    assert len(dialogue.parsed) <= 1
+
+
+async def test_a_server_that_goes_on_unasked_loses_its_connection(dialogue: Dialogue) -> None:
+    """Between two commands, while a test waits for its turn to send: nobody reads what comes there."""
+    sent = await dialogue.send(itertools.repeat(b"250 again\r\n" * 100, 100_000))
+
+    assert sent < 100_000 * 1100
+    with pytest.raises(WireError):
+        await dialogue.wire.command(b"NOOP", limit=600)
+
+
+async def test_a_reply_that_no_command_asked_for_is_not_that_of_the_next_one(dialogue: Dialogue) -> None:
+    sending = asyncio.create_task(dialogue.send([b"250 first\r\n250 unasked\r\n25"]))
+    assert (await dialogue.wire.command(b"NOOP", limit=60)).text == "first"
+    await sending
+
+    sending = asyncio.create_task(dialogue.send([b"550 second\r\n"]))
+    assert (await dialogue.wire.command(b"NOOP", limit=60)).text == "second"
+    await sending
+
+
+def test_each_byte_is_looked_at_once() -> None:
+    stream = ReplyStream()
+    pieces = [b"2", b"50", b"-", b"one\r", b"\n25", b"0 tw", b"o\r\n250 three\r\n"]
+
+    found = [stream.add(piece) for piece in pieces]
+
+    assert found == [*[None] * 6, b"250-one\r\n250 two\r\n"]
+
+
+def test_a_reply_in_single_bytes_is_given_up_after_a_thousand() -> None:
+    """Each byte is a read of its own: 32,768 of them cost half a second of the event loop."""
+    stream = ReplyStream()
+    for _ in range(BOUND // 32):
+        assert stream.add(b"2") is None
+    with pytest.raises(InvalidReply):
+        stream.add(b"2")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"250 " + b"x" * 8190 + b"\r\n",
+        b"250 " + b"x" * 8190,
+        b"250-x\r\n" * 5000,
+        b"25\r\n",
+        b"+25 x\r\n",
+        b"\r\n",
+        b"hello\r\n",
+        b"\xb2\xb50 x\r\n",
+    ],
+)
+def test_what_is_no_reply_or_has_too_much(reply: bytes) -> None:
+    with pytest.raises(InvalidReply):
+        ReplyStream().add(reply)
+
+
+@pytest.mark.parametrize("reply", [b"250\r\n", b"250 \n", b"250 " + b"x" * 8180 + b"\r\n", b"250_x\r\n"])
+def test_what_is_a_reply(reply: bytes) -> None:
+    assert ReplyStream().add(reply) == reply
