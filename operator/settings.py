@@ -235,6 +235,14 @@ class Settings:
             "[HOST]:PORT",
         ),
     ] = None
+    metrics_object_names: Annotated[
+        bool,
+        Setting(
+            "Name objects and their namespaces in the metrics. With false everyone who can reach"
+            " --metrics-address sees numbers only, and the alerts for single objects do not fire.",
+            truth,
+        ),
+    ] = True
     log_format: Annotated[
         LogFormat, Setting("How log lines are written.", one_of(LogFormat), "|".join(LogFormat))
     ] = LogFormat.JSON
@@ -290,6 +298,8 @@ def _flags() -> Iterator[Flag]:
 def _written(value: object) -> str:
     if isinstance(value, tuple) and not isinstance(value, ListenAddress | PortRange):
         return ",".join(map(str, value))
+    if value is True:
+        return "true"
     return "" if value is None or value is False else str(value)
 
 

@@ -57,6 +57,7 @@ CLUSTER_WIDE = Folder(
         ),
         "20-permissions.yaml": ("permissions", ""),
         "30-user-roles.yaml": ("user-roles", ""),
+        "35-network-policy.yaml": ("network-policy", ""),
         "40-deployment.yaml": ("deployment", ""),
     },
 )
@@ -79,6 +80,7 @@ NAMESPACED = Folder(
 # none of them, unless a ClusterRole of yours lets it get those that you name.
 """,
         ),
+        "15-network-policy.yaml": ("network-policy", ""),
         "20-deployment.yaml": ("deployment", "# As ../40-deployment.yaml, but serves this namespace only.\n"),
     },
 )

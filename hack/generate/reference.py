@@ -77,6 +77,9 @@ def metric_reference() -> str:
         "Served by `--metrics-address` at `/metrics`. All times are in seconds. Labels hold names of\n"
         "objects and words of small sets; never an address, a password or a text of a server. Processor\n"
         "time, memory and start of the process are there too, under `process_` names.\n\n"
+        "`/metrics` asks for no login; a NetworkPolicy says who reaches it. With\n"
+        "`--metrics-object-names=false` no series has the label `name`.\n"
+        "[Who may read them](../how-to/monitoring.md#who-may-read-them) has the details.\n\n"
         "Set `honor_labels: true` where Prometheus scrapes it, else the label `namespace` of an object is\n"
         "renamed. [How to monitor](../how-to/monitoring.md) has alerts and a dashboard.\n"
     )

@@ -3,15 +3,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import gzip
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
 
 from smtp_operator.cli.serving import serving
 from smtp_operator.settings import Settings
 
 if TYPE_CHECKING:  # what nobody asks for is not loaded: it takes a megabyte
+    from prometheus_client import CollectorRegistry
+
     from smtp_operator.metrics.metrics import Metrics
+
+_PAUSE: Final = 4.0
+"""Between two renderings, in times of the last one: they take a fifth of the event loop's time at most."""
+_OPEN_METRICS: Final = "application/openmetrics-text"
+
+
+class SharedExposition:
+    """Renders the metrics once for all who wait for them, and pauses between two renderings.
+
+    With 5,000 objects a rendering takes a tenth of a second of the event loop, and anyone who can connect may
+    ask for one. No one gets metrics that are older than the request.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """``clock`` and ``sleep`` are in seconds."""
+        self._registry = registry
+        self._clock = clock
+        self._sleep = sleep
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self._not_before = 0.0
+        self._rendered: dict[tuple[bool, bool], tuple[float, bytes, dict[str, str]]] = {}
+        """For those who wait, by format and compression: when it was begun, body and headers."""
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer a request."""
+        asked = self._clock()
+        open_metrics = _OPEN_METRICS in request.headers.get("Accept", "")
+        compressed = "gzip" in request.headers.get("Accept-Encoding", "")
+        self._waiting += 1
+        try:
+            async with self._turn:
+                begun, body, headers = self._rendered.get((open_metrics, compressed), (-1.0, b"", {}))
+                if begun < asked:
+                    await self._sleep(max(self._not_before - self._clock(), 0))
+                    begun = self._clock()
+                    body, headers = self._render(open_metrics, compressed)
+                    self._rendered[open_metrics, compressed] = begun, body, headers
+                    self._not_before = self._clock() + (self._clock() - begun) * _PAUSE
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._rendered.clear()
+        return web.Response(body=body, headers=headers)
+
+    def _render(self, open_metrics: bool, compressed: bool) -> tuple[bytes, dict[str, str]]:
+        from prometheus_client.exposition import choose_encoder
+
+        encode, content_type = choose_encoder(_OPEN_METRICS if open_metrics else "")
+        body, headers = encode(self._registry), {"Content-Type": content_type}
+        if compressed:
+            return gzip.compress(body, compresslevel=1), headers | {"Content-Encoding": "gzip"}
+        return body, headers
 
 
 def metrics_of(settings: Settings, *, leads: Callable[[], bool]) -> Metrics | None:
@@ -20,7 +86,7 @@ def metrics_of(settings: Settings, *, leads: Callable[[], bool]) -> Metrics | No
         return None
     from smtp_operator.metrics.metrics import Metrics
 
-    return Metrics(leads=leads)
+    return Metrics(leads=leads, object_names=settings.metrics_object_names)
 
 
 def metrics_server(settings: Settings, metrics: Metrics | None) -> AbstractAsyncContextManager[None]:
@@ -31,7 +97,5 @@ def metrics_server(settings: Settings, metrics: Metrics | None) -> AbstractAsync
     """
     if metrics is None:
         return nullcontext()
-    from prometheus_client.aiohttp import make_aiohttp_handler
-
-    handlers = {"/metrics": make_aiohttp_handler(metrics.registry)}
+    handlers = {"/metrics": SharedExposition(metrics.registry).handle}
     return serving("--metrics-address", settings.metrics_address, handlers)

@@ -39,8 +39,11 @@ class Metrics:
     It is the ``Observer`` of the core, the ``Traffic`` of the client and the ``VaultObserver`` of the vaults.
     """
 
-    def __init__(self, *, leads: Callable[[], bool]) -> None:
-        """``leads`` says whether this process does the work now."""
+    def __init__(self, *, leads: Callable[[], bool], object_names: bool = True) -> None:
+        """``leads`` says whether this process does the work now.
+
+        Without ``object_names`` no series tells of a single object.
+        """
         disable_created_metrics()  # one more series for each counter and histogram, of no use to anyone
         self.registry = CollectorRegistry()
         self._tests = self._counter(table.TESTS)
@@ -50,7 +53,7 @@ class Metrics:
         self._vault_seconds = self._histogram(table.VAULT_SECONDS)
         self._api_requests = self._counter(table.API_REQUESTS)
         self._conflicts = self._counter(table.STATUS_CONFLICTS)
-        self._gauges = _Gauges(leads)
+        self._gauges = _Gauges(leads, object_names=object_names)
         self.registry.register(self._gauges)
         ProcessCollector(registry=self.registry)
 
@@ -96,8 +99,9 @@ class Metrics:
 class _Gauges(Collector):
     """What is asked for at each scrape and kept nowhere, so that a deleted object leaves nothing."""
 
-    def __init__(self, leads: Callable[[], bool]) -> None:
+    def __init__(self, leads: Callable[[], bool], *, object_names: bool) -> None:
         self._leads = leads
+        self._object_names = object_names
         self.sources: list[Standings] = []
         self.work: Work | None = None
 
@@ -122,6 +126,8 @@ class _Gauges(Collector):
         for source in self.sources:
             for it in source.standings():
                 tally[it.kind, it.ready] += 1
+                if not self._object_names:
+                    continue
                 if it.ready != "Unknown":
                     ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))
                 if it.certificate_ends is not None:

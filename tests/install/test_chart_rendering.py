@@ -71,6 +71,7 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
         ("logLevel=debug", "--log-level=debug"),
         ("extraArgs={--debug}", "--debug"),
         ("metrics.port=9090", "--metrics-address=:9090"),
+        ("metrics.objectNames=false", "--metrics-object-names=false"),
     ],
 )
 def test_a_value_is_a_flag_of_the_program(render: Render, setting: str, argument: str) -> None:

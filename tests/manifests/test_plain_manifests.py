@@ -90,6 +90,7 @@ def test_they_apply_as_they_are(cluster: LocalCluster) -> None:
             )
             for binding in ("", "binding")
         ),
+        "networkpolicy.networking.k8s.io/smtp-operator",
         "deployment.apps/smtp-operator",
     ]
 
@@ -112,6 +113,7 @@ def test_those_of_one_namespace_apply_to_yours(cluster: LocalCluster, namespace:
         "role.rbac.authorization.k8s.io/smtp-operator-lease",
         "rolebinding.rbac.authorization.k8s.io/smtp-operator",
         "rolebinding.rbac.authorization.k8s.io/smtp-operator-lease",
+        "networkpolicy.networking.k8s.io/smtp-operator",
         "deployment.apps/smtp-operator",
     ]
 

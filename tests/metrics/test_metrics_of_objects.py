@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from prometheus_client import generate_latest
 
 from simulation import Answer, World, fails
 from smtp_operator.api.reasons import Reason, Retry
@@ -43,6 +44,23 @@ async def test_an_object_that_is_ready_is_1(world: World, scrape: Scrape) -> Non
     await world.passes(1)
     assert scrape().samples(READY) == {MAIL: 1}
     assert scrape().samples(OBJECTS) == {("SmtpConfig", "True"): 1}
+
+
+async def test_without_object_names_the_metrics_hold_numbers_only(world: World) -> None:
+    """A reader without a login learns no name of a tenant, nor of what it has."""
+    metrics = Metrics(leads=lambda: True, object_names=False)
+    metrics.attach(world.operator)
+    world.engine.script(SHOWS_A_CERTIFICATE)
+    world.smtp_config().create()
+    await world.passes(1)
+
+    text = generate_latest(metrics.registry).decode()
+
+    assert Exposition(text).samples(OBJECTS) == {("SmtpConfig", "True"): 1}
+    assert Exposition(text).samples(READY) == {}
+    assert Exposition(text).samples(EXPIRY) == {}
+    assert "corporate-mail" not in text
+    assert "team-a" not in text
 
 
 async def test_one_that_failed_is_0(world: World, scrape: Scrape) -> None:

@@ -6,6 +6,9 @@
 - --health-address=:8081
 {{- if .Values.metrics.enabled }}
 - --metrics-address=:{{ .Values.metrics.port }}
+{{- if not .Values.metrics.objectNames }}
+- --metrics-object-names=false
+{{- end }}
 {{- end }}
 {{- if .Values.leaderElect }}
 - --leader-elect
