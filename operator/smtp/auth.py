@@ -17,9 +17,6 @@ from smtp_operator.smtp.redaction import MASK
 from smtp_operator.smtp.replies import Reply, clean
 from smtp_operator.smtp.settings import Login
 
-_SHOWN: Final = 80
-"""Longest part of a token's error in a message, in characters."""
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -95,12 +92,15 @@ def choose(wanted: str, offered: tuple[str, ...], *, by_token: bool = False) -> 
 
 
 def token_error(challenge: Reply) -> str:
-    """What the 334 to a token says of it: status, and the scope it should have; empty: nothing."""
+    """What the 334 to a token says of it: status, and the scope it should have; empty: nothing.
+
+    It is whole: a piece of a secret at a cut could not be found any more.
+    """
     try:
         told = json.loads(base64.b64decode(challenge.text, validate=True))
     except (ValueError, RecursionError):
         return ""
     if not isinstance(told, dict):
         return ""
-    named = ((name, clean(str(told.get(name, "")))[:_SHOWN]) for name in ("status", "scope"))
+    named = ((name, clean(str(told.get(name, "")))) for name in ("status", "scope"))
     return ", ".join(f"{name} {value}" for name, value in named if value)

@@ -203,7 +203,7 @@ class Dialogue:
         reply = await wire.greeting(self.limit(self._banner_limit, probe_after=probe_after))
         self._note(reply)
         self.greeting = reply.text
-        self.findings.banner = self.redactor.shown(reply.text.partition(" ")[0])
+        self.findings.banner = self.redactor.shown(reply.text).partition(" ")[0]
         if reply.code < 400 and reply.code != 220:
             raise Garbled(reply.line.encode())
         if reply.code != 220:
@@ -249,7 +249,7 @@ class Dialogue:
         self.tls = True
         self.findings.tls_version = session.version() or "TLS"
         facts = CertificateFacts.of_session(session)
-        self.findings.certificate = facts.for_status if facts else None
+        self.findings.certificate = facts.redacted(self.redactor.shown).for_status if facts else None
         self.transcript.note(f"TLS handshake: {self.findings.tls_version}")
 
     async def _auth(self, wire: Wire, login: Login) -> None:
@@ -258,6 +258,7 @@ class Dialogue:
         if name is None:
             raise Ended(not_offered.mechanism(self.context(), self.settings.auth_mechanism))
         self.findings.mechanism = name
+        self.redactor.login_sent()
         steps = auth.MECHANISMS[name](login)
         line = next(steps)
         while True:

@@ -58,10 +58,14 @@ class Envelope:
         return (entry.mailbox for entry in self.addressees if entry.role == role)
 
     @property
+    def public(self) -> list[str]:
+        """Every address that may be shown: of the sender, to and cc."""
+        return [self.sender.address, *(it.mailbox.address for it in self.addressees if it.role != "bcc")]
+
+    @property
     def hidden(self) -> dict[str, str]:
         """Every bcc address that stands nowhere else, and what is shown in its place."""
-        known = {self.sender.address.lower()}
-        known |= {entry.mailbox.address.lower() for entry in self.addressees if entry.role != "bcc"}
+        known = set(map(str.lower, self.public))
         return {
             form: entry.place
             for entry in self.addressees

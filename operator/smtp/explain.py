@@ -97,14 +97,17 @@ class Explainer:
         sight = None
         if error.verify_code or error.reason == tlsfailures.AMBIGUOUS:
             sight = await self._look_at_certificate()
-        if sight is not None and sight.certificate is not None:
-            self.dialogue.findings.certificate = sight.certificate.for_status
+        facts = (
+            sight.certificate.redacted(self.dialogue.redactor.shown) if sight and sight.certificate else None
+        )
+        if facts is not None:
+            self.dialogue.findings.certificate = facts.for_status
         return tlsfailures.failed(
             self.dialogue.context(),
             error.reason,
             error.verify_code,
             name=self.plan.server_name,
-            facts=sight.certificate if sight else None,
+            facts=facts,
             server_hello=sight is not None and sight.server_hello,
         )
 

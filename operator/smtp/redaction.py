@@ -1,67 +1,80 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a mail server said, without the secrets and the bcc addresses that it may have echoed."""
+"""What a mail server said, without the secrets and the bcc addresses that it may have echoed.
+
+A secret is masked in every form that ``secret_forms`` and ``readings`` know, and so is any run of 12 of its
+characters. A secret of 4 to 11 characters is masked wherever all of it is found, inside words too. A shorter
+one is masked only as a word: otherwise no text would be left. Local parts of hidden addresses are masked as
+words as well.
+"""
 
 import base64
 import binascii
-import html
 import re
+import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
-from urllib.parse import quote, quote_plus
 
+from smtp_operator.smtp import secret_forms
+from smtp_operator.smtp.hidden_addresses import HiddenAddresses, Label
+from smtp_operator.smtp.readings import Reading, Span, readings_of
 from smtp_operator.smtp.replies import clean
+from smtp_operator.smtp.secret_forms import LEAST, LONG, RUN, Pieces
 
 MASK: Final = "********"
 SERVER_TEXT: Final = 200
 """Longest text of a server in a status, in characters."""
 
-_READ: Final = 2000
+_READ: Final = 1000
 """Characters of a text that are looked at; the rest is cut off before."""
-_SHORT: Final = 4
-"""A secret shorter than this is masked only where it stands alone: else no text would be left."""
-_PIECE: Final = 16
-"""A piece this long of a longer secret is masked too, since a server may cut what it echoes. Not a
-shorter one: masking "password" would tell that it is part of the secret."""
-_BASE64_PIECE: Final = 8
-_LONG: Final = 200
-"""A secret longer than this is an access token: whatever of it is echoed, it is but a piece."""
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Needle:
-    """Texts to mask wherever ``size`` signs of one in a row are found, blanks aside."""
-
-    pieces: set[str]
-    size: int
-    folded: bool
-    mask: str
-
-    @classmethod
-    def of(cls, texts: Iterable[str], mask: str, *, size: int, folded: bool = True) -> Iterator["_Needle"]:
-        """One for all texts, but for each length of those that are shorter than ``size``."""
-        found: dict[int, set[str]] = {}
-        for text in texts:
-            compact = _compact(text, folded=folded)
-            length = min(size, len(compact))
-            starts = range(len(compact) - length + 1)
-            found.setdefault(length, set()).update([compact[at : at + length] for at in starts])
-        return (cls(pieces, length, folded, mask) for length, pieces in found.items())
+_LONG_TEXT: Final = 500
+_TAIL: Final = 96
+"""Characters at the end of a long text that are never shown: where the text was cut, a piece of a secret may
+be too short to be found (up to 12 characters of 8 each)."""
+_DOUBTFUL: Final = 8
+"""A run of a secret that may be an echo of it, unless it is a word."""
+_TOKEN: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_BASE64: Final = 6
+"""Characters of base64 that may hold a secret."""
+_CODES: Final = re.compile(r"([2-5]\d\d)(?: [245]\.\d{1,3}\.\d{1,3})?(?= |\Z)")
+_CHALLENGE: Final = "334"
+_ESCAPED: Final = re.compile(
+    r"(?:[%=][0-9a-f]{2}|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|&#x?[0-9a-f]{1,6};){4}", re.IGNORECASE
+)
+_HEX: Final = re.compile(r"\b(?:[0-9a-f]{2}[ :-]?){11,}[0-9a-f]{2}\b", re.IGNORECASE)
+_BASE64_TEXT: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}")
+_UNKNOWN: Final = 12
+"""Octets, at least, of encoded text that nobody can tell from an echo."""
 
 
 class Redactor:
-    """Makes texts fit to be shown: clean, cut, no secret in any usual encoding, no hidden address."""
+    """Makes texts fit to be shown: clean, cut, no secret in any usual form, no hidden address."""
 
     def __init__(
-        self, *, secrets: Iterable[str] = (), username: str = "", hidden: Mapping[str, str] | None = None
+        self,
+        *,
+        secrets: Iterable[str] = (),
+        username: str = "",
+        secret_user: bool = False,
+        hidden: Mapping[str, str] | None = None,
+        public: Iterable[str] = (),
     ) -> None:
-        """``hidden`` has addresses that must not be shown, and what stands in their place."""
+        """Keep what to hide.
+
+        ``secret_user`` says that the username is a secret too. ``hidden`` maps addresses to what is shown
+        instead. ``public`` has addresses and hosts that the spec shows anyway.
+        """
         self._secrets = [secret for secret in dict.fromkeys(secrets) if secret]
         self._username = username
-        self._hidden = dict(hidden or {})
+        self._secret_user = username if secret_user else ""
+        public = [text for text in public if text]
+        self._public = tuple(map(secret_forms.compact, public))
+        local = re.split(r"[@\\/]", self._secret_user) if self._secret_user else []
+        words = {local[-1] if "\\" in self._secret_user else local[0]: MASK} if len(local) > 1 else {}
+        self._hidden = HiddenAddresses(hidden or {}, words=words, public=public)
+        self._login_sent = False
+        self._known: dict[tuple[str, bool], str] = {}
 
     def __repr__(self) -> str:
         return "Redactor()"
@@ -69,125 +82,194 @@ class Redactor:
     def add(self, secret: str) -> None:
         """Hide one more text from now on, such as the answer to a challenge."""
         self._secrets.append(secret)
-        self.__dict__.pop("_needles", None)
-        self.__dict__.pop("_raw", None)
+        self._known.clear()
+        for name in ("_plain", "_hex", "_base64", "_long", "_alone", "_octets", "_doubtful"):
+            self.__dict__.pop(name, None)
 
-    def shown(self, text: str, *, limit: int = SERVER_TEXT) -> str:
-        """``text`` as it may be shown, at most ``limit`` characters."""
-        text = self._redacted(clean(text[:_READ]))
-        return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    def login_sent(self) -> None:
+        """Show, from now on, no more than the code of a reply that may hold an echo in an unknown form."""
+        self._login_sent = True
+        self._known.clear()
 
-    def _redacted(self, text: str) -> str:
-        plain, folded = _compact(text), _compact(text, folded=True)
-        for needle in self._needles:
-            haystack = folded if needle.folded else plain
-            if any(map(haystack.__contains__, needle.pieces)):
-                text = _masked(text, needle)
-                plain, folded = _compact(text), _compact(text, folded=True)
-        for secret in self._secrets:
-            if len(secret) < _SHORT:
-                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text, flags=re.IGNORECASE)
-        if self._secrets:
-            text = _BASE64.sub(self._mask_decoded, text)
-        for address, label in self._hidden.items():
-            text = _without_local_part(text, address.rpartition("@")[0], label)
-        return text
+    def shown(self, text: str, *, limit: int = SERVER_TEXT, ours: bool = False) -> str:
+        """Return ``text`` as it may be shown, at most ``limit`` characters.
 
-    @cached_property
-    def _raw(self) -> list[bytes]:
-        """The secrets that are looked for in base64 of whatever else."""
-        return [secret.encode("utf-8", "surrogatepass") for secret in self._secrets if len(secret) >= _SHORT]
+        ``ours``: the text is the client's, in which nothing is doubtful.
+        """
+        if (text, ours) not in self._known:
+            self._known[text, ours] = self._redacted(text, ours=ours)
+        shown = self._known[text, ours]
+        return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
 
-    @cached_property
-    def _needles(self) -> tuple[_Needle, ...]:
-        return tuple(self._of_secrets()) + tuple(self._of_addresses())
+    def _redacted(self, text: str, *, ours: bool) -> str:
+        text = clean(text[:_READ])
+        if not self._has_secrets and not self._hidden:
+            return text
+        end = len(text) if len(text) < _LONG_TEXT else len(text) - _TAIL
+        shown = _without(text, self._labels(text), end)
+        if self._login_sent and not ours and self._is_doubtful(shown):
+            codes = _CODES.match(shown)
+            return codes[0] if codes else MASK
+        return shown if end == len(text) else f"{shown.rstrip()}…"
 
-    def _of_secrets(self) -> Iterator[_Needle]:
-        user = self._username.encode("utf-8", "surrogatepass")
-        encoded: set[str] = set()
-        written: set[str] = set()
-        for secret in self._secrets:
-            raw = secret.encode("utf-8", "surrogatepass")
-            blobs = [raw]
-            if len(secret) <= _LONG:  # no mechanism sends a token so, and each form costs memory
-                blobs += [b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw]
-            for blob in blobs:
-                form = base64.b64encode(blob).decode().rstrip("=")
-                encoded |= {form, form.replace("+", "-").replace("/", "_")}
-            if len(secret) >= _SHORT:
-                written |= _written(secret)
-        yield from _Needle.of(encoded, MASK, size=_BASE64_PIECE, folded=False)
-        yield from _Needle.of(filter(str.strip, written), MASK, size=_PIECE)
+    @property
+    def _has_secrets(self) -> bool:
+        return bool(self._secrets or self._secret_user)
 
-    def _of_addresses(self) -> Iterator[_Needle]:
-        for address, label in self._hidden.items():
-            local, _, domain = address.rpartition("@")
-            for form in (address, quote(address, safe=""), f"{local}={domain}", f"{local}(at){domain}"):
-                yield from _Needle.of([form], label, size=len(form))
+    def _labels(self, text: str) -> Iterator[Label]:
+        """Yield what to hide, and what is shown instead."""
+        tokens = [it.span() for it in _TOKEN.finditer(text)]
+        for reading in readings_of(text):
+            if self._has_secrets:
+                yield from ((span, MASK) for span in self._secrets_in(reading))
+                yield from ((_widened(span, tokens), MASK) for span in self._encoded_in(reading))
+            yield from self._hidden.spans_in(reading)
+            for found in _TOKEN.finditer(reading.text):
+                label = self._label_of_base64(found[0]) if len(found[0]) * 3 >= self._octets * 4 else ""
+                if label:
+                    yield _widened(reading.span(*found.span()), tokens), label
 
-    def _mask_decoded(self, found: re.Match[str]) -> str:
-        piece = found[0].replace("-", "+").replace("_", "/")
-        octets = len(piece) * 3 // 4
-        secrets = [secret for secret in self._raw if len(secret) <= octets]
-        for start in range(4) if secrets else ():
-            part = piece[start:]
-            try:
-                raw = base64.b64decode(part[: len(part) - (len(part) % 4 == 1)] + "==")
-            except (binascii.Error, ValueError):
-                continue
-            if any(secret in raw for secret in secrets):
+    def _secrets_in(self, reading: Reading) -> Iterator[Span]:
+        for pieces in (self._plain, self._long):
+            for begin, end in pieces.found_in(reading.folded):
+                yield reading.span_of_folded(begin, end)
+        for begin, end in self._hex.found_in(reading.digits):
+            yield reading.span_of_digits(begin, end)
+        if self._alone is not None:
+            for found in self._alone.finditer(reading.text):
+                yield reading.span(*found.span())
+
+    def _encoded_in(self, reading: Reading) -> Iterator[Span]:
+        """Yield places of which the whole token is hidden: the ends of it may be pieces too."""
+        for begin, end in self._base64.found_in(reading.folded):
+            yield reading.span_of_folded(begin, end)
+
+    def _label_of_base64(self, token: str) -> str:
+        """Return what is shown instead of a token whose base64 holds what is hidden; else an empty text."""
+        for decoded in _decoded(token):
+            if self._has_secrets and self._holds_secret(decoded):
                 return MASK
-        return found[0]
+            label = self._hidden.label_of(decoded) if decoded.isprintable() else ""
+            if label:
+                return label
+        return ""
+
+    def _holds_secret(self, decoded: str) -> bool:
+        plain = Reading(decoded)
+        return any(
+            pieces.any_in(reading.folded)
+            for reading in (plain, plain.decoded())
+            if reading is not None
+            for pieces in (self._plain, self._long)
+        )
+
+    def _is_doubtful(self, shown: str) -> bool:
+        if self._doubtful.any_in(secret_forms.compact(shown)):
+            return True
+        if shown.startswith(_CHALLENGE):  # base64 by the protocol
+            return False
+        if _ESCAPED.search(shown):
+            return True
+        octets = [bytes.fromhex(re.sub("[ :-]", "", it[0])).decode("latin-1") for it in _HEX.finditer(shown)]
+        texts = [text for it in _BASE64_TEXT.finditer(shown) for text in _decoded(it[0])]
+        return any(len(it) >= _UNKNOWN and it.isascii() and it.isprintable() for it in (*octets, *texts))
+
+    @cached_property
+    def _octets(self) -> int:
+        """The fewest octets that base64 has to hold to be of interest."""
+        least = [min(RUN, len(it)) for it in self._everything if len(it) >= LEAST]
+        return min([*least, *([self._hidden.least] if self._hidden else [])], default=sys.maxsize)
+
+    @property
+    def _everything(self) -> list[str]:
+        return [*self._secrets, *([self._secret_user] if self._secret_user else [])]
+
+    @cached_property
+    def _plain(self) -> Pieces:
+        pieces = Pieces()
+        secrets = [secret for secret in self._secrets if LEAST <= len(secret) <= LONG]
+        secret_forms.add_plain(pieces, secrets)
+        if len(self._secret_user) >= LEAST:
+            secret_forms.add_plain(pieces, [self._secret_user], but_of=self._public)
+        return pieces
+
+    @cached_property
+    def _long(self) -> Pieces:
+        pieces = Pieces()
+        secret_forms.add_plain(pieces, [secret for secret in self._everything if len(secret) > LONG])
+        return pieces
+
+    @cached_property
+    def _hex(self) -> Pieces:
+        pieces = Pieces()
+        secret_forms.add_hex(pieces, [secret for secret in self._everything if len(secret) >= LEAST])
+        return pieces
+
+    @cached_property
+    def _base64(self) -> Pieces:
+        pieces = Pieces()
+        secret_forms.add_base64(pieces, self._everything, username=self._username)
+        return pieces
+
+    @cached_property
+    def _alone(self) -> re.Pattern[str] | None:
+        short = [form for it in self._everything if len(it) < LEAST for form in secret_forms.alone(it)]
+        words = "|".join(map(re.escape, sorted(short, key=len, reverse=True)))
+        return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if words else None
+
+    @cached_property
+    def _doubtful(self) -> Pieces:
+        pieces = Pieces()
+        for secret in self._everything:
+            known = [
+                *self._public,
+                *([secret_forms.compact(secret).rpartition("@")[2]] if "@" in secret else []),
+            ]
+            if len(secret) <= LONG:
+                secret_forms.add_doubtful(pieces, secret, size=_DOUBTFUL, but_of=known)
+        return pieces
 
 
-def _written(secret: str) -> set[str]:
-    """The secret as servers and libraries write it into a text."""
-    forms = {secret, secret.encode("utf-8", "surrogatepass").hex()}
-    if not (secret.isascii() and secret.isalnum()):  # else nothing of it is ever quoted
-        forms |= {clean(secret), html.escape(secret)}
-        forms |= {quote(secret, safe=safe, errors="replace") for safe in ("", "/")}
-        forms.add(quote_plus(secret, errors="replace"))
-        forms.add(secret.replace("\\", "\\\\").replace('"', '\\"'))
-    return forms
+def _decoded(token: str) -> Iterator[str]:
+    """Yield what the token may be the base64 of, wherever in it that starts; NULs of UTF-16 are left out."""
+    token = token.rstrip("=").replace("-", "+").replace("_", "/")
+    if len(token) < _BASE64:
+        return
+    for start in range(4):
+        part = token[start:]
+        try:
+            raw = base64.b64decode(part[: len(part) - (len(part) % 4 == 1)] + "==")
+        except (binascii.Error, ValueError):
+            continue
+        yield raw.replace(b"\0", b"").decode("latin-1")
 
 
-def _compact(text: str, *, folded: bool = False) -> str:
-    """The text without blanks."""
-    text = "".join(text.split())
-    return text.casefold() if folded else text
+def _widened(span: Span, tokens: list[Span]) -> Span:
+    """Return the span, grown to the ends of the tokens that it touches."""
+    begin, end = span
+    first = bisect_right(tokens, (begin, end)) - 1
+    if first >= 0 and tokens[first][1] > begin:
+        begin = tokens[first][0]
+    last = bisect_right(tokens, (end, 0)) - 1
+    if last >= 0 and tokens[last][1] > end:
+        end = tokens[last][1]
+    return begin, end
 
 
-def _signs(text: str, *, folded: bool) -> list[tuple[str, int]]:
-    """Every sign but blanks, with its place in the text; ``ß`` folds to two."""
-    return [
-        (part, at)
-        for at, sign in enumerate(text)
-        if not sign.isspace()
-        for part in (sign.casefold() if folded else sign)
-    ]
-
-
-def _masked(text: str, needle: _Needle) -> str:
-    """The text with a mask for every stretch that pieces of the needle cover."""
-    size = needle.size
-    signs = _signs(text, folded=needle.folded)
-    compact = "".join(sign for sign, _ in signs)
-    hits = [at for at in range(len(compact) - size + 1) if compact[at : at + size] in needle.pieces]
-    if not hits:
-        return text
-    stretches = [(signs[at][1], signs[at + size - 1][1] + 1) for at in hits]
-    merged = [stretches[0]]
-    for begin, end in stretches[1:]:
-        if begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], end)
-        else:
-            merged.append((begin, end))
-    ends = [0, *(edge for stretch in merged for edge in stretch), len(text)]
-    kept = [text[begin:end] for begin, end in list(pairwise(ends))[::2]]
-    return needle.mask.join(kept)
-
-
-def _without_local_part(text: str, local: str, label: str) -> str:
-    """The text without the part before the @ where it stands in brackets or quotes, or alone at the start."""
-    escaped = re.escape(local)
-    return re.sub(rf"([<'\"`(\[])\s*{escaped}\s*(?=[>'\"`)\]])", rf"\g<1>{label}", text, flags=re.IGNORECASE)
+def _without(text: str, labels: Iterable[Label], end: int) -> str:
+    """Return the text up to ``end`` with labels for the spans; a mask goes before another label."""
+    merged: list[Label] = []
+    for (begin, stop), label in sorted(labels):
+        if merged:
+            (before, reached), other = merged[-1]
+            if begin < reached or (begin == reached and label == other):
+                merged[-1] = ((before, max(stop, reached)), MASK if MASK in (label, other) else other)
+                continue
+        merged.append(((begin, stop), label))
+    shown, at = [], 0
+    for (begin, stop), label in merged:
+        if begin >= end:
+            break
+        shown += [text[at:begin], label]
+        at = stop
+    return "".join([*shown, text[at:end]])

@@ -154,9 +154,15 @@ class Session:
     def _dialogue(self, prepared: Plan) -> Dialogue:
         login = self.settings.login
         redactor = Redactor(
-            secrets=[login.password] if login else [],
+            secrets=[login.password] if login else (),
             username=login.username if login else "",
             hidden=prepared.envelope.hidden,
+            public=[
+                self.settings.server,
+                prepared.server_name,
+                prepared.helo_name,
+                *prepared.envelope.public,
+            ],
         )
         self.transcript = Transcript(redactor)
         domain = prepared.envelope.sender.domain

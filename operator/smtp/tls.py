@@ -2,7 +2,8 @@
 """Contexts for TLS with mail servers, and what stands in their certificates."""
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["CaBundleInvalid", "CertificateFacts", "TlsContexts"]
 
 _KEPT_CONTEXTS: Final = 128
-_NAME: Final = 200
-"""Longest name out of a certificate, in characters."""
+_NAME: Final = 600
+"""Longest name out of a certificate that is looked at, in characters; what is shown is cut once redacted."""
 
 
 class TlsContexts:
@@ -81,6 +82,11 @@ class CertificateFacts:
         """Of the server's certificate in a TLS session."""
         der = None if session is None else session.getpeercert(binary_form=True)
         return cls.of(der) if der else None
+
+    def redacted(self, shown: Callable[[str], str]) -> "CertificateFacts":
+        """Return the same facts with every text as it may be shown: the server has written them."""
+        names = tuple(map(shown, self.names))
+        return replace(self, subject=shown(self.subject), issuer=shown(self.issuer), names=names)
 
     @property
     def for_status(self) -> Certificate:

@@ -12,7 +12,7 @@ from mailpeers.faultserver import FaultServer, TlsMode
 from mailpeers.picky import picky_server
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_operator.api.verdict import Mode, Phase, SmtpType
 from smtp_operator.smtp.settings import TlsSettings
 
 NOW = datetime.now(UTC)
@@ -205,3 +205,29 @@ async def test_a_server_with_no_cipher_in_common(trial: Trial, authority: Author
 
     assert report.verdict.reason is Reason.TLS_PROTOCOL_MISMATCH
     assert "share no cipher or key that both hold to be safe" in report.verdict.message
+
+
+@pytest.mark.parametrize("self_signed", [True, False])
+async def test_a_secret_in_a_certificate_is_not_shown(
+    trial: Trial, authority: Authority, mode: TlsMode, *, self_signed: bool
+) -> None:
+    context = authority.server_context("localhost", "s3cret-pw.example", self_signed=self_signed)
+    async with FaultServer(tls=mode, context=context) as server:
+        trusted = TlsSettings(ca_pem=authority.pem, server_name="another.example")
+        for tls in (TlsSettings(), trusted):
+            report = await trial(server.port, smtp_type=OF_MODE[mode], tls=tls, password="s3cret-pw")
+
+            assert not report.verdict.passed
+            assert "s3cret-pw" not in repr(report)
+
+
+async def test_a_secret_that_names_an_authority_is_not_shown(trial: Trial, mode: TlsMode) -> None:
+    authority = Authority.make("s3cret-pw")
+    async with FaultServer(tls=mode, context=authority.server_context("localhost")) as server:
+        refused = await trial(server.port, smtp_type=OF_MODE[mode], password="s3cret-pw")
+        settings = {"smtp_type": OF_MODE[mode], "ca_pem": authority.pem, "mode": Mode.CONNECT}
+        passed = await trial(server.port, password="s3cret-pw", **settings)
+
+    assert 'is signed by "CN=********"' in refused.verdict.message
+    assert passed.verdict.passed
+    assert "s3cret-pw" not in repr((refused, passed))

@@ -94,7 +94,7 @@ def test_a_short_password_is_masked_where_it_stands_alone(secret: str) -> None:
         ("b.c@x.example and audit@secret.example", "bcc[1] and bcc[0]"),
         ("user 'audit' does not exist", "user 'bcc[0]' does not exist"),
         ("<audit>: no such user", "<bcc[0]>: no such user"),
-        ("no audit trail here", "no audit trail here"),
+        ("no auditors here, no preaudit", "no auditors here, no preaudit"),
     ],
 )
 def test_a_bcc_address_is_its_place(redactor: Redactor, said: str, shown: str) -> None:

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms in which servers and libraries write a secret, cut into the pieces that a text is searched for.
+
+Escapes (``%41``, ``=41``, ``\\x41``, ``&#65;`` …) are no forms: ``readings`` decodes them in the text.
+"""
+
+import base64
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from smtp_operator.smtp.readings import Span
+from smtp_operator.smtp.replies import clean
+
+RUN: Final = 12
+"""Characters of a secret in a row that are masked. Not fewer: masking "password" would tell that it is part
+of the secret."""
+LEAST: Final = 4
+"""Characters. A shorter secret is masked only as a word."""
+LONG: Final = 200
+"""Characters. A longer secret is an access token: its pieces are sampled, since each costs memory."""
+_SAMPLE: Final = 8
+_BASE64_PIECE: Final = 8
+_BASE64_LEAST: Final = 6
+"""Fewer characters of base64, without letter case, are found in ordinary words."""
+_UTF16: Final = ("utf-16-le", "utf-16-be")
+
+
+class Pieces:
+    """Pieces to find in a text, by their length."""
+
+    def __init__(self) -> None:
+        self._by_size: dict[int, set[str]] = {}
+        self._margin: dict[int, int] = {}
+
+    def add(
+        self, form: str, *, size: int, step: int = 1, margin: int = 0, but_of: Iterable[str] = ()
+    ) -> None:
+        """Add every ``step``-th piece of ``size`` characters, or all of a shorter form.
+
+        Pieces of ``but_of`` are left out. ``margin`` characters on both sides count as found too.
+        """
+        size = min(size, len(form))
+        if size:
+            pieces = self._by_size.setdefault(size, set())
+            cut = [form[at : at + size] for at in range(0, len(form) - size + 1, step)]
+            pieces.update([it for it in cut if not any(it in text for text in but_of)] if but_of else cut)
+            if margin:
+                self._margin[size] = margin
+
+    def any_in(self, text: str) -> bool:
+        """Return whether a piece is in the text."""
+        return next(self.found_in(text), None) is not None
+
+    def found_in(self, text: str) -> Iterator[Span]:
+        """Yield where a piece is; every place is looked at once per length."""
+        for size, pieces in self._by_size.items():
+            windows = [text[at : at + size] for at in range(len(text) - size + 1)]
+            if pieces.isdisjoint(windows):
+                continue
+            margin = self._margin.get(size, 0)
+            for at, window in enumerate(windows):
+                if window in pieces:
+                    yield max(0, at - margin), min(at + size + margin, len(text))
+
+
+def compact(text: str) -> str:
+    """Return the text without blanks, in one letter case."""
+    return "".join(text.split()).casefold()
+
+
+def octets(text: str, encoding: str = "utf-8") -> bytes:
+    """Return the text encoded, lone surrogates included."""
+    return text.encode(encoding, "surrogatepass")
+
+
+def spellings(secret: str) -> Iterator[str]:
+    """Yield the secret as a text has it once its escapes are decoded, compact."""
+    forms = [secret]
+    if " " in secret:
+        forms += [secret.replace(" ", "+"), secret.replace(" ", "_")]
+    if not secret.isascii():
+        forms += [octets(form).decode("latin-1") for form in forms]  # octets that were taken for characters
+        forms += [unicodedata.normalize(form, secret) for form in ("NFC", "NFD", "NFKC")]
+        forms += ["".join(sign if sign.isascii() else stand_in for sign in secret) for stand_in in "?\ufffd"]
+        forms.append(octets(secret).decode("ascii", "replace"))
+        units = octets(secret, "utf-16-be")
+        forms.append("".join(chr(units[at] << 8 | units[at + 1]) for at in range(0, len(units), 2)))
+    forms += [clean(form) for form in forms if not form.isprintable()]
+    written = dict.fromkeys(map(compact, forms))
+    yield from (form for form in written if len(form) >= min(LEAST, len(secret)) and form.strip("?\ufffd"))
+
+
+def add_plain(pieces: Pieces, secrets: Iterable[str], *, but_of: Iterable[str] = ()) -> None:
+    """Add the pieces of the secrets as they are written.
+
+    Of ``but_of``, which is shown anyway, no piece is added, but the whole secret is.
+    """
+    for secret in secrets:
+        for form in spellings(secret):
+            if len(secret) > LONG:
+                pieces.add(form, size=_SAMPLE, step=RUN - _SAMPLE + 1, margin=RUN - _SAMPLE)
+            else:
+                pieces.add(form, size=RUN, but_of=but_of)
+            if but_of:
+                pieces.add(form, size=len(form))
+
+
+def add_doubtful(pieces: Pieces, secret: str, *, size: int, but_of: Iterable[str]) -> None:
+    """Add the pieces of a secret that are no words: those with letters and other characters."""
+    for form in spellings(secret):
+        for at in range(len(form) - size + 1):
+            piece = form[at : at + size]
+            if not piece.isalpha() and any(map(str.isalpha, piece)):
+                pieces.add(piece, size=size, but_of=but_of)
+
+
+def add_hex(pieces: Pieces, secrets: Iterable[str]) -> None:
+    """Add the pieces of the secrets in hex digits, of UTF-8 and UTF-16."""
+    for secret in secrets:
+        raw, margin = octets(secret), 2 * (RUN - _SAMPLE)
+        if len(secret) > LONG:
+            pieces.add(raw.hex(), size=2 * _SAMPLE, step=margin + 1, margin=margin)
+            continue
+        for encoded in (raw, *(octets(secret, encoding) for encoding in _UTF16)):
+            pieces.add(encoded.hex(), size=2 * RUN)
+
+
+def add_base64(pieces: Pieces, secrets: Iterable[str], *, username: str) -> None:
+    """Add the pieces of the secrets in base64 without letter case, at each of its three alignments.
+
+    Also of what the mechanisms send: ``\\0user\\0password`` and so on.
+    """
+    user = octets(username)
+    for secret in secrets:
+        raw = octets(secret)
+        if len(secret) > LONG:
+            for form in base64_forms(raw):
+                pieces.add(form, size=_BASE64_PIECE, step=7 * _BASE64_PIECE)
+            continue
+        for form in base64_forms(raw):
+            pieces.add(form, size=_BASE64_PIECE)
+        for blob in (b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw):
+            pieces.add(next(base64_forms(blob), ""), size=_BASE64_PIECE)
+        for encoding in _UTF16:
+            for form in base64_forms(octets(secret, encoding)):
+                pieces.add(form, size=_BASE64_PIECE, step=4)
+
+
+def base64_forms(raw: bytes) -> Iterator[str]:
+    """Yield the base64 characters that hold nothing but ``raw``, wherever in three octets it starts."""
+    for offset in range(3):
+        bits = 8 * (offset + len(raw))
+        written = base64.b64encode(bytes(offset) + raw).decode()
+        begin, ends = -(-8 * offset // 6), {bits // 6, bits // 6 if offset else -(-bits // 6)}
+        for end in sorted(ends, reverse=True):
+            form = written[begin:end].casefold()
+            if len(form) >= _BASE64_LEAST:
+                yield form
+                if "+" in form or "/" in form:
+                    yield form.replace("+", "-").replace("/", "_")
+
+
+def alone(secret: str) -> set[str]:
+    """Return the forms of a secret that is too short to be looked for inside words."""
+    raw = octets(secret)
+    return {secret, base64.b64encode(raw).decode(), base64.b64encode(raw).decode().rstrip("="), raw.hex()}
