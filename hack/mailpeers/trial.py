@@ -56,7 +56,10 @@ class Trial:
     )
 
     def settings(self, port: int, **changes: Any) -> MailSettings:
-        """Fields of ``MailSettings``, or in short ``password`` (of ``username``, else bob) and ``ca_pem``."""
+        """Fields of ``MailSettings``, or in short ``password`` and ``ca_pem``.
+
+        With ``password`` also ``username`` (default bob) and ``username_origin``.
+        """
         defaults: dict[str, Any] = {
             "server": "localhost",
             "port": port,
@@ -70,7 +73,10 @@ class Trial:
         if "password" in changes:
             origin = "Secret smtp-password, key password"
             changes["login"] = Login(
-                username=changes.pop("username", "bob"), password=changes.pop("password"), origin=origin
+                username=changes.pop("username", "bob"),
+                password=changes.pop("password"),
+                origin=origin,
+                username_origin=changes.pop("username_origin", ""),
             )
         return MailSettings(**(defaults | changes))
 

@@ -49,7 +49,7 @@ def context_of(scenario: Scenario) -> Context:
         smtp_type=smtp_type,
         login=scenario.login,
         logged_in=scenario.login and phase.position > Phase.AUTH.position,
-        username=USERNAME if scenario.login else "",
+        user=f'user "{USERNAME}"' if scenario.login else "",
         origin=scenario.origin,
         by_token=scenario.oauth2,
         token_error=token_error(Reply.of_lines([scenario.challenge_reply])) if scenario.challenge else "",

@@ -19,7 +19,10 @@ from smtp_operator.api.rules import (
 
 
 class UserNameReference(ApiModel):
-    """A Secret of this namespace that holds the user name."""
+    """A Secret of this namespace that holds the username.
+
+    The username is a credential: messages name it by this Secret and key, and nothing shows it.
+    """
 
     name: ObjectName = Field(description="Name of the Secret.")
     key: DataKey = Field("username", description="Key in the Secret; default `username`.")

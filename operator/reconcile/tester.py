@@ -221,16 +221,19 @@ class Tester:
             reason=resolved.reason,
             message=resolved.message,
         )
-        username = spec.username
+        username, username_origin = spec.username, ""
         if spec.username_ref is not None:
-            secret = Reference("Secret", view.key.namespace, spec.username_ref.name)
-            username = (await values.line(secret, spec.username_ref.key, field_path="usernameRef")).text
+            name, key = spec.username_ref.name, spec.username_ref.key
+            secret = Reference("Secret", view.key.namespace, name)
+            username = (await values.line(secret, key, field_path="usernameRef")).text
+            username_origin = f"Secret {name}, key {key}"
         assert username is not None
         return Login(
             username=username,
             password=resolved.value,
             origin=resolved.origin,
             by_token=spec.oauth2 is not None,
+            username_origin=username_origin,
         )
 
     async def _resolved(self, view: View, preparation: _Preparation, on_phase: OnPhase) -> ResolvedPassword:

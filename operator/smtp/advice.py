@@ -97,32 +97,32 @@ OLD_TLS: Final = Advice(
 # login
 AUTH_FAILED: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}{password_from}',
+    "{server} rejected {user}{by_mechanism}{password_from}",
     fix="Correct the user name or the password",
 )
 AUTH_FAILED_SENDGRID: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}{password_from}',
+    "{server} rejected {user}{by_mechanism}{password_from}",
     "SendGrid's user name is literally apikey, and the password is an API key with Mail Send permission, "
     "without a line break at its end.",
     "Set username: apikey",
 )
 AUTH_FAILED_SES: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}{password_from}',
+    "{server} rejected {user}{by_mechanism}{password_from}",
     "An SES SMTP password is not the IAM secret key but derived from it, and holds for one region only",
     "Create SMTP credentials in the SES console of the region that server names",
 )
 AUTH_FAILED_MICROSOFT: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} rejected user "{username}"{by_mechanism}{password_from}',
+    "{server} rejected {user}{by_mechanism}{password_from}",
     "Microsoft 365 says so for a wrong password, an account without a mailbox, and where multi-factor "
     "login is on.",
     "Set username: the mailbox's full address, correct the password, or use the oauth2 block",
 )
 ACCOUNT_DISABLED: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    '{server} does not let user "{username}" in: the account is disabled or locked',
+    "{server} does not let {user} in: the account is disabled or locked",
     fix="Ask the account's administrator to enable it",
 )
 AUTH_DISABLED_MICROSOFT: Final = Advice(
@@ -142,46 +142,46 @@ SMTP_AUTH_OFF_MICROSOFT: Final = Advice(
 )
 TOKEN_REJECTED: Final = Advice(
     Reason.OAUTH_TOKEN_REJECTED,
-    '{server} rejected the access token for user "{username}"{by_mechanism}{token_error}',
+    "{server} rejected the access token for {user}{by_mechanism}{token_error}",
     "The token is good but not for this: of another scope, or its client may not use that mailbox",
     "Set oauth2.scope: the one that the server names, and username: the mailbox that the client may use",
 )
 TOKEN_REJECTED_MICROSOFT: Final = Advice(
     Reason.OAUTH_TOKEN_REJECTED,
-    'Microsoft 365 rejected the access token for user "{username}"{by_mechanism}{token_error}',
+    "Microsoft 365 rejected the access token for {user}{by_mechanism}{token_error}",
     "The application needs the permission SMTP.SendAsApp with admin consent, a service principal in Exchange "
     "(New-ServicePrincipal) and the mailbox (Add-MailboxPermission -AccessRights FullAccess)",
     "Set oauth2.scope: https://outlook.office365.com/.default and username: the mailbox's full address",
 )
 TOKEN_REJECTED_GMAIL: Final = Advice(
     Reason.OAUTH_TOKEN_REJECTED,
-    'Gmail rejected the access token for user "{username}"{by_mechanism}{token_error}',
+    "Gmail rejected the access token for {user}{by_mechanism}{token_error}",
     "The refresh token must have been granted by that very account, with the scope https://mail.google.com/",
     "Set username: the account that granted it, or authorize the app anew with that scope",
 )
 AUTH_DISABLED: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,
-    '{server} has login with a password switched off for user "{username}"',
+    "{server} has login with a password switched off for {user}",
     "That is a setting of the provider or of the account",
     "Switch SMTP login on there, or use the oauth2 block",
 )
 APP_PASSWORD_GMAIL: Final = Advice(
     Reason.APP_PASSWORD_REQUIRED,
-    'Gmail rejected user "{username}"{by_mechanism}{password_from}',
+    "Gmail rejected {user}{by_mechanism}{password_from}",
     "It takes a 16-character app password only, which needs 2-Step Verification on; never the account's "
     "own password.",
     "Create one at https://myaccount.google.com/apppasswords and store it as the password, or use oauth2",
 )
 APP_PASSWORD: Final = Advice(
     Reason.APP_PASSWORD_REQUIRED,
-    '{server} wants an app password of user "{username}"',
+    "{server} wants an app password of {user}",
     "The account's own password does not work for programs.",
     "Create an app password at the provider, which some call an authorization code, and store it as the "
     "password",
 )
 TOO_MANY_LOGINS: Final = Advice(
     Reason.TOO_MANY_LOGINS,
-    '{server} takes no more logins of user "{username}" for now',
+    "{server} takes no more logins of {user} for now",
     "Too many were tried, here or by another program with the same account",
     "Find out who else logs in with an old password",
 )
@@ -210,7 +210,7 @@ AUTH_REQUIRED: Final = Advice(
 )
 AUTH_REQUIRED_IN_SPITE: Final = Advice(
     Reason.AUTHENTICATION_REQUIRED,
-    '{server} wants a login although it accepted user "{username}"',
+    "{server} wants a login although it accepted {user}",
     "The login may not count for this sender, or a machine in front of the server keeps it from it",
     "Set from: an address of the user who logs in",
 )
@@ -263,7 +263,7 @@ RELAY_DENIED: Final = Advice(
 )
 RELAY_DENIED_LOGGED_IN: Final = Advice(
     Reason.RELAY_DENIED,
-    '{server} does not relay to {recipient} for user "{username}"',
+    "{server} does not relay to {recipient} for {user}",
     "The login was accepted but does not give the right to send to that domain",
     "Ask the server's owner to let this user relay",
 )

@@ -22,7 +22,8 @@ class Context:
     """Whether a user name is configured."""
     logged_in: bool = False
     """Whether the server has accepted it in this dialogue."""
-    username: str = ""
+    user: str = ""
+    """Names the user in a sentence, see ``Login.user``; empty where there is no login."""
     origin: str = ""
     """Where the password comes from, such as ``Secret smtp-password, key password``."""
     by_token: bool = False

@@ -29,7 +29,7 @@ from smtp_operator.smtp.outcomes import (
     some_refused,
 )
 from smtp_operator.smtp.redaction import Redactor
-from smtp_operator.smtp.replies import Reply, clean
+from smtp_operator.smtp.replies import Reply
 from smtp_operator.smtp.rules import classify
 from smtp_operator.smtp.settings import Login, MailSettings
 from smtp_operator.smtp.tls import CertificateFacts
@@ -136,7 +136,7 @@ class Dialogue:
     def _passed(self) -> Verdict:
         login = self.settings.login
         if login is not None and self.logged_in:
-            return logged_in(self._server, clean(login.username), self.findings.mechanism)
+            return logged_in(self._server, login.user, self.findings.mechanism)
         return connected(self._server, tls=self.findings.tls_version, login=login is not None)
 
     @property
@@ -153,7 +153,7 @@ class Dialogue:
             smtp_type=settings.smtp_type,
             login=login is not None,
             logged_in=self.logged_in,
-            username=clean(login.username) if login else "",
+            user=login.user if login else "",
             origin=login.origin if login else "",
             by_token=login is not None and login.by_token,
             token_error=self.token_error,

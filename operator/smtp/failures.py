@@ -206,7 +206,7 @@ def closed(context: Context, phase: Phase, last: str, *, content_sent: bool) -> 
             f"{context.server} closed the connection right after the login",
             phase=phase,
             said=last,
-            why=f'Some servers do so on a wrong password of "{context.username}" (from {context.origin})',
+            why=f"Some servers do so on a wrong password of {context.user} (from {context.origin})",
             fix="Correct the user name or the password",
         )
     return verdict(

@@ -38,9 +38,9 @@ def connected(server: str, *, tls: str, login: bool) -> Verdict:
     return verdict(Reason.CONNECTED, what, why=why)
 
 
-def logged_in(server: str, username: str, mechanism: str) -> Verdict:
-    """Login passed."""
-    return verdict(Reason.LOGIN_SUCCEEDED, f'{server} accepted user "{username}" by {mechanism}')
+def logged_in(server: str, user: str, mechanism: str) -> Verdict:
+    """Login passed. ``user`` is ``Login.user``."""
+    return verdict(Reason.LOGIN_SUCCEEDED, f"{server} accepted {user} by {mechanism}")
 
 
 def envelope_accepted(server: str, recipients: int) -> Verdict:

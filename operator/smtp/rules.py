@@ -54,18 +54,18 @@ def find(phase: Phase, reply: Reply, context: Context) -> Advice:
 
 
 def _facts(context: Context) -> dict[str, str]:
-    user = context.username
+    user = context.user
     return {
         "server": context.server,
         "port": str(context.port),
         "smtp_type": str(context.smtp_type),
-        "username": user,
+        "user": user,
         "mechanism": context.mechanism or "used",
         "by_mechanism": f" via {context.mechanism}" if context.mechanism else "",
         "password_from": f" (password from {context.origin})" if context.origin else "",
         "token_error": f" ({context.shown(context.token_error)})" if context.token_error else "",
-        "for_user": f' for user "{user}"' if user and context.logged_in else "",
-        "the_user": f' user "{user}"' if user else "",
+        "for_user": f" for {user}" if user and context.logged_in else "",
+        "the_user": f" {user}" if user else "",
         "sender": context.sender or "the From address",
         "sender_domain": context.sender.rpartition("@")[2] or "the From address's domain",
         "recipient": context.recipient or "the recipient",

@@ -156,6 +156,7 @@ class Session:
         redactor = Redactor(
             secrets=[login.password] if login else (),
             username=login.username if login else "",
+            secret_user=login is not None and bool(login.username_origin),
             hidden=prepared.envelope.hidden,
             public=[
                 self.settings.server,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from smtp_operator.api.verdict import Mode, SmtpType
 from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.smtp.replies import clean
 
 Role = Literal["to", "cc", "bcc"]
 
@@ -23,12 +24,21 @@ class Recipient:
 class Login:
     """User name and password of AUTH. ``origin`` names the password's source in messages, never its value."""
 
-    username: str
+    username: str = field(repr=False)
     password: str = field(repr=False)
     origin: str
     """Such as ``Secret smtp-password, key password`` or ``spec.password.value``."""
     by_token: bool = False
     """Whether ``password`` is an OAuth 2.0 access token, which other mechanisms carry."""
+    username_origin: str = ""
+    """Such as ``Secret smtp-login, key username``; empty: the username is in the spec and may be shown."""
+
+    @property
+    def user(self) -> str:
+        """Name the user in a sentence: by the username of the spec, or by where a secret username is from."""
+        if self.username_origin:
+            return f"the user from {self.username_origin}"
+        return f'user "{clean(self.username)}"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

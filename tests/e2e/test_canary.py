@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A password is sent to its mail server and to nobody else."""
+"""A password, and a username from a Secret, is sent to its mail server and shown nowhere."""
 
 import base64
 import json
@@ -117,6 +117,64 @@ def test_where_the_secret_holds_what_cannot_be_a_password(
     assert bed.verdict_of(server, **LOGIN).reason == "SecretValueInvalid"
 
     assert found_in(everything_told(bed, audit, operator)) == []
+
+
+# A username.
+
+USERNAME = "c4nary-User/9f8e@value-of.another"
+BY_REFERENCE: dict[str, Any] = {
+    "usernameRef": {"name": "another", "key": "value"},
+    "password": {"secretRef": {"name": "smtp-password"}},
+}
+
+
+def shows_username(told: dict[str, str]) -> list[str]:
+    forms = {*spellings(USERNAME), USERNAME.partition("@")[0], USERNAME.partition("@")[2]}
+    return [where for where, text in told.items() if any(it in text for it in forms)]
+
+
+def test_a_username_after_a_success(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess
+) -> None:
+    server.users[USERNAME] = "s3cret-pa55"
+    bed.secret("smtp-password", password="s3cret-pa55")
+    bed.secret("another", value=USERNAME)
+
+    seen = bed.verdict_of(server, **BY_REFERENCE, test={"mode": "Login"}, recheck={"mode": "Login"})
+
+    assert seen.reason == "LoginSucceeded"
+    assert "accepted the user from Secret another, key value" in seen.message
+    assert shows_username(everything_told(bed, audit, operator)) == []
+
+
+def test_a_username_in_the_mail_that_proves_it(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess
+) -> None:
+    server.users[USERNAME] = "s3cret-pa55"
+    bed.secret("smtp-password", password="s3cret-pa55")
+    bed.secret("another", value=USERNAME)
+
+    assert bed.verdict_of(server, **BY_REFERENCE).reason == "TestEmailSent"
+
+    assert [mail.username for mail in server.mails] == [USERNAME]
+    assert shows_username({"mail": server.mails[0].content.decode()}) == []
+    assert shows_username(everything_told(bed, audit, operator)) == []
+
+
+@pytest.mark.parametrize("verb", ["AUTH", "MAIL", "RCPT", "."])
+def test_a_username_that_the_server_echoes(
+    bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, verb: str
+) -> None:
+    server.users[USERNAME] = "s3cret-pa55"
+    forms = [*sorted(spellings(USERNAME)), USERNAME.partition("@")[0]]
+    server.replies[verb] = "\n".join(f"550 5.7.1 refused: {it}" for it in forms)
+    bed.secret("smtp-password", password="s3cret-pa55")
+    bed.secret("another", value=USERNAME)
+
+    seen = bed.verdict_of(server, **BY_REFERENCE)
+
+    assert (seen.ready.status, "refused: " in seen.message) == ("False", True)
+    assert shows_username(everything_told(bed, audit, operator)) == []
 
 
 # In a vault.

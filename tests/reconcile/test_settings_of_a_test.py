@@ -52,7 +52,11 @@ async def test_a_user_name_out_of_a_secret(world: World) -> None:
         password={"secretRef": {"name": "smtp-password"}},
     )
     assert found.login is not None
-    assert found.login.username == "mailer-2"
+    assert (found.login.username, found.login.username_origin) == (
+        "mailer-2",
+        "Secret smtp-password, key username",
+    )
+    assert "mailer-2" not in repr(found)
 
 
 async def test_a_password_in_clear(world: World) -> None:

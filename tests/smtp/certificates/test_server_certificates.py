@@ -3,6 +3,7 @@
 
 import ssl
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -225,7 +226,7 @@ async def test_a_secret_that_names_an_authority_is_not_shown(trial: Trial, mode:
     authority = Authority.make("s3cret-pw")
     async with FaultServer(tls=mode, context=authority.server_context("localhost")) as server:
         refused = await trial(server.port, smtp_type=OF_MODE[mode], password="s3cret-pw")
-        settings = {"smtp_type": OF_MODE[mode], "ca_pem": authority.pem, "mode": Mode.CONNECT}
+        settings: dict[str, Any] = {"smtp_type": OF_MODE[mode], "ca_pem": authority.pem, "mode": Mode.CONNECT}
         passed = await trial(server.port, password="s3cret-pw", **settings)
 
     assert 'is signed by "CN=********"' in refused.verdict.message

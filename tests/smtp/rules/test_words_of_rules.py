@@ -17,7 +17,9 @@ def message(phase: Phase, reply: str, context: Context) -> str:
 
 
 def login_at(server: str, username: str = "bob") -> Context:
-    return Context(server=server, login=True, username=username, origin=SECRET, mechanism="PLAIN", tls=True)
+    return Context(
+        server=server, login=True, user=f'user "{username}"', origin=SECRET, mechanism="PLAIN", tls=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_smtp_that_is_not_switched_on() -> None:
 
 
 def test_a_suspended_account_is_no_matter_of_the_mail() -> None:
-    context = Context(server="mail.example.com", username="bob", logged_in=True, sender="ops@example.com")
+    context = Context(server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com")
     reply = "552 Your account has been suspended. Please contact us to reactivate"
 
     assert message(Phase.DATA, reply, context) == (
@@ -122,7 +124,7 @@ def test_postfix_on_the_name_at_rcpt() -> None:
 
 
 def test_postfix_on_the_sender_at_rcpt() -> None:
-    context = Context(server="mail.example.com", username="bob", logged_in=True, sender="ops@example.com")
+    context = Context(server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com")
     reply = "553 5.7.1 <ops@example.com>: Sender address rejected: not owned by user bob"
 
     assert message(Phase.RCPT_TO, reply, context) == (
@@ -136,7 +138,9 @@ def test_postfix_on_the_sender_at_rcpt() -> None:
 def test_relaying_depends_on_whether_somebody_logged_in() -> None:
     reply = "454 4.7.1 <dev@gmail.com>: Relay access denied"
     nobody = Context(server="mail.example.com", recipient="to[0] dev@gmail.com")
-    bob = Context(server="mail.example.com", recipient="to[0] dev@gmail.com", username="bob", logged_in=True)
+    bob = Context(
+        server="mail.example.com", recipient="to[0] dev@gmail.com", user='user "bob"', logged_in=True
+    )
 
     assert message(Phase.RCPT_TO, reply, nobody) == (
         "mail.example.com does not relay to to[0] dev@gmail.com for this client [in RcptTo, server said: "

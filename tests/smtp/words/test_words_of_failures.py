@@ -142,7 +142,9 @@ async def test_a_connection_closed_after_the_login(trial: Trial) -> None:
         report = await trial(server.port, password="s3cret-pw")
 
     assert report.verdict.reason is Reason.AUTH_CONNECTION_DROPPED
-    assert 'a wrong password of "bob" (from Secret smtp-password, key password)' in report.verdict.message
+    assert (
+        'a wrong password of user "bob" (from Secret smtp-password, key password)' in report.verdict.message
+    )
     assert report.verdict.message.endswith("Correct the user name or the password.")
 
 
