@@ -88,7 +88,7 @@ def _words_of(local: str) -> Iterator[str]:
         local = re.sub(r"\\(.)", r"\1", local[1:-1])
         yield local
     plain = local.partition("+")[0]
-    for word in (plain, plain.replace(".", "")):
+    for word in (plain, *(plain.replace(".", between) for between in ("", " ", "-", "_"))):
         yield word
         for form in ("NFC", "NFD", "NFKC"):
             yield unicodedata.normalize(form, word)

@@ -32,8 +32,6 @@ _LONG_TEXT: Final = 500
 _TAIL: Final = 96
 """Characters at the end of a long text that are never shown: where the text was cut, a piece of a secret may
 be too short to be found (up to 12 characters of 8 each)."""
-_DOUBTFUL: Final = 8
-"""A run of a secret that may be an echo of it, unless it is a word."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _BASE64: Final = 6
 """Characters of base64 that may hold a secret."""
@@ -226,7 +224,7 @@ class Redactor:
                 *([secret_forms.compact(secret).rpartition("@")[2]] if "@" in secret else []),
             ]
             if len(secret) <= LONG:
-                secret_forms.add_doubtful(pieces, secret, size=_DOUBTFUL, but_of=known)
+                secret_forms.add_doubtful(pieces, secret, but_of=known)
         return pieces
 
 

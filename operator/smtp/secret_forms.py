@@ -23,6 +23,22 @@ _SAMPLE: Final = 8
 _BASE64_PIECE: Final = 8
 _BASE64_LEAST: Final = 6
 """Fewer characters of base64, without letter case, are found in ordinary words."""
+_DOUBTFUL: Final = 6
+_DOUBTFUL_LETTERS: Final = 8
+_WORDS: Final = (
+    "accepted accepting administrator anonymous application attempts authenticated authentication"
+    " authorization available badcredentials blacklisted blocklisted challenge chunking clientblocked"
+    " command community concurrent configuration configured connection connections correctly credentials"
+    " delivered delivery developers disabled disallowed encryption enhancedstatuscodes envelope exceeded"
+    " exchange failedlogin following forbidden frequency hostname identities identity inactive incorrect"
+    " information insufficient internal invalidcredentials mailserver mechanism mechanisms messages"
+    " microsoft multiple operation passwords permission permissions permitted pipelining postmaster"
+    " practices provided qualified recipients registered rejected relaying reputation requested required"
+    " requires resource resources security sendgrid sendmail servernotavailable services settings"
+    " smtpclientauthentication spamhaus specific starttls submission supported suspended suspicious"
+    " temporarily temporary throttling transmission troubleshooting unauthenticated unauthorized"
+    " unavailable unknownuser unrecognized unsuccessful unsupported usernames verification verified"
+)
 _UTF16: Final = ("utf-16-le", "utf-16-be")
 
 
@@ -106,13 +122,21 @@ def add_plain(pieces: Pieces, secrets: Iterable[str], *, but_of: Iterable[str] =
                 pieces.add(form, size=len(form))
 
 
-def add_doubtful(pieces: Pieces, secret: str, *, size: int, but_of: Iterable[str]) -> None:
-    """Add the pieces of a secret that are no words: those with letters and other characters."""
+def add_doubtful(pieces: Pieces, secret: str, *, but_of: Iterable[str]) -> None:
+    """Add the pieces of a secret that may be an echo of it, too short to be masked.
+
+    Of letters alone they are longer, and no part of an ordinary word of replies: a reply that says "password"
+    would otherwise tell that this is part of the secret.
+    """
+    known = (_WORDS, *but_of)
     for form in spellings(secret):
-        for at in range(len(form) - size + 1):
-            piece = form[at : at + size]
+        for at in range(len(form) - _DOUBTFUL + 1):
+            piece = form[at : at + _DOUBTFUL]
             if not piece.isalpha() and any(map(str.isalpha, piece)):
-                pieces.add(piece, size=size, but_of=but_of)
+                pieces.add(piece, size=_DOUBTFUL, but_of=known)
+            letters = form[at : at + _DOUBTFUL_LETTERS]
+            if len(letters) == _DOUBTFUL_LETTERS and letters.isalpha():
+                pieces.add(letters, size=_DOUBTFUL_LETTERS, but_of=known)
 
 
 def add_hex(pieces: Pieces, secrets: Iterable[str]) -> None:

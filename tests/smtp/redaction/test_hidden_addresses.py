@@ -37,6 +37,7 @@ def redactor() -> Redactor:
         "550 5.1.1 The account jsecretary is disabled",
         "550 5.1.1 J.SECRETARY@mx2.secret.internal is over quota",
         "550 5.1.1 /var/mail/j.secretary: no such file",
+        "550 5.1.1 J-Secretary's mailbox is full, j_secretary is disabled",
         "550 5.1.1 unknown: uid=j.secretary,ou=people,dc=secret",
         "550 5.1.1 SRS0=HHH=TT=secret.example=j.secretary+board@relay.example unknown",
         "550 5.1.1 rfc822;j.secretary+board@secret.example",
