@@ -152,6 +152,15 @@ class Settings:
             "HOST",
         ),
     ] = ()
+    ca_file: Annotated[
+        str,
+        Setting(
+            "File with CA certificates (PEM) that are trusted in addition to the system's: for mail servers,"
+            " vaults and token endpoints that name no caRef. Read at the start.",
+            str,
+            "FILE",
+        ),
+    ] = ""
     https_proxy: Annotated[
         str,
         Setting(

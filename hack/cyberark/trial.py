@@ -15,6 +15,7 @@ from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.https import Https
 from smtp_operator.secrets.vault import Vault, VaultContext, VaultSecret
 
@@ -55,9 +56,9 @@ class Given:
         self._note(goes_to, field_path)
         return self.token
 
-    async def ca_pem(self) -> str | None:
+    async def trust(self) -> ServerTrust:
         """See ``Credentials``."""
-        return self.ca
+        return ServerTrust(ca_pem=self.ca)
 
     def _note(self, goes_to: str, field_path: str) -> None:
         self.asked.append((goes_to, field_path))

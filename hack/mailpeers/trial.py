@@ -29,9 +29,14 @@ class Names:
     fails_with: Exception | None = None
     asked: list[str] = field(default_factory=list)
 
-    async def addresses(self, host: str, *, limit: float) -> tuple[Address, ...]:
+    absolute: list[str] = field(default_factory=list)
+    """What was asked for without search domains."""
+
+    async def addresses(self, host: str, *, limit: float, absolute: bool = False) -> tuple[Address, ...]:
         """See ``Resolver``."""
         self.asked.append(host)
+        if absolute:
+            self.absolute.append(host)
         if self.fails_with is not None:
             raise self.fails_with
         if host in self.unknown:

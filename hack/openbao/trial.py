@@ -14,6 +14,7 @@ from smtp_operator.api.smtpvault import HashiCorpVault
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
 from smtp_operator.secrets.https import Answer, Https, Request
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
@@ -52,9 +53,9 @@ class Named:
         self._ask(field_path, goes_to)
         return self.token_for(named.audience)
 
-    async def ca_pem(self) -> str | None:
+    async def trust(self) -> ServerTrust:
         """See ``Credentials``."""
-        return self.ca
+        return ServerTrust(ca_pem=self.ca)
 
     def _ask(self, field_path: str, goes_to: str) -> None:
         self.asked.append((field_path, goes_to))

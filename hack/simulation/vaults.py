@@ -147,10 +147,10 @@ class _Client:
 
     async def _log_in(self) -> None:
         self._token = None
-        await self._context.credentials.ca_pem()
         named = self._block.auth.token_ref
         assert isinstance(named, SecretKeyReference)
         token = await self._context.credentials.secret(named, goes_to=self._block.url, field_path=LOGIN_FIELD)
+        await self._context.credentials.trust()
         self._vaults.logins.append((self._vaults.now(), self._context.name))
         await self._answer()
         if token not in self._vaults.tokens:

@@ -3,7 +3,10 @@
 
 from typing import Any
 
+from mailpeers import MailServer
+from mailpeers.fingerprints import fingerprint
 from openbao import OpenBao
+from smtp_operator.api.names import ALLOWED_CA
 from testbed.api import Object
 from testbed.bed import Bed
 from testbed.operator_process import LOOPBACK
@@ -18,8 +21,19 @@ def vaults(bed: Bed) -> str:
     return f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}/smtpvaults"
 
 
-def vault(bed: Bed, bao: OpenBao, kind: str = "SmtpVault", /, name: str = "bao", **spec: Any) -> Object:
-    """A vault object for this server, its token and CA in namespaced objects of the bed."""
+def vault(
+    bed: Bed,
+    bao: OpenBao,
+    kind: str = "SmtpVault",
+    /,
+    name: str = "bao",
+    admits: MailServer | None = None,
+    **spec: Any,
+) -> Object:
+    """A vault object for this server, its token and CA in namespaced objects of the bed.
+
+    It admits the CA of the mail server ``admits``.
+    """
     there = {"namespace": bed.namespace} if kind == "ClusterSmtpVault" else {}
     bed.secret("bao-login", token=bao.root_token)
     bed.secret("bao-ca", **{"ca.crt": bao.ca_pem})
@@ -27,7 +41,10 @@ def vault(bed: Bed, bao: OpenBao, kind: str = "SmtpVault", /, name: str = "bao",
     return {
         "apiVersion": "smtp-operator.io/v1alpha1",
         "kind": kind,
-        "metadata": {"name": name},
+        "metadata": {
+            "name": name,
+            "annotations": {} if admits is None else {ALLOWED_CA: fingerprint(admits.ca_pem)},
+        },
         "spec": {
             "hashiCorpVault": {"url": bao.url, "auth": {"tokenRef": token}},
             "caRef": {"kind": "Secret", "name": "bao-ca", **there},

@@ -23,6 +23,9 @@ TEST_REQUESTED_AT: Final = f"{GROUP}/test-requested-at"
 ALLOWED_SERVERS: Final = f"{GROUP}/allowed-servers"
 """Annotation on a Secret: comma-separated ``host:port`` to which its values may be sent."""
 
+ALLOWED_CA: Final = f"{GROUP}/allowed-ca"
+"""Annotation on what ``allowed-servers`` binds: comma-separated SHA-256 of CA certificates of a ``caRef``."""
+
 ALLOWED_AUDIENCES: Final = f"{GROUP}/allowed-audiences"
 """Annotation on a ServiceAccount: comma-separated audiences for which its tokens may be asked for."""
 

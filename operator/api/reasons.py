@@ -76,6 +76,7 @@ class Reason(StrEnum):
     SERVICE_ACCOUNT_TOKEN_FAILED = "ServiceAccountTokenFailed"
     AUDIENCE_NOT_ALLOWED = "AudienceNotAllowed"
     SERVER_NOT_ALLOWED = "ServerNotAllowed"
+    CA_NOT_ALLOWED = "CaNotAllowed"
     DESTINATION_NOT_ALLOWED = "DestinationNotAllowed"
     INSECURE_AUTH_REFUSED = "InsecureAuthRefused"
     # Token
@@ -240,6 +241,11 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.SERVER_NOT_ALLOWED: ReasonInfo(
         "The Secret's annotation smtp-operator.io/allowed-servers, or the vault object's allowedServers, does"
         " not list this server.",
+        _C,
+    ),
+    Reason.CA_NOT_ALLOWED: ReasonInfo(
+        "Only a CA of caRef verifies the server, and the annotation smtp-operator.io/allowed-ca of the bound"
+        " Secret, ServiceAccount or vault object does not list that CA.",
         _C,
     ),
     Reason.DESTINATION_NOT_ALLOWED: ReasonInfo(

@@ -52,6 +52,10 @@ _REMEDIES: Final[dict[Reason, str]] = {
     Reason.SERVER_NOT_ALLOWED: (
         "Add host:port to the annotation smtp-operator.io/allowed-servers of what holds the password."
     ),
+    Reason.CA_NOT_ALLOWED: (
+        "Add the SHA-256 fingerprint of the CA certificate to the annotation smtp-operator.io/allowed-ca of"
+        " what holds the password, or name the CA in the operator's --ca-file."
+    ),
     Reason.DESTINATION_NOT_ALLOWED: (
         "Have the operator's --allow-network or --allow-smtp-port name it, or set server: another one."
     ),

@@ -44,6 +44,7 @@ from smtp_operator.cli.supplied import (
 from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import ThreadedResolver
+from smtp_operator.network.tls import CaBundleInvalid, check_bundle
 from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import RunTest
@@ -169,8 +170,9 @@ class _Check:
         everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
         policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
         resolver = ThreadedResolver()
-        engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
-        https = Https(policy=policy, resolver=resolver, proxy=proxy_of(self.settings))
+        ca_file = supplied.ca_pem
+        engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1), ca_file=ca_file)
+        https = Https(policy=policy, resolver=resolver, proxy=proxy_of(self.settings), ca_file=ca_file)
         accounts = accounts or NoServiceAccounts()
         required = self.settings.require_allowed_servers
         vaults = LiveVaults(
@@ -230,13 +232,12 @@ class _Check:
         if value := self.environment.get(PASSWORD_VARIABLE):
             of_environment = GivenPassword(value, "Environment", PASSWORD_VARIABLE)
         if options.ca_file is not None:
-            if spec.tls is None or spec.tls.ca_ref is None:
-                raise CheckFailed(
-                    "--ca-file is given, but the SmtpConfig has no tls.caRef that it stands for"
-                )
-            ca_pem = read_text(options.ca_file, sys.stdin)
-            if "-----BEGIN CERTIFICATE-----" not in ca_pem:
-                raise CheckFailed(f"{source_name(options.ca_file)} holds no PEM certificate")
+            text = read_text(options.ca_file, sys.stdin)
+            ca_pem = text.encode("ascii", "ignore").decode()  # comments may be in any language
+            try:
+                check_bundle(ca_pem)
+            except CaBundleInvalid:
+                raise CheckFailed(f"{source_name(options.ca_file)} holds no PEM certificate") from None
         return Supplied(
             password_of_file=of_file,
             password_of_environment=of_environment,

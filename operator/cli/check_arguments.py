@@ -61,7 +61,10 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--password-file", metavar="FILE", help="file that holds the password")
     parser.add_argument(
-        "--ca-file", metavar="FILE", help="PEM bundle, instead of what tls.caRef names; it alone is trusted"
+        "--ca-file",
+        metavar="FILE",
+        help="PEM bundle, instead of what tls.caRef names; without tls.caRef it is trusted in addition to the"
+        " system's CAs",
     )
     parser.add_argument(
         "--mode", choices=tuple(map(str, Mode)), help="how deep to test; default: test.mode of the spec"

@@ -19,6 +19,7 @@ import kopf
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.api.objects import ApiUnavailable
+from smtp_operator.cli.ca_file import read_ca_file
 from smtp_operator.cli.event_loop import run_in_loop
 from smtp_operator.cli.exposition import metrics_of, metrics_server
 from smtp_operator.cli.health import health_server
@@ -104,6 +105,7 @@ def _spare_garbage_collection() -> None:
 
 
 async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
+    ca_file = read_ca_file(settings.ca_file)
     stop_flag = StopFlag()
     _stop_on_signals(stop_flag)
     duty = Duty()
@@ -116,7 +118,7 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
         async with health, metrics_server(settings, metrics):
             try:
                 if lease is None or not await _stopped_first(stop_flag, _stand_by(client, lease, duty)):
-                    await _work(client, settings, duty, metrics, stop_flag)
+                    await _work(client, settings, duty, metrics, stop_flag, ca_file=ca_file)
             finally:
                 if lease is not None:
                     await lease.release()
@@ -136,6 +138,8 @@ async def _work(
     duty: Duty,
     metrics: Metrics | None,
     stop_flag: StopFlag,
+    *,
+    ca_file: str | None,
 ) -> None:
     """Tests SmtpConfigs until it is told to stop."""
     lease = duty.lease
@@ -146,11 +150,13 @@ async def _work(
         policy=places,
         resolver=resolver,
         proxy=proxy_of(settings),
+        ca_file=ca_file,
     )
     engine = Engine(
         policy=await _destinations(client, settings, settings.allow_smtp_port),
         resolver=resolver,
         connections=ConnectionLimits(settings.max_connections_per_destination),
+        ca_file=ca_file,
     )
     core = Core(
         cluster=cluster,

@@ -75,9 +75,16 @@ def _key(pem: bytes) -> "PrivateKeyTypes":
 
 
 def client_context(
-    ca_pem: str | None, *, verify: bool = True, client_certificate: ClientCertificate | None = None
+    ca_pem: str | None,
+    *,
+    verify: bool = True,
+    client_certificate: ClientCertificate | None = None,
+    with_system: bool = False,
+    ca_file: str | None = None,
 ) -> ssl.SSLContext:
-    """A context that trusts ``ca_pem`` alone; None: the system's CAs.
+    """A context that trusts ``ca_pem`` alone; None: the system's CAs and ``ca_file``.
+
+    ``ca_file`` is the PEM text of ``--ca-file``. ``with_system``: both count in addition to ``ca_pem``.
 
     Raises:
         CaBundleInvalid: ``ca_pem`` is no bundle.
@@ -93,16 +100,31 @@ def client_context(
         return context
     # Python 3.13 sets both by default, older ones neither; a verdict must not depend on that.
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
-    if ca_pem is None:
+    if ca_pem is None or with_system:
         context.load_default_certs()
-        return context
+        if ca_file is not None:
+            _load(context, ca_file)
+    if ca_pem is not None:
+        _load(context, ca_pem)
+    return context
+
+
+def check_bundle(ca_pem: str) -> None:
+    """Load a PEM bundle and drop it again.
+
+    Raises:
+        CaBundleInvalid
+    """
+    _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca_pem)
+
+
+def _load(context: ssl.SSLContext, ca_pem: str) -> None:
     try:
         if not ca_pem.strip():
             raise CaBundleInvalid  # OpenSSL would take it for "no bundle"
         context.load_verify_locations(cadata=ca_pem)
     except (ssl.SSLError, ValueError, TypeError):
         raise CaBundleInvalid from None
-    return context
 
 
 def _identify(context: ssl.SSLContext, certificate: ClientCertificate) -> None:

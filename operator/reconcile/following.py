@@ -35,6 +35,9 @@ from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets.interface import GetObject
 
+_BY_ANNOTATION: Final = frozenset({Reason.SERVER_NOT_ALLOWED, Reason.CA_NOT_ALLOWED})
+"""Reasons that an edit of an object's annotations alone can fix."""
+
 OF_A_VAULTS_LOGIN: Final = frozenset(
     {
         Reason.IDENTITY_PROVIDER_UNREACHABLE,
@@ -204,7 +207,7 @@ class Follower:
             baselines=memory.baselines,
             test_started=view.last_test_started or 0.0,
             # An edit of annotations alone may mend this one.
-            any_key=ready is not None and ready.reason == Reason.SERVER_NOT_ALLOWED,
+            any_key=ready is not None and ready.reason in _BY_ANNOTATION,
         )
         if found[0] < Change.CHANGED and self._missed_a_recovery(view):
             return Change.CHANGED, Trigger.DEPENDENCY_CHANGED
@@ -221,7 +224,7 @@ class Follower:
             namespace=vault.reference.namespace,
             baselines=baselines,
             test_started=from_timestamp(status.last_check_time) or 0.0,
-            any_key=ready is not None and ready.reason == Reason.SERVER_NOT_ALLOWED,
+            any_key=ready is not None and ready.reason in _BY_ANNOTATION,
         )
         return change
 

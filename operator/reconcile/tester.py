@@ -31,6 +31,7 @@ from smtp_operator.reconcile.references import Baseline, baseline_of
 from smtp_operator.reconcile.view import View
 from smtp_operator.secrets import oauth2
 from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.bindings import bindings_of, server_trust
 from smtp_operator.secrets.interface import Destination, GetObject, PasswordSource, ResolvedPassword
 from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.object_values import ObjectValues
@@ -179,6 +180,7 @@ class Tester:
         if spec.tls is not None and spec.tls.ca_ref is not None:
             bundle = Reference(spec.tls.ca_ref.kind, view.key.namespace, spec.tls.ca_ref.name)
             ca_pem = await values.bundle(bundle, spec.tls.ca_ref.key, field_path="tls.caRef")
+        trust = server_trust(ca_pem, bindings_of(_bound(view, preparation)), field="tls.caRef")
         return MailSettings(
             server=spec.server,
             port=spec.port,
@@ -189,11 +191,13 @@ class Tester:
             recipients=mail.recipients,
             helo_name=spec.helo_name or self._policy.helo_name,
             tls=TlsSettings(
-                ca_pem=ca_pem,
+                ca_pem=trust.ca_pem,
+                not_admitted=trust.not_admitted,
                 server_name=spec.tls.server_name if spec.tls else None,
                 verify=not (spec.tls and spec.tls.insecure_skip_verify),
                 client_certificate=certificate,
             ),
+            absolute_name=trust.absolute_name,
             allow_insecure_auth=spec.allow_insecure_auth,
             mode=mode,
             timeout=spec.test.timeout_seconds,
@@ -247,7 +251,12 @@ class Tester:
             preparation.givers = token.givers
             return token.password
         assert spec.password is not None
-        destination = Destination(server=spec.server, port=spec.port, verified_tls=_verified(spec))
+        destination = Destination(
+            server=spec.server,
+            port=spec.port,
+            verified_tls=_verified(spec),
+            server_name=spec.tls.server_name if spec.tls else None,
+        )
         reading = Reading(values=values, vaults=self._vaults, destination=destination)
         return await self._source_of(spec.password, reading).resolve(spec.password, namespace)
 
@@ -268,6 +277,15 @@ class Tester:
                 verified_tls=_verified(spec),
                 required=self._policy.require_allowed_servers,
             )
+            if spec.tls is not None and spec.tls.server_name is not None:
+                check_destination(
+                    credential,
+                    server=spec.tls.server_name,
+                    port=spec.port,
+                    verified_tls=True,
+                    required=False,
+                    otherwise="remove tls.serverName, whose certificate any server could show",
+                )
 
     def _check_recipients(self, addresses: list[str]) -> None:
         allowed = self._policy.recipient_domains
@@ -317,6 +335,17 @@ def _credentials(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
         if reference in named and found is not None:
             yield found
     yield from preparation.givers
+
+
+def _bound(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
+    """Yield what may bind the values that are sent: what holds them, and what they were read through."""
+    yield from _credentials(view, preparation)
+    for reference, found in preparation.values.read.items():
+        if reference.is_vault and found is not None:
+            yield found
+    for reference, seen in preparation.values.behind.items():
+        if reference.kind in ("Secret", "ServiceAccount") and seen.object_ is not None:
+            yield seen.object_
 
 
 def _with_phase_before(report: DialogueReport, phase: Phase, seconds: float) -> DialogueReport:

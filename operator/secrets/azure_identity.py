@@ -30,6 +30,7 @@ from smtp_operator.api.smtpvault import (
 )
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.tls import CaBundleInvalid
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets import azure_refusals as refusals
 from smtp_operator.secrets.azure_answers import Reader, other_tenant
 from smtp_operator.secrets.azure_metadata import Metadata
@@ -181,10 +182,9 @@ async def identity_of(
     block: AzureKeyVault | ClusterAzureKeyVault,
     context: VaultContext,
     *,
-    ca_pem: str | None,
     metadata: Metadata,
-) -> tuple[Identity, Asked]:
-    """The identity that the vault object names, and that in words.
+) -> tuple[Identity, Asked, ServerTrust]:
+    """The identity that the vault object names, that in words, and what verifies the servers that it goes to.
 
     Raises:
         VerdictError, ApiUnavailable: what it names is missing, unusable, or not for that place.
@@ -208,8 +208,9 @@ async def identity_of(
         make, asked = _managed(auth.managed_identity, asked)
     if asked.tenant and not _TENANT.fullmatch(asked.tenant):
         raise refusals.tenant_malformed(asked)
-    transport = _transport(context.https, ca_pem, None if asked.tenant else metadata)
-    return Identity(_made(make, asked, authority, transport), asked, context.now), asked
+    trust = await context.credentials.trust()
+    transport = _transport(context.https, trust, None if asked.tenant else metadata)
+    return Identity(_made(make, asked, authority, transport), asked, context.now), asked, trust
 
 
 def _made(make: Make, asked: Asked, authority: str, transport: Transport) -> TokenSource:
@@ -225,9 +226,9 @@ def _made(make: Make, asked: Asked, authority: str, transport: Transport) -> Tok
         raise refusals.certificate_unusable(asked) from None
 
 
-def _transport(sender: Sender, ca_pem: str | None, metadata: Metadata | None) -> Transport:
+def _transport(sender: Sender, trust: ServerTrust, metadata: Metadata | None) -> Transport:
     get: Callable[..., Awaitable[Any]] | None = metadata.get if metadata is not None else None
-    return Transport(sender, ca_pem=ca_pem, judge=lambda it: granted(it)[1] > 0, metadata=get)
+    return Transport(sender, trust=trust, judge=lambda it: granted(it)[1] > 0, metadata=get)
 
 
 async def _service_principal(

@@ -131,15 +131,14 @@ class KeyVault:
         from smtp_operator.secrets.azure_identity import identity_of
         from smtp_operator.secrets.azure_transport import Transport
 
-        ca_pem = await context.credentials.ca_pem()
-        identity, asked = await identity_of(self._block, context, ca_pem=ca_pem, metadata=self._metadata)
+        identity, asked, trust = await identity_of(self._block, context, metadata=self._metadata)
         reader = Reader(
             vault=context.name, host=self._host, client=asked.whom, auth=asked.auth, tenant=asked.tenant
         )
         client = SecretClient(
             self._block.vault_url.rstrip("/"),
             identity,
-            transport=Transport(context.https, ca_pem=ca_pem, judge=_is_for_the_sdk),
+            transport=Transport(context.https, trust=trust, judge=_is_for_the_sdk),
             retry_total=0,
             permit_redirects=False,
         )

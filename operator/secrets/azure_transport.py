@@ -16,6 +16,7 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.utils import case_insensitive_dict
 
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.vault import Sender
 
@@ -138,13 +139,13 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         self,
         sender: Sender,
         *,
-        ca_pem: str | None,
+        trust: ServerTrust,
         judge: Callable[[Answer], bool],
         metadata: Callable[[str, Mapping[str, str]], Awaitable[Answer | None]] | None = None,
     ) -> None:
         """``metadata`` is given URL and headers; its None says that the URL is not the service's."""
         self._sender = sender
-        self._ca_pem = ca_pem
+        self._trust = trust
         self._judge = judge
         self._metadata = metadata
 
@@ -163,7 +164,7 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
                 url=request.url,
                 headers=headers,
                 body=_body(request),
-                ca_pem=self._ca_pem,
+                trust=self._trust,
             )
             answer = await self._sender.send(asked)
         else:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import hvac
 from hvac.adapters import Adapter
 
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.https import Answer, Request
 
 Ask = Callable[[Request], Awaitable[Answer]]
@@ -29,14 +30,14 @@ class _BoundedAdapter(_Adapter):
     " counts."""
 
     def __init__(
-        self, base_uri: str, token: str, namespace: str | None, *, ask: Ask, ca_pem: str | None, **_: Any
+        self, base_uri: str, token: str, namespace: str | None, *, ask: Ask, trust: ServerTrust, **_: Any
     ) -> None:
         # The base class would make a session of requests, which is for its own requests alone.
         self.base_uri = base_uri
         self.token = token
         self.namespace = namespace
         self._ask = ask
-        self._ca_pem = ca_pem
+        self._trust = trust
 
     def request(
         self,
@@ -58,7 +59,7 @@ class _BoundedAdapter(_Adapter):
             url=self.urljoin(self.base_uri, url) + (f"?{query}" if query else ""),
             headers=sent,
             body=None if content is None else json.dumps(content).encode(),
-            ca_pem=self._ca_pem,
+            trust=self._trust,
         )
         return self._ask(request)
 
@@ -67,7 +68,7 @@ class _BoundedAdapter(_Adapter):
         raise NotImplementedError
 
 
-def client(*, url: str, namespace: str | None, ask: Ask, ca_pem: str | None, token: str = "") -> hvac.Client:
+def client(*, url: str, namespace: str | None, ask: Ask, trust: ServerTrust, token: str = "") -> hvac.Client:
     """A client whose methods return awaitables of ``Answer``.
 
     ``ask`` sends a request; what it raises is raised where the answer is awaited.
@@ -80,5 +81,5 @@ def client(*, url: str, namespace: str | None, ask: Ask, ca_pem: str | None, tok
         verify=True,
         adapter=_BoundedAdapter,
         ask=ask,
-        ca_pem=ca_pem,
+        trust=trust,
     )

@@ -133,26 +133,26 @@ class HashiCorpKv:
 
     async def _log_in(self) -> Login[_Session]:
         started = self._context.monotonic()
-        ca_pem = await self._context.credentials.ca_pem()
         auth = self._block.auth
         if auth.jwt is not None:
-            token, lease, who = await self._by_service_account(auth.jwt, ca_pem)
+            token, lease, who = await self._by_service_account(auth.jwt)
         elif auth.app_role is not None:
-            token, lease, who = await self._by_app_role(auth.app_role, ca_pem)
+            token, lease, who = await self._by_app_role(auth.app_role)
         else:
-            token, lease, who = await self._by_token(ca_pem)
+            token, lease, who = await self._by_token()
         life = min(lease, _LONGEST)
         until = started + life - min(_MARGIN, life / 10)
-        return Login(_Session(client=self._client(ca_pem, token), who=who), until)
+        return Login(_Session(client=await self._client(token), who=who), until)
 
-    async def _by_service_account(self, jwt: VaultJwt, ca_pem: str | None) -> tuple[str, float, str]:
+    async def _by_service_account(self, jwt: VaultJwt) -> tuple[str, float, str]:
         reference = jwt.service_account_ref
         token = await self._context.credentials.service_account_token(
             reference, goes_to=self._block.url, field_path=f"{AUTH_FIELD}.jwt.serviceAccountRef"
         )
         mount = jwt.mount.strip("/")
         # The kubernetes auth method takes the same request as the jwt method.
-        asked = self._client(ca_pem).auth.jwt.jwt_login(jwt.role, token, use_token=False, path=mount)
+        unknown = await self._client()
+        asked = unknown.auth.jwt.jwt_login(jwt.role, token, use_token=False, path=mount)
         answer = await self._answer(asked)
         if answer.status >= 400:
             workload = _workload(token, reference.audience)
@@ -160,18 +160,19 @@ class HashiCorpKv:
         given, lease = self._given(answer)
         return given, lease, f'role "{jwt.role}" of auth/{mount}'
 
-    async def _by_app_role(self, app_role: VaultAppRole, ca_pem: str | None) -> tuple[str, float, str]:
+    async def _by_app_role(self, app_role: VaultAppRole) -> tuple[str, float, str]:
         secret_id = await self._context.credentials.secret(
             app_role.secret_id_ref, goes_to=self._block.url, field_path=f"{AUTH_FIELD}.appRole.secretIdRef"
         )
-        asked = self._client(ca_pem).auth.approle.login(app_role.role_id, secret_id, use_token=False)
+        unknown = await self._client()
+        asked = unknown.auth.approle.login(app_role.role_id, secret_id, use_token=False)
         answer = await self._answer(asked)
         if answer.status >= 400:
             raise app_role_refused(answer, self._place)
         given, lease = self._given(answer)
         return given, lease, f"AppRole {app_role.role_id}"
 
-    async def _by_token(self, ca_pem: str | None) -> tuple[str, float, str]:
+    async def _by_token(self) -> tuple[str, float, str]:
         named = self._block.auth.token_ref
         assert named is not None  # rules: exactly one
         token = await self._context.credentials.secret(
@@ -183,7 +184,8 @@ class HashiCorpKv:
                 f"{self._place.vault}: what {AUTH_FIELD}.tokenRef names is no token: it has blanks or other"
                 " letters than ASCII. Store the token alone there.",
             )
-        answer = await self._answer(self._client(ca_pem, token).auth.token.lookup_self())
+        known = await self._client(token)
+        answer = await self._answer(known.auth.token.lookup_self())
         if refused_by_policy(answer):
             return (
                 token,
@@ -214,7 +216,8 @@ class HashiCorpKv:
             raise self._place.not_understood(answer, "a login")
         return token, 0.0 if auth.get("num_uses") else _seconds(auth.get("lease_duration")) or _LONGEST
 
-    def _client(self, ca_pem: str | None, token: str = "") -> hvac.Client:
+    async def _client(self, token: str = "") -> hvac.Client:
+        """A client that trusts what the credentials, which are read by now, may be sent to."""
         namespace = self._block.namespace
         if namespace is not None and not namespace.isascii():
             raise failed(
@@ -222,7 +225,8 @@ class HashiCorpKv:
                 f"{self._place.vault}: a namespace with other letters than ASCII cannot be asked for. Set"
                 " hashiCorpVault.namespace: one that the vault has.",
             )
-        return client(url=self._block.url, namespace=namespace, ask=self._ask, ca_pem=ca_pem, token=token)
+        trust = await self._context.credentials.trust()
+        return client(url=self._block.url, namespace=namespace, ask=self._ask, trust=trust, token=token)
 
     def _secret(self, answer: Answer, item: HashiCorpVaultPassword, *, who: str) -> VaultSecret:
         found = (told(answer) or {}).get("data")

@@ -24,6 +24,7 @@ from smtp_operator.network.destination import Address, DestinationPolicy
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.network.tls import ClientCertificate, client_context
+from smtp_operator.network.trust import DEFAULT_TRUST, ServerTrust
 from smtp_operator.secrets.https_connection import Adapter, AnswerTooLarge, TlsSocket, bounds
 from smtp_operator.secrets.https_errors import HttpsError, Trouble, error_of
 from smtp_operator.secrets.turns import Turns
@@ -52,8 +53,7 @@ class Request:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
-    ca_pem: str | None = None
-    """PEM bundle that alone is trusted; None: the system's CAs."""
+    trust: ServerTrust = DEFAULT_TRUST
     client_certificate: ClientCertificate | None = None
 
     @property
@@ -84,10 +84,13 @@ class Https:
         limits: HttpsLimits | None = None,
         proxy: HttpsProxy | None = None,
         threads: int = 128,
+        ca_file: str | None = None,
     ) -> None:
         """``proxy``: by which hosts are reached that it is for; the environment's never is.
 
         ``threads`` bounds the answers in memory: each has one, and at most ``limits.size`` bytes.
+
+        ``ca_file`` is the PEM text of ``--ca-file``.
         """
         self._proxy = proxy
         self._policy = policy
@@ -97,7 +100,7 @@ class Https:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="https")
         self._turns = Turns(threads)
         self._closed = threading.Event()
-        self._contexts = _Contexts()
+        self._contexts = _Contexts(ca_file)
 
     async def send(self, request: Request) -> Answer:
         """The answer.
@@ -110,29 +113,31 @@ class Https:
         if not self._policy.allows_port(port):
             raise HttpsError(Trouble.PORT_NOT_ALLOWED, host, port)
         if self._proxy is not None and self._proxy.is_for(host):
-            await self._judge_as_far_as_known(host, port)
+            await self._judge_as_far_as_known(request)
             job = partial(
                 _send_by_proxy, request, self._proxy.url, self._limits, self._closed, self._contexts
             )
         else:
-            addresses = await self._addresses(host, port)
+            addresses = await self._addresses(request)
             job = partial(_send, request, addresses, self._limits, self._closed, self._contexts)
         loop = asyncio.get_running_loop()
         return await self._turns.run((host, port), lambda: loop.run_in_executor(self._threads, job))
 
-    async def _judge_as_far_as_known(self, host: str, port: int) -> None:
+    async def _judge_as_far_as_known(self, request: Request) -> None:
         """What DNS here cannot say the proxy finds out, and its own rules then decide."""
         try:
-            await self._addresses(host, port)
+            await self._addresses(request)
         except HttpsError as error:
             if error.trouble is Trouble.ADDRESS_NOT_ALLOWED:
                 raise
 
-    async def _addresses(self, host: str, port: int) -> tuple[Address, ...]:
+    async def _addresses(self, request: Request) -> tuple[Address, ...]:
+        host, port = request.place
+        bound = request.trust.absolute_name
         try:
-            found = await self._resolver.addresses(host, limit=self._limits.resolve)
+            found = await self._resolver.addresses(host, limit=self._limits.resolve, absolute=bound)
         except (NameNotFound, NameInvalid):
-            raise HttpsError(Trouble.HOST_NOT_FOUND, host, port) from None
+            raise HttpsError(Trouble.HOST_NOT_FOUND, host, port, bound=bound) from None
         except NameServersFailed:
             raise HttpsError(Trouble.DNS_FAILED, host, port) from None
         except TimeoutError:
@@ -155,19 +160,27 @@ class _Contexts:
     pleases.
     """
 
-    def __init__(self) -> None:
-        self._shared: WeakValueDictionary[tuple[str | None, ClientCertificate | None], ssl.SSLContext] = (
-            WeakValueDictionary()
-        )
+    def __init__(self, ca_file: str | None) -> None:
+        """``ca_file`` is the PEM text of ``--ca-file``."""
+        self._ca_file = ca_file
+        self._shared: WeakValueDictionary[
+            tuple[str | None, bool, ClientCertificate | None], ssl.SSLContext
+        ] = WeakValueDictionary()
         self._lock = threading.Lock()
 
     def of(self, request: Request) -> ssl.SSLContext:
         """Return the context for this request. CaBundleInvalid, ClientCertificateInvalid: there is none."""
-        key = request.ca_pem, request.client_certificate
+        with_system = request.trust.not_admitted is not None
+        key = request.trust.ca_pem, with_system, request.client_certificate
         with self._lock:
             context = self._shared.get(key)
             if context is None:
-                context = client_context(request.ca_pem, client_certificate=request.client_certificate)
+                context = client_context(
+                    request.trust.ca_pem,
+                    client_certificate=request.client_certificate,
+                    with_system=with_system,
+                    ca_file=self._ca_file,
+                )
                 context.post_handshake_auth = True  # IIS asks for the certificate once it has read the path
                 context.sslsocket_class = TlsSocket
                 self._shared[key] = context
@@ -191,7 +204,9 @@ def _send(
             try:
                 return _exchange(adapter, request, literal, limits)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-                errors[address] = error_of(error, host, port, addresses, limits.total)
+                errors[address] = error_of(
+                    error, host, port, addresses, limits.total, not_admitted=request.trust.not_admitted
+                )
                 if not errors[address].before_request or bounds.seconds_left <= 0:
                     break
     raise list(errors.values())[-1] from None
@@ -207,7 +222,9 @@ def _send_by_proxy(
         try:
             return _exchange(adapter, request, f"[{host}]" if ":" in host else host, limits, proxy)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise error_of(error, host, port, (), limits.total, proxy=proxy) from None
+            raise error_of(
+                error, host, port, (), limits.total, proxy=proxy, not_admitted=request.trust.not_admitted
+            ) from None
 
 
 def _exchange(

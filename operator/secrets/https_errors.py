@@ -11,6 +11,7 @@ import requests
 import urllib3
 
 from smtp_operator.network.destination import Address
+from smtp_operator.network.trust import UNTRUSTED, NotAdmitted
 
 _NO_ROUTE: Final = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
@@ -35,6 +36,7 @@ class Trouble(StrEnum):
     DROPPED = "connection lost"
     TOO_LARGE = "answer too large"
     PROXY_FAILED = "the proxy gave no connection"
+    CA_NOT_ALLOWED = "CA not allowed"
 
 
 _BEFORE_REQUEST: Final = frozenset({Trouble.REFUSED, Trouble.NO_ROUTE, Trouble.CONNECT_TIMEOUT})
@@ -55,8 +57,14 @@ class HttpsError(Exception):
         tls_reason: str = "",
         verify_code: int = 0,
         proxy: str = "",
+        bound: bool = False,
+        not_admitted: NotAdmitted | None = None,
     ) -> None:
-        """``tls_reason`` and ``verify_code`` are OpenSSL's, where TLS failed; ``proxy`` is its URL."""
+        """``tls_reason`` and ``verify_code`` are OpenSSL's, where TLS failed; ``proxy`` is its URL.
+
+        ``bound``: the host's name was looked up without search domains. ``not_admitted`` is set where the
+        trouble is CA_NOT_ALLOWED.
+        """
         super().__init__(str(trouble))
         self.trouble = trouble
         self.host = host
@@ -67,6 +75,8 @@ class HttpsError(Exception):
         self.tls_reason = tls_reason
         self.verify_code = verify_code
         self.proxy = proxy
+        self.bound = bound
+        self.not_admitted = not_admitted
 
     def again(self) -> "HttpsError":
         """The same for somebody else."""
@@ -80,6 +90,8 @@ class HttpsError(Exception):
             tls_reason=self.tls_reason,
             verify_code=self.verify_code,
             proxy=self.proxy,
+            bound=self.bound,
+            not_admitted=self.not_admitted,
         )
 
     @property
@@ -101,8 +113,12 @@ def error_of(
     seconds: float,
     *,
     proxy: str = "",
+    not_admitted: NotAdmitted | None = None,
 ) -> HttpsError:
-    """The error that one of ``requests``, ``urllib3`` or the socket stands for."""
+    """The error that one of ``requests``, ``urllib3`` or the socket stands for.
+
+    ``not_admitted``: what of the request's ``caRef`` was left out.
+    """
     if isinstance(error, HttpsError):
         return error
     found = list(_causes(error))
@@ -111,6 +127,8 @@ def error_of(
     tls = next((it for it in found if isinstance(it, ssl.SSLError)), None)
     if tls is not None and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | TimeoutError):
         code = tls.verify_code if isinstance(tls, ssl.SSLCertVerificationError) else 0
+        if not_admitted is not None and code in UNTRUSTED:
+            return HttpsError(Trouble.CA_NOT_ALLOWED, host, port, not_admitted=not_admitted)
         return HttpsError(Trouble.TLS_FAILED, host, port, tls_reason=tls.reason or "", verify_code=code)
     return HttpsError(_trouble(error, found), host, port, addresses=addresses, seconds=seconds)
 

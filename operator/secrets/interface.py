@@ -26,6 +26,8 @@ class Destination:
     port: int
     verified_tls: bool
     """Whether it is sent over TLS with a certificate that is checked, and not otherwise."""
+    server_name: str | None = None
+    """The name that the certificate must be for, where it is not ``server``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

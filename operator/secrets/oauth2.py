@@ -18,7 +18,9 @@ from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.tls import CaBundleInvalid
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.bindings import bindings_of, server_trust
 from smtp_operator.secrets.held import HELD, Held
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.https_errors import HttpsError
@@ -72,7 +74,7 @@ class _Client:
 
     oauth2: OAuth2
     namespace: str
-    ca_pem: str | None
+    trust: ServerTrust
     form: dict[str, str] = field(repr=False)
     """What stands for the client's right; a ServiceAccount's token is not in it yet."""
     asked: Asked
@@ -83,7 +85,7 @@ class _Client:
         """Of the token: whoever has another key asks for one of his own."""
         versions = [(it["metadata"]["uid"], it["metadata"]["resourceVersion"]) for it in self.givers]
         settings = self.oauth2.model_dump_json()
-        return (self.namespace, settings, tuple(versions), self.ca_pem)
+        return (self.namespace, settings, tuple(versions), self.trust)
 
 
 class Tokens:
@@ -172,6 +174,7 @@ class Tokens:
                 form["grant_type"] = "refresh_token"
                 form["refresh_token"] = await secret(oauth2.refresh_token_ref, "refreshTokenRef")
                 refresh_token = f"Secret {oauth2.refresh_token_ref.name}, key {oauth2.refresh_token_ref.key}"
+        trust = server_trust(ca_pem, bindings_of(givers), field="oauth2.caRef")
         for giver in givers:
             check_destination(giver, server=host, port=port, verified_tls=True, required=self._required)
         asked = Asked(
@@ -183,7 +186,7 @@ class Tokens:
             audience=audience,
         )
         return _Client(
-            oauth2=oauth2, namespace=namespace, ca_pem=ca_pem, form=form, asked=asked, givers=tuple(givers)
+            oauth2=oauth2, namespace=namespace, trust=trust, form=form, asked=asked, givers=tuple(givers)
         )
 
     async def _token(self, client: _Client) -> str:
@@ -223,7 +226,7 @@ class Tokens:
             url=client.oauth2.token_url,
             headers={"Content-Type": "application/x-www-form-urlencoded"},
             body=urlencode(form).encode(),
-            ca_pem=client.ca_pem,
+            trust=client.trust,
         )
         try:
             return await self._granted(request, client.asked)

@@ -10,6 +10,7 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
+from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.secrets.https import Answer
 from smtp_operator.secrets.https_errors import HttpsError, Trouble
 from smtp_operator.secrets.token_answers import token_error
@@ -94,6 +95,10 @@ def bundle_invalid() -> VerdictError:
 
 def unreachable(error: HttpsError) -> VerdictError:
     """There was no answer."""
+    if error.not_admitted is not None:
+        left_out = error.not_admitted
+        what = f"{left_out.what(error.place)} [in Token]"
+        return _failed(Reason.CA_NOT_ALLOWED, f"{what}. {left_out.why}. {left_out.fix}.")
     what, fix = _unreachable(error)
     lasting = error.trouble in (Trouble.PORT_NOT_ALLOWED, Trouble.ADDRESS_NOT_ALLOWED)
     reason = Reason.DESTINATION_NOT_ALLOWED if lasting else Reason.IDENTITY_PROVIDER_UNREACHABLE
@@ -120,7 +125,8 @@ def _unreachable(error: HttpsError) -> tuple[str, str]:
             return (
                 f'The host of oauth2.tokenUrl, "{host}", does not exist in DNS',
                 "Set oauth2.tokenUrl: the token endpoint of your provider, such as"
-                " https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
+                " https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
+                f"{f'; {FULL_NAME}.' if error.bound else ''}",
             )
         case Trouble.DNS_FAILED | Trouble.DNS_SILENT:
             return (

@@ -13,6 +13,7 @@ from typing import Protocol
 from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.https import Answer, Request
 
 
@@ -52,8 +53,8 @@ class Credentials(Protocol):
         """A token of a ServiceAccount that allows its audience, good for some minutes."""
         ...
 
-    async def ca_pem(self) -> str | None:
-        """The bundle of spec.caRef, which alone is trusted; None: the system's CAs."""
+    async def trust(self) -> ServerTrust:
+        """What verifies the servers to which these credentials go, by spec.caRef and what binds them."""
         ...
 
 

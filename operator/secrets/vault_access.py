@@ -181,6 +181,14 @@ def _check_server(vault: VaultObject, destination: Destination) -> None:
             f"{vault.reference} does not allow its passwords to be sent to {place}. Its owner adds it to"
             " spec.allowedServers there, or set server and port to what that lists.",
         )
+    name = destination.server_name
+    if name is not None and not server_allowed(allowed, name, destination.port):
+        raise failed(
+            Reason.SERVER_NOT_ALLOWED,
+            f"{vault.reference} does not allow its passwords to be sent to {name}:{destination.port}, which"
+            " tls.serverName names. Its owner adds it to spec.allowedServers there, or remove tls.serverName,"
+            " whose certificate any server could show.",
+        )
     if not destination.verified_tls:
         raise failed(
             Reason.SERVER_NOT_ALLOWED,

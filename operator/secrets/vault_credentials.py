@@ -2,6 +2,7 @@
 """What a vault object names, read for its provider: each credential only with the place it may go to."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from smtp_operator.api.model import (
@@ -10,11 +11,13 @@ from smtp_operator.api.model import (
     ServiceAccountReference,
     namespace_of,
 )
-from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
+from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, Named, VaultObject
 from smtp_operator.api.verdict import Phase, VerdictError
 from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.allowed_servers import check_destination
+from smtp_operator.secrets.bindings import bindings_of, server_trust
 from smtp_operator.secrets.interface import Destination, GetObject, Seen
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.service_accounts import (
@@ -83,13 +86,31 @@ class VaultCredentials:
         self._check(found, goes_to)
         return await account_token(self._accounts, use)
 
-    async def ca_pem(self) -> str | None:
+    async def trust(self) -> ServerTrust:
         """See ``Credentials``."""
-        named = self._vault.spec.ca_ref
-        if named is None:
-            return None
-        bundle = Reference(named.kind, self._namespace(named), named.name)
-        return await self._values((named.key,)).bundle(bundle, named.key, field_path="caRef")
+        named, pem = self._vault.spec.ca_ref, None
+        if named is not None:
+            bundle = Reference(named.kind, self._namespace(named), named.name)
+            pem = await self._values((named.key,)).bundle(bundle, named.key, field_path="caRef")
+        field = f"caRef of {self._vault.reference}"
+        return server_trust(pem, bindings_of(await self._holders()), field=field)
+
+    async def _holders(self) -> list[JsonObject]:
+        """Return what holds the credentials, read now where it was not read before."""
+        found = []
+        for reference in dict.fromkeys(it.reference for it in self._vault.credentials()):
+            seen = self._seen.get(reference)
+            if seen is None:
+                with suppress(ObjectNotFound, AccessDenied):  # the login says so
+                    found.append(await self._holder(reference))
+            elif seen.object_ is not None:
+                found.append(seen.object_)
+        return found
+
+    async def _holder(self, reference: Reference) -> JsonObject:
+        if reference.kind == "ServiceAccount":
+            return await self._accounts.get_service_account(reference.namespace, reference.name)
+        return await self._get_object(reference)
 
     async def check_mail_server(self, destination: Destination) -> None:
         """Refuse a mail server, or a vault, that the annotation of a credential of the login does not list.

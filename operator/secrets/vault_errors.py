@@ -12,6 +12,7 @@ from typing import Final
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
+from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.https_errors import HttpsError, Trouble
 from smtp_operator.secrets.vault import Sender
@@ -32,6 +33,7 @@ _REASONS: Final[dict[Trouble, Reason]] = {
     Trouble.DNS_SILENT: Reason.VAULT_HOST_UNRESOLVED,
     Trouble.TLS_FAILED: Reason.VAULT_TLS_FAILED,
     Trouble.TOO_LARGE: Reason.VAULT_RESPONSE_INVALID,
+    Trouble.CA_NOT_ALLOWED: Reason.CA_NOT_ALLOWED,
 }
 _NOT_ASKED: Final = (Trouble.PORT_NOT_ALLOWED, Trouble.ADDRESS_NOT_ALLOWED)
 
@@ -92,6 +94,8 @@ def unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
 
 def identity_unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
     """There was no answer from the vault's identity provider, where ``spec.<field>`` leads."""
+    if error.trouble is Trouble.CA_NOT_ALLOWED:
+        return unreachable(error, vault=vault, field=field)
     lasting = error.trouble in _NOT_ASKED
     return failed(
         Reason.VAULT_URL_NOT_ALLOWED if lasting else Reason.IDENTITY_PROVIDER_UNREACHABLE,
@@ -153,7 +157,8 @@ def why_unreachable(error: HttpsError, who: str, field: str) -> str:
         case Trouble.HOST_NOT_FOUND:
             return (
                 f'the host of {field}, "{error.host}", does not exist in DNS as this cluster sees it.'
-                f" Correct {field}; a private endpoint needs its DNS zone linked to the cluster's network."
+                f" Correct {field}; a private endpoint needs its DNS zone linked to the cluster's network"
+                f"{f', and {FULL_NAME}' if error.bound else ''}."
             )
         case Trouble.DNS_FAILED | Trouble.DNS_SILENT:
             return (
@@ -175,7 +180,7 @@ def why_unreachable(error: HttpsError, who: str, field: str) -> str:
                 f"no answer from {place}, where {field} leads (tried {tried})."
                 f" Correct host and port of {field}, and {egress}."
             )
-        case Trouble.TLS_FAILED:
+        case Trouble.TLS_FAILED | Trouble.CA_NOT_ALLOWED:
             return _tls_failed(error, who, field)
         case Trouble.TOO_SLOW:
             return (
@@ -201,6 +206,8 @@ def why_unreachable(error: HttpsError, who: str, field: str) -> str:
 
 def _tls_failed(error: HttpsError, who: str, field: str) -> str:
     place = error.place
+    if error.not_admitted is not None:
+        return error.not_admitted.sentences(place)
     if error.verify_code in _EXPIRED:
         return f"a certificate of {who} at {place} has expired. Have it renewed."
     if error.verify_code in _NOT_YET_VALID:

@@ -49,7 +49,7 @@ class VaultHttps:
             url=self._url(segments, query or {}),
             headers=headers or {},
             body=body,
-            ca_pem=await self._context.credentials.ca_pem(),
+            trust=await self._context.credentials.trust(),
             client_certificate=client_certificate,
         )
         answer = await ask(self._context.https, request, vault=self._context.name, field=self._field)

@@ -38,15 +38,19 @@ class Engine:
         connections: ConnectionLimits,
         limits: Limits | None = None,
         connect: Connect = connect,
+        ca_file: str | None = None,
     ) -> None:
-        """``connect`` opens connections; another one than the default is for tests."""
+        """``connect`` opens connections; another one than the default is for tests.
+
+        ``ca_file`` is the PEM text of ``--ca-file``.
+        """
         self._resolver = resolver
         self._surroundings = Surroundings(
             policy=policy,
             resolver=resolver,
             connections=connections,
             limits=limits or Limits(),
-            contexts=TlsContexts(),
+            contexts=TlsContexts(ca_file),
             connect=connect,
         )
 

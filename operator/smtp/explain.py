@@ -13,6 +13,7 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
+from smtp_operator.network.trust import UNTRUSTED
 from smtp_operator.smtp import failures, tlsfailures
 from smtp_operator.smtp.dialogue import Dialogue
 from smtp_operator.smtp.preflight import Plan
@@ -102,6 +103,8 @@ class Explainer:
         )
         if facts is not None:
             self.dialogue.findings.certificate = facts.for_status
+        if settings.tls.not_admitted is not None and error.verify_code in UNTRUSTED:
+            return tlsfailures.not_admitted(self.dialogue.context(), settings.tls.not_admitted)
         return tlsfailures.failed(
             self.dialogue.context(),
             error.reason,

@@ -8,6 +8,7 @@ from typing import Final
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
 from smtp_operator.network.destination import Address, PortRange
+from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.providers import did_you_mean
 from smtp_operator.smtp.verdicts import verdict
@@ -23,15 +24,15 @@ _MAY_ARRIVE: Final = "The mail may have been accepted, so it is not sent again b
 _MAIL_READING: Final = {110: "POP3", 143: "IMAP", 993: "IMAP over TLS", 995: "POP3 over TLS"}
 
 
-def host_not_found(server: str) -> Verdict:
-    """The name does not exist."""
+def host_not_found(server: str, *, bound: bool = False) -> Verdict:
+    """The name does not exist. ``bound``: it was looked up without search domains."""
     near = did_you_mean(server)
     hint = f" (did you mean {near}?)" if near else ""
-    why = (
-        ""
-        if "." in server.rstrip(".")
-        else "A name without a dot is searched in the cluster's own domains only"
-    )
+    why = ""
+    if bound:
+        why = f"{FULL_NAME[0].upper()}{FULL_NAME[1:]}"
+    elif "." not in server.rstrip("."):
+        why = "A name without a dot is searched in the cluster's own domains only"
     return verdict(
         Reason.HOST_NOT_FOUND,
         f'"{server}" does not exist in DNS{hint}',

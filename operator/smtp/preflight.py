@@ -88,6 +88,7 @@ def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLContext | 
             settings.tls.ca_pem,
             verify=settings.tls.verify,
             client_certificate=settings.tls.client_certificate,
+            with_system=settings.tls.not_admitted is not None,
         )
     except ClientCertificateInvalid as error:
         raise Ended(

@@ -137,9 +137,13 @@ class Session:
         self.clock.enter(Phase.RESOLVE)
         limit = self.budget.limit(self.limits.resolve)
         try:
-            found = await self.surroundings.resolver.addresses(host, limit=limit)
+            found = await self.surroundings.resolver.addresses(
+                host, limit=limit, absolute=self.settings.absolute_name
+            )
         except NameNotFound:
-            raise Ended(failures.host_not_found(self.settings.server)) from None
+            raise Ended(
+                failures.host_not_found(self.settings.server, bound=self.settings.absolute_name)
+            ) from None
         except NameServersFailed:
             raise Ended(failures.dns_failed(self.settings.server)) from None
         except NameInvalid:

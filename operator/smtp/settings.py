@@ -6,6 +6,7 @@ from typing import Literal
 
 from smtp_operator.api.verdict import Mode, SmtpType
 from smtp_operator.network.tls import ClientCertificate
+from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.smtp.replies import clean
 
 Role = Literal["to", "cc", "bcc"]
@@ -46,7 +47,9 @@ class TlsSettings:
     """How the server's certificate is checked."""
 
     ca_pem: str | None = None
-    """PEM bundle that alone is trusted; None: the system's CAs."""
+    """PEM bundle that alone is trusted; None: the system's CAs and those of ``--ca-file``."""
+    not_admitted: NotAdmitted | None = None
+    """See ``ServerTrust``."""
     server_name: str | None = None
     """The name checked in the certificate; None: ``server``."""
     verify: bool = True
@@ -69,6 +72,8 @@ class MailSettings:
     helo_name: str | None = None
     """None: the domain of the From address."""
     tls: TlsSettings = field(default_factory=TlsSettings)
+    absolute_name: bool = False
+    """Whether ``server`` is looked up without search domains, since a value is bound to it."""
     allow_insecure_auth: bool = False
     mode: Mode = Mode.SEND_EMAIL
     timeout: float = 45.0

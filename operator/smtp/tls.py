@@ -24,23 +24,36 @@ _NAME: Final = 600
 class TlsContexts:
     """Makes contexts and keeps them: reading the system's CAs takes longer than a whole dialogue."""
 
-    def __init__(self) -> None:
-        self._made: dict[tuple[str | None, bool], ssl.SSLContext] = {}
+    def __init__(self, ca_file: str | None = None) -> None:
+        """``ca_file`` is the PEM text of ``--ca-file``."""
+        self._ca_file = ca_file
+        self._made: dict[tuple[str | None, bool, bool], ssl.SSLContext] = {}
 
     def get(
-        self, ca_pem: str | None, *, verify: bool, client_certificate: ClientCertificate | None = None
+        self,
+        ca_pem: str | None,
+        *,
+        verify: bool,
+        client_certificate: ClientCertificate | None = None,
+        with_system: bool = False,
     ) -> ssl.SSLContext:
-        """The context for these settings; one that holds a key is not kept.
+        """The context for these settings, as ``client_context`` has them; one that holds a key is not kept.
 
         Raises:
             CaBundleInvalid, ClientCertificateInvalid
         """
         if client_certificate is not None:
-            return client_context(ca_pem, verify=verify, client_certificate=client_certificate)
-        key = (ca_pem, verify)
+            return client_context(
+                ca_pem,
+                verify=verify,
+                client_certificate=client_certificate,
+                with_system=with_system,
+                ca_file=self._ca_file,
+            )
+        key = (ca_pem, verify, with_system)
         context = self._made.get(key)
         if context is None:
-            context = client_context(ca_pem, verify=verify)
+            context = client_context(ca_pem, verify=verify, with_system=with_system, ca_file=self._ca_file)
             if len(self._made) >= _KEPT_CONTEXTS:
                 del self._made[next(iter(self._made))]
             self._made[key] = context

@@ -6,6 +6,7 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, Verdict
+from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.tls import CertificateFacts
 from smtp_operator.smtp.verdicts import verdict
@@ -110,6 +111,17 @@ def failed(
         if old
         else "The server offers ciphers, keys or signatures that are too weak today",
         fix="Ask the server's owner to offer TLS 1.2 or 1.3",
+    )
+
+
+def not_admitted(context: Context, left_out: NotAdmitted) -> Verdict:
+    """Return the verdict on a server that only a CA without its owner's consent could verify."""
+    return verdict(
+        Reason.CA_NOT_ALLOWED,
+        left_out.what(f"{context.server}:{context.port}"),
+        phase=Phase.TLS,
+        why=left_out.why,
+        fix=left_out.fix,
     )
 
 

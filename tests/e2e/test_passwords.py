@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mailpeers import MailServer
+from mailpeers.fingerprints import fingerprint
 from testbed import Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -134,3 +135,25 @@ def test_a_secret_that_may_only_go_elsewhere_is_not_sent_here(bed: Bed, server: 
 
     assert seen.reason == "ServerNotAllowed"
     assert server.connections_total == 0
+
+
+def test_an_edited_config_map_redirects_no_bound_password(bed: Bed, server: MailServer) -> None:
+    """The server has another certificate than the one that the Secret's owner knows."""
+    bed.secret("smtp-password", password=PASSWORD)
+    annotations = {"smtp-operator.io/allowed-servers": f"127.0.0.1:{server.starttls_port}"}
+    bed.api.patch(f"{bed.core('secrets')}/smtp-password", {"metadata": {"annotations": annotations}})
+
+    seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **LOGIN)
+
+    assert seen.conditions == {
+        "Ready": "CaNotAllowed",
+        "Failed": "CaNotAllowed",
+        "Stalled": "CaNotAllowed",
+        "PasswordResolved": "PasswordRead",
+    }
+    assert server.auth_attempts == []
+
+    annotations["smtp-operator.io/allowed-ca"] = fingerprint(server.ca_pem)
+    bed.api.patch(f"{bed.core('secrets')}/smtp-password", {"metadata": {"annotations": annotations}})
+
+    assert bed.wait(lambda it: it.ready.status == "True").reason == "TestEmailSent"

@@ -96,8 +96,8 @@ def test_a_cluster_wide_vault_is_for_the_namespaces_that_it_allows(
 ) -> None:
     name = f"corp-{bed.namespace}"
     kind = "ClusterSmtpVault"
-    port = server.starttls_port
-    api.create(CLUSTER_WIDE, vault(bed, bao, kind, name, allowedServers=[f"127.0.0.1:{port}"]))
+    servers = [f"127.0.0.1:{server.starttls_port}"]
+    api.create(CLUSTER_WIDE, vault(bed, bao, kind, name, server, allowedServers=servers))
     try:
         seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login(kind, name))
         assert seen.reason == "VaultNotAllowed"
@@ -124,7 +124,7 @@ def test_a_cluster_wide_vault_may_allow_namespaces_by_their_labels(
     labels = {"matchLabels": {"kubernetes.io/metadata.name": bed.namespace}}
     servers = [f"127.0.0.1:{server.starttls_port}"]
     allowed = {"allowedServers": servers, "allowedNamespaces": labels}
-    api.create(CLUSTER_WIDE, vault(bed, bao, kind, name, **allowed))
+    api.create(CLUSTER_WIDE, vault(bed, bao, kind, name, server, **allowed))
     try:
         seen = bed.verdict_of(server, "StartTLS", tls=bed.trust(server), **login(kind, name))
         assert seen.reason == "TestEmailSent"

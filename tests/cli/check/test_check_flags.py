@@ -177,12 +177,18 @@ def test_which_namespaces_an_operator_leaves_alone_is_nothing_to_tell_it(check: 
     assert ended.err.endswith("error: unrecognized arguments: --exclude-namespace team-a\n")
 
 
-def test_a_ca_that_nobody_asked_for_is_a_mistake(check: Check, write: Write, anonymous: Document) -> None:
+def test_a_ca_file_without_certificates_is_a_mistake(check: Check, write: Write, anonymous: Document) -> None:
     ended = check("-f", write(anonymous), "--ca-file", write("x", name="ca.pem"))
-    assert (ended.code, ended.err) == (
-        2,
-        "smtp-operator: --ca-file is given, but the SmtpConfig has no tls.caRef that it stands for\n",
-    )
+    assert (ended.code, ended.err) == (2, "smtp-operator: ca.pem holds no PEM certificate\n")
+
+
+def test_without_a_ca_ref_the_ca_file_is_trusted_in_addition_to_the_systems_cas(
+    check: Check, write: Write, config: Document, secret: Document, server: MailServer
+) -> None:
+    del config["spec"]["tls"]
+    write(server.ca_pem, name="ca.pem")
+    assert check("-f", write(config, secret)).text.startswith("✗ CertificateUntrusted in Tls")
+    assert check("-f", write(config, secret), "--ca-file", "ca.pem").code == 0
 
 
 def test_a_ca_of_a_file_goes_before_that_of_the_manifest(

@@ -9,6 +9,7 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.https import Https, HttpsLimits, Request
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
@@ -24,12 +25,15 @@ def endpoint() -> Iterator[TokenServer]:
 
 @pytest.fixture
 def request_of(endpoint: TokenServer) -> Callable[..., Request]:
-    """A request to the endpoint that trusts its CA, with these fields instead of its own."""
+    """A request to the endpoint that trusts its CA, with these fields, or ``ca_pem``, instead of its own."""
 
-    def build(**changes: Any) -> Request:
-        return Request(
-            **({"method": "POST", "url": endpoint.url("/token"), "ca_pem": endpoint.ca_pem} | changes)
-        )
+    def build(ca_pem: str | None = endpoint.ca_pem, **changes: Any) -> Request:
+        own: dict[str, Any] = {
+            "method": "POST",
+            "url": endpoint.url("/token"),
+            "trust": ServerTrust(ca_pem=ca_pem),
+        }
+        return Request(**(own | changes))
 
     return build
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mailpeers.fingerprints import fingerprint
 from mailpeers.tokenserver import JWT_BEARER, SCOPE, Federation
 from mailpeers.tokentrial import CLIENT, SECRET, TokenTrial
 
@@ -93,7 +94,11 @@ async def test_a_secret_goes_only_to_token_endpoints_that_its_owner_names(
     trial: TokenTrial, annotation: str, server: str, allowed: bool
 ) -> None:
     servers = annotation.format(port=trial.endpoint.port)
-    trial.secret("mail-app", {"client-secret": SECRET}, {"smtp-operator.io/allowed-servers": servers})
+    annotations = {
+        "smtp-operator.io/allowed-servers": servers,
+        "smtp-operator.io/allowed-ca": fingerprint(trial.endpoint.ca_pem),
+    }
+    trial.secret("mail-app", {"client-secret": SECRET}, annotations)
 
     if allowed:
         assert await trial.token()

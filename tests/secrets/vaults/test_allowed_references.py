@@ -16,6 +16,7 @@ from smtp_operator.api.password import CyberArkPassword, HashiCorpVaultPassword,
 from smtp_operator.api.status import PasswordRead
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.hashicorp_client import client
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.interface import Destination
@@ -133,8 +134,8 @@ class Recorder:
         self.urls.append(request.url)
         return Answer(200, {}, b"")
 
-    async def ca_pem(self) -> str | None:
-        return None
+    async def trust(self) -> ServerTrust:
+        return ServerTrust()
 
     async def secret(self, *_: Any, **__: Any) -> str:
         raise AssertionError
@@ -217,7 +218,9 @@ async def test_no_path_leads_out_of_the_mount(name: str) -> None:
     if not valid(HashiCorpVaultPassword, path=name):
         return
     recorder = Recorder()
-    kv = client(url="https://bao.example.com", namespace=None, ask=recorder.send, ca_pem=None, token="t")
+    kv = client(
+        url="https://bao.example.com", namespace=None, ask=recorder.send, trust=ServerTrust(), token="t"
+    )
     await kv.secrets.kv.v2.read_secret_version(name, mount_point="secret", raise_on_deleted_version=False)
     (url,) = recorder.urls
     parts = urlsplit(url)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 import pytest
+import trustme
 
+from mailpeers.fingerprints import fingerprint
 from simulation import Shelf
 from simulation.vaults import SimulatedAccounts
 from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
@@ -14,6 +16,7 @@ from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.smtpvault import AzureAuth, AzureKeyVault, SmtpVaultSpec
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.vault_credentials import VaultCredentials
 
@@ -21,6 +24,7 @@ SERVERS = "smtp-operator.io/allowed-servers"
 VAULT = "https://bao.example.com:8200"
 AUTHORITY = "https://login.microsoftonline.com"
 CANARY = "c4nary"
+CA = trustme.CA().cert_pem.bytes().decode()
 TOKEN = SecretKeyReference(name="bao-login", key="token")
 MAILER = ServiceAccountReference(name="mailer", audience="vault")
 SPEC = {
@@ -212,7 +216,7 @@ def test_a_namespaced_object_has_no_field_for_the_operators_own_identity() -> No
 async def test_nothing_is_kept_but_which_version_was_read(shelf: Shelf) -> None:
     read = credentials(shelf)
     await read.secret(TOKEN, goes_to=VAULT, field_path="f")
-    await read.ca_pem()
+    await read.trust()
     assert {str(reference): it.data_keys for reference, it in read.seen.items()} == {
         "Secret team-a/bao-login": ("token",),
         "ConfigMap team-a/ca": ("ca.crt",),
@@ -246,3 +250,51 @@ async def test_it_is_read_anew_each_time(shelf: Shelf) -> None:
     await read.secret(TOKEN, goes_to=VAULT, field_path="f")
     shelf.put("Secret", "bao-login", {"token": "rotated"})
     assert await read.secret(TOKEN, goes_to=VAULT, field_path="f") == "rotated"
+
+
+# Who verifies the vault.
+
+
+async def test_an_edited_config_map_does_not_redirect_a_bound_login(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
+    bind(shelf, "bao.example.com:8200")
+    read = credentials(shelf)
+    await read.secret(TOKEN, goes_to=VAULT, field_path="f")
+
+    trust = await read.trust()
+
+    assert (trust.ca_pem, trust.absolute_name) == (None, True)
+    assert trust.not_admitted is not None
+    assert trust.not_admitted.owner == "Secret team-a/bao-login"
+    assert trust.not_admitted.field == "caRef of SmtpVault team-a/bao"
+    assert trust.not_admitted.fingerprints == (fingerprint(CA),)
+
+
+async def test_its_owner_may_admit_the_ca(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
+    login = Reference("Secret", "team-a", "bao-login")
+    shelf.annotate(login, **{SERVERS: "bao.example.com:8200", "smtp-operator.io/allowed-ca": fingerprint(CA)})
+
+    trust = await credentials(shelf).trust()
+
+    assert trust == ServerTrust(ca_pem=CA, absolute_name=True)
+
+
+async def test_a_bound_login_counts_before_it_is_read(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
+    bind(shelf, "bao.example.com:8200")
+
+    assert (await credentials(shelf).trust()).not_admitted is not None
+
+
+async def test_a_login_that_nothing_binds_keeps_its_ca_ref(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
+
+    assert await credentials(shelf).trust() == ServerTrust(ca_pem=CA)
+
+
+async def test_a_login_that_is_missing_is_told_of_by_whoever_reads_it(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
+    del shelf.objects[Reference("Secret", "team-a", "bao-login")]
+
+    assert await credentials(shelf).trust() == ServerTrust(ca_pem=CA)

@@ -2,6 +2,7 @@
 """No answer from a vault: each cause with its reason, in words that say what to do."""
 
 import ipaddress
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
+from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.https_errors import HttpsError, Trouble
 from smtp_operator.secrets.vault_errors import ask, identity_unreachable, retry_after, unreachable
@@ -146,11 +148,34 @@ def test_no_answer_from_the_vault(given: HttpsError, reason: str, retry: Retry, 
 
 
 def test_every_trouble_has_words_of_its_own() -> None:
-    said = {
-        unreachable(error(it, addresses=ADDRESS), vault=VAULT, field=URL).verdict.message for it in Trouble
-    }
+    said = {unreachable(error(it, **said_of(it)), vault=VAULT, field=URL).verdict.message for it in Trouble}
 
     assert len(said) == len(Trouble) - 1  # DNS_FAILED and DNS_SILENT are one to the user
+
+
+NOT_ADMITTED = NotAdmitted(
+    field=f"caRef of {VAULT}",
+    owner="Secret team-a/login",
+    annotation="smtp-operator.io/allowed-ca",
+    fingerprints=("ab" * 32,),
+)
+
+
+def said_of(trouble: Trouble) -> dict[str, Any]:
+    return {"not_admitted": NOT_ADMITTED} if trouble is Trouble.CA_NOT_ALLOWED else {"addresses": ADDRESS}
+
+
+@pytest.mark.parametrize("said", [unreachable, identity_unreachable])
+def test_a_ca_that_the_logins_owner_does_not_admit(said: Callable[..., VerdictError]) -> None:
+    verdict = said(error(Trouble.CA_NOT_ALLOWED, not_admitted=NOT_ADMITTED), vault=VAULT, field=URL).verdict
+
+    assert (verdict.reason, verdict.retry) == ("CaNotAllowed", Retry.CONFIGURATION)
+    assert verdict.message == (
+        f"{VAULT}: No CA that Secret team-a/login admits has issued the certificate of {AT}."
+        f" Secret team-a/login is bound to its servers, so caRef of {VAULT} cannot add a CA on its own. If"
+        " this CA is the right one, its owner adds it to the annotation smtp-operator.io/allowed-ca:"
+        f" {'ab' * 32}; or the cluster admin names it in the operator's --ca-file."
+    )
 
 
 @pytest.mark.parametrize(

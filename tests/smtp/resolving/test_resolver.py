@@ -32,6 +32,7 @@ class NameServer:
         self.asked: list[str] = []
 
     def __call__(self, name: str) -> tuple[Address, ...]:
+        name = name.removesuffix(".")  # which has search domains left out
         self.asked.append(name)
         if name in self.hanging:
             self.told.wait(60)

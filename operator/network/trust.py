@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a server is found and verified, where values may be bound to it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 27})
+"""OpenSSL's X509_V_ERR_… of a chain that ends at no trusted certificate."""
+
+_SHOWN: Final = 4
+"""Fingerprints in one message; each takes 64 bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAdmitted:
+    """The certificates of a ``caRef`` that the owner of a bound value does not admit."""
+
+    field: str
+    """The field that names them, such as ``tls.caRef``."""
+    owner: str
+    """The object whose annotation is asked, such as ``Secret team-a/smtp-password``."""
+    annotation: str
+    fingerprints: tuple[str, ...]
+    """SHA-256 of each certificate, never empty."""
+
+    def sentences(self, server: str) -> str:
+        """Return all of it for a message."""
+        return f"{self.what(server)}. {self.why}. {self.fix}."
+
+    def what(self, server: str) -> str:
+        """Return what happened, without a full stop. ``server`` is host and port."""
+        return f"No CA that {self.owner} admits has issued the certificate of {server}"
+
+    @property
+    def why(self) -> str:
+        """Return why the CA that is named does not count."""
+        return f"{self.owner} is bound to its servers, so {self.field} cannot add a CA on its own"
+
+    @property
+    def fix(self) -> str:
+        """Return what to do."""
+        shown = ",".join(self.fingerprints[:_SHOWN])
+        more = len(self.fingerprints) - _SHOWN
+        rest = f" (and {more} more certificates that {self.field} names)" if more > 0 else ""
+        return (
+            f"If this CA is the right one, its owner adds it to the annotation {self.annotation}:"
+            f" {shown}{rest}; or the cluster admin names it in the operator's --ca-file"
+        )
+
+
+FULL_NAME: Final = (
+    "a bound value's server is looked up without search domains;"
+    " a Service is called NAME.NAMESPACE.svc.cluster.local in full"
+)
+"""Why a name may not be found that others find."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerTrust:
+    """What verifies a server, and how its name is looked up."""
+
+    ca_pem: str | None = None
+    """PEM bundle that alone is trusted; None: the system's CAs and those of ``--ca-file``."""
+    not_admitted: NotAdmitted | None = None
+    """Set where a part of ``caRef`` is left out. The system's CAs and ``--ca-file`` then count as well."""
+    absolute_name: bool = False
+    """Whether the server's name is looked up without search domains, since a value is bound to it."""
+
+
+DEFAULT_TRUST: Final = ServerTrust()
+"""The system's CAs and those of ``--ca-file``."""

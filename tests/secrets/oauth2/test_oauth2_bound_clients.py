@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is bound to a token endpoint goes there alone, though somebody else edits the ConfigMap of its CA."""
+
+from typing import Any
+
+import pytest
+
+from mailpeers.fingerprints import fingerprint
+from mailpeers.tokentrial import SECRET, TokenTrial
+from smtp_operator.api.reasons import Retry
+
+AUDIENCE = "api://AzureADTokenExchange"
+FEDERATED: dict[str, Any] = {"clientSecretRef": ..., "serviceAccountRef": {"name": "mailer"}}
+
+
+def bind(trial: TokenTrial, **more: str) -> None:
+    """Bind the Secret and the ServiceAccount to the endpoint."""
+    annotations = {f"smtp-operator.io/{name.replace('_', '-')}": value for name, value in more.items()}
+    annotations["smtp-operator.io/allowed-servers"] = f"localhost:{trial.endpoint.port}"
+    trial.secret("mail-app", {"client-secret": SECRET}, annotations)
+    trial.accounts.annotations["mailer"] = annotations | {"smtp-operator.io/allowed-audiences": AUDIENCE}
+
+
+@pytest.mark.parametrize(
+    ("by", "owner"),
+    [({}, "Secret team-a/mail-app"), (FEDERATED, "ServiceAccount team-a/mailer")],
+    ids=["secret", "account"],
+)
+async def test_a_ca_that_its_owner_does_not_admit_redirects_no_client_secret(
+    trial: TokenTrial, by: dict[str, Any], owner: str
+) -> None:
+    bind(trial)
+
+    verdict = await trial.verdict(**by)
+
+    assert trial.endpoint.forms == []
+    assert (verdict.reason, verdict.retry) == ("CaNotAllowed", Retry.CONFIGURATION)
+    assert verdict.message == (
+        f"No CA that {owner} admits has issued the certificate of localhost:{trial.endpoint.port} [in Token]."
+        f" {owner} is bound to its servers, so oauth2.caRef cannot add a CA on its own. If this CA is the"
+        " right one, its owner adds it to the annotation smtp-operator.io/allowed-ca:"
+        f" {fingerprint(trial.endpoint.ca_pem)}; or the cluster admin names it in the operator's --ca-file."
+    )
+
+
+async def test_a_ca_that_its_owner_admits_verifies_the_endpoint(trial: TokenTrial) -> None:
+    bind(trial, allowed_ca=fingerprint(trial.endpoint.ca_pem))
+
+    assert await trial.token()
+
+
+async def test_a_consent_that_came_later_asks_at_once(trial: TokenTrial) -> None:
+    bind(trial)
+    await trial.verdict()
+
+    bind(trial, allowed_ca=fingerprint(trial.endpoint.ca_pem))
+
+    assert await trial.token()
+
+
+async def test_the_name_of_its_endpoint_is_looked_up_without_search_domains(trial: TokenTrial) -> None:
+    await trial.token()
+    assert trial.names.absolute == []
+
+    bind(trial)
+    trial.names.unknown = {"localhost"}
+    verdict = await trial.verdict()
+
+    assert trial.names.absolute == ["localhost"]
+    assert verdict.message.endswith(
+        "; a bound value's server is looked up without search domains; a Service is called"
+        " NAME.NAMESPACE.svc.cluster.local in full."
+    )
