@@ -25,6 +25,7 @@ from smtp_operator.api.objects import (
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
 from smtp_operator.cli.check_arguments import AS_THE_OPERATOR, PROXIES, misuse
+from smtp_operator.cli.check_destinations import AnnouncedEngine, AnnouncedSender
 from smtp_operator.cli.check_report import Progress, as_json, as_text, exit_code
 from smtp_operator.cli.documents import ManifestUnusable, read_documents, read_text, source_name
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
@@ -45,6 +46,7 @@ from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
+from smtp_operator.reconcile.interfaces import Engine as EngineOfTests
 from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.plan import RunTest
@@ -55,6 +57,7 @@ from smtp_operator.secrets.interface import GetObject
 from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.oauth2 import Tokens
 from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
+from smtp_operator.secrets.vault import Sender
 from smtp_operator.settings import InvalidSetting, Settings, read_settings
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.limits import ConnectionLimits
@@ -173,12 +176,18 @@ class _Check:
         ca_file = supplied.ca_pem
         engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1), ca_file=ca_file)
         https = Https(policy=policy, resolver=resolver, proxy=proxy_of(self.settings), ca_file=ca_file)
+        progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)
+        sender: Sender = https
+        tested_by: EngineOfTests = engine
+        if place == CLUSTER:
+            sender = AnnouncedSender(https, progress.note)
+            tested_by = AnnouncedEngine(engine, progress.note)
         accounts = accounts or NoServiceAccounts()
         required = self.settings.require_allowed_servers
         vaults = LiveVaults(
             get_object=objects.get,
             accounts=accounts,
-            https=https,
+            https=sender,
             monotonic=time.monotonic,
             now=time.time,
             require_allowed_servers=required,
@@ -186,13 +195,13 @@ class _Check:
         )
         tester = Tester(
             get_object=objects.get,
-            engine=engine,
+            engine=tested_by,
             policy=Policy(helo_name=self.settings.helo_name, require_allowed_servers=required),
             now=time.time,
             vaults=vaults,
             source_of=source_of(supplied),
             tokens=Tokens(
-                https=https,
+                https=sender,
                 accounts=accounts,
                 monotonic=time.monotonic,
                 now=time.time,
@@ -200,7 +209,6 @@ class _Check:
             ),
         )
         mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode
-        progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)
         reads = bool(view.uses)
 
         def entered(phase: Phase) -> None:

@@ -42,6 +42,13 @@ class Progress:
         if self._look.live:
             write(self._output, f"  {self._look.marks[2]} {phase}")
 
+    def note(self, text: str) -> None:
+        """Show a sentence between the phases."""
+        start = "\r" if self._look.live and self._phase is not None else ""
+        write(self._output, f"{start}  {text}\n")
+        if start:
+            write(self._output, f"  {self._look.marks[2]} {self._phase}")
+
     def ended(self, verdict: Verdict) -> None:
         """The test is over."""
         # Where some recipients were refused it went on after the phase that failed.

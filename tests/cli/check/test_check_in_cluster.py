@@ -56,6 +56,55 @@ def test_whoever_may_get_what_it_names_can_test_it(
     assert stored() == before
 
 
+def test_it_says_where_it_sends(
+    check: Check, reader: Reader, stored: Callable[[], Document], namespace: str, server: MailServer
+) -> None:
+    stored()
+    ended = check(NAME, "-n", namespace, "--kubeconfig", reader(SMTP_CONFIGS, "secrets", "configmaps"))
+    assert ended.progress.startswith(
+        f"  Sends the password to localhost:{server.starttls_port}: Secret smtp-password, key password.\n"
+        "  ✓ Password TIME\n"
+    )
+
+
+def test_an_unbound_secret_is_refused_where_the_operator_would_refuse_it(
+    check: Check, reader: Reader, stored: Callable[[], Document], namespace: str, server: MailServer
+) -> None:
+    stored()
+    kubeconfig = reader(SMTP_CONFIGS, "secrets", "configmaps")
+    ended = check(NAME, "-n", namespace, "--kubeconfig", kubeconfig, "--require-allowed-servers")
+    assert (ended.code, server.auth_attempts) == (1, [])
+    assert " ".join(ended.out.split()).startswith(
+        f"✗ ServerNotAllowed in Password {namespace}/{NAME} Secret {namespace}/smtp-password does not say"
+        " where its values may be sent, and the operator demands it (--require-allowed-servers)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("servers", "reason"),
+    [
+        ("smtp.example.com:587", "ServerNotAllowed in Password"),
+        ("localhost:{port}", "CaNotAllowed in Tls"),
+    ],
+)
+def test_a_bound_secret_goes_where_the_operator_would_send_it(
+    cluster: LocalCluster,
+    check: Check,
+    reader: Reader,
+    stored: Callable[[], Document],
+    namespace: str,
+    server: MailServer,
+    servers: str,
+    reason: str,
+) -> None:
+    stored()
+    annotation = f"smtp-operator.io/allowed-servers={servers.format(port=server.starttls_port)}"
+    cluster.kubectl("-n", namespace, "annotate", "secret", "smtp-password", annotation)
+    ended = check(NAME, "-n", namespace, "--kubeconfig", reader(SMTP_CONFIGS, "secrets", "configmaps"))
+    assert (ended.code, server.auth_attempts) == (1, [])
+    assert ended.out.startswith(f"✗ {reason}  {namespace}/{NAME}\n")
+
+
 def test_the_namespace_is_that_of_the_context_and_the_kubeconfig_that_of_the_environment(
     check: Check, reader: Reader, stored: object, namespace: str
 ) -> None:

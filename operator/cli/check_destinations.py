@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``check NAME`` says where it sends, before it does: somebody else may have written the SmtpConfig."""
+
+from collections.abc import Callable
+
+from smtp_operator.api.verdict import DialogueReport, Mode, Phase
+from smtp_operator.reconcile.interfaces import Engine
+from smtp_operator.secrets.https import Answer, Request
+from smtp_operator.secrets.vault import Sender
+from smtp_operator.smtp.leave import Leave
+from smtp_operator.smtp.settings import MailSettings
+
+Say = Callable[[str], None]
+"""Shows one sentence."""
+
+
+def _nobody_listens(phase: Phase) -> None:
+    """Ignore a phase."""
+
+
+class AnnouncedEngine:
+    """Says which mail server gets what, then has another engine run the test."""
+
+    def __init__(self, engine: Engine, say: Say) -> None:
+        self._engine = engine
+        self._say = say
+
+    async def run(
+        self,
+        settings: MailSettings,
+        *,
+        on_phase: Callable[[Phase], None] = _nobody_listens,
+        leave: Leave | None = None,
+    ) -> DialogueReport:
+        """See ``Engine``."""
+        self._say(_sentence(settings))
+        return await self._engine.run(settings, on_phase=on_phase, leave=leave)
+
+
+class AnnouncedSender:
+    """Says which vault or token endpoint gets credentials, once for each, then sends by another sender."""
+
+    def __init__(self, sender: Sender, say: Say) -> None:
+        self._sender = sender
+        self._say = say
+        self._said: set[tuple[str, int]] = set()
+
+    async def send(self, request: Request) -> Answer:
+        """See ``Sender``."""
+        if request.place not in self._said:
+            self._said.add(request.place)
+            self._say(f"Sends credentials to {_written(*request.place)} over HTTPS.")
+        return await self._sender.send(request)
+
+
+def _sentence(settings: MailSettings) -> str:
+    place, login = _written(settings.server, settings.port), settings.login
+    if login is None or settings.mode is Mode.CONNECT:
+        return f"Connects to {place}; no password is sent."
+    what = "access token" if login.by_token else "password"
+    return f"Sends the {what} to {place}: {login.origin}."
+
+
+def _written(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
