@@ -60,6 +60,7 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
             "--allow-recipient-domain=example.com,example.org",
         ),
         ("maxConnectionsPerDestination=2", "--max-connections-per-destination=2"),
+        ("trustedCAs.name=corp-ca", "--ca-file=/etc/smtp-operator/ca/ca.crt"),
         ("httpsProxy=http://proxy.example.com:3128", "--https-proxy=http://proxy.example.com:3128"),
         ("noProxy={vault.example.com}", "--no-proxy=vault.example.com"),
         ("clusterName=east 1", "--cluster-name=east 1"),
@@ -77,6 +78,18 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
 def test_a_value_is_a_flag_of_the_program(render: Render, setting: str, argument: str) -> None:
     assert argument in arguments(render("--set", setting))
     assert argument.partition("=")[0] in {it.option for it in FLAGS}
+
+
+def test_trusted_cas_are_mounted_where_the_flag_finds_them(render: Render) -> None:
+    settings = ("--set", "trustedCAs.name=corp-ca", "--set", "trustedCAs.key=bundle.pem")
+    pod = the(render(*settings), "Deployment")["spec"]["template"]["spec"]
+    (mount,) = [it for it in pod["containers"][0]["volumeMounts"] if it["name"] == "trusted-cas"]
+    (volume,) = [it for it in pod["volumes"] if it["name"] == "trusted-cas"]
+    assert (mount["mountPath"], mount["readOnly"]) == ("/etc/smtp-operator/ca", True)
+    assert volume["configMap"] == {
+        "name": "corp-ca",
+        "items": [{"key": "bundle.pem", "path": "ca.crt"}],
+    }
 
 
 @pytest.mark.parametrize(

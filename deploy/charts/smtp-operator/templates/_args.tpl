@@ -49,6 +49,9 @@
 {{- with .Values.allowedKeyVaultHosts }}
 - --allow-key-vault-host={{ join "," . }}
 {{- end }}
+{{- if .Values.trustedCAs.name }}
+- --ca-file=/etc/smtp-operator/ca/ca.crt
+{{- end }}
 {{- with .Values.httpsProxy }}
 - --https-proxy={{ . }}
 {{- end }}
