@@ -14,7 +14,7 @@ from smtp_operator.api.smtpvault import HashiCorpVault
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.network.trust import ServerTrust
+from smtp_operator.network.trust import NotAdmitted, ServerTrust
 from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
 from smtp_operator.secrets.https import Answer, Https, Request
 from smtp_operator.secrets.vault import VaultContext, VaultSecret
@@ -32,6 +32,8 @@ class Named:
     certificates: dict[str, ClientCertificate] = field(default_factory=dict)
     token_for: Callable[[str], str] = lambda audience: "a.b.c"
     ca: str | None = None
+    left_out: NotAdmitted | None = None
+    """Set where the owner of the login does not admit that CA."""
     fails_with: Exception | None = None
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Field and where it goes, of all that was asked for."""
@@ -55,6 +57,8 @@ class Named:
 
     async def trust(self) -> ServerTrust:
         """See ``Credentials``."""
+        if self.left_out is not None:
+            return ServerTrust(not_admitted=self.left_out, absolute_name=True)
         return ServerTrust(ca_pem=self.ca)
 
     def _ask(self, field_path: str, goes_to: str) -> None:

@@ -102,6 +102,19 @@ async def test_only_the_ca_that_is_named_is_trusted(
     assert (failed.trouble, failed.verify_code) == (Trouble.TLS_FAILED, 20)
 
 
+async def test_a_ca_of_the_operators_file_verifies_a_server_unless_a_ca_ref_stands_alone(
+    endpoint: TokenServer, request_of: RequestOf, names: Names
+) -> None:
+    policy = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
+    helper = Https(policy=policy, resolver=names, ca_file=endpoint.ca_pem)
+
+    assert (await helper.send(request_of(ca_pem=None))).status
+    failed = await failure_of(helper, request_of(ca_pem=trustme.CA().cert_pem.bytes().decode()))
+
+    assert (failed.trouble, failed.verify_code) == (Trouble.TLS_FAILED, 20)
+    helper.close()
+
+
 async def test_no_library_adds_a_ca_to_the_one_that_is_named(
     https: Https, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
