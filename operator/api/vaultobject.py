@@ -84,10 +84,6 @@ class VaultObject:
         """Every Secret, ConfigMap and ServiceAccount that it names, whether it exists or not."""
         return tuple(_named(self.spec, "", self.reference.namespace))
 
-    def credentials(self) -> tuple[Named, ...]:
-        """Return what of that is sent, which is all but the CAs."""
-        return tuple(it for it in self.named() if it.field_path != "caRef")
-
 
 def vault_object(kind: VaultKindName, object_: JsonObject) -> VaultObject:
     """The vault object.
