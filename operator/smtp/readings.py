@@ -90,18 +90,20 @@ class Reading:
         """Return the reading with one layer of escapes decoded; None where there is none."""
         text: list[str] = []
         places: list[Span] = []
+        all_places = self._places or [(at, at + 1) for at in range(len(self.text))]
         end = 0
         for found in escape.finditer(self.text):
             text.append(self.text[end : found.start()])
-            places += [self.span(at, at + 1) for at in range(end, found.start())]
+            begin = found.start()
+            places += all_places[end:begin]
+            end = found.end()
             written = _character(found)
             text.append(written)
-            places += [self.span(*found.span())] * len(written)
-            end = found.end()
+            places += [(all_places[begin][0], all_places[end - 1][1])] * len(written)
         if not end:
             return None
         text.append(self.text[end:])
-        places += [self.span(at, at + 1) for at in range(end, len(self.text))]
+        places += all_places[end:]
         return Reading("".join(text), places)
 
 

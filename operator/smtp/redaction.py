@@ -26,7 +26,7 @@ MASK: Final = "********"
 SERVER_TEXT: Final = 200
 """Longest text of a server in a status, in characters."""
 
-_READ: Final = 1000
+_READ: Final = 600
 """Characters of a text that are looked at; the rest is cut off before."""
 _LONG_TEXT: Final = 500
 _TAIL: Final = 96
