@@ -6,12 +6,14 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import idna
+
+from smtp_operator.fair_slots import NAMESPACE, FairSlots, Slot
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -72,20 +74,41 @@ def address_of(host: str) -> Address | None:
         return None
 
 
-class ThreadedResolver:
-    """The system's resolver. At most ``threads`` lookups at a time; equal ones share a lookup.
+@dataclass(slots=True, eq=False)
+class _Lookup:
+    """One lookup that somebody waits for, or whose thread still runs."""
 
-    A lookup cannot be broken off, so each has a daemon thread, which the process need not wait for.
+    name: str
+    answer: asyncio.Future[tuple[Address, ...]]
+    slot: Slot | None = None
+    waiters: int = 0
+    started: bool = False
+    orphaned: bool = False
+    """Whether its slot was given back while its thread went on."""
+
+
+class ThreadedResolver:
+    """The system's resolver. Bounded in all and per namespace; equal names of a namespace share a lookup.
+
+    A lookup cannot be broken off, so each has a daemon thread, which the process does not wait for. It gives
+    its slot back once no test waits for it, even if its thread is still running.
     """
 
     def __init__(
-        self, *, threads: int = 32, lookup: Callable[[str], tuple[Address, ...]] | None = None
+        self,
+        *,
+        threads: int = 64,
+        per_namespace: int = 16,
+        lookup: Callable[[str], tuple[Address, ...]] | None = None,
     ) -> None:
+        """``threads`` is the number of lookups at a time; as many again may run that no test waits for."""
         self._lookup = lookup or system_lookup
-        self._free = threads
-        self._lock = threading.Lock()
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._running: dict[tuple[str, ...], asyncio.Future[tuple[Address, ...]]] = {}
+        self._slots = FairSlots(threads, per_namespace)
+        self._lookups: dict[tuple[str, tuple[str, ...]], _Lookup] = {}
+        """By namespace and name, so that one namespace never waits in the queue of another."""
+        self._orphans = 0
+        self._most_orphans = threads
+        self._closed = False
 
     async def addresses(self, host: str, *, limit: float, absolute: bool = False) -> tuple[Address, ...]:
         """See ``Resolver``."""
@@ -95,46 +118,54 @@ class ThreadedResolver:
         name = host_to_ascii(host)
         if name.lower().rstrip(".").endswith(".invalid"):
             raise NameNotFound  # RFC 6761, section 6.4: known without a name server, and without a network
-        names = _in_turn(name, absolute=absolute)
-        answer = self._running.get(names)
-        if answer is None:
-            answer = self._start(names)
-        async with asyncio.timeout(limit):
-            return await asyncio.shield(answer)
+        key = (NAMESPACE.get(), _in_turn(name, absolute=absolute))
+        lookup = self._lookups.get(key) or self._ask(key)
+        lookup.waiters += 1
+        try:
+            async with asyncio.timeout(limit):
+                return await asyncio.shield(lookup.answer)
+        finally:
+            lookup.waiters -= 1
+            if not lookup.waiters and not lookup.answer.done():
+                del self._lookups[key]
+                self._abandon(lookup)
 
-    def _start(self, names: tuple[str, ...]) -> asyncio.Future[tuple[Address, ...]]:
+    def _ask(self, key: tuple[str, tuple[str, ...]]) -> _Lookup:
+        namespace, names = key
+        lookup = _Lookup(names, asyncio.get_running_loop().create_future())
+        self._lookups[key] = lookup
+        lookup.answer.add_done_callback(lambda _: self._lookups.pop(key, None))
+        lookup.slot = self._slots.ask(namespace, lambda: self._start(lookup))
+        if lookup.slot.granted:
+            self._start(lookup)
+        return lookup
+
+    def _abandon(self, lookup: _Lookup) -> None:
+        """Give the slot back, unless too many threads are left behind already."""
+        assert lookup.slot is not None
+        if not lookup.started:
+            lookup.slot.release()
+        elif self._orphans < self._most_orphans:
+            self._orphans += 1
+            lookup.orphaned = True
+            lookup.slot.release()
+
+    def _start(self, lookup: _Lookup) -> None:
+        if self._closed:
+            return
+        lookup.started = True
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[tuple[Address, ...]] = loop.create_future()
-        self._running[names] = answer
 
-        def settle(found: tuple[Address, ...] | Exception) -> None:
-            del self._running[names]
-            if answer.cancelled():
-                return
-            if isinstance(found, Exception):
-                answer.set_exception(found)
-                answer.exception()  # nobody may be waiting any more
-            else:
-                answer.set_result(found)
-
-        def job() -> None:
+        def work() -> None:
             found: tuple[Address, ...] | Exception
             try:
-                found = self._found(names)
+                found = self._found(lookup.names)
             except Exception as error:
                 found = error
             with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for the answer
-                loop.call_soon_threadsafe(settle, found)
+                loop.call_soon_threadsafe(self._settle, lookup, found)
 
-        with self._lock:
-            start = self._free > 0
-            if start:
-                self._free -= 1
-            else:
-                self._waiting.append(job)
-        if start:
-            threading.Thread(target=self._work, args=(job,), name="resolver", daemon=True).start()
-        return answer
+        threading.Thread(target=work, name="resolver", daemon=True).start()
 
     def _found(self, names: tuple[str, ...]) -> tuple[Address, ...]:
         *others, last = names
@@ -143,19 +174,21 @@ class ThreadedResolver:
                 return self._lookup(name)
         return self._lookup(last)
 
-    def _work(self, job: Callable[[], None]) -> None:
-        while True:
-            job()
-            with self._lock:
-                if not self._waiting:
-                    self._free += 1
-                    return
-                job = self._waiting.popleft()
+    def _settle(self, lookup: _Lookup, found: tuple[Address, ...] | Exception) -> None:
+        assert lookup.slot is not None
+        if lookup.orphaned:
+            self._orphans -= 1
+        lookup.slot.release()
+        if not lookup.waiters:
+            lookup.answer.cancel()
+        elif isinstance(found, Exception):
+            lookup.answer.set_exception(found)
+        else:
+            lookup.answer.set_result(found)
 
     def close(self) -> None:
-        """Start none of the lookups that wait for a thread."""
-        with self._lock:
-            self._waiting.clear()
+        """Start none of the lookups that wait for a slot."""
+        self._closed = True
 
 
 def _in_turn(name: str, *, absolute: bool) -> tuple[str, ...]:

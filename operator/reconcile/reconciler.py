@@ -16,6 +16,7 @@ from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Trigger, Verdict
+from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.reconcile.announcing import Announcer
 from smtp_operator.reconcile.conditions import invalid, judged, restated
 from smtp_operator.reconcile.deadlines import DeadlineQueue
@@ -166,6 +167,7 @@ class Reconciler:
         await self._queue.run()
 
     async def _reconcile(self, key: ObjectKey) -> None:
+        NAMESPACE.set(key.namespace)
         try:
             view = await self._look_at(key)
             if view is None or await self._wrote_what_was_left(view):

@@ -18,6 +18,7 @@ from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.reconcile.deadlines import DeadlineQueue
 from smtp_operator.reconcile.defects import origin, pause_after
 from smtp_operator.reconcile.following import Follower, vault_reference
@@ -173,6 +174,7 @@ class VaultReconciler:
         await self._queue.run()
 
     async def _reconcile(self, reference: Reference) -> None:
+        NAMESPACE.set(reference.namespace)
         try:
             await self._look(reference)
         except ClusterError as error:
