@@ -171,6 +171,38 @@ FROM_ADDRESS: Final = Rule(
     lambda text: _FROM.fullmatch(text) is not None,
 )
 
+_DISPLAY_NAME_CHARACTERS: Final = 64
+_DOT: Final = ".\u2024\u3002\uff0e\uff61"  # and what mail programs or browsers read as a dot
+_NUMBERS: Final = rf"[0-9]+[{_DOT}][0-9]+[{_DOT}][0-9]+[{_DOT}][0-9]"
+_LINK: Final = re.compile(rf"://|www[{_DOT}]|[{_DOT}]{_LETTER}{{2}}|{_NUMBERS}", re.IGNORECASE)
+_CEL_LINK: Final = rf"(?i)(://|www[{_DOT}]|[{_DOT}][\\p{{L}}\\p{{N}}]{{2}}|{_NUMBERS})"
+_WORD: Final = '[^ "]+'
+_ADDRESS_ALONE: Final = "^[^@/:?#]+@[^@/:?#]+$"
+
+
+def looks_like_a_link(text: str) -> bool:
+    """Return whether a mail program may make a link of the text: it has a URL, host name or IPv4 address."""
+    return _LINK.search(text) is not None
+
+
+def _is_modest_display_name(from_: str) -> bool:
+    name, bracket, _ = from_.rpartition("<")
+    words = re.findall(_WORD, name)
+    return not bracket or (
+        len(name) <= _DISPLAY_NAME_CHARACTERS + 1
+        and all(re.search(_ADDRESS_ALONE, word) or not looks_like_a_link(word) for word in words)
+    )
+
+
+FROM_DISPLAY_NAME: Final = Rule(
+    f"!self.contains('<') || (self.lastIndexOf('<') <= {_DISPLAY_NAME_CHARACTERS + 1}"
+    f" && self.substring(0, self.lastIndexOf('<')).findAll('{_WORD}')"
+    f".all(word, word.matches('{_ADDRESS_ALONE}') || !word.matches('{_CEL_LINK}')))",
+    f"the display name of from must have at most {_DISPLAY_NAME_CHARACTERS} characters and no URL or host"
+    " name in it, such as Platform Team <noreply@example.com>",
+    _is_modest_display_name,
+)
+
 # Only what needs no escaping or has it: whoever reads the URL next finds the same host in it.
 _URL_HOST: Final = r"([a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.?"
 _URL: Final = (

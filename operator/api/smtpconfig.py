@@ -22,6 +22,7 @@ from smtp_operator.api.model import (
 from smtp_operator.api.password import Password, UserNameReference
 from smtp_operator.api.rules import (
     FROM_ADDRESS,
+    FROM_DISPLAY_NAME,
     MAIL_ADDRESS,
     ONE_LINE,
     RECHECK_INTERVAL,
@@ -43,7 +44,7 @@ MailAddress = Annotated[
     Field(min_length=3, max_length=254, description="One mail address."),
     MAIL_ADDRESS,
 ]
-FromAddress = Annotated[str, Field(min_length=3, max_length=384), FROM_ADDRESS]
+FromAddress = Annotated[str, Field(min_length=3, max_length=384), FROM_ADDRESS, FROM_DISPLAY_NAME]
 TestTimeout = Annotated[str, Field(min_length=1, max_length=16), TEST_TIMEOUT]
 RecheckInterval = Annotated[str, Field(min_length=1, max_length=16), RECHECK_INTERVAL]
 
@@ -141,7 +142,8 @@ class RecheckSettings(ApiModel):
     interval: RecheckInterval = Field("1h", description='Time between two rechecks, 1m or more; "0s": never.')
     mode: RecheckMode = Field(
         Mode.LOGIN,
-        description="How deep a recheck goes, never deeper than test.mode: SendEmail, Login or Connect.",
+        description="How deep a recheck goes, never deeper than test.mode: SendEmail (every 15 minutes at"
+        " most), Login or Connect.",
     )
 
     @property
@@ -230,7 +232,9 @@ class SmtpConfigSpec(ApiModel):
     password: Password | None = None
     oauth2: OAuth2 | None = None
     from_: FromAddress = Field(
-        alias="from", description="From Email: one address, a display name is allowed."
+        alias="from",
+        description="From Email: one address; a display name is allowed, of at most 64 characters and without"
+        " URL.",
     )
     recipients: Recipients = Field(default_factory=Recipients)
     preferred_notifications: Annotated[

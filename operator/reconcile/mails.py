@@ -9,6 +9,7 @@ from typing import Final
 
 import idna
 
+from smtp_operator.api.rules import looks_like_a_link
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.expiry import expiry_text
@@ -44,6 +45,9 @@ _NEWS: Final = {
     _ROTATED: "The password has changed, and the mail server takes the new one.",
 }
 _WIDTH: Final = 88
+
+_NAME_CHARACTERS: Final = 63
+"""Most characters of an object's name in an email; its user chooses them, not the reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,7 @@ def _subject(view: View, kinds: frozenset[Notification], cluster_name: str) -> s
     """One line that tells a mailbox's owner where the mail is from."""
     where = f" in cluster {cluster_name}" if cluster_name else ""
     title = next(text for kind, text in _TITLES.items() if kind in kinds)
-    return f"{title}: SmtpConfig {view.key}{where}"
+    return f"{title}: SmtpConfig {_named(view)}{where}"
 
 
 def _body(
@@ -104,7 +108,7 @@ def _body(
     lines = [
         *_what(view, kinds, is_test=because is not None, now=now),
         "",
-        f"SmtpConfig: {view.key}",
+        f"SmtpConfig: {_named(view)}",
         *([f"Cluster:    {cluster_name}"] if cluster_name else []),
         f"Server:     {view.spec.server}, port {view.spec.port}, smtpType {view.spec.smtp_type}",
         f"From:       {view.spec.from_}",
@@ -116,6 +120,16 @@ def _body(
         "preferredNotifications.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _named(view: View) -> str:
+    """Return namespace and name, bounded and without a host name that a mail program would make a link of."""
+    name = view.key.name
+    if len(name) > _NAME_CHARACTERS:
+        name = name[: _NAME_CHARACTERS - 1] + "…"
+    if looks_like_a_link(name):
+        name = name.replace(".", "[.]")
+    return f"{view.key.namespace}/{name}"
 
 
 def _what(view: View, kinds: frozenset[Notification], *, is_test: bool, now: float) -> list[str]:

@@ -27,6 +27,9 @@ START_SPREAD: Final = 10 * MINUTE
 CONFIGURATION_INTERVAL: Final = HOUR
 """Settings that failed before a login are tried again no more often than this."""
 
+EMAIL_INTERVAL: Final = 15 * MINUTE
+"""A recheck of mode SendEmail is made no more often than this, whatever ``recheck.interval`` says."""
+
 BACKOFF: Final[dict[Retry, tuple[float, ...]]] = {
     Retry.TRANSIENT: (30.0, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE),
     Retry.TRANSIENT_THEN_CONFIGURATION: (30.0, MINUTE, 2 * MINUTE, 5 * MINUTE, CONFIGURATION_INTERVAL),

@@ -12,9 +12,10 @@ from smtp_operator.api.objects import JsonObject, ObjectKey, Tested
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import Verdict, cut
+from smtp_operator.api.verdict import Mode, Verdict, cut
 from smtp_operator.reconcile.fingerprint import settings_digest
 from smtp_operator.reconcile.references import Use, references_of
+from smtp_operator.reconcile.schedule import EMAIL_INTERVAL
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 
@@ -70,8 +71,10 @@ class View:
 
     @property
     def interval(self) -> float:
-        """``recheck.interval`` in seconds; 0: never."""
-        return parse_duration(self.spec.recheck.interval)
+        """``recheck.interval`` in seconds; 0: never. Rechecks that name recipients are made less often."""
+        interval = parse_duration(self.spec.recheck.interval)
+        depth = min(self.spec.recheck.mode.depth, self.spec.test.mode.depth)
+        return max(interval, EMAIL_INTERVAL) if interval and depth >= Mode.ENVELOPE.depth else interval
 
     @property
     def last_test_started(self) -> float | None:

@@ -115,6 +115,34 @@ ILL_NAMED = {
     "CRLF in the angles": "Team <noreply\r\n@example.com>",
 }
 
+MODEST_NAMES = {
+    "initials": "J.R.R. Tolkien <noreply@example.com>",
+    "an abbreviation": "Example Inc. <noreply@example.com>",
+    "a version": "Release 2.0 <noreply@example.com>",
+    "a slash": "Dev/Ops <noreply@example.com>",
+    "an address of many words": '"first.last@example.com" <noreply@example.com>',
+    "longest": "x" * 64 + " <noreply@example.com>",
+}
+
+PHISHING_NAMES = {
+    "URL": '"Your mailbox is full: https://evil.example/login" <noreply@example.com>',
+    "scheme in capitals": '"HTTPS://evil" <noreply@example.com>',
+    "another scheme": '"ftp://evil" <noreply@example.com>',
+    "www": "www.evil <noreply@example.com>",
+    "host name": "Visit evil.example now <noreply@example.com>",
+    "host name at the end": "Log in at evil.example <noreply@example.com>",
+    "host name of a country": "bit.ly/x <noreply@example.com>",
+    "international host name": "Visit böse.de <noreply@example.com>",
+    "wide dot": "Visit evil\uff0eexample <noreply@example.com>",
+    "ideographic dot": "Visit evil\u3002example <noreply@example.com>",
+    "halfwidth dot": "Visit evil\uff61example <noreply@example.com>",
+    "one dot leader": "Visit evil\u2024example <noreply@example.com>",
+    "IPv4 address": "Visit 192.0.2.7/x <noreply@example.com>",
+    "user before the host": '"Visit mail.example.com@evil.example/login" <noreply@example.com>',
+    "between angles": '"<evil.example>" <noreply@example.com>',
+    "65 characters": "x" * 65 + " <noreply@example.com>",
+}
+
 ROLES = ["to", "cc", "bcc"]
 
 
@@ -128,6 +156,19 @@ def test_from_is_nothing_else(judge: Judge, address: str) -> None:
     assert judge({"from": address}) == (
         "spec.from: from must be one mail address, such as noreply@example.com"
         " or Platform Team <noreply@example.com>"
+    )
+
+
+@pytest.mark.parametrize("address", MODEST_NAMES.values(), ids=MODEST_NAMES)
+def test_a_display_name_may_have_dots_and_signs(judge: Judge, address: str) -> None:
+    assert judge({"from": address}) == ""
+
+
+@pytest.mark.parametrize("address", PHISHING_NAMES.values(), ids=PHISHING_NAMES)
+def test_a_display_name_carries_no_link_to_the_recipients(judge: Judge, address: str) -> None:
+    assert judge({"from": address}) == (
+        "spec.from: the display name of from must have at most 64 characters and no URL or host name in it,"
+        " such as Platform Team <noreply@example.com>"
     )
 
 

@@ -37,7 +37,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "longest key": {"username": "mailer", "password": {"secretRef": {"name": "smtp", "key": "k" * 253}}},
     "CA of a ConfigMap": {"tls": {"caRef": {"kind": "ConfigMap", "name": "corp-ca", "key": "ca.crt"}}},
     "CA of a Secret": {"tls": {"caRef": {"kind": "Secret", "name": "corp-ca"}}},
-    "longest from": {"from": f'"{"é" * 366}" <a@example.com>'},
+    "longest from": {"from": f'"{"é" * 62}" <{"a" * 242}@example.com>'},
     "empty objects": {"recipients": {}, "tls": {}, "test": {}, "recheck": {}},
 }
 

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recipient did not choose the SmtpConfig: what its user names appears bounded, and never as a link."""
+
+import pytest
+
+from simulation import World
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("evil.example", "evil[.]example"),
+        ("your-mailbox-is-full.log-in-at.evil.example", "your-mailbox-is-full[.]log-in-at[.]evil[.]example"),
+        ("x" * 253, "x" * 62 + "…"),
+        ("a.b", "a.b"),
+    ],
+)
+async def test_the_name_of_an_object_is_no_link_in_subject_or_body(
+    world: World, name: str, shown: str
+) -> None:
+    await world.start()
+    world.smtp_config(name).create()
+    await world.passes(1)
+    sent = world.mails[0].settings
+
+    assert sent.subject == f"Test mail: SmtpConfig team-a/{shown}"
+    assert f"SmtpConfig: team-a/{shown}\n" in sent.body
+
+
+async def test_a_stored_from_with_a_link_in_its_display_name_sends_no_email(world: World) -> None:
+    await world.start()
+    mail = world.smtp_config().create()
+    await world.passes(1)
+    mail.edit(checked=False, **{"from": '"Log in at https://evil.example" <noreply@example.com>'})
+    await world.passes(3600)
+
+    assert len(world.mails) == 1
+    assert mail.reason == "InvalidSpec"
+    assert mail.condition("Ready") is not None
+    ready = mail.condition("Ready")
+    assert ready is not None
+    assert ready.message == (
+        "The spec breaks a rule: spec.from: the display name of from must have at most 64 characters and no"
+        " URL or host name in it, such as Platform Team <noreply@example.com>. Correct it; apply this"
+        " release's CRDs, so that the API server says so at once."
+    )
