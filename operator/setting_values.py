@@ -118,6 +118,13 @@ def connections(text: str) -> int:
     return int(text)
 
 
+def limit(text: str) -> int:
+    """A number from 0, for no limit, to 100000."""
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) > 100_000:
+        raise ValueError("is not a number from 0 (no limit) to 100000")
+    return int(text)
+
+
 def namespace_name(text: str) -> str:
     """The name of a namespace."""
     if not _NAMESPACE.fullmatch(text):

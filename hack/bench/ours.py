@@ -19,8 +19,12 @@ COLLECTION = f"/apis/smtp-operator.io/v1alpha1/namespaces/{NAMESPACE}/smtpconfig
 
 
 def command(kubeconfig: Path) -> list[str | Path]:
-    """Runs the operator; it may connect to loopback, on any port."""
+    """Runs the operator; it may connect to loopback, on any port.
+
+    All its SmtpConfigs are in one namespace and send to one mailbox, so that it has no limit of emails.
+    """
     allowed = ["--allow-network", "127.0.0.0/8", "--allow-smtp-port", "1-65535"]
+    allowed += ["--max-emails-per-namespace", "0", "--max-emails-per-mailbox", "0"]
     return [sys.executable, "-m", "smtp_operator", "run", "--kubeconfig", kubeconfig, *allowed]
 
 

@@ -14,6 +14,7 @@ from smtp_operator.smtp.budget import Limits
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.limits import ConnectionLimits
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.session import Connect, connect
 from smtp_operator.smtp.settings import Login, MailSettings, Recipient, Role, TlsSettings
 
@@ -102,6 +103,7 @@ class Trial:
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
         leave: Leave | None = None,
+        permit: LoginPermit | None = None,
         **changes: Any,
     ) -> DialogueReport:
         """One test of a port, or of a FaultServer without a network; ``changes`` as for ``settings``."""
@@ -109,7 +111,7 @@ class Trial:
             self.connect = target.connect
         port = target.port if isinstance(target, FaultServer) else target
         settings = self.settings(port, **changes)
-        return await self.engine().run(settings, on_phase=on_phase, leave=leave)
+        return await self.engine().run(settings, on_phase=on_phase, leave=leave, permit=permit)
 
 
 def recipients(

@@ -5,6 +5,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
@@ -20,7 +21,9 @@ from smtp_operator.api.verdict import (
     Verdict,
 )
 from smtp_operator.smtp.leave import Leave
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.smtp.verdicts import Ended
 
 _SUCCESS: Final = {
     Mode.SEND_EMAIL: Reason.TEST_EMAIL_SENT,
@@ -154,6 +157,8 @@ class ScriptedEngine:
         self.runs: list[Run] = []
         self.mails: list[Mail] = []
         self.logins: list[tuple[float, str]] = []
+        self.addresses: dict[str, str] = {}
+        """By server; any other has 192.0.2.10."""
         """When which password was sent."""
         self.under_way: list[str] = []
         """SmtpConfigs whose test runs now."""
@@ -179,6 +184,7 @@ class ScriptedEngine:
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
         leave: Leave | None = None,
+        permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """One test."""
         name = dict(settings.headers)["X-Smtp-Operator"]
@@ -192,7 +198,7 @@ class ScriptedEngine:
             self.most_at_once[settings.server], self._busy[settings.server]
         )
         try:
-            report = await self._dialogue(settings, self._answer(settings), on_phase, leave)
+            report = await self._dialogue(settings, self._answer(settings), on_phase, leave, permit)
         finally:
             self.under_way.remove(name)
             self._busy[settings.server] -= 1
@@ -211,6 +217,7 @@ class ScriptedEngine:
         answer: Answer,
         on_phase: Callable[[Phase], None],
         leave: Leave | None,
+        permit: LoginPermit | None,
     ) -> DialogueReport:
         phases = _phases(settings)
         last = _LAST[settings.mode] if answer.phase is None else answer.phase
@@ -226,11 +233,24 @@ class ScriptedEngine:
                 await leave.turn()
                 leave.check()
             if phase is Phase.AUTH and settings.login is not None:
+                if permit is not None:
+                    address = ip_address(self.addresses.get(settings.server, "192.0.2.10"))
+                    try:
+                        await permit.before_login(settings.server, address, settings.login)
+                    except Ended as ended:
+                        timings.append(PhaseTiming(phase, 0.0))
+                        return DialogueReport(
+                            verdict=ended.verdict, mode=settings.mode, duration=0.0, phases=tuple(timings)
+                        )
                 self.logins.append((self._now(), settings.login.password))
             if phase is Phase.DATA and (not reached or answer.reason is not Reason.MESSAGE_REJECTED):
                 self.mails.append(Mail(self._now(), settings.message_id, settings))
             await asyncio.sleep(seconds)
             timings.append(PhaseTiming(phase, seconds))
+            if phase is Phase.AUTH and settings.login is not None and permit is not None:
+                refused = reached and last is Phase.AUTH
+                unknown = answer.reply.startswith("4")
+                permit.after_login(accepted=not refused, rejected=refused and not unknown)
         if answer.report is not None:
             return answer.report
         verdict = _failed(answer) if reached else _passed(settings)

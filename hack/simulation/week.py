@@ -12,6 +12,7 @@ from simulation.engine import Answer, fails, passes
 from simulation.vaults import vault_verdict
 from simulation.world import SmtpConfig, World
 from smtp_operator.api.reasons import Reason
+from smtp_operator.reconcile.interfaces import Policy
 from smtp_operator.smtp.settings import MailSettings
 
 MINUTE: Final = 60.0
@@ -47,12 +48,16 @@ class Figure:
         return self.counted <= self.bound
 
 
+_UNLIMITED: Final = Policy(emails_per_namespace=0, emails_per_mailbox=0, rejected_logins=0)
+"""Its SmtpConfigs are all in one namespace, and of one user."""
+
+
 @dataclass(slots=True)
 class Week:
     """So many SmtpConfigs at five mail servers; every fifth reads its password from a vault."""
 
     objects: int = 1000
-    world: World = field(default_factory=World)
+    world: World = field(default_factory=lambda: World(_UNLIMITED))
     _configs: dict[int, SmtpConfig] = field(default_factory=dict)
     _down: bool = False
     _at_rest: list[int] = field(default_factory=list)

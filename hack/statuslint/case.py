@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.objects import JsonObject
-from smtp_operator.api.reasons import Reason
+from smtp_operator.api.reasons import ANNOUNCEMENTS
 from smtp_operator.api.status import ObjectStatus
 
 _MODELS: Final = {kind.name: kind.status for kind in KINDS}
@@ -70,7 +70,7 @@ class Case:
     @property
     def under_test(self) -> bool:
         """Whether it only announces a test, so that what stood before still stands."""
-        return self.value("Reconciling", "reason") == Reason.TESTING
+        return self.value("Reconciling", "reason") in ANNOUNCEMENTS
 
     def __str__(self) -> str:
         metadata = self.object_["metadata"]

@@ -6,7 +6,7 @@ from typing import Final
 
 from kstatus import Kstatus, kstatus
 from smtp_operator.api.names import SMTP_CONFIG_KIND
-from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.reasons import ANNOUNCEMENTS, REASONS, Reason, Retry
 from statuslint.case import Case, Finding, rule, seconds
 
 _TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled")
@@ -21,7 +21,7 @@ _PASSWORD_READ: Final = {
 }
 _NOT_OF_A_TEST: Final = _PASSWORD_READ | {
     Reason.VAULT_LOGIN_SUCCEEDED,
-    Reason.TESTING,
+    *ANNOUNCEMENTS,
     Reason.SUSPENDED,
     Reason.WAITING_FOR_DEPENDENCY,
     Reason.PROGRESSING_WITH_RETRY,
@@ -32,7 +32,7 @@ _PASSED: Final = {
 _FAILED: Final = {str(reason) for reason in Reason} - _PASSED - _NOT_OF_A_TEST
 _REASONS: Final[dict[tuple[str, str], set[str]]] = {
     ("Ready", "False"): _FAILED,
-    ("Ready", "Unknown"): {Reason.TESTING, Reason.SUSPENDED},
+    ("Ready", "Unknown"): {*ANNOUNCEMENTS, Reason.SUSPENDED},
     ("Failed", "True"): _FAILED,
     ("PasswordResolved", "True"): {*_PASSWORD_READ, Reason.VAULT_SECRET_CHANGING},
     ("PasswordResolved", "False"): {
@@ -43,7 +43,7 @@ _REASONS: Final[dict[tuple[str, str], set[str]]] = {
         )
     },
     ("Reconciling", "True"): {
-        Reason.TESTING,
+        *ANNOUNCEMENTS,
         Reason.WAITING_FOR_DEPENDENCY,
         Reason.PROGRESSING_WITH_RETRY,
     },

@@ -48,6 +48,10 @@ class Reason(StrEnum):
     # Ready=Unknown
     TESTING = "Testing"
     SUSPENDED = "Suspended"
+    # Ready=Unknown and Reconciling: a limit of the operator holds the test back
+    TESTS_LIMITED = "TestsLimited"
+    EMAILS_LIMITED = "EmailsLimited"
+    LOGIN_ATTEMPTS_LIMITED = "LoginAttemptsLimited"
     # Reconciling and Stalled
     WAITING_FOR_DEPENDENCY = "WaitingForDependency"
     PROGRESSING_WITH_RETRY = "ProgressingWithRetry"
@@ -197,6 +201,15 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.CONNECTED: ReasonInfo("The server answered as an SMTP server, TLS included.", _OK),
     Reason.TESTING: ReasonInfo("A test of these settings is under way.", _T),
     Reason.SUSPENDED: ReasonInfo("spec.suspend is true; these settings were never tested.", _C),
+    Reason.TESTS_LIMITED: ReasonInfo(
+        "As many tests are running as --max-tests and --max-tests-per-namespace allow.", _T
+    ),
+    Reason.EMAILS_LIMITED: ReasonInfo(
+        "As many emails were sent as --max-emails-per-namespace and --max-emails-per-mailbox allow.", _T
+    ),
+    Reason.LOGIN_ATTEMPTS_LIMITED: ReasonInfo(
+        "The server rejected as many logins of this user as --max-rejected-logins allows.", _T
+    ),
     Reason.WAITING_FOR_DEPENDENCY: ReasonInfo("Something that spec names does not exist yet.", _D),
     Reason.PROGRESSING_WITH_RETRY: ReasonInfo("The last test failed in a way that a retry may mend.", _T),
     Reason.PASSWORD_READ: ReasonInfo("The password was read, or an access token was had.", _OK),
@@ -368,3 +381,9 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.TOTAL_BUDGET_EXCEEDED: ReasonInfo("The test took longer than test.timeout.", _T),
     Reason.INTERNAL_ERROR: ReasonInfo("A defect of the operator; its log has the details.", _T),
 }
+
+LIMITED: Final = frozenset({Reason.TESTS_LIMITED, Reason.EMAILS_LIMITED, Reason.LOGIN_ATTEMPTS_LIMITED})
+"""A limit of the operator holds a test back; nothing was found out."""
+
+ANNOUNCEMENTS: Final = frozenset({Reason.TESTING, *LIMITED})
+"""Reasons of Reconciling that speak of a test to come and not of a verdict."""

@@ -19,6 +19,18 @@ _VAULT_POLICY: Final = "Permit the vault object's identity to read that secret, 
 _REMEDIES: Final[dict[Reason, str]] = {
     Reason.TESTING: "Nothing: the verdict comes when the test has ended.",
     Reason.SUSPENDED: "Set suspend: false, or ask for a test.",
+    Reason.TESTS_LIMITED: (
+        "No action needed; the operator starts the test automatically. A cluster admin can raise"
+        " --max-tests and --max-tests-per-namespace."
+    ),
+    Reason.EMAILS_LIMITED: (
+        "No action needed; the operator starts the test automatically. List fewer recipients, or have a"
+        " cluster admin raise --max-emails-per-namespace and --max-emails-per-mailbox."
+    ),
+    Reason.LOGIN_ATTEMPTS_LIMITED: (
+        "Correct username and password in every SmtpConfig that uses them; the operator tries again within"
+        " an hour. A cluster admin can raise --max-rejected-logins."
+    ),
     Reason.WAITING_FOR_DEPENDENCY: "Create what the message of Ready names; its arrival is tested at once.",
     Reason.PROGRESSING_WITH_RETRY: "See the reason of Ready.",
     Reason.TRAILING_NEWLINE_STRIPPED: "Nothing need be done. To be exact, write the value without a newline.",

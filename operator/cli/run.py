@@ -347,6 +347,11 @@ def _policy(settings: Settings) -> Policy:
         recipient_domains=settings.allow_recipient_domain,
         require_allowed_servers=settings.require_allowed_servers,
         connections_per_destination=settings.max_connections_per_destination,
+        max_tests=settings.max_tests,
+        max_tests_per_namespace=settings.max_tests_per_namespace,
+        emails_per_namespace=settings.max_emails_per_namespace,
+        emails_per_mailbox=settings.max_emails_per_mailbox,
+        rejected_logins=settings.max_rejected_logins,
         # In label mode the arrival of an object without the label goes unseen.
         watches_references=settings.secret_watch is SecretWatch.METADATA,
         watches_cluster_vaults=settings.cluster_wide,

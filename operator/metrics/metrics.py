@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from smtp_operator.api.reasons import Reason
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger
 from smtp_operator.metrics import table
@@ -49,6 +50,8 @@ class Metrics:
         self._tests = self._counter(table.TESTS)
         self._test_seconds = self._histogram(table.TEST_SECONDS)
         self._phase_seconds = self._histogram(table.PHASE_SECONDS)
+        self._held_tests = self._counter(table.HELD_TESTS)
+        self._rejected_logins = self._counter(table.REJECTED_LOGINS)
         self._vault_calls = self._counter(table.VAULT_CALLS)
         self._vault_seconds = self._histogram(table.VAULT_SECONDS)
         self._api_requests = self._counter(table.API_REQUESTS)
@@ -73,6 +76,14 @@ class Metrics:
         self._test_seconds.labels(str(mode), result).observe(report.duration)
         for timing in report.phases:
             self._phase_seconds.labels(str(timing.phase)).observe(timing.seconds)
+
+    def held(self, reason: Reason) -> None:
+        """A limit holds a test back."""
+        self._held_tests.labels(str(reason)).inc()
+
+    def login_rejected(self) -> None:
+        """A mail server rejected a login."""
+        self._rejected_logins.inc()
 
     def answered(self, method: str, status: int | None) -> None:
         """The API server answered a request; None: it did not."""

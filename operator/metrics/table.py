@@ -84,6 +84,18 @@ PHASE_SECONDS: Final = Metric(
     buckets=SECONDS,
     help="How long each phase of a test took, that of a failure too.",
 )
+HELD_TESTS: Final = Metric(
+    name="smtp_operator_held_tests_total",
+    type=Type.COUNTER,
+    labels=("reason",),
+    help="How often the status of an object began to say that a limit holds its test back, by reason:"
+    " TestsLimited, EmailsLimited or LoginAttemptsLimited.",
+)
+REJECTED_LOGINS: Final = Metric(
+    name="smtp_operator_rejected_logins_total",
+    type=Type.COUNTER,
+    help="Logins that mail servers rejected, the sum over all namespaces.",
+)
 QUEUE_DEPTH: Final = Metric(
     name="smtp_operator_queue_depth",
     type=Type.GAUGE,
@@ -135,6 +147,8 @@ METRICS: Final = (
     TESTS,
     TEST_SECONDS,
     PHASE_SECONDS,
+    HELD_TESTS,
+    REJECTED_LOGINS,
     QUEUE_DEPTH,
     QUEUE_OLDEST,
     QUEUE_RUNNING,

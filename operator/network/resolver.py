@@ -78,7 +78,8 @@ def address_of(host: str) -> Address | None:
 class _Lookup:
     """One lookup that somebody waits for, or whose thread still runs."""
 
-    name: str
+    names: tuple[str, ...]
+    """To look up in turn, until one is found."""
     answer: asyncio.Future[tuple[Address, ...]]
     slot: Slot | None = None
     waiters: int = 0

@@ -4,13 +4,13 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.reasons import LIMITED, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger, Verdict
 from smtp_operator.reconcile import facts
 from smtp_operator.reconcile.condition_writer import ConditionWriter
 from smtp_operator.reconcile.expiry import expiring_after_test, expiring_by_clock
-from smtp_operator.reconcile.memory import Memory, retry_of
+from smtp_operator.reconcile.memory import Hold, Memory, retry_of
 from smtp_operator.reconcile.notifications import recorded
 from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
 from smtp_operator.reconcile.plan import generation_appeared
@@ -121,6 +121,7 @@ def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpCo
     update: dict[str, object] = {
         "observed_generation": view.generation,
         "certificate_expiring": expiring_by_clock(view, now),
+        **_summary_again(view),
     }
     if not view.judged:
         text = "Not tested: spec.suspend is true. Set suspend: false to have these settings tested."
@@ -213,6 +214,34 @@ def under_test(view: View, *, phase: Phase | None, now: float) -> SmtpConfigStat
             "suggestion": None,
         }
     )
+
+
+def held(view: View, trigger: Trigger, hold: Hold, *, now: float) -> SmtpConfigStatus:
+    """The status while a limit holds a test back. A recheck that is held leaves the verdict as it is."""
+    update: dict[str, object] = {}
+    if hold.until is not None:
+        update["next_test_time"] = to_timestamp(hold.until)
+    if trigger is Trigger.RECHECK:
+        return view.status.model_copy(update=update)
+    write = ConditionWriter(view.status, view.generation, now)
+    retried = trigger is Trigger.RETRY
+    reason = Reason.PROGRESSING_WITH_RETRY if retried else hold.reason
+    waiting = write.condition("Reconciling", "True", reason, hold.message)
+    if view.judged:
+        conditions = [*_kept(view, "Ready", "Failed"), waiting, *_kept(view, "PasswordResolved")]
+    else:
+        conditions = [write.condition("Ready", "Unknown", hold.reason, hold.message), waiting]
+        update["suggestion"] = None
+    return view.status.model_copy(update=update | {"conditions": conditions, "summary": hold.summary})
+
+
+def _summary_again(view: View) -> dict[str, object]:
+    """The verdict's summary, as far as it is known, in place of one that spoke of a limit."""
+    ready, found = view.status.condition("Ready"), (view.status.summary or "").partition(":")[0]
+    if ready is None or found not in LIMITED:
+        return {}
+    failure = _failure(view)
+    return {"summary": str(ready.reason) if failure is None or ready.status == "True" else failure.summary}
 
 
 def invalid(

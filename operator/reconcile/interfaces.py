@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
+from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
 from smtp_operator.secrets.oauth2 import ResolvedToken
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.smtp.leave import Leave
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.settings import MailSettings
 
 Now = Callable[[], float]
@@ -61,6 +63,7 @@ class Engine(Protocol):
         *,
         on_phase: Callable[[Phase], None] = ...,
         leave: Leave | None = None,
+        permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """One test. Every failure is a verdict; nothing is raised but cancellation."""
         ...
@@ -90,11 +93,25 @@ class Observer(Protocol):
         """A test ended with a verdict."""
         ...
 
+    def held(self, reason: Reason) -> None:
+        """A test or notification has to wait for a limit."""
+        ...
+
+    def login_rejected(self) -> None:
+        """A mail server rejected a login."""
+        ...
+
 
 class Unobserved:
     """The Observer where nobody counts."""
 
     def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
+        """Takes no note."""
+
+    def held(self, reason: Reason) -> None:
+        """Takes no note."""
+
+    def login_rejected(self) -> None:
         """Takes no note."""
 
 
@@ -108,6 +125,14 @@ class Policy:
     """Domains to which mail may go; empty: all."""
     require_allowed_servers: bool = False
     connections_per_destination: int = 5
+    max_tests: int = 400
+    max_tests_per_namespace: int = 100
+    emails_per_namespace: int = 120
+    """A minute; this and the following: 0 means no limit."""
+    emails_per_mailbox: int = 600
+    """An hour, for each namespace."""
+    rejected_logins: int = 5
+    """An hour, for each namespace, server and user."""
     watches_references: bool = True
     """False: a changed Secret is found by asking at each recheck (``--secret-watch none``)."""
     watches_cluster_vaults: bool = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.names import TEST_REQUESTED_AT
-from smtp_operator.api.objects import JsonObject, Notice, Reference, Tested
+from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.reconcile.memory import Memory
@@ -54,6 +54,11 @@ class Known:
     """When its references were last asked for; only where no watch tells of them."""
     looked: float = 0.0
     """When its vault was last asked for another password than one that was not taken."""
+
+
+def lane_of(key: ObjectKey, spec: JsonObject) -> Hashable:
+    """A few objects of one mail server at a time; a suspended one need not wait for the others."""
+    return key if spec.get("suspend") else (str(spec.get("server")).lower(), spec.get("port"))
 
 
 def packed(object_: JsonObject) -> bytes:

@@ -19,6 +19,32 @@ _EXPIRIES: Final = 8
 """How many are remembered."""
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a test does not start now."""
+
+    reason: Reason
+    message: str
+    allowed: str
+    """Goes on ``waits, ``, in the summary."""
+    until: float | None = None
+    """When it may start, in seconds since the epoch; None: as soon as a slot is free."""
+
+    @property
+    def summary(self) -> str:
+        """As ``status.summary`` has it."""
+        return f"{self.reason}: waits, {self.allowed}"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUntil:
+    """Which state of an object a limit holds back, and until when (seconds since the epoch)."""
+
+    generation: int
+    request: str | None
+    until: float
+
+
 @dataclass(slots=True)
 class Memory:
     """What this process remembers of one object. Losing it costs no mail, only some patience.
@@ -46,9 +72,23 @@ class Memory:
     notify_after: float = 0.0
     """Before then no mail of its own is tried, since the last one failed; in seconds since the epoch."""
 
+    hold: HeldUntil | None = None
+    """A test that a limit holds back."""
+    waits_since: float | None = None
+    """Since when a test waits for a slot, in seconds since the epoch."""
+    passed_logins: tuple[bytes, ...] = ()
+    """Digests of the credentials that the mail server accepted last; see ``login_limits``."""
+
     def test_started(self, at: float) -> None:
         """Takes note of a test that starts now."""
         self.recent_tests = (*self.recent_tests, at)[-BURST:]
+        self.hold = self.waits_since = None
+
+    def held_until(self, view: View) -> float:
+        """Return when the next test of this state of the object may start; 0: no limit holds it."""
+        hold = self.hold
+        same = hold is not None and (hold.generation, hold.request) == (view.generation, view.request)
+        return hold.until if hold is not None and same else 0.0
 
     def count(self, view: View, outcome: Outcome) -> None:
         """Takes a test into account; ``view`` is the object before it."""

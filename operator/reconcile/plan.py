@@ -7,7 +7,7 @@ The rules that a comment numbers are the verdict rules of the API reference (``d
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.reasons import ANNOUNCEMENTS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.expiry import telling_due
@@ -64,6 +64,12 @@ def decide(view: View, *, memory: Memory, now: float, started: float, compare: C
 
     ``now`` and ``started`` (of this operator) are in seconds since the epoch.
     """
+    plan = _decide(view, memory=memory, now=now, started=started, compare=compare)
+    held_until = memory.held_until(view)
+    return Wait(held_until) if isinstance(plan, RunTest) and held_until > now else plan
+
+
+def _decide(view: View, *, memory: Memory, now: float, started: float, compare: CompareReferences) -> Plan:
     if view.request_pending:
         due = _spacing_over(view, now) if view.judged else _burst_over(memory, now)
         return _after(due, now, RunTest(Trigger.REQUESTED, view.spec.test.mode))
@@ -148,7 +154,7 @@ def _suspended(view: View) -> Plan:
 def _announced(view: View) -> bool:
     """Whether status speaks of a test that nobody makes: its operator was killed, its request withdrawn."""
     condition = view.status.condition("Reconciling")
-    return condition is not None and condition.reason == Reason.TESTING
+    return condition is not None and condition.reason in ANNOUNCEMENTS
 
 
 def _spacing_over(view: View, now: float) -> float:

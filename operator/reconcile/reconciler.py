@@ -2,16 +2,11 @@
 """From "something happened" to a status: the one loop that decides, tests, judges and writes."""
 
 import logging
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from smtp_operator.api.objects import (
-    ClusterError,
-    JsonObject,
-    ObjectKey,
-    Tested,
-)
+from smtp_operator.api.objects import ClusterError, JsonObject, ObjectKey, Tested
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
@@ -23,16 +18,28 @@ from smtp_operator.reconcile.deadlines import DeadlineQueue
 from smtp_operator.reconcile.defects import pause_after
 from smtp_operator.reconcile.expiry import expiry_notice
 from smtp_operator.reconcile.following import Follower
+from smtp_operator.reconcile.holding import hold_back
 from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
-from smtp_operator.reconcile.known import Known, Unwritten, packed, unpacked
+from smtp_operator.reconcile.known import Known, Unwritten, lane_of, packed, unpacked
+from smtp_operator.reconcile.limits import Admission, Limits, login_hold, named_recipients
+from smtp_operator.reconcile.memory import Hold
 from smtp_operator.reconcile.notifications import SPACING, kinds_without_mail, recorded
 from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide, looks_for_password
 from smtp_operator.reconcile.references import is_newer
 from smtp_operator.reconcile.standing import standing_of
-from smtp_operator.reconcile.telling import log_verdict, notice_of, password_notice
+from smtp_operator.reconcile.telling import log_verdict, notice_of, notices_of_test
 from smtp_operator.reconcile.tester import Tester
 from smtp_operator.reconcile.turns import Turn, Turns
-from smtp_operator.reconcile.view import InvalidSpecError, View, identity_of, request_of, status_of, view_of
+from smtp_operator.reconcile.view import (
+    InvalidSpecError,
+    View,
+    identity_of,
+    is_judged,
+    request_of,
+    status_as_json,
+    status_of,
+    view_of,
+)
 from smtp_operator.secrets.live_vaults import LiveVaults
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
@@ -85,6 +92,7 @@ class Reconciler:
             per_lane=policy.connections_per_destination,
             now=now,
         )
+        self._limits = Limits(policy, now=now, observer=self._observer, wake=self.look_at)
 
     def is_news(self, object_: JsonObject) -> bool:
         """Whether ``observe`` would do anything: not for our own write, nor for somebody's label."""
@@ -96,7 +104,7 @@ class Reconciler:
             or (known.uid, *known.seen) != (metadata["uid"], metadata["generation"], request_of(object_))
             or (
                 known.judged
-                and not _is_judged(object_)
+                and not is_judged(object_)
                 and is_newer(metadata["resourceVersion"], known.written)
             )
         )
@@ -114,13 +122,13 @@ class Reconciler:
             known = None
         if goes:
             return
-        judged_before = _is_judged(object_)
+        judged_before = is_judged(object_)
         if known is None:
             known = self._known[identity.key] = Known(uid=identity.uid, seen=(0, None))
         if known.seen[0] != identity.generation and not judged_before:
             known.memory.generation_seen = (identity.generation, self._now())
         known.seen, known.latest, known.judged = seen, None, judged_before
-        known.lane = _lane(identity.key, object_.get("spec") or {})
+        known.lane = lane_of(identity.key, object_.get("spec") or {})
         try:
             view = view_of(object_)
         except InvalidSpecError:
@@ -137,6 +145,7 @@ class Reconciler:
         if known is None or known.uid != uid:
             return
         del self._known[key]
+        self._limits.withdraw(key)
         self._references.forget(key)
         self._queue.discard(key)
 
@@ -168,6 +177,7 @@ class Reconciler:
 
     async def _reconcile(self, key: ObjectKey) -> None:
         NAMESPACE.set(key.namespace)
+        waits = False
         try:
             view = await self._look_at(key)
             if view is None or await self._wrote_what_was_left(view):
@@ -180,9 +190,12 @@ class Reconciler:
                 plan = self._decide(view)  # which would else take a new password for the one that had passed
             if isinstance(plan, Wait) and await self._password_changed(view, known):
                 plan = RunTest(Trigger.PASSWORD_CHANGED, view.spec.test.mode)
-            await self._carry_out(plan, view)
+            waits = await self._carry_out(plan, view)
         except ClusterError as error:
             self._try_again(key, error)
+        finally:
+            if not waits:
+                self._limits.withdraw(key)
 
     async def _look_at(self, key: ObjectKey) -> View | None:
         """The object as it is now; None where there is nothing to decide about it."""
@@ -242,50 +255,64 @@ class Reconciler:
         known.looked = self._now()
         return await self._tester.password_changed(view)
 
-    async def _carry_out(self, plan: Plan, view: View) -> None:
+    async def _carry_out(self, plan: Plan, view: View) -> bool:
+        """Returns whether it keeps waiting for a limit."""
+        memory = self._known[view.key].memory
         match plan:
-            case RunTest():
-                with self._turns.of(view.key.namespace, self._known[view.key].lane) as turn:
-                    await self._test(view, plan, turn)
+            case RunTest() | Notify():
+                with self._limits.admit(view, plan) as admission:
+                    if admission.hold is not None:
+                        await self._hold(view, plan, admission.hold)
+                        return True
+                    with self._turns.of(view.key.namespace, self._known[view.key].lane) as turn:
+                        if isinstance(plan, RunTest):
+                            await self._test(view, plan, turn, admission)
+                        else:
+                            await self._tell(view, plan.kind, turn, admission)
             case Restate():
-                memory = self._known[view.key].memory
                 watched = self._references.watches(view)
                 status = restated(view, memory=memory, watched=watched, now=self._now())
                 news = expiry_notice(view, status, memory=memory, now=self._now())
                 notices = () if news is None else (news,)
                 await self._write(view, Unwritten(tested=view.tested, status=status, notices=notices))
                 self._queue.add(view.key, at=self._now())
-            case Notify(kind):
-                with self._turns.of(view.key.namespace, self._known[view.key].lane) as turn:
-                    await self._tell(view, kind, turn)
             case Wait(until):
                 self._wait(view, until)
+                return memory.held_until(view) > self._now()
+        return False
 
-    async def _test(self, view: View, test: RunTest, turn: Turn) -> None:
+    async def _hold(self, view: View, plan: RunTest | Notify, hold: Hold) -> None:
+        """Has a test or notification wait for a limit."""
+        step = hold_back(view, plan, hold, memory=self._known[view.key].memory, now=self._now())
+        if step.look_at is not None:
+            self._queue.add(view.key, at=step.look_at)
+        if step.status is not None:
+            self._observer.held(hold.reason)
+            await self._write(view, Unwritten(tested=view.tested, status=step.status))
+
+    async def _test(self, view: View, test: RunTest, turn: Turn, admission: Admission) -> None:
         known = self._known[view.key]
         memory, known.asked = known.memory, self._now()
         memory.test_started(self._now())
         announcer = Announcer(view, test, write=self._write_status, now=self._now)
         async with announcer:
-            outcome = await self._tester.run(view, test, on_phase=announcer.entered, leave=turn)
+            permit = self._limits.logins.permit(view.key, memory)
+            outcome = await self._tester.run(
+                view, test, on_phase=announcer.entered, leave=turn, permit=permit
+            )
             turn.left()
+            admission.sent = named_recipients(outcome.report)
         self._queue.leave_lane(view.key)  # the mail server is free; the rest is between us and the API server
+        announced, hold = announcer.view, login_hold(outcome, view.tested.uid)
+        if hold is not None:
+            await self._hold(announced, test, hold)
+            return
         memory.count(view, outcome)
-        announced = announcer.view
         judgement = judged(announced, outcome, memory=memory, watched=self._references.watches(view))
         log_verdict(view, outcome)
         self._observer.tested(trigger=outcome.trigger, mode=outcome.mode, report=outcome.report)
-        notices = (
-            notice_of(view.status, view.tested, judgement.verdict, action=f"Test{outcome.mode}"),
-            password_notice(view.status, judgement.status, view.tested),
-            expiry_notice(view, judgement.status, memory=memory, now=self._now()),
-        )
-        result = Unwritten(
-            tested=view.tested,
-            status=judgement.status,
-            read=outcome.read,
-            notices=tuple(it for it in notices if it is not None),
-        )
+        notices = notices_of_test(view, judgement, outcome.mode, memory=memory, now=self._now())
+        result = Unwritten(tested=view.tested, status=judgement.status, read=outcome.read, notices=notices)
         version = await self._write(announced, result)
         if version is None:
             _log.info("%s changed during its test; the result is dropped", view.key)
@@ -296,11 +323,14 @@ class Reconciler:
         following = self._decide(after)
         self._wait(after, following.until if isinstance(following, Wait) else self._now())
 
-    async def _tell(self, view: View, kind: Notification, turn: Turn) -> None:
+    async def _tell(self, view: View, kind: Notification, turn: Turn, admission: Admission) -> None:
         memory = self._known[view.key].memory
         memory.to_tell -= {kind}
-        verdict, now = await self._tester.tell(view, kind, leave=turn), self._now()
+        permit = self._limits.logins.permit(view.key, memory)
+        report = await self._tester.tell(view, kind, leave=turn, permit=permit)
+        verdict, now = report.verdict, self._now()
         turn.left()
+        admission.sent = named_recipients(report)
         if verdict.passed:
             about = view.status.certificate_expiring if kind is Notification.CERTIFICATE_EXPIRING else None
             told = recorded(view.status, {kind}, now=now, about=about)
@@ -351,7 +381,7 @@ class Reconciler:
         return version
 
     async def _write_status(self, tested: Tested, status: SmtpConfigStatus) -> str | None:
-        version = await self._cluster.write_status(tested, _as_json(status))
+        version = await self._cluster.write_status(tested, status_as_json(status))
         known = self._known.get(tested.key)
         if version is not None and known is not None and known.uid == tested.uid:
             known.standing = standing_of(tested.key, status)
@@ -362,20 +392,6 @@ class Reconciler:
         pause = pause_after(error)
         _log.warning("%s: %s; next try in %.0f s", key, error, pause)
         self._queue.add(key, at=self._now() + pause)
-
-
-def _lane(key: ObjectKey, spec: JsonObject) -> Hashable:
-    """A few objects of one mail server at a time; a suspended one need not wait for the others."""
-    return key if spec.get("suspend") else (str(spec.get("server")).lower(), spec.get("port"))
-
-
-def _as_json(status: SmtpConfigStatus) -> JsonObject:
-    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def _is_judged(object_: JsonObject) -> bool:
-    """Whether its status speaks of its generation."""
-    return bool((object_.get("status") or {}).get("observedGeneration") == object_["metadata"]["generation"])
 
 
 def _is_recheck(plan: Plan) -> bool:

@@ -7,7 +7,10 @@ from typing import Final
 from smtp_operator.api.objects import Notice, Tested
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import ObjectStatus, SmtpConfigStatus
-from smtp_operator.api.verdict import Verdict, cut
+from smtp_operator.api.verdict import Mode, Verdict, cut
+from smtp_operator.reconcile.conditions import Judgement
+from smtp_operator.reconcile.expiry import expiry_notice
+from smtp_operator.reconcile.memory import Memory
 from smtp_operator.reconcile.outcome import Outcome
 from smtp_operator.reconcile.view import View
 
@@ -22,6 +25,18 @@ _OF_A_VAULT: Final = frozenset(
     }
 )
 """What a vault says of a password that it gives nevertheless."""
+
+
+def notices_of_test(
+    view: View, judgement: Judgement, mode: Mode, *, memory: Memory, now: float
+) -> tuple[Notice, ...]:
+    """The Events of a test, which was judged so."""
+    notices = (
+        notice_of(view.status, view.tested, judgement.verdict, action=f"Test{mode}"),
+        password_notice(view.status, judgement.status, view.tested),
+        expiry_notice(view, judgement.status, memory=memory, now=now),
+    )
+    return tuple(it for it in notices if it is not None)
 
 
 def notice_of(before: ObjectStatus, tested: Tested, verdict: Verdict | None, *, action: str) -> Notice | None:

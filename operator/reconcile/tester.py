@@ -37,6 +37,7 @@ from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.object_values import ObjectValues
 from smtp_operator.secrets.sources import Reading, described, password_source
 from smtp_operator.smtp.leave import Leave
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
 
 _log: Final = logging.getLogger(__name__)
@@ -90,7 +91,13 @@ class Tester:
         self._now = now
 
     async def run(
-        self, view: View, test: RunTest, *, on_phase: OnPhase, leave: Leave | None = None
+        self,
+        view: View,
+        test: RunTest,
+        *,
+        on_phase: OnPhase,
+        leave: Leave | None = None,
+        permit: LoginPermit | None = None,
     ) -> Outcome:
         """One test.
 
@@ -114,7 +121,7 @@ class Tester:
             report = self._not_begun(_DEFECT, test, started)
         else:
             read_for = self._now() - started
-            report = await self._engine.run(settings, on_phase=on_phase, leave=leave)
+            report = await self._engine.run(settings, on_phase=on_phase, leave=leave, permit=permit)
             if preparation.password is not None:
                 report = _with_phase_before(report, preparation.phase, read_for)
             if report.verdict.passed and test.mode is Mode.SEND_EMAIL:
@@ -133,7 +140,9 @@ class Tester:
             told=told,
         )
 
-    async def tell(self, view: View, kind: Notification, *, leave: Leave) -> Verdict:
+    async def tell(
+        self, view: View, kind: Notification, *, leave: Leave, permit: LoginPermit
+    ) -> DialogueReport:
         """Sends a mail that is no test's; whether it was accepted, and why not.
 
         Raises:
@@ -144,9 +153,8 @@ class Tester:
         try:
             settings = await self._prepare(view, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
         except VerdictError as error:
-            return error.verdict
-        report = await self._engine.run(settings, leave=leave)
-        return report.verdict
+            return DialogueReport(verdict=error.verdict, mode=Mode.SEND_EMAIL, duration=0.0)
+        return await self._engine.run(settings, leave=leave, permit=permit)
 
     async def password_changed(self, view: View) -> bool:
         """Whether the vault has another version of the password than the last test used.

@@ -112,6 +112,11 @@ def identity_of(object_: JsonObject) -> Tested:
     )
 
 
+def is_judged(object_: JsonObject) -> bool:
+    """Whether its status speaks of its generation."""
+    return bool((object_.get("status") or {}).get("observedGeneration") == object_["metadata"]["generation"])
+
+
 def request_of(object_: JsonObject) -> str | None:
     """Value of the annotation that asks for a test."""
     value = (object_["metadata"].get("annotations") or {}).get(TEST_REQUESTED_AT)
@@ -124,6 +129,11 @@ def status_of(object_: JsonObject) -> SmtpConfigStatus:
         return SmtpConfigStatus.model_validate(object_.get("status") or {})
     except ValidationError:
         return SmtpConfigStatus()
+
+
+def status_as_json(status: SmtpConfigStatus) -> JsonObject:
+    """The status as the API server takes it."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def view_of(object_: JsonObject) -> View:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
+from smtp_operator.network.destination import Address
 from smtp_operator.smtp import auth, not_offered
 from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.envelope import Envelope
 from smtp_operator.smtp.leave import Leave
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.mail import build_mail
 from smtp_operator.smtp.outcomes import (
     Refusal,
@@ -95,6 +97,9 @@ class Dialogue:
     transcript: Transcript
     findings: Findings
     leave: Leave | None
+    permit: LoginPermit | None = None
+    address: Address | None = None
+    """Of the server that it is connected to."""
     greeting: str = field(default="", repr=False)
     offered: dict[str, str] = field(default_factory=dict)
     """EHLO keywords in capitals, with their parameters."""
@@ -258,6 +263,24 @@ class Dialogue:
         if name is None:
             raise Ended(not_offered.mechanism(self.context(), self.settings.auth_mechanism))
         self.findings.mechanism = name
+        if self.permit is not None and self.address is not None:
+            with self.budget.paused():
+                await self.permit.before_login(self.settings.server, self.address, login)
+            reply = None
+            try:
+                reply = await self._exchange(wire, login, name)
+            finally:
+                accepted = reply is not None and reply.code == 235
+                unknown = reply is not None and 400 <= reply.code < 500
+                self.permit.after_login(accepted=accepted, rejected=not accepted and not unknown)
+        else:
+            reply = await self._exchange(wire, login, name)
+        if reply.code != 235:
+            raise self._refused(reply)
+        self.logged_in = True
+
+    async def _exchange(self, wire: Wire, login: Login, name: str) -> Reply:
+        """Return the last reply to AUTH."""
         self.redactor.login_sent()
         steps = auth.MECHANISMS[name](login)
         line = next(steps)
@@ -266,16 +289,13 @@ class Dialogue:
                 self.redactor.add(secret)
             reply = await self._command(wire, *line.words, shown=line.shown)
             if reply.code != 334:
-                break
+                return reply
             if login.by_token and not self.token_error:
                 self.token_error = auth.token_error(reply)
             try:
                 line = steps.send(reply)
             except (StopIteration, auth.ChallengeInvalid):
-                break
-        if reply.code != 235:
-            raise self._refused(reply)
-        self.logged_in = True
+                return reply
 
     async def _mail_from(self, wire: Wire) -> None:
         self.clock.enter(Phase.MAIL_FROM)

@@ -15,6 +15,7 @@ from smtp_operator.smtp.budget import Limits
 from smtp_operator.smtp.dialogue import CalledOff
 from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.limits import ConnectionLimits
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.session import Connect, Session, Surroundings, connect
 from smtp_operator.smtp.settings import MailSettings
 from smtp_operator.smtp.tls import TlsContexts
@@ -60,13 +61,14 @@ class Engine:
         *,
         on_phase: Callable[[Phase], None] = _nobody_listens,
         leave: Leave | None = None,
+        permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """One test within ``settings.timeout`` seconds; raises nothing but ``CancelledError``.
 
         ``on_phase`` is called as each phase begins. ``leave`` is asked right before DATA and before the
-        mail's text; if it raises, the mail is not sent.
+        mail's text; if it raises, the mail is not sent. ``permit`` is asked right before AUTH.
         """
-        session = Session(settings, self._surroundings, on_phase, leave)
+        session = Session(settings, self._surroundings, on_phase, leave, permit)
         try:
             outcome = await session.run()
         except CalledOff:

@@ -19,6 +19,7 @@ from smtp_operator.smtp.dialogue import Dialogue, Findings
 from smtp_operator.smtp.explain import Explainer
 from smtp_operator.smtp.leave import Leave
 from smtp_operator.smtp.limits import ConnectionLimits
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.preflight import Plan, check_secrecy, invalid_host, plan
 from smtp_operator.smtp.redaction import Redactor
 from smtp_operator.smtp.settings import MailSettings
@@ -92,11 +93,13 @@ class Session:
         surroundings: Surroundings,
         on_phase: Callable[[Phase], None],
         leave: Leave | None,
+        permit: LoginPermit | None = None,
     ) -> None:
         self.settings = settings
         self.surroundings = surroundings
         self.limits = surroundings.limits
         self.leave = leave
+        self.permit = permit
         self.budget = Budget(settings.timeout)
         self.clock = PhaseClock(self.budget, on_phase)
         self.findings = Findings()
@@ -183,6 +186,7 @@ class Session:
             transcript=self.transcript,
             findings=self.findings,
             leave=self.leave,
+            permit=self.permit,
         )
 
     async def _try_each(self, addresses: tuple[Address, ...], prepared: Plan) -> Verdict:
@@ -208,6 +212,7 @@ class Session:
         self, sock: socket.socket, address: Address, dialogue: Dialogue, prepared: Plan
     ) -> Verdict:
         port = self.settings.port
+        dialogue.address = address
         self.findings.address = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
         try:
             return await self._talk(sock, dialogue, prepared)

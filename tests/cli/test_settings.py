@@ -15,6 +15,9 @@ def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
     assert settings.cluster_wide
     assert [str(ports) for ports in settings.allow_smtp_port] == ["25", "465", "587", "2465", "2525", "2587"]
     assert settings.max_connections_per_destination == 5
+    assert (settings.max_tests, settings.max_tests_per_namespace) == (400, 100)
+    assert (settings.max_emails_per_namespace, settings.max_emails_per_mailbox) == (120, 600)
+    assert settings.max_rejected_logins == 5
     assert settings.secret_watch is SecretWatch.METADATA
     assert settings.health_address is None
 
@@ -27,6 +30,11 @@ def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
         ("kubeconfig", "/etc/kubeconfig", "/etc/kubeconfig"),
         ("context", "staging", "staging"),
         ("max_connections_per_destination", "20", 20),
+        ("max_tests", "0", 0),
+        ("max_tests_per_namespace", "50", 50),
+        ("max_emails_per_namespace", "100000", 100_000),
+        ("max_emails_per_mailbox", "10", 10),
+        ("max_rejected_logins", "1", 1),
         ("allow_smtp_port", "25,2500-2599", (PortRange(25, 25), PortRange(2500, 2599))),
         (
             "allow_network",
@@ -103,6 +111,16 @@ def test_unknown_variables_are_ignored() -> None:
             "max_connections_per_destination",
             "0",
             "--max-connections-per-destination: '0' is not a number from 1 to 1000",
+        ),
+        (
+            "max_emails_per_namespace",
+            "-1",
+            "--max-emails-per-namespace: '-1' is not a number from 0 (no limit) to 100000",
+        ),
+        (
+            "max_rejected_logins",
+            "100001",
+            "--max-rejected-logins: '100001' is not a number from 0 (no limit) to 100000",
         ),
         (
             "allow_smtp_port",

@@ -22,6 +22,11 @@ OF_FLAGS = {
     "allowedSmtpPorts": "--allow-smtp-port",
     "allowedVaultPorts": "--allow-vault-port",
     "maxConnectionsPerDestination": "--max-connections-per-destination",
+    "maxTests": "--max-tests",
+    "maxTestsPerNamespace": "--max-tests-per-namespace",
+    "maxEmailsPerNamespace": "--max-emails-per-namespace",
+    "maxEmailsPerMailbox": "--max-emails-per-mailbox",
+    "maxRejectedLogins": "--max-rejected-logins",
     "logFormat": "--log-format",
     "logLevel": "--log-level",
 }

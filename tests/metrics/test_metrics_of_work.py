@@ -10,6 +10,7 @@ from fakeapi import Answer, FakeApi
 from simulation import World, fails, passes
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, ObjectKey, Tested
 from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Phase
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.status_writer import StatusWriter
 from smtp_operator.metrics.metrics import Metrics
@@ -59,6 +60,18 @@ async def test_a_recheck_is_told_from_a_first_test(world: World, scrape: Scrape)
 
 
 @fake_clock
+async def test_rejected_logins_are_summed_over_all_namespaces(world: World, scrape: Scrape) -> None:
+    world.engine.always(fails(Reason.AUTHENTICATION_FAILED, phase=Phase.AUTH, reply="535 5.7.8"))
+    for namespace in ("team-a", "team-b"):
+        for number in range(7):
+            mail = world.smtp_config(f"mail-{number}", namespace)
+            mail.create(username="mailer", password={"value": f"guess-{number}"})
+    await world.passes(60)
+    assert scrape().samples("smtp_operator_rejected_logins_total") == {(): 10}
+    assert scrape().samples("smtp_operator_held_tests_total") == {("LoginAttemptsLimited",): 4}
+
+
+@fake_clock
 async def test_what_is_due_and_waits_is_the_depth_of_the_queue(world: World, scrape: Scrape) -> None:
     world.engine.always(passes(seconds=40.0))
     for number in range(7):
@@ -91,7 +104,8 @@ async def test_the_number_of_series_does_not_grow_with_what_servers_and_users_wr
     world.engine.always(refused)
     for number in range(20):
         recipients = {"to": ["ops@example.com"], "bcc": [f"auditor-{number}@example.com"]}
-        world.smtp_config(f"mail-{number}").create_with_login(recipients=recipients)
+        username = f"mailer-{number}@example.com"
+        world.smtp_config(f"mail-{number}").create_with_login(recipients=recipients, username=username)
     await world.passes(10)
     text = scrape().text
     of_objects = [line for line in text.splitlines() if 'name="mail-' in line]

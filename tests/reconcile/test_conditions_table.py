@@ -4,7 +4,7 @@
 import pytest
 
 from simulation import Answer, World, fails, passes
-from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.reasons import LIMITED, REASONS, Reason, Retry
 
 MINUTE = 60
 HOUR = 3600
@@ -13,6 +13,7 @@ OF_ENGINE = [
     reason
     for reason, info in REASONS.items()
     if info.retry is not Retry.PASSED
+    and reason not in LIMITED
     and not reason.startswith(("Secret", "ConfigMap", "Testing", "Suspended", "Waiting", "Progressing"))
 ]
 

@@ -61,6 +61,21 @@
 {{- if ne (int .Values.maxConnectionsPerDestination) 5 }}
 - --max-connections-per-destination={{ .Values.maxConnectionsPerDestination }}
 {{- end }}
+{{- if ne (int .Values.maxTests) 400 }}
+- --max-tests={{ .Values.maxTests }}
+{{- end }}
+{{- if ne (int .Values.maxTestsPerNamespace) 100 }}
+- --max-tests-per-namespace={{ .Values.maxTestsPerNamespace }}
+{{- end }}
+{{- if ne (int .Values.maxEmailsPerNamespace) 120 }}
+- --max-emails-per-namespace={{ .Values.maxEmailsPerNamespace }}
+{{- end }}
+{{- if ne (int .Values.maxEmailsPerMailbox) 600 }}
+- --max-emails-per-mailbox={{ .Values.maxEmailsPerMailbox }}
+{{- end }}
+{{- if ne (int .Values.maxRejectedLogins) 5 }}
+- --max-rejected-logins={{ .Values.maxRejectedLogins }}
+{{- end }}
 {{- with .Values.clusterName }}
 - --cluster-name={{ . }}
 {{- end }}

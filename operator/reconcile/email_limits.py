@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At most so many emails a minute for each namespace, and an hour for each mailbox of a namespace.
+
+Every RCPT command counts. Tests that wait get times one after the other, so that they do not all come back at
+once.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Final
+
+from smtp_operator.api.objects import ObjectKey
+from smtp_operator.reconcile.interfaces import Now
+from smtp_operator.reconcile.rate_windows import UNDER_WAY, RateWindow
+from smtp_operator.reconcile.schedule import HOUR, MINUTE
+from smtp_operator.smtp.addresses import AddressInvalid, parse_address
+
+_WITHOUT_DOTS: Final = frozenset({"gmail.com", "googlemail.com"})
+"""Where ``first.last`` and ``firstlast`` are one mailbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmailsHeld:
+    """Why a test's emails have to wait."""
+
+    until: float
+    """When to look again, in seconds since the epoch."""
+    emails: int
+    limit: int
+    of_mailbox: bool
+    """Whether it is the limit of one mailbox, else that of the namespace."""
+
+
+class EmailLimits:
+    """Counts emails; what ``hold`` lets pass has to be begun and ended."""
+
+    def __init__(self, *, per_namespace: int, per_mailbox: int, now: Now) -> None:
+        self._now = now
+        self._namespaces = RateWindow(per_namespace, MINUTE, now=now)
+        self._mailboxes = RateWindow(per_mailbox, HOUR, now=now)
+        self._waiting: defaultdict[str, dict[ObjectKey, int]] = defaultdict(dict)
+        """By namespace, how many emails each waiting object has, in the order in which they came."""
+        self._all_waiting: Counter[str] = Counter()
+        """How many emails wait in each namespace."""
+
+    def hold(self, key: ObjectKey, addresses: Iterable[str]) -> EmailsHeld | None:
+        """Return why emails to these addresses may not be sent now; None if they may."""
+        mailboxes = Counter(map(mailbox, addresses))
+        namespace, count, now = key.namespace, mailboxes.total(), self._now()
+        free_at = self._namespaces.free_at(namespace, count)
+        if free_at > now:
+            step = MINUTE if self._namespaces.ended(namespace) else UNDER_WAY
+            later = self._ahead_of(key, count) // self._namespaces.limit * step
+            return EmailsHeld(min(free_at + later, now + HOUR), count, self._namespaces.limit, False)
+        self.withdraw(key)
+        times = {it: self._mailboxes.free_at((namespace, it), many) for it, many in mailboxes.items()}
+        latest = max(times, key=times.__getitem__, default=None)
+        if latest is not None and times[latest] > now:
+            return EmailsHeld(times[latest], mailboxes[latest], self._mailboxes.limit, True)
+        return None
+
+    def _ahead_of(self, key: ObjectKey, count: int) -> int:
+        """Take note of an object that waits, and return how many emails came before its own."""
+        namespace, waiting = key.namespace, self._waiting[key.namespace]
+        if key in waiting:
+            return sum(waiting[it] for it in takewhile(lambda it: it != key, waiting))
+        ahead = self._all_waiting[namespace]
+        if count <= self._namespaces.limit:
+            waiting[key] = count
+            self._all_waiting[namespace] += count
+        return ahead
+
+    def withdraw(self, key: ObjectKey) -> None:
+        """Forget an object that waits no more."""
+        waiting = self._waiting.get(key.namespace, {})
+        self._all_waiting[key.namespace] -= waiting.pop(key, 0)
+        if not waiting:
+            self._waiting.pop(key.namespace, None)
+            del self._all_waiting[key.namespace]
+
+    def begin(self, key: ObjectKey, addresses: Iterable[str]) -> None:
+        """Count emails that are about to be sent."""
+        for it, count in Counter(map(mailbox, addresses)).items():
+            self._namespaces.begin(key.namespace, count)
+            self._mailboxes.begin((key.namespace, it), count)
+
+    def end(self, key: ObjectKey, addresses: Iterable[str], *, sent: bool) -> None:
+        """End them; what no server was asked to take does not count."""
+        for it, count in Counter(map(mailbox, addresses)).items():
+            self._namespaces.end(key.namespace, count, happened=sent)
+            self._mailboxes.end((key.namespace, it), count, happened=sent)
+
+
+def mailbox(address: str) -> str:
+    """Return one spelling of the mailbox that an address leads to: without +tag, in whatever case."""
+    try:
+        parsed = parse_address(address)
+    except AddressInvalid:
+        return address.casefold()
+    local = parsed.local
+    if local.startswith('"'):
+        local = local[1:-1].replace("\\", "")
+    local = local.partition("+")[0] or local
+    domain = parsed.domain.lower()
+    if domain in _WITHOUT_DOTS:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local.casefold()}@{domain}"

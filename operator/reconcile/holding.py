@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to a test or notification that a limit holds back: it is remembered, and status says so."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.reconcile.conditions import held
+from smtp_operator.reconcile.memory import HeldUntil, Hold, Memory
+from smtp_operator.reconcile.plan import Notify, RunTest
+from smtp_operator.reconcile.view import View
+
+ANNOUNCED_AFTER: Final = 2.0
+"""Seconds that a test waits for a slot before its status says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """What to do now for what is held back."""
+
+    look_at: float | None = None
+    """When to look at the object again, in seconds since the epoch; None: when it gets its slot."""
+    status: SmtpConfigStatus | None = None
+    """What to write; None: status says so already, or it is too early to say."""
+
+
+def hold_back(view: View, plan: RunTest | Notify, hold: Hold, *, memory: Memory, now: float) -> HeldBack:
+    """Note in ``memory`` what is held back until when, and return what to do now."""
+    if isinstance(plan, Notify):
+        memory.notify_after = hold.until or memory.notify_after
+        return HeldBack(look_at=hold.until)
+    if hold.until is not None:
+        memory.hold, memory.waits_since = HeldUntil(view.generation, view.request, hold.until), None
+    else:
+        memory.waits_since = memory.waits_since or now
+        announced = memory.waits_since + ANNOUNCED_AFTER
+        if now < announced:
+            return HeldBack(look_at=announced)
+    status = held(view, plan.trigger, hold, now=now)
+    return HeldBack(look_at=hold.until, status=None if status == view.status else status)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a test waits for before it may start: a slot, and the emails that its namespace may send."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from smtp_operator.api.objects import ObjectKey
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import DialogueReport, Mode, Phase
+from smtp_operator.fair_slots import FairSlots, Slot
+from smtp_operator.reconcile.email_limits import EmailLimits, EmailsHeld
+from smtp_operator.reconcile.interfaces import Now, Observer, Policy
+from smtp_operator.reconcile.login_limits import LoginLimits
+from smtp_operator.reconcile.mails import recipients_of
+from smtp_operator.reconcile.memory import Hold
+from smtp_operator.reconcile.notifications import kinds_of_test
+from smtp_operator.reconcile.outcome import Outcome
+from smtp_operator.reconcile.plan import Notify, RunTest
+from smtp_operator.reconcile.schedule import MINUTE, fraction
+from smtp_operator.reconcile.view import View
+
+_LOGIN_SPREAD: Final = 5 * MINUTE
+"""Objects of one user come back spread over this time, not all at once."""
+
+
+class Admission:
+    """A test that may start, or why it may not. Its emails count unless ``sent`` becomes False."""
+
+    def __init__(self, hold: Hold | None, end: Callable[[bool], None] | None = None) -> None:
+        """``end`` is called when the test has ended, with ``sent``."""
+        self.hold = hold
+        self.sent = True
+        self._end = end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._end is not None:
+            self._end(self.sent)
+
+
+class Limits:
+    """The limits of tests, emails and logins of one process."""
+
+    def __init__(
+        self, policy: Policy, *, now: Now, observer: Observer, wake: Callable[[ObjectKey], None]
+    ) -> None:
+        """``wake`` is called with the key of an object whose test got a slot that it waited for."""
+        self._policy = policy
+        self._now = now
+        self._wake = wake
+        self._slots = FairSlots(policy.max_tests, policy.max_tests_per_namespace)
+        self._slot_of: dict[ObjectKey, Slot] = {}
+        self._emails = EmailLimits(
+            per_namespace=policy.emails_per_namespace, per_mailbox=policy.emails_per_mailbox, now=now
+        )
+        self.logins = LoginLimits(policy.rejected_logins, now=now, observer=observer)
+
+    def admit(self, view: View, plan: RunTest | Notify) -> Admission:
+        """Let a test or a notification start, or say why it has to wait."""
+        key, addresses = view.key, addresses_of(view, plan, now=self._now())
+        held = self._emails.hold(key, addresses)
+        if held is not None:
+            self._release_slot(key)
+            return Admission(_emails_held(held, key.namespace))
+        slot = self._slot_of.get(key)
+        if slot is None:
+            slot = self._slot_of[key] = self._slots.ask(key.namespace, lambda: self._wake(key))
+        if not slot.granted:
+            return Admission(self._no_slot(key.namespace))
+        self._emails.begin(key, addresses)
+        return Admission(None, lambda sent: self._emails.end(key, addresses, sent=sent))
+
+    def withdraw(self, key: ObjectKey) -> None:
+        """Give back what an object holds or waits for."""
+        self._emails.withdraw(key)
+        self._release_slot(key)
+
+    def _release_slot(self, key: ObjectKey) -> None:
+        slot = self._slot_of.pop(key, None)
+        if slot is not None:
+            slot.release()
+
+    def _no_slot(self, namespace: str) -> Hold:
+        most = self._policy.max_tests_per_namespace
+        if most and self._slots.held(namespace) >= most:
+            whose, flag = f"of namespace {namespace}", "--max-tests-per-namespace"
+        else:
+            whose, flag, most = "of this operator", "--max-tests", self._policy.max_tests
+        return Hold(
+            Reason.TESTS_LIMITED,
+            f"This test waits for others to end: {most} tests {whose} are running, and {flag} allows no more."
+            " No action needed; the operator starts it automatically.",
+            f"{most} tests at a time allowed",
+        )
+
+
+def addresses_of(view: View, plan: RunTest | Notify, *, now: float) -> list[str]:
+    """Return the recipients that a server will be asked to take."""
+    if isinstance(plan, Notify):
+        kinds = frozenset({plan.kind})
+    elif plan.mode.depth < Mode.ENVELOPE.depth:
+        return []
+    else:
+        kinds = kinds_of_test(view, plan.trigger, now)
+    return [recipient.address for recipient in recipients_of(view.spec, kinds)]
+
+
+def named_recipients(report: DialogueReport) -> bool:
+    """Return whether the server was asked to take a recipient."""
+    return any(timing.phase is Phase.RCPT_TO for timing in report.phases)
+
+
+def login_hold(outcome: Outcome, uid: str) -> Hold | None:
+    """Return why a test that came to AUTH has to wait; None if it tried to log in, or had no need to."""
+    verdict = outcome.verdict
+    if verdict.reason is not Reason.LOGIN_ATTEMPTS_LIMITED:
+        return None
+    until = outcome.ended + (verdict.retry_after or 0.0) + _LOGIN_SPREAD * fraction(uid)
+    return Hold(verdict.reason, verdict.message, "so many logins of this user were rejected", until)
+
+
+def _emails_held(held: EmailsHeld, namespace: str) -> Hold:
+    if held.of_mailbox:
+        rate, flag = f"{held.limit} emails an hour", "--max-emails-per-mailbox"
+        whom = f"a mailbox gets from namespace {namespace}"
+    else:
+        rate, flag = f"{held.limit} emails a minute", "--max-emails-per-namespace"
+        whom = f"namespace {namespace} sends"
+    if held.emails > held.limit:
+        fix = (
+            f"It never starts: list at most {held.limit} recipients, or have a cluster admin raise the flag."
+        )
+    else:
+        fix = "No action needed; the operator starts it automatically, and status.nextTestTime says when."
+    return Hold(
+        Reason.EMAILS_LIMITED,
+        f"This test waits: it sends {held.emails} emails, and {whom} at most {rate} ({flag}). {fix}",
+        f"{rate} allowed",
+        held.until,
+    )

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""At most so many rejected logins an hour for each namespace, server and user.
+
+A server counts as the same by its name and by its address, whatever the port; a user in whatever case or
+width of letters. What is rejected in one namespace holds no other namespace.
+"""
+
+import asyncio
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Hashable
+from typing import Final
+
+from smtp_operator.api.durations import format_duration
+from smtp_operator.api.objects import ObjectKey
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import Phase
+from smtp_operator.network.destination import Address
+from smtp_operator.network.resolver import NameInvalid, host_to_ascii
+from smtp_operator.reconcile.interfaces import Now, Observer
+from smtp_operator.reconcile.memory import Memory
+from smtp_operator.reconcile.rate_windows import RateWindow
+from smtp_operator.reconcile.schedule import HOUR
+from smtp_operator.smtp.settings import Login
+from smtp_operator.smtp.verdicts import Ended, verdict
+
+_REMEMBERED: Final = 8
+"""Credentials of one object that have passed: a server may have several addresses."""
+
+
+class LoginLimits:
+    """Counts rejected logins."""
+
+    def __init__(self, limit: int, *, now: Now, observer: Observer) -> None:
+        self.window = RateWindow(limit, HOUR, now=now)
+        self.now = now
+        self.observer = observer
+        self.changed = asyncio.Event()
+        """Set, and replaced by another one, when a login ends."""
+        self._key = secrets.token_bytes(32)
+
+    def permit(self, key: ObjectKey, memory: Memory) -> "ObjectLogins":
+        """Return the permit for one test of this object."""
+        return ObjectLogins(self, key.namespace, memory)
+
+    def digest(self, *parts: str) -> bytes:
+        """Return a digest that only this process can make, to recognize a credential without keeping it."""
+        return hmac.digest(self._key, "\0".join(parts).encode("utf-8", "replace"), "sha256")
+
+
+class ObjectLogins:
+    """The ``LoginPermit`` of one test."""
+
+    def __init__(self, limits: LoginLimits, namespace: str, memory: Memory) -> None:
+        """Use ``LoginLimits.permit``."""
+        self._limits = limits
+        self._namespace = namespace
+        self._memory = memory
+        self._keys: tuple[Hashable, ...] = ()
+        self._digest = b""
+
+    async def before_login(self, server: str, address: Address, login: Login) -> None:
+        """See ``LoginPermit``."""
+        limits, window = self._limits, self._limits.window
+        name, place, user = server_name(server), str(_unmapped(address)), user_name(login.username)
+        self._digest = limits.digest(name, place, user, login.password)
+        keys = tuple((self._namespace, it, user) for it in dict.fromkeys((name, place)))
+        if self._digest not in self._memory.passed_logins:
+            while (until := max(map(window.free_at, keys))) > limits.now():
+                if any(window.ended(key) >= window.limit for key in keys):
+                    raise self._held(server, until - limits.now())
+                await limits.changed.wait()  # for the logins under way, which decide
+        for key in keys:
+            window.begin(key)
+        self._keys = keys
+
+    def after_login(self, *, accepted: bool, rejected: bool) -> None:
+        """See ``LoginPermit``."""
+        for key in self._keys:
+            self._limits.window.end(key, happened=rejected)
+        self._limits.changed.set()
+        self._limits.changed = asyncio.Event()
+        passed = [it for it in self._memory.passed_logins if it != self._digest]
+        if accepted:
+            self._memory.passed_logins = (*passed, self._digest)[-_REMEMBERED:]
+        if rejected:
+            self._memory.passed_logins = tuple(passed)
+            self._limits.observer.login_rejected()
+
+    def _held(self, server: str, seconds: float) -> Ended:
+        limit = self._limits.window.limit
+        return Ended(
+            verdict(
+                Reason.LOGIN_ATTEMPTS_LIMITED,
+                f"No login was tried: {server} rejected {limit} logins of this user for namespace"
+                f" {self._namespace} within an hour, and more could lock the account",
+                why=f"The operator tries again in {format_duration(max(1.0, seconds))} at the earliest",
+                fix="Correct username and password in every SmtpConfig that uses them; a cluster admin can"
+                " raise --max-rejected-logins",
+                phase=Phase.AUTH,
+                retry_after=seconds,
+            )
+        )
+
+
+def server_name(server: str) -> str:
+    """Return one spelling of a server's name or address."""
+    try:
+        name = host_to_ascii(server.strip())
+    except NameInvalid:
+        name = server
+    return name.lower().rstrip(".")
+
+
+def user_name(user: str) -> str:
+    """Return one spelling of a username: as servers prepare it (RFC 4013), in whatever case."""
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", user).casefold())
+    return "".join(sign for sign in text if unicodedata.category(sign) not in ("Cf", "Mn", "Cc")).strip()
+
+
+def _unmapped(address: Address) -> Address:
+    return (address.version == 6 and address.ipv4_mapped) or address

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Right before AUTH the caller is asked whether a login may be tried, and afterwards told how it ended."""
+
+import ipaddress
+
+import pytest
+
+from mailpeers.faultserver import Action, FaultServer, drop, reply, silence
+from mailpeers.trial import Trial
+from smtp_operator.api.reasons import Reason
+from smtp_operator.network.resolver import Address
+from smtp_operator.smtp.settings import Login
+from smtp_operator.smtp.verdicts import Ended, verdict
+
+pytestmark = pytest.mark.looptime
+
+
+class Permit:
+    """Permits a login, or holds it, and remembers what it was asked."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self._held = held
+        self.asked: list[tuple[str, Address, str]] = []
+        self.ended: list[str] = []
+
+    async def before_login(self, server: str, address: Address, login: Login) -> None:
+        self.asked.append((server, address, login.username))
+        if self._held:
+            raise Ended(verdict(Reason.LOGIN_ATTEMPTS_LIMITED, "No login was tried", retry_after=60))
+
+    def after_login(self, *, accepted: bool, rejected: bool) -> None:
+        self.ended.append("accepted" if accepted else "rejected" if rejected else "unknown")
+
+
+async def test_a_login_that_is_held_is_not_tried(trial: Trial) -> None:
+    permit = Permit(held=True)
+    async with FaultServer({}) as server:
+        report = await trial(server, password="s3cret-pw", permit=permit)
+        said = server.received
+
+    assert report.verdict.reason is Reason.LOGIN_ATTEMPTS_LIMITED
+    assert report.verdict.retry_after == 60
+    assert permit.asked == [("localhost", ipaddress.ip_address("127.0.0.1"), "bob")]
+    assert permit.ended == []
+    assert not any(b"AUTH" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [
+        (reply("235 2.7.0 welcome"), "accepted"),
+        (reply("535 5.7.8 no"), "rejected"),
+        (reply("534 5.7.9 app password"), "rejected"),
+        (reply("454 4.7.0 later"), "unknown"),
+        (reply("421 4.7.0 later"), "unknown"),
+        (drop(), "rejected"),
+        (silence(), "rejected"),
+    ],
+    ids=["235", "535", "534", "454", "421", "closed", "silence"],
+)
+async def test_how_a_login_ended_is_told_once(trial: Trial, answer: Action, ended: str) -> None:
+    permit = Permit()
+    async with FaultServer({"AUTH": answer}) as server:
+        await trial(server, password="s3cret-pw", permit=permit)
+
+    assert permit.ended == [ended]
+
+
+async def test_without_a_login_nothing_is_asked(trial: Trial) -> None:
+    permit = Permit()
+    async with FaultServer({}) as server:
+        await trial(server, permit=permit)
+
+    assert permit.asked == []
