@@ -71,7 +71,7 @@ def decide(view: View, *, memory: Memory, now: float, started: float, compare: C
 
 def _decide(view: View, *, memory: Memory, now: float, started: float, compare: CompareReferences) -> Plan:
     if view.request_pending:
-        due = _spacing_over(view, now) if view.judged else _burst_over(memory, now)
+        due = max(_spacing_over(view, now) if view.judged else 0.0, _burst_over(memory, now))
         return _after(due, now, RunTest(Trigger.REQUESTED, view.spec.test.mode))
     if view.spec.suspend:
         return _suspended(view)

@@ -240,6 +240,20 @@ async def test_a_held_login_is_no_storm_of_connections(world: World) -> None:
     assert world.writes == []
 
 
+async def test_requests_are_no_storm_of_connections_either(world: World) -> None:
+    await many_guesses(world, 6)
+    mail = next(it for n in range(6) if (it := world.smtp_config(f"guess-{n}")).ready == "False")
+    world.forget()
+    for number in range(60):
+        mail.request_test(str(number))
+        await world.passes(1)
+
+    assert world.logins == []
+    assert len(mail.runs) <= 7
+    assert mail.conditions["Ready"] == ("False", "AuthenticationFailed")
+    assert mail.conditions["Reconciling"] == ("True", "LoginAttemptsLimited")
+
+
 async def test_logins_under_way_count_too(world: World) -> None:
     await world.start()
     for number in range(30):

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.objects import JsonObject, ObjectKey
-from smtp_operator.api.reasons import REASONS, Reason, Retry
+from smtp_operator.api.reasons import LIMITED, REASONS, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus, StatusModel
 from smtp_operator.cli.exit_codes import TRANSIENT, code_of
 from smtp_operator.reconcile.timestamps import from_timestamp
@@ -84,7 +84,7 @@ class SeenConfig:
     @property
     def summary(self) -> str:
         """The verdict in at most 80 characters, or why there is none."""
-        if self.judged and self.status.summary:
+        if self.status.summary and (self.judged or self.held):
             return self.status.summary
         before = self.status.condition("Ready")
         return NOT_TESTED if before is None else f"{NOT_TESTED} as it is now"
@@ -94,6 +94,12 @@ class SeenConfig:
         """Whether a test is announced."""
         condition = self.status.condition("Reconciling")
         return condition is not None and condition.reason == Reason.TESTING
+
+    @property
+    def held(self) -> bool:
+        """Whether a limit of the operator holds a test back."""
+        condition = self.status.condition("Reconciling")
+        return condition is not None and condition.reason in LIMITED
 
     @property
     def phase(self) -> str | None:
@@ -134,6 +140,10 @@ class SeenConfig:
         """When it is tested next and why, such as ``in 12m: recheck``."""
         if self.under_test:
             return f"under way: phase {self.phase}" if self.phase else "under way"
+        if self.held:
+            due = from_timestamp(self.status.next_test_time)
+            later = f"in {short_time(due - now)}: " if due is not None and due > now else ""
+            return f"{later}held by a limit"
         if self.request_pending:
             return "asked for"
         if self.suspended:

@@ -44,6 +44,23 @@ def team(fake: FakeApi) -> None:
     fake.always("GET", ALL, answer)
 
 
+async def test_what_a_limit_holds_back_says_so_and_when_it_starts(smtp: Smtp, fake: FakeApi) -> None:
+    limited = {
+        "observedGeneration": -1,
+        "conditions": [
+            condition("Ready", "Unknown", "EmailsLimited"),
+            condition("Reconciling", "True", "EmailsLimited"),
+        ],
+        "summary": "EmailsLimited: waits, 120 emails a minute allowed",
+        "nextTestTime": before(minutes=-12.5),
+    }
+    fake.on("GET", LIST, Answer(body=listed(smtp_config(limited))))
+    ended = await smtp("status")
+    row = " ".join(ended.out.splitlines()[1].split())
+    assert row.startswith("mail Unknown EmailsLimited: waits, 120 emails a minute allowed")
+    assert row.endswith("in 12m: held by a limit")
+
+
 @pytest.mark.usefixtures("team")
 async def test_a_row_for_each_and_a_count_on_standard_error(smtp: Smtp) -> None:
     ended = await smtp("status")
