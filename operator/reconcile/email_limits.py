@@ -48,16 +48,16 @@ class EmailLimits:
     def hold(self, key: ObjectKey, addresses: Iterable[str]) -> EmailsHeld | None:
         """Return why emails to these addresses may not be sent now; None if they may."""
         mailboxes = Counter(map(mailbox, addresses))
-        namespace, count, now = key.namespace, mailboxes.total(), self._now()
+        namespace, count = key.namespace, mailboxes.total()
         free_at = self._namespaces.free_at(namespace, count)
-        if free_at > now:
+        if free_at:
             step = MINUTE if self._namespaces.ended(namespace) else UNDER_WAY
             later = self._ahead_of(key, count) // self._namespaces.limit * step
-            return EmailsHeld(min(free_at + later, now + HOUR), count, self._namespaces.limit, False)
+            return EmailsHeld(min(free_at + later, self._now() + HOUR), count, self._namespaces.limit, False)
         self.withdraw(key)
         times = {it: self._mailboxes.free_at((namespace, it), many) for it, many in mailboxes.items()}
         latest = max(times, key=times.__getitem__, default=None)
-        if latest is not None and times[latest] > now:
+        if latest is not None and times[latest]:
             return EmailsHeld(times[latest], mailboxes[latest], self._mailboxes.limit, True)
         return None
 

@@ -124,12 +124,16 @@ def login_hold(outcome: Outcome, uid: str) -> Hold | None:
     return Hold(verdict.reason, verdict.message, "so many logins of this user were rejected", until)
 
 
+def _emails(count: int) -> str:
+    return f"{count} email" if count == 1 else f"{count} emails"
+
+
 def _emails_held(held: EmailsHeld, namespace: str) -> Hold:
     if held.of_mailbox:
-        rate, flag = f"{held.limit} emails an hour", "--max-emails-per-mailbox"
+        rate, flag = f"{_emails(held.limit)} an hour", "--max-emails-per-mailbox"
         whom = f"a mailbox gets from namespace {namespace}"
     else:
-        rate, flag = f"{held.limit} emails a minute", "--max-emails-per-namespace"
+        rate, flag = f"{_emails(held.limit)} a minute", "--max-emails-per-namespace"
         whom = f"namespace {namespace} sends"
     if held.emails > held.limit:
         fix = (
@@ -139,7 +143,7 @@ def _emails_held(held: EmailsHeld, namespace: str) -> Hold:
         fix = "No action needed; the operator starts it automatically, and status.nextTestTime says when."
     return Hold(
         Reason.EMAILS_LIMITED,
-        f"This test waits: it sends {held.emails} emails, and {whom} at most {rate} ({flag}). {fix}",
+        f"This test waits: it sends {_emails(held.emails)}, and {whom} at most {rate} ({flag}). {fix}",
         f"{rate} allowed",
         held.until,
     )

@@ -67,7 +67,7 @@ class ObjectLogins:
         self._digest = limits.digest(name, place, user, login.password)
         keys = tuple((self._namespace, it, user) for it in dict.fromkeys((name, place)))
         if self._digest not in self._memory.passed_logins:
-            while (until := max(map(window.free_at, keys))) > limits.now():
+            while until := max(map(window.free_at, keys)):
                 if any(window.ended(key) >= window.limit for key in keys):
                     raise self._held(server, until - limits.now())
                 await limits.changed.wait()  # for the logins under way, which decide

@@ -36,19 +36,19 @@ class RateWindow:
         return len(self._recent(key))
 
     def free_at(self, key: Hashable, count: int = 1) -> float:
-        """Return when so many more events may begin (seconds since the epoch); now, if they may at once.
+        """Return when so many more events may begin (seconds since the epoch); 0 if they may at once.
 
         Where what is under way decides, or ``count`` is more than the limit, it is when to look again.
         """
-        now = self._now()
         if not self.limit or not count:
-            return now
+            return 0.0
+        now = self._now()
         if count > self.limit:
             return now + self.seconds
         recent = self._recent(key)
         too_many = len(recent) + self._under_way[key] + count - self.limit
         if too_many <= 0:
-            return now
+            return 0.0
         return recent[too_many - 1] + self.seconds if too_many <= len(recent) else now + UNDER_WAY
 
     def begin(self, key: Hashable, count: int = 1) -> None:
