@@ -101,31 +101,36 @@ class Settings:
             "NUMBER",
         ),
     ] = 5
-    max_tests: Annotated[
-        int, Setting("Tests at a time; 0: no limit, as for all these flags.", limit, "NUMBER")
-    ] = 400
+    max_tests: Annotated[int, Setting("Tests at a time; 0: no limit.", limit, "NUMBER")] = 400
     max_tests_per_namespace: Annotated[
         int,
         Setting(
-            "Tests at a time of one namespace; a free place goes to the namespace with the fewest.",
+            "Tests at a time of one namespace; a free place goes to the one with the fewest. 0: no limit.",
             limit,
             "NUMBER",
         ),
     ] = 100
     max_emails_per_namespace: Annotated[
-        int, Setting("Emails a minute of one namespace; each recipient counts as one.", limit, "NUMBER")
+        int,
+        Setting(
+            "Emails a minute of one namespace, each recipient counted as one; 0: no limit.", limit, "NUMBER"
+        ),
     ] = 120
     max_emails_per_mailbox: Annotated[
         int,
         Setting(
-            "Emails an hour from one namespace to one mailbox, whatever the +tag of its address.",
+            "Emails an hour from one namespace to one mailbox, whatever its +tag; 0: no limit.",
             limit,
             "NUMBER",
         ),
     ] = 600
     max_rejected_logins: Annotated[
         int,
-        Setting("Rejected logins an hour of one user at one server, for one namespace.", limit, "NUMBER"),
+        Setting(
+            "Rejected logins an hour of one user at one server, for one namespace; 0: no limit.",
+            limit,
+            "NUMBER",
+        ),
     ] = 5
     allow_smtp_port: Annotated[
         tuple[PortRange, ...],

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was stored with a link in its display name stays writable, but for that name (ratcheting)."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localcluster import KubectlError, LocalCluster
+from smtp_operator.api.rules import FROM_DISPLAY_NAME
+
+Manifest = dict[str, Any]
+
+CRD = Path(__file__).parents[2] / "deploy" / "crds" / "smtpconfigs.yaml"
+GROUP = "ratcheting.example.com"  # of its own, so that the CRD of the other tests stays as it is
+RESOURCE = f"smtpconfigs.{GROUP}"
+LINK = "Log in at evil.example <noreply@example.com>"
+
+
+def crd(*, with_rule: bool) -> str:
+    """Ours in another group, with the rule of display names or as it was before."""
+    manifest = yaml.safe_load(CRD.read_text())
+    manifest["metadata"] = {"name": RESOURCE}
+    manifest["spec"]["group"] = GROUP
+    manifest["spec"]["names"] |= {"shortNames": [], "categories": []}
+    for version in manifest["spec"]["versions"]:
+        from_ = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["from"]
+        rules = from_["x-kubernetes-validations"]
+        kept = [it for it in rules if it["rule"] != FROM_DISPLAY_NAME.expression]
+        assert len(kept) == len(rules) - 1
+        from_["x-kubernetes-validations"] = rules if with_rule else kept
+    return json.dumps(manifest)
+
+
+def mail(name: str) -> str:
+    spec = {"server": "smtp.example.com", "port": 587, "from": LINK}
+    metadata = {"name": name, "namespace": "default"}
+    api = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "SmtpConfig"}
+    return json.dumps(api | {"metadata": metadata, "spec": spec})
+
+
+@pytest.fixture
+def stored(cluster: LocalCluster) -> Iterator[str]:
+    """One that was stored before the rule came."""
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=crd(with_rule=False))
+    cluster.kubectl("wait", "--for=condition=Established", "crd", RESOURCE, "--timeout=60s")
+    cluster.kubectl("create", "-f", "-", input=mail("stored"))
+    cluster.kubectl("apply", "--server-side", "-f", "-", input=crd(with_rule=True))
+    for _ in range(200):
+        words = ("create", "--dry-run=server", "-f", "-")
+        if cluster.kubectl(*words, input=mail("new"), check=False).returncode:
+            break
+    else:
+        pytest.fail("the new rule never took effect")
+    yield f"{RESOURCE}/stored"
+    cluster.kubectl("delete", "crd", RESOURCE)
+
+
+def test_status_and_other_fields_can_be_written(cluster: LocalCluster, stored: str) -> None:
+    status = {"status": {"summary": "InvalidSpec"}}
+    cluster.kubectl("patch", stored, "--subresource=status", "--type=merge", "-p", json.dumps(status))
+    cluster.kubectl("patch", stored, "--type=merge", "-p", json.dumps({"spec": {"suspend": True}}))
+    cluster.kubectl("annotate", stored, "smtp-operator.io/test-requested-at=now")
+
+    other = {"spec": {"from": f"Now {LINK}"}}
+    with pytest.raises(KubectlError, match="the display name of from must have at most 64 characters"):
+        cluster.kubectl("patch", stored, "--type=merge", "-p", json.dumps(other))
