@@ -112,6 +112,11 @@ cluster-down: $(INSTALLED) ## end it
 generate: $(INSTALLED) ## write the generated files anew: CRDs, schemas, manifests, references
 	@$(BIN)/python -m generate
 
+.PHONY: format
+format: $(INSTALLED) ## format the Python code and sort its imports
+	@$(BIN)/ruff check --fix --select I
+	@$(BIN)/ruff format
+
 .PHONY: lint
 lint: $(INSTALLED) ## check style, types and layers
 	@$(BIN)/ruff check

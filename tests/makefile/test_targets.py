@@ -102,6 +102,11 @@ def test_lint_stops_at_the_first_tool_that_finds_something(tree: Path) -> None:
     assert made.returncode != 0
 
 
+def test_format_sorts_imports_before_it_formats(tree: Path) -> None:
+    called = [line.split(";")[0] for line in make(tree, "format").stdout.splitlines()]
+    assert called == ["ruff check --fix --select I", "ruff format"]
+
+
 def test_the_locks_are_renewed_even_if_there_is_none(tree: Path) -> None:
     (tree / "requirements.lock").unlink()
 
