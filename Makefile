@@ -124,6 +124,10 @@ lint: $(INSTALLED) ## check style, types and layers
 	@$(BIN)/mypy
 	@PYTHONPATH=src $(BIN)/lint-imports
 
+.PHONY: lint-docs
+lint-docs: $(INSTALLED) ## list sentences of the documentation with more than 25 words
+	@$(BIN)/python -m docslint $(ARGS)
+
 .PHONY: lock
 lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --generate-hashes \

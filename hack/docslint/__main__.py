@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m docslint [PAGE...]`` lists long sentences; exit code 1 if there are any."""
+
+import sys
+from pathlib import Path
+
+from docslint.sentences import MOST_WORDS, long_sentences
+from handbook.blocks import ROOT, pages
+
+
+def main(arguments: list[str]) -> int:
+    """Check these pages, or all; return the exit code."""
+    chosen = [Path(it).resolve() for it in arguments] or pages()
+    found = 0
+    for page in chosen:
+        for line, words, sentence in long_sentences(page):
+            print(f"{page.relative_to(ROOT)}:{line}: {words} words: {sentence}")
+            found += 1
+    print(f"{found} sentences have more than {MOST_WORDS} words.", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
