@@ -25,10 +25,10 @@ _SLICE: Final = 0.5
 """Seconds between two checks of whether a thread that waits for bytes should go on."""
 _READ_COST: Final = 32
 """Bytes that one read counts for at least: 65,536 reads of one byte take a second of processor time."""
-_HEADER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\xa0-\xff]*\r?\n|\r?\n|")
+_HEADER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\x84\x86-\xff]*\r?\n|\r?\n|")
 """A field line (RFC 9112, section 5) without obsolete line folding, the empty line, or the end.
 
-A lone CR and other separators would become more lines for Python than ``http.client`` counts.
+A lone CR, 0x85 and other separators would become more lines for Python than ``http.client`` counts.
 """
 
 

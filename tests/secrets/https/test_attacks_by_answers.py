@@ -206,6 +206,17 @@ async def test_an_answer_after_interim_answers_is_taken(
     assert "link" not in answer.headers
 
 
+async def test_headers_of_other_languages_are_taken(
+    patient: Https, request_of: RequestOf, says: Callable[[Sent], None]
+) -> None:
+    words = "Zürich À 東京".encode()
+    says(lambda: [b"HTTP/1.1 200 OK\r\nX-Place: " + words + b"\r\nContent-Length: 2\r\n\r\n{}"])
+
+    answer = await patient.send(request_of())
+
+    assert answer.headers["x-place"].encode("latin-1") == words
+
+
 async def test_chunks_with_extensions_and_trailers_are_taken(
     patient: Https, request_of: RequestOf, says: Callable[[Sent], None]
 ) -> None:
