@@ -8,6 +8,7 @@ from smtp_operator.reconcile.interfaces import Engine
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.vault import Sender
 from smtp_operator.smtp.leave import Leave
+from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.settings import MailSettings
 
 Say = Callable[[str], None]
@@ -31,10 +32,11 @@ class AnnouncedEngine:
         *,
         on_phase: Callable[[Phase], None] = _nobody_listens,
         leave: Leave | None = None,
+        permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """See ``Engine``."""
         self._say(_sentence(settings))
-        return await self._engine.run(settings, on_phase=on_phase, leave=leave)
+        return await self._engine.run(settings, on_phase=on_phase, leave=leave, permit=permit)
 
 
 class AnnouncedSender:
