@@ -287,7 +287,7 @@ async def _inform(
             registry=build_registry(
                 {_PLURALS[kind]: inbox for kind, inbox in inboxes.items()},
                 served=settings.served,
-                login=lambda: log_in(client.access),
+                login=lambda: log_in(client.access, client.traffic),
                 start=start,
                 stop=operation.stop,
                 listed=operation.deletions.listed,

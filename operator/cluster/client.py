@@ -19,8 +19,13 @@ from yarl import URL
 
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject
 from smtp_operator.cluster.access import Access
+from smtp_operator.cluster.bodies import SHORT, BodyTooLong, Part, read_body, read_lines
 from smtp_operator.cluster.errors import ClusterUnknown, error_of
 from smtp_operator.cluster.json_bodies import decoded, encoded
+from smtp_operator.cluster.json_filter import Keep
+from smtp_operator.cluster.kept_fields import METADATA as KEPT_METADATA
+from smtp_operator.cluster.kept_fields import change_of, page_of
+from smtp_operator.cluster.long_objects import LongObjects
 from smtp_operator.cluster.traffic import Traffic, Uncounted
 
 JSON: Final = "application/json"
@@ -31,10 +36,20 @@ METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 
 PAGE_SIZE: Final = 100
 
-_LONGEST_LINE: Final = 2**21
-"""Bytes of one line of a watch that can be read: an object has up to 1.5 MB."""
+_LONGEST: Final = 4 * 1024 * 1024
+"""Bytes of an answer or a line of which every field is wanted."""
+
+PAGE_BYTES: Final = 1024 * 1024
+"""Bytes of a page of several objects; a longer one is asked for again with fewer."""
+
+_LONG_ANSWERS: Final = 2
+"""Answers of more than 64 KiB that are read at a time: some megabytes each."""
 
 Query = Sequence[tuple[str, str]]
+
+
+class AnswerTooLong(ApiUnavailable):
+    """The answer is longer than anything that is expected there."""
 
 
 class _Request(NamedTuple):
@@ -63,17 +78,21 @@ class KubernetesClient:
         self.traffic = traffic or Uncounted()
         try:
             in_clear = self.server.startswith("http:")  # reading the system's CAs takes some 10 ms
-            context = True if in_clear else _tls_context(access.configuration)
+            context = True if in_clear else tls_context(access.configuration)
         except (OSError, ssl.SSLError) as error:
             raise ClusterUnknown(f"{access.origin}: its certificates cannot be read ({error})") from error
         self._session = aiohttp.ClientSession(
             # Watches hold their connections for good; the core bounds the rest.
             connector=aiohttp.TCPConnector(limit=0, ssl=context),
-            headers={"User-Agent": f"smtp-operator/{version('smtp-operator')}"},
+            headers={
+                "User-Agent": f"smtp-operator/{version('smtp-operator')}",
+                "Accept-Encoding": "identity",  # a compressed body has no bound until it is unpacked
+            },
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # a proxy must not see API traffic
-            read_bufsize=_LONGEST_LINE,
         )
+        self._long_objects = LongObjects(self.traffic)
+        self._long_answers = asyncio.Semaphore(_LONG_ANSWERS)
 
     @property
     def server(self) -> str:
@@ -116,6 +135,7 @@ class KubernetesClient:
         content_type: str = JSON,
         accept: str = JSON,
         timeout: float = 30.0,
+        keep: Keep | None = None,
     ) -> JsonObject:
         """The answer's JSON.
 
@@ -127,43 +147,77 @@ class KubernetesClient:
             content_type: of the body.
             accept: what is wanted, such as ``METADATA``.
             timeout: for everything, in seconds.
+            keep: what is read of an answer of more than 64 KiB; None: everything, up to 4 MiB.
 
         Raises:
             ClusterError: of the kind that the answer's status stands for; ApiUnavailable without an answer.
         """
         asked = _Request(method, path, query, accept, _limits(timeout), body, content_type)
+        keep = keep or (KEPT_METADATA if accept == METADATA else None)
+        answer, size = await self._decoded(asked, keep, SHORT if keep else _LONGEST)
+        self._long_objects.note(path, size, answer)
+        return answer
+
+    async def _decoded(self, asked: _Request, keep: Keep | None, whole: int) -> tuple[JsonObject, int]:
+        """The answer's object and length; of one longer than ``whole`` only what is to be kept."""
         response = await self._answer(asked)
         try:
-            answer = decoded(await response.read())
+            part = await _body_of(response, keep, whole, self._long_answers)
+            answer = decoded(part.content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unavailable(asked, error) from error
+        except BodyTooLong as error:
+            raise AnswerTooLong(f"{asked}: {error}") from None
         except ValueError:
             raise ApiUnavailable(f"{asked}: the answer is not JSON") from None
         if not isinstance(answer, dict):
             raise ApiUnavailable(f"{asked}: the answer is not an object")
-        return answer
+        return answer, part.size
 
     async def pages(
-        self, path: str, *, query: Query = (), accept: str = JSON, page_size: int = PAGE_SIZE
+        self,
+        path: str,
+        *,
+        query: Query = (),
+        accept: str = JSON,
+        page_size: int = PAGE_SIZE,
+        keep: Keep | None = None,
     ) -> AsyncIterator[JsonObject]:
         """The pages of a list, one in memory at a time; all are of one resourceVersion.
+
+        A page of more than 1 MiB is asked for again with fewer objects. ``keep`` is what is read of an object
+        that is too long even alone; None: everything, up to 4 MiB.
 
         Raises:
             ListExpired: the list has to be started again.
             ClusterError: as of ``request``.
         """
-        following = ""
+        following, limit = "", page_size
         while True:
-            cursor = [("limit", str(page_size)), *([("continue", following)] if following else [])]
-            page = await self.request("GET", path, query=[*query, *cursor], accept=accept)
+            cursor = [("limit", str(limit)), *([("continue", following)] if following else [])]
+            asked = _Request("GET", path, [*query, *cursor], accept, _limits(30.0))
+            alone = limit == 1
+            kept = page_of(keep) if alone and keep is not None else None
+            whole = PAGE_BYTES if not alone else _LONGEST if kept is None else SHORT
+            try:
+                page, size = await self._decoded(asked, kept, whole)
+            except AnswerTooLong:
+                if alone:
+                    raise
+                limit = max(1, limit // 8)
+                continue
+            if alone:
+                self._long_objects.note(path, size, page)
             following = str(page.get("metadata", {}).get("continue") or "")
             yield page
             if not following:
                 return
+            if size < PAGE_BYTES // 4:
+                limit = min(page_size, limit * 4)
 
     @asynccontextmanager
     async def lines(
-        self, path: str, *, query: Query, accept: str, silence: float
+        self, path: str, *, query: Query, accept: str, silence: float, keep: Keep | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """Lines of a watch, until the server ends it.
 
@@ -171,7 +225,8 @@ class KubernetesClient:
             path: of the list.
             query: ``watch=true`` and so on.
             accept: such as ``METADATA``.
-            silence: seconds without a line after which the connection counts as lost.
+            silence: seconds without a byte after which the connection counts as lost.
+            keep: what is read of an object in a line of more than 64 KiB; None: everything, up to 4 MiB.
 
         Raises:
             ClusterError: as of ``request``; ApiUnavailable also where it breaks or falls silent.
@@ -180,9 +235,28 @@ class KubernetesClient:
         asked = _Request("GET", path, query, accept, limits)
         response = await self._answer(asked)
         try:
-            yield _lines_of(response, asked, silence)
+            yield self._lines_of(response, asked, keep)
         finally:
             _break_off(response)
+
+    async def _lines_of(
+        self, response: aiohttp.ClientResponse, asked: _Request, keep: Keep | None
+    ) -> AsyncIterator[bytes]:
+        kept = None if keep is None else change_of(keep)
+        parts = read_lines(response.content, keep=kept, whole=_LONGEST if kept is None else SHORT)
+        try:
+            async for part in parts:
+                if part.size <= SHORT or self._is_usable(asked, part):
+                    yield part.content
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _unavailable(asked, error) from error
+
+    def _is_usable(self, asked: _Request, part: Part) -> bool:
+        """Whether anything is left of a long line; takes note of it."""
+        change = decoded(part.content)
+        shown = change.get("object") if isinstance(change, dict) else None
+        self._long_objects.note(asked.path, part.size, shown)
+        return shown is not None
 
     async def _answer(self, asked: _Request) -> aiohttp.ClientResponse:
         """A good one, its body unread; a refused login is tried once more with credentials read anew."""
@@ -235,7 +309,7 @@ def _limits(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, sock_connect=10)
 
 
-def _tls_context(configuration: Any) -> ssl.SSLContext:
+def tls_context(configuration: Any) -> ssl.SSLContext:
     """As the official client makes it of its configuration."""
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
     if configuration.cert_file:
@@ -248,18 +322,17 @@ def _tls_context(configuration: Any) -> ssl.SSLContext:
     return context
 
 
-async def _lines_of(
-    response: aiohttp.ClientResponse, asked: _Request, silence: float
-) -> AsyncIterator[bytes]:
-    while True:
-        try:
-            async with asyncio.timeout(silence):
-                line = await response.content.readline()
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise _unavailable(asked, error) from error
-        if not line:
-            return
-        yield line
+async def _body_of(
+    response: aiohttp.ClientResponse,
+    keep: Keep | None = None,
+    whole: int = SHORT,
+    turn: asyncio.Semaphore | None = None,
+) -> Part:
+    try:
+        return await read_body(response.content, keep=keep, whole=whole, turn=turn)
+    except BaseException:
+        _break_off(response)  # what is not read to its end
+        raise
 
 
 def _break_off(response: aiohttp.ClientResponse) -> None:
@@ -272,7 +345,7 @@ def _break_off(response: aiohttp.ClientResponse) -> None:
 
 async def _error_in(response: aiohttp.ClientResponse, asked: _Request) -> ClusterError:
     try:
-        answer = decoded(await response.read())
+        answer = decoded((await _body_of(response)).content)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         answer = None
     status = answer if isinstance(answer, dict) else {}

@@ -15,7 +15,7 @@ from smtp_operator.api.objects import (
     Tested,
     VaultKindName,
 )
-from smtp_operator.cluster import paths
+from smtp_operator.cluster import kept_fields, paths
 from smtp_operator.cluster.client import JSON, METADATA_LIST, KubernetesClient
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.events import EventRecorder
@@ -55,7 +55,7 @@ class Cluster:
             AccessDenied, ApiUnavailable
         """
         try:
-            return await self._client.request("GET", paths.smtp_config(key))
+            return await self._client.request("GET", paths.smtp_config(key), keep=kept_fields.OURS)
         except ObjectNotFound:
             return None
 
@@ -96,9 +96,11 @@ class Cluster:
     async def _list(
         self, path: str, *, accept: str = JSON, page_size: int = _PAGE_SIZE
     ) -> AsyncIterator[JsonObject]:
+        keep = kept_fields.METADATA if accept == METADATA_LIST else kept_fields.OURS
         for attempt in range(1, _LIST_ATTEMPTS + 1):
+            pages = self._client.pages(path, accept=accept, page_size=page_size, keep=keep)
             try:
-                async for page in self._client.pages(path, accept=accept, page_size=page_size):
+                async for page in pages:
                     for item in page.get("items") or ():
                         if self._served.serves(item["metadata"].get("namespace")):
                             yield item
@@ -113,7 +115,7 @@ class Cluster:
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
         """
-        found = await self._client.request("GET", paths.referred_object(reference))
+        found = await self._client.request("GET", paths.referred_object(reference), keep=kept_fields.REFERRED)
         metadata = found["metadata"]
         for watch in self.watches:
             if watch.covers(reference, metadata.get("labels") or {}):

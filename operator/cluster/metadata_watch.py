@@ -22,7 +22,7 @@ from smtp_operator.api.objects import (
     ReferenceKind,
     field_writes,
 )
-from smtp_operator.cluster import paths
+from smtp_operator.cluster import kept_fields, paths
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient, Query
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ListExpired
@@ -155,7 +155,9 @@ class MetadataWatch:
             ("timeoutSeconds", str(RECONNECT_SECONDS)),
             ("resourceVersion", self._resource_version),
         ]
-        watching = self._client.lines(self._path, query=query, accept=METADATA, silence=SILENCE_SECONDS)
+        watching = self._client.lines(
+            self._path, query=query, accept=METADATA, silence=SILENCE_SECONDS, keep=kept_fields.METADATA
+        )
         async with watching as lines:
             self._answered()
             async for line in lines:
@@ -168,7 +170,11 @@ class MetadataWatch:
         seen: set[Reference] = set()
         resource_version = ""
         pages = self._client.pages(
-            self._path, query=self._selector, accept=METADATA_LIST, page_size=PAGE_SIZE
+            self._path,
+            query=self._selector,
+            accept=METADATA_LIST,
+            page_size=PAGE_SIZE,
+            keep=kept_fields.METADATA,
         )
         async for page in pages:
             self._answered()

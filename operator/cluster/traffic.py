@@ -15,6 +15,10 @@ class Traffic(Protocol):
         """A status met an object that was changed meanwhile."""
         ...
 
+    def oversized(self, resource: str) -> None:
+        """An object was so long that only the fields that are needed were read."""
+        ...
+
 
 class Uncounted:
     """The Traffic where nobody counts."""
@@ -23,4 +27,7 @@ class Uncounted:
         """Takes no note."""
 
     def status_conflict(self) -> None:
+        """Takes no note."""
+
+    def oversized(self, resource: str) -> None:
         """Takes no note."""

@@ -10,6 +10,9 @@ from typing import Any, Final
 import kopf
 
 from smtp_operator.cluster.access import Access
+from smtp_operator.cluster.long_objects import LongObjects
+from smtp_operator.cluster.traffic import Traffic, Uncounted
+from smtp_operator.handlers.bounded_session import bounded_session
 
 _RELOGIN: Final = timedelta(minutes=10)
 """A ServiceAccount's token changes about every hour, so that it is read again well before."""
@@ -81,22 +84,17 @@ def informer_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def log_in(access: Access) -> kopf.ConnectionInfo:
-    """The connection that our own client uses, with its credentials as they are now."""
+async def log_in(access: Access, traffic: Traffic | None = None) -> kopf.AiohttpSession:
+    """A session for kopf, with the credentials of our own client as they are now.
+
+    ``traffic`` is told of objects of which most was left unread.
+    """
     await access.renew()
-    configuration = access.configuration
-    scheme, _, token = (await access.authorization() or "").partition(" ")
-    return kopf.ConnectionInfo(
-        server=configuration.host,
-        ca_path=configuration.ssl_ca_cert,
-        insecure=not configuration.verify_ssl,
-        certificate_path=configuration.cert_file,
-        private_key_path=configuration.key_file,
-        scheme=scheme or None,
-        token=token or None,
-        proxy_url=configuration.proxy,
-        trust_env=False,
-        expiration=datetime.now(UTC) + _RELOGIN if token else None,
+    authorization = await access.authorization()
+    return kopf.AiohttpSession(
+        server=access.configuration.host,
+        aiohttp_session=bounded_session(access, authorization, LongObjects(traffic or Uncounted())),
+        expiration=datetime.now(UTC) + _RELOGIN if authorization else None,
     )
 
 

@@ -15,7 +15,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.setting_values import ServedNamespaces
 
 Activity = Callable[[], Awaitable[None]]
-Login = Callable[[], Awaitable[kopf.ConnectionInfo]]
+Login = Callable[[], Awaitable[kopf.ConnectionInfo | kopf.AiohttpSession]]
 
 
 class Inbox(Protocol):
@@ -55,7 +55,7 @@ def build_registry(
     """
     registry = kopf.OperatorRegistry()
 
-    async def on_login(**_: Any) -> kopf.ConnectionInfo:
+    async def on_login(**_: Any) -> kopf.ConnectionInfo | kopf.AiohttpSession:
         return await login()
 
     async def on_startup(**_: Any) -> None:

@@ -56,6 +56,7 @@ class Metrics:
         self._vault_seconds = self._histogram(table.VAULT_SECONDS)
         self._api_requests = self._counter(table.API_REQUESTS)
         self._conflicts = self._counter(table.STATUS_CONFLICTS)
+        self._oversized = self._counter(table.OVERSIZED_OBJECTS)
         self._gauges = _Gauges(leads, object_names=object_names)
         self.registry.register(self._gauges)
         ProcessCollector(registry=self.registry)
@@ -92,6 +93,10 @@ class Metrics:
     def status_conflict(self) -> None:
         """A status met an object that was changed meanwhile."""
         self._conflicts.inc()
+
+    def oversized(self, resource: str) -> None:
+        """Most of an object was left unread."""
+        self._oversized.labels(resource).inc()
 
     def vault_called(self, provider: str, outcome: str, seconds: float) -> None:
         """A request to a vault ended."""

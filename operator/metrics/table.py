@@ -137,6 +137,13 @@ STATUS_CONFLICTS: Final = Metric(
     type=Type.COUNTER,
     help="Writes of a status that met an object changed meanwhile. Each was tried again or dropped.",
 )
+OVERSIZED_OBJECTS: Final = Metric(
+    name="smtp_operator_oversized_objects_total",
+    type=Type.COUNTER,
+    labels=("resource",),
+    help="Objects of more than 1 MiB as JSON that were listed, watched or read, by resource. Only the fields"
+    " that the operator needs were read of them; a log line names them.",
+)
 
 METRICS: Final = (
     BUILD_INFO,
@@ -156,5 +163,6 @@ METRICS: Final = (
     VAULT_SECONDS,
     API_REQUESTS,
     STATUS_CONFLICTS,
+    OVERSIZED_OBJECTS,
 )
 """In the order of the reference."""

@@ -274,15 +274,20 @@ def test_its_settings(path: str, value: object) -> None:
 async def test_it_logs_in_as_our_own_client_does(cluster: LocalCluster) -> None:
     access = await find_access(Settings(kubeconfig=str(cluster.kubeconfig)), {})
     info = await log_in(access)
-    assert (info.server, info.scheme, info.token) == (cluster.url, "Bearer", cluster.admin_token)
-    assert (info.insecure, info.trust_env, info.proxy_url) == (False, False, None)
+    async with info.aiohttp_session as session:
+        assert info.server == cluster.url
+        assert session.headers["Authorization"] == f"Bearer {cluster.admin_token}"
+        assert session.trust_env is False
+        async with session.get(f"{cluster.url}/api/v1/namespaces") as answer:
+            assert answer.status == 200
 
 
 async def test_it_logs_in_again_long_before_a_token_rotates(cluster: LocalCluster) -> None:
     access = await find_access(Settings(kubeconfig=str(cluster.kubeconfig)), {})
-    expiration = (await log_in(access)).expiration
-    assert expiration is not None
-    assert timedelta(minutes=9) < expiration - datetime.now(UTC) <= timedelta(minutes=10)
+    info = await log_in(access)
+    await info.aiohttp_session.close()
+    assert info.expiration is not None
+    assert timedelta(minutes=9) < info.expiration - datetime.now(UTC) <= timedelta(minutes=10)
 
 
 class Collecting(logging.Handler):

@@ -16,6 +16,7 @@ from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import JSON, MERGE_PATCH, KubernetesClient, Query
 from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ListExpired
+from smtp_operator.cluster.kept_fields import OURS
 
 FIELD_MANAGER: Final = "kubectl-smtp"
 
@@ -96,6 +97,7 @@ class SmtpConfigs:
             query=[("fieldManager", FIELD_MANAGER)],
             body={"metadata": metadata},
             content_type=MERGE_PATCH,
+            keep=OURS,
         )
         return SeenConfig.of(answer)
 
@@ -136,7 +138,8 @@ class SmtpConfigs:
         for attempt in range(1, _LIST_ATTEMPTS + 1):
             found, version = [], ""
             try:
-                async for page in self._client.pages(self._path, query=query, page_size=_PAGE_SIZE):
+                pages = self._client.pages(self._path, query=query, page_size=_PAGE_SIZE, keep=OURS)
+                async for page in pages:
                     found += [SeenConfig.of(item) for item in page.get("items") or ()]
                     version = str(page["metadata"]["resourceVersion"])
             except ListExpired:
@@ -163,7 +166,9 @@ class SmtpConfigs:
             ("allowWatchBookmarks", "true"),
             ("resourceVersion", version),
         ]
-        watching = self._client.lines(self._path, query=query, accept=JSON, silence=_SILENCE_SECONDS)
+        watching = self._client.lines(
+            self._path, query=query, accept=JSON, silence=_SILENCE_SECONDS, keep=OURS
+        )
         async with watching as lines:
             yield lines
 

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bodies of answers, never more of them in memory than was asked for, however long they are."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
+from typing import Final, NamedTuple, Protocol
+
+from smtp_operator.cluster.json_filter import JsonFilter, Keep
+
+SHORT: Final = 64 * 1024
+"""Bytes of an object that is parsed as a whole; of a longer one only the fields that are named."""
+
+_PIECE: Final = 16 * 1024
+"""Bytes that are filtered at a time: some milliseconds at most, then others have a turn."""
+
+
+class BodyTooLong(ValueError):
+    """The body, or a line of it, is longer than what was asked for."""
+
+
+class Part(NamedTuple):
+    """A body or a line of one."""
+
+    content: bytes
+    """All of it, or what was kept."""
+    size: int
+    """Bytes that it had."""
+
+
+class Content(Protocol):
+    """What is read piece by piece, such as an ``aiohttp.StreamReader``."""
+
+    async def read(self, n: int = -1, /) -> bytes:
+        """Up to ``n`` bytes; none at the end."""
+        ...
+
+
+async def read_body(
+    content: Content, *, keep: Keep | None, whole: int = SHORT, turn: asyncio.Semaphore | None = None
+) -> Part:
+    """The body, where it is longer than ``whole`` bytes only what is to be kept of it.
+
+    ``turn`` is what bounds how many long ones are read at a time.
+
+    Raises:
+        BodyTooLong: it is longer, and there is nothing to keep.
+        ValueError: it is longer and not JSON.
+    """
+    start = bytearray()
+    while piece := await content.read(_PIECE):
+        start += piece
+        if len(start) > whole:
+            break
+    else:
+        return Part(bytes(start), len(start))
+    if keep is None:
+        raise BodyTooLong(f"the answer has more than {whole:,} bytes")
+    async with turn or nullcontext():
+        filtered = JsonFilter(keep)
+        await _feed(filtered, start)
+        while piece := await content.read(_PIECE):
+            await _feed(filtered, piece)
+        return Part(filtered.result, filtered.size)
+
+
+async def read_lines(content: Content, *, keep: Keep | None, whole: int = SHORT) -> AsyncIterator[Part]:
+    """The lines, each with its newline; of one longer than ``whole`` bytes only what is to be kept of it.
+
+    Raises:
+        BodyTooLong: one is longer, and there is nothing to keep.
+        ValueError: one is longer and not JSON.
+    """
+    start = bytearray()
+    filtered: JsonFilter | None = None
+    while piece := await content.read(_PIECE):
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            if filtered is None:
+                start += end + b"\n"
+                yield Part(bytes(start), len(start))
+                start.clear()
+            else:
+                await _feed(filtered, end)
+                yield Part(filtered.result, filtered.size)
+                filtered = None
+        if filtered is not None:
+            await _feed(filtered, rest)
+            continue
+        start += rest
+        if len(start) > whole:
+            if keep is None:
+                raise BodyTooLong(f"a line has more than {whole:,} bytes")
+            filtered = JsonFilter(keep)
+            await _feed(filtered, start)
+            start.clear()
+    if filtered is not None:
+        yield Part(filtered.result, filtered.size)
+    elif start:
+        yield Part(bytes(start), len(start))
+
+
+async def _feed(filtered: JsonFilter, data: bytes | bytearray) -> None:
+    for position in range(0, len(data), _PIECE):
+        filtered.feed(bytes(data[position : position + _PIECE]))
+        await asyncio.sleep(0)

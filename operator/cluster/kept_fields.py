@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which fields of a long object are read; a short one is parsed as a whole."""
+
+from typing import Final
+
+from smtp_operator.api.names import ALLOWED_AUDIENCES, ALLOWED_SERVERS, GROUP, TEST_REQUESTED_AT
+from smtp_operator.cluster.json_filter import Keep
+
+_KIB: Final = 1024
+_MIB: Final = 1024 * 1024
+
+_TEXT: Final = Keep(4 * _KIB)
+_TYPE: Final = {"kind": _TEXT, "apiVersion": _TEXT}
+_IDENTITY: Final = {
+    "namespace": _TEXT,
+    "name": _TEXT,
+    "uid": _TEXT,
+    "generation": _TEXT,
+    "resourceVersion": _TEXT,
+    "creationTimestamp": _TEXT,
+    "deletionTimestamp": _TEXT,
+}
+_FAILURE: Final = {"code": _TEXT, "reason": _TEXT, "message": _TEXT}
+"""Of a Status, by which a watch says why it ends."""
+
+_ANNOTATION: Final = Keep(64 * _KIB)
+_ANNOTATIONS: Final = Keep(
+    320 * _KIB,
+    {
+        ALLOWED_AUDIENCES: _ANNOTATION,
+        ALLOWED_SERVERS: _ANNOTATION,
+        TEST_REQUESTED_AT: _ANNOTATION,
+        f"{GROUP}/allowed-ca": _ANNOTATION,
+        f"{GROUP}/allow-publish": _ANNOTATION,
+    },
+)
+_LABELS: Final = Keep(128 * _KIB, {}, others=_TEXT)
+
+_KEYS: Final = Keep(16 * _KIB)
+_WRITES: Final = Keep(
+    16 * _KIB,
+    {
+        "manager": _TEXT,
+        "operation": _TEXT,
+        "time": _TEXT,
+        "fieldsV1": Keep(16 * _KIB, {"f:data": _KEYS, "f:binaryData": _KEYS, "f:stringData": _KEYS}),
+    },
+)
+"""Where there are more, it is not known who wrote what, and a change of the object is in doubt (rule 6)."""
+
+_DATA: Final = Keep(3 * _MIB // 2, {}, others=Keep(_MIB))
+"""Of a Secret, 1 MiB in base64; of a value more than any that is used, even with characters escaped."""
+
+METADATA: Final = Keep(
+    64 * _KIB, {**_TYPE, **_FAILURE, "metadata": Keep(64 * _KIB, {**_IDENTITY, "managedFields": _WRITES})}
+)
+"""Of an object that is known by its metadata alone."""
+
+OURS: Final = Keep(
+    3 * _MIB,
+    {
+        **_TYPE,
+        **_FAILURE,
+        "metadata": Keep(512 * _KIB, {**_IDENTITY, "annotations": _ANNOTATIONS}),
+        "spec": Keep(_MIB),
+        "status": Keep(_MIB),
+    },
+)
+"""Of an object of a kind of ours."""
+
+REFERRED: Final = Keep(
+    6 * _MIB,
+    {
+        **_TYPE,
+        "metadata": Keep(
+            _MIB, {**_IDENTITY, "annotations": _ANNOTATIONS, "labels": _LABELS, "managedFields": _WRITES}
+        ),
+        "data": _DATA,
+        "binaryData": _DATA,
+        "spec": Keep(_MIB),
+        "status": Keep(_MIB),
+    },
+)
+"""Of an object that a SmtpConfig or a vault object names, with its data."""
+
+
+def page_of(item: Keep) -> Keep:
+    """What is kept of a list with one item."""
+    return Keep(
+        item.at_most + 64 * _KIB,
+        {**_TYPE, "metadata": Keep(32 * _KIB), "items": Keep(item.at_most, item.members)},
+    )
+
+
+def change_of(object_: Keep) -> Keep:
+    """What is kept of a line of a watch."""
+    return Keep(object_.at_most + 4 * _KIB, {"type": _TEXT, "object": object_})
