@@ -9,6 +9,8 @@ from typing import Any, Final, Literal, NamedTuple
 JsonObject = dict[str, Any]
 """An object as the API server sends it."""
 
+_MOST_BYTES_OF_WRITES: Final = 32 * 1024
+_BYTES_OF_A_TEXT: Final = 50
 _DATA: Final = ("f:data", "f:binaryData", "f:stringData")
 
 
@@ -64,8 +66,11 @@ class FieldWrite(NamedTuple):
 
 
 def field_writes(managed_fields: Iterable[Mapping[str, Any]] | None) -> tuple[FieldWrite, ...]:
-    """The entries of managedFields; a tenth of their size, as one is kept for each object that is named."""
-    return tuple(
+    """The entries of managedFields; a tenth of their size, as one is kept for each object that is named.
+
+    None where there are more than may be kept: then every change of the object is in doubt (rule 6).
+    """
+    writes = tuple(
         FieldWrite(
             manager=sys.intern(str(entry.get("manager"))),
             operation=sys.intern(str(entry.get("operation"))),
@@ -74,6 +79,8 @@ def field_writes(managed_fields: Iterable[Mapping[str, Any]] | None) -> tuple[Fi
         )
         for entry in managed_fields or ()
     )
+    kept = sum(_BYTES_OF_A_TEXT + len(key) for write in writes for key in (write.manager, *write.data_keys))
+    return writes if kept <= _MOST_BYTES_OF_WRITES else ()
 
 
 def _data_keys(fields: Mapping[str, Any]) -> tuple[str, ...]:

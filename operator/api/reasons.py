@@ -71,6 +71,7 @@ class Reason(StrEnum):
     SECRET_ACCESS_DENIED = "SecretAccessDenied"
     SECRET_VALUE_EMPTY = "SecretValueEmpty"
     SECRET_VALUE_INVALID = "SecretValueInvalid"
+    SECRET_VALUE_TOO_LONG = "SecretValueTooLong"
     CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
     CONFIG_MAP_KEY_NOT_FOUND = "ConfigMapKeyNotFound"
     CONFIG_MAP_ACCESS_DENIED = "ConfigMapAccessDenied"
@@ -234,6 +235,11 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.SECRET_VALUE_EMPTY: ReasonInfo("The value in the Secret is empty.", _D),
     Reason.SECRET_VALUE_INVALID: ReasonInfo(
         "The value in the Secret is not one line of UTF-8 text without control characters.", _C
+    ),
+    Reason.SECRET_VALUE_TOO_LONG: ReasonInfo(
+        "The value in the Secret is longer than a password, username or key may be (4,096 bytes), a token"
+        " (16 KiB), or a certificate or key file (64 KiB).",
+        _C,
     ),
     Reason.CONFIG_MAP_NOT_FOUND: ReasonInfo("A ConfigMap that spec names does not exist.", _D),
     Reason.CONFIG_MAP_KEY_NOT_FOUND: ReasonInfo("The ConfigMap has no such key.", _D),

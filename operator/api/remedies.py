@@ -48,6 +48,7 @@ _REMEDIES: Final[dict[Reason, str]] = {
     Reason.SECRET_VALUE_INVALID: (
         "Write one line of text: data wants it in base64, stringData as it is; both must be UTF-8."
     ),
+    Reason.SECRET_VALUE_TOO_LONG: "Write the value alone into that key, or name the key that holds it.",
     Reason.CONFIG_MAP_NOT_FOUND: "Create the ConfigMap in the SmtpConfig's namespace, or correct its name.",
     Reason.CONFIG_MAP_KEY_NOT_FOUND: "Add the key to the ConfigMap, or correct its name.",
     Reason.CONFIG_MAP_ACCESS_DENIED: f"{_ROLE} get on ConfigMaps.",

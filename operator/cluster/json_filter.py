@@ -19,11 +19,13 @@ class Keep:
     """What is kept of a value: named members of an object (of each object of an array), or all of it."""
 
     at_most: int
-    """Bytes, as JSON; a value of which more would be kept is kept as null."""
+    """Bytes, as JSON; a value of which more would be kept is too long."""
     members: Mapping[str, "Keep"] | None = None
     """By name; None: the whole value, whatever its type."""
     others: "Keep | None" = None
     """For members that are not named; None: they are dropped."""
+    instead: bytes = b"null"
+    """What is kept of a value that is too long."""
 
 
 _STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -57,6 +59,7 @@ class _Run:
     copied: bool
     start: int = 0
     at_most: int = 0
+    instead: bytes = b""
     ceiling: int = 0
     """The length of all that is kept at which this or what it is in has become too long."""
     depth: int = 0
@@ -120,7 +123,7 @@ class JsonFilter:
             self._open.pop()
             if len(self._out) > container.start + container.keep.at_most:
                 del self._out[container.start :]
-                self._out += b"null"
+                self._out += container.keep.instead
             return position + 1
         if container.is_array:
             self._choose(container, container.keep, b"")
@@ -160,7 +163,7 @@ class JsonFilter:
             return position + 1
         run = _Run(copied=keep is not None, start=start)
         if keep is not None:
-            run.at_most = keep.at_most
+            run.at_most, run.instead = keep.at_most, keep.instead
             run.ceiling = min([start + keep.at_most, *(it.start + it.keep.at_most for it in self._open)])
         self._run = run
         if is_container or character == b'"':
@@ -228,15 +231,15 @@ class JsonFilter:
             self._void(run)
 
     def _void(self, run: _Run) -> None:
-        """Keep null instead of the innermost value that has become too long."""
+        """Replace the innermost value that has become too long."""
         run.copied = False
-        start = run.start
+        start, instead = run.start, run.instead
         if len(self._out) <= start + run.at_most:
             while self._open:
                 container = self._open.pop()
                 run.depth += 1
                 if len(self._out) > container.start + container.keep.at_most:
-                    start = container.start
+                    start, instead = container.start, container.keep.instead
                     break
         del self._out[start:]
-        self._out += b"null"
+        self._out += instead

@@ -48,8 +48,9 @@ _WRITES: Final = Keep(
 )
 """Where there are more, it is not known who wrote what, and a change of the object is in doubt (rule 6)."""
 
-_DATA: Final = Keep(3 * _MIB // 2, {}, others=Keep(_MIB))
-"""Of a Secret, 1 MiB in base64; of a value more than any that is used, even with characters escaped."""
+_DATA: Final = Keep(3 * _MIB // 2, {}, others=Keep(_MIB, instead=b"false"), instead=b"false")
+"""Of a Secret, 1 MiB in base64; of a value more than any that is used, even with characters escaped. False
+says that there is a value and that it is too long."""
 
 METADATA: Final = Keep(
     64 * _KIB, {**_TYPE, **_FAILURE, "metadata": Keep(64 * _KIB, {**_IDENTITY, "managedFields": _WRITES})}

@@ -2,17 +2,28 @@
 """TLS as every Python version does it alike: at least 1.2, names checked, RFC 5280 strictly."""
 
 import os
+import re
 import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 
+MOST_CERTIFICATES: Final = 500
+"""In a CA bundle: some three times as many as a system trusts. OpenSSL sorts them anew for each one."""
+
+MOST_RSA_BITS: Final = 4096
+"""Of a client's key: what a login costs grows with their cube."""
+
+_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
+_CERTIFICATE: Final = re.compile(f"{_BEGIN}[^-]*+-----END CERTIFICATE-----")
+
+
 class CaBundleInvalid(ValueError):
-    """The CA bundle holds no certificate, or something that is none."""
+    """The CA bundle holds no certificate, something that is none, or too many."""
 
 
 class ClientCertificateInvalid(ValueError):
@@ -67,11 +78,16 @@ def _key(pem: bytes) -> "PrivateKeyTypes":
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        return load_pem_private_key(pem, password=None)
+        # To prove that the primes of a key are primes takes seconds; a wrong one fails in the handshake.
+        key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise ClientCertificateInvalid("the key in tls.key is encrypted") from None
     except (ValueError, UnsupportedAlgorithm):
         raise ClientCertificateInvalid("tls.key holds no PEM key that can be read") from None
+    bits = getattr(key, "key_size", 0)
+    if bits > MOST_RSA_BITS:
+        raise ClientCertificateInvalid(f"the key in tls.key has {bits:,} bits, more than {MOST_RSA_BITS:,}")
+    return key
 
 
 def client_context(
@@ -103,9 +119,9 @@ def client_context(
     if ca_pem is None or with_system:
         context.load_default_certs()
         if ca_file is not None:
-            _load(context, ca_file)
+            _trust(context, ca_file)
     if ca_pem is not None:
-        _load(context, ca_pem)
+        _trust(context, ca_pem)
     return context
 
 
@@ -115,16 +131,25 @@ def check_bundle(ca_pem: str) -> None:
     Raises:
         CaBundleInvalid
     """
-    _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca_pem)
+    _trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca_pem)
 
 
-def _load(context: ssl.SSLContext, ca_pem: str) -> None:
+def _trust(context: ssl.SSLContext, ca_pem: str) -> None:
+    """Blocks, with many certificates for some tenths of a second, but lets other threads work."""
+    found = _CERTIFICATE.findall(ca_pem)
+    certificates = dict.fromkeys(found)
+    if not certificates or len(found) < ca_pem.count(_BEGIN) or len(certificates) > MOST_CERTIFICATES:
+        raise CaBundleInvalid
+    descriptor = os.memfd_create("ca-bundle", os.MFD_CLOEXEC)
     try:
-        if not ca_pem.strip():
-            raise CaBundleInvalid  # OpenSSL would take it for "no bundle"
-        context.load_verify_locations(cadata=ca_pem)
-    except (ssl.SSLError, ValueError, TypeError):
+        with os.fdopen(descriptor, "w", encoding="ascii", closefd=False) as file:
+            file.write("\n".join([*certificates, ""]))
+        # Only of a file is it read without holding up the other threads.
+        context.load_verify_locations(cafile=f"/proc/self/fd/{descriptor}")
+    except (ssl.SSLError, ValueError):
         raise CaBundleInvalid from None
+    finally:
+        os.close(descriptor)
 
 
 def _identify(context: ssl.SSLContext, certificate: ClientCertificate) -> None:

@@ -106,7 +106,7 @@ class Tester:
                 found out.
         """
         started = self._now()
-        preparation = _Preparation(ObjectValues(self._get_object))
+        preparation = _Preparation(self._values(view))
         told: frozenset[Notification] = frozenset()
         try:
             on_phase(Phase.PASSWORD)
@@ -148,7 +148,7 @@ class Tester:
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = _Preparation(ObjectValues(self._get_object))
+        preparation = _Preparation(self._values(view))
         mail = mail_about(view, kind, cluster_name=self._policy.cluster_name, now=self._now())
         try:
             settings = await self._prepare(view, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
@@ -162,12 +162,18 @@ class Tester:
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = _Preparation(ObjectValues(self._get_object))
+        preparation = _Preparation(self._values(view))
         try:
             resolved = await self._resolved(view, preparation, lambda phase: None)
         except VerdictError:
             return False  # a test will say so, when one is due
         return _is_another(view, resolved.version)
+
+    def _values(self, view: View) -> ObjectValues:
+        named = {(use.reference, use.data_key) for use in view.uses}
+        return ObjectValues(
+            self._get_object, keys=lambda reference: {key for it, key in named if it == reference}
+        )
 
     def _not_begun(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
         seconds = self._now() - started

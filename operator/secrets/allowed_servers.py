@@ -7,6 +7,7 @@ could have the password sent to a host of his own. What cannot be understood all
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -17,6 +18,8 @@ from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 
 _EVERYWHERE: Final = "*:*"
+_LONGEST: Final = 16 * 1024
+_MOST_ENTRIES: Final = 256
 _MAIL_SERVER: Final = "set server and port to what the annotation lists"
 
 
@@ -51,6 +54,11 @@ def check_destination(
         raise _refused(
             f"{name} does not say where its values may be sent, and the operator demands it"
             f" (--require-allowed-servers). Its owner annotates it: {ALLOWED_SERVERS}: {listed}"
+        )
+    if len(annotation) > _LONGEST or annotation.count(",") >= _MOST_ENTRIES:
+        raise _refused(
+            f"The annotation {ALLOWED_SERVERS} of {name} has more than {_LONGEST:,} characters or"
+            f" {_MOST_ENTRIES} entries, so it allows nothing. Its owner shortens it, as by *. for one label."
         )
     if not any(_matches(entry.strip(), server, port) for entry in annotation.split(",")):
         raise _refused(
@@ -102,6 +110,7 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+@lru_cache(1024)
 def _name(host: str) -> str:
     """A host name as it is compared: in lower case, without the root's dot, as A-labels."""
     name = host.lower().removesuffix(".")

@@ -26,7 +26,7 @@ from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.https_errors import HttpsError
 from smtp_operator.secrets.interface import ResolvedPassword
 from smtp_operator.secrets.oauth2_errors import Asked, bundle_invalid, refused, unreachable
-from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.object_values import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     ServiceAccounts,
@@ -154,7 +154,8 @@ class Tokens:
 
         async def secret(reference: SecretKeyReference, name: str) -> str:
             named = Reference("Secret", namespace, reference.name)
-            line = await values.line(named, reference.key, field_path=f"oauth2.{name}")
+            at_most = LONGEST_TOKEN if name == "refreshTokenRef" else LONGEST_LINE
+            line = await values.line(named, reference.key, field_path=f"oauth2.{name}", at_most=at_most)
             givers.append(await values.get(named, field_path=f"oauth2.{name}"))
             return line.text
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values of Secrets and ConfigMaps, each object read once per test, with every way in which that fails."""
 
+import asyncio
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.reasons import REASONS, Reason
@@ -33,6 +34,16 @@ _RESOURCES = {
     "ClusterSmtpVault": "clustersmtpvaults.smtp-operator.io",
 }
 
+LONGEST_LINE: Final = 4096
+"""Bytes of a password, a username, or a key that is one line."""
+LONGEST_TOKEN: Final = 16 * 1024
+LONGEST_FILE: Final = 64 * 1024
+"""Bytes of a certificate or key file."""
+LONGEST_BUNDLE: Final = 512 * 1024
+_SHARED_BYTES: Final = 4 * 1024 * 1024
+
+_Keys = Callable[[Reference], Collection[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -45,9 +56,15 @@ class Line:
 class ObjectValues:
     """The objects that one test reads. Each is asked for once, so that all values are of one version."""
 
-    def __init__(self, get: GetObject, *, owner: str = "") -> None:
-        """``owner`` names the object whose fields name them, where that is not the SmtpConfig itself."""
+    def __init__(self, get: GetObject, *, owner: str = "", keys: _Keys | None = None) -> None:
+        """``owner`` names the object whose fields name them, where that is not the SmtpConfig itself.
+
+        ``keys`` says which values of an object may be asked for, so that no other is held for as long as the
+        test takes; None: any.
+        """
         self._get = get
+        self._keys = keys
+        self._bundles: dict[tuple[Reference, str], str] = {}
         self._of = f" of {owner}" if owner else ""
         self._objects: dict[Reference, JsonObject | VerdictError] = {}
         self._noted: dict[Reference, JsonObject | None] = {}
@@ -81,13 +98,15 @@ class ObjectValues:
             raise VerdictError(found.verdict)
         return found
 
-    async def line(self, reference: Reference, key: str, *, field_path: str) -> Line:
+    async def line(
+        self, reference: Reference, key: str, *, field_path: str, at_most: int = LONGEST_LINE
+    ) -> Line:
         """One line of a Secret's key, one newline at its end left out.
 
         Raises:
-            VerdictError: no such object or key, or the value is empty, not UTF-8 or more than a line.
+            VerdictError: no such object or key, or the value is empty, too long, not UTF-8 or not one line.
         """
-        raw = await self._raw(reference, key, field_path=field_path)
+        raw = await self._raw(reference, key, field_path=field_path, at_most=at_most)
         where = f"Secret {reference.namespace}/{reference.name}, key {key}"
         try:
             text = raw.decode("utf-8")
@@ -116,9 +135,13 @@ class ObjectValues:
         """A PEM bundle out of a Secret or ConfigMap.
 
         Raises:
-            VerdictError: no such object or key, or the value holds no PEM certificate.
+            VerdictError: no such object or key, or the value is too long or holds no PEM certificate.
         """
-        raw = await self._raw(reference, key, field_path=field_path)
+        if (reference, key) in self._bundles:
+            return self._bundles[reference, key]
+        raw = await self._raw(
+            reference, key, field_path=field_path, at_most=LONGEST_BUNDLE, too_long=Reason.CA_BUNDLE_INVALID
+        )
         try:
             text = raw.decode("ascii")
         except UnicodeDecodeError:
@@ -129,6 +152,8 @@ class ObjectValues:
                 f"{reference}, key {key} holds no PEM certificate (named by spec.{field_path}{self._of})."
                 " Put the CA's certificate there, from -----BEGIN CERTIFICATE----- on.",
             )
+        self._bundles[reference, key] = text = _shared(text)
+        self._drop(reference, key)
         return text
 
     async def client_certificate(self, reference: Reference, *, field_path: str) -> ClientCertificate:
@@ -138,11 +163,11 @@ class ObjectValues:
             VerdictError: no such object or key, or certificate and key are of no use.
         """
         certificates, key = [
-            await self._raw(reference, name, field_path=field_path, fixed=True)
+            await self._raw(reference, name, field_path=field_path, fixed=True, at_most=LONGEST_FILE)
             for name in ("tls.crt", "tls.key")
         ]
         try:
-            return ClientCertificate.of(certificates, key)
+            return await asyncio.to_thread(ClientCertificate.of, certificates, key)
         except ClientCertificateInvalid as error:
             raise _failed(
                 Reason.CLIENT_CERTIFICATE_INVALID,
@@ -151,9 +176,26 @@ class ObjectValues:
                 " kubernetes.io/tls has them.",
             ) from None
 
-    async def _raw(self, reference: Reference, key: str, *, field_path: str, fixed: bool = False) -> bytes:
+    async def _raw(
+        self,
+        reference: Reference,
+        key: str,
+        *,
+        field_path: str,
+        at_most: int,
+        fixed: bool = False,
+        too_long: Reason = Reason.SECRET_VALUE_TOO_LONG,
+    ) -> bytes:
         found = await self.get(reference, field_path=field_path)
-        raw = _value(found, key)
+        try:
+            raw = _value(found, key, at_most)
+        except _TooLongError:
+            what = "CA's certificates" if too_long is Reason.CA_BUNDLE_INVALID else "value"
+            raise _failed(
+                too_long,
+                f"{reference}, key {key} holds more than {at_most:,} bytes"
+                f" (named by spec.{field_path}{self._of}). Put the {what} alone there.",
+            ) from None
         if raw is None:
             other = f", or set {field_path}.key{self._of} to the one that holds the value"
             raise _failed(
@@ -163,9 +205,17 @@ class ObjectValues:
             )
         return raw
 
+    def _drop(self, reference: Reference, key: str) -> None:
+        """Forget a value that is kept elsewhere."""
+        found = self._objects.get(reference)
+        if isinstance(found, dict):
+            for name in _DATA:
+                (found.get(name) or {}).pop(key, None)
+
     async def _ask(self, reference: Reference, field_path: str) -> JsonObject | VerdictError:
         try:
-            return await self._get(reference)
+            found = await self._get(reference)
+            return _bounded(found, None if self._keys is None else self._keys(reference))
         except ObjectNotFound:
             return _failed(
                 _MISSING[reference.kind],
@@ -191,15 +241,69 @@ class ObjectValues:
             )
 
 
-def _value(found: JsonObject, key: str) -> bytes | None:
-    """The value of that key alone, since the others are not asked for; None: there is no such key."""
+_DATA: Final = ("data", "binaryData")
+_LONGEST: Final = LONGEST_BUNDLE * 4 // 3 + 4
+"""Characters of any value, in base64."""
+
+
+class _TooLongError(ValueError):
+    """The value has more bytes than may be."""
+
+
+def _bounded(found: JsonObject, keys: Collection[str] | None) -> JsonObject:
+    """The object with those values alone; of one that is longer than any that is used, False."""
+    kept = dict(found)
+    for name in _DATA:
+        data = found.get(name)
+        if data is False:
+            kept[name] = dict.fromkeys(keys or (), False)
+        elif isinstance(data, dict):
+            kept[name] = {
+                key: False if isinstance(value, str) and len(value) > _LONGEST else value
+                for key, value in data.items()
+                if keys is None or key in keys
+            }
+    return kept
+
+
+def _value(found: JsonObject, key: str, at_most: int) -> bytes | None:
+    """The value of that key alone, since the others are not asked for; None: there is no such key.
+
+    Raises:
+        _TooLongError: it has more than that many bytes.
+    """
     data: Mapping[str, Any] = found.get("data") or {}
-    if found.get("kind") != "ConfigMap":
-        return _decoded(data[key]) if key in data else None
-    binary: Mapping[str, Any] = found.get("binaryData") or {}
+    binary: Mapping[str, Any] = data
+    if found.get("kind") == "ConfigMap":
+        binary = found.get("binaryData") or {}
     if key in binary:
-        return _decoded(binary[key])
-    return str(data[key]).encode() if key in data else None
+        value = binary[key]
+        if value is False or (isinstance(value, str) and len(value) > at_most * 4 // 3 + 4):
+            raise _TooLongError
+        raw = _decoded(value)
+    elif key in data:
+        if data[key] is False or len(str(data[key])) > at_most:
+            raise _TooLongError
+        raw = str(data[key]).encode(errors="replace")
+    else:
+        return None
+    if len(raw) > at_most:
+        raise _TooLongError
+    return raw
+
+
+_bundles: dict[str, str] = {}
+
+
+def _shared(text: str) -> str:
+    """An equal bundle that was read before: a test holds it for minutes."""
+    if text in _bundles:
+        return _bundles[text]
+    size = len(text)
+    while _bundles and sum(map(len, _bundles)) + size > _SHARED_BYTES:
+        del _bundles[next(iter(_bundles))]
+    _bundles[text] = text
+    return text
 
 
 def _decoded(value: Any) -> bytes:

@@ -19,7 +19,7 @@ from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
 from smtp_operator.secrets.interface import Destination, GetObject, Seen
-from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.object_values import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     ServiceAccounts,
@@ -58,7 +58,8 @@ class VaultCredentials:
         """See ``Credentials``."""
         secret = Reference("Secret", self._namespace(named), named.name)
         values = self._values((named.key,))
-        line = await values.line(secret, named.key, field_path=field_path)
+        at_most = LONGEST_TOKEN if field_path.endswith("tokenRef") else LONGEST_LINE
+        line = await values.line(secret, named.key, field_path=field_path, at_most=at_most)
         self._check(await values.get(secret, field_path=field_path), goes_to)
         return line.text
 
@@ -178,7 +179,7 @@ class VaultCredentials:
             self._note(reference, found, data_keys)
             return found
 
-        return ObjectValues(get, owner=str(self._vault.reference))
+        return ObjectValues(get, owner=str(self._vault.reference), keys=lambda _: data_keys)
 
     def _note(self, reference: Reference, found: JsonObject | None, data_keys: tuple[str, ...]) -> None:
         before = self._seen.get(reference)

@@ -36,7 +36,7 @@ class Plan:
     """None where the dialogue is in clear."""
 
 
-def plan(settings: MailSettings, policy: DestinationPolicy, contexts: TlsContexts) -> Plan:
+async def plan(settings: MailSettings, policy: DestinationPolicy, contexts: TlsContexts) -> Plan:
     """The settings, checked. ``Ended`` where a test would make no sense."""
     envelope = Envelope.of(settings)
     host = _host("server", settings.server)
@@ -46,7 +46,7 @@ def plan(settings: MailSettings, policy: DestinationPolicy, contexts: TlsContext
         raise Ended(port_not_allowed(settings.port, policy.ports))
     if settings.smtp_type is not SmtpType.NONE and not settings.tls.verify and _sends_password(settings):
         raise Ended(_unverified(settings))
-    return Plan(envelope, host, server_name.rstrip("."), helo_name, _context(settings, contexts))
+    return Plan(envelope, host, server_name.rstrip("."), helo_name, await _context(settings, contexts))
 
 
 def check_secrecy(settings: MailSettings, addresses: Iterable[Address]) -> None:
@@ -80,11 +80,11 @@ def _unverified(settings: MailSettings) -> Verdict:
     )
 
 
-def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLContext | None:
+async def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLContext | None:
     if settings.smtp_type is SmtpType.NONE:
         return None
     try:
-        return contexts.get(
+        return await contexts.load(
             settings.tls.ca_pem,
             verify=settings.tls.verify,
             client_certificate=settings.tls.client_certificate,

@@ -129,7 +129,7 @@ class Session:
     async def run(self) -> Verdict:
         """The test. Every failure that was foreseen is a verdict."""
         try:
-            prepared = plan(self.settings, self.surroundings.policy, self.surroundings.contexts)
+            prepared = await plan(self.settings, self.surroundings.policy, self.surroundings.contexts)
             addresses = await self._addresses(prepared.host)
             check_secrecy(self.settings, addresses)
             return await self._try_each(addresses, prepared)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contexts for TLS with mail servers, and what stands in their certificates."""
 
+import asyncio
+import hashlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,8 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["CaBundleInvalid", "CertificateFacts", "TlsContexts"]
 
 _KEPT_CONTEXTS: Final = 128
+_KEPT_BYTES: Final = 1024 * 1024
+"""Of all bundles of the contexts that are kept; parsed they take some ten times as much."""
 _NAME: Final = 600
 """Longest name out of a certificate that is looked at, in characters; what is shown is cut once redacted."""
+
+_Key = tuple[bytes | None, bool, bool]
 
 
 class TlsContexts:
@@ -27,7 +33,8 @@ class TlsContexts:
     def __init__(self, ca_file: str | None = None) -> None:
         """``ca_file`` is the PEM text of ``--ca-file``."""
         self._ca_file = ca_file
-        self._made: dict[tuple[str | None, bool, bool], ssl.SSLContext] = {}
+        self._made: dict[_Key, tuple[ssl.SSLContext, int]] = {}
+        self._parsing = asyncio.Lock()
 
     def get(
         self,
@@ -43,21 +50,67 @@ class TlsContexts:
             CaBundleInvalid, ClientCertificateInvalid
         """
         if client_certificate is not None:
-            return client_context(
-                ca_pem,
-                verify=verify,
-                client_certificate=client_certificate,
-                with_system=with_system,
-                ca_file=self._ca_file,
-            )
-        key = (ca_pem, verify, with_system)
-        context = self._made.get(key)
-        if context is None:
-            context = client_context(ca_pem, verify=verify, with_system=with_system, ca_file=self._ca_file)
-            if len(self._made) >= _KEPT_CONTEXTS:
-                del self._made[next(iter(self._made))]
-            self._made[key] = context
+            return self._context(ca_pem, verify, client_certificate, with_system)
+        key = _key(ca_pem, verify=verify, with_system=with_system)
+        if key in self._made:
+            return self._made[key][0]
+        context = self._context(ca_pem, verify, None, with_system)
+        self._keep(key, context, len(ca_pem or ""))
         return context
+
+    async def load(
+        self,
+        ca_pem: str | None,
+        *,
+        verify: bool,
+        client_certificate: ClientCertificate | None = None,
+        with_system: bool = False,
+    ) -> ssl.SSLContext:
+        """As ``get``; a bundle that is not known yet is parsed in a thread, one at a time.
+
+        Raises:
+            CaBundleInvalid, ClientCertificateInvalid
+        """
+        if ca_pem is None or not verify:
+            return self.get(
+                ca_pem, verify=verify, client_certificate=client_certificate, with_system=with_system
+            )
+        key = _key(ca_pem, verify=verify, with_system=with_system)
+        if client_certificate is None and key in self._made:
+            return self._made[key][0]
+        async with self._parsing:
+            if client_certificate is None and key in self._made:
+                return self._made[key][0]
+            context = await asyncio.to_thread(self._context, ca_pem, verify, client_certificate, with_system)
+        if client_certificate is None:
+            self._keep(key, context, len(ca_pem))
+        return context
+
+    def _context(
+        self,
+        ca_pem: str | None,
+        verify: bool,
+        client_certificate: ClientCertificate | None,
+        with_system: bool,
+    ) -> ssl.SSLContext:
+        return client_context(
+            ca_pem,
+            verify=verify,
+            client_certificate=client_certificate,
+            with_system=with_system,
+            ca_file=self._ca_file,
+        )
+
+    def _keep(self, key: _Key, context: ssl.SSLContext, size: int) -> None:
+        kept = sum(size for _, size in self._made.values()) + size
+        while self._made and (len(self._made) >= _KEPT_CONTEXTS or kept > _KEPT_BYTES):
+            kept -= self._made.pop(next(iter(self._made)))[1]
+        self._made[key] = (context, size)
+
+
+def _key(ca_pem: str | None, *, verify: bool, with_system: bool) -> _Key:
+    digest = None if ca_pem is None else hashlib.sha256(ca_pem.encode(errors="replace")).digest()
+    return digest, verify, with_system
 
 
 @dataclass(frozen=True, slots=True)

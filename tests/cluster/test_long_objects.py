@@ -15,7 +15,14 @@ import pytest
 from kubernetes.aio.client.configuration import Configuration
 
 from fakeapi import Answer, FakeApi, Stream, bookmark, event, page, partial
-from smtp_operator.api.objects import ApiUnavailable, JsonObject, ObjectKey, ObjectMetadata, Reference
+from smtp_operator.api.objects import (
+    ApiUnavailable,
+    JsonObject,
+    ObjectKey,
+    ObjectMetadata,
+    Reference,
+    field_writes,
+)
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
@@ -187,13 +194,13 @@ async def test_an_object_that_is_read_costs_what_is_needed_of_it(
     assert len(json.dumps(read)) < 200_000
 
 
-async def test_a_value_of_3_mb_is_null(fake: FakeApi, counted: KubernetesClient) -> None:
+async def test_a_value_of_3_mb_is_not_kept(fake: FakeApi, counted: KubernetesClient) -> None:
     found = partial("mail", 5) | {"data": {"ca.crt": "@", "other": "pem"}}
     body = json.dumps(found).replace("@", "\\u003c" * 500_000).encode()
     fake.on("GET", "/api/v1/namespaces/team-a/configmaps/mail", Answer(body=body))
     with little_memory():
         read = await Cluster(counted, Settings()).get_object(MAIL)
-    assert read["data"] == {"ca.crt": None, "other": "pem"}
+    assert read["data"] == {"ca.crt": False, "other": "pem"}
 
 
 async def test_our_own_objects_are_listed_without_their_ballast(
@@ -254,3 +261,9 @@ async def test_the_loop_has_its_turns_while_a_long_object_is_read(
     await Cluster(counted, Settings()).get_object(MAIL)
     task.cancel()
     assert turns > 7_200_000 / 16384
+
+
+@pytest.mark.parametrize(("keys", "kept"), [(10, 1), (500, 1), (7_000, 0)])
+def test_of_an_object_with_thousands_of_keys_no_key_is_remembered(keys: int, kept: int) -> None:
+    fields: JsonObject = {f"f:{number}": {} for number in range(keys)}
+    assert len(field_writes([{"manager": "kubectl", "fieldsV1": {"f:data": fields}}])) == kept

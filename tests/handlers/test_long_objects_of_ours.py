@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -44,7 +45,7 @@ async def session(fake: FakeApi, traffic: Counting) -> AsyncIterator[aiohttp.Cli
         yield it
 
 
-def long(name: str, ballast: JsonObject, **spec: str) -> bytes:
+def long(name: str, ballast: JsonObject, **spec: Any) -> bytes:
     object_ = smtp_config(name=name, **spec)
     text = json.dumps(object_ | {"metadata": object_["metadata"] | ballast})
     return text.replace("@", "\\u003c" * 250_000).encode()

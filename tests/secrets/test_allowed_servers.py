@@ -3,6 +3,7 @@
 
 import pytest
 
+from smtp_operator.api.names import ALLOWED_SERVERS
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
@@ -186,3 +187,40 @@ def test_a_refusal_does_not_list_what_is_allowed() -> None:
             required=False,
         )
     assert "internal" not in caught.value.verdict.message
+
+
+def annotated(annotation: str) -> JsonObject:
+    metadata = {"namespace": "team-a", "name": "smtp", "annotations": {ALLOWED_SERVERS: annotation}}
+    return {"kind": "Secret", "metadata": metadata}
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    ["smtp.example.com:587," * 257, "smtp.example.com:587," + "x" * 16_384, "é" * 60_000 + ":587"],
+    ids=["entries", "length", "one entry"],
+)
+def test_an_annotation_without_end_allows_nothing(annotation: str) -> None:
+    with pytest.raises(VerdictError) as caught:
+        check_destination(
+            annotated(annotation), server="smtp.example.com", port=587, verified_tls=True, required=False
+        )
+    assert caught.value.verdict.reason is Reason.SERVER_NOT_ALLOWED
+    assert caught.value.verdict.message == (
+        "The annotation smtp-operator.io/allowed-servers of Secret team-a/smtp has more than 16,384"
+        " characters or 256 entries, so it allows nothing. Its owner shortens it, as by *. for one label."
+    )
+
+
+def test_names_of_an_annotation_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+
+    def encode(name: str, *, uts46: bool) -> bytes:
+        encoded.append(name)
+        return name.encode("punycode")
+
+    monkeypatch.setattr("smtp_operator.secrets.allowed_servers.idna.encode", encode)
+    secret = annotated(",".join(f"é{number}.example.net:587" for number in range(200)))
+    for _ in range(20):
+        with pytest.raises(VerdictError):
+            check_destination(secret, server="ü.example.net", port=587, verified_tls=True, required=False)
+    assert len(encoded) == 201

@@ -39,7 +39,7 @@ async def refused(asking: Awaitable[Any]) -> Verdict:
         ("s3cret\r\n", "s3cret", True),
         ("  s3 cret  ", "  s3 cret  ", False),
         ("sécret€ 密码", "sécret€ 密码", False),
-        ("x" * 100_000, "x" * 100_000, False),
+        ("x" * 4096, "x" * 4096, False),
     ],
     ids=["plain", "newline", "CRLF", "blanks", "Unicode", "long"],
 )
@@ -244,3 +244,56 @@ async def test_no_message_shows_the_value(shelf: Shelf, stored: str) -> None:
     shelf.put("Secret", "smtp-password", {"password": stored})
     verdict = await refused(line(shelf))
     assert "canary" not in repr(verdict)
+
+
+@pytest.mark.parametrize("size", [4097, 700_000, 1_000_000])
+async def test_a_password_of_many_bytes_is_refused_before_it_is_decoded(shelf: Shelf, size: int) -> None:
+    shelf.put("Secret", "smtp-password", {"password": "x" * size})
+    verdict = await refused(line(shelf))
+    assert (verdict.reason, verdict.retry) == (Reason.SECRET_VALUE_TOO_LONG, Retry.CONFIGURATION)
+    assert verdict.message == (
+        "Secret team-a/smtp-password, key password holds more than 4,096 bytes (named by"
+        " spec.password.secretRef). Put the value alone there."
+    )
+
+
+async def test_a_bundle_of_more_than_512_kib_is_refused(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "corp-ca", {"ca.crt": PEM + "x" * 512 * 1024})
+    verdict = await refused(bundle(shelf))
+    assert verdict.reason is Reason.CA_BUNDLE_INVALID
+    assert verdict.message == (
+        "ConfigMap team-a/corp-ca, key ca.crt holds more than 524,288 bytes (named by spec.tls.caRef)."
+        " Put the CA's certificates alone there."
+    )
+
+
+async def test_certificate_and_key_files_of_more_than_64_kib_are_refused(shelf: Shelf) -> None:
+    shelf.put("Secret", "smtp-password", {"tls.crt": "x" * 65_537, "tls.key": "x"})
+    verdict = await refused(shelf.values.client_certificate(SECRET, field_path="tls.clientCertificateRef"))
+    assert verdict.reason is Reason.SECRET_VALUE_TOO_LONG
+
+
+@pytest.mark.parametrize("data", [False, {"password": False}])
+async def test_a_value_that_was_too_long_to_be_read_is_too_long(shelf: Shelf, data: object) -> None:
+    shelf.put("Secret", "smtp-password", {})
+    shelf.objects[SECRET]["data"] = data
+    values = ObjectValues(shelf.get, keys=lambda _: ("password",))
+    verdict = await refused(values.line(SECRET, "password", field_path="password.secretRef"))
+    assert verdict.reason is Reason.SECRET_VALUE_TOO_LONG
+
+
+async def test_values_that_are_not_named_are_not_held(shelf: Shelf) -> None:
+    shelf.put("Secret", "smtp-password", {"password": "s3cret", "other": "x" * 1_000_000})
+    values = ObjectValues(shelf.get, keys=lambda _: ("password",))
+    await values.line(SECRET, "password", field_path="password.secretRef")
+    read = values.read[SECRET]
+    assert read is not None
+    assert list(read["data"]) == ["password"]
+
+
+async def test_equal_bundles_are_held_once(shelf: Shelf) -> None:
+    shelf.put("ConfigMap", "corp-ca", {"ca.crt": PEM})
+    shelf.put("ConfigMap", "other-ca", {"ca.crt": "".join(list(PEM))})
+    other = Reference("ConfigMap", "team-a", "other-ca")
+    assert await bundle(shelf) is await shelf.values.bundle(other, "ca.crt", field_path="tls.caRef")
+    assert await bundle(shelf) == PEM

@@ -2,14 +2,17 @@
 """Client certificates: shown from memory, and each way in which one is of no use."""
 
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     load_pem_private_key,
 )
@@ -116,3 +119,26 @@ def test_a_server_that_does_not_accept_it(alert: str) -> None:
         " Secret with"
         " a certificate that the server's owner issued."
     )
+
+
+def key_of(bits: int) -> bytes:
+    """A key of that many bits whose primes are none: to look whether they are takes seconds."""
+    p, q = (1 << (bits // 2)) - 1, (1 << (bits // 2)) - 3
+    numbers = rsa.RSAPrivateNumbers(p, q, 3, 3, 3, 3, rsa.RSAPublicNumbers(65537, p * q))
+    key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+@pytest.mark.parametrize("bits", [4098, 8192, 16384])
+def test_a_key_so_large_that_a_login_holds_up_all_others(ca: trustme.CA, bits: int) -> None:
+    certificates, _ = pair_of(ca)
+    assert refusal(certificates, key_of(bits)) == f"the key in tls.key has {bits:,} bits, more than 4,096"
+
+
+def test_a_key_is_not_looked_through_for_seconds(ca: trustme.CA) -> None:
+    certificates, _ = pair_of(ca)
+    begun = time.perf_counter()
+    assert (
+        refusal(certificates, key_of(4096)) == "the key in tls.key is not that of the certificate in tls.crt"
+    )
+    assert time.perf_counter() - begun < 0.5
