@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from bench import metrics, ours, truth
+from bench import attacks, metrics, ours, truth
 from bench.errors import BenchError
 from bench.figures import Figure
 from bench.rounds import Round, play
@@ -189,6 +189,11 @@ class Sections:
             Figure("SIGTERM to the next leader's dialogue", max(seconds), "s", HANDOVER_TARGET_SECONDS),
         ]
 
+    def attacks(self) -> list[Figure]:
+        """Peak memory and latency of the event loop while a user attacks, within 256 MiB."""
+        self._end()
+        return attacks.measure(self._world)
+
     def _start(self, name: str) -> tuple[float, int, int]:
         """Start the operator with one object to test; seconds, mails, and statuses written."""
         world, side = self._world, self._world.smtp_configs
@@ -257,6 +262,7 @@ SECTIONS: dict[str, Callable[[Sections], list[Figure]]] = {
     "storm": Sections.storm,
     "rotation": Sections.rotation,
     "handover": Sections.handover,
+    "attacks": Sections.attacks,
 }
 """All sections by name, in the order in which they are measured."""
 
