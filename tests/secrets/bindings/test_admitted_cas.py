@@ -105,7 +105,11 @@ def test_an_admitted_ca_alone_is_trusted(written: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", "*", "{}x", "{} {}", "sha256:{}", fingerprint(MINE).upper(), fingerprint(MINE)[:32]],
+    [
+        *("", "*", "{}x", "{} {}", "sha256:{}"),
+        pytest.param(fingerprint(MINE).upper(), id="in upper case"),
+        pytest.param(fingerprint(MINE)[:32], id="cut"),
+    ],
 )
 def test_what_is_no_fingerprint_admits_nothing(written: str) -> None:
     found = trust(MINE, holder(servers=BOUND, ca=written.format(*[fingerprint(MINE)] * 2)))
