@@ -210,11 +210,12 @@ _URL: Final = (
     r"([/?#]([a-zA-Z0-9._~!$&()*+,;=:@/?#-]|%[0-9a-fA-F]{2})*)?$"
 )
 _CEL_URL: Final = _URL.replace("\\", "\\\\")
+_HTTPS: Final = re.compile(_URL, re.ASCII)
 
 HTTPS_URL: Final = Rule(
     f"self.matches('{_CEL_URL}')",
     "must be an https:// URL",
-    lambda text: re.fullmatch(_URL, text, re.ASCII) is not None,
+    lambda text: _HTTPS.fullmatch(text) is not None,
 )
 
 NOTHING_BUT_A_PLACE: Final = Rule(
@@ -247,22 +248,27 @@ RECHECK_INTERVAL: Final = Rule(
     lambda text: _within(text, 60, 8760 * 3600, or_zero=True),
 )
 
+_NOT_OF_CYBERARK: Final = re.compile(rf"[+&%;{_CONTROL}]")
+_AZURE_NAME: Final = re.compile(r"[0-9a-zA-Z-]+")
+_AZURE_VERSION: Final = re.compile(r"[0-9a-f]{32}")
+_NOT_OF_A_PATH: Final = re.compile(rf"[{_CONTROL} ?#%]")
+
 CYBERARK_VALUE: Final = Rule(
     f"!self.matches('[+&%;{_CEL_CONTROL}]')",
     "CyberArk cannot find values with + & % ; or control characters",
-    lambda text: re.search(rf"[+&%;{_CONTROL}]", text) is None,
+    lambda text: _NOT_OF_CYBERARK.search(text) is None,
 )
 
 AZURE_SECRET_NAME: Final = Rule(
     "self.matches('^[0-9a-zA-Z-]+$')",
     "an Azure Key Vault secret name has letters, digits and hyphens only",
-    lambda text: re.fullmatch(r"[0-9a-zA-Z-]+", text) is not None,
+    lambda text: _AZURE_NAME.fullmatch(text) is not None,
 )
 
 AZURE_VERSION: Final = Rule(
     "self.matches('^[0-9a-f]{32}$')",
     "an Azure Key Vault version is 32 hexadecimal digits",
-    lambda text: re.fullmatch(r"[0-9a-f]{32}", text) is not None,
+    lambda text: _AZURE_VERSION.fullmatch(text) is not None,
 )
 
 # What clients of Vault or proxies between could read as another path is refused.
@@ -275,16 +281,17 @@ VAULT_PATH: Final = Rule(
         and not text.endswith("/")
         and ".." not in text
         and "//" not in text
-        and re.search(rf"[{_CONTROL} ?#%]", text) is None
+        and _NOT_OF_A_PATH.search(text) is None
     ),
 )
 
 _SERVER_PATTERN: Final = (
     r"^(\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5}|\*)$"
 )
+_SERVER: Final = re.compile(_SERVER_PATTERN)
 
 ALLOWED_SERVER: Final = Rule(
     "self.matches('{}')".format(_SERVER_PATTERN.replace("\\", "\\\\")),
     "must be host:port such as smtp.example.com:587 or *.mail.example.com:465",
-    lambda text: re.fullmatch(_SERVER_PATTERN, text) is not None,
+    lambda text: _SERVER.fullmatch(text) is not None,
 )

@@ -58,6 +58,7 @@ _Loader.add_implicit_resolver(
     list("-+0123456789."),
 )
 
+_KEY: Final = re.compile(r"[\w./-]{1,63}", re.ASCII)
 _QUOTED: Final = re.compile(r"(?P<quote>['\"]).*(?P=quote)")
 _OF_THE_GRAMMAR: Final = re.compile(r"expected '?(?:<|[\[\]{},:?-])")
 _TAB: Final = r"'\t'"
@@ -129,4 +130,4 @@ def _without_values(problem: str) -> str:
 
 
 def _as_key(text: str) -> str:
-    return text if re.fullmatch(r"[\w./-]{1,63}", text, re.ASCII) else "…"
+    return text if _KEY.fullmatch(text) else "…"

@@ -13,7 +13,7 @@ from smtp_operator.api.objects import (
     RequestRefused,
 )
 
-_UNKNOWN_FIELD: Final = re.compile(r"(?<![\w.])\.[\w.\[\]]+: field not declared in schema")
+_UNKNOWN_FIELD: Final = re.compile(r"(?<![\w.\[\]])\.[\w.\[\]]+: field not declared in schema")
 
 
 class Conflict(ClusterError):

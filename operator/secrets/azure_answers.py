@@ -24,6 +24,7 @@ _GUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OBJECT: Final = re.compile(rf"\boid=({_GUID})")
 _TENANT: Final = re.compile(rf"Expected one of https://[^/\s]+/({_GUID})/")
 _ADDRESS: Final = re.compile(r"Client address: ([0-9a-fA-F:.]{2,45})")
+_TENANT_NAME: Final = re.compile(r"[0-9A-Za-z.-]{1,64}")
 _AKV: Final = re.compile(r"\bAKV\d{5}\b")
 _LAST_SECOND: Final = 253402300799
 """Of the year 9999, the last that a date can tell."""
@@ -144,7 +145,7 @@ def token_refused(reader: Reader) -> VerdictError:
 
 def other_tenant(reader: Reader, tenant: str) -> VerdictError:
     """The vault takes identities of another tenant; ``tenant``: which, where it says so."""
-    named = tenant if re.fullmatch(r"[0-9A-Za-z.-]{1,64}", tenant) else ""
+    named = tenant if _TENANT_NAME.fullmatch(tenant) else ""
     lives = f"lives in tenant {named}" if named else "lives in another tenant"
     if not reader.tenant:
         return failed(

@@ -23,6 +23,8 @@ _PAUSE: Final = 30.0
 """Seconds, where a vault asks for a pause and does not say for how long."""
 _STANDBY: Final = (472, 473)
 _NO_NAMESPACE: Final = "namespace not found"
+_READ: Final = 8192
+"""Characters of an error that are looked at."""
 _ACL: Final = re.compile(r"\b1 error occurred:\s*\* permission denied\b")
 _SHOWN: Final = re.compile(r"[\x21-\x7e]{1,253}")
 
@@ -35,7 +37,9 @@ def told(answer: Answer) -> dict[str, Any] | None:
 def errors(answer: Answer) -> str:
     """What the vault said, in lower case; for looking at alone."""
     found = (told(answer) or {}).get("errors")
-    return " ".join(it for it in found if isinstance(it, str)).lower() if isinstance(found, list) else ""
+    if not isinstance(found, list):
+        return ""
+    return " ".join(it for it in found if isinstance(it, str))[:_READ].lower()
 
 
 def refused_by_policy(answer: Answer) -> bool:
@@ -126,51 +130,51 @@ class Workload:
     audience: str
 
 
-_JWT_REFUSALS: Final[tuple[tuple[str, str], ...]] = (
+_JWT_REFUSALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (
-        "permission denied|no handler for route",
+        re.compile("permission denied|no handler for route"),
         'there is no auth method at "{mount}"{within} that lets it in. Set hashiCorpVault.auth.jwt.mount: a'
         ' path that "bao auth list" shows. A kubernetes auth method says the same where its token reviewer'
         " may not review tokens, and any where token_bound_cidrs leave this client's address out.",
     ),
     (
-        'role ".*" could not be found|invalid role name',
+        re.compile('role ".{,500}" could not be found|invalid role name'),
         'auth/{mount} has no role "{role}"{within}. Set hashiCorpVault.auth.jwt.role: one that it has, or'
         " create this one.",
     ),
     (
-        "audience",
+        re.compile("audience"),
         'role "{role}" does not expect audience "{audience}". Set'
         " hashiCorpVault.auth.jwt.serviceAccountRef.audience: the one that it expects, or add"
         ' "{audience}" to the audiences of auth/{mount}/role/{role}.',
     ),
     (
-        "subject|not authorized",
+        re.compile("subject|not authorized"),
         'role "{role}" is for others than "{subject}". Set hashiCorpVault.auth.jwt.role: the one that is'
         " meant for it, or have auth/{mount}/role/{role} let it in (by bound_subject, or with kubernetes"
         " by bound_service_account_names and bound_service_account_namespaces).",
     ),
     (
-        "issuer",
+        re.compile("issuer"),
         'auth/{mount} expects another issuer than this cluster\'s, "{issuer}". Have bound_issuer or'
         " oidc_discovery_url of auth/{mount}/config changed to it.",
     ),
     (
-        "expired|not yet valid|issued in the future",
+        re.compile("expired|not yet valid|issued in the future"),
         "it takes the token for expired or not valid yet. Check the clocks of vault and cluster.",
     ),
     (
-        "signature",
+        re.compile("signature"),
         "auth/{mount} does not know the key that this cluster signs its tokens with. Have jwks_url,"
         " oidc_discovery_url or jwt_validation_pubkeys of auth/{mount}/config changed to this cluster's.",
     ),
     (
-        "claim",
+        re.compile("claim"),
         'the token\'s claims are not those that role "{role}" demands. Correct bound_claims of'
         ' auth/{mount}/role/{role}; the token is of "{subject}".',
     ),
     (
-        "",
+        re.compile(""),
         'its own log says why. Check auth/{mount}/role/{role}, and that it lets "{subject}" in.',
     ),
 )
@@ -182,7 +186,7 @@ def jwt_refused(answer: Answer, place: Place, *, mount: str, role: str, workload
     said = errors(answer)
     if _NO_NAMESPACE in said:
         return _no_namespace(answer, place)
-    why = next(text for pattern, text in _JWT_REFUSALS if re.search(pattern, said))
+    why = next(text for pattern, text in _JWT_REFUSALS if pattern.search(said))
     facts = {"mount": mount, "role": role, "within": place.within, **asdict(workload)}
     text = f'refused the login as role "{role}" ({answer.status}): {why.format_map(facts)}'
     return _auth_failed(answer, place, text)

@@ -16,9 +16,10 @@ import idna
 _ATEXT: Final = r"[^\x00-\x20\x7f-\x9f\s()<>\[\]:;@\\,.\"]"
 _DOT_ATOM: Final = re.compile(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 _QUOTED: Final = re.compile(r"\"(?:[^\x00-\x1f\x7f-\x9f\"\\]|\\[\x20-\x7e])*\"")
-_TWO: Final = re.compile(r"@.*[,;\s]+.*@")
+_SEPARATOR: Final = re.compile(r"[,;\s]")
+_ESCAPED: Final = re.compile(r"\\(.)")
 _LABEL: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_NAMED: Final = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]*)>")
+_NAMED: Final = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>")
 _LOCAL_OCTETS: Final = 64
 _ADDRESS_OCTETS: Final = 254
 
@@ -68,7 +69,7 @@ def parse_address(text: str) -> Mailbox:
 
 def _display_name(name: str) -> str:
     if _QUOTED.fullmatch(name):
-        return re.sub(r"\\(.)", r"\1", name[1:-1])
+        return _ESCAPED.sub(r"\1", name[1:-1])
     if "@" in name and "," in name:
         raise AddressInvalid("is two addresses")
     if any(sign in name for sign in '",;:\\@()[]'):
@@ -87,7 +88,7 @@ def _parse(name: str, address: str) -> Mailbox:
         raise AddressInvalid("is empty")
     if at != "@":
         raise AddressInvalid("has no @" if not quoted else "has no @ after the closing quote")
-    if _TWO.search(address):
+    if _SEPARATOR.search(address, address.find("@"), address.rfind("@")):
         raise AddressInvalid("is two addresses")
     if "@" in domain:
         raise AddressInvalid("has more than one @")

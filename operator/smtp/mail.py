@@ -16,6 +16,7 @@ from typing import Final
 from smtp_operator.smtp.addresses import Mailbox
 
 _ATOMS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LONGEST_LINE: Final = 998
 _WORD_OCTETS: Final = 42
@@ -100,7 +101,7 @@ def _list(mailboxes: Iterable[Mailbox]) -> str:
 
 def encode_body(body: str) -> tuple[bytes, str]:
     """The body with CRLF line ends, as it is where 7 bits and short lines do, else quoted-printable."""
-    text = "\r\n".join(re.split(r"\r\n|\r|\n", body))
+    text = "\r\n".join(_LINE_END.split(body))
     if not text.endswith("\r\n"):
         text += "\r\n"
     raw = text.encode("utf-8", "replace")

@@ -20,6 +20,7 @@ _MOST: Final = 8192
 _FIRST: Final = 512
 """Bytes of TLS records that are kept to be looked at."""
 _BANNER_WAIT: Final = 2.0
+_OFFERS_STARTTLS: Final = re.compile(rb"(?mi)^250[ -]STARTTLS\b")
 _ENOUGH: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n|\A(?!\d{3}-)[^\n]*\n")
 _HANDSHAKE_RECORD, _SERVER_HELLO = 22, 2
 
@@ -46,8 +47,8 @@ _SIGNS: Final = (
     (Kind.SSH, re.compile(rb"SSH-")),
     (Kind.HTTP, re.compile(rb"HTTP/|<!?(?:doctype|html)", re.IGNORECASE)),
     (Kind.TLS, re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")),
-    (Kind.FTP, re.compile(rb"220[ -](?![^\r\n]*smtp)[^\r\n]*ftp", re.IGNORECASE)),
-    (Kind.NNTP, re.compile(rb"20[01] [^\r\n]*(?:nntp|news|innd)", re.IGNORECASE)),
+    (Kind.FTP, re.compile(rb"\A220[ -](?![^\r\n]*smtp)[^\r\n]*ftp", re.IGNORECASE)),
+    (Kind.NNTP, re.compile(rb"\A20[01] [^\r\n]*(?:nntp|news|innd)", re.IGNORECASE)),
     (Kind.SMTP, re.compile(rb"220[ -]|[45]\d\d[ -]")),
 )
 
@@ -171,7 +172,7 @@ async def look_in_clear(sock: socket.socket, helo_name: str, *, limit: float) ->
             return Sight(Kind.SILENT)
         except OSError:
             return Sight(Kind.CLOSED)
-        return Sight(kind, start_tls=re.search(rb"(?mi)^250[ -]STARTTLS\b", offered) is not None)
+        return Sight(kind, start_tls=_OFFERS_STARTTLS.search(offered) is not None)
 
 
 async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) -> Sight:

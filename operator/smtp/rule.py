@@ -11,15 +11,20 @@ from smtp_operator.smtp.advice import Advice
 from smtp_operator.smtp.context import Context
 from smtp_operator.smtp.replies import Reply
 
-_JUDGED: Final = 1000
-"""Signs of a text that rules look at: a hostile server must not keep them busy."""
+_OF_SENDERS: Final = re.compile(r"\bsend|\bfrom\b|\byour account\b", re.IGNORECASE)
+_WORD_END: Final = re.compile(r"[\s<>(),;:]")
+_MASKED: Final = re.compile(r"\b(?:to|cc|bcc)\[\d\]")
 
 Condition = Callable[[Context, Reply], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``advice`` holds where all that is given fits. Text is searched, codes match as a whole."""
+    """``advice`` holds where all that is given fits. Text is searched, codes match as a whole.
+
+    A pattern or condition takes time in proportion to the text at most, whatever a server writes:
+    a repetition has an upper bound, or can start in one place only.
+    """
 
     advice: Advice
     phases: frozenset[Phase]
@@ -36,7 +41,7 @@ class Rule:
             and (self.code is None or self.code.fullmatch(str(reply.code)) is not None)
             and (self.enhanced is None or self.enhanced.fullmatch(reply.enhanced) is not None)
             and (not self.provider or self.provider == provider)
-            and (self.text is None or self.text.search(reply.text, 0, _JUDGED) is not None)
+            and (self.text is None or self.text.search(reply.text) is not None)
             and (self.when is None or self.when(context, reply))
         )
 
@@ -101,7 +106,7 @@ def silent_on_recipients(context: Context, reply: Reply) -> bool:
 
 def silent_on_senders(context: Context, reply: Reply) -> bool:
     """The text has no word of senders, nor of the account that sends."""
-    return re.search(r"\bsend|\bfrom\b|\byour account\b", reply.text, re.IGNORECASE) is None
+    return _OF_SENDERS.search(reply.text) is None
 
 
 def silent_on_relaying(context: Context, reply: Reply) -> bool:
@@ -116,7 +121,8 @@ def unsaid_without_login(context: Context, reply: Reply) -> bool:
 
 def names_others_only(context: Context, reply: Reply) -> bool:
     """The text names an address, and it is not the sender's."""
-    named = re.findall(r"[^\s<>(),;:]+@[^\s<>(),;:]+|\b(?:to|cc|bcc)\[\d\]", reply.text)
+    words = _WORD_END.split(reply.text)
+    named = [word for word in words if "@" in word[1:-1] or _MASKED.search(word)]
     sender = context.sender.lower()
     return bool(sender and named) and not any(sender in name.lower() for name in named)
 

@@ -52,7 +52,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         code=TRANSIENT,
         text=(
             r"receiving mail|mailbox (?:is )?(?:full|busy|locked)|over ?quota",
-            r"\bquota\b(?!.*(?:send|daily|hour))",
+            r"\bquota\b(?!.{,200}(?:send|daily|hour))",
             r"(?:user|recipient|account|mailbox)\b.{0,40}(?:full|quota|storage|too (?:quickly|many|fast))",
         ),
     ),
@@ -67,7 +67,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"(?:user|recipient|mailbox)\b(?!.{0,30}\bsend).{0,30}\b(?:quota|storage|full)\b",
         ),
     ),
-    rule(say.RECIPIENT_FULL, RCPT, code=LASTING, text=r"\bquota\b(?!.*(?:send|daily|hour))"),
+    rule(say.RECIPIENT_FULL, RCPT, code=LASTING, text=r"\bquota\b(?!.{,200}(?:send|daily|hour))"),
     rule(say.RECIPIENT_FULL, RCPT, DATA, enhanced="5.2.2"),
     rule(
         say.TOO_LARGE,
@@ -75,7 +75,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         text=(
             r"too (?:large|big)|(?:message|mail|data) (?:is )?too long",
             r"size.{0,30}(?:exceed|limit|maximum|larger)",
-            r"exceed\w*.{0,40}\bsize|exceeds administrative limit|recipsizelimit",
+            r"exceed.{0,43}\bsize|exceeds administrative limit|recipsizelimit",
         ),
     ),
     rule(
@@ -89,7 +89,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         text=(
             r"too (?:many|much) (?!(?:hops|errors|invalid|unknown|commands|syntax))",
             r"(?:limit|quota|rate|threshold|allowance)\b.{0,30}\b(?:exceeded|reached|hit)",
-            r"(?:exceed\w*|reached|over|hit|above)\b.{0,40}\b(?:limit|quota|rate|threshold|allowance)",
+            r"(?:exceed(?:s|ed|ing)?|reached|over|hit|above)\b.{0,40}\b(?:limit|quota|rate|threshold|allowance)",
             r"thread limit|too (?:fast|quickly|frequent)|per (?:hour|day|minute|second)|submission ?quota",
         ),
     ),
@@ -112,7 +112,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         text=r"^(?!.*\b(?:sender|from)\b).*n[o']t verified",
         when=names_others_only,
     ),
-    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"identities failed|not authorized to perform.*ses:"),
+    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"identities failed|not authorized to perform.{,200}ses:"),
     rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"n[o']t verified", provider=providers.SES),
     rule(say.FROM_UNVERIFIED_SENDGRID, *LETTER, text=r"sender identity"),
     rule(say.AUTH_REQUIRED, *LETTER, when=unsaid_without_login, text=r"authentication (?:is )?required"),
@@ -123,7 +123,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"(?:must|should) (?:match|belong to) (?:the )?(?:auth|user|log)",
             r"not owned by|send ?as\b|sendasdenied|send on behalf|relaying disallowed as",
             r"unauthori[sz]ed sender|sender (?:address )?(?:is )?not (?:authori[sz]ed|allowed|permitted)",
-            rf"{NOT_ALLOWED}\w* to (?:send|use)\b(?! (?:(?:e?-?mails?|messages?) )?to\b)",
+            rf"{NOT_ALLOWED}\w{{,12}} to (?:send|use)\b(?! (?:(?:e?-?mails?|messages?) )?to\b)",
         ),
     ),
     rule(say.SEND_AS_DENIED, *LETTER, enhanced="5.7.60|5.2.25[12]"),
@@ -168,7 +168,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         ),
     ),
     rule(say.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
-    rule(say.AUTH_REQUIRED, MAIL, when=without_login, text=r"auth\w* (?:is )?(?:required|needed)"),
+    rule(say.AUTH_REQUIRED, MAIL, when=without_login, text=r"auth\w{,12} (?:is )?(?:required|needed)"),
     # relaying, and login as the way to it; Postfix has a "relay recipient table" for unknown recipients
     rule(say.RECIPIENT_REFUSED, RCPT, DATA, code=LASTING, text=r"unknown in (?:\w+ ){1,3}(?:table|map)"),
     rule(
@@ -182,7 +182,7 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         *LETTER,
         text=(
             RELAYING,
-            r"(?:not|n.t) accept\w* (?:e?-?mail|messages?) for|user not local",
+            r"(?:not|n.t) accept\w{,12} (?:e?-?mail|messages?) for|user not local",
             r"not (?:a |one of (?:my|our) )?local (?:domain|user|recipient)",
         ),
     ),
@@ -198,7 +198,8 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
         say.AUTH_REQUIRED,
         *LETTER,
         text=(
-            r"auth\w* (?:is )?(?:required|needed|mandatory|first)|not (?:been )?(?:authenticated|logged in)",
+            r"auth\w{,12} (?:is )?(?:required|needed|mandatory|first)",
+            r"not (?:been )?(?:authenticated|logged in)",
             r"(?:must|please|needs? to|have to|requires?|required to) (?:first |be |smtp )*(?:auth|log)",
             r"must issue an auth|(?:un|not )authenticated (?:sender|user|client|connection|e?-?mail)",
             r"(?:turn|switch) on smtp auth|without (?:smtp )?(?:auth|login|logging in)|anonymous",

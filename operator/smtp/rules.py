@@ -2,6 +2,7 @@
 """What a server's refusal means, by phase, code, enhanced code, text and what is known beside them."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Retry
@@ -22,6 +23,8 @@ _WAIT: Final = re.compile(
 )
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_WAIT: Final = 86_400
+_JUDGED: Final = 1000
+"""Characters of a reply, and of a greeting, that rules and their conditions look at."""
 _MAY_PASS: Final = (Retry.TRANSIENT, Retry.SLOW, Retry.GREYLISTED)
 
 
@@ -40,12 +43,14 @@ def classify(phase: Phase, reply: Reply, *, context: Context | None = None) -> V
         said=context.shown(reply.line),
         reply=reply.short,
         retry=retry,
-        retry_after=_wait(reply.text) if retry in _MAY_PASS else None,
+        retry_after=_wait(reply.text[:_JUDGED]) if retry in _MAY_PASS else None,
     )
 
 
 def find(phase: Phase, reply: Reply, context: Context) -> Advice:
     """The advice of the first rule that fits."""
+    reply = replace(reply, text=reply.text[:_JUDGED])
+    context = replace(context, banner=context.banner[:_JUDGED])
     provider = provider_of(context.server, context.banner, reply.text)
     return next(
         (rule.advice for rule in RULES if rule.fits(phase, reply, provider, context)),

@@ -15,13 +15,13 @@ TRANSIENT: Final = "4.."
 LASTING: Final = "5.."
 GREYLIST: Final = r"gr[ae]y[- ]?list"
 LATER: Final = (
-    r"\b(?:again|later|retry|re-?send|re-?submit|come back|deferr?\w*|temporar\w+ (?:reject|refus|block))"
+    r"\b(?:again|later|retry|re-?send|re-?submit|come back|deferr?|temporar\w{1,8} (?:reject|refus|block))"
 )
 OWN_TROUBLE: Final = (
     r"local (?:problem|error)|lookup fail|internal|server error|system (?:problem|error|fail)",
     r"database|time ?d? ?-?out|queue file|configuration|backend",
     r"unable to (?:complete|verify|check)|could not complete",
-    r"temporar\w+ (?:server |system |service )?(?:error|problem|failure)",
+    r"temporar\w{1,8} (?:server |system |service )?(?:error|problem|failure)",
 )
 RELAYING: Final = (
     r"\brelay(?:ing)?\b(?!\.\w|=)|allowed (?:rcpt)?hosts|rcpthosts|non-?accepted domain"

@@ -157,6 +157,7 @@ _LOOK: Final = (
     ),
     Flag(name="--no-color", help="the same as --color never"),
 )
+_EXIT_CODE: Final = re.compile(r"^  (\d)  (.+)$", re.MULTILINE)
 _DEBUG: Final = Flag(name="--debug", help="show where an unforeseen failure happened")
 
 
@@ -287,7 +288,7 @@ JSON_KEYS: Final = {
 
 def exit_codes(command: Command) -> list[tuple[str, str]]:
     """Those that its help tells, and the one of Ctrl-C."""
-    told = re.findall(r"^  (\d)  (.+)$", command.description, re.MULTILINE)
+    told = _EXIT_CODE.findall(command.description)
     return [*told, ("130", "interrupted")]
 
 

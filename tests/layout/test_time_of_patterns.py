@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No text of a server, a vault or a user makes a regular expression take more than linear time.
+
+Times are CPU times of this thread, and compared with those over half the text in the same run: what else
+the machine does changes neither.
+"""
+
+import ast
+import dataclasses
+import importlib
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, cast
+
+import pytest
+
+import smtp_operator.alarm
+from smtp_operator.api.verdict import Phase, Verdict
+from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.replies import Reply
+from smtp_operator.smtp.rule import Rule
+from smtp_operator.smtp.rules import RULES, classify
+
+PACKAGE: Final = Path(smtp_operator.alarm.__file__).parent
+MADE_OF_SECRETS: Final = "smtp/redaction.py"
+"""Its patterns are made while it runs, of escaped secrets; ``test_redactor.py`` times them."""
+
+METHODS: Final = ("search", "match", "fullmatch", "sub", "findall", "finditer", "split")
+LENGTH: Final = 1000
+"""Characters of a reply that rules look at."""
+MARGIN: Final = 3.0
+"""Twice the text may take that many times as long; quadratic time would be 4."""
+NOTICEABLE: Final = 0.000_3
+"""Seconds for twice the length, below which a measurement says nothing, and does no harm."""
+
+MOST: Final = 40
+"""Texts of words that a pattern is tried with; which of them depends on the pattern alone."""
+
+SEPARATORS: Final = ("", " ", ".", "1", "-", "_", "@", ":")
+FILLERS: Final = (
+    *" a1._-@<>[]()\"'\\/:;,=%&#?*ä\t\n\r\0",
+    *("a ", "a.", "1.", "a@", "a-", "to ", "x: ", "\x1b[", "\x1b]", "\x1b", "220 ", "250-", "https://", "]."),
+)
+
+
+def modules() -> list[str]:
+    """Those that make patterns, by ``re`` or as rows of a rulebook."""
+    return sorted(
+        ".".join(("smtp_operator", *path.relative_to(PACKAGE).with_suffix("").parts))
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"\bre\.compile\(|^    rule\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+        and path.relative_to(PACKAGE).as_posix() != MADE_OF_SECRETS
+    )
+
+
+def patterns_in(value: Any, name: str) -> Iterator[tuple[str, re.Pattern[Any], str | None]]:
+    """Patterns with the name of what holds them, and how they are used where that is known."""
+    if isinstance(value, re.Pattern):
+        yield name, value, None
+    elif isinstance(value, Rule):
+        for field, method in (("text", "search"), ("code", "fullmatch"), ("enhanced", "fullmatch")):
+            if (pattern := getattr(value, field)) is not None:
+                yield f"{name}: {value.advice.reason} {field}", pattern, method
+    elif isinstance(value, tuple | list | frozenset | set):
+        for i, item in enumerate(value):
+            yield from patterns_in(item, f"{name}[{i}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from patterns_in(item, f"{name}[{key!r}]")
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for it in dataclasses.fields(value):
+            yield from patterns_in(getattr(value, it.name, None), f"{name}.{it.name}")
+
+
+def used_methods(source: str) -> dict[str, set[str]]:
+    """For each name the methods of a pattern that are called on it."""
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
+            found.setdefault(node.value.id, set()).add(node.attr)
+    return found
+
+
+def patterns_of(module: str) -> Iterator[tuple[str, re.Pattern[Any], str]]:
+    """Every pattern that a module makes, and each way in which it is used; search where that is not seen."""
+    loaded = importlib.import_module(module)
+    assert loaded.__file__ is not None
+    source = Path(loaded.__file__).read_text(encoding="utf-8")
+    used = used_methods(source)
+    for name in re.findall(r"^(\w+)(?:: .*)? = ", source, re.MULTILINE):
+        value = getattr(loaded, name)
+        for label, pattern, known in patterns_in(value, name):
+            for method in [known] if known else sorted(used.get(name, {"search"})):
+                yield f"{module}.{label}", pattern, method
+
+
+def words_of(pattern: str) -> list[str]:
+    """The words that a pattern looks for, alone and with what stands between them."""
+    plain = re.sub(r"\\[A-Za-z]|\(\?[:!=<]+|\{[\d,]+\}", "\0", pattern).replace("\\", "")
+    runs = re.findall(r"[\w@:/.=' -]+", plain)
+    return list(dict.fromkeys([*runs, *re.findall(r"[A-Za-z0-9]{2,}", plain)]))
+
+
+def adversarial(pattern: re.Pattern[Any], *, anchored: bool) -> Iterator[Callable[[int], str]]:
+    """Makers of texts of any length: words repeated, interleaved and filled, at a start and with an end."""
+    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    chance = random.Random(source)
+    words = words_of(source)
+    units = [word + separator for word in words for separator in SEPARATORS]
+    units = chance.sample(units, min(len(units), MOST))
+    if words:
+        mixed = [*words, *SEPARATORS, *FILLERS]
+        units += [
+            "".join(chance.choices(mixed, k=chance.choice((2, 3, 20)))) or " " for _ in range(MOST // 2)
+        ]
+        units += [chance.choice(words) + chance.choice(FILLERS) * 60 for _ in range(MOST // 4)]
+    texts = [("", unit, "") for unit in (*units, *FILLERS)]
+    if anchored:
+        heads = ["", *(word for word in words[:2] if word.strip())]
+        texts += [(head, unit, end) for unit in FILLERS for head in heads for end in ("", "!")]
+    for head, unit, end in texts:
+
+        def made(length: int, head: str = head, unit: str = unit, end: str = end) -> str:
+            return (head + unit * (length // len(unit) + 1))[: length - len(end)] + end
+
+        yield made
+
+
+def seconds(run: Callable[[Any], Any], text: Any) -> float:
+    start = time.thread_time()
+    run(text)
+    return time.thread_time() - start
+
+
+def growth(run: Callable[[str], Any], made: Callable[[int], str]) -> float:
+    """How many times as long twice the text takes; 0 where that cannot be noticed."""
+    once, twice = made(LENGTH), made(2 * LENGTH)
+    best = float("inf")
+    for repeats in (1, 3, 5, 7):
+        longer = min(seconds(run, twice) for _ in range(repeats))
+        if longer < NOTICEABLE:
+            return 0.0
+        best = min(best, longer / min(seconds(run, once) for _ in range(repeats)))
+        if best < MARGIN:
+            break
+    return best
+
+
+def runner(pattern: re.Pattern[Any], method: str) -> Callable[[str], Any]:
+    call = getattr(pattern, method if method in {"search", "match", "fullmatch"} else "findall")
+    if isinstance(pattern.pattern, bytes):
+        return lambda text: call(text.encode("latin-1", "replace"))
+    return cast(Callable[[str], Any], call)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_no_foreign_text_makes_a_pattern_take_more_than_linear_time(module: str) -> None:
+    slow = [
+        f"{label} by {method}: {found:.1f} times as long over twice the text of {made(60)!r}"
+        for label, pattern, method in patterns_of(module)
+        for made in adversarial(pattern, anchored=method in {"match", "fullmatch"})
+        if (found := growth(runner(pattern, method), made)) >= MARGIN
+    ]
+    assert not slow, "\n".join(slow)
+
+
+@pytest.mark.parametrize("quadratic", [r"exceed\w*.{0,40}\bsize", r"[^\s<>]+@[^\s<>]+", r"@.*[,;\s]+.*@"])
+def test_a_pattern_of_more_than_linear_time_is_found(quadratic: str) -> None:
+    pattern = re.compile(quadratic, re.IGNORECASE)
+    assert max(growth(pattern.search, made) for made in adversarial(pattern, anchored=False)) >= MARGIN
+
+
+def test_every_pattern_is_a_constant_so_that_none_escapes_this_test() -> None:
+    """A pattern inside a function would not be seen here."""
+    hidden = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        place = path.relative_to(PACKAGE).as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inside = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            for node in ast.walk(function)
+        }
+        hidden += [
+            f"{place}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "re"
+            and (node.func.attr in METHODS or (node.func.attr == "compile" and id(node) in inside))
+            and place not in {MADE_OF_SECRETS, "smtp/rule.py"}  # rule() makes the constants of the rulebooks
+        ]
+    assert not hidden
+
+
+def texts_of_the_rules() -> list[Callable[[int], str]]:
+    """The words of all rules repeated and interleaved."""
+    words = dict.fromkeys(w for rule in RULES if rule.text for w in words_of(rule.text.pattern))
+    chance = random.Random(0)
+    units = [*FILLERS, *words, *(f"{word} " for word in words)]
+    mixed = ["".join(chance.choices(units, k=k)) for k in (2, 3, 20) for _ in range(10)]
+    units = [*FILLERS, *chance.sample(units, MOST), *mixed]
+
+    def maker(unit: str) -> Callable[[int], str]:
+        return lambda length: (unit * (length // len(unit) + 1))[:length]
+
+    return [maker(unit) for unit in units]
+
+
+CONDITIONS: Final = {repr(rule.when).split()[1]: rule.when for rule in RULES if rule.when is not None}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_no_reply_makes_a_condition_take_more_than_linear_time(name: str) -> None:
+    context = Context(sender="noreply@example.com")
+
+    def judge(text: str) -> bool:
+        return CONDITIONS[name](context, Reply(550, text * 8))
+
+    slow = [made(60) for made in texts_of_the_rules() if growth(judge, made) >= MARGIN]
+    assert not slow
+
+
+@pytest.mark.parametrize(
+    ("code", "phase"),
+    [(421, Phase.BANNER), (550, Phase.EHLO), (535, Phase.AUTH), (450, Phase.RCPT_TO), (550, Phase.DATA)],
+)
+def test_the_longest_reply_takes_no_longer_than_what_rules_look_at(code: int, phase: Phase) -> None:
+    """It took 270 ms, in which no other object was served: the text was cut for some conditions only."""
+    slow = []
+    for made in texts_of_the_rules():
+        whole, part = ((Reply.of(code, text), Context(banner=text)) for text in (made(8192), made(LENGTH)))
+
+        def judge(given: tuple[Reply, Context]) -> Verdict:
+            return classify(phase, given[0], context=given[1])
+
+        longest = min(seconds(judge, whole) for _ in range(2))
+        if longest > 0.05 or (longest > 0.01 and longest > 3 * max(seconds(judge, part) for _ in range(3))):
+            slow.append(f"{longest:.3f} s over {made(60)!r}")
+    assert not slow
