@@ -21,17 +21,31 @@ _DENIED_BY_DEFAULT: Final[tuple[Network, ...]] = tuple(
             "fe80::/10",
             "224.0.0.0/4",
             "ff00::/8",
-            "0.0.0.0/32",
-            "::/128",
-            # metadata services outside of the link-local range: Azure, Alibaba, Oracle, AWS
+            "0.0.0.0/8",  # Linux takes 0.0.0.0 for this machine
+            "240.0.0.0/4",  # reserved, and broadcast
+            "::/96",  # unspecified, and IPv4-compatible (RFC 4291)
+            "fec0::/10",  # site-local (RFC 3879)
+            # what gateways translate or tunnel to an IPv4 address that is in it
+            "64:ff9b:1::/48",  # NAT64 of this network (RFC 8215)
+            "::ffff:0:0:0/96",  # SIIT (RFC 2765)
+            "2002::/16",  # 6to4 (RFC 3056)
+            "2001::/32",  # Teredo (RFC 4380)
+            # metadata services outside of the link-local range: Azure, Alibaba, Oracle, AWS, Google
             "168.63.129.16/32",
             "100.100.100.200/32",
             "192.0.0.192/32",
             "fd00:ec2::254/128",
+            "fd00:ec2::23/128",
+            "fd20:ce::254/128",
         ),
     )
 )
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_IN_THE_LAST_BITS: Final = tuple(
+    map(
+        ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "::ffff:0:0/96", "64:ff9b::/96")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,17 @@ def seen_as(address: Address) -> Iterator[Address]:
             yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
+def embedded_in(address: Address) -> Iterator[Address]:
+    """The IPv4 addresses that gateways may take out of an IPv6 address: by translation, 6to4 or Teredo."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _IN_THE_LAST_BITS):
+            yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if address.sixtofour is not None:
+            yield address.sixtofour
+        if address.teredo is not None:
+            yield from address.teredo
+
+
 def is_loopback(address: Address) -> bool:
     """Whether what is sent there never leaves this machine."""
     return any(form.is_loopback for form in seen_as(address))
@@ -76,8 +101,9 @@ class DestinationPolicy:
     """Which addresses and ports may be connected to.
 
     With any ``allow_networks`` nothing else is allowed, and what they name is, even what is denied by
-    default; ``deny_networks`` always win. Denied by default are loopback, link-local, multicast,
-    unspecified, metadata services and ``api_server``: the addresses of the Kubernetes API server.
+    default; ``deny_networks`` always win, over an IPv4 address within an IPv6 one too. Denied by default
+    are loopback, link-local, multicast, unspecified, reserved, translated and tunneled addresses, metadata
+    services and ``api_server``: the addresses of the Kubernetes API server.
     """
 
     def __init__(
@@ -100,13 +126,15 @@ class DestinationPolicy:
     def rules_out(self, address: Address) -> bool:
         """Whether ``deny_networks`` names this address, or there are ``allow_networks`` and none does."""
         forms = tuple(seen_as(address))
-        return _within(forms, self._deny) or bool(self._allow and not _within(forms, self._allow))
+        return _within((*forms, *embedded_in(address)), self._deny) or bool(
+            self._allow and not _within(forms, self._allow)
+        )
 
     def allows(self, address: Address) -> bool:
         """Whether this address may be connected to."""
         if self.rules_out(address):
             return False
-        return bool(self._allow) or not _within(tuple(seen_as(address)), self._default)
+        return bool(self._allow) or not _within((*seen_as(address), *embedded_in(address)), self._default)
 
 
 def _within(forms: Collection[Address], networks: Iterable[Network]) -> bool:

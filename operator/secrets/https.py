@@ -112,24 +112,12 @@ class Https:
         host, port = request.place
         if not self._policy.allows_port(port):
             raise HttpsError(Trouble.PORT_NOT_ALLOWED, host, port)
-        if self._proxy is not None and self._proxy.is_for(host):
-            await self._judge_as_far_as_known(request)
-            job = partial(
-                _send_by_proxy, request, self._proxy.url, self._limits, self._closed, self._contexts
-            )
-        else:
-            addresses = await self._addresses(request)
-            job = partial(_send, request, addresses, self._limits, self._closed, self._contexts)
+        # A proxy is given an address that was judged here: a name could mean another one to it.
+        addresses = await self._addresses(request)
+        proxy = self._proxy.url if self._proxy is not None and self._proxy.is_for(host) else ""
+        job = partial(_send, request, addresses, self._limits, self._closed, self._contexts, proxy)
         loop = asyncio.get_running_loop()
         return await self._turns.run((host, port), lambda: loop.run_in_executor(self._threads, job))
-
-    async def _judge_as_far_as_known(self, request: Request) -> None:
-        """What DNS here cannot say the proxy finds out, and its own rules then decide."""
-        try:
-            await self._addresses(request)
-        except HttpsError as error:
-            if error.trouble is Trouble.ADDRESS_NOT_ALLOWED:
-                raise
 
     async def _addresses(self, request: Request) -> tuple[Address, ...]:
         host, port = request.place
@@ -193,8 +181,9 @@ def _send(
     limits: HttpsLimits,
     closed: threading.Event,
     contexts: _Contexts,
+    proxy: str,
 ) -> Answer:
-    """Blocks, for ``limits.total`` seconds at most."""
+    """Blocks, for ``limits.total`` seconds at most. ``proxy`` is the URL of the one to go by, or empty."""
     bounds.begin(total=limits.total, read=limits.read, size=limits.size, closed=closed)
     host, port = request.place
     with closing(Adapter(contexts.of(request), host.removesuffix("."))) as adapter:
@@ -202,35 +191,24 @@ def _send(
         for address in addresses:
             literal = f"[{address}]" if address.version == 6 else str(address)
             try:
-                return _exchange(adapter, request, literal, limits)
+                return _exchange(adapter, request, literal, limits, proxy)
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 errors[address] = error_of(
-                    error, host, port, addresses, limits.total, not_admitted=request.trust.not_admitted
+                    error,
+                    host,
+                    port,
+                    addresses,
+                    limits.total,
+                    proxy=proxy,
+                    not_admitted=request.trust.not_admitted,
                 )
                 if not errors[address].before_request or bounds.seconds_left <= 0:
                     break
     raise list(errors.values())[-1] from None
 
 
-def _send_by_proxy(
-    request: Request, proxy: str, limits: HttpsLimits, closed: threading.Event, contexts: _Contexts
-) -> Answer:
-    """Blocks, for ``limits.total`` seconds at most."""
-    bounds.begin(total=limits.total, read=limits.read, size=limits.size, closed=closed)
-    host, port = request.place
-    with closing(Adapter(contexts.of(request), host.removesuffix("."))) as adapter:
-        try:
-            return _exchange(adapter, request, f"[{host}]" if ":" in host else host, limits, proxy)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise error_of(
-                error, host, port, (), limits.total, proxy=proxy, not_admitted=request.trust.not_admitted
-            ) from None
-
-
-def _exchange(
-    adapter: Adapter, request: Request, literal: str, limits: HttpsLimits, proxy: str = ""
-) -> Answer:
-    """``literal`` is the host or address to connect to, IPv6 in brackets.
+def _exchange(adapter: Adapter, request: Request, literal: str, limits: HttpsLimits, proxy: str) -> Answer:
+    """``literal`` is the address to connect to, IPv6 in brackets.
 
     No ``requests.Session`` is involved: even where it follows nothing, it reads and unpacks the body of a
     redirect, and it parses cookies.

@@ -70,7 +70,7 @@ async def test_a_request_goes_through_the_proxy(
 
     assert (answer.status, answer.body) == (418, b"short and stout")
     assert endpoint.forms == [{"a": "b"}]
-    proxy.wait_for_tunnel(f"localhost:{endpoint.port}")
+    proxy.wait_for_tunnel(f"127.0.0.1:{endpoint.port}")
 
 
 async def test_an_excepted_host_is_connected_to_directly(
@@ -78,7 +78,7 @@ async def test_an_excepted_host_is_connected_to_directly(
 ) -> None:
     await by_proxy("localhost").send(request_of())
 
-    assert proxy.tunnels(f"localhost:{endpoint.port}") == 0
+    assert proxy.tunnels(f"127.0.0.1:{endpoint.port}") == 0
 
 
 async def test_the_certificate_is_checked_through_the_proxy(by_proxy: ByProxy, request_of: RequestOf) -> None:
@@ -87,14 +87,14 @@ async def test_the_certificate_is_checked_through_the_proxy(by_proxy: ByProxy, r
     assert (error.trouble, error.verify_code) == (Trouble.TLS_FAILED, 20)
 
 
-async def test_a_name_that_only_the_proxy_can_resolve_is_asked_for(
-    by_proxy: ByProxy, endpoint: TokenServer, request_of: RequestOf
+async def test_a_proxy_is_never_given_a_name_that_could_mean_another_address_to_it(
+    by_proxy: ByProxy, proxy: ProxyServer, endpoint: TokenServer, request_of: RequestOf
 ) -> None:
-    endpoint.answers.append((418, b"short and stout", {}))
+    """Nor one that DNS here does not know: a name server can answer the proxy in another way."""
+    error = await failure_of(by_proxy(names=Names(fails_with=NameNotFound())), request_of())
 
-    answer = await by_proxy(names=Names(fails_with=NameNotFound())).send(request_of())
-
-    assert answer.status == 418
+    assert error.trouble is Trouble.HOST_NOT_FOUND
+    assert proxy.tunnels(f"localhost:{endpoint.port}") == 0
 
 
 async def test_an_address_that_is_denied_is_denied_by_the_proxy_too(

@@ -43,6 +43,20 @@ def allows(policy: DestinationPolicy, address: str) -> bool:
         "64:ff9b::7f00:1",
         "64:ff9b::a9fe:a9fe",
         "64:ff9b::168.63.129.16",
+        "0.1.2.3",
+        "240.0.0.1",
+        "255.255.255.255",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "fec0::1",
+        "::10.0.0.1",
+        "64:ff9b:1::a9fe:a9fe",
+        "64:ff9b:1:ffff::10.0.0.1",
+        "::ffff:0:169.254.169.254",
+        "2002:a9fe:a9fe::1",
+        "2002:a00:1::1",
+        "2001:0:a9fe:a9fe::1",
+        "2001:0:c000:201:0:3fff:5601:5601",
     ],
 )
 def test_denied_by_default(address: str) -> None:
@@ -55,6 +69,31 @@ def test_denied_by_default(address: str) -> None:
 )
 def test_allowed_by_default(address: str) -> None:
     assert allows(DestinationPolicy(), address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "::ffff:192.0.2.1",
+        "64:ff9b::192.0.2.1",
+        "64:ff9b:1::192.0.2.1",
+        "::ffff:0:192.0.2.1",
+        "::192.0.2.1",
+        "2002:c000:201::1",
+        "2001:0:c000:201::1",
+        "2001:0:cb00:7101:0:3fff:3fff:fdfe",
+    ],
+)
+def test_a_denied_network_is_not_reached_through_a_translated_or_tunneled_address(address: str) -> None:
+    policy = DestinationPolicy(
+        allow_networks=networks("::/0", "0.0.0.0/0"), deny_networks=networks("192.0.2.0/24")
+    )
+
+    assert not allows(policy, address)
+
+
+def test_an_allowed_network_does_not_allow_the_tunnels_to_it() -> None:
+    assert not allows(DestinationPolicy(allow_networks=networks("192.0.2.0/24")), "2002:c000:201::1")
 
 
 def test_the_api_server_is_denied_by_default_however_it_is_written() -> None:
