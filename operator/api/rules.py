@@ -105,7 +105,12 @@ def _without_duplicates(values: list[Any]) -> list[Any]:
     return values
 
 
-_CONTROL: Final = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # and what else ends a line
+_FORMAT: Final = (  # category Cf of Unicode 15, as in the API server: bidi, zero-width, tags
+    r"\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064"
+    r"\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+)
+_CONTROL: Final = rf"\x00-\x1f\x7f-\x9f\u2028\u2029{_FORMAT}"  # and what else ends a line
 _MORE_THAN_ONE_LINE: Final = re.compile(rf"[{_CONTROL}]")
 _LETTER: Final = r"[^\W_]"  # letters and digits of any script
 _LABEL: Final = rf"{_LETTER}(?:(?:{_LETTER}|-)*{_LETTER})?"
@@ -117,10 +122,10 @@ _ADDRESS: Final = re.compile(rf"{_LOCAL_PART}@{_LABEL}(?:\.{_LABEL})*")
 _DISPLAY: Final = rf"(?:\"[^\"{_CONTROL}]*\"|[^\"<>()\[\]:;@\\,{_CONTROL}]*)"
 _FROM: Final = re.compile(rf"(?:{_ADDRESS.pattern}|{_DISPLAY} ?<{_ADDRESS.pattern}>)")
 
-_CEL_CONTROL: Final = r"\\p{Cc}\\p{Zl}\\p{Zp}"
+_CEL_CONTROL: Final = r"\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}"
 _CEL_LABEL: Final = r"[\\p{L}\\p{N}]([\\p{L}\\p{N}-]*[\\p{L}\\p{N}])?"
 _CEL_HOST_LABEL: Final = r"[\\p{L}\\p{N}_]([\\p{L}\\p{N}_-]*[\\p{L}\\p{N}_])?"
-_CEL_LOCAL_PART: Final = r"[^\\p{Z}\\p{Cc}<>()\\[\\]:;@\\\\,\"]+"  # RE2's \s is ASCII only
+_CEL_LOCAL_PART: Final = r"[^\\p{Z}\\p{Cc}\\p{Cf}<>()\\[\\]:;@\\\\,\"]+"  # RE2's \s is ASCII only
 _CEL_ADDRESS: Final = rf"{_CEL_LOCAL_PART}@{_CEL_LABEL}(\\.{_CEL_LABEL})*"
 _CEL_DISPLAY: Final = rf"(\"[^\"{_CEL_CONTROL}]*\"|[^\"<>()\\[\\]:;@\\\\,{_CEL_CONTROL}]*)"
 
@@ -155,7 +160,7 @@ def host_rule(field: str) -> Rule:
 
 ONE_LINE: Final = Rule(
     f"!self.matches('[{_CEL_CONTROL}]')",
-    "must be one line without control characters",
+    "must be one line without control or invisible characters",
     lambda text: _MORE_THAN_ONE_LINE.search(text) is None,
 )
 
@@ -251,11 +256,12 @@ RECHECK_INTERVAL: Final = Rule(
 _NOT_OF_CYBERARK: Final = re.compile(rf"[+&%;{_CONTROL}]")
 _AZURE_NAME: Final = re.compile(r"[0-9a-zA-Z-]+")
 _AZURE_VERSION: Final = re.compile(r"[0-9a-f]{32}")
-_NOT_OF_A_PATH: Final = re.compile(rf"[{_CONTROL} ?#%]")
+_NOT_OF_A_PATH: Final = re.compile(rf"[{_CONTROL} ?#%\\]|(?:^|/)\.{{1,2}}(?:/|$)")
+_NOT_OF_A_PLACE: Final = re.compile(rf"[{_CONTROL}?#%\\]|//|(?:^|/)\.{{1,2}}(?:/|$)")
 
 CYBERARK_VALUE: Final = Rule(
     f"!self.matches('[+&%;{_CEL_CONTROL}]')",
-    "CyberArk cannot find values with + & % ; or control characters",
+    "CyberArk cannot find values with + & % ; control or invisible characters",
     lambda text: _NOT_OF_CYBERARK.search(text) is None,
 )
 
@@ -274,8 +280,8 @@ AZURE_VERSION: Final = Rule(
 # What clients of Vault or proxies between could read as another path is refused.
 VAULT_PATH: Final = Rule(
     f"!self.startsWith('/') && !self.endsWith('/') && !self.contains('..') && !self.contains('//')"
-    f" && !self.matches('[{_CEL_CONTROL} ?#%]')",
-    "path is relative to the mount, without leading or trailing slash, '..', '//', blanks, ?, # or %",
+    f" && !self.matches('[{_CEL_CONTROL} ?#%\\\\\\\\]|(^|/)[.](/|$)')",
+    "path is relative to the mount, without slash at either end, '.', '..', '//', blanks, ?, #, % or \\",
     lambda text: (
         not text.startswith("/")
         and not text.endswith("/")
@@ -283,6 +289,12 @@ VAULT_PATH: Final = Rule(
         and "//" not in text
         and _NOT_OF_A_PATH.search(text) is None
     ),
+)
+
+VAULT_PLACE: Final = Rule(
+    f"!self.contains('//') && !self.matches('[{_CEL_CONTROL}?#%\\\\\\\\]|(^|/)[.][.]?(/|$)')",
+    "must not have '.' or '..' between its slashes, '//', ?, #, % or \\",
+    lambda text: _NOT_OF_A_PLACE.search(text) is None,
 )
 
 _SERVER_PATTERN: Final = (

@@ -25,7 +25,16 @@ from smtp_operator.api.model import (
     SecretKeyReference,
     ServiceAccountReference,
 )
-from smtp_operator.api.rules import ALLOWED_SERVER, CYBERARK_VALUE, ListType, Rule, exactly_one, required
+from smtp_operator.api.rules import (
+    ALLOWED_SERVER,
+    CYBERARK_VALUE,
+    ONE_LINE,
+    VAULT_PLACE,
+    ListType,
+    Rule,
+    exactly_one,
+    required,
+)
 
 
 class Provider(StrEnum):
@@ -157,8 +166,10 @@ class ClusterAzureKeyVault(ApiModel):
     authority_host: HttpsUrl = Field("https://login.microsoftonline.com", description=_AUTHORITY)
 
 
+Mount = Annotated[str, Field(min_length=1, max_length=128), ONE_LINE, VAULT_PLACE]
+VaultNamespace = Annotated[str, Field(min_length=1, max_length=256), ONE_LINE, VAULT_PLACE]
 AppId = Annotated[str, Field(min_length=1, max_length=256), CYBERARK_VALUE]
-WebService = Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Za-z0-9._-]+$")]
+WebService = Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Za-z0-9_-][A-Za-z0-9._-]*$")]
 
 
 class CyberArkCcp(ApiModel):
@@ -248,7 +259,7 @@ class ClusterCyberArkConjur(CyberArkConjur):
 class VaultJwt(ApiModel):
     """Login with a ServiceAccount's token, by the `kubernetes` or the `jwt` auth method."""
 
-    mount: Line128 = Field("kubernetes", description="Mount of the auth method.")
+    mount: Mount = Field("kubernetes", description="Mount of the auth method.")
     role: Line128 = Field(description="Role to log in as.")
     service_account_ref: VaultServiceAccountReference
 
@@ -294,8 +305,8 @@ class HashiCorpVault(ApiModel):
     """HashiCorp Vault or OpenBao, KV version 2."""
 
     url: HttpsUrl = Field(description="URL of the vault, such as https://vault.example.com:8200.")
-    mount: Line128 = Field("secret", description="Mount of the KV version 2 engine.")
-    namespace: Line256 | None = Field(None, description="Namespace of Vault Enterprise or OpenBao.")
+    mount: Mount = Field("secret", description="Mount of the KV version 2 engine.")
+    namespace: VaultNamespace | None = Field(None, description="Namespace of Vault Enterprise or OpenBao.")
     auth: HashiCorpVaultAuth
 
 

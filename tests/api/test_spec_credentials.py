@@ -86,6 +86,15 @@ MORE_THAN_ONE_LINE = {
     "next line (C1)": "mailer\x85",
     "line separator": "mailer\u2028",
     "paragraph separator": "mailer\u2029",
+    "bidi override": "mail\u202eer",
+    "bidi isolate": "mail\u2066er",
+    "zero-width space": "mail\u200ber",
+    "soft hyphen": "mail\xader",
+    "byte order mark": "\ufeffmailer",
+    "Arabic number sign": "mail\u0600er",
+    "tag": "mailer\U000e0041",
+    "hieroglyph control of Unicode 15": "mailer\U0001343f",
+    "musical control": "mailer\U0001d17a",
 }
 
 SECRET_TEXT = "correct-horse-battery"
@@ -121,7 +130,7 @@ def test_credentials_that_contradict_each_other_are_refused(
 
 @pytest.mark.parametrize("username", MORE_THAN_ONE_LINE.values(), ids=MORE_THAN_ONE_LINE)
 def test_username_is_one_line(judge: Judge, username: str) -> None:
-    refusal = "spec.username: must be one line without control characters"
+    refusal = "spec.username: must be one line without control or invisible characters"
     assert judge({"username": username, "password": SECRET}) == refusal
 
 

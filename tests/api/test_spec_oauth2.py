@@ -63,7 +63,7 @@ NEEDS_TOKEN = "spec: authMechanism XOAUTH2 and OAUTHBEARER need oauth2"
 NEEDS_PASSWORD = "spec: authMechanism PLAIN, LOGIN and CRAM-MD5 need a username and password"
 NO_URL = "spec.oauth2.tokenUrl: must be an https:// URL"
 NOT_PLAIN = "spec.oauth2.tokenUrl: must be a plain https:// URL without user, query or fragment"
-ONE_LINE = "must be one line without control characters"
+ONE_LINE = "must be one line without control or invisible characters"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "password and token": (oauth2() | {"password": PASSWORD}, "spec: set password or oauth2, not both"),

@@ -37,7 +37,7 @@ EITHER = (
 )
 AZURE_NAME = "an Azure Key Vault secret name has letters, digits and hyphens only"
 AZURE_VERSION = "an Azure Key Vault version is 32 hexadecimal digits"
-PATH = "path is relative to the mount, without leading or trailing slash, '..', '//', blanks, ?, # or %"
+PATH = "path is relative to the mount, without slash at either end, '.', '..', '//', blanks, ?, #, % or \\"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "CyberArk without anything": (password("cyberArk"), EITHER),
@@ -48,7 +48,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "CCP with what CyberArk cannot find": (
         password("cyberArk", safe="R&D"),
-        "spec.password.cyberArk.safe: CyberArk cannot find values with + & % ; or control characters",
+        "spec.password.cyberArk.safe: CyberArk cannot find values with + & % ;"
+        " control or invisible characters",
     ),
     "Key Vault name that is a path": (
         password("azureKeyVault", secretName="../keys/x"),
@@ -64,6 +65,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "Vault path upwards": (
         password("hashiCorpVault", path="mail/../../sys/seal"),
+        f"spec.password.hashiCorpVault.path: {PATH}",
+    ),
+    "Vault path that stays where it is": (
+        password("hashiCorpVault", path="mail/./smtp"),
+        f"spec.password.hashiCorpVault.path: {PATH}",
+    ),
+    "Vault path with backslashes": (
+        password("hashiCorpVault", path="mail\\..\\smtp"),
         f"spec.password.hashiCorpVault.path: {PATH}",
     ),
     "Vault path with an escape": (

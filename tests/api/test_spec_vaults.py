@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "AppID that CCP cannot find": (
         ccp(appId="mail & more"),
-        "spec.cyberArkCCP.appId: CyberArk cannot find values with + & % ; or control characters",
+        "spec.cyberArkCCP.appId: CyberArk cannot find values with + & % ; control or invisible characters",
     ),
     "server without port": ({"allowedServers": ["smtp.example.com"]}, f"spec.allowedServers[0]: {SERVER}"),
     "server by URL": (
@@ -171,6 +171,34 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("fragment", ACCEPTED.values(), ids=ACCEPTED)
 def test_vault_is_accepted(vault_judge: Judge, fragment: dict[str, Any]) -> None:
+    assert vault_judge(fragment) == ""
+
+
+PLACE = "must not have '.' or '..' between its slashes, '//', ?, #, % or \\"
+ELSEWHERE = (
+    *("..", ".", "../sys", "secret/../sys", "secret/./x", "secret/..", "a//b"),
+    *("a%2e%2e/b", "%2e%2e", "..%2fsys", "a\\..\\sys", "secret?list=true", "secret#x"),
+)
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+@pytest.mark.parametrize("field", ["mount", "namespace"])
+def test_a_mount_or_namespace_does_not_lead_elsewhere(vault_judge: Judge, field: str, place: str) -> None:
+    fragment = hashicorp(tokenRef=SECRET)
+    fragment["hashiCorpVault"] |= {field: place}
+    assert vault_judge(fragment) == f"spec.hashiCorpVault.{field}: {PLACE}"
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_the_mount_of_a_login_does_not_lead_elsewhere(vault_judge: Judge, place: str) -> None:
+    jwt = {"mount": place, "role": "smtp", "serviceAccountRef": {"name": "smtp"}}
+    assert vault_judge(hashicorp(jwt=jwt)) == f"spec.hashiCorpVault.auth.jwt.mount: {PLACE}"
+
+
+@pytest.mark.parametrize("place", ["secret", "team/kv", "/secret/", "kv v2", "a..b", "...", "ns1/ns2/"])
+def test_other_mounts_are_accepted(vault_judge: Judge, place: str) -> None:
+    fragment = hashicorp(tokenRef=SECRET)
+    fragment["hashiCorpVault"] |= {"mount": place}
     assert vault_judge(fragment) == ""
 
 
