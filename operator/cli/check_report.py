@@ -9,7 +9,7 @@ from smtp_operator.api.durations import format_duration
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.cli.exit_codes import code_of
 from smtp_operator.cli.look import Look, verdict_text
-from smtp_operator.cli.streams import write
+from smtp_operator.cli.streams import Control, write
 from smtp_operator.reconcile import facts
 from smtp_operator.reconcile.outcome import Outcome
 
@@ -62,7 +62,7 @@ class Progress:
         if self._phase is None:
             return
         took = format_duration(self._clock() - self._since)
-        start = "\r" if self._look.live else ""
+        start = Control.LINE_START if self._look.live else ""
         write(self._output, f"{start}  {self._look.marked(good=good)} {self._phase} {took}\n")
         self._phase = None
 
@@ -103,4 +103,4 @@ def as_json(name: str, outcome: Outcome) -> str:
         "password": password and password.model_dump(mode="json", by_alias=True, exclude_none=True),
         "suggestion": suggestion and suggestion.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-    return json.dumps(shown, indent=2) + "\n"  # in ASCII, whatever the locale
+    return json.dumps(shown, indent=2).replace("\x7f", "\\u007f") + "\n"  # in ASCII, whatever the locale

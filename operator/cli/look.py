@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Final, TextIO
 
 from smtp_operator.api.status import SuggestedSettings
+from smtp_operator.cli.streams import Control, one_line
 
-_GREEN, _RED, _DIM, _PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
 _MARKS, _ASCII_MARKS = ("✓", "✗", "…"), ("ok", "FAILED", "...")
 _WIDTH: Final = 100
 
@@ -48,18 +48,18 @@ class Look:
     def marked(self, *, good: bool, text: str = "") -> str:
         """The mark of success or failure, and a text of the same colour."""
         mark = self.marks[0] if good else self.marks[1]
-        return self._painted(f"{mark} {text}" if text else mark, _GREEN if good else _RED)
+        return self._painted(f"{mark} {text}" if text else mark, Control.GREEN if good else Control.RED)
 
     def dim(self, text: str) -> str:
         """Something of less importance."""
-        return self._painted(text, _DIM)
+        return self._painted(text, Control.DIM)
 
     def painted(self, text: str, *, good: bool) -> str:
         """A text in the colour of success or failure."""
-        return self._painted(text, _GREEN if good else _RED)
+        return self._painted(text, Control.GREEN if good else Control.RED)
 
-    def _painted(self, text: str, colour: str) -> str:
-        return f"{colour}{text}{_PLAIN}" if self.colour else text
+    def _painted(self, text: str, colour: Control) -> str:
+        return f"{colour}{text}{Control.PLAIN}" if self.colour else text
 
 
 def verdict_text(
@@ -76,23 +76,24 @@ def verdict_text(
 
     ``passed`` is None where there is no verdict yet.
     """
+    name, summary = one_line(name), one_line(summary)
     head = f"{look.marks[2]} {summary}" if passed is None else look.marked(good=passed, text=summary)
     lines = [f"{head}  {name}"]
     for paragraph in paragraphs:
         lines += wrapped(paragraph)
-    if said := [f"    {look.dim(line)}" for line in dialogue]:
+    if said := [f"    {look.dim(one_line(line))}" for line in dialogue]:
         lines += ["", "  The dialogue:", *said]
     if suggestion is not None:
         lines += ["", "  A second look found that this would work:"]
         fields = suggestion.model_dump(mode="json", by_alias=True, exclude_none=True)
-        lines += [f"    {field}: {value}" for field, value in fields.items()]
+        lines += [f"    {field}: {one_line(str(value))}" for field, value in fields.items()]
     return "\n".join(lines) + "\n"
 
 
 def wrapped(text: str, indent: str = "  ") -> list[str]:
     """A paragraph in lines of 100 characters; no value that is to be copied is broken in two."""
     return textwrap.wrap(
-        text,
+        one_line(text),
         _WIDTH,
         initial_indent=indent,
         subsequent_indent=indent,

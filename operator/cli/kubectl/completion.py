@@ -18,7 +18,7 @@ import yaml
 from smtp_operator.api.objects import ClusterError
 from smtp_operator.api.reasons import REASONS
 from smtp_operator.cli.kubectl.commands import COMMANDS, Command, Flag, Values
-from smtp_operator.cli.streams import write
+from smtp_operator.cli.streams import Control, write
 
 NO_FILES: Final = 4
 """No names of files where there is nothing to offer (cobra's ShellCompDirectiveNoFileComp)."""
@@ -37,7 +37,7 @@ Offer = tuple[str, str]
 def main() -> int:
     """Answers kubectl, whatever happens."""
     offers, directive = completed(sys.argv[1:], os.environ)
-    lines = ["\t".join(filter(None, (value, " ".join(what.split())))) for value, what in offers]
+    lines = [Control.TAB.join(filter(None, (value, " ".join(what.split())))) for value, what in offers]
     write(sys.stdout, "".join(f"{line}\n" for line in [*lines, f":{directive}"]))
     return 0
 

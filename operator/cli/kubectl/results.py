@@ -22,4 +22,4 @@ def show(text: str) -> None:
 
 def as_json(shown: dict[str, Any]) -> str:
     """For programs."""
-    return json.dumps(shown, indent=2) + "\n"  # in ASCII, whatever the locale
+    return json.dumps(shown, indent=2).replace("\x7f", "\\u007f") + "\n"  # in ASCII, whatever the locale

@@ -5,15 +5,13 @@ import shutil
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, TextIO
+from typing import TextIO
 
 from smtp_operator.cli.kubectl.asking import Answer, wait_before_test
 from smtp_operator.cli.kubectl.seen import SeenConfig, short_time
 from smtp_operator.cli.look import Look, verdict_text
-from smtp_operator.cli.streams import write
+from smtp_operator.cli.streams import Control, one_line, write
 from smtp_operator.reconcile.timestamps import from_timestamp
-
-_CLEAR: Final = "\r\x1b[K"
 
 
 def verdict_of(config: SeenConfig, look: Look, now: float) -> str:
@@ -45,7 +43,7 @@ def history_of(config: SeenConfig, now: float) -> str:
         how = ", ".join(filter(None, [last.trigger, last.mode, last.duration]))
         rows.append(("Last test", f"{_moment(from_timestamp(last.start_time), now)}: {how}"))
     rows.append(("Last passed", _moment(from_timestamp(config.status.last_success_time), now)))
-    return "".join(f"  {title + ':':<13}{text}\n" for title, text in rows)
+    return "".join(f"  {title + ':':<13}{one_line(text)}\n" for title, text in rows)
 
 
 def listing(
@@ -62,6 +60,7 @@ def listing(
     if namespaces:
         spaces = ["NAMESPACE", *(config.key.namespace for config in configs)]
         rows = [[space, *row] for space, row in zip(spaces, rows, strict=True)]
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
     ready_column = rows[0].index("READY")
@@ -105,7 +104,7 @@ class Progress:
         self._answered += 1
         self.clear()
         if answer.problem:
-            write(self._output, f"kubectl smtp: {answer.config.key}: {answer.problem}\n")
+            write(self._output, f"kubectl smtp: {answer.config.key}: {one_line(answer.problem)}\n")
         elif self._total == 1:
             self._phases(answer.config)
         elif self._look.live and self._answered < self._total:
@@ -120,15 +119,16 @@ class Progress:
     def clear(self) -> None:
         """Takes back the line that is written over."""
         if self._look.live and self._last:
-            write(self._output, _CLEAR)
+            write(self._output, Control.CLEAR_LINE)
         self._last = ""
 
     def _say(self, text: str) -> None:
+        text = one_line(text)
         if text == self._last:
             return
         line = f"  {self._look.marks[2]} {text}"
         if self._look.live:
-            write(self._output, _CLEAR + line[: max(shutil.get_terminal_size().columns - 1, 20)])
+            write(self._output, Control.CLEAR_LINE + line[: max(shutil.get_terminal_size().columns - 1, 20)])
         else:
             write(self._output, f"{line}\n")
         self._last = text
@@ -138,7 +138,10 @@ class Progress:
         failed = max((i for i, it in enumerate(phases) if it.name == config.failed_phase), default=-1)
         for i, phase in enumerate(phases):
             mark = self._look.marked(good=i != failed)
-            write(self._output, f"  {mark} {phase.name} {phase.duration or ''}".rstrip() + "\n")
+            write(
+                self._output,
+                f"  {mark} {one_line(phase.name)} {one_line(phase.duration or '')}".rstrip() + "\n",
+            )
 
 
 def _delay(config: SeenConfig) -> str:
