@@ -27,6 +27,7 @@ from smtp_operator.cli.leading import Duty, lease_of
 from smtp_operator.cli.logs import set_up_logging
 from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cluster.access import find_access
+from smtp_operator.cluster.api_server import ApiServerAddresses
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.delays import at_least, growing_delays
@@ -152,8 +153,11 @@ async def _work(
         proxy=proxy_of(settings),
         ca_file=ca_file,
     )
+    mail_servers = await _destinations(client, settings, settings.allow_smtp_port)
+    api_server = ApiServerAddresses(client, (places, mail_servers))
+    await api_server.refresh()
     engine = Engine(
-        policy=await _destinations(client, settings, settings.allow_smtp_port),
+        policy=mail_servers,
         resolver=resolver,
         connections=ConnectionLimits(settings.max_connections_per_destination),
         ca_file=ca_file,
@@ -194,9 +198,11 @@ async def _work(
     )
     if metrics is not None:
         metrics.attach(core)
+    following = asyncio.create_task(api_server.follow(), name="addresses of the API server")
     try:
         await _inform(operation, core, client, settings, stop_flag)
     finally:
+        following.cancel()
         await operation.stop()
         https.close()
         resolver.close()

@@ -117,7 +117,12 @@ class DestinationPolicy:
         self._allow = tuple(allow_networks)
         self._deny = tuple(deny_networks)
         self.ports = tuple(ports) or tuple(PortRange(port, port) for port in DEFAULT_SMTP_PORTS)
-        self._default = (*_DENIED_BY_DEFAULT, *map(ipaddress.ip_network, api_server))
+        self._api_server: set[Network] = set()
+        self.deny_api_server(api_server)
+
+    def deny_api_server(self, addresses: Iterable[Address]) -> None:
+        """Deny by default these addresses too; those of before stay denied."""
+        self._api_server |= set(map(ipaddress.ip_network, addresses))
 
     def allows_port(self, port: int) -> bool:
         """Whether this port may be connected to."""
@@ -134,7 +139,9 @@ class DestinationPolicy:
         """Whether this address may be connected to."""
         if self.rules_out(address):
             return False
-        return bool(self._allow) or not _within((*seen_as(address), *embedded_in(address)), self._default)
+        return bool(self._allow) or not _within(
+            (*seen_as(address), *embedded_in(address)), (*_DENIED_BY_DEFAULT, *self._api_server)
+        )
 
 
 def _within(forms: Collection[Address], networks: Iterable[Network]) -> bool:

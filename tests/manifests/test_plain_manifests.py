@@ -25,6 +25,12 @@ CORE_RULES = [
     {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "list", "watch"]},
 ]
 NAMESPACES_RULE = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}
+API_SERVER_RULE = {
+    "apiGroups": ["discovery.k8s.io"],
+    "resources": ["endpointslices"],
+    "resourceNames": ["kubernetes"],
+    "verbs": ["get"],
+}
 EVENTS_RULE = {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]}
 LEASE_RULES = [
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
@@ -127,6 +133,7 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
         EVENTS_RULE,
         *rules_of_our_kinds("clustersmtpvaults"),
         NAMESPACES_RULE,
+        API_SERVER_RULE,
     ]
     assert document(namespaced, "Role")["rules"] == [
         *rules_of_our_kinds("smtpconfigs", "smtpvaults"),

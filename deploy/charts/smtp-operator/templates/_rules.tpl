@@ -34,6 +34,10 @@
 - apiGroups: [""]
   resources: [namespaces] # for allowedNamespaces.matchLabels of a ClusterSmtpVault
   verbs: [get]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices] # of the API server, which no object may have the operator connect to
+  resourceNames: [kubernetes]
+  verbs: [get]
 {{- end -}}
 
 {{/* A RoleBinding or ClusterRoleBinding's end: kind of the role, its name, and the root. */}}
