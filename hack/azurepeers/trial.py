@@ -12,7 +12,10 @@ from azurepeers.metadata import MetadataServer
 from mailpeers.trial import LOOPBACK, Names
 from openbao.trial import Named
 from smtp_operator.api.password import AzureKeyVaultPassword
-from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
+from smtp_operator.api.vault_blocks import (
+    AzureKeyVault,
+    ClusterAzureKeyVault,
+)
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.secrets.azure_key_vault import KeyVault

@@ -13,7 +13,9 @@ from azurepeers.trial import CLIENT, SECRET
 from conformance.source import Source, VaultSource
 from mailpeers.tokenserver import TokenServer
 from smtp_operator.api.password import AzureKeyVaultPassword
-from smtp_operator.api.smtpvault import AzureKeyVault
+from smtp_operator.api.vault_blocks import (
+    AzureKeyVault,
+)
 from smtp_operator.cli.logs import SILENT
 from smtp_operator.secrets.azure_key_vault import KeyVault
 from smtp_operator.secrets.vault import AllowedHosts, Vault, VaultContext

@@ -11,7 +11,10 @@ from cyberark.ccp import Account, Application, CcpServer
 from cyberark.conjur import ConjurServer
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpvault import ClusterCyberArkCcp, CyberArkConjur
+from smtp_operator.api.vault_blocks import (
+    ClusterCyberArkCcp,
+    CyberArkConjur,
+)
 from smtp_operator.secrets.cyberark_ccp import CyberArkCcpVault
 from smtp_operator.secrets.cyberark_conjur import CyberArkConjurVault
 from smtp_operator.secrets.vault import Vault, VaultContext

@@ -9,7 +9,9 @@ from typing import Any
 from conformance.source import Source, VaultSource
 from openbao import OpenBao
 from smtp_operator.api.password import HashiCorpVaultPassword
-from smtp_operator.api.smtpvault import HashiCorpVault
+from smtp_operator.api.vault_blocks import (
+    HashiCorpVault,
+)
 from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
 from smtp_operator.secrets.vault import Vault, VaultContext
 

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import HashiCorpVaultPassword
-from smtp_operator.api.smtpvault import HashiCorpVault
+from smtp_operator.api.vault_blocks import (
+    HashiCorpVault,
+)
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.tls import ClientCertificate

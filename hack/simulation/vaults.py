@@ -11,7 +11,9 @@ from smtp_operator.api.model import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import VaultPassword
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.smtpvault import HashiCorpVault
+from smtp_operator.api.vault_blocks import (
+    HashiCorpVault,
+)
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.secrets.https import Answer, Request
 from smtp_operator.secrets.interface import GetObject

@@ -16,14 +16,16 @@ from smtp_operator.api.model import (
 )
 from smtp_operator.api.objects import JsonObject, Reference, VaultKindName
 from smtp_operator.api.smtpvault import (
-    AzureKeyVault,
-    ClusterAzureKeyVault,
     ClusterSmtpVaultSpec,
     Provider,
     ProviderBlock,
     SmtpVaultSpec,
     VaultSpec,
     provider_of,
+)
+from smtp_operator.api.vault_blocks import (
+    AzureKeyVault,
+    ClusterAzureKeyVault,
 )
 
 CERTIFICATE_KEYS = ("tls.crt", "tls.key")

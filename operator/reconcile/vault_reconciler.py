@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 from smtp_operator.api.objects import ClusterError, JsonObject, ObjectKey, ObjectNotFound, Reference, Tested
 from smtp_operator.api.objects import VaultKindName as Kind
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import VaultStatus
+from smtp_operator.api.vault_blocks import (
+    AzureKeyVault,
+    ClusterAzureKeyVault,
+)
 from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.fair_slots import NAMESPACE

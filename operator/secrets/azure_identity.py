@@ -21,7 +21,7 @@ from azure.identity.aio import (
 )
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpvault import (
+from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
     ClusterAzureKeyVault,
     ManagedIdentity,

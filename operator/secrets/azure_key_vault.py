@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from smtp_operator.api.password import AzureKeyVaultPassword
-from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
+from smtp_operator.api.vault_blocks import (
+    AzureKeyVault,
+    ClusterAzureKeyVault,
+)
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.secrets import azure_answers as answers

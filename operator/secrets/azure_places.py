@@ -10,7 +10,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpvault import AzureKeyVault, ClusterAzureKeyVault
+from smtp_operator.api.vault_blocks import (
+    AzureKeyVault,
+    ClusterAzureKeyVault,
+)
 from smtp_operator.secrets.vault import AllowedHosts
 from smtp_operator.secrets.vault_errors import failed
 

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpvault import CyberArkCcp
+from smtp_operator.api.vault_blocks import (
+    CyberArkCcp,
+)
 from smtp_operator.api.verdict import VerdictError, cut
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.cyberark_ccp_errors import Asked, changing, no_json, refused

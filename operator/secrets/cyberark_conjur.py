@@ -11,7 +11,9 @@ from typing import Final
 from urllib.parse import quote_plus, urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
-from smtp_operator.api.smtpvault import CyberArkConjur
+from smtp_operator.api.vault_blocks import (
+    CyberArkConjur,
+)
 from smtp_operator.api.verdict import cut
 from smtp_operator.secrets.cyberark_conjur_errors import Who, login_refused, read_refused, token_refused
 from smtp_operator.secrets.https import Answer

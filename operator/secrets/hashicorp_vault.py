@@ -11,7 +11,11 @@ import hvac
 
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpvault import HashiCorpVault, VaultAppRole, VaultJwt
+from smtp_operator.api.vault_blocks import (
+    HashiCorpVault,
+    VaultAppRole,
+    VaultJwt,
+)
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.secrets.hashicorp_client import client
 from smtp_operator.secrets.hashicorp_errors import (

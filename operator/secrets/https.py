@@ -115,7 +115,7 @@ class Https:
         # A proxy is given an address that was judged here: a name could mean another one to it.
         addresses = await self._addresses(request)
         proxy = self._proxy.url if self._proxy is not None and self._proxy.is_for(host) else ""
-        job = partial(_send, request, addresses, self._limits, self._closed, self._contexts, proxy)
+        job = partial(_send, request, addresses, self._limits, self._closed, self._contexts, proxy=proxy)
         loop = asyncio.get_running_loop()
         return await self._turns.run((host, port), lambda: loop.run_in_executor(self._threads, job))
 
@@ -181,6 +181,7 @@ def _send(
     limits: HttpsLimits,
     closed: threading.Event,
     contexts: _Contexts,
+    *,
     proxy: str,
 ) -> Answer:
     """Blocks, for ``limits.total`` seconds at most. ``proxy`` is the URL of the one to go by, or empty."""

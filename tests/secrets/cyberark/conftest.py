@@ -10,7 +10,11 @@ import pytest
 from cyberark.ccp import Account, Application, CcpServer
 from cyberark.conjur import ConjurServer
 from cyberark.trial import CANARY, Given, VaultTrial
-from smtp_operator.api.smtpvault import ClusterCyberArkCcp, CyberArkCcp, CyberArkConjur
+from smtp_operator.api.vault_blocks import (
+    ClusterCyberArkCcp,
+    CyberArkCcp,
+    CyberArkConjur,
+)
 from smtp_operator.secrets.cyberark_ccp import CyberArkCcpVault
 from smtp_operator.secrets.cyberark_conjur import CyberArkConjurVault
 from smtp_operator.secrets.vault import Vault, VaultContext

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from openbao.trial import NAME, Named
 from smtp_operator.api.password import HashiCorpVaultPassword
-from smtp_operator.api.smtpvault import HashiCorpVault
+from smtp_operator.api.vault_blocks import (
+    HashiCorpVault,
+)
 from smtp_operator.api.verdict import MESSAGE_BYTES, VerdictError
 from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
 from smtp_operator.secrets.https import Answer, Request

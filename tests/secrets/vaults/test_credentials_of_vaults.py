@@ -13,7 +13,11 @@ from simulation import Shelf
 from simulation.vaults import SimulatedAccounts
 from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
-from smtp_operator.api.smtpvault import AzureAuth, AzureKeyVault, SmtpVaultSpec
+from smtp_operator.api.smtpvault import SmtpVaultSpec
+from smtp_operator.api.vault_blocks import (
+    AzureAuth,
+    AzureKeyVault,
+)
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.trust import ServerTrust
