@@ -154,7 +154,7 @@ async def _work(
         ca_file=ca_file,
     )
     mail_servers = await _destinations(client, settings, settings.allow_smtp_port)
-    api_server = ApiServerAddresses(client, (places, mail_servers))
+    api_server = ApiServerAddresses(client, (places, mail_servers), clusterwide=settings.cluster_wide)
     await api_server.refresh()
     engine = Engine(
         policy=mail_servers,

@@ -25,7 +25,11 @@ class ApiServerAddresses:
     the EndpointSlice ``kubernetes`` in namespace ``default``: every API server behind that address.
     """
 
-    def __init__(self, client: KubernetesClient, policies: Collection[DestinationPolicy]) -> None:
+    def __init__(
+        self, client: KubernetesClient, policies: Collection[DestinationPolicy], *, clusterwide: bool = True
+    ) -> None:
+        """Without ``clusterwide`` it asks for nothing of namespace ``default``."""
+        self._clusterwide = clusterwide
         self._client = client
         self._policies = policies
         self._told = False
@@ -34,7 +38,7 @@ class ApiServerAddresses:
         """Read the addresses and deny them. Those of before stay denied."""
         found = {ipaddress.ip_address(it) for it in await self._client.addresses()}
         try:
-            found |= await self._endpoints()
+            found |= await self._endpoints() if self._clusterwide else set()
         except ClusterError as error:
             if not self._told:
                 self._told = True

@@ -84,3 +84,13 @@ async def test_where_they_may_not_be_read_the_operator_says_so_once_and_goes_on(
     assert [it.getMessage() for it in caplog.records] == [
         f"only the address in use of the API server is denied to objects: {error}"
     ]
+
+
+async def test_an_operator_of_some_namespaces_asks_for_nothing_of_another_one() -> None:
+    server = Server()
+    server.error = AssertionError("asked")
+    policy = DestinationPolicy()
+
+    await ApiServerAddresses(cast(KubernetesClient, server), [policy], clusterwide=False).refresh()
+
+    assert not allows(policy, "10.96.0.1")
