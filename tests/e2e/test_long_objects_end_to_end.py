@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user of one namespace writes the longest objects that the API server takes; the operator goes on."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from bench.usage import peak_megabytes
+from localcluster.ports import free_ports
+from mailpeers import MailServer
+from smtp_operator.api.objects import JsonObject
+from testbed import Api, Bed, StartOperator
+from testbed.exposition import Exposition
+from testbed.operator_process import LOOPBACK
+
+LIMIT_MEGABYTES = 256 * 1.048576
+OVERSIZED = "smtp_operator_oversized_objects_total"
+KINDS = ("secrets", "configmaps", "serviceaccounts")
+
+
+def long(name: str) -> JsonObject:
+    """Of 7 MB as JSON."""
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "<" * 1_200_000, "uid": "0"}
+    return {"metadata": {"name": name, "ownerReferences": [owner]}}
+
+
+@pytest.fixture
+def numbers(api: Api, bed: Bed) -> Iterator[Iterator[int]]:
+    """Numbers of objects; at the end there are none, since other tests list these kinds too."""
+    used = itertools.count()
+    yield used
+    for number in range(next(used)):
+        for kind in KINDS:
+            api.delete(f"/api/v1/namespaces/{bed.namespace}/{kind}/long-{number}")
+
+
+def test_objects_of_7_mb_neither_keep_it_from_starting_nor_end_it(
+    api: Api, bed: Bed, server: MailServer, start_operator: StartOperator, numbers: Iterator[int]
+) -> None:
+    (port,) = free_ports(1)
+
+    def create(how_many: int) -> None:
+        for number in itertools.islice(numbers, how_many):
+            for kind in KINDS:
+                api.create(f"/api/v1/namespaces/{bed.namespace}/{kind}", long(f"long-{number}"))
+
+    create(5)
+    operator = start_operator(
+        *LOOPBACK, f"--namespace={bed.namespace}", f"--metrics-address=127.0.0.1:{port}"
+    )
+    listed = Exposition.awaited(port, lambda it: len(it.samples(OVERSIZED)) == len(KINDS))
+    assert all(count >= 5 for count in listed.samples(OVERSIZED).values())
+    create(1)
+    Exposition.awaited(port, lambda it: all(count >= 6 for count in it.samples(OVERSIZED).values()))
+    bed.verdict_of(server)
+    assert operator.runs
+    assert peak_megabytes(operator.pid) < LIMIT_MEGABYTES
+    assert " has 7,200," in operator.output()
