@@ -247,14 +247,11 @@ class Settings:
             truth,
         ),
     ] = False
-    lease_name: Annotated[str, Setting("Name of the Lease of --leader-elect.", object_name, "NAME")] = (
-        "smtp-operator"
-    )
+    lease_name: Annotated[str, Setting("Name of the Lease.", object_name, "NAME")] = "smtp-operator"
     lease_namespace: Annotated[
         str,
         Setting(
-            "Namespace of the Lease of --leader-elect; default: POD_NAMESPACE, else that of the"
-            " ServiceAccount or of the kubeconfig's context.",
+            "Namespace of the Lease; default: POD_NAMESPACE, else that of the ServiceAccount or kubeconfig.",
             namespace_name,
             "NAME",
         ),
