@@ -179,10 +179,12 @@ FROM_ADDRESS: Final = Rule(
 _DISPLAY_NAME_CHARACTERS: Final = 64
 _DOT: Final = ".\u2024\u3002\uff0e\uff61"  # and what mail programs or browsers read as a dot
 _NUMBERS: Final = rf"[0-9]+[{_DOT}][0-9]+[{_DOT}][0-9]+[{_DOT}][0-9]"
-_LINK: Final = re.compile(rf"://|www[{_DOT}]|[{_DOT}]{_LETTER}{{2}}|{_NUMBERS}", re.IGNORECASE)
+_LINK: Final = re.compile(rf"://|www[{_DOT}]|[{_DOT}]{_LETTER}{{2}}|(?<![0-9]){_NUMBERS}", re.IGNORECASE)
 _CEL_LINK: Final = rf"(?i)(://|www[{_DOT}]|[{_DOT}][\\p{{L}}\\p{{N}}]{{2}}|{_NUMBERS})"
 _WORD: Final = '[^ "]+'
 _ADDRESS_ALONE: Final = "^[^@/:?#]+@[^@/:?#]+$"
+_WORDS: Final = re.compile(_WORD)
+_AN_ADDRESS_ALONE: Final = re.compile(_ADDRESS_ALONE)
 
 
 def looks_like_a_link(text: str) -> bool:
@@ -192,10 +194,10 @@ def looks_like_a_link(text: str) -> bool:
 
 def _is_modest_display_name(from_: str) -> bool:
     name, bracket, _ = from_.rpartition("<")
-    words = re.findall(_WORD, name)
+    words = _WORDS.findall(name)
     return not bracket or (
         len(name) <= _DISPLAY_NAME_CHARACTERS + 1
-        and all(re.search(_ADDRESS_ALONE, word) or not looks_like_a_link(word) for word in words)
+        and all(_AN_ADDRESS_ALONE.search(word) or not looks_like_a_link(word) for word in words)
     )
 
 

@@ -44,7 +44,7 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Show a sentence between the phases."""
-        start = "\r" if self._look.live and self._phase is not None else ""
+        start = Control.LINE_START if self._look.live and self._phase is not None else ""
         write(self._output, f"{start}  {text}\n")
         if start:
             write(self._output, f"  {self._look.marks[2]} {self._phase}")

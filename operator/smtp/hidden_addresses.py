@@ -5,9 +5,12 @@ import base64
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from smtp_operator.smtp.readings import Reading, Span
 from smtp_operator.smtp.secret_forms import base64_forms, compact, octets
+
+_QUOTED_PAIR: Final = re.compile(r"\\(.)")  # RFC 5321, section 4.1.2
 
 Label = tuple[Span, str]
 """What to hide, and what is shown instead."""
@@ -85,7 +88,7 @@ def _words_of(local: str) -> Iterator[str]:
     """Yield the words by which a server may name the mailbox."""
     yield local
     if local[:1] == local[-1:] == '"':
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
+        local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
         yield local
     plain = local.partition("+")[0]
     for word in (plain, *(plain.replace(".", between) for between in ("", " ", "-", "_"))):

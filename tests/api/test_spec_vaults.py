@@ -111,6 +111,10 @@ SERVER = "must be host:port such as smtp.example.com:587 or *.mail.example.com:4
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no provider": ({"cyberArkCCP": ...}, ONE_PROVIDER),
+    "CCP of a web service that leads elsewhere": (
+        ccp(webService=".."),
+        "spec.cyberArkCCP.webService: String should match pattern '^[A-Za-z0-9_-][A-Za-z0-9._-]*$'",
+    ),
     "two providers": (hashicorp(tokenRef=SECRET) | ccp(), ONE_PROVIDER),
     "Key Vault without login": (
         azure(),

@@ -96,7 +96,6 @@ async def test_it_is_five_an_hour_for_as_long_as_it_lasts(world: World) -> None:
         {"port": 2525},
         {"username": "VICTIM@example.com"},
         {"username": "\uff36ictim@example.com"},
-        {"username": "vic\u00adtim@example.com"},
         {"server": "alias.evil.example"},
         {"server": "192.0.2.10"},
         {"test": {"mode": "Login"}},

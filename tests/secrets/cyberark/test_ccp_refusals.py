@@ -370,17 +370,3 @@ async def test_a_ca_that_is_not_the_servers(ccp: Ccp, ccp_of: Callable[..., Ccp]
     ccp.given.ca = ccp_of().server.ca_pem
 
     assert (await ccp.verdict(**NAMED)).reason == "VaultTLSFailed"
-
-
-@pytest.mark.parametrize("name", [".", ".."])
-async def test_no_path_leads_out_of_the_web_service(ccp: Ccp, name: str) -> None:
-    ccp.vault(webService=name)
-
-    verdict = await ccp.verdict(**NAMED)
-
-    assert (verdict.reason, verdict.message) == (
-        "VaultRequestInvalid",
-        f'{NAME}: nothing in a vault can be called "{name}". Correct the name, in the vault object or in the'
-        " password.",
-    )
-    assert ccp.server.calls == []
