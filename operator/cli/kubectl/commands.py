@@ -1,348 +1,235 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``kubectl smtp`` can be told: one table of which parser, completion and reference are made."""
+"""The commands of ``kubectl smtp`` that speak to a cluster."""
 
 import argparse
+import json
 import re
+import shlex
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum, auto
-from importlib.metadata import version
-from typing import Final
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
-from smtp_operator.cli.look import Colour
+import yaml
 
+from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.remedies import remedy
+from smtp_operator.cli.exit_codes import FAILED, PASSED, PASSWORD_UNRESOLVED, TRANSIENT, USAGE
+from smtp_operator.cli.kubectl.asking import Answer, Asking
+from smtp_operator.cli.kubectl.errors import PluginFailed
+from smtp_operator.cli.kubectl.explaining import reason_named
+from smtp_operator.cli.kubectl.objects import Selection, SmtpConfigs
+from smtp_operator.cli.kubectl.results import as_json, show
+from smtp_operator.cli.kubectl.seen import SeenConfig
+from smtp_operator.cli.kubectl.telling import Progress, history_of, listing, verdict_of
+from smtp_operator.cli.look import Colour, Look
+from smtp_operator.cli.manifest import is_object_name
+from smtp_operator.cli.streams import write
+from smtp_operator.cluster.access import Access, find_access
+from smtp_operator.cluster.client import KubernetesClient
+from smtp_operator.settings import Settings
 
-class Values(StrEnum):
-    """What a word can be completed to, where it is none of a few choices."""
-
-    NOTHING = auto()
-    NAMES = auto()
-    NAMESPACES = auto()
-    CONTEXTS = auto()
-    REASONS = auto()
-    FILES = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
-    """A flag; without ``metavar`` it takes no value."""
-
-    name: str
-    """Such as ``--namespace``."""
-    short: str = ""
-    """Such as ``-n``."""
-    metavar: str = ""
-    help: str
-    default: str | None = None
-    choices: tuple[str, ...] = ()
-    values: Values = Values.NOTHING
-    repeated: bool = False
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """All that it can be called."""
-        return (self.short, self.name) if self.short else (self.name,)
-
-    @property
-    def takes_value(self) -> bool:
-        """Whether a word follows."""
-        return bool(self.metavar or self.choices)
+_WORST_FIRST: Final = (USAGE, FAILED, PASSWORD_UNRESOLVED, TRANSIENT)
+_TYPED_NAME: Final = re.compile(r"(?:smtp|smtpconfigs?)(?:\.smtp-operator\.io)?/", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A subcommand."""
-
-    name: str
-    argument: str
-    """Metavar of its words, such as ``NAME``."""
-    count: str | None
-    """As ``nargs`` of argparse: None is exactly one."""
-    values: Values
-    help: str
-    description: str
-    flags: tuple[Flag, ...]
+def worst(codes: Sequence[int]) -> int:
+    """The exit code of several."""
+    return next((code for code in _WORST_FIRST if code in codes), PASSED)
 
 
-EXIT_CODES: Final = """\
-exit codes:
-  0  all passed
-  1  a test failed, and the settings have to change; or there is no suggestion
-  2  the arguments or the kubeconfig cannot be used, or there is no such SmtpConfig
-  3  a test failed in a way that may pass by itself, or there is no answer in time
-  4  the password could not be had
-"""
+class Session:
+    """One command, with the cluster that it is meant for."""
 
-_DESCRIPTION: Final = f"""\
-Asks the smtp-operator of a cluster for tests of SmtpConfigs, and tells what it found. Results go to standard
-output, all else to standard error.
+    def __init__(self, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
+        """Nothing is asked of the cluster yet.
 
-examples:
-  kubectl smtp test corporate-mail -n team-a
-  kubectl smtp status -A --not-ready
-  kubectl smtp explain AuthenticationFailed
-  kubectl patch smtpconfig corporate-mail --type=merge -p "$(kubectl smtp suggest corporate-mail)"
+        Raises:
+            PluginFailed: the words do not go together.
+        """
+        self._options = options
+        self._environment = environment
+        self._check()
 
-{EXIT_CODES}
-Of several SmtpConfigs the first of 2, 1, 4, 3 counts that one of them has. Needed are the verbs get, list and
-watch on smtpconfigs, and patch for test.
-"""
+    async def run(self) -> int:
+        """Does it, and gives the exit code.
 
-_TEST: Final = f"""\
-Asks the operator for one test of each SmtpConfig named, whatever its state, and waits for the verdict. By
-default a test sends a mail: see test.mode of the spec. It asks by the annotation
-smtp-operator.io/test-requested-at. A test within 10 seconds of the last one waits until they are over.
+        Raises:
+            PluginFailed, ClusterError: there is nothing to tell.
+        """
+        options = self._options
+        settings = Settings(kubeconfig=options.kubeconfig or "", context=options.context or "")
+        access = await find_access(settings, self._environment)
+        client = KubernetesClient(access)
+        commands: dict[str, Callable[..., Any]] = {
+            "test": self._test,
+            "status": self._status,
+            "suggest": self._suggest,
+        }
+        try:
+            selection = self._selection(access)
+            code: int = await commands[options.command](SmtpConfigs(client, selection), selection)
+            return code
+        finally:
+            await client.close()
 
-{EXIT_CODES}"""
+    def _check(self) -> None:
+        options = self._options
+        names = [options.words] if isinstance(options.words, str) else options.words
+        for name in names:
+            if not is_object_name(_TYPED_NAME.sub("", name, count=1)):
+                raise PluginFailed(f"{name!r} is not the name of a SmtpConfig")
+        if options.namespace is not None and not is_object_name(options.namespace):
+            raise PluginFailed(f"--namespace: {options.namespace!r} is not the name of a namespace")
+        if options.command == "suggest":
+            return
+        if options.all_namespaces and names:
+            raise PluginFailed("a NAME does not go with --all-namespaces; give its namespace by -n")
+        if options.all_namespaces and options.namespace is not None:
+            raise PluginFailed("--namespace does not go with --all-namespaces")
+        if options.selector and names:
+            raise PluginFailed("a NAME does not go with --selector")
+        if options.command == "test":
+            if names and options.all:
+                raise PluginFailed("a NAME does not go with --all")
+            if not (names or options.selector or options.all or options.all_namespaces):
+                raise PluginFailed("say which: NAME, -l SELECTOR, --all of the namespace, or -A")
+        elif names and (options.not_ready or options.reason or options.server):
+            raise PluginFailed("a NAME does not go with --not-ready, --reason and --server")
 
-_STATUS: Final = f"""\
-Tells the verdict on each SmtpConfig, why it is so, and when it is tested next. With a NAME it tells all of
-it. The exit code is 0 whatever the verdicts are, unless --exit-code is given.
+    def _selection(self, access: Access) -> Selection:
+        options = self._options
+        names = [options.words] if isinstance(options.words, str) else options.words
+        everywhere = getattr(options, "all_namespaces", False)
+        servers = getattr(options, "server", None) or []
+        return Selection(
+            namespace=None if everywhere else options.namespace or access.namespace,
+            names=tuple(_TYPED_NAME.sub("", name, count=1) for name in names),
+            labels=getattr(options, "selector", None) or "",
+            server=servers[0] if len(servers) == 1 else "",
+        )
 
-{EXIT_CODES}"""
+    def _look(self, stream: Any) -> Look:
+        colour = Colour.NEVER if self._options.no_color else Colour(self._options.color)
+        return Look.of(stream, self._environment, colour)
 
-_EXPLAIN: Final = """\
-Tells what a reason means, what mends it, and when such a test is tried again. Needs no cluster.
+    async def _test(self, configs: SmtpConfigs, selection: Selection) -> int:
+        options = self._options
+        try:
+            timeout = parse_duration(options.timeout)
+        except ValueError as error:
+            raise PluginFailed(f"--timeout: {error}") from None
+        targets, version = await configs.listed()
+        if not targets:
+            raise PluginFailed(f"no SmtpConfig {selection.where} to test")
+        progress = Progress(sys.stderr, self._look(sys.stderr), total=len(targets))
+        teller = progress if options.output == "json" else _Verdicts(progress, self._look(sys.stdout))
+        try:
+            answers = await Asking(configs, teller).run(targets, version, timeout=timeout)
+        finally:
+            progress.clear()
+        code = worst([it.exit_code for it in answers])
+        if options.output == "json":
+            show(as_json({"exitCode": code, "items": [_answer_as_json(it) for it in answers]}))
+        return code
 
-exit codes:
-  0  told
-  2  there is no such reason; those that look like it are named
-"""
+    async def _status(self, configs: SmtpConfigs, selection: Selection) -> int:
+        options, now = self._options, time.time()
+        reasons = [reason_named(it) for it in options.reason or ()]
+        found, _ = await configs.listed()
+        shown = [it for it in found if _matches(it, options, reasons)]
+        code = worst([it.exit_code for it in shown]) if options.exit_code else PASSED
+        if options.output == "json":
+            show(as_json({"exitCode": code, "items": [it.as_json() for it in shown]}))
+            return code
+        look = self._look(sys.stdout)
+        if selection.names:
+            show("\n".join(verdict_of(it, look, now) + history_of(it, now) for it in shown))
+        elif shown:
+            lines = listing(
+                shown, look, now, namespaces=options.all_namespaces, wide=options.output == "wide"
+            )
+            show("\n".join(lines) + "\n")
+        if not selection.names:
+            write(sys.stderr, f"{_counted(shown, selection, filtered=len(shown) < len(found))}\n")
+        return code
 
-_SUGGEST: Final = """\
-Prints the patch of status.suggestion: fields that a second look at the server found to work. Nothing is
-changed by it. The patch is of the kind that kubectl patch --type=merge takes:
+    async def _suggest(self, configs: SmtpConfigs, selection: Selection) -> int:
+        (config,), _ = await configs.listed()
+        suggestion = config.status.suggestion if config.judged else None
+        fields = suggestion.model_dump(by_alias=True, exclude_none=True) if suggestion else {}
+        if not fields:
+            raise PluginFailed(f"{config.key} has no suggestion: {_why_none(config)}", FAILED)
+        patch = {"spec": fields}
+        command = self._patch_command(config, patch)
+        if self._options.output == "json":
+            key = config.key
+            show(as_json({"namespace": key.namespace, "name": key.name, "patch": patch, "command": command}))
+        else:
+            show(yaml.safe_dump(patch, sort_keys=False))
+            write(sys.stderr, f"To apply it: {command}\n")
+        return PASSED
 
-  kubectl patch smtpconfig NAME --type=merge -p "$(kubectl smtp suggest NAME)"
-
-exit codes:
-  0  printed
-  1  there is no suggestion for the settings as they are now
-  2  the arguments or the kubeconfig cannot be used, or there is no such SmtpConfig
-  3  the API server did not answer
-"""
-
-_CLUSTER: Final = (
-    Flag(
-        name="--namespace",
-        short="-n",
-        metavar="NAMESPACE",
-        help="namespace; default: that of the kubeconfig context",
-        values=Values.NAMESPACES,
-    ),
-    Flag(
-        name="--context",
-        metavar="CONTEXT",
-        help="context of the kubeconfig; default: its current one",
-        values=Values.CONTEXTS,
-    ),
-    Flag(
-        name="--kubeconfig",
-        metavar="FILE",
-        help="kubeconfig; default: KUBECONFIG, else ~/.kube/config",
-        values=Values.FILES,
-    ),
-)
-_SELECTION: Final = (
-    Flag(name="--selector", short="-l", metavar="SELECTOR", help="those with these labels, such as team=a"),
-    Flag(name="--all-namespaces", short="-A", help="those of all namespaces"),
-)
-_LOOK: Final = (
-    Flag(
-        name="--color",
-        choices=tuple(map(str, Colour)),
-        default=str(Colour.AUTO),
-        help="colours: on a terminal where NO_COLOR is not set (auto), always or never",
-    ),
-    Flag(name="--no-color", help="the same as --color never"),
-)
-_EXIT_CODE: Final = re.compile(r"^  (\d)  (.+)$", re.MULTILINE)
-_DEBUG: Final = Flag(name="--debug", help="show where an unforeseen failure happened")
-
-
-def _output(*choices: str) -> Flag:
-    text = f"{choices[0]} (default) or {' or '.join(choices[1:])}"
-    return Flag(name="--output", short="-o", choices=choices, default=choices[0], help=text)
-
-
-COMMANDS: Final = (
-    Command(
-        name="test",
-        argument="NAME",
-        count="*",
-        values=Values.NAMES,
-        help="ask for a test, and wait for its verdict",
-        description=_TEST,
-        flags=(
-            *_SELECTION,
-            Flag(name="--all", help="all of the namespace"),
-            Flag(
-                name="--timeout",
-                metavar="DURATION",
-                default="5m",
-                help="how long to wait for the verdicts; default: 5m",
-            ),
-            _output("text", "json"),
-            *_LOOK,
-            *_CLUSTER,
-            _DEBUG,
-        ),
-    ),
-    Command(
-        name="status",
-        argument="NAME",
-        count="*",
-        values=Values.NAMES,
-        help="tell the verdicts, why, and when the next tests come",
-        description=_STATUS,
-        flags=(
-            *_SELECTION,
-            Flag(name="--not-ready", help="only those whose Ready condition is not True"),
-            Flag(
-                name="--reason",
-                metavar="REASON",
-                help="only those of this reason; may be given several times",
-                values=Values.REASONS,
-                repeated=True,
-            ),
-            Flag(
-                name="--server",
-                metavar="HOST",
-                help="only those with this spec.server; may be given several times",
-                repeated=True,
-            ),
-            Flag(name="--exit-code", help="let the exit code tell the verdicts"),
-            _output("text", "wide", "json"),
-            *_LOOK,
-            *_CLUSTER,
-            _DEBUG,
-        ),
-    ),
-    Command(
-        name="explain",
-        argument="REASON",
-        count=None,
-        values=Values.REASONS,
-        help="tell what a reason means and what mends it",
-        description=_EXPLAIN,
-        flags=(_output("text", "json"), *_LOOK, _DEBUG),
-    ),
-    Command(
-        name="suggest",
-        argument="NAME",
-        count=None,
-        values=Values.NAMES,
-        help="print the patch that would make it work",
-        description=_SUGGEST,
-        flags=(_output("yaml", "json"), *_CLUSTER, _DEBUG),
-    ),
-)
+    def _patch_command(self, config: SeenConfig, patch: dict[str, Any]) -> str:
+        options = self._options
+        words = ["kubectl", "patch", "smtpconfig", config.key.name, "-n", config.key.namespace]
+        for flag in ("kubeconfig", "context"):
+            if value := getattr(options, flag):
+                words.append(f"--{flag}={value}")
+        return shlex.join([*words, "--type=merge", "-p", json.dumps(patch, separators=(",", ":"))])
 
 
-JSON_KEYS: Final = {
-    "list": {
-        "exitCode": "that of the command",
-        "items": "one object for each SmtpConfig, by namespace and name",
-    },
-    "item": {
-        "namespace": "of the SmtpConfig",
-        "name": "of the SmtpConfig",
-        "server": "`spec.server`",
-        "passed": "whether the test of the present spec passed; null: there is no verdict",
-        "reason": "of the Ready condition; null: there is no verdict on the present spec",
-        "message": "of the Ready condition",
-        "summary": "the verdict in at most 80 characters",
-        "phase": "the phase that failed; null: none",
-        "retry": "the [class of retry](schedule.md) of the reason",
-        "exitCode": "that of this one",
-        "since": "when Ready came to be what it is",
-        "nextTestTime": "as in status",
-        "lastSuccessTime": "as in status",
-        "underTest": "whether a test is under way that takes over a second",
-        "suspended": "`spec.suspend`",
-        "conditions": "as in status",
-        "test": "`status.lastTest`",
-        "password": "`status.password`",
-        "suggestion": "`status.suggestion`",
-        "lastHandledTestRequest": "as in status",
-        "error": "why `test` has no verdict to tell; null: it has one",
-    },
-    "explain": {
-        "reason": "its name",
-        "meaning": "what it means",
-        "mends": "what mends it",
-        "retry": "its [class of retry](schedule.md)",
-        "nextTest": "when the next test comes by itself, counted from the end of the last one",
-        "condition": "which condition stands beside Ready=False until then",
-    },
-    "suggest": {
-        "namespace": "of the SmtpConfig",
-        "name": "of the SmtpConfig",
-        "patch": "a merge patch",
-        "command": "the command that applies it",
-    },
-}
-"""Keys of ``-o json`` and what they mean, for the reference."""
+class _Verdicts:
+    """Shows each verdict as it comes, beside the progress."""
+
+    def __init__(self, progress: Progress, look: Look) -> None:
+        self._progress = progress
+        self._look = look
+        self.waits = progress.waits
+        self.hears_nothing = progress.hears_nothing
+
+    def answered(self, answer: Answer) -> None:
+        """One request is answered."""
+        self._progress.answered(answer)
+        if not answer.problem:
+            show(verdict_of(answer.config, self._look, time.time()))
 
 
-def exit_codes(command: Command) -> list[tuple[str, str]]:
-    """Those that its help tells, and the one of Ctrl-C."""
-    told = _EXIT_CODE.findall(command.description)
-    return [*told, ("130", "interrupted")]
+def _matches(config: SeenConfig, options: argparse.Namespace, reasons: Sequence[Reason]) -> bool:
+    if options.not_ready and config.passed:
+        return False
+    if reasons and config.reason not in reasons:
+        return False
+    return not options.server or config.server in options.server
 
 
-def parsed(words: Sequence[str]) -> argparse.Namespace | None:
-    """The words as they are meant; None: there are none.
-
-    ``--help``, ``--version`` and misuse end the program as argparse does it.
-    """
-    program = _program()
-    if not words:
-        program.print_help(sys.stderr)
-        return None
-    command = next((it for it in COMMANDS if it.name == words[0]), None)
-    if command is None:
-        return program.parse_args(words)
-    parser = _parser(command)
-    options = parser.parse_intermixed_args(words[1:])  # names and flags in any order, as kubectl takes them
-    options.command = command.name
-    return options
+def _counted(shown: Sequence[SeenConfig], selection: Selection, *, filtered: bool) -> str:
+    if not shown:
+        return f"No SmtpConfig {selection.where}{' is such' if filtered else ''}."
+    numbers = [
+        (sum(it.passed is True for it in shown), "ready"),
+        (sum(it.passed is False for it in shown), "failed"),
+        (sum(it.passed is None for it in shown), "without a verdict"),
+    ]
+    told = ", ".join(f"{number} {what}" for number, what in numbers if number)
+    return f"{len(shown)} SmtpConfig{'s' if len(shown) > 1 else ''} {selection.where}: {told}."
 
 
-def _program() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kubectl smtp",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"smtp-operator {version('smtp-operator')}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", required=True)
-    for command in COMMANDS:
-        commands.add_parser(command.name, help=command.help)
-    return parser
+def _why_none(config: SeenConfig) -> str:
+    if not config.judged:
+        return f"its spec has no verdict yet. See: kubectl smtp status {config.key.name}"
+    if config.passed:
+        return f"its last test passed ({config.reason})"
+    if config.passed is None:
+        return f"it has no verdict yet ({config.reason})"
+    mends = f" {remedy(config.known_reason)}" if config.known_reason else ""
+    return f"no second look found other settings for {config.reason}.{mends}"
 
 
-def _parser(command: Command) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"kubectl smtp {command.name}",
-        description=command.description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("words", nargs=command.count, metavar=command.argument)
-    for flag in command.flags:
-        _add(parser, flag)
-    return parser
-
-
-def _add(parser: argparse.ArgumentParser, flag: Flag) -> None:
-    if not flag.takes_value:
-        parser.add_argument(*flag.options, action="store_true", help=flag.help)
-    elif flag.repeated:
-        parser.add_argument(*flag.options, action="append", metavar=flag.metavar, help=flag.help)
-    elif flag.choices:
-        parser.add_argument(*flag.options, choices=flag.choices, default=flag.default, help=flag.help)
-    else:
-        parser.add_argument(*flag.options, metavar=flag.metavar, default=flag.default, help=flag.help)
+def _answer_as_json(answer: Answer) -> dict[str, Any]:
+    shown = answer.config.as_json()
+    if not answer.problem:
+        return shown
+    verdict = dict.fromkeys(("passed", "reason", "message", "summary", "phase", "retry"))
+    return shown | verdict | {"exitCode": answer.code, "error": answer.problem}
