@@ -3,7 +3,7 @@
 
 import sys
 
-from smtp_operator.cli.program import run_program
+from smtp_operator.cli.main import run_program
 
 
 def main() -> int:

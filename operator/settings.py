@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
-from smtp_operator.setting_values import (
+from smtp_operator.setting_parsers import (
     ListenAddress,
     LogFormat,
     LogLevel,

@@ -18,10 +18,10 @@ from smtp_operator.api.vault_blocks import (
 )
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.secrets.azure_key_vault import KeyVault
-from smtp_operator.secrets.azure_metadata import Metadata
-from smtp_operator.secrets.https import Https, HttpsLimits
-from smtp_operator.secrets.vault import AllowedHosts, VaultContext, VaultSecret
+from smtp_operator.network.https import Https, HttpsLimits
+from smtp_operator.secrets.vaults.azure.imds import Metadata
+from smtp_operator.secrets.vaults.azure.provider import KeyVault
+from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultSecret
 
 NAME = "SmtpVault team-a/corp-kv"
 CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"

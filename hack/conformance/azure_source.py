@@ -16,9 +16,9 @@ from smtp_operator.api.password import AzureKeyVaultPassword
 from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
 )
-from smtp_operator.cli.logs import SILENT
-from smtp_operator.secrets.azure_key_vault import KeyVault
-from smtp_operator.secrets.vault import AllowedHosts, Vault, VaultContext
+from smtp_operator.cli.log_format import SILENT
+from smtp_operator.secrets.vaults.azure.provider import KeyVault
+from smtp_operator.secrets.vaults.provider import AllowedHosts, Vault, VaultContext
 
 _AUTHORITY = "login.microsoftonline.com"
 

@@ -12,8 +12,8 @@ from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
-from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
-from smtp_operator.secrets.vault import Vault, VaultContext
+from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
+from smtp_operator.secrets.vaults.provider import Vault, VaultContext
 
 _numbers = count(1)
 _ROLE = "conformance"

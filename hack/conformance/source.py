@@ -12,8 +12,8 @@ from openbao.trial import Line, Named
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.secrets.https import Https, HttpsLimits
-from smtp_operator.secrets.vault import AllowedHosts, Vault, VaultContext
+from smtp_operator.network.https import Https, HttpsLimits
+from smtp_operator.secrets.vaults.provider import AllowedHosts, Vault, VaultContext
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 NAME = "SmtpVault team-a/corp"

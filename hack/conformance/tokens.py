@@ -10,8 +10,8 @@ from conformance.source import Found, Source
 from mailpeers.tokenserver import TokenServer
 from mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.held import HELD
-from smtp_operator.secrets.oauth2 import Tokens
+from smtp_operator.secrets.failure_cache import HELD
+from smtp_operator.secrets.oauth2.client import Tokens
 
 _NO_CHECK = "There is no object of its own to check."
 _A_LINE = "A token is one line by its definition (RFC 6750)."

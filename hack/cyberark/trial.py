@@ -10,14 +10,14 @@ import trustme
 
 from cyberark.listener import TlsServer
 from mailpeers.trial import LOOPBACK, Names
-from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Https
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.https import Https
-from smtp_operator.secrets.vault import Vault, VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.provider import Vault, VaultContext, VaultSecret
 
 NAME = "SmtpVault team-a/corp"
 CANARY = "c4nary-Pa55w0rd"

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import yaml
 
-from smtp_operator.metrics.table import (
+from smtp_operator.metrics.definitions import (
     API_REQUESTS,
     BUILD_INFO,
     CERTIFICATE_EXPIRY,

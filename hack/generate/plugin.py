@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 
 from generate.reference import MADE, table
-from smtp_operator.cli.kubectl.commands import COMMANDS, JSON_KEYS, Command, Flag, exit_codes
+from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS, Command, Flag, exit_codes
 
 
 def plugin_reference() -> str:

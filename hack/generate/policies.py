@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from smtp_operator.api import names
 from smtp_operator.api.crd import KINDS, SMTP_CONFIG, Kind
-from smtp_operator.api.model import (
+from smtp_operator.api.fields import (
     CaReference,
     ClientCertificateReference,
     SecretKeyReference,

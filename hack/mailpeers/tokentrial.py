@@ -11,9 +11,9 @@ from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.secrets.https import Https
-from smtp_operator.secrets.oauth2 import ResolvedToken, Tokens
-from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.network.https import Https
+from smtp_operator.secrets.oauth2.client import ResolvedToken, Tokens
+from smtp_operator.secrets.secret_reader import ObjectValues
 
 CLIENT = "6731de76"
 SECRET = "c4nary-Client-S3cret"

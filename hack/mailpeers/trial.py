@@ -10,13 +10,13 @@ from mailpeers.faultserver import FaultServer
 from smtp_operator.api.verdict import DialogueReport, Phase, SmtpType
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import Address, NameNotFound, Resolver, address_of
-from smtp_operator.smtp.budget import Limits
+from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
-from smtp_operator.smtp.leave import Leave
-from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.login_permit import LoginPermit
+from smtp_operator.smtp.request import Login, MailSettings, Recipient, Role, TlsSettings
+from smtp_operator.smtp.send_permit import Leave
 from smtp_operator.smtp.session import Connect, connect
-from smtp_operator.smtp.settings import Login, MailSettings, Recipient, Role, TlsSettings
+from smtp_operator.smtp.timing import Limits
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 

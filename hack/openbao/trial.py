@@ -8,18 +8,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mailpeers.trial import LOOPBACK, Names
-from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Answer, Https, Request
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import NotAdmitted, ServerTrust
-from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
-from smtp_operator.secrets.https import Answer, Https, Request
-from smtp_operator.secrets.vault import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 
 NAME = "SmtpVault team-a/bao"
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])

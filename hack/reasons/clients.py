@@ -17,7 +17,7 @@ from realpeers.swaks import swaks
 from realpeers.tools import NeedsTools
 from reasons.scenarios import USERNAME, Scenario
 from smtp_operator.api.verdict import SmtpType, Verdict
-from smtp_operator.smtp.settings import Login
+from smtp_operator.smtp.request import Login
 
 PASSWORD: Final = "a password, or a token, that no server knows"
 NOT_INSTALLED: Final = "not installed"

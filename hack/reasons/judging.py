@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from reasons.scenarios import USERNAME, Scenario
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType
-from smtp_operator.smtp import not_offered
 from smtp_operator.smtp.auth import token_error
-from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.diagnosis import capabilities as not_offered
+from smtp_operator.smtp.diagnosis.classify import classify
+from smtp_operator.smtp.diagnosis.context import Context
 from smtp_operator.smtp.dialogue import extensions
 from smtp_operator.smtp.probe import Kind, identify
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.rules import classify
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from smtp_operator.api.verdict import Phase, SmtpType
-from smtp_operator.smtp.addresses import AddressInvalid, parse_address
+from smtp_operator.smtp.message.addresses import AddressInvalid, parse_address
 
 CORPUS: Final = Path(__file__).resolve().parents[2] / "tests" / "corpus"
 PUBLISHED: Final = "replies.yaml"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from smtp_operator.reconcile.deadlines import DeadlineQueue
+from smtp_operator.reconcile.workqueue import DeadlineQueue
 
 
 class Desk:

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 from simulation.leases import LeaseServer
-from smtp_operator.cluster.lease import Lease, LeaseLost
+from smtp_operator.cluster.leader_election import Lease, LeaseLost
 
 PATH: Final = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/smtp-operator"
 

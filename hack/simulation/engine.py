@@ -20,10 +20,10 @@ from smtp_operator.api.verdict import (
     Suggestion,
     Verdict,
 )
-from smtp_operator.smtp.leave import Leave
+from smtp_operator.smtp.diagnosis.verdicts import Ended
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.settings import MailSettings
-from smtp_operator.smtp.verdicts import Ended
+from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.send_permit import Leave
 
 _SUCCESS: Final = {
     Mode.SEND_EMAIL: Reason.TEST_EMAIL_SENT,

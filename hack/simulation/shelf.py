@@ -13,11 +13,11 @@ from smtp_operator.api.objects import (
     ReferenceKind,
     VaultKindName,
 )
-from smtp_operator.secrets.interface import Destination
-from smtp_operator.secrets.live_vaults import LiveVaults
-from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.interfaces import Destination
+from smtp_operator.secrets.secret_reader import ObjectValues
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.sources import Reading
+from smtp_operator.secrets.vaults.clients import LiveVaults
 
 MAIL_SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 

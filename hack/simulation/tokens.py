@@ -6,9 +6,9 @@ from collections.abc import Hashable
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.interface import ResolvedPassword
-from smtp_operator.secrets.oauth2 import SOURCE, ResolvedToken, described
-from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.interfaces import ResolvedPassword
+from smtp_operator.secrets.oauth2.client import SOURCE, ResolvedToken, described
+from smtp_operator.secrets.secret_reader import ObjectValues
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     NoServiceAccounts,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from smtp_operator.api.model import SecretKeyReference
+from smtp_operator.api.fields import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import VaultPassword
 from smtp_operator.api.reasons import REASONS, Reason
@@ -15,11 +15,11 @@ from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.interface import GetObject
-from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_access import place_in_vault
-from smtp_operator.secrets.vault_values import vault_secret
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.secrets.interfaces import GetObject
+from smtp_operator.secrets.vaults.access import place_in_vault
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.values import vault_secret
 
 LOGIN_FIELD = "hashiCorpVault.auth.tokenRef"
 

@@ -12,8 +12,8 @@ from simulation.engine import Answer, fails, passes
 from simulation.vaults import vault_verdict
 from simulation.world import SmtpConfig, World
 from smtp_operator.api.reasons import Reason
-from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.reconcile.ports import Policy
+from smtp_operator.smtp.request import MailSettings
 
 MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE

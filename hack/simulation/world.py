@@ -18,11 +18,11 @@ from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.status import Condition, SmtpConfigStatus
-from smtp_operator.reconcile.core import Core
-from smtp_operator.reconcile.interfaces import Observer, Policy
+from smtp_operator.reconcile.controller import Core
+from smtp_operator.reconcile.ports import Observer, Policy
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.secrets.interface import GetObject
-from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.secrets.interfaces import GetObject
+from smtp_operator.secrets.vaults.clients import LiveVaults
 
 EPOCH: Final = 1_795_000_000.0
 """2026-11-18 11:06:40 UTC, when every world begins."""

@@ -16,16 +16,16 @@ from typing import Any
 from simulation import Shelf
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
-from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.reconcile.plan import RunTest
-from smtp_operator.reconcile.tester import Tester
-from smtp_operator.reconcile.view import view_of
-from smtp_operator.secrets.https import Https
-from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.smtpconfig.planner import RunTest
+from smtp_operator.reconcile.smtpconfig.snapshot import view_of
+from smtp_operator.reconcile.smtpconfig.test_runner import Tester
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
+from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
-from smtp_operator.smtp.limits import ConnectionLimits
 from testbed.told import spellings
 
 

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
 
-from smtp_operator.api.rules import HTTPS_URL, NOTHING_BUT_A_PLACE, ONE_LINE, Rule
+from smtp_operator.api.validation_rules import HTTPS_URL, NOTHING_BUT_A_PLACE, ONE_LINE, Rule
 
 
 class ApiModel(BaseModel):

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from smtp_operator.api.model import ApiModel, DataKey, ObjectName
-from smtp_operator.api.rules import (
+from smtp_operator.api.fields import ApiModel, DataKey, ObjectName
+from smtp_operator.api.validation_rules import (
     AZURE_SECRET_NAME,
     AZURE_VERSION,
     CYBERARK_VALUE,

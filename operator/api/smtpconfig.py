@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from smtp_operator.api.durations import parse_duration
-from smtp_operator.api.model import (
+from smtp_operator.api.fields import (
     ApiModel,
     CaReference,
     ClientCertificateReference,
@@ -20,7 +20,7 @@ from smtp_operator.api.model import (
     Switch,
 )
 from smtp_operator.api.password import Password, UserNameReference
-from smtp_operator.api.rules import (
+from smtp_operator.api.validation_rules import (
     FROM_ADDRESS,
     FROM_DISPLAY_NAME,
     MAIL_ADDRESS,

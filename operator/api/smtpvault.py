@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from smtp_operator.api.model import (
+from smtp_operator.api.fields import (
     ApiModel,
     CaReference,
     NamespacedCaReference,
 )
-from smtp_operator.api.rules import (
+from smtp_operator.api.validation_rules import (
     ALLOWED_SERVER,
     ListType,
     exactly_one,

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from smtp_operator.api.rules import ListType
+from smtp_operator.api.validation_rules import ListType
 
 Text32 = Annotated[str, Field(max_length=32)]
 Text64 = Annotated[str, Field(max_length=64)]

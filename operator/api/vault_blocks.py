@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from smtp_operator.api.model import (
+from smtp_operator.api.fields import (
     ApiModel,
     Audience,
     ClientCertificateReference,
@@ -22,7 +22,7 @@ from smtp_operator.api.model import (
     SecretKeyReference,
     ServiceAccountReference,
 )
-from smtp_operator.api.rules import (
+from smtp_operator.api.validation_rules import (
     CYBERARK_VALUE,
     ONE_LINE,
     VAULT_PLACE,

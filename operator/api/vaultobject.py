@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from smtp_operator.api.model import (
+from smtp_operator.api.fields import (
     ApiModel,
     CaReference,
     ClientCertificateReference,

@@ -8,8 +8,8 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from smtp_operator.api.times import rfc3339
-from smtp_operator.setting_values import LogFormat
+from smtp_operator.api.timestamps import rfc3339
+from smtp_operator.setting_parsers import LogFormat
 from smtp_operator.settings import Settings
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

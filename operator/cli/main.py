@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
 
-from smtp_operator.cli.check_arguments import add_check_arguments
+from smtp_operator.cli.check.arguments import add_check_arguments
 from smtp_operator.cli.exit_codes import INTERRUPTED, USAGE
 from smtp_operator.cli.streams import write
 from smtp_operator.settings import FLAGS, Flag, InvalidSetting, read_settings
@@ -83,7 +83,7 @@ def _command(options: argparse.Namespace) -> int:
         settings = read_settings(given, os.environ)
     except InvalidSetting as error:
         return _complain(str(error), USAGE)
-    from smtp_operator.cli.run import UnusableError, run_operator  # it takes most of the start's time
+    from smtp_operator.cli.run.command import UnusableError, run_operator  # it takes most of the start's time
 
     try:
         run_operator(settings, os.environ)
@@ -101,7 +101,7 @@ def _check(options: argparse.Namespace) -> int:
     # None where whoever started us has closed them.
     sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     try:
-        from smtp_operator.cli.check import CheckFailed, run_check  # it needs the engine
+        from smtp_operator.cli.check.command import CheckFailed, run_check  # it needs the engine
 
         try:
             return run_check(options, os.environ)

@@ -19,10 +19,10 @@ from smtp_operator.cluster import kept_fields, paths
 from smtp_operator.cluster.client import JSON, METADATA_LIST, KubernetesClient
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.events import EventRecorder
-from smtp_operator.cluster.lease import Lease
-from smtp_operator.cluster.metadata_watch import Changed, MetadataWatch, Wanted
+from smtp_operator.cluster.leader_election import Lease
+from smtp_operator.cluster.metadata_informer import Changed, MetadataWatch, Wanted
 from smtp_operator.cluster.status_writer import StatusWriter
-from smtp_operator.setting_values import SecretWatch
+from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
 
 _PAGE_SIZE = 25

@@ -14,11 +14,11 @@ from typing import Final
 
 from smtp_operator.api.names import API_VERSION, GROUP
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject, Notice, ObjectNotFound
-from smtp_operator.api.times import micro_time
+from smtp_operator.api.timestamps import micro_time
 from smtp_operator.api.verdict import cut
 from smtp_operator.cluster import paths
+from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import MERGE_PATCH, METADATA, KubernetesClient
-from smtp_operator.cluster.delays import at_least, growing_delays
 
 SERIES_SECONDS: Final = 600.0
 """The same Event again within this time becomes a series of the first."""

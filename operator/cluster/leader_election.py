@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from smtp_operator.api.objects import AccessDenied, ClusterError, JsonObject, ObjectNotFound, RequestRefused
-from smtp_operator.api.times import micro_time
+from smtp_operator.api.timestamps import micro_time
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import JSON, Query
 from smtp_operator.cluster.errors import Conflict

@@ -23,8 +23,8 @@ from smtp_operator.api.objects import (
     field_writes,
 )
 from smtp_operator.cluster import kept_fields, paths
+from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient, Query
-from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.json_bodies import decoded
 from smtp_operator.cluster.versions import is_newer

@@ -9,7 +9,7 @@ import aiohttp
 from smtp_operator.api.objects import ApiUnavailable, JsonObject, Reference, RequestRefused
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.secrets.interface import GetObject
+from smtp_operator.secrets.interfaces import GetObject
 
 _LIFETIME: Final = 600
 """Seconds; the shortest that the API server grants."""

@@ -15,10 +15,10 @@ from smtp_operator.api.objects import (
     Tested,
 )
 from smtp_operator.cluster import paths
+from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import APPLY, METADATA, KubernetesClient
-from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import Conflict
-from smtp_operator.cluster.lease import Lease
+from smtp_operator.cluster.leader_election import Lease
 
 PATIENCE: Final = 600.0
 """Seconds for which an unreachable API server is asked again: behind a verdict may be a sent mail."""

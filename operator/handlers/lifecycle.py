@@ -10,9 +10,9 @@ from smtp_operator.api.objects import ObjectMetadata, OurKind, Reference, VaultK
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.schema_check import Schema, check_schema
-from smtp_operator.handlers.deletions import MissedDeletions
+from smtp_operator.handlers.relist import MissedDeletions
 from smtp_operator.handlers.watching import Inbox
-from smtp_operator.setting_values import SecretWatch
+from smtp_operator.setting_parsers import SecretWatch
 
 SILENCE_LIMIT: Final = 300.0
 """Seconds without a sign of life of a watch, not even of an attempt, after which it counts as dead."""

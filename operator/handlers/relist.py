@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from smtp_operator.api.objects import ClusterError, OurKind
+from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.handlers.watching import Inbox
 
 SETTLING: Final = 2.0

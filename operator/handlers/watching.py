@@ -12,7 +12,7 @@ import kopf
 
 from smtp_operator.api.names import GROUP, VERSION
 from smtp_operator.api.objects import JsonObject, ObjectKey
-from smtp_operator.setting_values import ServedNamespaces
+from smtp_operator.setting_parsers import ServedNamespaces
 
 Activity = Callable[[], Awaitable[None]]
 Login = Callable[[], Awaitable[kopf.ConnectionInfo | kopf.AiohttpSession]]

@@ -11,11 +11,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from smtp_operator.api.object_health import Standing
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.standing import Standing
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger
-from smtp_operator.metrics import table
-from smtp_operator.metrics.table import Metric
+from smtp_operator.metrics import definitions as table
+from smtp_operator.metrics.definitions import Metric
 
 
 class Standings(Protocol):

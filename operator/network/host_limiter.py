@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.network.https_errors import HttpsError, Trouble
 
 T = TypeVar("T")
 

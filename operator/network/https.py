@@ -21,13 +21,13 @@ import requests
 import urllib3
 
 from smtp_operator.network.destination import Address, DestinationPolicy
+from smtp_operator.network.host_limiter import Turns
+from smtp_operator.network.https_connection import Adapter, AnswerTooLarge, TlsSocket, bounds
+from smtp_operator.network.https_errors import HttpsError, Trouble, error_of
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.network.tls import ClientCertificate, client_context
 from smtp_operator.network.trust import DEFAULT_TRUST, ServerTrust
-from smtp_operator.secrets.https_connection import Adapter, AnswerTooLarge, TlsSocket, bounds
-from smtp_operator.secrets.https_errors import HttpsError, Trouble, error_of
-from smtp_operator.secrets.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

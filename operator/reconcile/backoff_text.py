@@ -6,7 +6,7 @@ For the reference in ``docs/`` and for ``kubectl smtp explain``; the numbers are
 
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.reasons import Retry
-from smtp_operator.reconcile import schedule
+from smtp_operator.reconcile import backoff as schedule
 
 
 def next_test(retry: Retry) -> str:

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from smtp_operator.api.object_health import Standing
 from smtp_operator.api.objects import (
     FOLLOWED,
     JsonObject,
@@ -13,16 +14,15 @@ from smtp_operator.api.objects import (
     Tested,
     VaultKindName,
 )
-from smtp_operator.api.standing import Standing
 from smtp_operator.api.vaultobject import VaultObject
-from smtp_operator.reconcile.following import Follower, vault_reference
-from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens
-from smtp_operator.reconcile.reconciler import Reconciler
-from smtp_operator.reconcile.references import User
-from smtp_operator.reconcile.turns import Turns
-from smtp_operator.reconcile.vault_reconciler import VaultInbox, VaultReconciler
-from smtp_operator.secrets.interface import GetObject
-from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.reconcile.ports import Cluster, Engine, Now, Observer, Policy, Tokens
+from smtp_operator.reconcile.references.index import User
+from smtp_operator.reconcile.references.tracker import Follower, vault_reference
+from smtp_operator.reconcile.send_gate import Turns
+from smtp_operator.reconcile.smtpconfig.reconciler import Reconciler
+from smtp_operator.reconcile.vault.reconciler import VaultInbox, VaultReconciler
+from smtp_operator.secrets.interfaces import GetObject
+from smtp_operator.secrets.vaults.clients import LiveVaults
 
 
 class Core:

@@ -8,11 +8,11 @@ from smtp_operator.api.objects import Notice, Tested
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import ObjectStatus, SmtpConfigStatus
 from smtp_operator.api.verdict import Mode, Verdict, cut
-from smtp_operator.reconcile.conditions import Judgement
-from smtp_operator.reconcile.expiry import expiry_notice
-from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.outcome import Outcome
-from smtp_operator.reconcile.view import View
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_notice
+from smtp_operator.reconcile.smtpconfig.memory import Memory
+from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.status import Judgement
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
 

@@ -9,11 +9,11 @@ from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
-from smtp_operator.secrets.oauth2 import ResolvedToken
-from smtp_operator.secrets.object_values import ObjectValues
-from smtp_operator.smtp.leave import Leave
+from smtp_operator.secrets.oauth2.client import ResolvedToken
+from smtp_operator.secrets.secret_reader import ObjectValues
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.send_permit import Leave
 
 Now = Callable[[], float]
 """Seconds since the epoch; a test gives a clock of its own."""

@@ -4,7 +4,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from smtp_operator.api.times import micro_time, rfc3339
+from smtp_operator.api.timestamps import micro_time, rfc3339
 
 _LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
-from smtp_operator.secrets.held import HELD
+from smtp_operator.secrets.failure_cache import HELD
 from smtp_operator.secrets.single_flight import SingleFlight
-from smtp_operator.secrets.vault_errors import gone
+from smtp_operator.secrets.vaults.errors import gone
 
 S = TypeVar("S")
 

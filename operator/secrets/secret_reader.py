@@ -12,7 +12,7 @@ from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, 
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
-from smtp_operator.secrets.interface import GetObject, Seen
+from smtp_operator.secrets.interfaces import GetObject, Seen
 
 _MISSING = {
     "Secret": Reason.SECRET_NOT_FOUND,

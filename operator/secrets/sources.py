@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets import vault_passwords
-from smtp_operator.secrets.interface import Destination, PasswordSource, ResolvedPassword
-from smtp_operator.secrets.live_vaults import LiveVaults
-from smtp_operator.secrets.object_values import ObjectValues
-from smtp_operator.secrets.vault_passwords import VaultPasswords
+from smtp_operator.secrets.interfaces import Destination, PasswordSource, ResolvedPassword
+from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.vaults import password_source as vault_passwords
+from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.password_source import VaultPasswords
 
 
 class InputText:

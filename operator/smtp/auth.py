@@ -13,9 +13,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Final
 
-from smtp_operator.smtp.redaction import MASK
+from smtp_operator.smtp.redaction.redactor import MASK
 from smtp_operator.smtp.replies import Reply, clean
-from smtp_operator.smtp.settings import Login
+from smtp_operator.smtp.request import Login
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,13 @@ from typing import Final
 
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
 from smtp_operator.network.destination import Address
-from smtp_operator.smtp import auth, not_offered
-from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
-from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.envelope import Envelope
-from smtp_operator.smtp.leave import Leave
-from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.mail import build_mail
-from smtp_operator.smtp.outcomes import (
+from smtp_operator.smtp import auth
+from smtp_operator.smtp.certificates import CertificateFacts
+from smtp_operator.smtp.connection import Garbled, Wire, WireError
+from smtp_operator.smtp.diagnosis import capabilities as not_offered
+from smtp_operator.smtp.diagnosis.classify import classify
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.outcomes import (
     Refusal,
     all_refused,
     connected,
@@ -30,14 +29,16 @@ from smtp_operator.smtp.outcomes import (
     sent,
     some_refused,
 )
-from smtp_operator.smtp.redaction import Redactor
+from smtp_operator.smtp.diagnosis.verdicts import Ended
+from smtp_operator.smtp.login_permit import LoginPermit
+from smtp_operator.smtp.message.envelope import Envelope
+from smtp_operator.smtp.message.mime import build_mail
+from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.rules import classify
-from smtp_operator.smtp.settings import Login, MailSettings
-from smtp_operator.smtp.tls import CertificateFacts
+from smtp_operator.smtp.request import Login, MailSettings
+from smtp_operator.smtp.send_permit import Leave
+from smtp_operator.smtp.timing import Budget, Limits, PhaseClock
 from smtp_operator.smtp.transcript import Transcript
-from smtp_operator.smtp.verdicts import Ended
-from smtp_operator.smtp.wire import Garbled, Wire, WireError
 
 TLS_PORTS: Final = (465, 2465)
 

@@ -11,15 +11,15 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Phase, Verdict
 from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.resolver import Resolver
-from smtp_operator.smtp.budget import Limits
+from smtp_operator.smtp.certificates import TlsContexts
+from smtp_operator.smtp.concurrency import ConnectionLimits
+from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.dialogue import CalledOff
-from smtp_operator.smtp.leave import Leave
-from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.login_permit import LoginPermit
+from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.send_permit import Leave
 from smtp_operator.smtp.session import Connect, Session, Surroundings, connect
-from smtp_operator.smtp.settings import MailSettings
-from smtp_operator.smtp.tls import TlsContexts
-from smtp_operator.smtp.verdicts import verdict
+from smtp_operator.smtp.timing import Limits
 
 _log: Final = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@
 from typing import Protocol
 
 from smtp_operator.network.destination import Address
-from smtp_operator.smtp.settings import Login
+from smtp_operator.smtp.request import Login
 
 
 class LoginPermit(Protocol):

@@ -11,11 +11,11 @@ from smtp_operator.api.verdict import Mode, SmtpType, Verdict
 from smtp_operator.network.destination import Address, DestinationPolicy, is_loopback
 from smtp_operator.network.resolver import NameInvalid, address_of, host_to_ascii
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
-from smtp_operator.smtp.envelope import Envelope
-from smtp_operator.smtp.failures import port_not_allowed
-from smtp_operator.smtp.settings import MailSettings
-from smtp_operator.smtp.tls import TlsContexts
-from smtp_operator.smtp.verdicts import Ended, verdict
+from smtp_operator.smtp.certificates import TlsContexts
+from smtp_operator.smtp.diagnosis.no_reply import port_not_allowed
+from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
+from smtp_operator.smtp.message.envelope import Envelope
+from smtp_operator.smtp.request import MailSettings
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\.?\Z){_LABEL}(?:\.{_LABEL})*\.?")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from smtp_operator.smtp.tls import CertificateFacts
+from smtp_operator.smtp.certificates import CertificateFacts
 
 _MOST: Final = 8192
 _FIRST: Final = 512

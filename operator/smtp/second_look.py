@@ -14,13 +14,14 @@ from typing import Final
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
 from smtp_operator.network.trust import UNTRUSTED
-from smtp_operator.smtp import failures, tlsfailures
+from smtp_operator.smtp.connection import Closed, Garbled, Silent, TlsFailed, WireError
+from smtp_operator.smtp.diagnosis import no_reply as failures
+from smtp_operator.smtp.diagnosis import tls_failures as tlsfailures
+from smtp_operator.smtp.diagnosis.classify import classify
+from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.dialogue import Dialogue
 from smtp_operator.smtp.preflight import Plan
 from smtp_operator.smtp.probe import Kind, Sight, identify, look_at_certificate, look_in_clear, look_over_tls
-from smtp_operator.smtp.rules import classify
-from smtp_operator.smtp.verdicts import verdict
-from smtp_operator.smtp.wire import Closed, Garbled, Silent, TlsFailed, WireError
 
 _NOT_SMTP: Final = frozenset({Kind.IMAP, Kind.POP3, Kind.SSH, Kind.HTTP, Kind.FTP, Kind.NNTP})
 

@@ -13,20 +13,20 @@ from typing import Protocol
 from smtp_operator.api.verdict import DialogueReport, Phase, ServerFacts, SmtpType, Verdict
 from smtp_operator.network.destination import Address, DestinationPolicy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
-from smtp_operator.smtp import failures
-from smtp_operator.smtp.budget import Budget, Limits, PhaseClock
+from smtp_operator.smtp.certificates import TlsContexts
+from smtp_operator.smtp.concurrency import ConnectionLimits
+from smtp_operator.smtp.connection import Wire, WireError
+from smtp_operator.smtp.diagnosis import no_reply as failures
+from smtp_operator.smtp.diagnosis.verdicts import Ended
 from smtp_operator.smtp.dialogue import Dialogue, Findings
-from smtp_operator.smtp.explain import Explainer
-from smtp_operator.smtp.leave import Leave
-from smtp_operator.smtp.limits import ConnectionLimits
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.preflight import Plan, check_secrecy, invalid_host, plan
-from smtp_operator.smtp.redaction import Redactor
-from smtp_operator.smtp.settings import MailSettings
-from smtp_operator.smtp.tls import TlsContexts
+from smtp_operator.smtp.redaction.redactor import Redactor
+from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.second_look import Explainer
+from smtp_operator.smtp.send_permit import Leave
+from smtp_operator.smtp.timing import Budget, Limits, PhaseClock
 from smtp_operator.smtp.transcript import Transcript
-from smtp_operator.smtp.verdicts import Ended
-from smtp_operator.smtp.wire import Wire, WireError
 
 
 class Connect(Protocol):

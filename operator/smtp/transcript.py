@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from smtp_operator.smtp.redaction import Redactor
+from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.replies import Reply
 
 LINES: Final = 20

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.crd import structural_schema
+from smtp_operator.api.fixes import NOTHING, remedy
 from smtp_operator.api.reasons import REASONS, Reason, Retry
-from smtp_operator.api.remedies import NOTHING, remedy
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.settings import FLAGS
 

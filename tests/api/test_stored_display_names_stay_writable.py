@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from localcluster import KubectlError, LocalCluster
-from smtp_operator.api.rules import FROM_DISPLAY_NAME
+from smtp_operator.api.validation_rules import FROM_DISPLAY_NAME
 
 Manifest = dict[str, Any]
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from smtp_operator.cli.exposition import SharedExposition
+from smtp_operator.cli.run.metrics_endpoint import SharedExposition
 
 
 @dataclass(eq=False)

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from localcluster.ports import free_ports
-from smtp_operator.cli.connection_guard import ServingLimits
-from smtp_operator.cli.serving import serving
-from smtp_operator.setting_values import ListenAddress
+from smtp_operator.cli.run.connection_guard import ServingLimits
+from smtp_operator.cli.run.http_server import serving
+from smtp_operator.setting_parsers import ListenAddress
 
 PROBE = b"GET /healthz HTTP/1.1\r\nHost: pod\r\n\r\n"
 FEW = ServingLimits(connections=4, request=600, answer=600)

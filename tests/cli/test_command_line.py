@@ -15,7 +15,7 @@ import yaml
 from localcluster import LocalCluster
 from smtp_operator.__main__ import main
 from smtp_operator.api.crd import KINDS
-from smtp_operator.cli.program import run_program
+from smtp_operator.cli.main import run_program
 from smtp_operator.settings import FLAGS
 
 Output = pytest.CaptureFixture[str]
@@ -175,7 +175,7 @@ def test_it_is_also_a_module(monkeypatch: pytest.MonkeyPatch, capsys: Output) ->
 def test_help_and_crds_import_no_kubernetes_client() -> None:
     code = """\
         import sys
-        from smtp_operator.cli.program import run_program
+        from smtp_operator.cli.main import run_program
         run_program(["crds"])
         print([name for name in ("kubernetes", "kopf", "aiohttp") if name in sys.modules], file=sys.stderr)
         """

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import trustme
 
-from smtp_operator.cli.event_loop import run_in_loop
+from smtp_operator.cli.run.event_loop import run_in_loop
 
 
 @pytest.fixture

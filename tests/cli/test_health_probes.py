@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from localcluster.ports import free_ports
-from smtp_operator.cli.health import health_server
-from smtp_operator.setting_values import ListenAddress
+from smtp_operator.cli.run.health import health_server
+from smtp_operator.setting_parsers import ListenAddress
 from smtp_operator.settings import InvalidSetting
 
 

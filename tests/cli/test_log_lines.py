@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from smtp_operator.cli.logs import JsonFormatter, TextFormatter, set_up_logging
-from smtp_operator.setting_values import LogFormat, LogLevel
+from smtp_operator.cli.log_format import JsonFormatter, TextFormatter, set_up_logging
+from smtp_operator.setting_parsers import LogFormat, LogLevel
 from smtp_operator.settings import Settings
 
 

@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from smtp_operator.setting_values import ListenAddress, LogFormat, LogLevel, PortRange, SecretWatch
+from smtp_operator.setting_parsers import ListenAddress, LogFormat, LogLevel, PortRange, SecretWatch
 from smtp_operator.settings import FLAGS, Flag, InvalidSetting, Settings, read_settings
 
 

@@ -5,7 +5,7 @@ import ipaddress
 
 import pytest
 
-from smtp_operator.cli.vault_hosts import allowed_hosts
+from smtp_operator.cli.run.vault_hosts import allowed_hosts
 from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.settings import Settings
 

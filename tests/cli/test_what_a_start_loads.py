@@ -9,7 +9,7 @@ import pytest
 
 LOADED = """\
     import sys
-    import smtp_operator.cli.run
+    import smtp_operator.cli.run.command
     print(*sys.modules)
     """
 
@@ -31,12 +31,14 @@ def loaded() -> frozenset[str]:
         pytest.param("cryptography", id="reading certificates, of TLS"),
         pytest.param("prometheus_client", id="Prometheus, of --metrics-address"),
         pytest.param("smtp_operator.metrics", id="the metrics"),
-        pytest.param("smtp_operator.secrets.azure_key_vault", id="Azure Key Vault"),
-        pytest.param("smtp_operator.secrets.azure_identity", id="logins to Azure"),
-        pytest.param("smtp_operator.secrets.cyberark_ccp", id="CyberArk's Central Credential Provider"),
-        pytest.param("smtp_operator.secrets.cyberark_conjur", id="CyberArk Conjur"),
-        pytest.param("smtp_operator.secrets.hashicorp_vault", id="HashiCorp Vault"),
-        pytest.param("smtp_operator.cli.check", id="the command check"),
+        pytest.param("smtp_operator.secrets.vaults.azure.provider", id="Azure Key Vault"),
+        pytest.param("smtp_operator.secrets.vaults.azure.identity", id="logins to Azure"),
+        pytest.param(
+            "smtp_operator.secrets.vaults.cyberark.ccp", id="CyberArk's Central Credential Provider"
+        ),
+        pytest.param("smtp_operator.secrets.vaults.cyberark.conjur", id="CyberArk Conjur"),
+        pytest.param("smtp_operator.secrets.vaults.hashicorp.provider", id="HashiCorp Vault"),
+        pytest.param("smtp_operator.cli.check.command", id="the command check"),
         pytest.param("smtp_operator.cli.kubectl", id="kubectl smtp"),
     ],
 )

@@ -10,8 +10,8 @@ import pytest
 
 import smtp_operator.cli.streams
 from smtp_operator.api.status import SuggestedSettings
-from smtp_operator.cli.look import Look, verdict_text
 from smtp_operator.cli.streams import Control, one_line, write
+from smtp_operator.cli.terminal import Look, verdict_text
 
 PACKAGE: Final = Path(smtp_operator.cli.streams.__file__).parent
 

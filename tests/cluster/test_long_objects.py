@@ -26,7 +26,7 @@ from smtp_operator.api.objects import (
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.cluster.metadata_watch import MetadataWatch
+from smtp_operator.cluster.metadata_informer import MetadataWatch
 from smtp_operator.cluster.traffic import Uncounted
 from smtp_operator.settings import Settings
 

@@ -11,7 +11,7 @@ import pytest
 from localcluster import LocalCluster
 from smtp_operator.api.objects import ObjectMetadata, Reference
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient
-from smtp_operator.cluster.metadata_watch import MetadataWatch
+from smtp_operator.cluster.metadata_informer import MetadataWatch
 
 PASSWORD = "correct horse battery staple"
 ENCODED = base64.b64encode(PASSWORD.encode()).decode()

@@ -10,7 +10,7 @@ import pytest
 from fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired, page, partial
 from smtp_operator.api.objects import AccessDenied, ObjectMetadata, Reference
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.metadata_watch import PAGE_SIZE, MetadataWatch
+from smtp_operator.cluster.metadata_informer import PAGE_SIZE, MetadataWatch
 
 pytestmark = pytest.mark.looptime
 

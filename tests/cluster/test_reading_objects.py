@@ -12,7 +12,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Obj
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
 from smtp_operator.cluster.errors import ListExpired
-from smtp_operator.setting_values import SecretWatch
+from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
 
 CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"

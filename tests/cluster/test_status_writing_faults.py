@@ -9,7 +9,7 @@ import pytest
 from fakeapi import Answer, FakeApi
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ObjectKey, Tested
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.lease import Lease, LeaseLost
+from smtp_operator.cluster.leader_election import Lease, LeaseLost
 from smtp_operator.cluster.status_writer import StatusWriter
 
 pytestmark = pytest.mark.looptime

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from smtp_operator.api.times import micro_time
+from smtp_operator.api.timestamps import micro_time
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from smtp_operator.api.crd import KINDS, structural_schema
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.smtpvault import Provider
-from smtp_operator.cli.kubectl.commands import COMMANDS, JSON_KEYS
-from smtp_operator.cli.program import run_program
-from smtp_operator.cli.supplied import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from smtp_operator.reconcile.expiry import EXPIRING
+from smtp_operator.cli.check.overrides import PASSWORD_VARIABLE, USERNAME_VARIABLE
+from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS
+from smtp_operator.cli.main import run_program
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import EXPIRING
 from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS
 
 ROOT = Path(__file__).parent.parent.parent

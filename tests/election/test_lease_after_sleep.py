@@ -6,7 +6,7 @@ import asyncio
 import pytest
 
 from simulation.election import Stage, now
-from smtp_operator.cluster.lease import LeaseLost
+from smtp_operator.cluster.leader_election import LeaseLost
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

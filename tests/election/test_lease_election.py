@@ -10,7 +10,7 @@ import pytest
 from simulation.election import PATH, Stage, now
 from simulation.leases import LeaseServer
 from smtp_operator.api.objects import AccessDenied, ObjectNotFound, RequestRefused
-from smtp_operator.cluster.lease import Lease, LeaseLost, Timing
+from smtp_operator.cluster.leader_election import Lease, LeaseLost, Timing
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -287,7 +287,7 @@ async def test_a_namespace_that_does_not_exist_is_told() -> None:
 
 
 async def test_each_state_is_logged_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "smtp_operator.cluster.lease"):
+    with caplog.at_level(logging.INFO, "smtp_operator.cluster.leader_election"):
         leader = await stage.leader()
         stage.start()
         await asyncio.sleep(60)

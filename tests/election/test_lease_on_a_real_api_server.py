@@ -9,7 +9,7 @@ from simulation.leases import LeaseServer
 from smtp_operator.api.objects import ObjectNotFound
 from smtp_operator.cluster.client import JSON, KubernetesClient
 from smtp_operator.cluster.errors import Conflict
-from smtp_operator.cluster.lease import Lease, LeaseApi, LeaseLost
+from smtp_operator.cluster.leader_election import Lease, LeaseApi, LeaseLost
 
 
 @pytest.fixture(params=["real", "simulated"])

@@ -15,11 +15,11 @@ import pytest
 
 from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, ObjectKey
-from smtp_operator.cli.event_loop import run_in_loop
+from smtp_operator.cli.run.event_loop import run_in_loop
 from smtp_operator.cluster.access import find_access
-from smtp_operator.handlers.informer import informer_settings, log_in, quieten_kopf
+from smtp_operator.handlers.kopf_setup import informer_settings, log_in, quieten_kopf
 from smtp_operator.handlers.watching import Login, build_registry, tell
-from smtp_operator.setting_values import ServedNamespaces
+from smtp_operator.setting_parsers import ServedNamespaces
 from smtp_operator.settings import Settings
 from testbed import Api
 

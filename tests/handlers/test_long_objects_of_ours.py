@@ -14,7 +14,7 @@ from fakeapi.smtpconfigs import smtp_config
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.traffic import Uncounted
-from smtp_operator.handlers.informer import log_in
+from smtp_operator.handlers.kopf_setup import log_in
 
 LIST = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
 BALLAST: dict[str, JsonObject] = {

@@ -10,7 +10,7 @@ from fakeapi import Answer, FakeApi, expired, page, partial
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.handlers.deletions import INTERVAL, MissedDeletions
+from smtp_operator.handlers.relist import INTERVAL, MissedDeletions
 from smtp_operator.settings import Settings
 
 pytestmark = pytest.mark.looptime

@@ -18,10 +18,10 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.cluster.lease import LeaseLost
+from smtp_operator.cluster.leader_election import LeaseLost
 from smtp_operator.cluster.schema_check import SchemaTooOld
-from smtp_operator.handlers.operation import Operation
-from smtp_operator.setting_values import SecretWatch
+from smtp_operator.handlers.lifecycle import Operation
+from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
 
 OPENAPI = "/openapi/v3/apis/smtp-operator.io/v1alpha1"

@@ -19,10 +19,10 @@ import pytest
 
 import smtp_operator.alarm
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.diagnosis.classify import RULES, classify
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.matcher import Rule
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.rule import Rule
-from smtp_operator.smtp.rules import RULES, classify
 
 PACKAGE: Final = Path(smtp_operator.alarm.__file__).parent
 MADE_OF_SECRETS: Final = frozenset({"smtp/redaction.py", "smtp/hidden_addresses.py"})

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from localcluster import LocalCluster
-from smtp_operator.cli.program import run_program
+from smtp_operator.cli.main import run_program
 from smtp_operator.settings import FLAGS
 from testbed import Api, Manifests
 from testbed.manifests import CLUSTER_WIDE, NAMESPACED

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from simulation import World
-from smtp_operator.metrics.metrics import Metrics
+from smtp_operator.metrics.registry import Metrics
 from testbed.exposition import Exposition
 
 

@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import generate_latest
 
 from simulation import Answer, World, fails
+from smtp_operator.api.object_health import Standing
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.api.standing import Standing
 from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
-from smtp_operator.metrics.metrics import Metrics
+from smtp_operator.metrics.registry import Metrics
 from testbed.exposition import Exposition
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)

@@ -13,12 +13,12 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.status_writer import StatusWriter
-from smtp_operator.metrics.metrics import Metrics
-from smtp_operator.metrics.table import METRICS, Type
-from smtp_operator.secrets.counting import CountingSender, outcome_of
-from smtp_operator.secrets.https import Answer as HttpsAnswer
-from smtp_operator.secrets.https import Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.metrics.definitions import METRICS, Type
+from smtp_operator.metrics.registry import Metrics
+from smtp_operator.network.https import Answer as HttpsAnswer
+from smtp_operator.network.https import Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.secrets.vaults.metrics import CountingSender, outcome_of
 from testbed.exposition import Exposition
 
 Scrape = Callable[[], Exposition]

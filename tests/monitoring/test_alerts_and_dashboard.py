@@ -13,8 +13,8 @@ from prometheus_client import generate_latest
 
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.reasons import Reason
-from smtp_operator.metrics.metrics import Metrics
-from smtp_operator.metrics.table import METRICS, Type
+from smtp_operator.metrics.definitions import METRICS, Type
+from smtp_operator.metrics.registry import Metrics
 from smtp_operator.settings import FLAGS
 from testbed.exposition import Exposition
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simulation import World
-from smtp_operator.reconcile import deadlines
+from smtp_operator.reconcile import workqueue as deadlines
 
 HERE = Path(__file__).parent
 CLOCKS_ARE_SET = {"test_deadline_queue.py", "test_wrong_clocks.py"}

@@ -10,7 +10,7 @@ from mailpeers.fingerprints import fingerprint
 from simulation import World, fails
 from simulation.world import SmtpConfig
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.smtp.request import MailSettings
 
 MINE, OTHER = (trustme.CA().cert_pem.bytes().decode() for _ in range(2))
 HERE = "smtp.example.com:587"

@@ -8,7 +8,7 @@ import pytest
 from smtp_operator.api.objects import FieldWrite, ObjectKey, ObjectMetadata, Reference, field_writes
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
-from smtp_operator.reconcile.references import (
+from smtp_operator.reconcile.references.index import (
     Baseline,
     Change,
     ReferenceIndex,

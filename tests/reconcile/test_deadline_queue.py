@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from simulation.desk import Desk, running
-from smtp_operator.reconcile.deadlines import DeadlineQueue
+from smtp_operator.reconcile.workqueue import DeadlineQueue
 
 Handle = Callable[[str], Awaitable[None]]
 

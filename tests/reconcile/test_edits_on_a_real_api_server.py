@@ -9,7 +9,7 @@ import pytest
 
 from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.reconcile.references import Baseline, Change, compare, key_owners, metadata_of
+from smtp_operator.reconcile.references.index import Baseline, Change, compare, key_owners, metadata_of
 
 Kubectl = Callable[..., str]
 

@@ -7,8 +7,8 @@ import pytest
 
 from simulation import World, fails
 from smtp_operator.api.reasons import Reason
-from smtp_operator.reconcile.email_limits import mailbox
-from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.limits.emails import mailbox
+from smtp_operator.reconcile.ports import Policy
 
 MINUTE = 60
 HOUR = 3600

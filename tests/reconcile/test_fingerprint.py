@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from smtp_operator.reconcile.fingerprint import settings_digest
+from smtp_operator.reconcile.digest import settings_digest
 
 MINIMAL: dict[str, Any] = {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"}
 INLINE: dict[str, Any] = MINIMAL | {"username": "mailer", "password": {"value": "s3cret-1"}}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from simulation import World, passes
-from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.ports import Policy
 
 TARPIT = "tarpit.example.com"
 

@@ -9,10 +9,10 @@ import pytest
 from simulation import World
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
-from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.reconcile.mails import recipients_of
-from smtp_operator.reconcile.notifications import bare_address
-from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.smtpconfig.mail_text import recipients_of
+from smtp_operator.reconcile.smtpconfig.notifications import bare_address
+from smtp_operator.smtp.request import MailSettings
 
 BODY = """\
 This mail was sent to prove that these mail settings work.

@@ -10,7 +10,7 @@ from simulation.engine import Mail
 from simulation.world import EPOCH
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
-from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.ports import Policy
 
 HOUR = 3600.0
 DAY = 24 * HOUR

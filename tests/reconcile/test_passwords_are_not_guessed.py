@@ -8,9 +8,9 @@ import pytest
 from simulation import Answer, World, fails, passes
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
-from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.reconcile.login_limits import server_name, user_name
-from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.reconcile.limits.logins import server_name, user_name
+from smtp_operator.reconcile.ports import Policy
+from smtp_operator.smtp.request import MailSettings
 
 MINUTE = 60
 HOUR = 3600

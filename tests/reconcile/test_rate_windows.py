@@ -7,8 +7,8 @@ from itertools import count
 import pytest
 
 from smtp_operator.api.objects import ObjectKey
-from smtp_operator.reconcile.email_limits import EmailLimits
-from smtp_operator.reconcile.rate_windows import RateWindow
+from smtp_operator.reconcile.limits.emails import EmailLimits
+from smtp_operator.reconcile.limits.rate_windows import RateWindow
 
 
 class Clock:

@@ -2,7 +2,7 @@
 """One namespace with slow mail servers does not keep the operator from the tests of the others."""
 
 from simulation import World, passes
-from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.ports import Policy
 
 MINUTE = 60
 

@@ -5,7 +5,7 @@ import pytest
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.reconcile.schedule import (
+from smtp_operator.reconcile.backoff import (
     BACKOFF,
     delay_after,
     due_time,

@@ -8,8 +8,8 @@ import pytest
 
 from simulation import World, passes
 from smtp_operator.api.verdict import Mode, SmtpType
-from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.smtp.settings import Login, MailSettings, Recipient, TlsSettings
+from smtp_operator.reconcile.ports import Policy
+from smtp_operator.smtp.request import Login, MailSettings, Recipient, TlsSettings
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
@@ -168,7 +168,7 @@ async def test_a_defect_before_the_dialogue_is_a_verdict(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("s3cret-canary")
 
-    monkeypatch.setattr("smtp_operator.reconcile.tester.mail_of_test", broken)
+    monkeypatch.setattr("smtp_operator.reconcile.smtpconfig.test_runner.mail_of_test", broken)
     await world.start()
     mail = world.smtp_config().create()
     await world.passes(1)

@@ -19,8 +19,8 @@ from smtp_operator.api.objects import (
     VaultKindName,
     field_writes,
 )
-from smtp_operator.reconcile.references import Change, compare, key_owners, metadata_of
-from smtp_operator.reconcile.view import identity_of
+from smtp_operator.reconcile.references.index import Change, compare, key_owners, metadata_of
+from smtp_operator.reconcile.smtpconfig.snapshot import identity_of
 
 SECRET = Reference("Secret", "team-a", "smtp-password")
 

@@ -10,10 +10,10 @@ import pytest
 
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, field_writes
-from smtp_operator.reconcile.known import Known, packed, unpacked
-from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.schedule import BURST
-from smtp_operator.reconcile.view import view_of
+from smtp_operator.reconcile.backoff import BURST
+from smtp_operator.reconcile.smtpconfig.memory import Memory
+from smtp_operator.reconcile.smtpconfig.snapshot import view_of
+from smtp_operator.reconcile.smtpconfig.state import Known, packed, unpacked
 
 MANY = 1000
 

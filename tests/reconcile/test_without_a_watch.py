@@ -63,7 +63,7 @@ async def test_a_new_password_is_found_before_a_recheck_that_is_due_at_once_afte
     unwatched: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """nextTestTime has no fractions of a second, so that the recheck may come a moment before."""
-    monkeypatch.setattr("smtp_operator.reconcile.schedule.fraction", lambda text: 0.0)
+    monkeypatch.setattr("smtp_operator.reconcile.backoff.fraction", lambda text: 0.0)
     await unwatched.passes(0.7)
     mail = await unwatched.ready()
     unwatched.put_secret(password="s3cret-2")

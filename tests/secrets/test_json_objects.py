@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtp_operator.secrets.json_objects import claims_of, json_object, json_object_or_none
+from smtp_operator.secrets.untrusted_json import claims_of, json_object, json_object_or_none
 
 NO_OBJECTS = [b"", b"[]", b"null", b'"text"', b"7", b"{", b"\xff{}", b"[" * 100_000]
 

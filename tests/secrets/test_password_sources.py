@@ -9,7 +9,7 @@ from simulation import Shelf
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.interface import ResolvedPassword
+from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.sources import described, password_source
 
 

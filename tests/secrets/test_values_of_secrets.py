@@ -10,7 +10,7 @@ from simulation import Shelf
 from smtp_operator.api.objects import ApiUnavailable, JsonObject, Reference
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
-from smtp_operator.secrets.object_values import Line, ObjectValues
+from smtp_operator.secrets.secret_reader import Line, ObjectValues
 
 SECRET = Reference("Secret", "team-a", "smtp-password")
 CONFIG_MAP = Reference("ConfigMap", "team-a", "corp-ca")

@@ -5,7 +5,7 @@ import pytest
 
 from simulation.__main__ import table
 from simulation.week import Figure, Week
-from smtp_operator.reconcile import deadlines
+from smtp_operator.reconcile import workqueue as deadlines
 
 OBJECTS = 40
 

@@ -24,15 +24,10 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
-from smtp_operator.cli.check_arguments import AS_THE_OPERATOR, PROXIES, misuse
-from smtp_operator.cli.check_destinations import AnnouncedEngine, AnnouncedSender
-from smtp_operator.cli.check_report import Progress, as_json, as_text, exit_code
-from smtp_operator.cli.documents import ManifestUnusable, read_documents, read_text, source_name
-from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
-from smtp_operator.cli.look import Look
-from smtp_operator.cli.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
-from smtp_operator.cli.streams import write
-from smtp_operator.cli.supplied import (
+from smtp_operator.cli.check.arguments import AS_THE_OPERATOR, PROXIES, misuse
+from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
+from smtp_operator.cli.check.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
+from smtp_operator.cli.check.overrides import (
     CLUSTER,
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
@@ -42,25 +37,30 @@ from smtp_operator.cli.supplied import (
     objects_of_file,
     source_of,
 )
-from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
+from smtp_operator.cli.check.report import Progress, as_json, as_text, exit_code
+from smtp_operator.cli.check.yaml_documents import ManifestUnusable, read_documents, read_text, source_name
+from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
+from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
+from smtp_operator.cli.streams import write
+from smtp_operator.cli.terminal import Look
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
-from smtp_operator.reconcile.interfaces import Engine as EngineOfTests
-from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.reconcile.outcome import Outcome
-from smtp_operator.reconcile.plan import RunTest
-from smtp_operator.reconcile.tester import Tester
-from smtp_operator.reconcile.view import InvalidSpecError, View, view_of
-from smtp_operator.secrets.https import Https
-from smtp_operator.secrets.interface import GetObject
-from smtp_operator.secrets.live_vaults import LiveVaults
-from smtp_operator.secrets.oauth2 import Tokens
+from smtp_operator.reconcile.ports import Engine as EngineOfTests
+from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.smtpconfig.planner import RunTest
+from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError, View, view_of
+from smtp_operator.reconcile.smtpconfig.test_runner import Tester
+from smtp_operator.secrets.interfaces import GetObject
+from smtp_operator.secrets.oauth2.client import Tokens
 from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
-from smtp_operator.secrets.vault import Sender
+from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.provider import Sender
 from smtp_operator.settings import InvalidSetting, Settings, read_settings
+from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
-from smtp_operator.smtp.limits import ConnectionLimits
 
 
 class CheckFailed(Exception):

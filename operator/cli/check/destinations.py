@@ -4,12 +4,12 @@
 from collections.abc import Callable
 
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase
-from smtp_operator.reconcile.interfaces import Engine
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.vault import Sender
-from smtp_operator.smtp.leave import Leave
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.reconcile.ports import Engine
+from smtp_operator.secrets.vaults.provider import Sender
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.send_permit import Leave
 
 Say = Callable[[str], None]
 """Shows one sentence."""

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from smtp_operator.cli.documents import ManifestUnusable
+from smtp_operator.cli.check.yaml_documents import ManifestUnusable
 
 NAME_OF_FLAGS: Final = "check"
 DEFAULT_NAMESPACE: Final = "default"

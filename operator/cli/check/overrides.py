@@ -16,12 +16,12 @@ from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
-from smtp_operator.cli.documents import ManifestUnusable
-from smtp_operator.cli.manifest import metadata_of
-from smtp_operator.reconcile.references import references_of
-from smtp_operator.secrets.interface import GetObject, PasswordSource, ResolvedPassword
+from smtp_operator.cli.check.manifest import metadata_of
+from smtp_operator.cli.check.yaml_documents import ManifestUnusable
+from smtp_operator.reconcile.references.index import references_of
+from smtp_operator.secrets.interfaces import GetObject, PasswordSource, ResolvedPassword
 from smtp_operator.secrets.sources import Reading, password_source
-from smtp_operator.secrets.vault_passwords import reference_of
+from smtp_operator.secrets.vaults.password_source import reference_of
 
 PASSWORD_VARIABLE: Final = "SMTP_OPERATOR_PASSWORD"
 USERNAME_VARIABLE: Final = "SMTP_OPERATOR_USERNAME"

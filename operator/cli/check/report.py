@@ -8,10 +8,10 @@ from typing import Any, TextIO
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.cli.exit_codes import code_of
-from smtp_operator.cli.look import Look, verdict_text
 from smtp_operator.cli.streams import Control, write
-from smtp_operator.reconcile import facts
-from smtp_operator.reconcile.outcome import Outcome
+from smtp_operator.cli.terminal import Look, verdict_text
+from smtp_operator.reconcile.smtpconfig import status_fields as facts
+from smtp_operator.reconcile.smtpconfig.result import Outcome
 
 
 def exit_code(outcome: Outcome) -> int:

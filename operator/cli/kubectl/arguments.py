@@ -10,7 +10,7 @@ from enum import StrEnum, auto
 from importlib.metadata import version
 from typing import Final
 
-from smtp_operator.cli.look import Colour
+from smtp_operator.cli.terminal import Colour
 
 
 class Values(StrEnum):

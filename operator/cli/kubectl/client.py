@@ -11,10 +11,10 @@ from typing import Final
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject, ObjectKey, RequestRefused
 from smtp_operator.cli.kubectl.errors import PluginFailed
-from smtp_operator.cli.kubectl.seen import SeenConfig
+from smtp_operator.cli.kubectl.snapshot import SeenConfig
 from smtp_operator.cluster import paths
+from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import JSON, MERGE_PATCH, KubernetesClient, Query
-from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.kept_fields import OURS
 

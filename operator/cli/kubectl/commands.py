@@ -13,19 +13,19 @@ from typing import Any, Final
 import yaml
 
 from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.fixes import remedy
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.remedies import remedy
+from smtp_operator.cli.check.manifest import is_object_name
 from smtp_operator.cli.exit_codes import FAILED, PASSED, PASSWORD_UNRESOLVED, TRANSIENT, USAGE
-from smtp_operator.cli.kubectl.asking import Answer, Asking
+from smtp_operator.cli.kubectl.client import Selection, SmtpConfigs
 from smtp_operator.cli.kubectl.errors import PluginFailed
-from smtp_operator.cli.kubectl.explaining import reason_named
-from smtp_operator.cli.kubectl.objects import Selection, SmtpConfigs
+from smtp_operator.cli.kubectl.explain import reason_named
+from smtp_operator.cli.kubectl.output import Progress, history_of, listing, verdict_of
 from smtp_operator.cli.kubectl.results import as_json, show
-from smtp_operator.cli.kubectl.seen import SeenConfig
-from smtp_operator.cli.kubectl.telling import Progress, history_of, listing, verdict_of
-from smtp_operator.cli.look import Colour, Look
-from smtp_operator.cli.manifest import is_object_name
+from smtp_operator.cli.kubectl.snapshot import SeenConfig
+from smtp_operator.cli.kubectl.wait import Answer, Asking
 from smtp_operator.cli.streams import write
+from smtp_operator.cli.terminal import Colour, Look
 from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings

@@ -17,7 +17,7 @@ import yaml
 
 from smtp_operator.api.objects import ClusterError
 from smtp_operator.api.reasons import REASONS
-from smtp_operator.cli.kubectl.commands import COMMANDS, Command, Flag, Values
+from smtp_operator.cli.kubectl.arguments import COMMANDS, Command, Flag, Values
 from smtp_operator.cli.streams import Control, write
 
 NO_FILES: Final = 4
@@ -119,7 +119,7 @@ def _values(values: Values, line: _Line, environment: Mapping[str, str]) -> list
 
 
 async def _of_cluster(values: Values, line: _Line, environment: Mapping[str, str]) -> list[Offer]:
-    from smtp_operator.cli.kubectl.seen import SeenConfig
+    from smtp_operator.cli.kubectl.snapshot import SeenConfig
     from smtp_operator.cluster import paths
     from smtp_operator.cluster.access import find_access
     from smtp_operator.cluster.client import KubernetesClient

@@ -4,12 +4,12 @@
 import difflib
 from typing import Any, Final
 
+from smtp_operator.api.fixes import remedy
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.remedies import remedy
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.results import as_json, show
-from smtp_operator.cli.look import wrapped
-from smtp_operator.reconcile.outlook import condition_until_then, next_test
+from smtp_operator.cli.terminal import wrapped
+from smtp_operator.reconcile.backoff_text import condition_until_then, next_test
 
 _MATCHES: Final = 5
 

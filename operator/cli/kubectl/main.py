@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from smtp_operator.api.objects import ApiUnavailable, ClusterError
 from smtp_operator.cli.exit_codes import INTERRUPTED, PASSED, TRANSIENT, USAGE
-from smtp_operator.cli.kubectl.commands import parsed
+from smtp_operator.cli.kubectl.arguments import parsed
 from smtp_operator.cli.kubectl.errors import PluginFailed
-from smtp_operator.cli.program import whereabouts
+from smtp_operator.cli.main import whereabouts
 from smtp_operator.cli.streams import write
 
 
@@ -51,11 +51,11 @@ def run_plugin(words: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if options.command == "explain":
-        from smtp_operator.cli.kubectl.explaining import explain
+        from smtp_operator.cli.kubectl.explain import explain
 
         explain(options.words, options.output)
         return PASSED
-    from smtp_operator.cli.kubectl.session import Session  # the client's packages take most of a start
+    from smtp_operator.cli.kubectl.commands import Session  # the client's packages take most of a start
 
     return asyncio.run(Session(options, environment).run())
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TextIO
 
-from smtp_operator.cli.kubectl.asking import Answer, wait_before_test
-from smtp_operator.cli.kubectl.seen import SeenConfig, short_time
-from smtp_operator.cli.look import Look, verdict_text
+from smtp_operator.cli.kubectl.snapshot import SeenConfig, short_time
+from smtp_operator.cli.kubectl.wait import Answer, wait_before_test
 from smtp_operator.cli.streams import Control, one_line, write
+from smtp_operator.cli.terminal import Look, verdict_text
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 

@@ -10,8 +10,8 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.api.reasons import LIMITED, REASONS, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus, StatusModel
 from smtp_operator.cli.exit_codes import TRANSIENT, code_of
+from smtp_operator.reconcile.smtpconfig.snapshot import identity_of, request_of, status_of
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.reconcile.view import identity_of, request_of, status_of
 
 NOT_TESTED: Final = "not tested yet"
 

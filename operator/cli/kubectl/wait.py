@@ -10,11 +10,11 @@ from typing import Final, Protocol
 
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, ObjectKey, ObjectNotFound
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
-from smtp_operator.cli.kubectl.objects import SmtpConfigs
-from smtp_operator.cli.kubectl.seen import SeenConfig, short_time
+from smtp_operator.cli.kubectl.client import SmtpConfigs
+from smtp_operator.cli.kubectl.snapshot import SeenConfig, short_time
 from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.versions import is_newer
-from smtp_operator.reconcile.schedule import REQUEST_SPACING
+from smtp_operator.reconcile.backoff import REQUEST_SPACING
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 _AT_A_TIME: Final = 8

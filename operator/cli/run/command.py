@@ -20,39 +20,39 @@ from smtp_operator.api.crd import KINDS
 from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.api.objects import ApiUnavailable
 from smtp_operator.cli.ca_file import read_ca_file
-from smtp_operator.cli.event_loop import run_in_loop
-from smtp_operator.cli.exposition import metrics_of, metrics_server
-from smtp_operator.cli.health import health_server
-from smtp_operator.cli.leading import Duty, lease_of
-from smtp_operator.cli.logs import set_up_logging
-from smtp_operator.cli.vault_hosts import allowed_hosts, proxy_of
+from smtp_operator.cli.log_format import set_up_logging
+from smtp_operator.cli.run.event_loop import run_in_loop
+from smtp_operator.cli.run.health import health_server
+from smtp_operator.cli.run.metrics_endpoint import metrics_of, metrics_server
+from smtp_operator.cli.run.replica import Duty, lease_of
+from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.api_server import ApiServerAddresses
+from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.cluster.delays import at_least, growing_delays
 from smtp_operator.cluster.errors import ClusterUnknown
-from smtp_operator.cluster.lease import Lease
+from smtp_operator.cluster.leader_election import Lease
 from smtp_operator.cluster.schema_check import Schema, check_schema
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.cluster.traffic import Traffic
-from smtp_operator.handlers.informer import informer_settings, log_in, mute_kopf, quieten_kopf, silence_kopf
-from smtp_operator.handlers.operation import Operation
+from smtp_operator.handlers.kopf_setup import informer_settings, log_in, mute_kopf, quieten_kopf, silence_kopf
+from smtp_operator.handlers.lifecycle import Operation
 from smtp_operator.handlers.watching import Inbox, build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
-from smtp_operator.reconcile.core import Core
-from smtp_operator.reconcile.interfaces import Policy
-from smtp_operator.secrets.https import Https
-from smtp_operator.secrets.live_vaults import LiveVaults
-from smtp_operator.secrets.oauth2 import Tokens
-from smtp_operator.setting_values import SecretWatch
+from smtp_operator.reconcile.controller import Core
+from smtp_operator.reconcile.ports import Policy
+from smtp_operator.secrets.oauth2.client import Tokens
+from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import InvalidSetting, Settings
+from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
-from smtp_operator.smtp.limits import ConnectionLimits
 
 if TYPE_CHECKING:
-    from smtp_operator.metrics.metrics import Metrics
+    from smtp_operator.metrics.registry import Metrics
 
 PATIENCE: Final = 30.0
 """Seconds for which an API server that does not answer is waited for at the start."""

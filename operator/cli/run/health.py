@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager
 
 from aiohttp import web
 
-from smtp_operator.cli.serving import serving
-from smtp_operator.setting_values import ListenAddress
+from smtp_operator.cli.run.http_server import serving
+from smtp_operator.setting_parsers import ListenAddress
 
 
 def health_server(

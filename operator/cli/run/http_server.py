@@ -12,8 +12,8 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from smtp_operator.cli.connection_guard import ConnectionGuard, ServingLimits
-from smtp_operator.setting_values import ListenAddress
+from smtp_operator.cli.run.connection_guard import ConnectionGuard, ServingLimits
+from smtp_operator.setting_parsers import ListenAddress
 from smtp_operator.settings import InvalidSetting
 
 LIMITS: Final = ServingLimits()

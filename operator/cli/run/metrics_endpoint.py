@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from smtp_operator.cli.serving import serving
+from smtp_operator.cli.run.http_server import serving
 from smtp_operator.settings import Settings
 
 if TYPE_CHECKING:  # what nobody asks for is not loaded: it takes a megabyte
     from prometheus_client import CollectorRegistry
 
-    from smtp_operator.metrics.metrics import Metrics
+    from smtp_operator.metrics.registry import Metrics
 
 _PAUSE: Final = 4.0
 """Between two renderings, in times of the last one: they take a fifth of the event loop's time at most."""
@@ -84,7 +84,7 @@ def metrics_of(settings: Settings, *, leads: Callable[[], bool]) -> Metrics | No
     """What counts, or None without ``--metrics-address``. ``leads``: whether this process works now."""
     if settings.metrics_address is None:
         return None
-    from smtp_operator.metrics.metrics import Metrics
+    from smtp_operator.metrics.registry import Metrics
 
     return Metrics(leads=leads, object_names=settings.metrics_object_names)
 

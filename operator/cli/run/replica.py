@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.lease import Lease
-from smtp_operator.handlers.operation import Operation
+from smtp_operator.cluster.leader_election import Lease
+from smtp_operator.handlers.lifecycle import Operation
 from smtp_operator.settings import Settings
 
 

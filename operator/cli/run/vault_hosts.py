@@ -5,8 +5,8 @@ import ipaddress
 
 from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.proxy import HttpsProxy
-from smtp_operator.secrets import azure_metadata
-from smtp_operator.secrets.vault import AllowedHosts
+from smtp_operator.secrets.vaults.azure import imds as azure_metadata
+from smtp_operator.secrets.vaults.provider import AllowedHosts
 from smtp_operator.settings import Settings
 
 

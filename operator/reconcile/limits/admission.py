@@ -9,16 +9,16 @@ from smtp_operator.api.objects import ObjectKey
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase
 from smtp_operator.fair_slots import FairSlots, Slot
-from smtp_operator.reconcile.email_limits import EmailLimits, EmailsHeld
-from smtp_operator.reconcile.interfaces import Now, Observer, Policy
-from smtp_operator.reconcile.login_limits import LoginLimits
-from smtp_operator.reconcile.mails import recipients_of
-from smtp_operator.reconcile.memory import Hold
-from smtp_operator.reconcile.notifications import kinds_of_test
-from smtp_operator.reconcile.outcome import Outcome
-from smtp_operator.reconcile.plan import Notify, RunTest
-from smtp_operator.reconcile.schedule import MINUTE, fraction
-from smtp_operator.reconcile.view import View
+from smtp_operator.reconcile.backoff import MINUTE, fraction
+from smtp_operator.reconcile.limits.emails import EmailLimits, EmailsHeld
+from smtp_operator.reconcile.limits.logins import LoginLimits
+from smtp_operator.reconcile.ports import Now, Observer, Policy
+from smtp_operator.reconcile.smtpconfig.mail_text import recipients_of
+from smtp_operator.reconcile.smtpconfig.memory import Hold
+from smtp_operator.reconcile.smtpconfig.notifications import kinds_of_test
+from smtp_operator.reconcile.smtpconfig.planner import Notify, RunTest
+from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 
 _LOGIN_SPREAD: Final = 5 * MINUTE
 """Objects of one user come back spread over this time, not all at once."""

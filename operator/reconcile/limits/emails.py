@@ -12,10 +12,10 @@ from itertools import takewhile
 from typing import Final
 
 from smtp_operator.api.objects import ObjectKey
-from smtp_operator.reconcile.interfaces import Now
-from smtp_operator.reconcile.rate_windows import UNDER_WAY, RateWindow
-from smtp_operator.reconcile.schedule import HOUR, MINUTE
-from smtp_operator.smtp.addresses import AddressInvalid, parse_address
+from smtp_operator.reconcile.backoff import HOUR, MINUTE
+from smtp_operator.reconcile.limits.rate_windows import UNDER_WAY, RateWindow
+from smtp_operator.reconcile.ports import Now
+from smtp_operator.smtp.message.addresses import AddressInvalid, parse_address
 
 _WITHOUT_DOTS: Final = frozenset({"gmail.com", "googlemail.com"})
 """Where ``first.last`` and ``firstlast`` are one mailbox."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.reconcile.conditions import held
-from smtp_operator.reconcile.memory import HeldUntil, Hold, Memory
-from smtp_operator.reconcile.plan import Notify, RunTest
-from smtp_operator.reconcile.view import View
+from smtp_operator.reconcile.smtpconfig.memory import HeldUntil, Hold, Memory
+from smtp_operator.reconcile.smtpconfig.planner import Notify, RunTest
+from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.status import held
 
 ANNOUNCED_AFTER: Final = 2.0
 """Seconds that a test waits for a slot before its status says so."""

@@ -18,12 +18,12 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase
 from smtp_operator.network.destination import Address
 from smtp_operator.network.resolver import NameInvalid, host_to_ascii
-from smtp_operator.reconcile.interfaces import Now, Observer
-from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.rate_windows import RateWindow
-from smtp_operator.reconcile.schedule import HOUR
-from smtp_operator.smtp.settings import Login
-from smtp_operator.smtp.verdicts import Ended, verdict
+from smtp_operator.reconcile.backoff import HOUR
+from smtp_operator.reconcile.limits.rate_windows import RateWindow
+from smtp_operator.reconcile.ports import Now, Observer
+from smtp_operator.reconcile.smtpconfig.memory import Memory
+from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
+from smtp_operator.smtp.request import Login
 
 _REMEMBERED: Final = 8
 """Credentials of one object that have passed: a server may have several addresses."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Final
 
-from smtp_operator.reconcile.interfaces import Now
+from smtp_operator.reconcile.ports import Now
 
 UNDER_WAY: Final = 5.0
 """Seconds after which to look again, where the end of what is under way decides."""

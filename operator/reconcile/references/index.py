@@ -20,7 +20,7 @@ from smtp_operator.api.smtpconfig import OAuth2, SmtpConfigSpec
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.secrets.vault_passwords import reference_of
+from smtp_operator.secrets.vaults.password_source import reference_of
 
 
 class Use(NamedTuple):

@@ -18,9 +18,9 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import TestedSettings, VaultStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Trigger
-from smtp_operator.reconcile.interfaces import Now, Policy
-from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.references import (
+from smtp_operator.reconcile.backoff import latest_recheck
+from smtp_operator.reconcile.ports import Now, Policy
+from smtp_operator.reconcile.references.index import (
     Baseline,
     Change,
     ReferenceIndex,
@@ -30,10 +30,10 @@ from smtp_operator.reconcile.references import (
     metadata_of,
     uses_of_vault,
 )
-from smtp_operator.reconcile.schedule import latest_recheck
+from smtp_operator.reconcile.smtpconfig.memory import Memory
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.reconcile.view import View
-from smtp_operator.secrets.interface import GetObject
+from smtp_operator.secrets.interfaces import GetObject
 
 _BY_ANNOTATION: Final = frozenset({Reason.SERVER_NOT_ALLOWED, Reason.CA_NOT_ALLOWED})
 """Reasons that an edit of an object's annotations alone can fix."""

@@ -11,11 +11,11 @@ from typing import Final
 
 from smtp_operator.api.objects import Notice
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.outcome import Outcome
-from smtp_operator.reconcile.schedule import DAY, HOUR
+from smtp_operator.reconcile.backoff import DAY, HOUR
+from smtp_operator.reconcile.smtpconfig.memory import Memory
+from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
-from smtp_operator.reconcile.view import View
 
 EXPIRING: Final = "CertificateExpiring"
 """Reason of the Event."""

@@ -2,8 +2,8 @@
 """How a SmtpConfig stands, out of its status."""
 
 from smtp_operator.api.names import SMTP_CONFIG_KIND
+from smtp_operator.api.object_health import Standing
 from smtp_operator.api.objects import ObjectKey
-from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.reconcile.timestamps import from_timestamp
 

@@ -9,14 +9,19 @@ from typing import Final
 
 import idna
 
-from smtp_operator.api.rules import looks_like_a_link
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
+from smtp_operator.api.validation_rules import looks_like_a_link
 from smtp_operator.api.verdict import Trigger
-from smtp_operator.reconcile.expiry import expiry_text
-from smtp_operator.reconcile.notifications import bare_address, heard_by, is_recovery, kinds_of_test
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_text
+from smtp_operator.reconcile.smtpconfig.notifications import (
+    bare_address,
+    heard_by,
+    is_recovery,
+    kinds_of_test,
+)
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.reconcile.view import View
-from smtp_operator.smtp.settings import Recipient
+from smtp_operator.smtp.request import Recipient
 
 _BECAUSE: Final = {
     Trigger.SPEC_CHANGED: "the settings are new or have changed",

@@ -8,10 +8,10 @@ from typing import Final
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
-from smtp_operator.reconcile.outcome import Outcome
-from smtp_operator.reconcile.references import Baseline
-from smtp_operator.reconcile.schedule import BURST, TRIES_BEFORE_CONFIGURATION
-from smtp_operator.reconcile.view import View
+from smtp_operator.reconcile.backoff import BURST, TRIES_BEFORE_CONFIGURATION
+from smtp_operator.reconcile.references.index import Baseline
+from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 
 _REFUSED: Final = Retry.TRANSIENT_THEN_CONFIGURATION
 

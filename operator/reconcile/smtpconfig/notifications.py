@@ -12,12 +12,12 @@ from typing import Final
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.status import NotificationSent, SmtpConfigStatus
 from smtp_operator.api.verdict import Mode, Trigger
-from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.outcome import Outcome
-from smtp_operator.reconcile.schedule import HOUR
+from smtp_operator.reconcile.backoff import HOUR
+from smtp_operator.reconcile.smtpconfig.memory import Memory
+from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
-from smtp_operator.reconcile.view import View
-from smtp_operator.smtp.settings import Role
+from smtp_operator.smtp.request import Role
 
 SPACING: Final = HOUR
 """Seconds between two mails of one kind."""

@@ -10,11 +10,7 @@ from dataclasses import dataclass
 from smtp_operator.api.reasons import ANNOUNCEMENTS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import Mode, Trigger
-from smtp_operator.reconcile.expiry import telling_due
-from smtp_operator.reconcile.memory import Memory, retry_of
-from smtp_operator.reconcile.notifications import due_notification
-from smtp_operator.reconcile.references import Change
-from smtp_operator.reconcile.schedule import (
+from smtp_operator.reconcile.backoff import (
     BURST,
     BURST_TIME,
     REQUEST_SPACING,
@@ -22,8 +18,12 @@ from smtp_operator.reconcile.schedule import (
     due_time,
     recheck_delay,
 )
+from smtp_operator.reconcile.references.index import Change
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import telling_due
+from smtp_operator.reconcile.smtpconfig.memory import Memory, retry_of
+from smtp_operator.reconcile.smtpconfig.notifications import due_notification
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.reconcile.view import View
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from typing import Final, Self
 from smtp_operator.api.objects import Tested
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger
-from smtp_operator.reconcile.conditions import under_test
-from smtp_operator.reconcile.defects import origin
-from smtp_operator.reconcile.interfaces import Now
-from smtp_operator.reconcile.plan import RunTest
-from smtp_operator.reconcile.view import View
+from smtp_operator.reconcile.internal_errors import origin
+from smtp_operator.reconcile.ports import Now
+from smtp_operator.reconcile.smtpconfig.planner import RunTest
+from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.status import under_test
 
 _EVERY: Final = 1.0
 """A test is announced only once it takes longer than most; its phase once a second at most."""

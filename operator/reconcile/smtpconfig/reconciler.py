@@ -6,31 +6,35 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from smtp_operator.api.object_health import Standing
 from smtp_operator.api.objects import ClusterError, JsonObject, ObjectKey, Tested
 from smtp_operator.api.smtpconfig import Notification
-from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Trigger, Verdict
 from smtp_operator.fair_slots import NAMESPACE
-from smtp_operator.reconcile.announcing import Announcer
-from smtp_operator.reconcile.conditions import invalid, judged, restated
-from smtp_operator.reconcile.deadlines import DeadlineQueue
-from smtp_operator.reconcile.defects import pause_after
-from smtp_operator.reconcile.expiry import expiry_notice
-from smtp_operator.reconcile.following import Follower
-from smtp_operator.reconcile.holding import hold_back
-from smtp_operator.reconcile.interfaces import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
-from smtp_operator.reconcile.known import Known, Unwritten, lane_of, packed, unpacked
-from smtp_operator.reconcile.limits import Admission, Limits, login_hold, named_recipients
-from smtp_operator.reconcile.memory import Hold
-from smtp_operator.reconcile.notifications import SPACING, kinds_without_mail, recorded
-from smtp_operator.reconcile.plan import Notify, Plan, Restate, RunTest, Wait, decide, looks_for_password
-from smtp_operator.reconcile.references import is_newer
-from smtp_operator.reconcile.standing import standing_of
-from smtp_operator.reconcile.telling import log_verdict, notice_of, notices_of_test
-from smtp_operator.reconcile.tester import Tester
-from smtp_operator.reconcile.turns import Turn, Turns
-from smtp_operator.reconcile.view import (
+from smtp_operator.reconcile.events import log_verdict, notice_of, notices_of_test
+from smtp_operator.reconcile.internal_errors import pause_after
+from smtp_operator.reconcile.limits.admission import Admission, Limits, login_hold, named_recipients
+from smtp_operator.reconcile.limits.holding import hold_back
+from smtp_operator.reconcile.ports import Cluster, Engine, Now, Observer, Policy, Tokens, Unobserved
+from smtp_operator.reconcile.references.index import is_newer
+from smtp_operator.reconcile.references.tracker import Follower
+from smtp_operator.reconcile.send_gate import Turn, Turns
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_notice
+from smtp_operator.reconcile.smtpconfig.health import standing_of
+from smtp_operator.reconcile.smtpconfig.memory import Hold
+from smtp_operator.reconcile.smtpconfig.notifications import SPACING, kinds_without_mail, recorded
+from smtp_operator.reconcile.smtpconfig.planner import (
+    Notify,
+    Plan,
+    Restate,
+    RunTest,
+    Wait,
+    decide,
+    looks_for_password,
+)
+from smtp_operator.reconcile.smtpconfig.progress import Announcer
+from smtp_operator.reconcile.smtpconfig.snapshot import (
     InvalidSpecError,
     View,
     identity_of,
@@ -40,7 +44,11 @@ from smtp_operator.reconcile.view import (
     status_of,
     view_of,
 )
-from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.reconcile.smtpconfig.state import Known, Unwritten, lane_of, packed, unpacked
+from smtp_operator.reconcile.smtpconfig.status import invalid, judged, restated
+from smtp_operator.reconcile.smtpconfig.test_runner import Tester
+from smtp_operator.reconcile.workqueue import DeadlineQueue
+from smtp_operator.secrets.vaults.clients import LiveVaults
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from smtp_operator.api.durations import parse_duration
-from smtp_operator.api.model import spec_problems
+from smtp_operator.api.fields import spec_problems
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Tested
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Mode, Verdict, cut
-from smtp_operator.reconcile.fingerprint import settings_digest
-from smtp_operator.reconcile.references import Use, references_of
-from smtp_operator.reconcile.schedule import EMAIL_INTERVAL
+from smtp_operator.reconcile.backoff import EMAIL_INTERVAL
+from smtp_operator.reconcile.digest import settings_digest
+from smtp_operator.reconcile.references.index import Use, references_of
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 

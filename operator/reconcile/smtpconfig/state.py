@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.names import TEST_REQUESTED_AT
+from smtp_operator.api.object_health import Standing
 from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
-from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.reconcile.memory import Memory
-from smtp_operator.reconcile.references import Baseline
-from smtp_operator.reconcile.view import View, request_of, view_of
+from smtp_operator.reconcile.references.index import Baseline
+from smtp_operator.reconcile.smtpconfig.memory import Memory
+from smtp_operator.reconcile.smtpconfig.snapshot import View, request_of, view_of
 
 _METADATA: Final = frozenset(
     {"namespace", "name", "uid", "generation", "resourceVersion", "creationTimestamp"}

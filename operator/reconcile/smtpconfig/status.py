@@ -7,16 +7,16 @@ from typing import Final, Literal
 from smtp_operator.api.reasons import LIMITED, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger, Verdict
-from smtp_operator.reconcile import facts
+from smtp_operator.reconcile.backoff import MINUTE, delay_after, recheck_delay, stalled
 from smtp_operator.reconcile.condition_writer import ConditionWriter
-from smtp_operator.reconcile.expiry import expiring_after_test, expiring_by_clock
-from smtp_operator.reconcile.memory import Hold, Memory, retry_of
-from smtp_operator.reconcile.notifications import recorded
-from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
-from smtp_operator.reconcile.plan import generation_appeared
-from smtp_operator.reconcile.schedule import MINUTE, delay_after, recheck_delay, stalled
+from smtp_operator.reconcile.smtpconfig import status_fields as facts
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiring_after_test, expiring_by_clock
+from smtp_operator.reconcile.smtpconfig.memory import Hold, Memory, retry_of
+from smtp_operator.reconcile.smtpconfig.notifications import recorded
+from smtp_operator.reconcile.smtpconfig.planner import generation_appeared
+from smtp_operator.reconcile.smtpconfig.result import Outcome, PasswordFacts
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
-from smtp_operator.reconcile.view import View
 
 _HOLD_TIME: Final = 10 * MINUTE
 _HOLD_FAILURES: Final = 3

@@ -19,9 +19,9 @@ from smtp_operator.api.status import (
     TestedSettings,
 )
 from smtp_operator.api.verdict import DialogueReport, Mode, ServerFacts, Verdict, cut
-from smtp_operator.reconcile.outcome import Outcome
+from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.reconcile.timestamps import to_precise_timestamp, to_timestamp
-from smtp_operator.reconcile.view import View
 
 _DIALOGUE_LINES: Final = 20
 _LIST: Final = 64

@@ -21,24 +21,24 @@ from smtp_operator.api.verdict import (
     VerdictError,
 )
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.reconcile.defects import origin
-from smtp_operator.reconcile.interfaces import Engine, Now, Policy, Tokens
-from smtp_operator.reconcile.mails import Mail, mail_about, mail_of_test
-from smtp_operator.reconcile.notifications import bare_address
-from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
-from smtp_operator.reconcile.plan import RunTest
-from smtp_operator.reconcile.references import Baseline, baseline_of
-from smtp_operator.reconcile.view import View
-from smtp_operator.secrets import oauth2
+from smtp_operator.reconcile.internal_errors import origin
+from smtp_operator.reconcile.ports import Engine, Now, Policy, Tokens
+from smtp_operator.reconcile.references.index import Baseline, baseline_of
+from smtp_operator.reconcile.smtpconfig.mail_text import Mail, mail_about, mail_of_test
+from smtp_operator.reconcile.smtpconfig.notifications import bare_address
+from smtp_operator.reconcile.smtpconfig.planner import RunTest
+from smtp_operator.reconcile.smtpconfig.result import Outcome, PasswordFacts
+from smtp_operator.reconcile.smtpconfig.snapshot import View
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
-from smtp_operator.secrets.interface import Destination, GetObject, PasswordSource, ResolvedPassword
-from smtp_operator.secrets.live_vaults import LiveVaults
-from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.interfaces import Destination, GetObject, PasswordSource, ResolvedPassword
+from smtp_operator.secrets.oauth2 import client as oauth2
+from smtp_operator.secrets.secret_reader import ObjectValues
 from smtp_operator.secrets.sources import Reading, described, password_source
-from smtp_operator.smtp.leave import Leave
+from smtp_operator.secrets.vaults.clients import LiveVaults
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.settings import Login, MailSettings, TlsSettings
+from smtp_operator.smtp.request import Login, MailSettings, TlsSettings
+from smtp_operator.smtp.send_permit import Leave
 
 _log: Final = logging.getLogger(__name__)
 

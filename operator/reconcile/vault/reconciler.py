@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from smtp_operator.api.object_health import Standing
 from smtp_operator.api.objects import ClusterError, JsonObject, ObjectKey, ObjectNotFound, Reference, Tested
 from smtp_operator.api.objects import VaultKindName as Kind
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.standing import Standing
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
@@ -22,15 +22,16 @@ from smtp_operator.api.vault_blocks import (
 from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.fair_slots import NAMESPACE
-from smtp_operator.reconcile.deadlines import DeadlineQueue
-from smtp_operator.reconcile.defects import origin, pause_after
-from smtp_operator.reconcile.following import Follower, vault_reference
-from smtp_operator.reconcile.interfaces import Cluster, Now, Policy
-from smtp_operator.reconcile.references import Change, baseline_of
-from smtp_operator.reconcile.schedule import due_time
-from smtp_operator.reconcile.telling import notice_of
+from smtp_operator.reconcile.backoff import due_time
+from smtp_operator.reconcile.events import notice_of
+from smtp_operator.reconcile.internal_errors import origin, pause_after
+from smtp_operator.reconcile.ports import Cluster, Now, Policy
+from smtp_operator.reconcile.references.index import Change, baseline_of
+from smtp_operator.reconcile.references.tracker import Follower, vault_reference
+from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.reconcile.vault_conditions import (
+from smtp_operator.reconcile.vault.snapshot import VaultView, vault_identity, vault_status_of, vault_view
+from smtp_operator.reconcile.vault.status import (
     INTERVAL,
     Check,
     VaultMemory,
@@ -39,9 +40,8 @@ from smtp_operator.reconcile.vault_conditions import (
     restated_vault,
     waiting_ends,
 )
-from smtp_operator.reconcile.vault_view import VaultView, vault_identity, vault_status_of, vault_view
-from smtp_operator.reconcile.view import InvalidSpecError
-from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.reconcile.workqueue import DeadlineQueue
+from smtp_operator.secrets.vaults.clients import LiveVaults
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
 

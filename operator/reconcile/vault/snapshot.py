@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from smtp_operator.api.objects import JsonObject, ObjectKey, Tested, VaultKindName
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object
-from smtp_operator.reconcile.fingerprint import digest_of
+from smtp_operator.reconcile.digest import digest_of
+from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError, invalid_spec
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.reconcile.view import InvalidSpecError, invalid_spec
 
 _WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_namespaces"}
 """What of its spec says nothing of the login."""

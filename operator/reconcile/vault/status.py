@@ -9,11 +9,11 @@ from smtp_operator.api.objects import Reference, Tested
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import TestedReference, TestedSettings, VaultStatus
 from smtp_operator.api.verdict import Verdict
+from smtp_operator.reconcile.backoff import HOUR, MINUTE, WAITING_TIME, delay_after, stalled
 from smtp_operator.reconcile.condition_writer import ConditionWriter
-from smtp_operator.reconcile.references import Baseline
-from smtp_operator.reconcile.schedule import HOUR, MINUTE, WAITING_TIME, delay_after, stalled
+from smtp_operator.reconcile.references.index import Baseline
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
-from smtp_operator.reconcile.vault_view import VaultView
+from smtp_operator.reconcile.vault.snapshot import VaultView
 
 INTERVAL: Final = HOUR
 """Seconds between two checks of a login that works."""

@@ -13,27 +13,27 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from urllib.parse import urlencode
 
-from smtp_operator.api.model import SecretKeyReference
+from smtp_operator.api.fields import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import VerdictError
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
-from smtp_operator.secrets.held import HELD, Held
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.https_errors import HttpsError
-from smtp_operator.secrets.interface import ResolvedPassword
-from smtp_operator.secrets.oauth2_errors import Asked, bundle_invalid, refused, unreachable
-from smtp_operator.secrets.object_values import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
+from smtp_operator.secrets.failure_cache import HELD, Held
+from smtp_operator.secrets.interfaces import ResolvedPassword
+from smtp_operator.secrets.oauth2.errors import Asked, bundle_invalid, refused, unreachable
+from smtp_operator.secrets.oauth2.token_response import granted
+from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     ServiceAccounts,
     account_token,
     allowed_account,
 )
-from smtp_operator.secrets.token_answers import granted
 
 SOURCE: Final = "OAuth2"
 """Input type, as in ``status.password.source``."""

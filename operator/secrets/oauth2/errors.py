@@ -10,11 +10,11 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
+from smtp_operator.network.https import Answer
+from smtp_operator.network.https_errors import HttpsError, Trouble
 from smtp_operator.network.trust import FULL_NAME
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
-from smtp_operator.secrets.token_answers import token_error
-from smtp_operator.secrets.vault_errors import retry_after
+from smtp_operator.secrets.oauth2.token_response import token_error
+from smtp_operator.secrets.vaults.errors import retry_after
 
 OUTLOOK_SCOPE: Final = "https://outlook.office365.com/.default"
 

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.json_objects import json_object
+from smtp_operator.network.https import Answer
+from smtp_operator.secrets.untrusted_json import json_object
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 _ERROR_NAME: Final = re.compile(r"[a-z][a-z_]{0,39}")

@@ -17,8 +17,8 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import AllowedNamespaces, ClusterSmtpVaultSpec, Provider
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.secrets.allowed_servers import server_allowed
-from smtp_operator.secrets.interface import Destination, GetObject
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.secrets.interfaces import Destination, GetObject
+from smtp_operator.secrets.vaults.errors import failed
 
 _EVERYONE: Final = "*"
 _USUAL_FOLDER: Final = "root"

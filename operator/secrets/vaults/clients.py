@@ -17,14 +17,14 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.secrets.counting import CountingSender, VaultObserver
-from smtp_operator.secrets.held import Held
-from smtp_operator.secrets.interface import Destination, GetObject, Seen
+from smtp_operator.secrets.failure_cache import Held
+from smtp_operator.secrets.interfaces import Destination, GetObject, Seen
 from smtp_operator.secrets.service_accounts import ServiceAccounts
-from smtp_operator.secrets.vault import AllowedHosts, Sender, Vault, VaultContext, VaultSecret
-from smtp_operator.secrets.vault_credentials import VaultCredentials
-from smtp_operator.secrets.vault_errors import LONGEST_WAIT
-from smtp_operator.secrets.vault_providers import PROVIDERS, ProviderClass
+from smtp_operator.secrets.vaults.credentials import VaultCredentials
+from smtp_operator.secrets.vaults.errors import LONGEST_WAIT
+from smtp_operator.secrets.vaults.metrics import CountingSender, VaultObserver
+from smtp_operator.secrets.vaults.provider import AllowedHosts, Sender, Vault, VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.registry import PROVIDERS, ProviderClass
 
 _OF_ONE_ITEM: Final = frozenset(
     {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from smtp_operator.api.model import (
+from smtp_operator.api.fields import (
     CaReference,
     SecretKeyReference,
     ServiceAccountReference,
@@ -18,8 +18,8 @@ from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
-from smtp_operator.secrets.interface import Destination, GetObject, Seen
-from smtp_operator.secrets.object_values import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
+from smtp_operator.secrets.interfaces import Destination, GetObject, Seen
+from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     ServiceAccounts,

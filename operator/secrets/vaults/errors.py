@@ -11,11 +11,11 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.network.trust import FULL_NAME
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
-from smtp_operator.secrets.vault import Sender
+from smtp_operator.secrets.vaults.provider import Sender
 
 LONGEST_WAIT: Final = 600.0
 """Seconds that a ``Retry-After`` is obeyed at most."""

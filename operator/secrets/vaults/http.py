@@ -7,10 +7,10 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from smtp_operator.api.reasons import Reason
+from smtp_operator.network.https import Answer, Request
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.vault import VaultContext
-from smtp_operator.secrets.vault_errors import ask, failed, retry_after
+from smtp_operator.secrets.vaults.errors import ask, failed, retry_after
+from smtp_operator.secrets.vaults.provider import VaultContext
 
 _SEPARATOR: Final = re.compile(r"[/\\]")
 _PAUSE: Final = 30.0

@@ -4,8 +4,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.vault import Sender
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.secrets.vaults.provider import Sender
 
 
 class VaultObserver(Protocol):

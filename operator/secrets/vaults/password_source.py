@@ -5,18 +5,18 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from smtp_operator.api.model import spec_problems
+from smtp_operator.api.fields import spec_problems
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password, VaultKind, VaultPassword, VaultReference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import cut
-from smtp_operator.secrets.interface import Destination, ResolvedPassword
-from smtp_operator.secrets.live_vaults import LiveVaults
-from smtp_operator.secrets.object_values import ObjectValues
-from smtp_operator.secrets.vault import VaultSecret
-from smtp_operator.secrets.vault_access import block_of, check_use, place_in_vault, provider_for
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.secrets.interfaces import Destination, ResolvedPassword
+from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.vaults.access import block_of, check_use, place_in_vault, provider_for
+from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.secrets.vaults.provider import VaultSecret
 
 _ROOM: Final = 1024
 """Bytes of ``status.password.reference``."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.reasons import Reason
+from smtp_operator.network.https import Answer, Request
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.https import Answer, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

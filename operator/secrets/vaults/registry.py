@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from smtp_operator.api.smtpvault import Provider
-from smtp_operator.secrets.vault import Vault, VaultContext
+from smtp_operator.secrets.vaults.provider import Vault, VaultContext
 
 ProviderClass = Callable[[Any, VaultContext], Vault]
 """Made of the provider's block of the vault object's spec."""

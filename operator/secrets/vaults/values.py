@@ -4,8 +4,8 @@
 from typing import Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.vault import VaultSecret
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.secrets.vaults.provider import VaultSecret
 
 LONGEST: Final = 1024
 """Bytes of UTF-8."""

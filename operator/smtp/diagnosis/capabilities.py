@@ -4,8 +4,8 @@
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
 from smtp_operator.smtp.auth import choose
-from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.verdicts import verdict
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.verdicts import verdict
 
 
 def start_tls(context: Context) -> Verdict:

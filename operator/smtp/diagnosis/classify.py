@@ -7,14 +7,14 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Retry
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.smtp.advice import REFUSED, Advice
-from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.providers import provider_of
+from smtp_operator.smtp.diagnosis.advice import REFUSED, Advice
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.matcher import Rule
+from smtp_operator.smtp.diagnosis.providers import provider_of
+from smtp_operator.smtp.diagnosis.rules_message import OF_MAIL
+from smtp_operator.smtp.diagnosis.rules_session import OF_SESSION
+from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.rule import Rule
-from smtp_operator.smtp.rulebook_of_mail import OF_MAIL
-from smtp_operator.smtp.rulebook_of_session import OF_SESSION
-from smtp_operator.smtp.verdicts import verdict
 
 RULES: Final[tuple[Rule, ...]] = (*OF_SESSION, *OF_MAIL)
 

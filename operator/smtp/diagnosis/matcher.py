@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from smtp_operator.api.verdict import Phase
-from smtp_operator.smtp.advice import Advice
-from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.diagnosis.advice import Advice
+from smtp_operator.smtp.diagnosis.context import Context
 from smtp_operator.smtp.replies import Reply
 
 _OF_SENDERS: Final = re.compile(r"\bsend|\bfrom\b|\byour account\b", re.IGNORECASE)

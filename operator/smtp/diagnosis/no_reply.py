@@ -9,9 +9,9 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
 from smtp_operator.network.destination import Address, PortRange
 from smtp_operator.network.trust import FULL_NAME
-from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.providers import did_you_mean
-from smtp_operator.smtp.verdicts import verdict
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.providers import did_you_mean
+from smtp_operator.smtp.diagnosis.verdicts import verdict
 
 _NO_ROUTE: Final = {
     errno.ENETUNREACH,

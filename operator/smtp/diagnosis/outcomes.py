@@ -8,9 +8,9 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.smtp.envelope import Addressee
+from smtp_operator.smtp.diagnosis.verdicts import verdict
+from smtp_operator.smtp.message.envelope import Addressee
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.verdicts import verdict
 
 _QUEUED: Final = re.compile(
     r"queued (?:mail for delivery|as (?P<id>[\w.-]+))|\bid=(?P<exim>[\w-]+)", re.IGNORECASE

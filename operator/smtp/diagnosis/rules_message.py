@@ -7,9 +7,9 @@ another server's words, add a row: advice, phases, and any of code, enhanced cod
 
 from typing import Final
 
-from smtp_operator.smtp import advice as say
-from smtp_operator.smtp import providers
-from smtp_operator.smtp.rule import (
+from smtp_operator.smtp.diagnosis import advice as say
+from smtp_operator.smtp.diagnosis import providers
+from smtp_operator.smtp.diagnosis.matcher import (
     Rule,
     logged_in,
     names_others_only,
@@ -21,7 +21,7 @@ from smtp_operator.smtp.rule import (
     unsaid_without_login,
     without_login,
 )
-from smtp_operator.smtp.rulewords import (
+from smtp_operator.smtp.diagnosis.patterns import (
     DATA,
     GREYLIST,
     LASTING,

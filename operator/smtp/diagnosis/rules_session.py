@@ -7,9 +7,9 @@ another server's words, add a row: advice, phases, and any of code, enhanced cod
 
 from typing import Final
 
-from smtp_operator.smtp import advice as say
-from smtp_operator.smtp import providers
-from smtp_operator.smtp.rule import (
+from smtp_operator.smtp.diagnosis import advice as say
+from smtp_operator.smtp.diagnosis import providers
+from smtp_operator.smtp.diagnosis.matcher import (
     Rule,
     by_token,
     greets_as_ftp,
@@ -19,7 +19,7 @@ from smtp_operator.smtp.rule import (
     silent_on_relaying,
     without_login,
 )
-from smtp_operator.smtp.rulewords import (
+from smtp_operator.smtp.diagnosis.patterns import (
     AFTER_EHLO,
     AUTH,
     BANNER,

@@ -7,9 +7,9 @@ from typing import Final
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.network.trust import NotAdmitted
-from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.tls import CertificateFacts
-from smtp_operator.smtp.verdicts import verdict
+from smtp_operator.smtp.certificates import CertificateFacts
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.verdicts import verdict
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
 _NOT_YET_VALID, _EXPIRED = 9, 10

@@ -3,7 +3,7 @@
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Suggestion, Verdict
-from smtp_operator.smtp.messages import compose
+from smtp_operator.smtp.diagnosis.messages import compose
 
 
 class Ended(Exception):

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
-from smtp_operator.smtp.settings import MailSettings, Recipient, Role
-from smtp_operator.smtp.verdicts import Ended, verdict
+from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
+from smtp_operator.smtp.message.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
+from smtp_operator.smtp.request import MailSettings, Recipient, Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from email.utils import formatdate
 from typing import Final
 
-from smtp_operator.smtp.addresses import Mailbox
+from smtp_operator.smtp.message.addresses import Mailbox
 
 _ATOMS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from smtp_operator.smtp.readings import Reading, Span
-from smtp_operator.smtp.secret_forms import base64_forms, compact, octets
+from smtp_operator.smtp.redaction.readings import Reading, Span
+from smtp_operator.smtp.redaction.secret_forms import base64_forms, compact, octets
 
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")  # RFC 5321, section 4.1.2
 

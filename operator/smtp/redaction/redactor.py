@@ -16,11 +16,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
-from smtp_operator.smtp import secret_forms
-from smtp_operator.smtp.hidden_addresses import HiddenAddresses, Label
-from smtp_operator.smtp.readings import Reading, Span, readings_of
+from smtp_operator.smtp.redaction import secret_forms
+from smtp_operator.smtp.redaction.hidden_addresses import HiddenAddresses, Label
+from smtp_operator.smtp.redaction.readings import Reading, Span, readings_of
+from smtp_operator.smtp.redaction.secret_forms import LEAST, LONG, RUN, Pieces
 from smtp_operator.smtp.replies import clean
-from smtp_operator.smtp.secret_forms import LEAST, LONG, RUN, Pieces
 
 MASK: Final = "********"
 SERVER_TEXT: Final = 200

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from smtp_operator.smtp.readings import Span
+from smtp_operator.smtp.redaction.readings import Span
 from smtp_operator.smtp.replies import clean
 
 RUN: Final = 12

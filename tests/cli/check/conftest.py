@@ -15,7 +15,7 @@ import yaml
 
 from localcluster import LocalCluster
 from mailpeers import MailServer
-from smtp_operator.cli.program import run_program
+from smtp_operator.cli.main import run_program
 from testbed.rights import wait_for_right
 
 USER, PASSWORD = "mailer@example.com", "s3cret-pa55"

@@ -10,8 +10,8 @@ from localcluster.ports import free_ports
 from mailpeers import MailServer
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
-from smtp_operator.cli.check_report import exit_code
-from smtp_operator.reconcile.outcome import Outcome, PasswordFacts
+from smtp_operator.cli.check.report import exit_code
+from smtp_operator.reconcile.smtpconfig.result import Outcome, PasswordFacts
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

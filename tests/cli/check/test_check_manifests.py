@@ -12,7 +12,7 @@ import yaml
 from mailpeers import MailServer
 from smtp_operator.api.verdict import DialogueReport
 from smtp_operator.smtp.engine import Engine
-from smtp_operator.smtp.settings import MailSettings
+from smtp_operator.smtp.request import MailSettings
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

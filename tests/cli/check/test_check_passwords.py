@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from mailpeers import MailServer
-from smtp_operator.cli import check as command
-from smtp_operator.cli.supplied import GivenPassword, Supplied
+from smtp_operator.cli.check import command
+from smtp_operator.cli.check.overrides import GivenPassword, Supplied
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

@@ -46,7 +46,7 @@ def said(server: MailServer) -> threading.Event:
 def test_a_check_of_a_file_loads_no_kubernetes(relay: str, environment: dict[str, str]) -> None:
     code = """\
 import sys
-from smtp_operator.cli.program import run_program
+from smtp_operator.cli.main import run_program
 code = run_program(["check", "-f", "mail.yaml", "--mode", "Connect"])
 print(code, [name for name in ("kubernetes", "kopf", "aiohttp") if name in sys.modules])
 """

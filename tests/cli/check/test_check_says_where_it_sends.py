@@ -9,11 +9,11 @@ import pytest
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Verdict
-from smtp_operator.cli.check_destinations import AnnouncedEngine, AnnouncedSender
-from smtp_operator.cli.check_report import Progress
-from smtp_operator.cli.look import Look
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.smtp.settings import Login, MailSettings
+from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
+from smtp_operator.cli.check.report import Progress
+from smtp_operator.cli.terminal import Look
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.smtp.request import Login, MailSettings
 
 
 @dataclass

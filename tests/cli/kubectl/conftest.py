@@ -14,7 +14,7 @@ import pytest
 
 from fakeapi import Answer, FakeApi, Stream, event
 from fakeapi.smtpconfigs import LIST, listed, smtp_config
-from smtp_operator.cli.kubectl.program import run_plugin
+from smtp_operator.cli.kubectl.main import run_plugin
 
 Json = dict[str, Any]
 Outputs = pytest.CaptureFixture[str]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fakeapi.smtpconfigs import failed, passed, smtp_config, under_test
-from smtp_operator.cli.kubectl.asking import Answer
-from smtp_operator.cli.kubectl.seen import SeenConfig
-from smtp_operator.cli.kubectl.telling import Progress
-from smtp_operator.cli.look import Look
+from smtp_operator.cli.kubectl.output import Progress
+from smtp_operator.cli.kubectl.snapshot import SeenConfig
+from smtp_operator.cli.kubectl.wait import Answer
+from smtp_operator.cli.terminal import Look
 
 CLEAR = "\r\x1b[K"
 ASKED = "  … team-a/mail: asked for a test"

@@ -18,7 +18,7 @@ def test_both_programs_are_installed_with_the_package() -> None:
     installed = {it.name: it.value for it in ours}
     assert installed == {
         "smtp-operator": "smtp_operator.__main__:main",
-        "kubectl-smtp": "smtp_operator.cli.kubectl.program:main",
+        "kubectl-smtp": "smtp_operator.cli.kubectl.main:main",
         "kubectl_complete-smtp": "smtp_operator.cli.kubectl.completion:main",
     }
     assert all((SCRIPTS / name).exists() for name in installed)
@@ -27,7 +27,7 @@ def test_both_programs_are_installed_with_the_package() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        'from smtp_operator.cli.kubectl.program import run_plugin; run_plugin(["explain", "Testing"], {})',
+        'from smtp_operator.cli.kubectl.main import run_plugin; run_plugin(["explain", "Testing"], {})',
         'from smtp_operator.cli.kubectl.completion import completed; completed(["explain", "T"], {})',
     ],
 )

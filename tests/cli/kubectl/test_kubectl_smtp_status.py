@@ -10,7 +10,7 @@ import pytest
 
 from fakeapi import Answer, FakeApi
 from fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
-from smtp_operator.cli.kubectl.seen import short_time
+from smtp_operator.cli.kubectl.snapshot import short_time
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ import pytest
 
 from fakeapi import Answer, FakeApi
 from fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
-from smtp_operator.cli.kubectl.commands import JSON_KEYS
+from smtp_operator.cli.kubectl.arguments import JSON_KEYS
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]

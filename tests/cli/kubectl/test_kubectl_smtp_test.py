@@ -11,7 +11,7 @@ import pytest
 
 from fakeapi import Answer, FakeApi, Stream, event
 from fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
-from smtp_operator.cli.kubectl.commands import JSON_KEYS
+from smtp_operator.cli.kubectl.arguments import JSON_KEYS
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]
@@ -271,7 +271,7 @@ async def test_ctrl_c_says_that_the_test_goes_on(fake: FakeApi, environment: dic
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "import sys; from smtp_operator.cli.kubectl.program import main; sys.exit(main())",
+        "import sys; from smtp_operator.cli.kubectl.main import main; sys.exit(main())",
         "test",
         "mail",
         env=environment,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.cli.kubectl.commands import COMMANDS
+from smtp_operator.cli.kubectl.arguments import COMMANDS
 
 Offline = Callable[..., Any]
 
@@ -71,7 +71,7 @@ def test_an_unforeseen_failure_shows_no_traceback(offline: Offline, monkeypatch:
     def broken(text: str) -> None:
         raise RuntimeError("s3cret")
 
-    monkeypatch.setattr("smtp_operator.cli.kubectl.explaining.reason_named", broken)
+    monkeypatch.setattr("smtp_operator.cli.kubectl.explain.reason_named", broken)
     ended = offline("explain", "Testing")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == "kubectl smtp: an unforeseen failure (RuntimeError); --debug shows where\n"
@@ -83,7 +83,7 @@ def test_debug_shows_where_it_happened_and_no_text_of_the_exception(
     def broken(text: str) -> None:
         raise RuntimeError("s3" + "cret")
 
-    monkeypatch.setattr("smtp_operator.cli.kubectl.explaining.reason_named", broken)
+    monkeypatch.setattr("smtp_operator.cli.kubectl.explain.reason_named", broken)
     ended = offline("explain", "Testing", "--debug")
     assert "Traceback" in ended.err
     assert "s3cret" not in ended.err

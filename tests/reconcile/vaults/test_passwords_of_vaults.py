@@ -4,7 +4,7 @@
 from simulation import World, fails, passes, vault_verdict
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
-from smtp_operator.reconcile.interfaces import Policy
+from smtp_operator.reconcile.ports import Policy
 
 MINUTE, HOUR = 60.0, 3600.0
 

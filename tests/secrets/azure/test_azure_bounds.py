@@ -10,9 +10,9 @@ import pytest
 from azurepeers.trial import NAME, POLICY, KeyVaultTrial
 from mailpeers.listening import stop_listening
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.secrets.azure_metadata import Metadata
-from smtp_operator.secrets.https import Https, HttpsLimits
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import Https, HttpsLimits
+from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.secrets.vaults.azure.imds import Metadata
 
 TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=x"
 METADATA = {"Metadata": "true"}

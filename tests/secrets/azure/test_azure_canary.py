@@ -18,8 +18,8 @@ from azurepeers.metadata import MetadataServer
 from azurepeers.trial import KeyVaultTrial
 from mailpeers.tokenserver import TokenServer
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.cli.logs import set_up_logging
-from smtp_operator.setting_values import LogLevel
+from smtp_operator.cli.log_format import set_up_logging
+from smtp_operator.setting_parsers import LogLevel
 from smtp_operator.settings import Settings
 
 CANARY = "c4nary"

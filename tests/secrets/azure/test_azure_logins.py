@@ -18,7 +18,7 @@ from mailpeers.tokenserver import Federation
 from openbao.workloads import ISSUER, SUBJECT, Issuer
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.secrets.vault import AllowedHosts
+from smtp_operator.secrets.vaults.provider import AllowedHosts
 
 PRINCIPAL = "azureKeyVault.auth.servicePrincipal"
 AUDIENCE = "api://AzureADTokenExchange"

@@ -8,7 +8,7 @@ from azurepeers.metadata import MetadataServer
 from azurepeers.trial import NAME, PASSWORD, KeyVaultTrial
 from mailpeers.tokenserver import TokenServer
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.secrets.vault import AllowedHosts
+from smtp_operator.secrets.vaults.provider import AllowedHosts
 
 CLOUDS = {
     "login.microsoftonline.com": "vault.azure.net",

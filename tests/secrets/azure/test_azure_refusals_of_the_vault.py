@@ -10,7 +10,7 @@ from azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
 from azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.secrets.held import HELD
+from smtp_operator.secrets.failure_cache import HELD
 
 Prepare = Callable[[KeyVaultServer], None]
 VERSION = "0123456789abcdef0123456789abcdef"

@@ -12,9 +12,9 @@ import pytest
 from conformance import Source
 from conformance.source import PASSWORD
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.interface import ResolvedPassword
-from smtp_operator.secrets.vault import VaultSecret
+from smtp_operator.network.https import Answer
+from smtp_operator.secrets.interfaces import ResolvedPassword
+from smtp_operator.secrets.vaults.provider import VaultSecret
 
 
 async def test_the_value(source: Source) -> None:

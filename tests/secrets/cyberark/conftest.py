@@ -15,9 +15,9 @@ from smtp_operator.api.vault_blocks import (
     CyberArkCcp,
     CyberArkConjur,
 )
-from smtp_operator.secrets.cyberark_ccp import CyberArkCcpVault
-from smtp_operator.secrets.cyberark_conjur import CyberArkConjurVault
-from smtp_operator.secrets.vault import Vault, VaultContext
+from smtp_operator.secrets.vaults.cyberark.ccp import CyberArkCcpVault
+from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
+from smtp_operator.secrets.vaults.provider import Vault, VaultContext
 
 RELAY = Account(safe="Mail", object="smtp-relay", content=CANARY)
 API_KEY = "2x5c4nary-Api-Key"

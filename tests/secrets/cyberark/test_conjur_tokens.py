@@ -11,7 +11,7 @@ from cyberark.conjur import ConjurServer
 from cyberark.listener import Call, Reply
 from cyberark.trial import CANARY, VaultTrial
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.secrets.vaults.errors import failed
 
 Conjur = VaultTrial[ConjurServer]
 VARIABLE = "prod/smtp/password"

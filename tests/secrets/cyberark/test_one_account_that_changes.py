@@ -13,8 +13,8 @@ from simulation.shelf import MAIL_SERVER
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.live_vaults import LiveVaults
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
+from smtp_operator.secrets.vaults.clients import LiveVaults
 
 MAIL = [Account(safe="Mail", object=name, content=CANARY) for name in ("changes", "stays")]
 

@@ -13,9 +13,9 @@ from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
 from smtp_operator.api.verdict import MESSAGE_BYTES, VerdictError
-from smtp_operator.secrets.hashicorp_vault import HashiCorpKv
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.vault import VaultContext
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
+from smtp_operator.secrets.vaults.provider import VaultContext
 
 CANARY = "c4nary"
 KEYS = st.sampled_from(

@@ -10,7 +10,7 @@ from openbao import OpenBao
 from openbao.trial import BaoTrial
 from openbao.workloads import SUBJECT
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.held import HELD
+from smtp_operator.secrets.failure_cache import HELD
 
 LOGIN = "POST /v1/auth/kubernetes/login"
 LOOKUP = "GET /v1/auth/token/lookup-self"

@@ -9,8 +9,8 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Https, HttpsLimits, Request
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.https import Https, HttpsLimits, Request
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 QUICK = HttpsLimits(connect=60.0, read=0.5, total=1.0)

@@ -22,12 +22,12 @@ import pytest
 from mailpeers.serving import serving
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
+from smtp_operator.network import https as https_module
 from smtp_operator.network import tls
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Answer, Https, HttpsLimits, Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
 from smtp_operator.network.proxy import HttpsProxy
-from smtp_operator.secrets import https as https_module
-from smtp_operator.secrets.https import Answer, Https, HttpsLimits, Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
 
 RequestOf = Callable[..., Request]
 Sent = Callable[[], Iterable[bytes]]

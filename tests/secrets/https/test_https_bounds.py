@@ -11,8 +11,8 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.secrets.https import Https, HttpsLimits, Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import Https, HttpsLimits, Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
 
 RequestOf = Callable[..., Request]
 

@@ -14,12 +14,12 @@ from mailpeers.proxyserver import ProxyServer
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Https, HttpsLimits, Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameNotFound
-from smtp_operator.secrets.https import Https, HttpsLimits, Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
-from smtp_operator.secrets.oauth2_errors import unreachable
-from smtp_operator.secrets.vault_errors import unreachable as vault_unreachable
+from smtp_operator.secrets.oauth2.errors import unreachable
+from smtp_operator.secrets.vaults.errors import unreachable as vault_unreachable
 
 RequestOf = Callable[..., Request]
 ByProxy = Callable[..., Https]

@@ -12,10 +12,10 @@ import trustme
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.https import Https, Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
 from smtp_operator.network.resolver import NameNotFound, NameServersFailed
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificate, client_context
-from smtp_operator.secrets.https import Https, Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
 
 RequestOf = Callable[..., Request]
 
@@ -124,7 +124,7 @@ async def test_no_library_adds_a_ca_to_the_one_that_is_named(
         made.append(client_context(*words, **options))
         return made[-1]
 
-    monkeypatch.setattr("smtp_operator.secrets.https.client_context", remembered)
+    monkeypatch.setattr("smtp_operator.network.https.client_context", remembered)
 
     await https.send(request_of())
 

@@ -11,9 +11,9 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.secrets.https import Https, HttpsLimits, Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
-from smtp_operator.secrets.turns import EACH, PROMPT, Turns
+from smtp_operator.network.host_limiter import EACH, PROMPT, Turns
+from smtp_operator.network.https import Https, HttpsLimits, Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 HUNG = HttpsError(Trouble.TOO_SLOW, "vault.example.com", 443, seconds=20.0)

@@ -8,8 +8,8 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.tokentrial import CLIENT, POLICY, SECRET, Accounts, TokenTrial
 from mailpeers.trial import Names
-from smtp_operator.secrets.https import Https
-from smtp_operator.secrets.oauth2 import Tokens
+from smtp_operator.network.https import Https
+from smtp_operator.secrets.oauth2.client import Tokens
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from mailpeers.tokenserver import SCOPE
 from mailpeers.tokentrial import SECRET, TokenTrial
 from smtp_operator.api.objects import AccessDenied
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.held import HELD
-from smtp_operator.secrets.object_values import ObjectValues
+from smtp_operator.secrets.failure_cache import HELD
+from smtp_operator.secrets.secret_reader import ObjectValues
 
 
 async def test_a_token_is_used_again(trial: TokenTrial) -> None:

@@ -16,14 +16,14 @@ from smtp_operator.api.password import CyberArkPassword, HashiCorpVaultPassword,
 from smtp_operator.api.status import PasswordRead
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.network.https import Answer, Request
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.hashicorp_client import client
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.interface import Destination
-from smtp_operator.secrets.vault import VaultContext
-from smtp_operator.secrets.vault_access import check_use
-from smtp_operator.secrets.vault_https import VaultHttps
-from smtp_operator.secrets.vault_passwords import described
+from smtp_operator.secrets.interfaces import Destination
+from smtp_operator.secrets.vaults.access import check_use
+from smtp_operator.secrets.vaults.hashicorp.client import client
+from smtp_operator.secrets.vaults.http import VaultHttps
+from smtp_operator.secrets.vaults.password_source import described
+from smtp_operator.secrets.vaults.provider import VaultContext
 
 SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 VAULT = {"vaultRef": {"kind": "ClusterSmtpVault", "name": "corp"}}

@@ -11,7 +11,7 @@ import trustme
 from mailpeers.fingerprints import fingerprint
 from simulation import Shelf
 from simulation.vaults import SimulatedAccounts
-from smtp_operator.api.model import SecretKeyReference, ServiceAccountReference
+from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.smtpvault import SmtpVaultSpec
 from smtp_operator.api.vault_blocks import (
@@ -21,8 +21,8 @@ from smtp_operator.api.vault_blocks import (
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.interface import GetObject
-from smtp_operator.secrets.vault_credentials import VaultCredentials
+from smtp_operator.secrets.interfaces import GetObject
+from smtp_operator.secrets.vaults.credentials import VaultCredentials
 
 SERVERS = "smtp-operator.io/allowed-servers"
 VAULT = "https://bao.example.com:8200"

@@ -16,10 +16,10 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.held import HELD
-from smtp_operator.secrets.live_vaults import LiveVaults
+from smtp_operator.secrets.failure_cache import HELD
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
-from smtp_operator.secrets.vault import VaultSecret
+from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.provider import VaultSecret
 
 SPEC = {
     "hashiCorpVault": {

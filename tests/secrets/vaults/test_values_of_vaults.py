@@ -5,7 +5,7 @@ import pytest
 
 from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Phase, VerdictError
-from smtp_operator.secrets.vault_values import vault_secret
+from smtp_operator.secrets.vaults.values import vault_secret
 
 WHERE = "SmtpVault team-a/corp: secret smtp"
 

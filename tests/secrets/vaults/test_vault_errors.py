@@ -9,11 +9,11 @@ import pytest
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https_errors import HttpsError, Trouble
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.network.trust import NotAdmitted
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
-from smtp_operator.secrets.vault_errors import ask, identity_unreachable, retry_after, unreachable
+from smtp_operator.secrets.vaults.errors import ask, identity_unreachable, retry_after, unreachable
 
 VAULT = "SmtpVault team-a/corp"
 URL = "hashiCorpVault.url"

@@ -16,10 +16,10 @@ from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.secrets.interface import Destination, ResolvedPassword
-from smtp_operator.secrets.live_vaults import LiveVaults
-from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_passwords import VaultPasswords
+from smtp_operator.secrets.interfaces import Destination, ResolvedPassword
+from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.password_source import VaultPasswords
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 
 SERVERS = "smtp-operator.io/allowed-servers"
 AUDIENCES = "smtp-operator.io/allowed-audiences"

@@ -11,8 +11,8 @@ from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.secrets.interface import Destination
-from smtp_operator.secrets.vault_access import check_use
+from smtp_operator.secrets.interfaces import Destination
+from smtp_operator.secrets.vaults.access import check_use
 
 BAO = {
     "hashiCorpVault": {"url": "https://bao.example.com", "auth": {"tokenRef": {"name": "bao", "key": "t"}}}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mailpeers.trial import Trial, recipients
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
+from smtp_operator.smtp.message.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
 
 
 @pytest.mark.parametrize(

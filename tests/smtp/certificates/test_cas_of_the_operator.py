@@ -12,7 +12,7 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, SmtpType
 from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.smtp.engine import Engine
-from smtp_operator.smtp.settings import TlsSettings
+from smtp_operator.smtp.request import TlsSettings
 
 LEFT_OUT = NotAdmitted(field="tls.caRef", owner="Secret team-a/pw", annotation="a", fingerprints=("0" * 64,))
 

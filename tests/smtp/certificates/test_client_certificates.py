@@ -21,9 +21,9 @@ from mailpeers import MailServer
 from mailpeers.trial import Trial
 from smtp_operator.api.verdict import SmtpType
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
-from smtp_operator.smtp import tlsfailures
-from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.settings import TlsSettings
+from smtp_operator.smtp.diagnosis import tls_failures as tlsfailures
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.request import TlsSettings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

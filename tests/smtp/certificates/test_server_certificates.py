@@ -14,7 +14,7 @@ from mailpeers.picky import picky_server
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Mode, Phase, SmtpType
-from smtp_operator.smtp.settings import TlsSettings
+from smtp_operator.smtp.request import TlsSettings
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

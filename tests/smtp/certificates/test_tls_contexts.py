@@ -10,7 +10,7 @@ import pytest
 
 from mailpeers.certificates import Authority
 from smtp_operator.network.tls import MOST_CERTIFICATES
-from smtp_operator.smtp.tls import CaBundleInvalid, TlsContexts
+from smtp_operator.smtp.certificates import CaBundleInvalid, TlsContexts
 
 
 @pytest.fixture(scope="module")

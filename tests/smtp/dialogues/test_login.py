@@ -8,7 +8,7 @@ from mailpeers.faultserver import FaultServer, reply
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Mode, Phase, SmtpType
-from smtp_operator.smtp.settings import TlsSettings
+from smtp_operator.smtp.request import TlsSettings
 
 
 async def test_a_wrong_password_is_tried_once(trial: Trial, mailserver: MailServer) -> None:

@@ -9,8 +9,8 @@ from mailpeers.faultserver import Action, FaultServer, drop, reply, silence
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.resolver import Address
-from smtp_operator.smtp.settings import Login
-from smtp_operator.smtp.verdicts import Ended, verdict
+from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
+from smtp_operator.smtp.request import Login
 
 pytestmark = pytest.mark.looptime
 

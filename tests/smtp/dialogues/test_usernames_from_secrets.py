@@ -12,7 +12,7 @@ from mailpeers.faultserver import Action, FaultServer, drop, raw, reply, then
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode
-from smtp_operator.smtp.settings import Login
+from smtp_operator.smtp.request import Login
 
 USERNAME = "c4nary-Value.of@another-Secret"
 ORIGIN = "Secret smtp-login, key username"

@@ -8,7 +8,7 @@ import pytest
 from mailpeers import MailServer
 from mailpeers.faultserver import FaultServer, after, reply
 from mailpeers.trial import Trial
-from smtp_operator.smtp.limits import ConnectionLimits
+from smtp_operator.smtp.concurrency import ConnectionLimits
 
 
 async def test_never_more_than_the_limit_and_all_get_their_turn(trial: Trial, mailserver: MailServer) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtp_operator.smtp.addresses import Mailbox, parse_mailbox
-from smtp_operator.smtp.mail import build_mail, encode_words
+from smtp_operator.smtp.message.addresses import Mailbox, parse_mailbox
+from smtp_operator.smtp.message.mime import build_mail, encode_words
 
 OPS = parse_mailbox("Ops Team <ops@example.com>")
 DEV = parse_mailbox("dev@example.com")

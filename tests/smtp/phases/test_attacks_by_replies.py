@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 from aiosmtplib import protocol
 
+from smtp_operator.smtp.connection import Garbled, Wire, WireError
 from smtp_operator.smtp.reply_stream import InvalidReply, ReplyStream
-from smtp_operator.smtp.wire import Garbled, Wire, WireError
 
 BOUND = 32 * 1024
 """Bytes of a reply."""

@@ -6,7 +6,7 @@ import asyncio
 from mailpeers.faultserver import FaultServer, black_hole, silence
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.budget import Limits
+from smtp_operator.smtp.timing import Limits
 
 
 async def test_a_port_that_drops_every_packet(trial: Trial) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from smtp_operator.smtp.redaction import MASK, Redactor
+from smtp_operator.smtp.redaction.redactor import MASK, Redactor
 
 PASSWORD = 'c4naRy/Pass+w0rd&"x\\9=8é%'
 TOKEN = base64.urlsafe_b64encode(bytes(range(7, 251)) * 8).decode()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from smtp_operator.smtp.redaction import Redactor
+from smtp_operator.smtp.redaction.redactor import Redactor
 
 HIDDEN = "j.secretary+board@secret.example"
 PUBLIC = ["smtp.example.com", "ops@example.com", "info@example.com"]

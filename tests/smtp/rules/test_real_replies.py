@@ -13,9 +13,9 @@ import pytest
 
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase
-from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.diagnosis.classify import classify
+from smtp_operator.smtp.diagnosis.context import Context
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.rules import classify
 
 TABLE = Path(__file__).with_name("real_replies.txt")
 

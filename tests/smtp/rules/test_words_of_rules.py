@@ -5,9 +5,9 @@ import pytest
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType
-from smtp_operator.smtp.context import Context
+from smtp_operator.smtp.diagnosis.classify import classify
+from smtp_operator.smtp.diagnosis.context import Context
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.rules import classify
 
 SECRET = "Secret smtp-password, key password"
 

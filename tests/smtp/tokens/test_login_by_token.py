@@ -11,7 +11,7 @@ from mailpeers import MailServer
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
-from smtp_operator.smtp.settings import Login
+from smtp_operator.smtp.request import Login
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJub25jZSI6Im" + "c4nary-T0ken_" * 120
 MAILBOX = "noreply@example.com"

@@ -13,9 +13,9 @@ from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Phase
 from smtp_operator.network.destination import Address
-from smtp_operator.smtp import failures
-from smtp_operator.smtp.context import Context
-from smtp_operator.smtp.messages import compose
+from smtp_operator.smtp.diagnosis import no_reply as failures
+from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.messages import compose
 
 V4: Address = ipaddress.ip_address("192.0.2.1")
 V6: Address = ipaddress.ip_address("2001:db8::1")

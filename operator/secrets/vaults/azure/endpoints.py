@@ -14,8 +14,8 @@ from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
     ClusterAzureKeyVault,
 )
-from smtp_operator.secrets.vault import AllowedHosts
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.secrets.vaults.provider import AllowedHosts
 
 URL_FIELD: Final = "azureKeyVault.vaultUrl"
 AUTHORITY_FIELD: Final = "azureKeyVault.authorityHost"

@@ -29,17 +29,17 @@ from smtp_operator.api.vault_blocks import (
     WorkloadIdentity,
 )
 from smtp_operator.api.verdict import VerdictError
+from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets import azure_refusals as refusals
-from smtp_operator.secrets.azure_answers import Reader, other_tenant
-from smtp_operator.secrets.azure_metadata import Metadata
-from smtp_operator.secrets.azure_refusals import Asked
-from smtp_operator.secrets.azure_transport import AnswerRefused, PlainHttpRefused, Transport
-from smtp_operator.secrets.https_errors import HttpsError
-from smtp_operator.secrets.token_answers import granted
-from smtp_operator.secrets.vault import Credentials, Sender, VaultContext
-from smtp_operator.secrets.vault_errors import bundle_invalid, failed
+from smtp_operator.secrets.oauth2.token_response import granted
+from smtp_operator.secrets.vaults.azure import identity_errors as refusals
+from smtp_operator.secrets.vaults.azure.identity_errors import Asked
+from smtp_operator.secrets.vaults.azure.imds import Metadata
+from smtp_operator.secrets.vaults.azure.responses import Reader, other_tenant
+from smtp_operator.secrets.vaults.azure.transport import AnswerRefused, PlainHttpRefused, Transport
+from smtp_operator.secrets.vaults.errors import bundle_invalid, failed
+from smtp_operator.secrets.vaults.provider import Credentials, Sender, VaultContext
 
 _TENANT: Final = re.compile(r"[0-9A-Za-z.-]{1,128}")
 _DEPTH: Final = 8

@@ -6,12 +6,12 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.azure_places import AUTHORITY_FIELD
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.https_errors import HttpsError
-from smtp_operator.secrets.json_objects import claims_of
-from smtp_operator.secrets.token_answers import token_error
-from smtp_operator.secrets.vault_errors import failed, identity_unreachable, retry_after
+from smtp_operator.network.https import Answer
+from smtp_operator.network.https_errors import HttpsError
+from smtp_operator.secrets.oauth2.token_response import token_error
+from smtp_operator.secrets.untrusted_json import claims_of
+from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD
+from smtp_operator.secrets.vaults.errors import failed, identity_unreachable, retry_after
 
 _PRIVATE_ISSUER: Final = "kubernetes.default"
 

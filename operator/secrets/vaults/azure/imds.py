@@ -14,9 +14,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from smtp_operator.network.destination import Address
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.https_connection import BoundedResponse
-from smtp_operator.secrets.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import Answer
+from smtp_operator.network.https_connection import BoundedResponse
+from smtp_operator.network.https_errors import HttpsError, Trouble
 
 HOST: Final = "169.254.169.254"
 _PATH: Final = "/metadata/identity/oauth2/token"

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.azure_answers import Reader
-from smtp_operator.secrets.vault import VaultSecret
-from smtp_operator.secrets.vault_errors import failed
-from smtp_operator.secrets.vault_values import vault_secret
+from smtp_operator.secrets.vaults.azure.responses import Reader
+from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.secrets.vaults.provider import VaultSecret
+from smtp_operator.secrets.vaults.values import vault_secret
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import KeyVaultSecret

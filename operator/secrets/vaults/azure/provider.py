@@ -16,24 +16,24 @@ from smtp_operator.api.vault_blocks import (
     ClusterAzureKeyVault,
 )
 from smtp_operator.api.verdict import VerdictError
+from smtp_operator.network.https import Answer
+from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
-from smtp_operator.secrets import azure_answers as answers
-from smtp_operator.secrets.azure_answers import Reader
-from smtp_operator.secrets.azure_metadata import Metadata
-from smtp_operator.secrets.azure_password import password_of
-from smtp_operator.secrets.azure_places import URL_FIELD, check_places
-from smtp_operator.secrets.held import Held
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.https_errors import HttpsError
+from smtp_operator.secrets.failure_cache import Held
 from smtp_operator.secrets.single_flight import SingleFlight
-from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_errors import bundle_invalid, gone, unreachable
+from smtp_operator.secrets.vaults.azure import responses as answers
+from smtp_operator.secrets.vaults.azure.endpoints import URL_FIELD, check_places
+from smtp_operator.secrets.vaults.azure.imds import Metadata
+from smtp_operator.secrets.vaults.azure.password import password_of
+from smtp_operator.secrets.vaults.azure.responses import Reader
+from smtp_operator.secrets.vaults.errors import bundle_invalid, gone, unreachable
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import KeyVaultSecret
     from azure.keyvault.secrets.aio import SecretClient
 
-    from smtp_operator.secrets.azure_identity import Identity
+    from smtp_operator.secrets.vaults.azure.identity import Identity
 
 _EARLY: Final = 330.0
 """Seconds before its end in which a token is not used any more; the SDK would renew it from 300 on."""
@@ -131,8 +131,8 @@ class KeyVault:
         from azure.keyvault.secrets._shared import HttpChallengeCache
         from azure.keyvault.secrets.aio import SecretClient
 
-        from smtp_operator.secrets.azure_identity import identity_of
-        from smtp_operator.secrets.azure_transport import Transport
+        from smtp_operator.secrets.vaults.azure.identity import identity_of
+        from smtp_operator.secrets.vaults.azure.transport import Transport
 
         identity, asked, trust = await identity_of(self._block, context, metadata=self._metadata)
         reader = Reader(
@@ -157,7 +157,7 @@ class KeyVault:
 
     async def _try(self, client: "SecretClient", identity: "Identity", reader: Reader) -> None:
         """Asks for what is not there. Raises VerdictError where the identity is not let in."""
-        from smtp_operator.secrets.azure_transport import AnswerRefused
+        from smtp_operator.secrets.vaults.azure.transport import AnswerRefused
 
         try:
             await self._call(client, *_NOBODY)
@@ -177,7 +177,7 @@ class KeyVault:
         raise answers.no_challenge(reader)
 
     async def _read(self, login: _Login, item: AzureKeyVaultPassword) -> VaultSecret:
-        from smtp_operator.secrets.azure_transport import AnswerRefused
+        from smtp_operator.secrets.vaults.azure.transport import AnswerRefused
 
         reader = _reader_of(login, item)
         try:
@@ -191,8 +191,8 @@ class KeyVault:
     async def _call(self, client: "SecretClient", name: str, version: str) -> "KeyVaultSecret":
         from azure.core.exceptions import ClientAuthenticationError, DecodeError
 
-        from smtp_operator.secrets.azure_identity import TokenOutdated
-        from smtp_operator.secrets.azure_transport import Response
+        from smtp_operator.secrets.vaults.azure.identity import TokenOutdated
+        from smtp_operator.secrets.vaults.azure.transport import Response
 
         try:
             return await client.get_secret(name, version)

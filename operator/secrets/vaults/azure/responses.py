@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.azure_places import AUTHORITY_FIELD, URL_FIELD
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.json_objects import json_object
-from smtp_operator.secrets.vault_errors import failed, retry_after
+from smtp_operator.network.https import Answer
+from smtp_operator.secrets.untrusted_json import json_object
+from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD, URL_FIELD
+from smtp_operator.secrets.vaults.errors import failed, retry_after
 
 _ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")
 _CODE: Final = re.compile(r"(?:[A-Z][a-z]+){1,8}")

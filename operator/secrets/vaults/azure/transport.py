@@ -16,9 +16,9 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.utils import case_insensitive_dict
 
+from smtp_operator.network.https import Answer, Request
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.vault import Sender
+from smtp_operator.secrets.vaults.provider import Sender
 
 _OURS = frozenset({"host", "content-length", "user-agent", "connection", "accept-encoding"})
 

@@ -16,14 +16,14 @@ from smtp_operator.api.vault_blocks import (
     CyberArkCcp,
 )
 from smtp_operator.api.verdict import VerdictError, cut
+from smtp_operator.network.https import Answer
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.secrets.cyberark_ccp_errors import Asked, changing, no_json, refused
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.json_objects import json_object_or_none
-from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_errors import failed
-from smtp_operator.secrets.vault_https import VaultHttps
-from smtp_operator.secrets.vault_values import vault_secret
+from smtp_operator.secrets.untrusted_json import json_object_or_none
+from smtp_operator.secrets.vaults.cyberark.ccp_errors import Asked, changing, no_json, refused
+from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.secrets.vaults.http import VaultHttps
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.values import vault_secret
 
 CHECK_OBJECT: Final = "smtp-operator-login-check"
 """Object that a check asks for. There is none: that it is not found proves that the AppID was accepted."""

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.json_objects import json_object
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.network.https import Answer
+from smtp_operator.secrets.untrusted_json import json_object
+from smtp_operator.secrets.vaults.errors import failed
 
 CHANGE_TAKES: Final = 30.0
 """Seconds after which a password that is being changed is asked for again."""

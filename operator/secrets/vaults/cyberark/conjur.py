@@ -15,14 +15,19 @@ from smtp_operator.api.vault_blocks import (
     CyberArkConjur,
 )
 from smtp_operator.api.verdict import cut
-from smtp_operator.secrets.cyberark_conjur_errors import Who, login_refused, read_refused, token_refused
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.json_objects import json_object
+from smtp_operator.network.https import Answer
 from smtp_operator.secrets.single_flight import SingleFlight
-from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_errors import gone
-from smtp_operator.secrets.vault_https import VaultHttps
-from smtp_operator.secrets.vault_values import vault_secret
+from smtp_operator.secrets.untrusted_json import json_object
+from smtp_operator.secrets.vaults.cyberark.conjur_errors import (
+    Who,
+    login_refused,
+    read_refused,
+    token_refused,
+)
+from smtp_operator.secrets.vaults.errors import gone
+from smtp_operator.secrets.vaults.http import VaultHttps
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.values import vault_secret
 
 _UNTOLD: Final = 300.0
 """Seconds that a token is used which does not say how long it is good; Conjur's default is 480."""

@@ -11,8 +11,8 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.vault_errors import failed
+from smtp_operator.network.https import Answer
+from smtp_operator.secrets.vaults.errors import failed
 
 _CODE: Final = re.compile(rb"\bCONJ\d{5}[EW]\b")
 _ADDRESS_REJECTED: Final = b"IP address rejected"

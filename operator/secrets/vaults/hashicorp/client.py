@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 import hvac
 from hvac.adapters import Adapter
 
+from smtp_operator.network.https import Answer, Request
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.https import Answer, Request
 
 Ask = Callable[[Request], Awaitable[Answer]]
 

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.https import Answer
-from smtp_operator.secrets.json_objects import json_object_or_none
-from smtp_operator.secrets.vault_errors import failed, retry_after
+from smtp_operator.network.https import Answer
+from smtp_operator.secrets.untrusted_json import json_object_or_none
+from smtp_operator.secrets.vaults.errors import failed, retry_after
 
 URL_FIELD: Final = "hashiCorpVault.url"
 MOUNT_FIELD: Final = "hashiCorpVault.mount"

@@ -17,8 +17,12 @@ from smtp_operator.api.vault_blocks import (
     VaultJwt,
 )
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.secrets.hashicorp_client import client
-from smtp_operator.secrets.hashicorp_errors import (
+from smtp_operator.network.https import Answer, Request
+from smtp_operator.secrets.login_cache import Login, Logins
+from smtp_operator.secrets.untrusted_json import claims_of
+from smtp_operator.secrets.vaults.errors import ask, failed
+from smtp_operator.secrets.vaults.hashicorp.client import client
+from smtp_operator.secrets.vaults.hashicorp.errors import (
     AUTH_FIELD,
     URL_FIELD,
     Place,
@@ -31,12 +35,8 @@ from smtp_operator.secrets.hashicorp_errors import (
     token_refused,
     told,
 )
-from smtp_operator.secrets.https import Answer, Request
-from smtp_operator.secrets.json_objects import claims_of
-from smtp_operator.secrets.logins import Login, Logins
-from smtp_operator.secrets.vault import VaultContext, VaultSecret
-from smtp_operator.secrets.vault_errors import ask, failed
-from smtp_operator.secrets.vault_values import vault_secret
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.values import vault_secret
 
 _LONGEST: Final = 3600.0
 """Seconds that a login is used at most, so that a role's new policies count within the hour."""
