@@ -302,7 +302,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class CommandLineFlag:
     """One line of the table, as command line and documentation see it."""
 
     name: str
@@ -318,12 +318,12 @@ class Flag:
     """The default as one would write it; empty: none."""
 
 
-def _flags() -> Iterator[Flag]:
+def _flags() -> Iterator[CommandLineFlag]:
     hints = get_type_hints(Settings, include_extras=True)
     for it in fields(Settings):
         kind, setting = get_args(hints[it.name])
         option = setting.option or "--" + it.name.replace("_", "-")
-        yield Flag(
+        yield CommandLineFlag(
             name=it.name,
             option=option,
             variable=ENVIRONMENT_PREFIX + option.removeprefix("--").replace("-", "_").upper(),
@@ -380,7 +380,7 @@ def _choose_scope(values: dict[str, Any], by_flag: Set[str]) -> None:
         del values[name]
 
 
-def _parse(flag: Flag, source: str, texts: Sequence[str]) -> Any:
+def _parse(flag: CommandLineFlag, source: str, texts: Sequence[str]) -> Any:
     if flag.is_list:
         # Empty on the command line is a mistake, such as a shell's variable that is not set.
         nothing = [""] if source == flag.option else []
@@ -392,7 +392,7 @@ def _items(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
-def _parse_one(flag: Flag, source: str, text: str) -> Any:
+def _parse_one(flag: CommandLineFlag, source: str, text: str) -> Any:
     try:
         return flag.setting.parse(text)
     except ValueError as error:

@@ -19,7 +19,7 @@ from smtp_operator.api.vault_blocks import (
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits
-from smtp_operator.secrets.vaults.azure.imds import Metadata
+from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.provider import KeyVault
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultSecret
 
@@ -98,7 +98,7 @@ class KeyVaultTrial:
                 now=self._seconds,
                 allowed_hosts=self.allowed,
             )
-            metadata = Metadata(address="127.0.0.1", port=self.metadata_port)
+            metadata = MetadataService(address="127.0.0.1", port=self.metadata_port)
             self._vault = KeyVault(self.kind.model_validate(self.block), context, metadata=metadata)
         return self._vault
 

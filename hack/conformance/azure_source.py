@@ -18,7 +18,7 @@ from smtp_operator.api.vault_blocks import (
 )
 from smtp_operator.cli.log_format import SILENT
 from smtp_operator.secrets.vaults.azure.provider import KeyVault
-from smtp_operator.secrets.vaults.provider import AllowedHosts, Vault, VaultContext
+from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultProvider
 
 _AUTHORITY = "login.microsoftonline.com"
 
@@ -52,7 +52,7 @@ class AzureKeyVaultSource(VaultSource):
             yield source
             source.line.https.close()
 
-    def make(self, url: str, context: VaultContext) -> Vault:
+    def make(self, url: str, context: VaultContext) -> VaultProvider:
         """See ``VaultSource``."""
         principal = {
             "tenantId": TENANT,

@@ -17,7 +17,7 @@ from smtp_operator.api.vault_blocks import (
 )
 from smtp_operator.secrets.vaults.cyberark.ccp import CyberArkCcpVault
 from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
-from smtp_operator.secrets.vaults.provider import Vault, VaultContext
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
 
 _APP = "smtp-operator"
 _NO_LOGIN = "There is no login: each request shows who asks."
@@ -59,7 +59,7 @@ class CyberArkCcpSource(VaultSource):
             yield source
             source.line.https.close()
 
-    def make(self, url: str, context: VaultContext) -> Vault:
+    def make(self, url: str, context: VaultContext) -> VaultProvider:
         """See ``VaultSource``."""
         return CyberArkCcpVault(ClusterCyberArkCcp.model_validate({"url": url, "appId": _APP}), context)
 
@@ -115,7 +115,7 @@ class CyberArkConjurSource(VaultSource):
             yield source
             source.line.https.close()
 
-    def make(self, url: str, context: VaultContext) -> Vault:
+    def make(self, url: str, context: VaultContext) -> VaultProvider:
         """See ``VaultSource``."""
         auth = {"apiKey": {"login": _LOGIN, "apiKeyRef": {"name": "conjur", "key": "api-key"}}}
         block = {"url": url, "account": "corp", "auth": auth}

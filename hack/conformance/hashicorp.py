@@ -13,7 +13,7 @@ from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
-from smtp_operator.secrets.vaults.provider import Vault, VaultContext
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
 
 _numbers = count(1)
 _ROLE = "conformance"
@@ -41,7 +41,7 @@ class HashiCorpSource(VaultSource):
         yield source
         source.line.https.close()
 
-    def make(self, url: str, context: VaultContext) -> Vault:
+    def make(self, url: str, context: VaultContext) -> VaultProvider:
         """See ``VaultSource``."""
         reference = {"name": "bao", "key": "secret-id"}
         auth: dict[str, Any] = {"appRole": {"roleId": self._role_id, "secretIdRef": reference}}

@@ -13,7 +13,7 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits
-from smtp_operator.secrets.vaults.provider import AllowedHosts, Vault, VaultContext
+from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultProvider
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 NAME = "SmtpVault team-a/corp"
@@ -158,10 +158,10 @@ class VaultSource(Source):
         super().__init__()
         self.named = Named(ca=ca_pem)
         self._url = url
-        self._vault: Vault | None = None
+        self._vault: VaultProvider | None = None
 
     @abstractmethod
-    def make(self, url: str, context: VaultContext) -> Vault:
+    def make(self, url: str, context: VaultContext) -> VaultProvider:
         """The provider."""
 
     @abstractmethod
@@ -173,7 +173,7 @@ class VaultSource(Source):
         return await self.vault.read(self.item())
 
     @property
-    def vault(self) -> Vault:
+    def vault(self) -> VaultProvider:
         """One until it leads elsewhere."""
         if self._vault is None:
             context = VaultContext(

@@ -10,8 +10,8 @@ from conformance.source import Found, Source
 from mailpeers.tokenserver import TokenServer
 from mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.failure_cache import HELD
-from smtp_operator.secrets.oauth2.client import Tokens
+from smtp_operator.secrets.failure_cache import HOLD_SECONDS
+from smtp_operator.secrets.oauth2.client import TokenCache
 
 _NO_CHECK = "There is no object of its own to check."
 _A_LINE = "A token is one line by its definition (RFC 6750)."
@@ -63,7 +63,7 @@ class OAuth2Source(Source):
         super().__init__()
         self._endpoint = endpoint
         accounts = Accounts()
-        tokens = Tokens(https=self.line, accounts=accounts, monotonic=lambda: self.time, now=time.time)
+        tokens = TokenCache(https=self.line, accounts=accounts, monotonic=lambda: self.time, now=time.time)
         self._trial = TokenTrial(endpoint, self.names, self.line.https, accounts, tokens)
         self._trial.secret("mail-app", {"client-secret": SECRET})
         self._changes: dict[str, str] = {}
@@ -98,7 +98,7 @@ class OAuth2Source(Source):
 
     def lead_to(self, url: str, ca_pem: str) -> None:
         """See ``Source``."""
-        self.time += HELD  # what failed at another one is no answer any more
+        self.time += HOLD_SECONDS  # what failed at another one is no answer any more
         self._changes["tokenUrl"] = f"{url}/token"
         self._endpoint.ca_pem = ca_pem
 

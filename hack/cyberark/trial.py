@@ -17,7 +17,7 @@ from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.vaults.provider import Vault, VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider, VaultSecret
 
 NAME = "SmtpVault team-a/corp"
 CANARY = "c4nary-Pa55w0rd"
@@ -71,7 +71,7 @@ class VaultTrial(Generic[S]):
     """A server and a vault object that leads to it."""
 
     server: S
-    make: Callable[[VaultContext, dict[str, Any]], Vault]
+    make: Callable[[VaultContext, dict[str, Any]], VaultProvider]
     """Of changes to the block of the vault object."""
     given: Given = field(default_factory=Given)
     names: Names = field(default_factory=Names)
@@ -80,9 +80,9 @@ class VaultTrial(Generic[S]):
     def __post_init__(self) -> None:
         self.given.ca = self.server.ca_pem
         self.https = Https(policy=POLICY, resolver=self.names)
-        self._vault: Vault | None = None
+        self._vault: VaultProvider | None = None
 
-    def vault(self, **changes: Any) -> Vault:
+    def vault(self, **changes: Any) -> VaultProvider:
         """The vault object, one for the whole test; with changes another one."""
         if self._vault is None or changes:
             context = VaultContext(

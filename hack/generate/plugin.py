@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 
 from generate.reference import MADE, table
-from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS, Command, Flag, exit_codes
+from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS, PluginCommand, PluginFlag, exit_codes
 
 
 def plugin_reference() -> str:
@@ -29,7 +29,7 @@ def plugin_reference() -> str:
     return "\n".join(lines)
 
 
-def _section(command: Command) -> Iterator[str]:
+def _section(command: PluginCommand) -> Iterator[str]:
     words = {"*": f"[{command.argument} ...]", None: command.argument}[command.count]
     yield f"## kubectl smtp {command.name}\n"
     yield f"`kubectl smtp {command.name} {words}`: {command.help}.\n"
@@ -38,6 +38,6 @@ def _section(command: Command) -> Iterator[str]:
     yield from table(("code", "meaning"), exit_codes(command))
 
 
-def _row(flag: Flag) -> tuple[str, str]:
+def _row(flag: PluginFlag) -> tuple[str, str]:
     value = f" {flag.metavar}" if flag.metavar else ""
     return ", ".join(f"`{option}{value}`" for option in flag.options), flag.help

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from smtp_operator.api import names
-from smtp_operator.api.crd import KINDS, SMTP_CONFIG, Kind
+from smtp_operator.api.crd import KINDS, SMTP_CONFIG, CustomResource
 from smtp_operator.api.fields import (
     CaReference,
     ClientCertificateReference,
@@ -113,7 +113,7 @@ class NamedObject:
         return f"{here}.name" if self.namespaced else f'{here}.namespace + "/" + {here}.name'
 
 
-def named_objects(kind: Kind) -> tuple[NamedObject, ...]:
+def named_objects(kind: CustomResource) -> tuple[NamedObject, ...]:
     """Every field of the kind that names a Secret, a ServiceAccount or a vault."""
     return tuple(_named(kind.spec, "spec", (), namespaced=kind.namespaced))
 
@@ -189,7 +189,7 @@ def policy_groups() -> dict[str, list[Object]]:
     }
 
 
-def _policy(name: str, kind: Kind, validations: list[Object], action: str) -> list[Object]:
+def _policy(name: str, kind: CustomResource, validations: list[Object], action: str) -> list[Object]:
     name = f"{name}.{names.GROUP}"
     rule = {
         "apiGroups": [names.GROUP],

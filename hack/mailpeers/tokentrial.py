@@ -12,8 +12,8 @@ from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
-from smtp_operator.secrets.oauth2.client import ResolvedToken, Tokens
-from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.oauth2.client import ResolvedToken, TokenCache
+from smtp_operator.secrets.secret_reader import SecretReader
 
 CLIENT = "6731de76"
 SECRET = "c4nary-Client-S3cret"
@@ -70,7 +70,7 @@ class TokenTrial:
     names: Names
     https: Https
     accounts: Accounts
-    tokens: Tokens
+    tokens: TokenCache
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     time: float = 1000.0
     """By which tokens are kept."""
@@ -116,7 +116,7 @@ class TokenTrial:
 
     async def token(self, **changes: Any) -> ResolvedToken:
         """A token, each time as for another test."""
-        return await self.tokens.resolve(self.settings(**changes), NAMESPACE, ObjectValues(self.get))
+        return await self.tokens.resolve(self.settings(**changes), NAMESPACE, SecretReader(self.get))
 
     async def verdict(self, **changes: Any) -> Verdict:
         """Why there is none."""

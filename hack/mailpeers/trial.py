@@ -13,10 +13,10 @@ from smtp_operator.network.resolver import Address, NameNotFound, Resolver, addr
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.request import Login, MailSettings, Recipient, Role, TlsSettings
-from smtp_operator.smtp.send_permit import Leave
+from smtp_operator.smtp.request import Recipient, Role, SmtpLogin, TestRequest, TlsSettings
+from smtp_operator.smtp.send_permit import SendPermit
 from smtp_operator.smtp.session import Connect, connect
-from smtp_operator.smtp.timing import Limits
+from smtp_operator.smtp.timing import PhaseLimits
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -54,15 +54,15 @@ class Trial:
     """Runs one test of mail settings; what a test does not name is plain, anonymous and to one recipient."""
 
     names: Names = field(default_factory=Names)
-    limits: Limits = field(default_factory=Limits)
+    limits: PhaseLimits = field(default_factory=PhaseLimits)
     connections: ConnectionLimits = field(default_factory=lambda: ConnectionLimits(5))
     connect: Connect = connect
     policy: DestinationPolicy = field(
         default_factory=lambda: DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
     )
 
-    def settings(self, port: int, **changes: Any) -> MailSettings:
-        """Fields of ``MailSettings``, or in short ``password`` and ``ca_pem``.
+    def settings(self, port: int, **changes: Any) -> TestRequest:
+        """Fields of ``TestRequest``, or in short ``password`` and ``ca_pem``.
 
         With ``password`` also ``username`` (default bob) and ``username_origin``.
         """
@@ -78,13 +78,13 @@ class Trial:
             changes["tls"] = TlsSettings(ca_pem=changes.pop("ca_pem"))
         if "password" in changes:
             origin = "Secret smtp-password, key password"
-            changes["login"] = Login(
+            changes["login"] = SmtpLogin(
                 username=changes.pop("username", "bob"),
                 password=changes.pop("password"),
                 origin=origin,
                 username_origin=changes.pop("username_origin", ""),
             )
-        return MailSettings(**(defaults | changes))
+        return TestRequest(**(defaults | changes))
 
     def engine(self, resolver: Resolver | None = None) -> Engine:
         """An engine of its own."""
@@ -102,7 +102,7 @@ class Trial:
         /,
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
-        leave: Leave | None = None,
+        leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
         **changes: Any,
     ) -> DialogueReport:

@@ -15,7 +15,7 @@ from smtp_operator.api.vault_blocks import (
 )
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.https import Answer, Https, Request
+from smtp_operator.network.https import Https, HttpsRequest, HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import NotAdmitted, ServerTrust
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
@@ -74,14 +74,14 @@ class Line:
     """Sends, and remembers what."""
 
     https: Https
-    requests: list[Request] = field(default_factory=list)
+    requests: list[HttpsRequest] = field(default_factory=list)
 
     @property
     def calls(self) -> list[str]:
         """Method and path of each request."""
         return [f"{it.method} {urlsplit(it.url).path}" for it in self.requests]
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """See ``Sender``."""
         self.requests.append(request)
         return await self.https.send(request)

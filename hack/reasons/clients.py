@@ -17,7 +17,7 @@ from realpeers.swaks import swaks
 from realpeers.tools import NeedsTools
 from reasons.scenarios import USERNAME, Scenario
 from smtp_operator.api.verdict import SmtpType, Verdict
-from smtp_operator.smtp.request import Login
+from smtp_operator.smtp.request import SmtpLogin
 
 PASSWORD: Final = "a password, or a token, that no server knows"
 NOT_INSTALLED: Final = "not installed"
@@ -47,7 +47,7 @@ async def ask_engine(scenario: Scenario, server: FaultServer) -> Verdict:
     changes: dict[str, Any] = {}
     sender, recipient = scenario.mailboxes
     if scenario.login:
-        changes["login"] = Login(
+        changes["login"] = SmtpLogin(
             username=USERNAME, password=PASSWORD, origin=scenario.origin, by_token=scenario.oauth2
         )
     report = await Trial()(

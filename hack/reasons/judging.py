@@ -10,9 +10,9 @@ from smtp_operator.api.verdict import Phase, SmtpType
 from smtp_operator.smtp.auth import token_error
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
 from smtp_operator.smtp.diagnosis.classify import classify
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.dialogue import extensions
-from smtp_operator.smtp.probe import Kind, identify
+from smtp_operator.smtp.probe import Protocol, identify
 from smtp_operator.smtp.replies import Reply
 
 
@@ -40,15 +40,15 @@ def judge(scenario: Scenario) -> Judgement:
     return Judgement(scenario, _reason(scenario))
 
 
-def context_of(scenario: Scenario) -> Context:
+def context_of(scenario: Scenario) -> DialogueContext:
     """What the engine knows when the scenario's reply comes."""
     phase, smtp_type = scenario.phase, scenario.smtp_type
     starts_in_clear = phase in {Phase.BANNER, Phase.EHLO, Phase.START_TLS}
-    return Context(
+    return DialogueContext(
         server="mail.example.com",
         smtp_type=smtp_type,
         login=scenario.login,
-        logged_in=scenario.login and phase.position > Phase.AUTH.position,
+        logged_in=scenario.login and phase.order > Phase.AUTH.order,
         user=f'user "{USERNAME}"' if scenario.login else "",
         origin=scenario.origin,
         by_token=scenario.oauth2,
@@ -67,7 +67,7 @@ def _reason(scenario: Scenario) -> Reason:
     context = context_of(scenario)
     if scenario.phase is Phase.BANNER:
         kind = identify("\n".join(scenario.lines).encode() + b"\r\n")
-        if kind not in {Kind.SMTP, Kind.OTHER}:
+        if kind not in {Protocol.SMTP, Protocol.OTHER}:
             return Reason.NOT_AN_SMTP_SERVER
     reply = Reply.of_lines(scenario.first_reply)
     if not scenario.offers:
@@ -75,7 +75,7 @@ def _reason(scenario: Scenario) -> Reason:
     offered, mechanisms = extensions(reply)
     if scenario.smtp_type is SmtpType.START_TLS and "STARTTLS" not in offered and not scenario.oauth2:
         return not_offered.start_tls(context).reason
-    lacking = Context(
+    lacking = DialogueContext(
         smtp_type=scenario.smtp_type,
         login=True,
         by_token=scenario.oauth2,

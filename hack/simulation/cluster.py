@@ -12,18 +12,18 @@ from pydantic import ValidationError
 from simulation.storage import Change, Storage
 from smtp_operator.api.names import WATCH_LABEL
 from smtp_operator.api.objects import (
-    FOLLOWED,
+    WATCHED_KINDS,
     AccessDenied,
     ApiUnavailable,
     ClusterError,
+    EventRecord,
     JsonObject,
-    Notice,
     ObjectKey,
     ObjectMetadata,
     ObjectNotFound,
+    ObjectVersion,
     Reference,
     RequestRefused,
-    Tested,
     VaultKindName,
     field_writes,
 )
@@ -34,10 +34,10 @@ Watch = Literal["metadata", "label", "none"]
 Call = Literal["get_smtp_config", "get_object", "write_status"]
 
 
-class VaultInbox(Protocol):
+class VaultSink(Protocol):
     """Who is told of the vault objects of one kind."""
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         """One was created or changed, or stood in a listing."""
         ...
 
@@ -46,10 +46,10 @@ class VaultInbox(Protocol):
         ...
 
 
-class Inbox(Protocol):
+class ObjectSink(Protocol):
     """Who is told: the core."""
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         """A SmtpConfig was created or changed, or stood in a listing."""
         ...
 
@@ -70,7 +70,7 @@ class Inbox(Protocol):
         ...
 
     @property
-    def vaults(self) -> Mapping[VaultKindName, VaultInbox]:
+    def vaults(self) -> Mapping[VaultKindName, VaultSink]:
         """Who is told of vault objects."""
         ...
 
@@ -121,12 +121,12 @@ class FakeCluster:
         """Writes that had to be repeated, since the object had moved on."""
         self.dropped = 0
         """Writes for an object that is another one now."""
-        self.notices: list[Notice] = []
+        self.notices: list[EventRecord] = []
         self.complaints: list[str] = []
         """What the lint found in the statuses written."""
         self._now = now
-        self._inbox: Inbox | None = None
-        self._events: deque[Callable[[Inbox], None]] = deque()
+        self._inbox: ObjectSink | None = None
+        self._events: deque[Callable[[ObjectSink], None]] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
         self._learnt: dict[Reference, tuple[str, int]] = {}
         """What the operator's watch knows of an object; a read tells it too."""
@@ -137,12 +137,12 @@ class FakeCluster:
 
     # What an operator does at its start and end.
 
-    def attach(self, inbox: Inbox) -> None:
+    def attach(self, inbox: ObjectSink) -> None:
         """Tells everything that there is, then of every change."""
         self._inbox = inbox
         self._learnt.clear()
         for object_ in list(self.storage.smtp_configs.values()):
-            inbox.observe(object_)
+            inbox.on_change(object_)
         for reference, object_ in list(self.storage.objects.items()):
             if reference.is_vault:
                 self._tell_of_vault(inbox, "MODIFIED", reference, object_)
@@ -189,7 +189,7 @@ class FakeCluster:
             self._learnt[reference] = _version(object_)
         return object_
 
-    async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
+    async def write_status(self, tested: ObjectVersion, status: JsonObject) -> str | None:
         """Server-side apply of the whole status, with the resourceVersion as its precondition."""
         await self._called("write_status", str(tested.key))
         while True:
@@ -205,7 +205,7 @@ class FakeCluster:
                 break
             self.conflicts += 1
             await asyncio.sleep(2 * self.latency)  # reads the object and writes again
-            tested = Tested(
+            tested = ObjectVersion(
                 key=tested.key,
                 kind=tested.kind,
                 uid=tested.uid,
@@ -219,7 +219,7 @@ class FakeCluster:
         self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
         return str(stored["metadata"]["resourceVersion"])
 
-    def _ours(self, tested: Tested) -> JsonObject | None:
+    def _ours(self, tested: ObjectVersion) -> JsonObject | None:
         match tested.kind:
             case "SmtpConfig":
                 return self.storage.smtp_configs.get(tested.key)
@@ -239,7 +239,7 @@ class FakeCluster:
         self.status_writes.append(StatusWrite(self._now(), key, generation, status))
         return str(stored["metadata"]["resourceVersion"])
 
-    async def publish(self, notice: Notice) -> None:
+    async def publish(self, notice: EventRecord) -> None:
         """Records an Event."""
         self.notices.append(notice)
 
@@ -276,23 +276,25 @@ class FakeCluster:
     # Watches.
 
     def _smtp_config_changed(self, change: Change, object_: JsonObject) -> None:
-        def tell(inbox: Inbox) -> None:
+        def tell(inbox: ObjectSink) -> None:
             if change == "DELETED":
                 metadata = object_["metadata"]
                 inbox.forget(ObjectKey(metadata["namespace"], metadata["name"]), metadata["uid"])
             else:
-                inbox.observe(object_)
+                inbox.on_change(object_)
 
         self._send(tell)
 
-    def _tell_of_vault(self, inbox: Inbox, change: Change, reference: Reference, object_: JsonObject) -> None:
+    def _tell_of_vault(
+        self, inbox: ObjectSink, change: Change, reference: Reference, object_: JsonObject
+    ) -> None:
         match reference.kind:
             case "SmtpVault" | "ClusterSmtpVault" as kind if kind in inbox.vaults:
                 if change == "DELETED":
                     key = ObjectKey(reference.namespace, reference.name)
                     inbox.vaults[kind].forget(key, object_["metadata"]["uid"])
                 else:
-                    inbox.vaults[kind].observe(object_)
+                    inbox.vaults[kind].on_change(object_)
 
     def _object_changed(self, change: Change, reference: Reference, object_: JsonObject) -> None:
         if reference.is_vault:
@@ -304,7 +306,7 @@ class FakeCluster:
         if not followed and not covered:
             return
 
-        def tell(inbox: Inbox) -> None:
+        def tell(inbox: ObjectSink) -> None:
             if not covered:
                 self._learnt.pop(reference, None)
                 if inbox.wants(reference):
@@ -314,7 +316,7 @@ class FakeCluster:
 
         self._send(tell)
 
-    def _tell(self, inbox: Inbox, reference: Reference, object_: JsonObject) -> None:
+    def _tell(self, inbox: ObjectSink, reference: Reference, object_: JsonObject) -> None:
         if not inbox.wants(reference):
             return
         self._learnt[reference] = _version(object_)
@@ -330,12 +332,12 @@ class FakeCluster:
         )
 
     def _covered(self, object_: JsonObject) -> bool:
-        if object_["kind"] not in FOLLOWED:
+        if object_["kind"] not in WATCHED_KINDS:
             return False
         labels = object_["metadata"].get("labels") or {}
         return self.watch == "metadata" or (self.watch == "label" and labels.get(WATCH_LABEL) == "true")
 
-    def _send(self, tell: Callable[[Inbox], None]) -> None:
+    def _send(self, tell: Callable[[ObjectSink], None]) -> None:
         if self._inbox is None or self.deaf:
             return
         self._events.append(tell)

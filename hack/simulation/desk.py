@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from smtp_operator.reconcile.workqueue import DeadlineQueue
+from smtp_operator.reconcile.workqueue import WorkQueue
 
 
 class Desk:
@@ -49,10 +49,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[DeadlineQueue[str]]:
+async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[WorkQueue[str]]:
     """A queue that runs, and has keys handled at that desk."""
-    queue: DeadlineQueue[str] = DeadlineQueue(
-        desk.handle, lane_of=lambda key: desk.lanes.get(key, key), per_lane=per_lane, now=desk.now
+    queue: WorkQueue[str] = WorkQueue(
+        desk.handle,
+        concurrency_key_of=lambda key: desk.lanes.get(key, key),
+        per_concurrency_key=per_lane,
+        now=desk.now,
     )
     task = asyncio.create_task(queue.run())
     await asyncio.sleep(0)

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 from simulation.leases import LeaseServer
-from smtp_operator.cluster.leader_election import Lease, LeaseLost
+from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost
 
 PATH: Final = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/smtp-operator"
 
@@ -22,7 +22,7 @@ class Replica:
 
     def __init__(self, server: LeaseServer, name: str, clock: Callable[[], float] = now) -> None:
         self.name = name
-        self.lease = Lease(server, namespace="ops", name="smtp-operator", identity=name, clock=clock)
+        self.lease = LeaderLease(server, namespace="ops", name="smtp-operator", identity=name, clock=clock)
         self.worked_from: float | None = None
         self.works = asyncio.Event()
         self.task = asyncio.create_task(self._live(), name=name)

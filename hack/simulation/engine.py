@@ -20,10 +20,10 @@ from smtp_operator.api.verdict import (
     Suggestion,
     Verdict,
 )
-from smtp_operator.smtp.diagnosis.verdicts import Ended
+from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.request import MailSettings
-from smtp_operator.smtp.send_permit import Leave
+from smtp_operator.smtp.request import TestRequest
+from smtp_operator.smtp.send_permit import SendPermit
 
 _SUCCESS: Final = {
     Mode.SEND_EMAIL: Reason.TEST_EMAIL_SENT,
@@ -112,7 +112,7 @@ def fails(
 class Run:
     """One test that was asked for. Times are in seconds since the epoch."""
 
-    settings: MailSettings
+    settings: TestRequest
     name: str
     """namespace/name of the SmtpConfig."""
     started: float
@@ -131,7 +131,7 @@ class Mail:
 
     at: float
     message_id: str
-    settings: MailSettings
+    settings: TestRequest
 
     @property
     def to(self) -> list[str]:
@@ -143,7 +143,7 @@ class Mail:
 class _Server:
     answers: deque[Answer] = field(default_factory=deque)
     """Of the next tests, one each."""
-    then: Answer | Callable[[MailSettings], Answer] = Answer()
+    then: Answer | Callable[[TestRequest], Answer] = Answer()
 
 
 class ScriptedEngine:
@@ -173,17 +173,17 @@ class ScriptedEngine:
         self._servers[server].answers.extend(answers)
 
     def always(
-        self, answer: Answer | Callable[[MailSettings], Answer], *, server: str = "smtp.example.com"
+        self, answer: Answer | Callable[[TestRequest], Answer], *, server: str = "smtp.example.com"
     ) -> None:
         """How the tests of that server go from now on, once its script is through."""
         self._servers[server].then = answer
 
     async def run(
         self,
-        settings: MailSettings,
+        settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
-        leave: Leave | None = None,
+        leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """One test."""
@@ -205,7 +205,7 @@ class ScriptedEngine:
         run.ended = self._now()
         return report
 
-    def _answer(self, settings: MailSettings) -> Answer:
+    def _answer(self, settings: TestRequest) -> Answer:
         server = self._servers[settings.server]
         if server.answers:
             return server.answers.popleft()
@@ -213,15 +213,15 @@ class ScriptedEngine:
 
     async def _dialogue(
         self,
-        settings: MailSettings,
+        settings: TestRequest,
         answer: Answer,
         on_phase: Callable[[Phase], None],
-        leave: Leave | None,
+        leave: SendPermit | None,
         permit: LoginPermit | None,
     ) -> DialogueReport:
         phases = _phases(settings)
         last = _LAST[settings.mode] if answer.phase is None else answer.phase
-        through = [phase for phase in phases if phase.position <= last.position]
+        through = [phase for phase in phases if phase.order <= last.order]
         reached = answer.reason is not None and last in phases
         timings = []
         for phase in through:
@@ -230,14 +230,14 @@ class ScriptedEngine:
                 seconds = max(seconds, answer.seconds - 0.01 * (len(through) - 1))
             on_phase(phase)
             if phase is Phase.DATA and leave is not None:
-                await leave.turn()
+                await leave.acquire()
                 leave.check()
             if phase is Phase.AUTH and settings.login is not None:
                 if permit is not None:
                     address = ip_address(self.addresses.get(settings.server, "192.0.2.10"))
                     try:
                         await permit.before_login(settings.server, address, settings.login)
-                    except Ended as ended:
+                    except DialogueEnded as ended:
                         timings.append(PhaseTiming(phase, 0.0))
                         return DialogueReport(
                             verdict=ended.verdict, mode=settings.mode, duration=0.0, phases=tuple(timings)
@@ -267,7 +267,7 @@ class ScriptedEngine:
         )
 
 
-def _phases(settings: MailSettings) -> list[Phase]:
+def _phases(settings: TestRequest) -> list[Phase]:
     tls = {
         SmtpType.NONE: {Phase.START_TLS, Phase.TLS},
         SmtpType.TLS: {Phase.START_TLS},
@@ -275,7 +275,7 @@ def _phases(settings: MailSettings) -> list[Phase]:
     }[settings.smtp_type]
     left_out = tls | {Phase.PASSWORD, Phase.TOKEN} | ({Phase.AUTH} if settings.login is None else set())
     last = _LAST[settings.mode]
-    return [phase for phase in Phase if phase not in left_out and phase.position <= last.position]
+    return [phase for phase in Phase if phase not in left_out and phase.order <= last.order]
 
 
 def _failed(answer: Answer) -> Verdict:
@@ -291,6 +291,6 @@ def _failed(answer: Answer) -> Verdict:
     )
 
 
-def _passed(settings: MailSettings) -> Verdict:
+def _passed(settings: TestRequest) -> Verdict:
     reason = _SUCCESS[settings.mode]
     return Verdict(reason=reason, message=f"{reason}, said the script.", retry=Retry.PASSED)

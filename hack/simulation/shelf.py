@@ -14,10 +14,10 @@ from smtp_operator.api.objects import (
     VaultKindName,
 )
 from smtp_operator.secrets.interfaces import Destination
-from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.sources import Reading
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 
 MAIL_SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 
@@ -80,9 +80,11 @@ class Shelf:
         metadata = {"name": name, "uid": "n", "resourceVersion": "7", "labels": labels}
         self.objects[Reference("Namespace", "", name)] = {"kind": "Namespace", "metadata": metadata}
 
-    def reading(self, *, vaults: LiveVaults | None = None, destination: Destination = MAIL_SERVER) -> Reading:
+    def reading(
+        self, *, vaults: VaultClients | None = None, destination: Destination = MAIL_SERVER
+    ) -> Reading:
         """What one test reads with."""
-        nobody = LiveVaults(
+        nobody = VaultClients(
             get_object=self.get,
             accounts=NoServiceAccounts(),
             https=NoHttps(),
@@ -93,6 +95,6 @@ class Shelf:
         return Reading(values=self.values, vaults=vaults or nobody, destination=destination)
 
     @property
-    def values(self) -> ObjectValues:
+    def values(self) -> SecretReader:
         """What one test reads."""
-        return ObjectValues(self.get)
+        return SecretReader(self.get)

@@ -8,7 +8,7 @@ from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.oauth2.client import SOURCE, ResolvedToken, described
-from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     NoServiceAccounts,
@@ -33,7 +33,7 @@ class SimulatedTokens:
         self._accounts = accounts
         return self
 
-    async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
+    async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
         """See ``Tokens``."""
         if self.fails_with is not None:
             raise self.fails_with
@@ -61,4 +61,4 @@ def _token(oauth2: OAuth2, namespace: str, by: str, giver: JsonObject) -> Resolv
         origin=f"access token of client {oauth2.client_id}",
         message="There is an access token.",
     )
-    return ResolvedToken(password=password, key=(namespace, oauth2.client_id), givers=(giver,))
+    return ResolvedToken(password=password, key=(namespace, oauth2.client_id), credential_objects=(giver,))

@@ -15,9 +15,9 @@ from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.interfaces import GetObject
-from smtp_operator.secrets.vaults.access import place_in_vault
+from smtp_operator.secrets.vaults.access import reference_in_vault
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
 
@@ -27,7 +27,7 @@ LOGIN_FIELD = "hashiCorpVault.auth.tokenRef"
 class NoHttps:
     """Nobody gets as far as this."""
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """Never."""
         raise AssertionError(f"{request.method} {request.url}")
 
@@ -123,7 +123,7 @@ class _Client:
         async with self._login:
             if self._token is None:
                 await self._log_in()
-        place = place_in_vault(item)
+        place = reference_in_vault(item)
         self._vaults.reads.append((self._vaults.now(), place))
         await self._answer()
         if place not in self._vaults.secrets:

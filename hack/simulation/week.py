@@ -12,8 +12,8 @@ from simulation.engine import Answer, fails, passes
 from simulation.vaults import vault_verdict
 from simulation.world import SmtpConfig, World
 from smtp_operator.api.reasons import Reason
-from smtp_operator.reconcile.ports import Policy
-from smtp_operator.smtp.request import MailSettings
+from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_operator.smtp.request import TestRequest
 
 MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE
@@ -48,7 +48,7 @@ class Figure:
         return self.counted <= self.bound
 
 
-_UNLIMITED: Final = Policy(emails_per_namespace=0, emails_per_mailbox=0, rejected_logins=0)
+_UNLIMITED: Final = ReconcilePolicy(emails_per_namespace=0, emails_per_mailbox=0, rejected_logins=0)
 """Its SmtpConfigs are all in one namespace, and of one user."""
 
 
@@ -134,7 +134,7 @@ class Week:
     def _put(self, number: int, password: str) -> None:
         self.world.put_secret(f"password-{number}", password=password)
 
-    def _answer(self, settings: MailSettings) -> Answer:
+    def _answer(self, settings: TestRequest) -> Answer:
         if self._down and settings.server == "mail-0.example.com":
             return fails(Reason.CONNECT_TIMEOUT)
         wrong = settings.login is not None and settings.login.password == "wrong"

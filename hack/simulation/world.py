@@ -18,11 +18,11 @@ from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.status import Condition, SmtpConfigStatus
-from smtp_operator.reconcile.controller import Core
-from smtp_operator.reconcile.ports import Observer, Policy
+from smtp_operator.reconcile.controller import Controller
+from smtp_operator.reconcile.ports import ReconcilePolicy, TestObserver
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.secrets.interfaces import GetObject
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 
 EPOCH: Final = 1_795_000_000.0
 """2026-11-18 11:06:40 UTC, when every world begins."""
@@ -44,13 +44,13 @@ class World:
 
     def __init__(
         self,
-        policy: Policy | None = None,
+        policy: ReconcilePolicy | None = None,
         *,
         watch: Watch = "metadata",
         may_send: Callable[[], None] | None = None,
     ) -> None:
         """``may_send`` as for ``Core``."""
-        policy = policy or Policy()
+        policy = policy or ReconcilePolicy()
         self.policy = replace(policy, watches_references=watch == "metadata")
         self.wrong_by = 0.0
         """By how much the operator's clock is fast, in seconds."""
@@ -60,9 +60,9 @@ class World:
         self._may_send = may_send
         self.tokens = SimulatedTokens()
         self.vaults = SimulatedVaults(self.time)
-        self.observer: Observer | None = None
+        self.observer: TestObserver | None = None
         """Is told by every operator that is started from now on."""
-        self._operator: tuple[Core, asyncio.Task[None]] | None = None
+        self._operator: tuple[Controller, asyncio.Task[None]] | None = None
 
     def time(self) -> float:
         """What everybody but the operator takes for the time, in seconds since the epoch."""
@@ -79,7 +79,7 @@ class World:
     # The operator.
 
     @property
-    def operator(self) -> Core:
+    def operator(self) -> Controller:
         """The one that runs."""
         assert self._operator is not None
         return self._operator[0]
@@ -87,7 +87,7 @@ class World:
     async def start(self) -> None:
         """Starts an operator; it is told of everything there is."""
         assert self._operator is None
-        core = Core(
+        core = Controller(
             cluster=self.cluster,
             engine=self.engine,
             policy=self.policy,
@@ -100,8 +100,8 @@ class World:
         self.cluster.attach(core)
         self._operator = (core, asyncio.create_task(core.run(), name="operator"))
 
-    def _live_vaults(self, get_object: GetObject) -> LiveVaults:
-        return LiveVaults(
+    def _live_vaults(self, get_object: GetObject) -> VaultClients:
+        return VaultClients(
             get_object=get_object,
             accounts=SimulatedAccounts(get_object),
             https=NoHttps(),

@@ -18,12 +18,12 @@ from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
-from smtp_operator.reconcile.smtpconfig.snapshot import view_of
-from smtp_operator.reconcile.smtpconfig.test_runner import Tester
+from smtp_operator.reconcile.smtpconfig.snapshot import snapshot_of
+from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
 from testbed.told import spellings
@@ -71,7 +71,7 @@ async def told(given: Any) -> dict[str, Any]:
     resolver = ThreadedResolver()
     https = Https(policy=policy, resolver=resolver)
     shelf = objects(given)
-    vaults = LiveVaults(
+    vaults = VaultClients(
         get_object=shelf.get,
         accounts=NoServiceAccounts(),
         https=https,
@@ -79,9 +79,11 @@ async def told(given: Any) -> dict[str, Any]:
         now=time.time,
     )
     engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
-    tester = Tester(get_object=shelf.get, engine=engine, policy=Policy(), now=time.time, vaults=vaults)
+    tester = TestRunner(
+        get_object=shelf.get, engine=engine, policy=ReconcilePolicy(), now=time.time, vaults=vaults
+    )
     test = RunTest(Trigger.REQUESTED, Mode.SEND_EMAIL)
-    outcomes = [await tester.run(view_of(given["config"]), test, on_phase=lambda _: None) for _ in "12"]
+    outcomes = [await tester.run(snapshot_of(given["config"]), test, on_phase=lambda _: None) for _ in "12"]
     await asyncio.sleep(0)  # what woke this task held the last answer
     left = holders(password)
     held = [f"<{password}>"]

@@ -42,7 +42,7 @@ _VAULT_COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class CustomResource:
     """A kind of ours, of which CRD and JSON Schema are made."""
 
     name: str
@@ -123,7 +123,7 @@ class Kind:
         }
 
 
-SMTP_CONFIG: Final = Kind(
+SMTP_CONFIG: Final = CustomResource(
     name=names.SMTP_CONFIG_KIND,
     plural=names.SMTP_CONFIG_PLURAL,
     description="SmtpConfig declares mail settings and shows whether they work.",
@@ -133,7 +133,7 @@ SMTP_CONFIG: Final = Kind(
     short_names=("smtp",),
     selectable=(".spec.server", ".spec.password.secretRef.name"),
 )
-SMTP_VAULT: Final = Kind(
+SMTP_VAULT: Final = CustomResource(
     name=names.SMTP_VAULT_KIND,
     plural=names.SMTP_VAULT_PLURAL,
     description="SmtpVault says where a vault is and how to log in to it, for SmtpConfigs of its namespace.",
@@ -141,7 +141,7 @@ SMTP_VAULT: Final = Kind(
     status=VaultStatus,
     columns=_VAULT_COLUMNS,
 )
-CLUSTER_SMTP_VAULT: Final = Kind(
+CLUSTER_SMTP_VAULT: Final = CustomResource(
     name=names.CLUSTER_SMTP_VAULT_KIND,
     plural=names.CLUSTER_SMTP_VAULT_PLURAL,
     description="ClusterSmtpVault says where a vault is and how to log in, for the namespaces it allows.",

@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import core_schema
 
-from smtp_operator.api.validation_rules import HTTPS_URL, NOTHING_BUT_A_PLACE, ONE_LINE, Rule
+from smtp_operator.api.validation_rules import HTTPS_URL, NO_QUERY_OR_FRAGMENT, ONE_LINE, FieldRule
 
 
 class ApiModel(BaseModel):
@@ -32,7 +32,7 @@ class ApiModel(BaseModel):
         hide_input_in_errors=True,  # an error must never show password.value
     )
 
-    rules: ClassVar[tuple[Rule, ...]] = ()
+    rules: ClassVar[tuple[FieldRule, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -47,7 +47,7 @@ class ApiModel(BaseModel):
     @model_validator(mode="after")
     def _obey_rules(self) -> "ApiModel":
         for rule in self.rules:
-            rule.obey(self)
+            rule.values_passing(self)
         return self
 
     @classmethod
@@ -76,7 +76,7 @@ Port = Annotated[int, Field(ge=1, le=65535), Strict(), BeforeValidator(_whole_nu
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=_OBJECT_NAME)]
 DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=_DATA_KEY)]
 NamespaceName = Annotated[str, Field(min_length=1, max_length=63, pattern=_NAMESPACE_NAME)]
-HttpsUrl = Annotated[str, Field(min_length=1, max_length=2048), HTTPS_URL, NOTHING_BUT_A_PLACE]
+HttpsUrl = Annotated[str, Field(min_length=1, max_length=2048), HTTPS_URL, NO_QUERY_OR_FRAGMENT]
 Line128 = Annotated[str, Field(min_length=1, max_length=128), ONE_LINE]
 Line256 = Annotated[str, Field(min_length=1, max_length=256), ONE_LINE]
 Audience = Annotated[str, Field(min_length=1, max_length=253), ONE_LINE]

@@ -10,13 +10,13 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 
-NOTHING: Final = "Nothing: all is well."
+NO_ACTION: Final = "Nothing: all is well."
 
 _LATER: Final = "Nothing here: it is tried again by itself."
 _ROLE: Final = "Apply the roles of this release in deploy/manifests/, or grant the operator"
 _VAULT_POLICY: Final = "Permit the vault object's identity to read that secret, in the vault itself."
 
-_REMEDIES: Final[dict[Reason, str]] = {
+_FIXES: Final[dict[Reason, str]] = {
     Reason.TESTING: "Nothing: the verdict comes when the test has ended.",
     Reason.SUSPENDED: "Set suspend: false, or ask for a test.",
     Reason.TESTS_LIMITED: (
@@ -185,8 +185,8 @@ _REMEDIES: Final[dict[Reason, str]] = {
 }
 
 
-def remedy(reason: Reason) -> str:
+def fix_for(reason: Reason) -> str:
     """What mends it."""
     if REASONS[reason].retry is Retry.PASSED:
-        return _REMEDIES.get(reason, NOTHING)
-    return _REMEDIES[reason]
+        return _FIXES.get(reason, NO_ACTION)
+    return _FIXES[reason]

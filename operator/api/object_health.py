@@ -6,7 +6,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ObjectHealth:
     """One object now."""
 
     kind: str
@@ -16,5 +16,5 @@ class Standing:
     name: str
     ready: Literal["True", "False", "Unknown"]
     """Status of its Ready condition; Unknown where it has none yet."""
-    certificate_ends: float | None = None
+    certificate_not_after: float | None = None
     """When the certificate ends that its server showed last, in seconds since the epoch."""

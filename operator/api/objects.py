@@ -26,10 +26,10 @@ class ObjectKey(NamedTuple):
 
 
 VaultKindName = Literal["SmtpVault", "ClusterSmtpVault"]
-OurKind = Literal["SmtpConfig", "SmtpVault", "ClusterSmtpVault"]
+ServedKind = Literal["SmtpConfig", "SmtpVault", "ClusterSmtpVault"]
 ReferenceKind = Literal["Secret", "ConfigMap", "ServiceAccount", "Namespace", "SmtpVault", "ClusterSmtpVault"]
 
-FOLLOWED: Final[tuple[ReferenceKind, ...]] = ("Secret", "ConfigMap", "ServiceAccount")
+WATCHED_KINDS: Final[tuple[ReferenceKind, ...]] = ("Secret", "ConfigMap", "ServiceAccount")
 """Kinds of which ``--secret-watch`` says how their changes are noticed."""
 
 
@@ -46,7 +46,7 @@ class Reference(NamedTuple):
         """Whether it is a vault object."""
         return self.kind in ("SmtpVault", "ClusterSmtpVault")
 
-    def seen_from(self, namespace: str) -> str:
+    def written_from(self, namespace: str) -> str:
         """Its name, with its namespace in front where that is another one."""
         return self.name if self.namespace in ("", namespace) else f"{self.namespace}/{self.name}"
 
@@ -104,23 +104,23 @@ class ObjectMetadata:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class ObjectVersion:
     """Which state of an object of ours a status speaks of."""
 
     key: ObjectKey
     """Without a namespace where the kind is of the whole cluster."""
-    kind: OurKind = "SmtpConfig"
+    kind: ServedKind = "SmtpConfig"
     uid: str
     generation: int
     resource_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class EventRecord:
     """An Event about an object of ours: something about it changed."""
 
     key: ObjectKey
-    kind: OurKind = "SmtpConfig"
+    kind: ServedKind = "SmtpConfig"
     uid: str
     type: Literal["Normal", "Warning"]
     reason: str

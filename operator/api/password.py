@@ -13,7 +13,7 @@ from smtp_operator.api.validation_rules import (
     CYBERARK_VALUE,
     ONE_LINE,
     VAULT_PATH,
-    Rule,
+    FieldRule,
     exactly_one,
 )
 
@@ -78,7 +78,7 @@ class CyberArkPassword(ApiModel):
     """An account in CyberArk: safe, folder, object, username, address for CCP; variable for Conjur."""
 
     rules = (
-        Rule(
+        FieldRule(
             "has(self.variable) != (has(self.safe) || has(self.folder) || has(self.object)"
             " || has(self.username) || has(self.address))",
             "set either variable (Conjur) or safe, folder, object, username, address (CCP)",
@@ -86,7 +86,7 @@ class CyberArkPassword(ApiModel):
                 (it.variable is not None) != any(getattr(it, field) is not None for field in _CCP_FIELDS)
             ),
         ),
-        Rule(
+        FieldRule(
             "!has(self.version) || has(self.variable)",
             "version needs variable (Conjur)",
             lambda it: it.version is None or it.variable is not None,

@@ -27,8 +27,8 @@ from smtp_operator.api.validation_rules import (
     ONE_LINE,
     RECHECK_INTERVAL,
     TEST_TIMEOUT,
+    FieldRule,
     ListType,
-    Rule,
     exactly_one,
     host_rule,
 )
@@ -57,7 +57,7 @@ class OAuth2(ApiModel):
 
     rules = (
         exactly_one("clientSecretRef", "serviceAccountRef"),
-        Rule(
+        FieldRule(
             "!has(self.refreshTokenRef) || has(self.clientSecretRef)",
             "refreshTokenRef needs clientSecretRef",
             lambda it: it.refresh_token_ref is None or it.client_secret_ref is not None,
@@ -185,32 +185,32 @@ class SmtpConfigSpec(ApiModel):
     """The mail settings to prove."""
 
     rules = (
-        Rule(
+        FieldRule(
             "!(has(self.password) && has(self.oauth2))",
             "set password or oauth2, not both",
             lambda it: it.password is None or it.oauth2 is None,
         ),
-        Rule(
+        FieldRule(
             "!(has(self.username) && has(self.usernameRef))",
             "set username or usernameRef, not both",
             lambda it: it.username is None or it.username_ref is None,
         ),
-        Rule(
+        FieldRule(
             "(has(self.username) || has(self.usernameRef)) == (has(self.password) || has(self.oauth2))",
             "username and password (or oauth2) go together: set both or neither",
             lambda it: _has_username(it) == (it.password is not None or it.oauth2 is not None),
         ),
-        Rule(
+        FieldRule(
             "!(self.authMechanism in ['XOAUTH2', 'OAUTHBEARER']) || has(self.oauth2)",
             "authMechanism XOAUTH2 and OAUTHBEARER need oauth2",
             lambda it: it.auth_mechanism not in _OF_A_TOKEN or it.oauth2 is not None,
         ),
-        Rule(
+        FieldRule(
             "!(self.authMechanism in ['PLAIN', 'LOGIN', 'CRAM-MD5']) || has(self.password)",
             "authMechanism PLAIN, LOGIN and CRAM-MD5 need a username and password",
             lambda it: it.auth_mechanism not in _OF_A_PASSWORD or it.password is not None,
         ),
-        Rule(
+        FieldRule(
             "!(has(self.tls) && self.tls.insecureSkipVerify"
             " && (has(self.username) || has(self.usernameRef))) || self.allowInsecureAuth",
             "insecureSkipVerify with a username needs allowInsecureAuth: true,"

@@ -83,7 +83,7 @@ class PhaseTime(StatusModel):
     duration: Text32 | None = Field(None, description="How long it took.")
 
 
-class CertificateFacts(StatusModel):
+class CertificateStatus(StatusModel):
     """The server's certificate."""
 
     subject: Text1024 | None = Field(None, description="Subject.")
@@ -92,14 +92,14 @@ class CertificateFacts(StatusModel):
     not_after: Timestamp | None = Field(None, description="Expiry.")
 
 
-class ServerMet(StatusModel):
+class ServerStatus(StatusModel):
     """The server met."""
 
     address: Annotated[str, Field(max_length=128)] | None = Field(None, description="IP address and port.")
     banner: Annotated[str, Field(max_length=512)] | None = Field(None, description="Name in the banner.")
     tls_version: Text32 | None = Field(None, description="TLS version.")
     auth_mechanism: Text32 | None = Field(None, description="Mechanism used.")
-    certificate: CertificateFacts | None = None
+    certificate: CertificateStatus | None = None
 
 
 class RecipientResult(StatusModel):
@@ -123,7 +123,7 @@ class LastTest(StatusModel):
         Field(max_length=64, description="Time per phase, in order; a phase may come twice."),
         ListType.ATOMIC,
     ] = Field(default_factory=list)
-    server: ServerMet | None = None
+    server: ServerStatus | None = None
     message_id: Text1024 | None = Field(None, description="Message-ID sent.")
     response: Text1024 | None = Field(None, description="Cleaned and cut server text.")
     recipients: Annotated[
@@ -136,7 +136,7 @@ class LastTest(StatusModel):
     ] = Field(default_factory=list)
 
 
-class PasswordRead(StatusModel):
+class PasswordStatus(StatusModel):
     """Which password was used; never anything that a guess could be checked against."""
 
     source: Text64 = Field(description="Input type.")
@@ -197,7 +197,7 @@ class SmtpConfigStatus(ObjectStatus):
     last_test: LastTest | None = None
     last_success_time: Timestamp | None = Field(None, description="When a test last passed.")
     next_test_time: Timestamp | None = Field(None, description="When the next test is due.")
-    password: PasswordRead | None = None
+    password: PasswordStatus | None = None
     suggestion: SuggestedSettings | None = None
     certificate_expiring: Timestamp | None = Field(
         None, description="Expiry of the server's certificate, from 14 days before on."

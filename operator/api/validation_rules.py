@@ -22,14 +22,14 @@ Check = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FieldRule:
     """A CEL expression over ``self``, the sentence that a refusal says, and the same check in Python."""
 
     expression: str
     message: str
     holds: Check
 
-    def obey(self, value: Any) -> Any:
+    def values_passing(self, value: Any) -> Any:
         """The value, if it keeps the rule; else an error for pydantic, which never repeats the value."""
         if not self.holds(value):
             raise PydanticCustomError("rule", "{sentence}", {"sentence": self.message})
@@ -38,7 +38,7 @@ class Rule:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.obey, handler(source))
+        return core_schema.no_info_after_validator_function(self.values_passing, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
@@ -53,25 +53,25 @@ class Rule:
         return json_schema
 
 
-def exactly_one(*fields: str) -> Rule:
+def exactly_one(*fields: str) -> FieldRule:
     """One of these fields is set, and no other of them; named as in the manifest."""
     listed = ", ".join(fields)
     attributes = [to_snake(field) for field in fields]
-    return Rule(
+    return FieldRule(
         f"[{', '.join(f'has(self.{field})' for field in fields)}].exists_one(x, x)",
         f"set exactly one of {listed}",
         lambda it: sum(getattr(it, attribute) is not None for attribute in attributes) == 1,
     )
 
 
-def required(field: str, sentence: str) -> Rule:
+def required(field: str, sentence: str) -> FieldRule:
     """A field that has to be set; ``sentence`` says to what.
 
     Not among the schema's ``required``: the API server would refuse every later write of an object that was
     stored without it, of its status too. A rule is not asked about a part that a write leaves as it is.
     """
     attribute = to_snake(field)
-    return Rule(f"has(self.{field})", sentence, lambda it: getattr(it, attribute) is not None)
+    return FieldRule(f"has(self.{field})", sentence, lambda it: getattr(it, attribute) is not None)
 
 
 class ListType(StrEnum):
@@ -148,9 +148,9 @@ def _is_host(text: str) -> bool:
     return is_ip(text)
 
 
-def host_rule(field: str) -> Rule:
+def host_rule(field: str) -> FieldRule:
     """A host name or an IP address."""
-    return Rule(
+    return FieldRule(
         f"isIP(self) || (self.matches('^{_CEL_HOST_LABEL}(\\\\.{_CEL_HOST_LABEL})*\\\\.?$')"
         " && !self.matches('(^|\\\\.)[0-9]+\\\\.?$'))",
         f"{field} must be a host name or an IP address: no scheme, no port, no brackets, no blanks",
@@ -158,19 +158,19 @@ def host_rule(field: str) -> Rule:
     )
 
 
-ONE_LINE: Final = Rule(
+ONE_LINE: Final = FieldRule(
     f"!self.matches('[{_CEL_CONTROL}]')",
     "must be one line without control or invisible characters",
     lambda text: _MORE_THAN_ONE_LINE.search(text) is None,
 )
 
-MAIL_ADDRESS: Final = Rule(
+MAIL_ADDRESS: Final = FieldRule(
     f"self.matches('^{_CEL_ADDRESS}$')",
     "must be one mail address such as ops@example.com, without display name",
     lambda text: _ADDRESS.fullmatch(text) is not None,
 )
 
-FROM_ADDRESS: Final = Rule(
+FROM_ADDRESS: Final = FieldRule(
     f"self.matches('^({_CEL_ADDRESS}|{_CEL_DISPLAY} ?<{_CEL_ADDRESS}>)$')",
     "from must be one mail address, such as noreply@example.com or Platform Team <noreply@example.com>",
     lambda text: _FROM.fullmatch(text) is not None,
@@ -201,7 +201,7 @@ def _is_modest_display_name(from_: str) -> bool:
     )
 
 
-FROM_DISPLAY_NAME: Final = Rule(
+FROM_DISPLAY_NAME: Final = FieldRule(
     f"!self.contains('<') || (self.lastIndexOf('<') <= {_DISPLAY_NAME_CHARACTERS + 1}"
     f" && self.substring(0, self.lastIndexOf('<')).findAll('{_WORD}')"
     f".all(word, word.matches('{_ADDRESS_ALONE}') || !word.matches('{_CEL_LINK}')))",
@@ -219,13 +219,13 @@ _URL: Final = (
 _CEL_URL: Final = _URL.replace("\\", "\\\\")
 _HTTPS: Final = re.compile(_URL, re.ASCII)
 
-HTTPS_URL: Final = Rule(
+HTTPS_URL: Final = FieldRule(
     f"self.matches('{_CEL_URL}')",
     "must be an https:// URL",
     lambda text: _HTTPS.fullmatch(text) is not None,
 )
 
-NOTHING_BUT_A_PLACE: Final = Rule(
+NO_QUERY_OR_FRAGMENT: Final = FieldRule(
     "!self.contains('@') && !self.contains('?') && !self.contains('#')",
     "must be a plain https:// URL without user, query or fragment",
     lambda text: not set(text) & set("@?#"),
@@ -242,13 +242,13 @@ def _within(text: str, low: float, high: float, *, or_zero: bool = False) -> boo
     return low <= seconds <= high or (or_zero and seconds == 0)
 
 
-TEST_TIMEOUT: Final = Rule(
+TEST_TIMEOUT: Final = FieldRule(
     f"{_CEL_DURATION} && duration(self) >= duration('5s') && duration(self) <= duration('10m')",
     "must be a duration such as 90s, 15m or 1h30m between 5s and 10m",
     lambda text: _within(text, 5, 600),
 )
 
-RECHECK_INTERVAL: Final = Rule(
+RECHECK_INTERVAL: Final = FieldRule(
     f"{_CEL_DURATION} && (duration(self) == duration('0s')"
     " || (duration(self) >= duration('1m') && duration(self) <= duration('8760h')))",
     'must be a duration such as 90s, 15m or 1h30m between 1m and 8760h, or "0s" for never',
@@ -261,26 +261,26 @@ _AZURE_VERSION: Final = re.compile(r"[0-9a-f]{32}")
 _NOT_OF_A_PATH: Final = re.compile(rf"[{_CONTROL} ?#%\\]|(?:^|/)\.{{1,2}}(?:/|$)")
 _NOT_OF_A_PLACE: Final = re.compile(rf"[{_CONTROL}?#%\\]|//|(?:^|/)\.{{1,2}}(?:/|$)")
 
-CYBERARK_VALUE: Final = Rule(
+CYBERARK_VALUE: Final = FieldRule(
     f"!self.matches('[+&%;{_CEL_CONTROL}]')",
     "CyberArk cannot find values with + & % ; control or invisible characters",
     lambda text: _NOT_OF_CYBERARK.search(text) is None,
 )
 
-AZURE_SECRET_NAME: Final = Rule(
+AZURE_SECRET_NAME: Final = FieldRule(
     "self.matches('^[0-9a-zA-Z-]+$')",
     "an Azure Key Vault secret name has letters, digits and hyphens only",
     lambda text: _AZURE_NAME.fullmatch(text) is not None,
 )
 
-AZURE_VERSION: Final = Rule(
+AZURE_VERSION: Final = FieldRule(
     "self.matches('^[0-9a-f]{32}$')",
     "an Azure Key Vault version is 32 hexadecimal digits",
     lambda text: _AZURE_VERSION.fullmatch(text) is not None,
 )
 
 # What clients of Vault or proxies between could read as another path is refused.
-VAULT_PATH: Final = Rule(
+VAULT_PATH: Final = FieldRule(
     f"!self.startsWith('/') && !self.endsWith('/') && !self.contains('..') && !self.contains('//')"
     f" && !self.matches('[{_CEL_CONTROL} ?#%\\\\\\\\]|(^|/)[.](/|$)')",
     "path is relative to the mount, without slash at either end, '.', '..', '//', blanks, ?, #, % or \\",
@@ -293,7 +293,7 @@ VAULT_PATH: Final = Rule(
     ),
 )
 
-VAULT_PLACE: Final = Rule(
+VAULT_PLACE: Final = FieldRule(
     f"!self.contains('//') && !self.matches('[{_CEL_CONTROL}?#%\\\\\\\\]|(^|/)[.][.]?(/|$)')",
     "must not have '.' or '..' between its slashes, '//', ?, #, % or \\",
     lambda text: _NOT_OF_A_PLACE.search(text) is None,
@@ -304,7 +304,7 @@ _SERVER_PATTERN: Final = (
 )
 _SERVER: Final = re.compile(_SERVER_PATTERN)
 
-ALLOWED_SERVER: Final = Rule(
+ALLOWED_SERVER: Final = FieldRule(
     "self.matches('{}')".format(_SERVER_PATTERN.replace("\\", "\\\\")),
     "must be host:port such as smtp.example.com:587 or *.mail.example.com:465",
     lambda text: _SERVER.fullmatch(text) is not None,

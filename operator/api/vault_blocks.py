@@ -26,7 +26,7 @@ from smtp_operator.api.validation_rules import (
     CYBERARK_VALUE,
     ONE_LINE,
     VAULT_PLACE,
-    Rule,
+    FieldRule,
     exactly_one,
     required,
 )
@@ -160,7 +160,7 @@ WebService = Annotated[str, Field(min_length=1, max_length=128, pattern="^[A-Za-
 class CyberArkCcp(ApiModel):
     """CyberArk Central Credential Provider (AIM)."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
+    rules: ClassVar[tuple[FieldRule, ...]] = (
         required(
             "clientCertificateRef",
             "set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the operator's"

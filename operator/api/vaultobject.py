@@ -33,7 +33,7 @@ CERTIFICATE_KEYS = ("tls.crt", "tls.key")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedReference:
     """A key of an object that a vault object names, and the field that names it, below spec.
 
     Of a ServiceAccount no key is read.
@@ -78,11 +78,11 @@ class VaultObject:
             return (block.authority_host, block.vault_url)
         return (block.url,)
 
-    def credentials(self) -> tuple[Named, ...]:
+    def credentials(self) -> tuple[NamedReference, ...]:
         """Return what it logs in by: of all that it names, everything but the bundle of CAs."""
-        return tuple(it for it in self.named() if it.field_path != "caRef")
+        return tuple(it for it in self.references() if it.field_path != "caRef")
 
-    def named(self) -> tuple[Named, ...]:
+    def references(self) -> tuple[NamedReference, ...]:
         """Every Secret, ConfigMap and ServiceAccount that it names, whether it exists or not."""
         return tuple(_named(self.spec, "", self.reference.namespace))
 
@@ -111,22 +111,22 @@ def vault_object_or_none(kind: VaultKindName, object_: JsonObject) -> VaultObjec
         return None
 
 
-def _named(model: ApiModel, path: str, namespace: str) -> Iterator[Named]:
+def _named(model: ApiModel, path: str, namespace: str) -> Iterator[NamedReference]:
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         where = f"{path}{field.alias}"
         match value:
             case SecretKeyReference():
                 secret = Reference("Secret", namespace_of(value, namespace), value.name)
-                yield Named(secret, value.key, where)
+                yield NamedReference(secret, value.key, where)
             case ClientCertificateReference():
                 pair = Reference("Secret", namespace_of(value, namespace), value.name)
-                yield from (Named(pair, key, where) for key in CERTIFICATE_KEYS)
+                yield from (NamedReference(pair, key, where) for key in CERTIFICATE_KEYS)
             case CaReference():
                 bundle = Reference(value.kind, namespace_of(value, namespace), value.name)
-                yield Named(bundle, value.key, where)
+                yield NamedReference(bundle, value.key, where)
             case ServiceAccountReference():
                 account = Reference("ServiceAccount", namespace_of(value, namespace), value.name)
-                yield Named(account, "", where)
+                yield NamedReference(account, "", where)
             case ApiModel():
                 yield from _named(value, f"{where}.", namespace)

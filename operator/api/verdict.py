@@ -66,10 +66,10 @@ class Phase(StrEnum):
     @property
     def before_auth(self) -> bool:
         """Whether a test of mode Connect, which sends no password, goes through this phase."""
-        return Phase.RESOLVE.position <= self.position < Phase.AUTH.position
+        return Phase.RESOLVE.order <= self.order < Phase.AUTH.order
 
     @property
-    def position(self) -> int:
+    def order(self) -> int:
         """0 for Password up to 11 for Data."""
         return _POSITIONS[self]
 

@@ -14,7 +14,7 @@ from typing import Final
 from smtp_operator.cli.check.arguments import add_check_arguments
 from smtp_operator.cli.exit_codes import INTERRUPTED, USAGE
 from smtp_operator.cli.streams import write
-from smtp_operator.settings import FLAGS, Flag, InvalidSetting, read_settings
+from smtp_operator.settings import FLAGS, CommandLineFlag, InvalidSetting, read_settings
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_flag(parser: argparse.ArgumentParser, flag: Flag) -> None:
+def _add_flag(parser: argparse.ArgumentParser, flag: CommandLineFlag) -> None:
     text = flag.setting.help
     if flag.is_list:
         text += " May be given several times."

@@ -14,7 +14,7 @@ _MARKS, _ASCII_MARKS = ("✓", "✗", "…"), ("ok", "FAILED", "...")
 _WIDTH: Final = 100
 
 
-class Colour(StrEnum):
+class ColorMode(StrEnum):
     """When to write in colours."""
 
     AUTO = "auto"
@@ -23,7 +23,7 @@ class Colour(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TerminalStyle:
     """What a stream can show."""
 
     live: bool = False
@@ -32,7 +32,9 @@ class Look:
     marks: tuple[str, str, str] = _MARKS
 
     @classmethod
-    def of(cls, stream: TextIO, environment: Mapping[str, str], colour: Colour = Colour.AUTO) -> "Look":
+    def of(
+        cls, stream: TextIO, environment: Mapping[str, str], colour: ColorMode = ColorMode.AUTO
+    ) -> "TerminalStyle":
         """By itself colours on a terminal only, and not where NO_COLOR is set (no-color.org)."""
         live = stream.isatty() and environment.get("TERM") != "dumb"
         try:
@@ -42,7 +44,7 @@ class Look:
         else:
             marks = _MARKS
         by_itself = live and not environment.get("NO_COLOR")
-        coloured = colour is Colour.ALWAYS or (colour is Colour.AUTO and by_itself)
+        coloured = colour is ColorMode.ALWAYS or (colour is ColorMode.AUTO and by_itself)
         return cls(live=live, colour=coloured, marks=marks)
 
     def marked(self, *, good: bool, text: str = "") -> str:
@@ -63,7 +65,7 @@ class Look:
 
 
 def verdict_text(
-    look: Look,
+    look: TerminalStyle,
     *,
     name: str,
     passed: bool | None,

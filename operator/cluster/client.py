@@ -26,7 +26,7 @@ from smtp_operator.cluster.json_filter import Keep
 from smtp_operator.cluster.kept_fields import METADATA as KEPT_METADATA
 from smtp_operator.cluster.kept_fields import change_of, page_of
 from smtp_operator.cluster.long_objects import LongObjects
-from smtp_operator.cluster.traffic import Traffic, Uncounted
+from smtp_operator.cluster.traffic import ApiTraffic, Uncounted
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
@@ -68,7 +68,7 @@ class _Request(NamedTuple):
 class KubernetesClient:
     """One connection pool to one API server. Close it when done."""
 
-    def __init__(self, access: Access, traffic: Traffic | None = None) -> None:
+    def __init__(self, access: Access, traffic: ApiTraffic | None = None) -> None:
         """Needs a running event loop; ``traffic`` is told of every request.
 
         Raises:

@@ -5,22 +5,22 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from smtp_operator.api.objects import (
-    FOLLOWED,
+    WATCHED_KINDS,
+    EventRecord,
     JsonObject,
-    Notice,
     ObjectKey,
     ObjectNotFound,
-    OurKind,
+    ObjectVersion,
     Reference,
-    Tested,
+    ServedKind,
     VaultKindName,
 )
 from smtp_operator.cluster import kept_fields, paths
 from smtp_operator.cluster.client import JSON, METADATA_LIST, KubernetesClient
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.events import EventRecorder
-from smtp_operator.cluster.leader_election import Lease
-from smtp_operator.cluster.metadata_informer import Changed, MetadataWatch, Wanted
+from smtp_operator.cluster.leader_election import LeaderLease
+from smtp_operator.cluster.metadata_informer import Changed, MetadataInformer, Wanted
 from smtp_operator.cluster.status_writer import StatusWriter
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
@@ -31,13 +31,15 @@ _PAGE_SIZE = 25
 _PAGE_OF_METADATA = 100
 
 _LIST_ATTEMPTS = 5
-_FAREWELL_SECONDS = 1.0
+_SHUTDOWN_GRACE = 1.0
 
 
-class Cluster:
+class KubernetesCluster:
     """Reads and writes by one client. What runs in the background is in ``run``."""
 
-    def __init__(self, client: KubernetesClient, settings: Settings, lease: Lease | None = None) -> None:
+    def __init__(
+        self, client: KubernetesClient, settings: Settings, lease: LeaderLease | None = None
+    ) -> None:
         """``lease`` is what a status may be written by; None: this process is the only one."""
         self._client = client
         self._namespaces: Sequence[str | None] = settings.namespaces or (None,)
@@ -45,7 +47,7 @@ class Cluster:
         self._secret_watch = settings.secret_watch
         self._status_writer = StatusWriter(client, lease)
         self._events = EventRecorder(client)
-        self.watches: tuple[MetadataWatch, ...] = ()
+        self.watches: tuple[MetadataInformer, ...] = ()
         """Those that ``watch_references`` made."""
 
     async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
@@ -79,7 +81,7 @@ class Cluster:
             async for item in self._list(paths.objects(kind, namespace)):
                 yield item
 
-    async def uids(self, kind: OurKind) -> frozenset[str]:
+    async def uids(self, kind: ServedKind) -> frozenset[str]:
         """Which objects of a kind of ours there are, of the namespaces served; by their metadata alone.
 
         Raises:
@@ -122,7 +124,7 @@ class Cluster:
                 watch.learn(reference, metadata["uid"], metadata["resourceVersion"])
         return found
 
-    async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
+    async def write_status(self, tested: ObjectVersion, status: JsonObject) -> str | None:
         """Writes the whole status, if the object still is the one tested; its new resourceVersion.
 
         None: the object was deleted, re-created or given another spec meanwhile, and nothing was written.
@@ -133,15 +135,15 @@ class Cluster:
         """
         return await self._status_writer.write(tested, status)
 
-    async def publish(self, notice: Notice) -> None:
+    async def publish(self, notice: EventRecord) -> None:
         """Records an Event; never fails."""
         self._events.record(notice)
 
-    def watch_references(self, *, wanted: Wanted, changed: Changed) -> tuple[MetadataWatch, ...]:
+    def watch_references(self, *, wanted: Wanted, changed: Changed) -> tuple[MetadataInformer, ...]:
         """Watches, not yet running, of what ``--secret-watch`` speaks of, as it says."""
         if self._secret_watch is not SecretWatch.NONE:
             self.watches = tuple(
-                MetadataWatch(
+                MetadataInformer(
                     self._client,
                     kind,
                     namespace,
@@ -150,7 +152,7 @@ class Cluster:
                     labelled_only=self._secret_watch is SecretWatch.LABEL,
                 )
                 for namespace in self._namespaces
-                for kind in FOLLOWED
+                for kind in WATCHED_KINDS
             )
         return self.watches
 
@@ -161,7 +163,7 @@ class Cluster:
             await asyncio.shield(recording)
         finally:
             try:
-                async with asyncio.timeout(_FAREWELL_SECONDS):
+                async with asyncio.timeout(_SHUTDOWN_GRACE):
                     await self._events.drain()
             except TimeoutError:
                 pass

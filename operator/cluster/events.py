@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from smtp_operator.api.names import API_VERSION, GROUP
-from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject, Notice, ObjectNotFound
+from smtp_operator.api.objects import ApiUnavailable, ClusterError, EventRecord, JsonObject, ObjectNotFound
 from smtp_operator.api.timestamps import micro_time
 from smtp_operator.api.verdict import cut
 from smtp_operator.cluster import paths
@@ -47,11 +47,11 @@ class EventRecorder:
 
     def __init__(self, client: KubernetesClient) -> None:
         self._client = client
-        self._queue: asyncio.Queue[tuple[Notice, datetime]] = asyncio.Queue(WAITING)
+        self._queue: asyncio.Queue[tuple[EventRecord, datetime]] = asyncio.Queue(WAITING)
         self._posted: OrderedDict[Hashable, _Posted] = OrderedDict()
         self._instance = socket.gethostname()[:128] or "unknown"
 
-    def record(self, notice: Notice) -> None:
+    def record(self, notice: EventRecord) -> None:
         """Has the Event written soon."""
         try:
             self._queue.put_nowait((notice, datetime.now(UTC)))
@@ -75,7 +75,7 @@ class EventRecorder:
         """Returns when everything recorded is written."""
         await self._queue.join()
 
-    async def _write(self, notice: Notice, time: datetime) -> None:
+    async def _write(self, notice: EventRecord, time: datetime) -> None:
         delays = islice(growing_delays(), _ATTEMPTS - 1)
         while True:
             try:
@@ -86,7 +86,7 @@ class EventRecorder:
                     raise
                 await asyncio.sleep(at_least(delay, error))
 
-    async def _write_once(self, notice: Notice, time: datetime) -> None:
+    async def _write_once(self, notice: EventRecord, time: datetime) -> None:
         clock = asyncio.get_running_loop().time()
         same = (notice.uid, notice.type, notice.reason, notice.action, notice.note)
         posted = self._posted.get(same)
@@ -105,7 +105,7 @@ class EventRecorder:
         while len(self._posted) > _REMEMBERED:
             self._posted.popitem(last=False)
 
-    async def _create(self, notice: Notice, time: datetime) -> str:
+    async def _create(self, notice: EventRecord, time: datetime) -> str:
         name, namespace = notice.key.name, _namespace(notice)
         event: JsonObject = {
             "apiVersion": "events.k8s.io/v1",
@@ -131,7 +131,7 @@ class EventRecorder:
         await self._client.request("POST", paths.events(namespace), body=event, accept=METADATA, timeout=10)
         return str(event["metadata"]["name"])
 
-    async def _continue_series(self, notice: Notice, posted: _Posted, time: datetime) -> None:
+    async def _continue_series(self, notice: EventRecord, posted: _Posted, time: datetime) -> None:
         await self._client.request(
             "PATCH",
             f"{paths.events(_namespace(notice))}/{posted.name}",
@@ -142,5 +142,5 @@ class EventRecorder:
         )
 
 
-def _namespace(notice: Notice) -> str:
+def _namespace(notice: EventRecord) -> str:
     return notice.key.namespace or paths.EVENTS_OF_THE_CLUSTER

@@ -31,7 +31,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class LeaseTiming:
     """In seconds."""
 
     duration: float = 15.0
@@ -73,7 +73,7 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class Lease:
+class LeaderLease:
     """The claim of one process to a Lease: ``acquire`` once, ``hold`` for as long as it works, ``release``.
 
     Whatever must not be done by two replicas asks ``check`` right before. A claim that was lost stays lost:
@@ -87,7 +87,7 @@ class Lease:
         namespace: str,
         name: str,
         identity: str,
-        timing: Timing | None = None,
+        timing: LeaseTiming | None = None,
         clock: Callable[[], float] = since_boot,
     ) -> None:
         """Nothing is asked before ``acquire``.
@@ -105,7 +105,7 @@ class Lease:
         self._path = f"{self._collection}/{name}"
         self._name = name
         self._identity = identity
-        self._timing = timing or Timing()
+        self._timing = timing or LeaseTiming()
         self._clock = clock
         self._place = f"{namespace}/{name}"
         self._lease: JsonObject = {}
@@ -164,7 +164,7 @@ class Lease:
             except LeaseLost:
                 raise
             except ClusterError as error:
-                self._tell(logging.WARNING, f"the lease {self._place} could not be renewed: {error}")
+                self._notify(logging.WARNING, f"the lease {self._place} could not be renewed: {error}")
 
     def check(self) -> None:
         """Returns if nobody else can hold it.
@@ -207,7 +207,7 @@ class Lease:
         try:
             lease = await self._get()
             if lease is not None and not self._may_be_taken(lease):
-                self._tell(logging.INFO, f"stands by: {_holder(lease)} holds the lease {self._place}")
+                self._notify(logging.INFO, f"stands by: {_holder(lease)} holds the lease {self._place}")
                 return False
             await self._write(lease or self._new(), acquired=True)
         except Conflict:
@@ -219,10 +219,10 @@ class Lease:
                 raise  # it is the namespace that does not exist
             return False
         except ClusterError as error:
-            self._tell(logging.WARNING, f"stands by: the lease {self._place} could not be had: {error}")
+            self._notify(logging.WARNING, f"stands by: the lease {self._place} could not be had: {error}")
             return False
         self._held = True
-        self._tell(logging.INFO, f"works: holds the lease {self._place} as {self._identity}")
+        self._notify(logging.INFO, f"works: holds the lease {self._place} as {self._identity}")
         return True
 
     def _may_be_taken(self, lease: JsonObject) -> bool:
@@ -251,7 +251,7 @@ class Lease:
             if lease is not None and _holder(lease) not in ("", self._identity):
                 raise self._lose(f"{_holder(lease)} holds it now") from None
             await self._write(lease or self._new(), acquired=lease is None)
-        self._tell(logging.INFO, f"works: holds the lease {self._place} as {self._identity}")
+        self._notify(logging.INFO, f"works: holds the lease {self._place} as {self._identity}")
 
     async def _get(self) -> JsonObject | None:
         try:
@@ -316,7 +316,7 @@ class Lease:
         self._given_up.set()
         return self._lost
 
-    def _tell(self, level: int, text: str) -> None:
+    def _notify(self, level: int, text: str) -> None:
         """Each state once, not at every look."""
         if text != self._told:
             self._told = text

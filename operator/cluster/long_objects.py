@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any, Final
 
-from smtp_operator.cluster.traffic import Traffic
+from smtp_operator.cluster.traffic import ApiTraffic
 
 LONG: Final = 1024 * 1024
 """Bytes as JSON. Most of an object that has more of them is escaped, or nothing that the operator reads."""
@@ -19,7 +19,7 @@ _log: Final = logging.getLogger(__name__)
 class LongObjects:
     """Takes note of them."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: ApiTraffic) -> None:
         self._traffic = traffic
         self._next_line = float("-inf")
 

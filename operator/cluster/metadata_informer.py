@@ -47,7 +47,7 @@ Wanted = Callable[[Reference], bool]
 Changed = Callable[[Reference, ObjectMetadata | None], None]
 
 
-class MetadataWatch:
+class MetadataInformer:
     """Follows the objects of one kind, in one namespace or in all."""
 
     def __init__(
@@ -183,7 +183,7 @@ class MetadataWatch:
                 reference = self._reference(item["metadata"])
                 if reference in before:
                     seen.add(reference)
-                self._tell(reference, item["metadata"])
+                self._notify(reference, item["metadata"])
         for reference in before - seen:
             known = self._known.get(reference)
             if known is not None and not is_newer(known[1], resource_version):
@@ -200,12 +200,12 @@ class MetadataWatch:
         if kind == "ERROR":
             _raise_error(change["object"], self)
         if kind in ("ADDED", "MODIFIED"):
-            self._tell(self._reference(metadata), metadata)
+            self._notify(self._reference(metadata), metadata)
         elif kind == "DELETED":
             self._gone(self._reference(metadata))
         return str(metadata.get("resourceVersion", ""))
 
-    def _tell(self, reference: Reference, metadata: JsonObject) -> None:
+    def _notify(self, reference: Reference, metadata: JsonObject) -> None:
         uid, resource_version = metadata["uid"], metadata["resourceVersion"]
         known = self._known.get(reference)
         if not self._wanted(reference):
@@ -243,7 +243,7 @@ def _parsed(line: bytes) -> JsonObject:
     return change
 
 
-def _raise_error(status: JsonObject, watch: MetadataWatch) -> None:
+def _raise_error(status: JsonObject, watch: MetadataInformer) -> None:
     text = f"{watch} ended: {status.get('code')} {status.get('reason')}"
     if status.get("code") == 410:
         raise ListExpired(text)

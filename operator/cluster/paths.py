@@ -10,7 +10,7 @@ from smtp_operator.api.names import (
     SMTP_VAULT_PLURAL,
     VERSION,
 )
-from smtp_operator.api.objects import ObjectKey, OurKind, Reference, ReferenceKind
+from smtp_operator.api.objects import ObjectKey, Reference, ReferenceKind, ServedKind
 
 _GROUP_VERSION: Final = f"/apis/{GROUP}/{VERSION}"
 _CORE: Final = "/api/v1"
@@ -37,14 +37,14 @@ def smtp_config(key: ObjectKey) -> str:
     return f"{smtp_configs(key.namespace)}/{key.name}"
 
 
-def ours(kind: OurKind, key: ObjectKey) -> str:
+def ours(kind: ServedKind, key: ObjectKey) -> str:
     """One object of a kind of ours."""
     if kind == "SmtpConfig":
         return smtp_config(key)
     return referred_object(Reference(kind, key.namespace, key.name))
 
 
-def all_of_ours(kind: OurKind, namespace: str | None) -> str:
+def all_of_ours(kind: ServedKind, namespace: str | None) -> str:
     """The list of a kind of ours in one namespace; None: in all."""
     return smtp_configs(namespace) if kind == "SmtpConfig" else objects(kind, namespace)
 

@@ -11,14 +11,14 @@ from smtp_operator.api.objects import (
     ApiUnavailable,
     JsonObject,
     ObjectNotFound,
+    ObjectVersion,
     RequestRefused,
-    Tested,
 )
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import APPLY, METADATA, KubernetesClient
 from smtp_operator.cluster.errors import Conflict
-from smtp_operator.cluster.leader_election import Lease
+from smtp_operator.cluster.leader_election import LeaderLease
 
 PATIENCE: Final = 600.0
 """Seconds for which an unreachable API server is asked again: behind a verdict may be a sent mail."""
@@ -35,12 +35,12 @@ _log: Final = logging.getLogger(__name__)
 class StatusWriter:
     """Writes a verdict where it belongs: to the very object and generation that was tested."""
 
-    def __init__(self, client: KubernetesClient, lease: Lease | None = None) -> None:
+    def __init__(self, client: KubernetesClient, lease: LeaderLease | None = None) -> None:
         """``lease`` has to be held for every write; None: no other replica writes."""
         self._client = client
         self._lease = lease
 
-    async def write(self, tested: Tested, status: JsonObject) -> str | None:
+    async def write(self, tested: ObjectVersion, status: JsonObject) -> str | None:
         """Replaces the whole status by server-side apply; gives the object's new resourceVersion.
 
         None: the object was deleted, re-created or given another spec meanwhile; nothing was written.
@@ -66,7 +66,7 @@ class StatusWriter:
                 _log.error("the status of %s %s cannot be written: %s", tested.kind, tested.key, error)
                 raise
 
-    async def _write_once(self, tested: Tested, status: JsonObject) -> str | None:
+    async def _write_once(self, tested: ObjectVersion, status: JsonObject) -> str | None:
         """The API server compares resourceVersions alone, so a mismatch is looked at here."""
         resource_version = tested.resource_version
         for _ in range(_CONFLICTS):
@@ -86,7 +86,7 @@ class StatusWriter:
             resource_version = metadata["resourceVersion"]
         raise ApiUnavailable(f"{tested.kind} {tested.key} changes faster than its status can be written")
 
-    async def _apply(self, tested: Tested, status: JsonObject, resource_version: str) -> str:
+    async def _apply(self, tested: ObjectVersion, status: JsonObject, resource_version: str) -> str:
         if self._lease is not None:
             self._lease.check()
         namespace, name = tested.key

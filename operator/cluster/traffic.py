@@ -4,7 +4,7 @@
 from typing import Protocol
 
 
-class Traffic(Protocol):
+class ApiTraffic(Protocol):
     """Is told of every request. It neither waits nor fails."""
 
     def answered(self, method: str, status: int | None) -> None:

@@ -11,7 +11,7 @@ import kopf
 
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.long_objects import LongObjects
-from smtp_operator.cluster.traffic import Traffic, Uncounted
+from smtp_operator.cluster.traffic import ApiTraffic, Uncounted
 from smtp_operator.handlers.bounded_session import bounded_session
 
 _RELOGIN: Final = timedelta(minutes=10)
@@ -84,7 +84,7 @@ def informer_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def log_in(access: Access, traffic: Traffic | None = None) -> kopf.AiohttpSession:
+async def log_in(access: Access, traffic: ApiTraffic | None = None) -> kopf.AiohttpSession:
     """A session for kopf, with the credentials of our own client as they are now.
 
     ``traffic`` is told of objects of which most was left unread.

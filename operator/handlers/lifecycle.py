@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from smtp_operator.api.objects import ObjectMetadata, OurKind, Reference, VaultKindName
+from smtp_operator.api.objects import ObjectMetadata, Reference, ServedKind, VaultKindName
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.schema_check import Schema, check_schema
-from smtp_operator.handlers.relist import MissedDeletions
-from smtp_operator.handlers.watching import Inbox
+from smtp_operator.handlers.relist import DeletionDetector
+from smtp_operator.handlers.watching import EventSink
 from smtp_operator.setting_parsers import SecretWatch
 
 SILENCE_LIMIT: Final = 300.0
@@ -20,11 +20,11 @@ SILENCE_LIMIT: Final = 300.0
 _log: Final = logging.getLogger(__name__)
 
 
-class Core(Inbox, Protocol):
+class ControllerPort(EventSink, Protocol):
     """What decides and tests."""
 
     @property
-    def vaults(self) -> Mapping[VaultKindName, Inbox]:
+    def vaults(self) -> Mapping[VaultKindName, EventSink]:
         """Who is told of vault objects, by kind; a kind that is left out is not watched."""
         ...
 
@@ -53,7 +53,7 @@ class Core(Inbox, Protocol):
         ...
 
 
-class Claim(Protocol):
+class LeadershipLease(Protocol):
     """By what no other replica works."""
 
     async def hold(self) -> None:
@@ -61,27 +61,27 @@ class Claim(Protocol):
         ...
 
 
-def _inboxes(core: Core) -> dict[OurKind, Inbox]:
+def _event_sinks(core: ControllerPort) -> dict[ServedKind, EventSink]:
     """Who is told of each kind of ours."""
-    inboxes: dict[OurKind, Inbox] = {"SmtpConfig": core}
+    inboxes: dict[ServedKind, EventSink] = {"SmtpConfig": core}
     for kind, inbox in core.vaults.items():
         inboxes[kind] = inbox
     return inboxes
 
 
-class Operation:
+class OperatorLifecycle:
     """Starts and stops everything but kopf, which it stops by ``stop_flag`` when something breaks."""
 
     def __init__(
         self,
         *,
         client: KubernetesClient,
-        cluster: Cluster,
-        core: Core,
+        cluster: KubernetesCluster,
+        core: ControllerPort,
         crds: Callable[[], Sequence[Schema]],
         secret_watch: SecretWatch,
         stop_flag: asyncio.Event,
-        lease: Claim | None = None,
+        lease: LeadershipLease | None = None,
     ) -> None:
         """Nothing happens before ``start``.
 
@@ -102,7 +102,7 @@ class Operation:
         self._secret_watch = secret_watch
         self._stop_flag = stop_flag
         self._tasks: list[asyncio.Task[None]] = []
-        self.deletions = MissedDeletions(cluster, _inboxes(core))
+        self.deletions = DeletionDetector(cluster, _event_sinks(core))
         """Is to be told of kopf's listings."""
         self._stopping = False
         self.stopped = asyncio.Event()
@@ -122,7 +122,7 @@ class Operation:
             self._spawn(self._lease.hold(), "lease")
         try:
             await check_schema(self._client, self._crds())
-            await self._learn()
+            await self._load_objects()
             if self.failure is not None:  # of a part that has ended meanwhile
                 raise self.failure
         except Exception as error:
@@ -151,21 +151,21 @@ class Operation:
         self._tasks.clear()
         self.stopped.set()
 
-    def trouble(self) -> str | None:
+    def failed_part(self) -> str | None:
         """What is dead though it should live; None: all is well."""
         if self.failure is not None:
             return str(self.failure)
         silent = [str(watch) for watch in self._cluster.watches if watch.silent_for > SILENCE_LIMIT]
         return f"no sign of life: {', '.join(silent)}" if silent and self.ready else None
 
-    async def _learn(self) -> None:
+    async def _load_objects(self) -> None:
         """SmtpConfigs and vaults first, since they say which Secrets and ConfigMaps are wanted."""
         self._spawn(self._cluster.run(), "Event recorder")
         async for object_ in self._cluster.list_smtp_configs():
-            self._core.observe(object_)
+            self._core.on_change(object_)
         for kind, inbox in self._core.vaults.items():
             async for object_ in self._cluster.list_vaults(kind):
-                inbox.observe(object_)
+                inbox.on_change(object_)
         self._core.vaults_listed()
         watches = self._cluster.watch_references(
             wanted=self._core.wants, changed=self._core.reference_changed

@@ -10,10 +10,10 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from smtp_operator.api.objects import ClusterError, OurKind
+from smtp_operator.api.objects import ClusterError, ServedKind
 from smtp_operator.cluster.backoff import at_least, growing_delays
-from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.handlers.watching import Inbox
+from smtp_operator.cluster.cluster import KubernetesCluster
+from smtp_operator.handlers.watching import EventSink
 
 SETTLING: Final = 2.0
 """Seconds after the beginning of a listing: by then most of it has come."""
@@ -24,10 +24,10 @@ INTERVAL: Final = 300.0
 _log: Final = logging.getLogger(__name__)
 
 
-class MissedDeletions:
+class DeletionDetector:
     """Has what does not exist any more forgotten."""
 
-    def __init__(self, cluster: Cluster, inboxes: Mapping[OurKind, Inbox]) -> None:
+    def __init__(self, cluster: KubernetesCluster, inboxes: Mapping[ServedKind, EventSink]) -> None:
         """Nothing happens before ``run``. ``inboxes`` are by the kind that each is told of."""
         self._cluster = cluster
         self._inboxes = inboxes

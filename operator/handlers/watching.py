@@ -15,17 +15,17 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.setting_parsers import ServedNamespaces
 
 Activity = Callable[[], Awaitable[None]]
-Login = Callable[[], Awaitable[kopf.ConnectionInfo | kopf.AiohttpSession]]
+KopfLogin = Callable[[], Awaitable[kopf.ConnectionInfo | kopf.AiohttpSession]]
 
 
-class Inbox(Protocol):
+class EventSink(Protocol):
     """Who is told of the objects of one kind of ours. It only takes note: kopf waits for it."""
 
-    def is_news(self, object_: JsonObject) -> bool:
+    def is_relevant(self, object_: JsonObject) -> bool:
         """Whether anything of it matters: not so of our own writes, nor of somebody's label."""
         ...
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         """One was created or changed, or stood in a listing. It is emptied afterwards."""
         ...
 
@@ -39,10 +39,10 @@ class Inbox(Protocol):
 
 
 def build_registry(
-    inboxes: Mapping[str, Inbox],
+    inboxes: Mapping[str, EventSink],
     *,
     served: ServedNamespaces,
-    login: Login,
+    login: KopfLogin,
     start: Activity,
     stop: Activity,
     listed: Callable[[], None],
@@ -75,7 +75,7 @@ def build_registry(
 def _watch(
     registry: kopf.OperatorRegistry,
     plural: str,
-    inbox: Inbox,
+    inbox: EventSink,
     served: ServedNamespaces,
     listed: Callable[[], None],
 ) -> None:
@@ -83,14 +83,14 @@ def _watch(
         if event["type"] is None:
             listed()
         object_ = _content(event)
-        if served.serves(namespace) and (event["type"] == "DELETED" or inbox.is_news(object_)):
+        if served.serves(namespace) and (event["type"] == "DELETED" or inbox.is_relevant(object_)):
             return True
         object_.clear()
         return False
 
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
         object_ = _content(event)
-        tell(inbox, event["type"], object_)
+        dispatch(inbox, event["type"], object_)
         object_.clear()
 
     # Half of all events tell of our own writes: to filter them spares kopf to prepare a call of the handler.
@@ -109,10 +109,10 @@ def _content(event: kopf.RawEvent) -> JsonObject:
     return cast(JsonObject, event["object"])
 
 
-def tell(inbox: Inbox, type_: str | None, object_: JsonObject) -> None:
+def dispatch(inbox: EventSink, type_: str | None, object_: JsonObject) -> None:
     """Passes an event on; the types of listed, created and changed objects make no difference."""
     if type_ == "DELETED":
         metadata = object_["metadata"]
         inbox.forget(ObjectKey(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
     else:
-        inbox.observe(object_)
+        inbox.on_change(object_)

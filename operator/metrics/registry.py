@@ -11,22 +11,22 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from smtp_operator.api.object_health import Standing
+from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger
 from smtp_operator.metrics import definitions as table
 from smtp_operator.metrics.definitions import Metric
 
 
-class Standings(Protocol):
+class HealthSource(Protocol):
     """Who knows how objects stand."""
 
-    def standings(self) -> Iterable[Standing]:
+    def healths(self) -> Iterable[ObjectHealth]:
         """How each of its objects stands now."""
         ...
 
 
-class Work(Standings, Protocol):
+class WorkSource(HealthSource, Protocol):
     """Who also has a queue."""
 
     def backlog(self) -> tuple[int, float, int]:
@@ -61,12 +61,12 @@ class Metrics:
         self.registry.register(self._gauges)
         ProcessCollector(registry=self.registry)
 
-    def attach(self, work: Work) -> None:
+    def attach(self, work: WorkSource) -> None:
         """From now on these objects and this queue are told of."""
         self._gauges.work = work
         self._gauges.sources.append(work)
 
-    def attach_objects(self, source: Standings) -> None:
+    def attach_objects(self, source: HealthSource) -> None:
         """From now on these objects are told of."""
         self._gauges.sources.append(source)
 
@@ -118,8 +118,8 @@ class _Gauges(Collector):
     def __init__(self, leads: Callable[[], bool], *, object_names: bool) -> None:
         self._leads = leads
         self._object_names = object_names
-        self.sources: list[Standings] = []
-        self.work: Work | None = None
+        self.sources: list[HealthSource] = []
+        self.work: WorkSource | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         build = _family(table.BUILD_INFO)
@@ -140,14 +140,14 @@ class _Gauges(Collector):
         ready, expiry = _family(table.OBJECT_READY), _family(table.CERTIFICATE_EXPIRY)
         tally: Tally[tuple[str, str]] = Tally()
         for source in self.sources:
-            for it in source.standings():
+            for it in source.healths():
                 tally[it.kind, it.ready] += 1
                 if not self._object_names:
                     continue
                 if it.ready != "Unknown":
                     ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))
-                if it.certificate_ends is not None:
-                    expiry.add_metric([it.namespace, it.name], it.certificate_ends)
+                if it.certificate_not_after is not None:
+                    expiry.add_metric([it.namespace, it.name], it.certificate_not_after)
         objects = _family(table.OBJECTS)
         for labels, count in sorted(tally.items()):
             objects.add_metric(labels, count)

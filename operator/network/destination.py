@@ -71,7 +71,7 @@ class PortRange:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
-def seen_as(address: Address) -> Iterator[Address]:
+def embedded_addresses(address: Address) -> Iterator[Address]:
     """The address, and the IPv4 address it stands for: IPv4-mapped (RFC 4291), NAT64 (RFC 6052)."""
     yield address
     if isinstance(address, ipaddress.IPv6Address):
@@ -94,7 +94,7 @@ def embedded_in(address: Address) -> Iterator[Address]:
 
 def is_loopback(address: Address) -> bool:
     """Whether what is sent there never leaves this machine."""
-    return any(form.is_loopback for form in seen_as(address))
+    return any(form.is_loopback for form in embedded_addresses(address))
 
 
 class DestinationPolicy:
@@ -128,19 +128,19 @@ class DestinationPolicy:
         """Whether this port may be connected to."""
         return any(port in ports for ports in self.ports)
 
-    def rules_out(self, address: Address) -> bool:
+    def denies_host(self, address: Address) -> bool:
         """Whether ``deny_networks`` names this address, or there are ``allow_networks`` and none does."""
-        forms = tuple(seen_as(address))
+        forms = tuple(embedded_addresses(address))
         return _within((*forms, *embedded_in(address)), self._deny) or bool(
             self._allow and not _within(forms, self._allow)
         )
 
     def allows(self, address: Address) -> bool:
         """Whether this address may be connected to."""
-        if self.rules_out(address):
+        if self.denies_host(address):
             return False
         return bool(self._allow) or not _within(
-            (*seen_as(address), *embedded_in(address)), (*_DENIED_BY_DEFAULT, *self._api_server)
+            (*embedded_addresses(address), *embedded_in(address)), (*_DENIED_BY_DEFAULT, *self._api_server)
         )
 
 

@@ -12,21 +12,21 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 
 T = TypeVar("T")
 
 PROMPT: Final = 5.0
 """Seconds within which an answer is a prompt one."""
-EACH: Final = 8
+_REQUESTS_PER_HOST: Final = 8
 """Requests at a time to a server that answers promptly; to any other one at a time."""
 _KNOWN: Final = 1000
 """Servers of which is remembered how they answer, beside those that are just asked."""
-_HANGS: Final = frozenset({Trouble.CONNECT_TIMEOUT, Trouble.TOO_SLOW})
+_HANGS: Final = frozenset({ErrorKind.CONNECT_TIMEOUT, ErrorKind.TOO_SLOW})
 
 
 @dataclass(slots=True)
-class _Server:
+class _HostSlots:
     answers: bool | None = None
     """Promptly, when it was asked last; None: it has not been asked yet."""
     asked: int = 0
@@ -64,16 +64,16 @@ class _Server:
                 turn.set_exception(error.again())
 
     def _free(self) -> bool:
-        return self.asked < (EACH if self.answers else 1)
+        return self.asked < (_REQUESTS_PER_HOST if self.answers else 1)
 
 
-class Turns:
+class PerHostLimiter:
     """Gives turns to requests, by the server that each is for."""
 
     def __init__(self, threads: int) -> None:
         """``threads`` is how many requests can be under way at all."""
         self._hanging = asyncio.Semaphore(max(threads // 2, 1))
-        self._servers: dict[Hashable, _Server] = {}
+        self._servers: dict[Hashable, _HostSlots] = {}
 
     async def run(self, place: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         """What ``ask`` returns or raises, once it is the turn of a request to that server.
@@ -83,7 +83,7 @@ class Turns:
         Raises:
             HttpsError: of a request before this one, where the server hangs.
         """
-        server = self._servers.setdefault(place, _Server())
+        server = self._servers.setdefault(place, _HostSlots())
         try:
             await server.take()
         finally:
@@ -92,26 +92,26 @@ class Turns:
         asking.add_done_callback(lambda done: self._ended(place, server, done))
         return await asyncio.shield(asking)
 
-    async def _ask(self, server: _Server, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, server: _HostSlots, ask: Callable[[], Awaitable[T]]) -> T:
         if server.answers is False:
             async with self._hanging:
                 return await self._timed(server, ask)
         return await self._timed(server, ask)
 
-    async def _timed(self, server: _Server, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _timed(self, server: _HostSlots, ask: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
             return await ask()
         except HttpsError as error:
-            if error.trouble in _HANGS:
+            if error.kind in _HANGS:
                 started -= PROMPT
                 server.fail(error)
             raise
         finally:
             server.answers = clock() - started < PROMPT
 
-    def _ended(self, place: Hashable, server: _Server, asking: "asyncio.Task[T]") -> None:
+    def _ended(self, place: Hashable, server: _HostSlots, asking: "asyncio.Task[T]") -> None:
         if not asking.cancelled():
             asking.exception()  # looked at, also where nobody waits any more
         server.give_back()

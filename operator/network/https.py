@@ -21,9 +21,9 @@ import requests
 import urllib3
 
 from smtp_operator.network.destination import Address, DestinationPolicy
-from smtp_operator.network.host_limiter import Turns
+from smtp_operator.network.host_limiter import PerHostLimiter
 from smtp_operator.network.https_connection import Adapter, AnswerTooLarge, TlsSocket, bounds
-from smtp_operator.network.https_errors import HttpsError, Trouble, error_of
+from smtp_operator.network.https_errors import ErrorKind, HttpsError, error_of
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.network.tls import ClientCertificate, client_context
@@ -46,7 +46,7 @@ class HttpsLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class HttpsRequest:
     """One request. ``url`` keeps the rules of ``tokenUrl``, and may have a query, escaped as it is sent."""
 
     method: str
@@ -64,7 +64,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpsResponse:
     """What came back, whatever its status; a redirect is not followed."""
 
     status: int
@@ -98,11 +98,11 @@ class Https:
         self._limits = limits or HttpsLimits()
         # Of its own, so that endpoints which hang are in nobody else's way; made as they are needed.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="https")
-        self._turns = Turns(threads)
+        self._turns = PerHostLimiter(threads)
         self._closed = threading.Event()
         self._contexts = _Contexts(ca_file)
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """The answer.
 
         Raises:
@@ -111,7 +111,7 @@ class Https:
         """
         host, port = request.place
         if not self._policy.allows_port(port):
-            raise HttpsError(Trouble.PORT_NOT_ALLOWED, host, port)
+            raise HttpsError(ErrorKind.PORT_NOT_ALLOWED, host, port)
         # A proxy is given an address that was judged here: a name could mean another one to it.
         addresses = await self._addresses(request)
         proxy = self._proxy.url if self._proxy is not None and self._proxy.is_for(host) else ""
@@ -119,20 +119,20 @@ class Https:
         loop = asyncio.get_running_loop()
         return await self._turns.run((host, port), lambda: loop.run_in_executor(self._threads, job))
 
-    async def _addresses(self, request: Request) -> tuple[Address, ...]:
+    async def _addresses(self, request: HttpsRequest) -> tuple[Address, ...]:
         host, port = request.place
         bound = request.trust.absolute_name
         try:
             found = await self._resolver.addresses(host, limit=self._limits.resolve, absolute=bound)
         except (NameNotFound, NameInvalid):
-            raise HttpsError(Trouble.HOST_NOT_FOUND, host, port, bound=bound) from None
+            raise HttpsError(ErrorKind.HOST_NOT_FOUND, host, port, bound=bound) from None
         except NameServersFailed:
-            raise HttpsError(Trouble.DNS_FAILED, host, port) from None
+            raise HttpsError(ErrorKind.DNS_FAILED, host, port) from None
         except TimeoutError:
-            raise HttpsError(Trouble.DNS_SILENT, host, port, seconds=self._limits.resolve) from None
+            raise HttpsError(ErrorKind.DNS_SILENT, host, port, seconds=self._limits.resolve) from None
         allowed = tuple(filter(self._policy.allows, found))
         if not allowed:
-            raise HttpsError(Trouble.ADDRESS_NOT_ALLOWED, host, port, addresses=found[:1])
+            raise HttpsError(ErrorKind.ADDRESS_NOT_ALLOWED, host, port, addresses=found[:1])
         return allowed
 
     def close(self) -> None:
@@ -156,7 +156,7 @@ class _Contexts:
         ] = WeakValueDictionary()
         self._lock = threading.Lock()
 
-    def of(self, request: Request) -> ssl.SSLContext:
+    def of(self, request: HttpsRequest) -> ssl.SSLContext:
         """Return the context for this request. CaBundleInvalid, ClientCertificateInvalid: there is none."""
         with_system = request.trust.not_admitted is not None
         key = request.trust.ca_pem, with_system, request.client_certificate
@@ -176,14 +176,14 @@ class _Contexts:
 
 
 def _send(
-    request: Request,
+    request: HttpsRequest,
     addresses: tuple[Address, ...],
     limits: HttpsLimits,
     closed: threading.Event,
     contexts: _Contexts,
     *,
     proxy: str,
-) -> Answer:
+) -> HttpsResponse:
     """Blocks, for ``limits.total`` seconds at most. ``proxy`` is the URL of the one to go by, or empty."""
     bounds.begin(total=limits.total, read=limits.read, size=limits.size, closed=closed)
     host, port = request.place
@@ -208,7 +208,9 @@ def _send(
     raise list(errors.values())[-1] from None
 
 
-def _exchange(adapter: Adapter, request: Request, literal: str, limits: HttpsLimits, proxy: str) -> Answer:
+def _exchange(
+    adapter: Adapter, request: HttpsRequest, literal: str, limits: HttpsLimits, proxy: str
+) -> HttpsResponse:
     """``literal`` is the address to connect to, IPv6 in brackets.
 
     No ``requests.Session`` is involved: even where it follows nothing, it reads and unpacks the body of a
@@ -243,6 +245,6 @@ def _exchange(adapter: Adapter, request: Request, literal: str, limits: HttpsLim
             response.close()
     except AnswerTooLarge:
         host, port = request.place
-        raise HttpsError(Trouble.TOO_LARGE, host, port, size=limits.size) from None
+        raise HttpsError(ErrorKind.TOO_LARGE, host, port, size=limits.size) from None
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, bytes(body))
+    return HttpsResponse(response.status_code, headers, bytes(body))

@@ -20,7 +20,7 @@ _DEPTH: Final = 12
 """How far an error's causes are followed."""
 
 
-class Trouble(StrEnum):
+class ErrorKind(StrEnum):
     """What went wrong."""
 
     PORT_NOT_ALLOWED = "port not allowed"
@@ -39,7 +39,7 @@ class Trouble(StrEnum):
     CA_NOT_ALLOWED = "CA not allowed"
 
 
-_BEFORE_REQUEST: Final = frozenset({Trouble.REFUSED, Trouble.NO_ROUTE, Trouble.CONNECT_TIMEOUT})
+_BEFORE_REQUEST: Final = frozenset({ErrorKind.REFUSED, ErrorKind.NO_ROUTE, ErrorKind.CONNECT_TIMEOUT})
 
 
 class HttpsError(Exception):
@@ -47,7 +47,7 @@ class HttpsError(Exception):
 
     def __init__(
         self,
-        trouble: Trouble,
+        trouble: ErrorKind,
         host: str,
         port: int,
         *,
@@ -66,7 +66,7 @@ class HttpsError(Exception):
         trouble is CA_NOT_ALLOWED.
         """
         super().__init__(str(trouble))
-        self.trouble = trouble
+        self.kind = trouble
         self.host = host
         self.port = port
         self.addresses = tuple(addresses)
@@ -81,7 +81,7 @@ class HttpsError(Exception):
     def again(self) -> "HttpsError":
         """The same for somebody else."""
         return HttpsError(
-            self.trouble,
+            self.kind,
             self.host,
             self.port,
             addresses=self.addresses,
@@ -97,7 +97,7 @@ class HttpsError(Exception):
     @property
     def before_request(self) -> bool:
         """Whether the other side has seen nothing of the request, so that another address may be tried."""
-        return self.trouble in _BEFORE_REQUEST
+        return self.kind in _BEFORE_REQUEST
 
     @property
     def place(self) -> str:
@@ -123,28 +123,28 @@ def error_of(
         return error
     found = list(_causes(error))
     if any(isinstance(it, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError) for it in found):
-        return HttpsError(Trouble.PROXY_FAILED, host, port, proxy=proxy)
+        return HttpsError(ErrorKind.PROXY_FAILED, host, port, proxy=proxy)
     tls = next((it for it in found if isinstance(it, ssl.SSLError)), None)
     if tls is not None and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | TimeoutError):
         code = tls.verify_code if isinstance(tls, ssl.SSLCertVerificationError) else 0
         if not_admitted is not None and code in UNTRUSTED:
-            return HttpsError(Trouble.CA_NOT_ALLOWED, host, port, not_admitted=not_admitted)
-        return HttpsError(Trouble.TLS_FAILED, host, port, tls_reason=tls.reason or "", verify_code=code)
-    return HttpsError(_trouble(error, found), host, port, addresses=addresses, seconds=seconds)
+            return HttpsError(ErrorKind.CA_NOT_ALLOWED, host, port, not_admitted=not_admitted)
+        return HttpsError(ErrorKind.TLS_FAILED, host, port, tls_reason=tls.reason or "", verify_code=code)
+    return HttpsError(_error_kind(error, found), host, port, addresses=addresses, seconds=seconds)
 
 
-def _trouble(error: Exception, found: Sequence[BaseException]) -> Trouble:
+def _error_kind(error: Exception, found: Sequence[BaseException]) -> ErrorKind:
     numbers = {it.errno for it in found if isinstance(it, OSError)}
     if errno.ECONNREFUSED in numbers:
-        return Trouble.REFUSED
+        return ErrorKind.REFUSED
     if numbers & _NO_ROUTE:
-        return Trouble.NO_ROUTE
+        return ErrorKind.NO_ROUTE
     if isinstance(error, requests.ConnectTimeout):
-        return Trouble.CONNECT_TIMEOUT
+        return ErrorKind.CONNECT_TIMEOUT
     slow = (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
     if any(isinstance(it, slow) for it in found):
-        return Trouble.TOO_SLOW
-    return Trouble.DROPPED
+        return ErrorKind.TOO_SLOW
+    return ErrorKind.DROPPED
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

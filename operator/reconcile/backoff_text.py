@@ -9,7 +9,7 @@ from smtp_operator.api.reasons import Retry
 from smtp_operator.reconcile import backoff as schedule
 
 
-def next_test(retry: Retry) -> str:
+def retry_description(retry: Retry) -> str:
     """Such as ``after 30s, 1m, and every 30m from then on``, counted from the end of the last test."""
     hour, day = format_duration(schedule.HOUR), format_duration(schedule.DAY)
     match retry:

@@ -41,7 +41,7 @@ class ConditionWriter:
             self.condition("Failed", "True", verdict.reason, verdict.message),
         ]
 
-    def outlook(self, verdict: Verdict, *, stalls: bool) -> Condition:
+    def reconciling_and_stalled(self, verdict: Verdict, *, stalls: bool) -> Condition:
         """What a failure waits for: a change, what it names, or the next retry."""
         if stalls:
             return self.condition("Stalled", "True", verdict.reason, verdict.message)

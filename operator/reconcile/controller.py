@@ -4,40 +4,47 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from smtp_operator.api.object_health import Standing
+from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import (
-    FOLLOWED,
+    WATCHED_KINDS,
     JsonObject,
     ObjectKey,
     ObjectMetadata,
+    ObjectVersion,
     Reference,
-    Tested,
     VaultKindName,
 )
 from smtp_operator.api.vaultobject import VaultObject
-from smtp_operator.reconcile.ports import Cluster, Engine, Now, Observer, Policy, Tokens
-from smtp_operator.reconcile.references.index import User
-from smtp_operator.reconcile.references.tracker import Follower, vault_reference
-from smtp_operator.reconcile.send_gate import Turns
+from smtp_operator.reconcile.ports import (
+    ClusterPort,
+    Now,
+    ReconcilePolicy,
+    SmtpEngine,
+    TestObserver,
+    TokenProvider,
+)
+from smtp_operator.reconcile.references.index import ReferenceUser
+from smtp_operator.reconcile.references.tracker import ReferenceTracker, vault_reference
+from smtp_operator.reconcile.send_gate import SendGate
 from smtp_operator.reconcile.smtpconfig.reconciler import Reconciler
-from smtp_operator.reconcile.vault.reconciler import VaultInbox, VaultReconciler
+from smtp_operator.reconcile.vault.reconciler import VaultEventSink, VaultReconciler
 from smtp_operator.secrets.interfaces import GetObject
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 
 
-class Core:
+class Controller:
     """Told of everything, it decides, tests and writes; the work is done in ``run``."""
 
     def __init__(
         self,
         *,
-        cluster: Cluster,
-        engine: Engine,
-        policy: Policy,
+        cluster: ClusterPort,
+        engine: SmtpEngine,
+        policy: ReconcilePolicy,
         now: Now,
-        vaults: Callable[[GetObject], LiveVaults],
-        tokens: Callable[[GetObject], Tokens] | None = None,
-        observer: Observer | None = None,
+        vaults: Callable[[GetObject], VaultClients],
+        tokens: Callable[[GetObject], TokenProvider] | None = None,
+        observer: TestObserver | None = None,
         may_send: Callable[[], None] | None = None,
     ) -> None:
         """Nothing happens before ``run``.
@@ -52,7 +59,7 @@ class Core:
             observer: who counts.
             may_send: raises where another replica may send mails; None: there is none.
         """
-        self._references = Follower(get_object=cluster.get_object, policy=policy, now=now)
+        self._references = ReferenceTracker(get_object=cluster.get_object, policy=policy, now=now)
         self._live = vaults(self._references.read)
         self.smtp_configs = Reconciler(
             cluster=cluster,
@@ -63,7 +70,7 @@ class Core:
             vaults=self._live,
             tokens=None if tokens is None else tokens(self._references.read),
             observer=observer,
-            turns=Turns(may_send),
+            turns=SendGate(may_send),
         )
         self._vault_objects = VaultReconciler(
             cluster=cluster,
@@ -72,24 +79,24 @@ class Core:
             references=self._references,
             live=self._live,
             changed=self._vault_changed,
-            gone=self._vault_is_gone,
-            recovered=lambda it: self._look_at(self._references.vault_recovered(it)),
+            gone=self._vault_deleted,
+            recovered=lambda it: self._enqueue(self._references.vault_recovered(it)),
         )
         kinds: tuple[VaultKindName, ...] = ("SmtpVault", "ClusterSmtpVault")
-        self.vaults: Mapping[VaultKindName, VaultInbox] = {
-            kind: VaultInbox(kind, self._vault_objects)
+        self.vaults: Mapping[VaultKindName, VaultEventSink] = {
+            kind: VaultEventSink(kind, self._vault_objects)
             for kind in kinds
             if kind == "SmtpVault" or policy.watches_cluster_vaults
         }
         """Who is told of the vault objects of each kind that is served."""
 
-    def is_news(self, object_: JsonObject) -> bool:
+    def is_relevant(self, object_: JsonObject) -> bool:
         """Whether ``observe`` would do anything: not for our own write, nor for somebody's label."""
-        return self.smtp_configs.is_news(object_)
+        return self.smtp_configs.is_relevant(object_)
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         """A SmtpConfig was created or changed, or stood in a listing."""
-        self.smtp_configs.observe(object_)
+        self.smtp_configs.on_change(object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         """A SmtpConfig was deleted."""
@@ -106,7 +113,7 @@ class Core:
     def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
         """A referenced object was created, changed or (None) deleted."""
         self._live.changed(reference)
-        self._look_at(self._references.seen(reference, metadata))
+        self._enqueue(self._references.seen(reference, metadata))
 
     def vaults_listed(self) -> None:
         """Every vault object that exists has been reported: the others do not exist."""
@@ -114,12 +121,12 @@ class Core:
 
     def references_listed(self) -> None:
         """Every referenced object that exists has been reported: the others do not exist."""
-        self._references.all_listed(FOLLOWED)
+        self._references.all_listed(WATCHED_KINDS)
 
-    def standings(self) -> Iterator[Standing]:
+    def healths(self) -> Iterator[ObjectHealth]:
         """How each object stands, by the newest status that is known."""
-        yield from self.smtp_configs.standings()
-        yield from self._vault_objects.standings()
+        yield from self.smtp_configs.healths()
+        yield from self._vault_objects.healths()
 
     def backlog(self) -> tuple[int, float, int]:
         """How many objects are due, for how many seconds the oldest, and how many are being handled."""
@@ -142,20 +149,20 @@ class Core:
         finally:
             await self._live.close()
 
-    def _vault_changed(self, identity: Tested, vault: VaultObject | None) -> None:
+    def _vault_changed(self, identity: ObjectVersion, vault: VaultObject | None) -> None:
         if vault is None:
             self._live.forget(vault_reference(identity))
         else:
-            self._live.outdated(vault)
-        self._look_at(self._references.vault_seen(identity, vault))
+            self._live.is_outdated(vault)
+        self._enqueue(self._references.vault_changed(identity, vault))
 
-    def _vault_is_gone(self, reference: Reference) -> None:
+    def _vault_deleted(self, reference: Reference) -> None:
         self._live.forget(reference)
-        self._look_at(self._references.vault_gone(reference))
+        self._enqueue(self._references.vault_deleted(reference))
 
-    def _look_at(self, users: Iterable[User]) -> None:
+    def _enqueue(self, users: Iterable[ReferenceUser]) -> None:
         for user in users:
             if isinstance(user, Reference):
-                self._vault_objects.look_at(user)
+                self._vault_objects.enqueue(user)
             else:
-                self.smtp_configs.look_at(user)
+                self.smtp_configs.enqueue(user)

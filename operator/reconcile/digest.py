@@ -10,7 +10,7 @@ from pydantic.main import IncEx
 
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 
-_CARRIED_OVER: Mapping[str, IncEx | bool] = {
+_WITHOUT_EFFECT: Mapping[str, IncEx | bool] = {
     "recheck": True,
     "preferred_notifications": True,
     "suspend": True,
@@ -28,7 +28,7 @@ def settings_digest(spec: SmtpConfigSpec) -> str:
 
     Defaults are left out, so that a field which a later release adds does not make all verdicts stale.
     """
-    settings = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_CARRIED_OVER)
+    settings = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_WITHOUT_EFFECT)
     if spec.password is not None and spec.password.value is not None:
         settings["password"] = {"value": True}
     return digest_of(_without_empty(settings))

@@ -4,15 +4,15 @@
 import logging
 from typing import Final
 
-from smtp_operator.api.objects import Notice, Tested
+from smtp_operator.api.objects import EventRecord, ObjectVersion
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import ObjectStatus, SmtpConfigStatus
 from smtp_operator.api.verdict import Mode, Verdict, cut
-from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_notice
-from smtp_operator.reconcile.smtpconfig.memory import Memory
-from smtp_operator.reconcile.smtpconfig.result import Outcome
-from smtp_operator.reconcile.smtpconfig.snapshot import View
-from smtp_operator.reconcile.smtpconfig.status import Judgement
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_event
+from smtp_operator.reconcile.smtpconfig.memory import TestHistory
+from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
+from smtp_operator.reconcile.smtpconfig.status import StatusUpdate
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
 
@@ -28,23 +28,25 @@ _OF_A_VAULT: Final = frozenset(
 
 
 def notices_of_test(
-    view: View, judgement: Judgement, mode: Mode, *, memory: Memory, now: float
-) -> tuple[Notice, ...]:
+    view: Snapshot, judgement: StatusUpdate, mode: Mode, *, memory: TestHistory, now: float
+) -> tuple[EventRecord, ...]:
     """The Events of a test, which was judged so."""
     notices = (
-        notice_of(view.status, view.tested, judgement.verdict, action=f"Test{mode}"),
-        password_notice(view.status, judgement.status, view.tested),
-        expiry_notice(view, judgement.status, memory=memory, now=now),
+        verdict_event(view.status, view.version, judgement.verdict, action=f"Test{mode}"),
+        password_event(view.status, judgement.status, view.version),
+        expiry_event(view, judgement.status, memory=memory, now=now),
     )
     return tuple(it for it in notices if it is not None)
 
 
-def notice_of(before: ObjectStatus, tested: Tested, verdict: Verdict | None, *, action: str) -> Notice | None:
+def verdict_event(
+    before: ObjectStatus, tested: ObjectVersion, verdict: Verdict | None, *, action: str
+) -> EventRecord | None:
     """The Event of a verdict that is news; None where it is none."""
     ready = before.condition("Ready")
     if verdict is None or (ready and (ready.status, ready.reason) == (verdict.status, str(verdict.reason))):
         return None
-    return Notice(
+    return EventRecord(
         key=tested.key,
         kind=tested.kind,
         uid=tested.uid,
@@ -55,14 +57,16 @@ def notice_of(before: ObjectStatus, tested: Tested, verdict: Verdict | None, *, 
     )
 
 
-def password_notice(before: SmtpConfigStatus, after: SmtpConfigStatus, tested: Tested) -> Notice | None:
+def password_event(
+    before: SmtpConfigStatus, after: SmtpConfigStatus, tested: ObjectVersion
+) -> EventRecord | None:
     """The Event of what a vault says of a password that was read; None where that is nothing new."""
     old, new = before.condition("PasswordResolved"), after.condition("PasswordResolved")
     if new is None or new.status != "True" or new.reason not in _OF_A_VAULT:
         return None
     if old is not None and (old.status, old.reason) == (new.status, new.reason):
         return None
-    return Notice(
+    return EventRecord(
         key=tested.key,
         kind=tested.kind,
         uid=tested.uid,
@@ -73,7 +77,7 @@ def password_notice(before: SmtpConfigStatus, after: SmtpConfigStatus, tested: T
     )
 
 
-def log_verdict(view: View, outcome: Outcome) -> None:
+def log_verdict(view: Snapshot, outcome: TestResult) -> None:
     """One line for each test that ended."""
     verdict = outcome.verdict
     _log.info(

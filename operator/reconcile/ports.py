@@ -5,21 +5,21 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
-from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
+from smtp_operator.api.objects import EventRecord, JsonObject, ObjectKey, ObjectVersion, Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
 from smtp_operator.secrets.oauth2.client import ResolvedToken
-from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.request import MailSettings
-from smtp_operator.smtp.send_permit import Leave
+from smtp_operator.smtp.request import TestRequest
+from smtp_operator.smtp.send_permit import SendPermit
 
 Now = Callable[[], float]
 """Seconds since the epoch; a test gives a clock of its own."""
 
 
-class Cluster(Protocol):
+class ClusterPort(Protocol):
     """The Kubernetes side."""
 
     async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
@@ -38,7 +38,7 @@ class Cluster(Protocol):
         """
         ...
 
-    async def write_status(self, tested: Tested, status: JsonObject) -> str | None:
+    async def write_status(self, tested: ObjectVersion, status: JsonObject) -> str | None:
         """Writes the whole status, if the object still is the one tested; its new resourceVersion.
 
         None: the object was deleted, re-created or given another spec meanwhile, and nothing was written.
@@ -49,30 +49,30 @@ class Cluster(Protocol):
         """
         ...
 
-    async def publish(self, notice: Notice) -> None:
+    async def publish(self, notice: EventRecord) -> None:
         """Records an Event; never fails."""
         ...
 
 
-class Engine(Protocol):
+class SmtpEngine(Protocol):
     """The dialogue with a mail server."""
 
     async def run(
         self,
-        settings: MailSettings,
+        settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = ...,
-        leave: Leave | None = None,
+        leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """One test. Every failure is a verdict; nothing is raised but cancellation."""
         ...
 
 
-class Tokens(Protocol):
+class TokenProvider(Protocol):
     """Access tokens in place of passwords."""
 
-    async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
+    async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
         """An access token for what the block says.
 
         Raises:
@@ -86,7 +86,7 @@ class Tokens(Protocol):
         ...
 
 
-class Observer(Protocol):
+class TestObserver(Protocol):
     """Who counts what happens. It neither waits nor fails."""
 
     def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
@@ -102,7 +102,7 @@ class Observer(Protocol):
         ...
 
 
-class Unobserved:
+class NoTestObserver:
     """The Observer where nobody counts."""
 
     def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
@@ -116,7 +116,7 @@ class Unobserved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class ReconcilePolicy:
     """What the operator's flags say of tests."""
 
     helo_name: str | None = None

@@ -25,7 +25,7 @@ _STEP: Final = 0.125
 _log: Final = logging.getLogger(__name__)
 
 
-class Turns:
+class SendGate:
     """The turns of one process. What was slow has none for a while: it would be in the way of others, and its
     own mails would wait for each other. By namespace too, since one server can have many names.
     """
@@ -38,16 +38,16 @@ class Turns:
         self._slow: dict[Hashable, float] = {}
         """Until when what is not waited for, by the clock of the event loop."""
 
-    def of(self, namespace: str, destination: Hashable) -> "Turn":
+    def permit(self, namespace: str, destination: Hashable) -> "GatePermit":
         """The turn of one mail, for a ``with`` that ends when its status is written."""
-        return Turn(self, (namespace, destination))
+        return GatePermit(self, (namespace, destination))
 
     def is_slow(self, whose: tuple[Hashable, ...]) -> bool:
         """Whether nobody waits for it."""
         now = asyncio.get_running_loop().time()
         return any(self._slow.get(it, now) > now for it in whose)
 
-    def was_slow(self, whose: tuple[Hashable, ...]) -> None:
+    def mark_slow(self, whose: tuple[Hashable, ...]) -> None:
         """From now on, for a while, nobody waits for it."""
         now = asyncio.get_running_loop().time()
         self._slow = {it: until for it, until in self._slow.items() if until > now}
@@ -59,10 +59,10 @@ class Turns:
         self.closing = True
 
 
-class Turn:
+class GatePermit:
     """The turn of one mail, which begins when the engine asks for it: its ``Leave``."""
 
-    def __init__(self, turns: Turns, whose: tuple[Hashable, ...]) -> None:
+    def __init__(self, turns: SendGate, whose: tuple[Hashable, ...]) -> None:
         """Use ``Turns.of``."""
         self._turns = turns
         self._whose = whose
@@ -77,7 +77,7 @@ class Turn:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    async def turn(self) -> None:
+    async def acquire(self) -> None:
         """Waits until it is this mail's turn; raises where another replica may send it."""
         if self._turns.may_send is None:
             return
@@ -99,7 +99,7 @@ class Turn:
         if self._turns.may_send is not None:
             self._turns.may_send()
 
-    def left(self) -> None:
+    def email_sent(self) -> None:
         """The server is done with it, or there was none to send; its status comes next."""
         if self._at_server:
             self._at_server = False
@@ -112,7 +112,7 @@ class Turn:
             self._timer = asyncio.get_running_loop().call_later(_STEP, self._count_down, seconds - _STEP)
             return
         if self._at_server:
-            self._turns.was_slow(self._whose)
+            self._turns.mark_slow(self._whose)
         self._end()
 
     def _end(self) -> None:

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 LONGEST_SLEEP: Final = 30.0
 """Seconds; the wall clock may jump while a deadline far ahead is slept for."""
 
-_PAUSE_AFTER_DEFECT: Final = 60.0
+_PAUSE_AFTER_INTERNAL_ERROR: Final = 60.0
 _LONGEST_PAUSE: Final = 3600.0
 # A defect that shows after the mail has left would send one more at each try, so the pause doubles.
 
@@ -28,14 +28,14 @@ _STALE_ENTRIES: Final = 1000
 
 
 @dataclass(slots=True)
-class _Handling:
+class _RunningItem:
     task: asyncio.Task[None]
-    lane: Hashable
-    has_left: bool = False
+    concurrency_key: Hashable
+    slot_released: bool = False
     """Whether it needs no place in the lane any more."""
 
 
-class DeadlineQueue(Generic[K]):
+class WorkQueue(Generic[K]):
     """Calls ``handle(key)`` when a key is due.
 
     A key added again keeps its earliest deadline, and one that is being handled is handled once more
@@ -47,31 +47,31 @@ class DeadlineQueue(Generic[K]):
         self,
         handle: Callable[[K], Awaitable[None]],
         *,
-        lane_of: Callable[[K], Hashable],
-        per_lane: int,
+        concurrency_key_of: Callable[[K], Hashable],
+        per_concurrency_key: int,
         now: Now,
     ) -> None:
         self._handle = handle
-        self._lane_of = lane_of
-        self._per_lane = per_lane
+        self._concurrency_key_of = concurrency_key_of
+        self._per_key = per_concurrency_key
         self._now = now
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._added = 0
-        self._running: dict[K, _Handling] = {}
-        self._lanes: Counter[Hashable] = Counter()
+        self._running: dict[K, _RunningItem] = {}
+        self._slots_taken: Counter[Hashable] = Counter()
         """How many places of each lane are taken."""
         self._beyond: Counter[Hashable] = Counter()
         """How many keys are being handled that have left each lane."""
-        self._parked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
-        self._parked_in: dict[K, tuple[Hashable, float]] = {}
-        self._defects: dict[K, int] = {}
+        self._blocked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
+        self._blocked_on: dict[K, tuple[Hashable, float]] = {}
+        self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
         self._closing = False
 
     def __len__(self) -> int:
         """How many keys wait for their deadline or for a place in their lane."""
-        return len(self._due.keys() | self._parked_in.keys())
+        return len(self._due.keys() | self._blocked_on.keys())
 
     def add(self, key: K, *, at: float) -> None:
         """Has the key handled at that time (seconds since the epoch), or earlier if it already was to be."""
@@ -85,34 +85,38 @@ class DeadlineQueue(Generic[K]):
     def discard(self, key: K) -> None:
         """Forgets the key; what is under way for it is cancelled."""
         self._due.pop(key, None)
-        self._defects.pop(key, None)
-        self._unpark(key)
+        self._failures.pop(key, None)
+        self._unblock(key)
         handling = self._running.get(key)
         if handling is not None:
             handling.task.cancel()
 
-    def leave_lane(self, key: K) -> None:
+    def release_slot(self, key: K) -> None:
         """Makes room for the next of the lane of a key that is being handled; the rest of it needs no place.
 
         No more leave it than have places in it, so that where that rest takes its time the lane waits.
         """
         handling = self._running.get(key)
-        if handling is None or handling.has_left or self._beyond[handling.lane] >= self._per_lane:
+        if (
+            handling is None
+            or handling.slot_released
+            or self._beyond[handling.concurrency_key] >= self._per_key
+        ):
             return
-        handling.has_left = True
-        self._beyond[handling.lane] += 1
-        self._vacate(handling.lane)
+        handling.slot_released = True
+        self._beyond[handling.concurrency_key] += 1
+        self._free_slot(handling.concurrency_key)
 
     def oldest_overdue(self) -> float:
         """For how many seconds the oldest due key has been waiting; 0: none is."""
         now = self._now()
-        waiting = min((since for _, since in self._parked_in.values()), default=now)
+        waiting = min((since for _, since in self._blocked_on.values()), default=now)
         return max(0.0, now - min(self._due.values(), default=now), now - waiting)
 
     def due(self) -> int:
         """How many keys are due and wait."""
         now = self._now()
-        return len({key for key, at in self._due.items() if at <= now} | self._parked_in.keys())
+        return len({key for key, at in self._due.items() if at <= now} | self._blocked_on.keys())
 
     def running(self) -> int:
         """How many keys are being handled."""
@@ -135,8 +139,8 @@ class DeadlineQueue(Generic[K]):
                 await self._wake.wait()
         finally:
             alarm.close()
-            self._parked.clear()  # else each one cancelled would make room for one of these
-            self._parked_in.clear()
+            self._blocked.clear()  # else each one cancelled would make room for one of these
+            self._blocked_on.clear()
             tasks = [it.task for it in self._running.values()]
             for task in tasks:
                 task.cancel()
@@ -159,16 +163,16 @@ class DeadlineQueue(Generic[K]):
             if self._due.get(key) != at or key in self._running:
                 continue  # replaced by an earlier deadline, or looked at again when its task is done
             del self._due[key]
-            lane = self._lane_of(key)
-            parked_in, since = self._parked_in.get(key, (None, at))
-            if key in self._parked_in and parked_in == lane:
+            lane = self._concurrency_key_of(key)
+            parked_in, since = self._blocked_on.get(key, (None, at))
+            if key in self._blocked_on and parked_in == lane:
                 continue
-            self._unpark(key)  # the object may have moved to another server while it waited
-            if self._lanes[lane] < self._per_lane:
+            self._unblock(key)  # the object may have moved to another server while it waited
+            if self._slots_taken[lane] < self._per_key:
                 self._start(key, lane)
             else:
-                self._parked[lane].append(key)
-                self._parked_in[key] = (lane, since)
+                self._blocked[lane].append(key)
+                self._blocked_on[key] = (lane, since)
 
     def _push(self, key: K, at: float) -> None:
         if len(self._heap) > 2 * len(self._due) + _STALE_ENTRIES:
@@ -177,47 +181,47 @@ class DeadlineQueue(Generic[K]):
         self._added += 1
         heapq.heappush(self._heap, (at, self._added, key))
 
-    def _unpark(self, key: K) -> None:
-        if key in self._parked_in:
-            lane, _ = self._parked_in.pop(key)
-            self._parked[lane].remove(key)
-            if not self._parked[lane]:
-                del self._parked[lane]
+    def _unblock(self, key: K) -> None:
+        if key in self._blocked_on:
+            lane, _ = self._blocked_on.pop(key)
+            self._blocked[lane].remove(key)
+            if not self._blocked[lane]:
+                del self._blocked[lane]
 
     def _start(self, key: K, lane: Hashable) -> None:
-        self._lanes[lane] += 1
+        self._slots_taken[lane] += 1
         task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
-        self._running[key] = _Handling(task, lane)
+        self._running[key] = _RunningItem(task, lane)
         task.add_done_callback(lambda _: self._done(key))
 
     async def _work(self, key: K) -> None:
         try:
             await self._handle(key)
         except Exception as error:  # a defect in one object's handling must not end the others'
-            defects = self._defects[key] = self._defects.get(key, 0) + 1
-            pause = min(_PAUSE_AFTER_DEFECT * 2 ** min(defects - 1, 10), _LONGEST_PAUSE)
+            defects = self._failures[key] = self._failures.get(key, 0) + 1
+            pause = min(_PAUSE_AFTER_INTERNAL_ERROR * 2 ** min(defects - 1, 10), _LONGEST_PAUSE)
             _log.error("reconciling %s failed: %s; next try in %.0f s", key, origin(error), pause)
             self.add(key, at=self._now() + pause)
         else:
-            self._defects.pop(key, None)
+            self._failures.pop(key, None)
 
     def _done(self, key: K) -> None:
         handling = self._running.pop(key)
         if key in self._due:
             self._push(key, self._due[key])
-        if not handling.has_left:
-            self._vacate(handling.lane)
+        if not handling.slot_released:
+            self._free_slot(handling.concurrency_key)
         else:
-            self._beyond[handling.lane] -= 1
-            if not self._beyond[handling.lane]:
-                del self._beyond[handling.lane]
+            self._beyond[handling.concurrency_key] -= 1
+            if not self._beyond[handling.concurrency_key]:
+                del self._beyond[handling.concurrency_key]
         self._wake.set()
 
-    def _vacate(self, lane: Hashable) -> None:
-        self._lanes[lane] -= 1
-        if lane in self._parked and not self._closing:
-            waiting = self._parked[lane][0]
-            self._unpark(waiting)
+    def _free_slot(self, lane: Hashable) -> None:
+        self._slots_taken[lane] -= 1
+        if lane in self._blocked and not self._closing:
+            waiting = self._blocked[lane][0]
+            self._unblock(waiting)
             self._start(waiting, lane)
-        elif not self._lanes[lane]:
-            del self._lanes[lane]
+        elif not self._slots_taken[lane]:
+            del self._slots_taken[lane]

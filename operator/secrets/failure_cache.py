@@ -7,11 +7,11 @@ from typing import Final
 
 from smtp_operator.api.verdict import Verdict, VerdictError
 
-HELD: Final = 10.0
+HOLD_SECONDS: Final = 10.0
 """Seconds for which nobody asks again, where the other side does not ask for a longer pause."""
 
 
-class Held:
+class FailureCache:
     """The last failure of one vault, or of one client of a token endpoint."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -21,22 +21,22 @@ class Held:
         self._until = 0.0
 
     @property
-    def is_over(self) -> bool:
+    def is_inactive(self) -> bool:
         """Whether there is none, or its time has passed."""
         return self._verdict is None or self._monotonic() >= self._until
 
-    def note(self, verdict: Verdict) -> None:
+    def record(self, verdict: Verdict) -> None:
         """It failed so just now."""
         self._verdict = verdict
-        self._until = self._monotonic() + max(HELD, verdict.retry_after or 0.0)
+        self._until = self._monotonic() + max(HOLD_SECONDS, verdict.retry_after or 0.0)
 
-    def heed(self) -> None:
+    def raise_if_active(self) -> None:
         """Raises VerdictError while it holds, with what is left of the pause."""
-        if self._verdict is None or self.is_over:
+        if self._verdict is None or self.is_inactive:
             return
         left, verdict = self._until - self._monotonic(), self._verdict
         raise VerdictError(verdict if verdict.retry_after is None else replace(verdict, retry_after=left))
 
-    def end(self) -> None:
+    def clear(self) -> None:
         """It has succeeded since."""
         self._verdict = None

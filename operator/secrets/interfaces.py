@@ -31,7 +31,7 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class ReadObject:
     """An object as it was when something was read out of it; nothing of its data."""
 
     object_: JsonObject | None

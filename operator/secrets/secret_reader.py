@@ -12,7 +12,7 @@ from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, 
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
-from smtp_operator.secrets.interfaces import GetObject, Seen
+from smtp_operator.secrets.interfaces import GetObject, ReadObject
 
 _MISSING = {
     "Secret": Reason.SECRET_NOT_FOUND,
@@ -46,14 +46,14 @@ _Keys = Callable[[Reference], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SecretLine:
     """One line of text out of a Secret."""
 
     text: str = field(repr=False)
     newline_stripped: bool = False
 
 
-class ObjectValues:
+class SecretReader:
     """The objects that one test reads. Each is asked for once, so that all values are of one version."""
 
     def __init__(self, get: GetObject, *, owner: str = "", keys: _Keys | None = None) -> None:
@@ -68,7 +68,7 @@ class ObjectValues:
         self._of = f" of {owner}" if owner else ""
         self._objects: dict[Reference, JsonObject | VerdictError] = {}
         self._noted: dict[Reference, JsonObject | None] = {}
-        self.behind: dict[Reference, Seen] = {}
+        self.behind: dict[Reference, ReadObject] = {}
         """What a vault's login stands on, which may be that of an earlier test."""
 
     @property
@@ -100,7 +100,7 @@ class ObjectValues:
 
     async def line(
         self, reference: Reference, key: str, *, field_path: str, at_most: int = LONGEST_LINE
-    ) -> Line:
+    ) -> SecretLine:
         """One line of a Secret's key, one newline at its end left out.
 
         Raises:
@@ -129,7 +129,7 @@ class ObjectValues:
                 f"{where} holds a line break or control character (named by spec.{field_path}{self._of})."
                 " It must be one line; one newline at its end is left out by itself.",
             )
-        return Line(stripped, newline_stripped=stripped != text)
+        return SecretLine(stripped, newline_stripped=stripped != text)
 
     async def bundle(self, reference: Reference, key: str, *, field_path: str) -> str:
         """A PEM bundle out of a Secret or ConfigMap.

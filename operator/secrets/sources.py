@@ -7,9 +7,9 @@ from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
 from smtp_operator.secrets.interfaces import Destination, PasswordSource, ResolvedPassword
-from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.secrets.vaults import password_source as vault_passwords
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.password_source import VaultPasswords
 
 
@@ -33,7 +33,7 @@ class InputText:
 class KubernetesSecret:
     """``password.secretRef``: a Secret of the same namespace."""
 
-    def __init__(self, values: ObjectValues) -> None:
+    def __init__(self, values: SecretReader) -> None:
         self._values = values
 
     async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
@@ -75,8 +75,8 @@ def described(password: Password) -> tuple[str, str]:
 class Reading:
     """What a source may need to read a password for one test."""
 
-    values: ObjectValues
-    vaults: LiveVaults
+    values: SecretReader
+    vaults: VaultClients
     destination: Destination
 
 

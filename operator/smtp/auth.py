@@ -15,11 +15,11 @@ from typing import Final
 
 from smtp_operator.smtp.redaction.redactor import MASK
 from smtp_operator.smtp.replies import Reply, clean
-from smtp_operator.smtp.request import Login
+from smtp_operator.smtp.request import SmtpLogin
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AuthStep:
     """One line of the client, and how the transcript shows it."""
 
     words: tuple[bytes, ...] = field(repr=False)
@@ -28,7 +28,7 @@ class Line:
     """What the server may echo of it, beside what follows from the password alone."""
 
 
-Mechanism = Callable[[Login], Generator[Line, Reply, None]]
+Mechanism = Callable[[SmtpLogin], Generator[AuthStep, Reply, None]]
 
 
 class ChallengeInvalid(Exception):
@@ -39,44 +39,44 @@ def _base64(text: str | bytes) -> bytes:
     return base64.b64encode(text.encode() if isinstance(text, str) else text)
 
 
-def _plain(login: Login) -> Generator[Line, Reply, None]:
+def _plain(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """RFC 4616."""
     blob = _base64(f"\0{login.username}\0{login.password}")
-    yield Line((b"AUTH", b"PLAIN", blob), f"AUTH PLAIN {MASK}")
+    yield AuthStep((b"AUTH", b"PLAIN", blob), f"AUTH PLAIN {MASK}")
 
 
-def _login(login: Login) -> Generator[Line, Reply, None]:
+def _login(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """As draft-murchison-sasl-login has it, the user name on a line of its own: some servers want that."""
-    yield Line((b"AUTH", b"LOGIN"), "AUTH LOGIN")
-    yield Line((_base64(login.username),), MASK)
-    yield Line((_base64(login.password),), MASK)
+    yield AuthStep((b"AUTH", b"LOGIN"), "AUTH LOGIN")
+    yield AuthStep((_base64(login.username),), MASK)
+    yield AuthStep((_base64(login.password),), MASK)
 
 
-def _cram_md5(login: Login) -> Generator[Line, Reply, None]:
+def _cram_md5(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """RFC 2195."""
-    reply = yield Line((b"AUTH", b"CRAM-MD5"), "AUTH CRAM-MD5")
+    reply = yield AuthStep((b"AUTH", b"CRAM-MD5"), "AUTH CRAM-MD5")
     try:
         challenge = base64.b64decode(reply.text, validate=True)
     except (binascii.Error, ValueError):
         raise ChallengeInvalid from None
     digest = hmac.new(login.password.encode(), challenge, "md5").hexdigest()
     answer = _base64(f"{login.username} {digest}")
-    yield Line((answer,), MASK, (digest, answer.decode()))  # a guess could be checked against it
+    yield AuthStep((answer,), MASK, (digest, answer.decode()))  # a guess could be checked against it
 
 
-def _xoauth2(login: Login) -> Generator[Line, Reply, None]:
+def _xoauth2(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """Google's, and Microsoft's after it. A 334 is an error, which the server wants answered by nothing."""
     blob = _base64(f"user={login.username}\1auth=Bearer {login.password}\1\1")
-    yield Line((b"AUTH", b"XOAUTH2", blob), f"AUTH XOAUTH2 {MASK}", (blob.decode(),))
-    yield Line((b"",), "(an empty line)")
+    yield AuthStep((b"AUTH", b"XOAUTH2", blob), f"AUTH XOAUTH2 {MASK}", (blob.decode(),))
+    yield AuthStep((b"",), "(an empty line)")
 
 
-def _oauthbearer(login: Login) -> Generator[Line, Reply, None]:
+def _oauthbearer(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """RFC 7628; the answer to an error is in its section 3.2.3."""
     name = login.username.replace("=", "=3D").replace(",", "=2C")
     blob = _base64(f"n,a={name},\1auth=Bearer {login.password}\1\1")
-    yield Line((b"AUTH", b"OAUTHBEARER", blob), f"AUTH OAUTHBEARER {MASK}", (blob.decode(),))
-    yield Line((b"AQ==",), "AQ==")
+    yield AuthStep((b"AUTH", b"OAUTHBEARER", blob), f"AUTH OAUTHBEARER {MASK}", (blob.decode(),))
+    yield AuthStep((b"AQ==",), "AQ==")
 
 
 _OF_A_PASSWORD: Final[dict[str, Mechanism]] = {"PLAIN": _plain, "LOGIN": _login, "CRAM-MD5": _cram_md5}

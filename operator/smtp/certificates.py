@@ -16,7 +16,7 @@ from smtp_operator.smtp.replies import clean
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["CaBundleInvalid", "CertificateFacts", "TlsContexts"]
+__all__ = ["CaBundleInvalid", "CertificateInfo", "TlsContexts"]
 
 _KEPT_CONTEXTS: Final = 128
 _KEPT_BYTES: Final = 1024 * 1024
@@ -114,7 +114,7 @@ def _key(ca_pem: str | None, *, verify: bool, with_system: bool) -> _Key:
 
 
 @dataclass(frozen=True, slots=True)
-class CertificateFacts:
+class CertificateInfo:
     """What stands in a certificate; every text is clean and cut."""
 
     subject: str
@@ -126,7 +126,7 @@ class CertificateFacts:
     self_issued: bool
 
     @classmethod
-    def of(cls, der: bytes) -> "CertificateFacts | None":
+    def of(cls, der: bytes) -> "CertificateInfo | None":
         """Of its bytes; None where they are no certificate that can be read."""
         from cryptography import x509  # 8 MB, not needed where there is no TLS
 
@@ -144,12 +144,12 @@ class CertificateFacts:
             return None
 
     @classmethod
-    def of_session(cls, session: ssl.SSLObject | None) -> "CertificateFacts | None":
+    def of_session(cls, session: ssl.SSLObject | None) -> "CertificateInfo | None":
         """Of the server's certificate in a TLS session."""
         der = None if session is None else session.getpeercert(binary_form=True)
         return cls.of(der) if der else None
 
-    def redacted(self, shown: Callable[[str], str]) -> "CertificateFacts":
+    def redacted(self, shown: Callable[[str], str]) -> "CertificateInfo":
         """Return the same facts with every text as it may be shown: the server has written them."""
         names = tuple(map(shown, self.names))
         return replace(self, subject=shown(self.subject), issuer=shown(self.issuer), names=names)

@@ -17,7 +17,7 @@ from aiosmtplib.response import SMTPResponse
 
 from smtp_operator.alarm import Alarm
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.reply_stream import InvalidReply, ReplyStream
+from smtp_operator.smtp.reply_stream import MalformedReply, ReplyStream
 
 _KEPT: Final = 4096
 """Bytes kept of what came since the last reply."""
@@ -27,11 +27,11 @@ _CLOSING: Final = 1.0
 """Seconds a server has to end its side of TLS."""
 
 
-class WireError(Exception):
+class ConnectionFailure(Exception):
     """The dialogue cannot go on."""
 
 
-class Silent(WireError):
+class ReplyTimeout(ConnectionFailure):
     """No reply within ``limit`` seconds."""
 
     def __init__(self, limit: float) -> None:
@@ -39,7 +39,7 @@ class Silent(WireError):
         self.limit = limit
 
 
-class Closed(WireError):
+class ConnectionClosed(ConnectionFailure):
     """The server ended the connection."""
 
     def __init__(self, *, said: Reply | None = None, alert: str = "") -> None:
@@ -49,7 +49,7 @@ class Closed(WireError):
         self.alert = alert
 
 
-class Garbled(WireError):
+class InvalidReply(ConnectionFailure):
     """The server sent something that is no SMTP reply."""
 
     def __init__(self, raw: bytes) -> None:
@@ -57,7 +57,7 @@ class Garbled(WireError):
         self.raw = raw
 
 
-class TlsFailed(WireError):
+class TlsHandshakeFailed(ConnectionFailure):
     """The TLS handshake failed. ``reason`` is OpenSSL's word, ``verify_code`` 0 where no check failed."""
 
     def __init__(self, reason: str, verify_code: int) -> None:
@@ -89,7 +89,7 @@ class _Recorder(SMTPProtocol):
             return
         try:
             reply = self._replies.add(data)
-        except InvalidReply:
+        except MalformedReply:
             self.garbled = True
             self.eof_received()  # the waiting command fails
             self.abort()
@@ -131,7 +131,7 @@ class _Recorder(SMTPProtocol):
         self.eof_received()  # as if the server had hung up: whoever waits for the reply hears of it
 
 
-class Wire:
+class SmtpConnection:
     """Sends commands and gets replies; every limit is in seconds. After an error only ``close`` is left."""
 
     def __init__(self, protocol: _Recorder) -> None:
@@ -141,7 +141,7 @@ class Wire:
     @classmethod
     async def open(
         cls, sock: socket.socket, *, context: ssl.SSLContext | None, server_name: str, limit: float
-    ) -> "Wire":
+    ) -> "SmtpConnection":
         """Over a connected socket, which belongs to the wire from now on; with TLS where there is a context.
 
         Raises:
@@ -165,11 +165,11 @@ class Wire:
                     )
                 wire._tls = wire._ssl_object()
         except TimeoutError:
-            raise Silent(limit) from None
+            raise ReplyTimeout(limit) from None
         except ssl.SSLError as error:
             raise _tls_failed(error) from None
         except OSError:
-            raise Closed from None
+            raise ConnectionClosed from None
         return wire
 
     @property
@@ -225,26 +225,26 @@ class Wire:
         except ssl.SSLError as error:
             raise _tls_failed(error) from None
         except OSError:
-            raise Closed from None
+            raise ConnectionClosed from None
         self._tls = self._ssl_object()
         return Reply.of(response.code, response.message)
 
     def _reply(self, response: SMTPResponse) -> Reply:
         received = self._protocol.received
         if not 200 <= response.code <= 599:
-            raise Garbled(bytes(received))
+            raise InvalidReply(bytes(received))
         end = _END_OF_REPLY.search(received)
         del received[: end.end() if end else None]  # what is left, nobody has asked for
         return Reply.of(response.code, response.message)
 
-    def _broken(self, error: Exception, limit: float) -> WireError:
+    def _broken(self, error: Exception, limit: float) -> ConnectionFailure:
         if self._protocol.garbled or isinstance(error, SMTPResponseException):
-            return Garbled(bytes(self._protocol.received))
+            return InvalidReply(bytes(self._protocol.received))
         if self._protocol.silent or isinstance(error, SMTPTimeoutError):
-            return Silent(limit)
+            return ReplyTimeout(limit)
         cause = self._protocol.error or error.__cause__
         alert = cause.reason if isinstance(cause, ssl.SSLError) else None
-        return Closed(said=_left_behind(self._protocol.received), alert=alert or "")
+        return ConnectionClosed(said=_left_unread(self._protocol.received), alert=alert or "")
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -263,7 +263,7 @@ class Wire:
             enough.cancel()
 
 
-def _left_behind(received: bytearray) -> Reply | None:
+def _left_unread(received: bytearray) -> Reply | None:
     lines = received.decode("utf-8", "replace").splitlines()
     for start, line in enumerate(lines):
         found = _LEFT_BEHIND.match(line)
@@ -273,8 +273,8 @@ def _left_behind(received: bytearray) -> Reply | None:
     return None
 
 
-def _tls_failed(error: ssl.SSLError) -> WireError:
+def _tls_failed(error: ssl.SSLError) -> ConnectionFailure:
     code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return Closed()
-    return TlsFailed(error.reason or "", code)
+        return ConnectionClosed()
+    return TlsHandshakeFailed(error.reason or "", code)

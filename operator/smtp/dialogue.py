@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SMTP dialogue, phase by phase, from the greeting to the final dot.
 
-Every step either goes on, or raises ``Ended`` with a verdict, or lets a ``WireError`` pass, whose
+Every step either goes on, or raises ``Ended`` with a verdict, or lets a ``ConnectionFailure`` pass, whose
 meaning depends on the phase. STARTTLS is mandatory where it is asked for, and there is exactly one
 AUTH with one mechanism.
 """
@@ -15,11 +15,11 @@ from typing import Final
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp import auth
-from smtp_operator.smtp.certificates import CertificateFacts
-from smtp_operator.smtp.connection import Garbled, Wire, WireError
+from smtp_operator.smtp.certificates import CertificateInfo
+from smtp_operator.smtp.connection import ConnectionFailure, InvalidReply, SmtpConnection
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
 from smtp_operator.smtp.diagnosis.classify import classify
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.outcomes import (
     Refusal,
     all_refused,
@@ -29,26 +29,26 @@ from smtp_operator.smtp.diagnosis.outcomes import (
     sent,
     some_refused,
 )
-from smtp_operator.smtp.diagnosis.verdicts import Ended
+from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.message.envelope import Envelope
-from smtp_operator.smtp.message.mime import build_mail
+from smtp_operator.smtp.message.mime import build_message
 from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.replies import Reply
-from smtp_operator.smtp.request import Login, MailSettings
-from smtp_operator.smtp.send_permit import Leave
-from smtp_operator.smtp.timing import Budget, Limits, PhaseClock
+from smtp_operator.smtp.request import SmtpLogin, TestRequest
+from smtp_operator.smtp.send_permit import SendPermit
+from smtp_operator.smtp.timing import Budget, PhaseClock, PhaseLimits
 from smtp_operator.smtp.transcript import Transcript
 
 TLS_PORTS: Final = (465, 2465)
 
 
-class CalledOff(Exception):
+class SendAborted(Exception):
     """``Leave`` did not want the mail to be sent."""
 
 
 @dataclass(slots=True)
-class Findings:
+class DialogueFindings:
     """What a dialogue brought to light so far; shown in the report even where it failed."""
 
     address: str = ""
@@ -69,7 +69,7 @@ def _calling_off() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise CalledOff from error
+        raise SendAborted from error
 
 
 def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -88,16 +88,16 @@ def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
 class Dialogue:
     """One dialogue over one wire."""
 
-    settings: MailSettings
+    settings: TestRequest
     envelope: Envelope
     helo_name: str
     budget: Budget
-    limits: Limits
+    limits: PhaseLimits
     clock: PhaseClock
     redactor: Redactor
     transcript: Transcript
-    findings: Findings
-    leave: Leave | None
+    findings: DialogueFindings
+    leave: SendPermit | None
     permit: LoginPermit | None = None
     address: Address | None = None
     """Of the server that it is connected to."""
@@ -112,7 +112,7 @@ class Dialogue:
     hurried: bool = False
     """Whether the present step got less than its limit, since the budget comes to its end."""
 
-    async def run(self, wire: Wire, context: ssl.SSLContext | None, server_name: str) -> Verdict:
+    async def run(self, wire: SmtpConnection, context: ssl.SSLContext | None, server_name: str) -> Verdict:
         """The dialogue, as deep as the mode wants. ``context`` and ``server_name`` are for STARTTLS."""
         await self._greeting(wire)
         await self._ehlo(wire)
@@ -128,7 +128,7 @@ class Dialogue:
         await self._mail_from(wire)
         refusals = await self._rcpt_to(wire)
         if mode is Mode.ENVELOPE:
-            with contextlib.suppress(WireError):  # the verdict is known, and QUIT does the same
+            with contextlib.suppress(ConnectionFailure):  # the verdict is known, and QUIT does the same
                 await wire.command(b"RSET", limit=self.limit(self.limits.quit))
         else:
             await self._data(wire)
@@ -149,11 +149,11 @@ class Dialogue:
     def _server(self) -> str:
         return self.settings.server
 
-    def context(self, *, recipient: str = "", closed: bool = False) -> Context:
+    def context(self, *, recipient: str = "", closed: bool = False) -> DialogueContext:
         """What is known now, for the rules; ``recipient`` and ``closed`` as in ``Context``."""
         settings = self.settings
         login = settings.login
-        return Context(
+        return DialogueContext(
             server=settings.server,
             port=settings.port,
             smtp_type=settings.smtp_type,
@@ -189,7 +189,7 @@ class Dialogue:
         tls_port = self.settings.port in TLS_PORTS and self.settings.smtp_type is not SmtpType.TLS
         return self.limits.banner_on_tls_port if tls_port else self.limits.banner
 
-    async def _command(self, wire: Wire, *words: bytes, shown: str = "") -> Reply:
+    async def _command(self, wire: SmtpConnection, *words: bytes, shown: str = "") -> Reply:
         self.transcript.client(shown or b" ".join(words).decode("utf-8", "replace"))
         reply = await wire.command(*words, limit=self.limit(self.limits.command))
         self._note(reply)
@@ -199,11 +199,11 @@ class Dialogue:
         self.clock.replies += 1
         self.transcript.server(reply)
 
-    def _refused(self, reply: Reply) -> Ended:
+    def _refused(self, reply: Reply) -> DialogueEnded:
         assert self.clock.phase is not None
-        return Ended(classify(self.clock.phase, reply, context=self.context()))
+        return DialogueEnded(classify(self.clock.phase, reply, context=self.context()))
 
-    async def _greeting(self, wire: Wire) -> None:
+    async def _greeting(self, wire: SmtpConnection) -> None:
         self.clock.enter(Phase.BANNER)
         probe_after = self.settings.smtp_type is not SmtpType.TLS
         reply = await wire.greeting(self.limit(self._banner_limit, probe_after=probe_after))
@@ -211,11 +211,11 @@ class Dialogue:
         self.greeting = reply.text
         self.findings.banner = self.redactor.shown(reply.text).partition(" ")[0]
         if reply.code < 400 and reply.code != 220:
-            raise Garbled(reply.line.encode())
+            raise InvalidReply(reply.line.encode())
         if reply.code != 220:
             raise self._refused(reply)
 
-    async def _ehlo(self, wire: Wire) -> None:
+    async def _ehlo(self, wire: SmtpConnection) -> None:
         self.clock.enter(Phase.EHLO)
         name = self.helo_name.encode("ascii")
         reply = await self._command(wire, b"EHLO", name)
@@ -229,10 +229,10 @@ class Dialogue:
             raise self._refused(reply)
         self.offered, self.mechanisms = extensions(reply)
 
-    async def _start_tls(self, wire: Wire, context: ssl.SSLContext, server_name: str) -> None:
+    async def _start_tls(self, wire: SmtpConnection, context: ssl.SSLContext, server_name: str) -> None:
         self.clock.enter(Phase.START_TLS)
         if "STARTTLS" not in self.offered:
-            raise Ended(not_offered.start_tls(self.context()))
+            raise DialogueEnded(not_offered.start_tls(self.context()))
         self.transcript.client("STARTTLS")
 
         def agreed(reply: Reply) -> None:
@@ -247,22 +247,22 @@ class Dialogue:
             raise self._refused(reply)
         self.secured(wire)
 
-    def secured(self, wire: Wire) -> None:
+    def secured(self, wire: SmtpConnection) -> None:
         """Take down what the TLS handshake showed."""
         session = wire.tls
         if session is None:
             return
         self.tls = True
         self.findings.tls_version = session.version() or "TLS"
-        facts = CertificateFacts.of_session(session)
+        facts = CertificateInfo.of_session(session)
         self.findings.certificate = facts.redacted(self.redactor.shown).for_status if facts else None
         self.transcript.note(f"TLS handshake: {self.findings.tls_version}")
 
-    async def _auth(self, wire: Wire, login: Login) -> None:
+    async def _auth(self, wire: SmtpConnection, login: SmtpLogin) -> None:
         self.clock.enter(Phase.AUTH)
         name = auth.choose(self.settings.auth_mechanism, self.mechanisms, by_token=login.by_token)
         if name is None:
-            raise Ended(not_offered.mechanism(self.context(), self.settings.auth_mechanism))
+            raise DialogueEnded(not_offered.mechanism(self.context(), self.settings.auth_mechanism))
         self.findings.mechanism = name
         if self.permit is not None and self.address is not None:
             with self.budget.paused():
@@ -280,7 +280,7 @@ class Dialogue:
             raise self._refused(reply)
         self.logged_in = True
 
-    async def _exchange(self, wire: Wire, login: Login, name: str) -> Reply:
+    async def _exchange(self, wire: SmtpConnection, login: SmtpLogin, name: str) -> Reply:
         """Return the last reply to AUTH."""
         self.redactor.login_sent()
         steps = auth.MECHANISMS[name](login)
@@ -298,7 +298,7 @@ class Dialogue:
             except (StopIteration, auth.ChallengeInvalid):
                 return reply
 
-    async def _mail_from(self, wire: Wire) -> None:
+    async def _mail_from(self, wire: SmtpConnection) -> None:
         self.clock.enter(Phase.MAIL_FROM)
         self._check_smtputf8()
         sender = self.envelope.sender.address
@@ -322,9 +322,9 @@ class Dialogue:
         boxes += [(entry.label, entry.mailbox) for entry in self.envelope.addressees]
         for label, mailbox in boxes:
             if mailbox.needs_smtputf8:
-                raise Ended(not_offered.smtputf8(self.context(), label))
+                raise DialogueEnded(not_offered.smtputf8(self.context(), label))
 
-    async def _rcpt_to(self, wire: Wire) -> list[Refusal]:
+    async def _rcpt_to(self, wire: SmtpConnection) -> list[Refusal]:
         self.clock.enter(Phase.RCPT_TO)
         refusals = []
         replies: dict[str, Reply] = {}
@@ -339,20 +339,20 @@ class Dialogue:
             if not reply.good:
                 meaning = classify(Phase.RCPT_TO, reply, context=self.context(recipient=entry.label))
                 if reply.code == 421:
-                    raise Ended(meaning)
+                    raise DialogueEnded(meaning)
                 refusals.append(Refusal(entry, reply, shown, meaning))
             self.findings.recipients.append(
                 RecipientVerdict(role=entry.role, index=entry.index, accepted=reply.good, response=shown)
             )
         if len(refusals) == len(self.envelope.addressees):
-            raise Ended(all_refused(refusals))
+            raise DialogueEnded(all_refused(refusals))
         return refusals
 
-    async def _data(self, wire: Wire) -> None:
+    async def _data(self, wire: SmtpConnection) -> None:
         self.clock.enter(Phase.DATA)
         if self.leave is not None:
             with self.budget.paused(), _calling_off():
-                await self.leave.turn()
+                await self.leave.acquire()
         reply = await self._command(wire, b"DATA")
         if reply.code != 354:
             raise self._refused(reply)
@@ -369,7 +369,7 @@ class Dialogue:
 
     def _mail(self) -> bytes:
         envelope = self.envelope
-        return build_mail(
+        return build_message(
             sender=envelope.sender,
             to=envelope.of_role("to"),
             cc=envelope.of_role("cc"),

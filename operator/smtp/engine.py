@@ -14,12 +14,12 @@ from smtp_operator.network.resolver import Resolver
 from smtp_operator.smtp.certificates import TlsContexts
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.diagnosis.verdicts import verdict
-from smtp_operator.smtp.dialogue import CalledOff
+from smtp_operator.smtp.dialogue import SendAborted
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.request import MailSettings
-from smtp_operator.smtp.send_permit import Leave
-from smtp_operator.smtp.session import Connect, Session, Surroundings, connect
-from smtp_operator.smtp.timing import Limits
+from smtp_operator.smtp.request import TestRequest
+from smtp_operator.smtp.send_permit import SendPermit
+from smtp_operator.smtp.session import Connect, SharedResources, TestSession, connect
+from smtp_operator.smtp.timing import PhaseLimits
 
 _log: Final = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Engine:
         policy: DestinationPolicy,
         resolver: Resolver,
         connections: ConnectionLimits,
-        limits: Limits | None = None,
+        limits: PhaseLimits | None = None,
         connect: Connect = connect,
         ca_file: str | None = None,
     ) -> None:
@@ -46,21 +46,21 @@ class Engine:
         ``ca_file`` is the PEM text of ``--ca-file``.
         """
         self._resolver = resolver
-        self._surroundings = Surroundings(
+        self._surroundings = SharedResources(
             policy=policy,
             resolver=resolver,
             connections=connections,
-            limits=limits or Limits(),
+            limits=limits or PhaseLimits(),
             contexts=TlsContexts(ca_file),
             connect=connect,
         )
 
     async def run(
         self,
-        settings: MailSettings,
+        settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = _nobody_listens,
-        leave: Leave | None = None,
+        leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """One test within ``settings.timeout`` seconds; raises nothing but ``CancelledError``.
@@ -68,10 +68,10 @@ class Engine:
         ``on_phase`` is called as each phase begins. ``leave`` is asked right before DATA and before the
         mail's text; if it raises, the mail is not sent. ``permit`` is asked right before AUTH.
         """
-        session = Session(settings, self._surroundings, on_phase, leave, permit)
+        session = TestSession(settings, self._surroundings, on_phase, leave, permit)
         try:
             outcome = await session.run()
-        except CalledOff:
+        except SendAborted:
             outcome = _called_off(session.clock.phase)
         except Exception as error:
             outcome = _defect(error, session.clock.phase)

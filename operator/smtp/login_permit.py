@@ -4,13 +4,13 @@
 from typing import Protocol
 
 from smtp_operator.network.destination import Address
-from smtp_operator.smtp.request import Login
+from smtp_operator.smtp.request import SmtpLogin
 
 
 class LoginPermit(Protocol):
     """Asked once per dialogue, right before AUTH."""
 
-    async def before_login(self, server: str, address: Address, login: Login) -> None:
+    async def before_login(self, server: str, address: Address, login: SmtpLogin) -> None:
         """Wait until the login may be tried.
 
         Raises:

@@ -13,9 +13,9 @@ from smtp_operator.network.resolver import NameInvalid, address_of, host_to_asci
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.smtp.certificates import TlsContexts
 from smtp_operator.smtp.diagnosis.no_reply import port_not_allowed
-from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
+from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded, verdict
 from smtp_operator.smtp.message.envelope import Envelope
-from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.request import TestRequest
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}\.?\Z){_LABEL}(?:\.{_LABEL})*\.?")
@@ -23,7 +23,7 @@ _HELO = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Za-z.:]+\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PreparedTest:
     """Settings that passed, in the form in which the dialogue needs them."""
 
     envelope: Envelope
@@ -36,24 +36,26 @@ class Plan:
     """None where the dialogue is in clear."""
 
 
-async def plan(settings: MailSettings, policy: DestinationPolicy, contexts: TlsContexts) -> Plan:
+async def prepare(settings: TestRequest, policy: DestinationPolicy, contexts: TlsContexts) -> PreparedTest:
     """The settings, checked. ``Ended`` where a test would make no sense."""
     envelope = Envelope.of(settings)
     host = _host("server", settings.server)
     server_name = _host("tls.serverName", settings.tls.server_name) if settings.tls.server_name else host
     helo_name = _helo(settings.helo_name) if settings.helo_name else envelope.sender.domain
     if not policy.allows_port(settings.port):
-        raise Ended(port_not_allowed(settings.port, policy.ports))
+        raise DialogueEnded(port_not_allowed(settings.port, policy.ports))
     if settings.smtp_type is not SmtpType.NONE and not settings.tls.verify and _sends_password(settings):
-        raise Ended(_unverified(settings))
-    return Plan(envelope, host, server_name.rstrip("."), helo_name, await _context(settings, contexts))
+        raise DialogueEnded(_unverified(settings))
+    return PreparedTest(
+        envelope, host, server_name.rstrip("."), helo_name, await _context(settings, contexts)
+    )
 
 
-def check_secrecy(settings: MailSettings, addresses: Iterable[Address]) -> None:
+def check_secrecy(settings: TestRequest, addresses: Iterable[Address]) -> None:
     """``Ended`` where the password would cross a network in clear."""
     in_clear = settings.smtp_type is SmtpType.NONE and _sends_password(settings)
     if in_clear and not all(map(is_loopback, addresses)):
-        raise Ended(
+        raise DialogueEnded(
             verdict(
                 Reason.INSECURE_AUTH_REFUSED,
                 f"Refusing to send the {_secret(settings)} in clear (smtpType: None)",
@@ -62,16 +64,16 @@ def check_secrecy(settings: MailSettings, addresses: Iterable[Address]) -> None:
         )
 
 
-def _sends_password(settings: MailSettings) -> bool:
+def _sends_password(settings: TestRequest) -> bool:
     asked = settings.login is not None and settings.mode is not Mode.CONNECT
     return asked and not settings.allow_insecure_auth
 
 
-def _secret(settings: MailSettings) -> str:
+def _secret(settings: TestRequest) -> str:
     return "access token" if settings.login and settings.login.by_token else "password"
 
 
-def _unverified(settings: MailSettings) -> Verdict:
+def _unverified(settings: TestRequest) -> Verdict:
     return verdict(
         Reason.INSECURE_AUTH_REFUSED,
         f"Refusing to send the {_secret(settings)} to a server whose certificate is not checked",
@@ -80,7 +82,7 @@ def _unverified(settings: MailSettings) -> Verdict:
     )
 
 
-async def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLContext | None:
+async def _context(settings: TestRequest, contexts: TlsContexts) -> ssl.SSLContext | None:
     if settings.smtp_type is SmtpType.NONE:
         return None
     try:
@@ -91,7 +93,7 @@ async def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLCont
             with_system=settings.tls.not_admitted is not None,
         )
     except ClientCertificateInvalid as error:
-        raise Ended(
+        raise DialogueEnded(
             verdict(
                 Reason.CLIENT_CERTIFICATE_INVALID,
                 f"What tls.clientCertificateRef names is no usable client certificate: {error}",
@@ -99,7 +101,7 @@ async def _context(settings: MailSettings, contexts: TlsContexts) -> ssl.SSLCont
             )
         ) from None
     except CaBundleInvalid:
-        raise Ended(
+        raise DialogueEnded(
             verdict(
                 Reason.CA_BUNDLE_INVALID,
                 "What tls.caRef names holds no valid PEM certificate",
@@ -115,7 +117,7 @@ def _host(field: str, text: str) -> str:
         host = ""
     if _HOST.fullmatch(host) or address_of(host) is not None:
         return host
-    raise Ended(invalid_host(field, text))
+    raise DialogueEnded(invalid_host(field, text))
 
 
 def invalid_host(field: str, text: str) -> Verdict:
@@ -141,5 +143,7 @@ def _helo(text: str) -> str:
         name = ""
     if not _HELO.fullmatch(name):
         shown = "".join(sign if sign.isprintable() else "?" for sign in text[:253])
-        raise Ended(verdict(Reason.INVALID_SPEC, f'heloName "{shown}" must be a host name without blanks'))
+        raise DialogueEnded(
+            verdict(Reason.INVALID_SPEC, f'heloName "{shown}" must be a host name without blanks')
+        )
     return name

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from smtp_operator.smtp.certificates import CertificateFacts
+from smtp_operator.smtp.certificates import CertificateInfo
 
 _MOST: Final = 8192
 _FIRST: Final = 512
@@ -25,7 +25,7 @@ _ENOUGH: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n|\A(?!\d{3}-)[^\n]*\n"
 _HANDSHAKE_RECORD, _SERVER_HELLO = 22, 2
 
 
-class Kind(StrEnum):
+class Protocol(StrEnum):
     """What speaks there."""
 
     SMTP = "SMTP"
@@ -42,30 +42,32 @@ class Kind(StrEnum):
 
 
 _SIGNS: Final = (
-    (Kind.IMAP, re.compile(rb"\* (?:OK|PREAUTH|BYE)", re.IGNORECASE)),
-    (Kind.POP3, re.compile(rb"[+]OK|-ERR", re.IGNORECASE)),
-    (Kind.SSH, re.compile(rb"SSH-")),
-    (Kind.HTTP, re.compile(rb"HTTP/|<!?(?:doctype|html)", re.IGNORECASE)),
-    (Kind.TLS, re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")),
-    (Kind.FTP, re.compile(rb"\A220[ -](?![^\r\n]*smtp)[^\r\n]*ftp", re.IGNORECASE)),
-    (Kind.NNTP, re.compile(rb"\A20[01] [^\r\n]*(?:nntp|news|innd)", re.IGNORECASE)),
-    (Kind.SMTP, re.compile(rb"220[ -]|[45]\d\d[ -]")),
+    (Protocol.IMAP, re.compile(rb"\* (?:OK|PREAUTH|BYE)", re.IGNORECASE)),
+    (Protocol.POP3, re.compile(rb"[+]OK|-ERR", re.IGNORECASE)),
+    (Protocol.SSH, re.compile(rb"SSH-")),
+    (Protocol.HTTP, re.compile(rb"HTTP/|<!?(?:doctype|html)", re.IGNORECASE)),
+    (Protocol.TLS, re.compile(rb"[\x14-\x17]\x03[\x00-\x04]")),
+    (Protocol.FTP, re.compile(rb"\A220[ -](?![^\r\n]*smtp)[^\r\n]*ftp", re.IGNORECASE)),
+    (Protocol.NNTP, re.compile(rb"\A20[01] [^\r\n]*(?:nntp|news|innd)", re.IGNORECASE)),
+    (Protocol.SMTP, re.compile(rb"220[ -]|[45]\d\d[ -]")),
 )
 
 
-def identify(first: bytes) -> Kind:
+def identify(first: bytes) -> Protocol:
     """The protocol that the first bytes of a server belong to."""
-    return next((kind for kind, sign in _SIGNS if sign.match(first)), Kind.OTHER if first else Kind.CLOSED)
+    return next(
+        (kind for kind, sign in _SIGNS if sign.match(first)), Protocol.OTHER if first else Protocol.CLOSED
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ProbeResult:
     """What a second look showed."""
 
-    kind: Kind
+    kind: Protocol
     start_tls: bool = False
     """Whether it offers STARTTLS; only asked where it speaks SMTP in clear."""
-    certificate: CertificateFacts | None = None
+    certificate: CertificateInfo | None = None
     server_hello: bool = False
     """Whether a TLS handshake got as far as agreeing on version and cipher."""
     alert: str = ""
@@ -155,27 +157,27 @@ class _Line:
         )
 
 
-async def look_in_clear(sock: socket.socket, helo_name: str, *, limit: float) -> Sight:
+async def look_in_clear(sock: socket.socket, helo_name: str, *, limit: float) -> ProbeResult:
     """What greets in clear text, and whether it offers STARTTLS."""
     with sock:
         line = _Line(sock)
         try:
             async with asyncio.timeout(min(limit, _BANNER_WAIT)):
                 kind = identify(await line.reply())
-            if kind is not Kind.SMTP:
-                return Sight(kind)
+            if kind is not Protocol.SMTP:
+                return ProbeResult(kind)
             async with asyncio.timeout(limit):
                 await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n")
                 offered = await line.reply()
                 await line.send(b"QUIT\r\n")
         except TimeoutError:
-            return Sight(Kind.SILENT)
+            return ProbeResult(Protocol.SILENT)
         except OSError:
-            return Sight(Kind.CLOSED)
-        return Sight(kind, start_tls=_OFFERS_STARTTLS.search(offered) is not None)
+            return ProbeResult(Protocol.CLOSED)
+        return ProbeResult(kind, start_tls=_OFFERS_STARTTLS.search(offered) is not None)
 
 
-async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) -> Sight:
+async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) -> ProbeResult:
     """What greets after a TLS handshake that checks nothing."""
     with sock:
         line = _Line(sock)
@@ -183,18 +185,20 @@ async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) 
             async with asyncio.timeout(limit):
                 if not await line.handshake(server_name):
                     kind = identify(bytes(line.records))
-                    return Sight(Kind.OTHER if kind is Kind.SMTP else kind)  # SMTP, but not over TLS
-                facts = CertificateFacts.of_session(line.tls)
+                    return ProbeResult(
+                        Protocol.OTHER if kind is Protocol.SMTP else kind
+                    )  # SMTP, but not over TLS
+                facts = CertificateInfo.of_session(line.tls)
                 try:
                     async with asyncio.timeout(min(limit / 2, _BANNER_WAIT)):
                         kind = identify(await line.reply())
                 except TimeoutError:
-                    kind = Kind.SILENT
-                return Sight(kind, certificate=facts, server_hello=True)
+                    kind = Protocol.SILENT
+                return ProbeResult(kind, certificate=facts, server_hello=True)
         except TimeoutError:
-            return Sight(Kind.SILENT)
+            return ProbeResult(Protocol.SILENT)
         except OSError:
-            return Sight(Kind.CLOSED)
+            return ProbeResult(Protocol.CLOSED)
 
 
 async def look_at_certificate(
@@ -205,7 +209,7 @@ async def look_at_certificate(
     start_tls: bool,
     limit: float,
     objections: bool = False,
-) -> Sight:
+) -> ProbeResult:
     """The certificate that is shown, after STARTTLS where the server speaks in clear first.
 
     With ``objections`` also what the server objects to, as TLS 1.3 lets it after the handshake.
@@ -220,14 +224,14 @@ async def look_at_certificate(
                     await line.reply()
                     await line.send(b"STARTTLS\r\n")
                     if not (await line.reply()).startswith(b"220"):
-                        return Sight(Kind.SMTP)
+                        return ProbeResult(Protocol.SMTP)
                 if not await line.handshake(server_name):
-                    return Sight(Kind.TLS, server_hello=line.server_hello)
-                facts = CertificateFacts.of_session(line.tls)
+                    return ProbeResult(Protocol.TLS, server_hello=line.server_hello)
+                facts = CertificateInfo.of_session(line.tls)
                 if objections:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(limit / 2):
                             await line.receive()
         except OSError:
-            return Sight(Kind.OTHER, server_hello=line.server_hello)
-        return Sight(Kind.TLS, certificate=facts, server_hello=True, alert=line.alert)
+            return ProbeResult(Protocol.OTHER, server_hello=line.server_hello)
+        return ProbeResult(Protocol.TLS, certificate=facts, server_hello=True, alert=line.alert)

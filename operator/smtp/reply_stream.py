@@ -11,7 +11,7 @@ _PIECE_COST: Final = 32
 """Bytes that a piece counts for at least: a reply in single bytes costs as much time as a megabyte."""
 
 
-class InvalidReply(Exception):
+class MalformedReply(Exception):
     """The server sends something that is no SMTP reply, or more than a reply may have."""
 
 
@@ -37,11 +37,11 @@ class ReplyStream:
         """Return the whole reply, once, with the piece that ends it; else None.
 
         Raises:
-            InvalidReply: the connection is of no use any more.
+            MalformedReply: the connection is of no use any more.
         """
         self._left -= max(len(piece), _PIECE_COST)
         if self._left < 0:
-            raise InvalidReply
+            raise MalformedReply
         if self._whole:
             return None
         self._pending += piece
@@ -49,11 +49,11 @@ class ReplyStream:
             start, self._start = self._start, end + 1
             self._searched = self._start
             if self._start - start > _LINE or not self._pending[start : start + 3].isdigit():
-                raise InvalidReply
+                raise MalformedReply
             if self._pending[start + 3 : start + 4] != b"-":
                 self._whole = True
                 return bytes(self._pending[: self._start])
         self._searched = len(self._pending)
         if self._searched - self._start > _LINE:
-            raise InvalidReply
+            raise MalformedReply
         return None

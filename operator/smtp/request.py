@@ -22,7 +22,7 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class SmtpLogin:
     """User name and password of AUTH. ``origin`` names the password's source in messages, never its value."""
 
     username: str = field(repr=False)
@@ -57,13 +57,13 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailSettings:
+class TestRequest:
     """The settings of one test. Times are in seconds."""
 
     server: str
     port: int
     smtp_type: SmtpType = SmtpType.START_TLS
-    login: Login | None = None
+    login: SmtpLogin | None = None
     auth_mechanism: str = "Auto"
     sender: str
     """spec.from as written: one address, display name allowed."""

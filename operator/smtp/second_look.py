@@ -14,39 +14,54 @@ from typing import Final
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
 from smtp_operator.network.trust import UNTRUSTED
-from smtp_operator.smtp.connection import Closed, Garbled, Silent, TlsFailed, WireError
+from smtp_operator.smtp.connection import (
+    ConnectionClosed,
+    ConnectionFailure,
+    InvalidReply,
+    ReplyTimeout,
+    TlsHandshakeFailed,
+)
 from smtp_operator.smtp.diagnosis import no_reply as failures
 from smtp_operator.smtp.diagnosis import tls_failures as tlsfailures
 from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.dialogue import Dialogue
-from smtp_operator.smtp.preflight import Plan
-from smtp_operator.smtp.probe import Kind, Sight, identify, look_at_certificate, look_in_clear, look_over_tls
+from smtp_operator.smtp.preflight import PreparedTest
+from smtp_operator.smtp.probe import (
+    ProbeResult,
+    Protocol,
+    identify,
+    look_at_certificate,
+    look_in_clear,
+    look_over_tls,
+)
 
-_NOT_SMTP: Final = frozenset({Kind.IMAP, Kind.POP3, Kind.SSH, Kind.HTTP, Kind.FTP, Kind.NNTP})
+_NOT_SMTP: Final = frozenset(
+    {Protocol.IMAP, Protocol.POP3, Protocol.SSH, Protocol.HTTP, Protocol.FTP, Protocol.NNTP}
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Explainer:
+class FailureAnalyzer:
     """Explains what broke one dialogue; ``connect`` opens one more connection to the same address."""
 
     dialogue: Dialogue
-    plan: Plan
+    plan: PreparedTest
     connect: Callable[[float], Awaitable[socket.socket]]
 
-    async def explain(self, error: WireError) -> Verdict:
+    async def analyze(self, error: ConnectionFailure) -> Verdict:
         """The verdict on ``error`` in the phase that the dialogue is in."""
         phase = self.dialogue.clock.phase
         assert phase is not None
         self.dialogue.clock.stop()
         match error:
-            case Silent():
+            case ReplyTimeout():
                 return await self._silent(phase, error.limit)
-            case Closed():
+            case ConnectionClosed():
                 return await self._closed(phase, error)
-            case TlsFailed():
+            case TlsHandshakeFailed():
                 return await self._tls_failed(error)
-            case Garbled():
+            case InvalidReply():
                 return await self._garbled(phase, error.raw)
             case _:
                 raise AssertionError("no other kind of wire error exists")
@@ -60,7 +75,7 @@ class Explainer:
         found = await self._mismatch(phase)
         return found or failures.silent(dialogue.context(), phase, waited, content_sent=content_sent)
 
-    async def _closed(self, phase: Phase, error: Closed) -> Verdict:
+    async def _closed(self, phase: Phase, error: ConnectionClosed) -> Verdict:
         dialogue = self.dialogue
         if tlsfailures.wants_client_certificate(error.alert) or (
             dialogue.settings.tls.client_certificate is not None
@@ -85,13 +100,13 @@ class Explainer:
         if phase is not Phase.BANNER:
             return failures.garbled(self.dialogue.context(), phase)
         kind = identify(raw)
-        if kind is Kind.TLS:
+        if kind is Protocol.TLS:
             found = await self._mismatch(phase)
             if found:
                 return found
         return failures.not_smtp(self.dialogue.context(), phase, kind)
 
-    async def _tls_failed(self, error: TlsFailed) -> Verdict:
+    async def _tls_failed(self, error: TlsHandshakeFailed) -> Verdict:
         settings = self.dialogue.settings
         if error.reason in tlsfailures.IN_CLEAR and settings.smtp_type is SmtpType.TLS:
             found = await self._mismatch(Phase.TLS)
@@ -120,11 +135,11 @@ class Explainer:
         smtp_type = self.dialogue.settings.smtp_type
         if phase is Phase.BANNER and smtp_type is not SmtpType.TLS:
             sight = await self._look_over_tls()
-            if sight.kind is Kind.SMTP:
+            if sight.kind is Protocol.SMTP:
                 return self._tls_expected(smtp_type)
         elif phase is Phase.TLS and smtp_type is SmtpType.TLS:
             sight = await self._look_in_clear()
-            if sight.kind is Kind.SMTP:
+            if sight.kind is Protocol.SMTP:
                 return self._plaintext(sight)
         else:
             return None
@@ -143,7 +158,7 @@ class Explainer:
             suggestion=Suggestion(smtp_type=SmtpType.TLS),
         )
 
-    def _plaintext(self, sight: Sight) -> Verdict:
+    def _plaintext(self, sight: ProbeResult) -> Verdict:
         settings = self.dialogue.settings
         fix = "Set smtpType: StartTLS (or port: 465 for TLS from the first byte)"
         suggestion = Suggestion(smtp_type=SmtpType.START_TLS) if sight.start_tls else None
@@ -160,21 +175,21 @@ class Explainer:
             suggestion=suggestion,
         )
 
-    async def _look_over_tls(self) -> Sight:
+    async def _look_over_tls(self) -> ProbeResult:
         limit = self._limit()
         try:
             return await look_over_tls(await self.connect(limit), self.plan.server_name, limit=limit)
         except OSError:
-            return Sight(Kind.CLOSED)
+            return ProbeResult(Protocol.CLOSED)
 
-    async def _look_in_clear(self) -> Sight:
+    async def _look_in_clear(self) -> ProbeResult:
         limit = self._limit()
         try:
             return await look_in_clear(await self.connect(limit), self.plan.helo_name, limit=limit)
         except OSError:
-            return Sight(Kind.CLOSED)
+            return ProbeResult(Protocol.CLOSED)
 
-    async def _look_at_certificate(self, *, objections: bool = False) -> Sight | None:
+    async def _look_at_certificate(self, *, objections: bool = False) -> ProbeResult | None:
         limit = self._limit()
         try:
             return await look_at_certificate(

@@ -4,10 +4,10 @@
 from typing import Protocol
 
 
-class Leave(Protocol):
+class SendPermit(Protocol):
     """Asked twice for each mail. Whatever it raises, the mail is not delivered."""
 
-    async def turn(self) -> None:
+    async def acquire(self) -> None:
         """Awaited right before DATA. It may take as long as it likes, which is not the test's time."""
         ...
 

@@ -15,17 +15,17 @@ from smtp_operator.network.destination import Address, DestinationPolicy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver
 from smtp_operator.smtp.certificates import TlsContexts
 from smtp_operator.smtp.concurrency import ConnectionLimits
-from smtp_operator.smtp.connection import Wire, WireError
+from smtp_operator.smtp.connection import ConnectionFailure, SmtpConnection
 from smtp_operator.smtp.diagnosis import no_reply as failures
-from smtp_operator.smtp.diagnosis.verdicts import Ended
-from smtp_operator.smtp.dialogue import Dialogue, Findings
+from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
+from smtp_operator.smtp.dialogue import Dialogue, DialogueFindings
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.preflight import Plan, check_secrecy, invalid_host, plan
+from smtp_operator.smtp.preflight import PreparedTest, check_secrecy, invalid_host, prepare
 from smtp_operator.smtp.redaction.redactor import Redactor
-from smtp_operator.smtp.request import MailSettings
-from smtp_operator.smtp.second_look import Explainer
-from smtp_operator.smtp.send_permit import Leave
-from smtp_operator.smtp.timing import Budget, Limits, PhaseClock
+from smtp_operator.smtp.request import TestRequest
+from smtp_operator.smtp.second_look import FailureAnalyzer
+from smtp_operator.smtp.send_permit import SendPermit
+from smtp_operator.smtp.timing import Budget, PhaseClock, PhaseLimits
 from smtp_operator.smtp.transcript import Transcript
 
 
@@ -73,26 +73,26 @@ async def _writable(sock: socket.socket) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class SharedResources:
     """What all tests share."""
 
     policy: DestinationPolicy
     resolver: Resolver
     connections: ConnectionLimits
-    limits: Limits
+    limits: PhaseLimits
     contexts: TlsContexts
     connect: Connect
 
 
-class Session:
+class TestSession:
     """One test. ``run`` gives the verdict; ``report`` all that came to light."""
 
     def __init__(
         self,
-        settings: MailSettings,
-        surroundings: Surroundings,
+        settings: TestRequest,
+        surroundings: SharedResources,
         on_phase: Callable[[Phase], None],
-        leave: Leave | None,
+        leave: SendPermit | None,
         permit: LoginPermit | None = None,
     ) -> None:
         self.settings = settings
@@ -102,7 +102,7 @@ class Session:
         self.permit = permit
         self.budget = Budget(settings.timeout)
         self.clock = PhaseClock(self.budget, on_phase)
-        self.findings = Findings()
+        self.findings = DialogueFindings()
         self.transcript = Transcript(Redactor())
 
     def report(self, outcome: Verdict) -> DialogueReport:
@@ -129,11 +129,11 @@ class Session:
     async def run(self) -> Verdict:
         """The test. Every failure that was foreseen is a verdict."""
         try:
-            prepared = await plan(self.settings, self.surroundings.policy, self.surroundings.contexts)
+            prepared = await prepare(self.settings, self.surroundings.policy, self.surroundings.contexts)
             addresses = await self._addresses(prepared.host)
             check_secrecy(self.settings, addresses)
             return await self._try_each(addresses, prepared)
-        except Ended as ended:
+        except DialogueEnded as ended:
             return ended.verdict
 
     async def _addresses(self, host: str) -> tuple[Address, ...]:
@@ -144,21 +144,21 @@ class Session:
                 host, limit=limit, absolute=self.settings.absolute_name
             )
         except NameNotFound:
-            raise Ended(
+            raise DialogueEnded(
                 failures.host_not_found(self.settings.server, bound=self.settings.absolute_name)
             ) from None
         except NameServersFailed:
-            raise Ended(failures.dns_failed(self.settings.server)) from None
+            raise DialogueEnded(failures.dns_failed(self.settings.server)) from None
         except NameInvalid:
-            raise Ended(invalid_host("server", self.settings.server)) from None
+            raise DialogueEnded(invalid_host("server", self.settings.server)) from None
         except TimeoutError:
-            raise Ended(failures.dns_silent(self.settings.server, limit)) from None
+            raise DialogueEnded(failures.dns_silent(self.settings.server, limit)) from None
         allowed = tuple(filter(self.surroundings.policy.allows, found))
         if not allowed:
-            raise Ended(failures.address_not_allowed(found[0]))
+            raise DialogueEnded(failures.address_not_allowed(found[0]))
         return allowed
 
-    def _dialogue(self, prepared: Plan) -> Dialogue:
+    def _dialogue(self, prepared: PreparedTest) -> Dialogue:
         login = self.settings.login
         redactor = Redactor(
             secrets=[login.password] if login else (),
@@ -189,7 +189,7 @@ class Session:
             permit=self.permit,
         )
 
-    async def _try_each(self, addresses: tuple[Address, ...], prepared: Plan) -> Verdict:
+    async def _try_each(self, addresses: tuple[Address, ...], prepared: PreparedTest) -> Verdict:
         dialogue = self._dialogue(prepared)
         errors: dict[Address, OSError] = {}
         limit = self.limits.connect
@@ -209,25 +209,25 @@ class Session:
         return failures.unreachable(dialogue.context(), errors, limit)
 
     async def _over(
-        self, sock: socket.socket, address: Address, dialogue: Dialogue, prepared: Plan
+        self, sock: socket.socket, address: Address, dialogue: Dialogue, prepared: PreparedTest
     ) -> Verdict:
         port = self.settings.port
         dialogue.address = address
         self.findings.address = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
         try:
             return await self._talk(sock, dialogue, prepared)
-        except WireError as error:
+        except ConnectionFailure as error:
 
             async def again(limit: float) -> socket.socket:
                 return await self.surroundings.connect(address, port, limit=limit)
 
-            return await Explainer(dialogue, prepared, again).explain(error)
+            return await FailureAnalyzer(dialogue, prepared, again).analyze(error)
 
-    async def _talk(self, sock: socket.socket, dialogue: Dialogue, prepared: Plan) -> Verdict:
+    async def _talk(self, sock: socket.socket, dialogue: Dialogue, prepared: PreparedTest) -> Verdict:
         implicit = self.settings.smtp_type is SmtpType.TLS
         if implicit:
             self.clock.enter(Phase.TLS)
-        wire = await Wire.open(
+        wire = await SmtpConnection.open(
             sock,
             context=prepared.context if implicit else None,
             server_name=prepared.server_name,
@@ -236,7 +236,7 @@ class Session:
         try:
             dialogue.secured(wire)
             outcome = await dialogue.run(wire, prepared.context, prepared.server_name)
-        except Ended as ended:
+        except DialogueEnded as ended:
             outcome = ended.verdict
         except BaseException:
             wire.abort()
@@ -245,11 +245,11 @@ class Session:
         await self._leave(wire)
         return outcome
 
-    async def _leave(self, wire: Wire) -> None:
+    async def _leave(self, wire: SmtpConnection) -> None:
         try:
             await wire.command(b"QUIT", limit=self.budget.limit(self.limits.quit))
             await wire.close()
-        except WireError:
+        except ConnectionFailure:
             pass  # the mail is accepted, or the verdict known: how the server says goodbye is all the same
         finally:
             wire.abort()

@@ -10,7 +10,7 @@ from smtp_operator.api.verdict import Phase, PhaseTiming
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class PhaseLimits:
     """Longest time of each step, in seconds. RFC 5321 section 4.5.3.2 grants a server minutes; a
     user who waits for a verdict does not, so these are the limits of a test, not of a mail server.
     """

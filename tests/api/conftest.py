@@ -19,7 +19,7 @@ import pytest
 from pydantic import ValidationError
 
 from localcluster import LocalCluster
-from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, Kind
+from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, CustomResource
 from smtp_operator.api.names import API_VERSION
 
 Fragment = dict[str, Any]
@@ -33,7 +33,7 @@ _VALUE = re.compile(r'Invalid value: (?:"(?:[^"\\]|\\.)*": |[-+.0-9e]+: )?')
 class Judged:
     """A kind, and a sound spec of it that a test's fields go into."""
 
-    kind: Kind
+    kind: CustomResource
     sound: Fragment
 
     @property

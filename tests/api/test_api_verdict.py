@@ -72,8 +72,8 @@ def test_modes_go_from_shallow_to_deep() -> None:
 
 
 def test_phases_are_in_the_order_of_the_dialogue() -> None:
-    assert [phase.position for phase in Phase] == list(range(12))
-    assert (Phase.PASSWORD.position, Phase.DATA.position) == (0, 11)
+    assert [phase.order for phase in Phase] == list(range(12))
+    assert (Phase.PASSWORD.order, Phase.DATA.order) == (0, 11)
 
 
 def test_test_of_mode_connect_goes_from_resolve_to_tls() -> None:

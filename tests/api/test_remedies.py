@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.crd import structural_schema
-from smtp_operator.api.fixes import NOTHING, remedy
+from smtp_operator.api.fixes import NO_ACTION, fix_for
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.settings import FLAGS
@@ -21,16 +21,16 @@ def spec_schema() -> dict[str, Any]:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_remedy_of_whole_sentences(reason: Reason) -> None:
-    text = remedy(reason)
+    text = fix_for(reason)
     assert text[0].isupper()
     assert text.endswith(".")
-    assert (text == NOTHING) <= (REASONS[reason].retry is Retry.PASSED)
+    assert (text == NO_ACTION) <= (REASONS[reason].retry is Retry.PASSED)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_fields_that_are_to_be_set_exist(reason: Reason) -> None:
     schema = spec_schema()
-    for path in re.findall(r"\b[Ss]et ([a-z][\w.]*): ", remedy(reason)):
+    for path in re.findall(r"\b[Ss]et ([a-z][\w.]*): ", fix_for(reason)):
         child = schema
         for name in path.split("."):
             assert name in child.get("properties", {}), path
@@ -39,4 +39,4 @@ def test_fields_that_are_to_be_set_exist(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_flags_that_are_named_exist(reason: Reason) -> None:
-    assert set(re.findall(r"--[a-z-]+", remedy(reason))) <= {flag.option for flag in FLAGS}
+    assert set(re.findall(r"--[a-z-]+", fix_for(reason))) <= {flag.option for flag in FLAGS}

@@ -6,7 +6,7 @@ import ipaddress
 import pytest
 
 from smtp_operator.setting_parsers import ListenAddress, LogFormat, LogLevel, PortRange, SecretWatch
-from smtp_operator.settings import FLAGS, Flag, InvalidSetting, Settings, read_settings
+from smtp_operator.settings import FLAGS, CommandLineFlag, InvalidSetting, Settings, read_settings
 
 
 def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
@@ -282,7 +282,7 @@ def test_what_has_no_namespace_is_served_always(of_the_cluster: str | None) -> N
 
 
 @pytest.mark.parametrize("flag", [it for it in FLAGS if it.default], ids=lambda it: it.option)
-def test_every_default_reads_as_it_is_written(flag: Flag) -> None:
+def test_every_default_reads_as_it_is_written(flag: CommandLineFlag) -> None:
     read = read_settings({flag.name: [flag.default]}, {})
     assert getattr(read, flag.name) == getattr(Settings(), flag.name)
 

@@ -11,7 +11,7 @@ import pytest
 import smtp_operator.cli.streams
 from smtp_operator.api.status import SuggestedSettings
 from smtp_operator.cli.streams import Control, one_line, write
-from smtp_operator.cli.terminal import Look, verdict_text
+from smtp_operator.cli.terminal import TerminalStyle, verdict_text
 
 PACKAGE: Final = Path(smtp_operator.cli.streams.__file__).parent
 
@@ -65,7 +65,7 @@ def test_a_value_of_a_verdict_is_one_line_without_controls(attack: str) -> None:
     output = io.StringIO()
 
     shown = verdict_text(
-        Look(),
+        TerminalStyle(),
         name=text,
         passed=False,
         summary=text,

@@ -12,13 +12,13 @@ import pytest
 
 from fakeapi import Answer, FakeApi
 from localcluster import LocalCluster
-from smtp_operator.api.objects import JsonObject, Notice, ObjectKey
+from smtp_operator.api.objects import EventRecord, JsonObject, ObjectKey
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.events import WAITING, EventRecorder
 
 EVENTS = "/apis/events.k8s.io/v1/namespaces/team-a/events"
 
-NOTICE = Notice(
+NOTICE = EventRecord(
     key=ObjectKey("team-a", "mail"),
     uid="2b8e1c1a-0000-4000-8000-000000000001",
     type="Warning",

@@ -25,8 +25,8 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.cluster.metadata_informer import MetadataWatch
+from smtp_operator.cluster.cluster import KubernetesCluster
+from smtp_operator.cluster.metadata_informer import MetadataInformer
 from smtp_operator.cluster.traffic import Uncounted
 from smtp_operator.settings import Settings
 
@@ -85,12 +85,12 @@ def long_page(*items: JsonObject, version: int, following: str = "") -> bytes:
     return json.dumps(empty).encode().replace(b'"@"', b",".join(map(long_json, items)))
 
 
-class Follower:
+class ReferenceTracker:
     """A running watch of ConfigMaps and what it told."""
 
     def __init__(self, client: KubernetesClient) -> None:
         self.news: asyncio.Queue[tuple[str, str | None]] = asyncio.Queue()
-        self.watch = MetadataWatch(
+        self.watch = MetadataInformer(
             client, "ConfigMap", None, wanted=lambda it: it == MAIL, changed=self._changed
         )
         self.task = asyncio.create_task(self.watch.run())
@@ -100,15 +100,15 @@ class Follower:
 
 
 @pytest.fixture
-async def follower(fake: FakeApi, counted: KubernetesClient) -> AsyncIterator[Follower]:
-    it = Follower(counted)
+async def follower(fake: FakeApi, counted: KubernetesClient) -> AsyncIterator[ReferenceTracker]:
+    it = ReferenceTracker(counted)
     yield it
     it.task.cancel()
     await asyncio.wait([it.task])
 
 
 async def test_a_watch_line_of_7_mb_ends_no_watch(
-    fake: FakeApi, follower: Follower, traffic: Counting, caplog: pytest.LogCaptureFixture
+    fake: FakeApi, follower: ReferenceTracker, traffic: Counting, caplog: pytest.LogCaptureFixture
 ) -> None:
     stream = Stream()
     stream.say_raw(long_line("ADDED", partial("other", 10)))
@@ -128,7 +128,7 @@ async def test_a_watch_line_of_7_mb_ends_no_watch(
     ]
 
 
-async def test_the_deletion_of_a_long_object_is_told(fake: FakeApi, follower: Follower) -> None:
+async def test_the_deletion_of_a_long_object_is_told(fake: FakeApi, follower: ReferenceTracker) -> None:
     stream = Stream(event("ADDED", partial("mail", 10)))
     stream.say_raw(long_line("DELETED", partial("mail", 11)))
     fake.on("GET", CONFIG_MAPS, Answer(body=page(version=9)))
@@ -138,7 +138,7 @@ async def test_the_deletion_of_a_long_object_is_told(fake: FakeApi, follower: Fo
 
 
 async def test_twenty_long_objects_do_not_keep_it_from_starting(
-    fake: FakeApi, follower: Follower, traffic: Counting
+    fake: FakeApi, follower: ReferenceTracker, traffic: Counting
 ) -> None:
     objects = [partial("mail" if number == 7 else f"m{number}", number) for number in range(20)]
     several = Answer(body=long_page(*objects[:3], version=30, following="token-0"))
@@ -189,7 +189,7 @@ async def test_an_object_that_is_read_costs_what_is_needed_of_it(
     answer = Answer(body=body.replace("@", ESCAPED).encode())
     fake.on("GET", "/api/v1/namespaces/team-a/configmaps/mail", answer)
     with little_memory():
-        read = await Cluster(counted, Settings()).get_object(MAIL)
+        read = await KubernetesCluster(counted, Settings()).get_object(MAIL)
     assert read["data"] == {"ca.crt": "pem"}
     assert len(json.dumps(read)) < 200_000
 
@@ -199,7 +199,7 @@ async def test_a_value_of_3_mb_is_not_kept(fake: FakeApi, counted: KubernetesCli
     body = json.dumps(found).replace("@", "\\u003c" * 500_000).encode()
     fake.on("GET", "/api/v1/namespaces/team-a/configmaps/mail", Answer(body=body))
     with little_memory():
-        read = await Cluster(counted, Settings()).get_object(MAIL)
+        read = await KubernetesCluster(counted, Settings()).get_object(MAIL)
     assert read["data"] == {"ca.crt": False, "other": "pem"}
 
 
@@ -216,7 +216,7 @@ async def test_our_own_objects_are_listed_without_their_ballast(
         f"{path.replace('smtpconfigs', 'namespaces/team-a/smtpconfigs')}/mail",
         Answer(body=long_json(found)),
     )
-    cluster = Cluster(counted, Settings())
+    cluster = KubernetesCluster(counted, Settings())
     with little_memory():
         (listed,) = [it async for it in cluster.list_smtp_configs()]
         read = await cluster.get_smtp_config(ObjectKey("team-a", "mail"))
@@ -258,7 +258,7 @@ async def test_the_loop_has_its_turns_while_a_long_object_is_read(
             turns += 1
 
     task = asyncio.create_task(others())
-    await Cluster(counted, Settings()).get_object(MAIL)
+    await KubernetesCluster(counted, Settings()).get_object(MAIL)
     task.cancel()
     assert turns > 7_200_000 / 16384
 

@@ -11,7 +11,7 @@ import pytest
 from localcluster import LocalCluster
 from smtp_operator.api.objects import ObjectMetadata, Reference
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient
-from smtp_operator.cluster.metadata_informer import MetadataWatch
+from smtp_operator.cluster.metadata_informer import MetadataInformer
 
 PASSWORD = "correct horse battery staple"
 ENCODED = base64.b64encode(PASSWORD.encode()).decode()
@@ -53,7 +53,7 @@ def owner(cluster: LocalCluster, namespace: str) -> Owner:
 class Following:
     """A running watch and what it tells."""
 
-    def __init__(self, watch: Callable[[Callable[..., None]], MetadataWatch]) -> None:
+    def __init__(self, watch: Callable[[Callable[..., None]], MetadataInformer]) -> None:
         self._news: asyncio.Queue[News] = asyncio.Queue()
         self.watch = watch(lambda reference, metadata: self._news.put_nowait((reference.name, metadata)))
         self.task = asyncio.create_task(self.watch.run())
@@ -69,7 +69,7 @@ class Following:
 @pytest.fixture
 async def following(real_client: KubernetesClient, owner: Owner) -> AsyncIterator[Following]:
     it = Following(
-        lambda changed: MetadataWatch(
+        lambda changed: MetadataInformer(
             real_client,
             "Secret",
             None,
@@ -145,7 +145,7 @@ async def test_in_label_mode_only_labelled_objects_are_seen(
     owner.create("plain")
     owner.create("chosen", "smtp-operator.io/watch=true")
     following = Following(
-        lambda changed: MetadataWatch(
+        lambda changed: MetadataInformer(
             real_client,
             "Secret",
             owner.namespace,

@@ -10,7 +10,7 @@ import pytest
 from fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired, page, partial
 from smtp_operator.api.objects import AccessDenied, ObjectMetadata, Reference
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.metadata_informer import PAGE_SIZE, MetadataWatch
+from smtp_operator.cluster.metadata_informer import PAGE_SIZE, MetadataInformer
 
 pytestmark = pytest.mark.looptime
 
@@ -19,13 +19,13 @@ MAIL = Reference("Secret", "team-a", "mail")
 OTHER = Reference("Secret", "team-a", "other")
 
 
-class Follower:
+class ReferenceTracker:
     """A running watch and what it told."""
 
     def __init__(self, client: KubernetesClient, wanted: set[Reference]) -> None:
         self.news: asyncio.Queue[tuple[str, str | None]] = asyncio.Queue()
         self.wanted = wanted
-        self.watch = MetadataWatch(
+        self.watch = MetadataInformer(
             client, "Secret", None, wanted=lambda it: it in self.wanted, changed=self._changed
         )
         self.task = asyncio.create_task(self.watch.run())
@@ -39,14 +39,14 @@ class Follower:
 
 
 @pytest.fixture
-async def follower(fake: FakeApi, client: KubernetesClient) -> AsyncIterator[Follower]:
-    it = Follower(client, {MAIL})
+async def follower(fake: FakeApi, client: KubernetesClient) -> AsyncIterator[ReferenceTracker]:
+    it = ReferenceTracker(client, {MAIL})
     yield it
     await it.stop()
 
 
 async def test_what_the_first_list_shows_is_told_before_it_counts_as_synced(
-    fake: FakeApi, follower: Follower
+    fake: FakeApi, follower: ReferenceTracker
 ) -> None:
     fake.on("GET", SECRETS, Answer(body=page(partial("mail", 5), partial("other", 6), version=9)))
     fake.on("WATCH", SECRETS, Stream())
@@ -55,14 +55,14 @@ async def test_what_the_first_list_shows_is_told_before_it_counts_as_synced(
     assert follower.news.empty()
 
 
-async def test_an_empty_list_has_null_items(fake: FakeApi, follower: Follower) -> None:
+async def test_an_empty_list_has_null_items(fake: FakeApi, follower: ReferenceTracker) -> None:
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
     assert follower.news.empty()
 
 
-async def test_lists_come_in_pages(fake: FakeApi, follower: Follower) -> None:
+async def test_lists_come_in_pages(fake: FakeApi, follower: ReferenceTracker) -> None:
     fake.on(
         "GET",
         SECRETS,
@@ -77,7 +77,9 @@ async def test_lists_come_in_pages(fake: FakeApi, follower: Follower) -> None:
     assert await follower.news.get() == ("mail", "uid-of-mail/5")
 
 
-async def test_a_list_that_expires_half_way_is_started_again(fake: FakeApi, follower: Follower) -> None:
+async def test_a_list_that_expires_half_way_is_started_again(
+    fake: FakeApi, follower: ReferenceTracker
+) -> None:
     fake.on(
         "GET",
         SECRETS,
@@ -91,7 +93,7 @@ async def test_a_list_that_expires_half_way_is_started_again(fake: FakeApi, foll
     assert await follower.news.get() == ("mail", "uid-of-mail/7")
 
 
-async def test_create_update_and_delete_are_told(fake: FakeApi, follower: Follower) -> None:
+async def test_create_update_and_delete_are_told(fake: FakeApi, follower: ReferenceTracker) -> None:
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     fake.on(
         "WATCH",
@@ -107,7 +109,9 @@ async def test_create_update_and_delete_are_told(fake: FakeApi, follower: Follow
     assert await follower.news.get() == ("mail", None)
 
 
-async def test_it_goes_on_from_the_last_version_that_it_heard_of(fake: FakeApi, follower: Follower) -> None:
+async def test_it_goes_on_from_the_last_version_that_it_heard_of(
+    fake: FakeApi, follower: ReferenceTracker
+) -> None:
     first = Stream(event("ADDED", partial("other", 10)), bookmark(15))
     first.end()
     second = Stream()
@@ -120,7 +124,7 @@ async def test_it_goes_on_from_the_last_version_that_it_heard_of(fake: FakeApi, 
 
 @pytest.mark.parametrize("goodbye", ["in the stream", "as an answer"])
 async def test_after_410_a_deletion_in_between_is_noticed(
-    fake: FakeApi, follower: Follower, goodbye: str
+    fake: FakeApi, follower: ReferenceTracker, goodbye: str
 ) -> None:
     follower.wanted.add(OTHER)
     first = Stream(error_event(expired())) if goodbye == "in the stream" else Answer(410, expired())
@@ -140,7 +144,9 @@ async def test_after_410_a_deletion_in_between_is_noticed(
     ]
 
 
-async def test_what_a_second_list_shows_unchanged_is_no_news(fake: FakeApi, follower: Follower) -> None:
+async def test_what_a_second_list_shows_unchanged_is_no_news(
+    fake: FakeApi, follower: ReferenceTracker
+) -> None:
     last = Stream()
     same = Answer(body=page(partial("mail", 5), version=9))
     fake.on("GET", SECRETS, same, same)
@@ -150,7 +156,7 @@ async def test_what_a_second_list_shows_unchanged_is_no_news(fake: FakeApi, foll
     assert follower.news.empty()
 
 
-async def test_half_a_line_is_a_lost_connection(fake: FakeApi, follower: Follower) -> None:
+async def test_half_a_line_is_a_lost_connection(fake: FakeApi, follower: ReferenceTracker) -> None:
     broken, mended = Stream(bookmark(10)), Stream(event("MODIFIED", partial("mail", 11)))
     broken.say_raw(b'{"type":"MODIFIED","object":{"metadata":{"na')
     broken.end()
@@ -161,7 +167,7 @@ async def test_half_a_line_is_a_lost_connection(fake: FakeApi, follower: Followe
 
 
 async def test_a_watch_that_falls_silent_is_left_after_three_minutes(
-    fake: FakeApi, follower: Follower
+    fake: FakeApi, follower: ReferenceTracker
 ) -> None:
     again = Stream()
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
@@ -171,7 +177,7 @@ async def test_a_watch_that_falls_silent_is_left_after_three_minutes(
     assert 180 <= second.time - first.time <= 182
 
 
-async def test_a_regular_end_is_followed_by_a_new_watch(fake: FakeApi, follower: Follower) -> None:
+async def test_a_regular_end_is_followed_by_a_new_watch(fake: FakeApi, follower: ReferenceTracker) -> None:
     streams = [Stream(), Stream()]
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     fake.on("WATCH", SECRETS, *streams)
@@ -191,7 +197,7 @@ async def test_a_regular_end_is_followed_by_a_new_watch(fake: FakeApi, follower:
     assert second.time - first.time < 121
 
 
-async def test_retry_after_is_obeyed(fake: FakeApi, follower: Follower) -> None:
+async def test_retry_after_is_obeyed(fake: FakeApi, follower: ReferenceTracker) -> None:
     fake.on("GET", SECRETS, Answer(429, headers={"Retry-After": "7"}), Answer(body=page(version=9)))
     fake.on("WATCH", SECRETS, Stream())
     await follower.watch.synced()
@@ -200,7 +206,7 @@ async def test_retry_after_is_obeyed(fake: FakeApi, follower: Follower) -> None:
 
 
 async def test_a_burst_of_errors_is_ridden_over_with_growing_delays(
-    fake: FakeApi, follower: Follower
+    fake: FakeApi, follower: ReferenceTracker
 ) -> None:
     fake.on("GET", SECRETS, *[Answer(500)] * 8, Answer(body=page(version=9)))
     fake.on("WATCH", SECRETS, Stream())
@@ -212,7 +218,7 @@ async def test_a_burst_of_errors_is_ridden_over_with_growing_delays(
 
 
 async def test_a_server_that_ends_every_watch_at_once_is_not_hammered(
-    fake: FakeApi, follower: Follower
+    fake: FakeApi, follower: ReferenceTracker
 ) -> None:
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     for _ in range(200):
@@ -223,7 +229,7 @@ async def test_a_server_that_ends_every_watch_at_once_is_not_hammered(
     assert len(fake.asked("WATCH", SECRETS)) < 25
 
 
-async def test_a_list_that_is_forbidden_ends_it(fake: FakeApi, follower: Follower) -> None:
+async def test_a_list_that_is_forbidden_ends_it(fake: FakeApi, follower: ReferenceTracker) -> None:
     fake.on("GET", SECRETS, Answer(403, {"reason": "Forbidden", "message": "secrets is forbidden"}))
     with pytest.raises(AccessDenied) as caught:
         await follower.task
@@ -231,14 +237,14 @@ async def test_a_list_that_is_forbidden_ends_it(fake: FakeApi, follower: Followe
 
 
 async def test_a_permission_that_vanishes_for_a_moment_is_waited_for(
-    fake: FakeApi, follower: Follower
+    fake: FakeApi, follower: ReferenceTracker
 ) -> None:
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     fake.on("WATCH", SECRETS, Answer(403), Answer(403), Stream(event("ADDED", partial("mail", 10))))
     assert await follower.news.get() == ("mail", "uid-of-mail/10")
 
 
-async def test_a_permission_that_stays_away_ends_it(fake: FakeApi, follower: Follower) -> None:
+async def test_a_permission_that_stays_away_ends_it(fake: FakeApi, follower: ReferenceTracker) -> None:
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     fake.always("WATCH", SECRETS, Answer(403))
     with pytest.raises(AccessDenied):
@@ -246,7 +252,9 @@ async def test_a_permission_that_stays_away_ends_it(fake: FakeApi, follower: Fol
     assert 60 < asyncio.get_running_loop().time() < 120
 
 
-async def test_an_event_older_than_what_a_read_showed_is_no_news(fake: FakeApi, follower: Follower) -> None:
+async def test_an_event_older_than_what_a_read_showed_is_no_news(
+    fake: FakeApi, follower: ReferenceTracker
+) -> None:
     stream = Stream()
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     fake.on("WATCH", SECRETS, stream)
@@ -256,7 +264,9 @@ async def test_an_event_older_than_what_a_read_showed_is_no_news(fake: FakeApi, 
     assert await follower.news.get() == ("mail", "uid-of-mail/12")
 
 
-async def test_a_recreated_object_is_news_whatever_its_version(fake: FakeApi, follower: Follower) -> None:
+async def test_a_recreated_object_is_news_whatever_its_version(
+    fake: FakeApi, follower: ReferenceTracker
+) -> None:
     stream = Stream()
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
     fake.on("WATCH", SECRETS, stream)
@@ -267,7 +277,7 @@ async def test_a_recreated_object_is_news_whatever_its_version(fake: FakeApi, fo
 
 
 async def test_the_deletion_of_what_only_a_read_showed_is_noticed_after_410(
-    fake: FakeApi, follower: Follower
+    fake: FakeApi, follower: ReferenceTracker
 ) -> None:
     follower.wanted.clear()
     stream = Stream()
@@ -281,7 +291,7 @@ async def test_the_deletion_of_what_only_a_read_showed_is_noticed_after_410(
 
 
 async def test_an_object_read_while_it_lists_again_is_not_taken_for_deleted(
-    fake: FakeApi, follower: Follower
+    fake: FakeApi, follower: ReferenceTracker
 ) -> None:
     last = Stream()
     fake.on("GET", SECRETS, Answer(body=page(partial("mail", 5), version=9)), Answer(body=page(version=30)))
@@ -295,7 +305,7 @@ async def test_an_object_read_while_it_lists_again_is_not_taken_for_deleted(
 async def test_in_label_mode_only_labelled_objects_are_asked_for(
     fake: FakeApi, client: KubernetesClient
 ) -> None:
-    watch = MetadataWatch(
+    watch = MetadataInformer(
         client,
         "ConfigMap",
         "team-a",

@@ -10,7 +10,7 @@ import pytest
 from fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, ObjectNotFound, Reference
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
@@ -28,44 +28,44 @@ def secret(version: int, **labels: str) -> JsonObject:
     return it | {"data": {"password": "czNjcmV0"}}
 
 
-async def names(cluster: Cluster) -> list[Any]:
+async def names(cluster: KubernetesCluster) -> list[Any]:
     return [it["metadata"]["name"] async for it in cluster.list_smtp_configs()]
 
 
 async def test_an_object_that_is_gone_is_none(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtpconfigs/mail", Answer(404))
-    assert await Cluster(client, Settings()).get_smtp_config(ObjectKey("team-a", "mail")) is None
+    assert await KubernetesCluster(client, Settings()).get_smtp_config(ObjectKey("team-a", "mail")) is None
 
 
 async def test_an_object_comes_as_it_is(fake: FakeApi, client: KubernetesClient) -> None:
     path = "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtpconfigs/mail"
     fake.on("GET", path, Answer(body=partial("mail", 3)))
-    found = await Cluster(client, Settings()).get_smtp_config(ObjectKey("team-a", "mail"))
+    found = await KubernetesCluster(client, Settings()).get_smtp_config(ObjectKey("team-a", "mail"))
     assert found == partial("mail", 3)
 
 
 async def test_a_secret_comes_with_its_data(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", f"{SECRETS}/mail", Answer(body=secret(3)))
-    assert await Cluster(client, Settings()).get_object(MAIL) == secret(3)
+    assert await KubernetesCluster(client, Settings()).get_object(MAIL) == secret(3)
 
 
 async def test_a_secret_that_is_not_there_is_an_error(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", f"{SECRETS}/mail", Answer(404))
     with pytest.raises(ObjectNotFound):
-        await Cluster(client, Settings()).get_object(MAIL)
+        await KubernetesCluster(client, Settings()).get_object(MAIL)
 
 
 async def test_smtpconfigs_come_from_all_namespaces(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", CONFIGS, Answer(body=page(partial("a", 1), version=9, following="t")))
     fake.on("GET", CONFIGS, Answer(body=page(partial("b", 1), version=9)))
-    assert await names(Cluster(client, Settings())) == ["a", "b"]
+    assert await names(KubernetesCluster(client, Settings())) == ["a", "b"]
 
 
 async def test_smtpconfigs_come_from_the_namespaces_served(fake: FakeApi, client: KubernetesClient) -> None:
     for name in ("team-a", "team-b"):
         path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{name}/smtpconfigs"
         fake.on("GET", path, Answer(body=page(partial(f"of-{name}", 1, namespace=name), version=9)))
-    cluster = Cluster(client, Settings(namespaces=("team-a", "team-b")))
+    cluster = KubernetesCluster(client, Settings(namespaces=("team-a", "team-b")))
     assert await names(cluster) == ["of-team-a", "of-team-b"]
 
 
@@ -81,12 +81,15 @@ async def test_smtpconfigs_of_excluded_namespaces_are_left_out(
     fake: FakeApi, client: KubernetesClient
 ) -> None:
     fake.on("GET", CONFIGS, Answer(body=in_three_namespaces()))
-    assert await names(Cluster(client, ALL_BUT_TEAM_B)) == ["of-team-a", "of-team-c"]
+    assert await names(KubernetesCluster(client, ALL_BUT_TEAM_B)) == ["of-team-a", "of-team-c"]
 
 
 async def test_so_are_their_vaults(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", VAULTS, Answer(body=in_three_namespaces()))
-    found = [it["metadata"]["name"] async for it in Cluster(client, ALL_BUT_TEAM_B).list_vaults("SmtpVault")]
+    found = [
+        it["metadata"]["name"]
+        async for it in KubernetesCluster(client, ALL_BUT_TEAM_B).list_vaults("SmtpVault")
+    ]
     assert found == ["of-team-a", "of-team-c"]
 
 
@@ -96,13 +99,13 @@ async def test_vaults_of_the_cluster_come_whatever_is_excluded(
     corp = partial("corp", 1)
     del corp["metadata"]["namespace"]
     fake.on("GET", CLUSTER_VAULTS, Answer(body=page(corp, version=9)))
-    cluster = Cluster(client, Settings(exclude_namespace=("*c*", "team-b")))
+    cluster = KubernetesCluster(client, Settings(exclude_namespace=("*c*", "team-b")))
     assert [it async for it in cluster.list_vaults("ClusterSmtpVault")] == [corp]
 
 
 async def test_what_is_there_does_not_count_what_is_excluded(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", CONFIGS, Answer(body=in_three_namespaces()))
-    assert await Cluster(client, ALL_BUT_TEAM_B).uids("SmtpConfig") == {
+    assert await KubernetesCluster(client, ALL_BUT_TEAM_B).uids("SmtpConfig") == {
         "uid-of-of-team-a",
         "uid-of-of-team-c",
     }
@@ -112,7 +115,7 @@ async def test_a_secret_of_an_excluded_namespace_is_read_for_a_vault_of_the_clus
     fake: FakeApi, client: KubernetesClient
 ) -> None:
     fake.on("GET", f"{SECRETS}/mail", Answer(body=secret(3)))
-    cluster = Cluster(client, Settings(exclude_namespace=("team-a",)))
+    cluster = KubernetesCluster(client, Settings(exclude_namespace=("team-a",)))
     assert await cluster.get_object(MAIL) == secret(3)
 
 
@@ -120,13 +123,13 @@ async def test_a_list_that_expires_half_way_is_started_again(fake: FakeApi, clie
     fake.on("GET", CONFIGS, Answer(body=page(partial("a", 1), version=9, following="t")))
     fake.on("GET", CONFIGS, Answer(410, expired()))
     fake.on("GET", CONFIGS, Answer(body=page(partial("a", 1), partial("b", 1), version=12)))
-    assert await names(Cluster(client, Settings())) == ["a", "a", "b"]
+    assert await names(KubernetesCluster(client, Settings())) == ["a", "a", "b"]
 
 
 async def test_a_list_that_expires_for_ever_is_an_error(fake: FakeApi, client: KubernetesClient) -> None:
     fake.always("GET", CONFIGS, Answer(410, expired()))
     with pytest.raises(ListExpired):
-        await names(Cluster(client, Settings()))
+        await names(KubernetesCluster(client, Settings()))
 
 
 @pytest.mark.parametrize(
@@ -169,7 +172,7 @@ async def test_a_list_that_expires_for_ever_is_an_error(fake: FakeApi, client: K
 async def test_what_is_watched(
     client: KubernetesClient, mode: SecretWatch, scope: Settings, watches: list[str]
 ) -> None:
-    cluster = Cluster(client, replace(scope, secret_watch=mode))
+    cluster = KubernetesCluster(client, replace(scope, secret_watch=mode))
     made = cluster.watch_references(wanted=lambda _: True, changed=lambda *_: None)
     assert [str(it) for it in made] == watches
 
@@ -191,7 +194,7 @@ async def test_what_was_read_is_missed_when_it_is_gone_if_the_watch_would_have_s
         assert metadata is None
         gone.append(reference.name)
 
-    cluster = Cluster(client, Settings(secret_watch=mode))
+    cluster = KubernetesCluster(client, Settings(secret_watch=mode))
     watch = cluster.watch_references(wanted=lambda it: it == MAIL, changed=changed)[0]
     stream, again = Stream(), Stream()
     fake.on("GET", "/api/v1/secrets", Answer(body=page(version=9)), Answer(body=page(version=30)))

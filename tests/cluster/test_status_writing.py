@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from localcluster import LocalCluster
-from smtp_operator.api.objects import JsonObject, ObjectKey, RequestRefused, Tested
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, RequestRefused
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.status_writer import StatusWriter
 from testbed.status_watch import StatusWatch
@@ -53,9 +53,9 @@ class Team:
         )
         return found
 
-    def tested(self) -> Tested:
+    def tested(self) -> ObjectVersion:
         metadata = self.now()["metadata"]
-        return Tested(
+        return ObjectVersion(
             key=self.key,
             uid=metadata["uid"],
             generation=metadata["generation"],

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import pytest
 
 from fakeapi import Answer, FakeApi
-from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ObjectKey, Tested
+from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ObjectKey, ObjectVersion
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.leader_election import Lease, LeaseLost
+from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost
 from smtp_operator.cluster.status_writer import StatusWriter
 
 pytestmark = pytest.mark.looptime
 
 OBJECT = "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtpconfigs/mail"
 STATUS = f"{OBJECT}/status"
-TESTED = Tested(key=ObjectKey("team-a", "mail"), uid="u", generation=3, resource_version="10")
+TESTED = ObjectVersion(key=ObjectKey("team-a", "mail"), uid="u", generation=3, resource_version="10")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ async def test_it_stops_when_told_to(fake: FakeApi, writer: StatusWriter) -> Non
 
 
 async def test_without_the_lease_nothing_is_written(fake: FakeApi, client: KubernetesClient) -> None:
-    lease = Lease(client, namespace="ops", name="smtp-operator", identity="asleep")
+    lease = LeaderLease(client, namespace="ops", name="smtp-operator", identity="asleep")
     with pytest.raises(LeaseLost):
         await StatusWriter(client, lease).write(TESTED, {})
     assert fake.seen == []

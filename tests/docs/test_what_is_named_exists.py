@@ -218,7 +218,7 @@ def test_every_folder_named_in_the_architecture_exists() -> None:
         f"{it.name}/" for it in (ROOT / "operator").iterdir() if (it.is_dir() and it.name != "__pycache__")
     }
     assert there <= named
-    for path in re.findall(r"`((?:reconcile|handlers|smtp|cluster|api|secrets|cli)/\w+\.py)`", text):
+    for path in re.findall(r"`((?:reconcile|handlers|smtp|cluster|api|secrets|cli|network)/[\w/]+\.py)`", text):
         assert (ROOT / "operator" / path).is_file(), path
 
 

@@ -10,7 +10,7 @@ import pytest
 from simulation.election import PATH, Stage, now
 from simulation.leases import LeaseServer
 from smtp_operator.api.objects import AccessDenied, ObjectNotFound, RequestRefused
-from smtp_operator.cluster.leader_election import Lease, LeaseLost, Timing
+from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost, LeaseTiming
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
@@ -272,7 +272,7 @@ class Refusing(LeaseServer):
 
 @pytest.mark.parametrize("error", [AccessDenied("GET x: 403 Forbidden"), RequestRefused("GET x: 422")])
 async def test_what_no_waiting_mends_ends_the_standby(error: Exception) -> None:
-    lease = Lease(Refusing(error), namespace="ops", name="smtp-operator", identity="a", clock=now)
+    lease = LeaderLease(Refusing(error), namespace="ops", name="smtp-operator", identity="a", clock=now)
     with pytest.raises(type(error)) as caught:
         await lease.acquire()
     assert caught.value is error
@@ -280,7 +280,7 @@ async def test_what_no_waiting_mends_ends_the_standby(error: Exception) -> None:
 
 async def test_a_namespace_that_does_not_exist_is_told() -> None:
     missing = ObjectNotFound('POST x: 404 NotFound: namespaces "ops" not found')
-    lease = Lease(Refusing(missing), namespace="ops", name="smtp-operator", identity="a", clock=now)
+    lease = LeaderLease(Refusing(missing), namespace="ops", name="smtp-operator", identity="a", clock=now)
     with pytest.raises(ObjectNotFound) as caught:
         await lease.acquire()
     assert caught.value is missing
@@ -312,5 +312,5 @@ async def test_each_state_is_logged_once(stage: Stage, caplog: pytest.LogCapture
 
 
 def test_it_gives_up_before_anybody_may_take_it() -> None:
-    timing = Timing()
+    timing = LeaseTiming()
     assert (timing.duration, timing.renew_deadline, timing.retry_period) == (15, 10, 2)

@@ -9,7 +9,7 @@ from simulation.leases import LeaseServer
 from smtp_operator.api.objects import ObjectNotFound
 from smtp_operator.cluster.client import JSON, KubernetesClient
 from smtp_operator.cluster.errors import Conflict
-from smtp_operator.cluster.leader_election import Lease, LeaseApi, LeaseLost
+from smtp_operator.cluster.leader_election import LeaderLease, LeaseApi, LeaseLost
 
 
 @pytest.fixture(params=["real", "simulated"])
@@ -23,8 +23,8 @@ def collection(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
-def claim(server: LeaseApi, namespace: str, identity: str) -> Lease:
-    return Lease(server, namespace=namespace, name="smtp-operator", identity=identity)
+def claim(server: LeaseApi, namespace: str, identity: str) -> LeaderLease:
+    return LeaderLease(server, namespace=namespace, name="smtp-operator", identity=identity)
 
 
 async def test_a_lease_goes_from_hand_to_hand(server: LeaseApi, namespace: str, collection: str) -> None:

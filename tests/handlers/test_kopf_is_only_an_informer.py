@@ -18,7 +18,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cli.run.event_loop import run_in_loop
 from smtp_operator.cluster.access import find_access
 from smtp_operator.handlers.kopf_setup import informer_settings, log_in, quieten_kopf
-from smtp_operator.handlers.watching import Login, build_registry, tell
+from smtp_operator.handlers.watching import KopfLogin, build_registry, dispatch
 from smtp_operator.setting_parsers import ServedNamespaces
 from smtp_operator.settings import Settings
 from testbed import Api
@@ -28,7 +28,7 @@ EVERY_NAMESPACE = ServedNamespaces()
 P = ParamSpec("P")
 
 
-class Inbox:
+class RecordingSink:
     """Writes down what it is told."""
 
     def __init__(self) -> None:
@@ -36,10 +36,10 @@ class Inbox:
         self.listed = asyncio.Event()
         self.known_generation = 0
 
-    def is_news(self, object_: JsonObject) -> bool:
+    def is_relevant(self, object_: JsonObject) -> bool:
         return int(object_["metadata"]["generation"]) != self.known_generation
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         metadata = object_["metadata"]
         self.told.put_nowait(f"observe {metadata['name']} {metadata['generation']}")
 
@@ -62,7 +62,7 @@ async def _no_login() -> kopf.ConnectionInfo:
 
 
 def registry_for(
-    inbox: Inbox, *, served: ServedNamespaces = EVERY_NAMESPACE, login: Login = _no_login
+    inbox: RecordingSink, *, served: ServedNamespaces = EVERY_NAMESPACE, login: KopfLogin = _no_login
 ) -> kopf.OperatorRegistry:
     return build_registry(
         {"smtpconfigs": inbox},
@@ -86,7 +86,7 @@ def in_the_operators_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Calla
 
 @asynccontextmanager
 async def informing(
-    inbox: Inbox, kubeconfig: Path, *namespaces: str, served: ServedNamespaces = EVERY_NAMESPACE
+    inbox: RecordingSink, kubeconfig: Path, *namespaces: str, served: ServedNamespaces = EVERY_NAMESPACE
 ) -> AsyncIterator[None]:
     access = await find_access(Settings(kubeconfig=str(kubeconfig)), {})
     stop_flag = asyncio.Event()
@@ -113,7 +113,7 @@ def smtp_config(name: str = "mail", **spec: Any) -> JsonObject:
 @in_the_operators_loop
 async def test_what_happens_to_smtpconfigs_is_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
-    inbox = Inbox()
+    inbox = RecordingSink()
     created = await asyncio.to_thread(api.create, path, smtp_config())
     async with informing(inbox, cluster.kubeconfig, namespace):
         assert await inbox.next() == "observe mail 1"
@@ -132,7 +132,7 @@ async def test_what_happens_to_smtpconfigs_is_told(cluster: LocalCluster, api: A
 @in_the_operators_loop
 async def test_nobody_is_told_of_what_is_no_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
-    inbox = Inbox()
+    inbox = RecordingSink()
     await asyncio.to_thread(api.create, path, smtp_config())
     async with informing(inbox, cluster.kubeconfig, namespace):
         assert await inbox.next() == "observe mail 1"
@@ -158,7 +158,7 @@ async def test_nobody_is_told_of_what_happens_in_an_excluded_namespace(
     theirs, ours = (
         f"/apis/smtp-operator.io/v1alpha1/namespaces/{it}/smtpconfigs" for it in (excluded, namespace)
     )
-    inbox = Inbox()
+    inbox = RecordingSink()
     await asyncio.to_thread(api.create, theirs, smtp_config("theirs"))
     await asyncio.to_thread(api.create, ours, smtp_config("ours"))
     served = ServedNamespaces(excluded=("*-excluded",))
@@ -178,7 +178,7 @@ async def test_nobody_is_told_of_what_happens_in_an_excluded_namespace(
 def test_no_event_of_an_excluded_namespace_passes(
     type_: str | None, namespace: str | None, passed: bool
 ) -> None:
-    registry = registry_for(Inbox(), served=ServedNamespaces(excluded=("team-a",)))
+    registry = registry_for(RecordingSink(), served=ServedNamespaces(excluded=("team-a",)))
     (handler,) = registry._watching.get_all_handlers()
     when: Any = handler.when
     event = {"type": type_, "object": smtp_config() | {"metadata": {"name": "mail", "generation": 1}}}
@@ -187,7 +187,7 @@ def test_no_event_of_an_excluded_namespace_passes(
 
 @pytest.mark.parametrize("generation", [1, 2], ids=["no news", "news"])
 async def test_an_object_does_not_stay_in_memory_until_garbage_is_collected(generation: int) -> None:
-    inbox = Inbox()
+    inbox = RecordingSink()
     inbox.known_generation = 1
     registry = registry_for(inbox)
     (handler,) = registry._watching.get_all_handlers()
@@ -203,7 +203,7 @@ async def test_an_object_does_not_stay_in_memory_until_garbage_is_collected(gene
 @in_the_operators_loop
 async def test_its_listings_are_told(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
-    inbox = Inbox()
+    inbox = RecordingSink()
     await asyncio.to_thread(api.create, path, smtp_config())
     async with informing(inbox, cluster.kubeconfig, namespace):
         await inbox.next()
@@ -217,7 +217,7 @@ async def test_its_listings_are_told(cluster: LocalCluster, api: Api, namespace:
 @in_the_operators_loop
 async def test_a_deletion_is_always_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
-    inbox = Inbox()
+    inbox = RecordingSink()
     await asyncio.to_thread(api.create, path, smtp_config())
     async with informing(inbox, cluster.kubeconfig, namespace):
         assert await inbox.next() == "observe mail 1"
@@ -227,7 +227,7 @@ async def test_a_deletion_is_always_news(cluster: LocalCluster, api: Api, namesp
 
 
 def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:
-    inbox = Inbox()
+    inbox = RecordingSink()
     registry = registry_for(inbox)
     kinds = {name: len(kind.get_all_handlers()) for name, kind in vars(registry).items()}
     assert kinds == {
@@ -242,8 +242,8 @@ def test_no_handler_is_of_a_kind_that_writes_to_objects() -> None:
 
 @pytest.mark.parametrize("type_", [None, "ADDED", "MODIFIED"])
 async def test_listed_created_and_changed_objects_are_observed(type_: str | None) -> None:
-    inbox = Inbox()
-    tell(inbox, type_, {"metadata": {"name": "mail", "generation": 3}})
+    inbox = RecordingSink()
+    dispatch(inbox, type_, {"metadata": {"name": "mail", "generation": 3}})
     assert await inbox.next() == "observe mail 3"
 
 

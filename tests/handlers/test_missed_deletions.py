@@ -9,8 +9,8 @@ import pytest
 from fakeapi import Answer, FakeApi, expired, page, partial
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.cluster import Cluster
-from smtp_operator.handlers.relist import INTERVAL, MissedDeletions
+from smtp_operator.cluster.cluster import KubernetesCluster
+from smtp_operator.handlers.relist import INTERVAL, DeletionDetector
 from smtp_operator.settings import Settings
 
 pytestmark = pytest.mark.looptime
@@ -21,17 +21,17 @@ MAIL = ObjectKey("team-a", "mail")
 OTHER = ObjectKey("team-a", "other")
 
 
-class Inbox:
+class RecordingSink:
     """Knows some objects, and writes down which it is told to forget."""
 
     def __init__(self, *keys: ObjectKey) -> None:
         self.there = {key: f"uid-of-{key.name}" for key in keys}
         self.forgotten: asyncio.Queue[ObjectKey] = asyncio.Queue()
 
-    def is_news(self, object_: JsonObject) -> bool:
+    def is_relevant(self, object_: JsonObject) -> bool:
         return True
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         raise AssertionError(object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:
@@ -46,10 +46,10 @@ class Search:
     """Runs on a fake API server."""
 
     def __init__(self, client: KubernetesClient) -> None:
-        self.configs = Inbox(MAIL, OTHER)
-        self.vaults = Inbox()
-        cluster = Cluster(client, Settings())
-        self.deletions = MissedDeletions(
+        self.configs = RecordingSink(MAIL, OTHER)
+        self.vaults = RecordingSink()
+        cluster = KubernetesCluster(client, Settings())
+        self.deletions = DeletionDetector(
             cluster, {"SmtpConfig": self.configs, "ClusterSmtpVault": self.vaults}
         )
         self.task = asyncio.create_task(self.deletions.run())

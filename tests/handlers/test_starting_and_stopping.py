@@ -17,10 +17,10 @@ from smtp_operator.api.objects import (
     VaultKindName,
 )
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.leader_election import LeaseLost
 from smtp_operator.cluster.schema_check import SchemaTooOld
-from smtp_operator.handlers.lifecycle import Operation
+from smtp_operator.handlers.lifecycle import OperatorLifecycle
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
 
@@ -52,7 +52,7 @@ PUBLISHED = {
 }
 
 
-class Core:
+class FakeController:
     """Decides nothing, and writes down what it is told."""
 
     def __init__(self) -> None:
@@ -60,10 +60,10 @@ class Core:
         self.running = asyncio.Event()
         self.failing = asyncio.Event()
 
-    def is_news(self, object_: JsonObject) -> bool:
+    def is_relevant(self, object_: JsonObject) -> bool:
         return True
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         self.told.append(f"observe {object_['metadata']['name']}")
 
     def forget(self, key: ObjectKey, uid: str) -> None:
@@ -79,8 +79,8 @@ class Core:
         self.told.append(f"{reference}: {metadata.resource_version if metadata else 'gone'}")
 
     @property
-    def vaults(self) -> dict[VaultKindName, "VaultsInbox"]:
-        return {"SmtpVault": VaultsInbox(self.told)}
+    def vaults(self) -> dict[VaultKindName, "VaultSink"]:
+        return {"SmtpVault": VaultSink(self.told)}
 
     def vaults_listed(self) -> None:
         self.told.append("all vaults listed")
@@ -109,16 +109,16 @@ class Claim:
         raise LeaseLost("the lease ops/smtp-operator is lost")
 
 
-class VaultsInbox:
+class VaultSink:
     """Writes down what it is told of vault objects."""
 
     def __init__(self, told: list[str]) -> None:
         self.told = told
 
-    def is_news(self, object_: JsonObject) -> bool:
+    def is_relevant(self, object_: JsonObject) -> bool:
         return True
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         self.told.append(f"observe vault {object_['metadata']['name']}")
 
     def forget(self, key: ObjectKey, uid: str) -> None:
@@ -142,11 +142,11 @@ class Setting:
         for path, stream in self.streams.items():
             fake.on("WATCH", path, stream)
         chosen = Settings(**settings)
-        self.core = Core()
-        self.cluster = Cluster(client, chosen)
+        self.core = FakeController()
+        self.cluster = KubernetesCluster(client, chosen)
         self.stop_flag = asyncio.Event()
         self.claim = Claim()
-        self.operation = Operation(
+        self.operation = OperatorLifecycle(
             client=client,
             cluster=self.cluster,
             core=self.core,
@@ -237,7 +237,7 @@ async def test_a_core_that_fails_ends_everything(fake: FakeApi, client: Kubernet
     await asyncio.wait_for(it.stop_flag.wait(), 60)
     assert str(it.operation.failure) == "a defect"
     assert not it.operation.ready
-    assert it.operation.trouble() == "a defect"
+    assert it.operation.failed_part() == "a defect"
     await it.operation.stop()
 
 
@@ -258,7 +258,7 @@ async def test_being_stopped_is_no_failure(fake: FakeApi, client: KubernetesClie
     await it.operation.stop()
     await it.operation.stop()
     assert it.operation.failure is None
-    assert it.operation.trouble() is None
+    assert it.operation.failed_part() is None
 
 
 async def test_what_was_begun_ends_where_the_start_is_cut_short(
@@ -283,7 +283,7 @@ async def test_a_living_operation_is_in_no_trouble(fake: FakeApi, client: Kubern
         fake.on("WATCH", CONFIG_MAPS, Stream())
         fake.on("WATCH", ACCOUNTS, Stream())
     await asyncio.sleep(3600)
-    assert it.operation.trouble() is None
+    assert it.operation.failed_part() is None
     await it.operation.stop()
 
 
@@ -340,5 +340,5 @@ async def test_a_watch_that_is_dead_is_trouble(
     it = Setting(fake, client)
     await it.operation.start()
     monkeypatch.setattr(it.cluster, "watches", (Silent(seconds),))
-    assert it.operation.trouble() == trouble
+    assert it.operation.failed_part() == trouble
     await it.operation.stop()

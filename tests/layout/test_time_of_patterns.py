@@ -20,12 +20,12 @@ import pytest
 import smtp_operator.alarm
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.smtp.diagnosis.classify import RULES, classify
-from smtp_operator.smtp.diagnosis.context import Context
-from smtp_operator.smtp.diagnosis.matcher import Rule
+from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.diagnosis.matcher import ReplyRule
 from smtp_operator.smtp.replies import Reply
 
 PACKAGE: Final = Path(smtp_operator.alarm.__file__).parent
-MADE_OF_SECRETS: Final = frozenset({"smtp/redaction.py", "smtp/hidden_addresses.py"})
+MADE_OF_SECRETS: Final = frozenset({"smtp/redaction/redactor.py", "smtp/redaction/hidden_addresses.py"})
 """Their patterns are made of escaped secrets at run time; ``test_forms_of_a_secret.py`` times them."""
 
 METHODS: Final = ("search", "match", "fullmatch", "sub", "findall", "finditer", "split")
@@ -60,7 +60,7 @@ def patterns_in(value: Any, name: str) -> Iterator[tuple[str, re.Pattern[Any], s
     """Patterns with the name of what holds them, and how they are used where that is known."""
     if isinstance(value, re.Pattern):
         yield name, value, None
-    elif isinstance(value, Rule):
+    elif isinstance(value, ReplyRule):
         for field, method in (("text", "search"), ("code", "fullmatch"), ("enhanced", "fullmatch")):
             if (pattern := getattr(value, field)) is not None:
                 yield f"{name}: {value.advice.reason} {field}", pattern, method
@@ -193,7 +193,11 @@ def test_every_pattern_is_a_constant_so_that_none_escapes_this_test() -> None:
             and isinstance(node.func.value, ast.Name)
             and node.func.value.id == "re"
             and (node.func.attr in METHODS or (node.func.attr == "compile" and id(node) in inside))
-            and place not in {*MADE_OF_SECRETS, "smtp/rule.py"}  # rule() makes the constants of the rulebooks
+            and place
+            not in {
+                *MADE_OF_SECRETS,
+                "smtp/diagnosis/matcher.py",
+            }  # rule() makes the constants of the rulebooks
         ]
     assert not hidden
 
@@ -217,7 +221,7 @@ CONDITIONS: Final = {repr(rule.when).split()[1]: rule.when for rule in RULES if 
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_no_reply_makes_a_condition_take_more_than_linear_time(name: str) -> None:
-    context = Context(sender="noreply@example.com")
+    context = DialogueContext(sender="noreply@example.com")
 
     def judge(text: str) -> bool:
         return CONDITIONS[name](context, Reply(550, text * 8))
@@ -234,9 +238,11 @@ def test_the_longest_reply_takes_no_longer_than_what_rules_look_at(code: int, ph
     """It took 270 ms, in which no other object was served: the text was cut for some conditions only."""
     slow = []
     for made in texts_of_the_rules():
-        whole, part = ((Reply.of(code, text), Context(banner=text)) for text in (made(8192), made(LENGTH)))
+        whole, part = (
+            (Reply.of(code, text), DialogueContext(banner=text)) for text in (made(8192), made(LENGTH))
+        )
 
-        def judge(given: tuple[Reply, Context]) -> Verdict:
+        def judge(given: tuple[Reply, DialogueContext]) -> Verdict:
             return classify(phase, given[0], context=given[1])
 
         longest = min(seconds(judge, whole) for _ in range(2))

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from simulation import Answer, World, fails
-from smtp_operator.api.object_health import Standing
+from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
 from smtp_operator.metrics.registry import Metrics
@@ -106,7 +106,7 @@ async def test_after_a_restart_it_stands_as_status_says(
     restarted = Metrics(leads=lambda: True)
     await world.start()
     restarted.attach(world.operator)
-    assert [it.ready for it in world.operator.standings()] == ["True"]
+    assert [it.ready for it in world.operator.healths()] == ["True"]
 
 
 async def test_the_end_of_the_certificate_is_told(world: World, scrape: Scrape) -> None:
@@ -138,8 +138,8 @@ async def test_without_tls_there_is_no_certificate_to_tell_of(world: World, scra
 class Vaults:
     """Objects of another kind."""
 
-    def standings(self) -> list[Standing]:
-        return [Standing("ClusterSmtpVault", "", "corp", "False")]
+    def healths(self) -> list[ObjectHealth]:
+        return [ObjectHealth("ClusterSmtpVault", "", "corp", "False")]
 
 
 async def test_objects_of_other_kinds_stand_beside_them(

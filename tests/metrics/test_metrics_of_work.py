@@ -8,16 +8,16 @@ from prometheus_client import generate_latest
 
 from fakeapi import Answer, FakeApi
 from simulation import World, fails, passes
-from smtp_operator.api.objects import ApiUnavailable, ClusterError, ObjectKey, Tested
+from smtp_operator.api.objects import ApiUnavailable, ClusterError, ObjectKey, ObjectVersion
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.status_writer import StatusWriter
 from smtp_operator.metrics.definitions import METRICS, Type
 from smtp_operator.metrics.registry import Metrics
-from smtp_operator.network.https import Answer as HttpsAnswer
-from smtp_operator.network.https import Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import HttpsRequest
+from smtp_operator.network.https import HttpsResponse as HttpsAnswer
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.secrets.vaults.metrics import CountingSender, outcome_of
 from testbed.exposition import Exposition
 
@@ -141,7 +141,7 @@ async def test_a_status_that_meets_a_changed_object_is_a_conflict(
     fake.on("PATCH", f"{CONFIG}/status", Answer(409), Answer(body={"metadata": {"resourceVersion": "9"}}))
     identity = {"uid": "u", "generation": 1, "resourceVersion": "8"}
     fake.on("GET", CONFIG, Answer(body={"metadata": identity}))
-    tested = Tested(key=ObjectKey("team-a", "mail"), uid="u", generation=1, resource_version="7")
+    tested = ObjectVersion(key=ObjectKey("team-a", "mail"), uid="u", generation=1, resource_version="7")
     assert await StatusWriter(client).write(tested, {}) == "9"
     now = Exposition(generate_latest(metrics.registry).decode())
     assert now.samples("smtp_operator_status_write_conflicts_total") == {(): 1}
@@ -157,7 +157,7 @@ class Vault:
     def monotonic(self) -> float:
         return self.time
 
-    async def send(self, request: Request) -> HttpsAnswer:
+    async def send(self, request: HttpsRequest) -> HttpsAnswer:
         self.time += 2.0
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -170,7 +170,7 @@ class Vault:
         (HttpsAnswer(200, {}, b""), "ok"),
         (HttpsAnswer(403, {}, b""), "refused"),
         (HttpsAnswer(503, {}, b""), "failed"),
-        (HttpsError(Trouble.REFUSED, "vault.example.com", 443), "unreachable"),
+        (HttpsError(ErrorKind.REFUSED, "vault.example.com", 443), "unreachable"),
     ],
 )
 async def test_each_request_to_a_vault_is_counted_by_its_outcome(
@@ -178,7 +178,7 @@ async def test_each_request_to_a_vault_is_counted_by_its_outcome(
 ) -> None:
     vault = Vault(answer)
     sender = CountingSender(vault, provider="hashiCorpVault", observer=metrics, monotonic=vault.monotonic)
-    request = Request(method="GET", url="https://vault.example.com/v1/secret")
+    request = HttpsRequest(method="GET", url="https://vault.example.com/v1/secret")
     if isinstance(answer, Exception):
         with pytest.raises(HttpsError):
             await sender.send(request)

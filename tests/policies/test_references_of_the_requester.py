@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.crd import KINDS, Kind, structural_schema
+from smtp_operator.api.crd import KINDS, CustomResource, structural_schema
 from testbed import Api, ApiError, Object
 from testbed.users import WRITE_OURS, Right, Users, object_of, path_of, sentence
 
@@ -217,7 +217,7 @@ def test_who_may_do_it_himself_may_name_it(entitled: Api, team: str, case: Case)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=[kind.name for kind in KINDS])
-def test_no_reference_is_forgotten(kind: Kind) -> None:
+def test_no_reference_is_forgotten(kind: CustomResource) -> None:
     known = {case.path for case in CASES if case.kind == kind.name}
     assert references(structural_schema(kind.spec), "") == known
 

@@ -10,7 +10,7 @@ from mailpeers.fingerprints import fingerprint
 from simulation import World, fails
 from simulation.world import SmtpConfig
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.request import TestRequest
 
 MINE, OTHER = (trustme.CA().cert_pem.bytes().decode() for _ in range(2))
 HERE = "smtp.example.com:587"
@@ -26,7 +26,7 @@ BY_ACCOUNT: dict[str, Any] = {
 }
 
 
-async def settings_of(world: World, **spec: Any) -> MailSettings:
+async def settings_of(world: World, **spec: Any) -> TestRequest:
     """What the test of a SmtpConfig is run with."""
     world.put_config_map(data={"ca.crt": MINE})
     await world.start()
@@ -36,7 +36,7 @@ async def settings_of(world: World, **spec: Any) -> MailSettings:
     return mail.runs[0].settings
 
 
-def is_bound(settings: MailSettings, owner: str) -> None:
+def is_bound(settings: TestRequest, owner: str) -> None:
     """Check that the CA of the ConfigMap is left out, and the name looked up as it is."""
     assert settings.tls.ca_pem is None
     assert settings.tls.not_admitted is not None

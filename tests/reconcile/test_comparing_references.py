@@ -9,10 +9,10 @@ from smtp_operator.api.objects import FieldWrite, ObjectKey, ObjectMetadata, Ref
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.references.index import (
-    Baseline,
-    Change,
+    ReferenceBaseline,
+    ReferenceChange,
     ReferenceIndex,
-    Use,
+    ReferenceUse,
     compare,
     is_newer,
     key_owners,
@@ -39,9 +39,9 @@ def secret(*entries: Entry, version: str = "20", uid: str = "uid-1") -> ObjectMe
     return ObjectMetadata(reference=SECRET, uid=uid, resource_version=version, writes=field_writes(entries))
 
 
-def read(*entries: Entry, at_: float, version: str = "uid-1/10") -> Baseline:
+def read(*entries: Entry, at_: float, version: str = "uid-1/10") -> ReferenceBaseline:
     owners = {"password": key_owners(field_writes(entries), "password")}
-    return Baseline(version=version, owners=owners, read_at=ELEVEN + at_)
+    return ReferenceBaseline(version=version, owners=owners, read_at=ELEVEN + at_)
 
 
 OWNED = at(0, "password")
@@ -51,17 +51,17 @@ NOBODY: Entry = at(0)
 @pytest.mark.parametrize(
     ("tested", "now_known", "expected"),
     [
-        pytest.param(None, None, Change.NONE, id="still missing"),
-        pytest.param(None, secret(OWNED), Change.CHANGED, id="arrived"),
-        pytest.param("uid-1/10", None, Change.CHANGED, id="deleted"),
-        pytest.param("uid-0/10", secret(OWNED), Change.CHANGED, id="made anew"),
-        pytest.param("uid-1/20", secret(OWNED), Change.NONE, id="the same version"),
-        pytest.param("uid-1/30", secret(OWNED), Change.NONE, id="an older version: the watch lags"),
+        pytest.param(None, None, ReferenceChange.NONE, id="still missing"),
+        pytest.param(None, secret(OWNED), ReferenceChange.CHANGED, id="arrived"),
+        pytest.param("uid-1/10", None, ReferenceChange.CHANGED, id="deleted"),
+        pytest.param("uid-0/10", secret(OWNED), ReferenceChange.CHANGED, id="made anew"),
+        pytest.param("uid-1/20", secret(OWNED), ReferenceChange.NONE, id="the same version"),
+        pytest.param("uid-1/30", secret(OWNED), ReferenceChange.NONE, id="an older version: the watch lags"),
     ],
 )
 @pytest.mark.parametrize("remembered", [False, True])
 def test_arrivals_deletions_and_versions(
-    tested: str | None, now_known: ObjectMetadata | None, expected: Change, remembered: bool
+    tested: str | None, now_known: ObjectMetadata | None, expected: ReferenceChange, remembered: bool
 ) -> None:
     baseline = read(OWNED, at_=HOUR, version=tested or "") if remembered else None
     assert compare(tested, now_known, "password", baseline=baseline, test_started=ELEVEN + HOUR) is expected
@@ -70,32 +70,56 @@ def test_arrivals_deletions_and_versions(
 @pytest.mark.parametrize(
     ("before", "read_at", "after", "expected"),
     [
-        pytest.param([OWNED], HOUR, [OWNED, at(2 * HOUR)], Change.NONE, id="annotated"),
-        pytest.param([OWNED], HOUR, [OWNED, at(2 * HOUR, "other", manager="x")], Change.NONE, id="other key"),
-        pytest.param([OWNED], HOUR, [at(2 * HOUR, "password")], Change.CHANGED, id="written again"),
+        pytest.param([OWNED], HOUR, [OWNED, at(2 * HOUR)], ReferenceChange.NONE, id="annotated"),
         pytest.param(
-            [OWNED], HOUR, [NOBODY, at(2 * HOUR, "password", manager="x")], Change.CHANGED, id="other owner"
+            [OWNED], HOUR, [OWNED, at(2 * HOUR, "other", manager="x")], ReferenceChange.NONE, id="other key"
+        ),
+        pytest.param([OWNED], HOUR, [at(2 * HOUR, "password")], ReferenceChange.CHANGED, id="written again"),
+        pytest.param(
+            [OWNED],
+            HOUR,
+            [NOBODY, at(2 * HOUR, "password", manager="x")],
+            ReferenceChange.CHANGED,
+            id="other owner",
         ),
         pytest.param(
-            [OWNED], HOUR, [OWNED, at(2 * HOUR, "password", manager="x")], Change.CHANGED, id="one more owner"
+            [OWNED],
+            HOUR,
+            [OWNED, at(2 * HOUR, "password", manager="x")],
+            ReferenceChange.CHANGED,
+            id="one more owner",
         ),
-        pytest.param([OWNED], HOUR, [at(2 * HOUR)], Change.IN_DOUBT, id="owned by nobody"),
-        pytest.param([OWNED], HOUR, [], Change.IN_DOUBT, id="no managedFields"),
-        pytest.param([], HOUR, [OWNED], Change.CHANGED, id="owned now"),
-        pytest.param([OWNED], 1.9, [OWNED], Change.IN_DOUBT, id="just written: again in that second?"),
-        pytest.param([OWNED], 2.0, [OWNED], Change.NONE, id="written two seconds before it was read"),
-        pytest.param([OWNED], 0.5, [OWNED, at(1)], Change.IN_DOUBT, id="annotated within the second"),
-        pytest.param([OWNED], 0.5, [OWNED, at(2)], Change.NONE, id="annotated two seconds later"),
+        pytest.param([OWNED], HOUR, [at(2 * HOUR)], ReferenceChange.IN_DOUBT, id="owned by nobody"),
+        pytest.param([OWNED], HOUR, [], ReferenceChange.IN_DOUBT, id="no managedFields"),
+        pytest.param([], HOUR, [OWNED], ReferenceChange.CHANGED, id="owned now"),
         pytest.param(
-            [OWNED], 0.5, [OWNED, at(2) | {"time": None}], Change.IN_DOUBT, id="annotated at an unknown time"
+            [OWNED], 1.9, [OWNED], ReferenceChange.IN_DOUBT, id="just written: again in that second?"
         ),
         pytest.param(
-            [OWNED | {"time": None}], HOUR, [OWNED | {"time": None}], Change.IN_DOUBT, id="no time at all"
+            [OWNED], 2.0, [OWNED], ReferenceChange.NONE, id="written two seconds before it was read"
+        ),
+        pytest.param(
+            [OWNED], 0.5, [OWNED, at(1)], ReferenceChange.IN_DOUBT, id="annotated within the second"
+        ),
+        pytest.param([OWNED], 0.5, [OWNED, at(2)], ReferenceChange.NONE, id="annotated two seconds later"),
+        pytest.param(
+            [OWNED],
+            0.5,
+            [OWNED, at(2) | {"time": None}],
+            ReferenceChange.IN_DOUBT,
+            id="annotated at an unknown time",
+        ),
+        pytest.param(
+            [OWNED | {"time": None}],
+            HOUR,
+            [OWNED | {"time": None}],
+            ReferenceChange.IN_DOUBT,
+            id="no time at all",
         ),
     ],
 )
 def test_edits_while_the_process_remembers(
-    before: list[Entry], read_at: float, after: list[Entry], expected: Change
+    before: list[Entry], read_at: float, after: list[Entry], expected: ReferenceChange
 ) -> None:
     found = compare(
         "uid-1/10",
@@ -110,19 +134,23 @@ def test_edits_while_the_process_remembers(
 @pytest.mark.parametrize(
     ("started", "after", "expected"),
     [
-        pytest.param(HOUR, [OWNED, at(2 * HOUR)], Change.NONE, id="owner long before the test"),
-        pytest.param(1.5, [OWNED], Change.NONE, id="owner more than a second before the test"),
-        pytest.param(1.0, [OWNED], Change.IN_DOUBT, id="owner a second before the test"),
-        pytest.param(0.0, [OWNED], Change.IN_DOUBT, id="owner in the second of the test"),
-        pytest.param(-1.0, [OWNED], Change.IN_DOUBT, id="owner a second after the test"),
-        pytest.param(-1.5, [OWNED], Change.CHANGED, id="owner more than a second after the test"),
-        pytest.param(HOUR, [OWNED, at(2 * HOUR, "password", manager="x")], Change.CHANGED, id="a new owner"),
-        pytest.param(HOUR, [at(2 * HOUR)], Change.IN_DOUBT, id="owned by nobody"),
-        pytest.param(HOUR, [], Change.IN_DOUBT, id="no managedFields"),
-        pytest.param(HOUR, [OWNED | {"time": "soon"}], Change.CHANGED, id="a time that cannot be read"),
+        pytest.param(HOUR, [OWNED, at(2 * HOUR)], ReferenceChange.NONE, id="owner long before the test"),
+        pytest.param(1.5, [OWNED], ReferenceChange.NONE, id="owner more than a second before the test"),
+        pytest.param(1.0, [OWNED], ReferenceChange.IN_DOUBT, id="owner a second before the test"),
+        pytest.param(0.0, [OWNED], ReferenceChange.IN_DOUBT, id="owner in the second of the test"),
+        pytest.param(-1.0, [OWNED], ReferenceChange.IN_DOUBT, id="owner a second after the test"),
+        pytest.param(-1.5, [OWNED], ReferenceChange.CHANGED, id="owner more than a second after the test"),
+        pytest.param(
+            HOUR, [OWNED, at(2 * HOUR, "password", manager="x")], ReferenceChange.CHANGED, id="a new owner"
+        ),
+        pytest.param(HOUR, [at(2 * HOUR)], ReferenceChange.IN_DOUBT, id="owned by nobody"),
+        pytest.param(HOUR, [], ReferenceChange.IN_DOUBT, id="no managedFields"),
+        pytest.param(
+            HOUR, [OWNED | {"time": "soon"}], ReferenceChange.CHANGED, id="a time that cannot be read"
+        ),
     ],
 )
-def test_edits_across_a_restart(started: float, after: list[Entry], expected: Change) -> None:
+def test_edits_across_a_restart(started: float, after: list[Entry], expected: ReferenceChange) -> None:
     found = compare("uid-1/10", secret(*after), "password", baseline=None, test_started=ELEVEN + started)
     assert found is expected
 
@@ -130,7 +158,7 @@ def test_edits_across_a_restart(started: float, after: list[Entry], expected: Ch
 def test_a_memory_of_another_version_counts_for_nothing() -> None:
     stale = read(at(-HOUR, "password"), at_=0, version="uid-1/5")
     found = compare("uid-1/10", secret(OWNED), "password", baseline=stale, test_started=ELEVEN + HOUR)
-    assert found is Change.NONE
+    assert found is ReferenceChange.NONE
 
 
 def test_any_key_counts_every_edit() -> None:
@@ -142,7 +170,7 @@ def test_any_key_counts_every_edit() -> None:
         test_started=ELEVEN + HOUR,
         any_key=True,
     )
-    assert found is Change.CHANGED
+    assert found is ReferenceChange.CHANGED
 
 
 @pytest.mark.parametrize("data", ["f:data", "f:binaryData", "f:stringData"])
@@ -187,9 +215,9 @@ def test_a_spec_names_user_name_password_and_ca() -> None:
         }
     )
     assert references_of(spec, "team-a") == (
-        Use(Reference("Secret", "team-a", "user"), "username", Trigger.PASSWORD_CHANGED),
-        Use(Reference("Secret", "team-a", "pw"), "smtp", Trigger.PASSWORD_CHANGED),
-        Use(Reference("ConfigMap", "team-a", "ca"), "ca.crt", Trigger.DEPENDENCY_CHANGED),
+        ReferenceUse(Reference("Secret", "team-a", "user"), "username", Trigger.PASSWORD_CHANGED),
+        ReferenceUse(Reference("Secret", "team-a", "pw"), "smtp", Trigger.PASSWORD_CHANGED),
+        ReferenceUse(Reference("ConfigMap", "team-a", "ca"), "ca.crt", Trigger.DEPENDENCY_CHANGED),
     )
 
 
@@ -198,40 +226,40 @@ FIRST, SECOND = ObjectKey("team-a", "first"), ObjectKey("team-a", "second")
 
 def test_those_who_name_an_object_are_to_look_at_it() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
-    index.name(SECOND, [SECRET])
-    assert index.seen(SECRET, secret(OWNED)) == {FIRST, SECOND}
+    index.set_references(FIRST, [SECRET])
+    index.set_references(SECOND, [SECRET])
+    assert index.record(SECRET, secret(OWNED)) == {FIRST, SECOND}
 
 
 def test_those_who_name_it_no_more_are_not() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
-    index.name(SECOND, [SECRET])
-    index.name(FIRST, [])
-    assert index.seen(SECRET, None) == {SECOND}
+    index.set_references(FIRST, [SECRET])
+    index.set_references(SECOND, [SECRET])
+    index.set_references(FIRST, [])
+    assert index.record(SECRET, None) == {SECOND}
 
 
 def test_what_nobody_names_is_forgotten() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
-    index.seen(SECRET, secret(OWNED))
-    index.name(FIRST, [])
+    index.set_references(FIRST, [SECRET])
+    index.record(SECRET, secret(OWNED))
+    index.set_references(FIRST, [])
     assert not index.wants(SECRET)
     assert not index.known(SECRET)
-    assert index.seen(SECRET, secret(OWNED)) == frozenset()
+    assert index.record(SECRET, secret(OWNED)) == frozenset()
     assert not index.known(SECRET)
 
 
 def test_an_object_is_wanted_before_it_exists() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
+    index.set_references(FIRST, [SECRET])
     assert index.wants(SECRET)
     assert not index.known(SECRET)
 
 
 def test_what_a_whole_listing_does_not_show_does_not_exist() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
+    index.set_references(FIRST, [SECRET])
     index.all_listed({"Secret"})
     assert index.known(SECRET)
     assert index.metadata(SECRET) is None
@@ -239,37 +267,37 @@ def test_what_a_whole_listing_does_not_show_does_not_exist() -> None:
 
 def test_a_listing_does_not_undo_what_was_told() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
-    index.seen(SECRET, secret(OWNED))
+    index.set_references(FIRST, [SECRET])
+    index.record(SECRET, secret(OWNED))
     index.all_listed({"Secret"})
     assert index.metadata(SECRET) == secret(OWNED)
 
 
 def test_a_listing_of_other_kinds_says_nothing() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
+    index.set_references(FIRST, [SECRET])
     index.all_listed({"ConfigMap"})
     assert not index.known(SECRET)
 
 
 def test_a_read_is_newer_than_what_was_told_before_it() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
-    index.seen(SECRET, None)
-    index.read(SECRET, secret(OWNED), news=index.news(SECRET))
+    index.set_references(FIRST, [SECRET])
+    index.record(SECRET, None)
+    index.record_read(SECRET, secret(OWNED), news=index.sequence(SECRET))
     assert index.metadata(SECRET) == secret(OWNED)
 
 
 def test_a_read_is_older_than_what_was_told_meanwhile() -> None:
     index = ReferenceIndex()
-    index.name(FIRST, [SECRET])
-    news = index.news(SECRET)
-    index.seen(SECRET, None)
-    index.read(SECRET, secret(OWNED), news=news)
+    index.set_references(FIRST, [SECRET])
+    news = index.sequence(SECRET)
+    index.record(SECRET, None)
+    index.record_read(SECRET, secret(OWNED), news=news)
     assert index.metadata(SECRET) is None
 
 
 def test_a_read_of_what_nobody_names_any_more_is_not_kept() -> None:
     index = ReferenceIndex()
-    index.read(SECRET, secret(OWNED), news=0)
+    index.record_read(SECRET, secret(OWNED), news=0)
     assert not index.known(SECRET)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from simulation.desk import Desk, running
-from smtp_operator.reconcile.workqueue import DeadlineQueue
+from smtp_operator.reconcile.workqueue import WorkQueue
 
 Handle = Callable[[str], Awaitable[None]]
 
@@ -116,13 +116,13 @@ class Leaver(Desk):
     def __init__(self, *, rest: float) -> None:
         super().__init__()
         self.rest = rest
-        self.queue: DeadlineQueue[str] | None = None
+        self.queue: WorkQueue[str] | None = None
 
     async def handle(self, key: str) -> None:
         self.seconds[key] = 10
         await super().handle(key)
         assert self.queue is not None
-        self.queue.leave_lane(key)
+        self.queue.release_slot(key)
         await asyncio.sleep(self.rest)
 
 
@@ -314,7 +314,7 @@ async def test_an_idle_queue_sleeps(desk: Desk) -> None:
         calls += 1
         return asyncio.get_running_loop().time()
 
-    queue: DeadlineQueue[str] = DeadlineQueue(desk.handle, lane_of=str, per_lane=1, now=now)
+    queue: WorkQueue[str] = WorkQueue(desk.handle, concurrency_key_of=str, per_concurrency_key=1, now=now)
     task = asyncio.create_task(queue.run())
     queue.add("a", at=100)
     await asyncio.sleep(90)

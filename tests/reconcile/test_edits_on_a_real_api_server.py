@@ -9,7 +9,13 @@ import pytest
 
 from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.reconcile.references.index import Baseline, Change, compare, key_owners, metadata_of
+from smtp_operator.reconcile.references.index import (
+    ReferenceBaseline,
+    ReferenceChange,
+    compare,
+    key_owners,
+    metadata_of,
+)
 
 Kubectl = Callable[..., str]
 
@@ -91,20 +97,23 @@ def nothing(kubectl: Kubectl) -> None:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (nothing, Change.NONE),
-        (annotate, Change.NONE),
-        (label, Change.NONE),
-        (label_and_take_it_away, Change.NONE),
-        (add_another_key, Change.NONE),
-        (patch_the_password, Change.CHANGED),
-        (apply_another_password, Change.CHANGED),
-        (replace, Change.CHANGED),
-        (make_anew, Change.CHANGED),
+        (nothing, ReferenceChange.NONE),
+        (annotate, ReferenceChange.NONE),
+        (label, ReferenceChange.NONE),
+        (label_and_take_it_away, ReferenceChange.NONE),
+        (add_another_key, ReferenceChange.NONE),
+        (patch_the_password, ReferenceChange.CHANGED),
+        (apply_another_password, ReferenceChange.CHANGED),
+        (replace, ReferenceChange.CHANGED),
+        (make_anew, ReferenceChange.CHANGED),
     ],
 )
 @pytest.mark.parametrize("make", MAKERS)
 def test_an_edit_is_told_from_another(
-    kubectl: Kubectl, make: Callable[[Kubectl], None], edit: Callable[[Kubectl], None], expected: Change
+    kubectl: Kubectl,
+    make: Callable[[Kubectl], None],
+    edit: Callable[[Kubectl], None],
+    expected: ReferenceChange,
 ) -> None:
     make(kubectl)
     before = secret(kubectl)
@@ -117,7 +126,7 @@ def test_a_key_taken_away_is_at_least_a_doubt(kubectl: Kubectl, make: Callable[[
     make(kubectl)
     before = secret(kubectl)
     remove_the_key(kubectl)
-    assert compared(before, secret(kubectl)) >= Change.IN_DOUBT
+    assert compared(before, secret(kubectl)) >= ReferenceChange.IN_DOUBT
 
 
 def secret(kubectl: Kubectl) -> JsonObject:
@@ -125,11 +134,11 @@ def secret(kubectl: Kubectl) -> JsonObject:
     return found
 
 
-def compared(before: JsonObject, after: JsonObject) -> Change:
+def compared(before: JsonObject, after: JsonObject) -> ReferenceChange:
     """As if a test had read the first a minute after it was written."""
     reference = Reference("Secret", before["metadata"]["namespace"], "pw")
     was = metadata_of(reference, before)
-    baseline = Baseline(
+    baseline = ReferenceBaseline(
         version=was.version,
         owners={"password": key_owners(was.writes, "password")},
         read_at=time.time() + 60,

@@ -8,7 +8,7 @@ import pytest
 from simulation import World, fails
 from smtp_operator.api.reasons import Reason
 from smtp_operator.reconcile.limits.emails import mailbox
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
 
 MINUTE = 60
 HOUR = 3600
@@ -109,7 +109,7 @@ async def test_another_namespace_is_not_held(world: World) -> None:
     ["victim@example.com", "VICTIM+x@EXAMPLE.COM", "victim+y+z@example.com", "Victim@Example.com"],
 )
 async def test_a_mailbox_is_the_same_in_every_spelling(address: str) -> None:
-    world = World(Policy(emails_per_mailbox=3))
+    world = World(ReconcilePolicy(emails_per_mailbox=3))
     await world.start()
     world.smtp_config("first").create(recipients={"to": ["victim@example.com"]})
     world.smtp_config("second").create(recipients={"to": [address]})
@@ -151,7 +151,7 @@ async def test_tests_that_name_no_recipient_do_not_count(world: World) -> None:
 
 
 async def test_notifications_count_too() -> None:
-    world = World(Policy(emails_per_namespace=2))
+    world = World(ReconcilePolicy(emails_per_namespace=2))
     await world.start()
     world.put_secret(password="s3cret-1")
     mail = world.smtp_config().create_with_login(
@@ -232,7 +232,7 @@ async def test_a_held_request_that_is_withdrawn_leaves_nothing_behind(world: Wor
 
 
 async def test_a_limit_of_0_is_none() -> None:
-    world = World(Policy(emails_per_namespace=0, emails_per_mailbox=0))
+    world = World(ReconcilePolicy(emails_per_namespace=0, emails_per_mailbox=0))
     await world.start()
     await flood(world)
 
@@ -242,7 +242,7 @@ async def test_a_limit_of_0_is_none() -> None:
 
 
 async def test_more_recipients_than_the_limit_allows_are_named_and_never_sent() -> None:
-    world = World(Policy(emails_per_namespace=5))
+    world = World(ReconcilePolicy(emails_per_namespace=5))
     await world.start()
     mail = world.smtp_config().create(recipients=plus_addresses("x"))
     other = world.smtp_config("other").create()

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from simulation import World, passes
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
 
 TARPIT = "tarpit.example.com"
 
@@ -33,7 +33,7 @@ async def test_they_all_have_their_turn(world: World) -> None:
 
 @pytest.mark.parametrize("number", [1, 3])
 async def test_their_number_is_that_of_connections_per_destination(number: int) -> None:
-    world = World(replace(Policy(), connections_per_destination=number))
+    world = World(replace(ReconcilePolicy(), connections_per_destination=number))
     world.engine.always(passes(seconds=10))
     await world.start()
     for index in range(10):

@@ -9,10 +9,10 @@ import pytest
 from simulation import World
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.reconcile.smtpconfig.mail_text import recipients_of
 from smtp_operator.reconcile.smtpconfig.notifications import bare_address
-from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.request import TestRequest
 
 BODY = """\
 This mail was sent to prove that these mail settings work.
@@ -48,7 +48,7 @@ def recipients(**spec: Any) -> list[str]:
     return [f"{it.role}[{it.index}] {it.address}" for it in found]
 
 
-async def sent(world: World, **spec: Any) -> MailSettings:
+async def sent(world: World, **spec: Any) -> TestRequest:
     await world.start()
     world.smtp_config().create(**spec)
     await world.passes(1)
@@ -128,7 +128,7 @@ async def test_the_body_says_what_was_tested_and_why(world: World) -> None:
 
 
 async def test_subject_and_body_name_the_cluster_where_it_has_a_name() -> None:
-    world = World(replace(Policy(), cluster_name="prod-1"))
+    world = World(replace(ReconcilePolicy(), cluster_name="prod-1"))
     await world.start()
     mail = world.smtp_config().create()
     await world.passes(20)

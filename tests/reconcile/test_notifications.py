@@ -10,7 +10,7 @@ from simulation.engine import Mail
 from simulation.world import EPOCH
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -292,7 +292,7 @@ async def test_the_cluster_is_named(world: World) -> None:
 
 
 async def test_domains_that_may_not_be_sent_to_hear_of_nothing() -> None:
-    world = World(Policy(recipient_domains=("example.org",)))
+    world = World(ReconcilePolicy(recipient_domains=("example.org",)))
     await a_certificate(world, expires_in=13 * DAY)
 
     assert world.mails == []

@@ -9,8 +9,8 @@ from simulation import Answer, World, fails, passes
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
 from smtp_operator.reconcile.limits.logins import server_name, user_name
-from smtp_operator.reconcile.ports import Policy
-from smtp_operator.smtp.request import MailSettings
+from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_operator.smtp.request import TestRequest
 
 MINUTE = 60
 HOUR = 3600
@@ -24,7 +24,7 @@ HELD = (
 def rejects(*good: str) -> Any:
     """A mail server that accepts these passwords alone."""
 
-    def answer(settings: MailSettings) -> Answer:
+    def answer(settings: TestRequest) -> Answer:
         assert settings.login is not None
         if settings.login.password in good:
             return passes()
@@ -267,7 +267,7 @@ async def test_logins_under_way_count_too(world: World) -> None:
 
 
 async def test_a_limit_of_0_is_none() -> None:
-    world = World(Policy(rejected_logins=0))
+    world = World(ReconcilePolicy(rejected_logins=0))
     await many_guesses(world)
 
     assert len(world.logins) == 30

@@ -2,7 +2,7 @@
 """One namespace with slow mail servers does not keep the operator from the tests of the others."""
 
 from simulation import World, passes
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
 
 MINUTE = 60
 
@@ -53,7 +53,7 @@ async def test_what_waits_says_so_and_is_tested_in_the_end(world: World) -> None
 
 
 async def test_a_free_place_goes_to_the_namespace_with_the_fewest() -> None:
-    world = World(Policy(max_tests=4))
+    world = World(ReconcilePolicy(max_tests=4))
     await world.start()
     slow(world, 50, namespace="attacker", seconds=30)
     await world.passes(5)
@@ -135,7 +135,7 @@ async def test_a_held_request_keeps_the_verdict_and_is_answered_in_the_end(world
 
 
 async def test_a_limit_of_0_is_none() -> None:
-    world = World(Policy(max_tests=0, max_tests_per_namespace=0))
+    world = World(ReconcilePolicy(max_tests=0, max_tests_per_namespace=0))
     await world.start()
     slow(world, 500)
     await world.passes(1)

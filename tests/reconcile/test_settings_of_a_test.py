@@ -8,13 +8,13 @@ import pytest
 
 from simulation import World, passes
 from smtp_operator.api.verdict import Mode, SmtpType
-from smtp_operator.reconcile.ports import Policy
-from smtp_operator.smtp.request import Login, MailSettings, Recipient, TlsSettings
+from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_operator.smtp.request import Recipient, SmtpLogin, TestRequest, TlsSettings
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
-async def tested(world: World, **spec: Any) -> MailSettings:
+async def tested(world: World, **spec: Any) -> TestRequest:
     await world.start()
     world.put_secret(password="s3cret-1", username="mailer-2")
     world.put_config_map(data={"ca.crt": PEM})
@@ -25,7 +25,7 @@ async def tested(world: World, **spec: Any) -> MailSettings:
 
 async def test_a_short_spec(world: World) -> None:
     found = await tested(world)
-    assert replace(found, body="", subject="", message_id="", headers=()) == MailSettings(
+    assert replace(found, body="", subject="", message_id="", headers=()) == TestRequest(
         server="smtp.example.com",
         port=587,
         smtp_type=SmtpType.START_TLS,
@@ -40,7 +40,7 @@ async def test_a_short_spec(world: World) -> None:
 
 async def test_a_login(world: World) -> None:
     found = await tested(world, username="mailer", password={"secretRef": {"name": "smtp-password"}})
-    assert found.login == Login(
+    assert found.login == SmtpLogin(
         username="mailer", password="s3cret-1", origin="Secret smtp-password, key password"
     )
 
@@ -61,7 +61,7 @@ async def test_a_user_name_out_of_a_secret(world: World) -> None:
 
 async def test_a_password_in_clear(world: World) -> None:
     found = await tested(world, username="mailer", password={"value": "s3cret-9"})
-    assert found.login == Login(username="mailer", password="s3cret-9", origin="spec.password.value")
+    assert found.login == SmtpLogin(username="mailer", password="s3cret-9", origin="spec.password.value")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_mode_timeout_and_more(world: World) -> None:
 async def test_the_helo_name_of_the_spec_goes_before_that_of_the_flag(
     flag: str | None, field: str | None, expected: str | None
 ) -> None:
-    world = World(replace(Policy(), helo_name=flag))
+    world = World(replace(ReconcilePolicy(), helo_name=flag))
     assert (await tested(world, heloName=field)).helo_name == expected
     await world.stop()
 
@@ -136,7 +136,7 @@ async def test_a_password_is_held_no_longer_than_its_test(world: World) -> None:
 async def test_recipients_are_of_allowed_domains(
     domains: tuple[str, ...], recipients: dict[str, list[str]], allowed: bool
 ) -> None:
-    world = World(replace(Policy(), recipient_domains=domains))
+    world = World(replace(ReconcilePolicy(), recipient_domains=domains))
     await world.start()
     mail = world.smtp_config().create(recipients=recipients)
     await world.passes(1)
@@ -147,7 +147,7 @@ async def test_recipients_are_of_allowed_domains(
 
 
 async def test_a_domain_that_is_not_allowed_is_told_without_the_address() -> None:
-    world = World(replace(Policy(), recipient_domains=("example.com", "example.org")))
+    world = World(replace(ReconcilePolicy(), recipient_domains=("example.com", "example.org")))
     await world.start()
     mail = world.smtp_config().create(recipients={"bcc": ["audit@gmail.com"]})
     await world.passes(1)

@@ -6,27 +6,27 @@ from typing import Any
 import pytest
 
 from simulation import SmtpConfig, World
-from simulation.cluster import VaultInbox
+from simulation.cluster import VaultSink
 from smtp_operator.api.objects import (
     AccessDenied,
     ApiUnavailable,
     FieldWrite,
     ObjectMetadata,
     ObjectNotFound,
+    ObjectVersion,
     Reference,
     RequestRefused,
-    Tested,
     VaultKindName,
     field_writes,
 )
-from smtp_operator.reconcile.references.index import Change, compare, key_owners, metadata_of
-from smtp_operator.reconcile.smtpconfig.snapshot import identity_of
+from smtp_operator.reconcile.references.index import ReferenceChange, compare, key_owners, metadata_of
+from smtp_operator.reconcile.smtpconfig.snapshot import version_of
 
 SECRET = Reference("Secret", "team-a", "smtp-password")
 
 
-def now_tested(mail: SmtpConfig) -> Tested:
-    return identity_of(mail.object_)
+def now_tested(mail: SmtpConfig) -> ObjectVersion:
+    return version_of(mail.object_)
 
 
 def writes(world: World) -> tuple[FieldWrite, ...]:
@@ -186,14 +186,14 @@ async def test_a_secret_made_anew_has_another_uid(world: World) -> None:
     world.put_secret(password="1")
     after = metadata_of(SECRET, world.storage.objects[SECRET])
     found = compare(before.version, after, "password", baseline=None, test_started=0.0)
-    assert (before.uid != after.uid, found) == (True, Change.CHANGED)
+    assert (before.uid != after.uid, found) == (True, ReferenceChange.CHANGED)
 
 
 async def test_events_come_in_the_order_of_the_changes(world: World) -> None:
     seen: list[str] = []
 
     class Inbox:
-        def observe(self, object_: dict[str, Any]) -> None:
+        def on_change(self, object_: dict[str, Any]) -> None:
             seen.append(f"port {object_['spec']['port']}")
 
         def forget(self, key: object, uid: str) -> None:
@@ -209,7 +209,7 @@ async def test_events_come_in_the_order_of_the_changes(world: World) -> None:
             seen.append("all listed")
 
         @property
-        def vaults(self) -> dict[VaultKindName, VaultInbox]:
+        def vaults(self) -> dict[VaultKindName, VaultSink]:
             return {}
 
         def vaults_listed(self) -> None:

@@ -11,9 +11,9 @@ import pytest
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, field_writes
 from smtp_operator.reconcile.backoff import BURST
-from smtp_operator.reconcile.smtpconfig.memory import Memory
-from smtp_operator.reconcile.smtpconfig.snapshot import view_of
-from smtp_operator.reconcile.smtpconfig.state import Known, packed, unpacked
+from smtp_operator.reconcile.smtpconfig.memory import TestHistory
+from smtp_operator.reconcile.smtpconfig.snapshot import snapshot_of
+from smtp_operator.reconcile.smtpconfig.state import ObjectState, packed, unpacked
 
 MANY = 1000
 
@@ -54,7 +54,7 @@ def mail(**annotations: str) -> JsonObject:
 @pytest.mark.parametrize("annotations", [{}, {TEST_REQUESTED_AT: "now"}, {"other": "x"}])
 def test_an_object_that_waits_is_looked_at_as_it_was_shown(annotations: dict[str, str]) -> None:
     object_ = mail(**annotations)
-    assert unpacked(packed(object_)) == view_of(object_)
+    assert unpacked(packed(object_)) == snapshot_of(object_)
 
 
 def test_what_others_wrote_beside_the_spec_is_not_kept() -> None:
@@ -75,21 +75,21 @@ def test_of_who_wrote_a_secret_a_fifth_is_kept() -> None:
 
 
 def test_an_object_of_which_nothing_is_remembered_takes_some_hundred_bytes() -> None:
-    assert bytes_of(lambda: Known(uid="uid-1", seen=(1, None))) < 700
+    assert bytes_of(lambda: ObjectState(uid="uid-1", observed=(1, None))) < 700
 
 
 def test_of_many_tests_the_last_ones_are_remembered() -> None:
-    memory = Memory()
+    memory = TestHistory()
     for at in range(100):
-        memory.test_started(float(at))
+        memory.record_start(float(at))
     assert memory.recent_tests == tuple(map(float, range(100 - BURST, 100)))
 
 
 def test_of_many_certificates_the_last_ones_are_remembered() -> None:
-    memory = Memory()
+    memory = TestHistory()
     for number in range(100):
-        memory.told_of_expiry(str(number))
-    assert memory.expiries_told == tuple(map(str, range(92, 100)))
+        memory.record_expiry(str(number))
+    assert memory.reported_expiries == tuple(map(str, range(92, 100)))
 
 
 def bytes_of(make: Callable[[], Any]) -> float:

@@ -10,14 +10,14 @@ from simulation import Shelf
 from smtp_operator.api.objects import ApiUnavailable, JsonObject, Reference
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
-from smtp_operator.secrets.secret_reader import Line, ObjectValues
+from smtp_operator.secrets.secret_reader import SecretLine, SecretReader
 
 SECRET = Reference("Secret", "team-a", "smtp-password")
 CONFIG_MAP = Reference("ConfigMap", "team-a", "corp-ca")
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
 
-async def line(shelf: Shelf) -> Line:
+async def line(shelf: Shelf) -> SecretLine:
     return await shelf.values.line(SECRET, "password", field_path="password.secretRef")
 
 
@@ -47,7 +47,7 @@ async def test_a_line_is_taken_as_it_stands_but_for_one_newline(
     shelf: Shelf, stored: str, text: str, stripped: bool
 ) -> None:
     shelf.put("Secret", "smtp-password", {"password": stored})
-    assert await line(shelf) == Line(text, newline_stripped=stripped)
+    assert await line(shelf) == SecretLine(text, newline_stripped=stripped)
 
 
 EMPTY = (
@@ -225,7 +225,7 @@ async def test_an_api_server_that_does_not_answer_is_no_verdict(shelf: Shelf) ->
         raise ApiUnavailable("503")
 
     with pytest.raises(ApiUnavailable):
-        await ObjectValues(unavailable).line(SECRET, "password", field_path="password.secretRef")
+        await SecretReader(unavailable).line(SECRET, "password", field_path="password.secretRef")
 
 
 @pytest.mark.parametrize("data", [None, {}, {"password": None}, {"password": "not base64!"}])
@@ -236,7 +236,7 @@ async def test_data_in_strange_shapes_is_as_good_as_none(shelf: Shelf, data: obj
 
 
 def test_a_line_does_not_show_its_text() -> None:
-    assert "s3cret" not in repr(Line("s3cret"))
+    assert "s3cret" not in repr(SecretLine("s3cret"))
 
 
 @pytest.mark.parametrize("stored", ["a\ns3cret-canary", "s3cret-canary\x00", "s3cret-canary\n\n"])
@@ -277,14 +277,14 @@ async def test_certificate_and_key_files_of_more_than_64_kib_are_refused(shelf: 
 async def test_a_value_that_was_too_long_to_be_read_is_too_long(shelf: Shelf, data: object) -> None:
     shelf.put("Secret", "smtp-password", {})
     shelf.objects[SECRET]["data"] = data
-    values = ObjectValues(shelf.get, keys=lambda _: ("password",))
+    values = SecretReader(shelf.get, keys=lambda _: ("password",))
     verdict = await refused(values.line(SECRET, "password", field_path="password.secretRef"))
     assert verdict.reason is Reason.SECRET_VALUE_TOO_LONG
 
 
 async def test_values_that_are_not_named_are_not_held(shelf: Shelf) -> None:
     shelf.put("Secret", "smtp-password", {"password": "s3cret", "other": "x" * 1_000_000})
-    values = ObjectValues(shelf.get, keys=lambda _: ("password",))
+    values = SecretReader(shelf.get, keys=lambda _: ("password",))
     await values.line(SECRET, "password", field_path="password.secretRef")
     read = values.read[SECRET]
     assert read is not None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from smtp_operator.api.verdict import Mode, SmtpType
-from smtp_operator.settings import FLAGS, Flag
+from smtp_operator.settings import FLAGS, CommandLineFlag
 
 CHECK_EXIT_CODES: Final = """\
 exit codes:
@@ -103,7 +103,7 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
     )
 
 
-def _add(parser: argparse._ActionsContainer, flag: Flag) -> None:
+def _add(parser: argparse._ActionsContainer, flag: CommandLineFlag) -> None:
     """A flag of the operator's."""
     text = f"as the operator has it: {flag.setting.help[0].lower()}{flag.setting.help[1:-1]}"
     if flag.is_list:

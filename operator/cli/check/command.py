@@ -32,32 +32,32 @@ from smtp_operator.cli.check.overrides import (
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
     GivenPassword,
-    ObjectsHere,
-    Supplied,
+    LocalObjects,
+    SuppliedValues,
     objects_of_file,
     source_of,
 )
-from smtp_operator.cli.check.report import Progress, as_json, as_text, exit_code
+from smtp_operator.cli.check.report import CheckProgress, as_json, as_text, exit_code
 from smtp_operator.cli.check.yaml_documents import ManifestUnusable, read_documents, read_text, source_name
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
 from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cli.streams import write
-from smtp_operator.cli.terminal import Look
+from smtp_operator.cli.terminal import TerminalStyle
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
-from smtp_operator.reconcile.ports import Engine as EngineOfTests
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_operator.reconcile.ports import SmtpEngine as EngineOfTests
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
-from smtp_operator.reconcile.smtpconfig.result import Outcome
-from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError, View, view_of
-from smtp_operator.reconcile.smtpconfig.test_runner import Tester
+from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError, Snapshot, snapshot_of
+from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.secrets.interfaces import GetObject
-from smtp_operator.secrets.oauth2.client import Tokens
+from smtp_operator.secrets.oauth2.client import TokenCache
 from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
-from smtp_operator.secrets.vaults.clients import LiveVaults
-from smtp_operator.secrets.vaults.provider import Sender
+from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_operator.secrets.vaults.provider import VaultSender
 from smtp_operator.settings import InvalidSetting, Settings, read_settings
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
@@ -121,7 +121,7 @@ class _Check:
         options = self.options
         if options.file is None:
             config = config_of_flags(_spec_of(options))
-            view = view_of(config)
+            view = snapshot_of(config)
             host = f"[{options.server}]" if ":" in options.server else options.server
             return await self._test(view, _no_object, place="", name=f"{host}:{options.port}")
         documents = read_documents(options.file, sys.stdin)
@@ -133,7 +133,7 @@ class _Check:
             namespace=options.namespace,
             timeout=options.timeout,
         )
-        view = view_of(config)
+        view = snapshot_of(config)
         find = objects_of_file(documents, view.spec, namespace=view.key.namespace, source=source)
         return await self._test(view, find, place=source, name=str(view.key))
 
@@ -142,18 +142,18 @@ class _Check:
         # The client's packages take most of a second to import; a check of a file needs none of them.
         from smtp_operator.cluster.access import find_access
         from smtp_operator.cluster.client import KubernetesClient
-        from smtp_operator.cluster.cluster import Cluster
+        from smtp_operator.cluster.cluster import KubernetesCluster
         from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 
         access = await find_access(self.settings, self.environment)
         client = KubernetesClient(access)
         try:
-            cluster = Cluster(client, self.settings)
+            cluster = KubernetesCluster(client, self.settings)
             key = ObjectKey(self.options.namespace or access.namespace, self.options.name)
             config = await cluster.get_smtp_config(key)
             if config is None:
                 raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}")
-            view = view_of(_as_another(config, self.options.timeout))
+            view = snapshot_of(_as_another(config, self.options.timeout))
             return await self._test(
                 view,
                 cluster.get_object,
@@ -165,10 +165,16 @@ class _Check:
             await client.close()
 
     async def _test(
-        self, view: View, find: GetObject, *, place: str, name: str, accounts: ServiceAccounts | None = None
+        self,
+        view: Snapshot,
+        find: GetObject,
+        *,
+        place: str,
+        name: str,
+        accounts: ServiceAccounts | None = None,
     ) -> int:
         supplied = self._supplied(view, place)
-        objects = ObjectsHere(find, view.spec, namespace=view.key.namespace, supplied=supplied)
+        objects = LocalObjects(find, view.spec, namespace=view.key.namespace, supplied=supplied)
         # Here the user's own machine connects, so whom it may reach is not ours to say.
         everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
         policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
@@ -176,15 +182,17 @@ class _Check:
         ca_file = supplied.ca_pem
         engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1), ca_file=ca_file)
         https = Https(policy=policy, resolver=resolver, proxy=proxy_of(self.settings), ca_file=ca_file)
-        progress = Progress(sys.stderr, Look.of(sys.stderr, self.environment), clock=time.monotonic)
-        sender: Sender = https
+        progress = CheckProgress(
+            sys.stderr, TerminalStyle.of(sys.stderr, self.environment), clock=time.monotonic
+        )
+        sender: VaultSender = https
         tested_by: EngineOfTests = engine
         if place == CLUSTER:
             sender = AnnouncedSender(https, progress.note)
             tested_by = AnnouncedEngine(engine, progress.note)
         accounts = accounts or NoServiceAccounts()
         required = self.settings.require_allowed_servers
-        vaults = LiveVaults(
+        vaults = VaultClients(
             get_object=objects.get,
             accounts=accounts,
             https=sender,
@@ -193,14 +201,14 @@ class _Check:
             require_allowed_servers=required,
             allowed_hosts=allowed_hosts(self.settings, policy),
         )
-        tester = Tester(
+        tester = TestRunner(
             get_object=objects.get,
             engine=tested_by,
-            policy=Policy(helo_name=self.settings.helo_name, require_allowed_servers=required),
+            policy=ReconcilePolicy(helo_name=self.settings.helo_name, require_allowed_servers=required),
             now=time.time,
             vaults=vaults,
             source_of=source_of(supplied),
-            tokens=Tokens(
+            tokens=TokenCache(
                 https=sender,
                 accounts=accounts,
                 monotonic=time.monotonic,
@@ -228,7 +236,7 @@ class _Check:
         self._show(name, outcome)
         return exit_code(outcome)
 
-    def _supplied(self, view: View, place: str) -> Supplied:
+    def _supplied(self, view: Snapshot, place: str) -> SuppliedValues:
         options, spec = self.options, view.spec
         of_file = of_environment = ca_pem = None
         if options.password_file is not None:
@@ -246,7 +254,7 @@ class _Check:
                 check_bundle(ca_pem)
             except CaBundleInvalid:
                 raise CheckFailed(f"{source_name(options.ca_file)} holds no PEM certificate") from None
-        return Supplied(
+        return SuppliedValues(
             password_of_file=of_file,
             password_of_environment=of_environment,
             username=self.environment.get(USERNAME_VARIABLE) or None,
@@ -254,11 +262,11 @@ class _Check:
             place=place,
         )
 
-    def _show(self, name: str, outcome: Outcome) -> None:
+    def _show(self, name: str, outcome: TestResult) -> None:
         if self.options.output == "json":
             text = as_json(name, outcome)
         else:
-            text = as_text(name, outcome, Look.of(sys.stdout, self.environment))
+            text = as_text(name, outcome, TerminalStyle.of(sys.stdout, self.environment))
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         error = write(sys.stdout, text)

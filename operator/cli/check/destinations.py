@@ -4,12 +4,12 @@
 from collections.abc import Callable
 
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase
-from smtp_operator.network.https import Answer, Request
-from smtp_operator.reconcile.ports import Engine
-from smtp_operator.secrets.vaults.provider import Sender
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.reconcile.ports import SmtpEngine
+from smtp_operator.secrets.vaults.provider import VaultSender
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.request import MailSettings
-from smtp_operator.smtp.send_permit import Leave
+from smtp_operator.smtp.request import TestRequest
+from smtp_operator.smtp.send_permit import SendPermit
 
 Say = Callable[[str], None]
 """Shows one sentence."""
@@ -22,16 +22,16 @@ def _nobody_listens(phase: Phase) -> None:
 class AnnouncedEngine:
     """Says which mail server gets what, then has another engine run the test."""
 
-    def __init__(self, engine: Engine, say: Say) -> None:
+    def __init__(self, engine: SmtpEngine, say: Say) -> None:
         self._engine = engine
         self._say = say
 
     async def run(
         self,
-        settings: MailSettings,
+        settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = _nobody_listens,
-        leave: Leave | None = None,
+        leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """See ``Engine``."""
@@ -42,12 +42,12 @@ class AnnouncedEngine:
 class AnnouncedSender:
     """Says which vault or token endpoint gets credentials, once for each, then sends by another sender."""
 
-    def __init__(self, sender: Sender, say: Say) -> None:
+    def __init__(self, sender: VaultSender, say: Say) -> None:
         self._sender = sender
         self._say = say
         self._said: set[tuple[str, int]] = set()
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """See ``Sender``."""
         if request.place not in self._said:
             self._said.add(request.place)
@@ -55,7 +55,7 @@ class AnnouncedSender:
         return await self._sender.send(request)
 
 
-def _sentence(settings: MailSettings) -> str:
+def _sentence(settings: TestRequest) -> str:
     place, login = _written(settings.server, settings.port), settings.login
     if login is None or settings.mode is Mode.CONNECT:
         return f"Connects to {place}; no password is sent."

@@ -51,7 +51,7 @@ class GivenPassword:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Supplied:
+class SuppliedValues:
     """All that the user gives."""
 
     password_of_file: GivenPassword | None = None
@@ -67,10 +67,10 @@ class Supplied:
         return self.password_of_file is not None or self.password_of_environment is not None
 
 
-class PasswordHere:
+class SuppliedPassword:
     """Where ``check`` has the password from."""
 
-    def __init__(self, supplied: Supplied, otherwise: PasswordSource) -> None:
+    def __init__(self, supplied: SuppliedValues, otherwise: PasswordSource) -> None:
         self._supplied = supplied
         self._otherwise = otherwise
 
@@ -87,9 +87,9 @@ class PasswordHere:
             return _resolved(given)
 
 
-def source_of(supplied: Supplied) -> Callable[[Password, Reading], PasswordSource]:
+def source_of(supplied: SuppliedValues) -> Callable[[Password, Reading], PasswordSource]:
     """As ``password_source``, with what the user gives."""
-    return lambda password, reading: PasswordHere(supplied, password_source(password, reading))
+    return lambda password, reading: SuppliedPassword(supplied, password_source(password, reading))
 
 
 def _resolved(given: GivenPassword) -> ResolvedPassword:
@@ -128,7 +128,7 @@ class _Need:
     instead: str
 
 
-def _needs(spec: SmtpConfigSpec, namespace: str, supplied: Supplied) -> list[_Need]:
+def _needs(spec: SmtpConfigSpec, namespace: str, supplied: SuppliedValues) -> list[_Need]:
     """What has to be read and is not given already."""
     needs = []
     instead = f"give the password by --password-file FILE or in {PASSWORD_VARIABLE}"
@@ -149,10 +149,12 @@ def _needs(spec: SmtpConfigSpec, namespace: str, supplied: Supplied) -> list[_Ne
     return needs
 
 
-class ObjectsHere:
+class LocalObjects:
     """The objects that a spec refers to, with the values that the user gives."""
 
-    def __init__(self, find: GetObject, spec: SmtpConfigSpec, *, namespace: str, supplied: Supplied) -> None:
+    def __init__(
+        self, find: GetObject, spec: SmtpConfigSpec, *, namespace: str, supplied: SuppliedValues
+    ) -> None:
         self._find = find
         self._spec = spec
         self._named = {use.reference for use in references_of(spec, namespace)}

@@ -9,24 +9,24 @@ from smtp_operator.api.durations import format_duration
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.cli.exit_codes import code_of
 from smtp_operator.cli.streams import Control, write
-from smtp_operator.cli.terminal import Look, verdict_text
+from smtp_operator.cli.terminal import TerminalStyle, verdict_text
 from smtp_operator.reconcile.smtpconfig import status_fields as facts
-from smtp_operator.reconcile.smtpconfig.result import Outcome
+from smtp_operator.reconcile.smtpconfig.result import TestResult
 
 
-def exit_code(outcome: Outcome) -> int:
+def exit_code(outcome: TestResult) -> int:
     """0 passed, 1 failed by configuration, 3 failed in a way that may pass, 4 password not resolved."""
     resolved = outcome.password is None or outcome.password.resolved
     return code_of(outcome.verdict.retry, password_resolved=resolved)
 
 
-class Progress:
+class CheckProgress:
     """Writes one line a phase when it is over, and on a terminal the one under way too.
 
     A reader who goes away disturbs no test.
     """
 
-    def __init__(self, output: TextIO, look: Look, *, clock: Callable[[], float]) -> None:
+    def __init__(self, output: TextIO, look: TerminalStyle, *, clock: Callable[[], float]) -> None:
         self._output = output
         self._look = look
         self._clock = clock
@@ -67,7 +67,7 @@ class Progress:
         self._phase = None
 
 
-def as_text(name: str, outcome: Outcome, look: Look) -> str:
+def as_text(name: str, outcome: TestResult, look: TerminalStyle) -> str:
     """The verdict for people: what it is, what to do, and of a failed test the dialogue."""
     verdict = outcome.verdict
     paragraphs = [verdict.message]
@@ -84,7 +84,7 @@ def as_text(name: str, outcome: Outcome, look: Look) -> str:
     )
 
 
-def as_json(name: str, outcome: Outcome) -> str:
+def as_json(name: str, outcome: TestResult) -> str:
     """The verdict for programs; keys are those of status and are kept compatible."""
     verdict = outcome.verdict
     suggestion, password = facts.suggestion(verdict), None

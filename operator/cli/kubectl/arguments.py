@@ -10,7 +10,7 @@ from enum import StrEnum, auto
 from importlib.metadata import version
 from typing import Final
 
-from smtp_operator.cli.terminal import Colour
+from smtp_operator.cli.terminal import ColorMode
 
 
 class Values(StrEnum):
@@ -25,7 +25,7 @@ class Values(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flag:
+class PluginFlag:
     """A flag; without ``metavar`` it takes no value."""
 
     name: str
@@ -51,7 +51,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class PluginCommand:
     """A subcommand."""
 
     name: str
@@ -62,7 +62,7 @@ class Command:
     values: Values
     help: str
     description: str
-    flags: tuple[Flag, ...]
+    flags: tuple[PluginFlag, ...]
 
 
 EXIT_CODES: Final = """\
@@ -124,20 +124,20 @@ exit codes:
 """
 
 _CLUSTER: Final = (
-    Flag(
+    PluginFlag(
         name="--namespace",
         short="-n",
         metavar="NAMESPACE",
         help="namespace; default: that of the kubeconfig context",
         values=Values.NAMESPACES,
     ),
-    Flag(
+    PluginFlag(
         name="--context",
         metavar="CONTEXT",
         help="context of the kubeconfig; default: its current one",
         values=Values.CONTEXTS,
     ),
-    Flag(
+    PluginFlag(
         name="--kubeconfig",
         metavar="FILE",
         help="kubeconfig; default: KUBECONFIG, else ~/.kube/config",
@@ -145,29 +145,31 @@ _CLUSTER: Final = (
     ),
 )
 _SELECTION: Final = (
-    Flag(name="--selector", short="-l", metavar="SELECTOR", help="those with these labels, such as team=a"),
-    Flag(name="--all-namespaces", short="-A", help="those of all namespaces"),
+    PluginFlag(
+        name="--selector", short="-l", metavar="SELECTOR", help="those with these labels, such as team=a"
+    ),
+    PluginFlag(name="--all-namespaces", short="-A", help="those of all namespaces"),
 )
 _LOOK: Final = (
-    Flag(
+    PluginFlag(
         name="--color",
-        choices=tuple(map(str, Colour)),
-        default=str(Colour.AUTO),
+        choices=tuple(map(str, ColorMode)),
+        default=str(ColorMode.AUTO),
         help="colours: on a terminal where NO_COLOR is not set (auto), always or never",
     ),
-    Flag(name="--no-color", help="the same as --color never"),
+    PluginFlag(name="--no-color", help="the same as --color never"),
 )
 _EXIT_CODE: Final = re.compile(r"^  (\d)  (.+)$", re.MULTILINE)
-_DEBUG: Final = Flag(name="--debug", help="show where an unforeseen failure happened")
+_DEBUG: Final = PluginFlag(name="--debug", help="show where an unforeseen failure happened")
 
 
-def _output(*choices: str) -> Flag:
+def _output(*choices: str) -> PluginFlag:
     text = f"{choices[0]} (default) or {' or '.join(choices[1:])}"
-    return Flag(name="--output", short="-o", choices=choices, default=choices[0], help=text)
+    return PluginFlag(name="--output", short="-o", choices=choices, default=choices[0], help=text)
 
 
 COMMANDS: Final = (
-    Command(
+    PluginCommand(
         name="test",
         argument="NAME",
         count="*",
@@ -176,8 +178,8 @@ COMMANDS: Final = (
         description=_TEST,
         flags=(
             *_SELECTION,
-            Flag(name="--all", help="all of the namespace"),
-            Flag(
+            PluginFlag(name="--all", help="all of the namespace"),
+            PluginFlag(
                 name="--timeout",
                 metavar="DURATION",
                 default="5m",
@@ -189,7 +191,7 @@ COMMANDS: Final = (
             _DEBUG,
         ),
     ),
-    Command(
+    PluginCommand(
         name="status",
         argument="NAME",
         count="*",
@@ -198,28 +200,28 @@ COMMANDS: Final = (
         description=_STATUS,
         flags=(
             *_SELECTION,
-            Flag(name="--not-ready", help="only those whose Ready condition is not True"),
-            Flag(
+            PluginFlag(name="--not-ready", help="only those whose Ready condition is not True"),
+            PluginFlag(
                 name="--reason",
                 metavar="REASON",
                 help="only those of this reason; may be given several times",
                 values=Values.REASONS,
                 repeated=True,
             ),
-            Flag(
+            PluginFlag(
                 name="--server",
                 metavar="HOST",
                 help="only those with this spec.server; may be given several times",
                 repeated=True,
             ),
-            Flag(name="--exit-code", help="let the exit code tell the verdicts"),
+            PluginFlag(name="--exit-code", help="let the exit code tell the verdicts"),
             _output("text", "wide", "json"),
             *_LOOK,
             *_CLUSTER,
             _DEBUG,
         ),
     ),
-    Command(
+    PluginCommand(
         name="explain",
         argument="REASON",
         count=None,
@@ -228,7 +230,7 @@ COMMANDS: Final = (
         description=_EXPLAIN,
         flags=(_output("text", "json"), *_LOOK, _DEBUG),
     ),
-    Command(
+    PluginCommand(
         name="suggest",
         argument="NAME",
         count=None,
@@ -286,7 +288,7 @@ JSON_KEYS: Final = {
 """Keys of ``-o json`` and what they mean, for the reference."""
 
 
-def exit_codes(command: Command) -> list[tuple[str, str]]:
+def exit_codes(command: PluginCommand) -> list[tuple[str, str]]:
     """Those that its help tells, and the one of Ctrl-C."""
     told = _EXIT_CODE.findall(command.description)
     return [*told, ("130", "interrupted")]
@@ -324,7 +326,7 @@ def _program() -> argparse.ArgumentParser:
     return parser
 
 
-def _parser(command: Command) -> argparse.ArgumentParser:
+def _parser(command: PluginCommand) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"kubectl smtp {command.name}",
         description=command.description,
@@ -337,7 +339,7 @@ def _parser(command: Command) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(parser: argparse.ArgumentParser, flag: Flag) -> None:
+def _add(parser: argparse.ArgumentParser, flag: PluginFlag) -> None:
     if not flag.takes_value:
         parser.add_argument(*flag.options, action="store_true", help=flag.help)
     elif flag.repeated:

@@ -11,7 +11,7 @@ from typing import Final
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, JsonObject, ObjectKey, RequestRefused
 from smtp_operator.cli.kubectl.errors import PluginFailed
-from smtp_operator.cli.kubectl.snapshot import SeenConfig
+from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import JSON, MERGE_PATCH, KubernetesClient, Query
@@ -44,14 +44,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ConfigChange:
     """What a watch tells of one of them."""
 
-    config: SeenConfig
+    config: ConfigSnapshot
     gone: bool = False
 
 
-class SmtpConfigs:
+class SmtpConfigClient:
     """Those of a selection, by one client."""
 
     def __init__(self, client: KubernetesClient, selection: Selection) -> None:
@@ -59,7 +59,7 @@ class SmtpConfigs:
         self._selection = selection
         self._path = paths.smtp_configs(selection.namespace)
 
-    async def listed(self) -> tuple[list[SeenConfig], str]:
+    async def listed(self) -> tuple[list[ConfigSnapshot], str]:
         """All of them by namespace and name, and the resourceVersion to follow them from.
 
         Raises:
@@ -84,7 +84,7 @@ class SmtpConfigs:
             found = [config for config in found if config.key.name in names]
         return sorted(found, key=lambda it: it.key), version
 
-    async def ask(self, config: SeenConfig, value: str) -> SeenConfig:
+    async def ask(self, config: ConfigSnapshot, value: str) -> ConfigSnapshot:
         """Asks for a test of just this object; gives it as it is then.
 
         Raises:
@@ -99,9 +99,11 @@ class SmtpConfigs:
             content_type=MERGE_PATCH,
             keep=OURS,
         )
-        return SeenConfig.of(answer)
+        return ConfigSnapshot.of(answer)
 
-    async def followed(self, configs: Iterable[SeenConfig], version: str) -> AsyncGenerator[Change, None]:
+    async def followed(
+        self, configs: Iterable[ConfigSnapshot], version: str
+    ) -> AsyncGenerator[ConfigChange, None]:
         """What becomes of these, listed with that version, without end; lost connections are mended.
 
         Labels do not count here: one that loses its label is still the one that was meant.
@@ -124,9 +126,9 @@ class SmtpConfigs:
                         version = str(object_.get("metadata", {}).get("resourceVersion", version))
                         if kind == "BOOKMARK":
                             continue
-                        config = SeenConfig.of(object_)
+                        config = ConfigSnapshot.of(object_)
                         known[config.key] = config
-                        yield Change(config, gone=kind == "DELETED")
+                        yield ConfigChange(config, gone=kind == "DELETED")
                 delay = next(delays)
             except ListExpired:
                 version, delay = "", 0.0
@@ -134,13 +136,13 @@ class SmtpConfigs:
                 delay = at_least(next(delays), error)
             await asyncio.sleep(delay)
 
-    async def _list(self, query: Query) -> tuple[list[SeenConfig], str]:
+    async def _list(self, query: Query) -> tuple[list[ConfigSnapshot], str]:
         for attempt in range(1, _LIST_ATTEMPTS + 1):
             found, version = [], ""
             try:
                 pages = self._client.pages(self._path, query=query, page_size=_PAGE_SIZE, keep=OURS)
                 async for page in pages:
-                    found += [SeenConfig.of(item) for item in page.get("items") or ()]
+                    found += [ConfigSnapshot.of(item) for item in page.get("items") or ()]
                     version = str(page["metadata"]["resourceVersion"])
             except ListExpired:
                 if attempt == _LIST_ATTEMPTS:
@@ -173,13 +175,15 @@ class SmtpConfigs:
             yield lines
 
 
-def _differences(known: dict[ObjectKey, SeenConfig], found: Sequence[SeenConfig]) -> list[Change]:
+def _differences(
+    known: dict[ObjectKey, ConfigSnapshot], found: Sequence[ConfigSnapshot]
+) -> list[ConfigChange]:
     """What a new list tells to somebody who knew these; and brings them up to date."""
     there = {config.key: config for config in found}
-    gone = [Change(config, gone=True) for key, config in known.items() if key not in there]
+    gone = [ConfigChange(config, gone=True) for key, config in known.items() if key not in there]
     known.clear()
     known.update(there)
-    return [*gone, *(Change(config) for config in found)]
+    return [*gone, *(ConfigChange(config) for config in found)]
 
 
 def _parsed(line: bytes) -> tuple[str, JsonObject]:

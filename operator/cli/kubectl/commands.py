@@ -13,19 +13,19 @@ from typing import Any, Final
 import yaml
 
 from smtp_operator.api.durations import parse_duration
-from smtp_operator.api.fixes import remedy
+from smtp_operator.api.fixes import fix_for
 from smtp_operator.api.reasons import Reason
 from smtp_operator.cli.check.manifest import is_object_name
 from smtp_operator.cli.exit_codes import FAILED, PASSED, PASSWORD_UNRESOLVED, TRANSIENT, USAGE
-from smtp_operator.cli.kubectl.client import Selection, SmtpConfigs
+from smtp_operator.cli.kubectl.client import Selection, SmtpConfigClient
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.explain import reason_named
-from smtp_operator.cli.kubectl.output import Progress, history_of, listing, verdict_of
+from smtp_operator.cli.kubectl.output import TestProgress, history_of, listing, verdict_of
 from smtp_operator.cli.kubectl.results import as_json, show
-from smtp_operator.cli.kubectl.snapshot import SeenConfig
-from smtp_operator.cli.kubectl.wait import Answer, Asking
+from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
+from smtp_operator.cli.kubectl.wait import TestAnswer, TestRequests
 from smtp_operator.cli.streams import write
-from smtp_operator.cli.terminal import Colour, Look
+from smtp_operator.cli.terminal import ColorMode, TerminalStyle
 from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
@@ -39,7 +39,7 @@ def worst(codes: Sequence[int]) -> int:
     return next((code for code in _WORST_FIRST if code in codes), PASSED)
 
 
-class Session:
+class PluginSession:
     """One command, with the cluster that it is meant for."""
 
     def __init__(self, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
@@ -69,7 +69,7 @@ class Session:
         }
         try:
             selection = self._selection(access)
-            code: int = await commands[options.command](SmtpConfigs(client, selection), selection)
+            code: int = await commands[options.command](SmtpConfigClient(client, selection), selection)
             return code
         finally:
             await client.close()
@@ -110,11 +110,11 @@ class Session:
             server=servers[0] if len(servers) == 1 else "",
         )
 
-    def _look(self, stream: Any) -> Look:
-        colour = Colour.NEVER if self._options.no_color else Colour(self._options.color)
-        return Look.of(stream, self._environment, colour)
+    def _look(self, stream: Any) -> TerminalStyle:
+        colour = ColorMode.NEVER if self._options.no_color else ColorMode(self._options.color)
+        return TerminalStyle.of(stream, self._environment, colour)
 
-    async def _test(self, configs: SmtpConfigs, selection: Selection) -> int:
+    async def _test(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options = self._options
         try:
             timeout = parse_duration(options.timeout)
@@ -123,10 +123,10 @@ class Session:
         targets, version = await configs.listed()
         if not targets:
             raise PluginFailed(f"no SmtpConfig {selection.where} to test")
-        progress = Progress(sys.stderr, self._look(sys.stderr), total=len(targets))
+        progress = TestProgress(sys.stderr, self._look(sys.stderr), total=len(targets))
         teller = progress if options.output == "json" else _Verdicts(progress, self._look(sys.stdout))
         try:
-            answers = await Asking(configs, teller).run(targets, version, timeout=timeout)
+            answers = await TestRequests(configs, teller).run(targets, version, timeout=timeout)
         finally:
             progress.clear()
         code = worst([it.exit_code for it in answers])
@@ -134,7 +134,7 @@ class Session:
             show(as_json({"exitCode": code, "items": [_answer_as_json(it) for it in answers]}))
         return code
 
-    async def _status(self, configs: SmtpConfigs, selection: Selection) -> int:
+    async def _status(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options, now = self._options, time.time()
         reasons = [reason_named(it) for it in options.reason or ()]
         found, _ = await configs.listed()
@@ -155,9 +155,9 @@ class Session:
             write(sys.stderr, f"{_counted(shown, selection, filtered=len(shown) < len(found))}\n")
         return code
 
-    async def _suggest(self, configs: SmtpConfigs, selection: Selection) -> int:
+    async def _suggest(self, configs: SmtpConfigClient, selection: Selection) -> int:
         (config,), _ = await configs.listed()
-        suggestion = config.status.suggestion if config.judged else None
+        suggestion = config.status.suggestion if config.has_verdict else None
         fields = suggestion.model_dump(by_alias=True, exclude_none=True) if suggestion else {}
         if not fields:
             raise PluginFailed(f"{config.key} has no suggestion: {_why_none(config)}", FAILED)
@@ -171,7 +171,7 @@ class Session:
             write(sys.stderr, f"To apply it: {command}\n")
         return PASSED
 
-    def _patch_command(self, config: SeenConfig, patch: dict[str, Any]) -> str:
+    def _patch_command(self, config: ConfigSnapshot, patch: dict[str, Any]) -> str:
         options = self._options
         words = ["kubectl", "patch", "smtpconfig", config.key.name, "-n", config.key.namespace]
         for flag in ("kubeconfig", "context"):
@@ -183,20 +183,20 @@ class Session:
 class _Verdicts:
     """Shows each verdict as it comes, beside the progress."""
 
-    def __init__(self, progress: Progress, look: Look) -> None:
+    def __init__(self, progress: TestProgress, look: TerminalStyle) -> None:
         self._progress = progress
         self._look = look
         self.waits = progress.waits
         self.hears_nothing = progress.hears_nothing
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: TestAnswer) -> None:
         """One request is answered."""
         self._progress.answered(answer)
         if not answer.problem:
             show(verdict_of(answer.config, self._look, time.time()))
 
 
-def _matches(config: SeenConfig, options: argparse.Namespace, reasons: Sequence[Reason]) -> bool:
+def _matches(config: ConfigSnapshot, options: argparse.Namespace, reasons: Sequence[Reason]) -> bool:
     if options.not_ready and config.passed:
         return False
     if reasons and config.reason not in reasons:
@@ -204,7 +204,7 @@ def _matches(config: SeenConfig, options: argparse.Namespace, reasons: Sequence[
     return not options.server or config.server in options.server
 
 
-def _counted(shown: Sequence[SeenConfig], selection: Selection, *, filtered: bool) -> str:
+def _counted(shown: Sequence[ConfigSnapshot], selection: Selection, *, filtered: bool) -> str:
     if not shown:
         return f"No SmtpConfig {selection.where}{' is such' if filtered else ''}."
     numbers = [
@@ -216,18 +216,18 @@ def _counted(shown: Sequence[SeenConfig], selection: Selection, *, filtered: boo
     return f"{len(shown)} SmtpConfig{'s' if len(shown) > 1 else ''} {selection.where}: {told}."
 
 
-def _why_none(config: SeenConfig) -> str:
-    if not config.judged:
+def _why_none(config: ConfigSnapshot) -> str:
+    if not config.has_verdict:
         return f"its spec has no verdict yet. See: kubectl smtp status {config.key.name}"
     if config.passed:
         return f"its last test passed ({config.reason})"
     if config.passed is None:
         return f"it has no verdict yet ({config.reason})"
-    mends = f" {remedy(config.known_reason)}" if config.known_reason else ""
+    mends = f" {fix_for(config.known_reason)}" if config.known_reason else ""
     return f"no second look found other settings for {config.reason}.{mends}"
 
 
-def _answer_as_json(answer: Answer) -> dict[str, Any]:
+def _answer_as_json(answer: TestAnswer) -> dict[str, Any]:
     shown = answer.config.as_json()
     if not answer.problem:
         return shown

@@ -17,7 +17,7 @@ import yaml
 
 from smtp_operator.api.objects import ClusterError
 from smtp_operator.api.reasons import REASONS
-from smtp_operator.cli.kubectl.arguments import COMMANDS, Command, Flag, Values
+from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginFlag, Values
 from smtp_operator.cli.streams import Control, write
 
 NO_FILES: Final = 4
@@ -78,15 +78,15 @@ class _Line:
 
     words: list[str]
     given: dict[str, str]
-    unfinished: Flag | None
+    unfinished: PluginFlag | None
     """The flag whose value comes next."""
 
     @classmethod
-    def of(cls, command: Command, before: Sequence[str]) -> "_Line":
+    def of(cls, command: PluginCommand, before: Sequence[str]) -> "_Line":
         flags = {option: flag for flag in command.flags for option in flag.options}
         words: list[str] = []
         given: dict[str, str] = {}
-        unfinished: Flag | None = None
+        unfinished: PluginFlag | None = None
         for word in before:
             name, equals, value = word.partition("=")
             if unfinished is not None:
@@ -119,7 +119,7 @@ def _values(values: Values, line: _Line, environment: Mapping[str, str]) -> list
 
 
 async def _of_cluster(values: Values, line: _Line, environment: Mapping[str, str]) -> list[Offer]:
-    from smtp_operator.cli.kubectl.snapshot import SeenConfig
+    from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
     from smtp_operator.cluster import paths
     from smtp_operator.cluster.access import find_access
     from smtp_operator.cluster.client import KubernetesClient
@@ -137,7 +137,7 @@ async def _of_cluster(values: Values, line: _Line, environment: Mapping[str, str
             items = answer.get("items") or ()
             if values is Values.NAMESPACES:
                 return [(str(it["metadata"]["name"]), "") for it in items]
-            return [(it.key.name, it.summary) for it in map(SeenConfig.of, items)]
+            return [(it.key.name, it.summary) for it in map(ConfigSnapshot.of, items)]
         finally:
             await client.close()
 

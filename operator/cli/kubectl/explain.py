@@ -4,12 +4,12 @@
 import difflib
 from typing import Any, Final
 
-from smtp_operator.api.fixes import remedy
+from smtp_operator.api.fixes import fix_for
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.results import as_json, show
 from smtp_operator.cli.terminal import wrapped
-from smtp_operator.reconcile.backoff_text import condition_until_then, next_test
+from smtp_operator.reconcile.backoff_text import condition_until_then, retry_description
 
 _MATCHES: Final = 5
 
@@ -48,15 +48,15 @@ def _explanation(reason: Reason, output: str) -> str:
         shown: dict[str, Any] = {
             "reason": str(reason),
             "meaning": info.meaning,
-            "mends": remedy(reason),
+            "mends": fix_for(reason),
             "retry": str(info.retry),
-            "nextTest": _plain(next_test(info.retry)),
+            "nextTest": _plain(retry_description(info.retry)),
             "condition": _plain(condition_until_then(info.retry)),
         }
         return as_json(shown)
     rows = [
-        ("What mends it", remedy(reason)),
-        ("Next test", f"{_plain(next_test(info.retry))}; at once after a change or a request"),
+        ("What mends it", fix_for(reason)),
+        ("Next test", f"{_plain(retry_description(info.retry))}; at once after a change or a request"),
         ("Until then", _plain(condition_until_then(info.retry))),
         ("Retry class", str(info.retry)),
     ]

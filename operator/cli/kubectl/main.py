@@ -55,9 +55,9 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
         explain(options.words, options.output)
         return PASSED
-    from smtp_operator.cli.kubectl.commands import Session  # the client's packages take most of a start
+    from smtp_operator.cli.kubectl.commands import PluginSession  # the client's packages take most of a start
 
-    return asyncio.run(Session(options, environment).run())
+    return asyncio.run(PluginSession(options, environment).run())
 
 
 def _complain(text: str, code: int) -> int:

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TextIO
 
-from smtp_operator.cli.kubectl.snapshot import SeenConfig, short_time
-from smtp_operator.cli.kubectl.wait import Answer, wait_before_test
+from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time
+from smtp_operator.cli.kubectl.wait import TestAnswer, wait_before_test
 from smtp_operator.cli.streams import Control, one_line, write
-from smtp_operator.cli.terminal import Look, verdict_text
+from smtp_operator.cli.terminal import TerminalStyle, verdict_text
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 
-def verdict_of(config: SeenConfig, look: Look, now: float) -> str:
+def verdict_of(config: ConfigSnapshot, look: TerminalStyle, now: float) -> str:
     """The verdict: green with the server's answer, or red with message, dialogue and suggestion."""
     status, last = config.status, config.status.last_test
     password = status.condition("PasswordResolved")
     paragraphs = [config.ready.message] if config.ready else []
     if config.passed and last is not None and last.response:
         paragraphs.append(f"The server answered: {last.response}")
-    if config.judged and password is not None and password.status == "True":
+    if config.has_verdict and password is not None and password.status == "True":
         paragraphs.append(password.message)
-    paragraphs.append(f"Next test {config.outlook(now)}.")
+    paragraphs.append(f"Next test {config.retry_description(now)}.")
     return verdict_text(
         look,
         name=str(config.key),
@@ -31,11 +31,11 @@ def verdict_of(config: SeenConfig, look: Look, now: float) -> str:
         summary=config.summary,
         paragraphs=paragraphs,
         dialogue=last.dialogue if config.passed is False and last is not None else (),
-        suggestion=status.suggestion if config.judged else None,
+        suggestion=status.suggestion if config.has_verdict else None,
     )
 
 
-def history_of(config: SeenConfig, now: float) -> str:
+def history_of(config: ConfigSnapshot, now: float) -> str:
     """What happened when, one line each."""
     last = config.status.last_test
     rows = [("Since", _moment(config.since, now))]
@@ -47,7 +47,7 @@ def history_of(config: SeenConfig, now: float) -> str:
 
 
 def listing(
-    configs: Sequence[SeenConfig], look: Look, now: float, *, namespaces: bool, wide: bool
+    configs: Sequence[ConfigSnapshot], look: TerminalStyle, now: float, *, namespaces: bool, wide: bool
 ) -> list[str]:
     """A row for each, as kubectl sets them."""
     head = ["NAME", "READY", "STATUS", "SINCE", "NEXT-TEST"]
@@ -55,7 +55,7 @@ def listing(
     for config in configs:
         since = "" if config.since is None else short_time(now - config.since)
         ready = "Unknown" if config.passed is None else str(config.passed)
-        row = [config.key.name, ready, config.summary, since, config.outlook(now)]
+        row = [config.key.name, ready, config.summary, since, config.retry_description(now)]
         rows.append(row + [config.server, config.ready.message if config.ready else ""] * wide)
     if namespaces:
         spaces = ["NAMESPACE", *(config.key.namespace for config in configs)]
@@ -70,13 +70,13 @@ def listing(
     return ["   ".join(row).rstrip() for row in cells]
 
 
-class Progress:
+class TestProgress:
     """Tells of tests that were asked for: a line for each new phase, on a terminal one that is written over.
 
     A reader who goes away disturbs no test.
     """
 
-    def __init__(self, output: TextIO, look: Look, *, total: int) -> None:
+    def __init__(self, output: TextIO, look: TerminalStyle, *, total: int) -> None:
         """Nothing is told yet.
 
         Args:
@@ -90,7 +90,7 @@ class Progress:
         self._answered = 0
         self._last = ""
 
-    def waits(self, config: SeenConfig) -> None:
+    def waits(self, config: ConfigSnapshot) -> None:
         """A test was asked for, or is in another phase than before."""
         if config.phase:
             self._say(f"{config.key}: phase {config.phase}")
@@ -99,7 +99,7 @@ class Progress:
         else:
             self._say(f"{config.key}: asked for a test" + (f"; it {why}" if (why := _delay(config)) else ""))
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: TestAnswer) -> None:
         """One is over; of a single one it shows how long each phase took."""
         self._answered += 1
         self.clear()
@@ -133,7 +133,7 @@ class Progress:
             write(self._output, f"{line}\n")
         self._last = text
 
-    def _phases(self, config: SeenConfig) -> None:
+    def _phases(self, config: ConfigSnapshot) -> None:
         phases = config.status.last_test.phases if config.status.last_test else []
         failed = max((i for i, it in enumerate(phases) if it.name == config.failed_phase), default=-1)
         for i, phase in enumerate(phases):
@@ -144,7 +144,7 @@ class Progress:
             )
 
 
-def _delay(config: SeenConfig) -> str:
+def _delay(config: ConfigSnapshot) -> str:
     return wait_before_test(config, time.time())
 
 

@@ -10,7 +10,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.api.reasons import LIMITED, REASONS, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus, StatusModel
 from smtp_operator.cli.exit_codes import TRANSIENT, code_of
-from smtp_operator.reconcile.smtpconfig.snapshot import identity_of, request_of, status_of
+from smtp_operator.reconcile.smtpconfig.snapshot import request_of, status_of, version_of
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 NOT_TESTED: Final = "not tested yet"
@@ -20,7 +20,7 @@ _FAILED_IN: Final = re.compile(r" in (\w+)(?::|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenConfig:
+class ConfigSnapshot:
     """One state of it. Nothing of its spec but the server's name, since a password may stand there."""
 
     key: ObjectKey
@@ -37,7 +37,7 @@ class SeenConfig:
     @classmethod
     def of(cls, object_: JsonObject) -> Self:
         """Of the object as the API server sends it."""
-        tested = identity_of(object_)
+        tested = version_of(object_)
         spec = object_.get("spec") or {}
         return cls(
             key=tested.key,
@@ -53,10 +53,10 @@ class SeenConfig:
     @property
     def ready(self) -> Condition | None:
         """Its Ready condition, if it speaks of the spec that is there now."""
-        return self.status.condition("Ready") if self.judged else None
+        return self.status.condition("Ready") if self.has_verdict else None
 
     @property
-    def judged(self) -> bool:
+    def has_verdict(self) -> bool:
         """Whether status speaks of the spec that is there now."""
         return self.status.observed_generation == self.generation
 
@@ -84,7 +84,7 @@ class SeenConfig:
     @property
     def summary(self) -> str:
         """The verdict in at most 80 characters, or why there is none."""
-        if self.status.summary and (self.judged or self.held):
+        if self.status.summary and (self.has_verdict or self.held):
             return self.status.summary
         before = self.status.condition("Ready")
         return NOT_TESTED if before is None else f"{NOT_TESTED} as it is now"
@@ -136,7 +136,7 @@ class SeenConfig:
         """When the verdict came to be what it is, in seconds since the epoch."""
         return from_timestamp(self.ready.last_transition_time) if self.ready else None
 
-    def outlook(self, now: float) -> str:
+    def retry_description(self, now: float) -> str:
         """When it is tested next and why, such as ``in 12m: recheck``."""
         if self.under_test:
             return f"under way: phase {self.phase}" if self.phase else "under way"
@@ -148,7 +148,7 @@ class SeenConfig:
             return "asked for"
         if self.suspended:
             return "never: suspended"
-        if not self.judged:
+        if not self.has_verdict:
             return "at once: the spec is new"
         due = from_timestamp(self.status.next_test_time)
         if due is not None:
@@ -178,7 +178,7 @@ class SeenConfig:
             "conditions": [_dumped(it) for it in status.conditions],
             "test": _dumped(status.last_test),
             "password": _dumped(status.password),
-            "suggestion": _dumped(status.suggestion) if self.judged else None,
+            "suggestion": _dumped(status.suggestion) if self.has_verdict else None,
             "lastHandledTestRequest": status.last_handled_test_request,
             "error": None,
         }

@@ -24,28 +24,28 @@ from smtp_operator.cli.log_format import set_up_logging
 from smtp_operator.cli.run.event_loop import run_in_loop
 from smtp_operator.cli.run.health import health_server
 from smtp_operator.cli.run.metrics_endpoint import metrics_of, metrics_server
-from smtp_operator.cli.run.replica import Duty, lease_of
+from smtp_operator.cli.run.replica import ReplicaState, lease_of
 from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.api_server import ApiServerAddresses
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.cluster import Cluster
+from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.errors import ClusterUnknown
-from smtp_operator.cluster.leader_election import Lease
+from smtp_operator.cluster.leader_election import LeaderLease
 from smtp_operator.cluster.schema_check import Schema, check_schema
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
-from smtp_operator.cluster.traffic import Traffic
+from smtp_operator.cluster.traffic import ApiTraffic
 from smtp_operator.handlers.kopf_setup import informer_settings, log_in, mute_kopf, quieten_kopf, silence_kopf
-from smtp_operator.handlers.lifecycle import Operation
-from smtp_operator.handlers.watching import Inbox, build_registry
+from smtp_operator.handlers.lifecycle import OperatorLifecycle
+from smtp_operator.handlers.watching import EventSink, build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
-from smtp_operator.reconcile.controller import Core
-from smtp_operator.reconcile.ports import Policy
-from smtp_operator.secrets.oauth2.client import Tokens
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.reconcile.controller import Controller
+from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_operator.secrets.oauth2.client import TokenCache
+from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import InvalidSetting, Settings
 from smtp_operator.smtp.concurrency import ConnectionLimits
@@ -109,13 +109,13 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
     ca_file = read_ca_file(settings.ca_file)
     stop_flag = StopFlag()
     _stop_on_signals(stop_flag)
-    duty = Duty()
+    duty = ReplicaState()
     metrics = metrics_of(settings, leads=duty.leads)
     async with _connected(settings, environment, metrics) as client:
         if await _stopped_first(stop_flag, introduce(client, settings)):
             return
         lease = duty.lease = lease_of(settings, client, environment)
-        health = health_server(settings.health_address, trouble=duty.trouble, is_ready=duty.is_ready)
+        health = health_server(settings.health_address, trouble=duty.failed_part, is_ready=duty.is_ready)
         async with health, metrics_server(settings, metrics):
             try:
                 if lease is None or not await _stopped_first(stop_flag, _stand_by(client, lease, duty)):
@@ -126,17 +126,17 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
     _log.info("stopped")
 
 
-async def _stand_by(client: KubernetesClient, lease: Lease, duty: Duty) -> None:
+async def _stand_by(client: KubernetesClient, lease: LeaderLease, duty: ReplicaState) -> None:
     """Returns when it is this process's turn; what would keep it from working is said before that."""
     await check_schema(client, _crds())
-    duty.stands_by = True
+    duty.is_standby = True
     await lease.acquire()
 
 
 async def _work(
     client: KubernetesClient,
     settings: Settings,
-    duty: Duty,
+    duty: ReplicaState,
     metrics: Metrics | None,
     stop_flag: StopFlag,
     *,
@@ -144,7 +144,7 @@ async def _work(
 ) -> None:
     """Tests SmtpConfigs until it is told to stop."""
     lease = duty.lease
-    cluster = Cluster(client, settings, lease)
+    cluster = KubernetesCluster(client, settings, lease)
     resolver = ThreadedResolver()
     places = await _destinations(client, settings, settings.allow_vault_port)
     https = Https(
@@ -162,12 +162,12 @@ async def _work(
         connections=ConnectionLimits(settings.max_connections_per_destination),
         ca_file=ca_file,
     )
-    core = Core(
+    core = Controller(
         cluster=cluster,
         engine=engine,
         policy=_policy(settings),
         now=time.time,
-        vaults=lambda get_object: LiveVaults(
+        vaults=lambda get_object: VaultClients(
             get_object=get_object,
             accounts=ServiceAccountTokens(client, get_object),
             https=https,
@@ -177,7 +177,7 @@ async def _work(
             allowed_hosts=allowed_hosts(settings, places),
             observer=metrics,
         ),
-        tokens=lambda get_object: Tokens(
+        tokens=lambda get_object: TokenCache(
             https=https,
             accounts=ServiceAccountTokens(client, get_object),
             monotonic=time.monotonic,
@@ -187,7 +187,7 @@ async def _work(
         observer=metrics,
         may_send=None if lease is None else lease.check,
     )
-    operation = duty.operation = Operation(
+    operation = duty.operation = OperatorLifecycle(
         client=client,
         cluster=cluster,
         core=core,
@@ -224,7 +224,7 @@ def _stop_on_signals(stop_flag: StopFlag) -> None:
 
 @asynccontextmanager
 async def _connected(
-    settings: Settings, environment: Mapping[str, str], traffic: Traffic | None
+    settings: Settings, environment: Mapping[str, str], traffic: ApiTraffic | None
 ) -> AsyncIterator[KubernetesClient]:
     client = KubernetesClient(await find_access(settings, environment), traffic)
     try:
@@ -273,15 +273,15 @@ async def _stopped_first(stop_flag: StopFlag, work_: Coroutine[Any, Any, None]) 
 
 
 async def _inform(
-    operation: Operation,
-    core: Core,
+    operation: OperatorLifecycle,
+    core: Controller,
     client: KubernetesClient,
     settings: Settings,
     stop_flag: StopFlag,
 ) -> None:
     """Runs kopf until it is told to stop; what a part of the operator failed of goes first."""
 
-    inboxes: dict[str, Inbox] = {SMTP_CONFIG_KIND: core}
+    inboxes: dict[str, EventSink] = {SMTP_CONFIG_KIND: core}
     inboxes.update({str(kind): inbox for kind, inbox in core.vaults.items()})
 
     async def start() -> None:
@@ -346,8 +346,8 @@ async def _destinations(
     )
 
 
-def _policy(settings: Settings) -> Policy:
-    return Policy(
+def _policy(settings: Settings) -> ReconcilePolicy:
+    return ReconcilePolicy(
         helo_name=settings.helo_name or None,
         cluster_name=settings.cluster_name,
         recipient_domains=settings.allow_recipient_domain,

@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from uuid import uuid4
 
 from smtp_operator.cluster.client import KubernetesClient
-from smtp_operator.cluster.leader_election import Lease
-from smtp_operator.handlers.lifecycle import Operation
+from smtp_operator.cluster.leader_election import LeaderLease
+from smtp_operator.handlers.lifecycle import OperatorLifecycle
 from smtp_operator.settings import Settings
 
 
-def lease_of(settings: Settings, client: KubernetesClient, environment: Mapping[str, str]) -> Lease | None:
+def lease_of(
+    settings: Settings, client: KubernetesClient, environment: Mapping[str, str]
+) -> LeaderLease | None:
     """The claim of this process; None without ``--leader-elect``."""
     if not settings.leader_elect:
         return None
     host = environment.get("POD_NAME") or socket.gethostname()
-    return Lease(
+    return LeaderLease(
         client,
         namespace=settings.lease_namespace or environment.get("POD_NAMESPACE") or client.access.namespace,
         name=settings.lease_name,
@@ -24,13 +26,13 @@ def lease_of(settings: Settings, client: KubernetesClient, environment: Mapping[
     )
 
 
-class Duty:
+class ReplicaState:
     """What this process does at the moment, for probes and metrics."""
 
     def __init__(self) -> None:
-        self.lease: Lease | None = None
-        self.stands_by = False
-        self.operation: Operation | None = None
+        self.lease: LeaderLease | None = None
+        self.is_standby = False
+        self.operation: OperatorLifecycle | None = None
 
     def leads(self) -> bool:
         """Whether it does the work."""
@@ -38,8 +40,8 @@ class Duty:
 
     def is_ready(self) -> bool:
         """Whether it works, or would at once if it had to."""
-        return self.stands_by if self.operation is None else self.operation.ready
+        return self.is_standby if self.operation is None else self.operation.ready
 
-    def trouble(self) -> str | None:
+    def failed_part(self) -> str | None:
         """What a restart would mend; None: nothing."""
-        return None if self.operation is None else self.operation.trouble()
+        return None if self.operation is None else self.operation.failed_part()

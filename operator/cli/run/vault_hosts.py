@@ -17,7 +17,7 @@ def allowed_hosts(settings: Settings, policy: DestinationPolicy) -> AllowedHosts
         key_vaults=frozenset(settings.allow_key_vault_host),
         # Link-local, it is denied to all URLs by default, and asked as a metadata service alone. But what the
         # admin's own flags rule out is asked by nobody.
-        metadata=not policy.rules_out(ipaddress.ip_address(azure_metadata.HOST)),
+        metadata=not policy.denies_host(ipaddress.ip_address(azure_metadata.HOST)),
     )
 
 

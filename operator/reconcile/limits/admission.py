@@ -12,13 +12,13 @@ from smtp_operator.fair_slots import FairSlots, Slot
 from smtp_operator.reconcile.backoff import MINUTE, fraction
 from smtp_operator.reconcile.limits.emails import EmailLimits, EmailsHeld
 from smtp_operator.reconcile.limits.logins import LoginLimits
-from smtp_operator.reconcile.ports import Now, Observer, Policy
+from smtp_operator.reconcile.ports import Now, ReconcilePolicy, TestObserver
 from smtp_operator.reconcile.smtpconfig.mail_text import recipients_of
 from smtp_operator.reconcile.smtpconfig.memory import Hold
 from smtp_operator.reconcile.smtpconfig.notifications import kinds_of_test
-from smtp_operator.reconcile.smtpconfig.planner import Notify, RunTest
-from smtp_operator.reconcile.smtpconfig.result import Outcome
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.planner import RunTest, SendNotification
+from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 
 _LOGIN_SPREAD: Final = 5 * MINUTE
 """Objects of one user come back spread over this time, not all at once."""
@@ -47,7 +47,7 @@ class Limits:
     """The limits of tests, emails and logins of one process."""
 
     def __init__(
-        self, policy: Policy, *, now: Now, observer: Observer, wake: Callable[[ObjectKey], None]
+        self, policy: ReconcilePolicy, *, now: Now, observer: TestObserver, wake: Callable[[ObjectKey], None]
     ) -> None:
         """``wake`` is called with the key of an object whose test got a slot that it waited for."""
         self._policy = policy
@@ -60,7 +60,7 @@ class Limits:
         )
         self.logins = LoginLimits(policy.rejected_logins, now=now, observer=observer)
 
-    def admit(self, view: View, plan: RunTest | Notify) -> Admission:
+    def admit(self, view: Snapshot, plan: RunTest | SendNotification) -> Admission:
         """Let a test or a notification start, or say why it has to wait."""
         key, addresses = view.key, addresses_of(view, plan, now=self._now())
         held = self._emails.hold(key, addresses)
@@ -99,9 +99,9 @@ class Limits:
         )
 
 
-def addresses_of(view: View, plan: RunTest | Notify, *, now: float) -> list[str]:
+def addresses_of(view: Snapshot, plan: RunTest | SendNotification, *, now: float) -> list[str]:
     """Return the recipients that a server will be asked to take."""
-    if isinstance(plan, Notify):
+    if isinstance(plan, SendNotification):
         kinds = frozenset({plan.kind})
     elif plan.mode.depth < Mode.ENVELOPE.depth:
         return []
@@ -115,7 +115,7 @@ def named_recipients(report: DialogueReport) -> bool:
     return any(timing.phase is Phase.RCPT_TO for timing in report.phases)
 
 
-def login_hold(outcome: Outcome, uid: str) -> Hold | None:
+def login_hold(outcome: TestResult, uid: str) -> Hold | None:
     """Return why a test that came to AUTH has to wait; None if it tried to log in, or had no need to."""
     verdict = outcome.verdict
     if verdict.reason is not Reason.LOGIN_ATTEMPTS_LIMITED:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.reconcile.smtpconfig.memory import HeldUntil, Hold, Memory
-from smtp_operator.reconcile.smtpconfig.planner import Notify, RunTest
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.memory import HeldUntil, Hold, TestHistory
+from smtp_operator.reconcile.smtpconfig.planner import RunTest, SendNotification
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.status import held
 
 ANNOUNCED_AFTER: Final = 2.0
@@ -24,9 +24,11 @@ class HeldBack:
     """What to write; None: status says so already, or it is too early to say."""
 
 
-def hold_back(view: View, plan: RunTest | Notify, hold: Hold, *, memory: Memory, now: float) -> HeldBack:
+def hold_back(
+    view: Snapshot, plan: RunTest | SendNotification, hold: Hold, *, memory: TestHistory, now: float
+) -> HeldBack:
     """Note in ``memory`` what is held back until when, and return what to do now."""
-    if isinstance(plan, Notify):
+    if isinstance(plan, SendNotification):
         memory.notify_after = hold.until or memory.notify_after
         return HeldBack(look_at=hold.until)
     if hold.until is not None:

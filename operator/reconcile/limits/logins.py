@@ -20,10 +20,10 @@ from smtp_operator.network.destination import Address
 from smtp_operator.network.resolver import NameInvalid, host_to_ascii
 from smtp_operator.reconcile.backoff import HOUR
 from smtp_operator.reconcile.limits.rate_windows import RateWindow
-from smtp_operator.reconcile.ports import Now, Observer
-from smtp_operator.reconcile.smtpconfig.memory import Memory
-from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
-from smtp_operator.smtp.request import Login
+from smtp_operator.reconcile.ports import Now, TestObserver
+from smtp_operator.reconcile.smtpconfig.memory import TestHistory
+from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded, verdict
+from smtp_operator.smtp.request import SmtpLogin
 
 _REMEMBERED: Final = 8
 """Credentials of one object that have passed: a server may have several addresses."""
@@ -32,7 +32,7 @@ _REMEMBERED: Final = 8
 class LoginLimits:
     """Counts rejected logins."""
 
-    def __init__(self, limit: int, *, now: Now, observer: Observer) -> None:
+    def __init__(self, limit: int, *, now: Now, observer: TestObserver) -> None:
         self.window = RateWindow(limit, HOUR, now=now)
         self.now = now
         self.observer = observer
@@ -40,7 +40,7 @@ class LoginLimits:
         """Set, and replaced by another one, when a login ends."""
         self._key = secrets.token_bytes(32)
 
-    def permit(self, key: ObjectKey, memory: Memory) -> "ObjectLogins":
+    def permit(self, key: ObjectKey, memory: TestHistory) -> "ObjectLogins":
         """Return the permit for one test of this object."""
         return ObjectLogins(self, key.namespace, memory)
 
@@ -52,7 +52,7 @@ class LoginLimits:
 class ObjectLogins:
     """The ``LoginPermit`` of one test."""
 
-    def __init__(self, limits: LoginLimits, namespace: str, memory: Memory) -> None:
+    def __init__(self, limits: LoginLimits, namespace: str, memory: TestHistory) -> None:
         """Use ``LoginLimits.permit``."""
         self._limits = limits
         self._namespace = namespace
@@ -60,7 +60,7 @@ class ObjectLogins:
         self._keys: tuple[Hashable, ...] = ()
         self._digest = b""
 
-    async def before_login(self, server: str, address: Address, login: Login) -> None:
+    async def before_login(self, server: str, address: Address, login: SmtpLogin) -> None:
         """See ``LoginPermit``."""
         limits, window = self._limits, self._limits.window
         name, place, user = server_name(server), str(_unmapped(address)), user_name(login.username)
@@ -88,9 +88,9 @@ class ObjectLogins:
             self._memory.passed_logins = tuple(passed)
             self._limits.observer.login_rejected()
 
-    def _held(self, server: str, seconds: float) -> Ended:
+    def _held(self, server: str, seconds: float) -> DialogueEnded:
         limit = self._limits.window.limit
-        return Ended(
+        return DialogueEnded(
             verdict(
                 Reason.LOGIN_ATTEMPTS_LIMITED,
                 f"No login was tried: {server} rejected {limit} logins of this user for namespace"

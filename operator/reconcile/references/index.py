@@ -23,7 +23,7 @@ from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.secrets.vaults.password_source import reference_of
 
 
-class Use(NamedTuple):
+class ReferenceUse(NamedTuple):
     """One key of an object that a SmtpConfig names; a change of it starts a test with this trigger."""
 
     reference: Reference
@@ -31,49 +31,51 @@ class Use(NamedTuple):
     trigger: Trigger
 
 
-def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[Use, ...]:
+def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[ReferenceUse, ...]:
     """All objects that the spec names, whether they exist or not."""
     uses = []
     if spec.username_ref is not None:
         secret = Reference("Secret", namespace, spec.username_ref.name)
-        uses.append(Use(secret, spec.username_ref.key, Trigger.PASSWORD_CHANGED))
+        uses.append(ReferenceUse(secret, spec.username_ref.key, Trigger.PASSWORD_CHANGED))
     if spec.password is not None and spec.password.secret_ref is not None:
         secret = Reference("Secret", namespace, spec.password.secret_ref.name)
-        uses.append(Use(secret, spec.password.secret_ref.key, Trigger.PASSWORD_CHANGED))
+        uses.append(ReferenceUse(secret, spec.password.secret_ref.key, Trigger.PASSWORD_CHANGED))
     if spec.password is not None and spec.password.vault_item is not None:
         vault = reference_of(spec.password.vault_item.vault_ref, namespace)
-        uses.append(Use(vault, "", Trigger.DEPENDENCY_CHANGED))
+        uses.append(ReferenceUse(vault, "", Trigger.DEPENDENCY_CHANGED))
     if spec.oauth2 is not None:
         uses += _of_oauth2(spec.oauth2, namespace)
     if spec.tls is not None and spec.tls.ca_ref is not None:
         bundle = Reference(spec.tls.ca_ref.kind, namespace, spec.tls.ca_ref.name)
-        uses.append(Use(bundle, spec.tls.ca_ref.key, Trigger.DEPENDENCY_CHANGED))
+        uses.append(ReferenceUse(bundle, spec.tls.ca_ref.key, Trigger.DEPENDENCY_CHANGED))
     if spec.tls is not None and spec.tls.client_certificate_ref is not None:
         pair = Reference("Secret", namespace, spec.tls.client_certificate_ref.name)
-        uses += [Use(pair, key, Trigger.DEPENDENCY_CHANGED) for key in ("tls.crt", "tls.key")]
+        uses += [ReferenceUse(pair, key, Trigger.DEPENDENCY_CHANGED) for key in ("tls.crt", "tls.key")]
     return tuple(uses)
 
 
-def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[Use]:
+def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[ReferenceUse]:
     """No key of a ServiceAccount is read, so that whatever its owner edits is in doubt (rule 6)."""
     if oauth2.service_account_ref is not None:
         account = Reference("ServiceAccount", namespace, oauth2.service_account_ref.name)
-        yield Use(account, "", Trigger.DEPENDENCY_CHANGED)
+        yield ReferenceUse(account, "", Trigger.DEPENDENCY_CHANGED)
     for secret in (oauth2.client_secret_ref, oauth2.refresh_token_ref):
         if secret is not None:
             named = Reference("Secret", namespace, secret.name)
-            yield Use(named, secret.key, Trigger.PASSWORD_CHANGED)
+            yield ReferenceUse(named, secret.key, Trigger.PASSWORD_CHANGED)
     if oauth2.ca_ref is not None:
         bundle = Reference(oauth2.ca_ref.kind, namespace, oauth2.ca_ref.name)
-        yield Use(bundle, oauth2.ca_ref.key, Trigger.DEPENDENCY_CHANGED)
+        yield ReferenceUse(bundle, oauth2.ca_ref.key, Trigger.DEPENDENCY_CHANGED)
 
 
-def uses_of_vault(vault: VaultObject) -> tuple[Use, ...]:
+def uses_of_vault(vault: VaultObject) -> tuple[ReferenceUse, ...]:
     """What a vault object names: a change of it is one for whoever reads through that vault."""
-    return tuple(Use(it.reference, it.data_key, Trigger.DEPENDENCY_CHANGED) for it in vault.named())
+    return tuple(
+        ReferenceUse(it.reference, it.data_key, Trigger.DEPENDENCY_CHANGED) for it in vault.references()
+    )
 
 
-class Change(IntEnum):
+class ReferenceChange(IntEnum):
     """Whether what a test read is still so; the larger goes first."""
 
     NONE = 0
@@ -90,7 +92,7 @@ _SAME_SECOND: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class ReferenceBaseline:
     """An object as a test read it. ``read_at`` is in seconds since the epoch."""
 
     version: str | None
@@ -115,13 +117,13 @@ def metadata_of(reference: Reference, object_: JsonObject) -> ObjectMetadata:
 
 def baseline_of(
     reference: Reference, object_: JsonObject | None, data_keys: Iterable[str], *, read_at: float
-) -> Baseline:
+) -> ReferenceBaseline:
     """What to remember of an object that was read at that time; None: there was none."""
     if object_ is None:
-        return Baseline(version=None, owners={}, read_at=read_at)
+        return ReferenceBaseline(version=None, owners={}, read_at=read_at)
     metadata = metadata_of(reference, object_)
     owners = {key: key_owners(metadata.writes, key) for key in data_keys}
-    return Baseline(version=metadata.version, owners=owners, read_at=read_at)
+    return ReferenceBaseline(version=metadata.version, owners=owners, read_at=read_at)
 
 
 def key_owners(writes: Iterable[FieldWrite], data_key: str) -> Owners:
@@ -134,10 +136,10 @@ def compare(
     now_known: ObjectMetadata | None,
     data_key: str,
     *,
-    baseline: Baseline | None,
+    baseline: ReferenceBaseline | None,
     test_started: float,
     any_key: bool = False,
-) -> Change:
+) -> ReferenceChange:
     """Whether the key has changed since a test read it at ``test_started`` (seconds since the epoch).
 
     ``any_key``: an edit of the object counts whatever it touched.
@@ -146,38 +148,40 @@ def compare(
     means that there is none now. ``baseline`` is what this process remembers of that reading.
     """
     if now_known is None:
-        return Change.NONE if tested_version is None else Change.CHANGED
+        return ReferenceChange.NONE if tested_version is None else ReferenceChange.CHANGED
     if tested_version is None:
-        return Change.CHANGED
+        return ReferenceChange.CHANGED
     uid, _, resource_version = tested_version.partition("/")
     if uid != now_known.uid:
-        return Change.CHANGED
+        return ReferenceChange.CHANGED
     if not is_newer(now_known.resource_version, resource_version):
-        return Change.NONE
+        return ReferenceChange.NONE
     if any_key or now_known.reference.is_vault:
-        return Change.CHANGED
+        return ReferenceChange.CHANGED
     owners = key_owners(now_known.writes, data_key)
     if not owners:
-        return Change.IN_DOUBT
+        return ReferenceChange.IN_DOUBT
     if baseline is not None and baseline.version == tested_version:
         return _compare_with_baseline(now_known, data_key, baseline)
     latest = _latest(owners)  # after a restart
     if latest < test_started - _SAME_SECOND:
-        return Change.NONE
-    return Change.CHANGED if latest > test_started + _SAME_SECOND else Change.IN_DOUBT
+        return ReferenceChange.NONE
+    return ReferenceChange.CHANGED if latest > test_started + _SAME_SECOND else ReferenceChange.IN_DOUBT
 
 
-def _compare_with_baseline(now_known: ObjectMetadata, data_key: str, baseline: Baseline) -> Change:
+def _compare_with_baseline(
+    now_known: ObjectMetadata, data_key: str, baseline: ReferenceBaseline
+) -> ReferenceChange:
     owners = key_owners(now_known.writes, data_key)
     if owners != baseline.owners.get(data_key, ()):
-        return Change.CHANGED
+        return ReferenceChange.CHANGED
     written = _latest(owners)
     if written + 2 * _SAME_SECOND <= baseline.read_at:
-        return Change.NONE
+        return ReferenceChange.NONE
     # What was read was just written. An edit in the same second would look like this one, unless it was
     # somebody else's and later.
     edited = max(from_timestamp(write.time) or 0.0 for write in now_known.writes)
-    return Change.NONE if edited > written + _SAME_SECOND else Change.IN_DOUBT
+    return ReferenceChange.NONE if edited > written + _SAME_SECOND else ReferenceChange.IN_DOUBT
 
 
 def is_newer(one: str, other: str) -> bool:
@@ -197,7 +201,7 @@ def _seconds(time: str) -> float:
     return float("inf") if seconds is None else seconds
 
 
-User = ObjectKey | Reference
+ReferenceUser = ObjectKey | Reference
 """Who names an object: a SmtpConfig, or a vault object."""
 
 
@@ -205,12 +209,12 @@ class ReferenceIndex:
     """Who names what, and the newest that is known of it. Grows with what is named, not with the cluster."""
 
     def __init__(self) -> None:
-        self._users: defaultdict[Reference, set[User]] = defaultdict(set)
-        self._named: dict[User, tuple[Reference, ...]] = {}
+        self._users: defaultdict[Reference, set[ReferenceUser]] = defaultdict(set)
+        self._named: dict[ReferenceUser, tuple[Reference, ...]] = {}
         self._known: dict[Reference, ObjectMetadata | None] = {}
         self._news: dict[Reference, int] = {}
 
-    def name(self, key: User, references: Iterable[Reference]) -> None:
+    def set_references(self, key: ReferenceUser, references: Iterable[Reference]) -> None:
         """Records what a SmtpConfig names now; nothing where it is gone."""
         after = frozenset(references)
         before = frozenset(self._named.pop(key, ()))
@@ -229,28 +233,28 @@ class ReferenceIndex:
         """Whether any SmtpConfig names it."""
         return reference in self._users
 
-    def users(self, reference: Reference) -> frozenset[User]:
+    def users(self, reference: Reference) -> frozenset[ReferenceUser]:
         """The SmtpConfigs that name it."""
         return frozenset(self._users.get(reference, ()))
 
-    def seen(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[User]:
+    def record(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[ReferenceUser]:
         """Records what a watch tells, None for a deletion; who is to look at it."""
         if not self.wants(reference):
             return frozenset()
         self._known[reference] = metadata
-        self._news[reference] = self.news(reference) + 1
+        self._news[reference] = self.sequence(reference) + 1
         return self.users(reference)
 
-    def news(self, reference: Reference) -> int:
+    def sequence(self, reference: Reference) -> int:
         """How often a watch has told of it."""
         return self._news.get(reference, 0)
 
-    def read(self, reference: Reference, metadata: ObjectMetadata | None, *, news: int) -> None:
+    def record_read(self, reference: Reference, metadata: ObjectMetadata | None, *, news: int) -> None:
         """Records what was asked for when ``news`` had been told: newer than all that, older than the rest.
 
         Without it a watch that lags, or does not see the object at all, would have it tested for ever.
         """
-        if self.wants(reference) and self.news(reference) == news:
+        if self.wants(reference) and self.sequence(reference) == news:
             self._known[reference] = metadata
 
     def all_listed(self, kinds: Collection[ReferenceKind]) -> None:

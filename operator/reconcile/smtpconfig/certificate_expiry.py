@@ -9,12 +9,12 @@ status remembers it over a restart, the process over a server whose addresses sh
 import math
 from typing import Final
 
-from smtp_operator.api.objects import Notice
+from smtp_operator.api.objects import EventRecord
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.reconcile.backoff import DAY, HOUR
-from smtp_operator.reconcile.smtpconfig.memory import Memory
-from smtp_operator.reconcile.smtpconfig.result import Outcome
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.memory import TestHistory
+from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 
 EXPIRING: Final = "CertificateExpiring"
@@ -25,60 +25,62 @@ SHARE: Final = 1 / 3
 """What lives for some days only is renewed in time if it is renewed in the last third of its life."""
 
 
-def told_from(not_before: float | None, not_after: float) -> float:
+def report_from(not_before: float | None, not_after: float) -> float:
     """When there is reason to tell of a certificate, in seconds since the epoch, as all of them."""
     life = math.inf if not_before is None else max(not_after - not_before, 0.0)
     return not_after - min(AHEAD, life * SHARE)
 
 
-def expiring_after_test(view: View, outcome: Outcome) -> str | None:
+def expiring_after_test(view: Snapshot, outcome: TestResult) -> str | None:
     """``certificateExpiring`` after a test; what was known stays where it met no certificate."""
     certificate = outcome.report.server.certificate
     if certificate is None:
-        return view.status.certificate_expiring if view.judged else None
-    if outcome.ended < told_from(certificate.not_before, certificate.not_after):
+        return view.status.certificate_expiring if view.has_verdict else None
+    if outcome.ended < report_from(certificate.not_before, certificate.not_after):
         return None
     return to_timestamp(certificate.not_after)
 
 
-def expiring_by_clock(view: View, now: float) -> str | None:
+def expiring_by_clock(view: Snapshot, now: float) -> str | None:
     """``certificateExpiring`` where nothing is tested, by what the last test met."""
-    if not view.judged:
+    if not view.has_verdict:
         return None
-    due = telling_due(view)
+    due = report_due(view)
     if due is None or now < due or view.status.last_test is None or view.status.last_test.server is None:
         return view.status.certificate_expiring
     certificate = view.status.last_test.server.certificate
     return certificate.not_after if certificate else None
 
 
-def telling_due(view: View) -> float | None:
+def report_due(view: Snapshot) -> float | None:
     """When status has to tell of the certificate that the last test met; None: never, or it does."""
     server = view.status.last_test.server if view.status.last_test else None
     certificate = server.certificate if server else None
     not_after = from_timestamp(certificate.not_after) if certificate else None
     if certificate is None or not_after is None or view.status.certificate_expiring is not None:
         return None
-    return told_from(from_timestamp(certificate.not_before), not_after)
+    return report_from(from_timestamp(certificate.not_before), not_after)
 
 
 def newly_expiring(
-    before: SmtpConfigStatus, after: SmtpConfigStatus, *, memory: Memory, now: float
+    before: SmtpConfigStatus, after: SmtpConfigStatus, *, memory: TestHistory, now: float
 ) -> float | None:
     """When the certificate expires, if ``after`` is the first status that tells of it beforehand."""
     ends = from_timestamp(after.certificate_expiring)
-    told = (before.certificate_expiring, *memory.expiries_told)
+    told = (before.certificate_expiring, *memory.reported_expiries)
     return None if ends is None or ends <= now or after.certificate_expiring in told else ends
 
 
-def expiry_notice(view: View, after: SmtpConfigStatus, *, memory: Memory, now: float) -> Notice | None:
+def expiry_event(
+    view: Snapshot, after: SmtpConfigStatus, *, memory: TestHistory, now: float
+) -> EventRecord | None:
     """The Event of a certificate that expires, where ``after``, the status to be written, is news."""
     ends = newly_expiring(view.status, after, memory=memory, now=now)
     if ends is None:
         return None
-    return Notice(
+    return EventRecord(
         key=view.key,
-        uid=view.tested.uid,
+        uid=view.version.uid,
         type="Warning",
         reason=EXPIRING,
         action="LookAtCertificate",
@@ -86,7 +88,7 @@ def expiry_notice(view: View, after: SmtpConfigStatus, *, memory: Memory, now: f
     )
 
 
-def expiry_text(view: View, after: SmtpConfigStatus, *, ends: float, now: float) -> str:
+def expiry_text(view: Snapshot, after: SmtpConfigStatus, *, ends: float, now: float) -> str:
     """What users are told of it."""
     server = after.last_test.server if after.last_test else None
     certificate = server.certificate if server else None

@@ -15,11 +15,11 @@ from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_text
 from smtp_operator.reconcile.smtpconfig.notifications import (
     bare_address,
-    heard_by,
     is_recovery,
     kinds_of_test,
+    recipients_of_kind,
 )
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.smtp.request import Recipient
 
@@ -56,7 +56,7 @@ _NAME_CHARACTERS: Final = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class TestEmail:
     """A mail of the operator's, and the kinds that it tells of."""
 
     kinds: frozenset[Notification]
@@ -66,10 +66,10 @@ class Mail:
     message_id: str
 
 
-def mail_of_test(view: View, trigger: Trigger, *, cluster_name: str, now: float) -> Mail:
+def mail_of_test(view: Snapshot, trigger: Trigger, *, cluster_name: str, now: float) -> TestEmail:
     """The mail that a test sends to prove that it can be."""
     kinds = kinds_of_test(view, trigger, now)
-    return Mail(
+    return TestEmail(
         kinds=kinds,
         recipients=recipients_of(view.spec, kinds),
         subject=_subject(view, kinds, cluster_name),
@@ -78,10 +78,10 @@ def mail_of_test(view: View, trigger: Trigger, *, cluster_name: str, now: float)
     )
 
 
-def mail_about(view: View, kind: Notification, *, cluster_name: str, now: float) -> Mail:
+def mail_about(view: Snapshot, kind: Notification, *, cluster_name: str, now: float) -> TestEmail:
     """A mail that is no test's: it tells those who chose to hear of this kind."""
     kinds = frozenset({kind})
-    return Mail(
+    return TestEmail(
         kinds=kinds,
         recipients=recipients_of(view.spec, kinds),
         subject=_subject(view, kinds, cluster_name),
@@ -93,13 +93,13 @@ def mail_about(view: View, kind: Notification, *, cluster_name: str, now: float)
 def recipients_of(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> tuple[Recipient, ...]:
     """Who gets a mail of these kinds. An address that stands twice gets one, in its first role."""
     recipients: dict[str, Recipient] = {}
-    for role, addresses in heard_by(spec, kinds).items():
+    for role, addresses in recipients_of_kind(spec, kinds).items():
         for index, address in enumerate(addresses):
             recipients.setdefault(address.lower(), Recipient(role=role, index=index, address=address))
     return tuple(recipients.values())
 
 
-def _subject(view: View, kinds: frozenset[Notification], cluster_name: str) -> str:
+def _subject(view: Snapshot, kinds: frozenset[Notification], cluster_name: str) -> str:
     """One line that tells a mailbox's owner where the mail is from."""
     where = f" in cluster {cluster_name}" if cluster_name else ""
     title = next(text for kind, text in _TITLES.items() if kind in kinds)
@@ -107,7 +107,7 @@ def _subject(view: View, kinds: frozenset[Notification], cluster_name: str) -> s
 
 
 def _body(
-    view: View, kinds: frozenset[Notification], cluster_name: str, *, because: str | None, now: float
+    view: Snapshot, kinds: frozenset[Notification], cluster_name: str, *, because: str | None, now: float
 ) -> str:
     """Plain text: what happened, to which object, since when, what to do."""
     lines = [
@@ -127,7 +127,7 @@ def _body(
     return "\n".join(lines) + "\n"
 
 
-def _named(view: View) -> str:
+def _named(view: Snapshot) -> str:
     """Return namespace and name, bounded and without a host name that a mail program would make a link of."""
     name = view.key.name
     if len(name) > _NAME_CHARACTERS:
@@ -137,7 +137,7 @@ def _named(view: View) -> str:
     return f"{view.key.namespace}/{name}"
 
 
-def _what(view: View, kinds: frozenset[Notification], *, is_test: bool, now: float) -> list[str]:
+def _what(view: Snapshot, kinds: frozenset[Notification], *, is_test: bool, now: float) -> list[str]:
     if _CERTIFICATE in kinds:
         ends = from_timestamp(view.status.certificate_expiring)
         assert ends is not None  # else there were nothing to tell of
@@ -146,14 +146,14 @@ def _what(view: View, kinds: frozenset[Notification], *, is_test: bool, now: flo
     return [*told, *(["This mail was sent to prove that these mail settings work."] if is_test else [])]
 
 
-def _outage(view: View) -> str:
+def _outage(view: Snapshot) -> str:
     ready = view.status.condition("Ready")
     if ready is not None and ready.status == "False":
         return f"Failed:     since {ready.last_transition_time} ({view.status.summary or ready.reason})"
     return f"Failed:     after it had last worked at {view.status.last_success_time}"
 
 
-def _to_do(view: View, kinds: frozenset[Notification]) -> list[str]:
+def _to_do(view: Snapshot, kinds: frozenset[Notification]) -> list[str]:
     leave = "To get no more of these mails, ask the owners of namespace"
     if _RECOVERED in kinds:
         return ["What was refused in the meantime has to be sent again by whoever sent it.", leave]
@@ -162,7 +162,7 @@ def _to_do(view: View, kinds: frozenset[Notification]) -> list[str]:
     return [f"There is nothing for you to do. {leave}"]
 
 
-def message_id(view: View, trigger: Trigger) -> str:
+def message_id(view: Snapshot, trigger: Trigger) -> str:
     """The Message-ID of a test's mail.
 
     It depends on nothing but the object, its state and the trigger, so that a test which is repeated because
@@ -171,9 +171,9 @@ def message_id(view: View, trigger: Trigger) -> str:
     return _identified(view, trigger, view.request or "")
 
 
-def _identified(view: View, why: str, what: str) -> str:
+def _identified(view: Snapshot, why: str, what: str) -> str:
     before = view.status.last_test.start_time if view.status.last_test else ""
-    seed = "\n".join([view.tested.uid, str(view.generation), why, what, before])
+    seed = "\n".join([view.version.uid, str(view.generation), why, what, before])
     digest = hashlib.sha256(seed.encode()).hexdigest()[:32]
     return f"<{digest}@{_ascii_domain(bare_address(view.spec.from_))}>"
 

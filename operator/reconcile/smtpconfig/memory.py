@@ -9,9 +9,9 @@ from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.reconcile.backoff import BURST, TRIES_BEFORE_CONFIGURATION
-from smtp_operator.reconcile.references.index import Baseline
-from smtp_operator.reconcile.smtpconfig.result import Outcome
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.references.index import ReferenceBaseline
+from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 
 _REFUSED: Final = Retry.TRANSIENT_THEN_CONFIGURATION
 
@@ -46,7 +46,7 @@ class HeldUntil:
 
 
 @dataclass(slots=True)
-class Memory:
+class TestHistory:
     """What this process remembers of one object. Losing it costs no mail, only some patience.
 
     There is one for each object, so what is empty is one and the same for all of them.
@@ -62,12 +62,12 @@ class Memory:
     """When the last tests started, ``BURST`` of them at most."""
     generation_seen: tuple[int, float] | None = None
     """A generation that appeared while this process looked, and when."""
-    baselines: Mapping[Reference, Baseline] = field(default_factory=dict)
+    baselines: Mapping[Reference, ReferenceBaseline] = field(default_factory=dict)
     """What the last test read."""
-    expiries_told: tuple[str, ...] = ()
+    reported_expiries: tuple[str, ...] = ()
     """Which values of ``status.certificateExpiring`` were told of, the last ones."""
 
-    to_tell: frozenset[Notification] = frozenset()
+    pending_notifications: frozenset[Notification] = frozenset()
     """What happened and no test's mail told of; see ``notifications.py``."""
     notify_after: float = 0.0
     """Before then no mail of its own is tried, since the last one failed; in seconds since the epoch."""
@@ -79,21 +79,21 @@ class Memory:
     passed_logins: tuple[bytes, ...] = ()
     """Digests of the credentials that the mail server accepted last; see ``login_limits``."""
 
-    def test_started(self, at: float) -> None:
+    def record_start(self, at: float) -> None:
         """Takes note of a test that starts now."""
         self.recent_tests = (*self.recent_tests, at)[-BURST:]
         self.hold = self.waits_since = None
 
-    def held_until(self, view: View) -> float:
+    def held_until(self, view: Snapshot) -> float:
         """Return when the next test of this state of the object may start; 0: no limit holds it."""
         hold = self.hold
         same = hold is not None and (hold.generation, hold.request) == (view.generation, view.request)
         return hold.until if hold is not None and same else 0.0
 
-    def count(self, view: View, outcome: Outcome) -> None:
+    def record_result(self, view: Snapshot, outcome: TestResult) -> None:
         """Takes a test into account; ``view`` is the object before it."""
         verdict = outcome.verdict
-        if verdict.passed or not view.judged:  # what failed before says nothing of other settings
+        if verdict.passed or not view.has_verdict:  # what failed before says nothing of other settings
             self.failures, self.refusals, self.failing_since = 0, 0, None
         elif not self.failures and view.ready == "False":
             self.failures, self.refusals = 1, self.refusals_of(view)
@@ -104,12 +104,12 @@ class Memory:
         if self.failing_since is None:
             self.failing_since = outcome.ended
 
-    def told_of_expiry(self, expiring: str | None) -> None:
+    def record_expiry(self, expiring: str | None) -> None:
         """Takes note of ``status.certificateExpiring`` as it was written."""
-        if expiring is not None and expiring not in self.expiries_told:
-            self.expiries_told = (*self.expiries_told, expiring)[-_EXPIRIES:]
+        if expiring is not None and expiring not in self.reported_expiries:
+            self.reported_expiries = (*self.reported_expiries, expiring)[-_EXPIRIES:]
 
-    def refusals_of(self, view: View) -> int:
+    def refusals_of(self, view: Snapshot) -> int:
         """``refusals``, or what status tells of those that another process counted."""
         stalled = view.status.condition("Stalled")
         if self.failures or stalled is None or retry_of(stalled.reason) is not _REFUSED:

@@ -13,9 +13,9 @@ from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.status import NotificationSent, SmtpConfigStatus
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.backoff import HOUR
-from smtp_operator.reconcile.smtpconfig.memory import Memory
-from smtp_operator.reconcile.smtpconfig.result import Outcome
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.memory import TestHistory
+from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 from smtp_operator.smtp.request import Role
 
@@ -28,35 +28,38 @@ _ROTATED: Final = Notification.PASSWORD_ROTATED
 _CERTIFICATE: Final = Notification.CERTIFICATE_EXPIRING
 
 
-def kinds_of_test(view: View, trigger: Trigger, now: float) -> frozenset[Notification]:
+def kinds_of_test(view: Snapshot, trigger: Trigger, now: float) -> frozenset[Notification]:
     """What the mail of a test tells of, if it arrives."""
     news = _happened(view, trigger)
-    return frozenset({_TEST, *(kind for kind in news if not _told_lately(view.status, kind, now))})
+    return frozenset({_TEST, *(kind for kind in news if not _sent_recently(view.status, kind, now))})
 
 
-def kinds_without_mail(view: View, outcome: Outcome) -> frozenset[Notification]:
+def kinds_without_mail(view: Snapshot, outcome: TestResult) -> frozenset[Notification]:
     """What a test that passed at its full depth, but sent no mail, gives reason to tell of."""
     deep_enough = outcome.mode is view.spec.test.mode
     if not outcome.verdict.passed or outcome.mode is Mode.SEND_EMAIL or not deep_enough:
         return frozenset()
     happened = _happened(view, outcome.trigger)
-    return frozenset(kind for kind in happened if not _told_lately(view.status, kind, outcome.ended))
+    return frozenset(kind for kind in happened if not _sent_recently(view.status, kind, outcome.ended))
 
 
-def due_notification(view: View, memory: Memory, now: float) -> Notification | None:
+def due_notification(view: Snapshot, memory: TestHistory, now: float) -> Notification | None:
     """The next kind to tell of by a mail of its own; only while mail works, and somebody wants to hear."""
     if view.ready != "True" or view.spec.suspend or now < memory.notify_after:
         return None
-    kinds = [*sorted(memory.to_tell), *([_CERTIFICATE] if _certificate_untold(view, now) else [])]
-    return next((kind for kind in kinds if anybody_hears(view.spec, kind)), None)
+    kinds = [
+        *sorted(memory.pending_notifications),
+        *([_CERTIFICATE] if _certificate_untold(view, now) else []),
+    ]
+    return next((kind for kind in kinds if has_recipients(view.spec, kind)), None)
 
 
-def anybody_hears(spec: SmtpConfigSpec, kind: Notification) -> bool:
+def has_recipients(spec: SmtpConfigSpec, kind: Notification) -> bool:
     """Whether a mail of this kind, which is no test's, has a recipient."""
-    return any(heard_by(spec, {kind}).values())
+    return any(recipients_of_kind(spec, {kind}).values())
 
 
-def heard_by(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> dict[Role, list[str]]:
+def recipients_of_kind(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> dict[Role, list[str]]:
     """The addresses by role. The mail of a test always has a To: the From address, where none is set."""
     wanted, told = set(spec.preferred_notifications), set(kinds)
     copies = bool(wanted & told)
@@ -85,31 +88,31 @@ def recorded(
     return [told[kind] for kind in sorted(told)] or None
 
 
-def is_recovery(view: View) -> bool:
+def is_recovery(view: Snapshot) -> bool:
     """Whether the next test that passes ends an outage: mail had worked, and the last test failed."""
     worked, last = from_timestamp(view.status.last_success_time), view.last_test_started
     return view.ready != "True" and worked is not None and last is not None and last > worked
 
 
-def _happened(view: View, trigger: Trigger) -> list[Notification]:
+def _happened(view: Snapshot, trigger: Trigger) -> list[Notification]:
     recovered = [_RECOVERED] if is_recovery(view) else []
     return [*recovered, *([_ROTATED] if trigger is Trigger.PASSWORD_CHANGED else [])]
 
 
-def _certificate_untold(view: View, now: float) -> bool:
+def _certificate_untold(view: Snapshot, now: float) -> bool:
     expires = view.status.certificate_expiring
     ends = from_timestamp(expires)
-    if ends is None or ends <= now or _told_lately(view.status, _CERTIFICATE, now):
+    if ends is None or ends <= now or _sent_recently(view.status, _CERTIFICATE, now):
         return False
-    told = _told(view.status, _CERTIFICATE)
+    told = _was_sent(view.status, _CERTIFICATE)
     return told is None or told.about != expires
 
 
-def _told(status: SmtpConfigStatus, kind: Notification) -> NotificationSent | None:
+def _was_sent(status: SmtpConfigStatus, kind: Notification) -> NotificationSent | None:
     return next((it for it in status.notifications or () if it.kind == kind), None)
 
 
-def _told_lately(status: SmtpConfigStatus, kind: Notification, now: float) -> bool:
-    told = _told(status, kind)
+def _sent_recently(status: SmtpConfigStatus, kind: Notification, now: float) -> bool:
+    told = _was_sent(status, kind)
     at = from_timestamp(told.time) if told else None
     return at is not None and at <= now < at + SPACING  # one of the future was timed by a wrong clock

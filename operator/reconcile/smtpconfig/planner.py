@@ -18,11 +18,11 @@ from smtp_operator.reconcile.backoff import (
     due_time,
     recheck_delay,
 )
-from smtp_operator.reconcile.references.index import Change
-from smtp_operator.reconcile.smtpconfig.certificate_expiry import telling_due
-from smtp_operator.reconcile.smtpconfig.memory import Memory, retry_of
+from smtp_operator.reconcile.references.index import ReferenceChange
+from smtp_operator.reconcile.smtpconfig.certificate_expiry import report_due
+from smtp_operator.reconcile.smtpconfig.memory import TestHistory, retry_of
 from smtp_operator.reconcile.smtpconfig.notifications import due_notification
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 
@@ -35,12 +35,12 @@ class RunTest:
 
 
 @dataclass(frozen=True, slots=True)
-class Restate:
+class RefreshStatus:
     """Nothing to test, but status has to say something else: see ``conditions.restated``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Notify:
+class SendNotification:
     """Send a mail of its own that tells of this kind."""
 
     kind: Notification
@@ -53,13 +53,15 @@ class Wait:
     until: float | None
 
 
-Plan = RunTest | Restate | Notify | Wait
+PlannedAction = RunTest | RefreshStatus | SendNotification | Wait
 
 
-CompareReferences = Callable[[View], tuple[Change, Trigger]]
+CompareReferences = Callable[[Snapshot], tuple[ReferenceChange, Trigger]]
 
 
-def decide(view: View, *, memory: Memory, now: float, started: float, compare: CompareReferences) -> Plan:
+def decide(
+    view: Snapshot, *, memory: TestHistory, now: float, started: float, compare: CompareReferences
+) -> PlannedAction:
     """The next step for this object.
 
     ``now`` and ``started`` (of this operator) are in seconds since the epoch.
@@ -69,60 +71,62 @@ def decide(view: View, *, memory: Memory, now: float, started: float, compare: C
     return Wait(held_until) if isinstance(plan, RunTest) and held_until > now else plan
 
 
-def _decide(view: View, *, memory: Memory, now: float, started: float, compare: CompareReferences) -> Plan:
+def _decide(
+    view: Snapshot, *, memory: TestHistory, now: float, started: float, compare: CompareReferences
+) -> PlannedAction:
     if view.request_pending:
-        due = max(_spacing_over(view, now) if view.judged else 0.0, _burst_over(memory, now))
+        due = max(_spacing_over(view, now) if view.has_verdict else 0.0, _burst_over(memory, now))
         return _after(due, now, RunTest(Trigger.REQUESTED, view.spec.test.mode))
     if view.spec.suspend:
         return _suspended(view)
-    if not view.judged:
+    if not view.has_verdict:
         return _after(_burst_over(memory, now), now, RunTest(Trigger.SPEC_CHANGED, view.spec.test.mode))
     change, trigger = compare(view)
-    if change is Change.CHANGED or (change is Change.IN_DOUBT and view.ready == "False"):
+    if change is ReferenceChange.CHANGED or (change is ReferenceChange.IN_DOUBT and view.ready == "False"):
         return _after(_burst_over(memory, now), now, RunTest(trigger, view.spec.test.mode))
-    if change is Change.IN_DOUBT:  # rule 6: no mail
+    if change is ReferenceChange.IN_DOUBT:  # rule 6: no mail
         return _after(_burst_over(memory, now), now, RunTest(trigger, _shallow(Mode.LOGIN, view)))
-    if view.generation_is_new or _announced(view):
-        return Restate()
+    if view.generation_is_new or _notifications_due(view):
+        return RefreshStatus()
     return _by_time(view, memory=memory, now=now, started=started)
 
 
-def _by_time(view: View, *, memory: Memory, now: float, started: float) -> Plan:
+def _by_time(view: Snapshot, *, memory: TestHistory, now: float, started: float) -> PlannedAction:
     due = from_timestamp(view.status.next_test_time)
     if due is not None:
-        due = due_time(due, uid=view.tested.uid, interval=view.interval, started=started, now=now)
+        due = due_time(due, uid=view.version.uid, interval=view.interval, started=started, now=now)
         if due <= now:
             if view.ready == "True":
                 return RunTest(Trigger.RECHECK, _shallow(view.spec.recheck.mode, view))
             return RunTest(Trigger.RETRY, view.spec.test.mode)  # rule 1
-    restated = [time for time in (_waiting_ends(view, memory), telling_due(view)) if time is not None]
+    restated = [time for time in (_waiting_ends(view, memory), report_due(view)) if time is not None]
     if restated and min(restated) <= now:
-        return Restate()
+        return RefreshStatus()
     kind = due_notification(view, memory, now)
     if kind is not None:
-        return Notify(kind)
+        return SendNotification(kind)
     times = [*restated, *([due] if due is not None else [])]
     return Wait(min(times)) if times else Wait(None)
 
 
-def looks_for_password(view: View, *, last_looked: float) -> float | None:
+def next_password_poll(view: Snapshot, *, last_looked: float) -> float | None:
     """When to ask a vault whether it has another password than the one that the server did not take (rule 7).
 
     In seconds since the epoch; None: a test does so, or nobody wants to know.
     """
     ready = view.status.condition("Ready")
-    if not view.judged or ready is None or view.spec.suspend or not view.interval:
+    if not view.has_verdict or ready is None or view.spec.suspend or not view.interval:
         return None
     if ready.status != "False" or retry_of(ready.reason) is not Retry.AUTHENTICATION:
         return None
     if view.spec.password is None or view.spec.password.vault_item is None:
         return None
     return max(last_looked, view.last_test_ended or 0.0) + (
-        recheck_delay(view.tested.uid, view.interval) or 0
+        recheck_delay(view.version.uid, view.interval) or 0
     )
 
 
-def _waiting_ends(view: View, memory: Memory) -> float | None:
+def _waiting_ends(view: Snapshot, memory: TestHistory) -> float | None:
     """When what waits for something that may still arrive is to count as stalled (rule 3)."""
     condition = view.status.condition("Reconciling")
     if condition is None or condition.reason != Reason.WAITING_FOR_DEPENDENCY:
@@ -130,7 +134,7 @@ def _waiting_ends(view: View, memory: Memory) -> float | None:
     return generation_appeared(view, memory) + WAITING_TIME
 
 
-def generation_appeared(view: View, memory: Memory) -> float:
+def generation_appeared(view: Snapshot, memory: TestHistory) -> float:
     """When this generation was first seen, as well as it is known; in seconds since the epoch."""
     if view.generation == 1:
         return view.created
@@ -142,36 +146,36 @@ def generation_appeared(view: View, memory: Memory) -> float:
     return 0.0
 
 
-def _suspended(view: View) -> Plan:
+def _suspended(view: Snapshot) -> PlannedAction:
     ready = view.status.condition("Ready")
-    if view.judged:
-        settled = not view.generation_is_new and not _announced(view)  # rule 5: the verdict stays
+    if view.has_verdict:
+        settled = not view.generation_is_new and not _notifications_due(view)  # rule 5: the verdict stays
     else:
         settled = ready is not None and ready.reason == Reason.SUSPENDED and not view.generation_is_new
-    return Wait(None) if settled else Restate()
+    return Wait(None) if settled else RefreshStatus()
 
 
-def _announced(view: View) -> bool:
+def _notifications_due(view: Snapshot) -> bool:
     """Whether status speaks of a test that nobody makes: its operator was killed, its request withdrawn."""
     condition = view.status.condition("Reconciling")
     return condition is not None and condition.reason in ANNOUNCEMENTS
 
 
-def _spacing_over(view: View, now: float) -> float:
+def _spacing_over(view: Snapshot, now: float) -> float:
     ended = view.last_test_ended
     # One that ends in the future was timed by another clock, for which nobody shall wait.
     return 0.0 if ended is None or ended > now else ended + REQUEST_SPACING
 
 
-def _burst_over(memory: Memory, now: float) -> float:
+def _burst_over(memory: TestHistory, now: float) -> float:
     if len(memory.recent_tests) < BURST or memory.recent_tests[0] > now:
         return 0.0
     return memory.recent_tests[0] + BURST_TIME
 
 
-def _after(earliest: float, now: float, test: RunTest) -> Plan:
+def _after(earliest: float, now: float, test: RunTest) -> PlannedAction:
     return test if earliest <= now else Wait(earliest)
 
 
-def _shallow(mode: Mode, view: View) -> Mode:
+def _shallow(mode: Mode, view: Snapshot) -> Mode:
     return min(mode, view.spec.test.mode, key=lambda it: it.depth)

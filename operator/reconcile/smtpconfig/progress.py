@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, Self
 
-from smtp_operator.api.objects import Tested
+from smtp_operator.api.objects import ObjectVersion
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger
 from smtp_operator.reconcile.internal_errors import origin
 from smtp_operator.reconcile.ports import Now
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.status import under_test
 
 _EVERY: Final = 1.0
@@ -21,16 +21,16 @@ _EVERY: Final = 1.0
 
 _log: Final = logging.getLogger(__name__)
 
-WriteStatus = Callable[[Tested, SmtpConfigStatus], Awaitable[str | None]]
+WriteStatus = Callable[[ObjectVersion, SmtpConfigStatus], Awaitable[str | None]]
 
 
-class Announcer:
+class ProgressReporter:
     """Announces one test while it is run in this context. Most end before there is anything to say.
 
     ``view`` is the object with what was announced last.
     """
 
-    def __init__(self, view: View, test: RunTest, *, write: WriteStatus, now: Now) -> None:
+    def __init__(self, view: Snapshot, test: RunTest, *, write: WriteStatus, now: Now) -> None:
         self.view = view
         self._requested = test.trigger is Trigger.REQUESTED
         self._write = write
@@ -46,7 +46,7 @@ class Announcer:
         self._phase = phase
 
     async def __aenter__(self) -> Self:
-        if self._requested or not self.view.judged:
+        if self._requested or not self.view.has_verdict:
             self._wait()
         return self
 
@@ -70,9 +70,9 @@ class Announcer:
             self._timer.cancel()
 
     def _begin(self) -> None:
-        self._announcing = asyncio.create_task(self._announce(), name=f"announce {self.view.key}")
+        self._announcing = asyncio.create_task(self._report(), name=f"announce {self.view.key}")
 
-    async def _announce(self) -> None:
+    async def _report(self) -> None:
         """Says once that settings without a verdict are under test; of a requested test, in which phase."""
         if self._announced and self._phase is self._told:
             self._wait()
@@ -80,14 +80,14 @@ class Announcer:
         self._told = self._phase
         status = under_test(self.view, phase=self._told if self._requested else None, now=self._now())
         try:
-            version = await self._write(self.view.tested, status)
+            version = await self._write(self.view.version, status)
         except Exception as error:  # the verdict matters, not this
             _log.debug("%s: its test was not announced: %s", self.view.key, origin(error))
             return
         if version is None:
             return
-        tested = replace(self.view.tested, resource_version=version)
-        self.view = replace(self.view, tested=tested, status=status)
+        tested = replace(self.view.version, resource_version=version)
+        self.view = replace(self.view, version=tested, status=status)
         self._announced = True
         if self._requested:
             self._wait()

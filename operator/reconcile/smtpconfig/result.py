@@ -9,11 +9,11 @@ from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
-from smtp_operator.reconcile.references.index import Baseline
+from smtp_operator.reconcile.references.index import ReferenceBaseline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PasswordFacts:
+class PasswordResult:
     """What may be told of the password, whether it could be read or not."""
 
     source: str
@@ -26,7 +26,7 @@ class PasswordFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class TestResult:
     """A test that ended. Times are in seconds since the epoch."""
 
     trigger: Trigger
@@ -34,12 +34,12 @@ class Outcome:
     started: float
     ended: float
     report: DialogueReport
-    password: PasswordFacts | None = None
-    read: Mapping[Reference, Baseline] = field(default_factory=dict)
+    password: PasswordResult | None = None
+    read: Mapping[Reference, ReferenceBaseline] = field(default_factory=dict)
     """Every object that was read, or was found missing."""
     request: str | None = None
     """The request that this test answers."""
-    told: frozenset[Notification] = frozenset()
+    notified: frozenset[Notification] = frozenset()
     """The kinds that its mail told of, if one was accepted."""
 
     @property

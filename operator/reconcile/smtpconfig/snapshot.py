@@ -8,26 +8,26 @@ from pydantic import ValidationError
 from smtp_operator.api.durations import parse_duration
 from smtp_operator.api.fields import spec_problems
 from smtp_operator.api.names import TEST_REQUESTED_AT
-from smtp_operator.api.objects import JsonObject, ObjectKey, Tested
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Mode, Verdict, cut
 from smtp_operator.reconcile.backoff import EMAIL_INTERVAL
 from smtp_operator.reconcile.digest import settings_digest
-from smtp_operator.reconcile.references.index import Use, references_of
+from smtp_operator.reconcile.references.index import ReferenceUse, references_of
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class Snapshot:
     """One state of a SmtpConfig."""
 
-    tested: Tested
+    version: ObjectVersion
     spec: SmtpConfigSpec
     status: SmtpConfigStatus
     digest: str
-    uses: tuple[Use, ...]
+    uses: tuple[ReferenceUse, ...]
     """The objects that the spec names, whether they exist or not."""
     request: str | None
     """Value of the annotation that asks for a test."""
@@ -37,12 +37,12 @@ class View:
     @property
     def key(self) -> ObjectKey:
         """Namespace and name."""
-        return self.tested.key
+        return self.version.key
 
     @property
     def generation(self) -> int:
         """Of the spec."""
-        return self.tested.generation
+        return self.version.generation
 
     @property
     def request_pending(self) -> bool:
@@ -61,7 +61,7 @@ class View:
         return condition.status if condition else None
 
     @property
-    def judged(self) -> bool:
+    def has_verdict(self) -> bool:
         """Whether status holds a verdict of just these settings."""
         if self.status.tested is None or self.ready not in ("True", "False"):
             return False
@@ -101,10 +101,10 @@ class InvalidSpecError(Exception):
         self.verdict = verdict
 
 
-def identity_of(object_: JsonObject) -> Tested:
+def version_of(object_: JsonObject) -> ObjectVersion:
     """Which object, and which state of it."""
     metadata = object_["metadata"]
-    return Tested(
+    return ObjectVersion(
         key=ObjectKey(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
         generation=metadata["generation"],
@@ -136,7 +136,7 @@ def status_as_json(status: SmtpConfigStatus) -> JsonObject:
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def view_of(object_: JsonObject) -> View:
+def snapshot_of(object_: JsonObject) -> Snapshot:
     """The view of an object as the API server sends it.
 
     Raises:
@@ -146,9 +146,9 @@ def view_of(object_: JsonObject) -> View:
         spec = SmtpConfigSpec.model_validate(object_["spec"])
     except ValidationError as error:
         raise InvalidSpecError(invalid_spec(error)) from None
-    tested = identity_of(object_)
-    return View(
-        tested=tested,
+    tested = version_of(object_)
+    return Snapshot(
+        version=tested,
         spec=spec,
         status=status_of(object_),
         digest=settings_digest(spec),

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.names import TEST_REQUESTED_AT
-from smtp_operator.api.object_health import Standing
-from smtp_operator.api.objects import JsonObject, Notice, ObjectKey, Reference, Tested
+from smtp_operator.api.object_health import ObjectHealth
+from smtp_operator.api.objects import EventRecord, JsonObject, ObjectKey, ObjectVersion, Reference
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.reconcile.references.index import Baseline
-from smtp_operator.reconcile.smtpconfig.memory import Memory
-from smtp_operator.reconcile.smtpconfig.snapshot import View, request_of, view_of
+from smtp_operator.reconcile.references.index import ReferenceBaseline
+from smtp_operator.reconcile.smtpconfig.memory import TestHistory
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, request_of, snapshot_of
 
 _METADATA: Final = frozenset(
     {"namespace", "name", "uid", "generation", "resourceVersion", "creationTimestamp"}
@@ -20,39 +20,39 @@ _METADATA: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unwritten:
+class PendingStatus:
     """A status that the API server did not take yet. Testing again instead might mail again."""
 
-    tested: Tested
+    tested: ObjectVersion
     status: SmtpConfigStatus
-    read: Mapping[Reference, Baseline] | None = None
-    notices: tuple[Notice, ...] = ()
+    read: Mapping[Reference, ReferenceBaseline] | None = None
+    events: tuple[EventRecord, ...] = ()
 
 
 @dataclass(slots=True)
-class Known:
+class ObjectState:
     """What is remembered of a SmtpConfig between two looks at it."""
 
     uid: str
-    seen: tuple[int, str | None]
+    observed: tuple[int, str | None]
     """Generation and request: what of an event matters."""
-    lane: Hashable = None
-    memory: Memory = field(default_factory=Memory)
-    latest: tuple[float, View | bytes] | None = None
+    concurrency_key: Hashable = None
+    history: TestHistory = field(default_factory=TestHistory)
+    latest: tuple[float, Snapshot | bytes] | None = None
     """The object as an event has just shown it, and when; dropped once looked at.
 
     One with a verdict as JSON, a tenth of the size: at a start all of them wait to be looked at.
     """
-    judged: bool = False
+    has_verdict: bool = False
     """Whether the status seen or written last speaks of the generation that was seen last."""
-    written: str = "0"
+    written_version: str = "0"
     """The resourceVersion that our last write made."""
-    unwritten: Unwritten | None = None
-    standing: Standing | None = None
+    pending_status: PendingStatus | None = None
+    health: ObjectHealth | None = None
     """By its newest status; None before any was seen."""
-    asked: float = 0.0
+    references_polled_at: float = 0.0
     """When its references were last asked for; only where no watch tells of them."""
-    looked: float = 0.0
+    vault_polled_at: float = 0.0
     """When its vault was last asked for another password than one that was not taken."""
 
 
@@ -75,6 +75,6 @@ def packed(object_: JsonObject) -> bytes:
     return json.dumps(kept, separators=(",", ":")).encode()
 
 
-def unpacked(shown: View | bytes) -> View:
+def unpacked(shown: Snapshot | bytes) -> Snapshot:
     """The view of what ``latest`` keeps."""
-    return view_of(json.loads(shown)) if isinstance(shown, bytes) else shown
+    return snapshot_of(json.loads(shown)) if isinstance(shown, bytes) else shown

@@ -11,11 +11,11 @@ from smtp_operator.reconcile.backoff import MINUTE, delay_after, recheck_delay, 
 from smtp_operator.reconcile.condition_writer import ConditionWriter
 from smtp_operator.reconcile.smtpconfig import status_fields as facts
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiring_after_test, expiring_by_clock
-from smtp_operator.reconcile.smtpconfig.memory import Hold, Memory, retry_of
+from smtp_operator.reconcile.smtpconfig.memory import Hold, TestHistory, retry_of
 from smtp_operator.reconcile.smtpconfig.notifications import recorded
 from smtp_operator.reconcile.smtpconfig.planner import generation_appeared
-from smtp_operator.reconcile.smtpconfig.result import Outcome, PasswordFacts
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 
 _HOLD_TIME: Final = 10 * MINUTE
@@ -37,21 +37,23 @@ _BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPEND
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class StatusUpdate:
     """A status to write, and the verdict that it newly states, if it does."""
 
     status: SmtpConfigStatus
     verdict: Verdict | None
 
 
-def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Judgement:
+def status_after_test(
+    view: Snapshot, outcome: TestResult, *, memory: TestHistory, watched: bool
+) -> StatusUpdate:
     """The status after a test. ``memory`` already counts this test (see ``Memory``)."""
     verdict, now = outcome.verdict, outcome.ended
-    had_passed = view.judged and view.ready == "True"
-    stands = had_passed and _stands(view, outcome, memory)
+    had_passed = view.has_verdict and view.ready == "True"
+    stands = had_passed and _verdict_holds(view, outcome, memory)
     delay = delay_after(
         verdict,
-        uid=view.tested.uid,
+        uid=view.version.uid,
         interval=view.interval,
         failures=memory.failures,
         refusals=memory.refusals,
@@ -60,18 +62,18 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
     )
     update: dict[str, object] = {
         "observed_generation": view.generation,
-        "tested": facts.tested(view, outcome, adding=stands),
+        "tested": facts.tested_settings(view, outcome, adding=stands),
         "last_test": facts.last_test(outcome),
         "next_test_time": None if delay is None else to_timestamp(now + delay),
         "certificate_expiring": expiring_after_test(view, outcome),
     }
-    if outcome.told:
-        update["notifications"] = recorded(view.status, outcome.told, now=now)
+    if outcome.notified:
+        update["notifications"] = recorded(view.status, outcome.notified, now=now)
     if outcome.request is not None:
         update["last_handled_test_request"] = outcome.request
     if stands and not verdict.passed:
         update["conditions"] = _of_this_generation(view, "Ready", "PasswordResolved")
-        return Judgement(view.status.model_copy(update=update), None)
+        return StatusUpdate(view.status.model_copy(update=update), None)
     write = ConditionWriter(view.status, view.generation, now)
     if stands:
         conditions = _of_this_generation(view, "Ready")
@@ -79,7 +81,7 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
         conditions = [write.condition("Ready", "True", verdict.reason, verdict.message)]
     else:
         stalls = _stalls(view, verdict, memory=memory, retried=delay is not None, now=now)
-        conditions = [*write.failed(verdict), write.outlook(verdict, stalls=stalls)]
+        conditions = [*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=stalls)]
     if outcome.password is not None:
         conditions.append(_password_condition(write, outcome.password))
     update |= {"conditions": conditions, "password": facts.password_read(outcome)}
@@ -87,10 +89,10 @@ def judged(view: View, outcome: Outcome, *, memory: Memory, watched: bool) -> Ju
         update |= {"summary": verdict.summary, "suggestion": facts.suggestion(verdict)}
     if verdict.passed:
         update["last_success_time"] = to_timestamp(now)
-    return Judgement(view.status.model_copy(update=update), None if stands else verdict)
+    return StatusUpdate(view.status.model_copy(update=update), None if stands else verdict)
 
 
-def _stands(view: View, outcome: Outcome, memory: Memory) -> bool:
+def _verdict_holds(view: Snapshot, outcome: TestResult, memory: TestHistory) -> bool:
     """Whether a verdict Ready=True outlives this test."""
     if outcome.verdict.passed:
         return outcome.mode.depth < view.spec.test.mode.depth  # rule 1: it proved less than what stands
@@ -107,14 +109,14 @@ def _is_outage(verdict: Verdict) -> bool:
     return verdict.retry is Retry.TRANSIENT or verdict.reason is Reason.VAULT_TLS_FAILED
 
 
-def _stalls(view: View, verdict: Verdict, *, memory: Memory, retried: bool, now: float) -> bool:
+def _stalls(view: Snapshot, verdict: Verdict, *, memory: TestHistory, retried: bool, now: float) -> bool:
     if view.spec.suspend:
         return True  # whatever a retry could mend: there is none
     waited = now - generation_appeared(view, memory)
     return stalled(verdict, refusals=memory.refusals_of(view), waited=waited, retried=retried)
 
 
-def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpConfigStatus:
+def refreshed_status(view: Snapshot, *, memory: TestHistory, watched: bool, now: float) -> SmtpConfigStatus:
     """The status where nothing is tested: a verdict carried over, a suspension, or a wait that is over."""
     write = ConditionWriter(view.status, view.generation, now)
     failure = _failure(view)
@@ -123,7 +125,7 @@ def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpCo
         "certificate_expiring": expiring_by_clock(view, now),
         **_summary_again(view),
     }
-    if not view.judged:
+    if not view.has_verdict:
         text = "Not tested: spec.suspend is true. Set suspend: false to have these settings tested."
         update |= {
             "conditions": [write.condition("Ready", "Unknown", Reason.SUSPENDED, text)],
@@ -142,7 +144,7 @@ def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpCo
         update |= {
             "conditions": [
                 *_of_this_generation(view, "Ready", "Failed"),
-                write.outlook(failure, stalls=stalls),
+                write.reconciling_and_stalled(failure, stalls=stalls),
                 *_of_this_generation(view, "PasswordResolved"),
             ],
             "next_test_time": next_test,
@@ -153,7 +155,7 @@ def restated(view: View, *, memory: Memory, watched: bool, now: float) -> SmtpCo
     return view.status.model_copy(update=update)
 
 
-def _failure(view: View) -> Verdict | None:
+def _failure(view: Snapshot) -> Verdict | None:
     """The failed verdict that status holds, as far as it tells; None where this release does not know it."""
     ready = view.status.condition("Ready")
     if ready is None or (retry := retry_of(ready.reason)) is None:
@@ -164,26 +166,26 @@ def _failure(view: View) -> Verdict | None:
     return Verdict(reason=Reason(ready.reason), message=ready.message, retry=retry, phase=phase)
 
 
-def _next_recheck(view: View, memory: Memory) -> str | None:
+def _next_recheck(view: Snapshot, memory: TestHistory) -> str | None:
     """The interval may be another one now."""
     ended = view.last_test_ended
     if ended is None:
         return view.status.next_test_time
-    delay = recheck_delay(view.tested.uid, view.interval)
+    delay = recheck_delay(view.version.uid, view.interval)
     due = None if delay is None else ended + delay
     sooner = from_timestamp(view.status.next_test_time) if memory.failures else None
     times = [time for time in (due, sooner) if time is not None]
     return to_timestamp(min(times)) if times else None
 
 
-def _next_test_after(failure: Verdict, view: View, memory: Memory, *, watched: bool) -> str | None:
+def _next_test_after(failure: Verdict, view: Snapshot, memory: TestHistory, *, watched: bool) -> str | None:
     """A suspended object keeps its time, for when it is resumed."""
     ended = view.last_test_ended
     if failure.retry not in _BY_INTERVAL or ended is None:
         return view.status.next_test_time
     delay = delay_after(
         failure,
-        uid=view.tested.uid,
+        uid=view.version.uid,
         interval=view.interval,
         failures=max(memory.failures, 1),
         refusals=memory.refusals,
@@ -193,13 +195,13 @@ def _next_test_after(failure: Verdict, view: View, memory: Memory, *, watched: b
     return None if delay is None else to_timestamp(ended + delay)
 
 
-def under_test(view: View, *, phase: Phase | None, now: float) -> SmtpConfigStatus:
+def under_test(view: Snapshot, *, phase: Phase | None, now: float) -> SmtpConfigStatus:
     """The status that announces a test which takes its time. ``phase`` is named for a requested test only."""
     write = ConditionWriter(view.status, view.generation, now)
     text = "A test of these settings is under way"
     text += f": phase {phase}." if phase is not None else "."
     testing = write.condition("Reconciling", "True", Reason.TESTING, text)
-    if view.judged:
+    if view.has_verdict:
         conditions = [*_kept(view, "Ready", "Failed"), testing, *_kept(view, "PasswordResolved")]
         return view.status.model_copy(update={"conditions": conditions})
     unknown = write.condition("Ready", "Unknown", Reason.TESTING, text)
@@ -216,7 +218,7 @@ def under_test(view: View, *, phase: Phase | None, now: float) -> SmtpConfigStat
     )
 
 
-def held(view: View, trigger: Trigger, hold: Hold, *, now: float) -> SmtpConfigStatus:
+def held(view: Snapshot, trigger: Trigger, hold: Hold, *, now: float) -> SmtpConfigStatus:
     """The status while a limit holds a test back. A recheck that is held leaves the verdict as it is."""
     update: dict[str, object] = {}
     if hold.until is not None:
@@ -227,7 +229,7 @@ def held(view: View, trigger: Trigger, hold: Hold, *, now: float) -> SmtpConfigS
     retried = trigger is Trigger.RETRY
     reason = Reason.PROGRESSING_WITH_RETRY if retried else hold.reason
     waiting = write.condition("Reconciling", "True", reason, hold.message)
-    if view.judged:
+    if view.has_verdict:
         conditions = [*_kept(view, "Ready", "Failed"), waiting, *_kept(view, "PasswordResolved")]
     else:
         conditions = [write.condition("Ready", "Unknown", hold.reason, hold.message), waiting]
@@ -235,7 +237,7 @@ def held(view: View, trigger: Trigger, hold: Hold, *, now: float) -> SmtpConfigS
     return view.status.model_copy(update=update | {"conditions": conditions, "summary": hold.summary})
 
 
-def _summary_again(view: View) -> dict[str, object]:
+def _summary_again(view: Snapshot) -> dict[str, object]:
     """The verdict's summary, as far as it is known, in place of one that spoke of a limit."""
     ready, found = view.status.condition("Ready"), (view.status.summary or "").partition(":")[0]
     if ready is None or found not in LIMITED:
@@ -244,14 +246,14 @@ def _summary_again(view: View) -> dict[str, object]:
     return {"summary": str(ready.reason) if failure is None or ready.status == "True" else failure.summary}
 
 
-def invalid(
+def invalid_spec_status(
     before: SmtpConfigStatus, generation: int, verdict: Verdict, *, request: str | None, now: float
 ) -> SmtpConfigStatus:
     """The status of a spec that breaks a rule; ``before`` is the status so far."""
     write = ConditionWriter(before, generation, now)
     return SmtpConfigStatus(
         observed_generation=generation,
-        conditions=[*write.failed(verdict), write.outlook(verdict, stalls=True)],
+        conditions=[*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=True)],
         summary=verdict.summary,
         last_test=before.last_test,
         last_success_time=before.last_success_time,
@@ -259,15 +261,15 @@ def invalid(
     )
 
 
-def _of_this_generation(view: View, *kinds: str) -> list[Condition]:
+def _of_this_generation(view: Snapshot, *kinds: str) -> list[Condition]:
     return [it.model_copy(update={"observed_generation": view.generation}) for it in _kept(view, *kinds)]
 
 
-def _kept(view: View, *kinds: str) -> list[Condition]:
+def _kept(view: Snapshot, *kinds: str) -> list[Condition]:
     found = (view.status.condition(kind) for kind in kinds)
     return [condition for condition in found if condition is not None]
 
 
-def _password_condition(write: ConditionWriter, password: PasswordFacts) -> Condition:
+def _password_condition(write: ConditionWriter, password: PasswordResult) -> Condition:
     status: Literal["True", "False"] = "True" if password.resolved else "False"
     return write.condition("PasswordResolved", status, password.reason, password.message)

@@ -8,32 +8,32 @@ from typing import Final
 
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.status import (
-    CertificateFacts,
+    CertificateStatus,
     LastTest,
-    PasswordRead,
+    PasswordStatus,
     PhaseTime,
     RecipientResult,
-    ServerMet,
+    ServerStatus,
     SuggestedSettings,
     TestedReference,
     TestedSettings,
 )
 from smtp_operator.api.verdict import DialogueReport, Mode, ServerFacts, Verdict, cut
-from smtp_operator.reconcile.smtpconfig.result import Outcome
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.timestamps import to_precise_timestamp, to_timestamp
 
 _DIALOGUE_LINES: Final = 20
 _LIST: Final = 64
 
 
-def tested(view: View, outcome: Outcome, *, adding: bool) -> TestedSettings:
+def tested_settings(view: Snapshot, outcome: TestResult, *, adding: bool) -> TestedSettings:
     """What the verdict stands on; with ``adding``, on what it stood on before as well."""
     versions: dict[tuple[str, str], str | None] = {}
     if adding and view.status.tested is not None:
         versions = {(it.kind, it.name): it.version for it in view.status.tested.references}
     namespace = view.key.namespace
-    versions |= {(it.kind, it.seen_from(namespace)): read.version for it, read in outcome.read.items()}
+    versions |= {(it.kind, it.written_from(namespace)): read.version for it, read in outcome.read.items()}
     return TestedSettings(
         settings=view.digest,
         references=[
@@ -43,7 +43,7 @@ def tested(view: View, outcome: Outcome, *, adding: bool) -> TestedSettings:
     )
 
 
-def last_test(outcome: Outcome) -> LastTest:
+def last_test(outcome: TestResult) -> LastTest:
     """The test itself; the dialogue only where it failed."""
     report = outcome.report
     return LastTest(
@@ -68,16 +68,16 @@ def last_test(outcome: Outcome) -> LastTest:
     )
 
 
-def _server(server: ServerFacts) -> ServerMet | None:
+def _server(server: ServerFacts) -> ServerStatus | None:
     if not server.address:
         return None
     certificate = server.certificate
-    return ServerMet(
+    return ServerStatus(
         address=_short(server.address, 128),
         banner=_short(server.banner, 512),
         tls_version=_short(server.tls_version, 32),
         auth_mechanism=_short(server.auth_mechanism, 32),
-        certificate=CertificateFacts(
+        certificate=CertificateStatus(
             subject=_short(certificate.subject, 1024),
             issuer=_short(certificate.issuer, 1024),
             not_before=to_timestamp(certificate.not_before),
@@ -93,12 +93,12 @@ def _dialogue(report: DialogueReport) -> list[str]:
     return [cut(line, limit=512) for line in report.dialogue[-_DIALOGUE_LINES:]]
 
 
-def password_read(outcome: Outcome) -> PasswordRead | None:
+def password_read(outcome: TestResult) -> PasswordStatus | None:
     """Where the password came from, if one was read."""
     if outcome.password is None:
         return None
     facts = outcome.password
-    return PasswordRead(
+    return PasswordStatus(
         source=facts.source,
         reference=_short(facts.reference, 1024),
         version=_short(facts.version or "", 256),

@@ -22,23 +22,23 @@ from smtp_operator.api.verdict import (
 )
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.reconcile.internal_errors import origin
-from smtp_operator.reconcile.ports import Engine, Now, Policy, Tokens
-from smtp_operator.reconcile.references.index import Baseline, baseline_of
-from smtp_operator.reconcile.smtpconfig.mail_text import Mail, mail_about, mail_of_test
+from smtp_operator.reconcile.ports import Now, ReconcilePolicy, SmtpEngine, TokenProvider
+from smtp_operator.reconcile.references.index import ReferenceBaseline, baseline_of
+from smtp_operator.reconcile.smtpconfig.mail_text import TestEmail, mail_about, mail_of_test
 from smtp_operator.reconcile.smtpconfig.notifications import bare_address
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
-from smtp_operator.reconcile.smtpconfig.result import Outcome, PasswordFacts
-from smtp_operator.reconcile.smtpconfig.snapshot import View
+from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
 from smtp_operator.secrets.interfaces import Destination, GetObject, PasswordSource, ResolvedPassword
 from smtp_operator.secrets.oauth2 import client as oauth2
-from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.secrets.sources import Reading, described, password_source
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.request import Login, MailSettings, TlsSettings
-from smtp_operator.smtp.send_permit import Leave
+from smtp_operator.smtp.request import SmtpLogin, TestRequest, TlsSettings
+from smtp_operator.smtp.send_permit import SendPermit
 
 _log: Final = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ OnPhase = Callable[[Phase], None]
 SourceOf = Callable[[Password, Reading], PasswordSource]
 """Who reads a password."""
 
-_DEFECT: Final = Verdict(
+_INTERNAL_ERROR: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
     message="The operator failed in a way nobody foresaw before it connected; its log has the details."
     " Nothing needs to be set; it tries again by itself.",
@@ -59,28 +59,28 @@ _DEFECT: Final = Verdict(
 class _Preparation:
     """What is gathered before the dialogue."""
 
-    values: ObjectValues
-    password: PasswordFacts | None = None
-    givers: tuple[JsonObject, ...] = ()
+    values: SecretReader
+    password: PasswordResult | None = None
+    credential_objects: tuple[JsonObject, ...] = ()
     """What an access token was had by."""
     token: Hashable = None
     """By what to drop the access token, where one was used."""
     phase: Phase = Phase.PASSWORD
 
 
-class Tester:
+class TestRunner:
     """Makes tests; keeps nothing between them, least of all a password."""
 
     def __init__(
         self,
         *,
         get_object: GetObject,
-        engine: Engine,
-        policy: Policy,
+        engine: SmtpEngine,
+        policy: ReconcilePolicy,
         now: Now,
-        vaults: LiveVaults,
+        vaults: VaultClients,
         source_of: SourceOf = password_source,
-        tokens: Tokens | None = None,
+        tokens: TokenProvider | None = None,
     ) -> None:
         self._tokens = tokens
         self._vaults = vaults
@@ -92,13 +92,13 @@ class Tester:
 
     async def run(
         self,
-        view: View,
+        view: Snapshot,
         test: RunTest,
         *,
         on_phase: OnPhase,
-        leave: Leave | None = None,
+        leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
-    ) -> Outcome:
+    ) -> TestResult:
         """One test.
 
         Raises:
@@ -118,7 +118,7 @@ class Tester:
             raise
         except Exception as error:
             _log.error("%s: its test could not be prepared: %s", view.key, origin(error))
-            report = self._not_begun(_DEFECT, test, started)
+            report = self._not_begun(_INTERNAL_ERROR, test, started)
         else:
             read_for = self._now() - started
             report = await self._engine.run(settings, on_phase=on_phase, leave=leave, permit=permit)
@@ -128,7 +128,7 @@ class Tester:
                 told = mail.kinds
             if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED and self._tokens is not None:
                 self._tokens.drop(preparation.token)
-        return Outcome(
+        return TestResult(
             trigger=_trigger(view, test, preparation.password),
             mode=test.mode,
             started=started,
@@ -137,11 +137,11 @@ class Tester:
             password=preparation.password,
             read=_baselines(preparation.values, view, started),
             request=view.request if test.mode is view.spec.test.mode else None,
-            told=told,
+            notified=told,
         )
 
-    async def tell(
-        self, view: View, kind: Notification, *, leave: Leave, permit: LoginPermit
+    async def notify(
+        self, view: Snapshot, kind: Notification, *, leave: SendPermit, permit: LoginPermit
     ) -> DialogueReport:
         """Sends a mail that is no test's; whether it was accepted, and why not.
 
@@ -156,7 +156,7 @@ class Tester:
             return DialogueReport(verdict=error.verdict, mode=Mode.SEND_EMAIL, duration=0.0)
         return await self._engine.run(settings, leave=leave, permit=permit)
 
-    async def password_changed(self, view: View) -> bool:
+    async def password_changed(self, view: Snapshot) -> bool:
         """Whether the vault has another version of the password than the last test used.
 
         Raises:
@@ -169,9 +169,9 @@ class Tester:
             return False  # a test will say so, when one is due
         return _is_another(view, resolved.version)
 
-    def _values(self, view: View) -> ObjectValues:
+    def _values(self, view: Snapshot) -> SecretReader:
         named = {(use.reference, use.data_key) for use in view.uses}
-        return ObjectValues(
+        return SecretReader(
             self._get_object, keys=lambda reference: {key for it, key in named if it == reference}
         )
 
@@ -182,8 +182,8 @@ class Tester:
         return DialogueReport(verdict=verdict, mode=test.mode, duration=seconds, phases=phases)
 
     async def _prepare(
-        self, view: View, mail: Mail, mode: Mode, preparation: _Preparation, on_phase: OnPhase
-    ) -> MailSettings:
+        self, view: Snapshot, mail: TestEmail, mode: Mode, preparation: _Preparation, on_phase: OnPhase
+    ) -> TestRequest:
         spec = view.spec
         self._check_recipients([recipient.address for recipient in mail.recipients])
         values = preparation.values
@@ -195,7 +195,7 @@ class Tester:
             bundle = Reference(spec.tls.ca_ref.kind, view.key.namespace, spec.tls.ca_ref.name)
             ca_pem = await values.bundle(bundle, spec.tls.ca_ref.key, field_path="tls.caRef")
         trust = server_trust(ca_pem, bindings_of(_bound(view, preparation)), field="tls.caRef")
-        return MailSettings(
+        return TestRequest(
             server=spec.server,
             port=spec.port,
             smtp_type=spec.smtp_type,
@@ -221,7 +221,7 @@ class Tester:
             message_id=mail.message_id,
         )
 
-    async def _login(self, view: View, preparation: _Preparation, on_phase: OnPhase) -> Login | None:
+    async def _login(self, view: Snapshot, preparation: _Preparation, on_phase: OnPhase) -> SmtpLogin | None:
         spec, values = view.spec, preparation.values
         if spec.password is None and spec.oauth2 is None:
             return None
@@ -230,7 +230,7 @@ class Tester:
         except VerdictError as error:
             preparation.password = _unresolved(spec, error.verdict)
             raise
-        preparation.password = PasswordFacts(
+        preparation.password = PasswordResult(
             source=resolved.source,
             reference=resolved.reference,
             version=resolved.version,
@@ -246,7 +246,7 @@ class Tester:
             username = (await values.line(secret, key, field_path="usernameRef")).text
             username_origin = f"Secret {name}, key {key}"
         assert username is not None
-        return Login(
+        return SmtpLogin(
             username=username,
             password=resolved.value,
             origin=resolved.origin,
@@ -254,7 +254,9 @@ class Tester:
             username_origin=username_origin,
         )
 
-    async def _resolved(self, view: View, preparation: _Preparation, on_phase: OnPhase) -> ResolvedPassword:
+    async def _resolved(
+        self, view: Snapshot, preparation: _Preparation, on_phase: OnPhase
+    ) -> ResolvedPassword:
         spec, values, namespace = view.spec, preparation.values, view.key.namespace
         if spec.oauth2 is not None:
             assert self._tokens is not None
@@ -262,7 +264,7 @@ class Tester:
             on_phase(Phase.TOKEN)
             token = await self._tokens.resolve(spec.oauth2, namespace, values)
             preparation.token = token.key
-            preparation.givers = token.givers
+            preparation.credential_objects = token.credential_objects
             return token.password
         assert spec.password is not None
         destination = Destination(
@@ -274,14 +276,16 @@ class Tester:
         reading = Reading(values=values, vaults=self._vaults, destination=destination)
         return await self._source_of(spec.password, reading).resolve(spec.password, namespace)
 
-    async def _client_certificate(self, view: View, preparation: _Preparation) -> ClientCertificate | None:
+    async def _client_certificate(
+        self, view: Snapshot, preparation: _Preparation
+    ) -> ClientCertificate | None:
         tls, values = view.spec.tls, preparation.values
         if tls is None or tls.client_certificate_ref is None:
             return None
         named = Reference("Secret", view.key.namespace, tls.client_certificate_ref.name)
         return await values.client_certificate(named, field_path="tls.clientCertificateRef")
 
-    def _check_allowed_servers(self, view: View, preparation: _Preparation) -> None:
+    def _check_allowed_servers(self, view: Snapshot, preparation: _Preparation) -> None:
         spec = view.spec
         for credential in _credentials(view, preparation):
             check_destination(
@@ -318,7 +322,7 @@ class Tester:
                 )
 
 
-def _trigger(view: View, test: RunTest, password: PasswordFacts | None) -> Trigger:
+def _trigger(view: Snapshot, test: RunTest, password: PasswordResult | None) -> Trigger:
     """Why the test was made, as one knows in the end: no watch tells of a change in a vault."""
     by_itself = test.trigger in (Trigger.RECHECK, Trigger.RETRY)
     if by_itself and password is not None and _is_another(view, password.version):
@@ -326,7 +330,7 @@ def _trigger(view: View, test: RunTest, password: PasswordFacts | None) -> Trigg
     return test.trigger
 
 
-def _is_another(view: View, version: str | None) -> bool:
+def _is_another(view: Snapshot, version: str | None) -> bool:
     """Whether a vault's password has another version than the last test used; not every vault tells."""
     used = view.status.password
     if view.spec.password is None or view.spec.password.vault_item is None or used is None:
@@ -339,7 +343,7 @@ def _verified(spec: SmtpConfigSpec) -> bool:
     return spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
 
 
-def _credentials(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
+def _credentials(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
     """What was read and says where it may be sent: all but the bundles of CAs."""
     spec, namespace = view.spec, view.key.namespace
     named = {use.reference for use in view.uses if use.trigger is Trigger.PASSWORD_CHANGED}
@@ -348,10 +352,10 @@ def _credentials(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
     for reference, found in preparation.values.read.items():
         if reference in named and found is not None:
             yield found
-    yield from preparation.givers
+    yield from preparation.credential_objects
 
 
-def _bound(view: View, preparation: _Preparation) -> Iterator[JsonObject]:
+def _bound(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
     """Yield what may bind the values that are sent: what holds them, and what they were read through."""
     yield from _credentials(view, preparation)
     for reference, found in preparation.values.read.items():
@@ -367,18 +371,18 @@ def _with_phase_before(report: DialogueReport, phase: Phase, seconds: float) -> 
     return replace(report, phases=phases, duration=report.duration + seconds)
 
 
-def _unresolved(spec: SmtpConfigSpec, verdict: Verdict) -> PasswordFacts:
+def _unresolved(spec: SmtpConfigSpec, verdict: Verdict) -> PasswordResult:
     if spec.oauth2 is not None:
         source, reference = oauth2.SOURCE, oauth2.described(spec.oauth2)
     else:
         assert spec.password is not None
         source, reference = described(spec.password)
-    return PasswordFacts(
+    return PasswordResult(
         source=source, reference=reference, resolved=False, reason=verdict.reason, message=verdict.message
     )
 
 
-def _baselines(values: ObjectValues, view: View, started: float) -> dict[Reference, Baseline]:
+def _baselines(values: SecretReader, view: Snapshot, started: float) -> dict[Reference, ReferenceBaseline]:
     keys: dict[Reference, list[str]] = {}
     for use in view.uses:
         keys.setdefault(use.reference, []).append(use.data_key)

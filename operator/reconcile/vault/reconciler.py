@@ -10,8 +10,15 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from smtp_operator.api.object_health import Standing
-from smtp_operator.api.objects import ClusterError, JsonObject, ObjectKey, ObjectNotFound, Reference, Tested
+from smtp_operator.api.object_health import ObjectHealth
+from smtp_operator.api.objects import (
+    ClusterError,
+    JsonObject,
+    ObjectKey,
+    ObjectNotFound,
+    ObjectVersion,
+    Reference,
+)
 from smtp_operator.api.objects import VaultKindName as Kind
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.status import VaultStatus
@@ -23,32 +30,37 @@ from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.reconcile.backoff import due_time
-from smtp_operator.reconcile.events import notice_of
+from smtp_operator.reconcile.events import verdict_event
 from smtp_operator.reconcile.internal_errors import origin, pause_after
-from smtp_operator.reconcile.ports import Cluster, Now, Policy
-from smtp_operator.reconcile.references.index import Change, baseline_of
-from smtp_operator.reconcile.references.tracker import Follower, vault_reference
+from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy
+from smtp_operator.reconcile.references.index import ReferenceChange, baseline_of
+from smtp_operator.reconcile.references.tracker import ReferenceTracker, vault_reference
 from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError
 from smtp_operator.reconcile.timestamps import from_timestamp
-from smtp_operator.reconcile.vault.snapshot import VaultView, vault_identity, vault_status_of, vault_view
+from smtp_operator.reconcile.vault.snapshot import (
+    VaultSnapshot,
+    vault_snapshot_of,
+    vault_status_of,
+    vault_version_of,
+)
 from smtp_operator.reconcile.vault.status import (
     INTERVAL,
-    Check,
-    VaultMemory,
-    invalid_vault,
-    judged_vault,
-    restated_vault,
+    VaultCheck,
+    VaultCheckHistory,
+    invalid_vault_status,
+    refreshed_vault_status,
+    vault_status_after_check,
     waiting_ends,
 )
-from smtp_operator.reconcile.workqueue import DeadlineQueue
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.reconcile.workqueue import WorkQueue
+from smtp_operator.secrets.vaults.clients import VaultClients
 
 _log: Final = logging.getLogger("smtp_operator.verdict")
 
 _AT_ONCE: Final = 5
 """Checks of one vault at a time."""
 
-_DEFECT: Final = Verdict(
+_INTERNAL_ERROR: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
     message="The operator failed in a way nobody foresaw while it logged in; its log has the details."
     " Nothing needs to be set; it tries again by itself.",
@@ -57,15 +69,15 @@ _DEFECT: Final = Verdict(
 
 
 @dataclass(slots=True)
-class _Known:
+class _VaultState:
     """What is remembered of a vault object between two looks at it."""
 
     uid: str
     generation: int = 0
-    lane: Hashable = None
-    memory: VaultMemory = field(default_factory=VaultMemory)
-    standing: Standing | None = None
-    asked: float = 0.0
+    concurrency_key: Hashable = None
+    history: VaultCheckHistory = field(default_factory=VaultCheckHistory)
+    health: ObjectHealth | None = None
+    references_polled_at: float = 0.0
     """When what it names was last asked for; only where no watch tells of it."""
 
 
@@ -75,12 +87,12 @@ class VaultReconciler:
     def __init__(
         self,
         *,
-        cluster: Cluster,
-        policy: Policy,
+        cluster: ClusterPort,
+        policy: ReconcilePolicy,
         now: Now,
-        references: Follower,
-        live: LiveVaults,
-        changed: Callable[[Tested, VaultObject | None], None],
+        references: ReferenceTracker,
+        live: VaultClients,
+        changed: Callable[[ObjectVersion, VaultObject | None], None],
         gone: Callable[[Reference], None],
         recovered: Callable[[Reference], None],
     ) -> None:
@@ -105,40 +117,40 @@ class VaultReconciler:
         self._changed = changed
         self._gone = gone
         self._recovered = recovered
-        self._known: dict[Reference, _Known] = {}
-        self._queue: DeadlineQueue[Reference] = DeadlineQueue(
+        self._known: dict[Reference, _VaultState] = {}
+        self._queue: WorkQueue[Reference] = WorkQueue(
             self._reconcile,
-            lane_of=lambda key: self._known[key].lane if key in self._known else key,
-            per_lane=_AT_ONCE,
+            concurrency_key_of=lambda key: self._known[key].concurrency_key if key in self._known else key,
+            per_concurrency_key=_AT_ONCE,
             now=now,
         )
 
-    def is_news(self, kind: Kind, object_: JsonObject) -> bool:
+    def is_relevant(self, kind: Kind, object_: JsonObject) -> bool:
         """Whether ``observe`` would do anything: not for our own write, nor for somebody's label."""
-        identity = vault_identity(kind, object_)
+        identity = vault_version_of(kind, object_)
         known = self._known.get(vault_reference(identity))
         if "deletionTimestamp" in object_["metadata"]:
             return False  # its end is told of when it comes
         return known is None or (known.uid, known.generation) != (identity.uid, identity.generation)
 
-    def observe(self, kind: Kind, object_: JsonObject) -> None:
+    def on_change(self, kind: Kind, object_: JsonObject) -> None:
         """A vault object was created or changed, or stood in a listing."""
-        if not self.is_news(kind, object_):
+        if not self.is_relevant(kind, object_):
             return
-        identity = vault_identity(kind, object_)
+        identity = vault_version_of(kind, object_)
         reference = vault_reference(identity)
         known = self._known.get(reference)
         if known is None or known.uid != identity.uid:
-            known = self._known[reference] = _Known(uid=identity.uid)
+            known = self._known[reference] = _VaultState(uid=identity.uid)
         status = vault_status_of(object_)
         if status.observed_generation != identity.generation:
-            known.memory.generation_seen = (identity.generation, self._now())
+            known.history.generation_seen = (identity.generation, self._now())
         known.generation = identity.generation
-        known.standing = _standing(identity, status)
+        known.health = _health_of(identity, status)
         vault = vault_object_or_none(kind, object_)
         if vault is not None:
-            known.lane = _host(vault)
-            self._references.name_vault(vault)
+            known.concurrency_key = _host(vault)
+            self._references.set_vault_references(vault)
         # Here and not with the event alone: where a look is quicker, the event is no news any more.
         self._changed(identity, vault)
         self._queue.add(reference, at=self._now())
@@ -158,14 +170,14 @@ class VaultReconciler:
             if reference.kind == kind:
                 yield ObjectKey(reference.namespace, reference.name), known.uid
 
-    def look_at(self, reference: Reference) -> None:
+    def enqueue(self, reference: Reference) -> None:
         """Something that it names is another one now."""
         if reference in self._known:
             self._queue.add(reference, at=self._now())
 
-    def standings(self) -> Iterator[Standing]:
+    def healths(self) -> Iterator[ObjectHealth]:
         """How each vault object stands, by the newest status that is known."""
-        return (known.standing for known in self._known.values() if known.standing is not None)
+        return (known.health for known in self._known.values() if known.health is not None)
 
     def backlog(self) -> tuple[int, float, int]:
         """As of the SmtpConfigs' queue."""
@@ -179,13 +191,13 @@ class VaultReconciler:
     async def _reconcile(self, reference: Reference) -> None:
         NAMESPACE.set(reference.namespace)
         try:
-            await self._look(reference)
+            await self._current_snapshot(reference)
         except ClusterError as error:
             pause = pause_after(error)
             _log.warning("%s: %s; next try in %.0f s", reference, error, pause)
             self._queue.add(reference, at=self._now() + pause)
 
-    async def _look(self, reference: Reference) -> None:
+    async def _current_snapshot(self, reference: Reference) -> None:
         known = self._known.get(reference)
         if known is None:
             return
@@ -194,48 +206,52 @@ class VaultReconciler:
             object_ = await self._references.read(reference)
         except ObjectNotFound:
             return  # its deletion will be told of
-        self.observe(kind, object_)  # of no effect, but where its event is still on its way
+        self.on_change(kind, object_)  # of no effect, but where its event is still on its way
         known = self._known.get(reference)
         if known is None or known.uid != object_["metadata"]["uid"]:
             return
         try:
-            view = vault_view(kind, object_)
+            view = vault_snapshot_of(kind, object_)
         except InvalidSpecError as error:
-            await self._refuse(vault_identity(kind, object_), vault_status_of(object_), error.verdict)
+            await self._reject_spec(vault_version_of(kind, object_), vault_status_of(object_), error.verdict)
             return
         await self._ask(view, known)
         due = self._due(view, known)
         if due is not None and due <= self._now():
             await self._check(view, known)
-        elif view.generation_is_new or waiting_ends(view, known.memory) <= self._now():
-            status = restated_vault(view, memory=known.memory, now=self._now())
-            await self._write(view.tested, status, view.status, None)
+        elif view.generation_is_new or waiting_ends(view, known.history) <= self._now():
+            status = refreshed_vault_status(view, memory=known.history, now=self._now())
+            await self._write(view.version, status, view.status, None)
         else:
             self._wait(view, known)
 
-    async def _ask(self, view: VaultView, known: _Known) -> None:
+    async def _ask(self, view: VaultSnapshot, known: _VaultState) -> None:
         """Reads what it names, where no watch tells of that, as often as it is checked."""
-        if self._policy.watches_references or self._now() < known.asked + INTERVAL or not view.judged:
+        if (
+            self._policy.watches_references
+            or self._now() < known.references_polled_at + INTERVAL
+            or not view.has_verdict
+        ):
             return
-        known.asked = self._now()
-        await self._references.ask_for(it.reference for it in view.vault.named())
+        known.references_polled_at = self._now()
+        await self._references.poll_all(it.reference for it in view.vault.references())
 
-    def _due(self, view: VaultView, known: _Known) -> float | None:
+    def _due(self, view: VaultSnapshot, known: _VaultState) -> float | None:
         """When to check; None: only after a change."""
-        if not view.judged:
+        if not view.has_verdict:
             return 0.0
-        change = self._references.compare_vault(view.vault, view.status, known.memory.baselines)
-        if change is not Change.NONE:
+        change = self._references.compare_vault(view.vault, view.status, known.history.baselines)
+        if change is not ReferenceChange.NONE:
             return 0.0
         due = from_timestamp(view.status.next_check_time)
         if due is None:
             return None
         now = self._now()
-        return due_time(due, uid=view.tested.uid, interval=INTERVAL, started=self._started, now=now)
+        return due_time(due, uid=view.version.uid, interval=INTERVAL, started=self._started, now=now)
 
-    async def _check(self, view: VaultView, known: _Known) -> None:
+    async def _check(self, view: VaultSnapshot, known: _VaultState) -> None:
         started = self._now()
-        known.asked = started
+        known.references_polled_at = started
         live = self._live.of(view.vault)
         try:
             verdict = _passed(await live.check())
@@ -245,30 +261,30 @@ class VaultReconciler:
             raise
         except Exception as error:
             _log.error("%s: the login could not be made: %s", view.vault.reference, origin(error))
-            verdict = _DEFECT
+            verdict = _INTERNAL_ERROR
         read = {
             reference: baseline_of(reference, seen.object_, seen.data_keys, read_at=seen.at)
             for reference, seen in live.seen.items()
         }
-        check = Check(verdict=verdict, started=started, ended=self._now(), read=read)
-        known.memory.count(view, verdict, now=check.ended)
+        check = VaultCheck(verdict=verdict, started=started, ended=self._now(), read=read)
+        known.history.record_result(view, verdict, now=check.ended)
         watched = self._policy.watches_references
-        judgement = judged_vault(view, check, memory=known.memory, watched=watched)
+        judgement = vault_status_after_check(view, check, memory=known.history, watched=watched)
         _log_check(view, verdict, duration=check.ended - started)
-        if await self._write(view.tested, judgement.status, view.status, judgement.verdict):
-            known.memory.baselines = read
+        if await self._write(view.version, judgement.status, view.status, judgement.verdict):
+            known.history.baselines = read
             if verdict.passed and view.ready == "False":
                 self._recovered(view.vault.reference)
 
-    async def _refuse(self, identity: Tested, before: VaultStatus, verdict: Verdict) -> None:
+    async def _reject_spec(self, identity: ObjectVersion, before: VaultStatus, verdict: Verdict) -> None:
         ready = before.condition("Ready")
         if before.observed_generation == identity.generation and ready and ready.reason == verdict.reason:
             return
-        status = invalid_vault(before, identity, verdict, now=self._now())
+        status = invalid_vault_status(before, identity, verdict, now=self._now())
         await self._write(identity, status, before, verdict)
 
     async def _write(
-        self, tested: Tested, status: VaultStatus, before: VaultStatus, verdict: Verdict | None
+        self, tested: ObjectVersion, status: VaultStatus, before: VaultStatus, verdict: Verdict | None
     ) -> bool:
         """Writes a status and has the object looked at again; whether it still is the one that was read."""
         reference = vault_reference(tested)
@@ -278,18 +294,18 @@ class VaultReconciler:
         known = self._known.get(reference)
         if not written or known is None or known.uid != tested.uid:
             return False
-        known.standing = _standing(tested, status)
-        notice = notice_of(before, tested, verdict, action="LogIn")
+        known.health = _health_of(tested, status)
+        notice = verdict_event(before, tested, verdict, action="LogIn")
         if notice is not None:
             await self._cluster.publish(notice)
         return True
 
-    def _wait(self, view: VaultView, known: _Known) -> None:
-        times = [waiting_ends(view, known.memory)]
+    def _wait(self, view: VaultSnapshot, known: _VaultState) -> None:
+        times = [waiting_ends(view, known.history)]
         if (due := self._due(view, known)) is not None:
             times.append(due)
         if not self._policy.watches_references:
-            times.append(known.asked + INTERVAL)
+            times.append(known.references_polled_at + INTERVAL)
         if min(times) < float("inf"):
             self._queue.add(view.vault.reference, at=min(times))
 
@@ -313,9 +329,9 @@ def _host(vault: VaultObject) -> str:
     return (urlsplit(url).netloc or url).lower()
 
 
-def _standing(identity: Tested, status: VaultStatus) -> Standing:
+def _health_of(identity: ObjectVersion, status: VaultStatus) -> ObjectHealth:
     ready = status.condition("Ready")
-    return Standing(
+    return ObjectHealth(
         kind=identity.kind,
         namespace=identity.key.namespace,
         name=identity.key.name,
@@ -323,14 +339,14 @@ def _standing(identity: Tested, status: VaultStatus) -> Standing:
     )
 
 
-def _log_check(view: VaultView, verdict: Verdict, *, duration: float) -> None:
+def _log_check(view: VaultSnapshot, verdict: Verdict, *, duration: float) -> None:
     _log.info(
         "%s: %s",
         view.vault.reference,
         verdict.summary,
         extra={
             "vault": str(view.vault.reference),
-            "generation": view.tested.generation,
+            "generation": view.version.generation,
             "passed": verdict.passed,
             "reason": str(verdict.reason),
             "duration_seconds": round(duration, 3),
@@ -338,20 +354,20 @@ def _log_check(view: VaultView, verdict: Verdict, *, duration: float) -> None:
     )
 
 
-class VaultInbox:
+class VaultEventSink:
     """Who is told of the vault objects of one kind."""
 
     def __init__(self, kind: Kind, vaults: VaultReconciler) -> None:
         self._kind: Kind = kind
         self._vaults = vaults
 
-    def is_news(self, object_: JsonObject) -> bool:
+    def is_relevant(self, object_: JsonObject) -> bool:
         """Whether ``observe`` would do anything."""
-        return self._vaults.is_news(self._kind, object_)
+        return self._vaults.is_relevant(self._kind, object_)
 
-    def observe(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> None:
         """One was created or changed, or stood in a listing."""
-        self._vaults.observe(self._kind, object_)
+        self._vaults.on_change(self._kind, object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         """One was deleted."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from smtp_operator.api.objects import JsonObject, ObjectKey, Tested, VaultKindName
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, VaultKindName
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.reconcile.digest import digest_of
@@ -18,10 +18,10 @@ _WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VaultView:
+class VaultSnapshot:
     """One state of a vault object."""
 
-    tested: Tested
+    version: ObjectVersion
     vault: VaultObject
     status: VaultStatus
     digest: str
@@ -37,20 +37,20 @@ class VaultView:
     @property
     def generation_is_new(self) -> bool:
         """Whether status speaks of an older generation."""
-        return self.status.observed_generation != self.tested.generation
+        return self.status.observed_generation != self.version.generation
 
     @property
-    def judged(self) -> bool:
+    def has_verdict(self) -> bool:
         """Whether status holds a verdict of just this login."""
         if self.status.tested is None or self.ready not in ("True", "False"):
             return False
         return self.status.tested.settings == self.digest
 
 
-def vault_identity(kind: VaultKindName, object_: JsonObject) -> Tested:
+def vault_version_of(kind: VaultKindName, object_: JsonObject) -> ObjectVersion:
     """Which vault object, and which state of it."""
     metadata = object_["metadata"]
-    return Tested(
+    return ObjectVersion(
         key=ObjectKey(metadata.get("namespace", ""), metadata["name"]),
         kind=kind,
         uid=metadata["uid"],
@@ -67,7 +67,7 @@ def vault_status_of(object_: JsonObject) -> VaultStatus:
         return VaultStatus()
 
 
-def vault_view(kind: VaultKindName, object_: JsonObject) -> VaultView:
+def vault_snapshot_of(kind: VaultKindName, object_: JsonObject) -> VaultSnapshot:
     """The view of a vault object as the API server sends it.
 
     Raises:
@@ -77,8 +77,8 @@ def vault_view(kind: VaultKindName, object_: JsonObject) -> VaultView:
         vault = vault_object(kind, object_)
     except ValidationError as error:
         raise InvalidSpecError(invalid_spec(error)) from None
-    return VaultView(
-        tested=vault_identity(kind, object_),
+    return VaultSnapshot(
+        version=vault_version_of(kind, object_),
         vault=vault,
         status=vault_status_of(object_),
         digest=_digest(vault),

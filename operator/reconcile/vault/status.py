@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from smtp_operator.api.objects import Reference, Tested
+from smtp_operator.api.objects import ObjectVersion, Reference
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import TestedReference, TestedSettings, VaultStatus
 from smtp_operator.api.verdict import Verdict
 from smtp_operator.reconcile.backoff import HOUR, MINUTE, WAITING_TIME, delay_after, stalled
 from smtp_operator.reconcile.condition_writer import ConditionWriter
-from smtp_operator.reconcile.references.index import Baseline
+from smtp_operator.reconcile.references.index import ReferenceBaseline
 from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
-from smtp_operator.reconcile.vault.snapshot import VaultView
+from smtp_operator.reconcile.vault.snapshot import VaultSnapshot
 
 INTERVAL: Final = HOUR
 """Seconds between two checks of a login that works."""
@@ -26,7 +26,7 @@ _MAY_PASS: Final = frozenset({Retry.TRANSIENT, Retry.SLOW})
 
 
 @dataclass(slots=True)
-class VaultMemory:
+class VaultCheckHistory:
     """What this process remembers of a vault object between its checks."""
 
     failures: int = 0
@@ -35,12 +35,12 @@ class VaultMemory:
     """When the first of them ended, in seconds since the epoch."""
     generation_seen: tuple[int, float] | None = None
     """A generation that appeared while this process looked, and when."""
-    baselines: Mapping[Reference, Baseline] = field(default_factory=dict)
+    baselines: Mapping[Reference, ReferenceBaseline] = field(default_factory=dict)
     """What the last check read."""
 
-    def count(self, view: VaultView, verdict: Verdict, *, now: float) -> None:
+    def record_result(self, view: VaultSnapshot, verdict: Verdict, *, now: float) -> None:
         """Takes a check into account; ``view`` is the object before it."""
-        if verdict.passed or not view.judged:
+        if verdict.passed or not view.has_verdict:
             self.failures, self.failing_since = 0, None
         elif not self.failures and view.ready == "False":
             self.failures = 1
@@ -50,29 +50,31 @@ class VaultMemory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class VaultCheck:
     """A check that ended. Times are in seconds since the epoch."""
 
     verdict: Verdict
     started: float
     ended: float
-    read: Mapping[Reference, Baseline]
+    read: Mapping[Reference, ReferenceBaseline]
 
 
 @dataclass(frozen=True, slots=True)
-class VaultJudgement:
+class VaultStatusUpdate:
     """A status to write, and the verdict that it newly states, if it does."""
 
     status: VaultStatus
     verdict: Verdict | None
 
 
-def judged_vault(view: VaultView, check: Check, *, memory: VaultMemory, watched: bool) -> VaultJudgement:
+def vault_status_after_check(
+    view: VaultSnapshot, check: VaultCheck, *, memory: VaultCheckHistory, watched: bool
+) -> VaultStatusUpdate:
     """The status after a check. ``memory`` already counts it."""
-    verdict, write = check.verdict, ConditionWriter(view.status, view.tested.generation, check.ended)
+    verdict, write = check.verdict, ConditionWriter(view.status, view.version.generation, check.ended)
     delay = delay_after(
         verdict,
-        uid=view.tested.uid,
+        uid=view.version.uid,
         interval=INTERVAL,
         failures=memory.failures,
         refusals=0,
@@ -80,28 +82,28 @@ def judged_vault(view: VaultView, check: Check, *, memory: VaultMemory, watched:
         watched=watched,
     )
     update: dict[str, object] = {
-        "observed_generation": view.tested.generation,
+        "observed_generation": view.version.generation,
         "provider": str(view.vault.provider),
         "tested": _tested(view, check),
         "last_check_time": to_timestamp(check.started),
         "next_check_time": None if delay is None else to_timestamp(check.ended + delay),
     }
-    if not verdict.passed and _stands(view, check, memory):
+    if not verdict.passed and _verdict_holds(view, check, memory):
         update["conditions"] = write.kept("Ready")
-        return VaultJudgement(view.status.model_copy(update=update), None)
+        return VaultStatusUpdate(view.status.model_copy(update=update), None)
     if verdict.passed:
         conditions = [write.condition("Ready", "True", verdict.reason, verdict.message)]
     else:
         waited = check.ended - _appeared(view, memory)
         stalls = stalled(verdict, refusals=0, waited=waited, retried=delay is not None)
-        conditions = [*write.failed(verdict), write.outlook(verdict, stalls=stalls)]
+        conditions = [*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=stalls)]
     update |= {"conditions": conditions, "summary": verdict.summary}
-    return VaultJudgement(view.status.model_copy(update=update), verdict)
+    return VaultStatusUpdate(view.status.model_copy(update=update), verdict)
 
 
-def restated_vault(view: VaultView, *, memory: VaultMemory, now: float) -> VaultStatus:
+def refreshed_vault_status(view: VaultSnapshot, *, memory: VaultCheckHistory, now: float) -> VaultStatus:
     """The status where nothing is checked: who may use it changed, or a wait is over."""
-    write = ConditionWriter(view.status, view.tested.generation, now)
+    write = ConditionWriter(view.status, view.version.generation, now)
     conditions = write.kept("Ready", "Failed", "Reconciling", "Stalled")
     waiting = view.status.condition("Reconciling")
     if waiting is not None and waiting_ends(view, memory) <= now:
@@ -109,22 +111,24 @@ def restated_vault(view: VaultView, *, memory: VaultMemory, now: float) -> Vault
         reason, message = (ready.reason, ready.message) if ready else (waiting.reason, waiting.message)
         conditions = [*write.kept("Ready", "Failed"), write.condition("Stalled", "True", reason, message)]
     return view.status.model_copy(
-        update={"observed_generation": view.tested.generation, "conditions": conditions}
+        update={"observed_generation": view.version.generation, "conditions": conditions}
     )
 
 
-def invalid_vault(before: VaultStatus, identity: Tested, verdict: Verdict, *, now: float) -> VaultStatus:
+def invalid_vault_status(
+    before: VaultStatus, identity: ObjectVersion, verdict: Verdict, *, now: float
+) -> VaultStatus:
     """The status of a spec that breaks a rule; ``before`` is the status so far."""
     write = ConditionWriter(before, identity.generation, now)
     return VaultStatus(
         observed_generation=identity.generation,
-        conditions=[*write.failed(verdict), write.outlook(verdict, stalls=True)],
+        conditions=[*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=True)],
         summary=verdict.summary,
         last_check_time=before.last_check_time,
     )
 
 
-def waiting_ends(view: VaultView, memory: VaultMemory) -> float:
+def waiting_ends(view: VaultSnapshot, memory: VaultCheckHistory) -> float:
     """When it counts as stalled that something may still arrive (rule 3); inf: nothing is waited for."""
     condition = view.status.condition("Reconciling")
     if condition is None or condition.reason != Reason.WAITING_FOR_DEPENDENCY:
@@ -132,28 +136,28 @@ def waiting_ends(view: VaultView, memory: VaultMemory) -> float:
     return _appeared(view, memory) + WAITING_TIME
 
 
-def _appeared(view: VaultView, memory: VaultMemory) -> float:
+def _appeared(view: VaultSnapshot, memory: VaultCheckHistory) -> float:
     """When this generation was first seen, as well as it is known; in seconds since the epoch."""
-    if view.tested.generation == 1:
+    if view.version.generation == 1:
         return view.created
-    if memory.generation_seen is not None and memory.generation_seen[0] == view.tested.generation:
+    if memory.generation_seen is not None and memory.generation_seen[0] == view.version.generation:
         return memory.generation_seen[1]
     waiting = view.status.condition("Reconciling")
-    if waiting is not None and waiting.observed_generation == view.tested.generation:
+    if waiting is not None and waiting.observed_generation == view.version.generation:
         return from_timestamp(waiting.last_transition_time) or 0.0
     return 0.0
 
 
-def _stands(view: VaultView, check: Check, memory: VaultMemory) -> bool:
-    if not view.judged or view.ready != "True" or check.verdict.retry not in _MAY_PASS:
+def _verdict_holds(view: VaultSnapshot, check: VaultCheck, memory: VaultCheckHistory) -> bool:
+    if not view.has_verdict or view.ready != "True" or check.verdict.retry not in _MAY_PASS:
         return False
     lasted = check.ended - (memory.failing_since or check.ended)
     return memory.failures < _HOLD_FAILURES or lasted < _HOLD_TIME
 
 
-def _tested(view: VaultView, check: Check) -> TestedSettings:
-    namespace = view.tested.key.namespace
-    versions = sorted((it.kind, it.seen_from(namespace), read.version) for it, read in check.read.items())
+def _tested(view: VaultSnapshot, check: VaultCheck) -> TestedSettings:
+    namespace = view.version.key.namespace
+    versions = sorted((it.kind, it.written_from(namespace), read.version) for it, read in check.read.items())
     return TestedSettings(
         settings=view.digest,
         references=[

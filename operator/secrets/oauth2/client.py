@@ -17,17 +17,17 @@ from smtp_operator.api.fields import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
-from smtp_operator.secrets.failure_cache import HELD, Held
+from smtp_operator.secrets.failure_cache import HOLD_SECONDS, FailureCache
 from smtp_operator.secrets.interfaces import ResolvedPassword
-from smtp_operator.secrets.oauth2.errors import Asked, bundle_invalid, refused, unreachable
+from smtp_operator.secrets.oauth2.errors import TokenRequestContext, bundle_invalid, refused, unreachable
 from smtp_operator.secrets.oauth2.token_response import granted
-from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
+from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, SecretReader
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     ServiceAccounts,
@@ -44,10 +44,10 @@ _KEPT: Final = 1024
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class Sender(Protocol):
+class HttpsSender(Protocol):
     """Sends HTTPS requests."""
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """The answer; HttpsError where there is none."""
         ...
 
@@ -58,12 +58,12 @@ class ResolvedToken:
 
     password: ResolvedPassword
     key: Hashable
-    givers: tuple[JsonObject, ...]
+    credential_objects: tuple[JsonObject, ...]
     """The Secrets or the ServiceAccount that it was had by, which say where it may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedToken:
     value: str = field(repr=False)
     until: float
 
@@ -77,24 +77,26 @@ class _Client:
     trust: ServerTrust
     form: dict[str, str] = field(repr=False)
     """What stands for the client's right; a ServiceAccount's token is not in it yet."""
-    asked: Asked
-    givers: tuple[JsonObject, ...]
+    asked: TokenRequestContext
+    credential_objects: tuple[JsonObject, ...]
 
     @property
     def key(self) -> Hashable:
         """Of the token: whoever has another key asks for one of his own."""
-        versions = [(it["metadata"]["uid"], it["metadata"]["resourceVersion"]) for it in self.givers]
+        versions = [
+            (it["metadata"]["uid"], it["metadata"]["resourceVersion"]) for it in self.credential_objects
+        ]
         settings = self.oauth2.model_dump_json()
         return (self.namespace, settings, tuple(versions), self.trust)
 
 
-class Tokens:
+class TokenCache:
     """Gets access tokens and keeps them for as long as they are good. One for all tests."""
 
     def __init__(
         self,
         *,
-        https: Sender,
+        https: HttpsSender,
         accounts: ServiceAccounts,
         monotonic: Callable[[], float],
         now: Callable[[], float],
@@ -106,12 +108,12 @@ class Tokens:
         self._monotonic = monotonic
         self._now = now
         self._required = require_allowed_servers
-        self._kept: dict[Hashable, _Kept] = {}
-        self._asking: dict[Hashable, asyncio.Task[_Kept]] = {}
-        self._held: dict[Hashable, Held] = {}
+        self._kept: dict[Hashable, _CachedToken] = {}
+        self._asking: dict[Hashable, asyncio.Task[_CachedToken]] = {}
+        self._held: dict[Hashable, FailureCache] = {}
         self._dropped: dict[Hashable, float] = {}
 
-    async def resolve(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> ResolvedToken:
+    async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
         """An access token for what the block says.
 
         Raises:
@@ -127,29 +129,29 @@ class Tokens:
                 source=SOURCE,
                 reference=described(oauth2),
                 origin=f"access token of client {asked.client_id} by {asked.credential}",
-                version=client.givers[0]["metadata"]["resourceVersion"],
+                version=client.credential_objects[0]["metadata"]["resourceVersion"],
                 message=f"{asked.host} issued an access token to client {asked.client_id} by"
                 f" {asked.credential}.",
             ),
             key=client.key,
-            givers=client.givers,
+            credential_objects=client.credential_objects,
         )
 
     def drop(self, key: Hashable) -> None:
         """The mail server did not take this token: use another one. That one's turn lasts for ten seconds."""
         kept = self._kept.pop(key, None)
         now = self._monotonic()
-        self._dropped = {it: at for it, at in self._dropped.items() if now < at + HELD}
+        self._dropped = {it: at for it, at in self._dropped.items() if now < at + HOLD_SECONDS}
         since = self._dropped.setdefault(key, now)
         if kept is not None and since < now:
-            self._kept[key] = replace(kept, until=min(kept.until, since + HELD))
+            self._kept[key] = replace(kept, until=min(kept.until, since + HOLD_SECONDS))
 
-    async def _client(self, oauth2: OAuth2, namespace: str, values: ObjectValues) -> _Client:
+    async def _client(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> _Client:
         ca_pem = None
         if oauth2.ca_ref is not None:
             bundle = Reference(oauth2.ca_ref.kind, namespace, oauth2.ca_ref.name)
             ca_pem = await values.bundle(bundle, oauth2.ca_ref.key, field_path="oauth2.caRef")
-        host, port = Request(method="POST", url=oauth2.token_url).place
+        host, port = HttpsRequest(method="POST", url=oauth2.token_url).place
         givers: list[JsonObject] = []
 
         async def secret(reference: SecretKeyReference, name: str) -> str:
@@ -178,7 +180,7 @@ class Tokens:
         trust = server_trust(ca_pem, bindings_of(givers), field="oauth2.caRef")
         for giver in givers:
             check_destination(giver, server=host, port=port, verified_tls=True, required=self._required)
-        asked = Asked(
+        asked = TokenRequestContext(
             host=host,
             client_id=oauth2.client_id,
             credential=credential,
@@ -187,7 +189,12 @@ class Tokens:
             audience=audience,
         )
         return _Client(
-            oauth2=oauth2, namespace=namespace, trust=trust, form=form, asked=asked, givers=tuple(givers)
+            oauth2=oauth2,
+            namespace=namespace,
+            trust=trust,
+            form=form,
+            asked=asked,
+            credential_objects=tuple(givers),
         )
 
     async def _token(self, client: _Client) -> str:
@@ -196,7 +203,7 @@ class Tokens:
         if kept is not None and self._monotonic() < kept.until:
             return kept.value
         if (held := self._held.get(key)) is not None:
-            held.heed()
+            held.raise_if_active()
         asking = self._asking.get(key)
         if asking is None:
             asking = asyncio.create_task(self._ask(client), name=f"token from {client.asked.host}")
@@ -204,7 +211,7 @@ class Tokens:
             asking.add_done_callback(lambda task: self._asked(key, task))
         return (await asyncio.shield(asking)).value
 
-    def _asked(self, key: Hashable, task: asyncio.Task[_Kept]) -> None:
+    def _asked(self, key: Hashable, task: asyncio.Task[_CachedToken]) -> None:
         del self._asking[key]
         if task.cancelled() or task.exception() is not None:
             return
@@ -215,14 +222,14 @@ class Tokens:
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = task.result()
 
-    async def _ask(self, client: _Client) -> _Kept:
+    async def _ask(self, client: _Client) -> _CachedToken:
         form = dict(client.form)
         account = client.oauth2.service_account_ref
         if account is not None:
             form["client_assertion_type"] = _ASSERTION_TYPE
             use = AccountUse(namespace=client.namespace, name=account.name, audience=account.audience)
             form["client_assertion"] = await account_token(self._accounts, use)
-        request = Request(
+        request = HttpsRequest(
             method="POST",
             url=client.oauth2.token_url,
             headers={"Content-Type": "application/x-www-form-urlencoded"},
@@ -232,12 +239,12 @@ class Tokens:
         try:
             return await self._granted(request, client.asked)
         except VerdictError as error:
-            self._held = {it: held for it, held in self._held.items() if not held.is_over}
-            self._held[client.key] = Held(self._monotonic)
-            self._held[client.key].note(error.verdict)
+            self._held = {it: held for it, held in self._held.items() if not held.is_inactive}
+            self._held[client.key] = FailureCache(self._monotonic)
+            self._held[client.key].record(error.verdict)
             raise
 
-    async def _granted(self, request: Request, asked: Asked) -> _Kept:
+    async def _granted(self, request: HttpsRequest, asked: TokenRequestContext) -> _CachedToken:
         started = self._monotonic()
         try:
             answer = await self._https.send(request)
@@ -248,7 +255,7 @@ class Tokens:
         value, lifetime = granted(answer)
         if value is None:
             raise refused(answer, asked, self._now())
-        return _Kept(value, started + lifetime - _EARLY)
+        return _CachedToken(value, started + lifetime - _EARLY)
 
 
 def described(oauth2: OAuth2) -> str:

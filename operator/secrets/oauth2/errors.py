@@ -10,8 +10,8 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
-from smtp_operator.network.https import Answer
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import HttpsResponse
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.secrets.oauth2.token_response import token_error
 from smtp_operator.secrets.vaults.errors import retry_after
@@ -20,7 +20,7 @@ OUTLOOK_SCOPE: Final = "https://outlook.office365.com/.default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class TokenRequestContext:
     """For whom a token was asked for, and where; all of it may be shown."""
 
     host: str
@@ -100,67 +100,67 @@ def unreachable(error: HttpsError) -> VerdictError:
         what = f"{left_out.what(error.place)} [in Token]"
         return _failed(Reason.CA_NOT_ALLOWED, f"{what}. {left_out.why}. {left_out.fix}.")
     what, fix = _unreachable(error)
-    lasting = error.trouble in (Trouble.PORT_NOT_ALLOWED, Trouble.ADDRESS_NOT_ALLOWED)
+    lasting = error.kind in (ErrorKind.PORT_NOT_ALLOWED, ErrorKind.ADDRESS_NOT_ALLOWED)
     reason = Reason.DESTINATION_NOT_ALLOWED if lasting else Reason.IDENTITY_PROVIDER_UNREACHABLE
-    slow = error.trouble is Trouble.TLS_FAILED
+    slow = error.kind is ErrorKind.TLS_FAILED
     return _failed(reason, f"{what} [in Token]. {fix}", Retry.SLOW if slow else None)
 
 
 def _unreachable(error: HttpsError) -> tuple[str, str]:
     place, host = error.place, error.host
-    match error.trouble:
-        case Trouble.PORT_NOT_ALLOWED:
+    match error.kind:
+        case ErrorKind.PORT_NOT_ALLOWED:
             return (
                 f"Port {error.port} of oauth2.tokenUrl is not among those the cluster admin has allowed",
                 "Set oauth2.tokenUrl: one with port 443, or ask for this one in the operator's"
                 " --allow-vault-port.",
             )
-        case Trouble.ADDRESS_NOT_ALLOWED:
+        case ErrorKind.ADDRESS_NOT_ALLOWED:
             return (
                 f"{error.addresses[0]}, where oauth2.tokenUrl leads, is in a range the cluster admin has not"
                 " allowed",
                 "Ask for it to be named in the operator's --allow-network.",
             )
-        case Trouble.HOST_NOT_FOUND:
+        case ErrorKind.HOST_NOT_FOUND:
             return (
                 f'The host of oauth2.tokenUrl, "{host}", does not exist in DNS',
                 "Set oauth2.tokenUrl: the token endpoint of your provider, such as"
                 " https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
                 f"{f'; {FULL_NAME}.' if error.bound else ''}",
             )
-        case Trouble.DNS_FAILED | Trouble.DNS_SILENT:
+        case ErrorKind.DNS_FAILED | ErrorKind.DNS_SILENT:
             return (
                 f'DNS could not say what the host of oauth2.tokenUrl, "{host}", is',
                 "That is a trouble of DNS; it is tried again by itself.",
             )
-        case Trouble.TLS_FAILED:
+        case ErrorKind.TLS_FAILED:
             return _tls_failed(error)
-        case Trouble.TOO_SLOW:
+        case ErrorKind.TOO_SLOW:
             return (
                 f"The token endpoint {place} accepts connections but does not answer in time",
                 "It is tried again by itself.",
             )
-        case Trouble.TOO_LARGE:
+        case ErrorKind.TOO_LARGE:
             return (
                 f"The token endpoint {place} answers with more than {error.size // 1024} KiB",
                 "Set oauth2.tokenUrl: the token endpoint itself, not a page for people.",
             )
-        case Trouble.PROXY_FAILED:
+        case ErrorKind.PROXY_FAILED:
             return (
                 f"The proxy {error.proxy} of the operator (--https-proxy) gives no connection to {place}",
                 "Have it let that through, or ask for the host to be named in the operator's --no-proxy.",
             )
-        case Trouble.DROPPED:
+        case ErrorKind.DROPPED:
             return (
                 f"The token endpoint {place} closed the connection without an answer",
                 "A firewall or proxy in between may do so; check NetworkPolicy and egress firewall.",
             )
     tried = ", ".join(map(str, error.addresses))
     said = {
-        Trouble.REFUSED: f"Nothing listens on {place}, where oauth2.tokenUrl leads (tried {tried})",
-        Trouble.NO_ROUTE: f"There is no route to {place}, where oauth2.tokenUrl leads (tried {tried})",
+        ErrorKind.REFUSED: f"Nothing listens on {place}, where oauth2.tokenUrl leads (tried {tried})",
+        ErrorKind.NO_ROUTE: f"There is no route to {place}, where oauth2.tokenUrl leads (tried {tried})",
     }
-    what = said.get(error.trouble, f"No answer from {place}, where oauth2.tokenUrl leads (tried {tried})")
+    what = said.get(error.kind, f"No answer from {place}, where oauth2.tokenUrl leads (tried {tried})")
     return what, "Check NetworkPolicy and egress firewall, and that oauth2.tokenUrl is right."
 
 
@@ -190,7 +190,7 @@ def _tls_failed(error: HttpsError) -> tuple[str, str]:
     )
 
 
-def refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
+def refused(answer: HttpsResponse, asked: TokenRequestContext, now: float) -> VerdictError:
     """The endpoint's answer holds no token; ``now`` is in seconds since the epoch."""
     error = token_error(answer)
     who = f"{asked.host} issued no access token to client {cut(asked.client_id, limit=80)}"

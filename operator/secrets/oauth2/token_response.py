@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
@@ -34,7 +34,7 @@ class TokenError:
         return ", ".join(part for part in (self.name, self.number and f"AADSTS{self.number}") if part)
 
 
-def granted(answer: Answer) -> tuple[str | None, float]:
+def granted(answer: HttpsResponse) -> tuple[str | None, float]:
     """The token and its lifetime in seconds, 0 where the answer does not say."""
     told = json_object(answer.body) if answer.status == 200 else {}
     value, lifetime = told.get("access_token"), told.get("expires_in")
@@ -47,7 +47,7 @@ def granted(answer: Answer) -> tuple[str | None, float]:
     return value, float(lifetime) if type(lifetime) is int and 0 < lifetime < 10**9 else 0.0
 
 
-def token_error(answer: Answer) -> TokenError:
+def token_error(answer: HttpsResponse) -> TokenError:
     """The error in an answer without a token."""
     told = json_object(answer.body)
     name = told.get("error")

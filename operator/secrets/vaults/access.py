@@ -48,10 +48,10 @@ def provider_for(item: VaultPassword) -> Provider:
             return Provider.HASHICORP_VAULT
 
 
-def place_in_vault(item: VaultPassword) -> str:
+def reference_in_vault(item: VaultPassword) -> str:
     """All that names it, as ``status.password.reference`` ends with it."""
     if not isinstance(item, CyberArkPassword) or item.variable is not None:
-        return bounded_place(item)
+        return bounded_reference(item)
     path = "/".join(filter(None, (item.safe, item.folder, item.object)))
     more = ", ".join(
         f"{name} {value}" for name, value in (("username", item.username), ("address", item.address)) if value
@@ -59,7 +59,7 @@ def place_in_vault(item: VaultPassword) -> str:
     return f"{path} ({more})" if path and more else path or more
 
 
-def bounded_place(item: VaultPassword) -> str:
+def bounded_reference(item: VaultPassword) -> str:
     """What ``allowedReferences`` is held against; of an account without an object its Safe and a slash."""
     match item:
         case AzureKeyVaultPassword():
@@ -137,7 +137,7 @@ def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def _check_reference(vault: VaultObject, allowed: Iterable[str] | None, item: VaultPassword) -> None:
-    place = bounded_place(item)
+    place = bounded_reference(item)
     if allowed is None:
         return
     if not _is_one_name(place) or (isinstance(item, CyberArkPassword) and _SEPARATOR.search(item.safe or "")):

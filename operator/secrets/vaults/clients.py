@@ -17,13 +17,19 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.secrets.failure_cache import Held
-from smtp_operator.secrets.interfaces import Destination, GetObject, Seen
+from smtp_operator.secrets.failure_cache import FailureCache
+from smtp_operator.secrets.interfaces import Destination, GetObject, ReadObject
 from smtp_operator.secrets.service_accounts import ServiceAccounts
 from smtp_operator.secrets.vaults.credentials import VaultCredentials
 from smtp_operator.secrets.vaults.errors import LONGEST_WAIT
 from smtp_operator.secrets.vaults.metrics import CountingSender, VaultObserver
-from smtp_operator.secrets.vaults.provider import AllowedHosts, Sender, Vault, VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.provider import (
+    AllowedHosts,
+    VaultContext,
+    VaultProvider,
+    VaultSecret,
+    VaultSender,
+)
 from smtp_operator.secrets.vaults.registry import PROVIDERS, ProviderClass
 
 _OF_ONE_ITEM: Final = frozenset(
@@ -41,23 +47,27 @@ _OF_ONE_ITEM: Final = frozenset(
 """What says nothing of other passwords in the same vault."""
 
 
-class LiveVault:
+class VaultClient:
     """A vault object in one version, and the client that was made of it."""
 
     def __init__(
-        self, of: VaultObject, client: Vault, credentials: VaultCredentials, monotonic: Callable[[], float]
+        self,
+        of: VaultObject,
+        client: VaultProvider,
+        credentials: VaultCredentials,
+        monotonic: Callable[[], float],
     ) -> None:
         self.of = of
         self._client = client
         self._credentials = credentials
         self._reading: dict[VaultPassword, asyncio.Task[VaultSecret]] = {}
-        self._held = Held(monotonic)
+        self._held = FailureCache(monotonic)
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
-    def seen(self) -> Mapping[Reference, Seen]:
+    def seen(self) -> Mapping[Reference, ReadObject]:
         """What its login stands on."""
         return self._credentials.seen
 
@@ -107,7 +117,7 @@ class LiveVault:
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
         """Within it the vault may be called; what it says of everybody is kept for a while."""
-        self._held.heed()
+        self._held.raise_if_active()
         self._busy += 1
         self._idle.clear()
         try:
@@ -115,7 +125,7 @@ class LiveVault:
         except VerdictError as error:
             raise VerdictError(self._noted(error.verdict)) from None
         else:
-            self._held.end()
+            self._held.clear()
         finally:
             self._busy -= 1
             if not self._busy:
@@ -125,11 +135,11 @@ class LiveVault:
         if verdict.retry_after is not None:
             verdict = replace(verdict, retry_after=min(verdict.retry_after, LONGEST_WAIT))
         if verdict.reason not in _OF_ONE_ITEM:
-            self._held.note(verdict)
+            self._held.record(verdict)
         return verdict
 
 
-class LiveVaults:
+class VaultClients:
     """All of them. An object's change, its end, or a change of what its login stands on closes its client."""
 
     def __init__(
@@ -137,7 +147,7 @@ class LiveVaults:
         *,
         get_object: GetObject,
         accounts: ServiceAccounts,
-        https: Sender,
+        https: VaultSender,
         monotonic: Callable[[], float],
         now: Callable[[], float],
         require_allowed_servers: bool = False,
@@ -155,10 +165,10 @@ class LiveVaults:
         self._required = require_allowed_servers
         self._allowed_hosts = allowed_hosts or AllowedHosts()
         self._providers = providers
-        self._live: dict[Reference, LiveVault] = {}
+        self._live: dict[Reference, VaultClient] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    def of(self, vault: VaultObject) -> LiveVault:
+    def of(self, vault: VaultObject) -> VaultClient:
         """The one of this version."""
         live = self._live.get(vault.reference)
         if live is not None and (live.of.uid, live.of.generation) == (vault.uid, vault.generation):
@@ -167,7 +177,7 @@ class LiveVaults:
         live = self._live[vault.reference] = self._made(vault)
         return live
 
-    def outdated(self, vault: VaultObject) -> None:
+    def is_outdated(self, vault: VaultObject) -> None:
         """A vault object is in this state now."""
         live = self._live.get(vault.reference)
         if live is not None and (live.of.uid, live.of.generation) != (vault.uid, vault.generation):
@@ -194,7 +204,7 @@ class LiveVaults:
             self.forget(reference)
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _made(self, vault: VaultObject) -> LiveVault:
+    def _made(self, vault: VaultObject) -> VaultClient:
         credentials = VaultCredentials(
             vault,
             get_object=self.get_object,
@@ -216,4 +226,4 @@ class LiveVaults:
             allowed_hosts=self._allowed_hosts,
         )
         client = self._providers[vault.provider](vault.block, context)
-        return LiveVault(vault, client, credentials, self._monotonic)
+        return VaultClient(vault, client, credentials, self._monotonic)

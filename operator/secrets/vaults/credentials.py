@@ -12,14 +12,14 @@ from smtp_operator.api.fields import (
     namespace_of,
 )
 from smtp_operator.api.objects import AccessDenied, JsonObject, ObjectNotFound, Reference
-from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, Named, VaultObject
+from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, NamedReference, VaultObject
 from smtp_operator.api.verdict import Phase, VerdictError
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
-from smtp_operator.secrets.interfaces import Destination, GetObject, Seen
-from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, ObjectValues
+from smtp_operator.secrets.interfaces import Destination, GetObject, ReadObject
+from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, SecretReader
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
     ServiceAccounts,
@@ -47,10 +47,10 @@ class VaultCredentials:
         self._accounts = accounts
         self._now = now
         self._required = require_allowed_servers
-        self._seen: dict[Reference, Seen] = {}
+        self._seen: dict[Reference, ReadObject] = {}
 
     @property
-    def seen(self) -> Mapping[Reference, Seen]:
+    def seen(self) -> Mapping[Reference, ReadObject]:
         """The objects that were read, as they were then; None where there was none."""
         return dict(self._seen)
 
@@ -65,7 +65,7 @@ class VaultCredentials:
 
     async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
         """See ``Credentials``. The namespace is that of the reference to it."""
-        (secret,) = {it.reference for it in self._vault.named() if it.field_path == field_path}
+        (secret,) = {it.reference for it in self._vault.references() if it.field_path == field_path}
         values = self._values(CERTIFICATE_KEYS)
         certificate = await values.client_certificate(secret, field_path=field_path)
         self._check(await values.get(secret, field_path=field_path), goes_to)
@@ -138,7 +138,7 @@ class VaultCredentials:
                 self._note(named.reference, giver, ())  # the refusal stands on this version
                 raise
 
-    async def _giver(self, named: Named) -> JsonObject:
+    async def _giver(self, named: NamedReference) -> JsonObject:
         """Return a credential's object as it is now; note it only if it is gone: the rest is the login's."""
 
         def note(reference: Reference, found: JsonObject | None) -> None:
@@ -164,12 +164,12 @@ class VaultCredentials:
                 note(reference, None)
                 raise
 
-        return await ObjectValues(get, owner=str(self._vault.reference)).get(reference, field_path=path)
+        return await SecretReader(get, owner=str(self._vault.reference)).get(reference, field_path=path)
 
     def _namespace(self, named: SecretKeyReference | ServiceAccountReference | CaReference) -> str:
         return namespace_of(named, self._vault.reference.namespace)
 
-    def _values(self, data_keys: tuple[str, ...]) -> ObjectValues:
+    def _values(self, data_keys: tuple[str, ...]) -> SecretReader:
         async def get(reference: Reference) -> JsonObject:
             try:
                 found = await self._get_object(reference)
@@ -179,13 +179,13 @@ class VaultCredentials:
             self._note(reference, found, data_keys)
             return found
 
-        return ObjectValues(get, owner=str(self._vault.reference), keys=lambda _: data_keys)
+        return SecretReader(get, owner=str(self._vault.reference), keys=lambda _: data_keys)
 
     def _note(self, reference: Reference, found: JsonObject | None, data_keys: tuple[str, ...]) -> None:
         before = self._seen.get(reference)
         keys = dict.fromkeys((*(before.data_keys if before else ()), *data_keys))
         kept = None if found is None else {"kind": found.get("kind"), "metadata": found["metadata"]}
-        self._seen[reference] = Seen(object_=kept, at=self._now(), data_keys=tuple(keys))
+        self._seen[reference] = ReadObject(object_=kept, at=self._now(), data_keys=tuple(keys))
 
     @property
     def _purpose(self) -> str:

@@ -11,11 +11,11 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
-from smtp_operator.network.https import Answer, Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.network.trust import FULL_NAME
-from smtp_operator.secrets.vaults.provider import Sender
+from smtp_operator.secrets.vaults.provider import VaultSender
 
 LONGEST_WAIT: Final = 600.0
 """Seconds that a ``Retry-After`` is obeyed at most."""
@@ -25,17 +25,17 @@ _CERTIFICATE_WANTED: Final = frozenset(
     {"TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_ALERT_UNKNOWN_CA"}
 )
 
-_REASONS: Final[dict[Trouble, Reason]] = {
-    Trouble.PORT_NOT_ALLOWED: Reason.VAULT_URL_NOT_ALLOWED,
-    Trouble.ADDRESS_NOT_ALLOWED: Reason.VAULT_URL_NOT_ALLOWED,
-    Trouble.HOST_NOT_FOUND: Reason.VAULT_HOST_UNRESOLVED,
-    Trouble.DNS_FAILED: Reason.VAULT_HOST_UNRESOLVED,
-    Trouble.DNS_SILENT: Reason.VAULT_HOST_UNRESOLVED,
-    Trouble.TLS_FAILED: Reason.VAULT_TLS_FAILED,
-    Trouble.TOO_LARGE: Reason.VAULT_RESPONSE_INVALID,
-    Trouble.CA_NOT_ALLOWED: Reason.CA_NOT_ALLOWED,
+_REASONS: Final[dict[ErrorKind, Reason]] = {
+    ErrorKind.PORT_NOT_ALLOWED: Reason.VAULT_URL_NOT_ALLOWED,
+    ErrorKind.ADDRESS_NOT_ALLOWED: Reason.VAULT_URL_NOT_ALLOWED,
+    ErrorKind.HOST_NOT_FOUND: Reason.VAULT_HOST_UNRESOLVED,
+    ErrorKind.DNS_FAILED: Reason.VAULT_HOST_UNRESOLVED,
+    ErrorKind.DNS_SILENT: Reason.VAULT_HOST_UNRESOLVED,
+    ErrorKind.TLS_FAILED: Reason.VAULT_TLS_FAILED,
+    ErrorKind.TOO_LARGE: Reason.VAULT_RESPONSE_INVALID,
+    ErrorKind.CA_NOT_ALLOWED: Reason.CA_NOT_ALLOWED,
 }
-_NOT_ASKED: Final = (Trouble.PORT_NOT_ALLOWED, Trouble.ADDRESS_NOT_ALLOWED)
+_NOT_ASKED: Final = (ErrorKind.PORT_NOT_ALLOWED, ErrorKind.ADDRESS_NOT_ALLOWED)
 
 
 def failed(
@@ -70,7 +70,7 @@ def gone(vault: str) -> VerdictError:
     )
 
 
-async def ask(sender: Sender, request: Request, *, vault: str, field: str) -> Answer:
+async def ask(sender: VaultSender, request: HttpsRequest, *, vault: str, field: str) -> HttpsResponse:
     """The answer, whatever its status. ``vault`` is ``VaultContext.name``; the URL came of ``spec.<field>``.
 
     Raises:
@@ -88,19 +88,19 @@ async def ask(sender: Sender, request: Request, *, vault: str, field: str) -> An
 
 def unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
     """There was no answer from where ``spec.<field>`` of the vault object leads."""
-    reason = _REASONS.get(error.trouble, Reason.VAULT_UNREACHABLE)
+    reason = _REASONS.get(error.kind, Reason.VAULT_UNREACHABLE)
     return failed(reason, f"{vault}: {why_unreachable(error, 'the vault', field)}")
 
 
 def identity_unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
     """There was no answer from the vault's identity provider, where ``spec.<field>`` leads."""
-    if error.trouble is Trouble.CA_NOT_ALLOWED:
+    if error.kind is ErrorKind.CA_NOT_ALLOWED:
         return unreachable(error, vault=vault, field=field)
-    lasting = error.trouble in _NOT_ASKED
+    lasting = error.kind in _NOT_ASKED
     return failed(
         Reason.VAULT_URL_NOT_ALLOWED if lasting else Reason.IDENTITY_PROVIDER_UNREACHABLE,
         f"{vault}: {why_unreachable(error, 'the identity provider', field)}",
-        retry=Retry.SLOW if error.trouble is Trouble.TLS_FAILED else None,
+        retry=Retry.SLOW if error.kind is ErrorKind.TLS_FAILED else None,
     )
 
 
@@ -142,62 +142,62 @@ def why_unreachable(error: HttpsError, who: str, field: str) -> str:
     """Two sentences: why ``who``, such as "the vault", gave no answer, and what to do about ``field``."""
     place, egress = error.place, "check NetworkPolicy and egress firewall"
     tried = ", ".join(map(str, error.addresses))
-    match error.trouble:
-        case Trouble.PORT_NOT_ALLOWED:
+    match error.kind:
+        case ErrorKind.PORT_NOT_ALLOWED:
             return (
                 f"port {error.port} of {field} is not among those the cluster admin has allowed."
                 f" Set {field} to a URL with port 443, or ask for this one in the operator's"
                 " --allow-vault-port."
             )
-        case Trouble.ADDRESS_NOT_ALLOWED:
+        case ErrorKind.ADDRESS_NOT_ALLOWED:
             return (
                 f"{tried}, where {field} leads, is in a range the cluster admin has not allowed."
                 " Ask for it to be named in the operator's --allow-network."
             )
-        case Trouble.HOST_NOT_FOUND:
+        case ErrorKind.HOST_NOT_FOUND:
             return (
                 f'the host of {field}, "{error.host}", does not exist in DNS as this cluster sees it.'
                 f" Correct {field}; a private endpoint needs its DNS zone linked to the cluster's network"
                 f"{f', and {FULL_NAME}' if error.bound else ''}."
             )
-        case Trouble.DNS_FAILED | Trouble.DNS_SILENT:
+        case ErrorKind.DNS_FAILED | ErrorKind.DNS_SILENT:
             return (
                 f'DNS could not say what the host of {field}, "{error.host}", is.'
                 " That is a trouble of DNS; it is tried again by itself."
             )
-        case Trouble.REFUSED:
+        case ErrorKind.REFUSED:
             return (
                 f"nothing listens on {place}, where {field} leads (tried {tried})."
                 f" Correct host and port of {field}, and {egress}."
             )
-        case Trouble.NO_ROUTE:
+        case ErrorKind.NO_ROUTE:
             return (
                 f"there is no route to {place}, where {field} leads (tried {tried})."
                 f" Correct host and port of {field}, and {egress}."
             )
-        case Trouble.CONNECT_TIMEOUT:
+        case ErrorKind.CONNECT_TIMEOUT:
             return (
                 f"no answer from {place}, where {field} leads (tried {tried})."
                 f" Correct host and port of {field}, and {egress}."
             )
-        case Trouble.TLS_FAILED | Trouble.CA_NOT_ALLOWED:
+        case ErrorKind.TLS_FAILED | ErrorKind.CA_NOT_ALLOWED:
             return _tls_failed(error, who, field)
-        case Trouble.TOO_SLOW:
+        case ErrorKind.TOO_SLOW:
             return (
                 f"{who} at {place} accepts connections but does not answer in time."
                 " It is tried again by itself."
             )
-        case Trouble.DROPPED:
+        case ErrorKind.DROPPED:
             return (
                 f"{who} at {place} closed the connection without an answer."
                 f" A firewall or proxy in between may do so; {egress}."
             )
-        case Trouble.PROXY_FAILED:
+        case ErrorKind.PROXY_FAILED:
             return (
                 f"the proxy {error.proxy} of the operator (--https-proxy) gives no connection to {place}."
                 " Have it let that through, or ask for the host to be named in the operator's --no-proxy."
             )
-        case Trouble.TOO_LARGE:
+        case ErrorKind.TOO_LARGE:
             return (
                 f"{who} at {place} answers with more than {error.size // 1024} KiB."
                 f" Correct {field}: it must lead to {who} itself, not to a page for people."

@@ -4,8 +4,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from smtp_operator.network.https import Answer, Request
-from smtp_operator.secrets.vaults.provider import Sender
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.secrets.vaults.provider import VaultSender
 
 
 class VaultObserver(Protocol):
@@ -20,7 +20,7 @@ class CountingSender:
     """Sends by another sender, and tells how it went."""
 
     def __init__(
-        self, sender: Sender, *, provider: str, observer: VaultObserver, monotonic: Callable[[], float]
+        self, sender: VaultSender, *, provider: str, observer: VaultObserver, monotonic: Callable[[], float]
     ) -> None:
         """``provider`` is the name of its block in the spec, such as ``hashiCorpVault``."""
         self._sender = sender
@@ -28,7 +28,7 @@ class CountingSender:
         self._observer = observer
         self._monotonic = monotonic
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """The answer, whatever its status; raises as the other sender does."""
         started = self._monotonic()
         outcome = "unreachable"

@@ -12,9 +12,9 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import cut
 from smtp_operator.secrets.interfaces import Destination, ResolvedPassword
-from smtp_operator.secrets.secret_reader import ObjectValues
-from smtp_operator.secrets.vaults.access import block_of, check_use, place_in_vault, provider_for
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.secret_reader import SecretReader
+from smtp_operator.secrets.vaults.access import block_of, check_use, provider_for, reference_in_vault
+from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
@@ -27,8 +27,8 @@ class VaultPasswords:
 
     def __init__(
         self,
-        values: ObjectValues,
-        vaults: LiveVaults,
+        values: SecretReader,
+        vaults: VaultClients,
         destination: Destination,
     ) -> None:
         self._values = values
@@ -71,7 +71,7 @@ def reference_of(named: VaultReference, namespace: str) -> Reference:
 
 def described(item: VaultPassword) -> tuple[str, str]:
     """Provider and place of a password, as in ``status.password``, without reading it."""
-    place = cut(f"{item.vault_ref.name}/{place_in_vault(item)}", limit=_ROOM)
+    place = cut(f"{item.vault_ref.name}/{reference_in_vault(item)}", limit=_ROOM)
     return str(provider_for(item)), place
 
 
@@ -89,7 +89,7 @@ def _parsed(reference: Reference, found: JsonObject) -> VaultObject:
 
 def _resolved(secret: VaultSecret, vault: VaultObject, item: VaultPassword) -> ResolvedPassword:
     source, reference = described(item)
-    where = f'"{place_in_vault(item)}" of {vault.reference.kind} {vault.reference.name}'
+    where = f'"{reference_in_vault(item)}" of {vault.reference.kind} {vault.reference.name}'
     return ResolvedPassword(
         value=secret.value,
         source=source,

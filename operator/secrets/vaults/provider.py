@@ -12,7 +12,7 @@ from typing import Protocol
 
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.reasons import Reason
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
 
@@ -58,10 +58,10 @@ class Credentials(Protocol):
         ...
 
 
-class Sender(Protocol):
+class VaultSender(Protocol):
     """Sends HTTPS requests within the bounds and the policy of destinations."""
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """The answer, whatever its status; HttpsError where there is none."""
         ...
 
@@ -85,7 +85,7 @@ class VaultContext:
     name: str
     """The vault object in words, for messages: ``SmtpVault team-a/corp-kv``."""
     credentials: Credentials
-    https: Sender
+    https: VaultSender
     monotonic: Callable[[], float]
     """Seconds, from whenever on: for what is kept for a while."""
     now: Callable[[], float]
@@ -93,7 +93,7 @@ class VaultContext:
     allowed_hosts: AllowedHosts = AllowedHosts()
 
 
-class Vault(Protocol):
+class VaultProvider(Protocol):
     """One vault object in its present version, shared by every test that reads through it.
 
     It keeps its login (token, session) in memory for as long as that is good, logs in once however many

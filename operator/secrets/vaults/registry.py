@@ -10,25 +10,27 @@ from importlib import import_module
 from typing import Any, Final
 
 from smtp_operator.api.smtpvault import Provider
-from smtp_operator.secrets.vaults.provider import Vault, VaultContext
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
 
-ProviderClass = Callable[[Any, VaultContext], Vault]
+ProviderClass = Callable[[Any, VaultContext], VaultProvider]
 """Made of the provider's block of the vault object's spec."""
 
 
 def _class(module: str, name: str) -> ProviderClass:
     """That class of a module of this folder, imported once somebody needs it."""
 
-    def made(block: Any, context: VaultContext) -> Vault:
-        client: Vault = getattr(import_module(f"smtp_operator.secrets.{module}"), name)(block, context)
+    def made(block: Any, context: VaultContext) -> VaultProvider:
+        client: VaultProvider = getattr(import_module(f"smtp_operator.secrets.vaults.{module}"), name)(
+            block, context
+        )
         return client
 
     return made
 
 
 PROVIDERS: Final[Mapping[Provider, ProviderClass]] = {
-    Provider.AZURE_KEY_VAULT: _class("azure_key_vault", "KeyVault"),
-    Provider.CYBERARK_CCP: _class("cyberark_ccp", "CyberArkCcpVault"),
-    Provider.CYBERARK_CONJUR: _class("cyberark_conjur", "CyberArkConjurVault"),
-    Provider.HASHICORP_VAULT: _class("hashicorp_vault", "HashiCorpKv"),
+    Provider.AZURE_KEY_VAULT: _class("azure.provider", "KeyVault"),
+    Provider.CYBERARK_CCP: _class("cyberark.ccp", "CyberArkCcpVault"),
+    Provider.CYBERARK_CONJUR: _class("cyberark.conjur", "CyberArkConjurVault"),
+    Provider.HASHICORP_VAULT: _class("hashicorp.provider", "HashiCorpKv"),
 }

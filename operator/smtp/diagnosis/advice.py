@@ -345,7 +345,7 @@ OUT_OF_SEQUENCE: Final = Advice(
     "Something between here and the server may change commands",
 )
 REFUSED: Final = Advice(Reason.COMMAND_REJECTED, "{server} refused for a reason it alone knows")
-TROUBLE: Final = Advice(
+SERVER_ERROR: Final = Advice(
     Reason.SERVER_NOT_ACCEPTING, "{server} has a trouble of its own and asks to try again later"
 )
 UNEXPECTED: Final = Advice(

@@ -4,11 +4,11 @@
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
 from smtp_operator.smtp.auth import choose
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 
 
-def start_tls(context: Context) -> Verdict:
+def start_tls(context: DialogueContext) -> Verdict:
     """STARTTLS is missing."""
     stripped = any(keyword.startswith("XXXX") for keyword in context.offered)
     why = (
@@ -27,7 +27,7 @@ def start_tls(context: Context) -> Verdict:
     )
 
 
-def mechanism(context: Context, wanted: str) -> Verdict:
+def mechanism(context: DialogueContext, wanted: str) -> Verdict:
     """No login at all, or none by a mechanism that fits."""
     if not context.mechanisms:
         return _login(context)
@@ -58,7 +58,7 @@ def mechanism(context: Context, wanted: str) -> Verdict:
     )
 
 
-def _login(context: Context) -> Verdict:
+def _login(context: DialogueContext) -> Verdict:
     after_starttls = context.smtp_type is SmtpType.NONE and "STARTTLS" in context.offered
     return verdict(
         Reason.AUTH_NOT_OFFERED,
@@ -70,7 +70,7 @@ def _login(context: Context) -> Verdict:
     )
 
 
-def smtputf8(context: Context, label: str) -> Verdict:
+def smtputf8(context: DialogueContext, label: str) -> Verdict:
     """An address has signs beyond ASCII before the @, and SMTPUTF8 (RFC 6531) is missing."""
     return verdict(
         Reason.ADDRESS_NEEDS_SMTP_UTF8,
@@ -80,7 +80,7 @@ def smtputf8(context: Context, label: str) -> Verdict:
     )
 
 
-def _offers(context: Context) -> str:
+def _offers(context: DialogueContext) -> str:
     if not context.offered:
         return "offers nothing"
     return "offers: " + context.shown(", ".join(sorted(context.offered)))

@@ -8,15 +8,15 @@ from typing import Final
 from smtp_operator.api.reasons import REASONS, Retry
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.smtp.diagnosis.advice import REFUSED, Advice
-from smtp_operator.smtp.diagnosis.context import Context
-from smtp_operator.smtp.diagnosis.matcher import Rule
+from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.diagnosis.matcher import ReplyRule
 from smtp_operator.smtp.diagnosis.providers import provider_of
-from smtp_operator.smtp.diagnosis.rules_message import OF_MAIL
-from smtp_operator.smtp.diagnosis.rules_session import OF_SESSION
+from smtp_operator.smtp.diagnosis.rules_message import MESSAGE_RULES
+from smtp_operator.smtp.diagnosis.rules_session import SESSION_RULES
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.replies import Reply
 
-RULES: Final[tuple[Rule, ...]] = (*OF_SESSION, *OF_MAIL)
+RULES: Final[tuple[ReplyRule, ...]] = (*SESSION_RULES, *MESSAGE_RULES)
 
 _WAIT: Final = re.compile(
     r"\b(?:in|after|wait|for)\s+(?:about\s+)?(\d{1,5})\s*(sec|min|hour|s\b|m\b|h\b)", re.IGNORECASE
@@ -28,9 +28,9 @@ _JUDGED: Final = 1000
 _MAY_PASS: Final = (Retry.TRANSIENT, Retry.SLOW, Retry.GREYLISTED)
 
 
-def classify(phase: Phase, reply: Reply, *, context: Context | None = None) -> Verdict:
+def classify(phase: Phase, reply: Reply, *, context: DialogueContext | None = None) -> Verdict:
     """The verdict on a reply that is not the one this phase needs. Pure: no clock, no network."""
-    context = context or Context()
+    context = context or DialogueContext()
     advice = find(phase, reply, context)
     facts = _facts(context)
     retry = advice.retry or REASONS[advice.reason].retry
@@ -47,7 +47,7 @@ def classify(phase: Phase, reply: Reply, *, context: Context | None = None) -> V
     )
 
 
-def find(phase: Phase, reply: Reply, context: Context) -> Advice:
+def find(phase: Phase, reply: Reply, context: DialogueContext) -> Advice:
     """The advice of the first rule that fits."""
     reply = replace(reply, text=reply.text[:_JUDGED])
     context = replace(context, banner=context.banner[:_JUDGED])
@@ -58,7 +58,7 @@ def find(phase: Phase, reply: Reply, context: Context) -> Advice:
     )
 
 
-def _facts(context: Context) -> dict[str, str]:
+def _facts(context: DialogueContext) -> dict[str, str]:
     user = context.user
     return {
         "server": context.server,

@@ -12,7 +12,7 @@ def _as_it_is(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class DialogueContext:
     """What is known of settings and dialogue when a reply comes. But for ``banner`` it may all be shown."""
 
     server: str = "the server"

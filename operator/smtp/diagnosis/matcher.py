@@ -8,18 +8,18 @@ from typing import Final
 
 from smtp_operator.api.verdict import Phase
 from smtp_operator.smtp.diagnosis.advice import Advice
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.replies import Reply
 
 _OF_SENDERS: Final = re.compile(r"\bsend|\bfrom\b|\byour account\b", re.IGNORECASE)
 _WORD_END: Final = re.compile(r"[\s<>(),;:]")
 _MASKED: Final = re.compile(r"\b(?:to|cc|bcc)\[\d\]")
 
-Condition = Callable[[Context, Reply], bool]
+Condition = Callable[[DialogueContext, Reply], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ReplyRule:
     """``advice`` holds where all that is given fits. Text is searched, codes match as a whole.
 
     A pattern or condition takes time in proportion to the text at most, whatever a server writes:
@@ -34,7 +34,7 @@ class Rule:
     provider: str
     when: Condition | None
 
-    def fits(self, phase: Phase, reply: Reply, provider: str, context: Context) -> bool:
+    def fits(self, phase: Phase, reply: Reply, provider: str, context: DialogueContext) -> bool:
         """Whether this row is about such a reply."""
         return (
             (not self.phases or phase in self.phases)
@@ -46,7 +46,7 @@ class Rule:
         )
 
 
-def rule(
+def reply_rule(
     advice: Advice,
     *phases: Phase,
     code: str = "",
@@ -54,11 +54,11 @@ def rule(
     text: str | tuple[str, ...] = "",
     provider: str = "",
     when: Condition | None = None,
-) -> Rule:
+) -> ReplyRule:
     """A row; a dot in ``enhanced`` is a dot, ``x`` any number. Of several texts one must be found."""
     words = text if isinstance(text, str) else "|".join(text)
     numbers = enhanced.replace(".", r"\.").replace("x", r"\d+")
-    return Rule(
+    return ReplyRule(
         advice,
         frozenset(phases),
         re.compile(code) if code else None,
@@ -69,57 +69,57 @@ def rule(
     )
 
 
-def without_login(context: Context, reply: Reply) -> bool:
+def without_login(context: DialogueContext, reply: Reply) -> bool:
     """Nobody has logged in."""
     return not context.logged_in
 
 
-def logged_in(context: Context, reply: Reply) -> bool:
+def logged_in(context: DialogueContext, reply: Reply) -> bool:
     """The server accepted the login."""
     return context.logged_in
 
 
-def in_clear(context: Context, reply: Reply) -> bool:
+def in_clear(context: DialogueContext, reply: Reply) -> bool:
     """TLS is not on."""
     return not context.tls
 
 
-def by_token(context: Context, reply: Reply) -> bool:
+def by_token(context: DialogueContext, reply: Reply) -> bool:
     """The login is by an access token."""
     return context.mechanism in {"XOAUTH2", "OAUTHBEARER"}
 
 
-def not_of_security(context: Context, reply: Reply) -> bool:
+def not_of_security(context: DialogueContext, reply: Reply) -> bool:
     """The enhanced code is not one of security and policy, x.7.x."""
     return reply.enhanced[2:3] != "7"
 
 
-def no_other_subject(context: Context, reply: Reply) -> bool:
+def no_other_subject(context: DialogueContext, reply: Reply) -> bool:
     """There is no enhanced code, or one of security and policy."""
     return reply.enhanced[2:3] in {"", "7"}
 
 
-def silent_on_recipients(context: Context, reply: Reply) -> bool:
+def silent_on_recipients(context: DialogueContext, reply: Reply) -> bool:
     """The text has no word of recipients."""
     return "recipient" not in reply.text.lower()
 
 
-def silent_on_senders(context: Context, reply: Reply) -> bool:
+def silent_on_senders(context: DialogueContext, reply: Reply) -> bool:
     """The text has no word of senders, nor of the account that sends."""
     return _OF_SENDERS.search(reply.text) is None
 
 
-def silent_on_relaying(context: Context, reply: Reply) -> bool:
+def silent_on_relaying(context: DialogueContext, reply: Reply) -> bool:
     """The text has no word of relaying."""
     return "relay" not in reply.text.lower()
 
 
-def unsaid_without_login(context: Context, reply: Reply) -> bool:
+def unsaid_without_login(context: DialogueContext, reply: Reply) -> bool:
     """Nobody has logged in, and the text has no word of relaying, to which a login is but the way."""
     return not context.logged_in and silent_on_relaying(context, reply)
 
 
-def names_others_only(context: Context, reply: Reply) -> bool:
+def names_others_only(context: DialogueContext, reply: Reply) -> bool:
     """The text names an address, and it is not the sender's."""
     words = _WORD_END.split(reply.text)
     named = [word for word in words if "@" in word[1:-1] or _MASKED.search(word)]
@@ -127,6 +127,6 @@ def names_others_only(context: Context, reply: Reply) -> bool:
     return bool(sender and named) and not any(sender in name.lower() for name in named)
 
 
-def greets_as_ftp(context: Context, reply: Reply) -> bool:
+def greets_as_ftp(context: DialogueContext, reply: Reply) -> bool:
     """The greeting was that of an FTP server."""
     return "ftp" in context.banner.lower() and "smtp" not in context.banner.lower()

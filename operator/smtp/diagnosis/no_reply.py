@@ -9,7 +9,7 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
 from smtp_operator.network.destination import Address, PortRange
 from smtp_operator.network.trust import FULL_NAME
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.providers import did_you_mean
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 
@@ -81,7 +81,7 @@ def port_not_allowed(port: int, allowed: Iterable[PortRange]) -> Verdict:
     )
 
 
-def unreachable(context: Context, errors: Mapping[Address, OSError], seconds: float) -> Verdict:
+def unreachable(context: DialogueContext, errors: Mapping[Address, OSError], seconds: float) -> Verdict:
     """No address could be connected to. ``seconds`` is what each was given."""
     tried = ", ".join(map(str, errors))
     where = f"{context.server}:{context.port}"
@@ -134,7 +134,7 @@ def too_slow(phase: Phase, seconds: float, replies: int) -> Verdict:
     )
 
 
-def silent(context: Context, phase: Phase, seconds: float, *, content_sent: bool) -> Verdict:
+def silent(context: DialogueContext, phase: Phase, seconds: float, *, content_sent: bool) -> Verdict:
     """No reply within ``seconds``."""
     where = f"{context.server}:{context.port}"
     if content_sent:
@@ -176,7 +176,7 @@ def silent(context: Context, phase: Phase, seconds: float, *, content_sent: bool
     )
 
 
-def closed(context: Context, phase: Phase, last: str, *, content_sent: bool) -> Verdict:
+def closed(context: DialogueContext, phase: Phase, last: str, *, content_sent: bool) -> Verdict:
     """The server ended the connection. ``last`` is its last reply, redacted."""
     where = f"{context.server}:{context.port}"
     if content_sent:
@@ -219,7 +219,7 @@ def closed(context: Context, phase: Phase, last: str, *, content_sent: bool) -> 
     )
 
 
-def not_smtp(context: Context, phase: Phase, kind: str) -> Verdict:
+def not_smtp(context: DialogueContext, phase: Phase, kind: str) -> Verdict:
     """Another protocol answers; ``kind`` names it. The bytes themselves are not shown."""
     what = f"is {_article(kind)} {kind} server" if kind else "answers with something that is no SMTP"
     kind_of_port = _MAIL_READING.get(context.port)
@@ -233,7 +233,7 @@ def not_smtp(context: Context, phase: Phase, kind: str) -> Verdict:
     )
 
 
-def garbled(context: Context, phase: Phase) -> Verdict:
+def garbled(context: DialogueContext, phase: Phase) -> Verdict:
     """In the middle of a dialogue comes something that is no SMTP reply."""
     return verdict(
         Reason.REPLY_INVALID,
@@ -243,7 +243,7 @@ def garbled(context: Context, phase: Phase) -> Verdict:
     )
 
 
-def _other_port(context: Context) -> str:
+def _other_port(context: DialogueContext) -> str:
     if context.port in _MAIL_READING:
         return f"Port {context.port} is for {_MAIL_READING[context.port]}: set port: 587"
     if context.port in {465, 2465} and context.smtp_type is not SmtpType.TLS:

@@ -17,7 +17,7 @@ GREYLIST: Final = r"gr[ae]y[- ]?list"
 LATER: Final = (
     r"\b(?:again|later|retry|re-?send|re-?submit|come back|deferr?|temporar\w{1,8} (?:reject|refus|block))"
 )
-OWN_TROUBLE: Final = (
+SERVER_FAULT: Final = (
     r"local (?:problem|error)|lookup fail|internal|server error|system (?:problem|error|fail)",
     r"database|time ?d? ?-?out|queue file|configuration|backend",
     r"unable to (?:complete|verify|check)|could not complete",

@@ -10,12 +10,12 @@ from typing import Final
 from smtp_operator.smtp.diagnosis import advice as say
 from smtp_operator.smtp.diagnosis import providers
 from smtp_operator.smtp.diagnosis.matcher import (
-    Rule,
+    ReplyRule,
     logged_in,
     names_others_only,
     no_other_subject,
     not_of_security,
-    rule,
+    reply_rule,
     silent_on_recipients,
     silent_on_senders,
     unsaid_without_login,
@@ -30,23 +30,23 @@ from smtp_operator.smtp.diagnosis.patterns import (
     MAIL,
     NO_SUCH_MAILBOX,
     NOT_ALLOWED,
-    OWN_TROUBLE,
     RCPT,
     RELAYING,
+    SERVER_FAULT,
     TRANSIENT,
 )
 
-OF_MAIL: Final[tuple[Rule, ...]] = (
+MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     # what filters and limits say
-    rule(say.SMTPUTF8, *LETTER, text=r"smtputf8|non-ascii|internationali[sz]ed (?:e?mail|address)"),
-    rule(say.SMTPUTF8, *LETTER, enhanced="[45].6.7"),
-    rule(
+    reply_rule(say.SMTPUTF8, *LETTER, text=r"smtputf8|non-ascii|internationali[sz]ed (?:e?mail|address)"),
+    reply_rule(say.SMTPUTF8, *LETTER, enhanced="[45].6.7"),
+    reply_rule(
         say.UNAUTHENTICATED_DOMAIN,
         *LETTER,
         text=r"sender policy framework|sender is unauthenticated|required authentication level",
     ),
-    rule(say.UNAUTHENTICATED_DOMAIN, *LETTER, enhanced="[45].7.(?:2[0123468]|509|515)"),
-    rule(
+    reply_rule(say.UNAUTHENTICATED_DOMAIN, *LETTER, enhanced="[45].7.(?:2[0123468]|509|515)"),
+    reply_rule(
         say.RECIPIENT_DEFERRED,
         RCPT,
         code=TRANSIENT,
@@ -56,8 +56,8 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"(?:user|recipient|account|mailbox)\b.{0,40}(?:full|quota|storage|too (?:quickly|many|fast))",
         ),
     ),
-    rule(say.RECIPIENT_DEFERRED, RCPT, enhanced="4.2.[1-9]"),
-    rule(
+    reply_rule(say.RECIPIENT_DEFERRED, RCPT, enhanced="4.2.[1-9]"),
+    reply_rule(
         say.RECIPIENT_FULL,
         RCPT,
         DATA,
@@ -67,9 +67,9 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"(?:user|recipient|mailbox)\b(?!.{0,30}\bsend).{0,30}\b(?:quota|storage|full)\b",
         ),
     ),
-    rule(say.RECIPIENT_FULL, RCPT, code=LASTING, text=r"\bquota\b(?!.{,200}(?:send|daily|hour))"),
-    rule(say.RECIPIENT_FULL, RCPT, DATA, enhanced="5.2.2"),
-    rule(
+    reply_rule(say.RECIPIENT_FULL, RCPT, code=LASTING, text=r"\bquota\b(?!.{,200}(?:send|daily|hour))"),
+    reply_rule(say.RECIPIENT_FULL, RCPT, DATA, enhanced="5.2.2"),
+    reply_rule(
         say.TOO_LARGE,
         *LETTER,
         text=(
@@ -78,12 +78,12 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"exceed.{0,43}\bsize|exceeds administrative limit|recipsizelimit",
         ),
     ),
-    rule(
+    reply_rule(
         say.MESSAGE_REJECTED, DATA, code=LASTING, text=r"virus|malware|phish|spam\b|policy|content|attachment"
     ),
-    rule(say.TOO_LARGE, *LETTER, enhanced="[45].3.4|5.2.3"),
-    rule(say.RATE_EXCEEDED_SENDGRID, *LETTER, text=r"credits"),
-    rule(
+    reply_rule(say.TOO_LARGE, *LETTER, enhanced="[45].3.4|5.2.3"),
+    reply_rule(say.RATE_EXCEEDED_SENDGRID, *LETTER, text=r"credits"),
+    reply_rule(
         say.RATE_EXCEEDED,
         *LETTER,
         text=(
@@ -93,30 +93,34 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"thread limit|too (?:fast|quickly|frequent)|per (?:hour|day|minute|second)|submission ?quota",
         ),
     ),
-    rule(
+    reply_rule(
         say.NO_STORAGE, *LETTER, text=r"insufficient|out of (?:disk|storage|memory|resources)|no space|low on"
     ),
-    rule(say.NO_STORAGE, *LETTER, enhanced="[45].3.1"),
-    rule(say.RATE_EXCEEDED, *LETTER, enhanced="[45].5.3|5.7.705|5.1.90|5.4.5"),
+    reply_rule(say.NO_STORAGE, *LETTER, enhanced="[45].3.1"),
+    reply_rule(say.RATE_EXCEEDED, *LETTER, enhanced="[45].5.3|5.7.705|5.1.90|5.4.5"),
     # who may send, and a plain refusal to relay that speaks of senders beside
-    rule(
+    reply_rule(
         say.RELAY_DENIED,
         *LETTER,
         when=without_login,
         text=r"credentials for relay|relay(?:ing)? (?:access )?(?:is )?denied",
     ),
-    rule(say.RECIPIENT_REFUSED, *LETTER, code=LASTING, text=r"resolver\."),
-    rule(
+    reply_rule(say.RECIPIENT_REFUSED, *LETTER, code=LASTING, text=r"resolver\."),
+    reply_rule(
         say.RECIPIENT_UNVERIFIED_SES,
         *LETTER,
         text=r"^(?!.*\b(?:sender|from)\b).*n[o']t verified",
         when=names_others_only,
     ),
-    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"identities failed|not authorized to perform.{,200}ses:"),
-    rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"n[o']t verified", provider=providers.SES),
-    rule(say.FROM_UNVERIFIED_SENDGRID, *LETTER, text=r"sender identity"),
-    rule(say.AUTH_REQUIRED, *LETTER, when=unsaid_without_login, text=r"authentication (?:is )?required"),
-    rule(
+    reply_rule(
+        say.FROM_UNVERIFIED_SES, *LETTER, text=r"identities failed|not authorized to perform.{,200}ses:"
+    ),
+    reply_rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"n[o']t verified", provider=providers.SES),
+    reply_rule(say.FROM_UNVERIFIED_SENDGRID, *LETTER, text=r"sender identity"),
+    reply_rule(
+        say.AUTH_REQUIRED, *LETTER, when=unsaid_without_login, text=r"authentication (?:is )?required"
+    ),
+    reply_rule(
         say.SEND_AS_DENIED,
         *LETTER,
         text=(
@@ -126,8 +130,8 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             rf"{NOT_ALLOWED}\w{{,12}} to (?:send|use)\b(?! (?:(?:e?-?mails?|messages?) )?to\b)",
         ),
     ),
-    rule(say.SEND_AS_DENIED, *LETTER, enhanced="5.7.60|5.2.25[12]"),
-    rule(
+    reply_rule(say.SEND_AS_DENIED, *LETTER, enhanced="5.7.60|5.2.25[12]"),
+    reply_rule(
         say.FROM_UNVERIFIED,
         *LETTER,
         when=silent_on_recipients,
@@ -137,14 +141,14 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"(?:un|n[o't] ?)registered .{0,10}domain",
         ),
     ),
-    rule(
+    reply_rule(
         say.AUTH_REQUIRED_IN_SPITE,
         *LETTER,
         when=logged_in,
         text=r"not logged in|authentication (?:is )?required",
     ),
-    rule(say.AUTH_REQUIRED, *LETTER, text=r"not logged in"),
-    rule(
+    reply_rule(say.AUTH_REQUIRED, *LETTER, text=r"not logged in"),
+    reply_rule(
         say.SENDER_DOMAIN,
         *LETTER,
         text=(
@@ -153,9 +157,9 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"invalid dns mx|domain name required for sender|mail from (?:has|does not have) .{0,10}\bmx\b",
         ),
     ),
-    rule(say.SENDER_DOMAIN, *LETTER, enhanced="[45].1.8|[45].7.27"),
-    rule(say.FROM_UNVERIFIED, *LETTER, enhanced="5.7.750"),
-    rule(
+    reply_rule(say.SENDER_DOMAIN, *LETTER, enhanced="[45].1.8|[45].7.27"),
+    reply_rule(say.FROM_UNVERIFIED, *LETTER, enhanced="5.7.750"),
+    reply_rule(
         say.FROM_REJECTED,
         *LETTER,
         text=(
@@ -167,17 +171,19 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"return[- ]path|envelope[- ](?:from|sender)|could not complete sender verify",
         ),
     ),
-    rule(say.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
-    rule(say.AUTH_REQUIRED, MAIL, when=without_login, text=r"auth\w{,12} (?:is )?(?:required|needed)"),
+    reply_rule(say.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
+    reply_rule(say.AUTH_REQUIRED, MAIL, when=without_login, text=r"auth\w{,12} (?:is )?(?:required|needed)"),
     # relaying, and login as the way to it; Postfix has a "relay recipient table" for unknown recipients
-    rule(say.RECIPIENT_REFUSED, RCPT, DATA, code=LASTING, text=r"unknown in (?:\w+ ){1,3}(?:table|map)"),
-    rule(
+    reply_rule(
+        say.RECIPIENT_REFUSED, RCPT, DATA, code=LASTING, text=r"unknown in (?:\w+ ){1,3}(?:table|map)"
+    ),
+    reply_rule(
         say.RELAY_DENIED_LOGGED_IN,
         *LETTER,
         when=logged_in,
         text=RELAYING,
     ),
-    rule(
+    reply_rule(
         say.RELAY_DENIED,
         *LETTER,
         text=(
@@ -186,15 +192,15 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"not (?:a |one of (?:my|our) )?local (?:domain|user|recipient)",
         ),
     ),
-    rule(say.RELAY_DENIED, RCPT, code="454"),
-    rule(say.RELAY_DENIED, RCPT, enhanced="5.7.(?:54|64)"),
-    rule(
+    reply_rule(say.RELAY_DENIED, RCPT, code="454"),
+    reply_rule(say.RELAY_DENIED, RCPT, enhanced="5.7.(?:54|64)"),
+    reply_rule(
         say.AUTH_REQUIRED_IN_SPITE,
         *LETTER,
         when=logged_in,
         text=r"not authenticated|must (?:first )?(?:be )?(?:auth|log)",
     ),
-    rule(
+    reply_rule(
         say.AUTH_REQUIRED,
         *LETTER,
         text=(
@@ -205,39 +211,39 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"(?:turn|switch) on smtp auth|without (?:smtp )?(?:auth|login|logging in)|anonymous",
         ),
     ),
-    rule(say.AUTH_REQUIRED, *LETTER, enhanced="5.7.57"),
-    rule(say.AUTH_REQUIRED, *LETTER, code="530"),
+    reply_rule(say.AUTH_REQUIRED, *LETTER, enhanced="5.7.57"),
+    reply_rule(say.AUTH_REQUIRED, *LETTER, code="530"),
     # greylisting and other deferrals
-    rule(say.GREYLISTED, *LETTER, code=TRANSIENT, text=GREYLIST),
-    rule(say.NO_RECIPIENTS, DATA, text=r"no valid recipients|no recipients"),
-    rule(
+    reply_rule(say.GREYLISTED, *LETTER, code=TRANSIENT, text=GREYLIST),
+    reply_rule(say.NO_RECIPIENTS, DATA, text=r"no valid recipients|no recipients"),
+    reply_rule(
         say.RECIPIENT_DEFERRED,
         RCPT,
         code=TRANSIENT,
         text=r"unverified address|verification (?:is )?in progress",
     ),
-    rule(say.SERVICE_CLOSING, code="421"),
-    rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT, text=OWN_TROUBLE),
-    rule(say.RECIPIENT_DEFERRED, RCPT, enhanced="4.[1345].x"),
-    rule(say.GREYLISTED, RCPT, code="45[01]", text=LATER),
-    rule(say.GREYLISTED, RCPT, enhanced="4.7.x"),
-    rule(say.RATE_EXCEEDED, RCPT, code="452"),
-    rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT),
-    rule(say.RATE_EXCEEDED, MAIL, DATA, code="452|454|432"),
-    rule(say.TROUBLE, MAIL, DATA, code=TRANSIENT, text=OWN_TROUBLE),
-    rule(say.GREYLISTED, MAIL, DATA, code="45[01]", when=no_other_subject, text=LATER),
-    rule(say.TROUBLE, code=TRANSIENT),
+    reply_rule(say.SERVICE_CLOSING, code="421"),
+    reply_rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT, text=SERVER_FAULT),
+    reply_rule(say.RECIPIENT_DEFERRED, RCPT, enhanced="4.[1345].x"),
+    reply_rule(say.GREYLISTED, RCPT, code="45[01]", text=LATER),
+    reply_rule(say.GREYLISTED, RCPT, enhanced="4.7.x"),
+    reply_rule(say.RATE_EXCEEDED, RCPT, code="452"),
+    reply_rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT),
+    reply_rule(say.RATE_EXCEEDED, MAIL, DATA, code="452|454|432"),
+    reply_rule(say.SERVER_ERROR, MAIL, DATA, code=TRANSIENT, text=SERVER_FAULT),
+    reply_rule(say.GREYLISTED, MAIL, DATA, code="45[01]", when=no_other_subject, text=LATER),
+    reply_rule(say.SERVER_ERROR, code=TRANSIENT),
     # what is left of the lasting ones: the phase decides
-    rule(say.NO_RECIPIENTS, DATA, code="554", enhanced="5.5.1"),
-    rule(say.OUT_OF_SEQUENCE, code="50[0-5]|555", enhanced="5.5.x"),
-    rule(say.OUT_OF_SEQUENCE, code="50[0234]|555"),
-    rule(say.RECIPIENT_REFUSED, RCPT, text=r"recipient|mailbox|user|address|account|no such|unknown"),
-    rule(say.MESSAGE_REJECTED, RCPT, text=r"virus|malware|phish|\bspam\b|polic(?:y|ies)\b|content"),
-    rule(say.RELAY_DENIED_LOGGED_IN, RCPT, enhanced="5.7.[01]", when=logged_in),
-    rule(say.RELAY_DENIED, RCPT, enhanced="5.7.[01]"),
-    rule(say.RECIPIENT_REFUSED, RCPT),
-    rule(say.RECIPIENT_REFUSED, DATA, when=silent_on_senders, text=NO_SUCH_MAILBOX),
-    rule(
+    reply_rule(say.NO_RECIPIENTS, DATA, code="554", enhanced="5.5.1"),
+    reply_rule(say.OUT_OF_SEQUENCE, code="50[0-5]|555", enhanced="5.5.x"),
+    reply_rule(say.OUT_OF_SEQUENCE, code="50[0234]|555"),
+    reply_rule(say.RECIPIENT_REFUSED, RCPT, text=r"recipient|mailbox|user|address|account|no such|unknown"),
+    reply_rule(say.MESSAGE_REJECTED, RCPT, text=r"virus|malware|phish|\bspam\b|polic(?:y|ies)\b|content"),
+    reply_rule(say.RELAY_DENIED_LOGGED_IN, RCPT, enhanced="5.7.[01]", when=logged_in),
+    reply_rule(say.RELAY_DENIED, RCPT, enhanced="5.7.[01]"),
+    reply_rule(say.RECIPIENT_REFUSED, RCPT),
+    reply_rule(say.RECIPIENT_REFUSED, DATA, when=silent_on_senders, text=NO_SUCH_MAILBOX),
+    reply_rule(
         say.ACCOUNT_DISABLED,
         *LETTER,
         when=logged_in,
@@ -246,8 +252,8 @@ OF_MAIL: Final[tuple[Rule, ...]] = (
             r"(?:suspend|disabled|locked|block|closed|n[o']t .{0,5}activ)"
         ),
     ),
-    rule(say.TOO_LARGE, MAIL, DATA, code="552", when=not_of_security),
-    rule(say.FROM_REJECTED, MAIL),
-    rule(say.MESSAGE_REJECTED, DATA),
-    rule(say.REFUSED),
+    reply_rule(say.TOO_LARGE, MAIL, DATA, code="552", when=not_of_security),
+    reply_rule(say.FROM_REJECTED, MAIL),
+    reply_rule(say.MESSAGE_REJECTED, DATA),
+    reply_rule(say.REFUSED),
 )

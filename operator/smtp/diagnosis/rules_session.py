@@ -10,12 +10,12 @@ from typing import Final
 from smtp_operator.smtp.diagnosis import advice as say
 from smtp_operator.smtp.diagnosis import providers
 from smtp_operator.smtp.diagnosis.matcher import (
-    Rule,
+    ReplyRule,
     by_token,
     greets_as_ftp,
     in_clear,
     not_of_security,
-    rule,
+    reply_rule,
     silent_on_relaying,
     without_login,
 )
@@ -36,13 +36,13 @@ from smtp_operator.smtp.diagnosis.patterns import (
     TRANSIENT,
 )
 
-OF_SESSION: Final[tuple[Rule, ...]] = (
-    rule(say.NOT_SMTP, BANNER, code="[23].."),
-    rule(say.UNEXPECTED, code="[23].."),
-    rule(say.FTP_SERVER, EHLO, code=LASTING, when=greets_as_ftp),
+SESSION_RULES: Final[tuple[ReplyRule, ...]] = (
+    reply_rule(say.NOT_SMTP, BANNER, code="[23].."),
+    reply_rule(say.UNEXPECTED, code="[23].."),
+    reply_rule(say.FTP_SERVER, EHLO, code=LASTING, when=greets_as_ftp),
     # encryption, wherever the server chooses to say it
-    rule(say.OLD_TLS, text=r"\btls ?v?1\.[01]\b.{,200}not supported|upgrade.{,200}support tls"),
-    rule(
+    reply_rule(say.OLD_TLS, text=r"\btls ?v?1\.[01]\b.{,200}not supported|upgrade.{,200}support tls"),
+    reply_rule(
         say.STARTTLS_REQUIRED,
         EHLO,
         *AFTER_EHLO,
@@ -57,35 +57,35 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             rf"without (?:an? )?(?:tls|ssl|encrypt)[\w/ ]{{,20}} (?:is |are )?(?:{NOT_ALLOWED}|refus|reject)",
         ),
     ),
-    rule(say.STARTTLS_REQUIRED, EHLO, *AFTER_EHLO, when=in_clear, enhanced="[45].7.1[01]"),
-    rule(say.STARTTLS_REQUIRED, *AFTER_EHLO, when=in_clear, code="538|523"),
-    rule(
+    reply_rule(say.STARTTLS_REQUIRED, EHLO, *AFTER_EHLO, when=in_clear, enhanced="[45].7.1[01]"),
+    reply_rule(say.STARTTLS_REQUIRED, *AFTER_EHLO, when=in_clear, code="538|523"),
+    reply_rule(
         say.ENCRYPTION_TOO_WEAK,
         *AFTER_EHLO,
         text=r"must issue a starttls|(?:tls|encryption) (?:is )?required",
     ),
-    rule(say.ENCRYPTION_TOO_WEAK, *AFTER_EHLO, code="538|523"),
-    rule(say.STARTTLS_UNKNOWN, STARTTLS, code="50[0234]"),
-    rule(say.SERVICE_CLOSING, STARTTLS, code="421"),
-    rule(say.STARTTLS_UNAVAILABLE, STARTTLS),
+    reply_rule(say.ENCRYPTION_TOO_WEAK, *AFTER_EHLO, code="538|523"),
+    reply_rule(say.STARTTLS_UNKNOWN, STARTTLS, code="50[0234]"),
+    reply_rule(say.SERVICE_CLOSING, STARTTLS, code="421"),
+    reply_rule(say.STARTTLS_UNAVAILABLE, STARTTLS),
     # the name given with EHLO: Postfix speaks of it at RCPT
-    rule(say.HELO_REJECTED, text=r"\b[he][eh]lo command rejected"),
-    rule(say.HELO_REJECTED_GMAIL, code="421", text=r"\(EHLO\)"),
-    rule(
+    reply_rule(say.HELO_REJECTED, text=r"\b[he][eh]lo command rejected"),
+    reply_rule(say.HELO_REJECTED_GMAIL, code="421", text=r"\(EHLO\)"),
+    reply_rule(
         say.HELO_REJECTED,
         code="4[35].|5[13579].|504|501",
         when=silent_on_relaying,
         text=r"\b(?:helo|ehlo)(?:host|name)?\b",
     ),
-    rule(say.HELO_REJECTED, EHLO, *LETTER, text=r"need fully-qualified hostname"),
+    reply_rule(say.HELO_REJECTED, EHLO, *LETTER, text=r"need fully-qualified hostname"),
     # this client's address
-    rule(
+    reply_rule(
         say.TOO_MANY_CONNECTIONS,
         *GREETING,
         code=TRANSIENT,
         text=r"too many|connection (?:rate|limit|frequency|count)|concurren|simultaneous|too frequent",
     ),
-    rule(
+    reply_rule(
         say.FROM_REJECTED,
         *LETTER,
         text=(
@@ -94,13 +94,13 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"(?:mail ?from|sender'?s?|from|envelope) domain\b.{0,20}(?:listed|block|black)",
         ),
     ),
-    rule(
+    reply_rule(
         say.MESSAGE_REJECTED,
         DATA,
         text=r"\b(?:surbl|uribl|urls?|links?|uri|dbl)\b|\bdomain (?:\w+ ){,2}(?:listed|present) (?:in|on)\b",
     ),
-    rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT, text=r"recipient (?:\w+ ){,2}exceed"),
-    rule(
+    reply_rule(say.RECIPIENT_DEFERRED, RCPT, code=TRANSIENT, text=r"recipient (?:\w+ ){,2}exceed"),
+    reply_rule(
         say.RATE_EXCEEDED,
         *LETTER,
         text=(
@@ -110,14 +110,14 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"\b(?:mi|rp):(?:dmc|drc|sfq|quc|qrc|stc)\b",  # NetEase's own codes
         ),
     ),
-    rule(say.UNAUTHENTICATED_DOMAIN, *LETTER, text=r"\b(?:spf|dkim|dmarc|openspf)\b"),
-    rule(
+    reply_rule(say.UNAUTHENTICATED_DOMAIN, *LETTER, text=r"\b(?:spf|dkim|dmarc|openspf)\b"),
+    reply_rule(
         say.CLIENT_BLOCKED_WITHOUT_LOGIN,
         *LETTER,
         when=without_login,
         text=r"client host rejected: access denied",
     ),
-    rule(
+    reply_rule(
         say.CLIENT_BLOCKED,
         text=(
             r"blocked using|\b(?:dns)?[rb]bl\b|dnsbl|spamhaus|spamcop|barracuda|sorbs|uceprotect",
@@ -134,7 +134,7 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             rf"{NOT_ALLOWED}\w{{,12}} to connect",
         ),
     ),
-    rule(
+    reply_rule(
         say.CLIENT_BLOCKED,
         *GREETING,
         *LETTER,
@@ -145,22 +145,26 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"open proxy|sending spam|blocked - see",
         ),
     ),
-    rule(say.CLIENT_BLOCKED, *LETTER, text=r"^(?!.*\bdomain\b).*\breputation\b"),
-    rule(say.CLIENT_BLOCKED, code=LASTING, enhanced="5.7.25|5.7.60[6-9]|5.7.6[1-4][0-9]|5.7.51[12]|5.7.708"),
-    rule(say.NOT_ACCEPTING, BANNER, code=TRANSIENT),
-    rule(say.CLIENT_BLOCKED, BANNER),
+    reply_rule(say.CLIENT_BLOCKED, *LETTER, text=r"^(?!.*\bdomain\b).*\breputation\b"),
+    reply_rule(
+        say.CLIENT_BLOCKED, code=LASTING, enhanced="5.7.25|5.7.60[6-9]|5.7.6[1-4][0-9]|5.7.51[12]|5.7.708"
+    ),
+    reply_rule(say.NOT_ACCEPTING, BANNER, code=TRANSIENT),
+    reply_rule(say.CLIENT_BLOCKED, BANNER),
     # login
-    rule(
+    reply_rule(
         say.SMTP_AUTH_OFF_MICROSOFT,
         AUTH,
         when=by_token,
         text=r"smtpclientauthentication|smtp_auth_disabled",
     ),
-    rule(say.TOKEN_REJECTED_MICROSOFT, AUTH, when=by_token, code="535", provider=providers.MICROSOFT),
-    rule(say.TOKEN_REJECTED_GMAIL, AUTH, when=by_token, code="53[45]", provider=providers.GMAIL),
-    rule(say.TOKEN_REJECTED, AUTH, when=by_token, code="535"),
-    rule(say.AUTH_FAILED_MICROSOFT, AUTH, text=r"credentials (?:were|are) (?:incorrect|wrong|invalid|bad)"),
-    rule(
+    reply_rule(say.TOKEN_REJECTED_MICROSOFT, AUTH, when=by_token, code="535", provider=providers.MICROSOFT),
+    reply_rule(say.TOKEN_REJECTED_GMAIL, AUTH, when=by_token, code="53[45]", provider=providers.GMAIL),
+    reply_rule(say.TOKEN_REJECTED, AUTH, when=by_token, code="535"),
+    reply_rule(
+        say.AUTH_FAILED_MICROSOFT, AUTH, text=r"credentials (?:were|are) (?:incorrect|wrong|invalid|bad)"
+    ),
+    reply_rule(
         say.AUTH_DISABLED_MICROSOFT,
         AUTH,
         *LETTER,
@@ -170,9 +174,9 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"security defaults|did not meet the criteria|conditional access",
         ),
     ),
-    rule(say.AUTH_DISABLED_MICROSOFT, AUTH, enhanced="5.7.139|5.7.30"),
-    rule(say.AUTH_DISABLED_MICROSOFT, *LETTER, enhanced="5.7.139"),
-    rule(
+    reply_rule(say.AUTH_DISABLED_MICROSOFT, AUTH, enhanced="5.7.139|5.7.30"),
+    reply_rule(say.AUTH_DISABLED_MICROSOFT, *LETTER, enhanced="5.7.139"),
+    reply_rule(
         say.AUTH_DISABLED,
         AUTH,
         text=(
@@ -180,7 +184,7 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"(?:disabled|not enabled|switched off|turned off|no longer)"
         ),
     ),
-    rule(
+    reply_rule(
         say.AUTH_DISABLED,
         AUTH,
         code=LASTING,
@@ -192,7 +196,7 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"access rights|not licen[cs]ed",
         ),
     ),
-    rule(
+    reply_rule(
         say.APP_PASSWORD_GMAIL,
         AUTH,
         text=(
@@ -200,11 +204,11 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"log ?in (?:with|via) your (?:web )?browser|web ?login",
         ),
     ),
-    rule(
+    reply_rule(
         say.APP_PASSWORD_GMAIL, AUTH, provider=providers.GMAIL, text=r"app\w{,12}[- ](?:specific )?password"
     ),
-    rule(say.APP_PASSWORD_GMAIL, AUTH, code="534", enhanced="5.7.14"),
-    rule(
+    reply_rule(say.APP_PASSWORD_GMAIL, AUTH, code="534", enhanced="5.7.14"),
+    reply_rule(
         say.APP_PASSWORD,
         AUTH,
         code=LASTING,
@@ -215,8 +219,8 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"mail\.qq\.com/\S{,200}\bno=1001256\b",  # the help page of these codes, after words in GBK
         ),
     ),
-    rule(say.RATE_EXCEEDED_SENDGRID, AUTH, text=r"credits? exceeded"),
-    rule(
+    reply_rule(say.RATE_EXCEEDED_SENDGRID, AUTH, text=r"credits? exceeded"),
+    reply_rule(
         say.TOO_MANY_LOGINS,
         AUTH,
         text=(
@@ -227,7 +231,7 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"\b(?:locked|blocked|banned|suspended)\b.{0,20}\b(?:temporarily|for \d+|try again)",
         ),
     ),
-    rule(
+    reply_rule(
         say.MECHANISM_UNSUPPORTED,
         AUTH,
         text=(
@@ -235,9 +239,9 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"auth\w{,12} (?:type|method|scheme|mode)",
         ),
     ),
-    rule(say.MECHANISM_UNSUPPORTED, AUTH, code="504"),
-    rule(say.MECHANISM_UNSUPPORTED, AUTH, code="534", enhanced="5.7.9"),
-    rule(
+    reply_rule(say.MECHANISM_UNSUPPORTED, AUTH, code="504"),
+    reply_rule(say.MECHANISM_UNSUPPORTED, AUTH, code="534", enhanced="5.7.9"),
+    reply_rule(
         say.AUTH_NOT_OFFERED,
         AUTH,
         code="50[023]|5[35].",
@@ -247,35 +251,35 @@ OF_SESSION: Final[tuple[Rule, ...]] = (
             r"auth\w{,12} (?:is )?disabled$|not advertised",
         ),
     ),
-    rule(say.OUT_OF_SEQUENCE, AUTH, code="503", text=r"already|hello|sequence"),
-    rule(say.AUTH_NOT_OFFERED, AUTH, code="50[023]"),
-    rule(say.FROM_REJECTED, AUTH, enhanced="5.1.[78]"),
-    rule(say.FROM_REJECTED, AUTH, text=r"sender address"),
-    rule(say.SERVICE_CLOSING, AUTH, code="421", text=r"too many errors|time ?d? ?out"),
-    rule(say.AUTH_TEMPORARY, AUTH, code="421", text=r"temporar\w{1,8} system problem"),
-    rule(say.SERVICE_CLOSING, AUTH, code="421", when=not_of_security, text=r"^(?!.*auth)"),
-    rule(say.AUTH_TEMPORARY, AUTH, code=TRANSIENT),
-    rule(say.AUTH_REQUIRED, AUTH, code="530"),
-    rule(
+    reply_rule(say.OUT_OF_SEQUENCE, AUTH, code="503", text=r"already|hello|sequence"),
+    reply_rule(say.AUTH_NOT_OFFERED, AUTH, code="50[023]"),
+    reply_rule(say.FROM_REJECTED, AUTH, enhanced="5.1.[78]"),
+    reply_rule(say.FROM_REJECTED, AUTH, text=r"sender address"),
+    reply_rule(say.SERVICE_CLOSING, AUTH, code="421", text=r"too many errors|time ?d? ?out"),
+    reply_rule(say.AUTH_TEMPORARY, AUTH, code="421", text=r"temporar\w{1,8} system problem"),
+    reply_rule(say.SERVICE_CLOSING, AUTH, code="421", when=not_of_security, text=r"^(?!.*auth)"),
+    reply_rule(say.AUTH_TEMPORARY, AUTH, code=TRANSIENT),
+    reply_rule(say.AUTH_REQUIRED, AUTH, code="530"),
+    reply_rule(
         say.ACCOUNT_DISABLED,
         AUTH,
         text=r"(?:account|user|mailbox)\b.{0,30}\b(?:disabled|locked|suspended|inactive)",
     ),
-    rule(say.ACCOUNT_DISABLED, AUTH, enhanced="5.7.13"),
-    rule(  # of a password a server would say 535
+    reply_rule(say.ACCOUNT_DISABLED, AUTH, enhanced="5.7.13"),
+    reply_rule(  # of a password a server would say 535
         say.AUTH_DISABLED,
         AUTH,
         code="550",
         text=r"^(?!.*(?:password|credential|fail|user ?name|invalid|incorrect|wrong|\bbad\b))",
     ),
-    rule(say.AUTH_FAILED_SENDGRID, AUTH, provider=providers.SENDGRID),
-    rule(say.AUTH_FAILED_SES, AUTH, provider=providers.SES),
-    rule(say.AUTH_FAILED_MICROSOFT, AUTH, provider=providers.MICROSOFT),
-    rule(say.AUTH_FAILED, AUTH),
-    rule(say.AUTH_FAILED, code="535"),
+    reply_rule(say.AUTH_FAILED_SENDGRID, AUTH, provider=providers.SENDGRID),
+    reply_rule(say.AUTH_FAILED_SES, AUTH, provider=providers.SES),
+    reply_rule(say.AUTH_FAILED_MICROSOFT, AUTH, provider=providers.MICROSOFT),
+    reply_rule(say.AUTH_FAILED, AUTH),
+    reply_rule(say.AUTH_FAILED, code="535"),
     # EHLO
-    rule(say.SERVICE_CLOSING, EHLO, code="421"),
-    rule(say.TROUBLE, EHLO, code=TRANSIENT),
-    rule(say.AUTH_REQUIRED, EHLO, code="530"),
-    rule(say.HELO_REJECTED, EHLO),
+    reply_rule(say.SERVICE_CLOSING, EHLO, code="421"),
+    reply_rule(say.SERVER_ERROR, EHLO, code=TRANSIENT),
+    reply_rule(say.AUTH_REQUIRED, EHLO, code="530"),
+    reply_rule(say.HELO_REJECTED, EHLO),
 )

@@ -7,8 +7,8 @@ from typing import Final
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.network.trust import NotAdmitted
-from smtp_operator.smtp.certificates import CertificateFacts
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.certificates import CertificateInfo
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
@@ -57,12 +57,12 @@ def refuses_client_certificate(reason: str) -> bool:
 
 
 def failed(
-    context: Context,
+    context: DialogueContext,
     reason: str,
     verify_code: int,
     *,
     name: str,
-    facts: CertificateFacts | None = None,
+    facts: CertificateInfo | None = None,
     server_hello: bool = False,
     now: datetime | None = None,
 ) -> Verdict:
@@ -114,7 +114,7 @@ def failed(
     )
 
 
-def not_admitted(context: Context, left_out: NotAdmitted) -> Verdict:
+def not_admitted(context: DialogueContext, left_out: NotAdmitted) -> Verdict:
     """Return the verdict on a server that only a CA without its owner's consent could verify."""
     return verdict(
         Reason.CA_NOT_ALLOWED,
@@ -126,7 +126,7 @@ def not_admitted(context: Context, left_out: NotAdmitted) -> Verdict:
 
 
 def _certificate(
-    context: Context, code: int, name: str, facts: CertificateFacts | None, now: datetime
+    context: DialogueContext, code: int, name: str, facts: CertificateInfo | None, now: datetime
 ) -> Verdict:
     where = f"{context.server}:{context.port}"
     if code == _EXPIRED:
@@ -174,7 +174,7 @@ def _certificate(
     return _untrusted(context, code, facts)
 
 
-def _untrusted(context: Context, code: int, facts: CertificateFacts | None) -> Verdict:
+def _untrusted(context: DialogueContext, code: int, facts: CertificateInfo | None) -> Verdict:
     where = f"{context.server}:{context.port}"
     if code in _WEAK_KEY:
         what, fix = f"A certificate that {where} shows is too weak", "Re-issue it with a stronger key"

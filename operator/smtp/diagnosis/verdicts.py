@@ -6,7 +6,7 @@ from smtp_operator.api.verdict import Phase, Suggestion, Verdict
 from smtp_operator.smtp.diagnosis.messages import compose
 
 
-class Ended(Exception):
+class DialogueEnded(Exception):
     """The test is over; ``verdict`` says how."""
 
     def __init__(self, verdict: Verdict) -> None:

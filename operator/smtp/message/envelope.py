@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
+from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded, verdict
 from smtp_operator.smtp.message.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
-from smtp_operator.smtp.request import MailSettings, Recipient, Role
+from smtp_operator.smtp.request import Recipient, Role, TestRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Envelope:
     addressees: tuple[Addressee, ...]
 
     @classmethod
-    def of(cls, settings: MailSettings) -> "Envelope":
+    def of(cls, settings: TestRequest) -> "Envelope":
         """Of the settings; ``Ended`` where an address is none."""
         try:
             sender = parse_mailbox(settings.sender)
         except AddressInvalid as error:
-            raise Ended(
+            raise DialogueEnded(
                 verdict(
                     Reason.INVALID_FROM_ADDRESS,
                     f'from "{_readable(settings.sender)}" {error}',
@@ -87,7 +87,7 @@ def _addressee(recipient: Recipient) -> Addressee:
             what = f'{place} "{_readable(recipient.address)}" {error}'
             fix = "list them separately" if "two addresses" in str(error) else ""
             what, fix = (f"{what}; {fix}", "") if fix else (what, fix)
-        raise Ended(verdict(Reason.INVALID_RECIPIENT_ADDRESS, what, fix=fix)) from None
+        raise DialogueEnded(verdict(Reason.INVALID_RECIPIENT_ADDRESS, what, fix=fix)) from None
 
 
 def _readable(text: str) -> str:

@@ -23,7 +23,7 @@ _WORD_OCTETS: Final = 42
 """Octets of text in one encoded word, so that it stays below 75 signs (RFC 2047 section 2)."""
 
 
-def build_mail(
+def build_message(
     *,
     sender: Mailbox,
     to: Iterable[Mailbox],

@@ -11,7 +11,7 @@ from mailpeers import MailServer
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
 from smtp_operator.cli.check.report import exit_code
-from smtp_operator.reconcile.smtpconfig.result import Outcome, PasswordFacts
+from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
 
 Check = Callable[..., Any]
 Write = Callable[..., str]
@@ -100,9 +100,9 @@ def test_1_a_ca_that_is_not_at_hand_is_no_matter_of_the_password(
     )
 
 
-def outcome(retry: Retry, password: PasswordFacts | None = None) -> Outcome:
+def outcome(retry: Retry, password: PasswordResult | None = None) -> TestResult:
     verdict = Verdict(reason=Reason.COMMAND_REJECTED, message="", retry=retry)
-    return Outcome(
+    return TestResult(
         trigger=Trigger.REQUESTED,
         mode=Mode.SEND_EMAIL,
         started=0.0,
@@ -112,8 +112,8 @@ def outcome(retry: Retry, password: PasswordFacts | None = None) -> Outcome:
     )
 
 
-def password(*, resolved: bool) -> PasswordFacts:
-    return PasswordFacts(
+def password(*, resolved: bool) -> PasswordResult:
+    return PasswordResult(
         source="File", reference="", resolved=resolved, reason=Reason.PASSWORD_READ, message=""
     )
 

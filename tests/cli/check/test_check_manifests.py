@@ -12,7 +12,7 @@ import yaml
 from mailpeers import MailServer
 from smtp_operator.api.verdict import DialogueReport
 from smtp_operator.smtp.engine import Engine
-from smtp_operator.smtp.request import MailSettings
+from smtp_operator.smtp.request import TestRequest
 
 Check = Callable[..., Any]
 Write = Callable[..., str]
@@ -348,7 +348,7 @@ def test_so_may_the_longest_time(
     timeouts = []
     run = Engine.run
 
-    async def noted(self: Engine, settings: MailSettings, **more: Any) -> DialogueReport:
+    async def noted(self: Engine, settings: TestRequest, **more: Any) -> DialogueReport:
         timeouts.append(settings.timeout)
         return await run(self, settings, **more)
 

@@ -12,7 +12,7 @@ import pytest
 
 from mailpeers import MailServer
 from smtp_operator.cli.check import command
-from smtp_operator.cli.check.overrides import GivenPassword, Supplied
+from smtp_operator.cli.check.overrides import GivenPassword, SuppliedValues
 
 Check = Callable[..., Any]
 Write = Callable[..., str]
@@ -270,5 +270,5 @@ def test_an_unforeseen_failure_is_shown_without_its_text(
 
 def test_it_is_not_in_what_a_test_hands_round() -> None:
     given = GivenPassword(CANARY, "File", "password.txt")
-    supplied = Supplied(password_of_file=given, username=CANARY)
+    supplied = SuppliedValues(password_of_file=given, username=CANARY)
     assert CANARY not in repr(supplied)

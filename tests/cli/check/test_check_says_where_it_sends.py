@@ -10,10 +10,10 @@ from mailpeers.trial import Trial
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Verdict
 from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
-from smtp_operator.cli.check.report import Progress
-from smtp_operator.cli.terminal import Look
-from smtp_operator.network.https import Answer, Request
-from smtp_operator.smtp.request import Login, MailSettings
+from smtp_operator.cli.check.report import CheckProgress
+from smtp_operator.cli.terminal import TerminalStyle
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.smtp.request import SmtpLogin, TestRequest
 
 
 @dataclass
@@ -22,19 +22,19 @@ class Said:
 
     lines: list[str] = field(default_factory=list)
 
-    async def run(self, settings: MailSettings, **options: object) -> DialogueReport:
+    async def run(self, settings: TestRequest, **options: object) -> DialogueReport:
         """Note that the test began."""
         self.lines.append("tested")
         passed = Verdict(reason=Reason.CONNECTED, message="", retry=REASONS[Reason.CONNECTED].retry)
         return DialogueReport(verdict=passed, mode=settings.mode, duration=0.0)
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """Note that a request was sent."""
         self.lines.append(f"sent {request.url}")
-        return Answer(200, {}, b"")
+        return HttpsResponse(200, {}, b"")
 
 
-LOGIN = Login(username="mailer", password="s3cret", origin="Secret smtp-password, key password")
+LOGIN = SmtpLogin(username="mailer", password="s3cret", origin="Secret smtp-password, key password")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ async def test_each_vault_and_token_endpoint_is_named_before_the_first_request()
     sender = AnnouncedSender(said, said.lines.append)
     urls = ["https://bao.example.com:8200/v1/a", "https://bao.example.com:8200/v1/b", "https://idp.example/t"]
     for url in urls:
-        await sender.send(Request(method="POST", url=url))
+        await sender.send(HttpsRequest(method="POST", url=url))
     assert said.lines == [
         "Sends credentials to bao.example.com:8200 over HTTPS.",
         f"sent {urls[0]}",
@@ -87,7 +87,7 @@ async def test_each_vault_and_token_endpoint_is_named_before_the_first_request()
 )
 def test_what_it_says_leaves_the_phases_readable(live: bool, written: str) -> None:
     output = io.StringIO()
-    progress = Progress(output, Look(live=live), clock=lambda: 0.0)
+    progress = CheckProgress(output, TerminalStyle(live=live), clock=lambda: 0.0)
     progress.entered(Phase.PASSWORD)
     progress.note("Sends.")
     progress.entered(Phase.RESOLVE)

@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 
 from fakeapi.smtpconfigs import failed, passed, smtp_config, under_test
-from smtp_operator.cli.kubectl.output import Progress
-from smtp_operator.cli.kubectl.snapshot import SeenConfig
-from smtp_operator.cli.kubectl.wait import Answer
-from smtp_operator.cli.terminal import Look
+from smtp_operator.cli.kubectl.output import TestProgress
+from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
+from smtp_operator.cli.kubectl.wait import TestAnswer
+from smtp_operator.cli.terminal import TerminalStyle
 
 CLEAR = "\r\x1b[K"
 ASKED = "  … team-a/mail: asked for a test"
 
 
-def seen(status: dict[str, Any] | None = None, name: str = "mail") -> SeenConfig:
-    return SeenConfig.of(smtp_config(status, name))
+def seen(status: dict[str, Any] | None = None, name: str = "mail") -> ConfigSnapshot:
+    return ConfigSnapshot.of(smtp_config(status, name))
 
 
-def told(*, live: bool, total: int = 1) -> tuple[io.StringIO, Progress]:
+def told(*, live: bool, total: int = 1) -> tuple[io.StringIO, TestProgress]:
     output = io.StringIO()
-    return output, Progress(output, Look(live=live), total=total)
+    return output, TestProgress(output, TerminalStyle(live=live), total=total)
 
 
 def test_on_a_terminal_one_line_is_written_over_and_then_taken_back() -> None:
@@ -30,7 +30,7 @@ def test_on_a_terminal_one_line_is_written_over_and_then_taken_back() -> None:
     progress.waits(seen())
     progress.waits(seen(under_test("Connect")))
     progress.waits(seen(under_test("Connect")))
-    progress.answered(Answer(seen(passed())))
+    progress.answered(TestAnswer(seen(passed())))
     phase = "  … team-a/mail: phase Connect"
     assert output.getvalue() == (f"{CLEAR}{ASKED}{CLEAR}{phase}{CLEAR}  ✓ Resolve 2ms\n  ✓ Connect 3ms\n")
 
@@ -39,7 +39,7 @@ def test_elsewhere_each_phase_is_a_line() -> None:
     output, progress = told(live=False)
     progress.waits(seen())
     progress.waits(seen(under_test("Connect")))
-    progress.answered(Answer(seen(failed())))
+    progress.answered(TestAnswer(seen(failed())))
     assert output.getvalue() == (
         f"{ASKED}\n  … team-a/mail: phase Connect\n  ✓ Resolve 2ms\n  ✗ Connect 3ms\n"
     )
@@ -55,7 +55,7 @@ def test_a_line_is_never_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatc
 def test_of_several_it_counts_those_that_are_over() -> None:
     output, progress = told(live=True, total=3)
     progress.waits(seen())
-    progress.answered(Answer(seen(passed())))
+    progress.answered(TestAnswer(seen(passed())))
     assert output.getvalue().endswith(f"{CLEAR}{CLEAR}  … 1 of 3 tests are over")
 
 
@@ -77,4 +77,4 @@ def test_a_reader_who_goes_away_disturbs_nothing() -> None:
         def fileno(self) -> int:
             raise io.UnsupportedOperation
 
-    Progress(Gone(), Look(), total=1).waits(seen())
+    TestProgress(Gone(), TerminalStyle(), total=1).waits(seen())

@@ -4,7 +4,7 @@
 from simulation import World, fails, passes, vault_verdict
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
-from smtp_operator.reconcile.ports import Policy
+from smtp_operator.reconcile.ports import ReconcilePolicy
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -293,7 +293,7 @@ async def test_a_namespace_that_is_labelled_may_use_it_at_the_next_retry(world: 
 
 
 async def test_a_namespaced_operator_reads_a_cluster_wide_vault_with_each_test() -> None:
-    world = World(Policy(watches_cluster_vaults=False))
+    world = World(ReconcilePolicy(watches_cluster_vaults=False))
     corp = world.cluster_vault().create()
     mail = await world.ready(password=corp.password())
     corp.edit(allowedNamespaces={"matchNames": []})

@@ -180,7 +180,7 @@ async def test_a_deleted_vault_is_forgotten(world: World) -> None:
     world.forget()
     await world.passes(3 * HOUR)
     assert (world.vaults.calls, world.writes, world.vaults.open) == (0, [], 0)
-    assert list(world.operator.standings()) == []
+    assert list(world.operator.healths()) == []
 
 
 async def test_it_is_counted_beside_the_smtp_configs(world: World) -> None:
@@ -188,7 +188,7 @@ async def test_it_is_counted_beside_the_smtp_configs(world: World) -> None:
     world.cluster_vault().create()
     await world.start()
     await world.passes(1)
-    assert sorted((it.kind, it.namespace, it.name, it.ready) for it in world.operator.standings()) == [
+    assert sorted((it.kind, it.namespace, it.name, it.ready) for it in world.operator.healths()) == [
         ("ClusterSmtpVault", "", "corp", "True"),
         ("SmtpVault", "team-a", "bao", "True"),
     ]

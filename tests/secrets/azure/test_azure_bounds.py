@@ -11,8 +11,8 @@ from azurepeers.trial import NAME, POLICY, KeyVaultTrial
 from mailpeers.listening import stop_listening
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.network.https import Https, HttpsLimits
-from smtp_operator.network.https_errors import HttpsError, Trouble
-from smtp_operator.secrets.vaults.azure.imds import Metadata
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
+from smtp_operator.secrets.vaults.azure.imds import MetadataService
 
 TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=x"
 METADATA = {"Metadata": "true"}
@@ -114,29 +114,31 @@ async def talker() -> AsyncIterator[tuple[int, list[bytes]]]:
 @pytest.mark.parametrize(
     ("says", "trouble"),
     [
-        ([b""], Trouble.TOO_SLOW),
-        ([b"HTTP/1.1 200 OK\r\n\r\n", b" " * 70000], Trouble.TOO_LARGE),
-        ([b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n{}"], Trouble.TOO_LARGE),
-        ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3000], Trouble.TOO_LARGE),
-        ([b"HTTP/1.1 200 OK\r\n\r\n{}", b""], Trouble.TOO_SLOW),
-        ([b"HTTP/1.1 200 OK\r\nX: " + b"X: y\r" * 12000 + b"\r\n\r\n{}"], Trouble.DROPPED),
-        ([b"220 mail.example.com ESMTP\r\n"], Trouble.DROPPED),
-        ([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"], Trouble.DROPPED),
-        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"], Trouble.DROPPED),
-        ([], Trouble.DROPPED),
+        ([b""], ErrorKind.TOO_SLOW),
+        ([b"HTTP/1.1 200 OK\r\n\r\n", b" " * 70000], ErrorKind.TOO_LARGE),
+        ([b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n{}"], ErrorKind.TOO_LARGE),
+        ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3000], ErrorKind.TOO_LARGE),
+        ([b"HTTP/1.1 200 OK\r\n\r\n{}", b""], ErrorKind.TOO_SLOW),
+        ([b"HTTP/1.1 200 OK\r\nX: " + b"X: y\r" * 12000 + b"\r\n\r\n{}"], ErrorKind.DROPPED),
+        ([b"220 mail.example.com ESMTP\r\n"], ErrorKind.DROPPED),
+        ([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort"], ErrorKind.DROPPED),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"], ErrorKind.DROPPED),
+        ([], ErrorKind.DROPPED),
     ],
 )
 async def test_the_metadata_service_is_bounded_too(
-    talker: tuple[int, list[bytes]], says: list[bytes], trouble: Trouble
+    talker: tuple[int, list[bytes]], says: list[bytes], trouble: ErrorKind
 ) -> None:
     port, talk = talker
     talk += says
-    metadata = Metadata(address="127.0.0.1", port=port, limit=0.5 if trouble is Trouble.TOO_SLOW else 60.0)
+    metadata = MetadataService(
+        address="127.0.0.1", port=port, limit=0.5 if trouble is ErrorKind.TOO_SLOW else 60.0
+    )
 
     with pytest.raises(HttpsError) as failed:
         await metadata.get(TOKEN_URL, METADATA)
 
-    assert failed.value.trouble is trouble
+    assert failed.value.kind is trouble
 
 
 @pytest.mark.parametrize(
@@ -150,4 +152,4 @@ async def test_the_metadata_service_is_bounded_too(
     ],
 )
 async def test_nothing_else_is_asked_of_it(url: str) -> None:
-    assert await Metadata(address="127.0.0.1", port=1).get(url, METADATA) is None
+    assert await MetadataService(address="127.0.0.1", port=1).get(url, METADATA) is None

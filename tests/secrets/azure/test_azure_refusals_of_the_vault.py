@@ -10,7 +10,7 @@ from azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
 from azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.secrets.failure_cache import HELD
+from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 
 Prepare = Callable[[KeyVaultServer], None]
 VERSION = "0123456789abcdef0123456789abcdef"
@@ -85,7 +85,7 @@ async def test_that_is_asked_once_in_ten_seconds_by_however_many_read(trial: Key
     assert (len(trial.entra.forms), len(trial.key_vault.requests)) == (1, 2)
 
     trial.key_vault.denies = ""
-    trial.time += HELD
+    trial.time += HOLD_SECONDS
     assert (await trial.read()).value == PASSWORD
 
 

@@ -12,7 +12,7 @@ import pytest
 from conformance import Source
 from conformance.source import PASSWORD
 from smtp_operator.api.reasons import Reason
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
@@ -82,14 +82,14 @@ async def test_a_value_is_not_kept(source: Source) -> None:
         await asyncio.sleep(0.05)
 
 
-CARRIERS = {Answer, ResolvedPassword, VaultSecret}
+CARRIERS = {HttpsResponse, ResolvedPassword, VaultSecret}
 
 
 def values_in_memory() -> int:
     """How many of the objects that carry a password have it, in whatever holds them."""
     gc.collect()
     carriers = [it for it in gc.get_objects() if type(it) in CARRIERS]
-    bodies = [it.body if isinstance(it, Answer) else it.value.encode() for it in carriers]
+    bodies = [it.body if isinstance(it, HttpsResponse) else it.value.encode() for it in carriers]
     return sum(PASSWORD.encode() in body for body in bodies)
 
 

@@ -17,7 +17,7 @@ from smtp_operator.api.vault_blocks import (
 )
 from smtp_operator.secrets.vaults.cyberark.ccp import CyberArkCcpVault
 from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
-from smtp_operator.secrets.vaults.provider import Vault, VaultContext
+from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
 
 RELAY = Account(safe="Mail", object="smtp-relay", content=CANARY)
 API_KEY = "2x5c4nary-Api-Key"
@@ -35,7 +35,7 @@ def ccp_of() -> Iterator[Callable[..., VaultTrial[CcpServer]]]:
                 CcpServer.running(**({"accounts": [RELAY], "applications": applications} | options))
             )
 
-            def make(context: VaultContext, changes: dict[str, Any]) -> Vault:
+            def make(context: VaultContext, changes: dict[str, Any]) -> VaultProvider:
                 block = {"url": server.url, "appId": "smtp-operator"} | changes
                 model = CyberArkCcp if "clientCertificateRef" in changes else ClusterCyberArkCcp
                 return CyberArkCcpVault(model.model_validate(block), context)
@@ -62,7 +62,7 @@ def conjur() -> Iterator[VaultTrial[ConjurServer]]:
         readers={VARIABLE: {"host/mail/operator"}},
     ) as server:
 
-        def make(context: VaultContext, changes: dict[str, Any]) -> Vault:
+        def make(context: VaultContext, changes: dict[str, Any]) -> VaultProvider:
             auth = {
                 "apiKey": {"login": "host/mail/operator", "apiKeyRef": {"name": "conjur", "key": "api-key"}}
             }

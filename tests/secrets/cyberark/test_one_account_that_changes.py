@@ -14,7 +14,7 @@ from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 
 MAIL = [Account(safe="Mail", object=name, content=CANARY) for name in ("changes", "stays")]
 
@@ -31,7 +31,7 @@ async def test_other_accounts_are_read_meanwhile(
     block = {"url": ccp.server.url, "appId": "smtp-operator"}
     spec = {"cyberArkCCP": block, "caRef": {"name": "ca", "namespace": "team-a"}}
     reference = shelf.put_vault("ClusterSmtpVault", "corp", spec)
-    vaults = LiveVaults(
+    vaults = VaultClients(
         get_object=shelf.get,
         accounts=NoServiceAccounts(),
         https=ccp.https,

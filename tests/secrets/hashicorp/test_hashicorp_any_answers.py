@@ -13,7 +13,7 @@ from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
 from smtp_operator.api.verdict import MESSAGE_BYTES, VerdictError
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
 from smtp_operator.secrets.vaults.provider import VaultContext
 
@@ -45,24 +45,24 @@ HEADERS = st.fixed_dictionaries(
         "location": st.sampled_from(["/v1/secret", "https://sso.example/c4nary"]),
     },
 )
-ANSWERS = st.builds(Answer, STATUSES, HEADERS, BODIES)
-LOGIN = st.builds(Answer, st.just(200), HEADERS, LOGGED_IN)
+ANSWERS = st.builds(HttpsResponse, STATUSES, HEADERS, BODIES)
+LOGIN = st.builds(HttpsResponse, st.just(200), HEADERS, LOGGED_IN)
 
 
 class Script:
     """Gives these answers, one after the other; the last one for ever."""
 
-    def __init__(self, answers: list[Answer]) -> None:
+    def __init__(self, answers: list[HttpsResponse]) -> None:
         self._answers = answers
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         """See ``Sender``."""
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
 @given(st.lists(ANSWERS, min_size=1, max_size=4), st.none() | LOGIN, st.none() | st.just(3))
 async def test_any_answers_end_in_a_password_or_a_verdict(
-    answers: list[Answer], login: Answer | None, version: int | None
+    answers: list[HttpsResponse], login: HttpsResponse | None, version: int | None
 ) -> None:
     named = Named(secrets={"bao/secret-id": CANARY})
     script = Script([*([login] if login else []), *answers])

@@ -10,7 +10,7 @@ from openbao import OpenBao
 from openbao.trial import BaoTrial
 from openbao.workloads import SUBJECT
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.failure_cache import HELD
+from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 
 LOGIN = "POST /v1/auth/kubernetes/login"
 LOOKUP = "GET /v1/auth/token/lookup-self"
@@ -111,7 +111,7 @@ async def test_a_refused_read_asks_no_more_often_than_one_that_succeeds(
 async def test_many_refused_reads_leave_the_others_their_login(trial: BaoTrial, bao: OpenBao) -> None:
     bao.put("other/smtp", password="not for you")
     await trial.read()
-    trial.time += HELD
+    trial.time += HOLD_SECONDS
     trial.line.requests.clear()
 
     for _ in range(20):
@@ -132,7 +132,7 @@ async def test_what_a_role_was_permitted_since_counts_ten_seconds_after_its_logi
     assert (await trial.verdict("invoices/smtp")).reason == "VaultAccessDenied"
 
     bao.jwt_role("growing", "mail", "invoices", subject=SUBJECT)
-    trial.time += HELD
+    trial.time += HOLD_SECONDS
 
     assert (await trial.read("invoices/smtp")).value == "granted"
 

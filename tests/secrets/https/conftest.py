@@ -9,7 +9,7 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.https import Https, HttpsLimits, Request
+from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.trust import ServerTrust
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
@@ -24,16 +24,16 @@ def endpoint() -> Iterator[TokenServer]:
 
 
 @pytest.fixture
-def request_of(endpoint: TokenServer) -> Callable[..., Request]:
+def request_of(endpoint: TokenServer) -> Callable[..., HttpsRequest]:
     """A request to the endpoint that trusts its CA, with these fields, or ``ca_pem``, instead of its own."""
 
-    def build(ca_pem: str | None = endpoint.ca_pem, **changes: Any) -> Request:
+    def build(ca_pem: str | None = endpoint.ca_pem, **changes: Any) -> HttpsRequest:
         own: dict[str, Any] = {
             "method": "POST",
             "url": endpoint.url("/token"),
             "trust": ServerTrust(ca_pem=ca_pem),
         }
-        return Request(**(own | changes))
+        return HttpsRequest(**(own | changes))
 
     return build
 

@@ -25,11 +25,11 @@ from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network import https as https_module
 from smtp_operator.network import tls
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.https import Answer, Https, HttpsLimits, Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest, HttpsResponse
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.proxy import HttpsProxy
 
-RequestOf = Callable[..., Request]
+RequestOf = Callable[..., HttpsRequest]
 Sent = Callable[[], Iterable[bytes]]
 
 SIZE = HttpsLimits().size
@@ -91,16 +91,16 @@ def says(endpoint: TokenServer) -> Callable[[Sent], None]:
     return say
 
 
-async def trouble_of(helper: Https, request: Request) -> HttpsError:
+async def trouble_of(helper: Https, request: HttpsRequest) -> HttpsError:
     with pytest.raises(HttpsError) as failed:
         await helper.send(request)
     return failed.value
 
 
-Results = list[Answer | BaseException]
+Results = list[HttpsResponse | BaseException]
 
 
-async def peak_of(helper: Https, request: Request, times: int = 1) -> tuple[Results, int]:
+async def peak_of(helper: Https, request: HttpsRequest, times: int = 1) -> tuple[Results, int]:
     """What that many requests at once brought, and the bytes that Python's objects took at their peak."""
     await asyncio.gather(*(helper.send(request) for _ in range(times)), return_exceptions=True)  # imports
     tracemalloc.start()
@@ -120,7 +120,7 @@ async def test_an_endless_part_of_an_answer_ends_at_the_size_limit(
 
     error = await trouble_of(patient, request_of())
 
-    assert (error.trouble, error.size) == (Trouble.TOO_LARGE, SIZE)
+    assert (error.kind, error.size) == (ErrorKind.TOO_LARGE, SIZE)
 
 
 @pytest.mark.parametrize("part", ["headers", "body of a redirect", "trailers"])
@@ -131,7 +131,7 @@ async def test_twelve_servers_with_endless_answers_take_no_more_memory_than_twel
 
     results, peak = await peak_of(patient, request_of(), times=12)
 
-    assert {str(it) for it in results} == {str(Trouble.TOO_LARGE)}
+    assert {str(it) for it in results} == {str(ErrorKind.TOO_LARGE)}
     assert peak < 12 * 12 * SIZE
 
 
@@ -146,7 +146,7 @@ async def test_a_redirect_with_a_decompression_bomb_is_not_unpacked(
 
     results, peak = await peak_of(patient, request_of())
 
-    assert [it.body for it in results if isinstance(it, Answer)] == [bomb]
+    assert [it.body for it in results if isinstance(it, HttpsResponse)] == [bomb]
     assert peak < 12 * SIZE
 
 
@@ -161,7 +161,7 @@ async def test_one_header_line_is_not_taken_for_thousands(
 
         results, peak = await peak_of(patient, request_of())
 
-        assert [str(it) for it in results] == [str(Trouble.DROPPED)]
+        assert [str(it) for it in results] == [str(ErrorKind.DROPPED)]
         assert peak < 12 * SIZE
 
 
@@ -170,7 +170,7 @@ async def test_more_than_a_hundred_headers_are_refused(
 ) -> None:
     says(lambda: [b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 101, b"Content-Length: 2\r\n\r\n{}"])
 
-    assert (await trouble_of(patient, request_of())).trouble is Trouble.DROPPED
+    assert (await trouble_of(patient, request_of())).kind is ErrorKind.DROPPED
 
 
 async def test_headers_that_are_none_are_not_written_into_the_log(
@@ -191,7 +191,7 @@ async def test_an_answer_in_single_bytes_is_given_up_after_two_thousand_reads(
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
     says(lambda: itertools.chain([head], itertools.repeat(b"x", 60_000)))
 
-    assert (await trouble_of(patient, request_of())).trouble is Trouble.TOO_LARGE
+    assert (await trouble_of(patient, request_of())).kind is ErrorKind.TOO_LARGE
 
 
 async def test_an_answer_after_interim_answers_is_taken(
@@ -251,7 +251,7 @@ async def test_an_endless_answer_of_a_proxy_ends_at_the_size_limit(
                 error = await trouble_of(helper, request_of())
             finally:
                 helper.close()
-    assert error.trouble is Trouble.PROXY_FAILED
+    assert error.kind is ErrorKind.PROXY_FAILED
 
 
 async def test_silent_servers_do_not_cost_the_systems_cas_each(

@@ -11,16 +11,16 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.https import Https, HttpsLimits, Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 
-RequestOf = Callable[..., Request]
+RequestOf = Callable[..., HttpsRequest]
 
 
-async def trouble_of(helper: Https, request: Request) -> Trouble:
+async def trouble_of(helper: Https, request: HttpsRequest) -> ErrorKind:
     with pytest.raises(HttpsError) as failed:
         await helper.send(request)
-    return failed.value.trouble
+    return failed.value.kind
 
 
 def test_the_bounds_of_a_request() -> None:
@@ -41,7 +41,7 @@ async def test_an_answer_that_is_too_large_is_cut_off(
 ) -> None:
     endpoint.answers.append((200, b"x" * 5_000_000, {}))
 
-    assert await trouble_of(frugal, request_of()) is Trouble.TOO_LARGE
+    assert await trouble_of(frugal, request_of()) is ErrorKind.TOO_LARGE
 
 
 async def test_a_header_that_drips_for_ever_ends_at_the_deadline(
@@ -55,7 +55,7 @@ async def test_a_header_that_drips_for_ever_ends_at_the_deadline(
 
     endpoint.before_answer = drip
 
-    assert await trouble_of(impatient, request_of()) is Trouble.TOO_SLOW
+    assert await trouble_of(impatient, request_of()) is ErrorKind.TOO_SLOW
 
 
 async def test_a_body_that_drips_for_ever_ends_at_the_deadline(
@@ -69,7 +69,7 @@ async def test_a_body_that_drips_for_ever_ends_at_the_deadline(
 
     endpoint.before_answer = drip
 
-    assert await trouble_of(impatient, request_of()) is Trouble.TOO_SLOW
+    assert await trouble_of(impatient, request_of()) is ErrorKind.TOO_SLOW
 
 
 async def test_a_silent_server_is_given_up(
@@ -77,7 +77,7 @@ async def test_a_silent_server_is_given_up(
 ) -> None:
     endpoint.before_answer = lambda handler: ended.wait() and False
 
-    assert await trouble_of(impatient, request_of()) is Trouble.TOO_SLOW
+    assert await trouble_of(impatient, request_of()) is ErrorKind.TOO_SLOW
 
 
 async def test_a_connection_that_is_closed_without_an_answer(
@@ -85,7 +85,7 @@ async def test_a_connection_that_is_closed_without_an_answer(
 ) -> None:
     endpoint.before_answer = lambda handler: False
 
-    assert await trouble_of(https, request_of()) is Trouble.DROPPED
+    assert await trouble_of(https, request_of()) is ErrorKind.DROPPED
 
 
 async def test_closing_has_those_who_wait_give_up(
@@ -106,4 +106,4 @@ async def test_closing_has_those_who_wait_give_up(
 
     helper.close()
 
-    assert await waiting is Trouble.TOO_SLOW
+    assert await waiting is ErrorKind.TOO_SLOW

@@ -14,14 +14,14 @@ from mailpeers.proxyserver import ProxyServer
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.https import Https, HttpsLimits, Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameNotFound
 from smtp_operator.secrets.oauth2.errors import unreachable
 from smtp_operator.secrets.vaults.errors import unreachable as vault_unreachable
 
-RequestOf = Callable[..., Request]
+RequestOf = Callable[..., HttpsRequest]
 ByProxy = Callable[..., Https]
 
 EVERYWHERE = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
@@ -55,7 +55,7 @@ def by_proxy(names: Names, proxy: ProxyServer) -> Iterator[ByProxy]:
         helper.close()
 
 
-async def failure_of(helper: Https, request: Request) -> HttpsError:
+async def failure_of(helper: Https, request: HttpsRequest) -> HttpsError:
     with pytest.raises(HttpsError) as failed:
         await helper.send(request)
     return failed.value
@@ -84,7 +84,7 @@ async def test_an_excepted_host_is_connected_to_directly(
 async def test_the_certificate_is_checked_through_the_proxy(by_proxy: ByProxy, request_of: RequestOf) -> None:
     error = await failure_of(by_proxy(), request_of(ca_pem=None))
 
-    assert (error.trouble, error.verify_code) == (Trouble.TLS_FAILED, 20)
+    assert (error.kind, error.verify_code) == (ErrorKind.TLS_FAILED, 20)
 
 
 async def test_a_proxy_is_never_given_a_name_that_could_mean_another_address_to_it(
@@ -93,7 +93,7 @@ async def test_a_proxy_is_never_given_a_name_that_could_mean_another_address_to_
     """Nor one that DNS here does not know: a name server can answer the proxy in another way."""
     error = await failure_of(by_proxy(names=Names(fails_with=NameNotFound())), request_of())
 
-    assert error.trouble is Trouble.HOST_NOT_FOUND
+    assert error.kind is ErrorKind.HOST_NOT_FOUND
     assert proxy.tunnels(f"localhost:{endpoint.port}") == 0
 
 
@@ -104,7 +104,7 @@ async def test_an_address_that_is_denied_is_denied_by_the_proxy_too(
 
     error = await failure_of(by_proxy(policy=denying), request_of())
 
-    assert error.trouble is Trouble.ADDRESS_NOT_ALLOWED
+    assert error.kind is ErrorKind.ADDRESS_NOT_ALLOWED
 
 
 async def test_so_is_a_port(by_proxy: ByProxy, request_of: RequestOf) -> None:
@@ -112,7 +112,7 @@ async def test_so_is_a_port(by_proxy: ByProxy, request_of: RequestOf) -> None:
 
     error = await failure_of(by_proxy(policy=narrow), request_of())
 
-    assert error.trouble is Trouble.PORT_NOT_ALLOWED
+    assert error.kind is ErrorKind.PORT_NOT_ALLOWED
 
 
 async def test_a_server_that_the_proxy_cannot_reach(by_proxy: ByProxy, request_of: RequestOf) -> None:
@@ -120,7 +120,7 @@ async def test_a_server_that_the_proxy_cannot_reach(by_proxy: ByProxy, request_o
 
     error = await failure_of(by_proxy(), request_of(url=f"https://localhost:{port}/token"))
 
-    assert error.trouble is Trouble.PROXY_FAILED
+    assert error.kind is ErrorKind.PROXY_FAILED
 
 
 async def test_a_proxy_that_is_not_there_is_named(by_proxy: ByProxy, request_of: RequestOf) -> None:
@@ -171,7 +171,7 @@ async def test_a_proxy_whose_answer_has_no_end_is_given_up_at_the_deadline(
     async with asyncio.timeout(60):
         error = await failure_of(helper, request_of())
 
-    assert error.trouble is Trouble.TOO_SLOW
+    assert error.kind is ErrorKind.TOO_SLOW
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,15 @@ import trustme
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.https import Https, Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import Https, HttpsRequest
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.resolver import NameNotFound, NameServersFailed
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificate, client_context
 
-RequestOf = Callable[..., Request]
+RequestOf = Callable[..., HttpsRequest]
 
 
-async def failure_of(helper: Https, request: Request) -> HttpsError:
+async def failure_of(helper: Https, request: HttpsRequest) -> HttpsError:
     with pytest.raises(HttpsError) as failed:
         await helper.send(request)
     return failed.value
@@ -99,7 +99,7 @@ async def test_only_the_ca_that_is_named_is_trusted(
 
     failed = await failure_of(https, request_of(ca_pem=trustme.CA().cert_pem.bytes().decode()))
 
-    assert (failed.trouble, failed.verify_code) == (Trouble.TLS_FAILED, 20)
+    assert (failed.kind, failed.verify_code) == (ErrorKind.TLS_FAILED, 20)
 
 
 async def test_a_ca_of_the_operators_file_verifies_a_server_unless_a_ca_ref_stands_alone(
@@ -111,7 +111,7 @@ async def test_a_ca_of_the_operators_file_verifies_a_server_unless_a_ca_ref_stan
     assert (await helper.send(request_of(ca_pem=None))).status
     failed = await failure_of(helper, request_of(ca_pem=trustme.CA().cert_pem.bytes().decode()))
 
-    assert (failed.trouble, failed.verify_code) == (Trouble.TLS_FAILED, 20)
+    assert (failed.kind, failed.verify_code) == (ErrorKind.TLS_FAILED, 20)
     helper.close()
 
 
@@ -151,7 +151,7 @@ async def test_a_certificate_for_another_name_is_refused(
 
     failed = await failure_of(https, request_of(url=f"https://other.example:{endpoint.port}/token"))
 
-    assert (failed.trouble, failed.verify_code) == (Trouble.TLS_FAILED, 62)
+    assert (failed.kind, failed.verify_code) == (ErrorKind.TLS_FAILED, 62)
 
 
 async def test_a_client_certificate_is_shown(
@@ -177,7 +177,7 @@ async def test_a_server_that_wants_a_client_certificate_and_gets_none_fails_in_t
     )  # 1.3 tells it later, if the client still listens
     endpoint.context.verify_mode = ssl.CERT_REQUIRED
 
-    assert (await failure_of(https, request_of())).trouble is Trouble.TLS_FAILED
+    assert (await failure_of(https, request_of())).kind is ErrorKind.TLS_FAILED
 
 
 # destinations
@@ -187,7 +187,7 @@ async def test_a_port_that_is_not_allowed_is_never_connected_to(names: Names, re
     policy = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(443, 443)])
     helper = Https(policy=policy, resolver=names)
 
-    assert (await failure_of(helper, request_of())).trouble is Trouble.PORT_NOT_ALLOWED
+    assert (await failure_of(helper, request_of())).kind is ErrorKind.PORT_NOT_ALLOWED
     assert names.asked == []
     helper.close()
 
@@ -197,7 +197,7 @@ async def test_an_address_that_is_not_allowed_is_never_connected_to(
 ) -> None:
     helper = Https(policy=DestinationPolicy(ports=[PortRange(1, 65535)]), resolver=names)
 
-    assert (await failure_of(helper, request_of())).trouble is Trouble.ADDRESS_NOT_ALLOWED
+    assert (await failure_of(helper, request_of())).kind is ErrorKind.ADDRESS_NOT_ALLOWED
     assert endpoint.paths == []
     helper.close()
 
@@ -205,17 +205,17 @@ async def test_an_address_that_is_not_allowed_is_never_connected_to(
 @pytest.mark.parametrize(
     ("error", "trouble"),
     [
-        (NameNotFound(), Trouble.HOST_NOT_FOUND),
-        (NameServersFailed(), Trouble.DNS_FAILED),
-        (TimeoutError(), Trouble.DNS_SILENT),
+        (NameNotFound(), ErrorKind.HOST_NOT_FOUND),
+        (NameServersFailed(), ErrorKind.DNS_FAILED),
+        (TimeoutError(), ErrorKind.DNS_SILENT),
     ],
 )
 async def test_a_name_without_an_address(
-    https: Https, names: Names, request_of: RequestOf, error: Exception, trouble: Trouble
+    https: Https, names: Names, request_of: RequestOf, error: Exception, trouble: ErrorKind
 ) -> None:
     names.fails_with = error
 
-    assert (await failure_of(https, request_of())).trouble is trouble
+    assert (await failure_of(https, request_of())).kind is trouble
 
 
 async def test_a_dead_address_is_passed_over(https: Https, names: Names, request_of: RequestOf) -> None:
@@ -227,11 +227,11 @@ async def test_a_dead_address_is_passed_over(https: Https, names: Names, request
 async def test_nobody_listens(https: Https, names: Names, request_of: RequestOf) -> None:
     names.known["localhost"] = ("127.0.0.9",)
 
-    assert (await failure_of(https, request_of())).trouble is Trouble.REFUSED
+    assert (await failure_of(https, request_of())).kind is ErrorKind.REFUSED
 
 
 async def test_a_request_shows_nothing_of_what_it_sends() -> None:
-    request = Request(
+    request = HttpsRequest(
         method="POST",
         url="https://vault.example/",
         headers={"Authorization": "c4nary"},

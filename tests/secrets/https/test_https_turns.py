@@ -11,14 +11,14 @@ import pytest
 from mailpeers.tokenserver import TokenServer
 from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.host_limiter import EACH, PROMPT, Turns
-from smtp_operator.network.https import Https, HttpsLimits, Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.host_limiter import _REQUESTS_PER_HOST, PROMPT, PerHostLimiter
+from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
-HUNG = HttpsError(Trouble.TOO_SLOW, "vault.example.com", 443, seconds=20.0)
+HUNG = HttpsError(ErrorKind.TOO_SLOW, "vault.example.com", 443, seconds=20.0)
 
-RequestOf = Callable[..., Request]
+RequestOf = Callable[..., HttpsRequest]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ class Desk:
     """Requests that end when the test says so."""
 
     def __init__(self, threads: int = 8) -> None:
-        self.turns = Turns(threads)
+        self.turns = PerHostLimiter(threads)
         self.asked: list[str] = []
         self._ends: list[tuple[str, asyncio.Future[str]]] = []
 
@@ -123,12 +123,12 @@ async def test_a_server_that_never_answered_is_asked_one_thing_at_a_time() -> No
 
 async def test_a_server_that_answers_is_asked_several_things_at_a_time() -> None:
     desk = Desk()
-    tasks = desk.sends("a", EACH + 2)
+    tasks = desk.sends("a", _REQUESTS_PER_HOST + 2)
     await settled()
     await desk.end("a")
-    assert len(desk.asked) == 1 + EACH
+    assert len(desk.asked) == 1 + _REQUESTS_PER_HOST
     await desk.end("a")
-    assert len(desk.asked) == 2 + EACH
+    assert len(desk.asked) == 2 + _REQUESTS_PER_HOST
     await cancelled(tasks)
 
 
@@ -150,7 +150,7 @@ async def test_who_waits_behind_another_failure_is_asked_for() -> None:
     tasks = desk.sends("a", 2)
     await settled()
 
-    await desk.end("a", HttpsError(Trouble.REFUSED, "vault.example.com", 443))
+    await desk.end("a", HttpsError(ErrorKind.REFUSED, "vault.example.com", 443))
 
     assert desk.asked == ["a", "a"]
     await cancelled(tasks)
@@ -190,9 +190,9 @@ async def test_a_server_that_answers_again_is_trusted_again() -> None:
     desk = Desk()
     await desk.hangs("a")
     await desk.answers_promptly("a")
-    tasks = desk.sends("a", EACH)
+    tasks = desk.sends("a", _REQUESTS_PER_HOST)
     await settled()
-    assert len(desk.asked) == EACH
+    assert len(desk.asked) == _REQUESTS_PER_HOST
     await cancelled(tasks)
 
 

@@ -9,7 +9,7 @@ from mailpeers.tokenserver import TokenServer
 from mailpeers.tokentrial import CLIENT, POLICY, SECRET, Accounts, TokenTrial
 from mailpeers.trial import Names
 from smtp_operator.network.https import Https
-from smtp_operator.secrets.oauth2.client import Tokens
+from smtp_operator.secrets.oauth2.client import TokenCache
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def trial() -> Iterator[TokenTrial]:
     names, accounts = Names(), Accounts()
     https = Https(policy=POLICY, resolver=names)
     with TokenServer.running(secrets={CLIENT: SECRET}) as endpoint:
-        tokens = Tokens(
+        tokens = TokenCache(
             https=https, accounts=accounts, monotonic=lambda: made.time, now=lambda: made.wall_clock
         )
         made = TokenTrial(endpoint, names, https, accounts, tokens)

@@ -10,8 +10,8 @@ from mailpeers.tokenserver import SCOPE
 from mailpeers.tokentrial import SECRET, TokenTrial
 from smtp_operator.api.objects import AccessDenied
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.failure_cache import HELD
-from smtp_operator.secrets.secret_reader import ObjectValues
+from smtp_operator.secrets.failure_cache import HOLD_SECONDS
+from smtp_operator.secrets.secret_reader import SecretReader
 
 
 async def test_a_token_is_used_again(trial: TokenTrial) -> None:
@@ -57,7 +57,7 @@ async def test_nor_is_the_next_one_for_longer_than_ten_seconds(trial: TokenTrial
     second = await trial.token()
     trial.tokens.drop(second.key)
 
-    trial.time += HELD - 1.5
+    trial.time += HOLD_SECONDS - 1.5
     assert (await trial.token()).password.value == second.password.value
     trial.time += 1
     assert (await trial.token()).password.value != second.password.value
@@ -84,7 +84,7 @@ async def test_another_client_or_scope_has_another_token(trial: TokenTrial, chan
 async def test_another_namespace_never_gets_it(trial: TokenTrial) -> None:
     await trial.token()
 
-    await trial.tokens.resolve(trial.settings(), "team-b", ObjectValues(trial.get))
+    await trial.tokens.resolve(trial.settings(), "team-b", SecretReader(trial.get))
 
     assert len(trial.endpoint.forms) == 2
 
@@ -123,7 +123,7 @@ async def test_a_failure_is_told_to_all_who_ask_within_ten_seconds(trial: TokenT
     trial.endpoint.answers.append((503, b"", {}))
 
     waited = await asyncio.gather(*(trial.token() for _ in range(3)), return_exceptions=True)
-    trial.time += HELD - 1
+    trial.time += HOLD_SECONDS - 1
     later = [await trial.verdict() for _ in range(100)]
 
     assert [type(failure) for failure in waited] == [VerdictError] * 3

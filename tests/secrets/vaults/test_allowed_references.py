@@ -13,15 +13,15 @@ from pydantic import ValidationError
 
 from simulation import Shelf
 from smtp_operator.api.password import CyberArkPassword, HashiCorpVaultPassword, Password
-from smtp_operator.api.status import PasswordRead
+from smtp_operator.api.status import PasswordStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.interfaces import Destination
 from smtp_operator.secrets.vaults.access import check_use
 from smtp_operator.secrets.vaults.hashicorp.client import client
-from smtp_operator.secrets.vaults.http import VaultHttps
+from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.password_source import described
 from smtp_operator.secrets.vaults.provider import VaultContext
 
@@ -130,9 +130,9 @@ class Recorder:
     def __init__(self) -> None:
         self.urls: list[str] = []
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         self.urls.append(request.url)
-        return Answer(200, {}, b"")
+        return HttpsResponse(200, {}, b"")
 
     async def trust(self) -> ServerTrust:
         return ServerTrust()
@@ -263,4 +263,4 @@ def test_all_that_names_an_account_is_shown(item: dict[str, str], shown: str) ->
 def test_what_is_shown_has_room_in_status() -> None:
     longest = dict.fromkeys(("safe", "folder", "object", "username", "address"), "ü" * 256)
     source, reference = described(CyberArkPassword.model_validate(VAULT | longest))
-    assert PasswordRead(source=source, reference=reference).reference == reference
+    assert PasswordStatus(source=source, reference=reference).reference == reference

@@ -16,9 +16,9 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.secrets.failure_cache import HELD
+from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
 SPEC = {
@@ -39,7 +39,7 @@ class Bench:
         self.shelf.put("Secret", "bao-login", {"token": "root"})
         self.server = SimulatedVaults(lambda: self.time)
         self.server.latency = 0.0
-        self.vaults = LiveVaults(
+        self.vaults = VaultClients(
             get_object=self.shelf.get,
             accounts=NoServiceAccounts(),
             https=NoHttps(),
@@ -112,7 +112,7 @@ async def test_a_failure_of_the_vault_is_the_answer_to_everybody_for_a_while(ben
     assert [await bench.reason() for _ in range(50)] == [Reason.VAULT_UNAVAILABLE] * 50
     assert bench.server.calls == calls
     bench.server.fails = None
-    bench.time += HELD
+    bench.time += HOLD_SECONDS
     assert (await bench.read()).value == "s3cret-1"
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
-from smtp_operator.network.https import Answer, Request
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.secrets.vaults.errors import ask, identity_unreachable, retry_after, unreachable
@@ -22,7 +22,7 @@ AT = "vault.example.com:8200"
 EGRESS = "check NetworkPolicy and egress firewall"
 
 
-def error(trouble: Trouble, **more: Any) -> HttpsError:
+def error(trouble: ErrorKind, **more: Any) -> HttpsError:
     return HttpsError(trouble, "vault.example.com", 8200, **more)
 
 
@@ -30,110 +30,110 @@ def error(trouble: Trouble, **more: Any) -> HttpsError:
     ("given", "reason", "retry", "said"),
     [
         (
-            error(Trouble.PORT_NOT_ALLOWED),
+            error(ErrorKind.PORT_NOT_ALLOWED),
             "VaultURLNotAllowed",
             Retry.CONFIGURATION,
             f"port 8200 of {URL} is not among those the cluster admin has allowed. Set {URL} to a URL with"
             " port 443, or ask for this one in the operator's --allow-vault-port.",
         ),
         (
-            error(Trouble.ADDRESS_NOT_ALLOWED, addresses=ADDRESS),
+            error(ErrorKind.ADDRESS_NOT_ALLOWED, addresses=ADDRESS),
             "VaultURLNotAllowed",
             Retry.CONFIGURATION,
             f"192.0.2.7, where {URL} leads, is in a range the cluster admin has not allowed. Ask for it to be"
             " named in the operator's --allow-network.",
         ),
         (
-            error(Trouble.HOST_NOT_FOUND),
+            error(ErrorKind.HOST_NOT_FOUND),
             "VaultHostUnresolved",
             Retry.TRANSIENT,
             f'the host of {URL}, "vault.example.com", does not exist in DNS as this cluster sees it. Correct'
             f" {URL}; a private endpoint needs its DNS zone linked to the cluster's network.",
         ),
         (
-            error(Trouble.DNS_SILENT, seconds=5.0),
+            error(ErrorKind.DNS_SILENT, seconds=5.0),
             "VaultHostUnresolved",
             Retry.TRANSIENT,
             f'DNS could not say what the host of {URL}, "vault.example.com", is. That is a trouble of DNS; it'
             " is tried again by itself.",
         ),
         (
-            error(Trouble.REFUSED, addresses=ADDRESS),
+            error(ErrorKind.REFUSED, addresses=ADDRESS),
             "VaultUnreachable",
             Retry.TRANSIENT,
             f"nothing listens on {AT}, where {URL} leads (tried 192.0.2.7). Correct host and port of {URL},"
             f" and {EGRESS}.",
         ),
         (
-            error(Trouble.NO_ROUTE, addresses=ADDRESS),
+            error(ErrorKind.NO_ROUTE, addresses=ADDRESS),
             "VaultUnreachable",
             Retry.TRANSIENT,
             f"there is no route to {AT}, where {URL} leads (tried 192.0.2.7). Correct host and port of {URL},"
             f" and {EGRESS}.",
         ),
         (
-            error(Trouble.CONNECT_TIMEOUT, addresses=ADDRESS),
+            error(ErrorKind.CONNECT_TIMEOUT, addresses=ADDRESS),
             "VaultUnreachable",
             Retry.TRANSIENT,
             f"no answer from {AT}, where {URL} leads (tried 192.0.2.7). Correct host and port of {URL},"
             f" and {EGRESS}.",
         ),
         (
-            error(Trouble.TOO_SLOW),
+            error(ErrorKind.TOO_SLOW),
             "VaultUnreachable",
             Retry.TRANSIENT,
             f"the vault at {AT} accepts connections but does not answer in time. It is tried again by"
             " itself.",
         ),
         (
-            error(Trouble.DROPPED),
+            error(ErrorKind.DROPPED),
             "VaultUnreachable",
             Retry.TRANSIENT,
             f"the vault at {AT} closed the connection without an answer. A firewall or proxy in between may"
             f" do so; {EGRESS}.",
         ),
         (
-            error(Trouble.TOO_LARGE, size=65536),
+            error(ErrorKind.TOO_LARGE, size=65536),
             "VaultResponseInvalid",
             Retry.TRANSIENT,
             f"the vault at {AT} answers with more than 64 KiB. Correct {URL}: it must lead to the vault"
             " itself, not to a page for people.",
         ),
         (
-            error(Trouble.TLS_FAILED, verify_code=10),
+            error(ErrorKind.TLS_FAILED, verify_code=10),
             "VaultTLSFailed",
             Retry.SLOW,
             f"a certificate of the vault at {AT} has expired. Have it renewed.",
         ),
         (
-            error(Trouble.TLS_FAILED, verify_code=9),
+            error(ErrorKind.TLS_FAILED, verify_code=9),
             "VaultTLSFailed",
             Retry.SLOW,
             f"a certificate of the vault at {AT} is not valid yet. Check the clocks of node and server.",
         ),
         (
-            error(Trouble.TLS_FAILED, verify_code=62),
+            error(ErrorKind.TLS_FAILED, verify_code=62),
             "VaultTLSFailed",
             Retry.SLOW,
             f"the certificate of the vault at {AT} is for another name. Set {URL} to a URL with a host that"
             " the certificate is for.",
         ),
         (
-            error(Trouble.TLS_FAILED, verify_code=20),
+            error(ErrorKind.TLS_FAILED, verify_code=20),
             "VaultTLSFailed",
             Retry.SLOW,
             f"the certificate of the vault at {AT} is signed by an unknown authority. Set caRef: the"
             " ConfigMap or Secret that holds its CA certificate.",
         ),
         (
-            error(Trouble.TLS_FAILED, tls_reason="TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+            error(ErrorKind.TLS_FAILED, tls_reason="TLSV13_ALERT_CERTIFICATE_REQUIRED"),
             "VaultTLSFailed",
             Retry.SLOW,
             f"the vault at {AT} does not accept this client without a certificate of its liking. Name a"
             " certificate that it accepts in the vault object.",
         ),
         (
-            error(Trouble.TLS_FAILED, tls_reason="WRONG_VERSION_NUMBER"),
+            error(ErrorKind.TLS_FAILED, tls_reason="WRONG_VERSION_NUMBER"),
             "VaultTLSFailed",
             Retry.SLOW,
             f"TLS with the vault at {AT} failed. Correct {URL}: a server must speak TLS 1.2 or 1.3 there.",
@@ -148,9 +148,9 @@ def test_no_answer_from_the_vault(given: HttpsError, reason: str, retry: Retry, 
 
 
 def test_every_trouble_has_words_of_its_own() -> None:
-    said = {unreachable(error(it, **said_of(it)), vault=VAULT, field=URL).verdict.message for it in Trouble}
+    said = {unreachable(error(it, **said_of(it)), vault=VAULT, field=URL).verdict.message for it in ErrorKind}
 
-    assert len(said) == len(Trouble) - 1  # DNS_FAILED and DNS_SILENT are one to the user
+    assert len(said) == len(ErrorKind) - 1  # DNS_FAILED and DNS_SILENT are one to the user
 
 
 NOT_ADMITTED = NotAdmitted(
@@ -161,13 +161,13 @@ NOT_ADMITTED = NotAdmitted(
 )
 
 
-def said_of(trouble: Trouble) -> dict[str, Any]:
-    return {"not_admitted": NOT_ADMITTED} if trouble is Trouble.CA_NOT_ALLOWED else {"addresses": ADDRESS}
+def said_of(trouble: ErrorKind) -> dict[str, Any]:
+    return {"not_admitted": NOT_ADMITTED} if trouble is ErrorKind.CA_NOT_ALLOWED else {"addresses": ADDRESS}
 
 
 @pytest.mark.parametrize("said", [unreachable, identity_unreachable])
 def test_a_ca_that_the_logins_owner_does_not_admit(said: Callable[..., VerdictError]) -> None:
-    verdict = said(error(Trouble.CA_NOT_ALLOWED, not_admitted=NOT_ADMITTED), vault=VAULT, field=URL).verdict
+    verdict = said(error(ErrorKind.CA_NOT_ALLOWED, not_admitted=NOT_ADMITTED), vault=VAULT, field=URL).verdict
 
     assert (verdict.reason, verdict.retry) == ("CaNotAllowed", Retry.CONFIGURATION)
     assert verdict.message == (
@@ -181,13 +181,13 @@ def test_a_ca_that_the_logins_owner_does_not_admit(said: Callable[..., VerdictEr
 @pytest.mark.parametrize(
     ("trouble", "reason", "retry"),
     [
-        (Trouble.PORT_NOT_ALLOWED, "VaultURLNotAllowed", Retry.CONFIGURATION),
-        (Trouble.HOST_NOT_FOUND, "IdentityProviderUnreachable", Retry.TRANSIENT),
-        (Trouble.TLS_FAILED, "IdentityProviderUnreachable", Retry.SLOW),
-        (Trouble.TOO_SLOW, "IdentityProviderUnreachable", Retry.TRANSIENT),
+        (ErrorKind.PORT_NOT_ALLOWED, "VaultURLNotAllowed", Retry.CONFIGURATION),
+        (ErrorKind.HOST_NOT_FOUND, "IdentityProviderUnreachable", Retry.TRANSIENT),
+        (ErrorKind.TLS_FAILED, "IdentityProviderUnreachable", Retry.SLOW),
+        (ErrorKind.TOO_SLOW, "IdentityProviderUnreachable", Retry.TRANSIENT),
     ],
 )
-def test_no_answer_from_the_identity_provider(trouble: Trouble, reason: str, retry: Retry) -> None:
+def test_no_answer_from_the_identity_provider(trouble: ErrorKind, reason: str, retry: Retry) -> None:
     verdict = identity_unreachable(error(trouble), vault=VAULT, field="azureKeyVault.authorityHost").verdict
 
     assert (verdict.reason, verdict.retry) == (reason, retry)
@@ -200,7 +200,7 @@ class Fails:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
         raise self._error
 
 
@@ -220,7 +220,7 @@ class Fails:
             " one in the Secret that the vault object names, as a Secret of type kubernetes.io/tls has it.",
         ),
         (
-            error(Trouble.DROPPED),
+            error(ErrorKind.DROPPED),
             "VaultUnreachable",
             f"the vault at {AT} closed the connection without an answer. A firewall or proxy in between may"
             f" do so; {EGRESS}.",
@@ -229,7 +229,7 @@ class Fails:
 )
 async def test_what_a_request_may_end_with(given: Exception, reason: str, said: str) -> None:
     with pytest.raises(VerdictError) as failed:
-        await ask(Fails(given), Request(method="GET", url=f"https://{AT}"), vault=VAULT, field=URL)
+        await ask(Fails(given), HttpsRequest(method="GET", url=f"https://{AT}"), vault=VAULT, field=URL)
 
     assert failed.value.verdict.reason == reason
     assert failed.value.verdict.message == f"{VAULT}: {said}"

@@ -17,7 +17,7 @@ from smtp_operator.api.password import Password
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.secrets.interfaces import Destination, ResolvedPassword
-from smtp_operator.secrets.vaults.clients import LiveVaults
+from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.password_source import VaultPasswords
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 
@@ -126,7 +126,7 @@ class Bench:
         item = copy.deepcopy(ITEMS[self.block])
         next(iter(item.values()))["vaultRef"] = {"kind": vault_kind, "name": "corp"}
         self.password = Password.model_validate(item)
-        self.vaults = LiveVaults(
+        self.vaults = VaultClients(
             get_object=self.shelf.get,
             accounts=SimulatedAccounts(self.shelf.get),
             https=NoHttps(),

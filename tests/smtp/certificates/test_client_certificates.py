@@ -22,7 +22,7 @@ from mailpeers.trial import Trial
 from smtp_operator.api.verdict import SmtpType
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
 from smtp_operator.smtp.diagnosis import tls_failures as tlsfailures
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.request import TlsSettings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -107,7 +107,7 @@ async def test_a_server_that_wants_one_gets_it(
     "alert", ["TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_BAD_CERTIFICATE"]
 )
 def test_a_server_that_does_not_accept_it(alert: str) -> None:
-    context = Context(server="mail.example.com", port=465, client_certificate=True)
+    context = DialogueContext(server="mail.example.com", port=465, client_certificate=True)
 
     verdict = tlsfailures.failed(context, alert, 0, name="mail.example.com")
 

@@ -12,7 +12,7 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode
 
 
-class Asked:
+class RecordingPermit:
     """Says yes, unless told otherwise."""
 
     def __init__(
@@ -21,7 +21,7 @@ class Asked:
         self._at_turn = at_turn
         self.check = at_check
 
-    async def turn(self) -> None:
+    async def acquire(self) -> None:
         self._at_turn()
 
 
@@ -33,7 +33,7 @@ async def test_its_turn_is_asked_for_after_the_last_recipient_and_before_data(
     trial: Trial, mailserver: MailServer
 ) -> None:
     said: list[str] = []
-    leave = Asked(at_turn=lambda: said.extend(mailserver.transcript))
+    leave = RecordingPermit(at_turn=lambda: said.extend(mailserver.transcript))
 
     report = await trial(mailserver.plain_port, leave=leave)
 
@@ -44,7 +44,7 @@ async def test_its_turn_is_asked_for_after_the_last_recipient_and_before_data(
 
 async def test_it_is_asked_again_when_the_server_wants_the_mail(trial: Trial, mailserver: MailServer) -> None:
     said: list[str] = []
-    leave = Asked(at_check=lambda: said.extend(mailserver.transcript))
+    leave = RecordingPermit(at_check=lambda: said.extend(mailserver.transcript))
 
     report = await trial(mailserver.plain_port, leave=leave)
 
@@ -54,11 +54,18 @@ async def test_it_is_asked_again_when_the_server_wants_the_mail(trial: Trial, ma
 
 @pytest.mark.parametrize(
     ("leave", "last_word"),
-    [(Asked(at_turn=refuse), "250 2.1.5 ok"), (Asked(at_check=refuse), "354 end with a dot")],
+    [
+        (RecordingPermit(at_turn=refuse), "250 2.1.5 ok"),
+        (RecordingPermit(at_check=refuse), "354 end with a dot"),
+    ],
     ids=["before DATA", "before the mail"],
 )
 async def test_no_leave_no_mail(
-    trial: Trial, mailserver: MailServer, caplog: pytest.LogCaptureFixture, leave: Asked, last_word: str
+    trial: Trial,
+    mailserver: MailServer,
+    caplog: pytest.LogCaptureFixture,
+    leave: RecordingPermit,
+    last_word: str,
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         report = await trial(mailserver.plain_port, leave=leave)
@@ -72,7 +79,7 @@ async def test_no_leave_no_mail(
 
 
 async def test_a_mode_that_sends_no_mail_does_not_ask(trial: Trial, mailserver: MailServer) -> None:
-    leave = Asked(at_turn=refuse, at_check=refuse)
+    leave = RecordingPermit(at_turn=refuse, at_check=refuse)
 
     report = await trial(mailserver.plain_port, leave=leave, mode=Mode.ENVELOPE)
 

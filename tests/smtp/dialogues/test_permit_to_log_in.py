@@ -9,8 +9,8 @@ from mailpeers.faultserver import Action, FaultServer, drop, reply, silence
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.resolver import Address
-from smtp_operator.smtp.diagnosis.verdicts import Ended, verdict
-from smtp_operator.smtp.request import Login
+from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded, verdict
+from smtp_operator.smtp.request import SmtpLogin
 
 pytestmark = pytest.mark.looptime
 
@@ -23,10 +23,10 @@ class Permit:
         self.asked: list[tuple[str, Address, str]] = []
         self.ended: list[str] = []
 
-    async def before_login(self, server: str, address: Address, login: Login) -> None:
+    async def before_login(self, server: str, address: Address, login: SmtpLogin) -> None:
         self.asked.append((server, address, login.username))
         if self._held:
-            raise Ended(verdict(Reason.LOGIN_ATTEMPTS_LIMITED, "No login was tried", retry_after=60))
+            raise DialogueEnded(verdict(Reason.LOGIN_ATTEMPTS_LIMITED, "No login was tried", retry_after=60))
 
     def after_login(self, *, accepted: bool, rejected: bool) -> None:
         self.ended.append("accepted" if accepted else "rejected" if rejected else "unknown")

@@ -12,7 +12,7 @@ from mailpeers.faultserver import Action, FaultServer, drop, raw, reply, then
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode
-from smtp_operator.smtp.request import Login
+from smtp_operator.smtp.request import SmtpLogin
 
 USERNAME = "c4nary-Value.of@another-Secret"
 ORIGIN = "Secret smtp-login, key username"
@@ -92,7 +92,7 @@ async def test_a_server_that_echoes_the_username(trial: Trial, step: str, code: 
 
 
 async def test_a_token_login_of_a_secret_user(trial: Trial) -> None:
-    login = Login(
+    login = SmtpLogin(
         username=USERNAME,
         username_origin=ORIGIN,
         password="an-access-token",

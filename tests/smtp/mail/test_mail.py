@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtp_operator.smtp.message.addresses import Mailbox, parse_mailbox
-from smtp_operator.smtp.message.mime import build_mail, encode_words
+from smtp_operator.smtp.message.mime import build_message, encode_words
 
 OPS = parse_mailbox("Ops Team <ops@example.com>")
 DEV = parse_mailbox("dev@example.com")
@@ -27,7 +27,7 @@ def build(
     message_id: str = "<abc@example.com>",
     smtputf8: bool = False,
 ) -> bytes:
-    return build_mail(
+    return build_message(
         sender=sender,
         to=to,
         cc=cc,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 from aiosmtplib import protocol
 
-from smtp_operator.smtp.connection import Garbled, Wire, WireError
-from smtp_operator.smtp.reply_stream import InvalidReply, ReplyStream
+from smtp_operator.smtp.connection import ConnectionFailure, InvalidReply, SmtpConnection
+from smtp_operator.smtp.reply_stream import MalformedReply, ReplyStream
 
 BOUND = 32 * 1024
 """Bytes of a reply."""
@@ -22,7 +22,7 @@ BOUND = 32 * 1024
 class Dialogue:
     """A connected wire, the server's end, and how many lines aiosmtplib has parsed."""
 
-    wire: Wire
+    wire: SmtpConnection
     server: socket.socket
     parsed: list[bytes] = field(default_factory=list)
 
@@ -46,7 +46,7 @@ async def _connected() -> AsyncIterator[Dialogue]:
     with server:
         client.setblocking(False)
         server.setblocking(False)
-        wire = await Wire.open(client, context=None, server_name="mail.example.com", limit=60)
+        wire = await SmtpConnection.open(client, context=None, server_name="mail.example.com", limit=60)
         server.send(b"220 mail.example.com ESMTP\r\n")
         await wire.greeting(60)
         yield Dialogue(wire, server)
@@ -109,7 +109,7 @@ ENDLESS = {
 async def test_an_endless_reply_is_given_up_before_its_time_is_over(dialogue: Dialogue, kind: str) -> None:
     sending = asyncio.create_task(dialogue.send(ENDLESS[kind]))
 
-    with pytest.raises(Garbled):
+    with pytest.raises(InvalidReply):
         await dialogue.wire.command(b"EHLO me", limit=600)
 
     await sending  # it ends since the connection has
@@ -121,7 +121,7 @@ async def test_a_server_that_goes_on_unasked_loses_its_connection(dialogue: Dial
     sent = await dialogue.send(itertools.repeat(b"250 again\r\n" * 100, 100_000))
 
     assert sent < 100_000 * 1100
-    with pytest.raises(WireError):
+    with pytest.raises(ConnectionFailure):
         await dialogue.wire.command(b"NOOP", limit=600)
 
 
@@ -149,7 +149,7 @@ def test_a_reply_in_single_bytes_is_given_up_after_a_thousand() -> None:
     stream = ReplyStream()
     for _ in range(BOUND // 32):
         assert stream.add(b"2") is None
-    with pytest.raises(InvalidReply):
+    with pytest.raises(MalformedReply):
         stream.add(b"2")
 
 
@@ -167,7 +167,7 @@ def test_a_reply_in_single_bytes_is_given_up_after_a_thousand() -> None:
     ],
 )
 def test_what_is_no_reply_or_has_too_much(reply: bytes) -> None:
-    with pytest.raises(InvalidReply):
+    with pytest.raises(MalformedReply):
         ReplyStream().add(reply)
 
 

@@ -142,7 +142,7 @@ async def test_quit_is_waited_for_two_seconds_after_the_verdict(trial: Trial) ->
 
 async def test_waiting_for_the_turn_to_send_takes_no_time_of_the_test(trial: Trial) -> None:
     class InAnHour:
-        async def turn(self) -> None:
+        async def acquire(self) -> None:
             await asyncio.sleep(3600)
 
         def check(self) -> None:

@@ -6,11 +6,11 @@ import asyncio
 from mailpeers.faultserver import FaultServer, black_hole, silence
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
-from smtp_operator.smtp.timing import Limits
+from smtp_operator.smtp.timing import PhaseLimits
 
 
 async def test_a_port_that_drops_every_packet(trial: Trial) -> None:
-    trial.limits = Limits(connect=0.2)
+    trial.limits = PhaseLimits(connect=0.2)
     with black_hole() as port:
         async with asyncio.timeout(60):
             report = await trial(port)
@@ -20,7 +20,7 @@ async def test_a_port_that_drops_every_packet(trial: Trial) -> None:
 
 
 async def test_a_silent_server(trial: Trial) -> None:
-    trial.limits = Limits(command=1.0)
+    trial.limits = PhaseLimits(command=1.0)
     async with FaultServer({"MAIL": silence()}) as server, asyncio.timeout(60):
         report = await trial(server.port)
 

@@ -14,7 +14,7 @@ import pytest
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase
 from smtp_operator.smtp.diagnosis.classify import classify
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.replies import Reply
 
 TABLE = Path(__file__).with_name("real_replies.txt")
@@ -26,7 +26,7 @@ class Row(NamedTuple):
     phase: Phase
     lines: list[str]
     reason: Reason
-    context: Context
+    context: DialogueContext
 
 
 def rows() -> Iterator[Row]:
@@ -34,7 +34,7 @@ def rows() -> Iterator[Row]:
         if line and not line.startswith("#"):
             phase, text, reason, *facts = (part.strip() for part in line.split(" | "))
             known = dict(fact.split("=") for fact in " ".join(facts).split())
-            context = Context(
+            context = DialogueContext(
                 sender=known.get("sender", ""),
                 server="mail.example.com",
                 mechanism=known.get("mechanism", ""),

@@ -6,18 +6,18 @@ import pytest
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType
 from smtp_operator.smtp.diagnosis.classify import classify
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.replies import Reply
 
 SECRET = "Secret smtp-password, key password"
 
 
-def message(phase: Phase, reply: str, context: Context) -> str:
+def message(phase: Phase, reply: str, context: DialogueContext) -> str:
     return classify(phase, Reply.of_lines(reply.split("\n")), context=context).message
 
 
-def login_at(server: str, username: str = "bob") -> Context:
-    return Context(
+def login_at(server: str, username: str = "bob") -> DialogueContext:
+    return DialogueContext(
         server=server, login=True, user=f'user "{username}"', origin=SECRET, mechanism="PLAIN", tls=True
     )
 
@@ -75,7 +75,7 @@ def login_at(server: str, username: str = "bob") -> Context:
         ),
     ],
 )
-def test_first_aid_for_a_refused_login(context: Context, reply: str, expected: str) -> None:
+def test_first_aid_for_a_refused_login(context: DialogueContext, reply: str, expected: str) -> None:
     assert message(Phase.AUTH, reply, context) == expected
 
 
@@ -101,7 +101,9 @@ def test_smtp_that_is_not_switched_on() -> None:
 
 
 def test_a_suspended_account_is_no_matter_of_the_mail() -> None:
-    context = Context(server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com")
+    context = DialogueContext(
+        server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com"
+    )
     reply = "552 Your account has been suspended. Please contact us to reactivate"
 
     assert message(Phase.DATA, reply, context) == (
@@ -112,7 +114,7 @@ def test_a_suspended_account_is_no_matter_of_the_mail() -> None:
 
 
 def test_postfix_on_the_name_at_rcpt() -> None:
-    context = Context(server="mail.example.com", helo_name="smtp-operator-7f9c")
+    context = DialogueContext(server="mail.example.com", helo_name="smtp-operator-7f9c")
     reply = "504 5.5.2 <smtp-operator-7f9c>: Helo command rejected: need fully-qualified hostname"
 
     assert message(Phase.RCPT_TO, reply, context) == (
@@ -124,7 +126,9 @@ def test_postfix_on_the_name_at_rcpt() -> None:
 
 
 def test_postfix_on_the_sender_at_rcpt() -> None:
-    context = Context(server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com")
+    context = DialogueContext(
+        server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com"
+    )
     reply = "553 5.7.1 <ops@example.com>: Sender address rejected: not owned by user bob"
 
     assert message(Phase.RCPT_TO, reply, context) == (
@@ -137,8 +141,8 @@ def test_postfix_on_the_sender_at_rcpt() -> None:
 
 def test_relaying_depends_on_whether_somebody_logged_in() -> None:
     reply = "454 4.7.1 <dev@gmail.com>: Relay access denied"
-    nobody = Context(server="mail.example.com", recipient="to[0] dev@gmail.com")
-    bob = Context(
+    nobody = DialogueContext(server="mail.example.com", recipient="to[0] dev@gmail.com")
+    bob = DialogueContext(
         server="mail.example.com", recipient="to[0] dev@gmail.com", user='user "bob"', logged_in=True
     )
 
@@ -157,7 +161,7 @@ def test_relaying_depends_on_whether_somebody_logged_in() -> None:
 
 
 def test_starttls_is_asked_for() -> None:
-    context = Context(server="mail.example.com", smtp_type=SmtpType.NONE)
+    context = DialogueContext(server="mail.example.com", smtp_type=SmtpType.NONE)
 
     assert message(Phase.MAIL_FROM, "451 5.7.3 STARTTLS is required to send mail", context) == (
         "mail.example.com wants encryption first [in MailFrom, server said: "
@@ -166,7 +170,7 @@ def test_starttls_is_asked_for() -> None:
 
 
 def test_ses_in_the_sandbox_means_whom_it_names() -> None:
-    context = Context(server="email-smtp.eu-west-1.amazonaws.com", sender="ops@example.com")
+    context = DialogueContext(server="email-smtp.eu-west-1.amazonaws.com", sender="ops@example.com")
     words = (
         "554 Message rejected: Email address is not verified. The following identities failed the check in "
     )

@@ -11,14 +11,14 @@ from mailpeers import MailServer
 from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
-from smtp_operator.smtp.request import Login
+from smtp_operator.smtp.request import SmtpLogin
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJub25jZSI6Im" + "c4nary-T0ken_" * 120
 MAILBOX = "noreply@example.com"
 
 
-def by_token(token: str = TOKEN, username: str = MAILBOX) -> Login:
-    return Login(
+def by_token(token: str = TOKEN, username: str = MAILBOX) -> SmtpLogin:
+    return SmtpLogin(
         username=username,
         password=token,
         origin="access token of client app by Secret mail-app, key client-secret",

@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[3]
-SOURCES = sorted(it for room in ("smtp", "secrets") for it in (ROOT / "operator" / room).glob("*.py"))
+SOURCES = sorted(
+    it for layer in ("network", "smtp", "secrets") for it in (ROOT / "operator" / layer).rglob("*.py")
+)
 SETTING = re.compile(r"\bset\b(?:[^.;]|\.(?=\w))*", re.IGNORECASE)
 FIELD = re.compile(r"(?<![\w.])([a-z]\w*(?:\.[a-z]\w*)*): ")  # one that begins elsewhere is not judged
 
@@ -39,7 +41,11 @@ def has(schema: Any, names: list[str]) -> bool:
 
 def texts(source: Path) -> Iterator[str]:
     """Of the source; constants of its module stand where it names them."""
-    module = vars(import_module(f"smtp_operator.{source.parent.name}.{source.stem}"))
+    module = vars(
+        import_module(
+            ".".join(("smtp_operator", *source.relative_to(ROOT / "operator").with_suffix("").parts))
+        )
+    )
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value

@@ -14,12 +14,12 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Phase
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp.diagnosis import no_reply as failures
-from smtp_operator.smtp.diagnosis.context import Context
+from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.messages import compose
 
 V4: Address = ipaddress.ip_address("192.0.2.1")
 V6: Address = ipaddress.ip_address("2001:db8::1")
-MAIL = Context(server="mail.example.com", port=2525)
+MAIL = DialogueContext(server="mail.example.com", port=2525)
 
 
 def refused() -> OSError:
@@ -48,7 +48,7 @@ def no_route() -> OSError:
             None,
         ),
         (
-            Context(server="mail.example.com", port=25),
+            DialogueContext(server="mail.example.com", port=25),
             {V6: no_route(), V4: TimeoutError()},
             Reason.CONNECT_TIMEOUT,
             "No answer from mail.example.com:25 within 3 s (tried 2001:db8::1, 192.0.2.1) [in Connect]. "
@@ -74,7 +74,7 @@ def no_route() -> OSError:
     ],
 )
 def test_no_connection(
-    context: Context, errors: dict[Address, OSError], reason: Reason, message: str | None
+    context: DialogueContext, errors: dict[Address, OSError], reason: Reason, message: str | None
 ) -> None:
     verdict = failures.unreachable(context, errors, 3)
 
@@ -103,7 +103,7 @@ async def test_a_refused_port(trial: Trial) -> None:
     ],
 )
 def test_a_port_that_is_meant_for_something_else_is_named(port: int, hint: str) -> None:
-    context = Context(server="mail.example.com", port=port)
+    context = DialogueContext(server="mail.example.com", port=port)
 
     for verdict in (
         failures.silent(context, Phase.BANNER, 15, content_sent=False),

@@ -38,7 +38,7 @@ CLOUDS: Final = (
 _PRIVATE: Final = (".vaultcore.azure.net", ".vaultcore.usgovcloudapi.net", ".vaultcore.azure.cn")
 
 
-def check_places(block: AzureKeyVault | ClusterAzureKeyVault, allowed: AllowedHosts, vault: str) -> None:
+def check_endpoints(block: AzureKeyVault | ClusterAzureKeyVault, allowed: AllowedHosts, vault: str) -> None:
     """Whether vault and identity are where they may be.
 
     Raises:

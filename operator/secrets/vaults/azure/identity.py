@@ -34,12 +34,12 @@ from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.oauth2.token_response import granted
 from smtp_operator.secrets.vaults.azure import identity_errors as refusals
-from smtp_operator.secrets.vaults.azure.identity_errors import Asked
-from smtp_operator.secrets.vaults.azure.imds import Metadata
-from smtp_operator.secrets.vaults.azure.responses import Reader, other_tenant
-from smtp_operator.secrets.vaults.azure.transport import AnswerRefused, PlainHttpRefused, Transport
+from smtp_operator.secrets.vaults.azure.identity_errors import IdentityRequestContext
+from smtp_operator.secrets.vaults.azure.imds import MetadataService
+from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext, other_tenant
+from smtp_operator.secrets.vaults.azure.transport import PlainHttpRefused, ResponseRejected, Transport
 from smtp_operator.secrets.vaults.errors import bundle_invalid, failed
-from smtp_operator.secrets.vaults.provider import Credentials, Sender, VaultContext
+from smtp_operator.secrets.vaults.provider import Credentials, VaultContext, VaultSender
 
 _TENANT: Final = re.compile(r"[0-9A-Za-z.-]{1,128}")
 _DEPTH: Final = 8
@@ -69,7 +69,7 @@ Make = Callable[..., TokenSource]
 class Identity:
     """Gives the vault's client one token: asks for it while the login lasts, keeps it afterwards."""
 
-    def __init__(self, source: TokenSource, asked: Asked, now: Callable[[], float]) -> None:
+    def __init__(self, source: TokenSource, asked: IdentityRequestContext, now: Callable[[], float]) -> None:
         self._source: TokenSource | None = source
         self._asked = asked
         self._now = now
@@ -97,7 +97,7 @@ class Identity:
             found = await self._source.get_token_info(*scopes, options=wanted)
         except (
             AzureError,
-            AnswerRefused,
+            ResponseRejected,
             HttpsError,
             CaBundleInvalid,
             PlainHttpRefused,
@@ -139,7 +139,7 @@ class Identity:
     def _check_tenant(self, tenant: str) -> None:
         asked = self._asked
         if asked.tenant and tenant and tenant.casefold() != asked.tenant.casefold():
-            reader = Reader(
+            reader = VaultRequestContext(
                 vault=asked.vault,
                 host=asked.key_vault,
                 client=f"client {asked.client}",
@@ -152,7 +152,7 @@ class Identity:
         asked = self._asked
         managed = not asked.tenant
         for cause in _causes(error):
-            if isinstance(cause, AnswerRefused):
+            if isinstance(cause, ResponseRejected):
                 if managed:
                     return refusals.metadata_refused(cause.answer, asked, self._now())
                 return refusals.refused(cause.answer, asked, self._now())
@@ -182,15 +182,15 @@ async def identity_of(
     block: AzureKeyVault | ClusterAzureKeyVault,
     context: VaultContext,
     *,
-    metadata: Metadata,
-) -> tuple[Identity, Asked, ServerTrust]:
+    metadata: MetadataService,
+) -> tuple[Identity, IdentityRequestContext, ServerTrust]:
     """The identity that the vault object names, that in words, and what verifies the servers that it goes to.
 
     Raises:
         VerdictError, ApiUnavailable: what it names is missing, unusable, or not for that place.
     """
     auth, authority = block.auth, block.authority_host.rstrip("/")
-    asked = Asked(
+    asked = IdentityRequestContext(
         vault=context.name,
         host=urlsplit(authority).netloc,
         key_vault=urlsplit(block.vault_url).netloc,
@@ -213,7 +213,7 @@ async def identity_of(
     return Identity(_made(make, asked, authority, transport), asked, context.now), asked, trust
 
 
-def _made(make: Make, asked: Asked, authority: str, transport: Transport) -> TokenSource:
+def _made(make: Make, asked: IdentityRequestContext, authority: str, transport: Transport) -> TokenSource:
     try:
         return make(
             authority=authority,
@@ -226,14 +226,14 @@ def _made(make: Make, asked: Asked, authority: str, transport: Transport) -> Tok
         raise refusals.certificate_unusable(asked) from None
 
 
-def _transport(sender: Sender, trust: ServerTrust, metadata: Metadata | None) -> Transport:
+def _transport(sender: VaultSender, trust: ServerTrust, metadata: MetadataService | None) -> Transport:
     get: Callable[..., Awaitable[Any]] | None = metadata.get if metadata is not None else None
     return Transport(sender, trust=trust, judge=lambda it: granted(it)[1] > 0, metadata=get)
 
 
 async def _service_principal(
-    principal: ServicePrincipal, asked: Asked, credentials: Credentials, authority: str
-) -> tuple[Make, Asked]:
+    principal: ServicePrincipal, asked: IdentityRequestContext, credentials: Credentials, authority: str
+) -> tuple[Make, IdentityRequestContext]:
     asked = replace(
         asked,
         auth="azureKeyVault.auth.servicePrincipal",
@@ -257,8 +257,8 @@ async def _service_principal(
 
 
 async def _workload(
-    workload: WorkloadIdentity, asked: Asked, credentials: Credentials, authority: str
-) -> tuple[Make, Asked]:
+    workload: WorkloadIdentity, asked: IdentityRequestContext, credentials: Credentials, authority: str
+) -> tuple[Make, IdentityRequestContext]:
     asked = replace(
         asked,
         auth="azureKeyVault.auth.workloadIdentity",
@@ -280,7 +280,7 @@ async def _workload(
     return _bound(ClientAssertionCredential, asked.tenant, asked.client, lambda: token), asked
 
 
-def _managed(identity: ManagedIdentity, asked: Asked) -> tuple[Make, Asked]:
+def _managed(identity: ManagedIdentity, asked: IdentityRequestContext) -> tuple[Make, IdentityRequestContext]:
     # One that is federated to the operator's Pod is had by workloadIdentity, which says so.
     options: dict[str, Any] = {"_exclude_workload_identity_credential": True}
     if identity.client_id is not None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.secrets.oauth2.token_response import token_error
 from smtp_operator.secrets.untrusted_json import claims_of
@@ -17,7 +17,7 @@ _PRIVATE_ISSUER: Final = "kubernetes.default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class IdentityRequestContext:
     """For whom a token is asked for, and where; all of it may be shown."""
 
     vault: str
@@ -106,7 +106,7 @@ _NO_ISSUER: Final = (
 )
 
 
-def refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
+def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) -> VerdictError:
     """Entra ID's answer holds no token; ``now`` is in seconds since the epoch."""
     error = token_error(answer)
     reply = f"{answer.status} {error.code}".rstrip()
@@ -145,7 +145,7 @@ def refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
     )
 
 
-def tenant_malformed(asked: Asked) -> VerdictError:
+def tenant_malformed(asked: IdentityRequestContext) -> VerdictError:
     """What tenantId says cannot be one."""
     return failed(
         Reason.VAULT_REQUEST_INVALID,
@@ -154,7 +154,7 @@ def tenant_malformed(asked: Asked) -> VerdictError:
     )
 
 
-def certificate_unusable(asked: Asked) -> VerdictError:
+def certificate_unusable(asked: IdentityRequestContext) -> VerdictError:
     """The certificate has a key of another kind than Entra ID takes."""
     return failed(
         Reason.CLIENT_CERTIFICATE_INVALID,
@@ -163,7 +163,7 @@ def certificate_unusable(asked: Asked) -> VerdictError:
     )
 
 
-def metadata_refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
+def metadata_refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) -> VerdictError:
     """The metadata service has no token for that identity; ``now`` is in seconds since the epoch."""
     if answer.status == 429 or answer.status >= 500 or answer.status in (404, 410):
         return failed(
@@ -181,7 +181,7 @@ def metadata_refused(answer: Answer, asked: Asked, now: float) -> VerdictError:
     )
 
 
-def no_metadata(asked: Asked) -> VerdictError:
+def no_metadata(asked: IdentityRequestContext) -> VerdictError:
     """There is no metadata service."""
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
@@ -201,7 +201,7 @@ def metadata_denied(vault: str) -> VerdictError:
     )
 
 
-def unreachable(error: HttpsError, asked: Asked) -> VerdictError:
+def unreachable(error: HttpsError, asked: IdentityRequestContext) -> VerdictError:
     """Entra ID did not answer."""
     return identity_unreachable(error, vault=asked.vault, field=AUTHORITY_FIELD)
 

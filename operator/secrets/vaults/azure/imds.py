@@ -14,9 +14,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from smtp_operator.network.destination import Address
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_connection import BoundedResponse
-from smtp_operator.network.https_errors import HttpsError, Trouble
+from smtp_operator.network.https_errors import ErrorKind, HttpsError
 
 HOST: Final = "169.254.169.254"
 _PATH: Final = "/metadata/identity/oauth2/token"
@@ -24,7 +24,7 @@ _SIZE: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
+class MetadataService:
     """Asks the service; ``address`` and ``port`` are other ones in tests alone."""
 
     address: str = HOST
@@ -32,7 +32,7 @@ class Metadata:
     limit: float = 10.0
     """Seconds for connection and answer."""
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> Answer | None:
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpsResponse | None:
         """The answer to a request for a token; None: the URL is none of the service's.
 
         Raises:
@@ -46,9 +46,9 @@ class Metadata:
                 raw = await self._exchange(f"{parts.path}?{parts.query}", headers)
             return _parsed(raw)
         except TimeoutError:
-            raise self._failed(Trouble.TOO_SLOW) from None
+            raise self._failed(ErrorKind.TOO_SLOW) from None
         except (OSError, http.client.HTTPException, ValueError):
-            raise self._failed(Trouble.DROPPED) from None
+            raise self._failed(ErrorKind.DROPPED) from None
 
     async def _exchange(self, target: str, headers: Mapping[str, str]) -> bytes:
         lines = [f"GET {target} HTTP/1.1", f"Host: {HOST}", "Connection: close", "Accept: application/json"]
@@ -60,12 +60,12 @@ class Metadata:
             while piece := await reader.read(8192):
                 raw += piece
                 if len(raw) > _SIZE:
-                    raise self._failed(Trouble.TOO_LARGE)
+                    raise self._failed(ErrorKind.TOO_LARGE)
             return bytes(raw)
         finally:
             writer.transport.abort()
 
-    def _failed(self, trouble: Trouble) -> HttpsError:
+    def _failed(self, trouble: ErrorKind) -> HttpsError:
         nowhere: tuple[Address, ...] = ()
         return HttpsError(trouble, HOST, 80, addresses=nowhere, seconds=self.limit, size=_SIZE)
 
@@ -81,9 +81,11 @@ class _Read:
         return io.BytesIO(self._raw)
 
 
-def _parsed(raw: bytes) -> Answer:
+def _parsed(raw: bytes) -> HttpsResponse:
     connection: Any = _Read(raw)
     response = BoundedResponse(connection, method="GET")
     response.begin()
     body = response.read()
-    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+    return HttpsResponse(
+        response.status, {name.lower(): value for name, value in response.getheaders()}, body
+    )

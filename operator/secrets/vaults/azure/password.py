@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.vaults.azure.responses import Reader
+from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext
 from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
@@ -18,7 +18,7 @@ _CERTIFICATES: Final = frozenset({"application/x-pem-file", "application/x-pkcs1
 _SOON: Final = timedelta(days=14)
 
 
-def password_of(secret: "KeyVaultSecret", reader: Reader, now: float) -> VaultSecret:
+def password_of(secret: "KeyVaultSecret", reader: VaultRequestContext, now: float) -> VaultSecret:
     """The secret as a password; ``now`` is in seconds since the epoch.
 
     Raises:

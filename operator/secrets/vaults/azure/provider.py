@@ -16,16 +16,16 @@ from smtp_operator.api.vault_blocks import (
     ClusterAzureKeyVault,
 )
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
-from smtp_operator.secrets.failure_cache import Held
+from smtp_operator.secrets.failure_cache import FailureCache
 from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vaults.azure import responses as answers
-from smtp_operator.secrets.vaults.azure.endpoints import URL_FIELD, check_places
-from smtp_operator.secrets.vaults.azure.imds import Metadata
+from smtp_operator.secrets.vaults.azure.endpoints import URL_FIELD, check_endpoints
+from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.password import password_of
-from smtp_operator.secrets.vaults.azure.responses import Reader
+from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext
 from smtp_operator.secrets.vaults.errors import bundle_invalid, gone, unreachable
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 
@@ -44,11 +44,11 @@ _NOBODY: Final = ("smtp-operator-login-check", "0" * 32)
 class _LoginEnded(Exception):
     """The vault does not take the login's token (any more)."""
 
-    def __init__(self, answer: Answer | None) -> None:
+    def __init__(self, answer: HttpsResponse | None) -> None:
         super().__init__()
         self._answer = answer
 
-    def why(self, reader: Reader, now: float) -> VerdictError:
+    def why(self, reader: VaultRequestContext, now: float) -> VerdictError:
         """Why, where a new login is of no help."""
         if self._answer is not None:
             return answers.refused(self._answer, reader, now)
@@ -59,7 +59,7 @@ class _LoginEnded(Exception):
 class _Login:
     client: "SecretClient"
     identity: "Identity"
-    reader: Reader
+    reader: VaultRequestContext
     until: float
     """By the clock of ``VaultContext.monotonic``."""
 
@@ -72,15 +72,15 @@ class KeyVault:
         block: AzureKeyVault | ClusterAzureKeyVault,
         context: VaultContext,
         *,
-        metadata: Metadata | None = None,
+        metadata: MetadataService | None = None,
     ) -> None:
         self._block = block
         self._context = context
-        self._metadata = metadata or Metadata()
+        self._metadata = metadata or MetadataService()
         self._host = urlsplit(block.vault_url).netloc
         self._login: _Login | None = None
         self._closed = False
-        self._forbidden = Held(context.monotonic)
+        self._forbidden = FailureCache(context.monotonic)
         """A refusal of the login's probe, which concerns all that is read."""
         self._logging_in: SingleFlight[_Login] = SingleFlight()
 
@@ -89,7 +89,7 @@ class KeyVault:
         assert isinstance(item, AzureKeyVaultPassword)
         login = self._login
         if login is None or self._context.monotonic() >= login.until:
-            self._forbidden.heed()
+            self._forbidden.raise_if_active()
             login = await self._shared_login()
         try:
             return await self._read(login, item)
@@ -126,7 +126,7 @@ class KeyVault:
 
     async def _log_in(self) -> _Login:
         context = self._context
-        check_places(self._block, context.allowed_hosts, context.name)
+        check_endpoints(self._block, context.allowed_hosts, context.name)
         await asyncio.to_thread(_load)
         from azure.keyvault.secrets._shared import HttpChallengeCache
         from azure.keyvault.secrets.aio import SecretClient
@@ -135,7 +135,7 @@ class KeyVault:
         from smtp_operator.secrets.vaults.azure.transport import Transport
 
         identity, asked, trust = await identity_of(self._block, context, metadata=self._metadata)
-        reader = Reader(
+        reader = VaultRequestContext(
             vault=context.name, host=self._host, client=asked.whom, auth=asked.auth, tenant=asked.tenant
         )
         client = SecretClient(
@@ -155,19 +155,19 @@ class KeyVault:
         lasts = identity.token.expires_on - context.now() - _EARLY
         return _Login(client, identity, reader, context.monotonic() + lasts)
 
-    async def _try(self, client: "SecretClient", identity: "Identity", reader: Reader) -> None:
+    async def _try(self, client: "SecretClient", identity: "Identity", reader: VaultRequestContext) -> None:
         """Asks for what is not there. Raises VerdictError where the identity is not let in."""
-        from smtp_operator.secrets.vaults.azure.transport import AnswerRefused
+        from smtp_operator.secrets.vaults.azure.transport import ResponseRejected
 
         try:
             await self._call(client, *_NOBODY)
-        except AnswerRefused as error:
+        except ResponseRejected as error:
             let_in = answers.is_unknown_version(error.answer) or answers.is_not_permitted(error.answer)
             if identity.token is not None and let_in:
                 return
             why = answers.refused(error.answer, reader, self._context.now())
             if error.answer.status == 403:
-                self._forbidden.note(why.verdict)
+                self._forbidden.record(why.verdict)
             raise why from None
         except _LoginEnded as ended:
             if identity.token is not None:
@@ -177,12 +177,12 @@ class KeyVault:
         raise answers.no_challenge(reader)
 
     async def _read(self, login: _Login, item: AzureKeyVaultPassword) -> VaultSecret:
-        from smtp_operator.secrets.vaults.azure.transport import AnswerRefused
+        from smtp_operator.secrets.vaults.azure.transport import ResponseRejected
 
         reader = _reader_of(login, item)
         try:
             found = await self._call(login.client, item.secret_name, item.version or "")
-        except AnswerRefused as error:
+        except ResponseRejected as error:
             raise answers.refused(error.answer, reader, self._context.now()) from None
         except _NoChallenge:
             raise answers.no_challenge(reader) from None
@@ -213,11 +213,11 @@ class _NoChallenge(Exception):
     """The vault's challenge is for another host, or none that can be read."""
 
 
-def _reader_of(login: _Login, item: AzureKeyVaultPassword) -> Reader:
+def _reader_of(login: _Login, item: AzureKeyVaultPassword) -> VaultRequestContext:
     return replace(login.reader, secret=item.secret_name, version=item.version or "")
 
 
-def _is_for_the_sdk(answer: Answer) -> bool:
+def _is_for_the_sdk(answer: HttpsResponse) -> bool:
     return answer.status == 401 or answers.is_secret(answer)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD, URL_FIELD
 from smtp_operator.secrets.vaults.errors import failed, retry_after
@@ -31,7 +31,7 @@ _LAST_SECOND: Final = 253402300799
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class VaultRequestContext:
     """Who reads what, in words that may be shown."""
 
     vault: str
@@ -48,7 +48,7 @@ class Reader:
     version: str = ""
 
 
-def is_secret(answer: Answer) -> bool:
+def is_secret(answer: HttpsResponse) -> bool:
     """Whether the body is a secret of the shape that the SDK expects."""
     told = json_object(answer.body)
     attributes = told.get("attributes")
@@ -64,17 +64,17 @@ def is_secret(answer: Answer) -> bool:
     )
 
 
-def is_unknown_version(answer: Answer) -> bool:
+def is_unknown_version(answer: HttpsResponse) -> bool:
     """Whether it says that there is no such secret: an identity that learns this may read."""
     return answer.status == 404 and _codes(answer)[0] == "SecretNotFound"
 
 
-def is_not_permitted(answer: Answer) -> bool:
+def is_not_permitted(answer: HttpsResponse) -> bool:
     """Whether roles do not permit this one secret: they may permit others."""
     return answer.status == 403 and _codes(answer)[1] == "ForbiddenByRbac"
 
 
-def refused(answer: Answer, reader: Reader, now: float) -> VerdictError:
+def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> VerdictError:
     """Why there is no secret; ``now`` is in seconds since the epoch."""
     code, inner, text = _codes(answer)
     reply = " ".join(part for part in (str(answer.status), inner or _akv(text) or code) if part)
@@ -111,7 +111,7 @@ def refused(answer: Answer, reader: Reader, now: float) -> VerdictError:
     )
 
 
-def _no_key_vault(answer: Answer, reader: Reader) -> VerdictError:
+def _no_key_vault(answer: HttpsResponse, reader: VaultRequestContext) -> VerdictError:
     if answer.status == 200 and b"<" not in answer.body[:64]:
         return failed(
             Reason.VAULT_RESPONSE_INVALID,
@@ -125,7 +125,7 @@ def _no_key_vault(answer: Answer, reader: Reader) -> VerdictError:
     )
 
 
-def no_challenge(reader: Reader) -> VerdictError:
+def no_challenge(reader: VaultRequestContext) -> VerdictError:
     """It asks for another login than a Key Vault of that host does, or for none."""
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
@@ -134,7 +134,7 @@ def no_challenge(reader: Reader) -> VerdictError:
     )
 
 
-def token_refused(reader: Reader) -> VerdictError:
+def token_refused(reader: VaultRequestContext) -> VerdictError:
     """It wants another token as soon as it has got one."""
     return failed(
         Reason.VAULT_AUTH_FAILED,
@@ -143,7 +143,7 @@ def token_refused(reader: Reader) -> VerdictError:
     )
 
 
-def other_tenant(reader: Reader, tenant: str) -> VerdictError:
+def other_tenant(reader: VaultRequestContext, tenant: str) -> VerdictError:
     """The vault takes identities of another tenant; ``tenant``: which, where it says so."""
     named = tenant if _TENANT_NAME.fullmatch(tenant) else ""
     lives = f"lives in tenant {named}" if named else "lives in another tenant"
@@ -161,7 +161,7 @@ def other_tenant(reader: Reader, tenant: str) -> VerdictError:
     )
 
 
-def _not_logged_in(reader: Reader, text: str, said: str, reply: str) -> VerdictError:
+def _not_logged_in(reader: VaultRequestContext, text: str, said: str, reply: str) -> VerdictError:
     if _akv(text) == "AKV10032":
         found = _TENANT.search(text)
         return other_tenant(reader, found[1] if found else "")
@@ -173,7 +173,7 @@ def _not_logged_in(reader: Reader, text: str, said: str, reply: str) -> VerdictE
     )
 
 
-def _forbidden(reader: Reader, inner: str, text: str, said: str, reply: str) -> VerdictError:
+def _forbidden(reader: VaultRequestContext, inner: str, text: str, said: str, reply: str) -> VerdictError:
     what = f"secret {reader.secret}" if reader.secret else "secrets"
     whom = reader.client + (f" (object ID {found[1]})" if (found := _OBJECT.search(text)) else "")
     who = f"{reader.vault}: {reader.host}"
@@ -208,7 +208,7 @@ def _forbidden(reader: Reader, inner: str, text: str, said: str, reply: str) -> 
     )
 
 
-def _not_found(reader: Reader, said: str, reply: str) -> VerdictError:
+def _not_found(reader: VaultRequestContext, said: str, reply: str) -> VerdictError:
     version = ", or set another password.azureKeyVault.version" if reader.version else ""
     return failed(
         Reason.VAULT_SECRET_NOT_FOUND,
@@ -218,7 +218,7 @@ def _not_found(reader: Reader, said: str, reply: str) -> VerdictError:
     )
 
 
-def _named(reader: Reader) -> str:
+def _named(reader: VaultRequestContext) -> str:
     return f"secret {reader.secret}" + (f", version {reader.version}" if reader.version else "")
 
 
@@ -235,7 +235,7 @@ def _akv(text: str) -> str:
     return found[0] if found else ""
 
 
-def _codes(answer: Answer) -> tuple[str, str, str]:
+def _codes(answer: HttpsResponse) -> tuple[str, str, str]:
     """The error's code and inner code, and its text, which is not for showing."""
     error = json_object(answer.body).get("error")
     if not isinstance(error, dict):

@@ -16,17 +16,17 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.utils import case_insensitive_dict
 
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.vaults.provider import Sender
+from smtp_operator.secrets.vaults.provider import VaultSender
 
 _OURS = frozenset({"host", "content-length", "user-agent", "connection", "accept-encoding"})
 
 
-class AnswerRefused(Exception):
+class ResponseRejected(Exception):
     """An answer that holds nothing of use to the SDK; its own text is the status alone."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: HttpsResponse) -> None:
         super().__init__(str(answer.status))
         self.answer = answer
 
@@ -38,7 +38,7 @@ class PlainHttpRefused(Exception):
 class Response(AsyncHttpResponse):
     """An answer that is in memory already."""
 
-    def __init__(self, request: HttpRequest, answer: Answer) -> None:
+    def __init__(self, request: HttpRequest, answer: HttpsResponse) -> None:
         self._request = request
         self.answer = answer
         self._headers = case_insensitive_dict(answer.headers)
@@ -137,11 +137,11 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     def __init__(
         self,
-        sender: Sender,
+        sender: VaultSender,
         *,
         trust: ServerTrust,
-        judge: Callable[[Answer], bool],
-        metadata: Callable[[str, Mapping[str, str]], Awaitable[Answer | None]] | None = None,
+        judge: Callable[[HttpsResponse], bool],
+        metadata: Callable[[str, Mapping[str, str]], Awaitable[HttpsResponse | None]] | None = None,
     ) -> None:
         """``metadata`` is given URL and headers; its None says that the URL is not the service's."""
         self._sender = sender
@@ -154,12 +154,12 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
         Raises:
             HttpsError, CaBundleInvalid: there is none.
-            AnswerRefused: it is one that the SDK shall not see.
+            ResponseRejected: it is one that the SDK shall not see.
             PlainHttpRefused
         """
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
         if urlsplit(request.url).scheme == "https":
-            asked = Request(
+            asked = HttpsRequest(
                 method=request.method,
                 url=request.url,
                 headers=headers,
@@ -173,7 +173,7 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
                 raise PlainHttpRefused
             answer = found
         if not self._judge(answer):
-            raise AnswerRefused(answer)
+            raise ResponseRejected(answer)
         return Response(request, answer)
 
     async def open(self) -> None:

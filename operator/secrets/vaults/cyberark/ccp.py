@@ -16,12 +16,12 @@ from smtp_operator.api.vault_blocks import (
     CyberArkCcp,
 )
 from smtp_operator.api.verdict import VerdictError, cut
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.untrusted_json import json_object_or_none
-from smtp_operator.secrets.vaults.cyberark.ccp_errors import Asked, changing, no_json, refused
+from smtp_operator.secrets.vaults.cyberark.ccp_errors import CcpRequestContext, changing, no_json, refused
 from smtp_operator.secrets.vaults.errors import failed
-from smtp_operator.secrets.vaults.http import VaultHttps
+from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
 
@@ -90,9 +90,9 @@ class CyberArkCcpVault:
         """Nothing is kept that would have to be given back."""
         self._changes.clear()
 
-    def _asked(self, account: str) -> Asked:
+    def _asked(self, account: str) -> CcpRequestContext:
         reference = self._block.client_certificate_ref
-        return Asked(
+        return CcpRequestContext(
             vault=self._context.name,
             # Cut, so that there is room for what to do about it.
             url=cut(self._https.base, limit=200),
@@ -101,7 +101,7 @@ class CyberArkCcpVault:
             account=cut(account, limit=300),
         )
 
-    async def _ask(self, query: _Query) -> Answer:
+    async def _ask(self, query: _Query) -> HttpsResponse:
         return await self._https.send(
             "GET",
             (self._block.web_service, "api", "Accounts"),
@@ -118,7 +118,7 @@ class CyberArkCcpVault:
         )
 
     def _judged(
-        self, query: _Query, told: Mapping[str, Any], secret: VaultSecret, asked: Asked
+        self, query: _Query, told: Mapping[str, Any], secret: VaultSecret, asked: CcpRequestContext
     ) -> VaultSecret:
         """While a password is being changed, it may be the old one or the new one: better wait a little."""
         if str(told.get("PasswordChangeInProcess", "")).lower() != "true":
@@ -155,7 +155,7 @@ def _described(query: _Query) -> str:
     return "account with " + ", ".join(f"{name.lower()} {value}" for name, value in query)
 
 
-def _account(answer: Answer, asked: Asked) -> dict[str, Any]:
+def _account(answer: HttpsResponse, asked: CcpRequestContext) -> dict[str, Any]:
     if answer.status != 200:
         raise refused(answer, asked)
     told = json_object_or_none(answer.body)

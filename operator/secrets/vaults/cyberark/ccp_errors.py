@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.errors import failed
 
@@ -62,7 +62,7 @@ _BY_STATUS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class CcpRequestContext:
     """Who asked a CCP for what; all of it may be shown."""
 
     vault: str
@@ -75,7 +75,7 @@ class Asked:
     """Such as ``object smtp-relay, safe Mail``."""
 
 
-def refused(answer: Answer, asked: Asked) -> VerdictError:
+def refused(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     """The answer holds no password."""
     told = json_object(answer.body)
     code = _code(told)
@@ -88,7 +88,7 @@ def refused(answer: Answer, asked: Asked) -> VerdictError:
     return _failed(kind, reply, asked)
 
 
-def no_json(answer: Answer, asked: Asked) -> VerdictError:
+def no_json(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     """It answered 200, but not as a CCP does."""
     if "json" in answer.headers.get("content-type", ""):
         return failed(
@@ -99,7 +99,7 @@ def no_json(answer: Answer, asked: Asked) -> VerdictError:
     return _endpoint(answer, asked)
 
 
-def _failed(kind: _Kind | None, reply: str, asked: Asked) -> VerdictError:
+def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> VerdictError:
     vault, app_id, account = asked.vault, asked.app_id, asked.account
     match kind:
         case _Kind.REQUEST:
@@ -163,7 +163,7 @@ def _failed(kind: _Kind | None, reply: str, asked: Asked) -> VerdictError:
             )
 
 
-def changing(asked: Asked, reply: str) -> VerdictError:
+def changing(asked: CcpRequestContext, reply: str) -> VerdictError:
     """The CPM is at work on the account."""
     return failed(
         Reason.VAULT_SECRET_CHANGING,
@@ -174,7 +174,7 @@ def changing(asked: Asked, reply: str) -> VerdictError:
     )
 
 
-def _no_ccp(answer: Answer, asked: Asked) -> VerdictError:
+def _no_ccp(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     """A web server answers, and no CCP behind it."""
     if answer.status not in (401, 403):
         return _endpoint(answer, asked)
@@ -204,7 +204,7 @@ def _no_ccp(answer: Answer, asked: Asked) -> VerdictError:
     )
 
 
-def _endpoint(answer: Answer, asked: Asked) -> VerdictError:
+def _endpoint(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
         f"{asked.vault}: {asked.url} answers {answer.status}, but not as a CCP does. Correct cyberArkCCP.url:"
@@ -213,7 +213,7 @@ def _endpoint(answer: Answer, asked: Asked) -> VerdictError:
     )
 
 
-def _how_to_be_accepted(asked: Asked) -> str:
+def _how_to_be_accepted(asked: CcpRequestContext) -> str:
     if asked.certificate is None:
         return (
             "No client certificate was sent: set cyberArkCCP.clientCertificateRef, or ask CyberArk's"

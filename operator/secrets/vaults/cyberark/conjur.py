@@ -15,17 +15,17 @@ from smtp_operator.api.vault_blocks import (
     CyberArkConjur,
 )
 from smtp_operator.api.verdict import cut
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.cyberark.conjur_errors import (
-    Who,
+    ConjurRequestContext,
     login_refused,
     read_refused,
     token_refused,
 )
 from smtp_operator.secrets.vaults.errors import gone
-from smtp_operator.secrets.vaults.http import VaultHttps
+from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
 
@@ -92,7 +92,7 @@ class CyberArkConjurVault:
         self._closed = True
         self._token = None
 
-    async def _secret(self, variable: str, version: str | None) -> Answer:
+    async def _secret(self, variable: str, version: str | None) -> HttpsResponse:
         token = await self._kept()
         answer = await self._ask(token, variable, version)
         if answer.status == 401:
@@ -101,7 +101,7 @@ class CyberArkConjurVault:
             answer = await self._ask(await self._kept(), variable, version)
         return answer
 
-    async def _ask(self, token: _Token, variable: str, version: str | None) -> Answer:
+    async def _ask(self, token: _Token, variable: str, version: str | None) -> HttpsResponse:
         return await self._https.send(
             "GET",
             ("secrets", self._block.account, "variable", variable),
@@ -156,35 +156,35 @@ class CyberArkConjurVault:
         return _Login(("authn-jwt", jwt.service_id, account, *host), f"jwt={quote_plus(token)}".encode())
 
 
-def _who(block: CyberArkConjur, vault: str) -> Who:
+def _who(block: CyberArkConjur, vault: str) -> ConjurRequestContext:
     url, account = cut(block.url.rstrip("/"), limit=200), cut(block.account, limit=100)
     if block.auth.api_key is not None:
         reference = block.auth.api_key.api_key_ref
-        return Who(
+        return ConjurRequestContext(
             vault=vault,
             url=url,
             account=account,
             identity=cut(block.auth.api_key.login, limit=100),
-            mend=f"Correct {_FIELD}.auth.apiKey.login (a host's begins with host/), and the API key in Secret"
+            fix=f"Correct {_FIELD}.auth.apiKey.login (a host's begins with host/), and the API key in Secret"
             f" {reference.name}, key {reference.key}; the API key ends when it is rotated.",
             authenticator="authn",
         )
     jwt = block.auth.jwt
     assert jwt is not None  # rules: exactly one
     reference_name = f"ServiceAccount {jwt.service_account_ref.name}"
-    return Who(
+    return ConjurRequestContext(
         vault=vault,
         url=url,
         account=account,
         identity=cut(jwt.host_id or reference_name, limit=100),
-        mend=f"Correct {_FIELD}.auth.jwt: serviceId is that of an authenticator that is enabled, and its host"
+        fix=f"Correct {_FIELD}.auth.jwt: serviceId is that of an authenticator that is enabled, and its host"
         f" must be defined for the token of {reference_name} with audience"
         f' "{cut(jwt.service_account_ref.audience, limit=100)}".',
         authenticator=f"authn-jwt/{cut(jwt.service_id, limit=100)}",
     )
 
 
-def _lifetime(answer: Answer) -> float | None:
+def _lifetime(answer: HttpsResponse) -> float | None:
     """Seconds that the token in the answer is good; None: there is no token in it."""
     token = json_object(answer.body)
     if not all(isinstance(token.get(part), str) for part in _TOKEN_PARTS):

@@ -11,7 +11,7 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.vaults.errors import failed
 
 _CODE: Final = re.compile(rb"\bCONJ\d{5}[EW]\b")
@@ -20,7 +20,7 @@ _TEXT: Final = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Who:
+class ConjurRequestContext:
     """Who logs in to which Conjur; all of it may be shown."""
 
     vault: str
@@ -29,13 +29,13 @@ class Who:
     account: str
     identity: str
     """Such as ``host/smtp-operator``, or ``ServiceAccount smtp-vault`` where its token names the host."""
-    mend: str
+    fix: str
     """What to look at when the login is refused, as a sentence."""
     authenticator: str
     """Such as ``authn`` or ``authn-jwt/kubernetes``."""
 
 
-def login_refused(answer: Answer, who: Who) -> VerdictError:
+def login_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictError:
     """``authenticate`` gave no token."""
     reply = _reply(answer)
     common = _common(answer, who, reply)
@@ -46,7 +46,7 @@ def login_refused(answer: Answer, who: Who) -> VerdictError:
             return failed(
                 Reason.VAULT_AUTH_FAILED,
                 f"{who.vault}: Conjur refuses the login of {who.identity} in account {who.account} ({reply})"
-                f" and does not say why. {who.mend} Conjur's administrators find the cause in its log.",
+                f" and does not say why. {who.fix} Conjur's administrators find the cause in its log.",
                 reply=reply,
             )
         case 403:
@@ -67,7 +67,9 @@ def login_refused(answer: Answer, who: Who) -> VerdictError:
     return _misunderstood(answer, who, reply, f"the login of {who.identity}")
 
 
-def read_refused(answer: Answer, who: Who, variable: str, version: str | None) -> VerdictError:
+def read_refused(
+    answer: HttpsResponse, who: ConjurRequestContext, variable: str, version: str | None
+) -> VerdictError:
     """There is no value."""
     reply = _reply(answer)
     common = _common(answer, who, reply)
@@ -97,7 +99,7 @@ def read_refused(answer: Answer, who: Who, variable: str, version: str | None) -
     return _misunderstood(answer, who, reply, f"variable {variable}{pinned}")
 
 
-def token_refused(answer: Answer, who: Who) -> VerdictError:
+def token_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictError:
     """A token that was just issued is not taken."""
     reply = _reply(answer)
     return _common(answer, who, reply) or failed(
@@ -109,7 +111,7 @@ def token_refused(answer: Answer, who: Who) -> VerdictError:
     )
 
 
-def _common(answer: Answer, who: Who, reply: str) -> VerdictError | None:
+def _common(answer: HttpsResponse, who: ConjurRequestContext, reply: str) -> VerdictError | None:
     """What any request may meet."""
     if _ADDRESS_REJECTED in answer.body[:_TEXT] and answer.status in (401, 403):
         return failed(
@@ -130,7 +132,7 @@ def _common(answer: Answer, who: Who, reply: str) -> VerdictError | None:
     return None
 
 
-def _misunderstood(answer: Answer, who: Who, reply: str, what: str) -> VerdictError:
+def _misunderstood(answer: HttpsResponse, who: ConjurRequestContext, reply: str, what: str) -> VerdictError:
     return failed(
         Reason.VAULT_REQUEST_INVALID,
         f"{who.vault}: Conjur cannot understand {what} ({reply})."
@@ -139,7 +141,7 @@ def _misunderstood(answer: Answer, who: Who, reply: str, what: str) -> VerdictEr
     )
 
 
-def _endpoint(answer: Answer, who: Who) -> VerdictError:
+def _endpoint(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictError:
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
         f"{who.vault}: {who.url} answers {answer.status}, but not as Conjur does. Correct cyberArkConjur.url:"
@@ -148,6 +150,6 @@ def _endpoint(answer: Answer, who: Who) -> VerdictError:
     )
 
 
-def _reply(answer: Answer) -> str:
+def _reply(answer: HttpsResponse) -> str:
     found = _CODE.search(answer.body[:_TEXT])
     return f"{answer.status} {found[0].decode()}" if found else str(answer.status)

@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 import hvac
 from hvac.adapters import Adapter
 
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.trust import ServerTrust
 
-Ask = Callable[[Request], Awaitable[Answer]]
+Ask = Callable[[HttpsRequest], Awaitable[HttpsResponse]]
 
 
 if TYPE_CHECKING:
-    _Adapter = Adapter[Awaitable[Answer]]
+    _Adapter = Adapter[Awaitable[HttpsResponse]]
 else:
     _Adapter = Adapter  # generic in its stubs alone
 
@@ -46,7 +46,7 @@ class _BoundedAdapter(_Adapter):
         headers: Mapping[str, str] | None = None,
         raise_exception: bool = True,
         **options: Any,
-    ) -> Awaitable[Answer]:
+    ) -> Awaitable[HttpsResponse]:
         """The answer, whatever its status."""
         query = urlencode(options.get("params") or {})
         content = options.get("json")
@@ -54,7 +54,7 @@ class _BoundedAdapter(_Adapter):
         sent |= {"X-Vault-Token": self.token} if self.token else {}
         sent |= {"X-Vault-Namespace": self.namespace} if self.namespace else {}
         sent |= {} if content is None else {"Content-Type": "application/json"}
-        request = Request(
+        request = HttpsRequest(
             method=method.upper(),
             url=self.urljoin(self.base_uri, url) + (f"?{query}" if query else ""),
             headers=sent,
@@ -63,7 +63,7 @@ class _BoundedAdapter(_Adapter):
         )
         return self._ask(request)
 
-    def get_login_token(self, response: Awaitable[Answer]) -> str:
+    def get_login_token(self, response: Awaitable[HttpsResponse]) -> str:
         """Of no use before the answer is there: logins are made with ``use_token=False``."""
         raise NotImplementedError
 

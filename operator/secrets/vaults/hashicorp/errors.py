@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import Answer
+from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object_or_none
 from smtp_operator.secrets.vaults.errors import failed, retry_after
 
@@ -29,12 +29,12 @@ _ACL: Final = re.compile(r"\b1 error occurred:\s*\* permission denied\b")
 _SHOWN: Final = re.compile(r"[\x21-\x7e]{1,253}")
 
 
-def told(answer: Answer) -> dict[str, Any] | None:
+def told(answer: HttpsResponse) -> dict[str, Any] | None:
     """The JSON object that was answered; None: something else."""
     return json_object_or_none(answer.body)
 
 
-def errors(answer: Answer) -> str:
+def errors(answer: HttpsResponse) -> str:
     """What the vault said, in lower case; for looking at alone."""
     found = (told(answer) or {}).get("errors")
     if not isinstance(found, list):
@@ -42,13 +42,13 @@ def errors(answer: Answer) -> str:
     return " ".join(it for it in found if isinstance(it, str))[:_READ].lower()
 
 
-def refused_by_policy(answer: Answer) -> bool:
+def refused_by_policy(answer: HttpsResponse) -> bool:
     """Whether a 403 says that the token is good: only then the vault gets as far as asking its policies."""
     return answer.status == 403 and _ACL.search(errors(answer)) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class VaultLocation:
     """The vault that was asked."""
 
     vault: str
@@ -61,7 +61,7 @@ class Place:
         """Where its mounts and policies are, to be put after them."""
         return f' in namespace "{self.namespace}"' if self.namespace else ""
 
-    def trouble(self, answer: Answer, now: float) -> VerdictError | None:
+    def error(self, answer: HttpsResponse, now: float) -> VerdictError | None:
         """What has nothing to do with what was asked; None: it is an answer to that.
 
         ``now`` is in seconds since the epoch.
@@ -97,7 +97,7 @@ class Place:
             return self.no_vault(answer)
         return None
 
-    def no_vault(self, answer: Answer) -> VerdictError:
+    def no_vault(self, answer: HttpsResponse) -> VerdictError:
         """What answers there is something else."""
         return failed(
             Reason.VAULT_ENDPOINT_INVALID,
@@ -106,7 +106,7 @@ class Place:
             reply=str(answer.status),
         )
 
-    def not_understood(self, answer: Answer, what: str) -> VerdictError:
+    def not_understood(self, answer: HttpsResponse, what: str) -> VerdictError:
         """An answer of success that lacks what makes it one."""
         if told(answer) is None and "json" not in answer.headers.get("content-type", ""):
             return self.no_vault(answer)
@@ -117,7 +117,7 @@ class Place:
             reply=str(answer.status),
         )
 
-    def _unavailable(self, message: str, answer: Answer, wait: float | None) -> VerdictError:
+    def _unavailable(self, message: str, answer: HttpsResponse, wait: float | None) -> VerdictError:
         return failed(Reason.VAULT_UNAVAILABLE, message, retry_after=wait, reply=str(answer.status))
 
 
@@ -181,7 +181,9 @@ _JWT_REFUSALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 """What a vault says of a ServiceAccount's token, in lower case, and what that means; the first one counts."""
 
 
-def jwt_refused(answer: Answer, place: Place, *, mount: str, role: str, workload: Workload) -> VerdictError:
+def jwt_refused(
+    answer: HttpsResponse, place: VaultLocation, *, mount: str, role: str, workload: Workload
+) -> VerdictError:
     """No login by a ServiceAccount's token."""
     said = errors(answer)
     if _NO_NAMESPACE in said:
@@ -192,7 +194,7 @@ def jwt_refused(answer: Answer, place: Place, *, mount: str, role: str, workload
     return _auth_failed(answer, place, text)
 
 
-def app_role_refused(answer: Answer, place: Place) -> VerdictError:
+def app_role_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
     """No login by AppRole."""
     said, field = errors(answer), f"{AUTH_FIELD}.appRole"
     if _NO_NAMESPACE in said:
@@ -221,7 +223,7 @@ def app_role_refused(answer: Answer, place: Place) -> VerdictError:
     return _auth_failed(answer, place, f"refused the login by AppRole ({answer.status}): {why}")
 
 
-def token_refused(answer: Answer, place: Place) -> VerdictError:
+def token_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
     """The token of a Secret is none, or none any more."""
     if _NO_NAMESPACE in errors(answer):
         return _no_namespace(answer, place)
@@ -233,7 +235,7 @@ def token_refused(answer: Answer, place: Place) -> VerdictError:
     )
 
 
-def _no_namespace(answer: Answer, place: Place) -> VerdictError:
+def _no_namespace(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
     return _auth_failed(
         answer,
         place,
@@ -242,13 +244,13 @@ def _no_namespace(answer: Answer, place: Place) -> VerdictError:
     )
 
 
-def _auth_failed(answer: Answer, place: Place, text: str) -> VerdictError:
+def _auth_failed(answer: HttpsResponse, place: VaultLocation, text: str) -> VerdictError:
     message = f"{place.vault}: {place.host} {text}"
     return failed(Reason.VAULT_AUTH_FAILED, message, reply=str(answer.status))
 
 
 def read_refused(
-    answer: Answer, place: Place, *, who: str, mount: str, path: str, version: int | None
+    answer: HttpsResponse, place: VaultLocation, *, who: str, mount: str, path: str, version: int | None
 ) -> VerdictError:
     """Nothing was read at that path. ``who`` is logged in."""
     whole, said = f"{mount}/data/{path}", errors(answer)

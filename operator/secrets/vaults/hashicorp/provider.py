@@ -17,15 +17,15 @@ from smtp_operator.api.vault_blocks import (
     VaultJwt,
 )
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.network.https import Answer, Request
-from smtp_operator.secrets.login_cache import Login, Logins
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
 from smtp_operator.secrets.untrusted_json import claims_of
 from smtp_operator.secrets.vaults.errors import ask, failed
 from smtp_operator.secrets.vaults.hashicorp.client import client
 from smtp_operator.secrets.vaults.hashicorp.errors import (
     AUTH_FIELD,
     URL_FIELD,
-    Place,
+    VaultLocation,
     Workload,
     app_role_refused,
     jwt_refused,
@@ -70,13 +70,13 @@ class HashiCorpKv:
     def __init__(self, block: HashiCorpVault, context: VaultContext) -> None:
         self._block = block
         self._context = context
-        self._logins: Logins[_Session] = Logins(
+        self._logins: LoginCache[_Session] = LoginCache(
             self._log_in, self._still_knows, monotonic=context.monotonic, vault=context.name
         )
         self._pause: Verdict | None = None
         self._paused_until = 0.0
         self._mount = block.mount.strip("/")
-        self._place = Place(
+        self._place = VaultLocation(
             vault=context.name, host=urlsplit(block.url).netloc.lower(), namespace=block.namespace
         )
 
@@ -86,25 +86,25 @@ class HashiCorpKv:
         login, kept = await self._logins.current()
         answer = await self._get(login.session, item)
         if answer.status == 403 and kept and not refused_by_policy(answer):
-            other = await self._logins.in_place_of(login)
+            other = await self._logins.replacing(login)
             if other is not None:
                 login = other
                 answer = await self._get(login.session, item)
         if answer.status == 403:
             # What a role was permitted since counts from its next login on.
-            self._logins.outdate(login)
+            self._logins.expire_soon(login)
         return self._secret(answer, item, who=login.session.who)
 
     async def check(self) -> str:
         """See ``Vault``."""
-        login = await self._logins.anew()
+        login = await self._logins.refresh()
         return f"Logged in to {self._place.host}{self._place.within} with {login.session.who}."
 
     async def close(self) -> None:
         """See ``Vault``."""
         self._logins.close()
 
-    async def _get(self, session: _Session, item: HashiCorpVaultPassword) -> Answer:
+    async def _get(self, session: _Session, item: HashiCorpVaultPassword) -> HttpsResponse:
         return await self._answer(
             session.client.secrets.kv.v2.read_secret_version(
                 item.path, version=item.version, mount_point=self._mount, raise_on_deleted_version=False
@@ -117,10 +117,10 @@ class HashiCorpKv:
             raise token_refused(answer, self._place)  # to log in would be to look at it once more
         return answer.status == 200 or refused_by_policy(answer)
 
-    async def _answer(self, asked: Awaitable[Answer]) -> Answer:
+    async def _answer(self, asked: Awaitable[HttpsResponse]) -> HttpsResponse:
         """What the vault said to this request in particular."""
         answer = await asked
-        trouble = self._place.trouble(answer, self._context.now())
+        trouble = self._place.error(answer, self._context.now())
         if trouble is None:
             return answer
         if trouble.verdict.retry_after is not None:
@@ -129,13 +129,13 @@ class HashiCorpKv:
             self._paused_until = self._context.monotonic() + trouble.verdict.retry_after
         raise trouble
 
-    async def _ask(self, request: Request) -> Answer:
+    async def _ask(self, request: HttpsRequest) -> HttpsResponse:
         left = self._paused_until - self._context.monotonic()
         if self._pause is not None and left > 0:
             raise VerdictError(replace(self._pause, retry_after=left))
         return await ask(self._context.https, request, vault=self._place.vault, field=URL_FIELD)
 
-    async def _log_in(self) -> Login[_Session]:
+    async def _log_in(self) -> CachedLogin[_Session]:
         started = self._context.monotonic()
         auth = self._block.auth
         if auth.jwt is not None:
@@ -146,7 +146,7 @@ class HashiCorpKv:
             token, lease, who = await self._by_token()
         life = min(lease, _LONGEST)
         until = started + life - min(_MARGIN, life / 10)
-        return Login(_Session(client=await self._client(token), who=who), until)
+        return CachedLogin(_Session(client=await self._client(token), who=who), until)
 
     async def _by_service_account(self, jwt: VaultJwt) -> tuple[str, float, str]:
         reference = jwt.service_account_ref
@@ -204,7 +204,7 @@ class HashiCorpKv:
         lease = 0.0 if data.get("num_uses") else _seconds(data["ttl"]) or _LONGEST
         return token, lease, f"the token that {AUTH_FIELD}.tokenRef names"
 
-    def _given(self, answer: Answer) -> tuple[str, float]:
+    def _given(self, answer: HttpsResponse) -> tuple[str, float]:
         """Token and lease in seconds; 0 where it is good for few uses, so that it is for one test."""
         auth = (told(answer) or {}).get("auth")
         token = auth.get("client_token") if isinstance(auth, dict) else None
@@ -232,7 +232,7 @@ class HashiCorpKv:
         trust = await self._context.credentials.trust()
         return client(url=self._block.url, namespace=namespace, ask=self._ask, trust=trust, token=token)
 
-    def _secret(self, answer: Answer, item: HashiCorpVaultPassword, *, who: str) -> VaultSecret:
+    def _secret(self, answer: HttpsResponse, item: HashiCorpVaultPassword, *, who: str) -> VaultSecret:
         found = (told(answer) or {}).get("data")
         metadata = found.get("metadata") if isinstance(found, dict) else None
         if isinstance(found, dict) and isinstance(metadata, dict) and found.get("data", found) is None:

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.network.https import Answer, Request
+from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.vaults.errors import ask, failed, retry_after
 from smtp_operator.secrets.vaults.provider import VaultContext
@@ -36,7 +36,7 @@ class VaultHttps:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         client_certificate: ClientCertificate | None = None,
-    ) -> Answer:
+    ) -> HttpsResponse:
         """The answer, whatever its status, but for redirects, 429, and 503 with a time to come back.
 
         ``segments`` of the path and ``query`` are escaped here, each by itself.
@@ -44,7 +44,7 @@ class VaultHttps:
         Raises:
             VerdictError: there is no answer to make anything of.
         """
-        request = Request(
+        request = HttpsRequest(
             method=method,
             url=self._url(segments, query or {}),
             headers=headers or {},
@@ -61,7 +61,7 @@ class VaultHttps:
                 " a load balancer's greeting.",
                 reply=str(answer.status),
             )
-        self._heed_pause(answer)
+        self._raise_while_paused(answer)
         return answer
 
     def _url(self, segments: Sequence[str], query: Mapping[str, str]) -> str:
@@ -76,7 +76,7 @@ class VaultHttps:
         path = "/".join(quote(segment, safe="") for segment in segments)
         return f"{self.base}/{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
 
-    def _heed_pause(self, answer: Answer) -> None:
+    def _raise_while_paused(self, answer: HttpsResponse) -> None:
         wait = retry_after(answer.headers, self._context.now())
         if answer.status == 429:
             raise failed(
