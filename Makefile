@@ -7,11 +7,11 @@ SHELL := /bin/sh
 
 VENV := .venv
 BIN := $(VENV)/bin
-FOREIGN := tests/secrets/cyberark/clients
+FOREIGN := tests/unit/secrets/vaults/cyberark/clients
 INSTALLED := $(VENV)/.installed
 CHOOSE_PYTHON := PYTHON="$(PYTHON)" hack/choose-python
 
-export PYTHONPATH := hack
+export PYTHONPATH := hack:tests/support
 
 # Compiling all tests anew takes as long as a tenth of them.
 unexport PYTHONDONTWRITEBYTECODE
@@ -42,11 +42,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 .PHONY: demo
 demo: $(INSTALLED) ## watch the operator at work on an embedded cluster (CONTEXT=NAME: on yours, YES=1: do not ask)
-	@$(BIN)/python -m demo $(if $(CONTEXT),--context "$(CONTEXT)") $(if $(YES),--yes)
+	@$(BIN)/python -m smtp_tools.demo $(if $(CONTEXT),--context "$(CONTEXT)") $(if $(YES),--yes)
 
 .PHONY: test
 test: $(INSTALLED) ## run all tests, those on an embedded control plane too
-	@$(BIN)/python -m localcluster path >/dev/null && $(BIN)/python -m foreigncrds >/dev/null && \
+	@$(BIN)/python -m smtp_tools.localcluster path >/dev/null && $(BIN)/python -m smtp_tools.foreign_crds >/dev/null && \
 	$(PYTEST) $(or $(ARGS),--audit-permissions)
 
 .PHONY: audit
@@ -63,28 +63,28 @@ unit-newer: $(INSTALLED) ## run them on a newer Python too, where one is found
 
 .PHONY: test-peers
 test-peers: $(INSTALLED) ## run the tests against Postfix, Dovecot and swaks from Debian's packages (as root)
-	@$(BIN)/python -m realpeers && $(BIN)/pytest tests/peers $(ARGS)
+	@$(BIN)/python -m smtp_testkit.realpeers && $(BIN)/pytest tests/tiers/peers $(ARGS)
 
 .PHONY: test-monitoring
 test-monitoring: $(INSTALLED) ## have Debian's Prometheus judge metrics, alerts and dashboard (FETCH=1: get it first)
-	@$(BIN)/python -m monitoring $(if $(FETCH),--fetch) && $(BIN)/python -m localcluster path >/dev/null && \
-	$(BIN)/pytest tests/prometheus $(ARGS)
+	@$(BIN)/python -m smtp_tools.monitoring $(if $(FETCH),--fetch) && $(BIN)/python -m smtp_tools.localcluster path >/dev/null && \
+	$(BIN)/pytest tests/tiers/prometheus $(ARGS)
 
 .PHONY: test-image
 test-image: $(INSTALLED) ## build the container image on Debian's packages and run it (as root)
-	@$(BIN)/python -m image tools && $(BIN)/pytest tests/image -o timeout=900 $(ARGS)
+	@$(BIN)/python -m smtp_tools.image tools && $(BIN)/pytest tests/tiers/image -o timeout=900 $(ARGS)
 
 .PHONY: bench
 bench: $(INSTALLED) ## measure the operator against its promises
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m smtp_tools.bench $(ARGS)
 
 .PHONY: simulate
 simulate: $(INSTALLED) ## live a week with 1,000 SmtpConfigs on a fake clock, and count what it costs
-	@$(BIN)/python -m simulation $(ARGS)
+	@$(BIN)/python -m smtp_testkit.simulation $(ARGS)
 
 .PHONY: bench-reasons
 bench-reasons: $(INSTALLED) ## measure how often the right reason is named (CHECK=1: fail below 98 %; BLIND=1: for authors of rules)
-	@$(BIN)/python -m reasons $(if $(CHECK),--check) $(if $(BLIND),--blind)
+	@$(BIN)/python -m smtp_tools.reasons $(if $(CHECK),--check) $(if $(BLIND),--blind)
 
 # BUILDER may be docker, podman or buildah; BASE any image with Python PYTHON_VERSION and CA certificates.
 BUILDER := docker
@@ -95,22 +95,22 @@ IMAGE = smtp-operator:$(VERSION)
 
 .PHONY: image
 image: $(INSTALLED) ## build the container image (BUILDER=podman, BASE=..., PYTHON_VERSION=..., IMAGE=...)
-	@$(BIN)/python -m image context .image $(PYTHON_VERSION)
+	@$(BIN)/python -m smtp_tools.image context .image $(PYTHON_VERSION)
 	@$(BUILDER) build --tag "$(IMAGE)" --file deploy/image/Dockerfile --build-arg BASE="$(BASE)" \
 		--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" \
 		--build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .image
 
 .PHONY: cluster
 cluster: $(INSTALLED) ## start an embedded control plane: eval "$(make cluster)"
-	@$(BIN)/python -m localcluster up
+	@$(BIN)/python -m smtp_tools.localcluster up
 
 .PHONY: cluster-down
 cluster-down: $(INSTALLED) ## end it
-	@$(BIN)/python -m localcluster down
+	@$(BIN)/python -m smtp_tools.localcluster down
 
 .PHONY: generate
 generate: $(INSTALLED) ## write the generated files anew: CRDs, schemas, manifests, references
-	@$(BIN)/python -m generate
+	@$(BIN)/python -m smtp_tools.generate
 
 .PHONY: format
 format: $(INSTALLED) ## format the Python code and sort its imports
@@ -126,7 +126,7 @@ lint: $(INSTALLED) ## check style, types and layers
 
 .PHONY: lint-docs
 lint-docs: $(INSTALLED) ## list sentences of the documentation with more than 25 words
-	@$(BIN)/python -m docslint $(ARGS)
+	@$(BIN)/python -m smtp_tools.docslint $(ARGS)
 
 .PHONY: lock
 lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
@@ -143,4 +143,4 @@ $(BIN)/uv:
 
 .PHONY: clean-cache
 clean-cache: $(INSTALLED) ## remove the control plane that was built, and a Go fetched for it
-	@$(BIN)/python -m localcluster clean-cache
+	@$(BIN)/python -m smtp_tools.localcluster clean-cache

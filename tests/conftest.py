@@ -1,161 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """What tests share: one real control plane in a process, and a namespace of its own for each test."""
 
-import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-import hypothesis
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from fakeapi import FakeApi
-from localcluster import LocalCluster
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.names import API_VERSION
 from smtp_operator.cluster.access import Access, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
-from testbed import Api
-from testbed.api import ApiError
-from testbed.collection import KeptCollection, list_fixtures_alone
-from testbed.crd_deletions import CRDS as CRD_PATH
-from testbed.manifests import CRDS
-from testbed.operator_process import leave_alone
-from testbed.shared_audit import SharedAudit, audit_of
-from testbed.shared_cluster import ClusterOfTheRun, SharedCluster
-from testbed.side_by_side import (
+from smtp_testkit.fakeapi import FakeApi
+from smtp_testkit.pytest_plugin import ON_CLUSTER
+from smtp_testkit.testbed import Api
+from smtp_testkit.testbed.api import ApiError
+from smtp_testkit.testbed.crd_deletions import CRDS as CRD_PATH
+from smtp_testkit.testbed.manifests import CRDS
+from smtp_testkit.testbed.shared_cluster import ClusterOfTheRun
+from smtp_testkit.testbed.side_by_side import (
     PLACE,
-    InTurn,
     Place,
-    SideBySide,
     namespaces_of_others,
     own_prefix,
-    processes,
-    put_in_order,
 )
-from testbed.status_watch import StatusWatch
-from testbed.waiting import until
-
-ROOT = Path(__file__).parent.parent
-TIERS = {
-    ROOT / "tests" / "peers": "test-peers (Postfix, Dovecot and swaks of Debian's packages, as root)",
-    ROOT / "tests" / "prometheus": "test-monitoring (metrics, alerts and dashboard, by Debian's Prometheus)",
-    ROOT / "tests" / "image": "test-image (the container image, built by buildah and run by runc, as root)",
-}
-"""Folders that `make test` leaves out, since they need Debian packages: the target for each."""
-
-FIRST = (ROOT / "tests" / "install", ROOT / "tests" / "upgrade")
-"""Folders that need a control plane with nothing of ours in it, and leave it so."""
-ON_CLUSTER = pytest.StashKey[bool]()
-"""Whether a test needs the control plane of the run."""
-LONGEST = (
-    "tests/controlplane/test_cluster_in_the_background.py",
-    "tests/demo/test_demo_alone.py",
-    "tests/controlplane/test_cluster_starts_and_stops.py",
-    "tests/cli/kubectl/test_kubectl_smtp_test.py",
-    "tests/secrets/conformance/test_source_answers.py",
-    "tests/api/test_spec_properties.py",
-    "tests/secrets/vaults/test_passwords_are_forgotten.py",
-    "tests/cli/check/test_check_process.py",
-    "tests/secrets/conformance/test_source_logins.py",
-    "tests/reconcile/test_any_history.py",
-    "tests/e2e/test_two_operators.py",
-    "tests/e2e/test_rechecks.py",
-    "tests/docs/test_commands_do_what_the_docs_say.py",
-    "tests/e2e/test_requested_tests.py",
-)
-"""Files that others run beside, longest first."""
-
-# A machine that has other work is no failure.
-hypothesis.settings.register_profile(
-    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
-)
-hypothesis.settings.load_profile("patient")
+from smtp_testkit.testbed.status_watch import StatusWatch
+from smtp_testkit.testbed.waiting import until
+from smtp_tools.localcluster import LocalCluster
 
 _numbers = itertools.count(1)
-
-
-def _is_meant(tier: Path, config: pytest.Config) -> bool:
-    named = (Path(argument.partition("::")[0]).resolve() for argument in config.args)
-    return any(path == tier or tier in path.parents for path in named)
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves the tiers that need more to whoever names them."""
-    return True if collection_path in TIERS and not _is_meant(collection_path, config) else None
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """An option for a run of all end-to-end tests."""
-    parser.addoption(
-        "--audit-permissions",
-        action="store_true",
-        help="fail where the end-to-end tests use less than the operator's role grants, or ask for more",
-    )
-
-
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Says so."""
-    return [
-        f"tier: {what}" if _is_meant(tier, config) else f"not in this tier: make {what}"
-        for tier, what in TIERS.items()
-    ]
-
-
-def pytest_sessionstart() -> None:
-    """Says that no event loop is set; looptime's question for it would else make one that nobody closes."""
-    asyncio.set_event_loop(None)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """For ``-n auto``."""
-    return processes(waiting=config.option.markexpr != "not cluster")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """One process hands out the tests and has the control plane; all run their tests in turn."""
-    config.pluginmanager.register(KeptCollection())
-    list_fixtures_alone()
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(SideBySide())
-        shared = SharedCluster()
-        config.pluginmanager.register(shared)
-        if config.getoption("--audit-permissions"):
-            config.pluginmanager.register(SharedAudit(lambda: audit_of(shared)))
-    config.pluginmanager.register(InTurn(config))
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what needs the control plane, so that `make unit` can leave it out, and says who has it when."""
-    for item in items:
-        fixtures: Collection[str] = getattr(item, "fixturenames", ())
-        # pytest does not tell what the parameter of a fixture asks for; such a parameter has the marker.
-        item.stash[ON_CLUSTER] = "plane" in fixtures or item.get_closest_marker("cluster") is not None
-        if item.stash[ON_CLUSTER] or "helm" in fixtures or item.get_closest_marker("own_cluster"):
-            item.add_marker("cluster")
-    files = {item.path for item in items if item.stash[ON_CLUSTER]}
-    for item in items:
-        item.stash[PLACE] = _place(item) if item.path in files else Place.BESIDE
-    put_in_order(config, items, LONGEST)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What operators of this test leave to those of others, which run at the same time."""
-    others = namespaces_of_others(item.config) if item.stash[PLACE] is Place.SHARED else []
-    leave_alone([*others, "smtp-demo-*"] if others else [])
-
-
-def _place(item: pytest.Item) -> Place:
-    if any(folder in item.path.parents for folder in FIRST):
-        return Place.FIRST
-    return Place.ALONE if item.get_closest_marker("alone") else Place.SHARED
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
-from gobuild import BuildError, Program, cache_folder, program_folder
-from gobuild.toolchain import find_toolchain
+from smtp_tools.gobuild import BuildError, Program, cache_folder, program_folder
+from smtp_tools.gobuild.toolchain import find_toolchain
+from smtp_tools.paths import HACK
 
 PROGRAM = Program(
-    source=Path(__file__).parent / "foreign-crds",
+    source=HACK / "foreign-crds",
     announcement=(
         "Building what makes the CustomResourceDefinitions of Flux and the Prometheus operator from the Go "
         "modules of their APIs.\n"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handbook import Block, blocks_of, pages
-from localcluster import LocalCluster
-from testbed.foreign_kinds import define_foreign_kinds
+from smtp_testkit.handbook import Block, blocks_of, pages
+from smtp_testkit.testbed.foreign_kinds import define_foreign_kinds
+from smtp_tools.localcluster import LocalCluster
 
 ROOT = Path(__file__).parent.parent.parent
 

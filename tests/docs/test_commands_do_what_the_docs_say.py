@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from handbook import Block, Run, World, pages, runs_of
-from handbook.world import FRESH
-from localcluster import LocalCluster
+from smtp_testkit.handbook import Block, Run, World, pages, runs_of
+from smtp_testkit.handbook.world import FRESH
+from smtp_tools.localcluster import LocalCluster
 
 ROOT = Path(__file__).parent.parent.parent
 
-RUNS = [run for page in pages() for run in runs_of(page) if run.world != FRESH]  # those: tests/install
+RUNS = [
+    run for page in pages() for run in runs_of(page) if run.world != FRESH
+]  # those: tests/cluster/install
 
 
 CLUSTER_WIDE = ("-f deploy/manifests/\n", "-policy-*.yaml", "--exclude-namespace", "--all-namespaces")
@@ -31,7 +33,9 @@ def test_a_page_run_from_top_to_bottom_prints_what_it_quotes(
 ) -> None:
     with World.entered(run.needs, folder=tmp_path / "reader", cluster=cluster, namespace=namespace) as world:
         differences = list(run.differences(world))
-    assert not differences, "\n".join([*differences, "To quote what is real: python -m handbook PAGE"])
+    assert not differences, "\n".join(
+        [*differences, "To quote what is real: python -m smtp_testkit.handbook PAGE"]
+    )
 
 
 def test_a_command_that_is_not_run_here_names_the_test_that_does(blocks: list[Block]) -> None:
@@ -45,13 +49,14 @@ def test_a_command_that_is_not_run_here_names_the_test_that_does(blocks: list[Bl
 
 
 CHECKED_ELSEWHERE = {
-    "PYTHONPATH=hack .venv/bin/python -m releases 0.1.0": "wrote what tests/upgrade reads",
+    "PYTHONPATH=hack:tests/support .venv/bin/python -m smtp_tools.release 0.1.0": ""
+    "wrote what tests/cluster/upgrade reads",
     "make install": "the tests run in what it made",
-    'eval "$(make cluster)"': "tests/controlplane",
-    "make cluster-down": "tests/controlplane",
+    'eval "$(make cluster)"': "tests/tooling/controlplane",
+    "make cluster-down": "tests/tooling/controlplane",
     "make image BUILDER=docker BASE=docker.io/library/python:3.13-slim PYTHON_VERSION=3.13"
-    " IMAGE=registry.example.com/smtp-operator:0.1.0": "tests/image, with another builder and base",
-    "kubectl apply -f deploy/manifests/monitoring/": "tests/monitoring",
+    " IMAGE=registry.example.com/smtp-operator:0.1.0": "tests/tiers/image, with another builder and base",
+    "kubectl apply -f deploy/manifests/monitoring/": "tests/unit/deploy/monitoring",
     "make unit": "is running these tests, or a part of make test",
 }
 

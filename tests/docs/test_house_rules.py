@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handbook import pages
+from smtp_testkit.handbook import pages
 
 ROOT = Path(__file__).parent.parent.parent
 

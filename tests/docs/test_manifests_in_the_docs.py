@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from handbook import Block, blocks_of, pages
-from localcluster import KubectlError, LocalCluster
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_testkit.handbook import Block, blocks_of, pages
+from smtp_tools.localcluster import KubectlError, LocalCluster
 
 ROOT = Path(__file__).parent.parent.parent
 

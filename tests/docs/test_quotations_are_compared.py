@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from handbook import Block, same_output
-from handbook.outputs import aligned
+from smtp_testkit.handbook import Block, same_output
+from smtp_testkit.handbook.outputs import aligned
 
 UID = "-6d9e-45ae-bd88-d67082e6a2e6"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from handbook.blocks import blocks_of
-from localcluster import LocalCluster
-from openbao import OpenBao
-from openbao.trial import BaoTrial
+from smtp_testkit.handbook.blocks import blocks_of
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.openbao.trial import BaoTrial
+from smtp_tools.localcluster import LocalCluster
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "how-to" / "hashicorp-vault.md"
 REVIEWER = ("serviceaccount/vault-reviewer", "--namespace=kube-system")
 

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-from generate.chart import value_paths
-from handbook import pages, text_of
-from handbook.blocks import blocks_of
 from smtp_operator.api.crd import KINDS, structural_schema
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import Notification
@@ -23,6 +20,9 @@ from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS
 from smtp_operator.cli.main import run_program
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import EXPIRING
 from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS
+from smtp_testkit.handbook import pages, text_of
+from smtp_testkit.handbook.blocks import blocks_of
+from smtp_tools.generate.chart import value_paths
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -205,7 +205,11 @@ def test_every_file_named_exists(page: Path) -> None:
 
 
 def test_every_page_named_in_the_code_exists() -> None:
-    for path in [*(ROOT / "operator").rglob("*.py"), *(ROOT / "hack").rglob("*.py")]:
+    for path in [
+        *(ROOT / "operator").rglob("*.py"),
+        *(ROOT / "hack").rglob("*.py"),
+        *(ROOT / "tests/support").rglob("*.py"),
+    ]:
         for page in re.findall(r"docs/[\w/-]+\.(?:md|yaml)", path.read_text(encoding="utf-8")):
             assert (ROOT / page).exists(), f"{path} names {page}"
 
@@ -218,7 +222,9 @@ def test_every_folder_named_in_the_architecture_exists() -> None:
         f"{it.name}/" for it in (ROOT / "operator").iterdir() if (it.is_dir() and it.name != "__pycache__")
     }
     assert there <= named
-    for path in re.findall(r"`((?:reconcile|handlers|smtp|cluster|api|secrets|cli|network)/[\w/]+\.py)`", text):
+    for path in re.findall(
+        r"`((?:reconcile|handlers|smtp|cluster|api|secrets|cli|network)/[\w/]+\.py)`", text
+    ):
         assert (ROOT / "operator" / path).is_file(), path
 
 

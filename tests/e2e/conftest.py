@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperator
-from testbed.evidence import Evidence, folder_name
-from testbed.manifests import NAMESPACED
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, StartOperator
+from smtp_testkit.testbed.evidence import Evidence, folder_name
+from smtp_testkit.testbed.manifests import NAMESPACED
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "s3cret-Passw0rd"
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.tokenserver import SCOPE, Federation, TokenServer
-from testbed import AuditLog, Bed, OperatorProcess
-from testbed.operator_process import LOOPBACK
-from testbed.told import spellings, told
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.tokenserver import SCOPE, Federation, TokenServer
+from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.told import spellings, told
 
 CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
 SECRET = "c4nary~Client+S3cret/9f8e7d"

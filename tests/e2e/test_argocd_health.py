@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from argocd import CUSTOMIZATIONS, run
-from argocd.scenarios import SCENARIOS, Scenario, Stage
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Api, Bed, OperatorProcess
-from testbed.vaults import FLAGS
+from smtp_testkit.argocd import CUSTOMIZATIONS, run
+from smtp_testkit.argocd.scenarios import SCENARIOS, Scenario, Stage
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Api, Bed, OperatorProcess
+from smtp_testkit.testbed.vaults import FLAGS
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -57,7 +57,7 @@ def test_argo_cd_reads_the_state_that_an_object_is_in(scenario: Scenario, stage:
     found = scenario.play(stage)
 
     assert run(customization.health, found)["status"] == scenario.health
-    # The test data that is shipped is still what the operator writes; else: python -m argocd.
+    # The test data that is shipped is still what the operator writes; else: python -m smtp_testkit.argocd.
     assert conditions(customization.read(f"testdata/{scenario.name}.yaml")) == conditions(found)
 
 

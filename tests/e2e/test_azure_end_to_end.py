@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
-from mailpeers import MailServer
-from mailpeers.tokenserver import Federation, TokenServer
-from testbed import AuditLog, Bed, OperatorProcess
-from testbed.operator_process import LOOPBACK
-from testbed.seen import Seen
-from testbed.told import told
+from smtp_testkit.azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.tokenserver import Federation, TokenServer
+from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.seen import Seen
+from smtp_testkit.testbed.told import told
 
 CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
 SECRET = "c4nary-Client-S3cret"

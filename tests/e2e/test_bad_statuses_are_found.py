@@ -9,9 +9,9 @@ import pytest
 
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
-from testbed import Api, Bed, Object
-from testbed.status_watch import StatusWatch
-from testbed.users import object_of, path_of
+from smtp_testkit.testbed import Api, Bed, Object
+from smtp_testkit.testbed.status_watch import StatusWatch
+from smtp_testkit.testbed.users import object_of, path_of
 
 pytestmark = pytest.mark.alone
 
@@ -107,7 +107,7 @@ def test_the_test_in_whose_time_it_is_written_fails(subject: Subject, statuses: 
     with pytest.raises(AssertionError) as failure:
         statuses.check()
 
-    lines = ["statuses break rules of hack/statuslint:", *subject.without_conditions]
+    lines = ["statuses break rules of tests/support/smtp_testkit/statuslint:", *subject.without_conditions]
     assert str(failure.value).splitlines()[: len(lines)] == lines
 
 

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import AuditLog, Bed, OperatorProcess
-from testbed.told import told
-from testbed.vaults import FLAGS, login, vault, vaults
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess
+from smtp_testkit.testbed.told import told
+from smtp_testkit.testbed.vaults import FLAGS, login, vault, vaults
 
 CANARY = "c4nary/+&Password-9f8e7d"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import trustme
 
-from cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
-from cyberark.conjur import ConjurServer, JwtAuthenticator
-from mailpeers import MailServer
-from testbed import AuditLog, Bed, OperatorProcess
-from testbed.operator_process import LOOPBACK
-from testbed.told import told
+from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
+from smtp_testkit.cyberark.conjur import ConjurServer, JwtAuthenticator
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.told import told
 
 PASSWORD = "c4nary-Pa55w0rd"
 ROTATED = "c4nary-R0tated"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from testbed import Bed, OperatorProcess
-from testbed.exposition import Exposition
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, OperatorProcess
+from smtp_testkit.testbed.exposition import Exposition
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_tools.localcluster import LocalCluster
+from smtp_tools.localcluster.ports import free_ports
 
 READY = "smtp_operator_object_ready"
 

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Api
+from smtp_testkit.testbed import Api
+from smtp_tools.localcluster import LocalCluster
+from smtp_tools.paths import PYTHONPATH
 
 ROOT = Path(__file__).parent.parent.parent
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def demo(cluster: LocalCluster, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = cluster.environment() | {"PYTHONPATH": str(ROOT / "hack")}
-    command = [sys.executable, "-m", "demo", *words]
+    environment = cluster.environment() | {"PYTHONPATH": PYTHONPATH}
+    command = [sys.executable, "-m", "smtp_tools.demo", *words]
     return subprocess.run(
         command,
         check=False,

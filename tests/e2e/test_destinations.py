@@ -3,9 +3,9 @@
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Bed, StartOperator
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, StartOperator
+from smtp_tools.localcluster import LocalCluster
 
 ANY_PORT = "--allow-smtp-port=1-65535"
 

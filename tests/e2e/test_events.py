@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailpeers import MailServer
-from testbed import Bed
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 

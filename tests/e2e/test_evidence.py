@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import AuditLog, Bed, OperatorProcess
-from testbed.evidence import Evidence, folder_name
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess
+from smtp_testkit.testbed.evidence import Evidence, folder_name
+from smtp_tools.localcluster import LocalCluster
 
 
 def test_operator_audit_log_objects_and_server_are_in_one_folder(

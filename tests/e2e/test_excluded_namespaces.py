@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Api, AuditLog, Bed, StartOperator
-from testbed.exposition import Exposition
-from testbed.operator_process import LOOPBACK
-from testbed.vaults import CLUSTER_WIDE, FLAGS, vault, vaults
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Api, AuditLog, Bed, StartOperator
+from smtp_testkit.testbed.exposition import Exposition
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.vaults import CLUSTER_WIDE, FLAGS, vault, vaults
+from smtp_tools.localcluster.ports import free_ports
 
 pytestmark = pytest.mark.alone
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from mailpeers.background import in_thread
-from mailpeers.faultserver import Action, FaultServer, dribble, silence
-from testbed import Bed, OperatorProcess
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.background import in_thread
+from smtp_testkit.mailpeers.faultserver import Action, FaultServer, dribble, silence
+from smtp_testkit.testbed import Bed, OperatorProcess
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 

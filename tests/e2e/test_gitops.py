@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from kstatus import Kstatus, kstatus
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Bed, OperatorProcess, Seen
-from testbed.bed import settings, smtp_config
+from smtp_testkit.kstatus import Kstatus, kstatus
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, OperatorProcess, Seen
+from smtp_testkit.testbed.bed import settings, smtp_config
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 

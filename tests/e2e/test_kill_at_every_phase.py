@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from testbed import Bed, StartOperator
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, StartOperator
 
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 

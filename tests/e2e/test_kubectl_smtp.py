@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Bed, Manifests
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, Manifests
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 

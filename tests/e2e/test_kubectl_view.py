@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Bed
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 

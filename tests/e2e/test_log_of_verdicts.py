@@ -4,9 +4,9 @@
 import json
 from typing import Any
 
-from mailpeers import MailServer
-from testbed import Bed, OperatorProcess, StartOperator
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, OperatorProcess, StartOperator
+from smtp_testkit.testbed.operator_process import LOOPBACK
 
 PASSWORD = "s3cret-Passw0rd"
 

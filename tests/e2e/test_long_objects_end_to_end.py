@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.usage import peak_megabytes
-from localcluster.ports import free_ports
-from mailpeers import MailServer
 from smtp_operator.api.objects import JsonObject
-from testbed import Api, Bed, StartOperator
-from testbed.exposition import Exposition
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, Bed, StartOperator
+from smtp_testkit.testbed.exposition import Exposition
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_tools.bench.usage import peak_megabytes
+from smtp_tools.localcluster.ports import free_ports
 
 LIMIT_MEGABYTES = 256 * 1.048576
 OVERSIZED = "smtp_operator_oversized_objects_total"

@@ -3,11 +3,11 @@
 
 from pathlib import Path
 
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from testbed import Bed, OperatorProcess, StartOperator
-from testbed.exposition import Exposition
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, OperatorProcess, StartOperator
+from smtp_testkit.testbed.exposition import Exposition
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_tools.localcluster.ports import free_ports
 
 READY = "smtp_operator_object_ready"
 

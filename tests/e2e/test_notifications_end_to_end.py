@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer, ReceivedMail
-from testbed import Bed, OperatorProcess
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer, ReceivedMail
+from smtp_testkit.testbed import Bed, OperatorProcess
+from smtp_testkit.testbed.operator_process import LOOPBACK
 
 PASSWORD = "s3cret-Passw0rd"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}

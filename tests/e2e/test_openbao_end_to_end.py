@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Api, AuditLog, Bed, Object, OperatorProcess
-from testbed.told import spellings, told
-from testbed.vaults import FLAGS, vaults
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Api, AuditLog, Bed, Object, OperatorProcess
+from smtp_testkit.testbed.told import spellings, told
+from smtp_testkit.testbed.vaults import FLAGS, vaults
 
 OLD, NEW = "c4nary~Old+Pa55w0rd/9f8e7d", "c4nary~New+Pa55w0rd/1a2b3c"
 USER = "mailer@example.com"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.fingerprints import fingerprint
-from testbed import Bed
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.fingerprints import fingerprint
+from smtp_testkit.testbed import Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 

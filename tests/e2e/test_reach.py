@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Api, AuditLog, Bed, Manifests, StartOperator
-from testbed.manifests import NAMESPACED
-from testbed.operator_process import LOOPBACK
-from testbed.recording_proxy import Asked, RecordingProxy, recorded
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, StartOperator
+from smtp_testkit.testbed.manifests import NAMESPACED
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.recording_proxy import Asked, RecordingProxy, recorded
+from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "s3cret-Passw0rd"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}

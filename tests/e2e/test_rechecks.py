@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, Seen
-from testbed.manifests import NAMESPACED
-from testbed.operator_process import LOOPBACK
-from testbed.side_by_side import own_prefix
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, Seen
+from smtp_testkit.testbed.manifests import NAMESPACED
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.side_by_side import own_prefix
+from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "s3cret-Passw0rd"
 SECONDS = 300.0

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed import Bed, Seen
-from testbed.bed import settings, smtp_config
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, Seen
+from smtp_testkit.testbed.bed import settings, smtp_config
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 

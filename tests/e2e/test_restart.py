@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from testbed import AuditLog, Bed, OperatorProcess, StartOperator
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess, StartOperator
+from smtp_testkit.testbed.operator_process import LOOPBACK
 
 
 def test_a_restart_sends_no_mail_and_writes_nothing(

@@ -3,10 +3,10 @@
 
 import pytest
 
-from mailpeers import MailServer
-from testbed import Api, Bed, Object
-from testbed.status_watch import StatusWatch
-from testbed.users import object_of, path_of
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, Bed, Object
+from smtp_testkit.testbed.status_watch import StatusWatch
+from smtp_testkit.testbed.users import object_of, path_of
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("operator")]
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from testbed import Api, Bed, Manifests, OperatorProcess, StartOperator
-from testbed.api import ApiError
-from testbed.exposition import Exposition
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, Bed, Manifests, OperatorProcess, StartOperator
+from smtp_testkit.testbed.api import ApiError
+from smtp_testkit.testbed.exposition import Exposition
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_tools.localcluster.ports import free_ports
 
 MANY = 100
 PATIENCE = 120.0

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Api, Bed, Object, OperatorProcess
-from testbed.vaults import CLUSTER_WIDE, FLAGS, login, vault, vaults
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Api, Bed, Object, OperatorProcess
+from smtp_testkit.testbed.vaults import CLUSTER_WIDE, FLAGS, login, vault, vaults
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("operator")]
 

@@ -3,10 +3,10 @@
 
 from pathlib import Path
 
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Bed, StartOperator
-from testbed.vaults import FLAGS, login, vault, vaults
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Bed, StartOperator
+from smtp_testkit.testbed.vaults import FLAGS, login, vault, vaults
 
 
 def test_an_operator_of_one_namespace_says_that_a_cluster_wide_vault_is_not_for_it(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from testbed import Bed
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed
+from smtp_tools.localcluster.ports import free_ports
 
 pytestmark = pytest.mark.usefixtures("operator")
 

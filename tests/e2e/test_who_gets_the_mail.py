@@ -6,8 +6,8 @@ from email import message_from_bytes
 
 import pytest
 
-from mailpeers import MailServer
-from testbed import Bed, OperatorProcess
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, OperatorProcess
 
 pytestmark = pytest.mark.usefixtures("operator")
 

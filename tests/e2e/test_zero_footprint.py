@@ -3,8 +3,8 @@
 
 import pytest
 
-from mailpeers import MailServer
-from testbed import AuditLog, Bed
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import AuditLog, Bed
 
 pytestmark = pytest.mark.usefixtures("operator")
 

@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from bench.errors import BenchError
-from bench.figures import exit_code, table
-from bench.sections import SECTIONS, Sections
-from bench.world import World, say
-from gobuild import BuildError
-from localcluster import ClusterError, KubectlError
+from smtp_tools.bench.errors import BenchError
+from smtp_tools.bench.figures import exit_code, table
+from smtp_tools.bench.sections import SECTIONS, Sections
+from smtp_tools.bench.world import World, say
+from smtp_tools.gobuild import BuildError
+from smtp_tools.localcluster import ClusterError, KubectlError
 
 OBJECTS = 1000
 SERVERS = 10
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bench",
+        prog="python -m smtp_tools.bench",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bench.errors import BenchError
+from smtp_tools.bench.errors import BenchError
 
 PARALLEL = 8
 BUSY_SECONDS = 15.0

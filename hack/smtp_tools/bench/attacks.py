@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
-from bench import hostile
-from bench.api import Object
-from bench.figures import Figure
-from bench.usage import peak_megabytes
-from bench.world import Side, World, say
-from localcluster.ports import free_ports
-from localcluster.processes import Process
+from smtp_tools.bench import hostile
+from smtp_tools.bench.api import Object
+from smtp_tools.bench.figures import Figure
+from smtp_tools.bench.usage import peak_megabytes
+from smtp_tools.bench.world import Side, World, say
+from smtp_tools.localcluster.ports import free_ports
+from smtp_tools.localcluster.processes import Process
 
 NAMESPACE = "bench-attacks"
 LIMIT_MEGABYTES = 256 * 1024 * 1024 / 1e6

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail servers, in a process of their own so that nobody pays for their work.
 
-`python -m bench.mail NUMBER` says on stdout what happens, one thing a line: first their ports, then each
-connection and each mail with its time.
+`python -m smtp_tools.bench.mail NUMBER` says on stdout what happens, one thing a line: first their
+ports, then each connection and each mail with its time.
 """
 
 import asyncio
@@ -16,10 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from bench.errors import BenchError
-from localcluster.processes import Process
-from mailpeers import MailServer, ReceivedMail
-from mailpeers.session import Session
+from smtp_testkit.mailpeers import MailServer, ReceivedMail
+from smtp_testkit.mailpeers.session import Session
+from smtp_tools.bench.errors import BenchError
+from smtp_tools.localcluster.processes import Process
+from smtp_tools.paths import PYTHONPATH
 
 USERNAME = "mailer"
 PASSWORD = "s3cret"
@@ -60,8 +61,8 @@ class MailProcess:
         Raises:
             BenchError: they did not start.
         """
-        environment = {"PATH": os.defpath, "PYTHONPATH": str(Path(__file__).parent.parent)}
-        command = [sys.executable, "-m", "bench.mail", str(servers)]
+        environment = {"PATH": os.defpath, "PYTHONPATH": PYTHONPATH}
+        command = [sys.executable, "-m", "smtp_tools.bench.mail", str(servers)]
         self._process = Process(
             command, name="the mail server", log=directory / "mail.log", environment=environment
         )

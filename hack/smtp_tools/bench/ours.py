@@ -7,11 +7,11 @@ from pathlib import Path
 
 import yaml
 
-from bench.api import Object
-from bench.errors import BenchError
-from bench.mail import PASSWORD, USERNAME
+from smtp_tools.bench.api import Object
+from smtp_tools.bench.errors import BenchError
+from smtp_tools.bench.mail import PASSWORD, USERNAME
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "deploy" / "manifests"
 DEFINITIONS = ROOT / "deploy" / "crds"
 NAMESPACE = "bench-mail"

@@ -13,12 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bench.api import Object
-from bench.errors import BenchError
-from gobuild import Program, cache_folder, program_folder
-from gobuild.toolchain import find_toolchain
+from smtp_tools.bench.api import Object
+from smtp_tools.bench.errors import BenchError
+from smtp_tools.gobuild import Program, cache_folder, program_folder
+from smtp_tools.gobuild.toolchain import find_toolchain
+from smtp_tools.paths import HACK
 
-SOURCE = Path(__file__).parent.parent / "issuer-peer"
+SOURCE = HACK / "issuer-peer"
 MODULE = "github.com/cert-manager/cert-manager"
 NAMESPACE = "bench-issuers"
 ACCOUNT = "issuer-peer"

@@ -4,11 +4,11 @@
 import time
 from dataclasses import dataclass
 
-from bench.api import Object
-from bench.audit import Requests
-from bench.usage import cpu_seconds, peak_megabytes
-from bench.world import WARM_UP, Side, World, say
-from localcluster.processes import Process
+from smtp_tools.bench.api import Object
+from smtp_tools.bench.audit import Requests
+from smtp_tools.bench.usage import cpu_seconds, peak_megabytes
+from smtp_tools.bench.world import WARM_UP, Side, World, say
+from smtp_tools.localcluster.processes import Process
 
 
 @dataclass(frozen=True)

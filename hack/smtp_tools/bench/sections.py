@@ -7,13 +7,13 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from bench import attacks, metrics, ours, truth
-from bench.errors import BenchError
-from bench.figures import Figure
-from bench.rounds import Round, play
-from bench.usage import cpu_seconds, peak_megabytes, resident_megabytes
-from bench.world import World, say
-from localcluster.processes import Process
+from smtp_tools.bench import attacks, metrics, ours, truth
+from smtp_tools.bench.errors import BenchError
+from smtp_tools.bench.figures import Figure
+from smtp_tools.bench.rounds import Round, play
+from smtp_tools.bench.usage import cpu_seconds, peak_megabytes, resident_megabytes
+from smtp_tools.bench.world import World, say
+from smtp_tools.localcluster.processes import Process
 
 TIMES_AN_ISSUER = 2.0
 START_TARGET_SECONDS = 2.0

@@ -6,13 +6,13 @@ import time
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 
-from bench import ours
-from bench.api import PARALLEL, Object, VerdictWatch
-from bench.figures import Figure
-from bench.mail import PASSWORD
-from bench.usage import resident_megabytes
-from bench.world import World, say
-from localcluster.processes import Process
+from smtp_tools.bench import ours
+from smtp_tools.bench.api import PARALLEL, Object, VerdictWatch
+from smtp_tools.bench.figures import Figure
+from smtp_tools.bench.mail import PASSWORD
+from smtp_tools.bench.usage import resident_megabytes
+from smtp_tools.bench.world import World, say
+from smtp_tools.localcluster.processes import Process
 
 LATENCY_TARGET_SECONDS = 2.0
 GROWTH_TARGET_MEGABYTES = 10.0

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Self
 from zlib import crc32
 
-from bench import ours, peer
-from bench.api import Api, Object, VerdictWatch
-from bench.audit import AuditLog
-from bench.errors import BenchError
-from bench.mail import MailProcess
-from bench.usage import cpu_seconds
-from localcluster import LocalCluster
-from localcluster.processes import Process
+from smtp_tools.bench import ours, peer
+from smtp_tools.bench.api import Api, Object, VerdictWatch
+from smtp_tools.bench.audit import AuditLog
+from smtp_tools.bench.errors import BenchError
+from smtp_tools.bench.mail import MailProcess
+from smtp_tools.bench.usage import cpu_seconds
+from smtp_tools.localcluster import LocalCluster
+from smtp_tools.localcluster.processes import Process
 
 VERDICT_SECONDS = 120.0
 QUIET_SECONDS = 1.0

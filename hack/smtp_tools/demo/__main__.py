@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m demo`: results go to stdout, all else to stderr."""
+"""`python -m smtp_tools.demo`: results go to stdout, all else to stderr."""
 
 import argparse
 import signal
@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from demo.places import DemoError, namespace_of, own_control_plane
-from demo.play import play
-from demo.terminal import Terminal
-from gobuild import BuildError
-from localcluster import ClusterError, KubectlError
-from openbao import OpenBaoError
-from testbed.operator_process import OperatorError
+from smtp_testkit.openbao import OpenBaoError
+from smtp_testkit.testbed.operator_process import OperatorError
+from smtp_tools.demo.places import DemoError, namespace_of, own_control_plane
+from smtp_tools.demo.play import play
+from smtp_tools.demo.terminal import Terminal
+from smtp_tools.gobuild import BuildError
+from smtp_tools.localcluster import ClusterError, KubectlError
 
 DESCRIPTION = """\
 Shows the operator at work: a control plane, a mail server, a vault (OpenBao) and the operator are
@@ -49,7 +49,9 @@ def _terminated(*_: object) -> NoReturn:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m demo", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m smtp_tools.demo",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--context",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gobuild.children import start_child
-from localcluster import KubectlError
+from smtp_tools.gobuild.children import start_child
+from smtp_tools.localcluster import KubectlError
 
 _ONE_LINE = 'jsonpath={@}{"\\n"}'
 

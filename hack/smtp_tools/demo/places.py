@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from demo.kubectl import Kubectl, quiet_environment
-from demo.terminal import Terminal
-from localcluster import LocalCluster, find_assets
-from testbed.manifests import CLUSTER_WIDE, CRDS, NAMESPACED, Manifests
-from testbed.vaults import FLAGS
+from smtp_testkit.testbed.manifests import CLUSTER_WIDE, CRDS, NAMESPACED, Manifests
+from smtp_testkit.testbed.vaults import FLAGS
+from smtp_tools.demo.kubectl import Kubectl, quiet_environment
+from smtp_tools.demo.terminal import Terminal
+from smtp_tools.localcluster import LocalCluster, find_assets
 
 KINDS = ("smtpconfigs", "smtpvaults", "clustersmtpvaults")
 CRD_NAMES = [f"customresourcedefinition/{kind}.smtp-operator.io" for kind in KINDS]

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from email import message_from_bytes, policy
 
-from demo.places import DemoError, Place
-from demo.samples import (
+from smtp_testkit.mailpeers import MailServer, ReceivedMail
+from smtp_testkit.testbed import OperatorProcess, Seen
+from smtp_tools.demo.places import DemoError, Place
+from smtp_tools.demo.samples import (
     FROM_VAULT,
     MENDED,
     REFUSED,
@@ -21,10 +23,8 @@ from demo.samples import (
     new_password,
     write_samples,
 )
-from demo.terminal import Terminal
-from demo.vault import vault
-from mailpeers import MailServer, ReceivedMail
-from testbed import OperatorProcess, Seen
+from smtp_tools.demo.terminal import Terminal
+from smtp_tools.demo.vault import vault
 
 VERDICT_SECONDS = 60.0
 WATCH_SECONDS = 0.5

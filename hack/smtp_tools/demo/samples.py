@@ -7,9 +7,9 @@ from pathlib import Path
 from string import Template
 from textwrap import indent
 
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from openbao import OpenBao
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_tools.localcluster.ports import free_ports
 
 FOLDER = Path(__file__).parent / "samples"
 USERNAME = "mailer@example.com"

@@ -5,8 +5,8 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from demo.kubectl import Kubectl
-from openbao import OpenBao
+from smtp_testkit.openbao import OpenBao
+from smtp_tools.demo.kubectl import Kubectl
 
 PATH = "mail/smtp"
 ACCOUNT = "mailer"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m docslint [PAGE...]`` lists long sentences; exit code 1 if there are any."""
+"""``python -m smtp_tools.docslint [PAGE...]`` lists long sentences; exit code 1 if there are any."""
 
 import sys
 from pathlib import Path
 
-from docslint.sentences import MOST_WORDS, long_sentences
-from handbook.blocks import ROOT, pages
+from smtp_testkit.handbook.blocks import ROOT, pages
+from smtp_tools.docslint.sentences import MOST_WORDS, long_sentences
 
 
 def main(arguments: list[str]) -> int:

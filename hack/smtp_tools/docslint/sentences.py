@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from docslint.texts import prose_of
+from smtp_tools.docslint.texts import prose_of
 
 MOST_WORDS: Final = 25
 

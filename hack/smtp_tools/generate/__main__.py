@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m generate`` writes the generated files, ``--check`` only says which are stale (exit 1)."""
+"""``python -m smtp_tools.generate`` writes the generated files, ``--check`` only says which are stale."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from generate.files import generated_files, stale_files
-from generate.manifests import rendered_files
-from localcluster import find_assets
+from smtp_tools.generate.files import generated_files, stale_files
+from smtp_tools.generate.manifests import rendered_files
+from smtp_tools.localcluster import find_assets
 
 
 def main(arguments: list[str]) -> int:
     """Writes or checks; the exit code."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     files = generated_files()
     if arguments == ["--check"]:
         stale = stale_files(root, files | rendered_files(find_assets().helm))

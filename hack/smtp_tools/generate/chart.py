@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from generate.reference import MADE, table
+from smtp_tools.generate.reference import MADE, table
 
 CHART = Path("deploy/charts/smtp-operator")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 Schema = dict[str, Any]
 
@@ -29,7 +29,7 @@ def values_schema() -> Schema:
 
 
 def value_paths() -> tuple[str, ...]:
-    """Every value, such as ``image.repository``."""
+    """Every value, such as ``smtp_tools.image.repository``."""
     return tuple(_paths(values_schema(), ""))
 
 

@@ -5,13 +5,14 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from argocd.customizations import as_text, config_map
-from conformance.reference import conformance_reference
-from generate.chart import CHART, ROOT, values_file, values_reference
-from generate.monitoring import dashboard, monitoring_manifests
-from generate.plugin import plugin_reference
-from generate.policies import policy_groups
-from generate.reference import (
+from smtp_operator.api.crd import KINDS
+from smtp_testkit.argocd.customizations import as_text, config_map
+from smtp_testkit.conformance.reference import conformance_reference
+from smtp_tools.generate.chart import CHART, ROOT, values_file, values_reference
+from smtp_tools.generate.monitoring import dashboard, monitoring_manifests
+from smtp_tools.generate.plugin import plugin_reference
+from smtp_tools.generate.policies import policy_groups
+from smtp_tools.generate.reference import (
     MADE,
     field_reference,
     flag_reference,
@@ -20,15 +21,15 @@ from generate.reference import (
     schedule_reference,
     vault_field_reference,
 )
-from generate.text import to_yaml
-from smtp_operator.api.crd import KINDS
+from smtp_tools.generate.text import to_yaml
 
 MADE_OF_MODELS = (
     "# SPDX-License-Identifier: Apache-2.0\n# Generated from operator/api/; run `make generate`.\n"
 )
 MADE_OF_MONITORING = (
     "# SPDX-License-Identifier: Apache-2.0\n"
-    "# Generated from deploy/monitoring/alerts.yaml and hack/generate/monitoring.py; run `make generate`.\n"
+    "# Generated from deploy/monitoring/alerts.yaml and "
+    "hack/smtp_tools/generate/monitoring.py; run `make generate`.\n"
 )
 MADE_OF_LUA = (
     "# SPDX-License-Identifier: Apache-2.0\n# Generated from resource_customizations/; run `make generate`.\n"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generate.chart import CHART, ROOT
+from smtp_tools.generate.chart import CHART, ROOT
 
 _LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
 _MADE = "# Rendered from deploy/charts/smtp-operator/; run `make generate`.\n"

@@ -32,7 +32,7 @@ from smtp_operator.metrics.definitions import (
 Object = dict[str, Any]
 Kind = Literal["stat", "timeseries", "table"]
 
-ALERTS: Final = Path(__file__).parent.parent.parent / "deploy" / "monitoring" / "alerts.yaml"
+ALERTS: Final = Path(__file__).parents[3] / "deploy" / "monitoring" / "alerts.yaml"
 NAMESPACE: Final = "smtp-operator-system"
 LABELS: Final = {"app.kubernetes.io/name": "smtp-operator"}
 

@@ -3,8 +3,8 @@
 
 from collections.abc import Iterator
 
-from generate.reference import MADE, table
 from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS, PluginCommand, PluginFlag, exit_codes
+from smtp_tools.generate.reference import MADE, table
 
 
 def plugin_reference() -> str:

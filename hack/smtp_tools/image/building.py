@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from image.context import ROOT
+from smtp_tools.image.context import ROOT
 
 DOCKERFILE: Final = ROOT / "deploy" / "image" / "Dockerfile"
 BASE: Final = "localhost/debian-python:test"

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from image.building import Image
+from smtp_tools.image.building import Image
 
 Spec = dict[str, Any]
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from image.sbom import sbom
+from smtp_tools.image.sbom import sbom
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[3]
 LOCK: Final = ROOT / "deploy" / "image" / "requirements.lock"
 _TOOLS_LOCK: Final = ROOT / "requirements.lock"
 _SOURCES: Final = ("operator", "pyproject.toml", "README.md", "LICENSE")

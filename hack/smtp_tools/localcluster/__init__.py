@@ -4,11 +4,11 @@
     with LocalCluster.start() as cluster:
         cluster.kubectl("get", "namespaces")
 
-`python -m localcluster --help` is the same for the command line.
+`python -m smtp_tools.localcluster --help` is the same for the command line.
 """
 
-from localcluster.assets import Assets, find_assets
-from localcluster.cluster import LocalCluster
-from localcluster.errors import ClusterError, KubectlError
+from smtp_tools.localcluster.assets import Assets, find_assets
+from smtp_tools.localcluster.cluster import LocalCluster
+from smtp_tools.localcluster.errors import ClusterError, KubectlError
 
 __all__ = ["Assets", "ClusterError", "KubectlError", "LocalCluster", "find_assets"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m localcluster`: results go to stdout, all else to stderr."""
+"""`python -m smtp_tools.localcluster`: results go to stdout, all else to stderr."""
 
 import argparse
 import shlex
@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from gobuild import BuildError, cache_folder, clean_cache
-from localcluster.assets import find_assets, kubernetes_version
-from localcluster.background import BackgroundCluster
-from localcluster.cluster import LocalCluster
-from localcluster.errors import ClusterError
+from smtp_tools.gobuild import BuildError, cache_folder, clean_cache
+from smtp_tools.localcluster.assets import find_assets, kubernetes_version
+from smtp_tools.localcluster.background import BackgroundCluster
+from smtp_tools.localcluster.cluster import LocalCluster
+from smtp_tools.localcluster.errors import ClusterError
 
 DESCRIPTION = f"""\
 A real Kubernetes {kubernetes_version()} control plane on 127.0.0.1: etcd, kube-apiserver,
 kube-controller-manager, kubectl and helm. RBAC is on; there are no nodes, so Pods stay Pending.
 
   up            start one in the background, print the `export KUBECONFIG=...` line;
-                if it is up, only print the line: eval "$(python -m localcluster up)"
+                if it is up, only print the line: eval "$(python -m smtp_tools.localcluster up)"
   down          end it and remove its data; fine if it is not up
   run           start another one, for as long as a command runs: run -- kubectl get namespaces;
                 without a command until Ctrl-C
@@ -109,7 +109,7 @@ def _ended(number: int, _: object) -> NoReturn:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m localcluster",
+        prog="python -m smtp_tools.localcluster",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gobuild import Program, program_folder
-from localcluster.errors import ClusterError
+from smtp_tools.gobuild import Program, program_folder
+from smtp_tools.localcluster.errors import ClusterError
+from smtp_tools.paths import HACK
 
 PARTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
 
-SOURCE = Path(__file__).parent.parent / "controlplane"
+SOURCE = HACK / "controlplane"
 
 
 def kubernetes_version() -> str:

@@ -18,8 +18,9 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import IO
 
-from localcluster.cluster import LocalCluster
-from localcluster.errors import ClusterError
+from smtp_tools.localcluster.cluster import LocalCluster
+from smtp_tools.localcluster.errors import ClusterError
+from smtp_tools.paths import PYTHONPATH
 
 READY = b"ready"
 STOP_SECONDS = 30.0
@@ -33,7 +34,7 @@ class BackgroundCluster:
         """Its files are in `$XDG_STATE_HOME/smtp-operator` or `~/.local/state/smtp-operator`."""
         base = Path(environment.get("XDG_STATE_HOME", ""))
         state = base if base.is_absolute() else Path.home() / ".local" / "state"
-        clone = Path(__file__).resolve().parent.parent.parent
+        clone = Path(__file__).resolve().parents[3]
         self._folder = state / "smtp-operator" / hashlib.sha256(bytes(clone)).hexdigest()[:12]
 
     @property
@@ -94,8 +95,15 @@ class BackgroundCluster:
         with os.fdopen(told, "rb") as answer, self._log.open("wb") as log:
             try:
                 child = subprocess.Popen(
-                    [sys.executable, "-m", "localcluster", "supervise", str(supervisor.fileno()), str(ready)],
-                    env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+                    [
+                        sys.executable,
+                        "-m",
+                        "smtp_tools.localcluster",
+                        "supervise",
+                        str(supervisor.fileno()),
+                        str(ready),
+                    ],
+                    env={**os.environ, "PYTHONPATH": PYTHONPATH},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from localcluster.assets import Assets, find_assets
-from localcluster.components import LOOPBACK, Components, prepare
-from localcluster.errors import ClusterError, KubectlError
-from localcluster.kubeconfig import write_kubeconfig
-from localcluster.processes import Process
+from smtp_tools.localcluster.assets import Assets, find_assets
+from smtp_tools.localcluster.components import LOOPBACK, Components, prepare
+from smtp_tools.localcluster.errors import ClusterError, KubectlError
+from smtp_tools.localcluster.kubeconfig import write_kubeconfig
+from smtp_tools.localcluster.processes import Process
 
 START_SECONDS = 120.0
 POLL_SECONDS = 0.05

@@ -6,10 +6,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcluster.assets import Assets
-from localcluster.certificates import Certificates, write_certificates
-from localcluster.kubeconfig import write_kubeconfig
-from localcluster.ports import free_ports
+from smtp_tools.localcluster.assets import Assets
+from smtp_tools.localcluster.certificates import Certificates, write_certificates
+from smtp_tools.localcluster.kubeconfig import write_kubeconfig
+from smtp_tools.localcluster.ports import free_ports
 
 LOOPBACK = "127.0.0.1"
 SERVICE_RANGE = "10.96.0.0/16"

@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from gobuild.children import start_child
-from localcluster.errors import ClusterError
+from smtp_tools.gobuild.children import start_child
+from smtp_tools.localcluster.errors import ClusterError
 
 TAIL_LINES = 15
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m monitoring`` says whether `make test-monitoring` can run here; exit code 1 where it cannot.
+"""``python -m smtp_tools.monitoring`` says whether `make test-monitoring` can run here; else exit code 1.
 
 ``--fetch`` gets what is missing before: Debian's package of Prometheus, downloaded and unpacked.
 """
 
 import sys
 
-from monitoring.tools import NeedsTools, fetch, missing
+from smtp_tools.monitoring.tools import NeedsTools, fetch, missing
 
 
 def main(arguments: list[str]) -> int:

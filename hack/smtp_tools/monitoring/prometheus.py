@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from localcluster.ports import free_ports
-from localcluster.processes import Process
-from monitoring.tools import program
+from smtp_tools.localcluster.ports import free_ports
+from smtp_tools.localcluster.processes import Process
+from smtp_tools.monitoring.tools import program
 
 SECONDS = 60.0
 POLL_SECONDS = 0.1

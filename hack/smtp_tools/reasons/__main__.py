@@ -12,13 +12,13 @@ import asyncio
 import sys
 from pathlib import Path
 
-from reasons.judging import judge, precision
-from reasons.mutations import COUNT, mutations
-from reasons.playing import play_all
-from reasons.report import AT_LEAST, Measured, misses, page
-from reasons.scenarios import HELD_BACK, PUBLISHED, load
+from smtp_tools.reasons.judging import judge, precision
+from smtp_tools.reasons.mutations import COUNT, mutations
+from smtp_tools.reasons.playing import play_all
+from smtp_tools.reasons.report import AT_LEAST, Measured, misses, page
+from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, load
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "reason-precision.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "reason-precision.md"
 _PARTS = {"published": (PUBLISHED, COUNT), "held back": (HELD_BACK, COUNT // 4)}
 
 

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import aiosmtplib
 
-from mailpeers.faultserver import FaultServer
-from mailpeers.trial import Trial, recipients
-from realpeers.swaks import swaks
-from realpeers.tools import NeedsTools
-from reasons.scenarios import USERNAME, Scenario
 from smtp_operator.api.verdict import SmtpType, Verdict
 from smtp_operator.smtp.request import SmtpLogin
+from smtp_testkit.mailpeers.faultserver import FaultServer
+from smtp_testkit.mailpeers.trial import Trial, recipients
+from smtp_testkit.realpeers.swaks import swaks
+from smtp_testkit.realpeers.tools import NeedsTools
+from smtp_tools.reasons.scenarios import USERNAME, Scenario
 
 PASSWORD: Final = "a password, or a token, that no server knows"
 NOT_INSTALLED: Final = "not installed"

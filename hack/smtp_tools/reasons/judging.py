@@ -4,7 +4,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reasons.scenarios import USERNAME, Scenario
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType
 from smtp_operator.smtp.auth import token_error
@@ -14,6 +13,7 @@ from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.dialogue import extensions
 from smtp_operator.smtp.probe import Protocol, identify
 from smtp_operator.smtp.replies import Reply
+from smtp_tools.reasons.scenarios import USERNAME, Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from reasons.scenarios import Scenario
+from smtp_tools.reasons.scenarios import Scenario
 
 SEED: Final = 20261122
 COUNT: Final = 1000

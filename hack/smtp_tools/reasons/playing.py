@@ -5,11 +5,11 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reasons.clients import Said, ask_aiosmtplib, ask_engine, ask_smtplib, ask_swaks
-from reasons.judging import Judgement
-from reasons.scenarios import Scenario
-from reasons.stage import server_of
 from smtp_operator.api.verdict import Phase
+from smtp_tools.reasons.clients import Said, ask_aiosmtplib, ask_engine, ask_smtplib, ask_swaks
+from smtp_tools.reasons.judging import Judgement
+from smtp_tools.reasons.scenarios import Scenario
+from smtp_tools.reasons.stage import server_of
 
 _AT_A_TIME = 4
 

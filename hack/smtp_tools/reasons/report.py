@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from realpeers.swaks import PHASES
-from reasons.clients import NOT_INSTALLED, Said
-from reasons.judging import Judgement, precision
-from reasons.mutations import COUNT, SEED
-from reasons.playing import Played
+from smtp_testkit.realpeers.swaks import PHASES
+from smtp_tools.reasons.clients import NOT_INSTALLED, Said
+from smtp_tools.reasons.judging import Judgement, precision
+from smtp_tools.reasons.mutations import COUNT, SEED
+from smtp_tools.reasons.playing import Played
 
 AT_LEAST: Final = 0.98
 FIRST: Final = {"published": (236, 253), "held back": (59, 63)}
-"""The first measurement of each part; tests/corpus/README.md tells of it."""
+"""The first measurement of each part; tests/unit/smtp/diagnosis/corpus/README.md tells of it."""
 _SHOWN: Final = 70
 
 _HEAD: Final = """\
@@ -24,13 +24,15 @@ _HEAD: Final = """\
 # Reason precision
 
 How often the operator names the one right reason, measured on replies of real servers. Each scenario of the
-[corpus](../../tests/corpus/README.md) was played: a server said its words at their phase, over the TLS mode
+[corpus](../../tests/unit/smtp/diagnosis/corpus/README.md) was played:
+a server said its words at their phase, over the TLS mode
 of the scenario, to the operator's engine, to swaks, and to the scripts that people write with aiosmtplib and
 smtplib. The names of the scenarios lead to their sources. The corpus was committed before the rules.
 
 The first measurement is that of rules whose author could not know the scenarios held back, when 253 were
 published. What stands beside it is today's, and a test of today's rules:
-[how they came about](../../tests/corpus/README.md#rules-since-then) says what their author knew.
+[how they came about](../../tests/unit/smtp/diagnosis/corpus/README.md#rules-since-then)
+says what their author knew.
 """
 
 

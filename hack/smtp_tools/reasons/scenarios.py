@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The corpus of replies as objects; tests/corpus/README.md says what each field means."""
+"""The corpus of replies as objects; tests/unit/smtp/diagnosis/corpus/README.md says what each field means."""
 
 import base64
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import yaml
 from smtp_operator.api.verdict import Phase, SmtpType
 from smtp_operator.smtp.message.addresses import AddressInvalid, parse_address
 
-CORPUS: Final = Path(__file__).resolve().parents[2] / "tests" / "corpus"
+CORPUS: Final = Path(__file__).resolve().parents[3] / "tests" / "unit" / "smtp" / "diagnosis" / "corpus"
 PUBLISHED: Final = "replies.yaml"
 HELD_BACK: Final = "held_back.yaml"
 

@@ -3,9 +3,9 @@
 
 from typing import Final
 
-from mailpeers.faultserver import Action, FaultServer, Script, TlsMode, drop, raw, reply, then
-from reasons.scenarios import Scenario
 from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_testkit.mailpeers.faultserver import Action, FaultServer, Script, TlsMode, drop, raw, reply, then
+from smtp_tools.reasons.scenarios import Scenario
 
 _TLS: Final[dict[SmtpType, TlsMode]] = {
     SmtpType.NONE: "none",

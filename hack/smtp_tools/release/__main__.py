@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m releases VERSION`` records a release: what its operator leaves of ``samples.yaml``.
+"""``python -m smtp_tools.release VERSION`` records a release: what its operator leaves of ``samples.yaml``.
 
 Run it before a release is tagged. The operator is the one that this Python imports.
 """
@@ -13,21 +13,21 @@ from pathlib import Path
 
 import yaml
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from releases.kept import CORE, KEPT, OURS, written
-from testbed import Api, OperatorProcess
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.releases.kept import CORE, KEPT, OURS, written
+from smtp_testkit.testbed import Api, OperatorProcess
+from smtp_tools.localcluster import LocalCluster
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = Path(__file__).with_name("samples.yaml")
 NAMESPACE = "mail"
 LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
-HEAD = LICENCE + "# Recorded by `python -m releases VERSION`; never edited.\n"
+HEAD = LICENCE + "# Recorded by `python -m smtp_tools.release VERSION`; never edited.\n"
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Writes ``tests/upgrade/VERSION/``."""
-    parser = argparse.ArgumentParser(prog="releases", description=__doc__)
+    """Writes ``tests/cluster/upgrade/VERSION/``."""
+    parser = argparse.ArgumentParser(prog="python -m smtp_tools.release", description=__doc__)
     parser.add_argument("version", help="such as 0.1.0")
     parser.add_argument("--crds", type=Path, default=ROOT / "deploy" / "crds", help="its CRDs")
     arguments = parser.parse_args(words)

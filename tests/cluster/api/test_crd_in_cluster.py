@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from localcluster import KubectlError, LocalCluster
+from smtp_tools.localcluster import KubectlError, LocalCluster
 
-CRDS = Path(__file__).parents[2] / "deploy" / "crds"
+CRDS = Path(__file__).parents[3] / "deploy" / "crds"
 
 Manifest = dict[str, Any]
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from localcluster import KubectlError, LocalCluster
 from smtp_operator.api.validation_rules import FROM_DISPLAY_NAME
+from smtp_tools.localcluster import KubectlError, LocalCluster
 
 Manifest = dict[str, Any]
 
-CRD = Path(__file__).parents[2] / "deploy" / "crds" / "smtpconfigs.yaml"
+CRD = Path(__file__).parents[3] / "deploy" / "crds" / "smtpconfigs.yaml"
 GROUP = "ratcheting.example.com"  # of its own, so that the CRD of the other tests stays as it is
 RESOURCE = f"smtpconfigs.{GROUP}"
 LINK = "Log in at evil.example <noreply@example.com>"

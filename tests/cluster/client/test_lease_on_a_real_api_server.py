@@ -5,11 +5,11 @@ import asyncio
 
 import pytest
 
-from simulation.leases import LeaseServer
 from smtp_operator.api.objects import ObjectNotFound
 from smtp_operator.cluster.client import JSON, KubernetesClient
 from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseApi, LeaseLost
+from smtp_testkit.simulation.leases import LeaseServer
 
 
 @pytest.fixture(params=["real", "simulated"])

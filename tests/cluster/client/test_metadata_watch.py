@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from localcluster import LocalCluster
 from smtp_operator.api.objects import ObjectMetadata, Reference
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient
 from smtp_operator.cluster.metadata_informer import MetadataInformer
+from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "correct horse battery staple"
 ENCODED = base64.b64encode(PASSWORD.encode()).decode()

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, RequestRefused
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.status_writer import StatusWriter
-from testbed.status_watch import StatusWatch
+from smtp_testkit.testbed.status_watch import StatusWatch
+from smtp_tools.localcluster import LocalCluster
 
 NAME = "mail"
 

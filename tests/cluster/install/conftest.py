@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localcluster import KubectlError, LocalCluster, find_assets
-from testbed import Object
+from smtp_testkit.testbed import Object
+from smtp_tools.localcluster import KubectlError, LocalCluster, find_assets
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CHART = ROOT / "deploy" / "charts" / "smtp-operator"
 
 _numbers = itertools.count(1)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localcluster import KubectlError
 from smtp_operator.settings import FLAGS
-from testbed import Object
+from smtp_testkit.testbed import Object
+from smtp_tools.localcluster import KubectlError
 
 if TYPE_CHECKING:
-    from tests.install.conftest import Render
+    from tests.cluster.install.conftest import Render
 
-CHART = Path(__file__).parents[2] / "deploy" / "charts" / "smtp-operator"
+CHART = Path(__file__).parents[3] / "deploy" / "charts" / "smtp-operator"
 PROFILES = sorted((CHART / "profiles").glob("*.yaml"))
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from generate.chart import CHART, values_schema
 from smtp_operator.settings import FLAGS
+from smtp_tools.generate.chart import CHART, values_schema
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 Schema = dict[str, Any]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from generate.__main__ import main
-from generate.files import stale_files
-from generate.manifests import rendered_files
-from localcluster import LocalCluster
-from testbed import Object
+from smtp_testkit.testbed import Object
+from smtp_tools.generate.__main__ import main
+from smtp_tools.generate.files import stale_files
+from smtp_tools.generate.manifests import rendered_files
+from smtp_tools.localcluster import LocalCluster
 
 if TYPE_CHECKING:
-    from tests.install.conftest import Render
+    from tests.cluster.install.conftest import Render
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 
 OF_HELM = (

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from handbook import Run, World, pages, runs_of
-from handbook.world import FRESH
-from localcluster import LocalCluster
+from smtp_testkit.handbook import Run, World, pages, runs_of
+from smtp_testkit.handbook.world import FRESH
+from smtp_tools.localcluster import LocalCluster
 
 RUNS = [run for page in pages() for run in runs_of(page) if run.world == FRESH]
 
@@ -18,7 +18,9 @@ def test_a_page_run_from_top_to_bottom_does_what_it_says(
 ) -> None:
     with World.entered(run.needs, folder=tmp_path / "reader", cluster=cluster, namespace=namespace) as world:
         differences = list(run.differences(world))
-    assert not differences, "\n".join([*differences, "To quote what is real: python -m handbook PAGE"])
+    assert not differences, "\n".join(
+        [*differences, "To quote what is real: python -m smtp_testkit.handbook PAGE"]
+    )
 
 
 def test_there_are_pages_for_all_of_it() -> None:

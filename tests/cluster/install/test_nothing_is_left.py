@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Api, Object
-from testbed.users import object_of, path_of
+from smtp_testkit.testbed import Api, Object
+from smtp_testkit.testbed.users import object_of, path_of
+from smtp_tools.localcluster import LocalCluster
 
-CHART = Path(__file__).parents[2] / "deploy" / "charts" / "smtp-operator"
+CHART = Path(__file__).parents[3] / "deploy" / "charts" / "smtp-operator"
 CRDS = [f"crd/{plural}.smtp-operator.io" for plural in ("smtpconfigs", "smtpvaults", "clustersmtpvaults")]
 
 CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "smtp-operator"}}

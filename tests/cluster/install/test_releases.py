@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Api, Object
+from smtp_testkit.testbed import Api, Object
+from smtp_tools.localcluster import LocalCluster
 
-CHART = Path(__file__).parents[2] / "deploy" / "charts" / "smtp-operator"
+CHART = Path(__file__).parents[3] / "deploy" / "charts" / "smtp-operator"
 PROFILES = ["default", "namespaced", "high-availability", "locked-down"]
 RELEASE = "smtp-operator"
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from testbed import Object
+from smtp_testkit.testbed import Object
 
 if TYPE_CHECKING:
-    from tests.install.conftest import Render
+    from tests.cluster.install.conftest import Render
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[3] / "deploy"
 METRICS = {"protocol": "TCP", "port": 8080}
 HEALTH = {"protocol": "TCP", "port": 8081}
 LABELLED = [{"namespaceSelector": {"matchLabels": {"metrics": "enabled"}}}]

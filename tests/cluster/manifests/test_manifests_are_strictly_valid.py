@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localcluster import LocalCluster
-from testbed import Object
-from testbed.foreign_kinds import define_foreign_kinds
+from smtp_testkit.testbed import Object
+from smtp_testkit.testbed.foreign_kinds import define_foreign_kinds
+from smtp_tools.localcluster import LocalCluster
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[3] / "deploy"
 CHART = DEPLOY / "charts" / "smtp-operator"
 NOT_OF_THE_API_SERVER = ("kustomize.config.k8s.io/", "v2")
 """The apiVersions of kustomization.yaml and Chart.yaml."""

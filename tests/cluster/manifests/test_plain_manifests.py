@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from localcluster import LocalCluster
 from smtp_operator.cli.main import run_program
 from smtp_operator.settings import FLAGS
-from testbed import Api, Manifests
-from testbed.manifests import CLUSTER_WIDE, NAMESPACED
+from smtp_testkit.testbed import Api, Manifests
+from smtp_testkit.testbed.manifests import CLUSTER_WIDE, NAMESPACED
+from smtp_tools.localcluster import LocalCluster
 
 Object = dict[str, Any]
 

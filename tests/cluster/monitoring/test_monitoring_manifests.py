@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import KubectlError, LocalCluster
-from testbed.foreign_kinds import define_foreign_kinds
+from smtp_testkit.testbed.foreign_kinds import define_foreign_kinds
+from smtp_tools.localcluster import KubectlError, LocalCluster
 
-FOLDER = Path(__file__).parent.parent.parent / "deploy" / "manifests" / "monitoring"
+FOLDER = Path(__file__).parents[3] / "deploy" / "manifests" / "monitoring"
 NAMESPACE = "smtp-operator-system"
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Api, ApiError, Object
-from testbed.users import WRITE_OURS, Users, object_of, path_of, sentence
-from testbed.waiting import until
+from smtp_testkit.testbed import Api, ApiError, Object
+from smtp_testkit.testbed.users import WRITE_OURS, Users, object_of, path_of, sentence
+from smtp_testkit.testbed.waiting import until
+from smtp_tools.localcluster import LocalCluster
 
-POLICIES = sorted((Path(__file__).parents[2] / "deploy" / "manifests").glob("3?-policy-*.yaml"))
+POLICIES = sorted((Path(__file__).parents[3] / "deploy" / "manifests").glob("3?-policy-*.yaml"))
 
 NOT_YOURS = {"kind": "Secret", "name": "not-yours"}
 CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}, "allowedServers": []}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from testbed import Api, ApiError, Object
-from testbed.users import WRITE_OURS, Right, Users, object_of, path_of, sentence
+from smtp_testkit.testbed import Api, ApiError, Object
+from smtp_testkit.testbed.users import WRITE_OURS, Right, Users, object_of, path_of, sentence
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Object
-from testbed.users import object_of
+from smtp_testkit.testbed import Object
+from smtp_testkit.testbed.users import object_of
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Api, Object
-from testbed.users import object_of, path_of
-from testbed.waiting import until
+from smtp_testkit.testbed import Api, Object
+from smtp_testkit.testbed.users import object_of, path_of
+from smtp_testkit.testbed.waiting import until
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 

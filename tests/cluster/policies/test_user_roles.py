@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from testbed import Api, ApiError, Object
-from testbed.users import GROUP, RBAC, Right, Users, object_of, path_of, sentence
+from smtp_testkit.testbed import Api, ApiError, Object
+from smtp_testkit.testbed.users import GROUP, RBAC, Right, Users, object_of, path_of, sentence
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies", "roles")]
 
-ROLES = Path(__file__).parents[2] / "deploy" / "manifests" / "30-user-roles.yaml"
+ROLES = Path(__file__).parents[3] / "deploy" / "manifests" / "30-user-roles.yaml"
 VIEW = f"{RBAC}/clusterroles/smtp-operator-view"
 AGGREGATED = "rbac.authorization.k8s.io/aggregate-to-view"
 

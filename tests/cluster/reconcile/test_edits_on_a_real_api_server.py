@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.reconcile.references.index import (
     ReferenceBaseline,
@@ -16,6 +15,7 @@ from smtp_operator.reconcile.references.index import (
     key_owners,
     metadata_of,
 )
+from smtp_tools.localcluster import LocalCluster
 
 Kubectl = Callable[..., str]
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from localcluster import LocalCluster
+from smtp_tools.localcluster import LocalCluster
 
 
 @pytest.fixture(scope="session")

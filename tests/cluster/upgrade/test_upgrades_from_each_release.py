@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a release left in a cluster, once this one runs there: all valid, nothing written, no mail.
 
-`python -m releases VERSION` records a release; what it left stands in the folder of its version.
+`python -m smtp_tools.release VERSION` records a release; what it left stands in the folder of its version.
 """
 
 import json
@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from releases import Release, releases
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from testbed import Api, AuditLog, Bed, Manifests, Object, OperatorProcess
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.releases import Release, releases
+from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, Object, OperatorProcess
+from smtp_tools.localcluster import LocalCluster
 
-CRDS = Path(__file__).parents[2] / "deploy" / "crds"
+CRDS = Path(__file__).parents[3] / "deploy" / "crds"
 
 Schema = dict[str, Any]
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localcluster import LocalCluster
 from smtp_operator.api.crd import KINDS, SMTP_VAULT
-from testbed import Api, ApiError, Manifests, Object, OperatorProcess
-from testbed.users import object_of, path_of
-from testbed.waiting import until
+from smtp_testkit.testbed import Api, ApiError, Manifests, Object, OperatorProcess
+from smtp_testkit.testbed.users import object_of, path_of
+from smtp_testkit.testbed.waiting import until
+from smtp_tools.localcluster import LocalCluster
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CRDS = ROOT / "deploy" / "crds"
 NAMESPACE = "stored-before"
 VAULTS = path_of("SmtpVault", NAMESPACE)

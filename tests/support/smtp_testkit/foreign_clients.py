@@ -9,7 +9,7 @@ import sys
 import venv
 from pathlib import Path
 
-CACHE = Path(__file__).parent.parent / ".foreign-clients"
+CACHE = Path(__file__).parents[3] / ".foreign-clients"
 _SECONDS = 600
 
 

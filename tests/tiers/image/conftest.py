@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from image import ROOT, Builder, Image, make_context
+from smtp_tools.image import ROOT, Builder, Image, make_context
 
 REVISION = subprocess.run(
     ("git", "rev-parse", "HEAD"), cwd=ROOT, capture_output=True, text=True, check=False

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from image import Container, Image, Pod
-from localcluster import LocalCluster
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from testbed import Api, Bed, Manifests
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, Bed, Manifests
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_tools.image import Container, Image, Pod
+from smtp_tools.localcluster import LocalCluster
+from smtp_tools.localcluster.ports import free_ports
 
 SECONDS = 60.0
 

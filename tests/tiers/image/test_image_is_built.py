@@ -8,7 +8,7 @@ from pathlib import Path
 
 from packageurl import PackageURL
 
-from image import ROOT, Image
+from smtp_tools.image import ROOT, Image
 
 MEGABYTE = 1_000_000
 INSTALLED = "opt/smtp-operator"

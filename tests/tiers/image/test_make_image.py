@@ -6,7 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 
-from image import ROOT, Builder
+from smtp_tools.image import ROOT, Builder
 
 NAME = "localhost/by-make:test"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailpeers.trial import Trial
-from realpeers import RealPeers
+from smtp_testkit.mailpeers.trial import Trial
+from smtp_testkit.realpeers import RealPeers
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mailpeers import MailServer
-from realpeers.name_servers import silent_name_server
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.realpeers.name_servers import silent_name_server
+from smtp_tools.paths import PYTHONPATH
 
 
 @pytest.mark.parametrize("hanging", [1, 24])
@@ -17,10 +18,16 @@ async def test_names_that_hang_never_delay_the_test_of_another_object(tmp_path: 
         with silent_name_server(tmp_path) as (questions, within):
             process = await asyncio.create_subprocess_exec(
                 *within,
-                *(sys.executable, "-m", "realpeers.hanging_names", str(server.plain_port), str(hanging)),
+                *(
+                    sys.executable,
+                    "-m",
+                    "smtp_testkit.realpeers.hanging_names",
+                    str(server.plain_port),
+                    str(hanging),
+                ),
                 stdout=asyncio.subprocess.PIPE,
-                env={"PYTHONPATH": "hack", "PATH": "/usr/bin:/bin"},
-                cwd=Path(__file__).parent.parent.parent,
+                env={"PYTHONPATH": PYTHONPATH, "PATH": "/usr/bin:/bin"},
+                cwd=Path(__file__).parents[3],
             )
             told, _ = await process.communicate()
             asked = questions.recv(512)

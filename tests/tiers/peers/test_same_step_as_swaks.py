@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mailpeers.trial import Trial, recipients
-from realpeers import PASSWORD, USER, RealPeers, swaks
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_testkit.mailpeers.trial import Trial, recipients
+from smtp_testkit.realpeers import PASSWORD, USER, RealPeers, swaks
 
 MEMBER = "noreply@test.example"
 

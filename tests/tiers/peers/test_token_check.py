@@ -8,7 +8,7 @@ import ssl
 import aiosmtplib
 import pytest
 
-from realpeers import TOKEN, USER, RealPeers
+from smtp_testkit.realpeers import TOKEN, USER, RealPeers
 
 XOAUTH2 = f"user={USER}\x01auth=Bearer {{token}}\x01\x01"
 OAUTHBEARER = f"n,a={USER},\x01host=localhost\x01port=587\x01auth=Bearer {{token}}\x01\x01"

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import LocalCluster
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from monitoring import Prometheus
-from testbed import Api, Bed, Manifests, OperatorProcess
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api, Bed, Manifests, OperatorProcess
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_tools.localcluster import LocalCluster
+from smtp_tools.localcluster.ports import free_ports
+from smtp_tools.monitoring import Prometheus
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 NAMESPACE = "prometheus-tier"
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from monitoring import Prometheus, program
+from smtp_tools.monitoring import Prometheus, program
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 DASHBOARD = json.loads((ROOT / "deploy" / "monitoring" / "dashboard.json").read_text())
 TARGETS = [
     pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")

@@ -4,9 +4,9 @@
 import socket
 import ssl
 
-from bench import hostile
-from bench.attacks import ATTACKS, LIMIT_MEGABYTES
-from bench.sections import SECTIONS
+from smtp_tools.bench import hostile
+from smtp_tools.bench.attacks import ATTACKS, LIMIT_MEGABYTES
+from smtp_tools.bench.sections import SECTIONS
 
 
 def test_each_attack_has_a_row_of_its_own() -> None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.audit import AuditLog, count
+from smtp_tools.bench.audit import AuditLog, count
 
 OPERATOR = "system:serviceaccount:smtp-operator:smtp-operator"
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table that the benchmark prints, and its exit code."""
 
-from bench.figures import Figure, exit_code, table
+from smtp_tools.bench.figures import Figure, exit_code, table
 
 WITHIN = Figure("start to first dialogue", 1.5, "s", 2.0)
 MISSED = Figure("CPU per SmtpConfig, in CPU per Issuer", 2.4, at_most=2.0)

@@ -4,7 +4,7 @@
 import smtplib
 from pathlib import Path
 
-from bench.mail import PASSWORD, USERNAME, MailProcess
+from smtp_tools.bench.mail import PASSWORD, USERNAME, MailProcess
 
 
 def test_each_server_has_ports_of_its_own_and_takes_the_login(tmp_path: Path) -> None:

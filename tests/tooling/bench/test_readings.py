@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import ours, peer
-from bench.__main__ import main
-from bench.api import Object
-from bench.metrics import listed_and_watched
-from bench.usage import cpu_seconds, peak_megabytes, resident_megabytes
+from smtp_tools.bench import ours, peer
+from smtp_tools.bench.__main__ import main
+from smtp_tools.bench.api import Object
+from smtp_tools.bench.metrics import listed_and_watched
+from smtp_tools.bench.usage import cpu_seconds, peak_megabytes, resident_megabytes
 
 
 def test_processor_time_is_user_and_system_whatever_the_program_is_called(tmp_path: Path) -> None:

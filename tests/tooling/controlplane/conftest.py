@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gobuild import Program
+from smtp_tools.gobuild import Program
 
 SCRIPT = """\
 #!/bin/sh

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gobuild import Program, program_folder
-from localcluster import Assets, ClusterError, find_assets
-from localcluster.assets import CONTROL_PLANE, PARTS, kubernetes_version
+from smtp_tools.gobuild import Program, program_folder
+from smtp_tools.localcluster import Assets, ClusterError, find_assets
+from smtp_tools.localcluster.assets import CONTROL_PLANE, PARTS, kubernetes_version
 
 if TYPE_CHECKING:
-    from tests.controlplane.conftest import FakeGo
+    from tests.tooling.controlplane.conftest import FakeGo
 
 
 @pytest.fixture

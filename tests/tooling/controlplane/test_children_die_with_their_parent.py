@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from gobuild.children import start_child
+from smtp_tools.gobuild.children import start_child
+from smtp_tools.paths import PYTHONPATH
 
-HACK = Path(__file__).parent.parent.parent / "hack"
 NOTHING = subprocess.DEVNULL
 
 PARENT = """\
 import os, signal, subprocess
-from gobuild.children import start_child
+from smtp_tools.gobuild.children import start_child
 nothing = subprocess.DEVNULL
 child = start_child(["sleep", "600"], environment=os.environ, stdout=nothing, stderr=nothing)
 print(child.pid, flush=True)
@@ -27,7 +27,7 @@ signal.pause()
 def test_when_the_parent_is_killed_the_child_goes_too(wait_for_end: Callable[[int], None]) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT],
-        env={**os.environ, "PYTHONPATH": str(HACK)},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH},
         stdout=subprocess.PIPE,
     ) as parent:
         assert parent.stdout

@@ -10,24 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import find_assets
-from localcluster.assets import kubernetes_version
+from smtp_tools.localcluster import find_assets
+from smtp_tools.localcluster.assets import kubernetes_version
+from smtp_tools.paths import PYTHONPATH
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 UP = f"A Kubernetes {kubernetes_version()} control plane is up; end it with `make cluster-down`.\n"
 UP_ALREADY = UP.replace("is up;", "is up already;")
 
 
 class Cli:
-    """`python -m localcluster`, with its state in a folder of the test."""
+    """`python -m smtp_tools.localcluster`, with its state in a folder of the test."""
 
     def __init__(self, folder: Path) -> None:
         self.state = folder / "state"
-        self.environment = os.environ | {"XDG_STATE_HOME": str(self.state), "PYTHONPATH": str(ROOT / "hack")}
+        self.environment = os.environ | {"XDG_STATE_HOME": str(self.state), "PYTHONPATH": PYTHONPATH}
 
     def __call__(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "localcluster", *words],
+            [sys.executable, "-m", "smtp_tools.localcluster", *words],
             env=self.environment | variables,
             check=False,
             capture_output=True,

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from localcluster import ClusterError, KubectlError, LocalCluster
-from testbed.rights import wait_for_right
+from smtp_testkit.testbed.rights import wait_for_right
+from smtp_tools.localcluster import ClusterError, KubectlError, LocalCluster
 
 DEPLOYMENT = """\
 apiVersion: apps/v1

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import Assets, ClusterError, LocalCluster
-from localcluster.cluster import ATTEMPTS
-
-HACK = Path(__file__).parent.parent.parent / "hack"
+from smtp_tools.localcluster import Assets, ClusterError, LocalCluster
+from smtp_tools.localcluster.cluster import ATTEMPTS
+from smtp_tools.paths import PYTHONPATH
 
 PARENT = """\
 import signal, sys
-from localcluster import LocalCluster
+from smtp_tools.localcluster import LocalCluster
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 with LocalCluster.start() as cluster:
     print(cluster.directory, *cluster.pids.values(), flush=True)
@@ -108,7 +107,7 @@ def test_whatever_ends_the_parent_ends_all(
 ) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT],
-        env={**os.environ, "PYTHONPATH": str(HACK), "TMPDIR": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": PYTHONPATH, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from foreigncrds import definitions
-from gobuild import BuildError, Program
+from smtp_tools.foreign_crds import definitions
+from smtp_tools.gobuild import BuildError, Program
 
 if TYPE_CHECKING:
-    from tests.controlplane.conftest import FakeGo
+    from tests.tooling.controlplane.conftest import FakeGo
 
 PROGRAM = """\
 {{ echo '#!/bin/sh'; echo '{0}'; }} > "$2"

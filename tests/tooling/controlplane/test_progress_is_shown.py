@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from gobuild.progress import Progress
+from smtp_tools.gobuild.progress import Progress
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from smtp_tools.paths import PYTHONPATH
+
+ROOT = Path(__file__).parents[3]
 
 KUBECTL = """\
 #!/bin/sh
@@ -37,10 +39,10 @@ def kubectl(tmp_path: Path) -> Path:
 
 
 def test_it_says_which_one_and_does_nothing(kubectl: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "hack"), "PATH": f"{kubectl}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "PATH": f"{kubectl}:{os.environ['PATH']}"}
 
     refused = subprocess.run(
-        [sys.executable, "-m", "demo", "--context", "far", "--yes"],
+        [sys.executable, "-m", "smtp_tools.demo", "--context", "far", "--yes"],
         check=False,
         cwd=ROOT,
         env=environment,

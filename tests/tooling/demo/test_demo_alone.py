@@ -13,20 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import find_assets
+from smtp_tools.localcluster import find_assets
+from smtp_tools.paths import PYTHONPATH
 
 pytestmark = pytest.mark.own_cluster
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
 def demo() -> Iterator[subprocess.Popen[str]]:
     """As it runs where it is no terminal."""
     find_assets()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "hack"), "KUBECONFIG": "/nowhere"}
+    environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "KUBECONFIG": "/nowhere"}
     with subprocess.Popen(
-        [sys.executable, "-m", "demo"],
+        [sys.executable, "-m", "smtp_tools.demo"],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from docslint import long_sentences, texts_of, unwanted_words
-from docslint.texts import Kind
-from docslint.words import may_have_unwanted, unwanted_in_name
+from smtp_tools.docslint import long_sentences, texts_of, unwanted_words
+from smtp_tools.docslint.texts import Kind
+from smtp_tools.docslint.words import may_have_unwanted, unwanted_in_name
 
 LONG = "word " * 25 + "end."
 SHORT = "word " * 24 + "end."

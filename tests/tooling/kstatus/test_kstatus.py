@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kstatus import Kstatus, Result, kstatus
+from smtp_testkit.kstatus import Kstatus, Result, kstatus
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LOCK = ROOT / "requirements.lock"
 OF_THE_IMAGE = ROOT / "deploy" / "image" / "requirements.lock"
 

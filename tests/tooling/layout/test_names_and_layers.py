@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "operator"
 
 WITHOUT_INIT = [SOURCES, SOURCES / "secrets", ROOT / "tests"]
@@ -23,12 +23,21 @@ def modules() -> list[Path]:
     return sorted(path for path in SOURCES.rglob("*.py") if "__pycache__" not in path.parts)
 
 
+def project_path() -> list[str]:
+    """Return the folders that pytest adds to the path."""
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]
+    folders: list[str] = options["pythonpath"]
+    return folders
+
+
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-@pytest.mark.parametrize("folder", [".", "operator", "operator/handlers", "operator/secrets", "tests"])
+@pytest.mark.parametrize(
+    "folder", [".", "operator", "operator/handlers", "operator/secrets", "tests", "tests/unit"]
+)
 def test_operator_and_secrets_are_the_standard_ones_from_every_folder(folder: str) -> None:
     # -S: an editable install would hide the mistake.
     code = "import operator, secrets; print(operator.__file__, secrets.__file__)"
@@ -86,7 +95,8 @@ def test_test_files_have_names_of_their_own() -> None:
 
 def test_a_run_has_one_control_plane_but_for_tests_of_how_one_starts() -> None:
     """All others ask for the fixture ``cluster``."""
-    for path in (ROOT / "tests").rglob("*.py"):
+    support = ROOT / "tests" / "support"
+    for path in (it for it in (ROOT / "tests").rglob("*.py") if support not in it.parents):
         text = path.read_text(encoding="utf-8")
         for node in ast.parse(text).body if "LocalCluster.start(" in text else ():
             code = ast.unparse(node)
@@ -94,3 +104,23 @@ def test_a_run_has_one_control_plane_but_for_tests_of_how_one_starts() -> None:
                 assert "pytest.mark.own_cluster" in map(ast.unparse, node.decorator_list), (
                     f"{path}: {node.name}"
                 )
+
+
+@pytest.mark.parametrize("folder", project_path())
+def test_the_path_gains_one_package_of_a_name_that_no_other_project_has(folder: str) -> None:
+    """A package named ``image`` or ``demo`` could hide one that is installed."""
+    packages = {it.parent.name for it in (ROOT / folder).glob("*/__init__.py")}
+    modules = {it.stem for it in (ROOT / folder).glob("*.py")}
+
+    assert packages | modules == {{"hack": "smtp_tools", "tests/support": "smtp_testkit"}[folder]}
+
+
+def test_tests_are_below_the_folder_of_their_kind() -> None:
+    folders = {it.relative_to(ROOT / "tests").parts[0] for it in (ROOT / "tests").rglob("test_*.py")}
+    assert folders == {"cluster", "docs", "e2e", "tiers", "tooling", "unit"}
+
+
+def test_the_root_conftest_has_no_hooks() -> None:
+    """They are in ``smtp_testkit.pytest_plugin``."""
+    tree = ast.parse((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    assert [it.name for it in tree.body if isinstance(it, FUNCTIONS) and it.name.startswith("pytest_")] == []

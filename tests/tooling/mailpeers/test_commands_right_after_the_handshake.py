@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.session import Session
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.session import Session
 
 
 async def test_a_command_that_comes_with_the_end_of_the_handshake_is_answered(

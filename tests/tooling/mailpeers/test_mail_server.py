@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailpeers import AuthAttempt, MailServer
+from smtp_testkit.mailpeers import AuthAttempt, MailServer
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.faultserver import FaultServer
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.faultserver import FaultServer
 
 
 @pytest.mark.parametrize("kind", [MailServer, FaultServer])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 SIDE_BY_SIDE = "-n auto"
 
@@ -62,24 +62,28 @@ def test_without_a_target_all_targets_are_listed_with_what_they_are_for(tree: Pa
 @pytest.mark.parametrize(
     ("words", "called"),
     [
-        (["demo"], "python -m demo"),
-        (["demo", "YES=1"], "python -m demo --yes"),
+        (["demo"], "python -m smtp_tools.demo"),
+        (["demo", "YES=1"], "python -m smtp_tools.demo --yes"),
         (["test"], f"pytest {SIDE_BY_SIDE} --audit-permissions"),
-        (["unit", "ARGS=tests/api -x"], f"pytest {SIDE_BY_SIDE} -m not cluster tests/api -x"),
-        (["bench"], "python -m bench"),
-        (["cluster"], "python -m localcluster up"),
-        (["cluster-down"], "python -m localcluster down"),
-        (["clean-cache"], "python -m localcluster clean-cache"),
-        (["generate"], "python -m generate"),
+        (["unit", "ARGS=tests/unit/api -x"], f"pytest {SIDE_BY_SIDE} -m not cluster tests/unit/api -x"),
+        (["bench"], "python -m smtp_tools.bench"),
+        (["cluster"], "python -m smtp_tools.localcluster up"),
+        (["cluster-down"], "python -m smtp_tools.localcluster down"),
+        (["clean-cache"], "python -m smtp_tools.localcluster clean-cache"),
+        (["generate"], "python -m smtp_tools.generate"),
     ],
 )
 def test_no_target_sees_the_ambient_kubeconfig(tree: Path, words: list[str], called: str) -> None:
-    assert make(tree, *words).stdout.splitlines()[-1] == f"{called}; KUBECONFIG=unset PYTHONPATH=hack"
+    assert (
+        make(tree, *words).stdout.splitlines()[-1]
+        == f"{called}; KUBECONFIG=unset PYTHONPATH=hack:tests/support"
+    )
 
 
 def test_a_demo_that_is_told_a_context_looks_for_it_where_the_user_has_it(tree: Path) -> None:
     assert make(tree, "demo", "CONTEXT=staging", "YES=1").stdout == (
-        "python -m demo --context staging --yes; KUBECONFIG=/home/me/.kube/production PYTHONPATH=hack\n"
+        "python -m smtp_tools.demo --context staging --yes; KUBECONFIG=/home/me/.kube/production "
+        "PYTHONPATH=hack:tests/support\n"
     )
 
 
@@ -88,7 +92,7 @@ def test_the_control_plane_is_built_before_the_tests_start_whose_time_is_limited
 
     made = make(tree, "test")
 
-    assert made.stderr.startswith("python -m localcluster path\n")
+    assert made.stderr.startswith("python -m smtp_tools.localcluster path\n")
     assert made.stdout == ""
 
 
@@ -130,9 +134,9 @@ def test_it_installs_again_only_if_the_lock_or_the_project_changed(tree: Path, c
     assert made.stderr.splitlines() == [
         "Installing requirements.lock into .venv with python3; this takes a minute.",
         "python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock; "
-        "KUBECONFIG=unset PYTHONPATH=hack",
+        "KUBECONFIG=unset PYTHONPATH=hack:tests/support",
         "python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .; "
-        "KUBECONFIG=unset PYTHONPATH=hack",
+        "KUBECONFIG=unset PYTHONPATH=hack:tests/support",
     ]
 
 

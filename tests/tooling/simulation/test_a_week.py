@@ -3,9 +3,9 @@
 
 import pytest
 
-from simulation.__main__ import table
-from simulation.week import Figure, Week
 from smtp_operator.reconcile import workqueue as deadlines
+from smtp_testkit.simulation.__main__ import table
+from smtp_testkit.simulation.week import Figure, Week
 
 OBJECTS = 40
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from statuslint import lint
+from smtp_testkit.statuslint import lint
 
 NOW = 1_795_000_000.0
 EARLIER = "2026-11-18T11:00:00Z"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.audit import Request
-from testbed.manifests import Manifests
-from testbed.own_pytest import run_pytest
-from testbed.permissions import Permission, PermissionAudit, granted_by
+from smtp_testkit.testbed.audit import Request
+from smtp_testkit.testbed.manifests import Manifests
+from smtp_testkit.testbed.own_pytest import run_pytest
+from smtp_testkit.testbed.permissions import Permission, PermissionAudit, granted_by
 
 GRANTED = frozenset({Permission("get", "secrets"), Permission("list", "secrets")})
 
@@ -49,8 +49,8 @@ def test_the_report_has_a_line_for_each() -> None:
 
 
 CONFTEST = """
-from testbed.permissions import Permission, PermissionAudit
-from testbed.shared_audit import SharedAudit
+from smtp_testkit.testbed.permissions import Permission, PermissionAudit
+from smtp_testkit.testbed.shared_audit import SharedAudit
 
 GRANTED, USED = (frozenset(Permission("get", it) for it in names) for names in (("nodes", "pods"), ("pods",)))
 

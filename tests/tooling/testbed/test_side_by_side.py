@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from testbed.own_pytest import run_pytest
+from smtp_testkit.testbed.own_pytest import run_pytest
 
 CONFTEST = """
 import pathlib
 import pytest
-from testbed.side_by_side import PLACE, InTurn, Place, SideBySide
-from testbed.side_by_side import namespaces_of_others, own_prefix, put_in_order
+from smtp_testkit.testbed.side_by_side import PLACE, InTurn, Place, SideBySide
+from smtp_testkit.testbed.side_by_side import namespaces_of_others, own_prefix, put_in_order
 
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):

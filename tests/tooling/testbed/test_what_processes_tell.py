@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from testbed.collection import tell_what_is_shown
+from smtp_testkit.testbed.collection import tell_what_is_shown
 
 TOLD: list[tuple[str, dict[str, Any]]] = [
     ("logstart", {}),

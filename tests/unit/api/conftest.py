@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from localcluster import LocalCluster
 from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, CustomResource
 from smtp_operator.api.names import API_VERSION
+from smtp_tools.localcluster import LocalCluster
 
 Fragment = dict[str, Any]
 """Fields of spec that a test is about; `...` stands for a field that is left out."""

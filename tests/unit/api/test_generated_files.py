@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from generate.files import generated_files, stale_files
 from smtp_operator.api.crd import smtp_config_crd
 from smtp_operator.api.reasons import Reason
+from smtp_tools.generate.files import generated_files, stale_files
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 Schema = dict[str, Any]
 

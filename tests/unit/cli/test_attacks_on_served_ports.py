@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from localcluster.ports import free_ports
 from smtp_operator.cli.run.connection_guard import ServingLimits
 from smtp_operator.cli.run.http_server import serving
 from smtp_operator.setting_parsers import ListenAddress
+from smtp_tools.localcluster.ports import free_ports
 
 PROBE = b"GET /healthz HTTP/1.1\r\nHost: pod\r\n\r\n"
 FEW = ServingLimits(connections=4, request=600, answer=600)

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from localcluster import LocalCluster
 from smtp_operator.__main__ import main
 from smtp_operator.api.crd import KINDS
 from smtp_operator.cli.main import run_program
 from smtp_operator.settings import FLAGS
+from smtp_tools.localcluster import LocalCluster
 
 Output = pytest.CaptureFixture[str]
 

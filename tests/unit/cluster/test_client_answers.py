@@ -9,7 +9,6 @@ from urllib.parse import unquote
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from fakeapi import Answer, FakeApi, Stream
 from smtp_operator.api.objects import (
     AccessDenied,
     ApiUnavailable,
@@ -21,6 +20,7 @@ from smtp_operator.api.objects import (
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.errors import Conflict, ListExpired
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream
 
 PATH = "/api/v1/secrets"
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from fakeapi import Answer, FakeApi
-from localcluster import LocalCluster
 from smtp_operator.api.objects import EventRecord, JsonObject, ObjectKey
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.events import WAITING, EventRecorder
+from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_tools.localcluster import LocalCluster
 
 EVENTS = "/apis/events.k8s.io/v1/namespaces/team-a/events"
 

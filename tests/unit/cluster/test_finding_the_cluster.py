@@ -10,11 +10,11 @@ import pytest
 import yaml
 from kubernetes.aio.config import incluster_config
 
-from localcluster import LocalCluster
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.errors import ClusterUnknown
 from smtp_operator.settings import Settings
+from smtp_tools.localcluster import LocalCluster
 
 
 def write_kubeconfig(path: Path, server: str, user: dict[str, Any] | None = None) -> Path:

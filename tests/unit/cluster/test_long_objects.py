@@ -14,7 +14,6 @@ from contextlib import contextmanager
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from fakeapi import Answer, FakeApi, Stream, bookmark, event, page, partial
 from smtp_operator.api.objects import (
     ApiUnavailable,
     JsonObject,
@@ -29,6 +28,7 @@ from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.metadata_informer import MetadataInformer
 from smtp_operator.cluster.traffic import Uncounted
 from smtp_operator.settings import Settings
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, bookmark, event, page, partial
 
 CONFIG_MAPS = "/api/v1/configmaps"
 MAIL = Reference("ConfigMap", "team-a", "mail")

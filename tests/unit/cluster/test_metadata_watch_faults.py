@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired, page, partial
 from smtp_operator.api.objects import AccessDenied, ObjectMetadata, Reference
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.metadata_informer import PAGE_SIZE, MetadataInformer
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired, page, partial
 
 pytestmark = pytest.mark.looptime
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, ObjectNotFound, Reference
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
 
 CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
 VAULTS = "/apis/smtp-operator.io/v1alpha1/smtpvaults"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from fakeapi import Answer, FakeApi
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ObjectKey, ObjectVersion
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost
 from smtp_operator.cluster.status_writer import StatusWriter
+from smtp_testkit.fakeapi import Answer, FakeApi
 
 pytestmark = pytest.mark.looptime
 

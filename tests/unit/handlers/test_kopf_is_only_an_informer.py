@@ -13,7 +13,6 @@ from typing import Any, ParamSpec
 import kopf
 import pytest
 
-from localcluster import LocalCluster
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cli.run.event_loop import run_in_loop
 from smtp_operator.cluster.access import find_access
@@ -21,7 +20,8 @@ from smtp_operator.handlers.kopf_setup import informer_settings, log_in, quieten
 from smtp_operator.handlers.watching import KopfLogin, build_registry, dispatch
 from smtp_operator.setting_parsers import ServedNamespaces
 from smtp_operator.settings import Settings
-from testbed import Api
+from smtp_testkit.testbed import Api
+from smtp_tools.localcluster import LocalCluster
 
 EVERY_NAMESPACE = ServedNamespaces()
 

@@ -9,12 +9,12 @@ import aiohttp
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from fakeapi import Answer, FakeApi, Stream, event, page
-from fakeapi.smtpconfigs import smtp_config
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.traffic import Uncounted
 from smtp_operator.handlers.kopf_setup import log_in
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, event, page
+from smtp_testkit.fakeapi.smtpconfigs import smtp_config
 
 LIST = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
 BALLAST: dict[str, JsonObject] = {

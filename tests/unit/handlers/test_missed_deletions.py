@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fakeapi import Answer, FakeApi, expired, page, partial
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.handlers.relist import INTERVAL, DeletionDetector
 from smtp_operator.settings import Settings
+from smtp_testkit.fakeapi import Answer, FakeApi, expired, page, partial
 
 pytestmark = pytest.mark.looptime
 

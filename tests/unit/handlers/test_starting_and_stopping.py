@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
 from smtp_operator.api.objects import (
     AccessDenied,
     JsonObject,
@@ -23,6 +22,7 @@ from smtp_operator.cluster.schema_check import SchemaTooOld
 from smtp_operator.handlers.lifecycle import OperatorLifecycle
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, error_event, expired, page, partial
 
 OPENAPI = "/openapi/v3/apis/smtp-operator.io/v1alpha1"
 CONFIGS = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"

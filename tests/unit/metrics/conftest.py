@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from prometheus_client import generate_latest
 
-from simulation import World
 from smtp_operator.metrics.registry import Metrics
-from testbed.exposition import Exposition
+from smtp_testkit.simulation import World
+from smtp_testkit.testbed.exposition import Exposition
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from prometheus_client import generate_latest
 
-from simulation import Answer, World, fails
 from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
 from smtp_operator.metrics.registry import Metrics
-from testbed.exposition import Exposition
+from smtp_testkit.simulation import Answer, World, fails
+from smtp_testkit.testbed.exposition import Exposition
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

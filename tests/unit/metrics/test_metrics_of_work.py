@@ -6,8 +6,6 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import generate_latest
 
-from fakeapi import Answer, FakeApi
-from simulation import World, fails, passes
 from smtp_operator.api.objects import ApiUnavailable, ClusterError, ObjectKey, ObjectVersion
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase
@@ -19,7 +17,9 @@ from smtp_operator.network.https import HttpsRequest
 from smtp_operator.network.https import HttpsResponse as HttpsAnswer
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.secrets.vaults.metrics import CountingSender, outcome_of
-from testbed.exposition import Exposition
+from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.simulation import World, fails, passes
+from smtp_testkit.testbed.exposition import Exposition
 
 Scrape = Callable[[], Exposition]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simulation import World
 from smtp_operator.reconcile import workqueue as deadlines
+from smtp_testkit.simulation import World
 
 HERE = Path(__file__).parent
 CLOCKS_ARE_SET = {"test_deadline_queue.py", "test_wrong_clocks.py"}

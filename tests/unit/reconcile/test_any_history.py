@@ -13,10 +13,10 @@ import looptime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simulation import Watch, World, fails, passes
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable, Reference, RequestRefused
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import Watch, World, fails, passes
 
 DAY = 86400
 SECRET = Reference("Secret", "team-a", "smtp-password")

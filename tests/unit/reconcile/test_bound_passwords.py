@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import trustme
 
-from mailpeers.fingerprints import fingerprint
-from simulation import World, fails
-from simulation.world import SmtpConfig
 from smtp_operator.api.reasons import Reason
 from smtp_operator.smtp.request import TestRequest
+from smtp_testkit.mailpeers.fingerprints import fingerprint
+from smtp_testkit.simulation import World, fails
+from smtp_testkit.simulation.world import SmtpConfig
 
 MINE, OTHER = (trustme.CA().cert_pem.bytes().decode() for _ in range(2))
 HERE = "smtp.example.com:587"

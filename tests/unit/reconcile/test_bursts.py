@@ -3,9 +3,9 @@
 
 from itertools import pairwise
 
-from simulation import World, fails
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails
 
 
 async def test_edits_in_a_row_are_tested_three_times_in_half_a_minute(world: World) -> None:

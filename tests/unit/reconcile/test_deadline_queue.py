@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from simulation.desk import Desk, running
 from smtp_operator.reconcile.workqueue import WorkQueue
+from smtp_testkit.simulation.desk import Desk, running
 
 Handle = Callable[[str], Awaitable[None]]
 

@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from simulation.desk import Desk, running
+from smtp_testkit.simulation.desk import Desk, running
 
 
 @pytest.fixture

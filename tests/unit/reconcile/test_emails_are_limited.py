@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from simulation import World, fails
 from smtp_operator.api.reasons import Reason
 from smtp_operator.reconcile.limits.emails import mailbox
 from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_testkit.simulation import World, fails
 
 MINUTE = 60
 HOUR = 3600

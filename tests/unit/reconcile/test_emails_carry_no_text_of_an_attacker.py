@@ -3,7 +3,7 @@
 
 import pytest
 
-from simulation import World
+from smtp_testkit.simulation import World
 
 
 @pytest.mark.parametrize(

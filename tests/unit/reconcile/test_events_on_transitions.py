@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An Event tells that a verdict changed; in a steady state there is none."""
 
-from simulation import World, fails, passes
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails, passes
 
 HOUR = 3600
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from simulation import World, passes
 from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_testkit.simulation import World, passes
 
 TARPIT = "tarpit.example.com"
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from simulation import Answer, World, fails, passes
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
 from smtp_operator.reconcile.limits.logins import server_name, user_name
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.smtp.request import TestRequest
+from smtp_testkit.simulation import Answer, World, fails, passes
 
 MINUTE = 60
 HOUR = 3600

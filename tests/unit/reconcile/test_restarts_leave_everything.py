@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from simulation import World, fails, passes
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails, passes
 
 HOUR = 3600
 MANY = 300

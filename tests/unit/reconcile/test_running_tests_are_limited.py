@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One namespace with slow mail servers does not keep the operator from the tests of the others."""
 
-from simulation import World, passes
 from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_testkit.simulation import World, passes
 
 MINUTE = 60
 

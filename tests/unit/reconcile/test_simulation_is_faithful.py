@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 
-from simulation import SmtpConfig, World
-from simulation.cluster import VaultSink
 from smtp_operator.api.objects import (
     AccessDenied,
     ApiUnavailable,
@@ -21,6 +19,8 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.reconcile.references.index import ReferenceChange, compare, key_owners, metadata_of
 from smtp_operator.reconcile.smtpconfig.snapshot import version_of
+from smtp_testkit.simulation import SmtpConfig, World
+from smtp_testkit.simulation.cluster import VaultSink
 
 SECRET = Reference("Secret", "team-a", "smtp-password")
 

@@ -3,7 +3,7 @@
 
 import pytest
 
-from simulation import World, passes
+from smtp_testkit.simulation import World, passes
 
 SERVERS = [f"{name}.example.com" for name in ("one", "two", "three")]
 SLOW = "slow.example.com"

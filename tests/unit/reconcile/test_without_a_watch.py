@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from simulation import World, fails
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails
 
 MINUTE = 60
 HOUR = 3600

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from simulation import World, passes
+from smtp_testkit.simulation import World, passes
 
 HOUR = 3600
 DAY = 24 * HOUR

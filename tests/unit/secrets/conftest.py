@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from openbao import OpenBao
-from simulation import Shelf
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.simulation import Shelf
 
 
 @pytest.fixture

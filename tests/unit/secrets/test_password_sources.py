@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from simulation import Shelf
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.sources import described, password_source
+from smtp_testkit.simulation import Shelf
 
 
 def password(**fields: Any) -> Password:

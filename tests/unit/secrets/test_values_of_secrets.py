@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from simulation import Shelf
 from smtp_operator.api.objects import ApiUnavailable, JsonObject, Reference
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.secrets.secret_reader import SecretLine, SecretReader
+from smtp_testkit.simulation import Shelf
 
 SECRET = Reference("Secret", "team-a", "smtp-password")
 CONFIG_MAP = Reference("ConfigMap", "team-a", "corp-ca")

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the engine share; ``mailpeers.trial`` has the rest."""
+"""What the tests of the engine share; ``smtp_testkit.mailpeers.trial`` has the rest."""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial
 
 
 @pytest.fixture

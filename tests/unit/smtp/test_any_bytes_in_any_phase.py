@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailpeers.faultserver import FaultServer, TlsMode, drop, raw, silence, then
-from mailpeers.trial import Trial, recipients
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, SmtpType
+from smtp_testkit.mailpeers.faultserver import FaultServer, TlsMode, drop, raw, silence, then
+from smtp_testkit.mailpeers.trial import Trial, recipients
 
 pytestmark = pytest.mark.looptime
 

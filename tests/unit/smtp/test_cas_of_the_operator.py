@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from mailpeers.certificates import Authority
-from mailpeers.faultserver import FaultServer
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, SmtpType
 from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.request import TlsSettings
+from smtp_testkit.mailpeers.certificates import Authority
+from smtp_testkit.mailpeers.faultserver import FaultServer
+from smtp_testkit.mailpeers.trial import Trial
 
 LEFT_OUT = NotAdmitted(field="tls.caRef", owner="Secret team-a/pw", annotation="a", fingerprints=("0" * 64,))
 

@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial
 from smtp_operator.api.verdict import SmtpType
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
 from smtp_operator.smtp.diagnosis import tls_failures as tlsfailures
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.request import TlsSettings
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ import asyncio
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.faultserver import FaultServer, after, reply
-from mailpeers.trial import Trial
 from smtp_operator.smtp.concurrency import ConnectionLimits
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.faultserver import FaultServer, after, reply
+from smtp_testkit.mailpeers.trial import Trial
 
 
 async def test_never_more_than_the_limit_and_all_get_their_turn(trial: Trial, mailserver: MailServer) -> None:

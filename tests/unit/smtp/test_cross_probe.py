@@ -3,11 +3,11 @@
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.faultserver import FaultServer, drop, raw, reply, silence, then
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.faultserver import FaultServer, drop, raw, reply, silence, then
+from smtp_testkit.mailpeers.trial import Trial
 
 pytestmark = pytest.mark.looptime
 

@@ -5,10 +5,10 @@ import ipaddress
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.destination import DestinationPolicy, Network, PortRange
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial
 
 
 def networks(*texts: str) -> list[Network]:

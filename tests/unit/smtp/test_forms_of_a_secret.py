@@ -245,7 +245,7 @@ def test_no_text_keeps_the_redactor_busy(unit: str, secret: str) -> None:
     assert time.process_time() - before < 0.25
 
 
-REAL = Path(__file__).parent.parent / "rules" / "real_replies.txt"
+REAL = Path(__file__).parents[3] / "tests" / "unit" / "smtp" / "diagnosis" / "real_replies.txt"
 
 
 @pytest.mark.parametrize("secret", ["Password1-Mailbox2", "username-rejected", "Summer2024!credentials"])

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
 from smtp_operator.smtp.request import SmtpLogin
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial
 
 TOKEN = "eyJ0eXAiOiJKV1QiLCJub25jZSI6Im" + "c4nary-T0ken_" * 120
 MAILBOX = "noreply@example.com"

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.network.resolver import (
     Address,
@@ -19,6 +18,7 @@ from smtp_operator.network.resolver import (
     ThreadedResolver,
     system_lookup,
 )
+from smtp_testkit.mailpeers.trial import Trial
 
 ANSWER = (ipaddress.ip_address("192.0.2.1"),)
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.network import resolver as names
 from smtp_operator.network.resolver import (
@@ -24,6 +23,7 @@ from smtp_operator.network.resolver import (
     ThreadedResolver,
     system_lookup,
 )
+from smtp_testkit.mailpeers.trial import Trial
 
 RIGHT, WRONG = (ipaddress.ip_address(it) for it in ("192.0.2.1", "203.0.113.66"))
 

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from mailpeers.certificates import Authority
-from mailpeers.faultserver import FaultServer, TlsMode
-from mailpeers.picky import picky_server
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Mode, Phase, SmtpType
 from smtp_operator.smtp.request import TlsSettings
+from smtp_testkit.mailpeers.certificates import Authority
+from smtp_testkit.mailpeers.faultserver import FaultServer, TlsMode
+from smtp_testkit.mailpeers.picky import picky_server
+from smtp_testkit.mailpeers.trial import Trial
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

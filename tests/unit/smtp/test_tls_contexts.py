@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from mailpeers.certificates import Authority
 from smtp_operator.network.tls import MOST_CERTIFICATES
 from smtp_operator.smtp.certificates import CaBundleInvalid, TlsContexts
+from smtp_testkit.mailpeers.certificates import Authority
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the scripts of `deploy/argocd/` as Argo CD does: Lua 5.1, the object as `obj`, next to no libraries.
 
-`python -m argocd` writes their test data anew, of what a real operator writes on a real API server.
+`python -m smtp_testkit.argocd` writes their test data anew, of what a real operator writes on a real
+API server.
 """
 
-from argocd.customizations import CUSTOMIZATIONS, Customization, config_map
-from argocd.machine import run
+from smtp_testkit.argocd.customizations import CUSTOMIZATIONS, Customization, config_map
+from smtp_testkit.argocd.machine import run
 
 __all__ = ["CUSTOMIZATIONS", "Customization", "config_map", "run"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m argocd` plays every scenario with a real operator, and writes its object as test data."""
+"""`python -m smtp_testkit.argocd` plays every scenario with a real operator and writes the test data."""
 
 import re
 import sys
@@ -9,18 +9,18 @@ from typing import Any
 
 import yaml
 
-from argocd.customizations import CUSTOMIZATIONS, FOLDER, as_text
-from argocd.machine import run
-from argocd.scenarios import SCENARIOS, Stage
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Api, Bed, OperatorProcess
-from testbed.manifests import ROOT
-from testbed.vaults import FLAGS
+from smtp_testkit.argocd.customizations import CUSTOMIZATIONS, FOLDER, as_text
+from smtp_testkit.argocd.machine import run
+from smtp_testkit.argocd.scenarios import SCENARIOS, Stage
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Api, Bed, OperatorProcess
+from smtp_testkit.testbed.manifests import ROOT
+from smtp_testkit.testbed.vaults import FLAGS
+from smtp_tools.localcluster import LocalCluster
 
 _LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
-_WRITTEN = f"{_LICENCE}# Written by `python -m argocd` of what the operator wrote.\n"
+_WRITTEN = f"{_LICENCE}# Written by `python -m smtp_testkit.argocd` of what the operator wrote.\n"
 
 
 def main() -> int:

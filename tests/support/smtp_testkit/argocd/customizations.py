@@ -11,7 +11,7 @@ import yaml
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.names import GROUP
 
-ROOT: Final = Path(__file__).parent.parent.parent
+ROOT: Final = Path(__file__).parents[4]
 FOLDER: Final = ROOT / "deploy" / "argocd" / "resource_customizations" / GROUP
 
 

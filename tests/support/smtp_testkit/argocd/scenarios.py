@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Api, Bed
-from testbed.vaults import CLUSTER_WIDE, vault, vaults
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Api, Bed
+from smtp_testkit.testbed.vaults import CLUSTER_WIDE, vault, vaults
 
 Json = dict[str, Any]
 

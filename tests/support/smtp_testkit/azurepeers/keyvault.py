@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from azurepeers.listener import listening
-from mailpeers.tokenserver import TokenServer
+from smtp_testkit.azurepeers.listener import listening
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 
 TENANT = "72f988bf-86f1-41af-91ab-2d7cd011db47"
 OBJECT = "9f0ac5b9-0dd1-4b61-8a31-3c4a55cc9b3e"

@@ -1,65 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An HTTP server on a free port of this machine, for as long as a block lasts."""
+"""How Azure's stand-ins answer: status, body and headers, in JSON."""
 
 import contextlib
 import ssl
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol
+from typing import Protocol
 
-from mailpeers.serving import serving
+from smtp_testkit import http_listener
+from smtp_testkit.http_listener import JSON, Call, Reply
 
 
 class Answers(Protocol):
-    """What says what is answered."""
+    """Something that answers requests."""
 
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        """Status, body and headers; the request's headers have names in lower case."""
+        """Return status, body and headers; the request's headers have names in lower case."""
         ...
 
 
 @contextlib.contextmanager
 def listening(answers: Answers, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """The port; with a context over TLS."""
-    with _Listener(answers, context) as listener, serving(listener, "azurepeers"):
-        yield int(listener.server_address[1])
+    """Serve until the block ends; yield the port. With a context, serve TLS."""
 
+    def answer(call: Call) -> Reply:
+        status, body, headers = answers.answer(call.method, call.target, call.headers, call.body)
+        return Reply(status, body, {**JSON, **headers})
 
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, answers: Answers, context: ssl.SSLContext | None) -> None:
-        self.answers = answers
-        super().__init__(("127.0.0.1", 0), _Handler)
-        if context is not None:
-            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that did not like the certificate is what a test may be about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # headers and body are two packets; the second would wait for 40 ms
-    server: _Listener
-
-    def do_GET(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        status, body, more = self.server.answers.answer(self.command, self.path, headers, sent)
-        self.send_response(status)
-        for name, value in ({"Content-Type": "application/json; charset=utf-8"} | dict(more)).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_PUT(self) -> None:
-        self.do_GET()
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Says nothing."""
+    with http_listener.listening(answer, name="azurepeers", context=context) as port:
+        yield port

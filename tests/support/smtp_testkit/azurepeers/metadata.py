@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from azurepeers.listener import listening
-from mailpeers.tokenserver import TokenServer
+from smtp_testkit.azurepeers.listener import listening
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 
 Answer = tuple[int, bytes, Mapping[str, str]]
 

@@ -7,10 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from azurepeers.keyvault import KeyVaultServer
-from azurepeers.metadata import MetadataServer
-from mailpeers.trial import LOOPBACK, Names
-from openbao.trial import Named
 from smtp_operator.api.password import AzureKeyVaultPassword
 from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
@@ -22,6 +18,10 @@ from smtp_operator.network.https import Https, HttpsLimits
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.provider import KeyVault
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultSecret
+from smtp_testkit.azurepeers.keyvault import KeyVaultServer
+from smtp_testkit.azurepeers.metadata import MetadataServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
+from smtp_testkit.openbao.trial import Named
 
 NAME = "SmtpVault team-a/corp-kv"
 CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"

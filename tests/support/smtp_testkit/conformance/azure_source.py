@@ -8,10 +8,6 @@ from typing import Any, ClassVar
 
 from azure.keyvault.secrets._shared import HttpChallengeCache
 
-from azurepeers.keyvault import TENANT, KeyVaultServer
-from azurepeers.trial import CLIENT, SECRET
-from conformance.source import Source, VaultSource
-from mailpeers.tokenserver import TokenServer
 from smtp_operator.api.password import AzureKeyVaultPassword
 from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
@@ -19,6 +15,10 @@ from smtp_operator.api.vault_blocks import (
 from smtp_operator.cli.log_format import SILENT
 from smtp_operator.secrets.vaults.azure.provider import KeyVault
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultProvider
+from smtp_testkit.azurepeers.keyvault import TENANT, KeyVaultServer
+from smtp_testkit.azurepeers.trial import CLIENT, SECRET
+from smtp_testkit.conformance.source import Source, VaultSource
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 
 _AUTHORITY = "login.microsoftonline.com"
 

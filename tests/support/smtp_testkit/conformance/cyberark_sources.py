@@ -6,9 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from conformance.source import Source, VaultSource
-from cyberark.ccp import Account, Application, CcpServer
-from cyberark.conjur import ConjurServer
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vault_blocks import (
@@ -18,6 +15,9 @@ from smtp_operator.api.vault_blocks import (
 from smtp_operator.secrets.vaults.cyberark.ccp import CyberArkCcpVault
 from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
+from smtp_testkit.conformance.source import Source, VaultSource
+from smtp_testkit.cyberark.ccp import Account, Application, CcpServer
+from smtp_testkit.cyberark.conjur import ConjurServer
 
 _APP = "smtp-operator"
 _NO_LOGIN = "There is no login: each request shows who asks."

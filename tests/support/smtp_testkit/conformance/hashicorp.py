@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from conformance.source import Source, VaultSource
-from openbao import OpenBao
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
 )
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
+from smtp_testkit.conformance.source import Source, VaultSource
+from smtp_testkit.openbao import OpenBao
 
 _numbers = count(1)
 _ROLE = "conformance"

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from cyberark.listener import Call, Reply, TlsServer
+from smtp_testkit.cyberark.listener import TlsServer
+from smtp_testkit.http_listener import Call, Reply
 
 _DRIP_SECONDS = 0.05
 

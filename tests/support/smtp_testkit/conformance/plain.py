@@ -4,12 +4,12 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from conformance.source import Found, Source
-from simulation import Shelf
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
 from smtp_operator.secrets.sources import InputText, KubernetesSecret
+from smtp_testkit.conformance.source import Found, Source
+from smtp_testkit.simulation import Shelf
 
 _NO_LOGIN = "It needs no login."
 _NO_HTTPS = "It asks nobody over HTTPS."

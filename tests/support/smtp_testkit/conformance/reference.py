@@ -5,17 +5,17 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from conformance.source import Source
-from conformance.sources import SOURCES
+from smtp_testkit.conformance.source import Source
+from smtp_testkit.conformance.sources import SOURCES
 
-SUITE = Path(__file__).resolve().parents[2] / "tests" / "secrets" / "conformance"
+SUITE = Path(__file__).resolve().parents[4] / "tests" / "unit" / "secrets" / "conformance"
 PARTS = ("values", "logins", "connections", "answers")
 
 _HEAD = """\
 # Sources of passwords
 
 Where a password may be, and what each source does. The columns are the words of `status.password.source`.
-Every row is a test that runs against every source (`tests/secrets/conformance/`): against a real OpenBao
+Every row is a test that runs against every source (`tests/unit/secrets/conformance/`): against a real OpenBao
 server, and for the others against servers of our own that keep their wire contracts. A row of a failure shows
 the [reason](reasons.md) that the SmtpConfig gets. A number tells that a source differs, and why.
 """

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
-from mailpeers.trial import LOOPBACK, Names
-from openbao.trial import Line, Named
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultProvider
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
+from smtp_testkit.openbao.trial import Line, Named
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 NAME = "SmtpVault team-a/corp"

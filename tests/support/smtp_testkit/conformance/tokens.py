@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from conformance.source import Found, Source
-from mailpeers.tokenserver import TokenServer
-from mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.oauth2.client import TokenCache
+from smtp_testkit.conformance.source import Found, Source
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
 
 _NO_CHECK = "There is no object of its own to check."
 _A_LINE = "A token is one line by its definition (RFC 6750)."

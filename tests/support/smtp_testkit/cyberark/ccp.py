@@ -16,7 +16,8 @@ from typing import Any
 
 import trustme
 
-from cyberark.listener import Call, Reply, TlsServer
+from smtp_testkit.cyberark.listener import TlsServer
+from smtp_testkit.http_listener import Call, Reply
 
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _HTML = {"Content-Type": "text/html"}
@@ -109,7 +110,7 @@ class CcpServer(TlsServer):
             return _page(404, "404 - File or directory not found.")
         certificate = None
         if self.asks is not Asks.NEVER:
-            certificate = _shown(call.connection) if self.asks is Asks.LATE else _peer(call.connection)
+            certificate = _shown(call.tls) if self.asks is Asks.LATE else _peer(call.tls)
             self.certificates.append(certificate)
             if certificate is None:
                 return _page(403, "403.7 - Forbidden: SSL client certificate is required.")

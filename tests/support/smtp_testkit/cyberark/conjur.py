@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from cyberark.listener import Call, Reply, TlsServer
-from mailpeers.assertions import verified
+from smtp_testkit.cyberark.listener import TlsServer
+from smtp_testkit.http_listener import Call, Reply
+from smtp_testkit.mailpeers.assertions import verified
 
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _TEXT = {"Content-Type": "text/plain; charset=utf-8"}

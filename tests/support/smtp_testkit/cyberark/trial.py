@@ -8,8 +8,6 @@ from typing import Any, Generic, TypeVar
 
 import trustme
 
-from cyberark.listener import TlsServer
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.verdict import Verdict, VerdictError
@@ -18,6 +16,8 @@ from smtp_operator.network.https import Https
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider, VaultSecret
+from smtp_testkit.cyberark.listener import TlsServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 NAME = "SmtpVault team-a/corp"
 CANARY = "c4nary-Pa55w0rd"

@@ -5,8 +5,8 @@ async with FakeApi.start() as api:
     api.on("GET", "/api/v1/secrets", Answer(429, headers={"Retry-After": "7"}), Answer(body=page()))
 """
 
-from fakeapi.objects import bookmark, error_event, event, expired, page, partial
-from fakeapi.server import Answer, FakeApi, Seen, Stream
+from smtp_testkit.fakeapi.objects import bookmark, error_event, event, expired, page, partial
+from smtp_testkit.fakeapi.server import Answer, FakeApi, Seen, Stream
 
 __all__ = [
     "Answer",

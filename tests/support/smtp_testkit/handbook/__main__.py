@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m handbook [PAGE...]` runs the commands of the documentation and quotes their outputs anew.
+"""`python -m smtp_testkit.handbook [PAGE...]` runs the documentation's commands and quotes outputs anew.
 
 An output with a line `…` is left as it is; where it no longer fits, that is said.
 """
@@ -10,11 +10,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from handbook.blocks import ROOT, Block, pages
-from handbook.outputs import LEFT_OUT, same_output
-from handbook.runs import Run, runs_of
-from handbook.world import FRESH, CommandFailed, World
-from localcluster import LocalCluster
+from smtp_testkit.handbook.blocks import ROOT, Block, pages
+from smtp_testkit.handbook.outputs import LEFT_OUT, same_output
+from smtp_testkit.handbook.runs import Run, runs_of
+from smtp_testkit.handbook.world import FRESH, CommandFailed, World
+from smtp_tools.localcluster import LocalCluster
 
 
 def main(names: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[4]
 
 _COMMENT = re.compile(r"<!-- (?P<key>[a-z]+): (?P<value>.+) -->")
 _FENCE = re.compile(r"(?P<fence>`{3,})(?P<language>\S*)")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from handbook.blocks import ROOT, Block, blocks_of
-from handbook.outputs import aligned, same_output
-from handbook.world import Page, World
+from smtp_testkit.handbook.blocks import ROOT, Block, blocks_of
+from smtp_testkit.handbook.outputs import aligned, same_output
+from smtp_testkit.handbook.world import Page, World
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ Worlds: `bare` has no operator, the page starts one. `served` has one. `samples`
 SmtpConfigs of `docs/samples.yaml`. In all of them the mail server's CA is trusted as a public one is; in
 `private`, which has an operator too, it is not. Its certificate is in the file `ca.pem`. `argocd` has no
 operator, but the ConfigMap that Argo CD reads. `fresh` is a cluster with nothing of ours, not even the CRDs;
-tests/install runs it.
+tests/cluster/install runs it.
 """
 
 import os
@@ -23,12 +23,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from handbook.blocks import ROOT
-from localcluster import LocalCluster
-from localcluster.kubeconfig import write_kubeconfig
-from localcluster.ports import free_ports
-from localcluster.processes import Process
-from mailpeers import MailServer
+from smtp_testkit.handbook.blocks import ROOT
+from smtp_testkit.mailpeers import MailServer
+from smtp_tools.localcluster import LocalCluster
+from smtp_tools.localcluster.kubeconfig import write_kubeconfig
+from smtp_tools.localcluster.ports import free_ports
+from smtp_tools.localcluster.processes import Process
 
 FRESH = "fresh"
 SECONDS = 120.0

@@ -4,7 +4,7 @@
 import asyncio
 import contextlib
 
-from mailpeers.mailserver import MailServer
+from smtp_testkit.mailpeers.mailserver import MailServer
 
 
 async def _main() -> None:

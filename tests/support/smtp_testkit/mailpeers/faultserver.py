@@ -24,7 +24,7 @@ from typing import Final, Literal
 
 import trustme
 
-from mailpeers.listening import stop_listening
+from smtp_testkit.mailpeers.listening import stop_listening
 
 TlsMode = Literal["none", "starttls", "implicit"]
 

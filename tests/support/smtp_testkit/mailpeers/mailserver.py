@@ -4,7 +4,7 @@
 It offers one port each for plain, STARTTLS and implicit TLS, with a certificate of its own CA, and
 answers as its public attributes say; they may be changed while it runs. In-process:
 ``async with MailServer() as server``; from synchronous code, in a thread of its own:
-``with MailServer.in_thread() as server``; by hand: ``python -m mailpeers``.
+``with MailServer.in_thread() as server``; by hand: ``python -m smtp_testkit.mailpeers``.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from typing import Any
 
 import trustme
 
-from mailpeers.background import in_thread
-from mailpeers.listening import stop_listening
-from mailpeers.session import AuthAttempt, ReceivedMail, Session
+from smtp_testkit.mailpeers.background import in_thread
+from smtp_testkit.mailpeers.listening import stop_listening
+from smtp_testkit.mailpeers.session import AuthAttempt, ReceivedMail, Session
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from localcluster.processes import Process
+from smtp_tools.localcluster.processes import Process
 
 SECONDS = 60.0
 

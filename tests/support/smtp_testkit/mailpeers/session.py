@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from mailpeers.mailserver import MailServer
+    from smtp_testkit.mailpeers.mailserver import MailServer
 
 _ADDRESS = re.compile(rb"<([^>]*)>")
 

@@ -15,7 +15,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,8 +24,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from mailpeers.assertions import decoded, verified
-from mailpeers.serving import serving
+from smtp_testkit.http_listener import JSON, Call, Reply, listening
+from smtp_testkit.mailpeers.assertions import decoded, verified
 
 TENANT = "contoso.example"
 SCOPE = "https://outlook.office365.com/.default"
@@ -75,7 +74,7 @@ class TokenServer:
     lifetime: int = 3599
     answers: list[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=list)
     """Status, body and headers in place of an own answer, one after the other."""
-    before_answer: Callable[[BaseHTTPRequestHandler], bool] = lambda handler: True
+    before_answer: Callable[[Call], bool] = lambda call: True
     """Called with each request; False: the answer was given there."""
 
     forms: list[Form] = field(default_factory=list, init=False)
@@ -99,10 +98,8 @@ class TokenServer:
     def running(cls, **options: Any) -> Iterator["TokenServer"]:
         """One on a free port of 127.0.0.1 for as long as the block lasts."""
         server = cls(**options)
-        with _Listener(server) as listener:
-            server.port = listener.server_address[1]
-            with serving(listener, "tokenserver"):
-                yield server
+        with listening(server._reply, name="tokenserver", context=server.context) as server.port:
+            yield server
 
     def url(self, path: str | None = None) -> str:
         """Of the token endpoint: Entra ID's, or for ``/token`` Google's."""
@@ -138,6 +135,25 @@ class TokenServer:
         self.issued.add(token)
         told = {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": token}
         return told | ({"ext_expires_in": self.lifetime} if entra else {"scope": "https://mail.google.com/"})
+
+    def _reply(self, call: Call) -> Reply | None:
+        sent = call.body.decode()
+        if call.headers.get("content-type") == "application/json":
+            sent = ""  # not a token request; the test has set up the answer
+        form = {name: values[0] for name, values in parse_qs(sent, strict_parsing=bool(sent)).items()}
+        self.forms.append(form)
+        self.paths.append(call.target)
+        self.headers.append(call.headers)
+        self.peers.append(call.tls.getpeercert() or None)
+        if not self.before_answer(call):
+            return None
+        if self.answers:
+            status, body, headers = self.answers.pop(0)
+            return Reply(status, body, {**JSON, **headers})
+        try:
+            return Reply(200, json.dumps(self.answer(call.target, form)).encode(), JSON)
+        except Refusal as refusal:
+            return Reply(refusal.status, json.dumps(_described(refusal)).encode(), JSON)
 
     def _discovery(self) -> dict[str, Any]:
         """What Microsoft's older clients ask first (OpenID Connect Discovery 1.0)."""
@@ -214,61 +230,6 @@ class TokenServer:
             if not fits:
                 text = f"No matching federated identity record found for presented assertion {what}."
                 raise Refusal(401, "invalid_client", text, number)
-
-
-class _Listener(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, server: TokenServer) -> None:
-        self.token_server = server
-        super().__init__(("127.0.0.1", 0), _Handler)
-        # The handshake is made in the connection's own thread: a client that makes none holds up nobody.
-        self.socket = server.context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that did not like the certificate is what a test may be about."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # headers and body are two packets; the second would wait for 40 ms
-    server: _Listener
-
-    def do_POST(self) -> None:
-        server = self.server.token_server
-        sent = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
-        if self.headers.get("Content-Type") == "application/json":
-            sent = ""  # no question for a token; whoever asks so has set up an answer
-        form = {name: values[0] for name, values in parse_qs(sent, strict_parsing=bool(sent)).items()}
-        server.forms.append(form)
-        server.paths.append(self.path)
-        server.headers.append({name.lower(): value for name, value in self.headers.items()})
-        server.peers.append(self.connection.getpeercert() or None)
-        if not server.before_answer(self):
-            self.close_connection = True
-            return
-        if server.answers:
-            self._say(*server.answers.pop(0))
-            return
-        try:
-            self._say(200, json.dumps(server.answer(self.path, form)).encode(), {})
-        except Refusal as refusal:
-            self._say(refusal.status, json.dumps(_described(refusal)).encode(), {})
-
-    def do_GET(self) -> None:
-        self.do_POST()
-
-    def _say(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Type": "application/json; charset=utf-8"} | dict(headers)).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Says nothing."""
 
 
 def _described(refusal: Refusal) -> dict[str, Any]:

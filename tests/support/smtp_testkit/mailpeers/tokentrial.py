@@ -5,8 +5,6 @@ import base64
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailpeers.tokenserver import SCOPE, TokenServer
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import Verdict, VerdictError
@@ -14,6 +12,8 @@ from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
 from smtp_operator.secrets.oauth2.client import ResolvedToken, TokenCache
 from smtp_operator.secrets.secret_reader import SecretReader
+from smtp_testkit.mailpeers.tokenserver import SCOPE, TokenServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 CLIENT = "6731de76"
 SECRET = "c4nary-Client-S3cret"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mailpeers.faultserver import FaultServer
 from smtp_operator.api.verdict import DialogueReport, Phase, SmtpType
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import Address, NameNotFound, Resolver, address_of
@@ -17,6 +16,7 @@ from smtp_operator.smtp.request import Recipient, Role, SmtpLogin, TestRequest, 
 from smtp_operator.smtp.send_permit import SendPermit
 from smtp_operator.smtp.session import Connect, connect
 from smtp_operator.smtp.timing import PhaseLimits
+from smtp_testkit.mailpeers.faultserver import FaultServer
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 

@@ -5,6 +5,6 @@ with OpenBao.start() as bao:
     bao.put("mail/smtp", password="s3cret")
 """
 
-from openbao.server import OpenBao, OpenBaoError
+from smtp_testkit.openbao.server import OpenBao, OpenBaoError
 
 __all__ = ["OpenBao", "OpenBaoError"]

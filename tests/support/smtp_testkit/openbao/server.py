@@ -14,9 +14,9 @@ from urllib.parse import quote
 import requests
 import trustme
 
-from localcluster.ports import free_ports
-from localcluster.processes import Process
-from openbao.workloads import public_keys
+from smtp_testkit.openbao.workloads import public_keys
+from smtp_tools.localcluster.ports import free_ports
+from smtp_tools.localcluster.processes import Process
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.vault_blocks import (
@@ -20,6 +19,7 @@ from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import NotAdmitted, ServerTrust
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 NAME = "SmtpVault team-a/bao"
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Postfix and Dovecot from Debian's packages on loopback, without systemd, and swaks as a judge."""
 
-from realpeers.peers import PASSWORD, TOKEN, USER, RealPeers
-from realpeers.swaks import SwaksRun, swaks
-from realpeers.tools import INSTALL, NeedsTools, missing_tools
+from smtp_testkit.realpeers.peers import PASSWORD, TOKEN, USER, RealPeers
+from smtp_testkit.realpeers.swaks import SwaksRun, swaks
+from smtp_testkit.realpeers.tools import INSTALL, NeedsTools, missing_tools
 
 __all__ = [
     "INSTALL",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m realpeers`` says whether `make test-peers` can run here; exit code 1 where it cannot.
+"""``python -m smtp_testkit.realpeers`` says whether `make test-peers` can run here; else exit code 1.
 
 ``--install`` installs what is missing before, by apt-get, where that may be done: as root, on Debian.
 """
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-from realpeers.tools import INSTALL, missing_tools
+from smtp_testkit.realpeers.tools import INSTALL, missing_tools
 
 
 def main(arguments: list[str]) -> int:

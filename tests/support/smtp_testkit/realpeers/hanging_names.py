@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m realpeers.hanging_names PORT COUNT``: engine and system resolver where no name server answers.
+"""``python -m smtp_testkit.realpeers.hanging_names PORT COUNT``: both resolvers where no name server answers.
 
 Starts tests of ``COUNT`` names that DNS is asked for, then one of the mail server at ``PORT`` of localhost,
 which stands in /etc/hosts. Prints one line as each ends: the name, the reason, the phase.
@@ -8,8 +8,8 @@ which stands in /etc/hosts. Prints one line as each ends: the name, the reason, 
 import asyncio
 import sys
 
-from mailpeers.trial import Trial
 from smtp_operator.network.resolver import ThreadedResolver
+from smtp_testkit.mailpeers.trial import Trial
 
 
 async def main(port: int, count: int) -> None:

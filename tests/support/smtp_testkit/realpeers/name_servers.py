@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from realpeers.tools import program
+from smtp_testkit.realpeers.tools import program
 
 _ADDRESS = "127.0.0.77"
 

@@ -15,10 +15,10 @@ from typing import Final
 
 import trustme
 
-from localcluster.ports import free_ports
-from realpeers.configuration import SMTPD, write_dovecot, write_postfix
-from realpeers.services import Greylist, Introspection
-from realpeers.tools import DAEMONS, NeedsTools, missing_tools, program
+from smtp_testkit.realpeers.configuration import SMTPD, write_dovecot, write_postfix
+from smtp_testkit.realpeers.services import Greylist, Introspection
+from smtp_testkit.realpeers.tools import DAEMONS, NeedsTools, missing_tools, program
+from smtp_tools.localcluster.ports import free_ports
 
 USER: Final = "mailer@test.example"
 PASSWORD: Final = "correct horse battery"

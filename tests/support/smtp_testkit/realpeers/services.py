@@ -5,10 +5,12 @@ import json
 import socketserver
 import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
+
+from smtp_testkit.http_listener import JSON, Call, Reply, listening
 
 _DEFERRED: Final = "DEFER_IF_PERMIT 4.7.1 Greylisted, try again later"
 
@@ -60,37 +62,24 @@ class Introspection:
 
     def __init__(self, tokens: Mapping[str, str]) -> None:
         """``tokens``: each good token and the user name it is for."""
-        asked: list[str] = []
-        self.asked = asked
+        self._tokens = tokens
+        self._running = ExitStack()
+        self.asked: list[str] = []
         """Every token that was asked for."""
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
-                asked.append(token)
-                user = tokens.get(token)
-                answer = {"active": True, "username": user} if user else {"active": False}
-                body = json.dumps(answer).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *words: Any) -> None:
-                """Says nothing: tokens are no matter for a log."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, name="introspection", daemon=True)
+        self.port = 0
 
     def __enter__(self) -> "Introspection":
-        self._thread.start()
+        self.port = self._running.enter_context(listening(self._answer, name="introspection"))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._running.close()
+
+    def _answer(self, call: Call) -> Reply:
+        token = parse_qs(urlsplit(call.target).query).get("token", [""])[0]
+        self.asked.append(token)
+        user = self._tokens.get(token)
+        answer = {"active": True, "username": user} if user else {"active": False}
+        return Reply(200, json.dumps(answer).encode(), JSON)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from realpeers.tools import program
 from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_testkit.realpeers.tools import program
 
 PHASES: Final[dict[int, frozenset[Phase]]] = {
     2: frozenset({Phase.RESOLVE, Phase.CONNECT}),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release as it is kept below ``tests/upgrade/``, and how a cluster is brought back to it."""
+"""A release as it is kept below ``tests/cluster/upgrade/``, and how a cluster is brought back to it."""
 
 import json
 import re
@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from generate.text import to_yaml
-from testbed.api import Api, Object
+from smtp_testkit.testbed.api import Api, Object
+from smtp_tools.generate.text import to_yaml
 
-KEPT = Path(__file__).resolve().parents[2] / "tests" / "upgrade"
+KEPT = Path(__file__).resolve().parents[4] / "tests" / "cluster" / "upgrade"
 
 CORE = {"Secret": "secrets", "ConfigMap": "configmaps"}
 OURS = {"SmtpConfig": "smtpconfigs", "SmtpVault": "smtpvaults", "ClusterSmtpVault": "clustersmtpvaults"}

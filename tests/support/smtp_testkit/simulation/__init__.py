@@ -11,13 +11,13 @@
 Time is the event loop's, so that under a fake one (looptime) a day passes in no time.
 """
 
-from simulation.cluster import FakeCluster, StatusWrite, Watch
-from simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
-from simulation.shelf import Shelf
-from simulation.storage import Storage
-from simulation.vault_objects import NAMESPACE, Vault
-from simulation.vaults import SimulatedVaults, vault_verdict
-from simulation.world import SmtpConfig, World
+from smtp_testkit.simulation.cluster import FakeCluster, StatusWrite, Watch
+from smtp_testkit.simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
+from smtp_testkit.simulation.shelf import Shelf
+from smtp_testkit.simulation.storage import Storage
+from smtp_testkit.simulation.vault_objects import NAMESPACE, Vault
+from smtp_testkit.simulation.vaults import SimulatedVaults, vault_verdict
+from smtp_testkit.simulation.world import SmtpConfig, World
 
 __all__ = [
     "NAMESPACE",

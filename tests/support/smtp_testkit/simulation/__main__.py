@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m simulation [OBJECTS]`` lives a week with so many SmtpConfigs, by default 1,000.
+"""``python -m smtp_testkit.simulation [OBJECTS]`` lives a week with so many SmtpConfigs, by default 1,000.
 
 Prints each figure beside its bound; exit code 1 where one is beyond it.
 """
@@ -10,7 +10,7 @@ import time
 
 import looptime
 
-from simulation.week import Figure, Week
+from smtp_testkit.simulation.week import Figure, Week
 
 
 class _FastLoop(looptime.LoopTimeEventLoop, asyncio.SelectorEventLoop):

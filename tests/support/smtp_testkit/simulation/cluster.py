@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
-from simulation.storage import Change, Storage
 from smtp_operator.api.names import WATCH_LABEL
 from smtp_operator.api.objects import (
     WATCHED_KINDS,
@@ -28,7 +27,8 @@ from smtp_operator.api.objects import (
     field_writes,
 )
 from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
-from statuslint import lint, texts_to_hide
+from smtp_testkit.simulation.storage import Change, Storage
+from smtp_testkit.statuslint import lint, texts_to_hide
 
 Watch = Literal["metadata", "label", "none"]
 Call = Literal["get_smtp_config", "get_object", "write_status"]

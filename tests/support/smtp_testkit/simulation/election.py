@@ -6,8 +6,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Final
 
-from simulation.leases import LeaseServer
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost
+from smtp_testkit.simulation.leases import LeaseServer
 
 PATH: Final = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/smtp-operator"
 

@@ -4,7 +4,6 @@
 import base64
 from collections.abc import Mapping
 
-from simulation.vaults import NoHttps
 from smtp_operator.api.objects import (
     AccessDenied,
     JsonObject,
@@ -18,6 +17,7 @@ from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.sources import Reading
 from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_testkit.simulation.vaults import NoHttps
 
 MAIL_SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 

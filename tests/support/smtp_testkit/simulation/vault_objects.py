@@ -4,11 +4,11 @@
 import copy
 from typing import Any, Final, Protocol
 
-from simulation.cluster import StatusWrite
-from simulation.storage import Storage
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.reconcile.timestamps import from_timestamp
+from smtp_testkit.simulation.cluster import StatusWrite
+from smtp_testkit.simulation.storage import Storage
 
 NAMESPACE: Final = "team-a"
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from simulation.engine import Answer, fails, passes
-from simulation.vaults import vault_verdict
-from simulation.world import SmtpConfig, World
 from smtp_operator.api.reasons import Reason
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.smtp.request import TestRequest
+from smtp_testkit.simulation.engine import Answer, fails, passes
+from smtp_testkit.simulation.vaults import vault_verdict
+from smtp_testkit.simulation.world import SmtpConfig, World
 
 MINUTE: Final = 60.0
 HOUR: Final = 60 * MINUTE

@@ -8,12 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from simulation.cluster import FakeCluster, StatusWrite, Watch
-from simulation.engine import Mail, Run, ScriptedEngine
-from simulation.storage import Storage
-from simulation.tokens import SimulatedTokens
-from simulation.vault_objects import NAMESPACE, Vault, merged
-from simulation.vaults import NoHttps, SimulatedAccounts, SimulatedVaults
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpvault import Provider
@@ -23,6 +17,12 @@ from smtp_operator.reconcile.ports import ReconcilePolicy, TestObserver
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_testkit.simulation.cluster import FakeCluster, StatusWrite, Watch
+from smtp_testkit.simulation.engine import Mail, Run, ScriptedEngine
+from smtp_testkit.simulation.storage import Storage
+from smtp_testkit.simulation.tokens import SimulatedTokens
+from smtp_testkit.simulation.vault_objects import NAMESPACE, Vault, merged
+from smtp_testkit.simulation.vaults import NoHttps, SimulatedAccounts, SimulatedVaults
 
 EPOCH: Final = 1_795_000_000.0
 """2026-11-18 11:06:40 UTC, when every world begins."""

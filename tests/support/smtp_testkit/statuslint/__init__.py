@@ -8,8 +8,8 @@ import base64
 from collections.abc import Collection, Iterable
 
 from smtp_operator.api.objects import JsonObject
-from statuslint import of_conditions, of_facts
-from statuslint.case import RULES, Case
+from smtp_testkit.statuslint import of_conditions, of_facts
+from smtp_testkit.statuslint.case import RULES, Case
 
 __all__ = ["lint", "of_conditions", "of_facts", "texts_to_hide"]
 

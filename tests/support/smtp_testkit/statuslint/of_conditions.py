@@ -4,10 +4,10 @@
 import re
 from typing import Final
 
-from kstatus import Kstatus, kstatus
 from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.api.reasons import ANNOUNCEMENTS, REASONS, Reason, Retry
-from statuslint.case import Case, Finding, rule, seconds
+from smtp_testkit.kstatus import Kstatus, kstatus
+from smtp_testkit.statuslint.case import Case, Finding, rule, seconds
 
 _TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled")
 _ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")

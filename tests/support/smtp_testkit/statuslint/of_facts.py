@@ -7,7 +7,7 @@ from typing import Final
 
 from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.api.reasons import Reason
-from statuslint.case import Case, Finding, rule, seconds
+from smtp_testkit.statuslint.case import Case, Finding, rule, seconds
 
 _RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 _CLOCK_TOLERANCE: Final = 1.0

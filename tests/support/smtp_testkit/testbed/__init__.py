@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What demo and end-to-end tests are made of: the operator as its ServiceAccount, and ways to watch it."""
 
-from testbed.api import Api, ApiError, Object
-from testbed.audit import AuditLog, Request
-from testbed.bed import Bed
-from testbed.manifests import Manifests
-from testbed.operator_process import OperatorProcess, StartOperator
-from testbed.seen import Condition, Seen
+from smtp_testkit.testbed.api import Api, ApiError, Object
+from smtp_testkit.testbed.audit import AuditLog, Request
+from smtp_testkit.testbed.bed import Bed
+from smtp_testkit.testbed.manifests import Manifests
+from smtp_testkit.testbed.operator_process import OperatorProcess, StartOperator
+from smtp_testkit.testbed.seen import Condition, Seen
 
 __all__ = [
     "Api",

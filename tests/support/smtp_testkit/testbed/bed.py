@@ -5,10 +5,10 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from mailpeers import MailServer
-from mailpeers.faultserver import FaultServer
-from testbed.api import PATIENCE, Api, Object
-from testbed.seen import Seen
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.faultserver import FaultServer
+from smtp_testkit.testbed.api import PATIENCE, Api, Object
+from smtp_testkit.testbed.seen import Seen
 
 REQUEST = "smtp-operator.io/test-requested-at"
 CA_NAME = "mail-ca"

@@ -44,7 +44,13 @@ def tell_what_is_shown(config: pytest.Config) -> None:
     That a test begins, or that its setup or teardown has passed, is told where an option needs it.
     """
     asked = config.option
-    if asked.durations or asked.xmlpath or asked.verbose > 0 or {"A", "P"} & set(asked.reportchars):
+    if (
+        getattr(asked, "record_durations", False)
+        or asked.durations
+        or asked.xmlpath
+        or asked.verbose > 0
+        or {"A", "P"} & set(asked.reportchars)
+    ):
         return
     for plugin in config.pluginmanager.get_plugins():
         send = getattr(plugin, "sendevent", None)  # of pytest-xdist

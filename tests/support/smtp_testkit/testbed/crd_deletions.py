@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from localcluster import LocalCluster
-from testbed.api import Api, ApiError, Object
+from smtp_testkit.testbed.api import Api, ApiError, Object
+from smtp_tools.localcluster import LocalCluster
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 EVERY = 2.0

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
-from testbed.api import Api, ApiError, Object
-from testbed.bed import Bed
-from testbed.operator_process import OperatorProcess
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed.api import Api, ApiError, Object
+from smtp_testkit.testbed.bed import Bed
+from smtp_testkit.testbed.operator_process import OperatorProcess
+from smtp_tools.localcluster import LocalCluster
 
 _COLLECTIONS = {
     "smtpconfigs": "/apis/smtp-operator.io/v1alpha1/namespaces/{}/smtpconfigs",

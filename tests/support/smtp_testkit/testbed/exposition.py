@@ -9,7 +9,7 @@ from functools import cached_property
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from testbed.api import PATIENCE
+from smtp_testkit.testbed.api import PATIENCE
 
 _SCRAPED_EVERY = 0.05
 """Seconds: nothing tells of a change of metrics."""

@@ -3,8 +3,8 @@
 
 from functools import cache
 
-from foreigncrds import definitions
-from localcluster import LocalCluster
+from smtp_tools.foreign_crds import definitions
+from smtp_tools.localcluster import LocalCluster
 
 
 @cache

@@ -13,7 +13,6 @@ import sys
 import time
 from typing import Any
 
-from simulation import Shelf
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
@@ -26,7 +25,8 @@ from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
-from testbed.told import spellings
+from smtp_testkit.simulation import Shelf
+from smtp_testkit.testbed.told import spellings
 
 
 def holders(password: str) -> list[str]:

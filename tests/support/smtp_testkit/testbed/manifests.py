@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from testbed.api import Object
+from smtp_testkit.testbed.api import Object
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[4]
 CRDS = ROOT / "deploy" / "crds"
 CLUSTER_WIDE = ROOT / "deploy" / "manifests"
 NAMESPACED = CLUSTER_WIDE / "namespaced"

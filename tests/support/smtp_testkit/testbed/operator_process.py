@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
-from localcluster.ports import free_ports
-from localcluster.processes import Process
-from testbed.exposition import Exposition
+from smtp_testkit.testbed.exposition import Exposition
+from smtp_tools.localcluster.ports import free_ports
+from smtp_tools.localcluster.processes import Process
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-HACK = Path(__file__).parents[1]
+from smtp_tools.paths import SOURCES
 
 
 def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """What becomes of the tests in the folder: with pytest-xdist alone, and nothing of the run that asks."""
-    options = [f"--rootdir={folder}", "-c", os.devnull, "-o", f"pythonpath={HACK}"]
+    options = [f"--rootdir={folder}", "-c", os.devnull, "-o", f"pythonpath={' '.join(map(str, SOURCES))}"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],
         cwd=folder,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from testbed.api import Object
-from testbed.audit import Request
+from smtp_testkit.testbed.api import Object
+from smtp_testkit.testbed.audit import Request
 
 _FORBIDDEN = 403
 

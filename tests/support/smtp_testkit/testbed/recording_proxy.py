@@ -14,8 +14,8 @@ from typing import Self
 
 import trustme
 
-from mailpeers.background import in_thread
-from mailpeers.listening import stop_listening
+from smtp_testkit.mailpeers.background import in_thread
+from smtp_testkit.mailpeers.listening import stop_listening
 
 _HEAD = re.compile(rb"(?ms)^([A-Z]+) (/\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rights that were just granted: the API server hears of its own roles a moment later."""
 
-from localcluster import LocalCluster
-from testbed.waiting import until
+from smtp_testkit.testbed.waiting import until
+from smtp_tools.localcluster import LocalCluster
 
 
 def wait_for_right(cluster: LocalCluster, namespace: str, account: str, verb: str, resource: str) -> None:

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.api import Object
+from smtp_testkit.testbed.api import Object
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed.audit import AuditLog
-from testbed.manifests import Manifests
-from testbed.permissions import Permission, PermissionAudit, granted_by
-from testbed.shared_cluster import SharedCluster
+from smtp_testkit.testbed.audit import AuditLog
+from smtp_testkit.testbed.manifests import Manifests
+from smtp_testkit.testbed.permissions import Permission, PermissionAudit, granted_by
+from smtp_testkit.testbed.shared_cluster import SharedCluster
 
 REPORT = Path(".failures") / "permissions.txt"
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from xdist.workermanage import WorkerController
 
-from gobuild import BuildError
-from localcluster import ClusterError, LocalCluster
-from testbed.crd_deletions import forgotten_deletions_end
+from smtp_testkit.testbed.crd_deletions import forgotten_deletions_end
+from smtp_tools.gobuild import BuildError
+from smtp_tools.localcluster import ClusterError, LocalCluster
 
 _INPUT = "cluster"
 _ADDRESS = pytest.StashKey[str]()

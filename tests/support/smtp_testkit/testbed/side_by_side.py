@@ -22,7 +22,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from testbed.waiting import until
+from smtp_testkit.testbed.waiting import until
 
 _FOLDER = "side-by-side"
 _ORDER = "order.json"

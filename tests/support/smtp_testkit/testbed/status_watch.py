@@ -13,8 +13,8 @@ from typing import Any, Self
 
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.names import API_VERSION, CLUSTER_SMTP_VAULT_KIND, FIELD_MANAGER, SMTP_CONFIG_KIND
-from statuslint import lint, texts_to_hide
-from testbed.api import PATIENCE, Api, ApiError, Object
+from smtp_testkit.statuslint import lint, texts_to_hide
+from smtp_testkit.testbed.api import PATIENCE, Api, ApiError, Object
 
 _WINDOW_SECONDS = 600.0
 _PATHS = tuple(f"/apis/{API_VERSION}/{kind.plural}" for kind in KINDS)
@@ -85,7 +85,9 @@ class StatusWatch:
             TimeoutError: the watch does not come up to what is there now.
         """
         found = self.complaints()
-        assert not found, "statuses break rules of hack/statuslint:\n" + "\n".join(found)
+        assert not found, "statuses break rules of tests/support/smtp_testkit/statuslint:\n" + "\n".join(
+            found
+        )
 
     def complaints(self) -> list[str]:
         """What is wrong with the statuses that were written since this was asked for last.

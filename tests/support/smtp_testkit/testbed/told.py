@@ -4,9 +4,9 @@
 import base64
 import json
 
-from testbed.audit import AuditLog
-from testbed.bed import Bed
-from testbed.operator_process import OperatorProcess
+from smtp_testkit.testbed.audit import AuditLog
+from smtp_testkit.testbed.bed import Bed
+from smtp_testkit.testbed.operator_process import OperatorProcess
 
 
 def told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from testbed.api import Api, ApiError, Object
-from testbed.waiting import until
+from smtp_testkit.testbed.api import Api, ApiError, Object
+from smtp_testkit.testbed.waiting import until
 
 GROUP = "smtp-operator.io"
 KINDS_PATH = f"/apis/{GROUP}/v1alpha1"

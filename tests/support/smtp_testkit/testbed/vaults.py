@@ -3,13 +3,13 @@
 
 from typing import Any
 
-from mailpeers import MailServer
-from mailpeers.fingerprints import fingerprint
-from openbao import OpenBao
 from smtp_operator.api.names import ALLOWED_CA
-from testbed.api import Object
-from testbed.bed import Bed
-from testbed.operator_process import LOOPBACK
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.fingerprints import fingerprint
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed.api import Object
+from smtp_testkit.testbed.bed import Bed
+from smtp_testkit.testbed.operator_process import LOOPBACK
 
 CLUSTER_WIDE = "/apis/smtp-operator.io/v1alpha1/clustersmtpvaults"
 FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535")

@@ -4,7 +4,7 @@
 import time
 from collections.abc import Callable
 
-from testbed.api import PATIENCE
+from smtp_testkit.testbed.api import PATIENCE
 
 _POLL_SECONDS = 0.05
 

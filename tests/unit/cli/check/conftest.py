@@ -13,10 +13,10 @@ from typing import Any, TextIO
 import pytest
 import yaml
 
-from localcluster import LocalCluster
-from mailpeers import MailServer
 from smtp_operator.cli.main import run_program
-from testbed.rights import wait_for_right
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed.rights import wait_for_right
+from smtp_tools.localcluster import LocalCluster
 
 USER, PASSWORD = "mailer@example.com", "s3cret-pa55"
 

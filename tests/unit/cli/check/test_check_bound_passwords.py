@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.fingerprints import fingerprint
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.fingerprints import fingerprint
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from localcluster.ports import free_ports
-from mailpeers import MailServer
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
 from smtp_operator.cli.check.report import exit_code
 from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
+from smtp_testkit.mailpeers import MailServer
+from smtp_tools.localcluster.ports import free_ports
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
+from smtp_testkit.mailpeers import MailServer
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

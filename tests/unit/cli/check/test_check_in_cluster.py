@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from localcluster import LocalCluster
-from localcluster.kubeconfig import write_kubeconfig
-from localcluster.ports import free_ports
-from mailpeers import MailServer
-from testbed import Api
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Api
+from smtp_tools.localcluster import LocalCluster
+from smtp_tools.localcluster.kubeconfig import write_kubeconfig
+from smtp_tools.localcluster.ports import free_ports
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from mailpeers import MailServer
 from smtp_operator.api.verdict import DialogueReport
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.request import TestRequest
+from smtp_testkit.mailpeers import MailServer
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from mailpeers import MailServer
 from smtp_operator.cli.check import command
 from smtp_operator.cli.check.overrides import GivenPassword, SuppliedValues
+from smtp_testkit.mailpeers import MailServer
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
+from smtp_testkit.mailpeers import MailServer
 
 Write = Callable[..., str]
 Document = dict[str, Any]

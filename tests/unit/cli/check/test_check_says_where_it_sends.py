@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Verdict
 from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
@@ -14,6 +13,7 @@ from smtp_operator.cli.check.report import CheckProgress
 from smtp_operator.cli.terminal import TerminalStyle
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.smtp.request import SmtpLogin, TestRequest
+from smtp_testkit.mailpeers.trial import Trial
 
 
 @dataclass

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from openbao import OpenBao
-from testbed import Api, Bed
-from testbed.vaults import login, vault, vaults
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.testbed import Api, Bed
+from smtp_testkit.testbed.vaults import login, vault, vaults
 
 Check = Callable[..., Any]
 Write = Callable[..., str]

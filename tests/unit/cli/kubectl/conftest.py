@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi, Stream, event
-from fakeapi.smtpconfigs import LIST, listed, smtp_config
 from smtp_operator.cli.kubectl.main import run_plugin
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, event
+from smtp_testkit.fakeapi.smtpconfigs import LIST, listed, smtp_config
 
 Json = dict[str, Any]
 Outputs = pytest.CaptureFixture[str]

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi
-from fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
 from smtp_operator.api.reasons import Reason
 from smtp_operator.cli.kubectl.completion import completed, main
+from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
 
 Offered = Callable[..., Coroutine[Any, Any, list[str]]]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from fakeapi.smtpconfigs import failed, passed, smtp_config, under_test
 from smtp_operator.cli.kubectl.output import TestProgress
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
 from smtp_operator.cli.kubectl.wait import TestAnswer
 from smtp_operator.cli.terminal import TerminalStyle
+from smtp_testkit.fakeapi.smtpconfigs import failed, passed, smtp_config, under_test
 
 CLEAR = "\r\x1b[K"
 ASKED = "  … team-a/mail: asked for a test"

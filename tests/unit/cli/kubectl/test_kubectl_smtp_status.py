@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi
-from fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
 from smtp_operator.cli.kubectl.snapshot import short_time
+from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi
-from fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
 from smtp_operator.cli.kubectl.arguments import JSON_KEYS
+from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]

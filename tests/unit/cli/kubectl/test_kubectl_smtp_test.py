@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi, Stream, event
-from fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
 from smtp_operator.cli.kubectl.arguments import JSON_KEYS
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, event
+from smtp_testkit.fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired
-from fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config, under_test
+from smtp_testkit.fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired
+from smtp_testkit.fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config, under_test
 
 Json = dict[str, Any]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import aiohttp
 import pytest
 
-from localcluster.ports import free_ports
 from smtp_operator.cli.run.health import health_server
 from smtp_operator.setting_parsers import ListenAddress
 from smtp_operator.settings import InvalidSetting
+from smtp_tools.localcluster.ports import free_ports
 
 
 @dataclass

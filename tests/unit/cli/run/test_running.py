@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from fakeapi import Answer, FakeApi
-from localcluster import LocalCluster
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable
 from smtp_operator.cli.run.command import conclude, introduce
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
-from testbed import Manifests, OperatorProcess
+from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.testbed import Manifests, OperatorProcess
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.alone
 

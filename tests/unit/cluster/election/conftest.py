@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from simulation.election import Stage
+from smtp_testkit.simulation.election import Stage
 
 
 @pytest.fixture

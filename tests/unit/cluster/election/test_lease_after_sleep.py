@@ -5,8 +5,8 @@ import asyncio
 
 import pytest
 
-from simulation.election import Stage, now
 from smtp_operator.cluster.leader_election import LeaseLost
+from smtp_testkit.simulation.election import Stage, now
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

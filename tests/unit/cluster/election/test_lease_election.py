@@ -7,10 +7,10 @@ from datetime import datetime
 
 import pytest
 
-from simulation.election import PATH, Stage, now
-from simulation.leases import LeaseServer
 from smtp_operator.api.objects import AccessDenied, ObjectNotFound, RequestRefused
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost, LeaseTiming
+from smtp_testkit.simulation.election import PATH, Stage, now
+from smtp_testkit.simulation.leases import LeaseServer
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from lupa import lua51
 
-from argocd import CUSTOMIZATIONS, Customization, config_map, run
-from argocd.scenarios import SCENARIOS
-from kstatus import Kstatus, kstatus
+from smtp_testkit.argocd import CUSTOMIZATIONS, Customization, config_map, run
+from smtp_testkit.argocd.scenarios import SCENARIOS
+from smtp_testkit.kstatus import Kstatus, kstatus
 
 ANNOTATION = "smtp-operator.io/test-requested-at"
 SMTP_CONFIG = next(it for it in CUSTOMIZATIONS if it.kind == "SmtpConfig")

@@ -16,9 +16,9 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.metrics.definitions import METRICS, Type
 from smtp_operator.metrics.registry import Metrics
 from smtp_operator.settings import FLAGS
-from testbed.exposition import Exposition
+from smtp_testkit.testbed.exposition import Exposition
 
-DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+DEPLOY = Path(__file__).parents[4] / "deploy"
 MANIFESTS = DEPLOY / "manifests" / "monitoring"
 
 VALUES: dict[str, set[str]] = {

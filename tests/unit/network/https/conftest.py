@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from mailpeers.tokenserver import TokenServer
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.trust import ServerTrust
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 QUICK = HttpsLimits(connect=60.0, read=0.5, total=1.0)

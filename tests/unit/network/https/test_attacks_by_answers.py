@@ -14,20 +14,19 @@ import threading
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
-from mailpeers.serving import serving
-from mailpeers.tokenserver import TokenServer
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network import https as https_module
 from smtp_operator.network import tls
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest, HttpsResponse
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.proxy import HttpsProxy
+from smtp_testkit.http_listener import Call, serving
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 RequestOf = Callable[..., HttpsRequest]
 Sent = Callable[[], Iterable[bytes]]
@@ -78,10 +77,10 @@ def says(endpoint: TokenServer) -> Callable[[Sent], None]:
     """Have the endpoint send these pieces to each who asks, until they hang up."""
 
     def say(sent: Sent) -> None:
-        def answer(handler: BaseHTTPRequestHandler) -> bool:
+        def answer(call: Call) -> bool:
             try:
                 for piece in sent():
-                    handler.wfile.write(piece)
+                    call.connection.sendall(piece)
             except OSError:
                 pass  # the client hung up
             return False
@@ -270,7 +269,7 @@ async def test_silent_servers_do_not_cost_the_systems_cas_each(
     monkeypatch.setattr(https_module, "client_context", counted)
     together = threading.Barrier(8)
 
-    def wait_for_the_others(handler: BaseHTTPRequestHandler) -> bool:
+    def wait_for_the_others(call: Call) -> bool:
         together.wait()
         return True
 

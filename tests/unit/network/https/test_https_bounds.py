@@ -4,15 +4,15 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from mailpeers.tokenserver import TokenServer
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
+from smtp_testkit.http_listener import Call
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 RequestOf = Callable[..., HttpsRequest]
 
@@ -47,10 +47,10 @@ async def test_an_answer_that_is_too_large_is_cut_off(
 async def test_a_header_that_drips_for_ever_ends_at_the_deadline(
     impatient: Https, endpoint: TokenServer, request_of: RequestOf, ended: threading.Event
 ) -> None:
-    def drip(handler: BaseHTTPRequestHandler) -> bool:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    def drip(call: Call) -> bool:
+        call.connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
         while not ended.wait(0.1):
-            handler.wfile.write(b"x")
+            call.connection.sendall(b"x")
         return False
 
     endpoint.before_answer = drip
@@ -61,10 +61,10 @@ async def test_a_header_that_drips_for_ever_ends_at_the_deadline(
 async def test_a_body_that_drips_for_ever_ends_at_the_deadline(
     impatient: Https, endpoint: TokenServer, request_of: RequestOf, ended: threading.Event
 ) -> None:
-    def drip(handler: BaseHTTPRequestHandler) -> bool:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
+    def drip(call: Call) -> bool:
+        call.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
         while not ended.wait(0.1):
-            handler.wfile.write(b"x")
+            call.connection.sendall(b"x")
         return False
 
     endpoint.before_answer = drip
@@ -75,7 +75,7 @@ async def test_a_body_that_drips_for_ever_ends_at_the_deadline(
 async def test_a_silent_server_is_given_up(
     impatient: Https, endpoint: TokenServer, request_of: RequestOf, ended: threading.Event
 ) -> None:
-    endpoint.before_answer = lambda handler: ended.wait() and False
+    endpoint.before_answer = lambda call: ended.wait() and False
 
     assert await trouble_of(impatient, request_of()) is ErrorKind.TOO_SLOW
 
@@ -83,7 +83,7 @@ async def test_a_silent_server_is_given_up(
 async def test_a_connection_that_is_closed_without_an_answer(
     https: Https, endpoint: TokenServer, request_of: RequestOf
 ) -> None:
-    endpoint.before_answer = lambda handler: False
+    endpoint.before_answer = lambda call: False
 
     assert await trouble_of(https, request_of()) is ErrorKind.DROPPED
 
@@ -94,7 +94,7 @@ async def test_closing_has_those_who_wait_give_up(
     """Else a process that should end would wait for its threads."""
     asked = threading.Event()
 
-    def say_nothing(handler: BaseHTTPRequestHandler) -> bool:
+    def say_nothing(call: Call) -> bool:
         asked.set()
         return ended.wait() and False
 

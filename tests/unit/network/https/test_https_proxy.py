@@ -9,10 +9,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from localcluster.ports import free_ports
-from mailpeers.proxyserver import ProxyServer
-from mailpeers.tokenserver import TokenServer
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
@@ -20,6 +16,10 @@ from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameNotFound
 from smtp_operator.secrets.oauth2.errors import unreachable
 from smtp_operator.secrets.vaults.errors import unreachable as vault_unreachable
+from smtp_testkit.mailpeers.proxyserver import ProxyServer
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
+from smtp_tools.localcluster.ports import free_ports
 
 RequestOf = Callable[..., HttpsRequest]
 ByProxy = Callable[..., Https]

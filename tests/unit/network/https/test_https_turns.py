@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mailpeers.tokenserver import TokenServer
-from mailpeers.trial import LOOPBACK, Names
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.host_limiter import _REQUESTS_PER_HOST, PROMPT, PerHostLimiter
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 HUNG = HttpsError(ErrorKind.TOO_SLOW, "vault.example.com", 443, seconds=20.0)

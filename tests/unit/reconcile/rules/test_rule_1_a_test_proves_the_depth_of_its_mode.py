@@ -6,8 +6,8 @@ A recheck may withdraw a verdict, never better it: after a failure only a test o
 
 import pytest
 
-from simulation import World, fails
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails
 
 HOUR = 3600
 RECHECKED = 1.2 * HOUR

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from simulation import World, fails, passes
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails, passes
 
 MINUTE = 60
 HOUR = 3600

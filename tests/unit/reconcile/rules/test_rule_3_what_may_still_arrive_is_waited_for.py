@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from simulation import SmtpConfig, World, fails
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import SmtpConfig, World, fails
 
 MINUTE = 60
 DAY = 86400

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rule 4: some recipients refused: Ready=False, RecipientsPartiallyRefused; the others got the mail."""
 
-from simulation import Answer, World
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, RecipientVerdict, Verdict
+from smtp_testkit.simulation import Answer, World
 
 PARTLY = Answer(
     report=DialogueReport(

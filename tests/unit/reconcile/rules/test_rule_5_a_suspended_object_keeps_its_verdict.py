@@ -5,8 +5,8 @@ without one Ready=Unknown, Suspended.
 
 import pytest
 
-from simulation import World, fails, passes
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails, passes
 
 HOUR = 3600
 DAY = 24 * HOUR

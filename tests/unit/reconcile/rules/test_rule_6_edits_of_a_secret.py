@@ -7,8 +7,8 @@ before lastTest.startTime; in doubt a standing verdict is tested in mode Login (
 
 import pytest
 
-from simulation import World, fails
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails
 
 HOUR = 3600
 

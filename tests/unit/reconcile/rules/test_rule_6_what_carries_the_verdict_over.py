@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from simulation import World, fails
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_testkit.simulation import World, fails
 
 HOUR = 3600
 CA = {"ca.crt": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"}

@@ -6,8 +6,8 @@ changes that.
 
 import pytest
 
-from simulation import World, fails
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails
 
 HOUR = 3600
 DAY = 24 * HOUR

@@ -3,10 +3,10 @@
 
 from typing import Any
 
-from simulation import World, fails
-from simulation.world import SmtpConfig
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_testkit.simulation import World, fails
+from smtp_testkit.simulation.world import SmtpConfig
 
 OAUTH2: dict[str, Any] = {
     "tokenUrl": "https://login.example.com/token",

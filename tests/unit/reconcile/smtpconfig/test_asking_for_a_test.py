@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from simulation import World, fails, passes
 from smtp_operator.api.objects import ApiUnavailable
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails, passes
 
 HOUR = 3600
 

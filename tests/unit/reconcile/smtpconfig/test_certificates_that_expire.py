@@ -3,10 +3,10 @@
 
 import pytest
 
-from simulation import Answer, SmtpConfig, World, fails, passes
-from simulation.world import EPOCH
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
+from smtp_testkit.simulation import Answer, SmtpConfig, World, fails, passes
+from smtp_testkit.simulation.world import EPOCH
 
 HOUR = 3600.0
 DAY = 24 * HOUR

@@ -3,8 +3,8 @@
 
 import pytest
 
-from simulation import Answer, World, fails, passes
 from smtp_operator.api.reasons import LIMITED, REASONS, Reason, Retry
+from smtp_testkit.simulation import Answer, World, fails, passes
 
 MINUTE = 60
 HOUR = 3600

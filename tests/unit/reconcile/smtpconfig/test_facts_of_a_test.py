@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from simulation import Answer, World, fails
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import (
@@ -21,6 +20,7 @@ from smtp_operator.api.verdict import (
     Verdict,
 )
 from smtp_operator.reconcile.timestamps import from_timestamp, to_precise_timestamp, to_timestamp
+from smtp_testkit.simulation import Answer, World, fails
 
 FAILED = Verdict(
     reason=Reason.RELAY_DENIED,

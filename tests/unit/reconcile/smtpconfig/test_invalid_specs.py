@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A spec that breaks a rule, although the API server took it (an older CRD, say)."""
 
-from simulation import World
 from smtp_operator.api.objects import ApiUnavailable
+from smtp_testkit.simulation import World
 
 
 async def test_it_says_which_rule_and_is_stalled(world: World) -> None:

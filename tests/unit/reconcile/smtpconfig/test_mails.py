@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from simulation import World
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.reconcile.smtpconfig.mail_text import recipients_of
 from smtp_operator.reconcile.smtpconfig.notifications import bare_address
 from smtp_operator.smtp.request import TestRequest
+from smtp_testkit.simulation import World
 
 BODY = """\
 This mail was sent to prove that these mail settings work.

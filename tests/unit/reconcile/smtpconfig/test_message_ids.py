@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from simulation import World, fails, passes
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails, passes
 
 
 async def killed_after_data(world: World) -> None:

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from simulation import Answer, SmtpConfig, World, fails, passes
-from simulation.engine import Mail
-from simulation.world import EPOCH
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, DialogueReport, Mode, ServerFacts, Verdict
 from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_testkit.simulation import Answer, SmtpConfig, World, fails, passes
+from smtp_testkit.simulation.engine import Mail
+from smtp_testkit.simulation.world import EPOCH
 
 HOUR = 3600.0
 DAY = 24 * HOUR

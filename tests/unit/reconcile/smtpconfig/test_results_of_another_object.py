@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A result is written to what was tested, or dropped."""
 
-from simulation import World, fails, passes
 from smtp_operator.api.objects import ApiUnavailable
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails, passes
 
 
 async def test_it_is_dropped_when_the_spec_changed_amid_the_test(world: World) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from simulation import World, passes
 from smtp_operator.api.verdict import Mode, SmtpType
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.smtp.request import Recipient, SmtpLogin, TestRequest, TlsSettings
+from smtp_testkit.simulation import World, passes
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 

@@ -3,8 +3,8 @@
 
 import pytest
 
-from simulation import Answer, World, fails, passes
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import Answer, World, fails, passes
 
 
 @pytest.mark.parametrize("answer", [passes(), fails(Reason.RELAY_DENIED), fails(Reason.CONNECT_TIMEOUT)])

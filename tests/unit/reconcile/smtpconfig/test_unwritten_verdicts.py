@@ -3,9 +3,9 @@
 
 import pytest
 
-from simulation import World, fails
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ClusterError, RequestRefused
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, fails
 
 ERRORS = [
     pytest.param(ApiUnavailable("503"), 6, id="unavailable"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The annotation of a vault's login says for which vault and which mail servers it may be used."""
 
-from simulation import World
+from smtp_testkit.simulation import World
 
 HOUR = 3600.0
 

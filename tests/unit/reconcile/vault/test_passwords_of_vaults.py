@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """SmtpConfigs whose password lies in a vault: what their status tells, and what starts a test of them."""
 
-from simulation import World, fails, passes, vault_verdict
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.reconcile.ports import ReconcilePolicy
+from smtp_testkit.simulation import World, fails, passes, vault_verdict
 
 MINUTE, HOUR = 60.0, 3600.0
 

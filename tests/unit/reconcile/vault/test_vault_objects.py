@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SmtpVault and ClusterSmtpVault themselves: the operator really logs in, and says what came of it."""
 
-from simulation import World, vault_verdict
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, vault_verdict
 
 MINUTE, HOUR = 60.0, 3600.0
 

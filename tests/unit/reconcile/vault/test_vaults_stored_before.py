@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from simulation import World
 from smtp_operator.api.objects import JsonObject
+from smtp_testkit.simulation import World
 
 HOUR = 3600.0
 

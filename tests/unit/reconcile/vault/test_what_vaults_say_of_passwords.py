@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from simulation import World, vault_verdict
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.simulation import World, vault_verdict
 
 HOUR = 3600.0
 SAYS = (

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import trustme
 
-from mailpeers.fingerprints import fingerprint
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.bindings import bindings_of, server_trust
+from smtp_testkit.mailpeers.fingerprints import fingerprint
 
 SERVERS = "smtp-operator.io/allowed-servers"
 ALLOWED_CA = "smtp-operator.io/allowed-ca"

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance import Source
-from conformance.misbehaving import Misbehaving
-from conformance.source import PASSWORD
-from conformance.sources import SOURCES
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.conformance import Source
+from smtp_testkit.conformance.misbehaving import Misbehaving
+from smtp_testkit.conformance.source import PASSWORD
+from smtp_testkit.conformance.sources import SOURCES
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.source import PASSWORD, VaultSource
-from conformance.sources import SOURCES
 from smtp_operator.network.trust import NotAdmitted
+from smtp_testkit.conformance.source import PASSWORD, VaultSource
+from smtp_testkit.conformance.sources import SOURCES
 
 VAULTS = [it for it in SOURCES if issubclass(it, VaultSource)]
 LEFT_OUT = NotAdmitted(

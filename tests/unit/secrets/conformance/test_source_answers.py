@@ -7,11 +7,11 @@ import traceback
 
 import pytest
 
-from conformance import Source
-from conformance.misbehaving import Misbehaving
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsLimits
+from smtp_testkit.conformance import Source
+from smtp_testkit.conformance.misbehaving import Misbehaving
 
 QUICK = HttpsLimits(connect=5.0, read=0.3, total=1.0)
 """A server that says nothing is given up within a second."""

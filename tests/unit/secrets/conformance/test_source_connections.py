@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from conformance import Source
-from conformance.misbehaving import Misbehaving
-from conformance.source import PASSWORD
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.resolver import NameNotFound
+from smtp_testkit.conformance import Source
+from smtp_testkit.conformance.misbehaving import Misbehaving
+from smtp_testkit.conformance.source import PASSWORD
 
 
 async def test_a_host_that_dns_does_not_know(source: Source, expected: Reason) -> None:

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import pytest
 
-from conformance import Source
-from conformance.source import PASSWORD
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_testkit.conformance import Source
+from smtp_testkit.conformance.source import PASSWORD
 
 BOUND = Verdict(
     reason=Reason.SERVER_NOT_ALLOWED,

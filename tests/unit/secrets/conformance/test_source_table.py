@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table in docs/reference/password-sources.md speaks of tests that exist."""
 
-from conformance.reference import unknown_tests
-from conformance.sources import SOURCES
 from smtp_operator.api.smtpvault import Provider
+from smtp_testkit.conformance.reference import unknown_tests
+from smtp_testkit.conformance.sources import SOURCES
 
 
 def test_every_declaration_is_of_a_test_that_exists() -> None:

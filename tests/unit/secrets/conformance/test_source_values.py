@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from conformance import Source
-from conformance.source import PASSWORD
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.vaults.provider import VaultSecret
+from smtp_testkit.conformance import Source
+from smtp_testkit.conformance.source import PASSWORD
 
 
 async def test_the_value(source: Source) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailpeers.tokenserver import TokenServer
-from mailpeers.tokentrial import CLIENT, POLICY, SECRET, Accounts, TokenTrial
-from mailpeers.trial import Names
 from smtp_operator.network.https import Https
 from smtp_operator.secrets.oauth2.client import TokenCache
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.mailpeers.tokentrial import CLIENT, POLICY, SECRET, Accounts, TokenTrial
+from smtp_testkit.mailpeers.trial import Names
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mailpeers.fingerprints import fingerprint
-from mailpeers.tokentrial import SECRET, TokenTrial
 from smtp_operator.api.reasons import Retry
+from smtp_testkit.mailpeers.fingerprints import fingerprint
+from smtp_testkit.mailpeers.tokentrial import SECRET, TokenTrial
 
 AUDIENCE = "api://AzureADTokenExchange"
 FEDERATED: dict[str, Any] = {"clientSecretRef": ..., "serviceAccountRef": {"name": "mailer"}}

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from mailpeers.tokenserver import SCOPE
-from mailpeers.tokentrial import SECRET, TokenTrial
 from smtp_operator.api.objects import AccessDenied
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.secret_reader import SecretReader
+from smtp_testkit.mailpeers.tokenserver import SCOPE
+from smtp_testkit.mailpeers.tokentrial import SECRET, TokenTrial
 
 
 async def test_a_token_is_used_again(trial: TokenTrial) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mailpeers.fingerprints import fingerprint
-from mailpeers.tokenserver import JWT_BEARER, SCOPE, Federation
-from mailpeers.tokentrial import CLIENT, SECRET, TokenTrial
+from smtp_testkit.mailpeers.fingerprints import fingerprint
+from smtp_testkit.mailpeers.tokenserver import JWT_BEARER, SCOPE, Federation
+from smtp_testkit.mailpeers.tokentrial import CLIENT, SECRET, TokenTrial
 
 GOOGLE: dict[str, Any] = {"scope": ..., "refreshTokenRef": {"name": "mail-app", "key": "refresh-token"}}
 FEDERATED: dict[str, Any] = {"clientSecretRef": ..., "serviceAccountRef": {"name": "mailer"}}

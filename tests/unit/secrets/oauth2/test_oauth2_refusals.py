@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from mailpeers.tokenserver import SCOPE
-from mailpeers.tokentrial import CLIENT, SECRET, TokenTrial
 from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.network.resolver import NameNotFound, NameServersFailed
+from smtp_testkit.mailpeers.tokenserver import SCOPE
+from smtp_testkit.mailpeers.tokentrial import CLIENT, SECRET, TokenTrial
 
 REFUSED = f"localhost issued no access token to client {CLIENT}"
 ENDPOINT = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
@@ -236,7 +236,7 @@ async def test_a_certificate_for_another_name(trial: TokenTrial) -> None:
 
 
 async def test_a_connection_closed_without_an_answer(trial: TokenTrial) -> None:
-    trial.endpoint.before_answer = lambda handler: False
+    trial.endpoint.before_answer = lambda call: False
 
     assert unreachable(await trial.verdict()) == (
         f"The token endpoint localhost:{trial.endpoint.port} closed the connection without an answer [in"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mailpeers.tokentrial import TokenTrial
 from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ObjectNotFound, RequestRefused
 from smtp_operator.api.reasons import Retry
+from smtp_testkit.mailpeers.tokentrial import TokenTrial
 
 AUDIENCE = "api://AzureADTokenExchange"
 FEDERATED: dict[str, Any] = {"clientSecretRef": ..., "serviceAccountRef": {"name": "mailer"}}

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from simulation import Shelf
 from smtp_operator.api.password import CyberArkPassword, HashiCorpVaultPassword, Password
 from smtp_operator.api.status import PasswordStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object
@@ -24,6 +23,7 @@ from smtp_operator.secrets.vaults.hashicorp.client import client
 from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.password_source import described
 from smtp_operator.secrets.vaults.provider import VaultContext
+from smtp_testkit.simulation import Shelf
 
 SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 VAULT = {"vaultRef": {"kind": "ClusterSmtpVault", "name": "corp"}}

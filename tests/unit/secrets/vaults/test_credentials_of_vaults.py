@@ -8,9 +8,6 @@ from typing import Any, get_type_hints
 import pytest
 import trustme
 
-from mailpeers.fingerprints import fingerprint
-from simulation import Shelf
-from simulation.vaults import SimulatedAccounts
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.objects import JsonObject, ObjectNotFound, Reference
 from smtp_operator.api.smtpvault import SmtpVaultSpec
@@ -23,6 +20,9 @@ from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.credentials import VaultCredentials
+from smtp_testkit.mailpeers.fingerprints import fingerprint
+from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation.vaults import SimulatedAccounts
 
 SERVERS = "smtp-operator.io/allowed-servers"
 VAULT = "https://bao.example.com:8200"

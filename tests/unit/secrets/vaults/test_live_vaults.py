@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-from simulation import Shelf
-from simulation.shelf import MAIL_SERVER
-from simulation.vaults import NoHttps, SimulatedVaults, vault_verdict
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.reasons import Reason
@@ -20,6 +17,9 @@ from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.provider import VaultSecret
+from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation.shelf import MAIL_SERVER
+from smtp_testkit.simulation.vaults import NoHttps, SimulatedVaults, vault_verdict
 
 SPEC = {
     "hashiCorpVault": {

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from openbao import OpenBao
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.openbao import OpenBao
 
 CANARY = "c4nary-Pa55w0rd"
 
@@ -33,7 +33,7 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     with (
         errors.open("w") as stderr,
         subprocess.Popen(
-            [sys.executable, "-m", "testbed.left_in_memory"],
+            [sys.executable, "-m", "smtp_testkit.testbed.left_in_memory"],
             env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

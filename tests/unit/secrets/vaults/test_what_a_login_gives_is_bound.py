@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from simulation import Shelf
-from simulation.vaults import NoHttps, SimulatedAccounts
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.smtpvault import Provider
@@ -20,6 +18,8 @@ from smtp_operator.secrets.interfaces import Destination, ResolvedPassword
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.password_source import VaultPasswords
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation.vaults import NoHttps, SimulatedAccounts
 
 SERVERS = "smtp-operator.io/allowed-servers"
 AUDIENCES = "smtp-operator.io/allowed-audiences"

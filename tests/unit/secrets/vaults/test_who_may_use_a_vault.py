@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from simulation import Shelf
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
@@ -13,6 +12,7 @@ from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.secrets.interfaces import Destination
 from smtp_operator.secrets.vaults.access import check_use
+from smtp_testkit.simulation import Shelf
 
 BAO = {
     "hashiCorpVault": {"url": "https://bao.example.com", "auth": {"tokenRef": {"name": "bao", "key": "t"}}}

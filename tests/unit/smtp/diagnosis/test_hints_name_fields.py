@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SOURCES = sorted(
     it for layer in ("network", "smtp", "secrets") for it in (ROOT / "operator" / layer).rglob("*.py")
 )

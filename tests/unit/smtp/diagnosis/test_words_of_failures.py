@@ -7,15 +7,15 @@ import socket
 
 import pytest
 
-from mailpeers.faultserver import FaultServer, drop, then
-from mailpeers.faultserver import reply as says
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Phase
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp.diagnosis import no_reply as failures
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.messages import compose
+from smtp_testkit.mailpeers.faultserver import FaultServer, drop, then
+from smtp_testkit.mailpeers.faultserver import reply as says
+from smtp_testkit.mailpeers.trial import Trial
 
 V4: Address = ipaddress.ip_address("192.0.2.1")
 V6: Address = ipaddress.ip_address("2001:db8::1")

@@ -5,10 +5,10 @@ import logging
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 
 import base64
 
-from mailpeers.faultserver import FaultServer, raw, reply
-from mailpeers.trial import Trial, recipients
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode
+from smtp_testkit.mailpeers.faultserver import FaultServer, raw, reply
+from smtp_testkit.mailpeers.trial import Trial, recipients
 
 PASSWORD = "c4naRy/Pass+w0rd"
 

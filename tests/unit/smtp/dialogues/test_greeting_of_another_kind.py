@@ -3,9 +3,9 @@
 
 import pytest
 
-from mailpeers.faultserver import FaultServer, reply
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.mailpeers.faultserver import FaultServer, reply
+from smtp_testkit.mailpeers.trial import Trial
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial
 
 
 class RecordingPermit:

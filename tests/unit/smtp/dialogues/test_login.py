@@ -3,12 +3,12 @@
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.faultserver import FaultServer, reply
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Mode, Phase, SmtpType
 from smtp_operator.smtp.request import TlsSettings
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.faultserver import FaultServer, reply
+from smtp_testkit.mailpeers.trial import Trial
 
 
 async def test_a_wrong_password_is_tried_once(trial: Trial, mailserver: MailServer) -> None:

@@ -6,10 +6,10 @@ from email import message_from_bytes, policy
 
 import pytest
 
-from mailpeers import AuthAttempt, MailServer
-from mailpeers.trial import Trial, recipients
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode, Phase, SmtpType
+from smtp_testkit.mailpeers import AuthAttempt, MailServer
+from smtp_testkit.mailpeers.trial import Trial, recipients
 
 PORTS = {SmtpType.NONE: "plain_port", SmtpType.START_TLS: "starttls_port", SmtpType.TLS: "tls_port"}
 

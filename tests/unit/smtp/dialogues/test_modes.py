@@ -3,10 +3,10 @@
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Mode, SmtpType
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial
 
 
 def verbs(server: MailServer) -> list[str]:

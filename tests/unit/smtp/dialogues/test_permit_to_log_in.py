@@ -5,12 +5,12 @@ import ipaddress
 
 import pytest
 
-from mailpeers.faultserver import Action, FaultServer, drop, reply, silence
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.resolver import Address
 from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded, verdict
 from smtp_operator.smtp.request import SmtpLogin
+from smtp_testkit.mailpeers.faultserver import Action, FaultServer, drop, reply, silence
+from smtp_testkit.mailpeers.trial import Trial
 
 pytestmark = pytest.mark.looptime
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each recipient has a verdict of its own; what they have in common is the test's."""
 
-from mailpeers import MailServer
-from mailpeers.trial import Trial, recipients
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Mode, Phase, RecipientVerdict
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.trial import Trial, recipients
 
 UNKNOWN = "550 5.1.1 no such user"
 LATER = "450 4.7.1 greylisted, try again in 5 minutes"

@@ -13,9 +13,9 @@ import trustme
 from aiosmtpd.handlers import Message
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import SmtpType
+from smtp_testkit.mailpeers.trial import Trial
 
 
 class Box(Message):

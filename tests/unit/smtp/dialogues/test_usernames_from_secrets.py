@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mailpeers import MailServer
-from mailpeers.faultserver import Action, FaultServer, drop, raw, reply, then
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode
 from smtp_operator.smtp.request import SmtpLogin
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.faultserver import Action, FaultServer, drop, raw, reply, then
+from smtp_testkit.mailpeers.trial import Trial
 
 USERNAME = "c4nary-Value.of@another-Secret"
 ORIGIN = "Secret smtp-login, key username"

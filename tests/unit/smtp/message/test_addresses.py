@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailpeers.trial import Trial, recipients
 from smtp_operator.api.reasons import Reason
 from smtp_operator.smtp.message.addresses import AddressInvalid, Mailbox, parse_address, parse_mailbox
+from smtp_testkit.mailpeers.trial import Trial, recipients
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 
 import pytest
 
-from mailpeers.faultserver import Action, FaultServer, after, drop, raw, reply, silence, then
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_testkit.mailpeers.faultserver import Action, FaultServer, after, drop, raw, reply, silence, then
+from smtp_testkit.mailpeers.trial import Trial
 
 pytestmark = pytest.mark.looptime
 

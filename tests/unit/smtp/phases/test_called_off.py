@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import uvloop
 
-from mailpeers.faultserver import FaultServer, Talk
-from mailpeers.trial import Trial
 from smtp_operator.api.verdict import Phase
+from smtp_testkit.mailpeers.faultserver import FaultServer, Talk
+from smtp_testkit.mailpeers.trial import Trial
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailpeers.faultserver import Action, FaultServer, after, dribble, reply, silence
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_testkit.mailpeers.faultserver import Action, FaultServer, after, dribble, reply, silence
+from smtp_testkit.mailpeers.trial import Trial
 
 pytestmark = pytest.mark.looptime
 

@@ -3,10 +3,10 @@
 
 import asyncio
 
-from mailpeers.faultserver import FaultServer, black_hole, silence
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.smtp.timing import PhaseLimits
+from smtp_testkit.mailpeers.faultserver import FaultServer, black_hole, silence
+from smtp_testkit.mailpeers.trial import Trial
 
 
 async def test_a_port_that_drops_every_packet(trial: Trial) -> None:

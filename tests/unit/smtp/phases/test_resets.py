@@ -3,10 +3,10 @@
 
 import pytest
 
-from mailpeers.faultserver import FaultServer, reset
-from mailpeers.trial import Trial
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_testkit.mailpeers.faultserver import FaultServer, reset
+from smtp_testkit.mailpeers.trial import Trial
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 from azure.keyvault.secrets._shared import HttpChallengeCache
 
-from azurepeers.keyvault import TENANT, KeyVaultServer
-from azurepeers.metadata import MetadataServer
-from azurepeers.trial import CLIENT, PASSWORD, SECRET, KeyVaultTrial
-from mailpeers.tokenserver import TokenServer
+from smtp_testkit.azurepeers.keyvault import TENANT, KeyVaultServer
+from smtp_testkit.azurepeers.metadata import MetadataServer
+from smtp_testkit.azurepeers.trial import CLIENT, PASSWORD, SECRET, KeyVaultTrial
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 
 
 @pytest.fixture

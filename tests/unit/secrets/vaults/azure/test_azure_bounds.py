@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from azurepeers.trial import NAME, POLICY, KeyVaultTrial
-from mailpeers.listening import stop_listening
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.network.https import Https, HttpsLimits
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
+from smtp_testkit.azurepeers.trial import NAME, POLICY, KeyVaultTrial
+from smtp_testkit.mailpeers.listening import stop_listening
 
 TOKEN_URL = "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=x"
 METADATA = {"Metadata": "true"}

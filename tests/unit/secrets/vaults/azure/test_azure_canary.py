@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from azurepeers.keyvault import KeyVaultServer
-from azurepeers.metadata import MetadataServer
-from azurepeers.trial import KeyVaultTrial
-from mailpeers.tokenserver import TokenServer
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.cli.log_format import set_up_logging
 from smtp_operator.setting_parsers import LogLevel
 from smtp_operator.settings import Settings
+from smtp_testkit.azurepeers.keyvault import KeyVaultServer
+from smtp_testkit.azurepeers.metadata import MetadataServer
+from smtp_testkit.azurepeers.trial import KeyVaultTrial
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 
 CANARY = "c4nary"
 Told = list[str]

@@ -14,10 +14,10 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, 
 from azure.identity import ClientSecretCredential, ManagedIdentityCredential
 from azure.keyvault.secrets import SecretClient
 
-from azurepeers.keyvault import TENANT, KeyVaultServer
-from azurepeers.metadata import MetadataServer
-from azurepeers.trial import CLIENT, PASSWORD, SECRET
-from mailpeers.tokenserver import TokenServer
+from smtp_testkit.azurepeers.keyvault import TENANT, KeyVaultServer
+from smtp_testkit.azurepeers.metadata import MetadataServer
+from smtp_testkit.azurepeers.trial import CLIENT, PASSWORD, SECRET
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 
 ONCE: dict[str, Any] = {"retry_total": 0}
 

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from azurepeers.keyvault import TENANT
-from azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
-from mailpeers.tokenserver import Federation
-from openbao.workloads import ISSUER, SUBJECT, Issuer
 from smtp_operator.api.reasons import Reason
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.vaults.provider import AllowedHosts
+from smtp_testkit.azurepeers.keyvault import TENANT
+from smtp_testkit.azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
+from smtp_testkit.mailpeers.tokenserver import Federation
+from smtp_testkit.openbao.workloads import ISSUER, SUBJECT, Issuer
 
 PRINCIPAL = "azureKeyVault.auth.servicePrincipal"
 AUDIENCE = "api://AzureADTokenExchange"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from azurepeers.trial import NAME, PASSWORD, KeyVaultTrial
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.azurepeers.trial import NAME, PASSWORD, KeyVaultTrial
 
 DAY = 86400
 NOW = int(datetime(2026, 11, 25, 12, 0, tzinfo=UTC).timestamp())

@@ -3,12 +3,12 @@
 
 import pytest
 
-from azurepeers.keyvault import KeyVaultServer
-from azurepeers.metadata import MetadataServer
-from azurepeers.trial import NAME, PASSWORD, KeyVaultTrial
-from mailpeers.tokenserver import TokenServer
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.secrets.vaults.provider import AllowedHosts
+from smtp_testkit.azurepeers.keyvault import KeyVaultServer
+from smtp_testkit.azurepeers.metadata import MetadataServer
+from smtp_testkit.azurepeers.trial import NAME, PASSWORD, KeyVaultTrial
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 
 CLOUDS = {
     "login.microsoftonline.com": "vault.azure.net",

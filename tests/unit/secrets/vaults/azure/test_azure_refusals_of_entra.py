@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from azurepeers.keyvault import TENANT
-from azurepeers.trial import CLIENT, NAME, SECRET, KeyVaultTrial, unsigned
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
+from smtp_testkit.azurepeers.keyvault import TENANT
+from smtp_testkit.azurepeers.trial import CLIENT, NAME, SECRET, KeyVaultTrial, unsigned
 
 ISSUER = "https://oidc.example.com/cluster"
 SUBJECT = "system:serviceaccount:team-a:mailer"

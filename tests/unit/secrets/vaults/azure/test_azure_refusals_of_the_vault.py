@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
-from azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
+from smtp_testkit.azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
+from smtp_testkit.azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
 
 Prepare = Callable[[KeyVaultServer], None]
 VERSION = "0123456789abcdef0123456789abcdef"

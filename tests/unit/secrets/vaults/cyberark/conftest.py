@@ -7,9 +7,6 @@ from typing import Any
 
 import pytest
 
-from cyberark.ccp import Account, Application, CcpServer
-from cyberark.conjur import ConjurServer
-from cyberark.trial import CANARY, Given, VaultTrial
 from smtp_operator.api.vault_blocks import (
     ClusterCyberArkCcp,
     CyberArkCcp,
@@ -18,6 +15,9 @@ from smtp_operator.api.vault_blocks import (
 from smtp_operator.secrets.vaults.cyberark.ccp import CyberArkCcpVault
 from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
+from smtp_testkit.cyberark.ccp import Account, Application, CcpServer
+from smtp_testkit.cyberark.conjur import ConjurServer
+from smtp_testkit.cyberark.trial import CANARY, Given, VaultTrial
 
 RELAY = Account(safe="Mail", object="smtp-relay", content=CANARY)
 API_KEY = "2x5c4nary-Api-Key"

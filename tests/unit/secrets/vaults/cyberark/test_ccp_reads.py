@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
-from cyberark.listener import Reply
-from cyberark.trial import CANARY, VaultTrial, client_certificate
 from smtp_operator.api.reasons import Retry
 from smtp_operator.secrets.vaults.cyberark.ccp import CHECK_OBJECT
+from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
+from smtp_testkit.cyberark.trial import CANARY, VaultTrial, client_certificate
+from smtp_testkit.http_listener import Reply
 
 Ccp = VaultTrial[CcpServer]
 NAMED = {"safe": "Mail", "object": "smtp-relay"}

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cyberark.ccp import Account, Application, Asks, CcpServer
-from cyberark.listener import Reply
-from cyberark.trial import CANARY, NAME, VaultTrial, client_certificate
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.network.resolver import NameNotFound
+from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer
+from smtp_testkit.cyberark.trial import CANARY, NAME, VaultTrial, client_certificate
+from smtp_testkit.http_listener import Reply
 
 Ccp = VaultTrial[CcpServer]
 NAMED = {"safe": "Mail", "object": "smtp-relay"}

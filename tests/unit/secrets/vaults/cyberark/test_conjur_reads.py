@@ -6,11 +6,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cyberark.conjur import ConjurServer, JwtAuthenticator
-from cyberark.issuer import Issuer
-from cyberark.listener import Reply
-from cyberark.trial import CANARY, VaultTrial
 from smtp_operator.api.reasons import Retry
+from smtp_testkit.cyberark.conjur import ConjurServer, JwtAuthenticator
+from smtp_testkit.cyberark.issuer import Issuer
+from smtp_testkit.cyberark.trial import CANARY, VaultTrial
+from smtp_testkit.http_listener import Reply
 
 Conjur = VaultTrial[ConjurServer]
 VARIABLE = "prod/smtp/password"

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from cyberark.conjur import ConjurServer
-from cyberark.listener import Reply
-from cyberark.trial import CANARY, NAME, VaultTrial
 from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.network.resolver import NameServersFailed
+from smtp_testkit.cyberark.conjur import ConjurServer
+from smtp_testkit.cyberark.trial import CANARY, NAME, VaultTrial
+from smtp_testkit.http_listener import Reply
 
 Conjur = VaultTrial[ConjurServer]
 VARIABLE = "prod/smtp/password"

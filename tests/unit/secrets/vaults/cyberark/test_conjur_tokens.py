@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from cyberark.conjur import ConjurServer
-from cyberark.listener import Call, Reply
-from cyberark.trial import CANARY, VaultTrial
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.secrets.vaults.errors import failed
+from smtp_testkit.cyberark.conjur import ConjurServer
+from smtp_testkit.cyberark.trial import CANARY, VaultTrial
+from smtp_testkit.http_listener import Call, Reply
 
 Conjur = VaultTrial[ConjurServer]
 VARIABLE = "prod/smtp/password"

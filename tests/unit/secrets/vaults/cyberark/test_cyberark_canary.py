@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from cyberark.ccp import Asks, CcpServer
-from cyberark.conjur import ConjurServer
-from cyberark.listener import Reply
-from cyberark.trial import CANARY, VaultTrial, client_certificate
 from smtp_operator.api.verdict import VerdictError
+from smtp_testkit.cyberark.ccp import Asks, CcpServer
+from smtp_testkit.cyberark.conjur import ConjurServer
+from smtp_testkit.cyberark.trial import CANARY, VaultTrial, client_certificate
+from smtp_testkit.http_listener import Reply
 
 VARIABLE = "prod/smtp/password"
 JSON = {"Content-Type": f"application/json; {CANARY}", "X-Told": CANARY}

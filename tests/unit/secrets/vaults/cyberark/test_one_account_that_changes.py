@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from cyberark.ccp import Account, CcpServer
-from cyberark.trial import CANARY, VaultTrial
-from simulation import Shelf
-from simulation.shelf import MAIL_SERVER
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_testkit.cyberark.ccp import Account, CcpServer
+from smtp_testkit.cyberark.trial import CANARY, VaultTrial
+from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation.shelf import MAIL_SERVER
 
 MAIL = [Account(safe="Mail", object=name, content=CANARY) for name in ("changes", "stays")]
 

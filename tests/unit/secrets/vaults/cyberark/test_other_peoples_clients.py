@@ -13,11 +13,11 @@ import pytest
 import requests
 import trustme
 
-from cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
-from cyberark.conjur import ConjurServer, JwtAuthenticator
-from cyberark.issuer import Issuer
-from cyberark.trial import CANARY, VaultTrial
-from foreignclients import python_with
+from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
+from smtp_testkit.cyberark.conjur import ConjurServer, JwtAuthenticator
+from smtp_testkit.cyberark.issuer import Issuer
+from smtp_testkit.cyberark.trial import CANARY, VaultTrial
+from smtp_testkit.foreign_clients import python_with
 
 CLIENTS = Path(__file__).parent / "clients"
 VARIABLE = "prod/smtp/password"

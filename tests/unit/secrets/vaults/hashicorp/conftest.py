@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailpeers.tokenserver import TokenServer
-from openbao import OpenBao
-from openbao.trial import BaoTrial
-from openbao.workloads import ISSUER, SUBJECT, Issuer
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.openbao.trial import BaoTrial
+from smtp_testkit.openbao.workloads import ISSUER, SUBJECT, Issuer
 
 READ_MAIL = 'path "secret/data/mail/*" { capabilities = ["read"] }'
 

@@ -7,7 +7,6 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openbao.trial import NAME, Named
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.vault_blocks import (
     HashiCorpVault,
@@ -16,6 +15,7 @@ from smtp_operator.api.verdict import MESSAGE_BYTES, VerdictError
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
 from smtp_operator.secrets.vaults.provider import VaultContext
+from smtp_testkit.openbao.trial import NAME, Named
 
 CANARY = "c4nary"
 KEYS = st.sampled_from(

@@ -5,12 +5,12 @@ import asyncio
 
 import pytest
 
-from mailpeers.tokenserver import TokenServer
-from openbao import OpenBao
-from openbao.trial import BaoTrial
-from openbao.workloads import SUBJECT
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.openbao.trial import BaoTrial
+from smtp_testkit.openbao.workloads import SUBJECT
 
 LOGIN = "POST /v1/auth/kubernetes/login"
 LOOKUP = "GET /v1/auth/token/lookup-self"

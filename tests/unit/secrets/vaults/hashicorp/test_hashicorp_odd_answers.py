@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mailpeers.tokenserver import TokenServer
-from openbao.trial import BaoTrial
-from openbao.workloads import SUBJECT, Issuer
 from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Verdict
+from smtp_testkit.mailpeers.tokenserver import TokenServer
+from smtp_testkit.openbao.trial import BaoTrial
+from smtp_testkit.openbao.workloads import SUBJECT, Issuer
 
 VAULT = "SmtpVault team-a/bao"
 LOOKED_UP: tuple[int, bytes, dict[str, str]] = (200, b'{"data":{"ttl":3600,"num_uses":0}}', {})

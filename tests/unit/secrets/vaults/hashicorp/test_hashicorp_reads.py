@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from openbao import OpenBao
-from openbao.trial import BaoTrial
-from openbao.workloads import ISSUER, SUBJECT, Issuer
 from smtp_operator.api.reasons import Reason
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.openbao.trial import BaoTrial
+from smtp_testkit.openbao.workloads import ISSUER, SUBJECT, Issuer
 
 
 async def test_the_newest_value_is_read_and_its_version_told(trial: BaoTrial, bao: OpenBao) -> None:

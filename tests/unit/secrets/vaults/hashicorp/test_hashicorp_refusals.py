@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from openbao import OpenBao
-from openbao.trial import BaoTrial
-from openbao.workloads import SUBJECT, Issuer
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.openbao.trial import BaoTrial
+from smtp_testkit.openbao.workloads import SUBJECT, Issuer
 
 VAULT = "SmtpVault team-a/bao"
 

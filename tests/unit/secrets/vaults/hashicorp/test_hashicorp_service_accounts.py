@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from localcluster import LocalCluster
-from openbao import OpenBao
-from openbao.trial import BaoTrial
-from testbed import Api
+from smtp_testkit.openbao import OpenBao
+from smtp_testkit.openbao.trial import BaoTrial
+from smtp_testkit.testbed import Api
+from smtp_tools.localcluster import LocalCluster
 
 READ_MAIL = 'path "secret/data/mail/*" { capabilities = ["read"] }'
 

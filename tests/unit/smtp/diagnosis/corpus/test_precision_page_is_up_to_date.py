@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reasons.judging import judge
-from reasons.report import row_start
-from reasons.scenarios import HELD_BACK, PUBLISHED, load
+from smtp_tools.reasons.judging import judge
+from smtp_tools.reasons.report import row_start
+from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, load
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "reason-precision.md"
+PAGE = Path(__file__).parents[5] / "docs" / "reference" / "reason-precision.md"
 
 
 @pytest.mark.parametrize("part", [PUBLISHED, HELD_BACK])

@@ -3,10 +3,10 @@
 
 from collections.abc import Iterable
 
-from reasons.judging import Judgement, judge, precision
-from reasons.mutations import COUNT, mutations
-from reasons.report import AT_LEAST, FIRST
-from reasons.scenarios import HELD_BACK, PUBLISHED, load
+from smtp_tools.reasons.judging import Judgement, judge, precision
+from smtp_tools.reasons.mutations import COUNT, mutations
+from smtp_tools.reasons.report import AT_LEAST, FIRST
+from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, load
 
 
 def told(judgements: Iterable[Judgement]) -> str:

@@ -3,10 +3,10 @@
 
 import pytest
 
-from reasons.clients import ask_aiosmtplib, ask_engine, ask_smtplib
-from reasons.judging import judge
-from reasons.scenarios import PUBLISHED, load
-from reasons.stage import server_of
+from smtp_tools.reasons.clients import ask_aiosmtplib, ask_engine, ask_smtplib
+from smtp_tools.reasons.judging import judge
+from smtp_tools.reasons.scenarios import PUBLISHED, load
+from smtp_tools.reasons.stage import server_of
 
 SCENARIOS = {scenario.id: scenario for scenario in load(PUBLISHED)}
 
