@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection
 from typing import Final
 
-from smtp_operator.api.objects import AccessDenied, ClusterError
+from smtp_operator.api.objects import AccessDenied, ClusterError, ObjectNotFound
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.network.destination import Address, DestinationPolicy
 
@@ -39,6 +39,8 @@ class ApiServerAddresses:
         found = {ipaddress.ip_address(it) for it in await self._client.addresses()}
         try:
             found |= await self._endpoints() if self._clusterwide else set()
+        except ObjectNotFound:
+            pass  # a control plane that publishes no addresses has none to deny
         except ClusterError as error:
             if not self._told:
                 self._told = True

@@ -83,16 +83,15 @@ def lived(
     user, kubeconfig = permitted
     bed = Bed(api, place)
     flags = (*LOOPBACK, f"--namespace={place}", "--secret-watch=none", "--log-level=debug")
-    names = ("steady", "rotated", "suspended", "greylisted", "refused", "away")
+    names = ("steady", "rotated", "suspended", "overloaded", "refused", "away")
     with ExitStack() as stack:
         servers = {
             name: stack.enter_context(MailServer.in_thread(users={"mailer": PASSWORD})) for name in names
         }
         stack.enter_context(OperatorProcess(kubeconfig, logs / "rechecks.log", flags)).start()
-        for name in ("steady", "rotated", "suspended"):
+        for name in ("steady", "rotated", "suspended", "overloaded"):
             bed.secret(name, password=PASSWORD)
             bed.create(servers[name], name, recheck={"interval": "1m"}, **login(name))
-        bed.create(servers["greylisted"], "greylisted", recheck={"interval": "1m", "mode": "SendEmail"})
         bed.secret("refused", password="not the password")
         bed.create(servers["refused"], "refused", recheck={"interval": "1m"}, **login("refused"))
         servers["away"].replies["banner"] = "421 4.3.2 come back later"
@@ -100,7 +99,7 @@ def lived(
         first = {name: bed.verdict(name) for name in names}
         bed.change("suspended", suspend=True)
         bed.secret("rotated", password="not the password")
-        servers["greylisted"].replies["RCPT"] = "451 4.7.1 greylisted, try again later"
+        servers["overloaded"].replies["AUTH"] = "454 4.7.0 temporary authentication failure"
         del servers["away"].replies["banner"]
         alone = ("suspended", "refused")
         then = {name: _tested_again(bed, first[name]) for name in names if name not in alone}
@@ -154,13 +153,13 @@ def test_without_a_watch_nothing_is_listed_or_watched(lived: Lived) -> None:
     assert [it for it in asked if it.code == 403] == []
 
 
-def test_greylisting_at_a_recheck_keeps_the_last_ready(lived: Lived) -> None:
-    first, then = lived.first["greylisted"], lived.then["greylisted"]
+def test_a_temporary_failure_at_a_recheck_keeps_the_last_ready(lived: Lived) -> None:
+    first, then = lived.first["overloaded"], lived.then["overloaded"]
 
-    assert (then.last_test["mode"], then.last_test["trigger"]) == ("SendEmail", "Recheck")
-    assert "451 4.7.1 greylisted, try again later" in " ".join(then.last_test["dialogue"])
+    assert (then.last_test["mode"], then.last_test["trigger"]) == ("Login", "Recheck")
+    assert "454 4.7.0 temporary authentication failure" in " ".join(then.last_test["dialogue"])
     assert (then.ready, then.conditions) == (first.ready, first.conditions)
-    assert lived.mails("greylisted") == 1
+    assert lived.mails("overloaded") == 1
 
 
 def test_what_failed_for_now_is_retried_in_full(lived: Lived) -> None:

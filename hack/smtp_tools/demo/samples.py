@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The samples: files that differ from a user's own in their ports only, and the verdict of each."""
 
+import hashlib
 import secrets
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -66,6 +68,7 @@ def write_samples(folder: Path, server: MailServer, bao: OpenBao, operator_user:
         "FREE_PORT": nobody,
         "PASSWORD": server.users[USERNAME],
         "CA": indent(server.ca_pem.strip(), "    "),
+        "CA_FINGERPRINT": hashlib.sha256(ssl.PEM_cert_to_DER_cert(server.ca_pem)).hexdigest(),
         "VAULT_URL": bao.url,
         "VAULT_CA": indent(bao.ca_pem.strip(), "    "),
         "OPERATOR": operator_user,

@@ -111,10 +111,6 @@ SERVER = "must be host:port such as smtp.example.com:587 or *.mail.example.com:4
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no provider": ({"cyberArkCCP": ...}, ONE_PROVIDER),
-    "CCP of a web service that leads elsewhere": (
-        ccp(webService=".."),
-        "spec.cyberArkCCP.webService: String should match pattern '^[A-Za-z0-9_-][A-Za-z0-9._-]*$'",
-    ),
     "two providers": (hashicorp(tokenRef=SECRET) | ccp(), ONE_PROVIDER),
     "Key Vault without login": (
         azure(),
@@ -197,6 +193,11 @@ def test_a_mount_or_namespace_does_not_lead_elsewhere(vault_judge: Judge, field:
 def test_the_mount_of_a_login_does_not_lead_elsewhere(vault_judge: Judge, place: str) -> None:
     jwt = {"mount": place, "role": "smtp", "serviceAccountRef": {"name": "smtp"}}
     assert vault_judge(hashicorp(jwt=jwt)) == f"spec.hashiCorpVault.auth.jwt.mount: {PLACE}"
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/b", "a%2fb", "a\\b", "a?b"])
+def test_a_web_service_does_not_lead_elsewhere(vault_judge: Judge, name: str) -> None:
+    assert vault_judge(ccp(webService=name)).startswith("spec.cyberArkCCP.webService: ")
 
 
 @pytest.mark.parametrize("place", ["secret", "team/kv", "/secret/", "kv v2", "a..b", "...", "ns1/ns2/"])
