@@ -137,7 +137,8 @@ def test_a_list_that_is_forbidden_is_named_and_exit_code_1(cluster: LocalCluster
     done = program("run", "--kubeconfig", str(kubeconfig), "--log-format", "text")
     user = f"system:serviceaccount:{namespace}:nobody"
     assert done.returncode == 1
-    first, last = done.stderr.splitlines()
+    first, addresses, last = done.stderr.splitlines()
+    assert "endpointslices" in addresses
     assert first.endswith(
         f" INFO smtp-operator {version('smtp-operator')} serves all namespaces of {cluster.url} as {user}"
         f" (kubeconfig {kubeconfig})"
