@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m smtp_testkit.realpeers.hanging_names PORT COUNT``: both resolvers where no name server answers.
 
-Starts tests of ``COUNT`` names that DNS is asked for, then one of the mail server at ``PORT`` of localhost,
-which stands in /etc/hosts. Prints one line as each ends: the name, the reason, the phase.
+Start tests of ``COUNT`` names of one namespace that DNS is asked for, then a test of another namespace: of
+the mail server at ``PORT`` of localhost, which is in /etc/hosts. Print the name, reason and phase as each ends.
 """
 
 import asyncio
 import sys
 
+from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_testkit.mailpeers.trial import Trial
 
@@ -17,15 +18,16 @@ async def main(port: int, count: int) -> None:
     trial = Trial()
     engine = trial.engine(ThreadedResolver())
 
-    async def test(server: str) -> None:
+    async def test(server: str, namespace: str) -> None:
+        NAMESPACE.set(namespace)
         report = await engine.run(trial.settings(port, server=server))
         print(server, report.verdict.reason, report.verdict.phase, flush=True)
 
     async with asyncio.TaskGroup() as tests:
         for number in range(count):
-            tests.create_task(test(f"mail-{number}.hangs.example"))
+            tests.create_task(test(f"mail-{number}.hangs.example", "team-a"))
         await asyncio.sleep(0)  # each of them has asked for its name
-        tests.create_task(test("localhost"))
+        tests.create_task(test("localhost", "team-b"))
 
 
 if __name__ == "__main__":
