@@ -12,7 +12,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from smtp_operator.api.object_health import ObjectHealth
-from smtp_operator.api.reasons import Reason
+from smtp_operator.api.names import CLUSTER_SMTP_VAULT_PLURAL, SMTP_CONFIG_PLURAL, SMTP_VAULT_PLURAL
+from smtp_operator.api.objects import WATCHED_KINDS
+from smtp_operator.api.reasons import LIMITED, Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger
 from smtp_operator.metrics import definitions as table
 from smtp_operator.metrics.definitions import Metric
@@ -57,6 +59,12 @@ class Metrics:
         self._api_requests = self._counter(table.API_REQUESTS)
         self._conflicts = self._counter(table.STATUS_CONFLICTS)
         self._oversized = self._counter(table.OVERSIZED_OBJECTS)
+        # From 0 on, so that a rate sees the first increase as well.
+        for reason in LIMITED:
+            self._held_tests.labels(str(reason))
+        ours = (SMTP_CONFIG_PLURAL, SMTP_VAULT_PLURAL, CLUSTER_SMTP_VAULT_PLURAL)
+        for resource in (*ours, *(f"{kind.lower()}s" for kind in WATCHED_KINDS)):
+            self._oversized.labels(resource)
         self._gauges = _Gauges(leads, object_names=object_names)
         self.registry.register(self._gauges)
         ProcessCollector(registry=self.registry)

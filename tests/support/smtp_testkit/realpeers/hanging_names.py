@@ -2,7 +2,7 @@
 """``python -m smtp_testkit.realpeers.hanging_names PORT COUNT``: both resolvers where no name server answers.
 
 Start tests of ``COUNT`` names of one namespace that DNS is asked for, then a test of another namespace: of
-the mail server at ``PORT`` of localhost, which is in /etc/hosts. Print the name, reason and phase as each ends.
+the mail server at ``PORT`` of localhost, which is in /etc/hosts. Print name, reason and phase as each ends.
 """
 
 import asyncio
