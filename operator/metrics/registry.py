@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.names import CLUSTER_SMTP_VAULT_PLURAL, SMTP_CONFIG_PLURAL, SMTP_VAULT_PLURAL
+from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import WATCHED_KINDS
 from smtp_operator.api.reasons import LIMITED, Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger
