@@ -10,10 +10,15 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def rows() -> list[tuple[str, str, list[str]]]:
-    """Risk, control, and the names of tests of each line of the table."""
+    """Risk, control, and the names of tests of each line of the tables."""
     page = (ROOT / "docs" / "explanation" / "security.md").read_text(encoding="utf-8")
     table = page.partition("\n## Threat model\n")[2].partition("\n## ")[0]
-    lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    heads = ("| risk |", "| --- |")
+    lines = [
+        line.strip("| ").split(" | ")
+        for line in table.splitlines()
+        if line.startswith("| ") and not line.startswith(heads)
+    ]
     return [(risk, control, re.findall(r"`(\w+)`", proofs)) for risk, control, proofs in lines]
 
 
