@@ -79,7 +79,7 @@ def metric_reference() -> str:
         "time, memory and start of the process are there too, under `process_` names.\n\n"
         "`/metrics` asks for no login; a NetworkPolicy says who reaches it. With\n"
         "`--metrics-object-names=false` no series has the label `name`.\n"
-        "[Who may read them](../how-to/monitoring.md#who-may-read-them) has the details.\n\n"
+        "[Access to the metrics](../how-to/monitoring.md#access-to-the-metrics) has the details.\n\n"
         "Set `honor_labels: true` where Prometheus scrapes it, else the label `namespace` of an object is\n"
         "renamed. [How to monitor](../how-to/monitoring.md) has alerts and a dashboard.\n"
     )
