@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``--ca-file``: CAs that are trusted in addition to the system's."""
+"""``--ca-file``: CAs to trust in addition to the system's."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from smtp_operator.settings import InvalidSetting
 
 
 def read_ca_file(path: str) -> str | None:
-    """Return the PEM text of the file; None where no file is named.
+    """Return the PEM text of the file; None without a file.
 
     Raises:
-        InvalidSetting: it cannot be read, or holds no certificates.
+        InvalidSetting: the file cannot be read, or contains no certificates.
     """
     if not path:
         return None
@@ -19,9 +19,9 @@ def read_ca_file(path: str) -> str | None:
         raw = Path(path).read_bytes()
     except OSError as error:
         raise InvalidSetting(f"--ca-file: {path} cannot be read: {error.strerror}") from None
-    text = raw.decode("ascii", "ignore")  # comments between the certificates may be in any language
+    text = raw.decode("ascii", "ignore")  # comments between certificates can be in any language
     try:
         check_bundle(text)
     except CaBundleInvalid:
-        raise InvalidSetting(f"--ca-file: {path} holds no valid PEM certificates") from None
+        raise InvalidSetting(f"--ca-file: {path} contains no valid PEM certificates") from None
     return text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""With which code a command ends that tells a verdict: ``smtp-operator check``, ``kubectl smtp``."""
+"""Exit codes of the commands that report a verdict: ``smtp-operator check`` and ``kubectl smtp``."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ TRANSIENT: Final = 3
 PASSWORD_UNRESOLVED: Final = 4
 INTERRUPTED: Final = 130
 
-_MAY_PASS: Final = frozenset(
+_TEMPORARY: Final = frozenset(
     {
         Retry.TRANSIENT,
         Retry.TRANSIENT_THEN_CONFIGURATION,
@@ -24,9 +24,9 @@ _MAY_PASS: Final = frozenset(
 
 
 def code_of(retry: Retry, *, password_resolved: bool) -> int:
-    """0 passed, 1 failed by configuration, 3 failed in a way that may pass, 4 password not resolved."""
+    """Return 0 (passed), 1 (wrong settings), 3 (temporary failure) or 4 (password not resolved)."""
     if retry is Retry.PASSED:
         return PASSED
     if not password_resolved:
         return PASSWORD_UNRESOLVED
-    return TRANSIENT if retry in _MAY_PASS else FAILED
+    return TRANSIENT if retry in _TEMPORARY else FAILED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Log lines on standard error: one JSON object or one line of text each, never more."""
+"""Log lines on standard error: each one JSON object or one line of text."""
 
 import json
 import logging
@@ -17,33 +17,33 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 _to_json: Final = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 SILENT: Final = ("azure", "msal")
-"""They warn of what they raise, in the words of whatever server answered; a verdict tells of that already."""
+"""Libraries that log each error they raise, quoting the server; the verdict already reports it."""
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Sends every record of this process to standard error."""
-    # No line has these, and they cost as much as the rest of a record.
+    """Send every log record of this process to standard error."""
+    # No line shows these, and they take as long as the rest of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
-    kind = JsonFormatter if settings.log_format is LogFormat.JSON else TextFormatter
-    handler.setFormatter(kind(tracebacks=settings.debug))
+    formatter = JsonFormatter if settings.log_format is LogFormat.JSON else TextFormatter
+    handler.setFormatter(formatter(tracebacks=settings.debug))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)  # of other people's libraries; their debug lines may hold objects
+    root.setLevel(logging.WARNING)  # for libraries, whose debug lines can contain objects
     logging.getLogger("smtp_operator").setLevel(settings.log_level.upper())
     for name in SILENT:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object: time, level, message, and the record's extra fields."""
+    """Formats a record as one JSON object: time, level, message and the record's extra fields."""
 
     def __init__(self, *, tracebacks: bool = False) -> None:
         super().__init__()
         self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without a newline."""
+        """Return the line without a newline."""
         line: dict[str, Any] = {
             "time": _time(record),
             "level": record.levelname.lower(),
@@ -56,14 +56,14 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-01-31T12:00:00.000Z INFO message key=value``."""
+    """Formats a record as ``2026-01-31T12:00:00.000Z INFO message key=value``."""
 
     def __init__(self, *, tracebacks: bool = False) -> None:
         super().__init__()
         self._tracebacks = tracebacks
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without a newline at its end."""
+        """Return the line without a trailing newline."""
         text = " ".join(
             [
                 _time(record),
@@ -82,7 +82,7 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The text, and in short the exception where there is one."""
+    """Return the text, followed by the exception, if any."""
     text = record.getMessage()
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line: what it offers, and the exit code of each end."""
+"""The command line of ``smtp-operator`` and its exit codes."""
 
 import argparse
 import io
@@ -18,33 +18,33 @@ from smtp_operator.settings import FLAGS, CommandLineFlag, InvalidSetting, read_
 
 DONE: Final = 0
 FAILED: Final = 1
-UNFORESEEN: Final = 3
+UNEXPECTED: Final = 3
 
 _EXIT_CODES: Final = """\
 exit codes:
-  0  ended as it was told to
+  0  finished, or stopped by a signal
   1  failed; the last line on standard error says why
   2  a flag, an environment variable or the kubeconfig cannot be used
 """
 
 _PROGRAM: Final = f"""\
-Proves the SMTP settings in SmtpConfig objects by a real test mail, and says in their status precisely
+Tests the SMTP settings in SmtpConfig objects with a real test email, and reports in their status exactly
 what is wrong.
 
 examples:
   smtp-operator run                                    in a Pod, or with KUBECONFIG
   smtp-operator run --namespace team-a --kubeconfig ~/.kube/config
-  smtp-operator check -f smtpconfig.yaml               one test from here, without the operator
+  smtp-operator check -f smtpconfig.yaml               one test from this machine, without the operator
   smtp-operator crds | kubectl apply --server-side -f -
 
 {_EXIT_CODES}"""
 
 _RUN: Final = f"""\
-Runs the operator until SIGTERM or SIGINT. It logs to standard error: first which API server it speaks
-to and as whom, then one line for each verdict.
+Runs the operator until SIGTERM or SIGINT. It logs to standard error: first the API server and the identity
+it uses there, then one line for each verdict.
 
-Every flag can be given as the environment variable that stands with it; the flag wins. Flags that may be
-given several times take comma-separated lists too. Unknown SMTP_OPERATOR_ variables are ignored.
+Every flag can also be set by the environment variable listed with it. The flag takes precedence. Flags that
+can be given several times also accept comma-separated lists. Unknown SMTP_OPERATOR_ variables are ignored.
 
 examples:
   smtp-operator run --namespace team-a,team-b --secret-watch label
@@ -55,7 +55,7 @@ examples:
 
 
 def run_program(arguments: Sequence[str]) -> int:
-    """Runs the command and gives the exit code; no exception leaves it."""
+    """Run the command and return the exit code; no exception leaves it."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.command is None:
@@ -65,63 +65,63 @@ def run_program(arguments: Sequence[str]) -> int:
         return _command(options)
     except KeyboardInterrupt:
         return FAILED
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 
 
 def _command(options: argparse.Namespace) -> int:
     if options.command == "crds":
-        from smtp_operator.cli.crds import print_crds  # it needs the models
+        from smtp_operator.cli.crds import print_crds  # loads the models
 
         print_crds(sys.stdout)
         return DONE
     if options.command == "check":
         return _check(options)
-    given = {flag.name: value for flag in FLAGS if (value := getattr(options, flag.name)) is not None}
+    values = {flag.name: value for flag in FLAGS if (value := getattr(options, flag.name)) is not None}
     try:
-        settings = read_settings(given, os.environ)
+        settings = read_settings(values, os.environ)
     except InvalidSetting as error:
-        return _complain(str(error), USAGE)
-    from smtp_operator.cli.run.command import UnusableError, run_operator  # it takes most of the start's time
+        return _fail(str(error), USAGE)
+    from smtp_operator.cli.run.command import UnusableError, run_operator  # takes most of the startup time
 
     try:
         run_operator(settings, os.environ)
     except UnusableError as error:
-        return _complain(str(error), USAGE)
+        return _fail(str(error), USAGE)
     except Exception as error:
         if settings.debug:
             traceback.print_exc()
         text = str(error).partition("\n")[0]
-        return _complain(text or type(error).__name__, FAILED)
+        return _fail(text or type(error).__name__, FAILED)
     return DONE
 
 
 def _check(options: argparse.Namespace) -> int:
-    # None where whoever started us has closed them.
+    # They are None if the parent process closed them.
     sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     try:
-        from smtp_operator.cli.check.command import CheckFailed, run_check  # it needs the engine
+        from smtp_operator.cli.check.command import CheckFailed, run_check  # loads the engine
 
         try:
             return run_check(options, os.environ)
         except CheckFailed as error:
-            return _complain(str(error), error.exit_code)
+            return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _complain("interrupted; there is no verdict", INTERRUPTED)
+        return _fail("interrupted; there is no verdict", INTERRUPTED)
     except Exception as error:
         if options.debug:
-            write(sys.stderr, whereabouts(error))
-        return _complain(f"an unforeseen failure ({type(error).__name__}); --debug shows where", UNFORESEEN)
+            write(sys.stderr, traceback_without_text(error))
+        return _fail(f"unexpected error ({type(error).__name__}); use --debug to see where", UNEXPECTED)
 
 
-def whereabouts(error: BaseException) -> str:
-    """A traceback without the exception's text, which could hold a password."""
+def traceback_without_text(error: BaseException) -> str:
+    """Return a traceback without the exception's text, which could hold a password."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"Traceback (most recent call last):\n{frames}{type(error).__name__}\n"
 
 
-def _complain(text: str, code: int) -> int:
+def _fail(text: str, code: int) -> int:
     write(sys.stderr, f"smtp-operator: {text}\n")
     return code
 
@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_flag(parser: argparse.ArgumentParser, flag: CommandLineFlag) -> None:
     text = flag.setting.help
     if flag.is_list:
-        text += " May be given several times."
+        text += " Can be given several times."
     if flag.default:
         text += f" Default: {flag.default}."
     text += f"\n[{flag.variable}]"
@@ -177,7 +177,7 @@ def _add_flag(parser: argparse.ArgumentParser, flag: CommandLineFlag) -> None:
 
 
 class _FlagHelp(argparse.RawDescriptionHelpFormatter):
-    """Wraps each line of a flag's help by itself."""
+    """Wraps each line of a flag's help separately."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return [part for line in text.splitlines() for part in textwrap.wrap(line, width)]

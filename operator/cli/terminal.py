@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a verdict looks on a terminal, in a file, and where a terminal lacks the signs for it."""
+"""Format a verdict for a terminal, for a file, and for encodings without the marks."""
 
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _WIDTH: Final = 100
 
 
 class ColorMode(StrEnum):
-    """When to write in colours."""
+    """When to use colors."""
 
     AUTO = "auto"
     ALWAYS = "always"
@@ -24,18 +24,18 @@ class ColorMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TerminalStyle:
-    """What a stream can show."""
+    """Capabilities of an output stream."""
 
     live: bool = False
-    """Whether a line may be written over."""
-    colour: bool = False
+    """Whether a line can be overwritten."""
+    color: bool = False
     marks: tuple[str, str, str] = _MARKS
 
     @classmethod
     def of(
-        cls, stream: TextIO, environment: Mapping[str, str], colour: ColorMode = ColorMode.AUTO
+        cls, stream: TextIO, environment: Mapping[str, str], color: ColorMode = ColorMode.AUTO
     ) -> "TerminalStyle":
-        """By itself colours on a terminal only, and not where NO_COLOR is set (no-color.org)."""
+        """Detect the style; ``auto`` uses colors on a terminal, unless NO_COLOR is set (no-color.org)."""
         live = stream.isatty() and environment.get("TERM") != "dumb"
         try:
             "".join(_MARKS).encode(stream.encoding or "utf-8")
@@ -43,29 +43,29 @@ class TerminalStyle:
             marks = _ASCII_MARKS
         else:
             marks = _MARKS
-        by_itself = live and not environment.get("NO_COLOR")
-        coloured = colour is ColorMode.ALWAYS or (colour is ColorMode.AUTO and by_itself)
-        return cls(live=live, colour=coloured, marks=marks)
+        automatic = live and not environment.get("NO_COLOR")
+        use_color = color is ColorMode.ALWAYS or (color is ColorMode.AUTO and automatic)
+        return cls(live=live, color=use_color, marks=marks)
 
     def marked(self, *, good: bool, text: str = "") -> str:
-        """The mark of success or failure, and a text of the same colour."""
+        """Return the mark of success or failure, with a text of the same color."""
         mark = self.marks[0] if good else self.marks[1]
         return self._painted(f"{mark} {text}" if text else mark, Control.GREEN if good else Control.RED)
 
     def dim(self, text: str) -> str:
-        """Something of less importance."""
+        """Return the text in the dim color, for secondary details."""
         return self._painted(text, Control.DIM)
 
     def painted(self, text: str, *, good: bool) -> str:
-        """A text in the colour of success or failure."""
+        """Return the text in the color of success or failure."""
         return self._painted(text, Control.GREEN if good else Control.RED)
 
-    def _painted(self, text: str, colour: Control) -> str:
-        return f"{colour}{text}{Control.PLAIN}" if self.colour else text
+    def _painted(self, text: str, color: Control) -> str:
+        return f"{color}{text}{Control.PLAIN}" if self.color else text
 
 
 def verdict_text(
-    look: TerminalStyle,
+    style: TerminalStyle,
     *,
     name: str,
     passed: bool | None,
@@ -74,26 +74,26 @@ def verdict_text(
     dialogue: Iterable[str],
     suggestion: SuggestedSettings | None,
 ) -> str:
-    """A verdict for people: what it is, what to do, and of a failed test the dialogue.
+    """Return a verdict as text: the result, the fix and, for a failed test, the dialogue.
 
-    ``passed`` is None where there is no verdict yet.
+    ``passed`` is None if there is no verdict yet.
     """
     name, summary = one_line(name), one_line(summary)
-    head = f"{look.marks[2]} {summary}" if passed is None else look.marked(good=passed, text=summary)
+    head = f"{style.marks[2]} {summary}" if passed is None else style.marked(good=passed, text=summary)
     lines = [f"{head}  {name}"]
     for paragraph in paragraphs:
         lines += wrapped(paragraph)
-    if said := [f"    {look.dim(one_line(line))}" for line in dialogue]:
-        lines += ["", "  The dialogue:", *said]
+    if quoted := [f"    {style.dim(one_line(line))}" for line in dialogue]:
+        lines += ["", "  SMTP dialogue:", *quoted]
     if suggestion is not None:
-        lines += ["", "  A second look found that this would work:"]
+        lines += ["", "  These settings worked in a second attempt:"]
         fields = suggestion.model_dump(mode="json", by_alias=True, exclude_none=True)
         lines += [f"    {field}: {one_line(str(value))}" for field, value in fields.items()]
     return "\n".join(lines) + "\n"
 
 
 def wrapped(text: str, indent: str = "  ") -> list[str]:
-    """A paragraph in lines of 100 characters; no value that is to be copied is broken in two."""
+    """Wrap a paragraph at 100 characters; values to copy stay unbroken."""
     return textwrap.wrap(
         one_line(text),
         _WIDTH,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``smtp-operator check``: the operator's own test, once, from the user's machine."""
+"""``smtp-operator check``: runs the operator's test once, from the user's machine."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
-from smtp_operator.cli.check.arguments import AS_THE_OPERATOR, PROXIES, misuse
+from smtp_operator.cli.check.arguments import OPERATOR_SETTINGS, PROXIES, misuse
 from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
 from smtp_operator.cli.check.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
 from smtp_operator.cli.check.overrides import (
@@ -48,7 +48,7 @@ from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
 from smtp_operator.reconcile.ports import ReconcilePolicy
-from smtp_operator.reconcile.ports import SmtpEngine as EngineOfTests
+from smtp_operator.reconcile.ports import SmtpEngine as SmtpEnginePort
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError, Snapshot, snapshot_of
@@ -64,7 +64,7 @@ from smtp_operator.smtp.engine import Engine
 
 
 class CheckFailed(Exception):
-    """No test was made. The text says why and what to do."""
+    """No test ran. The text says why, and how to fix it."""
 
     def __init__(self, text: str, exit_code: int = USAGE) -> None:
         super().__init__(text)
@@ -72,17 +72,19 @@ class CheckFailed(Exception):
 
 
 def run_check(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Makes the test, shows it, and gives the exit code.
+    """Run the test, show the verdict and return the exit code.
 
     Raises:
-        CheckFailed: there is nothing that could be tested.
+        CheckFailed: the arguments or the manifest cannot be used, or the API server failed.
     """
     if problem := misuse(options):
         raise CheckFailed(problem)
     try:
         settings = _settings(options)
         check = _Check(options, environment, settings)
-        return asyncio.run(check.in_cluster() if options.file is None and options.name else check.here())
+        return asyncio.run(
+            check.from_cluster() if options.file is None and options.name else check.from_input()
+        )
     except (ManifestUnusable, InvalidSetting) as error:
         raise CheckFailed(str(error)) from error
     except InvalidSpecError as error:
@@ -96,10 +98,12 @@ def run_check(options: argparse.Namespace, environment: Mapping[str, str]) -> in
 def _settings(options: argparse.Namespace) -> Settings:
     names = {"namespaces": "namespace", "kubeconfig": "kubeconfig", "context": "context"}
     names |= {"helo_name": "helo_name"}
-    given = {field: [value] for field, name in names.items() if (value := getattr(options, name)) is not None}
-    for name in (*AS_THE_OPERATOR, *PROXIES):
+    values = {
+        field: [value] for field, name in names.items() if (value := getattr(options, name)) is not None
+    }
+    for name in (*OPERATOR_SETTINGS, *PROXIES):
         if value := getattr(options, name):
-            given[name] = value if isinstance(value, list) else [str(value)]
+            values[name] = value if isinstance(value, list) else [str(value)]
     if options.name is not None and not is_object_name(options.name):
         raise InvalidSetting(f"{options.name!r} is not the name of a SmtpConfig")
     if options.timeout is not None:
@@ -107,7 +111,7 @@ def _settings(options: argparse.Namespace) -> Settings:
             TestSettings.model_validate({"timeout": options.timeout})
         except ValidationError as error:
             raise InvalidSetting(f"--timeout: {error.errors()[0]['msg']}") from None
-    return read_settings(given, {})
+    return read_settings(values, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +120,14 @@ class _Check:
     environment: Mapping[str, str]
     settings: Settings
 
-    async def here(self) -> int:
-        """Of a manifest, or of flags."""
+    async def from_input(self) -> int:
+        """Test the SmtpConfig of a manifest, or of flags."""
         options = self.options
         if options.file is None:
             config = config_of_flags(_spec_of(options))
-            view = snapshot_of(config)
+            snapshot = snapshot_of(config)
             host = f"[{options.server}]" if ":" in options.server else options.server
-            return await self._test(view, _no_object, place="", name=f"{host}:{options.port}")
+            return await self._test(snapshot, _not_found, place="", name=f"{host}:{options.port}")
         documents = read_documents(options.file, sys.stdin)
         source = source_name(options.file)
         config = config_of(
@@ -133,13 +137,13 @@ class _Check:
             namespace=options.namespace,
             timeout=options.timeout,
         )
-        view = snapshot_of(config)
-        find = objects_of_file(documents, view.spec, namespace=view.key.namespace, source=source)
-        return await self._test(view, find, place=source, name=str(view.key))
+        snapshot = snapshot_of(config)
+        find = objects_of_file(documents, snapshot.spec, namespace=snapshot.key.namespace, source=source)
+        return await self._test(snapshot, find, place=source, name=str(snapshot.key))
 
-    async def in_cluster(self) -> int:
-        """Of a SmtpConfig that a cluster holds."""
-        # The client's packages take most of a second to import; a check of a file needs none of them.
+    async def from_cluster(self) -> int:
+        """Test a SmtpConfig of a cluster."""
+        # The client's packages take most of a second to import; a check of a file does not need them.
         from smtp_operator.cluster.access import find_access
         from smtp_operator.cluster.client import KubernetesClient
         from smtp_operator.cluster.cluster import KubernetesCluster
@@ -153,9 +157,9 @@ class _Check:
             config = await cluster.get_smtp_config(key)
             if config is None:
                 raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}")
-            view = snapshot_of(_as_another(config, self.options.timeout))
+            snapshot = snapshot_of(_with_new_uid(config, self.options.timeout))
             return await self._test(
-                view,
+                snapshot,
                 cluster.get_object,
                 place=CLUSTER,
                 name=str(key),
@@ -166,16 +170,16 @@ class _Check:
 
     async def _test(
         self,
-        view: Snapshot,
+        snapshot: Snapshot,
         find: GetObject,
         *,
         place: str,
         name: str,
         accounts: ServiceAccounts | None = None,
     ) -> int:
-        supplied = self._supplied(view, place)
-        objects = LocalObjects(find, view.spec, namespace=view.key.namespace, supplied=supplied)
-        # Here the user's own machine connects, so whom it may reach is not ours to say.
+        supplied = self._supplied(snapshot, place)
+        objects = LocalObjects(find, snapshot.spec, namespace=snapshot.key.namespace, supplied=supplied)
+        # The user's machine connects, so the operator's limits on destinations do not apply.
         everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
         policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
         resolver = ThreadedResolver()
@@ -186,10 +190,10 @@ class _Check:
             sys.stderr, TerminalStyle.of(sys.stderr, self.environment), clock=time.monotonic
         )
         sender: VaultSender = https
-        tested_by: EngineOfTests = engine
+        test_engine: SmtpEnginePort = engine
         if place == CLUSTER:
             sender = AnnouncedSender(https, progress.note)
-            tested_by = AnnouncedEngine(engine, progress.note)
+            test_engine = AnnouncedEngine(engine, progress.note)
         accounts = accounts or NoServiceAccounts()
         required = self.settings.require_allowed_servers
         vaults = VaultClients(
@@ -203,7 +207,7 @@ class _Check:
         )
         tester = TestRunner(
             get_object=objects.get,
-            engine=tested_by,
+            engine=test_engine,
             policy=ReconcilePolicy(helo_name=self.settings.helo_name, require_allowed_servers=required),
             now=time.time,
             vaults=vaults,
@@ -216,44 +220,44 @@ class _Check:
                 require_allowed_servers=required,
             ),
         )
-        mode = Mode(self.options.mode) if self.options.mode else view.spec.test.mode
-        reads = bool(view.uses)
+        mode = Mode(self.options.mode) if self.options.mode else snapshot.spec.test.mode
+        reads_objects = bool(snapshot.uses)
 
         def entered(phase: Phase) -> None:
-            if reads or phase is not Phase.PASSWORD:
+            if reads_objects or phase is not Phase.PASSWORD:
                 progress.entered(phase)
 
         try:
-            outcome = await tester.run(view, RunTest(Trigger.REQUESTED, mode), on_phase=entered)
+            result = await tester.run(snapshot, RunTest(Trigger.REQUESTED, mode), on_phase=entered)
         except BaseException:
-            progress.broken_off()
+            progress.aborted()
             raise
         finally:
             await vaults.close()
             https.close()
             engine.close()
-        progress.ended(outcome.verdict)
-        self._show(name, outcome)
-        return exit_code(outcome)
+        progress.ended(result.verdict)
+        self._show(name, result)
+        return exit_code(result)
 
-    def _supplied(self, view: Snapshot, place: str) -> SuppliedValues:
-        options, spec = self.options, view.spec
+    def _supplied(self, snapshot: Snapshot, place: str) -> SuppliedValues:
+        options, spec = self.options, snapshot.spec
         of_file = of_environment = ca_pem = None
         if options.password_file is not None:
             if spec.password is None:
-                raise CheckFailed("--password-file is given, but there is no user name that it belongs to")
+                raise CheckFailed("--password-file requires a username")
             text = read_text(options.password_file, sys.stdin)
             of_file = GivenPassword(text, "File", source_name(options.password_file))
-        # A variable that is empty is one that a pipeline's settings lack.
+        # Pipelines set a variable without a value to the empty string.
         if value := self.environment.get(PASSWORD_VARIABLE):
             of_environment = GivenPassword(value, "Environment", PASSWORD_VARIABLE)
         if options.ca_file is not None:
             text = read_text(options.ca_file, sys.stdin)
-            ca_pem = text.encode("ascii", "ignore").decode()  # comments may be in any language
+            ca_pem = text.encode("ascii", "ignore").decode()  # comments can be in any language
             try:
                 check_bundle(ca_pem)
             except CaBundleInvalid:
-                raise CheckFailed(f"{source_name(options.ca_file)} holds no PEM certificate") from None
+                raise CheckFailed(f"{source_name(options.ca_file)} contains no PEM certificate") from None
         return SuppliedValues(
             password_of_file=of_file,
             password_of_environment=of_environment,
@@ -262,26 +266,24 @@ class _Check:
             place=place,
         )
 
-    def _show(self, name: str, outcome: TestResult) -> None:
+    def _show(self, name: str, result: TestResult) -> None:
         if self.options.output == "json":
-            text = as_json(name, outcome)
+            text = as_json(name, result)
         else:
-            text = as_text(name, outcome, TerminalStyle.of(sys.stdout, self.environment))
+            text = as_text(name, result, TerminalStyle.of(sys.stdout, self.environment))
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         error = write(sys.stdout, text)
-        if error is not None and not isinstance(
-            error, BrokenPipeError
-        ):  # that is a reader who has seen enough
+        if error is not None and not isinstance(error, BrokenPipeError):  # the reader has closed the pipe
             raise CheckFailed(f"the verdict cannot be written: {error.strerror}")
 
 
-async def _no_object(reference: Reference) -> JsonObject:
+async def _not_found(reference: Reference) -> JsonObject:
     raise ObjectNotFound(str(reference))
 
 
-def _as_another(config: JsonObject, timeout: str | None) -> JsonObject:
-    """The object as if it were another one, so that its mail is not taken for one of the operator's."""
+def _with_new_uid(config: JsonObject, timeout: str | None) -> JsonObject:
+    """Return a copy with a new uid, so that its test email differs from those of the operator."""
     spec = config["spec"]
     if timeout is not None:
         spec = {**spec, "test": {**(spec.get("test") or {}), "timeout": timeout}}

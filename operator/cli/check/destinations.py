@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``check NAME`` says where it sends, before it does: somebody else may have written the SmtpConfig."""
+"""``check NAME`` shows each destination before it sends: the SmtpConfig can be from another person."""
 
 from collections.abc import Callable
 
@@ -12,15 +12,15 @@ from smtp_operator.smtp.request import TestRequest
 from smtp_operator.smtp.send_permit import SendPermit
 
 Say = Callable[[str], None]
-"""Shows one sentence."""
+"""A function that shows one sentence."""
 
 
-def _nobody_listens(phase: Phase) -> None:
+def _ignore_phase(phase: Phase) -> None:
     """Ignore a phase."""
 
 
 class AnnouncedEngine:
-    """Says which mail server gets what, then has another engine run the test."""
+    """Shows the mail server and what it receives, then runs the test with another engine."""
 
     def __init__(self, engine: SmtpEngine, say: Say) -> None:
         self._engine = engine
@@ -30,38 +30,38 @@ class AnnouncedEngine:
         self,
         settings: TestRequest,
         *,
-        on_phase: Callable[[Phase], None] = _nobody_listens,
+        on_phase: Callable[[Phase], None] = _ignore_phase,
         leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """See ``Engine``."""
-        self._say(_sentence(settings))
+        self._say(_description(settings))
         return await self._engine.run(settings, on_phase=on_phase, leave=leave, permit=permit)
 
 
 class AnnouncedSender:
-    """Says which vault or token endpoint gets credentials, once for each, then sends by another sender."""
+    """Shows each vault or token endpoint once before it receives credentials, then sends the request."""
 
     def __init__(self, sender: VaultSender, say: Say) -> None:
         self._sender = sender
         self._say = say
-        self._said: set[tuple[str, int]] = set()
+        self._shown: set[tuple[str, int]] = set()
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
         """See ``Sender``."""
-        if request.place not in self._said:
-            self._said.add(request.place)
-            self._say(f"Sends credentials to {_written(*request.place)} over HTTPS.")
+        if request.place not in self._shown:
+            self._shown.add(request.place)
+            self._say(f"Sends credentials to {_host_and_port(*request.place)} over HTTPS.")
         return await self._sender.send(request)
 
 
-def _sentence(settings: TestRequest) -> str:
-    place, login = _written(settings.server, settings.port), settings.login
+def _description(settings: TestRequest) -> str:
+    server, login = _host_and_port(settings.server, settings.port), settings.login
     if login is None or settings.mode is Mode.CONNECT:
-        return f"Connects to {place}; no password is sent."
+        return f"Connects to {server}; no password is sent."
     what = "access token" if login.by_token else "password"
-    return f"Sends the {what} to {place}: {login.origin}."
+    return f"Sends the {what} to {server}: {login.origin}."
 
 
-def _written(host: str, port: int) -> str:
+def _host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

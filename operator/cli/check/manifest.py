@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig out of a file or out of flags, as the API server would hold it."""
+"""Builds a SmtpConfig from a file or from flags, as the API server would store it."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from smtp_operator.cli.check.yaml_documents import ManifestUnusable
 NAME_OF_FLAGS: Final = "check"
 DEFAULT_NAMESPACE: Final = "default"
 SUPPLIED: Final = "supplied"
-"""Name of the Secret or ConfigMap that stands for what is given by flags; nobody sees it."""
+"""Internal name of the Secret or ConfigMap for values from flags; not shown to users."""
 
 _FIELDS: Final = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 _NAME: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -33,22 +33,23 @@ _FLAG_OF: Final = {
     "allowInsecureAuth": "--allow-insecure-auth",
     "test.timeout": "--timeout",
 }
+_INDEX: Final = re.compile(r"\[\d+\]$")
 _SHOULD: Final = re.compile(r"^(?:Input|String|List) should ")
-_IN_SHORT: Final = {
+_SHORT_TEXTS: Final = {
     "missing": "is required",
-    "extra_forbidden": "there is no such field",
+    "extra_forbidden": "unknown field",
     "model_type": "must be a map of fields",
     "dict_type": "must be a map of fields",
 }
 
 
 def is_object_name(text: str) -> bool:
-    """Whether an object could be called that."""
+    """Return whether the text is a valid object name."""
     return _NAME.fullmatch(text) is not None
 
 
 def metadata_of(document: JsonObject) -> JsonObject:
-    """The metadata, whatever a file has in its place."""
+    """Return the metadata; empty if the document has none, or no map."""
     found = document.get("metadata")
     return found if isinstance(found, dict) else {}
 
@@ -61,43 +62,43 @@ def config_of(
     namespace: str | None = None,
     timeout: str | None = None,
 ) -> JsonObject:
-    """The SmtpConfig among the documents.
+    """Return the SmtpConfig among the documents.
 
-    ``name`` and ``namespace`` choose one where there are several; a document without a namespace is of the
-    one given. ``timeout`` takes the place of ``spec.test.timeout``.
+    ``name`` and ``namespace`` select one of several; documents without a namespace are in ``namespace``.
+    ``timeout`` replaces ``spec.test.timeout``.
 
     Raises:
-        ManifestUnusable: there is none, or more than one to choose from, or it breaks a rule.
+        ManifestUnusable: no SmtpConfig or several match, or the SmtpConfig is invalid.
     """
-    there = [it for it in documents if it.get("kind") == SMTP_CONFIG_KIND]
+    configs = [it for it in documents if it.get("kind") == SMTP_CONFIG_KIND]
     found = [
         it
-        for it in there
+        for it in configs
         if name in (None, metadata_of(it).get("name"))
         and (namespace is None or metadata_of(it).get("namespace") in (None, "", namespace))
     ]
     if not found:
         wanted = f"SmtpConfig {name}" if name else "SmtpConfig"
-        where = f" in namespace {namespace}" if namespace and there else ""
-        others = f"; there are: {_listed(there)}" if there else ""
-        raise ManifestUnusable(f"{source} holds no {wanted}{where}{others}")
+        where = f" in namespace {namespace}" if namespace and configs else ""
+        others = f"; it contains: {_listed(configs)}" if configs else ""
+        raise ManifestUnusable(f"{source} contains no {wanted}{where}{others}")
     if len(found) > 1:
         raise ManifestUnusable(
-            f"{source} holds several SmtpConfigs ({_listed(found)}): name the one to check,"
-            " with its namespace by -n where that tells them apart"
+            f"{source} contains several SmtpConfigs ({_listed(found)}): specify the NAME of the one to check,"
+            " and its namespace with -n if needed"
         )
     return _completed(found[0], source, namespace, timeout)
 
 
 def config_of_flags(spec: Mapping[str, Any]) -> JsonObject:
-    """A SmtpConfig of a spec that was given by flags.
+    """Return a SmtpConfig with a spec from flags.
 
     Raises:
-        ManifestUnusable: it breaks a rule.
+        ManifestUnusable: the spec is invalid.
     """
     problems = []
     for field, text in _problems(spec):
-        flag = _FLAG_OF.get(field.rstrip(".0123456789"))
+        flag = _FLAG_OF.get(_INDEX.sub("", field))
         problems.append(f"{flag}: {text}" if flag else text)
     if problems:
         raise ManifestUnusable("\n  ".join(["the flags cannot be used:", *dict.fromkeys(problems)]))
@@ -107,7 +108,7 @@ def config_of_flags(spec: Mapping[str, Any]) -> JsonObject:
 def _completed(config: JsonObject, source: str, namespace: str | None, timeout: str | None) -> JsonObject:
     metadata, spec = metadata_of(config), config.get("spec")
     name, own_namespace = metadata.get("name"), metadata.get("namespace") or namespace or DEFAULT_NAMESPACE
-    problems = [f"{field}: there is no such field" for field in sorted(map(str, config.keys() - _FIELDS))]
+    problems = [f"{field}: unknown field" for field in sorted(map(str, config.keys() - _FIELDS))]
     if config.get("apiVersion") != API_VERSION:
         problems.append(f"apiVersion: must be {API_VERSION}")
     if not isinstance(name, str) or not is_object_name(name):
@@ -123,7 +124,7 @@ def _completed(config: JsonObject, source: str, namespace: str | None, timeout: 
 
 
 def _problems(spec: Any) -> list[tuple[str, str]]:
-    """Field and sentence of each rule that is broken; never a value."""
+    """Return field and problem of each violated rule; never a value."""
     if not isinstance(spec, Mapping):
         return [("", "is required" if spec is None else "must be a map of fields")]
     try:
@@ -131,12 +132,19 @@ def _problems(spec: Any) -> list[tuple[str, str]]:
     except ValidationError as error:
         return [
             (
-                ".".join(map(str, problem["loc"])),
-                _IN_SHORT.get(problem["type"], _SHOULD.sub("must ", problem["msg"])),
+                _field_path(problem["loc"]),
+                _SHORT_TEXTS.get(problem["type"], _SHOULD.sub("must ", problem["msg"])),
             )
             for problem in error.errors(include_url=False, include_input=False, include_context=False)
         ]
     return []
+
+
+def _field_path(location: Iterable[int | str]) -> str:
+    """Return the path of a field, such as ``recipients.cc[0]``; empty for the spec itself."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(
+        "."
+    )
 
 
 def _object(name: str, namespace: str, spec: Any) -> JsonObject:
@@ -144,7 +152,7 @@ def _object(name: str, namespace: str, spec: Any) -> JsonObject:
         "metadata": {
             "name": name,
             "namespace": namespace,
-            "uid": str(uuid4()),  # every check is a mail of its own
+            "uid": str(uuid4()),  # every check sends a separate email
             "generation": 1,
             "resourceVersion": "",
         },
@@ -159,4 +167,4 @@ def _listed(configs: Iterable[JsonObject]) -> str:
 def _shown(metadata: JsonObject) -> str:
     parts = [part for part in (metadata.get("namespace"), metadata.get("name")) if part]
     good = parts and all(isinstance(part, str) and is_object_name(part) for part in parts)
-    return "/".join(parts) if good else "one without a proper name"
+    return "/".join(parts) if good else "one without a valid name"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the user gives beside a SmtpConfig: objects of the same file, a password, a user name, a CA.
+"""Values from the user in addition to a SmtpConfig: objects of the file, a password, a username, a CA.
 
-The flags --password-file and --ca-file go before what the SmtpConfig refers to. The environment is asked
-only where that is not at hand: a forgotten variable must not take the place of the real password.
+The flags --password-file and --ca-file take precedence over the objects that the SmtpConfig refers to. The
+environment is used only if those are not available: a leftover variable must not replace the real password.
 """
 
 import base64
@@ -27,9 +27,9 @@ PASSWORD_VARIABLE: Final = "SMTP_OPERATOR_PASSWORD"
 USERNAME_VARIABLE: Final = "SMTP_OPERATOR_USERNAME"
 
 CLUSTER: Final = "the cluster"
-"""``Supplied.place`` where the objects are in a cluster."""
+"""Value of ``SuppliedValues.place`` for objects in a cluster."""
 
-_NOT_AT_HAND: Final = frozenset(
+_UNAVAILABLE: Final = frozenset(
     {
         Reason.SECRET_NOT_FOUND,
         Reason.SECRET_KEY_NOT_FOUND,
@@ -41,7 +41,7 @@ _NOT_AT_HAND: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class GivenPassword:
-    """A password, and where it was given."""
+    """A password from the user, and its source."""
 
     text: str = field(repr=False)
     source: str
@@ -52,43 +52,43 @@ class GivenPassword:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppliedValues:
-    """All that the user gives."""
+    """All values from the user."""
 
     password_of_file: GivenPassword | None = None
     password_of_environment: GivenPassword | None = None
     username: str | None = field(default=None, repr=False)
     ca_pem: str | None = None
     place: str = ""
-    """Where the objects are that the SmtpConfig refers to, such as ``mail.yaml``; empty: nowhere."""
+    """Source of the objects that the SmtpConfig refers to, such as ``mail.yaml``; empty: none."""
 
     @property
     def any_password(self) -> bool:
-        """Whether there is one."""
+        """Whether the user supplied a password."""
         return self.password_of_file is not None or self.password_of_environment is not None
 
 
 class SuppliedPassword:
-    """Where ``check`` has the password from."""
+    """The password source of ``check``."""
 
-    def __init__(self, supplied: SuppliedValues, otherwise: PasswordSource) -> None:
+    def __init__(self, supplied: SuppliedValues, fallback: PasswordSource) -> None:
         self._supplied = supplied
-        self._otherwise = otherwise
+        self._fallback = fallback
 
     async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
-        """The one of the file that was named, else that of the spec, else that of the environment."""
+        """Return the password of --password-file, else that of the spec, else that of the environment."""
         if self._supplied.password_of_file is not None:
             return _resolved(self._supplied.password_of_file)
         try:
-            return await self._otherwise.resolve(password, namespace)
+            return await self._fallback.resolve(password, namespace)
         except VerdictError as error:
             given = self._supplied.password_of_environment
-            if given is None or error.verdict.reason not in _NOT_AT_HAND:
+            if given is None or error.verdict.reason not in _UNAVAILABLE:
                 raise
             return _resolved(given)
 
 
 def source_of(supplied: SuppliedValues) -> Callable[[Password, Reading], PasswordSource]:
-    """As ``password_source``, with what the user gives."""
+    """Return ``password_source`` with the supplied passwords around it."""
     return lambda password, reading: SuppliedPassword(supplied, password_source(password, reading))
 
 
@@ -97,12 +97,12 @@ def _resolved(given: GivenPassword) -> ResolvedPassword:
     origin = f"{where} {given.reference}"
     text = given.text.removesuffix("\n").removesuffix("\r")
     if not text.strip():
-        raise _unresolved(Reason.SECRET_VALUE_EMPTY, f"The {origin} is empty. Write the password into it.")
-    if any(ord(sign) < 0x20 or ord(sign) == 0x7F or "\ud800" <= sign <= "\udfff" for sign in text):
+        raise _unresolved(Reason.SECRET_VALUE_EMPTY, f"The {origin} is empty. Put the password into it.")
+    if any(ord(char) < 0x20 or ord(char) == 0x7F or "\ud800" <= char <= "\udfff" for char in text):
         raise _unresolved(
             Reason.SECRET_VALUE_INVALID,
-            f"The {origin} must hold one line of UTF-8 text without control characters; one newline at its"
-            " end is left out by itself.",
+            f"The {origin} must contain one line of UTF-8 text without control characters; one newline at its"
+            " end is removed automatically.",
         )
     return ResolvedPassword(
         value=text,
@@ -121,7 +121,7 @@ def _unresolved(reason: Reason, message: str) -> VerdictError:
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """A key of an object that the spec refers to, and how else its value can be given."""
+    """A key of an object that the spec refers to, and the alternative way to supply its value."""
 
     reference: Reference
     key: str
@@ -129,9 +129,9 @@ class _Need:
 
 
 def _needs(spec: SmtpConfigSpec, namespace: str, supplied: SuppliedValues) -> list[_Need]:
-    """What has to be read and is not given already."""
+    """Return the keys to read, without those that the user supplied."""
     needs = []
-    instead = f"give the password by --password-file FILE or in {PASSWORD_VARIABLE}"
+    instead = f"supply the password with --password-file FILE or in {PASSWORD_VARIABLE}"
     password = spec.password.secret_ref if spec.password else None
     if password is not None and not supplied.any_password:
         reference = Reference("Secret", namespace, password.name)
@@ -141,78 +141,78 @@ def _needs(spec: SmtpConfigSpec, namespace: str, supplied: SuppliedValues) -> li
         needs.append(_Need(reference_of(item.vault_ref, namespace), "", instead))
     if spec.username_ref is not None and supplied.username is None:
         reference = Reference("Secret", namespace, spec.username_ref.name)
-        needs.append(_Need(reference, spec.username_ref.key, f"give the user name in {USERNAME_VARIABLE}"))
+        needs.append(_Need(reference, spec.username_ref.key, f"supply the username in {USERNAME_VARIABLE}"))
     bundle = spec.tls.ca_ref if spec.tls else None
     if bundle is not None and supplied.ca_pem is None:
         reference = Reference(bundle.kind, namespace, bundle.name)
-        needs.append(_Need(reference, bundle.key, "give the CA by --ca-file FILE"))
+        needs.append(_Need(reference, bundle.key, "supply the CA with --ca-file FILE"))
     return needs
 
 
 class LocalObjects:
-    """The objects that a spec refers to, with the values that the user gives."""
+    """The objects that a spec refers to, with the values from the user."""
 
     def __init__(
         self, find: GetObject, spec: SmtpConfigSpec, *, namespace: str, supplied: SuppliedValues
     ) -> None:
         self._find = find
         self._spec = spec
-        self._named = {use.reference for use in references_of(spec, namespace)}
+        self._references = {use.reference for use in references_of(spec, namespace)}
         self._supplied = supplied
         self._needs = _needs(spec, namespace, supplied)
 
     async def get(self, reference: Reference) -> JsonObject:
-        """The object.
+        """Return the object.
 
         Raises:
-            VerdictError: it is not at hand; the message says how else its value can be given.
-            ClusterError: of the cluster that it was looked for in.
+            VerdictError: the object is not available; the message says how to supply its value.
+            ClusterError: the request to the cluster failed.
         """
-        first, last = self._instead(reference), self._in_place(reference)
+        overriding, fallback = self._overriding_data(reference), self._fallback_data(reference)
         try:
             found = await self._find(reference)
         except (ObjectNotFound, AccessDenied) as error:
             if reference.kind == "Namespace":
-                raise  # it is for whoever asks for its labels to say what that means
-            if not first and not last:
-                raise self._not_at_hand(reference, denied=isinstance(error, AccessDenied)) from None
+                raise  # the caller, which needs its labels, explains this error
+            if not overriding and not fallback:
+                raise self._unavailable(reference, denied=isinstance(error, AccessDenied)) from None
             found = _empty(reference)
-        return found | {"data": last | (found.get("data") or {}) | first}
+        return found | {"data": fallback | (found.get("data") or {}) | overriding}
 
-    def _instead(self, reference: Reference) -> dict[str, str]:
+    def _overriding_data(self, reference: Reference) -> dict[str, str]:
         bundle, given = (self._spec.tls.ca_ref if self._spec.tls else None), self._supplied.ca_pem
         if given is None or bundle is None or (bundle.kind, bundle.name) != (reference.kind, reference.name):
             return {}
         return {bundle.key: _encoded(given) if reference.kind == "Secret" else given}
 
-    def _in_place(self, reference: Reference) -> dict[str, str]:
+    def _fallback_data(self, reference: Reference) -> dict[str, str]:
         named, given = self._spec.username_ref, self._supplied.username
         if given is None or named is None or ("Secret", named.name) != (reference.kind, reference.name):
             return {}
         return {named.key: _encoded(given)}
 
-    def _not_at_hand(self, reference: Reference, *, denied: bool) -> VerdictError:
+    def _unavailable(self, reference: Reference, *, denied: bool) -> VerdictError:
         ways = [need.instead for need in self._needs if need.reference == reference]
-        if reference not in self._named:  # a vault object needs it
+        if reference not in self._references:  # a vault object needs it
             ways = [need.instead for need in self._needs if need.reference.is_vault]
         if not self._supplied.place:
             return _unresolved(
-                Reason.SECRET_NOT_FOUND, f"No password is given for --username: {' or '.join(ways)}."
+                Reason.SECRET_NOT_FOUND, f"--username requires a password: {' or '.join(ways)}."
             )
         kind = {"Secret": "SECRET", "ConfigMap": "CONFIG_MAP"}.get(reference.kind, "VAULT")
         if reference.is_vault and self._supplied.place != CLUSTER:
             return _unresolved(
                 Reason.VAULT_NOT_FOUND,
-                f"The password is read through {reference}, which only a cluster has."
-                f" {_sentence([*ways, 'check the SmtpConfig by its NAME there'])}",
+                f"The password is in {reference}, which exists only in a cluster."
+                f" {_sentence([*ways, 'check the SmtpConfig in the cluster by its NAME'])}",
             )
         if denied:
-            what = f"You may not read {reference} of {self._supplied.place}."
-            do = "Have it allowed to you"
+            what = f"You are not allowed to read {reference} in {self._supplied.place}."
+            do = "Ask an admin for access"
             reason = Reason.SECRET_ACCESS_DENIED if reference.is_vault else Reason[f"{kind}_ACCESS_DENIED"]
         else:
-            what = f"{reference} is not in {self._supplied.place}."
-            do = "Put it there"
+            what = f"{reference} does not exist in {self._supplied.place}."
+            do = "Create it"
             reason = Reason[f"{kind}_NOT_FOUND"]
         return _unresolved(reason, f"{what} {_sentence([do, *ways])}")
 
@@ -225,10 +225,10 @@ def _sentence(ways: list[str]) -> str:
 def objects_of_file(
     documents: Iterable[JsonObject], spec: SmtpConfigSpec, *, namespace: str, source: str
 ) -> Callable[[Reference], Awaitable[JsonObject]]:
-    """Finds the Secrets and ConfigMaps among the documents of a file.
+    """Return a function that finds Secrets and ConfigMaps in the documents of a file.
 
     Raises:
-        ManifestUnusable: one that the spec refers to is such as the API server would refuse.
+        ManifestUnusable: the API server would reject an object that the spec refers to.
     """
     named = {use.reference for use in references_of(spec, namespace)}
     wanted = {it for it in named if it.kind in _PARTS}
@@ -256,19 +256,19 @@ _PARTS: Final = {"Secret": ("data", "stringData"), "ConfigMap": ("data", "binary
 
 
 def _read(reference: Reference, document: JsonObject, problems: list[str]) -> JsonObject:
-    """The object as the API server would keep it; what it would refuse is added to the problems."""
+    """Return the object as the API server would store it; add what it would reject to the problems."""
     found = _empty(reference)
     annotations = metadata_of(document).get("annotations")
     found["metadata"]["annotations"] = annotations if isinstance(annotations, dict) else {}
     for part in _PARTS[reference.kind]:
         values = document.get(part) or {}
         if not isinstance(values, Mapping):
-            problems.append(f"{reference}: {part} must be a map of texts")
+            problems.append(f"{reference}: {part} must be a map of strings")
             continue
         for key, value in values.items():
             where = f"{reference}: {part}.{key}"
             if not isinstance(value, str):
-                problems.append(f"{where} must be a text; put it in quotes")
+                problems.append(f"{where} must be a string; put it in quotes")
             elif part == "stringData":
                 found["data"][key] = _encoded(value)
             elif (reference.kind, part) == ("ConfigMap", "data"):
@@ -276,7 +276,7 @@ def _read(reference: Reference, document: JsonObject, problems: list[str]) -> Js
             elif _is_base64(value):
                 found[part][key] = "".join(value.split())
             else:
-                instead = "write the text itself under stringData" if reference.kind == "Secret" else ""
+                instead = "put the plain text in stringData" if reference.kind == "Secret" else ""
                 problems.append("; ".join(filter(None, [f"{where} is not base64", instead])))
     return found
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML as kubectl understands it: what it would refuse or read otherwise is not tested here either.
+"""Reads YAML as kubectl does, and rejects what kubectl rejects.
 
-No message quotes a value: it could be a password that was written without quotes.
+No message quotes a value: it could be a password.
 """
 
 import re
@@ -17,32 +17,32 @@ STANDARD_INPUT: Final = "-"
 
 
 class ManifestUnusable(Exception):
-    """What was given is no SmtpConfig that could be tested. The text names the place and what to do."""
+    """The input contains no usable SmtpConfig. The text names the location and the fix."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, without the types that only PyYAML knows, and with every key once."""
+    """Safe loader without types that only PyYAML knows; rejects duplicate keys."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        """A mapping, still as nodes."""
+        """Compose a mapping and reject duplicate keys."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
-        seen = set()
+        keys = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
-            if key.value in seen:
+            if key.value in keys:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {_as_key(key.value)} stands there twice", problem_mark=key.start_mark
+                    problem=f"duplicate key {_as_key(key.value)}", problem_mark=key.start_mark
                 )
-            seen.add(key.value)
+            keys.add(key.value)
         return node
 
 
 _TAG: Final = "tag:yaml.org,2002:"
-_ELSEWHERE_TEXT: Final = {f"{_TAG}{name}" for name in ("timestamp", "int", "float", "value")}
-# kubectl takes 2026-01-31 and 12:30:45 for texts; PyYAML would make a date and a number of them.
+_REPLACED_TAGS: Final = {f"{_TAG}{name}" for name in ("timestamp", "int", "float", "value")}
+# kubectl reads 2026-01-31 and 12:30:45 as strings; PyYAML would read a date and a number.
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _ELSEWHERE_TEXT]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _REPLACED_TAGS]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver(
@@ -60,23 +60,23 @@ _Loader.add_implicit_resolver(
 
 _KEY: Final = re.compile(r"[\w./-]{1,63}", re.ASCII)
 _QUOTED: Final = re.compile(r"(?P<quote>['\"]).*(?P=quote)")
-_OF_THE_GRAMMAR: Final = re.compile(r"expected '?(?:<|[\[\]{},:?-])")
+_EXPECTED_TOKEN: Final = re.compile(r"expected '?(?:<|[\[\]{},:?-])")
 _TAB: Final = r"'\t'"
 
 
 def source_name(path: str) -> str:
-    """What messages call it."""
+    """Return the name of a source for messages."""
     return "standard input" if path == STANDARD_INPUT else path
 
 
 def read_text(path: str, stdin: TextIO) -> str:
-    """The text of a file; ``-`` is standard input.
+    """Return the text of a file; ``-`` is standard input.
 
     Raises:
-        ManifestUnusable: it cannot be read, or is not UTF-8.
+        ManifestUnusable: the file cannot be read, or is not UTF-8.
     """
     try:
-        # Not stdin.read(): the locale must not decide what the bytes mean.
+        # Not stdin.read(), which decodes by the locale.
         raw = stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
         return raw.decode("utf-8-sig")
     except OSError as error:
@@ -86,10 +86,10 @@ def read_text(path: str, stdin: TextIO) -> str:
 
 
 def read_documents(path: str, stdin: TextIO) -> list[JsonObject]:
-    """The objects of a file, those of a List one by one; ``-`` is standard input.
+    """Return the objects of a file, with Lists expanded; ``-`` is standard input.
 
     Raises:
-        ManifestUnusable: it cannot be read, or is not YAML.
+        ManifestUnusable: the file cannot be read, or is not YAML.
     """
     text = read_text(path, stdin)
     try:
@@ -100,7 +100,7 @@ def read_documents(path: str, stdin: TextIO) -> list[JsonObject]:
         problem = error.problem or error.context or "unreadable"
         raise ManifestUnusable(f"{source_name(path)}{line}: not YAML ({_without_values(problem)})") from None
     except yaml.YAMLError:
-        raise ManifestUnusable(f"{source_name(path)}: not YAML (it holds a control character)") from None
+        raise ManifestUnusable(f"{source_name(path)}: not YAML (it contains a control character)") from None
     except (ValueError, OverflowError, RecursionError):
         raise ManifestUnusable(
             f"{source_name(path)}: not YAML (a number, a tag or the nesting cannot be read)"
@@ -121,11 +121,11 @@ def _objects(document: Any) -> Iterator[JsonObject]:
 
 def _without_values(problem: str) -> str:
     if _TAB in problem:
-        return "found a tab where only blanks may indent"
-    if _OF_THE_GRAMMAR.match(problem):
-        return problem  # what it quotes are tokens such as <block end>
+        return "found a tab; use spaces for indentation"
+    if _EXPECTED_TOKEN.match(problem):
+        return problem  # it quotes tokens such as <block end>, not values
     short = _QUOTED.sub("…", problem)
-    hint = "; a text that begins with a special character needs quotes" if short != problem else ""
+    hint = "; put a string that starts with a special character in quotes" if short != problem else ""
     return f"{short}{hint}"
 
 

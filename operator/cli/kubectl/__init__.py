@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kubectl smtp``: a plug-in of kubectl that asks for tests and tells what status says, in words."""
+"""``kubectl smtp``: a kubectl plug-in that requests tests and shows the status as text."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``kubectl smtp`` can be told: one table of which parser, completion and reference are made."""
+"""The arguments of ``kubectl smtp``: one table for the parser, the completion and the reference."""
 
 import argparse
 import re
@@ -14,7 +14,7 @@ from smtp_operator.cli.terminal import ColorMode
 
 
 class Values(StrEnum):
-    """What a word can be completed to, where it is none of a few choices."""
+    """The values that completion offers for a word without fixed choices."""
 
     NOTHING = auto()
     NAMES = auto()
@@ -41,12 +41,12 @@ class PluginFlag:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """All that it can be called."""
+        """All spellings of the flag."""
         return (self.short, self.name) if self.short else (self.name,)
 
     @property
     def takes_value(self) -> bool:
-        """Whether a word follows."""
+        """Whether the flag takes a value."""
         return bool(self.metavar or self.choices)
 
 
@@ -56,9 +56,9 @@ class PluginCommand:
 
     name: str
     argument: str
-    """Metavar of its words, such as ``NAME``."""
+    """Metavar of its arguments, such as ``NAME``."""
     count: str | None
-    """As ``nargs`` of argparse: None is exactly one."""
+    """``nargs`` of argparse; None means exactly one."""
     values: Values
     help: str
     description: str
@@ -68,15 +68,15 @@ class PluginCommand:
 EXIT_CODES: Final = """\
 exit codes:
   0  all passed
-  1  a test failed, and the settings have to change; or there is no suggestion
-  2  the arguments or the kubeconfig cannot be used, or there is no such SmtpConfig
-  3  a test failed in a way that may pass by itself, or there is no answer in time
-  4  the password could not be had
+  1  a test failed, and the settings must change; or there is no suggestion
+  2  the arguments or the kubeconfig cannot be used, or the SmtpConfig does not exist
+  3  a test failed temporarily, or there was no answer in time
+  4  the password could not be read
 """
 
 _DESCRIPTION: Final = f"""\
-Asks the smtp-operator of a cluster for tests of SmtpConfigs, and tells what it found. Results go to standard
-output, all else to standard error.
+Requests tests of SmtpConfigs from the smtp-operator of a cluster, and shows the results. Results go to
+standard output, everything else to standard error.
 
 examples:
   kubectl smtp test corporate-mail -n team-a
@@ -85,56 +85,56 @@ examples:
   kubectl patch smtpconfig corporate-mail --type=merge -p "$(kubectl smtp suggest corporate-mail)"
 
 {EXIT_CODES}
-Of several SmtpConfigs the first of 2, 1, 4, 3 counts that one of them has. Needed are the verbs get, list and
-watch on smtpconfigs, and patch for test.
+With several SmtpConfigs, the exit code is the first of 2, 1, 4, 3 that one of them has. You need the verbs
+get, list and watch on smtpconfigs, and patch for the command test.
 """
 
 _TEST: Final = f"""\
-Asks the operator for one test of each SmtpConfig named, whatever its state, and waits for the verdict. By
-default a test sends a mail: see test.mode of the spec. It asks by the annotation
-smtp-operator.io/test-requested-at. A test within 10 seconds of the last one waits until they are over.
+Requests one test of each selected SmtpConfig, in any state, and waits for the verdicts. By default a test
+sends an email: see test.mode of the spec. The request is the annotation smtp-operator.io/test-requested-at.
+A test starts at the earliest 10 seconds after the start of the last one.
 
 {EXIT_CODES}"""
 
 _STATUS: Final = f"""\
-Tells the verdict on each SmtpConfig, why it is so, and when it is tested next. With a NAME it tells all of
-it. The exit code is 0 whatever the verdicts are, unless --exit-code is given.
+Shows the verdict on each SmtpConfig, its reason, and the time of the next test. With a NAME, it shows all
+details. The exit code does not depend on the verdicts, unless you set --exit-code.
 
 {EXIT_CODES}"""
 
 _EXPLAIN: Final = """\
-Tells what a reason means, what mends it, and when such a test is tried again. Needs no cluster.
+Shows what a reason means, how to fix it, and when the operator retries. Needs no cluster.
 
 exit codes:
-  0  told
-  2  there is no such reason; those that look like it are named
+  0  shown
+  2  the reason does not exist; similar ones are listed
 """
 
 _SUGGEST: Final = """\
-Prints the patch of status.suggestion: fields that a second look at the server found to work. Nothing is
-changed by it. The patch is of the kind that kubectl patch --type=merge takes:
+Prints status.suggestion as a patch: settings that worked in a second attempt. It changes nothing. Apply the
+patch with:
 
   kubectl patch smtpconfig NAME --type=merge -p "$(kubectl smtp suggest NAME)"
 
 exit codes:
   0  printed
-  1  there is no suggestion for the settings as they are now
-  2  the arguments or the kubeconfig cannot be used, or there is no such SmtpConfig
+  1  there is no suggestion for the current settings
+  2  the arguments or the kubeconfig cannot be used, or the SmtpConfig does not exist
   3  the API server did not answer
 """
 
-_CLUSTER: Final = (
+_CLUSTER_FLAGS: Final = (
     PluginFlag(
         name="--namespace",
         short="-n",
         metavar="NAMESPACE",
-        help="namespace; default: that of the kubeconfig context",
+        help="namespace; default: namespace of the kubeconfig context",
         values=Values.NAMESPACES,
     ),
     PluginFlag(
         name="--context",
         metavar="CONTEXT",
-        help="context of the kubeconfig; default: its current one",
+        help="context of the kubeconfig; default: the current context",
         values=Values.CONTEXTS,
     ),
     PluginFlag(
@@ -144,23 +144,26 @@ _CLUSTER: Final = (
         values=Values.FILES,
     ),
 )
-_SELECTION: Final = (
+_SELECTION_FLAGS: Final = (
     PluginFlag(
-        name="--selector", short="-l", metavar="SELECTOR", help="those with these labels, such as team=a"
+        name="--selector",
+        short="-l",
+        metavar="SELECTOR",
+        help="only SmtpConfigs with these labels, such as team=a",
     ),
-    PluginFlag(name="--all-namespaces", short="-A", help="those of all namespaces"),
+    PluginFlag(name="--all-namespaces", short="-A", help="SmtpConfigs of all namespaces"),
 )
-_LOOK: Final = (
+_COLOR_FLAGS: Final = (
     PluginFlag(
         name="--color",
         choices=tuple(map(str, ColorMode)),
         default=str(ColorMode.AUTO),
-        help="colours: on a terminal where NO_COLOR is not set (auto), always or never",
+        help="use colors on a terminal without NO_COLOR (auto), always or never",
     ),
-    PluginFlag(name="--no-color", help="the same as --color never"),
+    PluginFlag(name="--no-color", help="same as --color never"),
 )
 _EXIT_CODE: Final = re.compile(r"^  (\d)  (.+)$", re.MULTILINE)
-_DEBUG: Final = PluginFlag(name="--debug", help="show where an unforeseen failure happened")
+_DEBUG: Final = PluginFlag(name="--debug", help="show the location of an unexpected error")
 
 
 def _output(*choices: str) -> PluginFlag:
@@ -174,11 +177,11 @@ COMMANDS: Final = (
         argument="NAME",
         count="*",
         values=Values.NAMES,
-        help="ask for a test, and wait for its verdict",
+        help="request a test and wait for its verdict",
         description=_TEST,
         flags=(
-            *_SELECTION,
-            PluginFlag(name="--all", help="all of the namespace"),
+            *_SELECTION_FLAGS,
+            PluginFlag(name="--all", help="all SmtpConfigs of the namespace"),
             PluginFlag(
                 name="--timeout",
                 metavar="DURATION",
@@ -186,8 +189,8 @@ COMMANDS: Final = (
                 help="how long to wait for the verdicts; default: 5m",
             ),
             _output("text", "json"),
-            *_LOOK,
-            *_CLUSTER,
+            *_COLOR_FLAGS,
+            *_CLUSTER_FLAGS,
             _DEBUG,
         ),
     ),
@@ -196,28 +199,28 @@ COMMANDS: Final = (
         argument="NAME",
         count="*",
         values=Values.NAMES,
-        help="tell the verdicts, why, and when the next tests come",
+        help="show verdicts, reasons and next tests",
         description=_STATUS,
         flags=(
-            *_SELECTION,
-            PluginFlag(name="--not-ready", help="only those whose Ready condition is not True"),
+            *_SELECTION_FLAGS,
+            PluginFlag(name="--not-ready", help="only SmtpConfigs whose Ready condition is not True"),
             PluginFlag(
                 name="--reason",
                 metavar="REASON",
-                help="only those of this reason; may be given several times",
+                help="only SmtpConfigs with this reason; can be given several times",
                 values=Values.REASONS,
                 repeated=True,
             ),
             PluginFlag(
                 name="--server",
                 metavar="HOST",
-                help="only those with this spec.server; may be given several times",
+                help="only SmtpConfigs with this spec.server; can be given several times",
                 repeated=True,
             ),
-            PluginFlag(name="--exit-code", help="let the exit code tell the verdicts"),
+            PluginFlag(name="--exit-code", help="set the exit code by the verdicts"),
             _output("text", "wide", "json"),
-            *_LOOK,
-            *_CLUSTER,
+            *_COLOR_FLAGS,
+            *_CLUSTER_FLAGS,
             _DEBUG,
         ),
     ),
@@ -226,78 +229,78 @@ COMMANDS: Final = (
         argument="REASON",
         count=None,
         values=Values.REASONS,
-        help="tell what a reason means and what mends it",
+        help="show what a reason means and how to fix it",
         description=_EXPLAIN,
-        flags=(_output("text", "json"), *_LOOK, _DEBUG),
+        flags=(_output("text", "json"), *_COLOR_FLAGS, _DEBUG),
     ),
     PluginCommand(
         name="suggest",
         argument="NAME",
         count=None,
         values=Values.NAMES,
-        help="print the patch that would make it work",
+        help="print the suggested patch",
         description=_SUGGEST,
-        flags=(_output("yaml", "json"), *_CLUSTER, _DEBUG),
+        flags=(_output("yaml", "json"), *_CLUSTER_FLAGS, _DEBUG),
     ),
 )
 
 
 JSON_KEYS: Final = {
     "list": {
-        "exitCode": "that of the command",
-        "items": "one object for each SmtpConfig, by namespace and name",
+        "exitCode": "exit code of the command",
+        "items": "one object per SmtpConfig, sorted by namespace and name",
     },
     "item": {
-        "namespace": "of the SmtpConfig",
-        "name": "of the SmtpConfig",
+        "namespace": "namespace of the SmtpConfig",
+        "name": "name of the SmtpConfig",
         "server": "`spec.server`",
-        "passed": "whether the test of the present spec passed; null: there is no verdict",
-        "reason": "of the Ready condition; null: there is no verdict on the present spec",
-        "message": "of the Ready condition",
+        "passed": "whether the test of the current spec passed; null: no verdict",
+        "reason": "reason of the Ready condition; null: no verdict on the current spec",
+        "message": "message of the Ready condition",
         "summary": "the verdict in at most 80 characters",
-        "phase": "the phase that failed; null: none",
-        "retry": "the [class of retry](schedule.md) of the reason",
-        "exitCode": "that of this one",
-        "since": "when Ready came to be what it is",
+        "phase": "phase that failed; null: none",
+        "retry": "[retry class](schedule.md) of the reason",
+        "exitCode": "exit code of this SmtpConfig",
+        "since": "last change of the status of Ready",
         "nextTestTime": "as in status",
         "lastSuccessTime": "as in status",
-        "underTest": "whether a test is under way that takes over a second",
+        "underTest": "whether a test is running for over a second",
         "suspended": "`spec.suspend`",
         "conditions": "as in status",
         "test": "`status.lastTest`",
         "password": "`status.password`",
         "suggestion": "`status.suggestion`",
         "lastHandledTestRequest": "as in status",
-        "error": "why `test` has no verdict to tell; null: it has one",
+        "error": "why `test` got no verdict; null: it got one",
     },
     "explain": {
-        "reason": "its name",
+        "reason": "name of the reason",
         "meaning": "what it means",
-        "mends": "what mends it",
-        "retry": "its [class of retry](schedule.md)",
-        "nextTest": "when the next test comes by itself, counted from the end of the last one",
-        "condition": "which condition stands beside Ready=False until then",
+        "mends": "how to fix it",
+        "retry": "[retry class](schedule.md)",
+        "nextTest": "time of the next automatic test, counted from the end of the last one",
+        "condition": "condition in addition to Ready=False until then",
     },
     "suggest": {
-        "namespace": "of the SmtpConfig",
-        "name": "of the SmtpConfig",
+        "namespace": "namespace of the SmtpConfig",
+        "name": "name of the SmtpConfig",
         "patch": "a merge patch",
-        "command": "the command that applies it",
+        "command": "command that applies the patch",
     },
 }
-"""Keys of ``-o json`` and what they mean, for the reference."""
+"""Keys of ``-o json`` and their meaning, for the reference."""
 
 
 def exit_codes(command: PluginCommand) -> list[tuple[str, str]]:
-    """Those that its help tells, and the one of Ctrl-C."""
-    told = _EXIT_CODE.findall(command.description)
-    return [*told, ("130", "interrupted")]
+    """Return the exit codes of a command and their meaning, from its help, and that of Ctrl-C."""
+    codes = _EXIT_CODE.findall(command.description)
+    return [*codes, ("130", "interrupted")]
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace | None:
-    """The words as they are meant; None: there are none.
+    """Parse the arguments; return None if there are none.
 
-    ``--help``, ``--version`` and misuse end the program as argparse does it.
+    ``--help``, ``--version`` and invalid arguments exit the program, as in argparse.
     """
     program = _program()
     if not words:
@@ -307,7 +310,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace | None:
     if command is None:
         return program.parse_args(words)
     parser = _parser(command)
-    options = parser.parse_intermixed_args(words[1:])  # names and flags in any order, as kubectl takes them
+    options = parser.parse_intermixed_args(words[1:])  # names and flags in any order, as in kubectl
     options.command = command.name
     return options
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SmtpConfigs of a cluster: read, followed, and asked for a test."""
+"""Client for the SmtpConfigs of a cluster: lists them, watches them and requests tests."""
 
 import asyncio
 import json
@@ -23,17 +23,17 @@ FIELD_MANAGER: Final = "kubectl-smtp"
 _PAGE_SIZE: Final = 100
 _LIST_ATTEMPTS: Final = 5
 _SILENCE_SECONDS: Final = 180.0
-"""A watch that says nothing for so long is dead: a bookmark comes about every minute."""
+"""A watch is dead after this time without a line: the API server sends a bookmark about every minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which ones are meant."""
+    """The SmtpConfigs that the user selected."""
 
     namespace: str | None
-    """None: all."""
+    """None: all namespaces."""
     names: Sequence[str] = ()
-    """None of them: all that the rest selects."""
+    """Empty: all that match the other fields."""
     labels: str = ""
     server: str = ""
 
@@ -45,14 +45,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class ConfigChange:
-    """What a watch tells of one of them."""
+    """A change of a SmtpConfig, reported by a watch."""
 
     config: ConfigSnapshot
-    gone: bool = False
+    deleted: bool = False
 
 
 class SmtpConfigClient:
-    """Those of a selection, by one client."""
+    """Reads and changes the SmtpConfigs of a selection."""
 
     def __init__(self, client: KubernetesClient, selection: Selection) -> None:
         self._client = client
@@ -60,11 +60,11 @@ class SmtpConfigClient:
         self._path = paths.smtp_configs(selection.namespace)
 
     async def listed(self) -> tuple[list[ConfigSnapshot], str]:
-        """All of them by namespace and name, and the resourceVersion to follow them from.
+        """Return all SmtpConfigs, sorted by namespace and name, and the resourceVersion to watch from.
 
         Raises:
-            PluginFailed: one of the names does not exist, or the selector cannot be read.
-            ClusterError: of the request.
+            PluginFailed: one of the names does not exist, or the selector is invalid.
+            ClusterError: the request failed.
         """
         try:
             found, version = await self._list(self._query(labels=True))
@@ -72,7 +72,7 @@ class SmtpConfigClient:
             if not self._selection.labels:
                 raise
             raise PluginFailed(
-                f"the API server cannot read the selector {self._selection.labels!r}; give labels such as"
+                f"the API server rejected the selector {self._selection.labels!r}; use labels such as"
                 " team=a,stage!=test"
             ) from error
         names = self._selection.names
@@ -85,10 +85,10 @@ class SmtpConfigClient:
         return sorted(found, key=lambda it: it.key), version
 
     async def ask(self, config: ConfigSnapshot, value: str) -> ConfigSnapshot:
-        """Asks for a test of just this object; gives it as it is then.
+        """Request a test of exactly this object; return the patched object.
 
         Raises:
-            ClusterError: of the request; Conflict where the object is another one by now.
+            ClusterError: the request failed; Conflict if the object has been replaced.
         """
         metadata = {"uid": config.uid, "annotations": {TEST_REQUESTED_AT: value}}
         answer = await self._client.request(
@@ -104,9 +104,9 @@ class SmtpConfigClient:
     async def followed(
         self, configs: Iterable[ConfigSnapshot], version: str
     ) -> AsyncGenerator[ConfigChange, None]:
-        """What becomes of these, listed with that version, without end; lost connections are mended.
+        """Yield the changes of the SmtpConfigs that were listed at ``version``; reconnect without limit.
 
-        Labels do not count here: one that loses its label is still the one that was meant.
+        The watch ignores labels: a SmtpConfig that loses its label is still selected.
 
         Raises:
             AccessDenied: watching is not allowed.
@@ -128,7 +128,7 @@ class SmtpConfigClient:
                             continue
                         config = ConfigSnapshot.of(object_)
                         known[config.key] = config
-                        yield ConfigChange(config, gone=kind == "DELETED")
+                        yield ConfigChange(config, deleted=kind == "DELETED")
                 delay = next(delays)
             except ListExpired:
                 version, delay = "", 0.0
@@ -178,12 +178,12 @@ class SmtpConfigClient:
 def _differences(
     known: dict[ObjectKey, ConfigSnapshot], found: Sequence[ConfigSnapshot]
 ) -> list[ConfigChange]:
-    """What a new list tells to somebody who knew these; and brings them up to date."""
-    there = {config.key: config for config in found}
-    gone = [ConfigChange(config, gone=True) for key, config in known.items() if key not in there]
+    """Return the changes between the known SmtpConfigs and a new list; update the known ones."""
+    current = {config.key: config for config in found}
+    deleted = [ConfigChange(config, deleted=True) for key, config in known.items() if key not in current]
     known.clear()
-    known.update(there)
-    return [*gone, *(ConfigChange(config) for config in found)]
+    known.update(current)
+    return [*deleted, *(ConfigChange(config) for config in found)]
 
 
 def _parsed(line: bytes) -> tuple[str, JsonObject]:
@@ -191,7 +191,7 @@ def _parsed(line: bytes) -> tuple[str, JsonObject]:
         change = json.loads(line)
         kind, object_ = str(change["type"]), dict(change["object"])
     except (ValueError, KeyError, TypeError):
-        raise ApiUnavailable("a line of the watch is no event") from None
+        raise ApiUnavailable("the watch sent a line that is not an event") from None
     if kind == "ERROR":
         text = f"the watch of SmtpConfigs ended: {object_.get('code')} {object_.get('reason')}"
         error: type[ClusterError] = ListExpired if object_.get("code") == 410 else ApiUnavailable

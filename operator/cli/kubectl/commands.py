@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of ``kubectl smtp`` that speak to a cluster."""
+"""The commands of ``kubectl smtp`` that use a cluster."""
 
 import argparse
 import json
@@ -35,28 +35,28 @@ _TYPED_NAME: Final = re.compile(r"(?:smtp|smtpconfigs?)(?:\.smtp-operator\.io)?/
 
 
 def worst(codes: Sequence[int]) -> int:
-    """The exit code of several."""
+    """Return the combined exit code of several SmtpConfigs."""
     return next((code for code in _WORST_FIRST if code in codes), PASSED)
 
 
 class PluginSession:
-    """One command, with the cluster that it is meant for."""
+    """Runs one command against a cluster."""
 
     def __init__(self, options: argparse.Namespace, environment: Mapping[str, str]) -> None:
-        """Nothing is asked of the cluster yet.
+        """Check the arguments; no request is sent yet.
 
         Raises:
-            PluginFailed: the words do not go together.
+            PluginFailed: the arguments cannot be combined.
         """
         self._options = options
         self._environment = environment
         self._check()
 
     async def run(self) -> int:
-        """Does it, and gives the exit code.
+        """Run the command and return the exit code.
 
         Raises:
-            PluginFailed, ClusterError: there is nothing to tell.
+            PluginFailed, ClusterError: there is no result to show.
         """
         options = self._options
         settings = Settings(kubeconfig=options.kubeconfig or "", context=options.context or "")
@@ -85,18 +85,20 @@ class PluginSession:
         if options.command == "suggest":
             return
         if options.all_namespaces and names:
-            raise PluginFailed("a NAME does not go with --all-namespaces; give its namespace by -n")
+            raise PluginFailed("NAME cannot be combined with --all-namespaces; set its namespace with -n")
         if options.all_namespaces and options.namespace is not None:
-            raise PluginFailed("--namespace does not go with --all-namespaces")
+            raise PluginFailed("--namespace cannot be combined with --all-namespaces")
         if options.selector and names:
-            raise PluginFailed("a NAME does not go with --selector")
+            raise PluginFailed("NAME cannot be combined with --selector")
         if options.command == "test":
             if names and options.all:
-                raise PluginFailed("a NAME does not go with --all")
+                raise PluginFailed("NAME cannot be combined with --all")
             if not (names or options.selector or options.all or options.all_namespaces):
-                raise PluginFailed("say which: NAME, -l SELECTOR, --all of the namespace, or -A")
+                raise PluginFailed(
+                    "select SmtpConfigs with NAME, -l SELECTOR, --all (of the namespace) or -A"
+                )
         elif names and (options.not_ready or options.reason or options.server):
-            raise PluginFailed("a NAME does not go with --not-ready, --reason and --server")
+            raise PluginFailed("NAME cannot be combined with --not-ready, --reason or --server")
 
     def _selection(self, access: Access) -> Selection:
         options = self._options
@@ -110,9 +112,9 @@ class PluginSession:
             server=servers[0] if len(servers) == 1 else "",
         )
 
-    def _look(self, stream: Any) -> TerminalStyle:
-        colour = ColorMode.NEVER if self._options.no_color else ColorMode(self._options.color)
-        return TerminalStyle.of(stream, self._environment, colour)
+    def _style(self, stream: Any) -> TerminalStyle:
+        color = ColorMode.NEVER if self._options.no_color else ColorMode(self._options.color)
+        return TerminalStyle.of(stream, self._environment, color)
 
     async def _test(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options = self._options
@@ -123,10 +125,10 @@ class PluginSession:
         targets, version = await configs.listed()
         if not targets:
             raise PluginFailed(f"no SmtpConfig {selection.where} to test")
-        progress = TestProgress(sys.stderr, self._look(sys.stderr), total=len(targets))
-        teller = progress if options.output == "json" else _Verdicts(progress, self._look(sys.stdout))
+        progress = TestProgress(sys.stderr, self._style(sys.stderr), total=len(targets))
+        listener = progress if options.output == "json" else _Verdicts(progress, self._style(sys.stdout))
         try:
-            answers = await TestRequests(configs, teller).run(targets, version, timeout=timeout)
+            answers = await TestRequests(configs, listener).run(targets, version, timeout=timeout)
         finally:
             progress.clear()
         code = worst([it.exit_code for it in answers])
@@ -143,12 +145,12 @@ class PluginSession:
         if options.output == "json":
             show(as_json({"exitCode": code, "items": [it.as_json() for it in shown]}))
             return code
-        look = self._look(sys.stdout)
+        style = self._style(sys.stdout)
         if selection.names:
-            show("\n".join(verdict_of(it, look, now) + history_of(it, now) for it in shown))
+            show("\n".join(verdict_of(it, style, now) + history_of(it, now) for it in shown))
         elif shown:
             lines = listing(
-                shown, look, now, namespaces=options.all_namespaces, wide=options.output == "wide"
+                shown, style, now, namespaces=options.all_namespaces, wide=options.output == "wide"
             )
             show("\n".join(lines) + "\n")
         if not selection.names:
@@ -181,19 +183,19 @@ class PluginSession:
 
 
 class _Verdicts:
-    """Shows each verdict as it comes, beside the progress."""
+    """Shows each verdict on arrival, in addition to the progress."""
 
-    def __init__(self, progress: TestProgress, look: TerminalStyle) -> None:
+    def __init__(self, progress: TestProgress, style: TerminalStyle) -> None:
         self._progress = progress
-        self._look = look
-        self.waits = progress.waits
-        self.hears_nothing = progress.hears_nothing
+        self._style = style
+        self.requested = progress.requested
+        self.no_test_started = progress.no_test_started
 
     def answered(self, answer: TestAnswer) -> None:
-        """One request is answered."""
+        """Show the verdict of a finished request."""
         self._progress.answered(answer)
         if not answer.problem:
-            show(verdict_of(answer.config, self._look, time.time()))
+            show(verdict_of(answer.config, self._style, time.time()))
 
 
 def _matches(config: ConfigSnapshot, options: argparse.Namespace, reasons: Sequence[Reason]) -> bool:
@@ -206,14 +208,14 @@ def _matches(config: ConfigSnapshot, options: argparse.Namespace, reasons: Seque
 
 def _counted(shown: Sequence[ConfigSnapshot], selection: Selection, *, filtered: bool) -> str:
     if not shown:
-        return f"No SmtpConfig {selection.where}{' is such' if filtered else ''}."
+        return f"No SmtpConfig {selection.where}{' matches' if filtered else ''}."
     numbers = [
         (sum(it.passed is True for it in shown), "ready"),
         (sum(it.passed is False for it in shown), "failed"),
         (sum(it.passed is None for it in shown), "without a verdict"),
     ]
-    told = ", ".join(f"{number} {what}" for number, what in numbers if number)
-    return f"{len(shown)} SmtpConfig{'s' if len(shown) > 1 else ''} {selection.where}: {told}."
+    counts = ", ".join(f"{number} {what}" for number, what in numbers if number)
+    return f"{len(shown)} SmtpConfig{'s' if len(shown) > 1 else ''} {selection.where}: {counts}."
 
 
 def _why_none(config: ConfigSnapshot) -> str:
@@ -223,8 +225,8 @@ def _why_none(config: ConfigSnapshot) -> str:
         return f"its last test passed ({config.reason})"
     if config.passed is None:
         return f"it has no verdict yet ({config.reason})"
-    mends = f" {fix_for(config.known_reason)}" if config.known_reason else ""
-    return f"no second look found other settings for {config.reason}.{mends}"
+    fix = f" {fix_for(config.known_reason)}" if config.known_reason else ""
+    return f"no second attempt found working settings for {config.reason}.{fix}"
 
 
 def _answer_as_json(answer: TestAnswer) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kubectl_complete-smtp``: what the last word could become, as kubectl asks its plug-ins for it.
+"""``kubectl_complete-smtp``: completes the last word, by the protocol of kubectl plug-ins.
 
-It gets the words after ``kubectl smtp``, the last one unfinished. It prints one line for each possibility,
-the value and after a tab what it is, and then a colon and a number that says how the shell goes on.
+The arguments are the words after ``kubectl smtp``; the last one is unfinished. The program prints one line
+for each completion: the value, a tab and a description. The last line is a colon and a directive for the
+shell.
 """
 
 import asyncio
@@ -21,29 +22,32 @@ from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginF
 from smtp_operator.cli.streams import Control, write
 
 NO_FILES: Final = 4
-"""No names of files where there is nothing to offer (cobra's ShellCompDirectiveNoFileComp)."""
+"""Offer no file names (cobra's ShellCompDirectiveNoFileComp)."""
 FILES: Final = 0
-"""Names of files (ShellCompDirectiveDefault)."""
+"""Offer file names (ShellCompDirectiveDefault)."""
 
-_PATIENCE: Final = 3.0
-"""Seconds to ask the cluster for: somebody waits at his keyboard."""
+_CLUSTER_TIMEOUT: Final = 3.0
+"""Seconds for requests to the cluster, while the user waits at the keyboard."""
 
-_MOST: Final = 500
+_MAX_OFFERS: Final = 500
 
 Offer = tuple[str, str]
-"""A value, and what it is."""
+"""A value and its description."""
 
 
 def main() -> int:
-    """Answers kubectl, whatever happens."""
+    """Print the completions; every error means none."""
     offers, directive = completed(sys.argv[1:], os.environ)
-    lines = [Control.TAB.join(filter(None, (value, " ".join(what.split())))) for value, what in offers]
+    lines = [
+        Control.TAB.join(filter(None, (value, " ".join(description.split()))))
+        for value, description in offers
+    ]
     write(sys.stdout, "".join(f"{line}\n" for line in [*lines, f":{directive}"]))
     return 0
 
 
 def completed(words: Sequence[str], environment: Mapping[str, str]) -> tuple[list[Offer], int]:
-    """What the last word could be, and the directive; nothing where the cluster does not tell."""
+    """Return completions of the last word, and the directive; none if the cluster does not answer."""
     *before, current = words or [""]
     if not before:
         offers: Iterable[Offer] = [(it.name, it.help) for it in COMMANDS]
@@ -64,7 +68,7 @@ def completed(words: Sequence[str], environment: Mapping[str, str]) -> tuple[lis
         offers = [(it, "") for it in flag.choices] or _values(flag.values, line, environment)
         return _starting(current, offers), NO_FILES
     if current.startswith("-"):
-        flags = [it for it in command.flags if it.repeated or it.name not in line.given]
+        flags = [it for it in command.flags if it.repeated or it.name not in line.flag_values]
         return _starting(current, [(option, it.help) for it in flags for option in it.options]), NO_FILES
     if command.count is None and line.words:
         return [], NO_FILES
@@ -74,29 +78,29 @@ def completed(words: Sequence[str], environment: Mapping[str, str]) -> tuple[lis
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What stands before the word that is completed."""
+    """The words before the one to complete."""
 
     words: list[str]
-    given: dict[str, str]
+    flag_values: dict[str, str]
     unfinished: PluginFlag | None
-    """The flag whose value comes next."""
+    """The flag that still needs its value."""
 
     @classmethod
     def of(cls, command: PluginCommand, before: Sequence[str]) -> "_Line":
         flags = {option: flag for flag in command.flags for option in flag.options}
         words: list[str] = []
-        given: dict[str, str] = {}
+        flag_values: dict[str, str] = {}
         unfinished: PluginFlag | None = None
         for word in before:
             name, equals, value = word.partition("=")
             if unfinished is not None:
-                given[unfinished.name], unfinished = word, None
+                flag_values[unfinished.name], unfinished = word, None
             elif name in flags:
-                given[flags[name].name] = value
+                flag_values[flags[name].name] = value
                 unfinished = flags[name] if flags[name].takes_value and not equals else None
             else:
                 words.append(word)
-        return cls(words, given, unfinished)
+        return cls(words, flag_values, unfinished)
 
 
 def _starting(current: str, offers: Iterable[Offer]) -> list[Offer]:
@@ -113,7 +117,7 @@ def _values(values: Values, line: _Line, environment: Mapping[str, str]) -> list
             try:
                 return asyncio.run(_of_cluster(values, line, environment))
             except (ClusterError, OSError, ValueError, TimeoutError):
-                return []  # an error would stand in the middle of what is being typed
+                return []  # an error message would disturb the line that the user types
         case _:
             return []
 
@@ -125,15 +129,17 @@ async def _of_cluster(values: Values, line: _Line, environment: Mapping[str, str
     from smtp_operator.cluster.client import KubernetesClient
     from smtp_operator.settings import Settings
 
-    given = line.given
-    settings = Settings(kubeconfig=given.get("--kubeconfig", ""), context=given.get("--context", ""))
-    async with asyncio.timeout(_PATIENCE):
+    flag_values = line.flag_values
+    settings = Settings(
+        kubeconfig=flag_values.get("--kubeconfig", ""), context=flag_values.get("--context", "")
+    )
+    async with asyncio.timeout(_CLUSTER_TIMEOUT):
         access = await find_access(settings, environment)
         client = KubernetesClient(access)
         try:
-            namespace = given.get("--namespace") or access.namespace
+            namespace = flag_values.get("--namespace") or access.namespace
             path = paths.NAMESPACES if values is Values.NAMESPACES else paths.smtp_configs(namespace)
-            answer = await client.request("GET", path, query=[("limit", str(_MOST))])
+            answer = await client.request("GET", path, query=[("limit", str(_MAX_OFFERS))])
             items = answer.get("items") or ()
             if values is Values.NAMESPACES:
                 return [(str(it["metadata"]["name"]), "") for it in items]
@@ -144,7 +150,7 @@ async def _of_cluster(values: Values, line: _Line, environment: Mapping[str, str
 
 def _contexts(line: _Line, environment: Mapping[str, str]) -> list[Offer]:
     home = Path(environment.get("HOME", "~"), ".kube", "config")
-    named = line.given.get("--kubeconfig") or environment.get("KUBECONFIG") or str(home)
+    named = line.flag_values.get("--kubeconfig") or environment.get("KUBECONFIG") or str(home)
     offers: list[Offer] = []
     for path in filter(None, named.split(os.pathsep)):
         try:

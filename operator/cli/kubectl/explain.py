@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kubectl smtp explain``: what a reason means, without a cluster."""
+"""``kubectl smtp explain``: explains a reason, without a cluster."""
 
 import difflib
 from typing import Any, Final
@@ -15,29 +15,31 @@ _MATCHES: Final = 5
 
 
 def reason_named(text: str) -> Reason:
-    """The reason of that name, in whatever case.
+    """Return the reason with that name; upper and lower case are the same.
 
     Raises:
-        PluginFailed: there is none; those that look like it are named.
+        PluginFailed: the reason does not exist; the text lists similar ones.
     """
     names = {str(reason).casefold(): reason for reason in Reason}
     wanted = text.strip().casefold()
     if wanted in names:
         return names[wanted]
-    near = difflib.get_close_matches(wanted, names, n=_MATCHES, cutoff=0.6)
-    near += [name for name in names if wanted and wanted in name and name not in near]
-    if near:
+    similar = difflib.get_close_matches(wanted, names, n=_MATCHES, cutoff=0.6)
+    similar += [name for name in names if wanted and wanted in name and name not in similar]
+    if similar:
         raise PluginFailed(
-            f"there is no reason {text!r}; did you mean {_or([str(names[it]) for it in near[:5]])}?"
+            f"there is no reason {text!r}; did you mean {_or([str(names[it]) for it in similar[:5]])}?"
         )
-    raise PluginFailed(f"there is no reason {text!r}; kubectl get smtpconfig shows the reason as STATUS")
+    raise PluginFailed(
+        f"there is no reason {text!r}; kubectl get smtpconfig shows reasons in the column STATUS"
+    )
 
 
 def explain(text: str, output: str) -> None:
-    """Shows what the reason of that name means; ``output`` is ``text`` or ``json``.
+    """Show what a reason means; ``output`` is ``text`` or ``json``.
 
     Raises:
-        PluginFailed: there is no such reason.
+        PluginFailed: the reason does not exist.
     """
     show(_explanation(reason_named(text), output))
 
@@ -55,8 +57,8 @@ def _explanation(reason: Reason, output: str) -> str:
         }
         return as_json(shown)
     rows = [
-        ("What mends it", fix_for(reason)),
-        ("Next test", f"{_plain(retry_description(info.retry))}; at once after a change or a request"),
+        ("Fix", fix_for(reason)),
+        ("Next test", f"{_plain(retry_description(info.retry))}; immediately after a change or a request"),
         ("Until then", _plain(condition_until_then(info.retry))),
         ("Retry class", str(info.retry)),
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How ``kubectl smtp`` tells a verdict, and while a test runs, how far it has come."""
+"""Shows verdicts, and the progress of running tests, for ``kubectl smtp``."""
 
 import shutil
 import time
@@ -14,18 +14,18 @@ from smtp_operator.cli.terminal import TerminalStyle, verdict_text
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 
-def verdict_of(config: ConfigSnapshot, look: TerminalStyle, now: float) -> str:
-    """The verdict: green with the server's answer, or red with message, dialogue and suggestion."""
+def verdict_of(config: ConfigSnapshot, style: TerminalStyle, now: float) -> str:
+    """Return the verdict: green with the server's reply, or red with message, dialogue and suggestion."""
     status, last = config.status, config.status.last_test
     password = status.condition("PasswordResolved")
     paragraphs = [config.ready.message] if config.ready else []
     if config.passed and last is not None and last.response:
-        paragraphs.append(f"The server answered: {last.response}")
+        paragraphs.append(f"The server replied: {last.response}")
     if config.has_verdict and password is not None and password.status == "True":
         paragraphs.append(password.message)
     paragraphs.append(f"Next test {config.retry_description(now)}.")
     return verdict_text(
-        look,
+        style,
         name=str(config.key),
         passed=config.passed,
         summary=config.summary,
@@ -36,7 +36,7 @@ def verdict_of(config: ConfigSnapshot, look: TerminalStyle, now: float) -> str:
 
 
 def history_of(config: ConfigSnapshot, now: float) -> str:
-    """What happened when, one line each."""
+    """Return the times of the verdict and of the last tests, one per line."""
     last = config.status.last_test
     rows = [("Since", _moment(config.since, now))]
     if last is not None:
@@ -47,9 +47,9 @@ def history_of(config: ConfigSnapshot, now: float) -> str:
 
 
 def listing(
-    configs: Sequence[ConfigSnapshot], look: TerminalStyle, now: float, *, namespaces: bool, wide: bool
+    configs: Sequence[ConfigSnapshot], style: TerminalStyle, now: float, *, namespaces: bool, wide: bool
 ) -> list[str]:
-    """A row for each, as kubectl sets them."""
+    """Return a table with a row for each SmtpConfig, in the format of kubectl."""
     head = ["NAME", "READY", "STATUS", "SINCE", "NEXT-TEST"]
     rows = [head + ["SERVER", "MESSAGE"] * wide]
     for config in configs:
@@ -58,67 +58,67 @@ def listing(
         row = [config.key.name, ready, config.summary, since, config.retry_description(now)]
         rows.append(row + [config.server, config.ready.message if config.ready else ""] * wide)
     if namespaces:
-        spaces = ["NAMESPACE", *(config.key.namespace for config in configs)]
-        rows = [[space, *row] for space, row in zip(spaces, rows, strict=True)]
+        names = ["NAMESPACE", *(config.key.namespace for config in configs)]
+        rows = [[name, *row] for name, row in zip(names, rows, strict=True)]
     rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     cells = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
     ready_column = rows[0].index("READY")
     for config, row in zip(configs, cells[1:], strict=True):
         if config.passed is not None:
-            row[ready_column] = look.painted(row[ready_column], good=config.passed)
+            row[ready_column] = style.painted(row[ready_column], good=config.passed)
     return ["   ".join(row).rstrip() for row in cells]
 
 
 class TestProgress:
-    """Tells of tests that were asked for: a line for each new phase, on a terminal one that is written over.
+    """Shows the progress of requested tests: a line for each phase; a terminal shows one line and updates it.
 
-    A reader who goes away disturbs no test.
+    A closed output does not affect a test.
     """
 
-    def __init__(self, output: TextIO, look: TerminalStyle, *, total: int) -> None:
-        """Nothing is told yet.
+    def __init__(self, output: TextIO, style: TerminalStyle, *, total: int) -> None:
+        """Prepare the progress; nothing is written yet.
 
         Args:
-            output: where to.
-            look: what that can show.
-            total: how many were asked for.
+            output: the stream to write to.
+            style: the capabilities of the stream.
+            total: the number of requested tests.
         """
         self._output = output
-        self._look = look
+        self._style = style
         self._total = total
         self._answered = 0
         self._last = ""
 
-    def waits(self, config: ConfigSnapshot) -> None:
-        """A test was asked for, or is in another phase than before."""
+    def requested(self, config: ConfigSnapshot) -> None:
+        """Show that a test was requested, or entered another phase."""
         if config.phase:
             self._say(f"{config.key}: phase {config.phase}")
         elif config.under_test:
-            self._say(f"{config.key}: the test has begun")
+            self._say(f"{config.key}: test started")
         else:
-            self._say(f"{config.key}: asked for a test" + (f"; it {why}" if (why := _delay(config)) else ""))
+            self._say(f"{config.key}: test requested" + (f"; {why}" if (why := _delay(config)) else ""))
 
     def answered(self, answer: TestAnswer) -> None:
-        """One is over; of a single one it shows how long each phase took."""
+        """Count a finished test; for a single test, show the time of each phase."""
         self._answered += 1
         self.clear()
         if answer.problem:
             write(self._output, f"kubectl smtp: {answer.config.key}: {one_line(answer.problem)}\n")
         elif self._total == 1:
             self._phases(answer.config)
-        elif self._look.live and self._answered < self._total:
-            self._say(f"{self._answered} of {self._total} tests are over")
+        elif self._style.live and self._answered < self._total:
+            self._say(f"{self._answered} of {self._total} tests finished")
 
-    def hears_nothing(self) -> None:
-        """There was no sign of any test for a while."""
+    def no_test_started(self) -> None:
+        """Report that no test has started for some time."""
         self.clear()
-        text = "nothing heard of the test so far. Is the operator running, and does it serve this namespace?"
+        text = "no test has started so far. Is the operator running, and does it serve this namespace?"
         write(self._output, f"kubectl smtp: {text}\n")
 
     def clear(self) -> None:
-        """Takes back the line that is written over."""
-        if self._look.live and self._last:
+        """Clear the progress line on the terminal."""
+        if self._style.live and self._last:
             write(self._output, Control.CLEAR_LINE)
         self._last = ""
 
@@ -126,8 +126,8 @@ class TestProgress:
         text = one_line(text)
         if text == self._last:
             return
-        line = f"  {self._look.marks[2]} {text}"
-        if self._look.live:
+        line = f"  {self._style.marks[2]} {text}"
+        if self._style.live:
             write(self._output, Control.CLEAR_LINE + line[: max(shutil.get_terminal_size().columns - 1, 20)])
         else:
             write(self._output, f"{line}\n")
@@ -137,7 +137,7 @@ class TestProgress:
         phases = config.status.last_test.phases if config.status.last_test else []
         failed = max((i for i, it in enumerate(phases) if it.name == config.failed_phase), default=-1)
         for i, phase in enumerate(phases):
-            mark = self._look.marked(good=i != failed)
+            mark = self._style.marked(good=i != failed)
             write(
                 self._output,
                 f"  {mark} {one_line(phase.name)} {one_line(phase.duration or '')}".rstrip() + "\n",

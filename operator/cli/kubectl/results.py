@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where results go."""
+"""Writes results to standard output."""
 
 import json
 import sys
@@ -10,10 +10,10 @@ from smtp_operator.cli.streams import write
 
 
 def show(text: str) -> None:
-    """Writes a result.
+    """Write a result.
 
     Raises:
-        PluginFailed: it cannot be written; a reader who has seen enough is no failure.
+        PluginFailed: the result cannot be written; a closed pipe is not a failure.
     """
     error = write(sys.stdout, text)
     if error is not None and not isinstance(error, BrokenPipeError):
@@ -21,5 +21,5 @@ def show(text: str) -> None:
 
 
 def as_json(shown: dict[str, Any]) -> str:
-    """For programs."""
-    return json.dumps(shown, indent=2).replace("\x7f", "\\u007f") + "\n"  # in ASCII, whatever the locale
+    """Return the values as JSON."""
+    return json.dumps(shown, indent=2).replace("\x7f", "\\u007f") + "\n"  # ASCII, independent of the locale

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig of the cluster as the plug-in tells of it."""
+"""A SmtpConfig of the cluster, as the plug-in shows it."""
 
 import re
 from dataclasses import dataclass
@@ -21,29 +21,29 @@ _FAILED_IN: Final = re.compile(r" in (\w+)(?::|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigSnapshot:
-    """One state of it. Nothing of its spec but the server's name, since a password may stand there."""
+    """One state of a SmtpConfig. Of the spec only the server's name, since it can contain a password."""
 
     key: ObjectKey
     uid: str
     version: str
-    """Its resourceVersion."""
+    """The resourceVersion."""
     generation: int
     server: str
     suspended: bool
     request: str | None
-    """Value of the annotation that asks for a test."""
+    """Value of the annotation that requests a test."""
     status: SmtpConfigStatus
 
     @classmethod
     def of(cls, object_: JsonObject) -> Self:
-        """Of the object as the API server sends it."""
-        tested = version_of(object_)
+        """Return the snapshot of an object from the API server."""
+        version = version_of(object_)
         spec = object_.get("spec") or {}
         return cls(
-            key=tested.key,
-            uid=tested.uid,
-            version=tested.resource_version,
-            generation=tested.generation,
+            key=version.key,
+            uid=version.uid,
+            version=version.resource_version,
+            generation=version.generation,
             server=str(spec.get("server", "")),
             suspended=bool(spec.get("suspend")),
             request=request_of(object_),
@@ -52,23 +52,23 @@ class ConfigSnapshot:
 
     @property
     def ready(self) -> Condition | None:
-        """Its Ready condition, if it speaks of the spec that is there now."""
+        """The Ready condition, if it refers to the current spec."""
         return self.status.condition("Ready") if self.has_verdict else None
 
     @property
     def has_verdict(self) -> bool:
-        """Whether status speaks of the spec that is there now."""
+        """Whether the status refers to the current spec."""
         return self.status.observed_generation == self.generation
 
     @property
     def passed(self) -> bool | None:
-        """The verdict; None: there is none."""
+        """Whether the test passed; None without a verdict."""
         status = self.ready.status if self.ready else "Unknown"
         return None if status == "Unknown" else status == "True"
 
     @property
     def reason(self) -> str | None:
-        """Of the verdict, or why there is none."""
+        """The reason of the verdict, or why there is none."""
         return self.ready.reason if self.ready else None
 
     @property
@@ -78,7 +78,7 @@ class ConfigSnapshot:
 
     @property
     def retry(self) -> Retry | None:
-        """Which class of retry the reason is of, if this release knows it."""
+        """The retry class of the reason, if this release knows it."""
         return REASONS[self.known_reason].retry if self.known_reason else None
 
     @property
@@ -87,41 +87,41 @@ class ConfigSnapshot:
         if self.status.summary and (self.has_verdict or self.held):
             return self.status.summary
         before = self.status.condition("Ready")
-        return NOT_TESTED if before is None else f"{NOT_TESTED} as it is now"
+        return NOT_TESTED if before is None else f"current spec {NOT_TESTED}"
 
     @property
     def under_test(self) -> bool:
-        """Whether a test is announced."""
+        """Whether a test is running, by the Reconciling condition."""
         condition = self.status.condition("Reconciling")
         return condition is not None and condition.reason == Reason.TESTING
 
     @property
     def held(self) -> bool:
-        """Whether a limit of the operator holds a test back."""
+        """Whether a limit of the operator delays a test."""
         condition = self.status.condition("Reconciling")
         return condition is not None and condition.reason in LIMITED
 
     @property
     def phase(self) -> str | None:
-        """The phase that a requested test has come to."""
+        """The current phase of a requested test."""
         condition = self.status.condition("Reconciling")
         found = _PHASE.search(condition.message) if condition is not None and self.under_test else None
         return found[1] if found else None
 
     @property
     def request_pending(self) -> bool:
-        """Whether a test was asked for that has not ended yet."""
+        """Whether a requested test has not finished yet."""
         return self.request is not None and self.request != self.status.last_handled_test_request
 
     @property
     def failed_phase(self) -> str | None:
-        """The phase that the verdict names."""
+        """The phase that failed, from the summary."""
         found = _FAILED_IN.search(self.status.summary or "") if self.passed is False else None
         return found[1] if found else None
 
     @property
     def exit_code(self) -> int:
-        """As that of ``smtp-operator check``; without a verdict as one that may come."""
+        """The exit code, as in ``smtp-operator check``; without a verdict, that of a temporary failure."""
         if self.passed is None:
             return TRANSIENT
         if self.passed:
@@ -133,11 +133,11 @@ class ConfigSnapshot:
 
     @property
     def since(self) -> float | None:
-        """When the verdict came to be what it is, in seconds since the epoch."""
+        """The last transition of Ready, in seconds since the epoch."""
         return from_timestamp(self.ready.last_transition_time) if self.ready else None
 
     def retry_description(self, now: float) -> str:
-        """When it is tested next and why, such as ``in 12m: recheck``."""
+        """Return when and why the next test starts, such as ``in 12m: recheck``."""
         if self.under_test:
             return f"under way: phase {self.phase}" if self.phase else "under way"
         if self.held:
@@ -145,11 +145,11 @@ class ConfigSnapshot:
             later = f"in {short_time(due - now)}: " if due is not None and due > now else ""
             return f"{later}held by a limit"
         if self.request_pending:
-            return "asked for"
+            return "requested"
         if self.suspended:
             return "never: suspended"
         if not self.has_verdict:
-            return "at once: the spec is new"
+            return "immediately: the spec is new"
         due = from_timestamp(self.status.next_test_time)
         if due is not None:
             why = "recheck" if self.passed else "retry"
@@ -157,7 +157,7 @@ class ConfigSnapshot:
         return "after a change" if self.passed is not None else "soon"
 
     def as_json(self) -> dict[str, Any]:
-        """For programs. Keys are added, never renamed; those of status are as status has them."""
+        """Return the values for JSON. Keys are only added, never renamed; status keys match the status."""
         status, ready = self.status, self.ready
         return {
             "namespace": self.key.namespace,
@@ -185,7 +185,7 @@ class ConfigSnapshot:
 
 
 def short_time(seconds: float) -> str:
-    """A time in one or two units, such as ``45s``, ``12m``, ``3h5m`` or ``5d``."""
+    """Format a time in one or two units, such as ``45s``, ``12m``, ``3h5m`` or ``5d``."""
     minute, hour, day = 60, 3600, 86400
     if seconds < 2 * minute:
         return f"{max(round(seconds), 0)}s"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks for tests, and waits for their verdicts: ``kubectl smtp test``."""
+"""``kubectl smtp test``: requests tests and waits for their verdicts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from smtp_operator.cluster.versions import is_newer
 from smtp_operator.reconcile.backoff import REQUEST_SPACING
 from smtp_operator.reconcile.timestamps import from_timestamp
 
-_AT_A_TIME: Final = 8
-_PATIENCE: Final = 20.0
-"""Seconds without any sign of a test after which the user is told where to look."""
+_CONCURRENT_REQUESTS: Final = 8
+_HINT_AFTER: Final = 20.0
+"""Seconds without a started test after which a hint is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestAnswer:
-    """What became of a request: the SmtpConfig with its verdict, or why there is none."""
+    """The result of a request: the SmtpConfig with its verdict, or the problem that prevented one."""
 
     config: ConfigSnapshot
     problem: str = ""
@@ -32,92 +32,92 @@ class TestAnswer:
 
     @property
     def exit_code(self) -> int:
-        """Of the verdict, or of the problem."""
+        """The exit code of the verdict, or of the problem."""
         return self.code if self.problem else self.config.exit_code
 
 
 class ProgressListener(Protocol):
-    """Is told how it goes."""
+    """Receives the progress of the requests."""
 
-    def waits(self, config: ConfigSnapshot) -> None:
-        """A test was asked for, or is in another phase than before."""
+    def requested(self, config: ConfigSnapshot) -> None:
+        """A test was requested, or entered another phase."""
 
     def answered(self, answer: TestAnswer) -> None:
-        """One request is answered."""
+        """A request has its answer."""
 
-    def hears_nothing(self) -> None:
-        """There was no sign of any test for a while."""
+    def no_test_started(self) -> None:
+        """No test has started for some time."""
 
 
 @dataclass(slots=True)
 class _Request:
     config: ConfigSnapshot
-    """As it was seen last; first as it was right after it was asked."""
+    """The last known state; at first, that from right after the request."""
     answers: set[str]
-    """Values of the annotation that count as ours: a test that was asked for later tells as much."""
+    """Accepted values of the annotation: the result of a later request is as good."""
 
 
 class TestRequests:
-    """One test for each of some SmtpConfigs."""
+    """Requests one test for each selected SmtpConfig."""
 
-    def __init__(self, configs: SmtpConfigClient, teller: ProgressListener) -> None:
+    def __init__(self, configs: SmtpConfigClient, listener: ProgressListener) -> None:
         self._configs = configs
-        self._teller = teller
+        self._listener = listener
         self._pending: dict[ObjectKey, _Request] = {}
         self._answers: list[TestAnswer] = []
 
     async def run(
         self, targets: Sequence[ConfigSnapshot], version: str, *, timeout: float
     ) -> list[TestAnswer]:
-        """Asks for all of them, and waits at most ``timeout`` seconds; one answer for each, sorted.
+        """Request the tests and wait; return one answer for each SmtpConfig, sorted by namespace and name.
 
         Args:
-            targets: whom to ask for.
-            version: resourceVersion of the list that they are from.
-            timeout: in seconds.
+            targets: the SmtpConfigs to test.
+            version: resourceVersion of the list that contained them.
+            timeout: the maximum time to wait, in seconds.
         """
         value = datetime.now(UTC).isoformat(timespec="microseconds")
-        patience = asyncio.get_running_loop().call_later(_PATIENCE, self._teller.hears_nothing)
+        hint = asyncio.get_running_loop().call_later(_HINT_AFTER, self._listener.no_test_started)
         try:
             async with asyncio.timeout(timeout):
-                turns = asyncio.Semaphore(_AT_A_TIME)
-                await asyncio.gather(*(self._ask(it, value, turns) for it in targets))
+                slots = asyncio.Semaphore(_CONCURRENT_REQUESTS)
+                await asyncio.gather(*(self._ask(it, value, slots) for it in targets))
                 async with aclosing(self._configs.followed(targets, version)) as changes:
                     while self._pending:
                         change = await anext(changes)
                         if request := self._pending.get(change.config.key):
-                            self._hear(request, change.config, gone=change.gone)
+                            self._on_change(request, change.config, deleted=change.deleted)
                         if self._answers or any(it.config.under_test for it in self._pending.values()):
-                            patience.cancel()
+                            hint.cancel()
         except TimeoutError:
             for request in list(self._pending.values()):
                 self._answer(TestAnswer(request.config, _too_late(request.config, timeout), TRANSIENT))
         finally:
-            patience.cancel()
+            hint.cancel()
         return sorted(self._answers, key=lambda it: it.config.key)
 
-    async def _ask(self, config: ConfigSnapshot, value: str, turns: asyncio.Semaphore) -> None:
-        async with turns:
+    async def _ask(self, config: ConfigSnapshot, value: str, slots: asyncio.Semaphore) -> None:
+        async with slots:
             try:
                 asked = await self._configs.ask(config, value)
             except (ObjectNotFound, Conflict):
-                self._answer(TestAnswer(config, "it was deleted before it could be tested"))
+                self._answer(TestAnswer(config, "it was deleted before its test was requested"))
                 return
             except ApiUnavailable as error:
                 self._answer(TestAnswer(config, f"the API server does not answer: {error}", TRANSIENT))
                 return
             except ClusterError as error:
-                self._answer(TestAnswer(config, f"the test cannot be asked for: {error}"))
+                self._answer(TestAnswer(config, f"the test cannot be requested: {error}"))
                 return
         self._pending[config.key] = _Request(asked, {value})
-        self._teller.waits(asked)
+        self._listener.requested(asked)
 
-    def _hear(self, request: _Request, config: ConfigSnapshot, *, gone: bool) -> None:
-        if gone or config.uid != request.config.uid:
-            self._answer(TestAnswer(request.config, "it was deleted before its test had ended"))
+    def _on_change(self, request: _Request, config: ConfigSnapshot, *, deleted: bool) -> None:
+        if deleted or config.uid != request.config.uid:
+            self._answer(TestAnswer(request.config, "it was deleted before its test finished"))
             return
         if is_newer(request.config.version, config.version):
-            return  # the watch still tells of what was before the request
+            return  # an event from before the request
         before, request.config = request.config, config
         if config.status.last_handled_test_request in request.answers:
             self._answer(TestAnswer(config))
@@ -128,30 +128,30 @@ class TestRequests:
             self._answer(TestAnswer(config, _withdrawn(config), TRANSIENT))
             return
         if config.phase != before.phase:
-            self._teller.waits(config)
+            self._listener.requested(config)
 
     def _answer(self, answer: TestAnswer) -> None:
         self._pending.pop(answer.config.key, None)
         self._answers.append(answer)
-        self._teller.answered(answer)
+        self._listener.answered(answer)
 
 
 def wait_before_test(config: ConfigSnapshot, now: float) -> str:
-    """Why a test that was asked for does not come at once; empty: it does."""
+    """Return why a requested test does not start immediately; empty if it does."""
     last = config.status.last_test
     started = from_timestamp(last.start_time) if last is not None else None
     if started is None or config.under_test or not 0 <= now - started < REQUEST_SPACING:
         return ""
-    return f"comes {short_time(REQUEST_SPACING)} after the last one"
+    return f"starts {short_time(REQUEST_SPACING)} after the last one"
 
 
 def _withdrawn(config: ConfigSnapshot) -> str:
-    to = "was removed" if config.request is None else "was set back"
-    return f"somebody took the request back: its annotation {to}, maybe by a GitOps controller"
+    change = "was removed" if config.request is None else "was reset"
+    return f"the request was withdrawn: its annotation {change}, possibly by a GitOps controller"
 
 
 def _too_late(config: ConfigSnapshot, timeout: float) -> str:
     text = f"no verdict within {short_time(timeout)}"
     if config.under_test:
-        return f"{text}: its test is under way" + (f", in phase {config.phase}" if config.phase else "")
+        return f"{text}: its test is still running" + (f", in phase {config.phase}" if config.phase else "")
     return f"{text}. Is the operator running, and does it serve namespace {config.key.namespace}?"

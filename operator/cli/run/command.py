@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``smtp-operator run``: puts the parts together and runs them until a signal or a failure."""
+"""``smtp-operator run``: creates the components and runs them until a signal or a failure."""
 
 from __future__ import annotations
 
@@ -54,52 +54,52 @@ from smtp_operator.smtp.engine import Engine
 if TYPE_CHECKING:
     from smtp_operator.metrics.registry import Metrics
 
-PATIENCE: Final = 30.0
-"""Seconds for which an API server that does not answer is waited for at the start."""
+STARTUP_TIMEOUT: Final = 30.0
+"""Seconds to wait at startup for an API server that does not answer."""
 
-PATIENCE_AT_THE_END: Final = 0.5
-"""Seconds that kopf gets to end by itself once everything else has ended."""
+KOPF_STOP_TIMEOUT: Final = 0.5
+"""Seconds that kopf gets to stop after everything else has stopped."""
 
 _ALLOCATIONS_PER_COLLECTION: Final = 10_000
-"""Objects more than before at which cycles are looked for; by default 700, some ten times per test."""
+"""New objects until the next garbage collection; Python's default of 700 means about ten per test."""
 
-_NOBODY: Final = cast(Any, "smtp-operator")
-# kopf would ask who runs it, which fails where the user id has no name, as in an image. It is for peers, of
-# which there are none. (The type that it wants is not public.)
+_KOPF_IDENTITY: Final = cast(Any, "smtp-operator")
+# By default, kopf looks up the name of the user, which fails for a user id without a name, as in an image.
+# The identity is for kopf's peering, which is off. Its type is not public, hence the cast.
 _PLURALS: Final = {kind.name: kind.plural for kind in KINDS}
 
 _log: Final = logging.getLogger(__name__)
 
 
 class StopFlag(asyncio.Event):
-    """Ends everything; set by a signal, or by a part of the operator that has ended."""
+    """Stops the operator; set by a signal, or when a component has stopped."""
 
-    told = False
+    by_signal = False
     """Whether it was a signal."""
 
 
 class UnusableError(Exception):
-    """What was given (a flag, a kubeconfig) cannot be used."""
+    """A flag or the kubeconfig cannot be used."""
 
 
 def run_operator(settings: Settings, environment: Mapping[str, str]) -> None:
-    """Returns after SIGTERM or SIGINT.
+    """Run the operator; return after SIGTERM or SIGINT.
 
     Raises:
         UnusableError: a flag or the kubeconfig cannot be used.
-        Exception: what the operator failed of.
+        Exception: any error that stopped the operator.
     """
     set_up_logging(settings)
     quieten_kopf()
-    _spare_garbage_collection()
+    _reduce_garbage_collection()
     try:
         run_in_loop(_run(settings, environment))
     except (InvalidSetting, ClusterUnknown) as error:
         raise UnusableError(str(error)) from error
 
 
-def _spare_garbage_collection() -> None:
-    """What was imported stays, so that it need not be looked through again and again."""
+def _reduce_garbage_collection() -> None:
+    """Exclude imported objects from garbage collection: they stay, so scanning them is wasted."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION, 10, 10)
@@ -109,60 +109,62 @@ async def _run(settings: Settings, environment: Mapping[str, str]) -> None:
     ca_file = read_ca_file(settings.ca_file)
     stop_flag = StopFlag()
     _stop_on_signals(stop_flag)
-    duty = ReplicaState()
-    metrics = metrics_of(settings, leads=duty.leads)
+    replica = ReplicaState()
+    metrics = metrics_of(settings, leads=replica.leads)
     async with _connected(settings, environment, metrics) as client:
         if await _stopped_first(stop_flag, introduce(client, settings)):
             return
-        lease = duty.lease = lease_of(settings, client, environment)
-        health = health_server(settings.health_address, trouble=duty.failed_part, is_ready=duty.is_ready)
+        lease = replica.lease = lease_of(settings, client, environment)
+        health = health_server(
+            settings.health_address, failed_part=replica.failed_part, is_ready=replica.is_ready
+        )
         async with health, metrics_server(settings, metrics):
             try:
-                if lease is None or not await _stopped_first(stop_flag, _stand_by(client, lease, duty)):
-                    await _work(client, settings, duty, metrics, stop_flag, ca_file=ca_file)
+                if lease is None or not await _stopped_first(stop_flag, _stand_by(client, lease, replica)):
+                    await _work(client, settings, replica, metrics, stop_flag, ca_file=ca_file)
             finally:
                 if lease is not None:
                     await lease.release()
     _log.info("stopped")
 
 
-async def _stand_by(client: KubernetesClient, lease: LeaderLease, duty: ReplicaState) -> None:
-    """Returns when it is this process's turn; what would keep it from working is said before that."""
+async def _stand_by(client: KubernetesClient, lease: LeaderLease, replica: ReplicaState) -> None:
+    """Wait for the lease; before that, report a schema that the operator cannot use."""
     await check_schema(client, _crds())
-    duty.is_standby = True
+    replica.is_standby = True
     await lease.acquire()
 
 
 async def _work(
     client: KubernetesClient,
     settings: Settings,
-    duty: ReplicaState,
+    replica: ReplicaState,
     metrics: Metrics | None,
     stop_flag: StopFlag,
     *,
     ca_file: str | None,
 ) -> None:
-    """Tests SmtpConfigs until it is told to stop."""
-    lease = duty.lease
+    """Test SmtpConfigs until the operator stops."""
+    lease = replica.lease
     cluster = KubernetesCluster(client, settings, lease)
     resolver = ThreadedResolver()
-    places = await _destinations(client, settings, settings.allow_vault_port)
+    vault_policy = await _destinations(client, settings, settings.allow_vault_port)
     https = Https(
-        policy=places,
+        policy=vault_policy,
         resolver=resolver,
         proxy=proxy_of(settings),
         ca_file=ca_file,
     )
-    mail_servers = await _destinations(client, settings, settings.allow_smtp_port)
-    api_server = ApiServerAddresses(client, (places, mail_servers), clusterwide=settings.cluster_wide)
+    smtp_policy = await _destinations(client, settings, settings.allow_smtp_port)
+    api_server = ApiServerAddresses(client, (vault_policy, smtp_policy), clusterwide=settings.cluster_wide)
     await api_server.refresh()
     engine = Engine(
-        policy=mail_servers,
+        policy=smtp_policy,
         resolver=resolver,
         connections=ConnectionLimits(settings.max_connections_per_destination),
         ca_file=ca_file,
     )
-    core = Controller(
+    controller = Controller(
         cluster=cluster,
         engine=engine,
         policy=_policy(settings),
@@ -174,7 +176,7 @@ async def _work(
             monotonic=time.monotonic,
             now=time.time,
             require_allowed_servers=settings.require_allowed_servers,
-            allowed_hosts=allowed_hosts(settings, places),
+            allowed_hosts=allowed_hosts(settings, vault_policy),
             observer=metrics,
         ),
         tokens=lambda get_object: TokenCache(
@@ -187,22 +189,22 @@ async def _work(
         observer=metrics,
         may_send=None if lease is None else lease.check,
     )
-    operation = duty.operation = OperatorLifecycle(
+    operation = replica.operation = OperatorLifecycle(
         client=client,
         cluster=cluster,
-        core=core,
+        core=controller,
         crds=_crds,
         secret_watch=settings.secret_watch,
         stop_flag=stop_flag,
         lease=lease,
     )
     if metrics is not None:
-        metrics.attach(core)
-    following = asyncio.create_task(api_server.follow(), name="addresses of the API server")
+        metrics.attach(controller)
+    refreshing = asyncio.create_task(api_server.follow(), name="API server addresses")
     try:
-        await _inform(operation, core, client, settings, stop_flag)
+        await _inform(operation, controller, client, settings, stop_flag)
     finally:
-        following.cancel()
+        refreshing.cancel()
         await operation.stop()
         https.close()
         resolver.close()
@@ -215,7 +217,7 @@ def _crds() -> list[Schema]:
 def _stop_on_signals(stop_flag: StopFlag) -> None:
     def stop() -> None:
         mute_kopf()
-        stop_flag.told = True
+        stop_flag.by_signal = True
         stop_flag.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -234,16 +236,16 @@ async def _connected(
 
 
 async def introduce(client: KubernetesClient, settings: Settings) -> None:
-    """Logs which API server it is and as whom it knows us; waits for one that is just starting."""
+    """Log the API server and the identity used there; wait for an API server that is starting."""
     clock = asyncio.get_running_loop().time
     started = clock()
     for delay in growing_delays():
         try:
             identity = await client.identity()
         except ApiUnavailable as error:
-            if clock() - started > PATIENCE:
+            if clock() - started > STARTUP_TIMEOUT:
                 raise
-            _log.warning("%s; trying again", error)
+            _log.warning("%s; retrying", error)
             await asyncio.sleep(at_least(delay, error))
         else:
             break
@@ -258,7 +260,7 @@ async def introduce(client: KubernetesClient, settings: Settings) -> None:
 
 
 async def _stopped_first(stop_flag: StopFlag, work_: Coroutine[Any, Any, None]) -> bool:
-    """Whether the flag was set before the work was done; what the work failed of is raised."""
+    """Return whether the flag was set before the work finished; raise an error of the work."""
     work = asyncio.create_task(work_)
     stopped = asyncio.create_task(stop_flag.wait())
     await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -274,24 +276,24 @@ async def _stopped_first(stop_flag: StopFlag, work_: Coroutine[Any, Any, None]) 
 
 async def _inform(
     operation: OperatorLifecycle,
-    core: Controller,
+    controller: Controller,
     client: KubernetesClient,
     settings: Settings,
     stop_flag: StopFlag,
 ) -> None:
-    """Runs kopf until it is told to stop; what a part of the operator failed of goes first."""
+    """Run kopf until the operator stops; errors of the operator take precedence over those of kopf."""
 
-    inboxes: dict[str, EventSink] = {SMTP_CONFIG_KIND: core}
-    inboxes.update({str(kind): inbox for kind, inbox in core.vaults.items()})
+    event_sinks: dict[str, EventSink] = {SMTP_CONFIG_KIND: controller}
+    event_sinks.update({str(kind): sink for kind, sink in controller.vaults.items()})
 
     async def start() -> None:
         await operation.start()
-        _stop_on_signals(stop_flag)  # kopf has put its own in place, which fail at a second signal
+        _stop_on_signals(stop_flag)  # replaces those of kopf, which fail at a second signal
 
     informer = asyncio.create_task(
         kopf.operator(
             registry=build_registry(
-                {_PLURALS[kind]: inbox for kind, inbox in inboxes.items()},
+                {_PLURALS[kind]: sink for kind, sink in event_sinks.items()},
                 served=settings.served,
                 login=lambda: log_in(client.access, client.traffic),
                 start=start,
@@ -299,7 +301,7 @@ async def _inform(
                 listed=operation.deletions.listed,
             ),
             settings=informer_settings(),
-            identity=_NOBODY,
+            identity=_KOPF_IDENTITY,
             clusterwide=settings.cluster_wide,
             namespaces=settings.namespaces,
             stop_flag=stop_flag,
@@ -309,28 +311,28 @@ async def _inform(
     await asyncio.wait([informer, stopped], return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     silence_kopf()
-    # Where it is stopped in the middle of its first requests, it would wait 5 s for them.
-    await asyncio.wait([informer], timeout=PATIENCE_AT_THE_END)
+    # If it is stopped during its first requests, kopf would wait 5 s for them.
+    await asyncio.wait([informer], timeout=KOPF_STOP_TIMEOUT)
     informer.cancel()
-    await conclude(informer, operation.failure, told=stop_flag.told)
+    await conclude(informer, operation.failure, by_signal=stop_flag.by_signal)
 
 
-async def conclude(informer: asyncio.Task[None], failure: BaseException | None, *, told: bool) -> None:
-    """Raises what the operator failed of; nothing where it was ``told`` to end and did.
+async def conclude(informer: asyncio.Task[None], failure: BaseException | None, *, by_signal: bool) -> None:
+    """Raise the error that stopped the operator; none after a signal.
 
-    kopf raises also what other tasks failed of that it found at its end. Of ours these are requests that
-    nobody waits for any more, such as a login that a vault has just refused.
+    At its end, kopf also raises errors of other tasks. In this process, these are requests that nothing
+    awaits any longer, such as a login that a vault has just rejected.
     """
     try:
         await informer
     except asyncio.CancelledError:
-        _log.debug("kopf was still waiting and was broken off")
+        _log.debug("kopf did not stop in time and was canceled")
     except Exception as error:
         if failure is not None:
             raise failure from error
-        if not told:
+        if not by_signal:
             raise
-        _log.debug("left behind at the end: %s", type(error).__name__)
+        _log.debug("ignored an error of a task at shutdown: %s", type(error).__name__)
     if failure is not None:
         raise failure
 
@@ -358,7 +360,7 @@ def _policy(settings: Settings) -> ReconcilePolicy:
         emails_per_namespace=settings.max_emails_per_namespace,
         emails_per_mailbox=settings.max_emails_per_mailbox,
         rejected_logins=settings.max_rejected_logins,
-        # In label mode the arrival of an object without the label goes unseen.
+        # In label mode, no watch reports new objects without the label.
         watches_references=settings.secret_watch is SecretWatch.METADATA,
         watches_cluster_vaults=settings.cluster_wide,
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounds the connections of a small HTTP server: in number, time and bytes.
+"""Limits the connections of a small HTTP server: their number, time and bytes.
 
-A connection carries one request. Where there are too many, the oldest one of the client address that has
-most of them is closed. So a probe of the kubelet is answered while others hold all the connections they can.
+A connection carries one request. If there are too many, the guard closes the oldest connection of the client
+address with the most connections. So the kubelet's probes get answers while other clients use up the limit.
 """
 
 import asyncio
@@ -12,44 +12,44 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 _PIECE_COST: Final = 32
-"""Bytes that a piece of a request counts for at least: each one is a turn of the event loop."""
+"""Minimum bytes that a piece of a request counts as: each piece costs an iteration of the event loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingLimits:
-    """In seconds and bytes; of one port."""
+    """Limits of one port, in seconds and bytes."""
 
     connections: int = 64
-    """At a time, those of all clients together."""
+    """Concurrent connections of all clients together."""
     request: float = 5.0
     """From the connection to the end of the request's headers."""
     answer: float = 30.0
-    """From there until the client has read the answer."""
+    """From there until the client has read the response."""
     size: int = 16 * 1024
-    """Of a request, with its headers and its body."""
+    """Of a request with headers and body."""
 
 
 class ConnectionGuard:
-    """A factory of protocols, as ``loop.create_server`` takes one, around another such factory."""
+    """A protocol factory for ``loop.create_server`` that wraps another protocol factory."""
 
     def __init__(self, make: Callable[[], asyncio.Protocol], limits: ServingLimits) -> None:
         self.limits = limits
         self._make = make
         self._open: dict[asyncio.BaseTransport, _GuardedProtocol] = {}
-        """The oldest one first."""
+        """Oldest first."""
 
     def __call__(self) -> asyncio.Protocol:
         """Return the protocol of a new connection."""
         return _GuardedProtocol(self, self._make())
 
     def request_read(self, transport: asyncio.BaseTransport | None) -> None:
-        """Give the connection the time for its answer: its request is complete."""
+        """Allow the connection the time for its response: the request is complete."""
         guarded = self._open.get(transport) if transport is not None else None
         if guarded is not None:
             guarded.allow(self.limits.answer)
 
     def admit(self, transport: asyncio.BaseTransport, guarded: "_GuardedProtocol") -> None:
-        """Count a new connection, and close one where there are too many."""
+        """Count a new connection, and close one if there are too many."""
         self._open[transport] = guarded
         if len(self._open) > self.limits.connections:
             counts = Counter(it.client for it in self._open.values())
@@ -63,7 +63,7 @@ class ConnectionGuard:
 
 
 class _GuardedProtocol(asyncio.Protocol):
-    """Passes everything on to the protocol that it guards, within the limits."""
+    """Passes everything to the guarded protocol, within the limits."""
 
     def __init__(self, guard: ConnectionGuard, inner: asyncio.Protocol) -> None:
         self.client = ""
@@ -105,12 +105,12 @@ class _GuardedProtocol(asyncio.Protocol):
         self._inner.connection_lost(exc)
 
     def allow(self, seconds: float) -> None:
-        """End the connection after this time."""
+        """Close the connection after this time."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self.abort)
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """Close the connection immediately."""
         if self._transport is not None:
             self._transport.abort()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event loop of the operator: uvloop's, which leaves no connection open at its end."""
+"""The event loop of the operator: uvloop, with all connections closed at the end."""
 
 import asyncio
 import socket
@@ -10,29 +10,29 @@ from weakref import WeakSet
 
 import uvloop
 
-_TURNS: Final = 1000
-_TURN_SECONDS: Final = 0.001
+_CLOSE_CHECKS: Final = 1000
+_CHECK_INTERVAL: Final = 0.001
 
 
 class _Loop(uvloop.Loop):
-    """Knows its connections."""
+    """An event loop that records its connections."""
 
     def __init__(self) -> None:
         super().__init__()
         self.connections: WeakSet[socket.socket] = WeakSet()
 
     async def create_connection(self, *args: Any, **options: Any) -> Any:
-        """As the loop's own; remembers the socket, which aiohttp brings along."""
+        """Create a connection, and record the socket that aiohttp passes."""
         if options.get("sock") is not None:
             self.connections.add(options["sock"])
         return await super().create_connection(*args, **options)
 
 
 def run_in_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Runs it, then hangs up on whoever is still there.
+    """Run the work, then close all connections that are still open.
 
-    A connection by TLS that was closed stays open until the other side has said goodbye too. If the loop ends
-    before, uvloop waits for that without end, or fails of it (``EBUSY``).
+    A closed TLS connection stays open until the peer has closed it too. If the loop stops before that, uvloop
+    waits forever, or fails with ``EBUSY``.
     """
     with asyncio.Runner(loop_factory=_Loop) as runner:
         try:
@@ -40,15 +40,15 @@ def run_in_loop(work: Coroutine[Any, Any, None]) -> None:
         finally:
             loop = runner.get_loop()
             assert isinstance(loop, _Loop)
-            runner.run(_hang_up(loop.connections))
+            runner.run(_close_all(loop.connections))
 
 
-async def _hang_up(connections: WeakSet[socket.socket]) -> None:
-    left = [it for it in connections if it.fileno() != -1]
-    for connection in left:
-        with suppress(OSError):  # the other side was first
+async def _close_all(connections: WeakSet[socket.socket]) -> None:
+    open_connections = [it for it in connections if it.fileno() != -1]
+    for connection in open_connections:
+        with suppress(OSError):  # the peer has closed it already
             connection.shutdown(socket.SHUT_RDWR)
-    for _ in range(_TURNS):
-        if all(it.fileno() == -1 for it in left):
+    for _ in range(_CLOSE_CHECKS):
+        if all(it.fileno() == -1 for it in open_connections):
             return
-        await asyncio.sleep(_TURN_SECONDS)
+        await asyncio.sleep(_CHECK_INTERVAL)

@@ -11,28 +11,29 @@ from smtp_operator.setting_parsers import ListenAddress
 
 
 def health_server(
-    address: ListenAddress | None, *, trouble: Callable[[], str | None], is_ready: Callable[[], bool]
+    address: ListenAddress | None, *, failed_part: Callable[[], str | None], is_ready: Callable[[], bool]
 ) -> AbstractAsyncContextManager[None]:
-    """Serves the probes for as long as the block lasts; does nothing without an address.
+    """Serve the probes during the block; do nothing without an address.
 
     Args:
-        address: where to listen.
-        trouble: what a restart would mend; None: nothing, and /healthz answers 200, else 500.
-        is_ready: whether /readyz answers 200, else 503.
+        address: the address to listen on.
+        failed_part: returns the failed component that a restart would fix, and /healthz answers 500;
+            None: /healthz answers 200.
+        is_ready: returns whether /readyz answers 200, else 503.
 
     Raises:
-        InvalidSetting: when entered; the address cannot be listened on.
+        InvalidSetting: on entry, if the server cannot listen on the address.
     """
 
     async def healthz(_: web.Request) -> web.Response:
-        text = trouble()
-        return _answer(200 if text is None else 500, text or "ok")
+        text = failed_part()
+        return _response(200 if text is None else 500, text or "ok")
 
     async def readyz(_: web.Request) -> web.Response:
-        return _answer(200, "ok") if is_ready() else _answer(503, "starting")
+        return _response(200, "ok") if is_ready() else _response(503, "starting")
 
     return serving("--health-address", address, {"/healthz": healthz, "/readyz": readyz})
 
 
-def _answer(status: int, text: str) -> web.Response:
+def _response(status: int, text: str) -> web.Response:
     return web.Response(status=status, text=f"{text}\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small servers of plain HTTP: what kubelet and Prometheus ask."""
+"""Small plain HTTP servers, for the kubelet and Prometheus."""
 
 import asyncio
 import logging
@@ -20,12 +20,12 @@ LIMITS: Final = ServingLimits()
 _log: Final = logging.getLogger(__name__)
 
 
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Leave out what is no HTTP: anyone who can connect could fill the log with it."""
+def _is_no_client_error(record: logging.LogRecord) -> bool:
+    """Drop records of invalid HTTP: any client that can connect could fill the log with them."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
-_log.addFilter(_is_ours)
+_log.addFilter(_is_no_client_error)
 
 
 @asynccontextmanager
@@ -36,10 +36,10 @@ async def serving(
     *,
     limits: ServingLimits = LIMITS,
 ) -> AsyncIterator[None]:
-    """Serve GET of these paths for as long as the block lasts; do nothing without an address.
+    """Serve GET of these paths during the block; do nothing without an address.
 
     Raises:
-        InvalidSetting: the address, which that flag gave, cannot be listened on.
+        InvalidSetting: the server cannot listen on the address of ``flag``.
     """
     if address is None:
         yield

@@ -15,21 +15,21 @@ from aiohttp import web
 from smtp_operator.cli.run.http_server import serving
 from smtp_operator.settings import Settings
 
-if TYPE_CHECKING:  # what nobody asks for is not loaded: it takes a megabyte
+if TYPE_CHECKING:  # loaded only if used: it takes a megabyte
     from prometheus_client import CollectorRegistry
 
     from smtp_operator.metrics.registry import Metrics
 
 _PAUSE: Final = 4.0
-"""Between two renderings, in times of the last one: they take a fifth of the event loop's time at most."""
+"""Pause after a rendering, as a multiple of its time: renderings take at most a fifth of the time."""
 _OPEN_METRICS: Final = "application/openmetrics-text"
 
 
 class SharedExposition:
-    """Renders the metrics once for all who wait for them, and pauses between two renderings.
+    """Renders the metrics once for all waiting requests, and pauses between two renderings.
 
-    With 5,000 objects a rendering takes a tenth of a second of the event loop, and anyone who can connect may
-    ask for one. No one gets metrics that are older than the request.
+    With 5,000 objects, a rendering blocks the event loop for a tenth of a second, and any client that can
+    connect can request one. No response is older than its request.
     """
 
     def __init__(
@@ -39,31 +39,31 @@ class SharedExposition:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """``clock`` and ``sleep`` are in seconds."""
+        """Render nothing yet; ``clock`` and ``sleep`` are in seconds."""
         self._registry = registry
         self._clock = clock
         self._sleep = sleep
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._waiting = 0
         self._not_before = 0.0
         self._rendered: dict[tuple[bool, bool], tuple[float, bytes, dict[str, str]]] = {}
-        """For those who wait, by format and compression: when it was begun, body and headers."""
+        """Start time, body and headers by format and compression, while requests wait."""
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a request."""
-        asked = self._clock()
+        requested = self._clock()
         open_metrics = _OPEN_METRICS in request.headers.get("Accept", "")
         compressed = "gzip" in request.headers.get("Accept-Encoding", "")
         self._waiting += 1
         try:
-            async with self._turn:
-                begun, body, headers = self._rendered.get((open_metrics, compressed), (-1.0, b"", {}))
-                if begun < asked:
+            async with self._lock:
+                started, body, headers = self._rendered.get((open_metrics, compressed), (-1.0, b"", {}))
+                if started < requested:
                     await self._sleep(max(self._not_before - self._clock(), 0))
-                    begun = self._clock()
+                    started = self._clock()
                     body, headers = self._render(open_metrics, compressed)
-                    self._rendered[open_metrics, compressed] = begun, body, headers
-                    self._not_before = self._clock() + (self._clock() - begun) * _PAUSE
+                    self._rendered[open_metrics, compressed] = started, body, headers
+                    self._not_before = self._clock() + (self._clock() - started) * _PAUSE
         finally:
             self._waiting -= 1
             if not self._waiting:
@@ -81,7 +81,10 @@ class SharedExposition:
 
 
 def metrics_of(settings: Settings, *, leads: Callable[[], bool]) -> Metrics | None:
-    """What counts, or None without ``--metrics-address``. ``leads``: whether this process works now."""
+    """Return the metrics; None without ``--metrics-address``.
+
+    ``leads`` returns whether this process is the active replica.
+    """
     if settings.metrics_address is None:
         return None
     from smtp_operator.metrics.registry import Metrics
@@ -90,10 +93,10 @@ def metrics_of(settings: Settings, *, leads: Callable[[], bool]) -> Metrics | No
 
 
 def metrics_server(settings: Settings, metrics: Metrics | None) -> AbstractAsyncContextManager[None]:
-    """Serves the metrics for as long as the block lasts; does nothing where there are none.
+    """Serve the metrics during the block; do nothing without metrics.
 
     Raises:
-        InvalidSetting: when entered; the address cannot be listened on.
+        InvalidSetting: on entry, if the server cannot listen on the address.
     """
     if metrics is None:
         return nullcontext()

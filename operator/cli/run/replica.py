@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One replica works, the others stand by: whose turn it is."""
+"""Leader election: one replica works, the others are on standby."""
 
 import socket
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from smtp_operator.settings import Settings
 def lease_of(
     settings: Settings, client: KubernetesClient, environment: Mapping[str, str]
 ) -> LeaderLease | None:
-    """The claim of this process; None without ``--leader-elect``."""
+    """Return the lease of this process; None without ``--leader-elect``."""
     if not settings.leader_elect:
         return None
     host = environment.get("POD_NAME") or socket.gethostname()
@@ -22,12 +22,12 @@ def lease_of(
         client,
         namespace=settings.lease_namespace or environment.get("POD_NAMESPACE") or client.access.namespace,
         name=settings.lease_name,
-        identity=f"{host}_{uuid4()}",  # another one after each start: a Pod keeps its name
+        identity=f"{host}_{uuid4()}",  # new at each start, since a restarted Pod keeps its name
     )
 
 
 class ReplicaState:
-    """What this process does at the moment, for probes and metrics."""
+    """The current state of this process, for probes and metrics."""
 
     def __init__(self) -> None:
         self.lease: LeaderLease | None = None
@@ -35,13 +35,13 @@ class ReplicaState:
         self.operation: OperatorLifecycle | None = None
 
     def leads(self) -> bool:
-        """Whether it does the work."""
+        """Return whether this process is the active replica."""
         return self.operation is not None and (self.lease is None or self.lease.held)
 
     def is_ready(self) -> bool:
-        """Whether it works, or would at once if it had to."""
+        """Return whether the process works, or is on standby and could start immediately."""
         return self.is_standby if self.operation is None else self.operation.ready
 
     def failed_part(self) -> str | None:
-        """What a restart would mend; None: nothing."""
+        """Return the failed component that a restart would fix; None if there is none."""
         return None if self.operation is None else self.operation.failed_part()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the flags say of the hosts of vaults, and by which way they are reached."""
+"""The allowed hosts of vaults, and their proxy, by the flags."""
 
 import ipaddress
 
@@ -11,16 +11,16 @@ from smtp_operator.settings import Settings
 
 
 def allowed_hosts(settings: Settings, policy: DestinationPolicy) -> AllowedHosts:
-    """The hosts of ``settings``; ``policy`` is that of vaults."""
+    """Return the allowed hosts by the settings; ``policy`` is the destination policy of vaults."""
     return AllowedHosts(
         authorities=frozenset(settings.allow_authority_host),
         key_vaults=frozenset(settings.allow_key_vault_host),
-        # Link-local, it is denied to all URLs by default, and asked as a metadata service alone. But what the
-        # admin's own flags rule out is asked by nobody.
+        # The metadata service is link-local, so URLs cannot reach it by default. The operator queries it as a
+        # metadata service only, unless the admin's flags deny it.
         metadata=not policy.denies_host(ipaddress.ip_address(azure_metadata.HOST)),
     )
 
 
 def proxy_of(settings: Settings) -> HttpsProxy | None:
-    """The proxy of vaults and token endpoints; the environment's is none."""
+    """Return the proxy for vaults and token endpoints; proxies of the environment are ignored."""
     return HttpsProxy(settings.https_proxy, settings.no_proxy) if settings.https_proxy else None
