@@ -58,7 +58,7 @@ def test_a_test_that_passes_is_asked_for_and_told(bed: Bed, server: MailServer, 
         f"✓ TestEmailSent  {bed.namespace}/mail\n"
         "  Accepted for delivery to 1 recipient by 127.0.0.1 (queue id 1). Accepted is not delivered: if\n"
         "  nobody finds the mail, look into the spam folder.\n"
-        "  The server answered: 250 2.0.0 queued as 1\n"
+        "  The server replied: 250 2.0.0 queued as 1\n"
         "  Next test never: suspended.\n",
     ), done
     assert [line.split()[1] for line in done.stderr.splitlines()][1:] == [
@@ -94,7 +94,8 @@ def test_the_phase_of_a_test_that_takes_its_time_is_seen_live(
     assert done.returncode == 3, done
     assert done.stderr.splitlines()[1:] == [
         f"  … {bed.namespace}/mail: phase RcptTo",
-        f"kubectl smtp: {bed.namespace}/mail: no verdict within 8s: its test is under way, in phase RcptTo",
+        f"kubectl smtp: {bed.namespace}/mail: no verdict within 8s: its test is still running,"
+        " in phase RcptTo",
     ]
 
 
@@ -158,7 +159,7 @@ def test_explain_needs_no_cluster(kubectl: Kubectl) -> None:
 def test_kubectl_completes_names_commands_and_reasons(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
     bed.verdict_of(server)
     assert kubectl("__complete", "smtp", "sta").stdout.splitlines() == [
-        "status\ttell the verdicts, why, and when the next tests come",
+        "status\tshow verdicts, reasons and next tests",
         ":4",
     ]
     named = kubectl("__complete", "smtp", "test", "-n", bed.namespace, "")
@@ -202,5 +203,5 @@ def test_whoever_may_view_may_see_and_is_told_why_he_may_not_test(
     done = kubectl("smtp", "test", "mail", kubeconfig=viewer)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "the test cannot be asked for: PATCH " in done.stderr
+    assert "the test cannot be requested: PATCH " in done.stderr
     assert 'cannot patch resource "smtpconfigs"' in done.stderr

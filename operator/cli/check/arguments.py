@@ -151,7 +151,7 @@ def misuse(options: argparse.Namespace) -> str | None:
     elif missing := [flag for flag in ("--server", "--port", "--from") if flag not in flags]:
         if not flags:
             return "specify -f FILE, or NAME, or --server with --port and --from; see --help"
-        return f"--server, --port and --from are required together: {' and '.join(missing)} missing"
+        return f"--server, --port and --from must be set together; missing: {' and '.join(missing)}"
     elif options.namespace is not None:
         return "--namespace cannot be combined with --server"
     if options.file is not None or options.name is None:

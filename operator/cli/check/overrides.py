@@ -211,8 +211,8 @@ class LocalObjects:
             do = "Ask an admin for access"
             reason = Reason.SECRET_ACCESS_DENIED if reference.is_vault else Reason[f"{kind}_ACCESS_DENIED"]
         else:
-            what = f"{reference} does not exist in {self._supplied.place}."
-            do = "Create it"
+            what = f"{reference} is not in {self._supplied.place}."
+            do = "Add it"
             reason = Reason[f"{kind}_NOT_FOUND"]
         return _unresolved(reason, f"{what} {_sentence([do, *ways])}")
 

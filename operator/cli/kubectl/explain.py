@@ -58,7 +58,7 @@ def _explanation(reason: Reason, output: str) -> str:
         return as_json(shown)
     rows = [
         ("Fix", fix_for(reason)),
-        ("Next test", f"{_plain(retry_description(info.retry))}; immediately after a change or a request"),
+        ("Next test", f"{_plain(retry_description(info.retry))}; at once after a change or a request"),
         ("Until then", _plain(condition_until_then(info.retry))),
         ("Retry class", str(info.retry)),
     ]

@@ -149,7 +149,7 @@ class ConfigSnapshot:
         if self.suspended:
             return "never: suspended"
         if not self.has_verdict:
-            return "immediately: the spec is new"
+            return "now: the spec is new"
         due = from_timestamp(self.status.next_test_time)
         if due is not None:
             why = "recheck" if self.passed else "retry"

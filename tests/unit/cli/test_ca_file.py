@@ -33,7 +33,7 @@ def test_a_file_without(tmp_path: Path, text: bytes) -> None:
     file.write_bytes(text)
     with pytest.raises(InvalidSetting) as refused:
         read_ca_file(str(file))
-    assert str(refused.value) == f"--ca-file: {file} holds no valid PEM certificates"
+    assert str(refused.value) == f"--ca-file: {file} contains no valid PEM certificates"
 
 
 def test_a_file_that_is_not_there() -> None:

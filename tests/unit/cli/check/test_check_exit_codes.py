@@ -50,7 +50,7 @@ def test_2_the_arguments_cannot_be_used(check: Check) -> None:
     ended = check()
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        "smtp-operator: give -f FILE, or NAME, or --server with --port and --from; see --help\n"
+        "smtp-operator: specify -f FILE, or NAME, or --server with --port and --from; see --help\n"
     )
 
 
@@ -71,7 +71,7 @@ def test_4_the_password_is_not_at_hand(check: Check, write: Write, config: Docum
     assert ended.code == 4
     assert ended.text == (
         "✗ SecretNotFound in Password  team-a/corporate-mail\n"
-        "  Secret team-a/smtp-password is not in mail.yaml. Put it there, or give the password by\n"
+        "  Secret team-a/smtp-password is not in mail.yaml. Add it, or supply the password with\n"
         "  --password-file FILE or in SMTP_OPERATOR_PASSWORD.\n"
     )
     assert ended.progress == "  ✗ Password TIME\n"
@@ -96,7 +96,7 @@ def test_1_a_ca_that_is_not_at_hand_is_no_matter_of_the_password(
     assert ended.code == 1
     assert ended.out.startswith(
         "✗ ConfigMapNotFound in Password  team-a/corporate-mail\n"
-        "  ConfigMap team-a/mail-ca is not in mail.yaml. Put it there, or give the CA by --ca-file FILE.\n"
+        "  ConfigMap team-a/mail-ca is not in mail.yaml. Add it, or supply the CA with --ca-file FILE.\n"
     )
 
 

@@ -54,7 +54,7 @@ def test_a_login_without_a_password(check: Check, flags: list[str], server: Mail
     assert ended.code == 4
     assert ended.out == (
         f"✗ SecretNotFound in Password  localhost:{server.starttls_port}\n"
-        "  No password is given for --username: give the password by --password-file FILE or in\n"
+        "  --username requires a password: supply the password with --password-file FILE or in\n"
         "  SMTP_OPERATOR_PASSWORD.\n"
     )
 
@@ -131,24 +131,26 @@ def test_values_that_are_impossible_are_told_of_their_flags(check: Check, flags:
     )
 
 
-GO_TOGETHER = "--server, --port and --from go together: "
+GO_TOGETHER = "--server, --port and --from must be set together; missing: "
 MISUSES: dict[str, str] = {
-    "": "give -f FILE, or NAME, or --server with --port and --from; see --help",
-    "--mode Login": "give -f FILE, or NAME, or --server with --port and --from; see --help",
-    "--server a": f"{GO_TOGETHER}--port and --from missing",
-    "--server a --from a@b.example": f"{GO_TOGETHER}--port missing",
-    "--to a@b.example": f"{GO_TOGETHER}--server and --port and --from missing",
-    "-f mail.yaml --server a": "--server does not go with -f, whose SmtpConfig says it itself",
-    "-f mail.yaml --to a": "--to does not go with -f, whose SmtpConfig says it itself",
+    "": "specify -f FILE, or NAME, or --server with --port and --from; see --help",
+    "--mode Login": "specify -f FILE, or NAME, or --server with --port and --from; see --help",
+    "--server a": f"{GO_TOGETHER}--port and --from",
+    "--server a --from a@b.example": f"{GO_TOGETHER}--port",
+    "--to a@b.example": f"{GO_TOGETHER}--server and --port and --from",
+    "-f mail.yaml --server a": "--server cannot be combined with -f; the SmtpConfig contains this setting",
+    "-f mail.yaml --to a": "--to cannot be combined with -f; the SmtpConfig contains this setting",
     "x -f mail.yaml --insecure-skip-verify": (
-        "--insecure-skip-verify does not go with -f, whose SmtpConfig says it itself"
+        "--insecure-skip-verify cannot be combined with -f; the SmtpConfig contains this setting"
     ),
-    "x --allow-insecure-auth": "--allow-insecure-auth does not go with NAME, whose SmtpConfig says it itself",
-    "x --username a": "--username does not go with NAME, whose SmtpConfig says it itself",
-    "--server a --port 1 --from b -n c": "--namespace does not go with --server",
-    "-f mail.yaml --context a": "--context goes with the NAME of a SmtpConfig of a cluster alone",
+    "x --allow-insecure-auth": (
+        "--allow-insecure-auth cannot be combined with NAME; the SmtpConfig contains this setting"
+    ),
+    "x --username a": "--username cannot be combined with NAME; the SmtpConfig contains this setting",
+    "--server a --port 1 --from b -n c": "--namespace cannot be combined with --server",
+    "-f mail.yaml --context a": "--context requires the NAME of a SmtpConfig in a cluster",
     "--server a --port 1 --from b --kubeconfig a": (
-        "--kubeconfig goes with the NAME of a SmtpConfig of a cluster alone"
+        "--kubeconfig requires the NAME of a SmtpConfig in a cluster"
     ),
     "Mail": "'Mail' is not the name of a SmtpConfig",
     "../secrets/x": "'../secrets/x' is not the name of a SmtpConfig",
@@ -179,7 +181,7 @@ def test_which_namespaces_an_operator_leaves_alone_is_nothing_to_tell_it(check: 
 
 def test_a_ca_file_without_certificates_is_a_mistake(check: Check, write: Write, anonymous: Document) -> None:
     ended = check("-f", write(anonymous), "--ca-file", write("x", name="ca.pem"))
-    assert (ended.code, ended.err) == (2, "smtp-operator: ca.pem holds no PEM certificate\n")
+    assert (ended.code, ended.err) == (2, "smtp-operator: ca.pem contains no PEM certificate\n")
 
 
 def test_without_a_ca_ref_the_ca_file_is_trusted_in_addition_to_the_systems_cas(
@@ -218,9 +220,9 @@ def test_the_help_tells_the_exit_codes(check: Check) -> None:
     assert (
         "\nexit codes:\n"
         "  0  the test passed\n"
-        "  1  it failed, and the settings have to change\n"
+        "  1  the test failed, and the settings must change\n"
         "  2  the arguments or the manifest cannot be used; nothing was tested\n"
-        "  3  it failed in a way that may pass by itself, or the API server did not answer\n"
-        "  4  the password could not be had\n"
+        "  3  the test failed temporarily, or the API server did not answer\n"
+        "  4  the password could not be read\n"
     ) in ended.out
     assert "--password " not in ended.out

@@ -126,8 +126,9 @@ def test_whoever_may_not_read_the_secret_gives_the_password_himself(
     assert ended.code == 4
     assert " ".join(ended.text.split()) == (
         f"✗ SecretAccessDenied in Password {namespace}/{NAME}"
-        f" You may not read Secret {namespace}/smtp-password of the cluster. Have it allowed to you, or"
-        " give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD."
+        f" You are not allowed to read Secret {namespace}/smtp-password in the cluster."
+        " Ask an admin for access, or supply the password with --password-file FILE"
+        " or in SMTP_OPERATOR_PASSWORD."
     )
     assert check(*words, SMTP_OPERATOR_PASSWORD=PASSWORD).code == 0
     assert check(*words, "--password-file", write(PASSWORD, name="password.txt")).code == 0
@@ -142,7 +143,7 @@ def test_a_password_that_is_not_there_is_not_at_hand(
     assert ended.code == 4
     assert " ".join(ended.text.split()) == (
         f"✗ SecretNotFound in Password {namespace}/{NAME} Secret {namespace}/smtp-password is not in the"
-        " cluster. Put it there, or give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD."
+        " cluster. Add it, or supply the password with --password-file FILE or in SMTP_OPERATOR_PASSWORD."
     )
 
 

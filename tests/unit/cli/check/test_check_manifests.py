@@ -25,7 +25,7 @@ def test_a_manifest_may_come_by_standard_input(check: Check, anonymous: Document
 
 
 def test_what_is_wrong_with_standard_input_is_said_of_it(check: Check, config: Document) -> None:
-    assert check("-f", "-", stdin=b"").err == "smtp-operator: standard input holds no SmtpConfig\n"
+    assert check("-f", "-", stdin=b"").err == "smtp-operator: standard input contains no SmtpConfig\n"
     config["spec"]["port"] = 0
     ended = check("-f", "-", stdin=yaml.safe_dump(config).encode())
     assert ended.err == (
@@ -62,8 +62,8 @@ def test_other_objects_are_none_of_its_business(check: Check, write: Write, anon
     assert check("-f", write(service, [1], "text", None, anonymous)).code == 0
 
 
-MANY = "mail.yaml holds several SmtpConfigs"
-CHOOSE = ": name the one to check, with its namespace by -n where that tells them apart\n"
+MANY = "mail.yaml contains several SmtpConfigs"
+CHOOSE = ": specify the NAME of the one to check, and its namespace with -n if needed\n"
 
 
 def several(config: Document, *places: tuple[str | None, str]) -> list[Document]:
@@ -101,40 +101,41 @@ def test_one_that_is_not_there_is_told_with_those_that_are(
     ended = check("three", "-f", file)
     assert (ended.code, ended.err) == (
         2,
-        "smtp-operator: mail.yaml holds no SmtpConfig three; there are: team-a/one, two\n",
+        "smtp-operator: mail.yaml contains no SmtpConfig three; it contains: team-a/one, two\n",
     )
     assert check("one", "-f", file, "-n", "team-b").err == (
-        "smtp-operator: mail.yaml holds no SmtpConfig one in namespace team-b; there are: team-a/one, two\n"
+        "smtp-operator: mail.yaml contains no SmtpConfig one in namespace team-b;"
+        " it contains: team-a/one, two\n"
     )
 
 
 def test_names_that_are_none_are_not_repeated(check: Check, write: Write, anonymous: Document) -> None:
     file = write(*several(anonymous, (None, "\x1b[31mred"), (None, "two")))
-    assert check("-f", file).err == f"smtp-operator: {MANY} (one without a proper name, two){CHOOSE}"
+    assert check("-f", file).err == f"smtp-operator: {MANY} (one without a valid name, two){CHOOSE}"
 
 
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "an indentation": (b"a: 1\n b: 2\n", ", line 2: not YAML (mapping values are not allowed here)"),
-    "a tab": (b"a:\n\tb: 1\n", ", line 2: not YAML (found a tab where only blanks may indent)"),
+    "a tab": (b"a:\n\tb: 1\n", ", line 2: not YAML (found a tab; use spaces for indentation)"),
     "no end": (b"a: {b: 1\n", ", line 2: not YAML (expected ',' or '}', but got '<stream end>')"),
-    "a key twice": (b"a:\n  port: 1\n  port: 2\n", ", line 3: not YAML (the key port stands there twice)"),
-    "a key twice, unusual": (b'"\x7f": 1\n"\x7f": 2', ": not YAML (it holds a control character)"),
+    "a key twice": (b"a:\n  port: 1\n  port: 2\n", ", line 3: not YAML (duplicate key port)"),
+    "a key twice, unusual": (b'"\x7f": 1\n"\x7f": 2', ": not YAML (it contains a control character)"),
     "an alias": (
         b"password: *s3cret\n",
         ", line 1: not YAML (found undefined alias …;"
-        " a text that begins with a special character needs quotes)",
+        " put a string that starts with a special character in quotes)",
     ),
     "a tag": (
         b"password: !s3cret x\n",
         ", line 1: not YAML (could not determine a constructor for the tag …;"
-        " a text that begins with a special character needs quotes)",
+        " put a string that starts with a special character in quotes)",
     ),
     "a strange sign": (
         b"password: @s3cret\n",
         ", line 1: not YAML (found character … that cannot start any token;"
-        " a text that begins with a special character needs quotes)",
+        " put a string that starts with a special character in quotes)",
     ),
-    "a control character": (b"a: \x00\n", ": not YAML (it holds a control character)"),
+    "a control character": (b"a: \x00\n", ": not YAML (it contains a control character)"),
     "a bottomless pit": (
         b"a: " + b"[" * 1500,
         ": not YAML (a number, a tag or the nesting cannot be read)",
@@ -144,8 +145,8 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
         ": not YAML (a number, a tag or the nesting cannot be read)",
     ),
     "another encoding": ("a: Größe\n".encode("latin-1"), " is not UTF-8 text"),
-    "nothing": (b"", " holds no SmtpConfig"),
-    "a text": (b"s3cret", " holds no SmtpConfig"),
+    "nothing": (b"", " contains no SmtpConfig"),
+    "a text": (b"s3cret", " contains no SmtpConfig"),
 }
 
 
@@ -187,17 +188,17 @@ def test_every_problem_is_listed(check: Check, write: Write, config: Document) -
         "  apiVersion: must be smtp-operator.io/v1alpha1",
         "  metadata.name: must be a name such as corporate-mail",
         "  metadata.namespace: must be a name such as team-a",
-        "  sepc: there is no such field",
+        "  sepc: unknown field",
         "  spec.from: from must be one mail address, such as noreply@example.com or"
         " Platform Team <noreply@example.com>",
         "  spec.password: must be a map of fields",
         "  spec.port: must be a valid integer",
-        "  spec.recipients.to.1: must have at least 3 characters",
+        "  spec.recipients.to[1]: must have at least 3 characters",
         "  spec.server: is required",
         "  spec.smtpType: must be 'None', 'StartTLS' or 'TLS'",
         "  spec.test.timeout: must be a duration such as 90s, 15m or 1h30m between 5s and 10m",
         "  spec.tls.caRef.name: is required",
-        "  spec.tls.serverNam: there is no such field",
+        "  spec.tls.serverNam: unknown field",
     ]
 
 
@@ -280,10 +281,10 @@ def test_what_the_api_server_would_refuse_is_refused(
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
         "smtp-operator: mail.yaml cannot be used:\n"
-        "  Secret team-a/smtp-password: data.password is not base64; write the text itself under stringData\n"
-        "  Secret team-a/smtp-password: stringData.password must be a text; put it in quotes\n"
-        "  Secret team-a/smtp-password: stringData.pin must be a text; put it in quotes\n"
-        "  ConfigMap team-a/mail-ca: data must be a map of texts\n"
+        "  Secret team-a/smtp-password: data.password is not base64; put the plain text in stringData\n"
+        "  Secret team-a/smtp-password: stringData.password must be a string; put it in quotes\n"
+        "  Secret team-a/smtp-password: stringData.pin must be a string; put it in quotes\n"
+        "  ConfigMap team-a/mail-ca: data must be a map of strings\n"
         "  ConfigMap team-a/mail-ca: binaryData.ca.crt is not base64\n"
     )
 
@@ -312,7 +313,7 @@ def test_a_password_that_kubectl_takes_for_no_text_is_refused(
     assert (ended.code, ended.err) == (
         2,
         "smtp-operator: mail.yaml cannot be used:\n"
-        "  Secret team-a/smtp-password: stringData.password must be a text; put it in quotes\n",
+        "  Secret team-a/smtp-password: stringData.password must be a string; put it in quotes\n",
     )
 
 

@@ -92,15 +92,15 @@ def test_the_user_name_may_be_in_the_environment_too(
     assert ended.code == 1
     assert ended.out.startswith(
         "✗ SecretNotFound in Password  team-a/corporate-mail\n"
-        "  Secret team-a/smtp-password is not in mail.yaml. Put it there, or give the user name in\n"
+        "  Secret team-a/smtp-password is not in mail.yaml. Add it, or supply the username in\n"
         "  SMTP_OPERATOR_USERNAME.\n"
     )
     ended = check("-f", file)
     assert ended.code == 4
     assert ended.out == (
         "✗ SecretNotFound in Password  team-a/corporate-mail\n"
-        "  Secret team-a/smtp-password is not in mail.yaml. Put it there, or give the password by\n"
-        "  --password-file FILE or in SMTP_OPERATOR_PASSWORD, or give the user name in\n"
+        "  Secret team-a/smtp-password is not in mail.yaml. Add it, or supply the password with\n"
+        "  --password-file FILE or in SMTP_OPERATOR_PASSWORD, or supply the username in\n"
         "  SMTP_OPERATOR_USERNAME.\n"
     )
 
@@ -120,7 +120,7 @@ def test_a_file_that_is_empty_is_no_password(
     assert ended.code == 4
     assert ended.out == (
         "✗ SecretValueEmpty in Password  team-a/corporate-mail\n"
-        "  The file password.txt is empty. Write the password into it.\n"
+        "  The file password.txt is empty. Put the password into it.\n"
     )
 
 
@@ -132,9 +132,9 @@ def test_a_file_of_more_than_a_line_is_no_password(
     assert ended.code == 4
     assert ended.out == (
         "✗ SecretValueInvalid in Password  team-a/corporate-mail\n"
-        "  The file password.txt must hold one line of UTF-8 text without control characters; one newline"
-        " at\n"
-        "  its end is left out by itself.\n"
+        "  The file password.txt must contain one line of UTF-8 text without control characters;"
+        " one newline\n"
+        "  at its end is removed automatically.\n"
     )
 
 
@@ -155,7 +155,7 @@ def test_files_that_cannot_be_read_are_arguments_that_cannot_be_used(
         ("--password-file", "nowhere.txt", "nowhere.txt cannot be read: No such file or directory"),
         ("--password-file", "latin.txt", "latin.txt is not UTF-8 text"),
         ("--ca-file", "nowhere.pem", "nowhere.pem cannot be read: No such file or directory"),
-        ("--ca-file", "other.pem", "other.pem holds no PEM certificate"),
+        ("--ca-file", "other.pem", "other.pem contains no PEM certificate"),
     ):
         ended = check("-f", reference, flag, file)
         assert (ended.code, ended.out, ended.err) == (2, "", f"smtp-operator: {words}\n")
@@ -168,7 +168,7 @@ def test_a_password_that_nobody_asked_for_is_a_mistake(
     ended = check("-f", write(anonymous), "--password-file", file)
     assert (ended.code, ended.err) == (
         2,
-        "smtp-operator: --password-file is given, but there is no user name that it belongs to\n",
+        "smtp-operator: --password-file requires a username\n",
     )
     assert check("-f", "mail.yaml", SMTP_OPERATOR_PASSWORD="x").code == 0
 
@@ -180,7 +180,7 @@ def test_a_password_is_never_an_argument(words: tuple[str, ...], check: Check, m
     ended = check("-f", manifest, *words)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.splitlines()[-1] == (
-        "smtp-operator check: error: a password as an argument could be read by others on this machine: use"
+        "smtp-operator check: error: others on this machine could read a password in the arguments: use"
         " --password-file FILE or the environment variable SMTP_OPERATOR_PASSWORD"
     )
     assert PASSWORD not in ended.err
@@ -262,7 +262,7 @@ def test_an_unforeseen_failure_is_shown_without_its_text(
     monkeypatch.setattr(command, "as_text", fail)
     ended = check("-f", manifest, *debug)
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err.endswith("smtp-operator: an unforeseen failure (ValueError); --debug shows where\n")
+    assert ended.err.endswith("smtp-operator: unexpected error (ValueError); use --debug to see where\n")
     assert ("Traceback (most recent call last):\n" in ended.err) == bool(debug)
     assert (f'{Path(command.__file__).name}", line ' in ended.err) == bool(debug)
     assert_silent(ended)

@@ -56,7 +56,7 @@ def test_a_test_that_failed_shows_the_dialogue_without_the_password(
         "  password.\n"
         "  The password was read from Secret smtp-password, key password.\n"
         "\n"
-        "  The dialogue:\n"
+        "  SMTP dialogue:\n"
         "    S: 220 mail.test ESMTP mailpeers\n"
         "    C: EHLO example.com\n"
         "    S: 250 mail.test PIPELINING SIZE 10485760 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES STARTTLS"
@@ -80,7 +80,7 @@ def test_what_would_work_is_shown(
     ended = check("-f", write(anonymous))
     assert ended.code == 1
     assert ended.text.startswith("✗ PlaintextServer in Tls  default/relay\n")
-    assert ended.text.endswith("\n\n  A second look found that this would work:\n    smtpType: StartTLS\n")
+    assert ended.text.endswith("\n\n  These settings worked in a second attempt:\n    smtpType: StartTLS\n")
 
 
 def test_a_recipient_that_was_refused_is_not_blamed_on_the_phase_after(

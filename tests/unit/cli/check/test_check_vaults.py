@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 NAME = "corporate-mail"
 IN_BAO = {"hashiCorpVault": {"vaultRef": {"name": "bao"}, "path": "mail/smtp"}}
-GIVE = "give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD"
+GIVE = "supply the password with --password-file FILE or in SMTP_OPERATOR_PASSWORD"
 
 
 def words_of(text: str) -> str:
@@ -37,9 +37,9 @@ def test_a_file_says_where_the_password_would_be_and_how_to_give_it(check: Check
     ended = check("-f", file)
     assert ended.code == 4
     assert words_of(ended.text) == (
-        "✗ VaultNotFound in Password team-a/corporate-mail The password is read through SmtpVault team-a/bao,"
-        " which only a cluster has. Give the password by --password-file FILE or in SMTP_OPERATOR_PASSWORD,"
-        " or check the SmtpConfig by its NAME there."
+        "✗ VaultNotFound in Password team-a/corporate-mail The password is in SmtpVault team-a/bao,"
+        " which exists only in a cluster. Supply the password with --password-file FILE"
+        " or in SMTP_OPERATOR_PASSWORD, or check the SmtpConfig in the cluster by its NAME."
     )
 
 
@@ -67,7 +67,7 @@ def test_what_only_counts_in_a_cluster_is_not_taken_beside_a_file(
 ) -> None:
     ended = check("-f", file, *flag)
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == (f"smtp-operator: {flag[0]} goes with the NAME of a SmtpConfig of a cluster alone\n")
+    assert ended.err == (f"smtp-operator: {flag[0]} requires the NAME of a SmtpConfig in a cluster\n")
 
 
 def test_a_flag_that_cannot_be_is_named(check: Check) -> None:
@@ -147,7 +147,8 @@ def test_a_vault_object_that_may_not_be_read(
     assert ended.code == 4
     assert words_of(ended.text) == (
         f"✗ SecretAccessDenied in Password {bed.namespace}/{NAME}"
-        f" You may not read SmtpVault {bed.namespace}/bao of the cluster. Have it allowed to you, or {GIVE}."
+        f" You are not allowed to read SmtpVault {bed.namespace}/bao in the cluster. Ask an admin for access,"
+        f" or {GIVE}."
     )
     given = check(NAME, "--mode", "Login", "--kubeconfig", kubeconfig, SMTP_OPERATOR_PASSWORD="s3cret-pa55")
     assert given.code == 0
@@ -161,8 +162,8 @@ def test_a_credential_of_the_vault_object_that_may_not_be_read(
     assert ended.code == 4
     assert words_of(ended.text) == (
         f"✗ SecretAccessDenied in Password {bed.namespace}/{NAME}"
-        f" You may not read Secret {bed.namespace}/bao-login of the cluster."
-        f" Have it allowed to you, or {GIVE}."
+        f" You are not allowed to read Secret {bed.namespace}/bao-login in the cluster."
+        f" Ask an admin for access, or {GIVE}."
     )
 
 
@@ -175,7 +176,7 @@ def test_a_vault_object_that_is_not_there(
     assert ended.code == 4
     assert words_of(ended.text) == (
         f"✗ VaultNotFound in Password {bed.namespace}/{NAME}"
-        f" SmtpVault {bed.namespace}/bao is not in the cluster. Put it there, or {GIVE}."
+        f" SmtpVault {bed.namespace}/bao is not in the cluster. Add it, or {GIVE}."
     )
 
 

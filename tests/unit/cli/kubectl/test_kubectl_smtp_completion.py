@@ -106,7 +106,5 @@ def test_lines_are_values_with_what_they_are_and_the_directive_last(
     monkeypatch.setattr("sys.argv", ["kubectl_complete-smtp", "s"])
     assert main() == 0
     assert capsys.readouterr().out == (
-        "status\ttell the verdicts, why, and when the next tests come\n"
-        "suggest\tprint the patch that would make it work\n"
-        ":4\n"
+        "status\tshow verdicts, reasons and next tests\nsuggest\tprint the suggested patch\n:4\n"
     )

@@ -19,7 +19,7 @@ def test_it_tells_meaning_remedy_and_time_of_the_next_test(offline: Offline) -> 
         "AuthenticationFailed\n"
         "  The server rejected user name or password.\n"
         "\n"
-        "  What mends it: Correct the user name or the password.\n"
+        "  Fix:           Correct the user name or the password.\n"
         "  Next test:     after 24h; after 1h the first time, if the password had passed before; at once\n"
         "                 after a change or a request\n"
         "  Until then:    Stalled\n"
@@ -61,7 +61,7 @@ def test_json_has_keys_that_stay(offline: Offline) -> None:
         ("Greylist", "there is no reason 'Greylist'; did you mean Greylisted?"),
         (
             "xyzzy",
-            "there is no reason 'xyzzy'; kubectl get smtpconfig shows the reason as STATUS",
+            "there is no reason 'xyzzy'; kubectl get smtpconfig shows reasons in the column STATUS",
         ),
     ],
 )

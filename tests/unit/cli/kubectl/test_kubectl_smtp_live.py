@@ -13,7 +13,7 @@ from smtp_operator.cli.terminal import TerminalStyle
 from smtp_testkit.fakeapi.smtpconfigs import failed, passed, smtp_config, under_test
 
 CLEAR = "\r\x1b[K"
-ASKED = "  … team-a/mail: asked for a test"
+ASKED = "  … team-a/mail: test requested"
 
 
 def seen(status: dict[str, Any] | None = None, name: str = "mail") -> ConfigSnapshot:
@@ -27,9 +27,9 @@ def told(*, live: bool, total: int = 1) -> tuple[io.StringIO, TestProgress]:
 
 def test_on_a_terminal_one_line_is_written_over_and_then_taken_back() -> None:
     output, progress = told(live=True)
-    progress.waits(seen())
-    progress.waits(seen(under_test("Connect")))
-    progress.waits(seen(under_test("Connect")))
+    progress.requested(seen())
+    progress.requested(seen(under_test("Connect")))
+    progress.requested(seen(under_test("Connect")))
     progress.answered(TestAnswer(seen(passed())))
     phase = "  … team-a/mail: phase Connect"
     assert output.getvalue() == (f"{CLEAR}{ASKED}{CLEAR}{phase}{CLEAR}  ✓ Resolve 2ms\n  ✓ Connect 3ms\n")
@@ -37,8 +37,8 @@ def test_on_a_terminal_one_line_is_written_over_and_then_taken_back() -> None:
 
 def test_elsewhere_each_phase_is_a_line() -> None:
     output, progress = told(live=False)
-    progress.waits(seen())
-    progress.waits(seen(under_test("Connect")))
+    progress.requested(seen())
+    progress.requested(seen(under_test("Connect")))
     progress.answered(TestAnswer(seen(failed())))
     assert output.getvalue() == (
         f"{ASKED}\n  … team-a/mail: phase Connect\n  ✓ Resolve 2ms\n  ✗ Connect 3ms\n"
@@ -48,23 +48,23 @@ def test_elsewhere_each_phase_is_a_line() -> None:
 def test_a_line_is_never_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "30")
     output, progress = told(live=True)
-    progress.waits(seen(name="a-name-that-is-longer-than-the-terminal-is-wide"))
+    progress.requested(seen(name="a-name-that-is-longer-than-the-terminal-is-wide"))
     assert output.getvalue() == f"{CLEAR}  … team-a/a-name-that-is-lon"
 
 
 def test_of_several_it_counts_those_that_are_over() -> None:
     output, progress = told(live=True, total=3)
-    progress.waits(seen())
+    progress.requested(seen())
     progress.answered(TestAnswer(seen(passed())))
-    assert output.getvalue().endswith(f"{CLEAR}{CLEAR}  … 1 of 3 tests are over")
+    assert output.getvalue().endswith(f"{CLEAR}{CLEAR}  … 1 of 3 tests finished")
 
 
-def test_who_hears_nothing_is_told_where_to_look() -> None:
+def test_who_no_test_started_is_told_where_to_look() -> None:
     output, progress = told(live=False)
-    progress.waits(seen())
-    progress.hears_nothing()
+    progress.requested(seen())
+    progress.no_test_started()
     assert output.getvalue() == (
-        f"{ASKED}\nkubectl smtp: nothing heard of the test so far. Is the operator running, and does it serve"
+        f"{ASKED}\nkubectl smtp: no test has started so far. Is the operator running, and does it serve"
         " this namespace?\n"
     )
 
@@ -77,4 +77,4 @@ def test_a_reader_who_goes_away_disturbs_nothing() -> None:
         def fileno(self) -> int:
             raise io.UnsupportedOperation
 
-    TestProgress(Gone(), TerminalStyle(), total=1).waits(seen())
+    TestProgress(Gone(), TerminalStyle(), total=1).requested(seen())

@@ -69,7 +69,7 @@ async def test_a_row_for_each_and_a_count_on_standard_error(smtp: Smtp) -> None:
         "NAME   READY     STATUS                         SINCE   NEXT-TEST\n"
         "bad    False     AuthenticationFailed in Auth   2d      after a change\n"
         "good   True      TestEmailSent                  3h1m    in 12m: recheck\n"
-        "new    Unknown   not tested yet                         at once: the spec is new\n"
+        "new    Unknown   not tested yet                         now: the spec is new\n"
     )
     assert ended.err == "3 SmtpConfigs in namespace team-a: 1 ready, 1 failed, 1 without a verdict.\n"
 
@@ -89,8 +89,8 @@ async def test_of_all_namespaces_the_namespace_stands_first(smtp: Smtp) -> None:
 @pytest.mark.usefixtures("team")
 async def test_wide_adds_server_and_message(smtp: Smtp) -> None:
     head, bad, *_ = (await smtp("status", "-o", "wide")).out.splitlines()
-    assert head.endswith("NEXT-TEST                  SERVER             MESSAGE")
-    assert bad.endswith("after a change             mx.example.com     What happened. What to set.")
+    assert head.endswith("NEXT-TEST              SERVER             MESSAGE")
+    assert bad.endswith("after a change         mx.example.com     What happened. What to set.")
 
 
 @pytest.mark.usefixtures("team")
@@ -130,7 +130,7 @@ async def test_a_reason_that_does_not_exist_is_no_filter(smtp: Smtp) -> None:
 @pytest.mark.usefixtures("team")
 async def test_none_that_is_such_is_no_failure(smtp: Smtp) -> None:
     ended = await smtp("status", "--reason", "RelayDenied")
-    assert (ended.code, ended.out, ended.err) == (0, "", "No SmtpConfig in namespace team-a is such.\n")
+    assert (ended.code, ended.out, ended.err) == (0, "", "No SmtpConfig in namespace team-a matches.\n")
 
 
 async def test_none_at_all(smtp: Smtp, fake: FakeApi) -> None:
@@ -157,9 +157,9 @@ async def test_the_exit_code_tells_the_verdicts_where_it_is_asked_to(
         (passed(nextTestTime=before(minutes=5)), {}, "due: recheck"),
         (failed(nextTestTime=before(hours=-20)), {}, "in 20h: retry"),
         (passed(nextTestTime=before(minutes=-5)), {"suspend": True}, "never: suspended"),
-        (passed(), {"asked": "now"}, "asked for"),
+        (passed(), {"asked": "now"}, "requested"),
         (under_test("Auth"), {"asked": "now"}, "under way: phase Auth"),
-        (passed(observedGeneration=0), {}, "at once: the spec is new"),
+        (passed(observedGeneration=0), {}, "now: the spec is new"),
         ({}, {"suspend": True}, "never: suspended"),
     ],
 )
@@ -183,7 +183,7 @@ async def test_a_verdict_on_an_older_spec_is_none(smtp: Smtp, fake: FakeApi) -> 
     fake.on("GET", LIST, Answer(body=listed(smtp_config(passed(observedGeneration=0)))))
     ended = await smtp("status", "--exit-code")
     assert ended.code == 3
-    assert ended.out.splitlines()[1].startswith("mail   Unknown   not tested yet as it is now")
+    assert ended.out.splitlines()[1].startswith("mail   Unknown   current spec not tested yet")
 
 
 @pytest.mark.usefixtures("team")
@@ -195,7 +195,7 @@ async def test_with_a_name_it_tells_all_of_it(smtp: Smtp) -> None:
     assert said == (
         "✓ TestEmailSent  team-a/good\n"
         "  Accepted for delivery.\n"
-        "  The server answered: 250 2.0.0 queued as 4F1B2\n"
+        "  The server replied: 250 2.0.0 queued as 4F1B2\n"
         "  Next test in 12m: recheck.\n"
         "  Since:       TIME, WHILE ago\n"
         "  Last test:   TIME, WHILE ago: Requested, SendEmail, 412ms\n"

@@ -57,10 +57,10 @@ async def test_one_that_passed_shows_the_servers_answer_and_the_phases(asking: A
     assert ended.out == (
         "✓ TestEmailSent  team-a/mail\n"
         "  Accepted for delivery.\n"
-        "  The server answered: 250 2.0.0 queued as 4F1B2\n"
+        "  The server replied: 250 2.0.0 queued as 4F1B2\n"
         "  Next test after a change.\n"
     )
-    assert ended.err == "  … team-a/mail: asked for a test\n  ✓ Resolve 2ms\n  ✓ Connect 3ms\n"
+    assert ended.err == "  … team-a/mail: test requested\n  ✓ Resolve 2ms\n  ✓ Connect 3ms\n"
 
 
 async def test_one_that_failed_shows_message_dialogue_and_suggestion(asking: Any) -> None:
@@ -73,11 +73,11 @@ async def test_one_that_failed_shows_message_dialogue_and_suggestion(asking: Any
         "  What happened. What to set.\n"
         "  Next test after a change.\n"
         "\n"
-        "  The dialogue:\n"
+        "  SMTP dialogue:\n"
         "    C: EHLO example.com\n"
         "    S: 421 later\n"
         "\n"
-        "  A second look found that this would work:\n"
+        "  These settings worked in a second attempt:\n"
         "    smtpType: StartTLS\n"
         "    port: 587\n"
     )
@@ -91,7 +91,7 @@ async def test_the_phases_are_told_as_they_come(asking: Any) -> None:
         asked.handled(passed())
         ended = await task
     assert ended.err.splitlines()[:4] == [
-        "  … team-a/mail: asked for a test",
+        "  … team-a/mail: test requested",
         "  … team-a/mail: phase Resolve",
         "  … team-a/mail: phase Connect",
         "  … team-a/mail: phase Auth",
@@ -142,7 +142,7 @@ async def test_a_test_that_takes_longer_is_said_to_be_under_way(asking: Any) -> 
         ended = await task
     assert ended.code == 3
     assert ended.err.endswith(
-        "kubectl smtp: team-a/mail: no verdict within 5s: its test is under way, in phase Data\n"
+        "kubectl smtp: team-a/mail: no verdict within 5s: its test is still running, in phase Data\n"
     )
 
 
@@ -203,7 +203,7 @@ async def test_whoever_may_not_patch_is_told_so(fake: FakeApi, smtp: Smtp) -> No
     ended = await smtp("test", "mail")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        f"kubectl smtp: team-a/mail: the test cannot be asked for: PATCH {MAIL}: 403 Forbidden: {message}\n"
+        f"kubectl smtp: team-a/mail: the test cannot be requested: PATCH {MAIL}: 403 Forbidden: {message}\n"
     )
 
 
@@ -219,7 +219,7 @@ async def test_a_selector_that_cannot_be_read(fake: FakeApi, smtp: Smtp) -> None
     ended = await smtp("test", "-l", "a==b==c")
     assert (ended.code, ended.err) == (
         2,
-        "kubectl smtp: the API server cannot read the selector 'a==b==c'; give labels such as"
+        "kubectl smtp: the API server rejected the selector 'a==b==c'; use labels such as"
         " team=a,stage!=test\n",
     )
 
@@ -284,6 +284,6 @@ async def test_ctrl_c_says_that_the_test_goes_on(fake: FakeApi, environment: dic
     watch.end()
     assert (process.returncode, out) == (130, b"")
     assert err.decode().splitlines() == [
-        "  … team-a/mail: asked for a test",
-        "kubectl smtp: interrupted; what was asked for is tested all the same",
+        "  … team-a/mail: test requested",
+        "kubectl smtp: interrupted; the requested tests still run",
     ]

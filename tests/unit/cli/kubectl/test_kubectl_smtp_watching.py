@@ -27,7 +27,7 @@ async def test_a_later_request_of_somebody_else_answers_ours_too(asking: Any) ->
 
 
 @pytest.mark.parametrize(
-    ("annotation", "what"), [({"asked": None}, "was removed"), ({"asked": "old"}, "was set back")]
+    ("annotation", "what"), [({"asked": None}, "was removed"), ({"asked": "old"}, "was reset")]
 )
 async def test_a_request_that_is_taken_back_is_said_so(asking: Any, annotation: Json, what: str) -> None:
     async with asking() as (asked, task):
@@ -35,8 +35,8 @@ async def test_a_request_that_is_taken_back_is_said_so(asking: Any, annotation: 
         ended = await task
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.endswith(
-        "kubectl smtp: team-a/mail: somebody took the request back: its annotation"
-        f" {what}, maybe by a GitOps controller\n"
+        "kubectl smtp: team-a/mail: the request was withdrawn: its annotation"
+        f" {what}, possibly by a GitOps controller\n"
     )
 
 
@@ -45,7 +45,7 @@ async def test_an_object_that_is_deleted_meanwhile(asking: Any) -> None:
         asked.watch.say(event("DELETED", smtp_config(passed(), version=30)))
         ended = await task
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err.endswith("kubectl smtp: team-a/mail: it was deleted before its test had ended\n")
+    assert ended.err.endswith("kubectl smtp: team-a/mail: it was deleted before its test finished\n")
 
 
 async def test_another_object_of_the_same_name_is_no_answer(asking: Any) -> None:

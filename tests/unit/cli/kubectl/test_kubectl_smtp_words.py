@@ -20,7 +20,7 @@ def test_without_a_command_it_shows_its_help_and_fails(offline: Offline) -> None
 def test_the_help_is_a_result(offline: Offline) -> None:
     ended = offline("--help")
     assert (ended.code, ended.err) == (0, "")
-    for part in ("examples:", "exit codes:", "ask for a test", "patch for test"):
+    for part in ("examples:", "exit codes:", "request a test", "patch for the command test"):
         assert part in ended.out
 
 
@@ -37,14 +37,14 @@ def test_the_help_of_a_command_names_each_of_its_flags_and_exit_codes(offline: O
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["test"], "say which: NAME, -l SELECTOR, --all of the namespace, or -A"),
-        (["test", "mail", "-A"], "a NAME does not go with --all-namespaces; give its namespace by -n"),
-        (["test", "-A", "-n", "team-a"], "--namespace does not go with --all-namespaces"),
-        (["test", "mail", "-l", "a=b"], "a NAME does not go with --selector"),
-        (["test", "mail", "--all"], "a NAME does not go with --all"),
+        (["test"], "select SmtpConfigs with NAME, -l SELECTOR, --all (of the namespace) or -A"),
+        (["test", "mail", "-A"], "NAME cannot be combined with --all-namespaces; set its namespace with -n"),
+        (["test", "-A", "-n", "team-a"], "--namespace cannot be combined with --all-namespaces"),
+        (["test", "mail", "-l", "a=b"], "NAME cannot be combined with --selector"),
+        (["test", "mail", "--all"], "NAME cannot be combined with --all"),
         (["test", "Mail"], "'Mail' is not the name of a SmtpConfig"),
         (["test", "mail", "-n", "../x"], "--namespace: '../x' is not the name of a namespace"),
-        (["status", "mail", "--not-ready"], "a NAME does not go with --not-ready, --reason and --server"),
+        (["status", "mail", "--not-ready"], "NAME cannot be combined with --not-ready, --reason or --server"),
         (["suggest", "mail/x"], "'mail/x' is not the name of a SmtpConfig"),
     ],
 )
@@ -74,7 +74,7 @@ def test_an_unforeseen_failure_shows_no_traceback(offline: Offline, monkeypatch:
     monkeypatch.setattr("smtp_operator.cli.kubectl.explain.reason_named", broken)
     ended = offline("explain", "Testing")
     assert (ended.code, ended.out) == (3, "")
-    assert ended.err == "kubectl smtp: an unforeseen failure (RuntimeError); --debug shows where\n"
+    assert ended.err == "kubectl smtp: unexpected error (RuntimeError); use --debug to see where\n"
 
 
 def test_debug_shows_where_it_happened_and_no_text_of_the_exception(

@@ -17,11 +17,11 @@ from smtp_tools.localcluster.ports import free_ports
 class Health:
     """What the operator would say of itself."""
 
-    trouble: str | None = None
+    failed_part: str | None = None
     ready: bool = False
 
     def why_not(self) -> str | None:
-        return self.trouble
+        return self.failed_part
 
     def is_ready(self) -> bool:
         return self.ready
@@ -36,7 +36,7 @@ def address() -> ListenAddress:
 
 async def ask(address: ListenAddress, health: Health, path: str) -> tuple[int, str]:
     async with (
-        health_server(address, trouble=health.why_not, is_ready=health.is_ready),
+        health_server(address, failed_part=health.why_not, is_ready=health.is_ready),
         aiohttp.ClientSession() as session,
         session.get(f"http://{address}{path}") as response,
     ):
@@ -56,7 +56,7 @@ async def test_it_is_ready_once_it_is(address: ListenAddress) -> None:
 
 
 async def test_trouble_that_a_restart_mends_is_told(address: ListenAddress) -> None:
-    health = Health(trouble="no sign of life: watch of Secrets in all namespaces")
+    health = Health(failed_part="no sign of life: watch of Secrets in all namespaces")
     assert await ask(address, health, "/healthz") == (
         500,
         "no sign of life: watch of Secrets in all namespaces\n",
@@ -71,7 +71,7 @@ async def test_it_ends_with_its_block(address: ListenAddress) -> None:
 
 async def test_without_an_address_nothing_listens() -> None:
     health = Health()
-    async with health_server(None, trouble=health.why_not, is_ready=health.is_ready):
+    async with health_server(None, failed_part=health.why_not, is_ready=health.is_ready):
         pass
 
 

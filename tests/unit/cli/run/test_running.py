@@ -96,8 +96,8 @@ async def test_an_api_server_that_is_just_starting_is_waited_for(
     with caplog.at_level(logging.INFO):
         await introduce(client, Settings())
     assert caplog.messages == [
-        f"POST {REVIEW}: 503; trying again",
-        f"POST {REVIEW}: 503; trying again",
+        f"POST {REVIEW}: 503; retrying",
+        f"POST {REVIEW}: 503; retrying",
         f"smtp-operator {version('smtp-operator')} serves all namespaces of {fake.url}"
         " as system:serviceaccount:a:b (test)",
     ]
@@ -151,12 +151,12 @@ async def _ends() -> None:
 
 
 async def test_what_nobody_waits_for_any_more_is_no_failure_of_an_operator_that_was_told_to_end() -> None:
-    await conclude(asyncio.create_task(_fails()), None, told=True)
+    await conclude(asyncio.create_task(_fails()), None, by_signal=True)
 
 
 async def test_without_being_told_it_is_one() -> None:
     with pytest.raises(RuntimeError, match="refused by a vault"):
-        await conclude(asyncio.create_task(_fails()), None, told=False)
+        await conclude(asyncio.create_task(_fails()), None, by_signal=False)
 
 
 @pytest.mark.parametrize("told", [True, False])
@@ -165,4 +165,4 @@ async def test_what_a_part_of_the_operator_failed_of_goes_first(
     informer: Callable[[], Coroutine[Any, Any, None]], told: bool
 ) -> None:
     with pytest.raises(ValueError, match="a watch is dead"):
-        await conclude(asyncio.create_task(informer()), ValueError("a watch is dead"), told=told)
+        await conclude(asyncio.create_task(informer()), ValueError("a watch is dead"), by_signal=told)
