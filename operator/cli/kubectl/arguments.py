@@ -29,9 +29,9 @@ class PluginFlag:
     """A flag; without ``metavar`` it takes no value."""
 
     name: str
-    """Such as ``--namespace``."""
+    """The long form, such as ``--namespace``."""
     short: str = ""
-    """Such as ``-n``."""
+    """The short form, such as ``-n``; empty: none."""
     metavar: str = ""
     help: str
     default: str | None = None

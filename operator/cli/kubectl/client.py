@@ -39,7 +39,7 @@ class Selection:
 
     @property
     def where(self) -> str:
-        """Such as ``in namespace team-a``."""
+        """The namespaces as text, such as ``in namespace team-a``."""
         return "in any namespace" if self.namespace is None else f"in namespace {self.namespace}"
 
 

@@ -21,7 +21,7 @@ _FAILED_IN: Final = re.compile(r" in (\w+)(?::|$)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigSnapshot:
-    """One state of a SmtpConfig. Of the spec only the server's name, since it can contain a password."""
+    """A state of a SmtpConfig; holds only the server name of the spec, which can contain a password."""
 
     key: ObjectKey
     uid: str

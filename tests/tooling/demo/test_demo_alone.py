@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from smtp_testkit.interrupts import interruptible
 from smtp_tools.localcluster import find_assets
 from smtp_tools.paths import PYTHONPATH
 
@@ -26,15 +27,18 @@ def demo() -> Iterator[subprocess.Popen[str]]:
     """As it runs where it is no terminal."""
     find_assets()
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "KUBECONFIG": "/nowhere"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "smtp_tools.demo"],
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        interruptible(),
+        subprocess.Popen(
+            [sys.executable, "-m", "smtp_tools.demo"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         yield process
         process.kill()
 

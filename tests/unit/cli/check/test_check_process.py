@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from smtp_testkit.interrupts import interruptible
 from smtp_testkit.mailpeers import MailServer
 
 Write = Callable[..., str]
@@ -59,9 +60,10 @@ print(code, [name for name in ("kubernetes", "kopf", "aiohttp") if name in sys.m
 def test_ctrl_c_leaves_whole_lines_and_no_traceback(
     relay: str, said: threading.Event, environment: dict[str, str]
 ) -> None:
-    process = subprocess.Popen(
-        COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    with interruptible():
+        process = subprocess.Popen(
+            COMMAND, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     assert said.wait(120)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
@@ -75,12 +77,13 @@ def test_ctrl_c_on_a_terminal_ends_the_line_that_is_open(
     relay: str, said: threading.Event, environment: dict[str, str]
 ) -> None:
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        COMMAND,
-        env=environment | {"NO_COLOR": "1", "TERM": "xterm"},
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-    )
+    with interruptible():
+        process = subprocess.Popen(
+            COMMAND,
+            env=environment | {"NO_COLOR": "1", "TERM": "xterm"},
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+        )
     os.close(theirs)
     assert said.wait(120)
     process.send_signal(signal.SIGINT)

@@ -12,6 +12,7 @@ import pytest
 from smtp_operator.cli.kubectl.arguments import JSON_KEYS
 from smtp_testkit.fakeapi import Answer, FakeApi, Stream, event
 from smtp_testkit.fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
+from smtp_testkit.interrupts import interruptible
 
 Smtp = Callable[..., Coroutine[Any, Any, Any]]
 Json = dict[str, Any]
@@ -268,16 +269,17 @@ async def test_ctrl_c_says_that_the_test_goes_on(fake: FakeApi, environment: dic
     fake.on("GET", LIST, Answer(body=listed(smtp_config())))
     fake.on("PATCH", MAIL, Answer(body=smtp_config(version=20)))
     fake.on("WATCH", LIST, watch)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "import sys; from smtp_operator.cli.kubectl.main import main; sys.exit(main())",
-        "test",
-        "mail",
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    with interruptible():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            "import sys; from smtp_operator.cli.kubectl.main import main; sys.exit(main())",
+            "test",
+            "mail",
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
     await asyncio.wait_for(watch.open.wait(), 60)
     process.send_signal(signal.SIGINT)
     out, err = await asyncio.wait_for(process.communicate(), 60)

@@ -22,6 +22,7 @@ from smtp_operator.cli.run.command import conclude, introduce
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.interrupts import interruptible
 from smtp_testkit.testbed import Manifests, OperatorProcess
 from smtp_tools.localcluster import LocalCluster
 
@@ -72,7 +73,7 @@ def test_it_ends_by_itself_on_sigterm(process: OperatorProcess) -> None:
 def test_ctrl_c_ends_it_too(kubeconfig: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "smtp_operator", "run", "--kubeconfig", str(kubeconfig)]
     environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as running:
+    with interruptible(), subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as running:
         assert running.stderr is not None
         select.select([running.stderr], [], [], 90)
         running.send_signal(signal.SIGINT)
