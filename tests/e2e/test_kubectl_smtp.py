@@ -47,7 +47,7 @@ def kubectl(cluster: LocalCluster, bed: Bed, tmp_path: Path) -> Kubectl:
     return run
 
 
-def test_a_test_that_passes_is_asked_for_and_told(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+def test_a_passing_test_is_requested_and_shown(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
     bed.create(server, suspend=True)
     bed.verdict()
 
@@ -67,7 +67,7 @@ def test_a_test_that_passes_is_asked_for_and_told(bed: Bed, server: MailServer, 
     assert len(server.mails) == 1
 
 
-def test_a_test_that_fails_shows_the_dialogue_and_tells_by_its_exit_code(
+def test_a_failing_test_shows_the_dialogue_and_sets_the_exit_code(
     bed: Bed, server: MailServer, kubectl: Kubectl
 ) -> None:
     bed.create(server, suspend=True)
@@ -82,9 +82,7 @@ def test_a_test_that_fails_shows_the_dialogue_and_tells_by_its_exit_code(
     assert done.stderr.endswith("MailFrom 0ms\n") or "✗ MailFrom" in done.stderr
 
 
-def test_the_phase_of_a_test_that_takes_its_time_is_seen_live(
-    bed: Bed, server: MailServer, kubectl: Kubectl
-) -> None:
+def test_the_phase_of_a_slow_test_is_shown_live(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
     bed.create(server, suspend=True)
     bed.verdict()
     server.unanswered = {"RCPT"}
@@ -99,7 +97,7 @@ def test_the_phase_of_a_test_that_takes_its_time_is_seen_live(
     ]
 
 
-def test_a_missing_password_is_an_answer_of_its_own(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+def test_a_missing_password_has_a_separate_exit_code(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
     bed.create(server, suspend=True, username="mailer", password={"secretRef": {"name": "missing"}})
     bed.verdict()
 
@@ -109,7 +107,7 @@ def test_a_missing_password_is_an_answer_of_its_own(bed: Bed, server: MailServer
     assert (done.returncode, item["reason"], item["exitCode"]) == (4, "SecretNotFound", 4)
 
 
-def test_those_with_a_label_are_tested_together(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+def test_a_selector_tests_several_smtpconfigs(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
     for name in ("one", "two", "other"):
         bed.create(server, name, suspend=True)
         bed.verdict(name)
@@ -183,7 +181,7 @@ def person(cluster: LocalCluster, bed: Bed, manifests: Manifests) -> Callable[..
     return bound
 
 
-def test_whoever_may_edit_may_test(
+def test_the_edit_role_can_test(
     bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path]
 ) -> None:
     bed.create(server, suspend=True)
@@ -192,7 +190,7 @@ def test_whoever_may_edit_may_test(
     assert done.returncode == 0, done
 
 
-def test_whoever_may_view_may_see_and_is_told_why_he_may_not_test(
+def test_the_view_role_can_see_but_not_test(
     bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path]
 ) -> None:
     bed.create(server, suspend=True)

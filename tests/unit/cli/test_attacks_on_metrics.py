@@ -60,7 +60,9 @@ def body_of(response: web.Response) -> bytes:
     return response.body
 
 
-async def test_a_hundred_who_ask_at_once_cost_two_renderings(shared: SharedExposition, clock: Clock) -> None:
+async def test_a_hundred_concurrent_requests_cost_two_renderings(
+    shared: SharedExposition, clock: Clock
+) -> None:
     """One for those who came before it began, one for those who came while the first one asked for it."""
     answers = await asyncio.gather(*(ask(shared) for _ in range(100)))
 
@@ -75,7 +77,7 @@ async def test_renderings_take_a_fifth_of_the_time(shared: SharedExposition, clo
     assert clock.renderings == [0, 5, 10, 15, 20]
 
 
-async def test_other_formats_and_filters_cost_no_renderings_of_their_own(
+async def test_other_formats_and_filters_cost_no_extra_renderings(
     shared: SharedExposition, clock: Clock
 ) -> None:
     kinds = [f"application/openmetrics-text; version={it}.0.0" for it in range(1, 50)]
@@ -90,7 +92,7 @@ async def test_no_one_gets_metrics_from_before_the_request(shared: SharedExposit
     assert b"renderings 2.0" in body_of(await ask(shared))
 
 
-async def test_a_client_that_goes_away_leaves_its_turn_to_the_next(shared: SharedExposition) -> None:
+async def test_a_disconnected_client_does_not_block_the_next(shared: SharedExposition) -> None:
     await ask(shared)
     gone = asyncio.create_task(ask(shared))
     waiting = asyncio.create_task(ask(shared))

@@ -80,13 +80,13 @@ def test_the_limits_of_a_port() -> None:
     "start",
     [b"", b"GET /healthz HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\nHost: pod\r\nX: ", b"\r\n", b"GET"],
 )
-async def test_a_client_that_never_ends_its_headers_is_cut_off(port: Port, start: bytes) -> None:
+async def test_a_client_that_never_finishes_its_headers_is_disconnected(port: Port, start: bytes) -> None:
     await port.serve(BRIEF)
 
     assert b"200" not in await everything(await port.connect(send=start))
 
 
-async def test_a_client_that_drips_its_headers_is_cut_off(port: Port) -> None:
+async def test_a_client_that_sends_headers_slowly_is_disconnected(port: Port) -> None:
     await port.serve(BRIEF)
     connection = await port.connect(send=b"GET /healthz HTTP/1.1\r\nX: ")
     ended = asyncio.create_task(everything(connection))
@@ -98,7 +98,7 @@ async def test_a_client_that_drips_its_headers_is_cut_off(port: Port) -> None:
     assert b"200" not in await ended
 
 
-async def test_a_client_that_reads_no_answer_is_cut_off(port: Port) -> None:
+async def test_a_client_that_does_not_read_the_response_is_disconnected(port: Port) -> None:
     await port.serve(ServingLimits(request=1.0, answer=0.2))
     connection = await port.connect(send=b"GET /large HTTP/1.1\r\nHost: pod\r\n\r\n")
     await port.asked.wait()
@@ -117,7 +117,7 @@ async def test_a_client_that_reads_no_answer_is_cut_off(port: Port) -> None:
         pytest.param(b"GET /large HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n" + b"x" * 9_999_998, id="body"),
     ],
 )
-async def test_a_request_that_is_too_large_is_cut_off(port: Port, request_: bytes) -> None:
+async def test_a_request_that_is_too_large_is_disconnected(port: Port, request_: bytes) -> None:
     await port.serve(FEW)
     connection = await port.connect(send=request_)
 
@@ -161,9 +161,7 @@ async def test_idle_connections_stay_within_the_limit(port: Port) -> None:
     assert (await port.probe()).endswith(b"ok")
 
 
-async def test_requests_that_are_none_leave_no_line_in_the_log(
-    port: Port, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_invalid_requests_are_not_logged(port: Port, caplog: pytest.LogCaptureFixture) -> None:
     await port.serve(FEW)
     for words in (
         b"hello\r\n\r\n",

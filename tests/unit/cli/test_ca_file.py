@@ -12,7 +12,7 @@ from smtp_operator.settings import InvalidSetting, read_settings
 PEM = trustme.CA().cert_pem.bytes()
 
 
-def test_without_the_flag_there_is_none() -> None:
+def test_no_flag_means_no_file() -> None:
     assert read_ca_file(read_settings({}, {}).ca_file) is None
 
 
@@ -36,7 +36,7 @@ def test_a_file_without(tmp_path: Path, text: bytes) -> None:
     assert str(refused.value) == f"--ca-file: {file} contains no valid PEM certificates"
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_file() -> None:
     with pytest.raises(InvalidSetting) as refused:
         read_ca_file("/nowhere/ca.pem")
     assert str(refused.value) == "--ca-file: /nowhere/ca.pem cannot be read: No such file or directory"

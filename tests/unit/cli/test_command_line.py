@@ -57,7 +57,7 @@ def test_printed_crds_can_be_applied(cluster: LocalCluster) -> None:
     cluster.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", input=crds)
 
 
-def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     command = f"{sys.executable} -m smtp_operator crds | head -1"
     done = subprocess.run(command, shell=True, check=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("---\n", "")
@@ -91,7 +91,7 @@ def test_the_help_of_run_shows_every_flag_with_its_variable_and_default(
     assert f"Default: {it.default}." in shown or not it.default
 
 
-def test_a_word_that_is_no_command_is_a_usage_error(capsys: Output) -> None:
+def test_an_unknown_command_is_a_usage_error(capsys: Output) -> None:
     assert ended(["walk"]) == 2
     assert "invalid choice: 'walk'" in capsys.readouterr().err
 
@@ -101,7 +101,7 @@ def test_a_flag_that_does_not_exist_is_a_usage_error(capsys: Output) -> None:
     assert "unrecognized arguments: --allow-networks" in capsys.readouterr().err
 
 
-def test_flags_are_never_guessed_from_their_beginning(capsys: Output) -> None:
+def test_abbreviated_flags_are_rejected(capsys: Output) -> None:
     assert ended(["run", "--allow-net", "10.0.0.0/8"]) == 2
 
 
@@ -131,7 +131,7 @@ def test_a_refused_login_is_one_line_and_exit_code_1(cluster: LocalCluster, tmp_
     )
 
 
-def test_a_list_that_is_forbidden_is_named_and_exit_code_1(cluster: LocalCluster, namespace: str) -> None:
+def test_a_forbidden_list_is_named_with_exit_code_1(cluster: LocalCluster, namespace: str) -> None:
     cluster.kubectl("-n", namespace, "create", "serviceaccount", "nobody")
     kubeconfig = cluster.kubeconfig_for_service_account(namespace, "nobody")
     done = program("run", "--kubeconfig", str(kubeconfig), "--log-format", "text")

@@ -96,7 +96,7 @@ def test_debug_lines_of_libraries_stay_out_at_any_level(capsys: pytest.CaptureFi
 
 @pytest.mark.usefixtures("restored_logging")
 @pytest.mark.parametrize("name", ["azure.identity.aio._internal.get_token_mixin", "msal.token_cache"])
-def test_those_who_repeat_what_servers_write_say_nothing(
+def test_libraries_that_repeat_server_texts_are_silenced(
     capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     set_up_logging(Settings(log_level=LogLevel.DEBUG))
@@ -105,7 +105,7 @@ def test_those_who_repeat_what_servers_write_say_nothing(
 
 
 @pytest.mark.usefixtures("restored_logging")
-def test_less_important_lines_than_the_level_stay_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logging(Settings(log_level=LogLevel.ERROR))
     logging.getLogger("smtp_operator.x").warning("hm")
     assert capsys.readouterr().err == ""

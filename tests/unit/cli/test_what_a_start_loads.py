@@ -42,7 +42,7 @@ def loaded() -> frozenset[str]:
         pytest.param("smtp_operator.cli.kubectl", id="kubectl smtp"),
     ],
 )
-def test_it_is_loaded_by_those_who_need_it(loaded: frozenset[str], name: str) -> None:
+def test_modules_are_loaded_if_needed(loaded: frozenset[str], name: str) -> None:
     assert not {it for it in loaded if it == name or it.startswith(f"{name}.")}
 
 

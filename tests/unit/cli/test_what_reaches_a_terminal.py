@@ -41,7 +41,7 @@ ATTACKS: Final = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_what_is_written_controls_no_terminal(attack: str) -> None:
+def test_output_contains_no_foreign_control_sequences(attack: str) -> None:
     text, expected = ATTACKS[attack]
     output = io.StringIO()
 
@@ -79,7 +79,7 @@ def test_a_value_of_a_verdict_is_one_line_without_controls(attack: str) -> None:
     assert one_line(text) == f"{ATTACKS[attack][1]} Ready"
 
 
-def test_one_place_alone_writes_to_the_terminal() -> None:
+def test_only_one_function_writes_to_the_terminal() -> None:
     """What argparse prints is help of the command itself, and words of the one who types."""
     others = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"

@@ -23,7 +23,7 @@ def test_0_the_test_passed(check: Check, manifest: str, server: MailServer) -> N
     assert [mail.recipients for mail in server.mails] == [("ops@example.com",)]
 
 
-def test_1_the_settings_have_to_change(
+def test_1_the_settings_must_change(
     check: Check, write: Write, config: Document, secret: Document, authority: Document
 ) -> None:
     secret["stringData"]["password"] = "another one"
@@ -32,7 +32,7 @@ def test_1_the_settings_have_to_change(
     assert ended.out.startswith("✗ AuthenticationFailed in Auth: 535 5.7.8  team-a/corporate-mail\n")
 
 
-def test_1_some_recipients_were_refused(check: Check, manifest: str, server: MailServer) -> None:
+def test_1_some_recipients_were_rejected(check: Check, manifest: str, server: MailServer) -> None:
     server.refused_recipients["ops@example.com"] = "550 5.1.1 no such user"
     assert check("-f", manifest).code == 1
 
@@ -54,7 +54,7 @@ def test_2_the_arguments_cannot_be_used(check: Check) -> None:
     )
 
 
-def test_3_it_may_pass_by_itself(check: Check, manifest: str, server: MailServer) -> None:
+def test_3_a_temporary_failure(check: Check, manifest: str, server: MailServer) -> None:
     server.replies["MAIL"] = "451 4.3.0 try again later"
     assert check("-f", manifest).code == 3
 
@@ -66,7 +66,7 @@ def test_3_nothing_listens_there(check: Check, write: Write, anonymous: Document
     assert ended.out.startswith("✗ ConnectionRefused in Connect  default/relay\n")
 
 
-def test_4_the_password_is_not_at_hand(check: Check, write: Write, config: Document) -> None:
+def test_4_the_password_is_not_available(check: Check, write: Write, config: Document) -> None:
     ended = check("-f", write(config))
     assert ended.code == 4
     assert ended.text == (
@@ -89,7 +89,7 @@ def test_4_the_secret_lacks_the_key(check: Check, write: Write, config: Document
     )
 
 
-def test_1_a_ca_that_is_not_at_hand_is_no_matter_of_the_password(
+def test_1_a_missing_ca_is_not_a_missing_password(
     check: Check, write: Write, config: Document, secret: Document
 ) -> None:
     ended = check("-f", write(config, secret))
@@ -138,9 +138,9 @@ def test_every_class_of_verdicts_has_its_code(retry: Retry, code: int) -> None:
     assert exit_code(outcome(retry, password(resolved=True))) == code
 
 
-def test_no_class_was_forgotten() -> None:
+def test_every_class_is_covered() -> None:
     assert {exit_code(outcome(retry)) for retry in Retry} == {0, 1, 3}
 
 
-def test_without_a_password_no_other_class_counts() -> None:
+def test_a_missing_password_takes_precedence_over_the_class() -> None:
     assert {exit_code(outcome(it, password(resolved=False))) for it in set(Retry) - {Retry.PASSED}} == {4}

@@ -74,13 +74,13 @@ def test_tls_from_the_first_byte(check: Check, flags: list[str], server: MailSer
     assert check(*words, "--mode", "Connect").out.startswith("✓ Connected  ")
 
 
-def test_a_certificate_need_not_be_checked(check: Check, flags: list[str]) -> None:
+def test_certificate_verification_can_be_off(check: Check, flags: list[str]) -> None:
     del flags[-2:]
     assert check(*flags, "--mode", "Connect").out.startswith("✗ CertificateUntrusted in Tls  ")
     assert check(*flags, "--mode", "Connect", "--insecure-skip-verify").out.startswith("✓ Connected  ")
 
 
-def test_a_password_without_verified_tls_has_to_be_allowed(check: Check, flags: list[str]) -> None:
+def test_a_password_without_verified_tls_must_be_allowed(check: Check, flags: list[str]) -> None:
     words = [*flags[:-2], "--insecure-skip-verify", "--username", USER, "--mode", "Login"]
     ended = check(*words, SMTP_OPERATOR_PASSWORD=PASSWORD)
     assert (ended.code, ended.err) == (
@@ -100,16 +100,12 @@ def test_the_name_given_with_ehlo(check: Check, flags: list[str], server: MailSe
     )
 
 
-def test_an_ipv6_address_is_shown_as_one_writes_it(
-    check: Check, flags: list[str], server: MailServer
-) -> None:
+def test_an_ipv6_address_is_shown_in_brackets(check: Check, flags: list[str], server: MailServer) -> None:
     ended = check("--server", "::1", *flags[2:])
     assert ended.out.splitlines()[0].endswith(f"  [::1]:{server.starttls_port}")
 
 
-def test_the_mail_bears_a_message_id_of_its_own_each_time(
-    check: Check, flags: list[str], server: MailServer
-) -> None:
+def test_each_email_has_a_new_message_id(check: Check, flags: list[str], server: MailServer) -> None:
     check(*flags)
     check(*flags)
     lines = [line for mail in server.mails for line in mail.content.splitlines()]
@@ -117,7 +113,7 @@ def test_the_mail_bears_a_message_id_of_its_own_each_time(
     assert len(set(ids)) == len(ids) == 2
 
 
-def test_values_that_are_impossible_are_told_of_their_flags(check: Check, flags: list[str]) -> None:
+def test_invalid_values_are_reported_by_flag(check: Check, flags: list[str]) -> None:
     wrong = "--port 70000 --from nobody --to x --to y --cc y@example.com --cc y@example.com"
     ended = check(*flags, *wrong.split())
     assert (ended.code, ended.out) == (2, "")
@@ -165,7 +161,7 @@ MISUSES: dict[str, str] = {
 
 
 @pytest.mark.parametrize(("words", "said"), MISUSES.items(), ids=MISUSES)
-def test_flags_that_make_no_sense(
+def test_flags_that_cannot_be_combined(
     words: str, said: str, check: Check, folder: Path, write: Write, anonymous: Document
 ) -> None:
     write(anonymous)
@@ -173,7 +169,7 @@ def test_flags_that_make_no_sense(
     assert (ended.code, ended.out, ended.err) == (2, "", f"smtp-operator: {said}\n")
 
 
-def test_which_namespaces_an_operator_leaves_alone_is_nothing_to_tell_it(check: Check) -> None:
+def test_flags_for_excluded_namespaces_are_rejected(check: Check) -> None:
     ended = check("corporate-mail", "--exclude-namespace", "team-a")
     assert ended.code == 2
     assert ended.err.endswith("error: unrecognized arguments: --exclude-namespace team-a\n")
@@ -193,7 +189,7 @@ def test_without_a_ca_ref_the_ca_file_is_trusted_in_addition_to_the_systems_cas(
     assert check("-f", write(config, secret), "--ca-file", "ca.pem").code == 0
 
 
-def test_a_ca_of_a_file_goes_before_that_of_the_manifest(
+def test_ca_file_takes_precedence_over_the_manifest(
     check: Check, write: Write, config: Document, secret: Document, authority: Document, server: MailServer
 ) -> None:
     write(server.ca_pem, name="ca.pem")
@@ -208,13 +204,13 @@ def test_a_ca_of_a_file_goes_before_that_of_the_manifest(
     "words",
     [("--mode", "Ping"), ("--output", "yaml"), ("--smtp-type", "SSL"), ("--port", "smtp"), ("--fil", "x")],
 )
-def test_what_the_parser_refuses(words: tuple[str, ...], check: Check) -> None:
+def test_arguments_that_the_parser_rejects(words: tuple[str, ...], check: Check) -> None:
     ended = check(*words)
     assert (ended.code, ended.out) == (2, "")
     assert "\nsmtp-operator check: error: " in ended.err or "\nsmtp-operator: error: " in ended.err
 
 
-def test_the_help_tells_the_exit_codes(check: Check) -> None:
+def test_the_help_lists_the_exit_codes(check: Check) -> None:
     ended = check("--help")
     assert (ended.code, ended.err) == (0, "")
     assert (

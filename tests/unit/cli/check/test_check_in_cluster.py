@@ -40,7 +40,7 @@ Reader = Callable[..., str]
 SMTP_CONFIGS = "smtpconfigs.smtp-operator.io"
 
 
-def test_whoever_may_get_what_it_names_can_test_it(
+def test_read_access_is_enough_to_check(
     check: Check, reader: Reader, stored: Callable[[], Document], namespace: str, server: MailServer
 ) -> None:
     before = stored()
@@ -56,7 +56,7 @@ def test_whoever_may_get_what_it_names_can_test_it(
     assert stored() == before
 
 
-def test_it_says_where_it_sends(
+def test_it_shows_where_it_sends(
     check: Check, reader: Reader, stored: Callable[[], Document], namespace: str, server: MailServer
 ) -> None:
     stored()
@@ -67,7 +67,7 @@ def test_it_says_where_it_sends(
     )
 
 
-def test_an_unbound_secret_is_refused_where_the_operator_would_refuse_it(
+def test_an_unbound_secret_is_rejected_as_by_the_operator(
     check: Check, reader: Reader, stored: Callable[[], Document], namespace: str, server: MailServer
 ) -> None:
     stored()
@@ -87,7 +87,7 @@ def test_an_unbound_secret_is_refused_where_the_operator_would_refuse_it(
         ("localhost:{port}", "CaNotAllowed in Tls"),
     ],
 )
-def test_a_bound_secret_goes_where_the_operator_would_send_it(
+def test_a_bound_secret_is_sent_as_by_the_operator(
     cluster: LocalCluster,
     check: Check,
     reader: Reader,
@@ -105,7 +105,7 @@ def test_a_bound_secret_goes_where_the_operator_would_send_it(
     assert ended.out.startswith(f"✗ {reason}  {namespace}/{NAME}\n")
 
 
-def test_the_namespace_is_that_of_the_context_and_the_kubeconfig_that_of_the_environment(
+def test_defaults_are_the_contexts_namespace_and_the_environments_kubeconfig(
     check: Check, reader: Reader, stored: object, namespace: str
 ) -> None:
     kubeconfig = reader(SMTP_CONFIGS, "secrets", "configmaps")
@@ -118,7 +118,7 @@ def test_the_namespace_is_that_of_the_context_and_the_kubeconfig_that_of_the_env
     )
 
 
-def test_whoever_may_not_read_the_secret_gives_the_password_himself(
+def test_users_without_access_to_the_secret_supply_the_password(
     check: Check, reader: Reader, stored: object, namespace: str, write: Write
 ) -> None:
     words = [NAME, "--mode", "Login", "--kubeconfig", reader(SMTP_CONFIGS, "configmaps")]
@@ -134,7 +134,7 @@ def test_whoever_may_not_read_the_secret_gives_the_password_himself(
     assert check(*words, "--password-file", write(PASSWORD, name="password.txt")).code == 0
 
 
-def test_a_password_that_is_not_there_is_not_at_hand(
+def test_a_deleted_secret_is_reported(
     check: Check, reader: Reader, stored: object, namespace: str, api: Api
 ) -> None:
     kubeconfig = reader(SMTP_CONFIGS, "secrets", "configmaps")
@@ -147,15 +147,13 @@ def test_a_password_that_is_not_there_is_not_at_hand(
     )
 
 
-def test_a_smtpconfig_that_is_not_there(
-    check: Check, reader: Reader, namespace: str, cluster: LocalCluster
-) -> None:
+def test_a_missing_smtpconfig(check: Check, reader: Reader, namespace: str, cluster: LocalCluster) -> None:
     ended = check("other", "--kubeconfig", reader(SMTP_CONFIGS))
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == f"smtp-operator: SmtpConfig {namespace}/other does not exist on {cluster.url}\n"
 
 
-def test_a_smtpconfig_that_may_not_be_read(
+def test_a_smtpconfig_without_read_access(
     check: Check, reader: Reader, stored: object, namespace: str
 ) -> None:
     ended = check(NAME, "-n", namespace, "--kubeconfig", reader())
@@ -184,12 +182,12 @@ def test_an_api_server_that_is_down(check: Check, folder: Path, cluster: LocalCl
     assert rest.count("\n") == 1
 
 
-def test_a_kubeconfig_that_is_not_there(check: Check) -> None:
+def test_a_missing_kubeconfig(check: Check) -> None:
     ended = check(NAME, "--kubeconfig", "nowhere")
     assert (ended.code, ended.err) == (2, "smtp-operator: kubeconfig nowhere: no such file\n")
 
 
-def test_a_context_that_is_not_there(check: Check, cluster: LocalCluster) -> None:
+def test_a_missing_context(check: Check, cluster: LocalCluster) -> None:
     ended = check(NAME, "--kubeconfig", str(cluster.kubeconfig), "--context", "nowhere")
     assert ended.code == 2
     assert ended.err == (
@@ -206,7 +204,7 @@ def test_without_any_cluster_it_says_what_to_do(check: Check) -> None:
     )
 
 
-def test_a_mail_is_not_taken_for_the_operator_s(
+def test_the_email_differs_from_those_of_the_operator(
     check: Check, reader: Reader, stored: object, server: MailServer
 ) -> None:
     kubeconfig = reader(SMTP_CONFIGS, "secrets", "configmaps")

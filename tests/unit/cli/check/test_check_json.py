@@ -32,7 +32,7 @@ def matches(pattern: str, text: str) -> bool:
     return re.fullmatch(pattern, text) is not None
 
 
-def test_a_test_that_passed_whole(check: Check, manifest: str, server: MailServer) -> None:
+def test_a_passed_test(check: Check, manifest: str, server: MailServer) -> None:
     ended = check("-f", manifest, "--output", "json")
     shown = ended.json
     assert list(shown) == TOP
@@ -76,7 +76,7 @@ def test_a_test_that_passed_whole(check: Check, manifest: str, server: MailServe
     }
 
 
-def test_a_test_that_failed(check: Check, write: Write, anonymous: Document, server: MailServer) -> None:
+def test_a_failed_test(check: Check, write: Write, anonymous: Document, server: MailServer) -> None:
     anonymous["spec"] |= {"port": server.starttls_port, "smtpType": "TLS"}
     ended = check("-f", write(anonymous), "--output", "json")
     shown = ended.json
@@ -96,7 +96,7 @@ def test_the_dialogue_of_a_failure(
     assert shown["test"]["dialogue"][-1] == "S: 451 4.3.0 later"
 
 
-def test_without_a_password_there_is_a_verdict_too(check: Check, write: Write, config: Document) -> None:
+def test_a_missing_password_gives_a_verdict(check: Check, write: Write, config: Document) -> None:
     ended = check("-f", write(config), "--output", "json")
     shown = ended.json
     assert list(shown) == TOP
@@ -105,14 +105,14 @@ def test_without_a_password_there_is_a_verdict_too(check: Check, write: Write, c
     assert [phase["name"] for phase in shown["test"]["phases"]] == ["Password"]
 
 
-def test_the_progress_is_not_in_its_way(check: Check, manifest: str) -> None:
+def test_the_progress_is_not_in_the_json(check: Check, manifest: str) -> None:
     ended = check("-f", manifest, "--output", "json")
     assert ended.out.startswith("{\n")
     assert ended.progress.startswith("  ✓ Password TIME\n")
 
 
 @pytest.mark.parametrize("words", [(), ("-f", "nowhere.yaml"), ("--port", "x")])
-def test_what_cannot_be_tested_has_no_json(words: tuple[str, ...], check: Check) -> None:
+def test_usage_errors_have_no_json(words: tuple[str, ...], check: Check) -> None:
     ended = check(*words, "--output", "json")
     assert (ended.code, ended.out) == (2, "")
 

@@ -19,12 +19,12 @@ Write = Callable[..., str]
 Document = dict[str, Any]
 
 
-def test_a_manifest_may_come_by_standard_input(check: Check, anonymous: Document) -> None:
+def test_a_manifest_from_standard_input(check: Check, anonymous: Document) -> None:
     ended = check("-f", "-", stdin=yaml.safe_dump(anonymous, allow_unicode=True).encode())
     assert (ended.code, ended.out.splitlines()[0]) == (0, "✓ TestEmailSent  default/relay")
 
 
-def test_what_is_wrong_with_standard_input_is_said_of_it(check: Check, config: Document) -> None:
+def test_problems_of_standard_input_name_it(check: Check, config: Document) -> None:
     assert check("-f", "-", stdin=b"").err == "smtp-operator: standard input contains no SmtpConfig\n"
     config["spec"]["port"] = 0
     ended = check("-f", "-", stdin=yaml.safe_dump(config).encode())
@@ -38,7 +38,7 @@ def test_json_is_yaml(check: Check, anonymous: Document) -> None:
     assert check("-f", "-", stdin=json.dumps(anonymous, indent=4).encode()).code == 0
 
 
-def test_a_byte_order_mark_is_no_text(check: Check, write: Write, anonymous: Document) -> None:
+def test_a_byte_order_mark_is_ignored(check: Check, write: Write, anonymous: Document) -> None:
     assert check("-f", write(b"\xef\xbb\xbf" + yaml.safe_dump(anonymous).encode())).code == 0
 
 
@@ -57,7 +57,7 @@ def test_a_list_as_kubectl_prints_it(
     )
 
 
-def test_other_objects_are_none_of_its_business(check: Check, write: Write, anonymous: Document) -> None:
+def test_other_objects_are_ignored(check: Check, write: Write, anonymous: Document) -> None:
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": 3}
     assert check("-f", write(service, [1], "text", None, anonymous)).code == 0
 
@@ -74,27 +74,29 @@ def several(config: Document, *places: tuple[str | None, str]) -> list[Document]
     return made
 
 
-def test_of_several_one_has_to_be_named(check: Check, write: Write, anonymous: Document) -> None:
+def test_several_smtpconfigs_require_a_name(check: Check, write: Write, anonymous: Document) -> None:
     file = write(*several(anonymous, ("team-a", "one"), (None, "two")))
     ended = check("-f", file)
     assert (ended.code, ended.err) == (2, f"smtp-operator: {MANY} (team-a/one, two){CHOOSE}")
     assert check("two", "-f", file).out.startswith("✓ TestEmailSent  default/two\n")
 
 
-def test_of_several_of_one_name_the_namespace_tells(check: Check, write: Write, anonymous: Document) -> None:
+def test_a_name_in_several_namespaces_requires_a_namespace(
+    check: Check, write: Write, anonymous: Document
+) -> None:
     file = write(*several(anonymous, ("team-a", "one"), ("team-b", "one")))
     ended = check("one", "-f", file)
     assert (ended.code, ended.err) == (2, f"smtp-operator: {MANY} (team-a/one, team-b/one){CHOOSE}")
     assert check("one", "-f", file, "-n", "team-b").out.startswith("✓ TestEmailSent  team-b/one\n")
 
 
-def test_the_namespace_given_is_that_of_an_object_without_one(
+def test_the_namespace_flag_applies_to_objects_without_one(
     check: Check, write: Write, anonymous: Document
 ) -> None:
     assert check("-f", write(anonymous), "-n", "team-c").out.startswith("✓ TestEmailSent  team-c/relay\n")
 
 
-def test_one_that_is_not_there_is_told_with_those_that_are(
+def test_a_missing_smtpconfig_lists_the_existing_ones(
     check: Check, write: Write, anonymous: Document
 ) -> None:
     file = write(*several(anonymous, ("team-a", "one"), (None, "two")))
@@ -109,7 +111,7 @@ def test_one_that_is_not_there_is_told_with_those_that_are(
     )
 
 
-def test_names_that_are_none_are_not_repeated(check: Check, write: Write, anonymous: Document) -> None:
+def test_invalid_names_are_not_repeated(check: Check, write: Write, anonymous: Document) -> None:
     file = write(*several(anonymous, (None, "\x1b[31mred"), (None, "two")))
     assert check("-f", file).err == f"smtp-operator: {MANY} (one without a valid name, two){CHOOSE}"
 
@@ -151,12 +153,12 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("content", "words"), UNREADABLE.values(), ids=UNREADABLE)
-def test_a_file_that_is_no_manifest(content: bytes, words: str, check: Check, write: Write) -> None:
+def test_a_file_without_a_manifest(content: bytes, words: str, check: Check, write: Write) -> None:
     ended = check("-f", write(content))
     assert (ended.code, ended.out, ended.err) == (2, "", f"smtp-operator: mail.yaml{words}\n")
 
 
-def test_a_file_that_is_not_there(check: Check) -> None:
+def test_a_missing_file(check: Check) -> None:
     ended = check("-f", "mail.yml")
     assert (ended.code, ended.err) == (
         2,
@@ -164,7 +166,7 @@ def test_a_file_that_is_not_there(check: Check) -> None:
     )
 
 
-def test_a_folder_is_no_file(check: Check) -> None:
+def test_a_folder_is_rejected(check: Check) -> None:
     assert check("-f", ".").err == "smtp-operator: . cannot be read: Is a directory\n"
 
 
@@ -206,13 +208,13 @@ def test_every_problem_is_listed(check: Check, write: Write, config: Document) -
     ("spec", "words"),
     [(None, "is required"), ("x", "must be a map of fields"), ([], "must be a map of fields")],
 )
-def test_a_spec_that_is_none(spec: object, words: str, check: Check, write: Write, config: Document) -> None:
+def test_an_invalid_spec(spec: object, words: str, check: Check, write: Write, config: Document) -> None:
     config["spec"] = spec
     ended = check("-f", write(config), "--timeout", "10s")
     assert ended.err == f"smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n  spec: {words}\n"
 
 
-def test_metadata_that_is_none(check: Check, write: Write, config: Document) -> None:
+def test_invalid_metadata(check: Check, write: Write, config: Document) -> None:
     config["metadata"] = "corporate-mail"
     assert check("-f", write(config)).err == (
         "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
@@ -220,7 +222,7 @@ def test_metadata_that_is_none(check: Check, write: Write, config: Document) -> 
     )
 
 
-def test_a_rule_across_fields_is_told(check: Check, write: Write, config: Document) -> None:
+def test_a_rule_across_fields_is_reported(check: Check, write: Write, config: Document) -> None:
     del config["spec"]["password"]
     assert check("-f", write(config)).err == (
         "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
@@ -236,14 +238,14 @@ def test_a_secret_in_base64(
     assert check("-f", write(secret, authority, config)).code == 0
 
 
-def test_string_data_goes_before_data(
+def test_string_data_takes_precedence_over_data(
     check: Check, write: Write, config: Document, secret: Document, authority: Document
 ) -> None:
     secret["data"] = {"password": "d3Jvbmc="}
     assert check("-f", write(secret, authority, config)).code == 0
 
 
-def test_a_ca_may_be_in_a_secret_or_in_binary_data(
+def test_a_ca_in_a_secret_or_in_binary_data(
     check: Check, write: Write, config: Document, secret: Document, authority: Document, server: MailServer
 ) -> None:
     authority["binaryData"] = {"ca.crt": base64.b64encode(server.ca_pem.encode()).decode()}
@@ -254,7 +256,7 @@ def test_a_ca_may_be_in_a_secret_or_in_binary_data(
     assert check("-f", write(secret, authority, config)).code == 0
 
 
-def test_a_user_name_may_be_in_the_secret(
+def test_a_username_in_the_secret(
     check: Check, write: Write, config: Document, secret: Document, authority: Document
 ) -> None:
     secret["stringData"]["username"] = config["spec"].pop("username")
@@ -262,7 +264,7 @@ def test_a_user_name_may_be_in_the_secret(
     assert check("-f", write(secret, authority, config)).code == 0
 
 
-def test_an_object_of_another_namespace_is_another_one(
+def test_objects_of_other_namespaces_are_ignored(
     check: Check, write: Write, config: Document, secret: Document, authority: Document
 ) -> None:
     secret["metadata"]["namespace"] = "team-b"
@@ -272,7 +274,7 @@ def test_an_object_of_another_namespace_is_another_one(
     assert check("-f", write(right, wrong, authority, config)).code == 0
 
 
-def test_what_the_api_server_would_refuse_is_refused(
+def test_objects_that_the_api_server_would_reject_are_rejected(
     check: Check, write: Write, config: Document, secret: Document, authority: Document
 ) -> None:
     secret |= {"stringData": {"password": 12345, "pin": None}, "data": {"password": "s3cret!"}}
@@ -290,7 +292,7 @@ def test_what_the_api_server_would_refuse_is_refused(
 
 
 @pytest.mark.parametrize("password", ["2026-01-31", "12:30:45", "=", "0o17", "s3cret"])
-def test_a_password_without_quotes_is_what_kubectl_takes_it_for(
+def test_an_unquoted_password_is_read_as_by_kubectl(
     password: str,
     check: Check,
     write: Write,
@@ -305,7 +307,7 @@ def test_a_password_without_quotes_is_what_kubectl_takes_it_for(
 
 
 @pytest.mark.parametrize("password", ["12345", "0x1F", "1e3", "yes", "~", "1.5", "[a]"])
-def test_a_password_that_kubectl_takes_for_no_text_is_refused(
+def test_a_password_that_is_not_a_string_is_rejected(
     password: str, check: Check, write: Write, config: Document
 ) -> None:
     secret = f"kind: Secret\nmetadata: {{name: smtp-password}}\nstringData:\n  password: {password}\n"
@@ -317,12 +319,12 @@ def test_a_password_that_kubectl_takes_for_no_text_is_refused(
     )
 
 
-def test_a_merge_of_maps_is_no_key_twice(check: Check, write: Write, anonymous: Document) -> None:
+def test_a_merge_of_maps_is_not_a_duplicate_key(check: Check, write: Write, anonymous: Document) -> None:
     text = yaml.safe_dump(anonymous).replace("spec:\n", "spec:\n  <<: {server: nowhere.invalid}\n")
     assert check("-f", write(text)).code == 0
 
 
-def test_the_annotation_that_binds_a_secret_to_its_servers_holds_here_too(
+def test_the_allowed_servers_annotation_is_respected(
     check: Check, write: Write, config: Document, secret: Document, authority: Document
 ) -> None:
     secret["metadata"]["annotations"] = {"smtp-operator.io/allowed-servers": "smtp.example.com:587"}
@@ -331,7 +333,7 @@ def test_the_annotation_that_binds_a_secret_to_its_servers_holds_here_too(
     assert ended.out.startswith("✗ ServerNotAllowed in Password  team-a/corporate-mail\n")
 
 
-def test_the_mode_may_be_another_one_than_the_spec_says(
+def test_the_mode_flag_overrides_the_spec(
     check: Check, write: Write, config: Document, secret: Document, authority: Document, server: MailServer
 ) -> None:
     config["spec"]["test"] = {"mode": "Envelope"}
@@ -343,7 +345,7 @@ def test_the_mode_may_be_another_one_than_the_spec_says(
     assert check("-f", file, "--mode", "SendEmail").out.startswith("✓ TestEmailSent  ")
 
 
-def test_so_may_the_longest_time(
+def test_the_timeout_flag_overrides_the_spec(
     check: Check, write: Write, anonymous: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     timeouts = []

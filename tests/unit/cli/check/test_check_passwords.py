@@ -39,17 +39,17 @@ def test_a_file_may_end_with_a_newline(ending: str, check: Check, write: Write, 
     assert read_from(ended) == "  The password was read from file password.txt."
 
 
-def test_the_environment_helps_where_the_manifest_only_refers_to_it(check: Check, reference: str) -> None:
+def test_the_environment_supplies_a_missing_password(check: Check, reference: str) -> None:
     ended = check("-f", reference, SMTP_OPERATOR_PASSWORD=PASSWORD)
     assert read_from(ended) == ("  The password was read from environment variable SMTP_OPERATOR_PASSWORD.")
 
 
-def test_a_forgotten_variable_takes_no_password_s_place(check: Check, manifest: str) -> None:
+def test_a_leftover_variable_does_not_replace_the_password(check: Check, manifest: str) -> None:
     ended = check("-f", manifest, SMTP_OPERATOR_PASSWORD="wrong")
     assert read_from(ended) == "  The password was read from Secret smtp-password, key password."
 
 
-def test_a_file_that_is_named_goes_before_all(
+def test_password_file_takes_precedence(
     check: Check, write: Write, manifest: str, server: MailServer
 ) -> None:
     server.users[USER] = "another one"
@@ -58,7 +58,7 @@ def test_a_file_that_is_named_goes_before_all(
     assert read_from(ended) == "  The password was read from file password.txt."
 
 
-def test_a_file_goes_before_a_value_in_the_spec(
+def test_password_file_takes_precedence_over_the_spec(
     check: Check, write: Write, config: Document, authority: Document
 ) -> None:
     config["spec"]["password"] = {"value": "wrong"}
@@ -68,7 +68,7 @@ def test_a_file_goes_before_a_value_in_the_spec(
     assert read_from(check("-f", manifest, "--password-file", file)).endswith("file password.txt.")
 
 
-def test_the_password_may_come_by_standard_input(check: Check, reference: str) -> None:
+def test_a_password_from_standard_input(check: Check, reference: str) -> None:
     ended = check("-f", reference, "--password-file", "-", stdin=f"{PASSWORD}\n".encode())
     assert read_from(ended) == "  The password was read from file standard input."
 
@@ -81,7 +81,7 @@ def test_standard_input_cannot_be_both(check: Check) -> None:
     )
 
 
-def test_the_user_name_may_be_in_the_environment_too(
+def test_a_username_from_the_environment(
     check: Check, write: Write, config: Document, authority: Document
 ) -> None:
     del config["spec"]["username"]
@@ -105,7 +105,7 @@ def test_the_user_name_may_be_in_the_environment_too(
     )
 
 
-def test_a_variable_that_is_empty_is_none(check: Check, reference: str) -> None:
+def test_an_empty_variable_is_ignored(check: Check, reference: str) -> None:
     """Pipelines set it so where the secret is withheld, as from a fork."""
     ended = check("-f", reference, SMTP_OPERATOR_PASSWORD="")
     assert ended.code == 4
@@ -113,9 +113,7 @@ def test_a_variable_that_is_empty_is_none(check: Check, reference: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b" \r\n"])
-def test_a_file_that_is_empty_is_no_password(
-    content: bytes, check: Check, write: Write, reference: str
-) -> None:
+def test_an_empty_file_is_rejected(content: bytes, check: Check, write: Write, reference: str) -> None:
     ended = check("-f", reference, "--password-file", write(content, name="password.txt"))
     assert ended.code == 4
     assert ended.out == (
@@ -125,7 +123,7 @@ def test_a_file_that_is_empty_is_no_password(
 
 
 @pytest.mark.parametrize("content", [b"two\nlines\n", b"nul\0", b"a\n\n", b"\x7f"])
-def test_a_file_of_more_than_a_line_is_no_password(
+def test_a_file_with_several_lines_is_rejected(
     content: bytes, check: Check, write: Write, reference: str
 ) -> None:
     ended = check("-f", reference, "--password-file", write(content, name="password.txt"))
@@ -138,7 +136,7 @@ def test_a_file_of_more_than_a_line_is_no_password(
     )
 
 
-def test_a_variable_of_another_encoding_is_no_password(check: Check, reference: str) -> None:
+def test_a_variable_in_another_encoding_is_rejected(check: Check, reference: str) -> None:
     ended = check("-f", reference, SMTP_OPERATOR_PASSWORD="gr\udcfcn")
     assert (ended.code, ended.out.splitlines()[0]) == (
         4,
@@ -146,9 +144,7 @@ def test_a_variable_of_another_encoding_is_no_password(check: Check, reference: 
     )
 
 
-def test_files_that_cannot_be_read_are_arguments_that_cannot_be_used(
-    check: Check, write: Write, reference: str
-) -> None:
+def test_unreadable_files_are_usage_errors(check: Check, write: Write, reference: str) -> None:
     write(b"gr\xfcn", name="latin.txt")
     write(b"-----BEGIN NOTHING-----", name="other.pem")
     for flag, file, words in (
@@ -161,9 +157,7 @@ def test_files_that_cannot_be_read_are_arguments_that_cannot_be_used(
         assert (ended.code, ended.out, ended.err) == (2, "", f"smtp-operator: {words}\n")
 
 
-def test_a_password_that_nobody_asked_for_is_a_mistake(
-    check: Check, write: Write, anonymous: Document
-) -> None:
+def test_an_unneeded_password_is_a_usage_error(check: Check, write: Write, anonymous: Document) -> None:
     file = write(b"x", name="password.txt")
     ended = check("-f", write(anonymous), "--password-file", file)
     assert (ended.code, ended.err) == (
@@ -208,7 +202,7 @@ OUTPUTS = [(), ("--output", "json"), ("--debug",)]
 
 @pytest.mark.parametrize("words", OUTPUTS)
 @pytest.mark.parametrize("way", ["file", "environment", "secret", "value"])
-def test_a_server_that_echoes_it_is_not_quoted(
+def test_a_password_in_a_server_reply_is_not_quoted(
     way: str,
     words: tuple[str, ...],
     check: Check,
@@ -236,7 +230,7 @@ def test_a_server_that_echoes_it_is_not_quoted(
 
 
 @pytest.mark.parametrize("words", OUTPUTS)
-def test_a_manifest_that_cannot_be_used_is_not_quoted(
+def test_an_invalid_manifest_is_not_quoted(
     words: tuple[str, ...], check: Check, write: Write, config: Document, secret: Document
 ) -> None:
     spec = config["spec"]
@@ -253,7 +247,7 @@ def test_a_manifest_that_cannot_be_used_is_not_quoted(
 
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)])
-def test_an_unforeseen_failure_is_shown_without_its_text(
+def test_an_unexpected_error_is_shown_without_its_text(
     debug: tuple[str, ...], check: Check, manifest: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -268,7 +262,7 @@ def test_an_unforeseen_failure_is_shown_without_its_text(
     assert_silent(ended)
 
 
-def test_it_is_not_in_what_a_test_hands_round() -> None:
+def test_the_password_is_not_in_the_objects_of_a_test() -> None:
     given = GivenPassword(CANARY, "File", "password.txt")
     supplied = SuppliedValues(password_of_file=given, username=CANARY)
     assert CANARY not in repr(supplied)

@@ -44,7 +44,7 @@ def said(server: MailServer) -> threading.Event:
     return heard
 
 
-def test_a_check_of_a_file_loads_no_kubernetes(relay: str, environment: dict[str, str]) -> None:
+def test_a_check_of_a_file_loads_no_kubernetes_client(relay: str, environment: dict[str, str]) -> None:
     code = """\
 import sys
 from smtp_operator.cli.main import run_program
@@ -73,7 +73,7 @@ def test_ctrl_c_leaves_whole_lines_and_no_traceback(
     )
 
 
-def test_ctrl_c_on_a_terminal_ends_the_line_that_is_open(
+def test_ctrl_c_on_a_terminal_finishes_the_open_line(
     relay: str, said: threading.Event, environment: dict[str, str]
 ) -> None:
     ours, theirs = pty.openpty()
@@ -100,7 +100,7 @@ def test_ctrl_c_on_a_terminal_ends_the_line_that_is_open(
 
 
 @pytest.mark.parametrize("output", ["text", "json"])
-def test_a_reader_who_has_seen_enough_changes_no_exit_code(
+def test_a_closed_pipe_does_not_change_the_exit_code(
     output: str, relay: str, environment: dict[str, str], server: MailServer
 ) -> None:
     for mode, code in (("Connect", 0), ("SendEmail", 3)):
@@ -121,7 +121,7 @@ def test_a_reader_who_has_seen_enough_changes_no_exit_code(
         assert {line.split()[0] for line in done.stderr.splitlines()} <= {"✓", "✗"}
 
 
-def test_nor_does_one_who_does_not_want_the_progress(
+def test_a_closed_progress_pipe_does_not_change_the_exit_code(
     relay: str, environment: dict[str, str], server: MailServer
 ) -> None:
     server.replies["EHLO"] = "421 4.3.2 closing"
@@ -135,7 +135,7 @@ def test_nor_does_one_who_does_not_want_the_progress(
     assert done.stdout.startswith("✗ ")
 
 
-def test_a_verdict_that_cannot_be_written_is_no_success(relay: str, environment: dict[str, str]) -> None:
+def test_an_unwritable_verdict_is_a_failure(relay: str, environment: dict[str, str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             COMMAND, env=environment, check=False, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120
@@ -147,7 +147,7 @@ def test_a_verdict_that_cannot_be_written_is_no_success(relay: str, environment:
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_outputs_that_are_closed_are_no_matter(closed: str, relay: str, environment: dict[str, str]) -> None:
+def test_closed_outputs_are_ignored(closed: str, relay: str, environment: dict[str, str]) -> None:
     words = " ".join(f"'{word}'" for word in COMMAND)
     done = subprocess.run(
         ["bash", "-c", f"{words} {closed}"], env=environment, check=False, capture_output=True, timeout=120

@@ -85,7 +85,7 @@ async def test_each_vault_and_token_endpoint_is_named_before_the_first_request()
         (True, "  … Password\r  Sends.\n  … Password\r  ✓ Password 0ms\n  … Resolve"),
     ],
 )
-def test_what_it_says_leaves_the_phases_readable(live: bool, written: str) -> None:
+def test_notes_leave_the_phases_readable(live: bool, written: str) -> None:
     output = io.StringIO()
     progress = CheckProgress(output, TerminalStyle(live=live), clock=lambda: 0.0)
     progress.entered(Phase.PASSWORD)

@@ -19,7 +19,7 @@ Write = Callable[..., str]
 Document = dict[str, Any]
 
 
-def test_a_test_that_passed(check: Check, manifest: str) -> None:
+def test_a_passed_test(check: Check, manifest: str) -> None:
     ended = check("-f", manifest)
     assert ended.text == (
         "✓ TestEmailSent  team-a/corporate-mail\n"
@@ -43,7 +43,7 @@ def test_a_test_that_passed(check: Check, manifest: str) -> None:
     )
 
 
-def test_a_test_that_failed_shows_the_dialogue_without_the_password(
+def test_a_failed_test_shows_the_dialogue_without_the_password(
     check: Check, manifest: str, server: MailServer
 ) -> None:
     server.users["mailer@example.com"] = "another one"
@@ -73,9 +73,7 @@ def test_a_test_that_failed_shows_the_dialogue_without_the_password(
     assert ended.progress.endswith("  ✓ Ehlo TIME\n  ✗ Auth TIME\n")
 
 
-def test_what_would_work_is_shown(
-    check: Check, write: Write, anonymous: Document, server: MailServer
-) -> None:
+def test_a_suggestion_is_shown(check: Check, write: Write, anonymous: Document, server: MailServer) -> None:
     anonymous["spec"] |= {"port": server.starttls_port, "smtpType": "TLS"}
     ended = check("-f", write(anonymous))
     assert ended.code == 1
@@ -83,7 +81,7 @@ def test_what_would_work_is_shown(
     assert ended.text.endswith("\n\n  These settings worked in a second attempt:\n    smtpType: StartTLS\n")
 
 
-def test_a_recipient_that_was_refused_is_not_blamed_on_the_phase_after(
+def test_a_rejected_recipient_marks_its_own_phase(
     check: Check, write: Write, anonymous: Document, server: MailServer
 ) -> None:
     anonymous["spec"]["recipients"] = {"to": ["a@example.com", "b@example.com"]}
@@ -93,7 +91,7 @@ def test_a_recipient_that_was_refused_is_not_blamed_on_the_phase_after(
     assert ended.progress.endswith("  ✓ RcptTo TIME\n  ✓ Data TIME\n")
 
 
-def test_where_nothing_is_read_no_password_is_spoken_of(
+def test_without_references_no_password_phase_is_shown(
     check: Check, write: Write, anonymous: Document
 ) -> None:
     ended = check("-f", write(anonymous), "--mode", "Connect")
@@ -156,7 +154,7 @@ def relay(check: Check, write: Write, anonymous: Document) -> Iterator[Callable[
     os.close(ours)
 
 
-def test_on_a_terminal_the_phase_under_way_is_seen(process: Callable[..., str]) -> None:
+def test_a_terminal_shows_the_running_phase(process: Callable[..., str]) -> None:
     assert process("--mode", "Connect") == (
         "  … Resolve\r  \x1b[32m✓\x1b[0m Resolve TIME\n"
         "  … Connect\r  \x1b[32m✓\x1b[0m Connect TIME\n"
@@ -175,30 +173,30 @@ def test_a_failure_is_red_and_the_dialogue_dim(relay: Callable[..., str], server
     assert "    \x1b[2mS: 550 5.7.1 go away\x1b[0m\n" in said
 
 
-def test_who_wants_no_colour_gets_none(relay: Callable[..., str]) -> None:
+def test_no_color_is_respected(relay: Callable[..., str]) -> None:
     said = relay("--mode", "Connect", NO_COLOR="1")
     assert said.startswith("  … Resolve\r  ✓ Resolve TIME\n")
     assert "\x1b" not in said
 
 
-def test_no_color_that_is_empty_says_nothing(relay: Callable[..., str]) -> None:
+def test_an_empty_no_color_has_no_effect(relay: Callable[..., str]) -> None:
     assert "\x1b[32m" in relay("--mode", "Connect", NO_COLOR="")
 
 
-def test_a_dumb_terminal_is_written_to_as_a_file(relay: Callable[..., str]) -> None:
+def test_a_dumb_terminal_gets_the_output_of_a_file(relay: Callable[..., str]) -> None:
     said = relay("--mode", "Connect", TERM="dumb")
     assert said.startswith("  ✓ Resolve TIME\n  ✓ Connect TIME\n")
     assert "\x1b" not in said
     assert "\r" not in said
 
 
-def test_a_terminal_without_such_signs_gets_words(process: Callable[..., str]) -> None:
+def test_a_terminal_without_the_marks_gets_words(process: Callable[..., str]) -> None:
     said = process("--mode", "Connect", PYTHONIOENCODING="ascii", NO_COLOR="1")
     assert said.startswith("  ... Resolve\r  ok Resolve TIME\n")
     assert said.splitlines()[-3] == "ok Connected  default/relay"
 
 
-def test_json_on_a_terminal_has_no_colours(relay: Callable[..., str]) -> None:
+def test_json_on_a_terminal_has_no_colors(relay: Callable[..., str]) -> None:
     said = relay("--mode", "Connect", "--output", "json", NO_COLOR="1")
     assert "\n{\n" in said
     assert "\x1b" not in said

@@ -28,7 +28,7 @@ def by_reference(write: Write, config: Document, secret: Document, authority: Do
 @pytest.mark.parametrize(
     "said", ["535 5.7.8 authentication failed", f"535 5.7.8 no {USERNAME}", f"535 no {USERNAME[:12].upper()}"]
 )
-def test_a_rejected_user_of_a_secret_is_named_by_origin(
+def test_a_rejected_username_from_a_secret_is_named_by_origin(
     check: Check, by_reference: str, server: MailServer, output: str, said: str
 ) -> None:
     server.replies["AUTH"] = said
@@ -41,7 +41,7 @@ def test_a_rejected_user_of_a_secret_is_named_by_origin(
 
 
 @pytest.mark.parametrize("output", ["text", "json"])
-def test_an_accepted_user_of_a_secret_is_named_by_origin(
+def test_an_accepted_username_from_a_secret_is_named_by_origin(
     check: Check, by_reference: str, server: MailServer, output: str
 ) -> None:
     server.users[USERNAME] = "s3cret-pa55"
@@ -55,7 +55,7 @@ def test_an_accepted_user_of_a_secret_is_named_by_origin(
     assert "c4nary" not in (ended.out + ended.err).casefold()
 
 
-def test_a_username_of_the_environment_is_not_shown_either(
+def test_a_username_from_the_environment_is_not_shown(
     check: Check, by_reference: str, write: Write, config: Document, secret: Document, authority: Document
 ) -> None:
     file = write(config, authority, secret)

@@ -33,7 +33,7 @@ def file(write: Write, config: Document, authority: Document) -> str:
     return write(authority, config)
 
 
-def test_a_file_says_where_the_password_would_be_and_how_to_give_it(check: Check, file: str) -> None:
+def test_a_file_names_the_vault_and_the_alternatives(check: Check, file: str) -> None:
     ended = check("-f", file)
     assert ended.code == 4
     assert words_of(ended.text) == (
@@ -43,13 +43,13 @@ def test_a_file_says_where_the_password_would_be_and_how_to_give_it(check: Check
     )
 
 
-def test_the_password_of_a_vault_is_given_by_hand(check: Check, file: str, write: Write) -> None:
+def test_a_supplied_password_replaces_that_of_a_vault(check: Check, file: str, write: Write) -> None:
     assert check("-f", file, "--mode", "Login", SMTP_OPERATOR_PASSWORD="s3cret-pa55").code == 0
     password = write("s3cret-pa55", name="password.txt")
     assert check("-f", file, "--mode", "Login", "--password-file", password).code == 0
 
 
-def test_a_wrong_password_in_place_of_a_vaults_is_a_failed_login(check: Check, file: str) -> None:
+def test_a_wrong_supplied_password_is_a_failed_login(check: Check, file: str) -> None:
     ended = check("-f", file, "--mode", "Login", "--output", "json", SMTP_OPERATOR_PASSWORD="other")
     assert (ended.code, ended.json["reason"]) == (1, "AuthenticationFailed")
 
@@ -62,15 +62,13 @@ def test_a_wrong_password_in_place_of_a_vaults_is_a_failed_login(check: Check, f
         ["--require-allowed-servers"],
     ],
 )
-def test_what_only_counts_in_a_cluster_is_not_taken_beside_a_file(
-    check: Check, file: str, flag: list[str]
-) -> None:
+def test_cluster_flags_are_rejected_with_a_file(check: Check, file: str, flag: list[str]) -> None:
     ended = check("-f", file, *flag)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (f"smtp-operator: {flag[0]} requires the NAME of a SmtpConfig in a cluster\n")
 
 
-def test_a_flag_that_cannot_be_is_named(check: Check) -> None:
+def test_an_invalid_flag_is_named(check: Check) -> None:
     ended = check(NAME, "--allow-key-vault-host", "https://kv.example.com")
     assert (ended.code, ended.err) == (
         2,
@@ -114,7 +112,7 @@ Reader = Callable[..., str]
 EVERYTHING = ("smtpconfigs.smtp-operator.io", "smtpvaults.smtp-operator.io", "secrets", "configmaps")
 
 
-def test_whoever_may_read_it_all_checks_with_the_password_of_the_vault(
+def test_full_read_access_uses_the_password_of_the_vault(
     check: Check, reader: Reader, stored: Callable[..., None], bed: Bed, server: MailServer
 ) -> None:
     stored()
@@ -138,7 +136,7 @@ def test_the_reference_and_version_are_shown_and_the_password_is_not(
     assert "s3cret-pa55" not in ended.out + ended.err
 
 
-def test_a_vault_object_that_may_not_be_read(
+def test_a_vault_object_without_read_access(
     check: Check, reader: Reader, stored: Callable[..., None], bed: Bed
 ) -> None:
     stored()
@@ -154,7 +152,7 @@ def test_a_vault_object_that_may_not_be_read(
     assert given.code == 0
 
 
-def test_a_credential_of_the_vault_object_that_may_not_be_read(
+def test_a_vault_credential_without_read_access(
     check: Check, reader: Reader, stored: Callable[..., None], bed: Bed
 ) -> None:
     stored(caRef=None)
@@ -167,9 +165,7 @@ def test_a_credential_of_the_vault_object_that_may_not_be_read(
     )
 
 
-def test_a_vault_object_that_is_not_there(
-    check: Check, reader: Reader, stored: Callable[..., None], bed: Bed
-) -> None:
+def test_a_missing_vault_object(check: Check, reader: Reader, stored: Callable[..., None], bed: Bed) -> None:
     stored()
     bed.api.delete(f"{vaults(bed)}/bao")
     ended = check(NAME, "--mode", "Login", "--kubeconfig", reader(*EVERYTHING))
@@ -180,7 +176,7 @@ def test_a_vault_object_that_is_not_there(
     )
 
 
-def test_what_the_operator_demands_is_demanded_here_where_it_is_said(
+def test_required_allowed_servers_are_enforced_with_the_flag(
     check: Check, reader: Reader, stored: Callable[..., None], bed: Bed, config: Document
 ) -> None:
     stored()
@@ -193,7 +189,7 @@ def test_what_the_operator_demands_is_demanded_here_where_it_is_said(
     assert words_of(ended.text).endswith(f",localhost:{config['spec']['port']}")
 
 
-def test_a_vault_objects_refusal_is_not_hidden_by_a_forgotten_variable(
+def test_a_leftover_variable_does_not_hide_a_vault_error(
     check: Check, reader: Reader, stored: Callable[..., None]
 ) -> None:
     stored(allowedServers=["smtp.example.com:587"])
@@ -203,7 +199,7 @@ def test_a_vault_objects_refusal_is_not_hidden_by_a_forgotten_variable(
     assert (ended.code, "ServerNotAllowed" in ended.text) == (4, True)
 
 
-def test_a_vault_behind_a_proxy_is_reached_by_it(
+def test_a_vault_is_reached_through_its_proxy(
     check: Check, reader: Reader, stored: Callable[..., None]
 ) -> None:
     stored()
@@ -222,7 +218,7 @@ def test_a_vault_behind_a_proxy_is_reached_by_it(
     assert check(*words, "--no-proxy", "127.0.0.1,localhost").code == 0
 
 
-def test_a_host_in_place_of_azures_is_allowed_by_the_operators_flags(
+def test_other_azure_hosts_are_allowed_by_the_operators_flags(
     check: Check, reader: Reader, bed: Bed, config: Document, authority: Document
 ) -> None:
     """Without them it is asked nothing; with them it is asked, and nobody listens."""

@@ -33,11 +33,11 @@ async def test_commands(offered: Offered) -> None:
     assert await offered() == ["test", "status", "explain", "suggest"]
 
 
-async def test_nothing_after_a_command_that_does_not_exist(offered: Offered) -> None:
+async def test_no_completions_after_an_unknown_command(offered: Offered) -> None:
     assert await offered("tset", "") == []
 
 
-async def test_flags_that_are_not_there_yet(offered: Offered) -> None:
+async def test_only_unused_flags_are_offered(offered: Offered) -> None:
     assert await offered("test", "--t") == ["--timeout"]
     assert await offered("test", "--timeout", "5s", "--t") == []
     assert await offered("status", "--reason", "Connected", "--rea") == ["--reason"]
@@ -76,7 +76,7 @@ async def test_names_of_the_cluster_with_their_verdicts(fake: FakeApi, environme
     assert offers == [("bad", "RelayDenied in Connect")]
 
 
-async def test_names_of_the_namespace_that_was_given(offered: Offered, fake: FakeApi) -> None:
+async def test_names_in_the_given_namespace(offered: Offered, fake: FakeApi) -> None:
     fake.on("GET", LIST.replace("team-a", "other"), Answer(body=listed(smtp_config(name="there"))))
     assert await offered("suggest", "-n", "other", "th") == ["there"]
 
@@ -88,19 +88,17 @@ async def test_namespaces(offered: Offered, fake: FakeApi) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 500, 503])
-async def test_where_the_cluster_does_not_tell_there_is_nothing(
-    offered: Offered, fake: FakeApi, status: int
-) -> None:
+async def test_no_completions_on_errors_of_the_cluster(offered: Offered, fake: FakeApi, status: int) -> None:
     fake.on("GET", LIST, Answer(status))
     assert await offered("test", "") == []
 
 
-async def test_without_a_cluster_there_is_nothing(environment: dict[str, str]) -> None:
+async def test_no_completions_without_a_cluster(environment: dict[str, str]) -> None:
     del environment["KUBECONFIG"]
     assert await asyncio.to_thread(completed, ["test", ""], environment) == ([], 4)
 
 
-def test_lines_are_values_with_what_they_are_and_the_directive_last(
+def test_output_is_values_with_descriptions_and_the_directive(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["kubectl_complete-smtp", "s"])

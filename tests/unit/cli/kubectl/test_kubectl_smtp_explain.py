@@ -12,7 +12,7 @@ from smtp_operator.cli.kubectl.arguments import JSON_KEYS
 Offline = Callable[..., Any]
 
 
-def test_it_tells_meaning_remedy_and_time_of_the_next_test(offline: Offline) -> None:
+def test_it_shows_meaning_fix_and_time_of_the_next_test(offline: Offline) -> None:
     ended = offline("explain", "AuthenticationFailed")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == (
@@ -38,7 +38,7 @@ def test_case_does_not_matter(offline: Offline) -> None:
     assert offline("explain", "relaydenied").out.startswith("RelayDenied\n")
 
 
-def test_json_has_keys_that_stay(offline: Offline) -> None:
+def test_json_keys_are_stable(offline: Offline) -> None:
     shown = offline("explain", "StartTlsRequired", "-o", "json").json
     assert list(shown) == list(JSON_KEYS["explain"])
     assert shown == {
@@ -65,9 +65,7 @@ def test_json_has_keys_that_stay(offline: Offline) -> None:
         ),
     ],
 )
-def test_an_unknown_reason_is_answered_with_those_that_look_like_it(
-    offline: Offline, typed: str, said: str
-) -> None:
+def test_an_unknown_reason_lists_similar_ones(offline: Offline, typed: str, said: str) -> None:
     ended = offline("explain", typed)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"kubectl smtp: {said}")

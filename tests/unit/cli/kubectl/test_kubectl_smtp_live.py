@@ -25,7 +25,7 @@ def told(*, live: bool, total: int = 1) -> tuple[io.StringIO, TestProgress]:
     return output, TestProgress(output, TerminalStyle(live=live), total=total)
 
 
-def test_on_a_terminal_one_line_is_written_over_and_then_taken_back() -> None:
+def test_a_terminal_shows_one_line_and_clears_it() -> None:
     output, progress = told(live=True)
     progress.requested(seen())
     progress.requested(seen(under_test("Connect")))
@@ -35,7 +35,7 @@ def test_on_a_terminal_one_line_is_written_over_and_then_taken_back() -> None:
     assert output.getvalue() == (f"{CLEAR}{ASKED}{CLEAR}{phase}{CLEAR}  ✓ Resolve 2ms\n  ✓ Connect 3ms\n")
 
 
-def test_elsewhere_each_phase_is_a_line() -> None:
+def test_without_a_terminal_each_phase_is_a_line() -> None:
     output, progress = told(live=False)
     progress.requested(seen())
     progress.requested(seen(under_test("Connect")))
@@ -52,14 +52,14 @@ def test_a_line_is_never_longer_than_the_terminal(monkeypatch: pytest.MonkeyPatc
     assert output.getvalue() == f"{CLEAR}  … team-a/a-name-that-is-lon"
 
 
-def test_of_several_it_counts_those_that_are_over() -> None:
+def test_several_tests_are_counted() -> None:
     output, progress = told(live=True, total=3)
     progress.requested(seen())
     progress.answered(TestAnswer(seen(passed())))
     assert output.getvalue().endswith(f"{CLEAR}{CLEAR}  … 1 of 3 tests finished")
 
 
-def test_who_no_test_started_is_told_where_to_look() -> None:
+def test_no_started_test_shows_what_to_check() -> None:
     output, progress = told(live=False)
     progress.requested(seen())
     progress.no_test_started()
@@ -69,7 +69,7 @@ def test_who_no_test_started_is_told_where_to_look() -> None:
     )
 
 
-def test_a_reader_who_goes_away_disturbs_nothing() -> None:
+def test_a_closed_output_does_not_affect_the_test() -> None:
     class Gone(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError

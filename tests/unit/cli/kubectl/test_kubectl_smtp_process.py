@@ -31,7 +31,7 @@ def test_both_programs_are_installed_with_the_package() -> None:
         'from smtp_operator.cli.kubectl.completion import completed; completed(["explain", "T"], {})',
     ],
 )
-def test_what_needs_no_cluster_loads_no_client(statement: str) -> None:
+def test_offline_commands_load_no_client(statement: str) -> None:
     code = f"""\
 import sys
 {statement}
@@ -43,7 +43,7 @@ print([name for name in ("kubernetes", "kopf", "aiohttp") if name in sys.modules
     assert done.stderr == "[]\n"
 
 
-def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     command = f"{SCRIPTS / 'kubectl-smtp'} explain Testing | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command], check=False, capture_output=True, text=True, env=ENVIRONMENT, timeout=60
@@ -52,13 +52,13 @@ def test_a_reader_who_has_seen_enough_is_no_error() -> None:
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&-"])
-def test_outputs_that_are_closed_are_no_matter(closed: str) -> None:
+def test_closed_outputs_are_ignored(closed: str) -> None:
     command = f"{SCRIPTS / 'kubectl-smtp'} explain Testing {closed}"
     done = subprocess.run(["bash", "-c", command], check=False, env=ENVIRONMENT, timeout=60)
     assert done.returncode == 0
 
 
-def test_a_result_that_cannot_be_written_is_no_success() -> None:
+def test_an_unwritable_result_is_a_failure() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [SCRIPTS / "kubectl-smtp", "explain", "Testing"],

@@ -44,7 +44,7 @@ def team(fake: FakeApi) -> None:
     fake.always("GET", ALL, answer)
 
 
-async def test_what_a_limit_holds_back_says_so_and_when_it_starts(smtp: Smtp, fake: FakeApi) -> None:
+async def test_a_test_delayed_by_a_limit_shows_limit_and_start_time(smtp: Smtp, fake: FakeApi) -> None:
     limited = {
         "observedGeneration": -1,
         "conditions": [
@@ -75,7 +75,7 @@ async def test_a_row_for_each_and_a_count_on_standard_error(smtp: Smtp) -> None:
 
 
 @pytest.mark.usefixtures("team")
-async def test_of_all_namespaces_the_namespace_stands_first(smtp: Smtp) -> None:
+async def test_all_namespaces_adds_a_namespace_column(smtp: Smtp) -> None:
     ended = await smtp("status", "-A")
     assert [line.split()[:2] for line in ended.out.splitlines()] == [
         ["NAMESPACE", "NAME"],
@@ -128,12 +128,12 @@ async def test_a_reason_that_does_not_exist_is_no_filter(smtp: Smtp) -> None:
 
 
 @pytest.mark.usefixtures("team")
-async def test_none_that_is_such_is_no_failure(smtp: Smtp) -> None:
+async def test_no_match_is_not_a_failure(smtp: Smtp) -> None:
     ended = await smtp("status", "--reason", "RelayDenied")
     assert (ended.code, ended.out, ended.err) == (0, "", "No SmtpConfig in namespace team-a matches.\n")
 
 
-async def test_none_at_all(smtp: Smtp, fake: FakeApi) -> None:
+async def test_no_smtpconfig_in_the_namespace(smtp: Smtp, fake: FakeApi) -> None:
     fake.on("GET", f"{LIST}".replace("team-a", "team-b"), Answer(body=listed()))
     ended = await smtp("status", "--context", "there")
     assert (ended.code, ended.out, ended.err) == (0, "", "No SmtpConfig in namespace team-b.\n")
@@ -144,9 +144,7 @@ async def test_none_at_all(smtp: Smtp, fake: FakeApi) -> None:
     ("words", "code"),
     [([], 1), (["--server", "smtp.example.com"], 3), (["--reason", "TestEmailSent"], 0)],
 )
-async def test_the_exit_code_tells_the_verdicts_where_it_is_asked_to(
-    smtp: Smtp, words: list[str], code: int
-) -> None:
+async def test_exit_code_flag_sets_the_exit_code(smtp: Smtp, words: list[str], code: int) -> None:
     assert (await smtp("status", "--exit-code", *words)).code == code
 
 
@@ -179,7 +177,7 @@ def test_times_have_one_or_two_units(seconds: float, text: str) -> None:
     assert short_time(seconds) == text
 
 
-async def test_a_verdict_on_an_older_spec_is_none(smtp: Smtp, fake: FakeApi) -> None:
+async def test_a_verdict_on_an_older_spec_does_not_count(smtp: Smtp, fake: FakeApi) -> None:
     fake.on("GET", LIST, Answer(body=listed(smtp_config(passed(observedGeneration=0)))))
     ended = await smtp("status", "--exit-code")
     assert ended.code == 3
@@ -187,7 +185,7 @@ async def test_a_verdict_on_an_older_spec_is_none(smtp: Smtp, fake: FakeApi) -> 
 
 
 @pytest.mark.usefixtures("team")
-async def test_with_a_name_it_tells_all_of_it(smtp: Smtp) -> None:
+async def test_with_a_name_it_shows_all_details(smtp: Smtp) -> None:
     ended = await smtp("status", "good")
     said = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", "TIME", ended.out)
     said = re.sub(r"TIME, \w+ ago", "TIME, WHILE ago", said)
@@ -204,7 +202,7 @@ async def test_with_a_name_it_tells_all_of_it(smtp: Smtp) -> None:
 
 
 @pytest.mark.usefixtures("team")
-async def test_several_names_are_told_one_after_the_other(smtp: Smtp) -> None:
+async def test_several_names_are_shown_in_sequence(smtp: Smtp) -> None:
     ended = await smtp("status", "new", "bad")
     assert [line for line in ended.out.splitlines() if "team-a/" in line] == [
         "✗ AuthenticationFailed in Auth  team-a/bad",
@@ -213,7 +211,7 @@ async def test_several_names_are_told_one_after_the_other(smtp: Smtp) -> None:
 
 
 @pytest.mark.usefixtures("team")
-async def test_json_tells_the_same_and_never_a_password(smtp: Smtp) -> None:
+async def test_json_has_the_same_values_and_no_password(smtp: Smtp) -> None:
     ended = await smtp("status", "--exit-code", "-o", "json")
     assert ended.json["exitCode"] == ended.code == 1
     assert [(it["name"], it["passed"], it["reason"], it["exitCode"]) for it in ended.json["items"]] == [
@@ -234,7 +232,7 @@ async def test_json_tells_the_same_and_never_a_password(smtp: Smtp) -> None:
         (["--color", "never"], {}, False),
     ],
 )
-async def test_colours(
+async def test_colors(
     smtp: Smtp, fake: FakeApi, words: list[str], variables: dict[str, str], coloured: bool
 ) -> None:
     fake.on("GET", LIST, Answer(body=listed(smtp_config(passed()))))
@@ -250,7 +248,7 @@ async def test_pages_of_a_list_are_read_to_the_end(smtp: Smtp, fake: FakeApi) ->
     assert [line.split()[0] for line in ended.out.splitlines()] == ["NAME", "a", "b"]
 
 
-async def test_a_list_that_expires_is_begun_again(smtp: Smtp, fake: FakeApi) -> None:
+async def test_an_expired_list_is_restarted(smtp: Smtp, fake: FakeApi) -> None:
     first = listed(smtp_config(passed(), "b"))
     first["metadata"]["continue"] = "more"
     fake.on(
@@ -264,13 +262,13 @@ async def test_a_list_that_expires_is_begun_again(smtp: Smtp, fake: FakeApi) -> 
     assert [line.split()[0] for line in ended.out.splitlines()] == ["NAME", "b", "mail"]
 
 
-async def test_a_status_that_cannot_be_read_is_none(smtp: Smtp, fake: FakeApi) -> None:
+async def test_an_unreadable_status_is_ignored(smtp: Smtp, fake: FakeApi) -> None:
     broken = passed() | {"conditions": [condition("Ready", "Maybe", "Yes")]}
     fake.on("GET", LIST, Answer(body=listed(smtp_config(broken))))
     assert "not tested yet" in (await smtp("status")).out
 
 
-async def test_a_result_that_cannot_be_written_is_no_success(
+async def test_an_unwritable_result_is_a_failure(
     smtp: Smtp, fake: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.on("GET", LIST, Answer(body=listed(smtp_config(passed()))))

@@ -62,7 +62,7 @@ async def test_json_has_patch_and_command(smtp: Smtp, fake: FakeApi) -> None:
         ({"observedGeneration": -1}, "its spec has no verdict yet. See: kubectl smtp status mail"),
     ],
 )
-async def test_without_one_it_says_why(smtp: Smtp, fake: FakeApi, status: Json, why: str) -> None:
+async def test_a_missing_suggestion_is_explained(smtp: Smtp, fake: FakeApi, status: Json, why: str) -> None:
     fake.on("GET", LIST, Answer(body=listed(smtp_config(status))))
     ended = await smtp("suggest", "mail")
     assert (ended.code, ended.out, ended.err) == (

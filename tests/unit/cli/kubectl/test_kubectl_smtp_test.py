@@ -20,9 +20,7 @@ Json = dict[str, Any]
 MAIL = f"{LIST}/mail"
 
 
-async def test_it_sets_the_annotation_of_just_this_object_and_nothing_else(
-    asking: Any, fake: FakeApi
-) -> None:
+async def test_it_sets_only_the_annotation_of_this_object(asking: Any, fake: FakeApi) -> None:
     async with asking() as (asked, task):
         asked.handled(passed())
         await task
@@ -37,7 +35,7 @@ async def test_it_sets_the_annotation_of_just_this_object_and_nothing_else(
     assert patch.query == {"fieldManager": "kubectl-smtp"}
 
 
-async def test_it_watches_from_the_list_on_and_no_more_than_that_object(asking: Any, fake: FakeApi) -> None:
+async def test_it_watches_only_that_object_from_the_list_on(asking: Any, fake: FakeApi) -> None:
     async with asking() as (asked, task):
         asked.handled(passed())
         await task
@@ -50,7 +48,7 @@ async def test_it_watches_from_the_list_on_and_no_more_than_that_object(asking: 
     }
 
 
-async def test_one_that_passed_shows_the_servers_answer_and_the_phases(asking: Any) -> None:
+async def test_a_passed_test_shows_the_servers_reply_and_the_phases(asking: Any) -> None:
     async with asking() as (asked, task):
         asked.handled(passed())
         ended = await task
@@ -64,7 +62,7 @@ async def test_one_that_passed_shows_the_servers_answer_and_the_phases(asking: A
     assert ended.err == "  … team-a/mail: test requested\n  ✓ Resolve 2ms\n  ✓ Connect 3ms\n"
 
 
-async def test_one_that_failed_shows_message_dialogue_and_suggestion(asking: Any) -> None:
+async def test_a_failed_test_shows_message_dialogue_and_suggestion(asking: Any) -> None:
     async with asking() as (asked, task):
         asked.handled(failed("PlaintextServer", suggestion={"smtpType": "StartTLS", "port": 587}))
         ended = await task
@@ -85,7 +83,7 @@ async def test_one_that_failed_shows_message_dialogue_and_suggestion(asking: Any
     assert ended.err.endswith("  ✓ Resolve 2ms\n  ✗ Connect 3ms\n")
 
 
-async def test_the_phases_are_told_as_they_come(asking: Any) -> None:
+async def test_phases_are_shown_while_the_test_runs(asking: Any) -> None:
     async with asking() as (asked, task):
         for phase in ("Resolve", "Connect", "Connect", "Auth"):
             asked.tells(under_test(phase))
@@ -121,13 +119,13 @@ async def test_the_phases_are_told_as_they_come(asking: Any) -> None:
     ],
     ids=lambda it: it if isinstance(it, int) else it["summary"],
 )
-async def test_the_exit_code_tells_the_verdict_as_that_of_check(asking: Any, status: Json, code: int) -> None:
+async def test_the_exit_code_matches_that_of_check(asking: Any, status: Json, code: int) -> None:
     async with asking() as (asked, task):
         asked.handled(status)
         assert (await task).code == code
 
 
-async def test_no_answer_in_time_says_where_to_look(asking: Any) -> None:
+async def test_a_timeout_shows_what_to_check(asking: Any) -> None:
     async with asking("mail", "--timeout", "3s") as (_, task):
         ended = await task
     assert (ended.code, ended.out) == (3, "")
@@ -137,7 +135,7 @@ async def test_no_answer_in_time_says_where_to_look(asking: Any) -> None:
     )
 
 
-async def test_a_test_that_takes_longer_is_said_to_be_under_way(asking: Any) -> None:
+async def test_a_timeout_during_a_test_names_its_phase(asking: Any) -> None:
     async with asking("mail", "--timeout", "5s") as (asked, task):
         asked.tells(under_test("Data"))
         ended = await task
@@ -147,7 +145,7 @@ async def test_a_test_that_takes_longer_is_said_to_be_under_way(asking: Any) -> 
     )
 
 
-async def test_json_has_keys_that_stay(asking: Any) -> None:
+async def test_json_keys_are_stable(asking: Any) -> None:
     async with asking("mail", "-o", "json") as (asked, task):
         asked.handled(failed("PlaintextServer", suggestion={"smtpType": "StartTLS"}))
         ended = await task
@@ -166,7 +164,7 @@ async def test_json_has_keys_that_stay(asking: Any) -> None:
     assert item["test"]["dialogue"] == ["C: EHLO example.com", "S: 421 later"]
 
 
-async def test_json_of_one_without_an_answer_has_its_error_and_no_verdict(asking: Any) -> None:
+async def test_json_without_an_answer_has_an_error_and_no_verdict(asking: Any) -> None:
     async with asking("mail", "-o", "json", "--timeout", "3s") as (_, task):
         ended = await task
     (item,) = ended.json["items"]
@@ -174,14 +172,14 @@ async def test_json_of_one_without_an_answer_has_its_error_and_no_verdict(asking
     assert item["error"].startswith("no verdict within 3s. ")
 
 
-async def test_nothing_of_the_spec_but_the_server_is_shown(asking: Any) -> None:
+async def test_only_the_server_of_the_spec_is_shown(asking: Any) -> None:
     async with asking("mail", "-o", "json") as (asked, task):
         asked.handled(passed())
         ended = await task
     assert "s3cret" not in ended.out + ended.err
 
 
-async def test_a_name_that_does_not_exist_is_said_before_anything_is_asked(fake: FakeApi, smtp: Smtp) -> None:
+async def test_a_missing_name_is_reported_before_any_request(fake: FakeApi, smtp: Smtp) -> None:
     fake.on("GET", LIST, Answer(body=listed(smtp_config())))
     ended = await smtp("test", "mail", "other", "more")
     assert (ended.code, ended.out) == (2, "")
@@ -191,13 +189,13 @@ async def test_a_name_that_does_not_exist_is_said_before_anything_is_asked(fake:
     assert fake.asked("PATCH", MAIL) == []
 
 
-async def test_a_name_may_be_written_as_kubectl_prints_it(fake: FakeApi, smtp: Smtp) -> None:
+async def test_names_are_accepted_as_kubectl_prints_them(fake: FakeApi, smtp: Smtp) -> None:
     fake.on("GET", LIST, Answer(body=listed()))
     ended = await smtp("test", "smtpconfig.smtp-operator.io/mail")
     assert ended.err.startswith("kubectl smtp: SmtpConfig mail does not exist ")
 
 
-async def test_whoever_may_not_patch_is_told_so(fake: FakeApi, smtp: Smtp) -> None:
+async def test_a_denied_patch_is_reported(fake: FakeApi, smtp: Smtp) -> None:
     message = 'smtpconfigs.smtp-operator.io "mail" is forbidden: User "me" cannot patch resource'
     fake.on("GET", LIST, Answer(body=listed(smtp_config())))
     fake.on("PATCH", MAIL, Answer(403, body={"reason": "Forbidden", "message": message}))
@@ -208,14 +206,14 @@ async def test_whoever_may_not_patch_is_told_so(fake: FakeApi, smtp: Smtp) -> No
     )
 
 
-async def test_an_api_server_that_is_down_may_come_back(fake: FakeApi, smtp: Smtp) -> None:
+async def test_an_unavailable_api_server_is_a_temporary_failure(fake: FakeApi, smtp: Smtp) -> None:
     fake.on("GET", LIST, Answer(503))
     ended = await smtp("test", "mail")
     assert (ended.code, ended.out) == (3, "")
     assert ended.err == f"kubectl smtp: the API server does not answer: GET {LIST}: 503\n"
 
 
-async def test_a_selector_that_cannot_be_read(fake: FakeApi, smtp: Smtp) -> None:
+async def test_an_invalid_selector(fake: FakeApi, smtp: Smtp) -> None:
     fake.on("GET", LIST, Answer(400, body={"reason": "BadRequest"}))
     ended = await smtp("test", "-l", "a==b==c")
     assert (ended.code, ended.err) == (
@@ -225,7 +223,7 @@ async def test_a_selector_that_cannot_be_read(fake: FakeApi, smtp: Smtp) -> None
     )
 
 
-async def test_several_are_asked_at_once_and_told_as_they_come(fake: FakeApi, smtp: Smtp) -> None:
+async def test_several_tests_run_concurrently_and_are_shown_on_arrival(fake: FakeApi, smtp: Smtp) -> None:
     watch = Stream()
     fake.on("GET", LIST, Answer(body=listed(smtp_config(name="one"), smtp_config(name="two"))))
     fake.on("WATCH", LIST, watch)
@@ -249,14 +247,14 @@ async def test_several_are_asked_at_once_and_told_as_they_come(fake: FakeApi, sm
     watch.end()
 
 
-async def test_none_to_test_is_no_success(fake: FakeApi, smtp: Smtp) -> None:
+async def test_no_smtpconfig_to_test_is_a_failure(fake: FakeApi, smtp: Smtp) -> None:
     fake.on("GET", LIST, Answer(body=listed()))
     ended = await smtp("test", "--all")
     assert (ended.code, ended.err) == (2, "kubectl smtp: no SmtpConfig in namespace team-a to test\n")
 
 
 @pytest.mark.parametrize("timeout", ["5", "-1s", "soon"])
-async def test_a_time_that_cannot_be_read(smtp: Smtp, timeout: str) -> None:
+async def test_an_invalid_timeout(smtp: Smtp, timeout: str) -> None:
     ended = await smtp("test", "mail", f"--timeout={timeout}")
     assert (ended.code, ended.err) == (
         2,

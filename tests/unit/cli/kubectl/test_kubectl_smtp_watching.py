@@ -12,14 +12,14 @@ from smtp_testkit.fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_
 Json = dict[str, Any]
 
 
-async def test_an_older_state_that_the_watch_still_tells_of_is_no_answer(asking: Any) -> None:
+async def test_an_event_from_before_the_request_is_not_an_answer(asking: Any) -> None:
     async with asking() as (asked, task):
         asked.watch.say(event("MODIFIED", smtp_config(failed(), version=15, asked="older")), bookmark(16))
         asked.handled(passed())
         assert (await task).code == 0
 
 
-async def test_a_later_request_of_somebody_else_answers_ours_too(asking: Any) -> None:
+async def test_the_result_of_a_later_request_is_accepted(asking: Any) -> None:
     async with asking() as (asked, task):
         asked.tells(passed(), asked="later")
         asked.tells(passed() | {"lastHandledTestRequest": "later"}, asked="later")
@@ -29,7 +29,7 @@ async def test_a_later_request_of_somebody_else_answers_ours_too(asking: Any) ->
 @pytest.mark.parametrize(
     ("annotation", "what"), [({"asked": None}, "was removed"), ({"asked": "old"}, "was reset")]
 )
-async def test_a_request_that_is_taken_back_is_said_so(asking: Any, annotation: Json, what: str) -> None:
+async def test_a_withdrawn_request_is_reported(asking: Any, annotation: Json, what: str) -> None:
     async with asking() as (asked, task):
         asked.tells(passed() | {"lastHandledTestRequest": "old"}, **annotation)
         ended = await task
@@ -40,7 +40,7 @@ async def test_a_request_that_is_taken_back_is_said_so(asking: Any, annotation: 
     )
 
 
-async def test_an_object_that_is_deleted_meanwhile(asking: Any) -> None:
+async def test_an_object_that_is_deleted_during_the_test(asking: Any) -> None:
     async with asking() as (asked, task):
         asked.watch.say(event("DELETED", smtp_config(passed(), version=30)))
         ended = await task
@@ -48,13 +48,13 @@ async def test_an_object_that_is_deleted_meanwhile(asking: Any) -> None:
     assert ended.err.endswith("kubectl smtp: team-a/mail: it was deleted before its test finished\n")
 
 
-async def test_another_object_of_the_same_name_is_no_answer(asking: Any) -> None:
+async def test_a_new_object_of_the_same_name_is_not_an_answer(asking: Any) -> None:
     async with asking() as (asked, task):
         asked.handled(passed(), uid="another")
         assert (await task).code == 2
 
 
-async def test_a_watch_that_ends_or_breaks_goes_on_where_it_was(asking: Any, fake: FakeApi) -> None:
+async def test_an_interrupted_watch_continues_from_its_version(asking: Any, fake: FakeApi) -> None:
     async with asking() as (asked, task):
         further, last = Stream(), Stream()
         fake.on("WATCH", LIST, further, last)
@@ -71,9 +71,7 @@ async def test_a_watch_that_ends_or_breaks_goes_on_where_it_was(asking: Any, fak
     assert [it.query["resourceVersion"] for it in fake.asked("WATCH", LIST)] == ["10", "33", "33"]
 
 
-async def test_a_version_that_the_api_server_has_forgotten_costs_a_new_list(
-    asking: Any, fake: FakeApi
-) -> None:
+async def test_an_expired_version_causes_a_new_list(asking: Any, fake: FakeApi) -> None:
     async with asking() as (asked, task):
         answer = passed() | {"lastHandledTestRequest": asked.value}
         fake.on("GET", LIST, Answer(body=listed(smtp_config(answer, version=50), version=60)))
@@ -81,7 +79,7 @@ async def test_a_version_that_the_api_server_has_forgotten_costs_a_new_list(
         assert (await task).code == 0
 
 
-async def test_one_that_a_new_list_no_longer_has_was_deleted(asking: Any, fake: FakeApi) -> None:
+async def test_an_object_missing_from_a_new_list_was_deleted(asking: Any, fake: FakeApi) -> None:
     async with asking() as (asked, task):
         asked.tells(under_test("Auth"))
         fake.on("GET", LIST, Answer(body=listed(version=60)))
@@ -90,7 +88,7 @@ async def test_one_that_a_new_list_no_longer_has_was_deleted(asking: Any, fake: 
         assert (await task).code == 2
 
 
-async def test_so_was_one_that_the_watch_had_never_told_of(asking: Any, fake: FakeApi) -> None:
+async def test_an_object_deleted_before_its_first_event(asking: Any, fake: FakeApi) -> None:
     async with asking() as (asked, task):
         fake.on("GET", LIST, Answer(body=listed(version=60)))
         asked.watch.say(error_event(expired()))

@@ -48,12 +48,12 @@ def test_the_help_of_a_command_names_each_of_its_flags_and_exit_codes(offline: O
         (["suggest", "mail/x"], "'mail/x' is not the name of a SmtpConfig"),
     ],
 )
-def test_words_that_do_not_go_together(offline: Offline, words: list[str], complaint: str) -> None:
+def test_arguments_that_cannot_be_combined(offline: Offline, words: list[str], complaint: str) -> None:
     ended = offline(*words)
     assert (ended.code, ended.out, ended.err) == (2, "", f"kubectl smtp: {complaint}\n")
 
 
-def test_an_unknown_command_is_named_beside_the_known_ones(offline: Offline) -> None:
+def test_an_unknown_command_is_named_with_the_known_ones(offline: Offline) -> None:
     ended = offline("tset")
     assert (ended.code, ended.out) == (2, "")
     assert "invalid choice: 'tset'" in ended.err
@@ -67,7 +67,7 @@ def test_without_any_cluster_it_says_what_to_do(offline: Offline) -> None:
     )
 
 
-def test_an_unforeseen_failure_shows_no_traceback(offline: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_shows_no_traceback(offline: Offline, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(text: str) -> None:
         raise RuntimeError("s3cret")
 

@@ -53,11 +53,11 @@ async def watch(url: str, authority: trustme.CA) -> None:
         assert response.status == 200
 
 
-def test_a_watch_that_is_broken_off_does_not_keep_it(url: str, authority: trustme.CA) -> None:
+def test_a_canceled_watch_does_not_delay_the_end(url: str, authority: trustme.CA) -> None:
     run_in_loop(watch(url, authority))
 
 
-def test_what_the_work_fails_of_is_told(url: str, authority: trustme.CA) -> None:
+def test_errors_of_the_work_are_raised(url: str, authority: trustme.CA) -> None:
     async def work() -> None:
         await watch(url, authority)
         raise LookupError("the work's own")
@@ -66,7 +66,7 @@ def test_what_the_work_fails_of_is_told(url: str, authority: trustme.CA) -> None
         run_in_loop(work())
 
 
-def test_the_work_may_end_by_being_cancelled() -> None:
+def test_the_work_can_be_canceled() -> None:
     async def work() -> None:
         current = asyncio.current_task()
         assert current is not None

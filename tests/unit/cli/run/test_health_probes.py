@@ -43,19 +43,19 @@ async def ask(address: ListenAddress, health: Health, path: str) -> tuple[int, s
         return response.status, await response.text()
 
 
-async def test_it_lives_while_it_starts(address: ListenAddress) -> None:
+async def test_it_is_live_while_starting(address: ListenAddress) -> None:
     assert await ask(address, Health(), "/healthz") == (200, "ok\n")
 
 
-async def test_it_is_not_ready_while_it_starts(address: ListenAddress) -> None:
+async def test_it_is_not_ready_while_starting(address: ListenAddress) -> None:
     assert await ask(address, Health(), "/readyz") == (503, "starting\n")
 
 
-async def test_it_is_ready_once_it_is(address: ListenAddress) -> None:
+async def test_it_is_ready_after_startup(address: ListenAddress) -> None:
     assert await ask(address, Health(ready=True), "/readyz") == (200, "ok\n")
 
 
-async def test_trouble_that_a_restart_mends_is_told(address: ListenAddress) -> None:
+async def test_a_failed_part_is_reported(address: ListenAddress) -> None:
     health = Health(failed_part="no sign of life: watch of Secrets in all namespaces")
     assert await ask(address, health, "/healthz") == (
         500,
@@ -63,7 +63,7 @@ async def test_trouble_that_a_restart_mends_is_told(address: ListenAddress) -> N
     )
 
 
-async def test_it_ends_with_its_block(address: ListenAddress) -> None:
+async def test_the_server_stops_with_its_block(address: ListenAddress) -> None:
     await ask(address, Health(), "/healthz")
     with socket.socket() as probe:
         assert probe.connect_ex((address.host, address.port)) != 0
@@ -75,7 +75,7 @@ async def test_without_an_address_nothing_listens() -> None:
         pass
 
 
-async def test_an_address_that_is_taken_is_named(address: ListenAddress) -> None:
+async def test_an_address_in_use_is_named(address: ListenAddress) -> None:
     health = Health()
     with socket.create_server((address.host, address.port)), pytest.raises(InvalidSetting) as caught:
         await ask(address, health, "/healthz")

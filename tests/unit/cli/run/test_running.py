@@ -49,7 +49,7 @@ def process(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
         yield it
 
 
-def test_the_first_line_says_which_server_and_as_whom(
+def test_the_first_line_names_the_api_server_and_the_identity(
     process: OperatorProcess, cluster: LocalCluster, kubeconfig: Path
 ) -> None:
     time_, level, line = process.output().splitlines()[0].split(" ", 2)
@@ -61,16 +61,16 @@ def test_the_first_line_says_which_server_and_as_whom(
     )
 
 
-def test_at_rest_it_says_nothing_more(process: OperatorProcess) -> None:
+def test_an_idle_operator_logs_nothing_more(process: OperatorProcess) -> None:
     assert len(process.output().splitlines()) == 1
 
 
-def test_it_ends_by_itself_on_sigterm(process: OperatorProcess) -> None:
+def test_sigterm_stops_the_operator(process: OperatorProcess) -> None:
     assert process.stop() == 0, process.output()
     assert process.output().endswith(" INFO stopped\n")
 
 
-def test_ctrl_c_ends_it_too(kubeconfig: Path, tmp_path: Path) -> None:
+def test_ctrl_c_stops_the_operator(kubeconfig: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "smtp_operator", "run", "--kubeconfig", str(kubeconfig)]
     environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
     with interruptible(), subprocess.Popen(command, stderr=subprocess.PIPE, env=environment) as running:
@@ -80,9 +80,7 @@ def test_ctrl_c_ends_it_too(kubeconfig: Path, tmp_path: Path) -> None:
         assert running.wait(60) == 0
 
 
-def test_it_serves_the_namespaces_that_it_is_told(
-    cluster: LocalCluster, kubeconfig: Path, tmp_path: Path
-) -> None:
+def test_it_serves_the_selected_namespaces(cluster: LocalCluster, kubeconfig: Path, tmp_path: Path) -> None:
     flags = ["--namespace=team-a,team-b", "--log-format=text"]
     with OperatorProcess(kubeconfig, tmp_path / "log", flags) as process:
         process.start()
@@ -90,7 +88,7 @@ def test_it_serves_the_namespaces_that_it_is_told(
 
 
 @pytest.mark.looptime
-async def test_an_api_server_that_is_just_starting_is_waited_for(
+async def test_startup_waits_for_a_starting_api_server(
     fake: FakeApi, client: KubernetesClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake.on("POST", REVIEW, Answer(503), Answer(503), KNOWN)
@@ -104,7 +102,7 @@ async def test_an_api_server_that_is_just_starting_is_waited_for(
     ]
 
 
-async def test_the_first_line_names_the_namespaces_that_are_left_alone(
+async def test_the_first_line_names_the_excluded_namespaces(
     fake: FakeApi, client: KubernetesClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake.on("POST", REVIEW, KNOWN)
@@ -117,7 +115,7 @@ async def test_the_first_line_names_the_namespaces_that_are_left_alone(
 
 
 @pytest.mark.looptime
-async def test_an_api_server_that_stays_away_is_given_up_after_half_a_minute(
+async def test_startup_gives_up_on_the_api_server_after_half_a_minute(
     fake: FakeApi, client: KubernetesClient
 ) -> None:
     fake.always("POST", REVIEW, Answer(503))
@@ -126,13 +124,13 @@ async def test_an_api_server_that_stays_away_is_given_up_after_half_a_minute(
     assert 30 < asyncio.get_running_loop().time() < 90  # the last delay may be 37.5
 
 
-async def test_a_refused_login_is_not_tried_again(fake: FakeApi, client: KubernetesClient) -> None:
+async def test_a_rejected_login_is_not_retried(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("POST", REVIEW, Answer(401), Answer(401))
     with pytest.raises(AccessDenied):
         await introduce(client, Settings())
 
 
-def test_a_second_signal_does_no_harm(kubeconfig: Path, tmp_path: Path) -> None:
+def test_a_second_signal_is_harmless(kubeconfig: Path, tmp_path: Path) -> None:
     with OperatorProcess(kubeconfig, tmp_path / "log", ["--log-format=text"]) as process:
         process.start()
         process.freeze()  # so that both have come before it has ended of the first
@@ -151,18 +149,18 @@ async def _ends() -> None:
     pass
 
 
-async def test_what_nobody_waits_for_any_more_is_no_failure_of_an_operator_that_was_told_to_end() -> None:
+async def test_after_a_signal_errors_of_other_tasks_are_ignored() -> None:
     await conclude(asyncio.create_task(_fails()), None, by_signal=True)
 
 
-async def test_without_being_told_it_is_one() -> None:
+async def test_without_a_signal_errors_of_other_tasks_are_raised() -> None:
     with pytest.raises(RuntimeError, match="refused by a vault"):
         await conclude(asyncio.create_task(_fails()), None, by_signal=False)
 
 
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("informer", [_fails, _ends])
-async def test_what_a_part_of_the_operator_failed_of_goes_first(
+async def test_errors_of_the_operator_take_precedence(
     informer: Callable[[], Coroutine[Any, Any, None]], told: bool
 ) -> None:
     with pytest.raises(ValueError, match="a watch is dead"):

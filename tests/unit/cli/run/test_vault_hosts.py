@@ -22,7 +22,7 @@ from smtp_operator.settings import Settings
         (["0.0.0.0/0"], [], False),
     ],
 )
-def test_the_metadata_service_is_asked_unless_flags_rule_it_out(
+def test_the_metadata_service_is_allowed_unless_flags_deny_it(
     denied: list[str], allowed: list[str], asked: bool
 ) -> None:
     policy = DestinationPolicy(
@@ -31,7 +31,7 @@ def test_the_metadata_service_is_asked_unless_flags_rule_it_out(
     assert allowed_hosts(Settings(), policy).metadata is asked
 
 
-def test_hosts_in_place_of_azures_are_those_of_the_flags() -> None:
+def test_azure_hosts_come_from_the_flags() -> None:
     settings = Settings(allow_authority_host=("login.example.com",), allow_key_vault_host=("kv.example.com",))
     found = allowed_hosts(settings, DestinationPolicy())
     assert found.authorities == frozenset({"login.example.com"})
