@@ -168,7 +168,7 @@ def test_kubectl_completes_names_commands_and_reasons(bed: Bed, server: MailServ
 
 @pytest.fixture
 def person(cluster: LocalCluster, bed: Bed, manifests: Manifests) -> Callable[..., Path]:
-    """The kubeconfig of somebody with one of the roles that are shipped."""
+    """Returns the kubeconfig of a user with one of the shipped roles."""
     roles = Path(__file__).parents[2] / "deploy" / "manifests" / "30-user-roles.yaml"
     cluster.kubectl("apply", "-f", str(roles))
 

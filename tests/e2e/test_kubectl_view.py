@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What kubectl shows of a SmtpConfig, and how one waits for it."""
+"""The output of kubectl for a SmtpConfig, and waiting for its conditions."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name"
 
 
 def table(text: str) -> dict[str, str]:
-    """The cells of the only row by the headings above them."""
+    """Return the cells of the only row by their headings."""
     headings, row = text.splitlines()
     starts = [found.start() for found in re.finditer(r"\S+", headings)]
     spans = list(zip(starts, [*starts[1:], None], strict=True))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attack: who can reach /metrics asks for it without a pause, and the event loop does nothing else."""
+"""Attack: a client requests /metrics without a pause, to block the event loop."""
 
 import asyncio
 import gzip
@@ -18,7 +18,7 @@ from smtp_operator.cli.run.metrics_endpoint import SharedExposition
 
 @dataclass(eq=False)
 class Clock(Collector):
-    """Time passes by renderings, each of which takes a second, and by what is slept."""
+    """A clock that advances by a second for each rendering, and by each sleep."""
 
     now: float = 0.0
     renderings: list[float] = field(default_factory=list)
@@ -60,10 +60,10 @@ def body_of(response: web.Response) -> bytes:
     return response.body
 
 
-async def test_a_hundred_concurrent_requests_cost_two_renderings(
+async def test_a_hundred_concurrent_requests_need_two_renderings(
     shared: SharedExposition, clock: Clock
 ) -> None:
-    """One for those who came before it began, one for those who came while the first one asked for it."""
+    """The first is for requests from before its start, the second for those that arrived during it."""
     answers = await asyncio.gather(*(ask(shared) for _ in range(100)))
 
     assert len(clock.renderings) <= 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks on the ports that serve probes and metrics: a probe is answered meanwhile, and none lasts."""
+"""Attacks on the ports for probes and metrics: probes still get answers, and connections are closed."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ BRIEF = ServingLimits(request=0.2, answer=600)
 
 @dataclass
 class Port:
-    """One that is served, and how to connect to it."""
+    """A served port, and connections to it."""
 
     address: ListenAddress
     stack: contextlib.AsyncExitStack
@@ -52,12 +52,12 @@ class Port:
         return connection
 
     async def probe(self, client: str = "127.0.0.1") -> bytes:
-        """The whole answer to a probe; empty: the connection was closed."""
+        """Return the whole response to a probe; empty if the connection was closed."""
         return await everything(await self.connect(client, PROBE))
 
 
 async def everything(connection: socket.socket) -> bytes:
-    """All that comes until the connection is closed."""
+    """Return all bytes until the connection is closed."""
     received = bytearray()
     with contextlib.suppress(ConnectionError):
         while piece := await asyncio.get_running_loop().sock_recv(connection, 65536):
@@ -102,7 +102,7 @@ async def test_a_client_that_does_not_read_the_response_is_disconnected(port: Po
     await port.serve(ServingLimits(request=1.0, answer=0.2))
     connection = await port.connect(send=b"GET /large HTTP/1.1\r\nHost: pod\r\n\r\n")
     await port.asked.wait()
-    # One that was opened later and is idle has ended: so the time of the answer is over.
+    # A later idle connection has been closed, so the time limit of the response has passed.
     await everything(await port.connect())
 
     assert len(await everything(connection)) < len(port.large)

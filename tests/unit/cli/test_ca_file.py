@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--ca-file names a file with certificates, or the operator does not start."""
+"""--ca-file must name a file with certificates, or the operator does not start."""
 
 from pathlib import Path
 

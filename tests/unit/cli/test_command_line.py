@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the command line says, where it says it, and with which exit code it ends."""
+"""Output, streams and exit codes of the command line."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ Output = pytest.CaptureFixture[str]
 
 
 def program(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs it as a process of its own."""
+    """Runs the command as a separate process."""
     return subprocess.run(
         [sys.executable, "-m", "smtp_operator", *words],
         env={"PATH": os.defpath, "HOME": "/nonexistent"} | environment,
@@ -34,7 +34,7 @@ def program(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 
 def ended(words: Sequence[str]) -> int | str | None:
-    """The exit code with which argparse ends the program."""
+    """Return the exit code with which argparse exits the program."""
     with pytest.raises(SystemExit) as caught:
         run_program(words)
     return caught.value.code

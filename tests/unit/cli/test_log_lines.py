@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each record is one line, for machines or for people, and no line shows a traceback unasked."""
+"""Each log record is one line, as JSON or text, and shows a traceback only on request."""
 
 import json
 import logging
@@ -67,7 +67,7 @@ def test_a_traceback_comes_on_request(formatter: type[JsonFormatter | TextFormat
 
 @pytest.fixture
 def restored_logging() -> Iterator[None]:
-    """Puts back what ``set_up_logging`` changes."""
+    """Restores what ``set_up_logging`` changes."""
     root = logging.getLogger()
     others = [logging.getLogger(name) for name in ("smtp_operator", "azure", "msal")]
     before = root.handlers[:], root.level, [it.level for it in others]

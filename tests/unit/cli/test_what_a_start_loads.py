@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is for some settings only is not loaded before they are met: it would stay in memory for good."""
+"""Modules for optional settings are loaded only if needed: they would stay in memory."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ LOADED = """\
 
 @pytest.fixture(scope="module")
 def loaded() -> frozenset[str]:
-    """The modules of an operator that has just been started."""
+    """Return the modules of an operator that has just started."""
     command = [sys.executable, "-c", textwrap.dedent(LOADED)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return frozenset(done.stdout.split())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No text from a file, an object or a server can control the terminal of the one who reads it."""
+"""No text from a file, an object or a server can control the user's terminal."""
 
 import ast
 import io
@@ -60,7 +60,7 @@ def test_the_colors_of_the_command_itself_are_kept() -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_value_of_a_verdict_is_one_line_without_controls(attack: str) -> None:
-    """Name, summary, message, dialogue and suggestion come from an object that others may write to."""
+    """Name, summary, message, dialogue and suggestion come from an object that others can change."""
     text = f"{ATTACKS[attack][0]}\nReady"
     output = io.StringIO()
 
@@ -80,7 +80,7 @@ def test_a_value_of_a_verdict_is_one_line_without_controls(attack: str) -> None:
 
 
 def test_only_one_function_writes_to_the_terminal() -> None:
-    """What argparse prints is help of the command itself, and words of the one who types."""
+    """Only argparse prints otherwise: the command's help, and words that the user typed."""
     others = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in sorted(PACKAGE.rglob("*.py"))

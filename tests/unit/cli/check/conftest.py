@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`smtp-operator check` as a user starts it, a mail server, and manifests in the folder where he is."""
+"""`smtp-operator check` as users run it, a mail server, and manifests in the current folder."""
 
 import io
 import json
@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended, and what it said."""
+    """Exit code and outputs of a command."""
 
     code: int
     out: str
@@ -33,28 +33,28 @@ class Ended:
 
     @property
     def text(self) -> str:
-        """Standard output, with what differs at every run replaced."""
+        """Standard output, with values that differ in each run replaced."""
         return steady(self.out)
 
     @property
     def progress(self) -> str:
-        """Standard error, likewise."""
+        """Standard error, with the same replacements."""
         return steady(self.err)
 
     @property
     def json(self) -> Any:
-        """Standard output, read."""
+        """Standard output, parsed as JSON."""
         return json.loads(self.out)
 
 
 def steady(text: str) -> str:
-    """Without durations."""
+    """Return the text without durations."""
     return re.sub(r"\b\d+(?:\.\d+)?(?:ms|s)\b", "TIME", text)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the user is; messages name files as he does."""
+    """The current folder; messages name files relative to it."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -64,7 +64,7 @@ Check = Callable[..., Ended]
 
 @pytest.fixture
 def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Check:
-    """Runs the command with an environment of its own, and nobody else's standard input."""
+    """Runs the command with a separate environment and standard input."""
 
     def run(*words: str, stdin: bytes = b"", terminal: TextIO | None = None, **environment: str) -> Ended:
         capsys.readouterr()
@@ -89,14 +89,14 @@ def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 @pytest.fixture
 def server() -> Iterator[MailServer]:
-    """A mail server that knows one user."""
+    """A mail server with one user."""
     with MailServer.in_thread(users={USER: PASSWORD}) as running:
         yield running
 
 
 @pytest.fixture
 def secret() -> Document:
-    """The Secret of the user's password."""
+    """The Secret with the user's password."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -107,7 +107,7 @@ def secret() -> Document:
 
 @pytest.fixture
 def authority(server: MailServer) -> Document:
-    """The ConfigMap of the CA that the server's certificate is of."""
+    """The ConfigMap with the CA of the server's certificate."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -140,7 +140,7 @@ Write = Callable[..., str]
 
 @pytest.fixture
 def write(folder: Path) -> Write:
-    """Writes documents, texts or bytes into a file where the user is; gives its name."""
+    """Writes documents, texts or bytes into a file in the current folder; returns its name."""
 
     def written(*content: Mapping[str, Any] | str | bytes, name: str = "mail.yaml") -> str:
         if isinstance(content[0], bytes):
@@ -156,7 +156,7 @@ def write(folder: Path) -> Write:
 
 @pytest.fixture
 def manifest(write: Write, config: Document, secret: Document, authority: Document) -> str:
-    """The file with all of them."""
+    """The file with all objects."""
     return write(secret, authority, config)
 
 
@@ -181,7 +181,7 @@ Reader = Callable[..., str]
 
 @pytest.fixture
 def reader(cluster: LocalCluster, namespace: str) -> Reader:
-    """The kubeconfig of somebody who may get these resources of the namespace, and nothing else."""
+    """Returns the kubeconfig of a user who can only get these resources of the namespace."""
 
     def allowed(*resources: str) -> str:
         cluster.kubectl("-n", namespace, "create", "serviceaccount", "reader")

@@ -22,7 +22,7 @@ ALLOWED_CA = "smtp-operator.io/allowed-ca"
 
 @pytest.fixture
 def impostor() -> Iterator[MailServer]:
-    """Answers in the place of the server, with a certificate of its own CA, and takes any password."""
+    """Poses as the server, with a certificate of another CA, and accepts any password."""
     with MailServer.in_thread(users={"mailer@example.com": "s3cret-pa55"}) as running:
         yield running
 
@@ -39,7 +39,7 @@ def bound(secret: Document, config: Document, server: MailServer) -> Document:
 
 
 def answered_by(impostor: MailServer, config: Document, bound: Document) -> None:
-    """Has the impostor answer where the password may be sent."""
+    """Makes the impostor answer at the allowed server."""
     config["spec"]["port"] = impostor.starttls_port
     bound["metadata"]["annotations"][SERVERS] = f"localhost:{impostor.starttls_port}"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pipeline reads nothing but the exit code, so each class of ends has its own."""
+"""Pipelines read only the exit code, so each class of results has a separate one."""
 
 from collections.abc import Callable
 from typing import Any

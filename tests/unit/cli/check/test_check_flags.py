@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mail settings that are given by flags, and flags that do not go together."""
+"""Mail settings from flags, and flags that cannot be combined."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ USER, PASSWORD = "mailer@example.com", "s3cret-pa55"
 
 @pytest.fixture
 def flags(server: MailServer, write: Write) -> list[str]:
-    """Of a server with STARTTLS."""
+    """Flags for a server with STARTTLS."""
     write(server.ca_pem, name="ca.pem")
     settings = {"--server": "localhost", "--port": server.starttls_port, "--from": "noreply@example.com"}
     return [str(word) for pair in settings.items() for word in pair] + ["--ca-file", "ca.pem"]

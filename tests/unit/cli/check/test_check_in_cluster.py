@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig that a cluster holds, as far as whoever asks may read it; nothing is written there."""
+"""Checks of a SmtpConfig in a cluster, with the user's read access; nothing is written there."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ PASSWORD = "s3cret-pa55"
 def stored(
     api: Api, namespace: str, config: Document, secret: Document, authority: Document
 ) -> Callable[[], Document]:
-    """All of it in the cluster; gives the SmtpConfig as it is there."""
+    """Create all objects in the cluster; return the stored SmtpConfig."""
     del config["metadata"]["namespace"]
     api.create(f"/api/v1/namespaces/{namespace}/secrets", secret)
     api.create(f"/api/v1/namespaces/{namespace}/configmaps", authority)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a file may hold, and what is said of one that cannot be used: the place, every problem, no value."""
+"""Contents of files, and messages for unusable ones: the location, every problem, and no value."""
 
 import base64
 import json
@@ -81,9 +81,7 @@ def test_several_smtpconfigs_require_a_name(check: Check, write: Write, anonymou
     assert check("two", "-f", file).out.startswith("✓ TestEmailSent  default/two\n")
 
 
-def test_a_name_in_several_namespaces_requires_a_namespace(
-    check: Check, write: Write, anonymous: Document
-) -> None:
+def test_an_ambiguous_name_requires_a_namespace(check: Check, write: Write, anonymous: Document) -> None:
     file = write(*several(anonymous, ("team-a", "one"), ("team-b", "one")))
     ended = check("one", "-f", file)
     assert (ended.code, ended.err) == (2, f"smtp-operator: {MANY} (team-a/one, team-b/one){CHOOSE}")

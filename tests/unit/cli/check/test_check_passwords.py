@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the password comes from, and that it goes to the mail server and nowhere else."""
+"""The sources of the password, which is sent to the mail server only."""
 
 import base64
 import itertools
@@ -106,7 +106,7 @@ def test_a_username_from_the_environment(
 
 
 def test_an_empty_variable_is_ignored(check: Check, reference: str) -> None:
-    """Pipelines set it so where the secret is withheld, as from a fork."""
+    """Pipelines set it to the empty string if the secret is withheld, as from a fork."""
     ended = check("-f", reference, SMTP_OPERATOR_PASSWORD="")
     assert ended.code == 4
     assert "SecretNotFound" in ended.out
@@ -184,7 +184,7 @@ CANARY = 'C4n/ry+"ü pa55word~?'
 
 
 def forms(secret: str) -> set[str]:
-    """The usual writings of a secret."""
+    """Return the usual encodings of a secret."""
     raw = secret.encode()
     blobs = [raw, b"\0" + USER.encode() + b"\0" + raw]
     encoded = {base64.b64encode(blob).decode().rstrip("=") for blob in blobs}

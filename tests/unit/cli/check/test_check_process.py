@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process itself: how fast it starts, what it loads, and how it ends when somebody has enough of it."""
+"""The process: the modules it loads, interrupts, and closed outputs."""
 
 import os
 import pty
@@ -31,13 +31,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def relay(write: Write, anonymous: Document) -> str:
-    """A manifest of a server that answers."""
+    """A manifest for a server that answers."""
     return write(anonymous)
 
 
 @pytest.fixture
 def said(server: MailServer) -> threading.Event:
-    """Is set when a client has said EHLO, which gets no answer."""
+    """An event that is set when a client has sent EHLO, which gets no reply."""
     heard = threading.Event()
     server.unanswered.add("EHLO")
     server.on_command = lambda verb: heard.set() if verb == "EHLO" else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``check NAME`` says where it sends, before it does: the SmtpConfig may be somebody else's."""
+"""``check NAME`` shows each destination before it sends: the SmtpConfig can be from another person."""
 
 import io
 from dataclasses import dataclass, field, replace
@@ -18,18 +18,18 @@ from smtp_testkit.mailpeers.trial import Trial
 
 @dataclass
 class Said:
-    """What was said and done, in order."""
+    """The messages and actions, in order."""
 
     lines: list[str] = field(default_factory=list)
 
     async def run(self, settings: TestRequest, **options: object) -> DialogueReport:
-        """Note that the test began."""
+        """Record the start of the test."""
         self.lines.append("tested")
         passed = Verdict(reason=Reason.CONNECTED, message="", retry=REASONS[Reason.CONNECTED].retry)
         return DialogueReport(verdict=passed, mode=settings.mode, duration=0.0)
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """Note that a request was sent."""
+        """Record a sent request."""
         self.lines.append(f"sent {request.url}")
         return HttpsResponse(200, {}, b"")
 

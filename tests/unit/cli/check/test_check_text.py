@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What people see: the phases as they come, then the verdict, with colours where there is a terminal."""
+"""The text output: phases during the test, then the verdict, with colors on a terminal."""
 
 import os
 import pty
@@ -122,7 +122,7 @@ def on_a_terminal(folder: Path, *words: str, **environment: str) -> str:
 
 
 def shown(ours: int) -> str:
-    """What was written at the other end of a terminal, until that was closed."""
+    """Return the output to a terminal, until it was closed."""
     said = b""
     try:
         while piece := os.read(ours, 4096):
@@ -134,14 +134,14 @@ def shown(ours: int) -> str:
 
 @pytest.fixture
 def process(folder: Path, write: Write, anonymous: Document) -> Callable[..., str]:
-    """A test that passes, by a process on a terminal."""
+    """Runs a test that passes, in a process on a terminal."""
     file = write(anonymous)
     return lambda *words, **environment: on_a_terminal(folder, "-f", file, *words, **environment)
 
 
 @pytest.fixture
 def relay(check: Check, write: Write, anonymous: Document) -> Iterator[Callable[..., str]]:
-    """The same by this process: starting one takes longer than the test."""
+    """Runs the same in this process: starting one takes longer than the test."""
     file = write(anonymous)
     ours, theirs = pty.openpty()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``check`` reads a username from a Secret as the operator does, and shows it as little."""
+"""``check`` reads a username from a Secret, and does not show it, as the operator."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ USERNAME = "c4nary-Value.of@another-Secret"
 
 @pytest.fixture
 def by_reference(write: Write, config: Document, secret: Document, authority: Document) -> str:
-    """A file whose SmtpConfig names its username by reference."""
+    """A file with a SmtpConfig that refers to its username."""
     del config["spec"]["username"]
     config["spec"]["usernameRef"] = {"name": "another", "key": "value"}
     another = {**secret, "metadata": {"name": "another"}, "stringData": {"value": USERNAME}}

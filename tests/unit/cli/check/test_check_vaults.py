@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A password that lies in a vault, as far as whoever checks could read it himself."""
+"""Checks with a password in a vault, with the user's read access."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -94,7 +94,7 @@ def bed(api: Api, namespace: str) -> Bed:
 
 @pytest.fixture
 def stored(bed: Bed, bao: OpenBao, config: Document, authority: Document) -> Callable[..., None]:
-    """A SmtpConfig whose password is in OpenBao, in the cluster, with a vault object of this spec."""
+    """Creates a SmtpConfig with a password in OpenBao, and a vault object with this spec."""
 
     def create(**spec: Any) -> None:
         del config["metadata"]["namespace"]
@@ -221,7 +221,7 @@ def test_a_vault_is_reached_through_its_proxy(
 def test_other_azure_hosts_are_allowed_by_the_operators_flags(
     check: Check, reader: Reader, bed: Bed, config: Document, authority: Document
 ) -> None:
-    """Without them it is asked nothing; with them it is asked, and nobody listens."""
+    """Without the flags, no request is sent; with them, the connection is refused."""
     del config["metadata"]["namespace"]
     config["spec"]["password"] = {"azureKeyVault": {"vaultRef": {"name": "kv"}, "secretName": "smtp"}}
     bed.api.create(bed.core("configmaps"), authority)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`kubectl-smtp` as a user starts it, beside an API server that answers as the test says."""
+"""`kubectl-smtp` as users run it, with a fake API server."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ Outputs = pytest.CaptureFixture[str]
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended, and what it said."""
+    """Exit code and outputs of a command."""
 
     code: int
     out: str
@@ -30,7 +30,7 @@ class Ended:
 
     @property
     def json(self) -> Any:
-        """Standard output, read."""
+        """Standard output, parsed as JSON."""
         return json.loads(self.out)
 
     @property
@@ -40,7 +40,7 @@ class Ended:
 
 
 def run(words: tuple[str, ...], environment: dict[str, str], outputs: Outputs) -> Ended:
-    """In this process."""
+    """Run the command in this process."""
     outputs.readouterr()
     try:
         code = run_plugin(words, environment)
@@ -61,7 +61,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kubeconfig(home: Path, fake: FakeApi) -> Path:
-    """Of the API server, with the namespace team-a."""
+    """The kubeconfig of the fake API server, with the namespace team-a."""
     path = home / "kubeconfig"
     cluster = {"name": "fake", "cluster": {"server": fake.url}}
     context = {"name": "here", "context": {"cluster": "fake", "user": "me", "namespace": "team-a"}}
@@ -80,13 +80,13 @@ def kubeconfig(home: Path, fake: FakeApi) -> Path:
 
 @pytest.fixture
 def environment(home: Path, kubeconfig: Path) -> dict[str, str]:
-    """The user's."""
+    """The user's environment."""
     return {"PATH": os.defpath, "HOME": str(home), "KUBECONFIG": str(kubeconfig)}
 
 
 @pytest.fixture
 def smtp(environment: dict[str, str], capsys: Outputs) -> Smtp:
-    """Runs the command beside the fake API server."""
+    """Runs the command with the fake API server."""
 
     async def started(*words: str, **more: str) -> Ended:
         return await asyncio.to_thread(run, words, environment | more, capsys)
@@ -96,12 +96,12 @@ def smtp(environment: dict[str, str], capsys: Outputs) -> Smtp:
 
 @pytest.fixture
 def offline(home: Path, capsys: Outputs) -> Callable[..., Ended]:
-    """Runs the command where there is no cluster."""
+    """Runs the command without a cluster."""
     return lambda *words, **more: run(words, {"PATH": os.defpath, "HOME": str(home), **more}, capsys)
 
 
 class Asked:
-    """A test that was asked for, and the watch that tells of it."""
+    """A requested test and its watch."""
 
     def __init__(self, fake: FakeApi) -> None:
         self.fake = fake
@@ -110,19 +110,19 @@ class Asked:
         self.version = 20
 
     def tells(self, status: Json, **more: Any) -> None:
-        """The watch shows this state; the annotation is ours unless said otherwise."""
+        """Send this state by the watch; by default with the annotation of the request."""
         self.version += 1
         object_ = smtp_config(status, version=self.version, **{"asked": self.value, **more})
         self.watch.say(event("MODIFIED", object_))
 
     def handled(self, status: Json, **more: Any) -> None:
-        """The operator has handled the request."""
+        """Send the status of a handled request."""
         self.tells(status | {"lastHandledTestRequest": self.value}, **more)
 
 
 @pytest.fixture
 def asking(fake: FakeApi, smtp: Smtp) -> Any:
-    """Runs the command up to where it watches; what it ends with is in the task."""
+    """Runs the command until it watches; the task returns its result."""
 
     @asynccontextmanager
     async def started(

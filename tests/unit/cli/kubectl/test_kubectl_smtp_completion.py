@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `kubectl_complete-smtp` offers for the word that is being typed."""
+"""The completions of `kubectl_complete-smtp` for the last word."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ Offered = Callable[..., Coroutine[Any, Any, list[str]]]
 
 @pytest.fixture
 def offered(environment: dict[str, str]) -> Offered:
-    """The values for the last word, where no file is one."""
+    """Returns the completions of the last word, without files."""
 
     async def values(*words: str) -> list[str]:
         offers, directive = await asyncio.to_thread(completed, words, environment)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is seen while a test runs: on a terminal one line, written over; elsewhere one for each phase."""
+"""The progress of a test: one updated line on a terminal, else one line for each phase."""
 
 import io
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs as they are installed: what they load, and how they end when somebody has enough of them."""
+"""The installed programs: the modules they load, and closed outputs."""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`kubectl smtp status` tells verdicts, why they are so, and when the next tests come."""
+"""`kubectl smtp status` shows verdicts, reasons and next tests."""
 
 import re
 from collections.abc import Callable, Coroutine
@@ -19,7 +19,7 @@ ALL = "/apis/smtp-operator.io/v1alpha1/smtpconfigs"
 
 
 def before(**time: float) -> str:
-    """A time that long ago; with a minus one to come."""
+    """Return a timestamp in the past; negative seconds mean the future."""
     moment = datetime.now(UTC) - timedelta(**time) - timedelta(seconds=1)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -30,7 +30,7 @@ def since(status: Json, moment: str) -> Json:
 
 @pytest.fixture
 def team(fake: FakeApi) -> None:
-    """One that passed, one that failed, one that nobody has looked at."""
+    """A SmtpConfig that passed, one that failed, and one without a verdict."""
     good = since(passed(nextTestTime=before(minutes=-12.5)), before(hours=3.01))
     bad = since(failed("AuthenticationFailed", summary="AuthenticationFailed in Auth"), before(days=2.2))
     answer = Answer(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`kubectl smtp suggest NAME` prints the patch that status.suggestion stands for."""
+"""`kubectl smtp suggest NAME` prints status.suggestion as a patch."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

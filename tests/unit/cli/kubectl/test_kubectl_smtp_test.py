@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`kubectl smtp test` asks by the annotation, watches, and tells the verdict, whatever comes between."""
+"""`kubectl smtp test` sets the annotation, watches, and shows the verdict."""
 
 import asyncio
 import signal

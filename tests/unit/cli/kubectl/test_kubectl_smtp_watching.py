@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What comes between a request and its verdict, and what the watch of it goes through."""
+"""Events between a request and its verdict, and interruptions of the watch."""
 
 import asyncio
 from typing import Any

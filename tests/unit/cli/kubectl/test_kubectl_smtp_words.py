@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `kubectl smtp` can be told, and what it says where the words do not go together."""
+"""The arguments of `kubectl smtp`, and messages for invalid combinations."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator's event loop ends at once, whoever is still at the other end of a connection."""
+"""The event loop of the operator ends immediately, also with open connections."""
 
 import asyncio
 import socket
@@ -22,7 +22,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def url(authority: trustme.CA) -> Iterator[str]:
-    """A server that begins an answer, as to a watch, and then takes no notice of anything."""
+    """A server that starts a response, as to a watch, and then ignores the client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     ended = threading.Event()
@@ -44,7 +44,7 @@ def url(authority: trustme.CA) -> Iterator[str]:
 
 
 async def watch(url: str, authority: trustme.CA) -> None:
-    """Begins a watch and breaks it off."""
+    """Start a watch and cancel it."""
     context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,

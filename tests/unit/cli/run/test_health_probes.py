@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the kubelet asks: does it live, is it ready."""
+"""The liveness and readiness probes of the kubelet."""
 
 import socket
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from smtp_tools.localcluster.ports import free_ports
 
 @dataclass
 class Health:
-    """What the operator would say of itself."""
+    """The state that the operator would report."""
 
     failed_part: str | None = None
     ready: bool = False
@@ -29,7 +29,7 @@ class Health:
 
 @pytest.fixture
 def address() -> ListenAddress:
-    """One that is free."""
+    """Return a free address."""
     (port,) = free_ports(1)
     return ListenAddress("127.0.0.1", port)
 

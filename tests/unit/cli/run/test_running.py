@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``smtp-operator run`` as a process: how it begins, how quiet it is, how it ends."""
+"""``smtp-operator run`` as a process: startup, idle time and shutdown."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ KNOWN = Answer(body={"status": {"userInfo": {"username": "system:serviceaccount:
 
 @pytest.fixture
 def kubeconfig(cluster: LocalCluster) -> Path:
-    """Of the ServiceAccount, with the permissions that are shipped and no others, and nothing to work on."""
+    """The kubeconfig of the ServiceAccount with the shipped permissions only; the cluster has no objects."""
     cluster.kubectl("delete", ",".join(kind.plural for kind in KINDS), "--all", "--all-namespaces")
     manifests = Manifests.read().permissions()
     cluster.kubectl("apply", "-f", "-", input=str(manifests))
@@ -43,7 +43,7 @@ def kubeconfig(cluster: LocalCluster) -> Path:
 
 @pytest.fixture
 def process(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """The operator, ready."""
+    """A ready operator."""
     with OperatorProcess(kubeconfig, tmp_path / "log", ["--log-format=text"]) as it:
         it.start()
         yield it
@@ -133,7 +133,7 @@ async def test_a_rejected_login_is_not_retried(fake: FakeApi, client: Kubernetes
 def test_a_second_signal_is_harmless(kubeconfig: Path, tmp_path: Path) -> None:
     with OperatorProcess(kubeconfig, tmp_path / "log", ["--log-format=text"]) as process:
         process.start()
-        process.freeze()  # so that both have come before it has ended of the first
+        process.freeze()  # so that both signals arrive before it has stopped
         os.kill(process.pid, signal.SIGTERM)
         os.kill(process.pid, signal.SIGINT)
         process.thaw()

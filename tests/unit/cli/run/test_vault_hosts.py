@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the flags say of vaults' hosts."""
+"""The allowed vault hosts by the flags."""
 
 import ipaddress
 
