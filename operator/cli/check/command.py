@@ -31,8 +31,8 @@ from smtp_operator.cli.check.overrides import (
     CLUSTER,
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
-    GivenPassword,
     LocalObjects,
+    PasswordInput,
     SuppliedValues,
     objects_of_file,
     source_of,
@@ -247,10 +247,10 @@ class _Check:
             if spec.password is None:
                 raise CheckFailed("--password-file requires a username")
             text = read_text(options.password_file, sys.stdin)
-            of_file = GivenPassword(text, "File", source_name(options.password_file))
+            of_file = PasswordInput(text, "File", source_name(options.password_file))
         # Pipelines set a variable without a value to the empty string.
         if value := self.environment.get(PASSWORD_VARIABLE):
-            of_environment = GivenPassword(value, "Environment", PASSWORD_VARIABLE)
+            of_environment = PasswordInput(value, "Environment", PASSWORD_VARIABLE)
         if options.ca_file is not None:
             text = read_text(options.ca_file, sys.stdin)
             ca_pem = text.encode("ascii", "ignore").decode()  # comments can be in any language

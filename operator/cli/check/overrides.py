@@ -40,7 +40,7 @@ _UNAVAILABLE: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class GivenPassword:
+class PasswordInput:
     """A password from the user, and its source."""
 
     text: str = field(repr=False)
@@ -54,8 +54,8 @@ class GivenPassword:
 class SuppliedValues:
     """All values from the user."""
 
-    password_of_file: GivenPassword | None = None
-    password_of_environment: GivenPassword | None = None
+    password_of_file: PasswordInput | None = None
+    password_of_environment: PasswordInput | None = None
     username: str | None = field(default=None, repr=False)
     ca_pem: str | None = None
     place: str = ""
@@ -67,7 +67,7 @@ class SuppliedValues:
         return self.password_of_file is not None or self.password_of_environment is not None
 
 
-class SuppliedPassword:
+class SuppliedPasswordSource:
     """The password source of ``check``."""
 
     def __init__(self, supplied: SuppliedValues, fallback: PasswordSource) -> None:
@@ -81,21 +81,21 @@ class SuppliedPassword:
         try:
             return await self._fallback.resolve(password, namespace)
         except VerdictError as error:
-            given = self._supplied.password_of_environment
-            if given is None or error.verdict.reason not in _UNAVAILABLE:
+            supplied = self._supplied.password_of_environment
+            if supplied is None or error.verdict.reason not in _UNAVAILABLE:
                 raise
-            return _resolved(given)
+            return _resolved(supplied)
 
 
 def source_of(supplied: SuppliedValues) -> Callable[[Password, Reading], PasswordSource]:
     """Return ``password_source`` with the supplied passwords around it."""
-    return lambda password, reading: SuppliedPassword(supplied, password_source(password, reading))
+    return lambda password, reading: SuppliedPasswordSource(supplied, password_source(password, reading))
 
 
-def _resolved(given: GivenPassword) -> ResolvedPassword:
-    where = "file" if given.source == "File" else "environment variable"
-    origin = f"{where} {given.reference}"
-    text = given.text.removesuffix("\n").removesuffix("\r")
+def _resolved(supplied: PasswordInput) -> ResolvedPassword:
+    where = "file" if supplied.source == "File" else "environment variable"
+    origin = f"{where} {supplied.reference}"
+    text = supplied.text.removesuffix("\n").removesuffix("\r")
     if not text.strip():
         raise _unresolved(Reason.SECRET_VALUE_EMPTY, f"The {origin} is empty. Put the password into it.")
     if any(ord(char) < 0x20 or ord(char) == 0x7F or "\ud800" <= char <= "\udfff" for char in text):
@@ -106,8 +106,8 @@ def _resolved(given: GivenPassword) -> ResolvedPassword:
         )
     return ResolvedPassword(
         value=text,
-        source=given.source,
-        reference=given.reference,
+        source=supplied.source,
+        reference=supplied.reference,
         origin=origin,
         message=f"The password was read from {origin}.",
     )
@@ -125,20 +125,20 @@ class _Need:
 
     reference: Reference
     key: str
-    instead: str
+    alternative: str
 
 
 def _needs(spec: SmtpConfigSpec, namespace: str, supplied: SuppliedValues) -> list[_Need]:
     """Return the keys to read, without those that the user supplied."""
     needs = []
-    instead = f"supply the password with --password-file FILE or in {PASSWORD_VARIABLE}"
+    alternative = f"supply the password with --password-file FILE or in {PASSWORD_VARIABLE}"
     password = spec.password.secret_ref if spec.password else None
     if password is not None and not supplied.any_password:
         reference = Reference("Secret", namespace, password.name)
-        needs.append(_Need(reference, password.key, instead))
+        needs.append(_Need(reference, password.key, alternative))
     item = spec.password.vault_item if spec.password else None
     if item is not None and not supplied.any_password:
-        needs.append(_Need(reference_of(item.vault_ref, namespace), "", instead))
+        needs.append(_Need(reference_of(item.vault_ref, namespace), "", alternative))
     if spec.username_ref is not None and supplied.username is None:
         reference = Reference("Secret", namespace, spec.username_ref.name)
         needs.append(_Need(reference, spec.username_ref.key, f"supply the username in {USERNAME_VARIABLE}"))
@@ -180,45 +180,49 @@ class LocalObjects:
         return found | {"data": fallback | (found.get("data") or {}) | overriding}
 
     def _overriding_data(self, reference: Reference) -> dict[str, str]:
-        bundle, given = (self._spec.tls.ca_ref if self._spec.tls else None), self._supplied.ca_pem
-        if given is None or bundle is None or (bundle.kind, bundle.name) != (reference.kind, reference.name):
+        bundle, pem = (self._spec.tls.ca_ref if self._spec.tls else None), self._supplied.ca_pem
+        if pem is None or bundle is None or (bundle.kind, bundle.name) != (reference.kind, reference.name):
             return {}
-        return {bundle.key: _encoded(given) if reference.kind == "Secret" else given}
+        return {bundle.key: _encoded(pem) if reference.kind == "Secret" else pem}
 
     def _fallback_data(self, reference: Reference) -> dict[str, str]:
-        named, given = self._spec.username_ref, self._supplied.username
-        if given is None or named is None or ("Secret", named.name) != (reference.kind, reference.name):
+        username_ref, username = self._spec.username_ref, self._supplied.username
+        if (
+            username is None
+            or username_ref is None
+            or ("Secret", username_ref.name) != (reference.kind, reference.name)
+        ):
             return {}
-        return {named.key: _encoded(given)}
+        return {username_ref.key: _encoded(username)}
 
     def _unavailable(self, reference: Reference, *, denied: bool) -> VerdictError:
-        ways = [need.instead for need in self._needs if need.reference == reference]
+        alternatives = [need.alternative for need in self._needs if need.reference == reference]
         if reference not in self._references:  # a vault object needs it
-            ways = [need.instead for need in self._needs if need.reference.is_vault]
+            alternatives = [need.alternative for need in self._needs if need.reference.is_vault]
         if not self._supplied.place:
             return _unresolved(
-                Reason.SECRET_NOT_FOUND, f"--username requires a password: {' or '.join(ways)}."
+                Reason.SECRET_NOT_FOUND, f"--username requires a password: {' or '.join(alternatives)}."
             )
         kind = {"Secret": "SECRET", "ConfigMap": "CONFIG_MAP"}.get(reference.kind, "VAULT")
         if reference.is_vault and self._supplied.place != CLUSTER:
             return _unresolved(
                 Reason.VAULT_NOT_FOUND,
                 f"The password is in {reference}, which exists only in a cluster."
-                f" {_sentence([*ways, 'check the SmtpConfig in the cluster by its NAME'])}",
+                f" {_sentence([*alternatives, 'check the SmtpConfig in the cluster by its NAME'])}",
             )
         if denied:
-            what = f"You are not allowed to read {reference} in {self._supplied.place}."
-            do = "Ask an admin for access"
+            problem = f"You are not allowed to read {reference} in {self._supplied.place}."
+            fix = "Ask an admin for access"
             reason = Reason.SECRET_ACCESS_DENIED if reference.is_vault else Reason[f"{kind}_ACCESS_DENIED"]
         else:
-            what = f"{reference} is not in {self._supplied.place}."
-            do = "Add it"
+            problem = f"{reference} is not in {self._supplied.place}."
+            fix = "Add it"
             reason = Reason[f"{kind}_NOT_FOUND"]
-        return _unresolved(reason, f"{what} {_sentence([do, *ways])}")
+        return _unresolved(reason, f"{problem} {_sentence([fix, *alternatives])}")
 
 
-def _sentence(ways: list[str]) -> str:
-    text = ", or ".join(ways)
+def _sentence(alternatives: list[str]) -> str:
+    text = ", or ".join(alternatives)
     return f"{text[0].upper()}{text[1:]}."
 
 
@@ -230,8 +234,8 @@ def objects_of_file(
     Raises:
         ManifestUnusable: the API server would reject an object that the spec refers to.
     """
-    named = {use.reference for use in references_of(spec, namespace)}
-    wanted = {it for it in named if it.kind in _PARTS}
+    references = {use.reference for use in references_of(spec, namespace)}
+    wanted = {it for it in references if it.kind in _PARTS}
     objects: dict[Reference, JsonObject] = {}
     problems: list[str] = []
     for document in documents:
@@ -276,8 +280,8 @@ def _read(reference: Reference, document: JsonObject, problems: list[str]) -> Js
             elif _is_base64(value):
                 found[part][key] = "".join(value.split())
             else:
-                instead = "put the plain text in stringData" if reference.kind == "Secret" else ""
-                problems.append("; ".join(filter(None, [f"{where} is not base64", instead])))
+                alternative = "put the plain text in stringData" if reference.kind == "Secret" else ""
+                problems.append("; ".join(filter(None, [f"{where} is not base64", alternative])))
     return found
 
 

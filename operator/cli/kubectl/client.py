@@ -59,7 +59,7 @@ class SmtpConfigClient:
         self._selection = selection
         self._path = paths.smtp_configs(selection.namespace)
 
-    async def listed(self) -> tuple[list[ConfigSnapshot], str]:
+    async def list_configs(self) -> tuple[list[ConfigSnapshot], str]:
         """Return all SmtpConfigs, sorted by namespace and name, and the resourceVersion to watch from.
 
         Raises:
@@ -84,7 +84,7 @@ class SmtpConfigClient:
             found = [config for config in found if config.key.name in names]
         return sorted(found, key=lambda it: it.key), version
 
-    async def ask(self, config: ConfigSnapshot, value: str) -> ConfigSnapshot:
+    async def request_test(self, config: ConfigSnapshot, value: str) -> ConfigSnapshot:
         """Request a test of exactly this object; return the patched object.
 
         Raises:
@@ -101,7 +101,7 @@ class SmtpConfigClient:
         )
         return ConfigSnapshot.of(answer)
 
-    async def followed(
+    async def watch_configs(
         self, configs: Iterable[ConfigSnapshot], version: str
     ) -> AsyncGenerator[ConfigChange, None]:
         """Yield the changes of the SmtpConfigs that were listed at ``version``; reconnect without limit.

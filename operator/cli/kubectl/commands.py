@@ -122,7 +122,7 @@ class PluginSession:
             timeout = parse_duration(options.timeout)
         except ValueError as error:
             raise PluginFailed(f"--timeout: {error}") from None
-        targets, version = await configs.listed()
+        targets, version = await configs.list_configs()
         if not targets:
             raise PluginFailed(f"no SmtpConfig {selection.where} to test")
         progress = TestProgress(sys.stderr, self._style(sys.stderr), total=len(targets))
@@ -139,7 +139,7 @@ class PluginSession:
     async def _status(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options, now = self._options, time.time()
         reasons = [reason_named(it) for it in options.reason or ()]
-        found, _ = await configs.listed()
+        found, _ = await configs.list_configs()
         shown = [it for it in found if _matches(it, options, reasons)]
         code = worst([it.exit_code for it in shown]) if options.exit_code else PASSED
         if options.output == "json":
@@ -158,7 +158,7 @@ class PluginSession:
         return code
 
     async def _suggest(self, configs: SmtpConfigClient, selection: Selection) -> int:
-        (config,), _ = await configs.listed()
+        (config,), _ = await configs.list_configs()
         suggestion = config.status.suggestion if config.has_verdict else None
         fields = suggestion.model_dump(by_alias=True, exclude_none=True) if suggestion else {}
         if not fields:

@@ -81,8 +81,8 @@ class TestRequests:
         try:
             async with asyncio.timeout(timeout):
                 slots = asyncio.Semaphore(_CONCURRENT_REQUESTS)
-                await asyncio.gather(*(self._ask(it, value, slots) for it in targets))
-                async with aclosing(self._configs.followed(targets, version)) as changes:
+                await asyncio.gather(*(self._request_test(it, value, slots) for it in targets))
+                async with aclosing(self._configs.watch_configs(targets, version)) as changes:
                     while self._pending:
                         change = await anext(changes)
                         if request := self._pending.get(change.config.key):
@@ -96,10 +96,10 @@ class TestRequests:
             hint.cancel()
         return sorted(self._answers, key=lambda it: it.config.key)
 
-    async def _ask(self, config: ConfigSnapshot, value: str, slots: asyncio.Semaphore) -> None:
+    async def _request_test(self, config: ConfigSnapshot, value: str, slots: asyncio.Semaphore) -> None:
         async with slots:
             try:
-                asked = await self._configs.ask(config, value)
+                requested = await self._configs.request_test(config, value)
             except (ObjectNotFound, Conflict):
                 self._answer(TestAnswer(config, "it was deleted before its test was requested"))
                 return
@@ -109,8 +109,8 @@ class TestRequests:
             except ClusterError as error:
                 self._answer(TestAnswer(config, f"the test cannot be requested: {error}"))
                 return
-        self._pending[config.key] = _Request(asked, {value})
-        self._listener.requested(asked)
+        self._pending[config.key] = _Request(requested, {value})
+        self._listener.requested(requested)
 
     def _on_change(self, request: _Request, config: ConfigSnapshot, *, deleted: bool) -> None:
         if deleted or config.uid != request.config.uid:

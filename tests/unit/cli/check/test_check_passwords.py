@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from smtp_operator.cli.check import command
-from smtp_operator.cli.check.overrides import GivenPassword, SuppliedValues
+from smtp_operator.cli.check.overrides import PasswordInput, SuppliedValues
 from smtp_testkit.mailpeers import MailServer
 
 Check = Callable[..., Any]
@@ -263,6 +263,6 @@ def test_an_unexpected_error_is_shown_without_its_text(
 
 
 def test_the_password_is_not_in_the_objects_of_a_test() -> None:
-    given = GivenPassword(CANARY, "File", "password.txt")
+    given = PasswordInput(CANARY, "File", "password.txt")
     supplied = SuppliedValues(password_of_file=given, username=CANARY)
     assert CANARY not in repr(supplied)
