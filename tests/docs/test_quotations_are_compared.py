@@ -17,7 +17,7 @@ UID = "-6d9e-45ae-bd88-d67082e6a2e6"
         ("my-mail created", "my-mail created\n"),
         ("NAME   AGE\nmail   8s", "NAME      AGE\nmail      1m12s"),
         ("Time: 2026-01-31T12:00:00Z", "Time: 2027-02-01T13:14:15.123456Z"),
-        ("asked for a test; it comes 10s after the last one", "asked for a test"),
+        ("test requested; starts 10s after the last one", "test requested"),
         ("by smtp (queue id 4F1B2).", "by smtp (queue id 1)."),
         ("Version: 12\nDuration: 39ms", "Version: 7\nDuration: 2.1s"),
         (f"UID: 3d6fbce8{UID}", f"UID: 60d49e45{UID}"),

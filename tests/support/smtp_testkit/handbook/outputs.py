@@ -11,7 +11,7 @@ _CHANGING = [
     (r"<[0-9a-f]{32}@", "<id@"),
     (r"(?<=<uid>/)\d+|(?<=Version:)\s+\d+", "<version>"),
     (r"#[\w-]{16}(?![\w-])", "#<random>"),
-    (r"; it comes [\w.]+ after the last one$", ""),  # or at once, if the command before took that long
+    (r"; starts [\w.]+ after the last one$", ""),  # or at once, if the command before took that long
     (r"\b(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+\b", "<duration>"),
     (r"(queue id|queued as) [\w-]+", r"\1 <id>"),
 ]
