@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reasons that conditions carry, what each means, and what a retry could mend.
+"""Reasons of conditions: what each one means, and whether a retry can succeed.
 
-Reason names are API: pipelines and alerts match them. Add, never rename. The reference of reasons in
-``docs/`` is generated from this table.
+Reason names are API: pipelines and alerts match them. Add names, never rename one. The reference of reasons
+in ``docs/`` is generated from this table.
 """
 
 from dataclasses import dataclass
@@ -11,34 +11,34 @@ from typing import Final
 
 
 class Retry(StrEnum):
-    """What may mend a verdict. The delays are in ``reconcile/schedule.py``."""
+    """The retry class of a verdict. The delays are in ``reconcile/backoff.py``."""
 
     PASSED = "Passed"
-    """Nothing to mend: tested again at ``recheck.interval``."""
+    """Passed: the next test runs after ``recheck.interval``."""
     TRANSIENT = "Transient"
-    """May pass by itself: tried again with growing delays."""
+    """The cause may disappear: retried with growing delays."""
     TRANSIENT_THEN_CONFIGURATION = "TransientThenConfiguration"
-    """As Transient for five tries, then as Configuration: nothing seems to be coming up there."""
+    """Treated as Transient for five attempts, then as Configuration: no server is starting there."""
     SLOW = "Slow"
-    """May pass by itself, but asking often makes it worse (rate limits, lock-outs)."""
+    """The cause may disappear, but frequent attempts make it worse (rate limits, lockouts)."""
     GREYLISTED = "Greylisted"
-    """The server asked to come back later (RFC 6647, RFC 5321 section 4.5.4.1)."""
+    """The server asked the client to retry later (RFC 6647, RFC 5321 section 4.5.4.1)."""
     UNKNOWN_DELIVERY = "UnknownDelivery"
-    """The mail may have been accepted: not sent again before the next recheck."""
+    """The server may have accepted the email: not sent again before the next recheck."""
     CONFIGURATION = "Configuration"
-    """Waits for a change of spec or of an object it names."""
+    """Retried after a change of spec or of an object that spec names."""
     POLICY = "Policy"
-    """The server's owner refuses; treated as Configuration."""
+    """A policy of the mail server refuses; treated as Configuration."""
     AUTHENTICATION = "Authentication"
-    """The same password is tried once a day at most, since more may lock the account."""
+    """The same password is tried at most once a day: more attempts may lock the account."""
     DENIED = "Denied"
-    """Somebody else than this cluster refuses, and may mend it there without our hearing of it."""
+    """A system outside the cluster refuses. A fix there is not visible to the operator, so it retries."""
     DEPENDENCY = "Dependency"
-    """Something named does not exist yet; its arrival is tested at once."""
+    """An object that spec names does not exist yet. The test runs as soon as the object is created."""
 
 
 class Reason(StrEnum):
-    """Every reason, in the order in which a test could meet it."""
+    """All reasons, in the order in which a test can end with them."""
 
     # Ready=True, by the depth of the test
     TEST_EMAIL_SENT = "TestEmailSent"
@@ -48,7 +48,7 @@ class Reason(StrEnum):
     # Ready=Unknown
     TESTING = "Testing"
     SUSPENDED = "Suspended"
-    # Ready=Unknown and Reconciling: a limit of the operator holds the test back
+    # Ready=Unknown and Reconciling: a limit of the operator delays the test
     TESTS_LIMITED = "TestsLimited"
     EMAILS_LIMITED = "EmailsLimited"
     LOGIN_ATTEMPTS_LIMITED = "LoginAttemptsLimited"
@@ -178,83 +178,74 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReasonInfo:
-    """What a reason means, in one sentence for the reference, and what may mend it."""
+    """The meaning of a reason, in one sentence for the reference, and its retry class."""
 
     meaning: str
     retry: Retry
 
 
-_T, _C, _P, _A, _D, _OK, _SLOW, _N = (
-    Retry.TRANSIENT,
-    Retry.CONFIGURATION,
-    Retry.POLICY,
-    Retry.AUTHENTICATION,
-    Retry.DEPENDENCY,
-    Retry.PASSED,
-    Retry.SLOW,
-    Retry.DENIED,
-)
+_T, _C, _P, _A = Retry.TRANSIENT, Retry.CONFIGURATION, Retry.POLICY, Retry.AUTHENTICATION
+_D, _OK, _SLOW, _N = Retry.DEPENDENCY, Retry.PASSED, Retry.SLOW, Retry.DENIED
+_LATER, _SENT = Retry.GREYLISTED, Retry.UNKNOWN_DELIVERY
 
 REASONS: Final[dict[Reason, ReasonInfo]] = {
-    Reason.TEST_EMAIL_SENT: ReasonInfo("The server accepted the test mail for every recipient.", _OK),
-    Reason.ENVELOPE_ACCEPTED: ReasonInfo("The server accepted sender and recipients; no mail was sent.", _OK),
-    Reason.LOGIN_SUCCEEDED: ReasonInfo("The server accepted user name and password.", _OK),
-    Reason.CONNECTED: ReasonInfo("The server answered as an SMTP server, TLS included.", _OK),
-    Reason.TESTING: ReasonInfo("A test of these settings is under way.", _T),
-    Reason.SUSPENDED: ReasonInfo("spec.suspend is true; these settings were never tested.", _C),
+    Reason.TEST_EMAIL_SENT: ReasonInfo("The server accepted the test email for every recipient.", _OK),
+    Reason.ENVELOPE_ACCEPTED: ReasonInfo(
+        "The server accepted sender and recipients; no email was sent.", _OK
+    ),
+    Reason.LOGIN_SUCCEEDED: ReasonInfo("The server accepted the username and password.", _OK),
+    Reason.CONNECTED: ReasonInfo("The SMTP connection works, including TLS.", _OK),
+    Reason.TESTING: ReasonInfo("A test of these settings is running.", _T),
+    Reason.SUSPENDED: ReasonInfo("spec.suspend is true, and these settings were never tested.", _C),
     Reason.TESTS_LIMITED: ReasonInfo(
-        "As many tests are running as --max-tests and --max-tests-per-namespace allow.", _T
+        "The limit of running tests is reached (--max-tests, --max-tests-per-namespace).", _T
     ),
     Reason.EMAILS_LIMITED: ReasonInfo(
-        "As many emails were sent as --max-emails-per-namespace and --max-emails-per-mailbox allow.", _T
+        "The limit of sent emails is reached (--max-emails-per-namespace, --max-emails-per-mailbox).", _T
     ),
     Reason.LOGIN_ATTEMPTS_LIMITED: ReasonInfo(
-        "The server rejected as many logins of this user as --max-rejected-logins allows.", _T
+        "The limit of rejected logins of this user is reached (--max-rejected-logins).", _T
     ),
-    Reason.WAITING_FOR_DEPENDENCY: ReasonInfo("Something that spec names does not exist yet.", _D),
-    Reason.PROGRESSING_WITH_RETRY: ReasonInfo("The last test failed in a way that a retry may mend.", _T),
-    Reason.PASSWORD_READ: ReasonInfo("The password was read, or an access token was had.", _OK),
-    Reason.TRAILING_NEWLINE_STRIPPED: ReasonInfo(
-        "The password was read; one newline at its end was left out.", _OK
-    ),
+    Reason.WAITING_FOR_DEPENDENCY: ReasonInfo("An object that spec names does not exist yet.", _D),
+    Reason.PROGRESSING_WITH_RETRY: ReasonInfo("The last test failed, and the operator retries it.", _T),
+    Reason.PASSWORD_READ: ReasonInfo("The password was read, or an access token was issued.", _OK),
+    Reason.TRAILING_NEWLINE_STRIPPED: ReasonInfo("The password was read without its trailing newline.", _OK),
     Reason.PLAINTEXT_PASSWORD: ReasonInfo(
-        "The password stands in clear in spec.password.value; a Secret is safer.", _OK
+        "The password is written in plaintext in spec.password.value; a Secret is safer.", _OK
     ),
-    Reason.VAULT_LOGIN_SUCCEEDED: ReasonInfo("The operator could log in to the vault.", _OK),
-    Reason.INVALID_SPEC: ReasonInfo("The spec breaks a rule that the CRD states too.", _C),
-    Reason.INVALID_FROM_ADDRESS: ReasonInfo("spec.from is not one mail address.", _C),
-    Reason.INVALID_RECIPIENT_ADDRESS: ReasonInfo("An entry of spec.recipients is not one mail address.", _C),
+    Reason.VAULT_LOGIN_SUCCEEDED: ReasonInfo("The operator logged in to the vault.", _OK),
+    Reason.INVALID_SPEC: ReasonInfo("The spec violates a validation rule of the CRD.", _C),
+    Reason.INVALID_FROM_ADDRESS: ReasonInfo("spec.from is not one email address.", _C),
+    Reason.INVALID_RECIPIENT_ADDRESS: ReasonInfo("An item of spec.recipients is not one email address.", _C),
     Reason.RECIPIENT_NOT_ALLOWED: ReasonInfo(
-        "The operator's --allow-recipient-domain does not list a recipient's domain.", _C
+        "A recipient's domain is not listed in the operator's --allow-recipient-domain.", _C
     ),
     Reason.SECRET_NOT_FOUND: ReasonInfo("A Secret that spec names does not exist.", _D),
-    Reason.SECRET_KEY_NOT_FOUND: ReasonInfo("The Secret has no such key.", _D),
+    Reason.SECRET_KEY_NOT_FOUND: ReasonInfo("The Secret does not have the key that spec names.", _D),
     Reason.SECRET_ACCESS_DENIED: ReasonInfo(
-        "The operator's role may not read the Secret, or not ask for the ServiceAccount's token.", _SLOW
+        "The operator's role cannot read the Secret or request the ServiceAccount's token.", _SLOW
     ),
     Reason.SECRET_VALUE_EMPTY: ReasonInfo("The value in the Secret is empty.", _D),
     Reason.SECRET_VALUE_INVALID: ReasonInfo(
         "The value in the Secret is not one line of UTF-8 text without control characters.", _C
     ),
     Reason.SECRET_VALUE_TOO_LONG: ReasonInfo(
-        "The value in the Secret is longer than a password, username or key may be (4,096 bytes), a token"
-        " (16 KiB), or a certificate or key file (64 KiB).",
+        "The value in the Secret is too long. The limits are 4,096 bytes for a password, username or API key,"
+        " 16 KiB for a token, and 64 KiB for a certificate or key file.",
         _C,
     ),
     Reason.CONFIG_MAP_NOT_FOUND: ReasonInfo("A ConfigMap that spec names does not exist.", _D),
-    Reason.CONFIG_MAP_KEY_NOT_FOUND: ReasonInfo("The ConfigMap has no such key.", _D),
-    Reason.CONFIG_MAP_ACCESS_DENIED: ReasonInfo("The operator's role may not read the ConfigMap.", _SLOW),
-    Reason.CA_BUNDLE_INVALID: ReasonInfo("What a caRef names holds no valid PEM certificate.", _C),
+    Reason.CONFIG_MAP_KEY_NOT_FOUND: ReasonInfo("The ConfigMap does not have the key that spec names.", _D),
+    Reason.CONFIG_MAP_ACCESS_DENIED: ReasonInfo("The operator's role cannot read the ConfigMap.", _SLOW),
+    Reason.CA_BUNDLE_INVALID: ReasonInfo("The object that caRef names holds no valid PEM certificate.", _C),
     Reason.CLIENT_CERTIFICATE_INVALID: ReasonInfo(
         "The client certificate or its key is unusable, expired, or refused by the server.", _C
     ),
-    Reason.SERVICE_ACCOUNT_NOT_FOUND: ReasonInfo("The ServiceAccount that oauth2 names does not exist.", _D),
-    Reason.SERVICE_ACCOUNT_TOKEN_FAILED: ReasonInfo(
-        "The API server did not issue the ServiceAccount's token.", _SLOW
-    ),
+    Reason.SERVICE_ACCOUNT_NOT_FOUND: ReasonInfo("The ServiceAccount of spec.oauth2 does not exist.", _D),
+    Reason.SERVICE_ACCOUNT_TOKEN_FAILED: ReasonInfo("The API server did not issue a token.", _SLOW),
     Reason.AUDIENCE_NOT_ALLOWED: ReasonInfo(
-        "The ServiceAccount's annotation smtp-operator.io/allowed-audiences does not list that audience, or"
-        " its tokens would open the API server.",
+        "The ServiceAccount's annotation smtp-operator.io/allowed-audiences does not list the audience, or"
+        " the API server itself accepts tokens for that audience.",
         _D,
     ),
     Reason.SERVER_NOT_ALLOWED: ReasonInfo(
@@ -263,133 +254,130 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
         _C,
     ),
     Reason.CA_NOT_ALLOWED: ReasonInfo(
-        "Only a CA of caRef verifies the server, and the annotation smtp-operator.io/allowed-ca of the bound"
-        " Secret, ServiceAccount or vault object does not list that CA.",
+        "The server's certificate is trusted only because of caRef. The annotation"
+        " smtp-operator.io/allowed-ca of the bound Secret, ServiceAccount or vault object does not list that"
+        " CA.",
         _C,
     ),
-    Reason.DESTINATION_NOT_ALLOWED: ReasonInfo(
-        "The operator's network or port flags do not allow this destination.", _C
-    ),
+    Reason.DESTINATION_NOT_ALLOWED: ReasonInfo("The operator's flags do not allow this destination.", _C),
     Reason.INSECURE_AUTH_REFUSED: ReasonInfo(
-        "The password would be sent without verified TLS, and allowInsecureAuth is not set.", _C
+        "The password would be sent without verified TLS, and allowInsecureAuth is false.", _C
     ),
-    Reason.IDENTITY_PROVIDER_UNREACHABLE: ReasonInfo(
-        "The token endpoint cannot be reached, or has a trouble of its own.", _T
-    ),
-    Reason.OAUTH_TOKEN_FAILED: ReasonInfo("The token endpoint issued no access token.", _C),
+    Reason.IDENTITY_PROVIDER_UNREACHABLE: ReasonInfo("The token endpoint is unreachable or failed.", _T),
+    Reason.OAUTH_TOKEN_FAILED: ReasonInfo("The token endpoint did not issue an access token.", _C),
     Reason.VAULT_NOT_FOUND: ReasonInfo("The vault object that vaultRef names does not exist.", _D),
     Reason.VAULT_NOT_ALLOWED: ReasonInfo(
-        "The vault object does not allow this namespace, or not this reference, or breaks a rule itself.", _N
+        "The vault object does not allow this namespace or reference, or violates a validation rule.", _N
     ),
     Reason.VAULT_PROVIDER_MISMATCH: ReasonInfo(
-        "The vault object describes another kind of vault than the password asks for.", _C
+        "The vault object describes another kind of vault than the password source.", _C
     ),
     Reason.VAULT_URL_NOT_ALLOWED: ReasonInfo(
-        "The vault's URL, or the address that it leads to, is not one that may be asked.", _C
+        "The operator is not allowed to connect to the vault's URL or its address.", _C
     ),
-    Reason.VAULT_HOST_UNRESOLVED: ReasonInfo("The vault's name is not found in DNS.", _T),
-    Reason.VAULT_UNREACHABLE: ReasonInfo("The vault cannot be reached, or does not answer in time.", _T),
-    Reason.VAULT_TLS_FAILED: ReasonInfo("No verified TLS connection to the vault can be made.", _SLOW),
-    Reason.VAULT_ENDPOINT_INVALID: ReasonInfo("What answers at the URL is not that kind of vault.", _C),
-    Reason.IDENTITY_UNAVAILABLE: ReasonInfo("The operator's Pod has no such managed identity.", _N),
-    Reason.VAULT_AUTH_FAILED: ReasonInfo("The vault, or its identity provider, refused the login.", _N),
-    Reason.VAULT_TENANT_MISMATCH: ReasonInfo("The vault lives in another tenant than tenantId says.", _C),
-    Reason.VAULT_ACCESS_DENIED: ReasonInfo("Logged in, but not permitted to read that.", _N),
-    Reason.VAULT_NETWORK_DENIED: ReasonInfo("The vault's firewall does not let this address in.", _N),
+    Reason.VAULT_HOST_UNRESOLVED: ReasonInfo("The vault's host name does not exist in DNS.", _T),
+    Reason.VAULT_UNREACHABLE: ReasonInfo("The vault is unreachable or does not answer in time.", _T),
+    Reason.VAULT_TLS_FAILED: ReasonInfo("The TLS connection to the vault cannot be verified.", _SLOW),
+    Reason.VAULT_ENDPOINT_INVALID: ReasonInfo("The server at the URL is not the expected kind of vault.", _C),
+    Reason.IDENTITY_UNAVAILABLE: ReasonInfo("The operator's Pod does not have the managed identity.", _N),
+    Reason.VAULT_AUTH_FAILED: ReasonInfo("The vault or its identity provider refused the login.", _N),
+    Reason.VAULT_TENANT_MISMATCH: ReasonInfo("The vault belongs to a different tenant than tenantId.", _C),
+    Reason.VAULT_ACCESS_DENIED: ReasonInfo("The vault does not permit this identity to read the secret.", _N),
+    Reason.VAULT_NETWORK_DENIED: ReasonInfo("The vault's firewall blocks the operator's address.", _N),
     Reason.VAULT_SECRET_NOT_FOUND: ReasonInfo(
-        "The vault has no such secret, or does not show it to this identity.", _N
+        "The secret does not exist in the vault, or the vault hides it from this identity.", _N
     ),
-    Reason.VAULT_SECRET_DISABLED: ReasonInfo("That version of the secret is disabled or deleted.", _N),
+    Reason.VAULT_SECRET_DISABLED: ReasonInfo("The version of the secret is disabled or deleted.", _N),
     Reason.VAULT_SECRET_EXPIRED: ReasonInfo(
-        "The password was read, though the vault says that it has expired.", _OK
+        "The password was read, but its expiry date in the vault has passed.", _OK
     ),
     Reason.VAULT_SECRET_NOT_YET_VALID: ReasonInfo(
-        "The password was read, though the vault says that it is not valid yet.", _OK
+        "The password was read, but according to the vault it is not valid yet.", _OK
     ),
     Reason.VAULT_SECRET_EXPIRING: ReasonInfo(
-        "The password was read; it expires within 14 days, as the vault says.", _OK
+        "The password was read; according to the vault it expires within 14 days.", _OK
     ),
-    Reason.VAULT_SECRET_AMBIGUOUS: ReasonInfo("Several accounts match what the password asks for.", _C),
-    Reason.VAULT_SECRET_CHANGING: ReasonInfo("The vault is changing that password just now.", _T),
-    Reason.VAULT_SECRET_UNUSABLE: ReasonInfo("What the vault holds there is no password.", _N),
-    Reason.VAULT_RATE_LIMITED: ReasonInfo("The vault is asked too often, as it says.", _T),
-    Reason.VAULT_UNAVAILABLE: ReasonInfo("The vault has a trouble of its own.", _T),
-    Reason.VAULT_REQUEST_INVALID: ReasonInfo("The vault cannot understand what it was asked for.", _C),
-    Reason.VAULT_RESPONSE_INVALID: ReasonInfo(
-        "The vault's answer cannot be understood, or is too large.", _T
-    ),
-    Reason.HOST_NOT_FOUND: ReasonInfo("The server's name does not exist in DNS.", _D),
-    Reason.DNS_UNAVAILABLE: ReasonInfo("DNS answered with a temporary failure.", _T),
+    Reason.VAULT_SECRET_AMBIGUOUS: ReasonInfo("Several accounts match the password source.", _C),
+    Reason.VAULT_SECRET_CHANGING: ReasonInfo("The vault is changing the password right now.", _T),
+    Reason.VAULT_SECRET_UNUSABLE: ReasonInfo("The value in the vault cannot be used as a password.", _N),
+    Reason.VAULT_RATE_LIMITED: ReasonInfo("The vault's request limit is reached.", _T),
+    Reason.VAULT_UNAVAILABLE: ReasonInfo("The vault returned an internal error.", _T),
+    Reason.VAULT_REQUEST_INVALID: ReasonInfo("The vault rejected the request as malformed.", _C),
+    Reason.VAULT_RESPONSE_INVALID: ReasonInfo("The vault's response is invalid or too large.", _T),
+    Reason.HOST_NOT_FOUND: ReasonInfo("The mail server's host name does not exist in DNS.", _D),
+    Reason.DNS_UNAVAILABLE: ReasonInfo("DNS returned a temporary failure.", _T),
     Reason.DNS_TIMEOUT: ReasonInfo("DNS did not answer in time.", _T),
     Reason.CONNECTION_REFUSED: ReasonInfo(
-        "Nothing listens on that port.", Retry.TRANSIENT_THEN_CONFIGURATION
+        "No server listens on the port.", Retry.TRANSIENT_THEN_CONFIGURATION
     ),
-    Reason.CONNECT_TIMEOUT: ReasonInfo("No answer to the connection attempt.", _T),
+    Reason.CONNECT_TIMEOUT: ReasonInfo("The connection attempt was not answered in time.", _T),
     Reason.NETWORK_UNREACHABLE: ReasonInfo("There is no route to the server.", _T),
-    Reason.NO_USABLE_ADDRESS: ReasonInfo("None of the server's addresses can be used from here.", _T),
+    Reason.NO_USABLE_ADDRESS: ReasonInfo("The operator cannot use any address of the mail server.", _T),
     Reason.TLS_EXPECTED_BY_SERVER: ReasonInfo(
-        "The server speaks TLS from the first byte; smtpType says otherwise.", _C
+        "The server expects TLS from the first byte, but smtpType is not TLS.", _C
     ),
-    Reason.PLAINTEXT_SERVER: ReasonInfo("The server answers in clear text; smtpType TLS expects TLS.", _C),
-    Reason.NOT_AN_SMTP_SERVER: ReasonInfo("Something answers there, but it is no SMTP server.", _C),
-    Reason.BANNER_TIMEOUT: ReasonInfo("The server accepts connections but does not greet.", _T),
-    Reason.CONNECTION_CLOSED_BY_SERVER: ReasonInfo("The server closes the connection before greeting.", _T),
-    Reason.SERVER_NOT_ACCEPTING: ReasonInfo("The server greets with a temporary refusal.", _T),
+    Reason.PLAINTEXT_SERVER: ReasonInfo("The server answers in plaintext, but smtpType is TLS.", _C),
+    Reason.NOT_AN_SMTP_SERVER: ReasonInfo("The server on the port is not an SMTP server.", _C),
+    Reason.BANNER_TIMEOUT: ReasonInfo("The server accepts connections but sends no greeting.", _T),
+    Reason.CONNECTION_CLOSED_BY_SERVER: ReasonInfo(
+        "The server closes the connection without a greeting.", _T
+    ),
+    Reason.SERVER_NOT_ACCEPTING: ReasonInfo("The server's greeting is a temporary refusal.", _T),
     Reason.CLIENT_BLOCKED: ReasonInfo("The server refuses this client's address.", _P),
-    Reason.HELO_REJECTED: ReasonInfo("The server refuses the name given with EHLO.", _C),
-    Reason.START_TLS_NOT_OFFERED: ReasonInfo("The server offers no STARTTLS.", _C),
-    Reason.START_TLS_UNAVAILABLE: ReasonInfo("The server offers STARTTLS but cannot do it now.", _T),
-    Reason.START_TLS_REQUIRED: ReasonInfo("The server wants STARTTLS first.", _C),
-    Reason.CERTIFICATE_UNTRUSTED: ReasonInfo("The certificate's issuer is unknown to the operator.", _C),
-    Reason.CERTIFICATE_EXPIRED: ReasonInfo("The certificate has expired.", _SLOW),
-    Reason.CERTIFICATE_NOT_YET_VALID: ReasonInfo("The certificate is not valid yet.", _SLOW),
-    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo("The certificate is for another name.", _C),
+    Reason.HELO_REJECTED: ReasonInfo("The server rejects the host name sent with EHLO.", _C),
+    Reason.START_TLS_NOT_OFFERED: ReasonInfo("The server does not offer STARTTLS.", _C),
+    Reason.START_TLS_UNAVAILABLE: ReasonInfo("The server offers STARTTLS but is temporarily not ready.", _T),
+    Reason.START_TLS_REQUIRED: ReasonInfo("The server requires STARTTLS.", _C),
+    Reason.CERTIFICATE_UNTRUSTED: ReasonInfo("The issuer of the server's certificate is not trusted.", _C),
+    Reason.CERTIFICATE_EXPIRED: ReasonInfo("The server's certificate has expired.", _SLOW),
+    Reason.CERTIFICATE_NOT_YET_VALID: ReasonInfo("The server's certificate is not valid yet.", _SLOW),
+    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo("The server's certificate has another host name.", _C),
     Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE: ReasonInfo(
-        "The certificate breaks a rule of RFC 5280 that strict checking enforces.", _C
+        "The server's certificate violates RFC 5280, which strict verification enforces.", _C
     ),
-    Reason.TLS_PROTOCOL_MISMATCH: ReasonInfo("Client and server share no TLS version or cipher.", _C),
-    Reason.CLIENT_CERTIFICATE_REQUIRED: ReasonInfo("The server demands a client certificate.", _C),
-    Reason.TLS_HANDSHAKE_TIMEOUT: ReasonInfo("The TLS handshake did not end in time.", _T),
+    Reason.TLS_PROTOCOL_MISMATCH: ReasonInfo(
+        "The operator and the server share no TLS version or cipher.", _C
+    ),
+    Reason.CLIENT_CERTIFICATE_REQUIRED: ReasonInfo("The server requires a client certificate.", _C),
+    Reason.TLS_HANDSHAKE_TIMEOUT: ReasonInfo("The TLS handshake did not finish in time.", _T),
     Reason.TLS_HANDSHAKE_DROPPED: ReasonInfo("The connection was closed during the TLS handshake.", _T),
-    Reason.AUTH_NOT_OFFERED: ReasonInfo("The server offers no login.", _C),
-    Reason.AUTH_MECHANISM_UNSUPPORTED: ReasonInfo("The server offers no login mechanism that fits.", _C),
-    Reason.AUTHENTICATION_FAILED: ReasonInfo("The server rejected user name or password.", _A),
+    Reason.AUTH_NOT_OFFERED: ReasonInfo("The server does not offer AUTH.", _C),
+    Reason.AUTH_MECHANISM_UNSUPPORTED: ReasonInfo("The server offers no usable AUTH mechanism.", _C),
+    Reason.AUTHENTICATION_FAILED: ReasonInfo("The server rejected the username or password.", _A),
     Reason.OAUTH_TOKEN_REJECTED: ReasonInfo("The mail server rejected the access token.", _A),
-    Reason.AUTH_DISABLED_BY_PROVIDER: ReasonInfo("The provider has switched password login off.", _A),
-    Reason.APP_PASSWORD_REQUIRED: ReasonInfo("The provider wants an app password.", _A),
-    Reason.AUTH_TEMPORARY_FAILURE: ReasonInfo("The server could not check the password now.", _SLOW),
-    Reason.TOO_MANY_LOGINS: ReasonInfo("The server limits logins, and the limit is reached.", _SLOW),
+    Reason.AUTH_DISABLED_BY_PROVIDER: ReasonInfo("The mail provider has disabled password logins.", _A),
+    Reason.APP_PASSWORD_REQUIRED: ReasonInfo("The mail provider requires an app password.", _A),
+    Reason.AUTH_TEMPORARY_FAILURE: ReasonInfo("The server temporarily could not check the password.", _SLOW),
+    Reason.TOO_MANY_LOGINS: ReasonInfo("The server's login limit is reached.", _SLOW),
     Reason.AUTH_CONNECTION_DROPPED: ReasonInfo("The server closed the connection after the password.", _A),
-    Reason.AUTHENTICATION_REQUIRED: ReasonInfo("The server wants a login before it takes mail.", _C),
-    Reason.FROM_ADDRESS_REJECTED: ReasonInfo("The server does not take mail from this From address.", _P),
-    Reason.RELAY_DENIED: ReasonInfo("The server does not relay to that domain for this client.", _P),
+    Reason.AUTHENTICATION_REQUIRED: ReasonInfo("The server requires a login before it accepts email.", _C),
+    Reason.FROM_ADDRESS_REJECTED: ReasonInfo("The server does not accept email from this From address.", _P),
+    Reason.RELAY_DENIED: ReasonInfo("The server does not relay email to the recipient's domain.", _P),
     Reason.RECIPIENTS_REFUSED: ReasonInfo("The server refused every recipient.", _C),
     Reason.RECIPIENTS_PARTIALLY_REFUSED: ReasonInfo(
-        "The server refused some recipients; the others got the mail.", _C
+        "The server refused some recipients; the others received the email.", _C
     ),
-    Reason.GREYLISTED: ReasonInfo("The server asks to come back later (greylisting).", Retry.GREYLISTED),
-    Reason.RECIPIENT_DEFERRED: ReasonInfo("The server takes no mail for a recipient now.", Retry.GREYLISTED),
-    Reason.ADDRESS_NEEDS_SMTP_UTF8: ReasonInfo("An address needs SMTPUTF8, which the server lacks.", _C),
-    Reason.MESSAGE_TOO_LARGE: ReasonInfo("The mail is larger than the server takes.", _C),
-    Reason.MESSAGE_REJECTED: ReasonInfo("The server refused the mail itself (spam filter, SPF, DMARC).", _P),
+    Reason.GREYLISTED: ReasonInfo("The server asks the client to retry later (greylisting).", _LATER),
+    Reason.RECIPIENT_DEFERRED: ReasonInfo("The server temporarily refuses a recipient.", _LATER),
+    Reason.ADDRESS_NEEDS_SMTP_UTF8: ReasonInfo("An address requires SMTPUTF8, but the server lacks it.", _C),
+    Reason.MESSAGE_TOO_LARGE: ReasonInfo("The email is larger than the server's limit.", _C),
+    Reason.MESSAGE_REJECTED: ReasonInfo("The server refused the email itself (spam filter, SPF, DMARC).", _P),
     Reason.QUOTA_OR_RATE_EXCEEDED: ReasonInfo("A quota or rate limit of the server is reached.", _SLOW),
-    Reason.DATA_TIMEOUT: ReasonInfo(
-        "No answer after the mail; it may have been accepted.", Retry.UNKNOWN_DELIVERY
-    ),
+    Reason.DATA_TIMEOUT: ReasonInfo("The server did not confirm the email; it may have accepted it.", _SENT),
     Reason.DISCONNECTED_IN_DATA: ReasonInfo(
-        "Connection lost after the mail; it may have been accepted.", Retry.UNKNOWN_DELIVERY
+        "The connection was lost after the email; it may have been accepted.", _SENT
     ),
-    Reason.SERVICE_CLOSING: ReasonInfo("The server is closing down the connection (421).", _T),
-    Reason.COMMAND_REJECTED: ReasonInfo("The server refused a command for a reason it alone knows.", _C),
-    Reason.CONNECTION_LOST: ReasonInfo("The connection was lost in the dialogue.", _T),
+    Reason.SERVICE_CLOSING: ReasonInfo("The server is closing the connection (421).", _T),
+    Reason.COMMAND_REJECTED: ReasonInfo("The server refused a command without a known reason.", _C),
+    Reason.CONNECTION_LOST: ReasonInfo("The connection was lost during the dialogue.", _T),
     Reason.REPLY_TIMEOUT: ReasonInfo("The server did not answer a command in time.", _T),
-    Reason.REPLY_INVALID: ReasonInfo("The server answered with something that is no SMTP reply.", _T),
+    Reason.REPLY_INVALID: ReasonInfo("The server sent an invalid SMTP reply.", _T),
     Reason.TOTAL_BUDGET_EXCEEDED: ReasonInfo("The test took longer than test.timeout.", _T),
-    Reason.INTERNAL_ERROR: ReasonInfo("A defect of the operator; its log has the details.", _T),
+    Reason.INTERNAL_ERROR: ReasonInfo("The operator failed; its log has the details.", _T),
 }
 
 LIMITED: Final = frozenset({Reason.TESTS_LIMITED, Reason.EMAILS_LIMITED, Reason.LOGIN_ATTEMPTS_LIMITED})
-"""A limit of the operator holds a test back; nothing was found out."""
+"""Reasons why a limit of the operator delays a test; the settings were not tested."""
 
 ANNOUNCEMENTS: Final = frozenset({Reason.TESTING, *LIMITED})
-"""Reasons of Reconciling that speak of a test to come and not of a verdict."""
+"""Reasons of Reconciling that describe a pending or running test, not a verdict."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every reason says what mends it, and names only fields that there are."""
+"""Every reason has a fix that names only existing fields and flags."""
 
 import re
 from functools import cache
@@ -20,7 +20,7 @@ def spec_schema() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_has_a_remedy_of_whole_sentences(reason: Reason) -> None:
+def test_every_fix_is_whole_sentences(reason: Reason) -> None:
     text = fix_for(reason)
     assert text[0].isupper()
     assert text.endswith(".")
@@ -28,9 +28,9 @@ def test_every_reason_has_a_remedy_of_whole_sentences(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_fields_that_are_to_be_set_exist(reason: Reason) -> None:
+def test_fields_in_fixes_exist(reason: Reason) -> None:
     schema = spec_schema()
-    for path in re.findall(r"\b[Ss]et ([a-z][\w.]*): ", fix_for(reason)):
+    for path in re.findall(r"\b[Ss]et ([a-z][\w.]*)(?:: | to )", fix_for(reason)):
         child = schema
         for name in path.split("."):
             assert name in child.get("properties", {}), path
@@ -38,5 +38,5 @@ def test_fields_that_are_to_be_set_exist(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_flags_that_are_named_exist(reason: Reason) -> None:
+def test_flags_in_fixes_exist(reason: Reason) -> None:
     assert set(re.findall(r"--[a-z-]+", fix_for(reason))) <= {flag.option for flag in FLAGS}
