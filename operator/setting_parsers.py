@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a setting's text may be: types of values, and the parsers that make them of text.
+"""Types of settings and their parsers.
 
-A parser's ValueError goes on where the value stopped: ``is not a number from 1 to 1000``.
+A parser's ValueError continues the sentence after the value: ``is not a number from 1 to 1000``.
 """
 
 import ipaddress
@@ -22,25 +22,25 @@ _FALSE: Final = frozenset({"false", "0", "no", ""})
 
 
 class SecretWatch(StrEnum):
-    """How the operator hears of changes of Secrets and ConfigMaps."""
+    """How the operator detects changes of Secrets and ConfigMaps."""
 
     METADATA = "metadata"
-    """By the metadata of all of them; it needs the permission to list and watch."""
+    """Watch the metadata of all of them; requires the permission to list and watch."""
     LABEL = "label"
-    """By the metadata of those labelled ``smtp-operator.io/watch=true``."""
+    """Watch the metadata of those labeled ``smtp-operator.io/watch=true``."""
     NONE = "none"
-    """Not at all: a change is seen by the next recheck. It needs the permission to get only."""
+    """Detect changes at the next recheck; requires only the permission to get."""
 
 
 class LogFormat(StrEnum):
-    """How a log line is written."""
+    """Format of log lines."""
 
     JSON = "json"
     TEXT = "text"
 
 
 class LogLevel(StrEnum):
-    """The least important lines that are written."""
+    """Lowest level of log lines to write."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -55,35 +55,35 @@ class PortRange(NamedTuple):
     last: int
 
     def __contains__(self, port: object) -> bool:
-        """Whether the port lies in the range."""
+        """Return whether the port is in the range."""
         return isinstance(port, int) and self.first <= port <= self.last
 
     def __str__(self) -> str:
-        """``587`` or ``2525-2587``."""
+        """Return ``587`` or ``2525-2587``."""
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
 class ListenAddress(NamedTuple):
-    """Where a server of ours listens; an empty host is every address."""
+    """Listen address of an HTTP server; an empty host means all addresses."""
 
     host: str
     port: int
 
     def __str__(self) -> str:
-        """``:8081``, ``127.0.0.1:8081`` or ``[::1]:8081``."""
+        """Return ``:8081``, ``127.0.0.1:8081`` or ``[::1]:8081``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class ServedNamespaces(NamedTuple):
-    """Which namespaces an operator serves: those named, else all but those excluded."""
+    """The namespaces that an operator serves: the named ones, else all except the excluded ones."""
 
     named: tuple[str, ...] = ()
-    """None: all."""
+    """Empty: all."""
     excluded: tuple[str, ...] = ()
-    """Names, and patterns where ``*`` stands for any number of characters."""
+    """Names, and patterns in which ``*`` matches any number of characters."""
 
     def serves(self, namespace: str | None) -> bool:
-        """Whether objects of this namespace are; none: an object of the whole cluster, which always is."""
+        """Return whether objects of the namespace are served; always true for cluster-scoped objects."""
         if not namespace:
             return True
         if self.named:
@@ -91,77 +91,77 @@ class ServedNamespaces(NamedTuple):
         return not any(fnmatchcase(namespace, pattern) for pattern in self.excluded)
 
     def __str__(self) -> str:
-        """``team-a, team-b``, ``all namespaces`` or ``all namespaces but team-a, team-*``."""
+        """Return ``team-a, team-b``, ``all namespaces`` or ``all namespaces except team-a, team-*``."""
         if self.named:
             return ", ".join(self.named)
-        return f"all namespaces but {', '.join(self.excluded)}" if self.excluded else "all namespaces"
+        return f"all namespaces except {', '.join(self.excluded)}" if self.excluded else "all namespaces"
 
 
 def line_of_text(text: str) -> str:
-    """One line of at most 253 characters."""
+    """Return a text of one line with at most 253 characters."""
     if not text.isprintable() or len(text) > 253:
         raise ValueError("must be one line of at most 253 characters")
     return text
 
 
 def truth(text: str) -> bool:
-    """A truth value."""
+    """Parse a Boolean."""
     if text.lower() not in _TRUE | _FALSE:
         raise ValueError("is neither true nor false")
     return text.lower() in _TRUE
 
 
 def connections(text: str) -> int:
-    """A number from 1 to 1000."""
+    """Parse a number from 1 to 1000."""
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 1000:
         raise ValueError("is not a number from 1 to 1000")
     return int(text)
 
 
 def limit(text: str) -> int:
-    """A number from 0, for no limit, to 100000."""
+    """Parse a number from 0 (no limit) to 100000."""
     if not text.isascii() or not text.isdigit() or len(text) > 6 or int(text) > 100_000:
         raise ValueError("is not a number from 0 (no limit) to 100000")
     return int(text)
 
 
 def namespace_name(text: str) -> str:
-    """The name of a namespace."""
+    """Check the name of a namespace."""
     if not _NAMESPACE.fullmatch(text):
         raise ValueError("is not the name of a namespace")
     return text
 
 
 def namespace_pattern(text: str) -> str:
-    """The name of a namespace, or a pattern where ``*`` stands for any number of characters."""
+    """Check the name of a namespace, or a pattern in which ``*`` matches any number of characters."""
     if not _NAMESPACE_PATTERN.fullmatch(text):
         raise ValueError("is neither the name of a namespace such as team-a nor a pattern such as team-*")
     if not text.strip("*"):
-        raise ValueError("fits every namespace, so that none would be served; give a pattern such as team-*")
+        raise ValueError("matches all namespaces, so none would be served; use a pattern such as team-*")
     return text
 
 
 def object_name(text: str) -> str:
-    """The name of an object, as most kinds allow."""
+    """Check the name of an object, with the rules of most kinds."""
     if not _HOST_NAME.fullmatch(text) or text != text.lower() or len(text) > 253:
         raise ValueError("is not a name of an object, such as smtp-operator")
     return text
 
 
 def ports(text: str) -> PortRange:
-    """``587`` or ``2525-2587``."""
+    """Parse ``587`` or ``2525-2587``."""
     first, dash, last = text.partition("-")
     bounds = (first, last) if dash else (first, first)
     if not all(bound.isascii() and bound.isdigit() for bound in bounds):
         raise ValueError("is neither a port such as 587 nor a range such as 2525-2587")
     ports = PortRange(int(bounds[0]), int(bounds[1]))
     if not 1 <= ports.first <= ports.last <= 65535:
-        raise ValueError("is no range within 1-65535")
+        raise ValueError("is not a range within 1-65535")
     return ports
 
 
 def network(text: str) -> Network:
-    """A network in CIDR notation; an address is a network of one."""
+    """Parse a network in CIDR notation; an address is a network of one."""
     try:
         return ipaddress.ip_network(text)
     except ValueError:
@@ -170,25 +170,25 @@ def network(text: str) -> Network:
         meant = ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ValueError("is not a network such as 192.0.2.0/24 or 2001:db8::/32") from None
-    raise ValueError(f"has bits set behind its prefix; did you mean {meant}?")
+    raise ValueError(f"has bits set after its prefix; did you mean {meant}?")
 
 
 def domain(text: str) -> str:
-    """A mail domain, in lower case."""
+    """Check a mail domain; return it in lower case."""
     if not _HOST_NAME.fullmatch(text) or len(text) > 253:
         raise ValueError("is not a mail domain such as example.com")
     return text.lower()
 
 
 def host(text: str) -> str:
-    """A host name, in lower case."""
+    """Check a host name; return it in lower case."""
     if not _HOST_NAME.fullmatch(text) or len(text) > 253:
-        raise ValueError("is not a host such as login.example.com: no scheme, no port, no path")
+        raise ValueError("is not a host such as login.example.com, without scheme, port or path")
     return text.lower()
 
 
 def proxy_url(text: str) -> str:
-    """``http://HOST:PORT``; empty: none. No user and password: they would stand in the Pod's arguments."""
+    """Check ``http://HOST:PORT``; empty: none. Credentials are refused: the Pod's arguments would show them."""
     parts = urlsplit(text)
     try:
         port = parts.port
@@ -201,7 +201,7 @@ def proxy_url(text: str) -> str:
 
 
 def proxy_exception(text: str) -> str:
-    """A host name, with a leading dot or not, an IP address, a network, or ``*``."""
+    """Check a host name, with or without a leading dot, an IP address, a network, or ``*``."""
     try:
         return str(network(text))
     except ValueError:
@@ -213,14 +213,14 @@ def proxy_exception(text: str) -> str:
 
 
 def optional_host(text: str) -> str:
-    """A host name; empty: none."""
+    """Check a host name; empty: none."""
     if text and (not _HOST_NAME.fullmatch(text) or len(text) > 253):
         raise ValueError("is not a host name such as mail.example.com")
     return text
 
 
 def listen_address(text: str) -> ListenAddress | None:
-    """``[HOST]:PORT``; empty: None."""
+    """Parse ``[HOST]:PORT``; None if empty."""
     if not text:
         return None
     host, colon, port = text.rpartition(":")
@@ -236,7 +236,7 @@ def listen_address(text: str) -> ListenAddress | None:
 
 
 def one_of(kind: type[StrEnum]) -> Callable[[str], StrEnum]:
-    """What parses a word of that enumeration."""
+    """Return a parser for the values of an enumeration."""
 
     def parse(text: str) -> StrEnum:
         try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator's settings: one table of which flags, environment variables and their reference are made.
+"""The operator's settings: one table from which flags, environment variables and reference are generated.
 
-A setting is a field of ``Settings``. Its flag is the field's name with dashes, its environment variable
-``SMTP_OPERATOR_`` and the name in capitals; what its text may be is said by the parser in its metadata.
+A setting is a field of ``Settings``. Its flag is the field's name with dashes, its environment variable is
+``SMTP_OPERATOR_`` and the name in capitals. The parser in its metadata defines the accepted texts.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -39,43 +39,41 @@ ENVIRONMENT_PREFIX: Final = "SMTP_OPERATOR_"
 
 
 class InvalidSetting(ValueError):
-    """A flag or environment variable holds a value that it cannot have. The text is one line and names it."""
+    """A flag or environment variable has an invalid value. The text is one line and names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is to be known of a setting beside its name, type and default."""
+    """Properties of a setting in addition to its name, type and default."""
 
     help: str
-    """What it does, the unit included."""
+    """Help text, including the unit."""
     parse: Callable[[str], Any]
-    """From the text of one value; a ValueError's text goes on where the value stopped."""
+    """Parses the text of one value; a ValueError's text continues the sentence after the value."""
     placeholder: str = ""
-    """Stands for the value in the help; empty: the flag may be given without one."""
+    """Name of the value in the help; empty: the value is optional."""
     option: str = ""
-    """The flag, where it is not named as the field."""
+    """The flag, if it is not named like the field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What an operator is told at its start. Every default is a cluster-wide operator that works."""
+    """The operator's settings. With all defaults it is a working cluster-wide operator."""
 
     all_namespaces: Annotated[
         bool,
-        Setting(
-            "Serve the SmtpConfigs of every namespace; the default where --namespace is not given.", truth
-        ),
+        Setting("Serve the SmtpConfigs of all namespaces; the default without --namespace.", truth),
     ] = False
     namespaces: Annotated[
         tuple[str, ...],
-        Setting("Serve this namespace only.", namespace_name, "NAME", option="--namespace"),
+        Setting("Serve only this namespace.", namespace_name, "NAME", option="--namespace"),
     ] = ()
     exclude_namespace: Annotated[
         tuple[str, ...],
         Setting(
-            "Serve every namespace but this one, or those of a pattern such as team-*: another operator does."
-            " SmtpConfigs and SmtpVaults there are not looked at; Secrets and ConfigMaps that a"
-            " ClusterSmtpVault names there still are. Not together with --namespace.",
+            "Do not serve this namespace, or the namespaces of a pattern such as team-*. SmtpConfigs and"
+            " SmtpVaults there are ignored; Secrets and ConfigMaps there that a ClusterSmtpVault names are"
+            " still read. Not together with --namespace.",
             namespace_pattern,
             "NAME",
         ),
@@ -95,17 +93,19 @@ class Settings:
     max_connections_per_destination: Annotated[
         int,
         Setting(
-            "Connections at a time to one address and port; the time that a test waits for one does not"
+            "Most simultaneous connections to one address and port. The wait for a free connection does not"
             " count towards spec.test.timeout.",
             connections,
             "NUMBER",
         ),
     ] = 5
-    max_tests: Annotated[int, Setting("Tests at a time; 0: no limit.", limit, "NUMBER")] = 400
+    max_tests: Annotated[int, Setting("Most simultaneous tests; 0: no limit.", limit, "NUMBER")] = 400
     max_tests_per_namespace: Annotated[
         int,
         Setting(
-            "Tests at a time of one namespace; a free place goes to the one with the fewest. 0: no limit.",
+            "Most simultaneous tests of one namespace. The namespace with the fewest running tests"
+            " goes first."
+            " 0: no limit.",
             limit,
             "NUMBER",
         ),
@@ -113,13 +113,15 @@ class Settings:
     max_emails_per_namespace: Annotated[
         int,
         Setting(
-            "Emails a minute of one namespace, each recipient counted as one; 0: no limit.", limit, "NUMBER"
+            "Most emails per minute of one namespace; each recipient counts as one. 0: no limit.",
+            limit,
+            "NUMBER",
         ),
     ] = 120
     max_emails_per_mailbox: Annotated[
         int,
         Setting(
-            "Emails an hour from one namespace to one mailbox, whatever its +tag; 0: no limit.",
+            "Most emails per hour from one namespace to one mailbox, regardless of a +tag; 0: no limit.",
             limit,
             "NUMBER",
         ),
@@ -127,7 +129,7 @@ class Settings:
     max_rejected_logins: Annotated[
         int,
         Setting(
-            "Rejected logins an hour of one user at one server, for one namespace; 0: no limit.",
+            "Most rejected logins per hour of one user at one server, for one namespace; 0: no limit.",
             limit,
             "NUMBER",
         ),
@@ -135,7 +137,7 @@ class Settings:
     allow_smtp_port: Annotated[
         tuple[PortRange, ...],
         Setting(
-            "Ports of mail servers that may be connected to; ranges such as 2525-2587 are allowed.",
+            "Allowed ports of mail servers; ranges such as 2525-2587 are possible.",
             ports,
             "PORTS",
         ),
@@ -143,7 +145,7 @@ class Settings:
     allow_vault_port: Annotated[
         tuple[PortRange, ...],
         Setting(
-            "Ports of vaults and token endpoints that may be connected to; ranges are allowed.",
+            "Allowed ports of vaults and token endpoints; ranges are possible.",
             ports,
             "PORTS",
         ),
@@ -151,26 +153,26 @@ class Settings:
     allow_network: Annotated[
         tuple[Network, ...],
         Setting(
-            "Network of mail servers, vaults and token endpoints that may be connected to. Once one is given"
-            " nothing else is allowed, and what it names is, even where it is denied by default: loopback,"
-            " link-local, multicast and unspecified addresses, the API server and metadata services.",
+            "Allowed network of mail servers, vaults and token endpoints. If set, no other network is"
+            " allowed. It also allows addresses that are denied by default: loopback, link-local,"
+            " multicast and unspecified addresses, the API server and metadata services.",
             network,
             "CIDR",
         ),
     ] = ()
     deny_network: Annotated[
         tuple[Network, ...],
-        Setting("Network that is never connected to; wins over --allow-network.", network, "CIDR"),
+        Setting("Denied network; overrides --allow-network.", network, "CIDR"),
     ] = ()
     allow_recipient_domain: Annotated[
         tuple[str, ...],
-        Setting("Domain that test mails may be sent to; default: every domain.", domain, "DOMAIN"),
+        Setting("Allowed domain of recipients; default: all domains.", domain, "DOMAIN"),
     ] = ()
     allow_authority_host: Annotated[
         tuple[str, ...],
         Setting(
-            "Host that azureKeyVault.authorityHost may name beside those of Entra ID's public clouds; it is"
-            " given the credentials of vault objects.",
+            "Additional host that azureKeyVault.authorityHost may name; Entra ID's public clouds are always"
+            " allowed. The host receives the credentials of vault objects.",
             host,
             "HOST",
         ),
@@ -178,8 +180,9 @@ class Settings:
     allow_key_vault_host: Annotated[
         tuple[str, ...],
         Setting(
-            "Host that azureKeyVault.vaultUrl may name beside those of Azure Key Vault, such as one of Azure"
-            " Stack Hub; it is given tokens for its own domain.",
+            "Additional host that azureKeyVault.vaultUrl may name, such as one of Azure Stack Hub;"
+            " the hosts of"
+            " Azure Key Vault are always allowed. The host receives tokens for its domain.",
             host,
             "HOST",
         ),
@@ -187,8 +190,8 @@ class Settings:
     ca_file: Annotated[
         str,
         Setting(
-            "File with CA certificates (PEM) that are trusted in addition to the system's: for mail servers,"
-            " vaults and token endpoints that name no caRef. Read at the start.",
+            "File with additional trusted CA certificates (PEM), for mail servers, vaults and token endpoints"
+            " without a caRef. Read at startup.",
             str,
             "FILE",
         ),
@@ -196,7 +199,7 @@ class Settings:
     https_proxy: Annotated[
         str,
         Setting(
-            "Proxy by which vaults and token endpoints are reached; those of the environment are ignored.",
+            "Proxy for vaults and token endpoints; proxy variables of the environment are ignored.",
             proxy_url,
             "URL",
         ),
@@ -204,8 +207,8 @@ class Settings:
     no_proxy: Annotated[
         tuple[str, ...],
         Setting(
-            "Vault or token endpoint that is reached without the proxy: a host and all below it, an address,"
-            " a network, or *.",
+            "Vault or token endpoint to reach without the proxy: a host and its subdomains, an address, a"
+            " network, or *.",
             proxy_exception,
             "HOST",
         ),
@@ -213,28 +216,28 @@ class Settings:
     require_allowed_servers: Annotated[
         bool,
         Setting(
-            "Use only Secrets and ServiceAccounts that name in the annotation"
-            " smtp-operator.io/allowed-servers where what they give may be sent.",
+            "Use only Secrets and ServiceAccounts with the annotation smtp-operator.io/allowed-servers, which"
+            " lists the servers that may receive their credentials.",
             truth,
         ),
     ] = False
     secret_watch: Annotated[
         SecretWatch,
         Setting(
-            "How changes of Secrets, ConfigMaps and ServiceAccounts are noticed: metadata watches the"
-            " metadata of all; label of those labelled smtp-operator.io/watch=true; none leaves them to the"
-            " next recheck.",
+            "How to detect changes of Secrets, ConfigMaps and ServiceAccounts. metadata: watch the metadata"
+            " of all of them. label: only of those labeled smtp-operator.io/watch=true. none: at the next"
+            " recheck.",
             one_of(SecretWatch),
             "|".join(SecretWatch),
         ),
     ] = SecretWatch.METADATA
     cluster_name: Annotated[
-        str, Setting("Name of the cluster in subject and body of test mails.", line_of_text, "NAME")
+        str, Setting("Name of the cluster in the subject and body of test emails.", line_of_text, "NAME")
     ] = ""
     helo_name: Annotated[
         str,
         Setting(
-            "Name given with EHLO where spec.heloName is not set; default: the domain of spec.from.",
+            "Host name sent with EHLO if spec.heloName is not set; default: the domain of spec.from.",
             optional_host,
             "HOST",
         ),
@@ -242,8 +245,9 @@ class Settings:
     leader_elect: Annotated[
         bool,
         Setting(
-            "Work only while holding a Lease, and stand by while another replica holds it. Needed wherever"
-            " more than one may run, else each sends every mail.",
+            "Work only while holding a Lease; stay on standby while another replica holds it."
+            " Required if more"
+            " than one replica can run, else every replica sends every email.",
             truth,
         ),
     ] = False
@@ -259,8 +263,8 @@ class Settings:
     health_address: Annotated[
         ListenAddress | None,
         Setting(
-            "Address that serves /healthz (liveness) and /readyz (readiness) over HTTP; :8081 is every"
-            " address, empty is none.",
+            "Address that serves /healthz (liveness) and /readyz (readiness) over HTTP. :8081 listens on all"
+            " addresses; empty disables it.",
             listen_address,
             "[HOST]:PORT",
         ),
@@ -268,7 +272,8 @@ class Settings:
     metrics_address: Annotated[
         ListenAddress | None,
         Setting(
-            "Address that serves /metrics for Prometheus over HTTP; :8080 is every address, empty is none.",
+            "Address that serves /metrics for Prometheus over HTTP. :8080 listens on all addresses; empty"
+            " disables it.",
             listen_address,
             "[HOST]:PORT",
         ),
@@ -276,46 +281,46 @@ class Settings:
     metrics_object_names: Annotated[
         bool,
         Setting(
-            "Name objects and their namespaces in the metrics. With false everyone who can reach"
-            " --metrics-address sees numbers only, and the alerts for single objects do not fire.",
+            "Show the names of objects and namespaces in the metrics. If false, --metrics-address serves only"
+            " numbers, and alerts for single objects do not fire.",
             truth,
         ),
     ] = True
     log_format: Annotated[
-        LogFormat, Setting("How log lines are written.", one_of(LogFormat), "|".join(LogFormat))
+        LogFormat, Setting("Format of log lines.", one_of(LogFormat), "|".join(LogFormat))
     ] = LogFormat.JSON
     log_level: Annotated[
         LogLevel,
-        Setting("The least important lines that are written.", one_of(LogLevel), "|".join(LogLevel)),
+        Setting("Lowest level of log lines to write.", one_of(LogLevel), "|".join(LogLevel)),
     ] = LogLevel.INFO
-    debug: Annotated[bool, Setting("Show the traceback of an error that ends the program.", truth)] = False
+    debug: Annotated[bool, Setting("Show the traceback of an error that stops the program.", truth)] = False
 
     @property
     def cluster_wide(self) -> bool:
-        """Whether the SmtpConfigs of every namespace are served."""
+        """Return whether all namespaces are served."""
         return not self.namespaces
 
     @property
     def served(self) -> ServedNamespaces:
-        """Whose SmtpConfigs and SmtpVaults are served."""
+        """Return the namespaces whose SmtpConfigs and SmtpVaults are served."""
         return ServedNamespaces(self.namespaces, self.exclude_namespace)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandLineFlag:
-    """One line of the table, as command line and documentation see it."""
+    """One setting as a command-line flag, for the parser and the documentation."""
 
     name: str
     """The field of ``Settings``."""
     option: str
-    """Such as ``--allow-network``."""
+    """For example ``--allow-network``."""
     variable: str
-    """Such as ``SMTP_OPERATOR_ALLOW_NETWORK``."""
+    """For example ``SMTP_OPERATOR_ALLOW_NETWORK``."""
     setting: Setting
     is_list: bool
-    """May be given several times; each value may be a comma-separated list."""
+    """The flag can be repeated; each value can be a comma-separated list."""
     default: str
-    """The default as one would write it; empty: none."""
+    """The default as text; empty: none."""
 
 
 def _flags() -> Iterator[CommandLineFlag]:
@@ -342,18 +347,18 @@ def _written(value: object) -> str:
 
 
 FLAGS: Final = tuple(_flags())
-"""Every setting, in the order of the help."""
+"""All flags, in the order of the help."""
 
 
 def read_settings(given: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> Settings:
-    """Settings from the command line, else from the environment, else their defaults.
+    """Return the settings from the command line, else from the environment, else the defaults.
 
     Args:
-        given: by field name, the texts that flags were given; a flag takes the place of its variable.
-        environment: the process's environment; what the table does not know is ignored.
+        given: The texts of flags by field name; a flag overrides its variable.
+        environment: The environment variables of the process; unknown ones are ignored.
 
     Raises:
-        InvalidSetting: a value is not possible; the text names the flag or variable.
+        InvalidSetting: A value is invalid; the text names the flag or variable.
     """
     values: dict[str, Any] = {}
     for flag in FLAGS:
@@ -366,23 +371,23 @@ def read_settings(given: Mapping[str, Sequence[str]], environment: Mapping[str, 
 
 
 def _choose_scope(values: dict[str, Any], by_flag: Set[str]) -> None:
-    """Leaves what speaks of single namespaces or what speaks of all of them.
+    """Keep either the settings for single namespaces or those for all namespaces.
 
-    One on the command line takes the place of the other in the environment.
+    A flag on the command line overrides the other kind in the environment.
     """
     of_all = {name for name in ("all_namespaces", "exclude_namespace") if values.get(name)}
     if not of_all or not values.get("namespaces"):
         return
     if ("namespaces" in by_flag) == bool(of_all & by_flag):
         other = next(flag.option for flag in FLAGS if flag.name in (of_all & by_flag or of_all))
-        raise InvalidSetting(f"{other} and --namespace exclude each other: give one of them")
+        raise InvalidSetting(f"{other} and --namespace exclude each other: set only one of them")
     for name in of_all if "namespaces" in by_flag else {"namespaces"}:
         del values[name]
 
 
 def _parse(flag: CommandLineFlag, source: str, texts: Sequence[str]) -> Any:
     if flag.is_list:
-        # Empty on the command line is a mistake, such as a shell's variable that is not set.
+        # An empty value on the command line is a mistake, such as an unset shell variable.
         nothing = [""] if source == flag.option else []
         return tuple(_parse_one(flag, source, item) for text in texts for item in _items(text) or nothing)
     return _parse_one(flag, source, texts[-1].strip())

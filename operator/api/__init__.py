@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds that users write and read: models, reasons, verdicts, and the CRDs made from them."""
+"""The public API: models of the kinds, reasons, verdicts, and the generated CRDs."""

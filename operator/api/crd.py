@@ -15,8 +15,8 @@ from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
 
 Schema = dict[str, Any]
 
-_DEMANDED: Final = re.compile(r"has\(self\.(\w+)\)")
-"""A rule that says nothing but that a field has to be set."""
+_REQUIRED_RULE: Final = re.compile(r"has\(self\.(\w+)\)")
+"""A rule whose only condition is that a field is set."""
 
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 
@@ -43,7 +43,7 @@ _VAULT_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomResource:
-    """A kind of ours, of which CRD and JSON Schema are made."""
+    """A kind of this operator, from which its CRD and JSON Schema are generated."""
 
     name: str
     plural: str
@@ -56,7 +56,7 @@ class CustomResource:
     selectable: tuple[str, ...] = ()
 
     def crd(self) -> Schema:
-        """The CustomResourceDefinition, as ``kubectl apply`` takes it."""
+        """Return the CustomResourceDefinition as a manifest."""
         version: Schema = {
             "name": names.VERSION,
             "served": True,
@@ -88,7 +88,7 @@ class CustomResource:
         }
 
     def json_schema(self) -> Schema:
-        """JSON Schema (draft 2020-12) of a manifest, for editors. It has no CEL rules."""
+        """Return the JSON Schema (draft 2020-12) of a manifest, for editors; it has no CEL rules."""
         return {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": self.name,
@@ -107,7 +107,7 @@ class CustomResource:
 
     def _object_schema(self) -> Schema:
         status = _without_defaults(structural_schema(self.status))
-        # A never-seen object must read as "in progress" to kstatus, so it starts with a generation of -1.
+        # kstatus must read a new object as "in progress", so it starts with the generation -1.
         status["default"] = {"observedGeneration": -1}
         return {
             "description": self.description,
@@ -126,7 +126,7 @@ class CustomResource:
 SMTP_CONFIG: Final = CustomResource(
     name=names.SMTP_CONFIG_KIND,
     plural=names.SMTP_CONFIG_PLURAL,
-    description="SmtpConfig declares mail settings and shows whether they work.",
+    description="SmtpConfig declares SMTP settings and shows whether they work.",
     spec=SmtpConfigSpec,
     status=SmtpConfigStatus,
     columns=_SMTP_CONFIG_COLUMNS,
@@ -136,7 +136,7 @@ SMTP_CONFIG: Final = CustomResource(
 SMTP_VAULT: Final = CustomResource(
     name=names.SMTP_VAULT_KIND,
     plural=names.SMTP_VAULT_PLURAL,
-    description="SmtpVault says where a vault is and how to log in to it, for SmtpConfigs of its namespace.",
+    description="SmtpVault describes a vault and the login to it, for SmtpConfigs of its namespace.",
     spec=SmtpVaultSpec,
     status=VaultStatus,
     columns=_VAULT_COLUMNS,
@@ -144,7 +144,7 @@ SMTP_VAULT: Final = CustomResource(
 CLUSTER_SMTP_VAULT: Final = CustomResource(
     name=names.CLUSTER_SMTP_VAULT_KIND,
     plural=names.CLUSTER_SMTP_VAULT_PLURAL,
-    description="ClusterSmtpVault says where a vault is and how to log in, for the namespaces it allows.",
+    description="ClusterSmtpVault describes a vault and the login to it, for the namespaces it allows.",
     spec=ClusterSmtpVaultSpec,
     status=VaultStatus,
     columns=_VAULT_COLUMNS,
@@ -154,26 +154,26 @@ KINDS: Final = (SMTP_CONFIG, SMTP_VAULT, CLUSTER_SMTP_VAULT)
 
 
 def smtp_config_crd() -> Schema:
-    """The CustomResourceDefinition of SmtpConfig."""
+    """Return the CustomResourceDefinition of SmtpConfig."""
     return SMTP_CONFIG.crd()
 
 
 def smtp_config_json_schema() -> Schema:
-    """JSON Schema of a SmtpConfig manifest."""
+    """Return the JSON Schema of a SmtpConfig manifest."""
     return SMTP_CONFIG.json_schema()
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:
-    """The model's schema in the structural form that Kubernetes demands: no $ref, no anyOf, no null."""
+    """Return the model's schema in the structural form of Kubernetes: no $ref, no anyOf, no null."""
     schema = model.model_json_schema(by_alias=True)
     definitions = schema.pop("$defs", {})
     return _structural(schema, definitions)
 
 
 def required_fields(node: Schema) -> list[str]:
-    """Return what has to be set: by the schema itself, or by a rule that says nothing else."""
+    """Return the required fields: by the schema itself, or by a rule of ``required()``."""
     rules = (rule["rule"] for rule in node.get("x-kubernetes-validations", ()))
-    return [*node.get("required", ()), *(found[1] for found in map(_DEMANDED.fullmatch, rules) if found)]
+    return [*node.get("required", ()), *(found[1] for found in map(_REQUIRED_RULE.fullmatch, rules) if found)]
 
 
 def _structural(node: Schema, definitions: Schema) -> Schema:
@@ -201,7 +201,7 @@ def _structural(node: Schema, definitions: Schema) -> Schema:
 
 
 def _without_indirection(node: Schema, definitions: Schema) -> Schema:
-    """Follows ``$ref``, and takes the one real type of ``X or null``; what stands beside it goes first."""
+    """Resolve ``$ref``, and take the one real type of ``X or null``; sibling keys take precedence."""
     while True:
         if "$ref" in node:
             target = definitions[node.pop("$ref").rsplit("/", 1)[-1]]
@@ -211,11 +211,11 @@ def _without_indirection(node: Schema, definitions: Schema) -> Schema:
             (target,) = node.pop("allOf")
         else:
             return node
-        node = {**deepcopy(target), **node}  # YAML of a part that stands twice would be an alias
+        node = {**deepcopy(target), **node}  # YAML would write a shared part as an alias
 
 
 def _without_defaults(node: Schema) -> Schema:
-    """For status: a default there would look like something that the operator found."""
+    """Return a schema without defaults: in status, a default would look like a result."""
     node = {key: value for key, value in node.items() if key != "default"}
     if "properties" in node:
         node["properties"] = {name: _without_defaults(child) for name, child in node["properties"].items()}
@@ -225,7 +225,7 @@ def _without_defaults(node: Schema) -> Schema:
 
 
 def _editor_schema(node: Schema) -> Schema:
-    """Plain JSON Schema of a structural one: unknown fields refused, Kubernetes extensions left out."""
+    """Return the plain JSON Schema of a structural schema: no unknown fields, no Kubernetes extensions."""
     plain = {key: value for key, value in node.items() if not key.startswith("x-kubernetes-")}
     if required := required_fields(node):
         plain["required"] = required

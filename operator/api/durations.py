@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Durations as the Kubernetes ecosystem writes them: Go's ``90s``, ``15m``, ``1h30m``."""
+"""Durations in Go's notation: ``90s``, ``15m``, ``1h30m``."""
 
 import re
 from decimal import Decimal
@@ -13,19 +13,19 @@ _WHOLE: Final = re.compile(r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?(?:ms|s|m|h))+")
 
 @lru_cache(1024)
 def parse_duration(text: str) -> float:
-    """Seconds of a Go duration such as ``1h30m``.
+    """Return the seconds of a Go duration such as ``1h30m``.
 
     Raises:
-        ValueError: the text is no such duration (Go's ``us``, ``ns`` and signs are not accepted).
+        ValueError: The text is not such a duration (Go's ``us``, ``ns`` and signs are not accepted).
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration such as 90s, 15m or 1h30m")
-    # Exact, as Go is: 0.008m9.992m must not be a little more than 10m.
+    # Exact, like Go: 0.008m9.992m must not be slightly more than 10m.
     return float(sum(Decimal(number) * _MILLISECONDS[unit] for number, unit in _PART.findall(text)) / 1000)
 
 
 def format_duration(seconds: float) -> str:
-    """A short Go duration: ``412ms``, ``2.3s``, ``15m``, ``1h30m``."""
+    """Return a short Go duration: ``412ms``, ``2.3s``, ``15m``, ``1h30m``."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
     if seconds < 60:

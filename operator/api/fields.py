@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the specs of all kinds are made of: the base of their models, types of fields, references."""
+"""The common parts of all specs: base model, field types and references."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -20,9 +20,10 @@ from smtp_operator.api.validation_rules import HTTPS_URL, NO_QUERY_OR_FRAGMENT, 
 
 
 class ApiModel(BaseModel):
-    """A part of an object. ``rules`` are checked by the API server (CEL) and here alike.
+    """Base of all parts of a spec. The API server (CEL) and pydantic check the same ``rules``.
 
-    So is the rest: types are not converted, fields have no second name, and a null is a field left out.
+    The rest is the same on both sides too: types are not converted, fields have exactly one name, and a null
+    counts as an omitted field.
     """
 
     model_config = ConfigDict(
@@ -36,7 +37,7 @@ class ApiModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _leave_out_null(cls, data: Any) -> Any:
+    def _omit_nulls(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
         if None not in data.values():
@@ -45,7 +46,7 @@ class ApiModel(BaseModel):
         return {name: value for name, value in data.items() if value is not None or name not in fields}
 
     @model_validator(mode="after")
-    def _obey_rules(self) -> "ApiModel":
+    def _check_rules(self) -> "ApiModel":
         for rule in self.rules:
             rule.values_passing(self)
         return self
@@ -66,7 +67,7 @@ _DATA_KEY = r"^[-._a-zA-Z0-9]+$"
 
 
 def _whole_number(value: Any) -> Any:
-    # JSON has one kind of number: to the API server 587.0 is 587.
+    # JSON has one type of number: for the API server 587.0 is 587.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -83,7 +84,7 @@ Audience = Annotated[str, Field(min_length=1, max_length=253), ONE_LINE]
 
 
 class CaReference(ApiModel):
-    """The only CA trusted: a PEM bundle in a ConfigMap or Secret of this namespace."""
+    """The only trusted CA: a PEM bundle in a ConfigMap or Secret of this namespace."""
 
     kind: Literal["Secret", "ConfigMap"] = Field("ConfigMap", description="Secret or ConfigMap.")
     name: ObjectName = Field(description="Name of the object.")
@@ -98,18 +99,18 @@ class SecretKeyReference(ApiModel):
 
 
 class ServiceAccountReference(ApiModel):
-    """A ServiceAccount of this namespace whose token is the client's assertion: no secret at all."""
+    """A ServiceAccount of this namespace whose token is the client assertion; no secret is needed."""
 
     name: ObjectName = Field(description="Name of the ServiceAccount.")
     audience: Audience = Field(
         "api://AzureADTokenExchange",
-        description="Audience of the token asked for. The ServiceAccount must allow it by its annotation"
-        " smtp-operator.io/allowed-audiences; the API server's own audiences are refused at run time.",
+        description="Audience of the requested token. The ServiceAccount must list it in its annotation"
+        " smtp-operator.io/allowed-audiences. The API server's own audiences are refused at run time.",
     )
 
 
 class ClientCertificateReference(ApiModel):
-    """The client's certificate: a Secret of type kubernetes.io/tls in this namespace."""
+    """The client certificate: a Secret of type kubernetes.io/tls in this namespace."""
 
     name: ObjectName = Field(description="Name of the Secret.")
 
@@ -121,25 +122,30 @@ class NamespacedSecretKeyReference(SecretKeyReference):
 
 
 class NamespacedCaReference(CaReference):
-    """The only CA trusted: a PEM bundle in a ConfigMap or Secret."""
+    """The only trusted CA: a PEM bundle in a ConfigMap or Secret."""
 
     namespace: NamespaceName = Field(description="Namespace of the object.")
 
 
 class NamespacedClientCertificateReference(ClientCertificateReference):
-    """The client's certificate: a Secret of type kubernetes.io/tls."""
+    """The client certificate: a Secret of type kubernetes.io/tls."""
 
     namespace: NamespaceName = Field(description="Namespace of the Secret.")
 
 
 def namespace_of(reference: ApiModel, otherwise: str) -> str:
-    """The namespace that a reference names; one that names none is to its own object's."""
+    """Return the namespace of a reference; ``otherwise`` if the reference has none."""
     return str(getattr(reference, "namespace", otherwise))
 
 
 def spec_problems(error: ValidationError) -> list[str]:
-    """What is wrong with a spec, one line a field, such as ``spec.port: Input should be …``; no values."""
+    """Return the errors of a spec, one line per field: ``spec.port: Input should be …``; no values."""
     return [
-        f"{'.'.join(['spec', *map(str, problem['loc'])])}: {problem['msg']}"
+        f"{_path(problem['loc'])}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)
     ]
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Return the path of a field below spec, such as ``spec.recipients.cc[0]``."""
+    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)

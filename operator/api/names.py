@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that manifests, pipelines and other people's tests are written against. Never rename one."""
+"""Names of the public API, which manifests and pipelines use. Never rename one."""
 
 from typing import Final
 
@@ -18,18 +18,18 @@ CLUSTER_SMTP_VAULT_PLURAL: Final = "clustersmtpvaults"
 CATEGORY: Final = "smtp-operator"
 
 TEST_REQUESTED_AT: Final = f"{GROUP}/test-requested-at"
-"""Annotation on a SmtpConfig; a new value asks for one test."""
+"""Annotation on a SmtpConfig; a new value requests one test."""
 
 ALLOWED_SERVERS: Final = f"{GROUP}/allowed-servers"
-"""Annotation on a Secret: comma-separated ``host:port`` to which its values may be sent."""
+"""Annotation on a Secret: comma-separated ``host:port`` of servers that may receive its values."""
 
 ALLOWED_CA: Final = f"{GROUP}/allowed-ca"
-"""Annotation on what ``allowed-servers`` binds: comma-separated SHA-256 of CA certificates of a ``caRef``."""
+"""Annotation next to ``allowed-servers``: comma-separated SHA-256 of the CA certificates of a ``caRef``."""
 
 ALLOWED_AUDIENCES: Final = f"{GROUP}/allowed-audiences"
-"""Annotation on a ServiceAccount: comma-separated audiences for which its tokens may be asked for."""
+"""Annotation on a ServiceAccount: comma-separated audiences of tokens that may be requested."""
 
 WATCH_LABEL: Final = f"{GROUP}/watch"
-"""Label of the Secrets, ConfigMaps and ServiceAccounts that ``--secret-watch label`` follows."""
+"""Label of the Secrets, ConfigMaps and ServiceAccounts that ``--secret-watch label`` watches."""
 
 FIELD_MANAGER: Final = "smtp-operator"

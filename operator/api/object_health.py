@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an object stands, in the few facts that are told of each: by metrics, for example."""
+"""The health of an object, for example for metrics."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,14 +7,14 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class ObjectHealth:
-    """One object now."""
+    """Current health of one object."""
 
     kind: str
-    """Such as ``SmtpConfig``."""
+    """For example ``SmtpConfig``."""
     namespace: str
-    """Empty for an object of the whole cluster."""
+    """Empty for a cluster-scoped object."""
     name: str
     ready: Literal["True", "False", "Unknown"]
-    """Status of its Ready condition; Unknown where it has none yet."""
+    """Status of the Ready condition; Unknown if the object has none yet."""
     certificate_not_after: float | None = None
-    """When the certificate ends that its server showed last, in seconds since the epoch."""
+    """Expiry of the mail server's last certificate, in seconds since the epoch."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kubernetes objects as the core sees them: names, versions, and what can go wrong with them."""
+"""Kubernetes objects of the core: names, versions and errors."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,13 @@ _DATA: Final = ("f:data", "f:binaryData", "f:stringData")
 
 
 class ObjectKey(NamedTuple):
-    """Which SmtpConfig, or which object of another kind of ours."""
+    """Namespace and name of a SmtpConfig or vault object."""
 
     namespace: str
     name: str
 
     def __str__(self) -> str:
-        """``namespace/name``; the name alone where there is no namespace."""
+        """Return ``namespace/name``, or only the name if there is no namespace."""
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
@@ -30,45 +30,45 @@ ServedKind = Literal["SmtpConfig", "SmtpVault", "ClusterSmtpVault"]
 ReferenceKind = Literal["Secret", "ConfigMap", "ServiceAccount", "Namespace", "SmtpVault", "ClusterSmtpVault"]
 
 WATCHED_KINDS: Final[tuple[ReferenceKind, ...]] = ("Secret", "ConfigMap", "ServiceAccount")
-"""Kinds of which ``--secret-watch`` says how their changes are noticed."""
+"""Kinds whose changes are detected as ``--secret-watch`` says."""
 
 
 class Reference(NamedTuple):
-    """An object that a SmtpConfig or a vault object names; it may not exist (yet)."""
+    """An object that a SmtpConfig or a vault object references; possibly it does not exist (yet)."""
 
     kind: ReferenceKind
     namespace: str
-    """Empty where the kind is of the whole cluster."""
+    """Empty for a cluster-scoped kind."""
     name: str
 
     @property
     def is_vault(self) -> bool:
-        """Whether it is a vault object."""
+        """Return whether the object is a vault object."""
         return self.kind in ("SmtpVault", "ClusterSmtpVault")
 
     def written_from(self, namespace: str) -> str:
-        """Its name, with its namespace in front where that is another one."""
+        """Return the name, prefixed by the namespace if it differs from ``namespace``."""
         return self.name if self.namespace in ("", namespace) else f"{self.namespace}/{self.name}"
 
     def __str__(self) -> str:
-        """Such as ``Secret team-a/smtp-password`` or ``ClusterSmtpVault corp``."""
+        """Return a text such as ``Secret team-a/smtp-password`` or ``ClusterSmtpVault corp``."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
 class FieldWrite(NamedTuple):
-    """An entry of managedFields: who wrote when, and which keys of the object's data are theirs."""
+    """An entry of managedFields: manager, time, and the keys of the object's data that the manager owns."""
 
     manager: str
     operation: str
     time: str
-    """As the API server wrote it, in whole seconds."""
+    """The API server's text, in whole seconds."""
     data_keys: tuple[str, ...]
 
 
 def field_writes(managed_fields: Iterable[Mapping[str, Any]] | None) -> tuple[FieldWrite, ...]:
-    """The entries of managedFields; a tenth of their size, as one is kept for each object that is named.
+    """Return the entries of managedFields in a tenth of their size, since each named object keeps them.
 
-    None where there are more than may be kept: then every change of the object is in doubt (rule 6).
+    Returns an empty tuple if they are too large: every change of the object then counts (rule 6).
     """
     writes = tuple(
         FieldWrite(
@@ -90,7 +90,7 @@ def _data_keys(fields: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectMetadata:
-    """What a metadata-only watch tells of an object; never its data."""
+    """Metadata of an object from a metadata-only watch; never its data."""
 
     reference: Reference
     uid: str
@@ -99,16 +99,16 @@ class ObjectMetadata:
 
     @property
     def version(self) -> str:
-        """``uid/resourceVersion``, as ``status.tested.references`` holds it."""
+        """Return ``uid/resourceVersion``, as in ``status.tested.references``."""
         return f"{self.uid}/{self.resource_version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectVersion:
-    """Which state of an object of ours a status speaks of."""
+    """The version of an object that a status describes."""
 
     key: ObjectKey
-    """Without a namespace where the kind is of the whole cluster."""
+    """Without a namespace for a cluster-scoped kind."""
     kind: ServedKind = "SmtpConfig"
     uid: str
     generation: int
@@ -117,7 +117,7 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
-    """An Event about an object of ours: something about it changed."""
+    """An Event to record about a SmtpConfig or vault object."""
 
     key: ObjectKey
     kind: ServedKind = "SmtpConfig"
@@ -125,32 +125,32 @@ class EventRecord:
     type: Literal["Normal", "Warning"]
     reason: str
     action: str
-    """What the operator did, one CamelCase word, such as ``TestEmail``."""
+    """The operator's action as one CamelCase word, such as ``TestEmail``."""
     note: str
     """At most 1,024 bytes."""
     related: Mapping[str, str] = field(default_factory=dict)
 
 
 class ClusterError(Exception):
-    """The API server did not do what was asked. Texts name objects, never their content."""
+    """A request to the API server failed. The text names objects, never their content."""
 
 
 class ObjectNotFound(ClusterError):
-    """There is no such object (404)."""
+    """The object does not exist (404)."""
 
 
 class AccessDenied(ClusterError):
-    """The operator's role does not allow it (401, 403)."""
+    """The operator's role does not allow the request (401, 403)."""
 
 
 class RequestRefused(ClusterError):
-    """The API server will never take this: malformed, too large, or against its schema (400, 422 …)."""
+    """The API server rejects the request permanently: malformed, too large or invalid (400, 422 …)."""
 
 
 class ApiUnavailable(ClusterError):
-    """No answer, or one that a retry may mend (5xx, 429, connection lost).
+    """The API server did not answer, or a retry can succeed (5xx, 429, connection lost).
 
-    ``retry_after`` is in seconds, where the server named a time.
+    ``retry_after`` is in seconds, or None if the server named no time.
     """
 
     def __init__(self, text: str, *, retry_after: float | None = None) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``spec.password`` of a SmtpConfig: where the password is."""
+"""``spec.password`` of a SmtpConfig: the source of the password."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -21,29 +21,29 @@ from smtp_operator.api.validation_rules import (
 class UserNameReference(ApiModel):
     """A Secret of this namespace that holds the username.
 
-    The username is a credential: messages name it by this Secret and key, and nothing shows it.
+    The username is then a credential: messages name this Secret and key, and never show the username.
     """
 
     name: ObjectName = Field(description="Name of the Secret.")
-    key: DataKey = Field("username", description="Key in the Secret; default `username`.")
+    key: DataKey = Field("username", description="Key in the Secret; default: `username`.")
 
 
 class PasswordReference(ApiModel):
     """Internal Secret manager: a Secret of this namespace."""
 
     name: ObjectName = Field(description="Name of the Secret.")
-    key: DataKey = Field("password", description="Key in the Secret; default `password`.")
+    key: DataKey = Field("password", description="Key in the Secret; default: `password`.")
 
 
 class VaultKind(StrEnum):
-    """The kinds of configured details."""
+    """The kinds of vault objects."""
 
     SMTP_VAULT = "SmtpVault"
     CLUSTER_SMTP_VAULT = "ClusterSmtpVault"
 
 
 class VaultReference(ApiModel):
-    """The configured details of the vault."""
+    """The vault object, which has the location of the vault and the login to it."""
 
     kind: VaultKind = Field(
         VaultKind.SMTP_VAULT,
@@ -81,26 +81,26 @@ class CyberArkPassword(ApiModel):
         FieldRule(
             "has(self.variable) != (has(self.safe) || has(self.folder) || has(self.object)"
             " || has(self.username) || has(self.address))",
-            "set either variable (Conjur) or safe, folder, object, username, address (CCP)",
+            "set either variable (Conjur) or safe, folder, object, username or address (CCP)",
             lambda it: (
                 (it.variable is not None) != any(getattr(it, field) is not None for field in _CCP_FIELDS)
             ),
         ),
         FieldRule(
             "!has(self.version) || has(self.variable)",
-            "version needs variable (Conjur)",
+            "version requires variable (Conjur)",
             lambda it: it.version is None or it.variable is not None,
         ),
     )
 
     vault_ref: VaultReference
     safe: CyberArkValue | None = Field(None, description="CCP: Safe.")
-    folder: CyberArkValue | None = Field(None, description="CCP: Folder; default of the vault: Root.")
-    object: CyberArkValue | None = Field(None, description="CCP: Object, the name of the account.")
+    folder: CyberArkValue | None = Field(None, description="CCP: Folder; the vault's default is Root.")
+    object: CyberArkValue | None = Field(None, description="CCP: Object (the account name).")
     username: CyberArkValue | None = Field(None, description="CCP: UserName of the account.")
     address: CyberArkValue | None = Field(None, description="CCP: Address of the account.")
     variable: ConjurVariable | None = Field(
-        None, description="Conjur: id of the variable, such as prod/smtp/password."
+        None, description="Conjur: ID of the variable, such as prod/smtp/password."
     )
     version: ConjurVersion | None = Field(None, description="Conjur: version; default: the newest.")
 
@@ -110,7 +110,7 @@ class HashiCorpVaultPassword(ApiModel):
 
     vault_ref: VaultReference
     path: VaultPath = Field(description="Path of the secret below the mount.")
-    key: VaultKey = Field("password", description="Key in the secret; default `password`.")
+    key: VaultKey = Field("password", description="Key in the secret; default: `password`.")
     version: Annotated[int, Field(ge=1, le=2147483647)] | None = Field(
         None, description="Version; default: the newest."
     )
@@ -120,19 +120,19 @@ VaultPassword = AzureKeyVaultPassword | CyberArkPassword | HashiCorpVaultPasswor
 
 
 class Password(ApiModel):
-    """Where the password is; exactly one input type."""
+    """Source of the password; exactly one input type."""
 
     rules = (exactly_one("value", "secretRef", "azureKeyVault", "cyberArk", "hashiCorpVault"),)
 
-    # No pattern and no rule on it: their errors would echo the value.
+    # No pattern and no rule here: their errors would repeat the value.
     value: str | None = Field(
         None,
         min_length=1,
         max_length=4096,
         repr=False,
         json_schema_extra={"format": "password"},
-        description="Input Text: the password in clear. Prefer secretRef: whoever may get the SmtpConfig"
-        " reads it here.",
+        description="Input Text: the password in plaintext. Everyone with read access to the SmtpConfig can"
+        " see it: prefer secretRef.",
     )
     secret_ref: PasswordReference | None = None
     azure_key_vault: AzureKeyVaultPassword | None = None
@@ -141,5 +141,5 @@ class Password(ApiModel):
 
     @property
     def vault_item(self) -> VaultPassword | None:
-        """The block that reads from a vault, if one does."""
+        """Return the block that reads from a vault; None for other sources."""
         return self.azure_key_vault or self.cyber_ark or self.hashi_corp_vault

@@ -331,7 +331,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.CERTIFICATE_UNTRUSTED: ReasonInfo("The issuer of the server's certificate is not trusted.", _C),
     Reason.CERTIFICATE_EXPIRED: ReasonInfo("The server's certificate has expired.", _SLOW),
     Reason.CERTIFICATE_NOT_YET_VALID: ReasonInfo("The server's certificate is not valid yet.", _SLOW),
-    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo("The server's certificate has another host name.", _C),
+    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo("The server's certificate is for another host.", _C),
     Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE: ReasonInfo(
         "The server's certificate violates RFC 5280, which strict verification enforces.", _C
     ),

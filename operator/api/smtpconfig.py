@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``SmtpConfig``: the spec that a team writes. CRD and JSON Schema are generated from these models."""
+"""``SmtpConfig``: the models of its spec. CRD and JSON Schema are generated from them."""
 
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
@@ -41,7 +41,7 @@ HeloName = Annotated[str, Field(min_length=1, max_length=253), _helo_name]
 UserName = Annotated[str, Field(min_length=1, max_length=320), ONE_LINE]
 MailAddress = Annotated[
     str,
-    Field(min_length=3, max_length=254, description="One mail address."),
+    Field(min_length=3, max_length=254, description="One email address."),
     MAIL_ADDRESS,
 ]
 FromAddress = Annotated[str, Field(min_length=3, max_length=384), FROM_ADDRESS, FROM_DISPLAY_NAME]
@@ -53,70 +53,75 @@ AddressList = Annotated[list[MailAddress], Field(max_length=10), ListType.SET]
 
 
 class OAuth2(ApiModel):
-    """XOAUTH2 or OAUTHBEARER with an access token in place of a password."""
+    """Log in with an access token instead of a password (XOAUTH2, OAUTHBEARER)."""
 
     rules = (
         exactly_one("clientSecretRef", "serviceAccountRef"),
         FieldRule(
             "!has(self.refreshTokenRef) || has(self.clientSecretRef)",
-            "refreshTokenRef needs clientSecretRef",
+            "refreshTokenRef requires clientSecretRef",
             lambda it: it.refresh_token_ref is None or it.client_secret_ref is not None,
         ),
     )
 
-    token_url: HttpsUrl = Field(description="Where access tokens are asked for.")
-    client_id: Line256 = Field(description="The client's id.")
-    scope: Scope | None = Field(None, description="Scopes, separated by blanks.")
+    token_url: HttpsUrl = Field(description="URL of the token endpoint.")
+    client_id: Line256 = Field(description="Client ID.")
+    scope: Scope | None = Field(None, description="Scopes, separated by spaces.")
     client_secret_ref: Annotated[
         SecretKeyReference | None,
-        Field(description="The client's secret: grant client_credentials (Microsoft 365)."),
+        Field(description="Client secret for the grant client_credentials (Microsoft 365)."),
     ] = None
     service_account_ref: ServiceAccountReference | None = None
     refresh_token_ref: Annotated[
         SecretKeyReference | None,
-        Field(description="A refresh token beside clientSecretRef: grant refresh_token (Google)."),
+        Field(
+            description="Refresh token for the grant refresh_token (Google), in addition to clientSecretRef."
+        ),
     ] = None
     ca_ref: Annotated[
         CaReference | None,
-        Field(description="The only CA trusted for the token endpoint; tls.caRef does not apply to it."),
+        Field(description="The only trusted CA for the token endpoint; tls.caRef does not apply to it."),
     ] = None
 
 
 class Recipients(ApiModel):
-    """Who gets the test mail."""
+    """Recipients of the test email."""
 
-    to: AddressList = Field(default_factory=list, description="To; default: the From address.")
-    cc: AddressList = Field(default_factory=list, description="Mailto Cc.")
-    bcc: AddressList = Field(default_factory=list, description="Mailto Bcc: in the envelope only.")
+    to: AddressList = Field(default_factory=list, description="To recipients; default: the From address.")
+    cc: AddressList = Field(default_factory=list, description="Cc recipients.")
+    bcc: AddressList = Field(
+        default_factory=list, description="Bcc recipients: only in the envelope, not in the headers."
+    )
 
 
 class Tls(ApiModel):
-    """How the server's certificate is checked."""
+    """Verification of the server's certificate."""
 
     ca_ref: CaReference | None = None
     server_name: ServerName | None = Field(
-        None, description="The name checked in the certificate; default: server."
+        None, description="Host name expected in the certificate; default: server."
     )
     client_certificate_ref: ClientCertificateReference | None = None
     insecure_skip_verify: Switch = Field(
-        False, description="Do not check the certificate; with a username it needs allowInsecureAuth too."
+        False, description="Do not verify the certificate. With a username, allowInsecureAuth is required."
     )
 
 
 class TestSettings(ApiModel):
-    """What a change or a request runs."""
+    """Settings of a test after a change or a request."""
 
     __test__: ClassVar[bool] = False
 
     mode: Mode = Field(
         Mode.SEND_EMAIL,
-        description="SendEmail sends a mail; Envelope stops after RCPT; Login after AUTH; Connect after TLS.",
+        description="How deep a test goes: SendEmail sends an email, Envelope stops after RCPT, Login after"
+        " AUTH, Connect after TLS.",
     )
-    timeout: TestTimeout = Field("45s", description="Total budget of one test, 5s to 10m.")
+    timeout: TestTimeout = Field("45s", description="Time limit of one test, 5s to 10m.")
 
     @property
     def timeout_seconds(self) -> float:
-        """The budget in seconds."""
+        """Return the time limit in seconds."""
         return parse_duration(self.timeout)
 
 
@@ -137,23 +142,25 @@ RecheckMode = Annotated[
 
 
 class RecheckSettings(ApiModel):
-    """What is tested from time to time."""
+    """Settings of the regular rechecks."""
 
-    interval: RecheckInterval = Field("1h", description='Time between two rechecks, 1m or more; "0s": never.')
+    interval: RecheckInterval = Field(
+        "1h", description='Time between two rechecks, at least 1m; "0s": no rechecks.'
+    )
     mode: RecheckMode = Field(
         Mode.LOGIN,
-        description="How deep a recheck goes, never deeper than test.mode: SendEmail (every 15 minutes at"
-        " most), Login or Connect.",
+        description="How deep a recheck goes: SendEmail (at most every 15 minutes), Login or Connect. Never"
+        " deeper than test.mode.",
     )
 
     @property
     def interval_seconds(self) -> float:
-        """The interval in seconds; 0: never."""
+        """Return the interval in seconds; 0: no rechecks."""
         return parse_duration(self.interval)
 
 
 class Notification(StrEnum):
-    """A kind of mail that cc and bcc may choose to hear of."""
+    """A kind of email that Cc and Bcc recipients can choose."""
 
     TEST_EMAIL = "TestEmail"
     RECOVERED = "Recovered"
@@ -173,8 +180,8 @@ class AuthMechanism(StrEnum):
     OAUTHBEARER = "OAUTHBEARER"
 
 
-_OF_A_TOKEN = (AuthMechanism.XOAUTH2, AuthMechanism.OAUTHBEARER)
-_OF_A_PASSWORD = (AuthMechanism.PLAIN, AuthMechanism.LOGIN, AuthMechanism.CRAM_MD5)
+_TOKEN_MECHANISMS = (AuthMechanism.XOAUTH2, AuthMechanism.OAUTHBEARER)
+_PASSWORD_MECHANISMS = (AuthMechanism.PLAIN, AuthMechanism.LOGIN, AuthMechanism.CRAM_MD5)
 
 
 def _has_username(it: "SmtpConfigSpec") -> bool:
@@ -182,7 +189,7 @@ def _has_username(it: "SmtpConfigSpec") -> bool:
 
 
 class SmtpConfigSpec(ApiModel):
-    """The mail settings to prove."""
+    """SMTP settings to test."""
 
     rules = (
         FieldRule(
@@ -197,24 +204,24 @@ class SmtpConfigSpec(ApiModel):
         ),
         FieldRule(
             "(has(self.username) || has(self.usernameRef)) == (has(self.password) || has(self.oauth2))",
-            "username and password (or oauth2) go together: set both or neither",
+            "username (or usernameRef) and password (or oauth2) must be set together",
             lambda it: _has_username(it) == (it.password is not None or it.oauth2 is not None),
         ),
         FieldRule(
             "!(self.authMechanism in ['XOAUTH2', 'OAUTHBEARER']) || has(self.oauth2)",
-            "authMechanism XOAUTH2 and OAUTHBEARER need oauth2",
-            lambda it: it.auth_mechanism not in _OF_A_TOKEN or it.oauth2 is not None,
+            "authMechanism XOAUTH2 and OAUTHBEARER require oauth2",
+            lambda it: it.auth_mechanism not in _TOKEN_MECHANISMS or it.oauth2 is not None,
         ),
         FieldRule(
             "!(self.authMechanism in ['PLAIN', 'LOGIN', 'CRAM-MD5']) || has(self.password)",
-            "authMechanism PLAIN, LOGIN and CRAM-MD5 need a username and password",
-            lambda it: it.auth_mechanism not in _OF_A_PASSWORD or it.password is not None,
+            "authMechanism PLAIN, LOGIN and CRAM-MD5 require a username and password",
+            lambda it: it.auth_mechanism not in _PASSWORD_MECHANISMS or it.password is not None,
         ),
         FieldRule(
             "!(has(self.tls) && self.tls.insecureSkipVerify"
             " && (has(self.username) || has(self.usernameRef))) || self.allowInsecureAuth",
-            "insecureSkipVerify with a username needs allowInsecureAuth: true,"
-            " since the password could reach anyone",
+            "insecureSkipVerify with a username requires allowInsecureAuth: true:"
+            " an unverified server can read the password",
             lambda it: (
                 not (it.tls and it.tls.insecure_skip_verify and _has_username(it)) or it.allow_insecure_auth
             ),
@@ -225,38 +232,38 @@ class SmtpConfigSpec(ApiModel):
     port: Port = Field(description="SMTP port.")
     smtp_type: SmtpType = Field(
         SmtpType.START_TLS,
-        description="None: in clear; StartTLS: TLS after STARTTLS, mandatory; TLS: TLS from the first byte.",
+        description="None: plaintext. StartTLS: TLS after STARTTLS, mandatory. TLS: TLS from the first byte.",
     )
-    username: UserName | None = Field(None, description="User name for AUTH.")
+    username: UserName | None = Field(None, description="Username for AUTH.")
     username_ref: UserNameReference | None = None
     password: Password | None = None
     oauth2: OAuth2 | None = None
     from_: FromAddress = Field(
         alias="from",
-        description="From Email: one address; a display name is allowed, of at most 64 characters and without"
-        " URL.",
+        description="From address of all emails. A display name is allowed: at most 64 characters, no URL.",
     )
     recipients: Recipients = Field(default_factory=Recipients)
     preferred_notifications: Annotated[
         list[Notification],
         Field(
             max_length=4,
-            description="The kinds of mail that cc and bcc are notified of. A `to` that is"
-            " set hears all kinds, a defaulted one TestEmail only.",
+            description="Kinds of email that Cc and Bcc recipients receive. To recipients receive"
+            " all kinds if"
+            " recipients.to is set, else only TestEmail.",
         ),
         ListType.SET,
     ] = Field([Notification.TEST_EMAIL])
     tls: Tls | None = None
     helo_name: HeloName | None = Field(
         None,
-        description="The name given with EHLO; default: the operator's --helo-name, else the domain of from.",
+        description="Host name sent with EHLO; default: the operator's --helo-name, else the domain of from.",
     )
     auth_mechanism: AuthMechanism = Field(
         AuthMechanism.AUTO,
-        description="SASL mechanism; Auto takes the first offered of PLAIN, LOGIN, CRAM-MD5"
+        description="SASL mechanism. Auto uses the first one that the server offers of PLAIN, LOGIN, CRAM-MD5"
         " (with oauth2: XOAUTH2, OAUTHBEARER).",
     )
     test: TestSettings = Field(TestSettings(), json_schema_extra={"default": {}})
     recheck: RecheckSettings = Field(RecheckSettings(), json_schema_extra={"default": {}})
-    allow_insecure_auth: Switch = Field(False, description="Send the password without verified TLS.")
-    suspend: Switch = Field(False, description="Test nothing; a standing verdict stays.")
+    allow_insecure_auth: Switch = Field(False, description="Allow sending the password without verified TLS.")
+    suspend: Switch = Field(False, description="Pause all tests; the last verdict is kept.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``SmtpVault`` and ``ClusterSmtpVault``: the configured details of a vault, and how to log in to it."""
+"""``SmtpVault`` and ``ClusterSmtpVault``: the location of a vault and the login to it."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -30,7 +30,7 @@ from smtp_operator.api.vault_blocks import (
 
 
 class Provider(StrEnum):
-    """The vaults that can be read, as in ``status.provider`` and ``status.password.source``."""
+    """The supported vaults, as in ``status.provider`` and ``status.password.source``."""
 
     AZURE_KEY_VAULT = "AzureKeyVault"
     CYBERARK_CCP = "CyberArkCCP"
@@ -42,36 +42,37 @@ AllowedServer = Annotated[
     str, Field(min_length=1, max_length=260, description="host:port of a mail server."), ALLOWED_SERVER
 ]
 AllowedReference = Annotated[
-    str, Field(min_length=1, max_length=512, description="A prefix glob such as Mail/*, or a whole name.")
+    str,
+    Field(min_length=1, max_length=512, description="A prefix pattern such as Mail/*, or a complete name."),
 ]
 LabelValue = Annotated[str, Field(max_length=63)]
 
 _PROVIDERS = exactly_one("azureKeyVault", "cyberArkCCP", "cyberArkConjur", "hashiCorpVault")
 _SERVERS = (
-    "Mail servers to which passwords read through this vault may be sent."
-    ' Required; empty: none; "*:*": all, on purpose.'
+    "Mail servers that may receive passwords from this vault."
+    ' Required. An empty list allows none; "*:*" allows all.'
 )
 AllowedServers = Annotated[list[AllowedServer], Field(max_length=64, description=_SERVERS), ListType.SET]
 AllowedReferences = Annotated[
     list[AllowedReference],
     Field(
         max_length=64,
-        description="What may be read: prefix globs over safe/object, secretName, variable, path;"
-        " safe/folder/object in another folder than Root. Absent: all.",
+        description="Secrets that may be read: prefix patterns for secretName, variable, path or safe/object"
+        " (safe/folder/object if the folder is not Root). Default: all.",
     ),
     ListType.SET,
 ]
 
 
 class SmtpVaultSpec(ApiModel):
-    """The configured details of a vault, for SmtpConfigs of this namespace; exactly one provider."""
+    """Location of a vault and login to it, for SmtpConfigs of this namespace; exactly one provider."""
 
     rules = (
         _PROVIDERS,
         required(
             "allowedServers",
-            "set allowedServers: the mail servers to which passwords read through this vault may be sent,"
-            ' such as ["smtp.example.com:587"]; ["*:*"] is all of them',
+            "set allowedServers to the mail servers that may receive passwords from this vault,"
+            ' such as ["smtp.example.com:587"]; ["*:*"] allows all',
         ),
     )
 
@@ -85,23 +86,21 @@ class SmtpVaultSpec(ApiModel):
 
 
 class AllowedNamespaces(ApiModel):
-    """The namespaces whose SmtpConfigs may use this vault: named or matched. Empty: none."""
+    """Namespaces whose SmtpConfigs may use this vault, by name or label. Default: none."""
 
     match_names: Annotated[
-        list[
-            Annotated[str, Field(min_length=1, max_length=63, description='A namespace; "*" is every one.')]
-        ],
-        Field(max_length=256, description='Names of namespaces; ["*"] is every one.'),
+        list[Annotated[str, Field(min_length=1, max_length=63, description='A namespace; "*" matches all.')]],
+        Field(max_length=256, description='Names of namespaces; ["*"] matches all.'),
         ListType.SET,
     ] = Field(default_factory=list)
     match_labels: Annotated[
         dict[str, LabelValue],
-        Field(max_length=16, description="Labels that a namespace must have, all of them."),
+        Field(max_length=16, description="Labels that a namespace must have; all must match."),
     ] = Field(default_factory=dict)
 
 
 class ClusterSmtpVaultSpec(ApiModel):
-    """The configured details of a vault, for the namespaces that it allows; exactly one provider."""
+    """Location of a vault and login to it, for the namespaces that it allows; exactly one provider."""
 
     rules = (_PROVIDERS,)
 
@@ -120,7 +119,7 @@ ProviderBlock = AzureKeyVault | ClusterAzureKeyVault | CyberArkCcp | CyberArkCon
 
 
 def provider_of(spec: VaultSpec) -> tuple[Provider, ProviderBlock]:
-    """Which vault it is, and the block that describes it."""
+    """Return the provider and the block of spec that describes it."""
     if spec.azure_key_vault is not None:
         return Provider.AZURE_KEY_VAULT, spec.azure_key_vault
     if spec.cyber_ark_ccp is not None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``status`` of a SmtpConfig: what the operator found, as stored in the API server.
+"""Models of ``status`` as stored in the API server.
 
-Bounds only, and wide: nothing here may refuse a write, since a verdict that cannot be written is lost.
+The schema has only wide bounds: it must not refuse a write, since a verdict that cannot be written is lost.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -16,11 +16,11 @@ Text64 = Annotated[str, Field(max_length=64)]
 Text256 = Annotated[str, Field(max_length=256)]
 Text1024 = Annotated[str, Field(max_length=1024)]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""RFC 3339 in UTC, whole seconds unless said otherwise."""
+"""RFC 3339 in UTC, in whole seconds unless the field says otherwise."""
 
 
 class StatusModel(BaseModel):
-    """A part of status. What a later release added is ignored, so that a downgrade still reads it."""
+    """Base of all parts of status. Fields of later releases are ignored, so that a downgrade can read it."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
@@ -36,9 +36,12 @@ class Condition(StatusModel):
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     observed_generation: int = Field(
-        0, ge=0, description="Generation judged.", json_schema_extra={"format": "int64"}
+        0,
+        ge=0,
+        description="Generation of the spec that the condition describes.",
+        json_schema_extra={"format": "int64"},
     )
-    last_transition_time: Timestamp = Field(description="When status last flipped.")
+    last_transition_time: Timestamp = Field(description="When the status last changed.")
     reason: str = Field(
         min_length=1,
         max_length=1024,
@@ -47,7 +50,7 @@ class Condition(StatusModel):
     )
     message: str = Field(
         max_length=32768,
-        description="What happened, where, what the server said, which field to set to which value.",
+        description="What happened, where, the server's reply, and which field to set to which value.",
     )
 
 
@@ -58,29 +61,29 @@ class TestedReference(StatusModel):
 
     kind: Text64 = Field(description="Kind of the object.")
     name: Text1024 = Field(description="Name.")
-    version: Text256 | None = Field(None, description="uid/resourceVersion; absent: it did not exist.")
+    version: Text256 | None = Field(
+        None, description="uid/resourceVersion; absent if the object did not exist."
+    )
 
 
 class TestedSettings(StatusModel):
-    """What the verdict stands on."""
+    """The input of the verdict."""
 
     __test__: ClassVar[bool] = False
 
-    settings: Text64 = Field(
-        "", description="SHA-256 of the settings of the dialogue, without password.value."
-    )
+    settings: Text64 = Field("", description="SHA-256 of the tested settings, without password.value.")
     references: Annotated[
         list[TestedReference],
-        Field(max_length=16, description="The objects that were read."),
+        Field(max_length=16, description="Objects that were read."),
         ListType.ATOMIC,
     ] = Field(default_factory=list)
 
 
 class PhaseTime(StatusModel):
-    """A phase."""
+    """Duration of a phase."""
 
     name: Text32 = Field(description="Phase.")
-    duration: Text32 | None = Field(None, description="How long it took.")
+    duration: Text32 | None = Field(None, description="Duration.")
 
 
 class CertificateStatus(StatusModel):
@@ -88,17 +91,19 @@ class CertificateStatus(StatusModel):
 
     subject: Text1024 | None = Field(None, description="Subject.")
     issuer: Text1024 | None = Field(None, description="Issuer.")
-    not_before: Timestamp | None = Field(None, description="Valid from.")
+    not_before: Timestamp | None = Field(None, description="Start of validity.")
     not_after: Timestamp | None = Field(None, description="Expiry.")
 
 
 class ServerStatus(StatusModel):
-    """The server met."""
+    """The tested server."""
 
     address: Annotated[str, Field(max_length=128)] | None = Field(None, description="IP address and port.")
-    banner: Annotated[str, Field(max_length=512)] | None = Field(None, description="Name in the banner.")
+    banner: Annotated[str, Field(max_length=512)] | None = Field(
+        None, description="Host name in the greeting."
+    )
     tls_version: Text32 | None = Field(None, description="TLS version.")
-    auth_mechanism: Text32 | None = Field(None, description="Mechanism used.")
+    auth_mechanism: Text32 | None = Field(None, description="AUTH mechanism used.")
     certificate: CertificateStatus | None = None
 
 
@@ -106,52 +111,56 @@ class RecipientResult(StatusModel):
     """A recipient."""
 
     role: Annotated[str, Field(max_length=8)] = Field(description="to, cc or bcc.")
-    index: int = Field(ge=0, description="Index in the spec's list.", json_schema_extra={"format": "int32"})
-    accepted: bool = Field(description="RCPT accepted.")
-    response: Text1024 | None = Field(None, description="Server text.")
+    index: int = Field(
+        ge=0, description="Index in the list of spec.recipients.", json_schema_extra={"format": "int32"}
+    )
+    accepted: bool = Field(description="Whether the server accepted the recipient.")
+    response: Text1024 | None = Field(None, description="The server's reply, shortened.")
 
 
 class LastTest(StatusModel):
-    """The last test that ended."""
+    """The last completed test."""
 
-    trigger: Text64 = Field(description="Why it was made.")
-    mode: Text32 | None = Field(None, description="What it ran.")
-    start_time: Timestamp = Field(description="When it started, to the microsecond.")
-    duration: Text32 | None = Field(None, description="How long it took.")
+    trigger: Text64 = Field(description="Why the test ran.")
+    mode: Text32 | None = Field(None, description="How deep the test went.")
+    start_time: Timestamp = Field(description="When the test started, in microseconds.")
+    duration: Text32 | None = Field(None, description="Duration.")
     phases: Annotated[
         list[PhaseTime],
-        Field(max_length=64, description="Time per phase, in order; a phase may come twice."),
+        Field(max_length=64, description="Duration of each phase, in order; a phase can occur twice."),
         ListType.ATOMIC,
     ] = Field(default_factory=list)
     server: ServerStatus | None = None
-    message_id: Text1024 | None = Field(None, description="Message-ID sent.")
-    response: Text1024 | None = Field(None, description="Cleaned and cut server text.")
+    message_id: Text1024 | None = Field(None, description="Message-ID of the sent email.")
+    response: Text1024 | None = Field(
+        None, description="The server's last reply, without control characters and shortened."
+    )
     recipients: Annotated[
-        list[RecipientResult], Field(max_length=64, description="Verdict per recipient."), ListType.ATOMIC
+        list[RecipientResult], Field(max_length=64, description="Result of each recipient."), ListType.ATOMIC
     ] = Field(default_factory=list)
     dialogue: Annotated[
         list[Annotated[str, Field(max_length=512, description="A line.")]],
-        Field(max_length=64, description="The redacted dialogue of a failed test."),
+        Field(max_length=64, description="Redacted dialogue of a failed test."),
         ListType.ATOMIC,
     ] = Field(default_factory=list)
 
 
 class PasswordStatus(StatusModel):
-    """Which password was used; never anything that a guess could be checked against."""
+    """The password source that was used; nothing here helps to verify a guessed password."""
 
     source: Text64 = Field(description="Input type.")
-    reference: Text1024 | None = Field(None, description="Where it was read.")
-    version: Text256 | None = Field(None, description="Its version, where the source has one.")
-    expires: Timestamp | None = Field(None, description="When it ends, where the source says so.")
+    reference: Text1024 | None = Field(None, description="Where the password was read.")
+    version: Text256 | None = Field(None, description="Version of the password, if the source has versions.")
+    expires: Timestamp | None = Field(None, description="Expiry of the password, if the source has one.")
 
 
 class SuggestedSettings(StatusModel):
-    """Fields of spec that would work."""
+    """Values of spec that would work."""
 
-    smtp_type: Text32 | None = Field(None, description="smtpType to set.")
-    port: int | None = Field(None, description="Port to set.", json_schema_extra={"format": "int32"})
-    helo_name: Annotated[str, Field(max_length=253)] | None = Field(None, description="heloName to set.")
-    auth_mechanism: Text32 | None = Field(None, description="authMechanism to set.")
+    smtp_type: Text32 | None = Field(None, description="Value for smtpType.")
+    port: int | None = Field(None, description="Value for port.", json_schema_extra={"format": "int32"})
+    helo_name: Annotated[str, Field(max_length=253)] | None = Field(None, description="Value for heloName.")
+    auth_mechanism: Text32 | None = Field(None, description="Value for authMechanism.")
 
 
 Conditions = Annotated[
@@ -163,19 +172,19 @@ Summary = Annotated[str, Field(max_length=80)]
 
 
 class ObjectStatus(StatusModel):
-    """What the status of each kind begins with."""
+    """The common part of the status of all kinds."""
 
     observed_generation: int = Field(
         -1,
         ge=-1,
-        description="Generation of the spec that status speaks of; -1: never seen.",
+        description="Generation of the spec that this status describes; -1: not processed yet.",
         json_schema_extra={"format": "int64"},
     )
     conditions: Conditions = Field(default_factory=list)
     summary: Summary | None = Field(None, description="The verdict in at most 80 characters.")
 
     def condition(self, kind: str) -> Condition | None:
-        """The condition of that type, if there is one."""
+        """Return the condition of a type, or None."""
         for it in self.conditions:
             if it.type == kind:
                 return it
@@ -183,15 +192,17 @@ class ObjectStatus(StatusModel):
 
 
 class NotificationSent(StatusModel):
-    """The last mail of one kind."""
+    """The last email of one kind."""
 
     kind: Text32 = Field(description="Kind, as in spec.preferredNotifications.")
     time: Timestamp = Field(description="When a server accepted it.")
-    about: Text64 | None = Field(None, description="What it told of: the expiry of a certificate.")
+    about: Text64 | None = Field(
+        None, description="Subject of the email: the expiry date of the certificate."
+    )
 
 
 class SmtpConfigStatus(ObjectStatus):
-    """What the operator found."""
+    """The result of the last test."""
 
     tested: TestedSettings | None = None
     last_test: LastTest | None = None
@@ -200,25 +211,25 @@ class SmtpConfigStatus(ObjectStatus):
     password: PasswordStatus | None = None
     suggestion: SuggestedSettings | None = None
     certificate_expiring: Timestamp | None = Field(
-        None, description="Expiry of the server's certificate, from 14 days before on."
+        None, description="Expiry of the server's certificate; set during the last 14 days before it."
     )
     notifications: (
         Annotated[
             list[NotificationSent],
-            Field(max_length=8, description="The last mail of each kind beside TestEmail."),
+            Field(max_length=8, description="The last email of each kind except TestEmail."),
             ListType.ATOMIC,
         ]
         | None
     ) = None
     last_handled_test_request: Text256 | None = Field(
-        None, description="Last smtp-operator.io/test-requested-at that was handled."
+        None, description="The last handled value of the annotation smtp-operator.io/test-requested-at."
     )
 
 
 class VaultStatus(ObjectStatus):
-    """What the operator found when it logged in to the vault."""
+    """The result of the last login to the vault."""
 
-    provider: Text64 | None = Field(None, description="Which vault it is.")
+    provider: Text64 | None = Field(None, description="Provider of the vault.")
     tested: TestedSettings | None = None
     last_check_time: Timestamp | None = Field(None, description="When the operator last tried to log in.")
-    next_check_time: Timestamp | None = Field(None, description="When it tries again.")
+    next_check_time: Timestamp | None = Field(None, description="When the operator logs in next.")

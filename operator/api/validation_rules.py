@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the API that a schema cannot say: one sentence, once in CEL for the API server and once in Python.
+"""Validation rules that a schema cannot express: one message, with a check in CEL and the same in Python.
 
-A field or model carries its rules as annotations; ``crd.py`` writes the CEL, pydantic runs the Python.
-A table of accepted and refused values holds both to the same answer.
+A field or model has its rules as annotations: ``crd.py`` writes the CEL for the API server, pydantic runs the
+Python. A test with a table of accepted and refused values checks that both give the same answer.
 """
 
 import ipaddress
@@ -23,14 +23,18 @@ Check = Callable[[Any], bool]
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """A CEL expression over ``self``, the sentence that a refusal says, and the same check in Python."""
+    """A CEL expression over ``self``, the message of a violation, and the same check in Python."""
 
     expression: str
     message: str
     holds: Check
 
     def values_passing(self, value: Any) -> Any:
-        """The value, if it keeps the rule; else an error for pydantic, which never repeats the value."""
+        """Return the value if it passes the rule.
+
+        Raises:
+            PydanticCustomError: The value violates the rule; the error never contains the value.
+        """
         if not self.holds(value):
             raise PydanticCustomError("rule", "{sentence}", {"sentence": self.message})
         return value
@@ -46,7 +50,7 @@ class FieldRule:
         return self.added_to(handler(schema))
 
     def added_to(self, json_schema: dict[str, Any]) -> dict[str, Any]:
-        """The schema with this rule among its ``x-kubernetes-validations``."""
+        """Add this rule to the schema's ``x-kubernetes-validations``; return the schema."""
         json_schema.setdefault("x-kubernetes-validations", []).append(
             {"rule": self.expression, "message": self.message}
         )
@@ -54,7 +58,7 @@ class FieldRule:
 
 
 def exactly_one(*fields: str) -> FieldRule:
-    """One of these fields is set, and no other of them; named as in the manifest."""
+    """Return the rule that exactly one of these fields is set; named as in the manifest."""
     listed = ", ".join(fields)
     attributes = [to_snake(field) for field in fields]
     return FieldRule(
@@ -65,17 +69,18 @@ def exactly_one(*fields: str) -> FieldRule:
 
 
 def required(field: str, sentence: str) -> FieldRule:
-    """A field that has to be set; ``sentence`` says to what.
+    """Return the rule that a field is set; ``sentence`` names the value to set.
 
-    Not among the schema's ``required``: the API server would refuse every later write of an object that was
-    stored without it, of its status too. A rule is not asked about a part that a write leaves as it is.
+    The field is not in the schema's ``required``: the API server would refuse every later write of an object
+    that was stored without the field, including writes of its status. It does not check a rule for a
+    part that a write leaves unchanged.
     """
     attribute = to_snake(field)
     return FieldRule(f"has(self.{field})", sentence, lambda it: getattr(it, attribute) is not None)
 
 
 class ListType(StrEnum):
-    """``x-kubernetes-list-type``: how two appliers share a list. A set holds nothing twice."""
+    """``x-kubernetes-list-type``: how two appliers share a list. A set has no duplicates."""
 
     SET = "set"
     ATOMIC = "atomic"
@@ -101,7 +106,7 @@ class ListType(StrEnum):
 
 def _without_duplicates(values: list[Any]) -> list[Any]:
     if len(set(values)) != len(values):
-        raise PydanticCustomError("set", "must not list anything twice")
+        raise PydanticCustomError("set", "must not have duplicate items")
     return values
 
 
@@ -110,7 +115,7 @@ _FORMAT: Final = (  # category Cf of Unicode 15, as in the API server: bidi, zer
     r"\u2066-\u206f\ufeff\ufff9-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
     r"\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
 )
-_CONTROL: Final = rf"\x00-\x1f\x7f-\x9f\u2028\u2029{_FORMAT}"  # and what else ends a line
+_CONTROL: Final = rf"\x00-\x1f\x7f-\x9f\u2028\u2029{_FORMAT}"  # and other line separators
 _MORE_THAN_ONE_LINE: Final = re.compile(rf"[{_CONTROL}]")
 _LETTER: Final = r"[^\W_]"  # letters and digits of any script
 _LABEL: Final = rf"{_LETTER}(?:(?:{_LETTER}|-)*{_LETTER})?"
@@ -131,12 +136,12 @@ _CEL_DISPLAY: Final = rf"(\"[^\"{_CEL_CONTROL}]*\"|[^\"<>()\\[\\]:;@\\\\,{_CEL_C
 
 
 def is_ip(text: str) -> bool:
-    """Whether the text is an IPv4 or IPv6 address, without brackets, zone or IPv4-mapped form."""
+    """Return whether the text is an IPv4 or IPv6 address, without brackets, zone or IPv4-mapped form."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    # As CEL's isIP(): an address has no zone, and IPv4 is written as IPv4.
+    # Same as CEL's isIP(): no zone, and no IPv4-mapped IPv6 address.
     return isinstance(address, ipaddress.IPv4Address) or (
         address.scope_id is None and address.ipv4_mapped is None
     )
@@ -149,11 +154,11 @@ def _is_host(text: str) -> bool:
 
 
 def host_rule(field: str) -> FieldRule:
-    """A host name or an IP address."""
+    """Return the rule that a field is a host name or an IP address."""
     return FieldRule(
         f"isIP(self) || (self.matches('^{_CEL_HOST_LABEL}(\\\\.{_CEL_HOST_LABEL})*\\\\.?$')"
         " && !self.matches('(^|\\\\.)[0-9]+\\\\.?$'))",
-        f"{field} must be a host name or an IP address: no scheme, no port, no brackets, no blanks",
+        f"{field} must be a host name or an IP address, without scheme, port, brackets or spaces",
         _is_host,
     )
 
@@ -166,51 +171,52 @@ ONE_LINE: Final = FieldRule(
 
 MAIL_ADDRESS: Final = FieldRule(
     f"self.matches('^{_CEL_ADDRESS}$')",
-    "must be one mail address such as ops@example.com, without display name",
+    "must be one email address such as ops@example.com, without display name",
     lambda text: _ADDRESS.fullmatch(text) is not None,
 )
 
 FROM_ADDRESS: Final = FieldRule(
     f"self.matches('^({_CEL_ADDRESS}|{_CEL_DISPLAY} ?<{_CEL_ADDRESS}>)$')",
-    "from must be one mail address, such as noreply@example.com or Platform Team <noreply@example.com>",
+    "from must be one email address, such as noreply@example.com or Platform Team <noreply@example.com>",
     lambda text: _FROM.fullmatch(text) is not None,
 )
 
 _DISPLAY_NAME_CHARACTERS: Final = 64
-_DOT: Final = ".\u2024\u3002\uff0e\uff61"  # and what mail programs or browsers read as a dot
+_DOT: Final = ".\u2024\u3002\uff0e\uff61"  # and characters that mail programs or browsers read as a dot
 _NUMBERS: Final = rf"[0-9]+[{_DOT}][0-9]+[{_DOT}][0-9]+[{_DOT}][0-9]"
 _LINK: Final = re.compile(rf"://|www[{_DOT}]|[{_DOT}]{_LETTER}{{2}}|(?<![0-9]){_NUMBERS}", re.IGNORECASE)
 _CEL_LINK: Final = rf"(?i)(://|www[{_DOT}]|[{_DOT}][\\p{{L}}\\p{{N}}]{{2}}|{_NUMBERS})"
 _WORD: Final = '[^ "]+'
-_ADDRESS_ALONE: Final = "^[^@/:?#]+@[^@/:?#]+$"
-_WORDS: Final = re.compile(_WORD)
-_AN_ADDRESS_ALONE: Final = re.compile(_ADDRESS_ALONE)
+_ONLY_ADDRESS: Final = "^[^@/:?#]+@[^@/:?#]+$"
+_WORD_PATTERN: Final = re.compile(_WORD)
+_ONLY_ADDRESS_PATTERN: Final = re.compile(_ONLY_ADDRESS)
 
 
 def looks_like_a_link(text: str) -> bool:
-    """Return whether a mail program may make a link of the text: it has a URL, host name or IPv4 address."""
+    """Return whether a mail program may turn the text into a link: a URL, host name or IPv4 address."""
     return _LINK.search(text) is not None
 
 
-def _is_modest_display_name(from_: str) -> bool:
+def _has_safe_display_name(from_: str) -> bool:
     name, bracket, _ = from_.rpartition("<")
-    words = _WORDS.findall(name)
+    words = _WORD_PATTERN.findall(name)
     return not bracket or (
         len(name) <= _DISPLAY_NAME_CHARACTERS + 1
-        and all(_AN_ADDRESS_ALONE.search(word) or not looks_like_a_link(word) for word in words)
+        and all(_ONLY_ADDRESS_PATTERN.search(word) or not looks_like_a_link(word) for word in words)
     )
 
 
 FROM_DISPLAY_NAME: Final = FieldRule(
     f"!self.contains('<') || (self.lastIndexOf('<') <= {_DISPLAY_NAME_CHARACTERS + 1}"
     f" && self.substring(0, self.lastIndexOf('<')).findAll('{_WORD}')"
-    f".all(word, word.matches('{_ADDRESS_ALONE}') || !word.matches('{_CEL_LINK}')))",
-    f"the display name of from must have at most {_DISPLAY_NAME_CHARACTERS} characters and no URL or host"
-    " name in it, such as Platform Team <noreply@example.com>",
-    _is_modest_display_name,
+    f".all(word, word.matches('{_ONLY_ADDRESS}') || !word.matches('{_CEL_LINK}')))",
+    f"from must have a display name of at most {_DISPLAY_NAME_CHARACTERS} characters without URL or"
+    f" host name,"
+    " such as Platform Team <noreply@example.com>",
+    _has_safe_display_name,
 )
 
-# Only what needs no escaping or has it: whoever reads the URL next finds the same host in it.
+# Only characters that need no escaping, or are escaped: every parser then finds the same host in the URL.
 _URL_HOST: Final = r"([a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9]([a-zA-Z0-9_-]*[a-zA-Z0-9])?\.?"
 _URL: Final = (
     rf"^https://([^/?#@\s]*@)?({_URL_HOST}|\[[0-9a-fA-F:.]+\])(:[0-9]{{1,5}})?"
@@ -227,7 +233,7 @@ HTTPS_URL: Final = FieldRule(
 
 NO_QUERY_OR_FRAGMENT: Final = FieldRule(
     "!self.contains('@') && !self.contains('?') && !self.contains('#')",
-    "must be a plain https:// URL without user, query or fragment",
+    "must be an https:// URL without user, query or fragment",
     lambda text: not set(text) & set("@?#"),
 )
 
@@ -251,52 +257,52 @@ TEST_TIMEOUT: Final = FieldRule(
 RECHECK_INTERVAL: Final = FieldRule(
     f"{_CEL_DURATION} && (duration(self) == duration('0s')"
     " || (duration(self) >= duration('1m') && duration(self) <= duration('8760h')))",
-    'must be a duration such as 90s, 15m or 1h30m between 1m and 8760h, or "0s" for never',
+    'must be a duration such as 90s, 15m or 1h30m between 1m and 8760h, or "0s" for no rechecks',
     lambda text: _within(text, 60, 8760 * 3600, or_zero=True),
 )
 
-_NOT_OF_CYBERARK: Final = re.compile(rf"[+&%;{_CONTROL}]")
+_INVALID_IN_CYBERARK: Final = re.compile(rf"[+&%;{_CONTROL}]")
 _AZURE_NAME: Final = re.compile(r"[0-9a-zA-Z-]+")
 _AZURE_VERSION: Final = re.compile(r"[0-9a-f]{32}")
-_NOT_OF_A_PATH: Final = re.compile(rf"[{_CONTROL} ?#%\\]|(?:^|/)\.{{1,2}}(?:/|$)")
-_NOT_OF_A_PLACE: Final = re.compile(rf"[{_CONTROL}?#%\\]|//|(?:^|/)\.{{1,2}}(?:/|$)")
+_INVALID_IN_PATH: Final = re.compile(rf"[{_CONTROL} ?#%\\]|(?:^|/)\.{{1,2}}(?:/|$)")
+_INVALID_IN_MOUNT: Final = re.compile(rf"[{_CONTROL}?#%\\]|//|(?:^|/)\.{{1,2}}(?:/|$)")
 
 CYBERARK_VALUE: Final = FieldRule(
     f"!self.matches('[+&%;{_CEL_CONTROL}]')",
-    "CyberArk cannot find values with + & % ; control or invisible characters",
-    lambda text: _NOT_OF_CYBERARK.search(text) is None,
+    "must not contain +, &, %, ; or control or invisible characters: CyberArk cannot find such values",
+    lambda text: _INVALID_IN_CYBERARK.search(text) is None,
 )
 
 AZURE_SECRET_NAME: Final = FieldRule(
     "self.matches('^[0-9a-zA-Z-]+$')",
-    "an Azure Key Vault secret name has letters, digits and hyphens only",
+    "must be the name of an Azure Key Vault secret: only letters, digits and hyphens",
     lambda text: _AZURE_NAME.fullmatch(text) is not None,
 )
 
 AZURE_VERSION: Final = FieldRule(
     "self.matches('^[0-9a-f]{32}$')",
-    "an Azure Key Vault version is 32 hexadecimal digits",
+    "must be the version of an Azure Key Vault secret: 32 hexadecimal digits",
     lambda text: _AZURE_VERSION.fullmatch(text) is not None,
 )
 
-# What clients of Vault or proxies between could read as another path is refused.
+# Refuses paths that Vault clients or proxies could read as another path.
 VAULT_PATH: Final = FieldRule(
     f"!self.startsWith('/') && !self.endsWith('/') && !self.contains('..') && !self.contains('//')"
     f" && !self.matches('[{_CEL_CONTROL} ?#%\\\\\\\\]|(^|/)[.](/|$)')",
-    "path is relative to the mount, without slash at either end, '.', '..', '//', blanks, ?, #, % or \\",
+    "path must be relative to the mount: no slash at either end, no '.', '..', '//', spaces, ?, #, % or \\",
     lambda text: (
         not text.startswith("/")
         and not text.endswith("/")
         and ".." not in text
         and "//" not in text
-        and _NOT_OF_A_PATH.search(text) is None
+        and _INVALID_IN_PATH.search(text) is None
     ),
 )
 
 VAULT_PLACE: Final = FieldRule(
     f"!self.contains('//') && !self.matches('[{_CEL_CONTROL}?#%\\\\\\\\]|(^|/)[.][.]?(/|$)')",
-    "must not have '.' or '..' between its slashes, '//', ?, #, % or \\",
-    lambda text: _NOT_OF_A_PLACE.search(text) is None,
+    "must not contain '//', ?, #, % or \\, or '.' or '..' between slashes",
+    lambda text: _INVALID_IN_MOUNT.search(text) is None,
 )
 
 _SERVER_PATTERN: Final = (

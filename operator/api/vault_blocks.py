@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The blocks of a vault object that describe a provider and the login to it.
 
-The cluster-wide variants of a model differ in that their references carry a namespace. Providers see the
-common base.
+References of the cluster-wide variants have a namespace. Provider code uses the common base.
 """
 
 from typing import Annotated, ClassVar
@@ -32,14 +31,14 @@ from smtp_operator.api.validation_rules import (
 )
 
 _AUDIENCE = (
-    "Audience of the token asked for. The ServiceAccount must allow it by its annotation"
-    " smtp-operator.io/allowed-audiences; the API server's own audiences are refused at run time."
+    "Audience of the requested token. The ServiceAccount must list it in its annotation"
+    " smtp-operator.io/allowed-audiences. The API server's own audiences are refused at run time."
 )
 _NAMESPACE = "Namespace of the ServiceAccount."
 
 
 class NamespacedServiceAccountReference(ServiceAccountReference):
-    """A ServiceAccount whose token is the client's assertion."""
+    """A ServiceAccount whose token is the client assertion."""
 
     namespace: NamespaceName = Field(description=_NAMESPACE)
 
@@ -69,47 +68,47 @@ class NamespacedVaultServiceAccountReference(VaultServiceAccountReference):
 
 
 class ServicePrincipal(ApiModel):
-    """An application of Entra ID, with its client secret or its certificate."""
+    """An Entra ID application, with a client secret or certificate."""
 
     rules = (exactly_one("clientSecretRef", "certificateRef"),)
 
-    tenant_id: Line128 = Field(description="Tenant of Entra ID.")
-    client_id: Line128 = Field(description="Application (client) id.")
+    tenant_id: Line128 = Field(description="Entra ID tenant.")
+    client_id: Line128 = Field(description="Application (client) ID.")
     client_secret_ref: SecretKeyReference | None = None
     certificate_ref: ClientCertificateReference | None = None
 
 
 class ClusterServicePrincipal(ServicePrincipal):
-    """An application of Entra ID, with its client secret or its certificate."""
+    """An Entra ID application, with a client secret or certificate."""
 
     client_secret_ref: NamespacedSecretKeyReference | None = None
     certificate_ref: NamespacedClientCertificateReference | None = None
 
 
 class WorkloadIdentity(ApiModel):
-    """An application of Entra ID that trusts tokens of a ServiceAccount: no secret at all."""
+    """An Entra ID application that trusts tokens of a ServiceAccount; no secret is needed."""
 
-    tenant_id: Line128 = Field(description="Tenant of Entra ID.")
-    client_id: Line128 = Field(description="Application (client) id.")
+    tenant_id: Line128 = Field(description="Entra ID tenant.")
+    client_id: Line128 = Field(description="Application (client) ID.")
     service_account_ref: ServiceAccountReference
 
 
 class ClusterWorkloadIdentity(WorkloadIdentity):
-    """An application of Entra ID that trusts tokens of a ServiceAccount: no secret at all."""
+    """An Entra ID application that trusts tokens of a ServiceAccount; no secret is needed."""
 
     service_account_ref: NamespacedServiceAccountReference
 
 
 class ManagedIdentity(ApiModel):
-    """The operator's own identity, given to its Pod by Azure."""
+    """The identity that Azure assigns to the operator's Pod."""
 
     client_id: Line128 | None = Field(
-        None, description="Client id of a user-assigned identity; default: the system-assigned one."
+        None, description="Client ID of a user-assigned identity; default: the system-assigned identity."
     )
 
 
 class AzureAuth(ApiModel):
-    """How to log in; exactly one."""
+    """Login method; exactly one."""
 
     rules = (exactly_one("servicePrincipal", "workloadIdentity"),)
 
@@ -118,11 +117,11 @@ class AzureAuth(ApiModel):
 
     @property
     def managed_identity(self) -> ManagedIdentity | None:
-        """The operator's own identity; never lent to a namespaced object."""
+        """None: a namespaced object cannot use the operator's identity."""
         return None
 
 
-_AUTHORITY = "Entra ID's host: one of its public clouds, unless --allow-authority-host names it."
+_AUTHORITY = "Host of Entra ID: a public cloud, or a host listed in --allow-authority-host."
 
 
 class AzureKeyVault(ApiModel):
@@ -134,7 +133,7 @@ class AzureKeyVault(ApiModel):
 
 
 class ClusterAzureAuth(ApiModel):
-    """How to log in; exactly one."""
+    """Login method; exactly one."""
 
     rules = (exactly_one("servicePrincipal", "workloadIdentity", "managedIdentity"),)
 
@@ -163,14 +162,14 @@ class CyberArkCcp(ApiModel):
     rules: ClassVar[tuple[FieldRule, ...]] = (
         required(
             "clientCertificateRef",
-            "set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the operator's"
-            " own address is the credential",
+            "set clientCertificateRef: without it the operator's IP address is the credential, which only a"
+            " ClusterSmtpVault can use",
         ),
     )
 
-    url: HttpsUrl = Field(description="URL of the CCP's host, such as https://ccp.example.com.")
+    url: HttpsUrl = Field(description="URL of the CCP host, such as https://ccp.example.com.")
     web_service: WebService = Field("AIMWebService", description="Name of the web service.")
-    app_id: AppId = Field(description="AppID under which the operator asks.")
+    app_id: AppId = Field(description="AppID of the operator.")
     client_certificate_ref: ClientCertificateReference | None = None
 
 
@@ -198,10 +197,10 @@ class ClusterConjurApiKey(ConjurApiKey):
 class ConjurJwt(ApiModel):
     """Login with a ServiceAccount's token (authn-jwt)."""
 
-    service_id: Line128 = Field(description="Id of the authn-jwt service.")
+    service_id: Line128 = Field(description="Service ID of authn-jwt.")
     service_account_ref: ConjurServiceAccountReference
     host_id: Line256 | None = Field(
-        None, description="Host, where the token does not name it, such as host/smtp-operator."
+        None, description="Host, such as host/smtp-operator, if the token does not name it."
     )
 
 
@@ -212,7 +211,7 @@ class ClusterConjurJwt(ConjurJwt):
 
 
 class ConjurAuth(ApiModel):
-    """How to log in; exactly one."""
+    """Login method; exactly one."""
 
     rules = (exactly_one("apiKey", "jwt"),)
 
@@ -221,7 +220,7 @@ class ConjurAuth(ApiModel):
 
 
 class ClusterConjurAuth(ConjurAuth):
-    """How to log in; exactly one."""
+    """Login method; exactly one."""
 
     api_key: ClusterConjurApiKey | None = None
     jwt: ClusterConjurJwt | None = None
@@ -230,8 +229,8 @@ class ClusterConjurAuth(ConjurAuth):
 class CyberArkConjur(ApiModel):
     """CyberArk Conjur or Secrets Manager."""
 
-    url: HttpsUrl = Field(description="URL of Conjur; one with a path keeps it.")
-    account: Line128 = Field(description="Account.")
+    url: HttpsUrl = Field(description="URL of Conjur; a path is kept.")
+    account: Line128 = Field(description="Conjur account.")
     auth: ConjurAuth
 
 
@@ -245,7 +244,7 @@ class VaultJwt(ApiModel):
     """Login with a ServiceAccount's token, by the `kubernetes` or the `jwt` auth method."""
 
     mount: Mount = Field("kubernetes", description="Mount of the auth method.")
-    role: Line128 = Field(description="Role to log in as.")
+    role: Line128 = Field(description="Role of the login.")
     service_account_ref: VaultServiceAccountReference
 
 
@@ -258,7 +257,7 @@ class ClusterVaultJwt(VaultJwt):
 class VaultAppRole(ApiModel):
     """Login with an AppRole."""
 
-    role_id: Line128 = Field(description="Role id.")
+    role_id: Line128 = Field(description="Role ID.")
     secret_id_ref: SecretKeyReference
 
 
@@ -269,7 +268,7 @@ class ClusterVaultAppRole(VaultAppRole):
 
 
 class HashiCorpVaultAuth(ApiModel):
-    """How to log in; exactly one."""
+    """Login method; exactly one."""
 
     rules = (exactly_one("jwt", "appRole", "tokenRef"),)
 
@@ -279,7 +278,7 @@ class HashiCorpVaultAuth(ApiModel):
 
 
 class ClusterHashiCorpVaultAuth(HashiCorpVaultAuth):
-    """How to log in; exactly one."""
+    """Login method; exactly one."""
 
     jwt: ClusterVaultJwt | None = None
     app_role: ClusterVaultAppRole | None = None

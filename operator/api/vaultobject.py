@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpVault or ClusterSmtpVault as the API server has it, and the objects that it names."""
+"""A SmtpVault or ClusterSmtpVault as stored in the API server, and the objects that it references."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ from smtp_operator.api.vault_blocks import (
 )
 
 CERTIFICATE_KEYS = ("tls.crt", "tls.key")
-"""What a Secret of type kubernetes.io/tls holds."""
+"""The keys of a Secret of type kubernetes.io/tls."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedReference:
-    """A key of an object that a vault object names, and the field that names it, below spec.
+    """A key of an object that a vault object references, and the path of the referencing field below spec.
 
-    Of a ServiceAccount no key is read.
+    The key is empty for a ServiceAccount.
     """
 
     reference: Reference
@@ -49,49 +49,49 @@ class VaultObject:
     """One state of a vault object."""
 
     reference: Reference
-    """Its kind, namespace (empty for a ClusterSmtpVault) and name."""
+    """Kind, namespace (empty for a ClusterSmtpVault) and name."""
     uid: str
     generation: int
     spec: VaultSpec
 
     @property
     def provider(self) -> Provider:
-        """Which vault it is."""
+        """Return the provider of this vault."""
         return provider_of(self.spec)[0]
 
     @property
     def block(self) -> ProviderBlock:
-        """What describes that vault."""
+        """Return the block of spec that describes the vault."""
         return provider_of(self.spec)[1]
 
     @property
     def field(self) -> str:
-        """The field of spec that describes it, such as ``hashiCorpVault``."""
+        """Return the name of the field of that block, such as ``hashiCorpVault``."""
         fields = type(self.spec).model_fields
         return next(str(it.alias) for name, it in fields.items() if getattr(self.spec, name) is self.block)
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where a login, and what it gives, is sent: the identity provider, if any, and the vault."""
+        """Return the URLs that receive credentials or tokens: the identity provider if any, and the vault."""
         block = self.block
         if isinstance(block, AzureKeyVault | ClusterAzureKeyVault):
             return (block.authority_host, block.vault_url)
         return (block.url,)
 
     def credentials(self) -> tuple[NamedReference, ...]:
-        """Return what it logs in by: of all that it names, everything but the bundle of CAs."""
+        """Return the credentials of the login: all references except the CA bundle."""
         return tuple(it for it in self.references() if it.field_path != "caRef")
 
     def references(self) -> tuple[NamedReference, ...]:
-        """Every Secret, ConfigMap and ServiceAccount that it names, whether it exists or not."""
+        """Return all referenced Secrets, ConfigMaps and ServiceAccounts, whether they exist or not."""
         return tuple(_named(self.spec, "", self.reference.namespace))
 
 
 def vault_object(kind: VaultKindName, object_: JsonObject) -> VaultObject:
-    """The vault object.
+    """Return the vault object from its JSON.
 
     Raises:
-        pydantic.ValidationError: its spec breaks a rule.
+        pydantic.ValidationError: The spec violates a rule.
     """
     metadata = object_["metadata"]
     model = SmtpVaultSpec if kind == "SmtpVault" else ClusterSmtpVaultSpec
@@ -104,7 +104,7 @@ def vault_object(kind: VaultKindName, object_: JsonObject) -> VaultObject:
 
 
 def vault_object_or_none(kind: VaultKindName, object_: JsonObject) -> VaultObject | None:
-    """The same; None where its spec breaks a rule."""
+    """Return the vault object from its JSON; None if its spec violates a rule."""
     try:
         return vault_object(kind, object_)
     except ValidationError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test found out: one verdict, with its reason, its message and whether a retry can mend it."""
+"""The result of a test: one verdict with its reason, message and retry class."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,11 +11,11 @@ MESSAGE_BYTES: Final = 1024
 """Longest condition message, in bytes of UTF-8."""
 
 SUMMARY_CHARACTERS: Final = 80
-"""Longest ``status.summary``: what a column of kubectl shows."""
+"""Longest ``status.summary``, which kubectl shows in a column."""
 
 
 class SmtpType(StrEnum):
-    """How a connection is protected."""
+    """Protection of a connection."""
 
     NONE = "None"
     START_TLS = "StartTLS"
@@ -23,7 +23,7 @@ class SmtpType(StrEnum):
 
 
 class Mode(StrEnum):
-    """How deep a test goes, from shallow to deep: ``CONNECT < LOGIN < ENVELOPE < SEND_EMAIL``."""
+    """Depth of a test, from shallow to deep: ``CONNECT < LOGIN < ENVELOPE < SEND_EMAIL``."""
 
     CONNECT = "Connect"
     LOGIN = "Login"
@@ -32,12 +32,12 @@ class Mode(StrEnum):
 
     @property
     def depth(self) -> int:
-        """0 for Connect up to 3 for SendEmail."""
+        """Return 0 for Connect up to 3 for SendEmail."""
         return tuple(Mode).index(self)
 
 
 class Trigger(StrEnum):
-    """Why a test is made."""
+    """The cause of a test."""
 
     SPEC_CHANGED = "SpecChanged"
     PASSWORD_CHANGED = "PasswordChanged"
@@ -48,7 +48,7 @@ class Trigger(StrEnum):
 
 
 class Phase(StrEnum):
-    """The steps of a test, in their order; the names stand in ``status.lastTest.phases``."""
+    """The steps of a test, in order; ``status.lastTest.phases`` shows these names."""
 
     PASSWORD = "Password"
     TOKEN = "Token"
@@ -65,12 +65,12 @@ class Phase(StrEnum):
 
     @property
     def before_auth(self) -> bool:
-        """Whether a test of mode Connect, which sends no password, goes through this phase."""
+        """Return whether a test of mode Connect, which sends no password, includes this phase."""
         return Phase.RESOLVE.order <= self.order < Phase.AUTH.order
 
     @property
     def order(self) -> int:
-        """0 for Password up to 11 for Data."""
+        """Return 0 for Password up to 11 for Data."""
         return _POSITIONS[self]
 
 
@@ -79,7 +79,7 @@ _POSITIONS = {phase: position for position, phase in enumerate(Phase)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """Fields of spec that a credential-free probe found to work."""
+    """Values of spec that worked in a probe without credentials."""
 
     smtp_type: SmtpType | None = None
     port: int | None = None
@@ -89,10 +89,10 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The outcome of a test, or of what went wrong before one.
+    """The outcome of a test, or the error that prevented it.
 
-    ``message`` reads: what happened, where in the dialogue, what the server said, and which field to
-    set to which value. It holds no secret and no bcc address, and at most 1,024 bytes.
+    ``message`` says what happened, in which phase, what the server said, and which field to set to which
+    value. It has no secret and no Bcc address, and at most 1,024 bytes.
     """
 
     reason: Reason
@@ -100,24 +100,24 @@ class Verdict:
     retry: Retry
     phase: Phase | None = None
     reply: str = ""
-    """Reply code and enhanced code alone, such as ``535 5.7.8``; empty where no reply was the cause."""
+    """Only the reply code and enhanced code, such as ``535 5.7.8``; empty if no reply was the cause."""
     retry_after: float | None = None
-    """Seconds before which a retry is pointless, where the other side said so."""
+    """Seconds to wait before a retry, if the server named a time."""
     suggestion: Suggestion | None = None
 
     @property
     def passed(self) -> bool:
-        """Whether the test succeeded."""
+        """Return whether the test succeeded."""
         return self.retry is Retry.PASSED
 
     @property
     def status(self) -> str:
-        """Status of the Ready condition that this verdict asks for: ``True`` or ``False``."""
+        """Return the status of the Ready condition for this verdict: ``True`` or ``False``."""
         return "True" if self.passed else "False"
 
     @property
     def summary(self) -> str:
-        """The verdict in at most 80 characters, such as ``AuthenticationFailed in Auth: 535 5.7.8``."""
+        """Return the verdict in at most 80 characters: ``AuthenticationFailed in Auth: 535 5.7.8``."""
         text = str(self.reason)
         if not self.passed and self.phase is not None:
             text += f" in {self.phase}"
@@ -127,7 +127,7 @@ class Verdict:
 
 
 class VerdictError(Exception):
-    """A test cannot go on; its verdict says why. The exception's own text is the reason alone."""
+    """A test cannot continue; the verdict has the cause. The exception's text is only the reason."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(str(verdict.reason))
@@ -135,7 +135,7 @@ class VerdictError(Exception):
 
 
 class PhaseTiming(NamedTuple):
-    """How long one phase took, in seconds."""
+    """Duration of one phase in seconds."""
 
     phase: Phase
     seconds: float
@@ -143,7 +143,7 @@ class PhaseTiming(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """The server's certificate. Its times are in seconds since the epoch."""
+    """The server's certificate, with times in seconds since the epoch."""
 
     subject: str
     issuer: str
@@ -153,12 +153,12 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """What was learnt of the server; empty where the dialogue did not get that far."""
+    """Properties of the server; empty if the dialogue ended before they were known."""
 
     address: str = ""
     """IP address and port, IPv6 in brackets."""
     banner: str = ""
-    """The name that the server gives itself in its greeting."""
+    """The host name in the server's greeting."""
     tls_version: str = ""
     auth_mechanism: str = ""
     certificate: Certificate | None = None
@@ -166,37 +166,37 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientVerdict:
-    """Whether one recipient was accepted. Named by role and index, since a bcc address is never shown."""
+    """Result of one recipient, identified by role and index, since a Bcc address is never shown."""
 
     role: str
     """``to``, ``cc`` or ``bcc``."""
     index: int
-    """Index in the list of spec.recipients; 0 for a defaulted ``to``."""
+    """Index in the list of spec.recipients; 0 for the default ``to``."""
     accepted: bool
     response: str = ""
-    """The server's words, cleaned and cut, without any bcc address."""
+    """The server's reply, cleaned and cut, without Bcc addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialogueReport:
-    """All that one dialogue with a mail server brought to light."""
+    """The full result of one dialogue with a mail server."""
 
     verdict: Verdict
     mode: Mode
     duration: float
-    """Seconds, the time spent waiting for a free connection left out."""
+    """Seconds, without the wait for a free connection."""
     phases: tuple[PhaseTiming, ...] = ()
     server: ServerFacts = field(default_factory=ServerFacts)
     message_id: str = ""
     response: str = ""
-    """The server's last word on the mail, cleaned and cut, such as ``250 2.0.0 queued as 4F1B2``."""
+    """The server's last reply about the email, cleaned and cut, such as ``250 2.0.0 queued as 4F1B2``."""
     recipients: tuple[RecipientVerdict, ...] = ()
     dialogue: tuple[str, ...] = ()
     """Redacted lines ``S: …`` and ``C: …``, at most 20."""
 
 
 def cut(text: str, *, limit: int = MESSAGE_BYTES) -> str:
-    """The text in at most ``limit`` bytes of UTF-8, an ellipsis where something was left out."""
+    """Return the text in at most ``limit`` bytes of UTF-8; an ellipsis marks a cut."""
     raw = text.encode("utf-8", "replace")
     if len(raw) <= limit:
         return raw.decode()

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Prometheus is told: one table of metrics, and what fills it."""
+"""Metrics for Prometheus: their definitions, and the registry that counts them."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every metric: its name, type, labels and meaning. The reference in ``docs/`` is generated from this table.
+"""All metrics: name, type, labels and meaning. The reference in ``docs/`` is generated from this table.
 
-Names and labels are API: alerts and dashboards match them. Add, never rename. A label's values are a small
-set or names of objects; nothing that a user or a server wrote becomes one.
+Names and labels are API: alerts and dashboards match them. Add names, never rename one. Label values are a
+small set or names of objects, never a text of a user or server.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Final
 
 
 class Type(StrEnum):
-    """Of a metric, as Prometheus knows it."""
+    """Metric types of Prometheus."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -27,122 +27,122 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
-    """Upper bounds in seconds; of a histogram only."""
+    """Upper bounds in seconds; only for a histogram."""
 
 
 SECONDS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""From a server next door to the limits of the phases."""
+"""From a nearby server up to the time limits of the phases."""
 
 BUILD_INFO: Final = Metric(
     name="smtp_operator_build_info",
     type=Type.GAUGE,
     labels=("version", "python"),
-    help="Always 1; its labels say which release runs on which Python.",
+    help="Always 1; the labels have the versions of the operator and of Python.",
 )
 LEADER: Final = Metric(
     name="smtp_operator_leader",
     type=Type.GAUGE,
-    help="1 where this replica does the work; 0 where it stands by.",
+    help="1 if this replica is the leader, 0 if it is on standby.",
 )
 OBJECTS: Final = Metric(
     name="smtp_operator_objects",
     type=Type.GAUGE,
     labels=("kind", "ready"),
-    help="Objects by kind and status of their Ready condition; of the leader only.",
+    help="Objects by kind and status of their Ready condition. Only from the leader.",
 )
 OBJECT_READY: Final = Metric(
     name="smtp_operator_object_ready",
     type=Type.GAUGE,
     labels=("kind", "namespace", "name"),
-    help="1 where the object is Ready, 0 where it is not; absent while that is Unknown (not tested yet, or"
-    " suspended). Of the leader only.",
+    help="1 if the object is Ready, 0 if not; absent while Ready is Unknown (not tested yet, or suspended)."
+    " Only from the leader.",
 )
 CERTIFICATE_EXPIRY: Final = Metric(
     name="smtp_operator_certificate_expiry_timestamp_seconds",
     type=Type.GAUGE,
     labels=("namespace", "name"),
-    help="When the certificate ends that the mail server of this SmtpConfig showed in its last test, in"
-    " seconds since the epoch. Of the leader only.",
+    help="Expiry of the mail server's certificate in the last test of the SmtpConfig, in seconds since the"
+    " epoch. Only from the leader.",
 )
 TESTS: Final = Metric(
     name="smtp_operator_tests_total",
     type=Type.COUNTER,
     labels=("mode", "trigger", "result", "reason"),
-    help="Tests that ended, by depth, by why they were made, by result (passed, failed) and by reason.",
+    help="Completed tests by mode, trigger, result (passed, failed) and reason.",
 )
 TEST_SECONDS: Final = Metric(
     name="smtp_operator_test_duration_seconds",
     type=Type.HISTOGRAM,
     labels=("mode", "result"),
     buckets=SECONDS,
-    help="How long tests took, the time that they waited for a free connection left out.",
+    help="Duration of tests, without the wait for a free connection.",
 )
 PHASE_SECONDS: Final = Metric(
     name="smtp_operator_phase_duration_seconds",
     type=Type.HISTOGRAM,
     labels=("phase",),
     buckets=SECONDS,
-    help="How long each phase of a test took, that of a failure too.",
+    help="Duration of each phase of a test, including failed phases.",
 )
 HELD_TESTS: Final = Metric(
     name="smtp_operator_held_tests_total",
     type=Type.COUNTER,
     labels=("reason",),
-    help="How often the status of an object began to say that a limit holds its test back, by reason:"
-    " TestsLimited, EmailsLimited or LoginAttemptsLimited.",
+    help="How often a limit of the operator started to delay a test, by reason: TestsLimited, EmailsLimited"
+    " or LoginAttemptsLimited.",
 )
 REJECTED_LOGINS: Final = Metric(
     name="smtp_operator_rejected_logins_total",
     type=Type.COUNTER,
-    help="Logins that mail servers rejected, the sum over all namespaces.",
+    help="Logins that mail servers rejected, in all namespaces.",
 )
 QUEUE_DEPTH: Final = Metric(
     name="smtp_operator_queue_depth",
     type=Type.GAUGE,
-    help="Objects that are due and wait to be looked at; those of a later time do not count.",
+    help="Objects that are due and wait to be processed; objects scheduled for later do not count.",
 )
 QUEUE_OLDEST: Final = Metric(
     name="smtp_operator_queue_oldest_due_seconds",
     type=Type.GAUGE,
-    help="For how long the object that is due for longest has been waiting; 0: none waits.",
+    help="Waiting time of the object that has been due longest; 0 if no object is waiting.",
 )
 QUEUE_RUNNING: Final = Metric(
     name="smtp_operator_queue_running",
     type=Type.GAUGE,
-    help="Objects that are looked at or under test at this moment.",
+    help="Objects that are being processed or tested now.",
 )
 VAULT_CALLS: Final = Metric(
     name="smtp_operator_vault_calls_total",
     type=Type.COUNTER,
     labels=("provider", "outcome"),
-    help="Requests to vaults, by provider and outcome: ok, refused (4xx), throttled (429), failed (5xx) or"
-    " unreachable (no answer).",
+    help="Requests to vaults by provider and outcome: ok, refused (4xx), throttled (429), failed (5xx) or"
+    " unreachable (no response).",
 )
 VAULT_SECONDS: Final = Metric(
     name="smtp_operator_vault_call_duration_seconds",
     type=Type.HISTOGRAM,
     labels=("provider",),
     buckets=SECONDS,
-    help="How long requests to vaults took, until the answer or its absence.",
+    help="Duration of requests to vaults, until the response or the timeout.",
 )
 API_REQUESTS: Final = Metric(
     name="smtp_operator_api_requests_total",
     type=Type.COUNTER,
     labels=("method", "code"),
-    help="Requests to the API server, by HTTP method and status; code is error where there was no answer. The"
-    " watch of SmtpConfigs is left out.",
+    help="Requests to the API server by HTTP method and status; code is error if there was no response. The"
+    " watch of SmtpConfigs does not count.",
 )
 STATUS_CONFLICTS: Final = Metric(
     name="smtp_operator_status_write_conflicts_total",
     type=Type.COUNTER,
-    help="Writes of a status that met an object changed meanwhile. Each was tried again or dropped.",
+    help="Status writes that failed because the object had changed. Each was retried or dropped.",
 )
 OVERSIZED_OBJECTS: Final = Metric(
     name="smtp_operator_oversized_objects_total",
     type=Type.COUNTER,
     labels=("resource",),
-    help="Objects of more than 1 MiB as JSON that were listed, watched or read, by resource. Only the fields"
-    " that the operator needs were read of them; a log line names them.",
+    help="Objects of more than 1 MiB as JSON that were listed, watched or read, by resource. The operator"
+    " reads only the fields that it needs; a log line names each object.",
 )
 
 METRICS: Final = (

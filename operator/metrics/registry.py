@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts what the other rooms tell, and asks them for the rest when Prometheus does."""
+"""The registry of metrics: counts events, and collects gauges at each scrape."""
 
 import platform
 from collections import Counter as Tally
@@ -21,33 +21,33 @@ from smtp_operator.metrics.definitions import Metric
 
 
 class HealthSource(Protocol):
-    """Who knows how objects stand."""
+    """Source of the health of objects."""
 
     def healths(self) -> Iterable[ObjectHealth]:
-        """How each of its objects stands now."""
+        """Return the current health of each object."""
         ...
 
 
 class WorkSource(HealthSource, Protocol):
-    """Who also has a queue."""
+    """Source of the health of objects that also has a queue."""
 
     def backlog(self) -> tuple[int, float, int]:
-        """How many objects are due, for how many seconds the oldest, and how many are being handled."""
+        """Return the number of due objects, the wait of the oldest in seconds, and the number in progress."""
         ...
 
 
 class Metrics:
-    """All metrics of one process, in a registry of its own.
+    """All metrics of one process, in a separate registry.
 
-    It is the ``Observer`` of the core, the ``Traffic`` of the client and the ``VaultObserver`` of the vaults.
+    Implements the core's ``Observer``, the client's ``Traffic`` and the vaults' ``VaultObserver``.
     """
 
     def __init__(self, *, leads: Callable[[], bool], object_names: bool = True) -> None:
-        """``leads`` says whether this process does the work now.
+        """Create the metrics; ``leads`` returns whether this process is the leader.
 
-        Without ``object_names`` no series tells of a single object.
+        Without ``object_names`` no series describes a single object.
         """
-        disable_created_metrics()  # one more series for each counter and histogram, of no use to anyone
+        disable_created_metrics()  # an unused series per counter and histogram
         self.registry = CollectorRegistry()
         self._tests = self._counter(table.TESTS)
         self._test_seconds = self._histogram(table.TEST_SECONDS)
@@ -70,16 +70,16 @@ class Metrics:
         ProcessCollector(registry=self.registry)
 
     def attach(self, work: WorkSource) -> None:
-        """From now on these objects and this queue are told of."""
+        """Collect the health of these objects, and this queue, at each scrape."""
         self._gauges.work = work
         self._gauges.sources.append(work)
 
     def attach_objects(self, source: HealthSource) -> None:
-        """From now on these objects are told of."""
+        """Collect the health of these objects at each scrape."""
         self._gauges.sources.append(source)
 
     def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
-        """A test ended."""
+        """Count a completed test."""
         result = "passed" if report.verdict.passed else "failed"
         self._tests.labels(str(mode), str(trigger), result, str(report.verdict.reason)).inc()
         self._test_seconds.labels(str(mode), result).observe(report.duration)
@@ -87,27 +87,27 @@ class Metrics:
             self._phase_seconds.labels(str(timing.phase)).observe(timing.seconds)
 
     def held(self, reason: Reason) -> None:
-        """A limit holds a test back."""
+        """Count a test that a limit delays."""
         self._held_tests.labels(str(reason)).inc()
 
     def login_rejected(self) -> None:
-        """A mail server rejected a login."""
+        """Count a login that a mail server rejected."""
         self._rejected_logins.inc()
 
     def answered(self, method: str, status: int | None) -> None:
-        """The API server answered a request; None: it did not."""
+        """Count a request to the API server; the status is None if there was no response."""
         self._api_requests.labels(method, "error" if status is None else str(status)).inc()
 
     def status_conflict(self) -> None:
-        """A status met an object that was changed meanwhile."""
+        """Count a status write that failed because the object had changed."""
         self._conflicts.inc()
 
     def oversized(self, resource: str) -> None:
-        """Most of an object was left unread."""
+        """Count an object that was too large to be read completely."""
         self._oversized.labels(resource).inc()
 
     def vault_called(self, provider: str, outcome: str, seconds: float) -> None:
-        """A request to a vault ended."""
+        """Count a request to a vault."""
         self._vault_calls.labels(provider, outcome).inc()
         self._vault_seconds.labels(provider).observe(seconds)
 
@@ -121,7 +121,7 @@ class Metrics:
 
 
 class _Gauges(Collector):
-    """What is asked for at each scrape and kept nowhere, so that a deleted object leaves nothing."""
+    """Gauges, computed at each scrape and not stored: a deleted object leaves no series."""
 
     def __init__(self, leads: Callable[[], bool], *, object_names: bool) -> None:
         self._leads = leads

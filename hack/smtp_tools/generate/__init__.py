@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes everything that is generated from the code; ``make generate`` runs it."""
+"""Write all files that are generated from the code; ``make generate`` runs this package."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_tools.generate`` writes the generated files, ``--check`` only says which are stale."""
+"""``python -m smtp_tools.generate`` writes the generated files, ``--check`` only lists stale files."""
 
 import sys
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from smtp_tools.localcluster import find_assets
 
 
 def main(arguments: list[str]) -> int:
-    """Writes or checks; the exit code."""
+    """Write or check the files; return the exit code."""
     root = Path(__file__).resolve().parents[3]
     files = generated_files()
     if arguments == ["--check"]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Helm chart is made of: its values, their reference, and copies of CRDs and policies."""
+"""Generated parts of the Helm chart: its values and their reference."""
 
 import json
 import textwrap
@@ -23,13 +23,13 @@ _HEAD = """\
 
 
 def values_schema() -> Schema:
-    """``values.schema.json``: which values there are, what they mean, and their defaults."""
+    """Return ``values.schema.json``: all values with meanings and defaults."""
     schema: Schema = json.loads((ROOT / CHART / "values.schema.json").read_text(encoding="utf-8"))
     return schema
 
 
 def value_paths() -> tuple[str, ...]:
-    """Every value, such as ``smtp_tools.image.repository``."""
+    """Return the paths of all values, such as ``image.repository``."""
     return tuple(_paths(values_schema(), ""))
 
 
@@ -40,7 +40,7 @@ def _paths(schema: Schema, prefix: str) -> Iterator[str]:
 
 
 def values_file() -> str:
-    """``values.yaml``: every value with its meaning and default."""
+    """Return ``values.yaml``: every value with its meaning and default."""
     return _HEAD + "".join(_value_lines(values_schema(), ""))
 
 
@@ -64,11 +64,12 @@ def _written(name: str, default: Any) -> str:
 
 
 def values_reference() -> str:
-    """``docs/reference/chart-values.md``: every value with type, default and meaning."""
+    """Return ``docs/reference/chart-values.md``: every value with type, default and meaning."""
     head = (
         "# Values of the Helm chart\n\n"
-        "Other values are refused. `helm install --values deploy/charts/smtp-operator/profiles/NAME.yaml`\n"
-        "starts from a profile: `high-availability`, `locked-down` or `namespaced`.\n"
+        "The chart refuses other values. `helm install --values"
+        " deploy/charts/smtp-operator/profiles/NAME.yaml`\n"
+        "uses a profile: `high-availability`, `locked-down` or `namespaced`.\n"
     )
     rows = table(("value", "type", "default", "meaning"), _rows(values_schema(), ""))
     return "\n".join([MADE, head, *rows, ""])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files are generated, and from what."""
+"""The generated files and their sources."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ MADE_OF_MONITORING = (
 )
 MADE_OF_LUA = (
     "# SPDX-License-Identifier: Apache-2.0\n# Generated from resource_customizations/; run `make generate`.\n"
-    "# To be merged into the argocd-cm that is there, never applied: docs/how-to/gitops.md says how.\n"
+    "# Merge this into the existing argocd-cm; do not apply it. See docs/how-to/gitops.md.\n"
 )
 
 MANIFESTS = ROOT / "deploy" / "manifests"
@@ -41,7 +41,7 @@ POD_MONITOR = "monitoring/10-pod-monitor.yaml"
 
 
 def generated_files() -> dict[str, str]:
-    """Every generated file: path below the root, and text."""
+    """Return the text of every generated file by its path below the root."""
     crds = {f"crds/{kind.plural}.yaml": MADE_OF_MODELS + to_yaml(kind.crd()) for kind in KINDS}
     policies = {
         name: MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
@@ -59,7 +59,7 @@ def generated_files() -> dict[str, str]:
     }
     return {
         **{f"deploy/{path}": text for path, text in crds.items()},
-        # After the roles that users need, and before the operator starts.
+        # After the roles of users, and before the operator starts.
         **{
             f"deploy/manifests/{number}-policy-{name}.yaml": policies[name]
             for number, name in enumerate(policies, 31)
@@ -88,7 +88,7 @@ def generated_files() -> dict[str, str]:
 
 
 def stale_files(root: Path, files: Mapping[str, str]) -> list[str]:
-    """Those of the files whose text below ``root`` is another one, or missing."""
+    """Return the files that are missing or different below ``root``."""
     return [
         path
         for path, text in files.items()

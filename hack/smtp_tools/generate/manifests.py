@@ -17,7 +17,7 @@ _MADE = "# Rendered from deploy/charts/smtp-operator/; run `make generate`.\n"
 _OF_HELM = re.compile(
     r"^ +(?:helm\.sh/chart|app\.kubernetes\.io/(?:instance|managed-by|version)): .*\n", re.MULTILINE
 )
-"""What only a release of Helm has."""
+"""Labels that only a Helm release has."""
 
 _SOURCE = re.compile(r"^# Source: smtp-operator/templates/([\w-]+)\.yaml\n", re.MULTILINE)
 
@@ -27,10 +27,10 @@ class Folder:
     """A folder of plain manifests.
 
     Attributes:
-        path: below the root.
-        namespace: where it installs.
-        values: of the chart.
-        files: by the name of each file the template it is of, and what its head says.
+        path: Path below the root.
+        namespace: Namespace of the installation.
+        values: Values of the chart.
+        files: For each file its template and header comment.
     """
 
     path: str
@@ -47,12 +47,12 @@ CLUSTER_WIDE = Folder(
         "10-namespace.yaml": (
             "namespace",
             """\
-# smtp-operator for the whole cluster, with the policies that say what users may name. The CRDs come first:
+# smtp-operator for the whole cluster, with the admission policies for users. Apply the CRDs first:
 #
 #   kubectl apply --server-side -f deploy/crds/
 #   kubectl apply -f deploy/manifests/
 #
-# For a single namespace there is namespaced/ instead of this folder.
+# For a single namespace, use the folder namespaced/ instead.
 """,
         ),
         "20-permissions.yaml": ("permissions", ""),
@@ -70,24 +70,26 @@ NAMESPACED = Folder(
         "10-permissions.yaml": (
             "permissions",
             """\
-# smtp-operator within and for the one namespace team-a. Put yours in its place:
+# smtp-operator in and for the single namespace team-a. Replace team-a by your namespace:
 #
 #   kubectl apply --server-side -f deploy/crds/
 #   sed 's/team-a/YOUR-NAMESPACE/' deploy/manifests/namespaced/*.yaml | kubectl apply -f -
 #
-# The roles for users are those of ../30-user-roles.yaml, the policies those of ../31-*.yaml to ../33-*.yaml:
-# a cluster administrator applies them once. ClusterSmtpVaults are of the whole cluster: this operator reads
-# none of them, unless a ClusterRole of yours lets it get those that you name.
+# A cluster admin applies the user roles (../30-user-roles.yaml) and policies (../31-*.yaml to ../33-*.yaml)
+# once. This operator cannot read ClusterSmtpVaults, unless a ClusterRole permits it to get them.
 """,
         ),
         "15-network-policy.yaml": ("network-policy", ""),
-        "20-deployment.yaml": ("deployment", "# As ../40-deployment.yaml, but serves this namespace only.\n"),
+        "20-deployment.yaml": (
+            "deployment",
+            "# Like ../40-deployment.yaml, but serves only this namespace.\n",
+        ),
     },
 )
 
 
 def rendered_files(helm: Path) -> dict[str, str]:
-    """Every file that is rendered from the chart: path below the root, and text."""
+    """Return the text of every file rendered from the chart by its path below the root."""
     cluster_wide, namespaced = (_rendered(helm, folder) for folder in (CLUSTER_WIDE, NAMESPACED))
     base = [text for template, _ in CLUSTER_WIDE.files.values() for text in cluster_wide[template]]
     return {
@@ -105,17 +107,17 @@ def _files(folder: Folder, documents: Mapping[str, list[str]]) -> dict[str, str]
 
 
 def _joined(head: str, documents: list[str]) -> str:
-    # Each file begins as a document: those of a folder may be put together.
+    # Each file starts with ---, so that the files of a folder can be concatenated.
     return _LICENCE + _MADE + head + "".join(f"---\n{text}" for text in documents)
 
 
 def _rendered(helm: Path, folder: Folder) -> dict[str, list[str]]:
-    """The documents of each template, in the order in which they are applied."""
+    """Return the documents of each template, in the order in which they are applied."""
     off = {f"policies.{name}": "off" for name in ("references", "plaintextPassword", "habits")}
     values = {"crds.enabled": "false", **off, **folder.values}
     words = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
     command = [str(helm), "template", "smtp-operator", str(CHART), "--namespace", folder.namespace, *words]
-    with tempfile.TemporaryDirectory() as home:  # the user's settings of helm are none of ours
+    with tempfile.TemporaryDirectory() as home:  # ignore the user's helm settings
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home}
         text = subprocess.run(
             command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True

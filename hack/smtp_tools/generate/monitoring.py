@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What watches the operator: the dashboard, and alerts and dashboard as Kubernetes objects."""
+"""Monitoring of the operator: the dashboard, and alerts and dashboard as Kubernetes objects."""
 
 import json
 from dataclasses import dataclass
@@ -47,11 +47,11 @@ class Panel:
     """One panel of the dashboard.
 
     Attributes:
-        title: says what it shows.
-        queries: PromQL, and the legend of each.
-        unit: as Grafana calls it.
-        kind: how it is drawn.
-        width: of 24.
+        title: Title of the panel.
+        queries: PromQL queries, each with its legend.
+        unit: Grafana's name of the unit.
+        kind: Grafana's type of the panel.
+        width: Number of the 24 columns.
     """
 
     title: str
@@ -77,7 +77,7 @@ PANELS: Final = (
     Panel("Ready", ((f'sum({OBJECTS.name}{{ready="True"}})', ""),), kind="stat", width=4),
     Panel("Not ready", ((f'sum({OBJECTS.name}{{ready="False"}})', ""),), kind="stat", width=4),
     Panel("Not tested", ((f'sum({OBJECTS.name}{{ready="Unknown"}})', ""),), kind="stat", width=4),
-    Panel("Working replicas", ((f"sum({LEADER.name})", ""),), kind="stat", width=4),
+    Panel("Active replicas", ((f"sum({LEADER.name})", ""),), kind="stat", width=4),
     Panel("Release", ((f"count by (version) ({BUILD_INFO.name})", "{{version}}"),), kind="stat", width=8),
     Panel(
         "Objects that are not ready",
@@ -86,7 +86,7 @@ PANELS: Final = (
         width=12,
     ),
     Panel(
-        "Certificates by the time that is left",
+        "Certificates by time to expiry",
         ((f"sort({CERTIFICATE_EXPIRY.name}{{{_OF_THESE}}} - time())", "{{namespace}}/{{name}}"),),
         unit="s",
         kind="table",
@@ -100,27 +100,25 @@ PANELS: Final = (
     ),
     Panel("Tests by trigger", ((_rate(TESTS.name, "trigger"), "{{trigger}}"),), unit="cps"),
     Panel(
-        "How long tests take",
+        "Test duration",
         tuple(
             (_quantile(it, TEST_SECONDS.name, "mode"), f"{{{{mode}}}} p{it * 100:g}") for it in (0.5, 0.95)
         ),
         unit="s",
     ),
-    Panel(
-        "How long phases take (p95)", ((_quantile(0.95, PHASE_SECONDS.name, "phase"), "{{phase}}"),), unit="s"
-    ),
+    Panel("Phase duration (p95)", ((_quantile(0.95, PHASE_SECONDS.name, "phase"), "{{phase}}"),), unit="s"),
     Panel(
         "Queue",
-        ((f"sum({QUEUE_DEPTH.name})", "due"), (f"sum({QUEUE_RUNNING.name})", "under test")),
+        ((f"sum({QUEUE_DEPTH.name})", "due"), (f"sum({QUEUE_RUNNING.name})", "running")),
     ),
-    Panel("Oldest that is due", ((f"max({QUEUE_OLDEST.name})", "waits"),), unit="s"),
+    Panel("Longest wait in the queue", ((f"max({QUEUE_OLDEST.name})", "oldest"),), unit="s"),
     Panel(
         "Requests to vaults",
         ((_rate(VAULT_CALLS.name, "provider, outcome"), "{{provider}} {{outcome}}"),),
         unit="cps",
     ),
     Panel(
-        "How long vaults take (p95)",
+        "Vault request duration (p95)",
         ((_quantile(0.95, VAULT_SECONDS.name, "provider"), "{{provider}}"),),
         unit="s",
     ),
@@ -130,12 +128,12 @@ PANELS: Final = (
         unit="cps",
     ),
     Panel(
-        "Status writes in conflict",
+        "Status write conflicts",
         ((f"sum(rate({STATUS_CONFLICTS.name}[$__rate_interval]))", "conflicts"),),
         unit="cps",
     ),
     Panel(
-        "Tests held back by limits",
+        "Tests delayed by limits",
         ((_rate(HELD_TESTS.name, "reason"), "{{reason}}"),),
         unit="cps",
     ),
@@ -151,7 +149,7 @@ PANELS: Final = (
     ),
     Panel("Memory", ((_of_process("process_resident_memory_bytes"), "{{instance}}"),), unit="bytes"),
     Panel(
-        "Processor",
+        "CPU",
         ((_of_process("rate(process_cpu_seconds_total[$__rate_interval])"), "{{instance}}"),),
         unit="percentunit",
     ),
@@ -159,12 +157,12 @@ PANELS: Final = (
 
 
 def dashboard() -> str:
-    """For Grafana, as JSON."""
+    """Return the Grafana dashboard as JSON."""
     return json.dumps(_dashboard(), indent=2) + "\n"
 
 
 def monitoring_manifests() -> dict[str, Object]:
-    """The same alerts and dashboard for the Prometheus operator and Grafana's sidecar, by file."""
+    """Return the objects for the Prometheus operator and Grafana's sidecar, by file name."""
     return {
         "20-prometheus-rule.yaml": {
             "apiVersion": "monitoring.coreos.com/v1",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference of ``kubectl smtp``, made from the table of its commands."""
+"""The reference of ``kubectl smtp``, generated from the table of its commands."""
 
 from collections.abc import Iterator
 
@@ -8,22 +8,22 @@ from smtp_tools.generate.reference import MADE, table
 
 
 def plugin_reference() -> str:
-    """``docs/reference/kubectl-smtp.md``: commands, flags, exit codes, and the keys of the JSON."""
+    """Return ``docs/reference/kubectl-smtp.md``: commands, flags, exit codes, and the JSON keys."""
     lines = [
         MADE,
         "# kubectl smtp\n",
-        "How to use it: [guide](../how-to/kubectl-smtp.md). Results go to standard output, all else to",
-        "standard error. The cluster is found as kubectl finds it: `--kubeconfig` and `--context`, else",
+        "See also the [guide](../how-to/kubectl-smtp.md). Results go to standard output, other messages to",
+        "standard error. The plugin finds the cluster like kubectl: `--kubeconfig` and `--context`, else",
         "`KUBECONFIG`, else `~/.kube/config`.\n",
     ]
     for command in COMMANDS:
         lines += [*_section(command), ""]
-    lines += ["## JSON\n", "Keys are added, never renamed. `test` and `status` give one object:\n"]
+    lines += ["## JSON\n", "Keys are added, never renamed. `test` and `status` print one object:\n"]
     lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["list"].items())), ""]
     lines += ["Each of its `items`:\n"]
     lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["item"].items())), ""]
     for name in ("explain", "suggest"):
-        lines += [f"`{name}` gives:\n"]
+        lines += [f"`{name}` prints:\n"]
         rows = ((f"`{key}`", text) for key, text in JSON_KEYS[name].items())
         lines += [*table(("key", "meaning"), rows), ""]
     return "\n".join(lines)

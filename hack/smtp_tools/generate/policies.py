@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ValidatingAdmissionPolicies, made from the models: whoever names something must be allowed it himself.
+"""ValidatingAdmissionPolicies, generated from the models: users may name only objects they can access.
 
-Three facts about them cost time. One look at the authorizer costs 350,000 of the 1,000,000 that an expression
-may cost, so each reference has a validation of its own. A messageExpression may not use the authorizer. And
-they are asked only when spec changed, else nobody but the writer could edit a label.
+Note three limits. One authorizer check costs 350,000 of the 1,000,000 cost units of an expression, so each
+reference has a separate validation. A messageExpression cannot use the authorizer. The policies apply only
+when spec changes, else only the writer of a spec could edit a label.
 """
 
 from collections.abc import Iterator
@@ -32,13 +32,13 @@ _SPEC_CHANGED: Final = "oldObject == null || object.spec != oldObject.spec"
 
 @dataclass(frozen=True, slots=True)
 class Right:
-    """What the requester must be allowed to do with an object.
+    """A permission that the requester needs for an object.
 
     Attributes:
-        verb: as RBAC knows it.
-        resource: CEL that asks the authorizer about the objects of that kind.
-        refusal: begins the sentence that refuses; the object's name follows.
-        purpose: ends it.
+        verb: RBAC verb.
+        resource: CEL of the authorizer check for objects of the kind.
+        refusal: Start of the message; the object's name follows.
+        purpose: End of the message.
     """
 
     verb: str
@@ -52,10 +52,10 @@ class NamedObject:
     """One field of a spec that names another object.
 
     Attributes:
-        path: of the field, such as ``spec.password.secretRef``.
-        optional: the parts of the path that need not be there, from the left.
-        model: what the reference is.
-        namespaced: whether the object is one of the requester's namespace, else the reference names it.
+        path: Path of the field, such as ``spec.password.secretRef``.
+        optional: The optional parts of the path, from the left.
+        model: Model of the reference.
+        namespaced: Whether the object is in the namespace of the spec; else the reference has the namespace.
     """
 
     path: str
@@ -64,7 +64,7 @@ class NamedObject:
     namespaced: bool
 
     def validation(self) -> Object:
-        """The rule that the requester may do himself what he has the operator do."""
+        """Return the validation that requesters have the permissions that the operator uses for them."""
         conditions = [f"!has(object.{part})" for part in self.optional]
         if issubclass(self.model, CaReference):  # a ConfigMap is no secret
             conditions.append(f"object.{self.path}.kind != 'Secret'")
@@ -88,22 +88,22 @@ class NamedObject:
                 resource=f"(object.{self.path}.kind == '{names.CLUSTER_SMTP_VAULT_KIND}'"
                 f" ? {ours}.resource('{names.CLUSTER_SMTP_VAULT_PLURAL}')"
                 f" : {ours}.resource('{names.SMTP_VAULT_PLURAL}').namespace({namespace}))",
-                refusal="you may not use the vault",
-                purpose=": ask for the verb use on it",
+                refusal="you are not allowed to use the vault",
+                purpose=": ask a cluster admin for the verb use on it",
             )
         core = "authorizer.group('')"
         if issubclass(self.model, ServiceAccountReference):
             return Right(
                 verb="create",
                 resource=f"{core}.resource('serviceaccounts').subresource('token').namespace({namespace})",
-                refusal="you may not create tokens of the ServiceAccount",
-                purpose=", so you may not have one sent anywhere",
+                refusal="you are not allowed to create tokens of the ServiceAccount",
+                purpose=", so a SmtpConfig or vault object of yours cannot use them",
             )
         return Right(
             verb="get",
             resource=f"{core}.resource('secrets').namespace({namespace})",
-            refusal="you may not get the Secret",
-            purpose=", so you may not have it sent anywhere",
+            refusal="you are not allowed to get the Secret",
+            purpose=", so a SmtpConfig or vault object of yours cannot use it",
         )
 
     def _name(self) -> str:
@@ -114,7 +114,7 @@ class NamedObject:
 
 
 def named_objects(kind: CustomResource) -> tuple[NamedObject, ...]:
-    """Every field of the kind that names a Secret, a ServiceAccount or a vault."""
+    """Return all fields of a kind that name a Secret, a ServiceAccount or a vault."""
     return tuple(_named(kind.spec, "spec", (), namespaced=kind.namespaced))
 
 
@@ -134,14 +134,14 @@ def _named(
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of a field that is one, or one or null."""
+    """Return the model of a field's value, or None."""
     candidates = (field.annotation, *get_args(field.annotation))
     found = [it for it in candidates if isinstance(it, type) and issubclass(it, BaseModel)]
     return found[0] if found else None
 
 
 def reference_policies() -> list[Object]:
-    """For each kind: a policy and a binding that refuses."""
+    """Return a policy and a binding with Deny for each kind."""
     documents = []
     for kind in KINDS:
         validations = [it.validation() for it in named_objects(kind)]
@@ -150,31 +150,32 @@ def reference_policies() -> list[Object]:
 
 
 def plaintext_policy() -> list[Object]:
-    """Warns of ``password.value``; a binding with Deny forbids it."""
+    """Return the policy that warns about ``password.value``; a binding with Deny forbids it."""
     validation = {
         "expression": "!has(object.spec.password) || !has(object.spec.password.value)",
-        "message": "spec.password.value keeps the password in clear in the cluster's database and shows it to"
-        " whoever may get the SmtpConfig: put it into a Secret and name that by spec.password.secretRef",
+        "message": "spec.password.value stores the password in plaintext in the cluster's database and shows"
+        " it to everyone with read access to the SmtpConfig: store it in a Secret, and set"
+        " spec.password.secretRef.name",
         "reason": "Forbidden",
     }
     return _policy("smtpconfig-plaintext-password", SMTP_CONFIG, [validation], "Warn")
 
 
 def habit_policy() -> list[Object]:
-    """Warns of settings that are possible, and seldom meant."""
+    """Return the policy that warns about settings that are valid but rarely intended."""
     validations = [
         {
             "expression": "object.spec.port != 465 || object.spec.smtpType == 'TLS'",
-            "message": "spec.port 465 usually speaks TLS from the first byte: spec.smtpType TLS goes with it",
+            "message": "spec.port 465 usually expects TLS from the first byte: set spec.smtpType: TLS",
         },
         {
             "expression": "object.spec.port != 587 || object.spec.smtpType != 'TLS'",
-            "message": "spec.port 587 usually starts in clear text: spec.smtpType StartTLS goes with it",
+            "message": "spec.port 587 usually starts in plaintext: set spec.smtpType: StartTLS",
         },
         {
             "expression": "!has(object.spec.tls) || !object.spec.tls.insecureSkipVerify",
-            "message": "spec.tls.insecureSkipVerify lets anybody on the way pretend to be the server:"
-            " name its CA by spec.tls.caRef",
+            "message": "spec.tls.insecureSkipVerify lets anyone on the network impersonate the server:"
+            " set spec.tls.caRef.name to its CA",
         },
     ]
     return _policy("smtpconfig-habits", SMTP_CONFIG, validations, "Warn")

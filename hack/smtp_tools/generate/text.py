@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How YAML is written."""
+"""Write YAML."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ import yaml
 
 
 def to_yaml(document: Any) -> str:
-    """One YAML document in the order of its keys; a text of several lines stands there as such."""
+    """Return one YAML document with its keys in order and multi-line texts as blocks."""
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as they are."""
+    """Writes multi-line texts as blocks."""
 
 
 def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
