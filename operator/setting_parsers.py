@@ -188,7 +188,7 @@ def host(text: str) -> str:
 
 
 def proxy_url(text: str) -> str:
-    """Check ``http://HOST:PORT``; empty: none. Credentials are refused: the Pod's arguments would show them."""
+    """Check ``http://HOST:PORT``; empty: none. No credentials: the Pod's arguments would show them."""
     parts = urlsplit(text)
     try:
         port = parts.port

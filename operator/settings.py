@@ -136,19 +136,11 @@ class Settings:
     ] = 5
     allow_smtp_port: Annotated[
         tuple[PortRange, ...],
-        Setting(
-            "Allowed ports of mail servers; ranges such as 2525-2587 are possible.",
-            ports,
-            "PORTS",
-        ),
+        Setting("Allowed ports of mail servers; ranges such as 2525-2587 are possible.", ports, "PORTS"),
     ] = tuple(PortRange(port, port) for port in (25, 465, 587, 2465, 2525, 2587))
     allow_vault_port: Annotated[
         tuple[PortRange, ...],
-        Setting(
-            "Allowed ports of vaults and token endpoints; ranges are possible.",
-            ports,
-            "PORTS",
-        ),
+        Setting("Allowed ports of vaults and token endpoints; ranges are possible.", ports, "PORTS"),
     ] = tuple(PortRange(port, port) for port in (443, 8200, 8443))
     allow_network: Annotated[
         tuple[Network, ...],

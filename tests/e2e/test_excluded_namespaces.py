@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An operator of all namespaces but one, and another one that serves it: neither does the other's work."""
+"""An operator of all namespaces except one, and another one that serves it: neither does the other's work."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -104,8 +104,8 @@ def test_unknown_variables_are_ignored() -> None:
         (
             "exclude_namespace",
             "**",
-            "--exclude-namespace: '**' fits every namespace, so that none would be served;"
-            " give a pattern such as team-*",
+            "--exclude-namespace: '**' matches all namespaces, so none would be served; use a"
+            " pattern such as team-*",
         ),
         (
             "max_connections_per_destination",
@@ -127,12 +127,12 @@ def test_unknown_variables_are_ignored() -> None:
             "smtp",
             "--allow-smtp-port: 'smtp' is neither a port such as 587 nor a range such as 2525-2587",
         ),
-        ("allow_smtp_port", "600-500", "--allow-smtp-port: '600-500' is no range within 1-65535"),
-        ("allow_smtp_port", "0", "--allow-smtp-port: '0' is no range within 1-65535"),
+        ("allow_smtp_port", "600-500", "--allow-smtp-port: '600-500' is not a range within 1-65535"),
+        ("allow_smtp_port", "0", "--allow-smtp-port: '0' is not a range within 1-65535"),
         (
             "allow_network",
             "10.1.2.3/8",
-            "--allow-network: '10.1.2.3/8' has bits set behind its prefix; did you mean 10.0.0.0/8?",
+            "--allow-network: '10.1.2.3/8' has bits set after its prefix; did you mean 10.0.0.0/8?",
         ),
         (
             "deny_network",
@@ -142,8 +142,8 @@ def test_unknown_variables_are_ignored() -> None:
         (
             "allow_authority_host",
             "https://login.example.com",
-            "--allow-authority-host: 'https://login.example.com' is not a host such as login.example.com: no"
-            " scheme, no port, no path",
+            "--allow-authority-host: 'https://login.example.com' is not a host such as"
+            " login.example.com, without scheme, port or path",
         ),
         (
             "allow_recipient_domain",
@@ -195,7 +195,7 @@ def test_a_wrong_value_is_named_with_its_variable() -> None:
 def test_all_namespaces_and_one_namespace_exclude_each_other() -> None:
     with pytest.raises(InvalidSetting) as caught:
         read_settings({"all_namespaces": ["true"], "namespaces": ["team-a"]}, {})
-    assert str(caught.value) == "--all-namespaces and --namespace exclude each other: give one of them"
+    assert str(caught.value) == "--all-namespaces and --namespace exclude each other: set only one of them"
 
 
 def test_all_namespaces_as_a_flag_wins_over_the_variable_of_namespaces() -> None:
@@ -211,14 +211,14 @@ def test_a_namespace_as_a_flag_wins_over_the_variable_of_all_namespaces() -> Non
 def test_some_namespaces_cannot_be_excluded_from_single_ones() -> None:
     with pytest.raises(InvalidSetting) as caught:
         read_settings({"exclude_namespace": ["team-a"], "namespaces": ["team-b"]}, {})
-    assert str(caught.value) == "--exclude-namespace and --namespace exclude each other: give one of them"
+    assert str(caught.value) == "--exclude-namespace and --namespace exclude each other: set only one of them"
 
 
 def test_nor_where_both_stand_in_the_environment() -> None:
     environment = {"SMTP_OPERATOR_EXCLUDE_NAMESPACE": "team-a", "SMTP_OPERATOR_NAMESPACE": "team-b"}
     with pytest.raises(InvalidSetting) as caught:
         read_settings({}, environment)
-    assert str(caught.value) == "--exclude-namespace and --namespace exclude each other: give one of them"
+    assert str(caught.value) == "--exclude-namespace and --namespace exclude each other: set only one of them"
 
 
 def test_excluded_namespaces_as_a_flag_win_over_the_variable_of_namespaces() -> None:
@@ -247,7 +247,7 @@ def test_an_empty_variable_excludes_nothing() -> None:
     [
         (Settings(), "all namespaces"),
         (Settings(namespaces=("team-a", "team-b")), "team-a, team-b"),
-        (Settings(exclude_namespace=("team-a", "team-*")), "all namespaces but team-a, team-*"),
+        (Settings(exclude_namespace=("team-a", "team-*")), "all namespaces except team-a, team-*"),
     ],
 )
 def test_which_namespaces_are_served_is_said_in_words(settings: Settings, text: str) -> None:

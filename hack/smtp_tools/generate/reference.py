@@ -62,11 +62,11 @@ def reason_reference() -> str:
 
 
 def flag_reference() -> str:
-    """Return ``docs/reference/flags.md``: every flag of ``smtp-operator run`` with its environment variable."""
+    """Return ``docs/reference/flags.md``: every flag of ``smtp-operator run`` with its variable."""
     head = (
         "# Flags of `smtp-operator run`\n\n"
-        "Every flag has an environment variable; the flag overrides it. A list can be comma-separated, and its\n"
-        "flag can be repeated. Unknown `SMTP_OPERATOR_` variables are ignored.\n"
+        "Every flag has an environment variable; the flag overrides it. A list can be comma-separated, and\n"
+        "its flag can be repeated. Unknown `SMTP_OPERATOR_` variables are ignored.\n"
     )
     rows = table(("flag", "variable", "default", "meaning"), map(_flag_row, FLAGS))
     return "\n".join([MADE, head, *rows, ""])

@@ -263,7 +263,7 @@ def test_refusal_names_object_field_and_sentence(users: Users) -> None:
         users.run("create", "-f", "-", given=wrong)
     assert (
         'The SmtpConfig "corporate-mail" is invalid: spec.server: Invalid value: "smtp://smtp.example.com":'
-        " server must be a host name or an IP address: no scheme, no port, no brackets, no blanks"
+        " server must be a host name or an IP address, without scheme, port, brackets or spaces"
     ) in str(refused.value)
 
 

@@ -66,5 +66,5 @@ def test_status_and_other_fields_can_be_written(cluster: LocalCluster, stored: s
     cluster.kubectl("annotate", stored, "smtp-operator.io/test-requested-at=now")
 
     other = {"spec": {"from": f"Now {LINK}"}}
-    with pytest.raises(KubectlError, match="the display name of from must have at most 64 characters"):
+    with pytest.raises(KubectlError, match="from must have a display name of at most 64 characters"):
         cluster.kubectl("patch", stored, "--type=merge", "-p", json.dumps(other))

@@ -30,13 +30,16 @@ UNVERIFIED: Object = {"tls": {"insecureSkipVerify": True}, "allowInsecureAuth": 
 
 
 def get_refused(path: str) -> str:
-    return f"you may not get the Secret smtp that {path} names, so you may not have it sent anywhere"
+    return (
+        f"you are not allowed to get the Secret smtp that {path} names,"
+        " so a SmtpConfig or vault object of yours cannot use it"
+    )
 
 
 def mint_refused(path: str) -> str:
     return (
-        f"you may not create tokens of the ServiceAccount cluster-admin that {path} names,"
-        " so you may not have one sent anywhere"
+        f"you are not allowed to create tokens of the ServiceAccount cluster-admin that {path} names,"
+        " so a SmtpConfig or vault object of yours cannot use them"
     )
 
 
@@ -193,8 +196,8 @@ def test_a_vault_whose_use_is_granted_in_one_namespace_is_not_used_in_another(
         owner.create(path_of("SmtpConfig", "default") + "?dryRun=All", it)
 
     assert sentence(refused.value) == (
-        "you may not use the vault SmtpVault/theirs that spec.password.hashiCorpVault.vaultRef names:"
-        " ask for the verb use on it"
+        "you are not allowed to use the vault SmtpVault/theirs that"
+        " spec.password.hashiCorpVault.vaultRef names: ask a cluster admin for the verb use on it"
     )
 
 
@@ -212,8 +215,9 @@ def test_a_secret_of_another_namespace_is_not_read_through_a_cluster_wide_vault(
         owner.create(path_of("ClusterSmtpVault", namespace), object_of("ClusterSmtpVault", spec))
 
     assert sentence(refused.value) == (
-        "you may not get the Secret kube-system/smtp that spec.hashiCorpVault.auth.tokenRef names,"
-        " so you may not have it sent anywhere"
+        "you are not allowed to get the Secret kube-system/smtp that"
+        " spec.hashiCorpVault.auth.tokenRef names, so a SmtpConfig or vault object of yours cannot"
+        " use it"
     )
 
 

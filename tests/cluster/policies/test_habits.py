@@ -11,11 +11,11 @@ from smtp_tools.localcluster import LocalCluster
 
 pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("policies")]
 
-PORT_465 = "spec.port 465 usually speaks TLS from the first byte: spec.smtpType TLS goes with it"
-PORT_587 = "spec.port 587 usually starts in clear text: spec.smtpType StartTLS goes with it"
+PORT_465 = "spec.port 465 usually expects TLS from the first byte: set spec.smtpType: TLS"
+PORT_587 = "spec.port 587 usually starts in plaintext: set spec.smtpType: StartTLS"
 UNVERIFIED = (
-    "spec.tls.insecureSkipVerify lets anybody on the way pretend to be the server:"
-    " name its CA by spec.tls.caRef"
+    "spec.tls.insecureSkipVerify lets anyone on the network impersonate the server: set"
+    " spec.tls.caRef.name to its CA"
 )
 
 

@@ -17,8 +17,9 @@ POLICY = "smtpconfig-plaintext-password.smtp-operator.io"
 BOTH = f"'{POLICY}' with binding '{POLICY}'"
 BINDING = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{POLICY}"
 SENTENCE = (
-    "spec.password.value keeps the password in clear in the cluster's database and shows it to whoever may"
-    " get the SmtpConfig: put it into a Secret and name that by spec.password.secretRef"
+    "spec.password.value stores the password in plaintext in the cluster's database and shows it to"
+    " everyone with read access to the SmtpConfig: store it in a Secret, and set"
+    " spec.password.secretRef.name"
 )
 SPEC: Object = {"server": "smtp.example.com", "port": 587, "from": "a@example.com", "username": "u"}
 PLAIN = SPEC | {"password": {"value": "s3cret"}}

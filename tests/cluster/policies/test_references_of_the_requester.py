@@ -157,16 +157,18 @@ def refusal(case: Case) -> str:
     match case.needs:
         case ("get", _):
             return (
-                f"you may not get the Secret {name} that spec.{case.path} names,"
-                " so you may not have it sent anywhere"
+                f"you are not allowed to get the Secret {name} that spec.{case.path} names,"
+                " so a SmtpConfig or vault object of yours cannot use it"
             )
         case ("create", _):
             return (
-                f"you may not create tokens of the ServiceAccount {name} that spec.{case.path} names,"
-                " so you may not have one sent anywhere"
+                f"you are not allowed to create tokens of the ServiceAccount {name} that spec.{case.path}"
+                " names,"
+                " so a SmtpConfig or vault object of yours cannot use them"
             )
     return (
-        f"you may not use the vault SmtpVault/{name} that spec.{case.path} names: ask for the verb use on it"
+        f"you are not allowed to use the vault SmtpVault/{name} that spec.{case.path} names:"
+        " ask a cluster admin for the verb use on it"
     )
 
 
@@ -245,8 +247,8 @@ def test_the_right_to_a_vault_of_the_namespace_is_none_to_a_cluster_wide_one_of_
         entitled.create(*tried(through_a_cluster_vault, team))
 
     assert sentence(refused.value) == (
-        "you may not use the vault ClusterSmtpVault/theirs that spec.password.hashiCorpVault.vaultRef names:"
-        " ask for the verb use on it"
+        "you are not allowed to use the vault ClusterSmtpVault/theirs that"
+        " spec.password.hashiCorpVault.vaultRef names: ask a cluster admin for the verb use on it"
     )
 
 

@@ -115,7 +115,7 @@ def test_a_cluster_wide_vault_is_for_those_to_whom_its_use_is_granted(
     with pytest.raises(ApiError) as refused:
         ann.create(path_of("SmtpConfig", namespace), object_of("SmtpConfig", spec))
 
-    assert sentence(refused.value).startswith("you may not use the vault ClusterSmtpVault/corp ")
+    assert sentence(refused.value).startswith("you are not allowed to use the vault ClusterSmtpVault/corp ")
 
 
 def test_who_edits_a_namespace_writes_no_cluster_wide_vault(

@@ -27,10 +27,14 @@ STORED: dict[str, Object] = {
     "sound": {"hashiCorpVault": {"url": "https://bao.example.com", "auth": TOKEN}, "allowedServers": []},
 }
 SENTENCES = {
-    "no-servers": "set allowedServers: the mail servers to which passwords read through this vault may be"
-    ' sent, such as ["smtp.example.com:587"]; ["*:*"] is all of them',
-    "by-address": "set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the"
-    " operator's own address is the credential",
+    "no-servers": (
+        "set allowedServers to the mail servers that may receive passwords from this vault,"
+        ' such as ["smtp.example.com:587"]; ["*:*"] allows all'
+    ),
+    "by-address": (
+        "set clientCertificateRef: without it the operator's IP address is the credential,"
+        " which only a ClusterSmtpVault can use"
+    ),
 }
 CORRECTIONS: dict[str, Object] = {
     "no-servers": {"allowedServers": ["*:*"]},

@@ -34,7 +34,7 @@ def test_labels_say_what_it_is(image: Image) -> None:
     assert labels.pop("revision")
     assert labels == {
         "title": "smtp-operator",
-        "description": "Kubernetes operator that proves SMTP settings by a real test mail",
+        "description": "Kubernetes operator that tests SMTP settings with a real email",
         "licenses": "Apache-2.0",
         "version": version("smtp-operator"),
         "created": "1970-01-01T00:00:00Z",

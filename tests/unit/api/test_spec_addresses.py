@@ -154,8 +154,8 @@ def test_from_is_one_address_with_or_without_a_name(judge: Judge, address: str) 
 @pytest.mark.parametrize("address", (NO_ADDRESSES | ILL_NAMED).values(), ids=NO_ADDRESSES | ILL_NAMED)
 def test_from_is_nothing_else(judge: Judge, address: str) -> None:
     assert judge({"from": address}) == (
-        "spec.from: from must be one mail address, such as noreply@example.com"
-        " or Platform Team <noreply@example.com>"
+        "spec.from: from must be one email address, such as noreply@example.com or Platform Team"
+        " <noreply@example.com>"
     )
 
 
@@ -167,7 +167,7 @@ def test_a_display_name_may_have_dots_and_signs(judge: Judge, address: str) -> N
 @pytest.mark.parametrize("address", PHISHING_NAMES.values(), ids=PHISHING_NAMES)
 def test_a_display_name_carries_no_link_to_the_recipients(judge: Judge, address: str) -> None:
     assert judge({"from": address}) == (
-        "spec.from: the display name of from must have at most 64 characters and no URL or host name in it,"
+        "spec.from: from must have a display name of at most 64 characters without URL or host name,"
         " such as Platform Team <noreply@example.com>"
     )
 
@@ -184,12 +184,12 @@ def test_recipient_is_a_plain_address(judge: Judge, role: str, address: str) -> 
 )
 def test_recipient_has_no_name_and_nothing_around_it(judge: Judge, role: str, address: str) -> None:
     assert judge({"recipients": {role: ["ops@example.com", address]}}) == (
-        f"spec.recipients.{role}[1]: must be one mail address such as ops@example.com, without display name"
+        f"spec.recipients.{role}[1]: must be one email address such as ops@example.com, without display name"
     )
 
 
 def test_every_wrong_recipient_is_named_at_once(judge: Judge) -> None:
-    sentence = "must be one mail address such as ops@example.com, without display name"
+    sentence = "must be one email address such as ops@example.com, without display name"
     assert judge({"recipients": {"cc": ["ops", "ops@example.com", "dev"]}}).splitlines() == [
         f"spec.recipients.cc[0]: {sentence}",
         f"spec.recipients.cc[2]: {sentence}",

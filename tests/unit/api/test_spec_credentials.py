@@ -45,10 +45,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 
 TWO_PASSWORDS = "spec.password: set exactly one of value, secretRef, azureKeyVault, cyberArk, hashiCorpVault"
 TWO_USERNAMES = "spec: set username or usernameRef, not both"
-ONLY_ONE_OF_THE_TWO = "spec: username and password (or oauth2) go together: set both or neither"
+ONLY_ONE_OF_THE_TWO = "spec: username (or usernameRef) and password (or oauth2) must be set together"
 UNVERIFIED = (
-    "spec: insecureSkipVerify with a username needs allowInsecureAuth: true,"
-    " since the password could reach anyone"
+    "spec: insecureSkipVerify with a username requires allowInsecureAuth: true: an unverified server"
+    " can read the password"
 )
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

@@ -104,6 +104,5 @@ def test_host_is_accepted(judge: Judge, field: str, host: str) -> None:
 def test_what_is_no_host_is_refused(judge: Judge, field: str, host: str) -> None:
     name = field.removeprefix("tls.")
     assert judge(FIELDS[field](host)) == (
-        f"spec.{field}: {name} must be a host name or an IP address:"
-        " no scheme, no port, no brackets, no blanks"
+        f"spec.{field}: {name} must be a host name or an IP address, without scheme, port, brackets or spaces"
     )

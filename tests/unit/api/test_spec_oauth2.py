@@ -58,11 +58,11 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 }
 
 ONE_CREDENTIAL = "spec.oauth2: set exactly one of clientSecretRef, serviceAccountRef"
-TOGETHER = "spec: username and password (or oauth2) go together: set both or neither"
-NEEDS_TOKEN = "spec: authMechanism XOAUTH2 and OAUTHBEARER need oauth2"
-NEEDS_PASSWORD = "spec: authMechanism PLAIN, LOGIN and CRAM-MD5 need a username and password"
+TOGETHER = "spec: username (or usernameRef) and password (or oauth2) must be set together"
+NEEDS_TOKEN = "spec: authMechanism XOAUTH2 and OAUTHBEARER require oauth2"
+NEEDS_PASSWORD = "spec: authMechanism PLAIN, LOGIN and CRAM-MD5 require a username and password"
 NO_URL = "spec.oauth2.tokenUrl: must be an https:// URL"
-NOT_PLAIN = "spec.oauth2.tokenUrl: must be a plain https:// URL without user, query or fragment"
+NOT_PLAIN = "spec.oauth2.tokenUrl: must be an https:// URL without user, query or fragment"
 ONE_LINE = "must be one line without control or invisible characters"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -73,7 +73,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "both credentials of the client": (oauth2(serviceAccountRef=SERVICE_ACCOUNT), ONE_CREDENTIAL),
     "refresh token of a ServiceAccount": (
         oauth2(clientSecretRef=..., serviceAccountRef=SERVICE_ACCOUNT, refreshTokenRef=REFRESH_TOKEN),
-        "spec.oauth2: refreshTokenRef needs clientSecretRef",
+        "spec.oauth2: refreshTokenRef requires clientSecretRef",
     ),
     "XOAUTH2 with a password": (LOGIN | {"authMechanism": "XOAUTH2"}, NEEDS_TOKEN),
     "OAUTHBEARER without a login": ({"authMechanism": "OAUTHBEARER"}, NEEDS_TOKEN),

@@ -14,8 +14,10 @@ LOGIN = {"username": "mailer", "password": SECRET}
 
 OBJECT_NAME = r"'^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'"
 DATA_KEY = r"'^[-._a-zA-Z0-9]+$'"
-HOST = "must be a host name or an IP address: no scheme, no port, no brackets, no blanks"
-ONE_FROM = "from must be one mail address, such as noreply@example.com or Platform Team <noreply@example.com>"
+HOST = "must be a host name or an IP address, without scheme, port, brackets or spaces"
+ONE_FROM = (
+    "from must be one email address, such as noreply@example.com or Platform Team <noreply@example.com>"
+)
 
 
 def recipients(count: int) -> dict[str, Any]:
@@ -275,12 +277,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     # sets
     "recipient twice": (
         {"recipients": {"cc": ["ops@example.com", "dev@example.com", "ops@example.com"]}},
-        "spec.recipients.cc: must not list anything twice",
+        "spec.recipients.cc: must not have duplicate items",
         'spec.recipients.cc[2]: Duplicate value: "ops@example.com"',
     ),
     "notification twice": (
         {"preferredNotifications": ["TestEmail", "TestEmail"]},
-        "spec.preferredNotifications: must not list anything twice",
+        "spec.preferredNotifications: must not have duplicate items",
         'spec.preferredNotifications[1]: Duplicate value: "TestEmail"',
     ),
     # names of objects and of their keys

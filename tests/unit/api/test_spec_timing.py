@@ -92,8 +92,8 @@ NO_DURATIONS = [
 
 TIMEOUT_REFUSAL = "spec.test.timeout: must be a duration such as 90s, 15m or 1h30m between 5s and 10m"
 INTERVAL_REFUSAL = (
-    "spec.recheck.interval: must be a duration such as 90s, 15m or 1h30m between 1m and 8760h,"
-    ' or "0s" for never'
+    "spec.recheck.interval: must be a duration such as 90s, 15m or 1h30m between 1m and 8760h, or"
+    ' "0s" for no rechecks'
 )
 
 

@@ -33,23 +33,23 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 }
 
 EITHER = (
-    "spec.password.cyberArk: set either variable (Conjur) or safe, folder, object, username, address (CCP)"
+    "spec.password.cyberArk: set either variable (Conjur) or safe, folder, object, username or address (CCP)"
 )
-AZURE_NAME = "an Azure Key Vault secret name has letters, digits and hyphens only"
-AZURE_VERSION = "an Azure Key Vault version is 32 hexadecimal digits"
-PATH = "path is relative to the mount, without slash at either end, '.', '..', '//', blanks, ?, #, % or \\"
+AZURE_NAME = "must be the name of an Azure Key Vault secret: only letters, digits and hyphens"
+AZURE_VERSION = "must be the version of an Azure Key Vault secret: 32 hexadecimal digits"
+PATH = "path must be relative to the mount: no slash at either end, no '.', '..', '//', spaces, ?, #, % or \\"
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "CyberArk without anything": (password("cyberArk"), EITHER),
     "CCP and Conjur at once": (password("cyberArk", variable="a", safe="Mail"), EITHER),
     "version of CCP": (
         password("cyberArk", safe="Mail", version="1"),
-        "spec.password.cyberArk: version needs variable (Conjur)",
+        "spec.password.cyberArk: version requires variable (Conjur)",
     ),
     "CCP with what CyberArk cannot find": (
         password("cyberArk", safe="R&D"),
-        "spec.password.cyberArk.safe: CyberArk cannot find values with + & % ;"
-        " control or invisible characters",
+        "spec.password.cyberArk.safe: must not contain +, &, %, ; or control or invisible"
+        " characters: CyberArk cannot find such values",
     ),
     "Key Vault name that is a path": (
         password("azureKeyVault", secretName="../keys/x"),

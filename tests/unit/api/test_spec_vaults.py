@@ -100,12 +100,12 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 
 ONE_PROVIDER = "spec: set exactly one of azureKeyVault, cyberArkCCP, cyberArkConjur, hashiCorpVault"
 NO_SERVERS = (
-    "spec: set allowedServers: the mail servers to which passwords read through this vault may be sent,"
-    ' such as ["smtp.example.com:587"]; ["*:*"] is all of them'
+    "spec: set allowedServers to the mail servers that may receive passwords from this vault, such"
+    ' as ["smtp.example.com:587"]; ["*:*"] allows all'
 )
 NO_CERTIFICATE = (
-    "spec.cyberArkCCP: set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the"
-    " operator's own address is the credential"
+    "spec.cyberArkCCP: set clientCertificateRef: without it the operator's IP address is the"
+    " credential, which only a ClusterSmtpVault can use"
 )
 SERVER = "must be host:port such as smtp.example.com:587 or *.mail.example.com:465"
 
@@ -146,15 +146,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "URL in clear": (ccp(url="http://ccp.example.com"), "spec.cyberArkCCP.url: must be an https:// URL"),
     "URL with a user": (
         ccp(url="https://me@ccp.example.com"),
-        "spec.cyberArkCCP.url: must be a plain https:// URL without user, query or fragment",
+        "spec.cyberArkCCP.url: must be an https:// URL without user, query or fragment",
     ),
     "URL with a query": (
         ccp(url="https://ccp.example.com?AppID=other"),
-        "spec.cyberArkCCP.url: must be a plain https:// URL without user, query or fragment",
+        "spec.cyberArkCCP.url: must be an https:// URL without user, query or fragment",
     ),
     "AppID that CCP cannot find": (
         ccp(appId="mail & more"),
-        "spec.cyberArkCCP.appId: CyberArk cannot find values with + & % ; control or invisible characters",
+        "spec.cyberArkCCP.appId: must not contain +, &, %, ; or control or invisible characters:"
+        " CyberArk cannot find such values",
     ),
     "server without port": ({"allowedServers": ["smtp.example.com"]}, f"spec.allowedServers[0]: {SERVER}"),
     "server by URL": (
@@ -174,7 +175,7 @@ def test_vault_is_accepted(vault_judge: Judge, fragment: dict[str, Any]) -> None
     assert vault_judge(fragment) == ""
 
 
-PLACE = "must not have '.' or '..' between its slashes, '//', ?, #, % or \\"
+PLACE = "must not contain '//', ?, #, % or \\, or '.' or '..' between slashes"
 ELSEWHERE = (
     *("..", ".", "../sys", "secret/../sys", "secret/./x", "secret/..", "a//b"),
     *("a%2e%2e/b", "%2e%2e", "..%2fsys", "a\\..\\sys", "secret?list=true", "secret#x"),

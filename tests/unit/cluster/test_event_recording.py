@@ -24,7 +24,7 @@ NOTICE = EventRecord(
     type="Warning",
     reason="AuthenticationFailed",
     action="TestSendEmail",
-    note="The server rejected user name or password.",
+    note="The server rejected the username or password.",
 )
 
 
@@ -79,7 +79,7 @@ async def test_an_event_says_who_did_what_and_why(
         "type": "Warning",
         "reason": "AuthenticationFailed",
         "action": "TestSendEmail",
-        "note": "The server rejected user name or password.",
+        "note": "The server rejected the username or password.",
     }
     assert "series" not in event
 

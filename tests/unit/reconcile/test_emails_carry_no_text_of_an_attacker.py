@@ -40,7 +40,7 @@ async def test_a_stored_from_with_a_link_in_its_display_name_sends_no_email(worl
     ready = mail.condition("Ready")
     assert ready is not None
     assert ready.message == (
-        "The spec breaks a rule: spec.from: the display name of from must have at most 64 characters and no"
-        " URL or host name in it, such as Platform Team <noreply@example.com>. Correct it; apply this"
-        " release's CRDs, so that the API server says so at once."
+        "The spec breaks a rule: spec.from: from must have a display name of at most 64 characters"
+        " without URL or host name, such as Platform Team <noreply@example.com>. Correct it; apply"
+        " this release's CRDs, so that the API server says so at once."
     )

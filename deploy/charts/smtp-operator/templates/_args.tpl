@@ -1,6 +1,6 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* The command line; a flag stands there only where its value is not the program's default. */}}
+{{/* The command line; contains only flags whose value differs from the program's default. */}}
 {{- define "smtp-operator.args" -}}
 - run
 - --health-address=:8081

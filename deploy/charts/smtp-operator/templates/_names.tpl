@@ -1,6 +1,6 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* What all objects are called: the release's name, with ours where it does not hold it. */}}
+{{/* The name of all objects: the release's name, plus the chart's name unless already contained. */}}
 {{- define "smtp-operator.fullname" -}}
 {{- $name := .Values.nameOverride | default .Chart.Name -}}
 {{- if .Values.fullnameOverride -}}
@@ -12,7 +12,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* What tells the Pods of this release from others; never changes. */}}
+{{/* The selector labels of this release's Pods; they never change. */}}
 {{- define "smtp-operator.selector" -}}
 app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -38,16 +38,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{/* The namespaces that are served, as a JSON list under "names"; none: all of them. */}}
+{{/* The served namespaces, as a JSON list under "names"; empty: all. */}}
 {{- define "smtp-operator.namespaces" -}}
 {{- if .Values.allNamespaces -}}
 {{- if .Values.namespaces -}}
-{{- fail "namespaces are named, but allNamespaces is true: set allNamespaces=false to serve only these" -}}
+{{- fail "namespaces is set, but allNamespaces is true: set allNamespaces=false to serve only these namespaces" -}}
 {{- end -}}
 {{- dict "names" list | toJson -}}
 {{- else -}}
 {{- if .Values.excludedNamespaces -}}
-{{- fail "excludedNamespaces are named, but allNamespaces is false: only what namespaces names is served then" -}}
+{{- fail "excludedNamespaces is set, but allNamespaces is false: remove it, since only the namespaces in namespaces are served" -}}
 {{- end -}}
 {{- dict "names" (.Values.namespaces | default (list .Release.Namespace)) | toJson -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* What the operator may do in each namespace that it serves. */}}
+{{/* The operator's permissions in each served namespace. */}}
 {{- define "smtp-operator.rules" -}}
 - apiGroups: [smtp-operator.io]
   resources: [smtpconfigs, smtpvaults]
@@ -13,17 +13,17 @@
   {{- if eq .Values.secretWatch "none" }}
   verbs: [get]
   {{- else }}
-  verbs: [get, list, watch] # Kubernetes cannot grant their metadata without their data
+  verbs: [get, list, watch] # Kubernetes cannot grant metadata without data
   {{- end }}
 - apiGroups: [""]
-  resources: [serviceaccounts] # their annotation smtp-operator.io/allowed-audiences
+  resources: [serviceaccounts] # for the annotation smtp-operator.io/allowed-audiences
   verbs: {{ if eq .Values.secretWatch "none" }}[get]{{ else }}[get, list, watch]{{ end }}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
 {{- end -}}
 
-{{/* What it may do besides where it serves the whole cluster. */}}
+{{/* The additional permissions to serve the whole cluster. */}}
 {{- define "smtp-operator.clusterRules" -}}
 - apiGroups: [smtp-operator.io]
   resources: [clustersmtpvaults]
@@ -35,12 +35,12 @@
   resources: [namespaces] # for allowedNamespaces.matchLabels of a ClusterSmtpVault
   verbs: [get]
 - apiGroups: [discovery.k8s.io]
-  resources: [endpointslices] # of the API server, which no object may have the operator connect to
+  resources: [endpointslices] # of the API server, to which the operator refuses SMTP and vault connections
   resourceNames: [kubernetes]
   verbs: [get]
 {{- end -}}
 
-{{/* A RoleBinding or ClusterRoleBinding's end: kind of the role, its name, and the root. */}}
+{{/* The end of a RoleBinding or ClusterRoleBinding; arguments: kind and name of the role, and the root. */}}
 {{- define "smtp-operator.binding" -}}
 roleRef:
   apiGroup: rbac.authorization.k8s.io

@@ -85,8 +85,8 @@ def test_a_password_without_verified_tls_must_be_allowed(check: Check, flags: li
     ended = check(*words, SMTP_OPERATOR_PASSWORD=PASSWORD)
     assert (ended.code, ended.err) == (
         2,
-        "smtp-operator: the flags cannot be used:\n  insecureSkipVerify with a username needs"
-        " allowInsecureAuth: true, since the password could reach anyone\n",
+        "smtp-operator: the flags cannot be used:\n  insecureSkipVerify with a username requires"
+        " allowInsecureAuth: true: an unverified server can read the password\n",
     )
     ended = check(*words, "--allow-insecure-auth", SMTP_OPERATOR_PASSWORD=PASSWORD)
     assert ended.out.startswith("✓ LoginSucceeded  ")
@@ -120,10 +120,10 @@ def test_invalid_values_are_reported_by_flag(check: Check, flags: list[str]) -> 
     assert ended.err == (
         "smtp-operator: the flags cannot be used:\n"
         "  --port: must be less than or equal to 65535\n"
-        "  --from: from must be one mail address, such as noreply@example.com or"
+        "  --from: from must be one email address, such as noreply@example.com or"
         " Platform Team <noreply@example.com>\n"
         "  --to: must have at least 3 characters\n"
-        "  --cc: must not list anything twice\n"
+        "  --cc: must not have duplicate items\n"
     )
 
 

@@ -189,7 +189,7 @@ def test_every_problem_is_listed(check: Check, write: Write, config: Document) -
         "  metadata.name: must be a name such as corporate-mail",
         "  metadata.namespace: must be a name such as team-a",
         "  sepc: unknown field",
-        "  spec.from: from must be one mail address, such as noreply@example.com or"
+        "  spec.from: from must be one email address, such as noreply@example.com or"
         " Platform Team <noreply@example.com>",
         "  spec.password: must be a map of fields",
         "  spec.port: must be a valid integer",
@@ -224,7 +224,7 @@ def test_a_rule_across_fields_is_reported(check: Check, write: Write, config: Do
     del config["spec"]["password"]
     assert check("-f", write(config)).err == (
         "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
-        "  spec: username and password (or oauth2) go together: set both or neither\n"
+        "  spec: username (or usernameRef) and password (or oauth2) must be set together\n"
     )
 
 

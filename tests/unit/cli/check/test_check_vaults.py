@@ -73,7 +73,7 @@ def test_an_invalid_flag_is_named(check: Check) -> None:
     assert (ended.code, ended.err) == (
         2,
         "smtp-operator: --allow-key-vault-host: 'https://kv.example.com' is not a host such as"
-        " login.example.com: no scheme, no port, no path\n",
+        " login.example.com, without scheme, port or path\n",
     )
 
 

@@ -17,9 +17,9 @@ def test_it_shows_meaning_fix_and_time_of_the_next_test(offline: Offline) -> Non
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == (
         "AuthenticationFailed\n"
-        "  The server rejected user name or password.\n"
+        "  The server rejected the username or password.\n"
         "\n"
-        "  Fix:           Correct the user name or the password.\n"
+        "  Fix:           Check the username and password.\n"
         "  Next test:     after 24h; after 1h the first time, if the password had passed before; at once\n"
         "                 after a change or a request\n"
         "  Until then:    Stalled\n"
@@ -43,7 +43,7 @@ def test_json_keys_are_stable(offline: Offline) -> None:
     assert list(shown) == list(JSON_KEYS["explain"])
     assert shown == {
         "reason": "StartTlsRequired",
-        "meaning": "The server wants STARTTLS first.",
+        "meaning": "The server requires STARTTLS.",
         "mends": "Set smtpType: StartTLS.",
         "retry": "Configuration",
         "nextTest": (

@@ -109,7 +109,7 @@ async def test_the_first_line_names_the_excluded_namespaces(
     with caplog.at_level(logging.INFO):
         await introduce(client, Settings(exclude_namespace=("team-a", "team-*")))
     assert caplog.messages == [
-        f"smtp-operator {version('smtp-operator')} serves all namespaces but team-a, team-* of {fake.url}"
+        f"smtp-operator {version('smtp-operator')} serves all namespaces except team-a, team-* of {fake.url}"
         " as system:serviceaccount:a:b (test)"
     ]
 

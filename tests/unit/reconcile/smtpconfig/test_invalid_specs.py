@@ -41,7 +41,7 @@ async def test_it_names_every_broken_rule(world: World) -> None:
     message = mail.status.conditions[0].message
     assert "spec.port: " in message
     assert (
-        "spec.server: server must be a host name or an IP address: no scheme, no port, no brackets, no blanks"
+        "spec.server: server must be a host name or an IP address, without scheme, port, brackets or spaces"
         in message
     )
 

@@ -12,12 +12,12 @@ HOUR = 3600.0
 
 CCP: JsonObject = {"url": "https://ccp.example.com", "appId": "mail"}
 NO_SERVERS = (
-    "spec: set allowedServers: the mail servers to which passwords read through this vault may be sent,"
-    ' such as ["smtp.example.com:587"]; ["*:*"] is all of them'
+    "spec: set allowedServers to the mail servers that may receive passwords from this vault, such"
+    ' as ["smtp.example.com:587"]; ["*:*"] allows all'
 )
 NO_CERTIFICATE = (
-    "spec.cyberArkCCP: set clientCertificateRef: only a ClusterSmtpVault may leave it out, since then the"
-    " operator's own address is the credential"
+    "spec.cyberArkCCP: set clientCertificateRef: without it the operator's IP address is the"
+    " credential, which only a ClusterSmtpVault can use"
 )
 STORED: dict[str, tuple[dict[str, Any], str]] = {
     "without allowedServers": ({"allowedServers": None}, NO_SERVERS),
