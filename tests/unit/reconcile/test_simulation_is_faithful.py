@@ -238,7 +238,7 @@ GOOD: dict[str, Any] = {
             "observedGeneration": 1,
             "lastTransitionTime": "2026-11-18T11:06:40Z",
             "reason": "Testing",
-            "message": "A test of these settings is running.",
+            "message": "A test of these settings is under way.",
         },
         {
             "type": "Reconciling",
@@ -246,7 +246,7 @@ GOOD: dict[str, Any] = {
             "observedGeneration": 1,
             "lastTransitionTime": "2026-11-18T11:06:40Z",
             "reason": "ProgressingWithRetry",
-            "message": "A test of these settings is running.",
+            "message": "A test of these settings is under way.",
         },
     ],
     "summary": "Testing",

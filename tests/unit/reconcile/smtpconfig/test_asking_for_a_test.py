@@ -269,7 +269,7 @@ async def test_a_test_that_nobody_asked_for_names_no_phase(world: World) -> None
     mail = world.smtp_config().create()
     await world.passes(20)
     told = [it["message"] for write in mail.writes for it in write.status["conditions"] if _testing(it)]
-    assert told == ["A test of these settings is running."] * 2  # Ready and Reconciling, of one write
+    assert told == ["A test of these settings is under way."] * 2  # Ready and Reconciling, of one write
     assert len(mail.writes) == 2
 
 
