@@ -268,8 +268,14 @@ def _left_unread(received: bytearray) -> Reply | None:
     for start, line in enumerate(lines):
         found = _LEFT_BEHIND.match(line)
         if found is not None and found[1][0] != "2":
-            same = [text[4:] for text in lines[start:] if text.startswith(found[1])]
-            return Reply.of(int(found[1]), "\n".join(same))
+            reply = []
+            for text in lines[start:]:
+                if not text.startswith(found[1]):
+                    break
+                reply.append(text[4:])
+                if text[3:4] != "-":  # what follows is another reply
+                    break
+            return Reply.of(int(found[1]), "\n".join(reply))
     return None
 
 

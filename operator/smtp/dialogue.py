@@ -33,6 +33,7 @@ from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.message.envelope import Envelope
 from smtp_operator.smtp.message.mime import build_message
+from smtp_operator.smtp.quotation import Quotation, Span
 from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.replies import Reply
 from smtp_operator.smtp.request import SmtpLogin, TestRequest
@@ -174,7 +175,12 @@ class Dialogue:
             banner=self.greeting,
             closed=closed,
             shown=self.redactor.shown,
+            quote=self._quote,
         )
+
+    def _quote(self, text: str, decisive: Span) -> Quotation:
+        self.redactor.keep(text, decisive)
+        return self.redactor.quotation(text)
 
     def limit(self, seconds: float, *, probe_after: bool = False) -> float:
         """``seconds``, or what the budget has left; some of that is kept where a probe may have to follow."""
@@ -335,12 +341,12 @@ class Dialogue:
                 words = (b"RCPT", f"TO:<{address}>".encode())
                 replies[address] = await self._command(wire, *words, shown=f"RCPT TO:<{place}>")
             reply = replies[address]
-            shown = self.redactor.shown(reply.line)
             if not reply.good:
                 meaning = classify(Phase.RCPT_TO, reply, context=self.context(recipient=entry.label))
                 if reply.code == 421:
                     raise DialogueEnded(meaning)
-                refusals.append(Refusal(entry, reply, shown, meaning))
+                refusals.append(Refusal(entry, reply, self.redactor.quotation(reply.line), meaning))
+            shown = self.redactor.shown(reply.line)
             self.findings.recipients.append(
                 RecipientVerdict(role=entry.role, index=entry.index, accepted=reply.good, response=shown)
             )
@@ -363,9 +369,10 @@ class Dialogue:
         self.transcript.client("(the mail)")
         reply = await wire.content(self.mail, limit=self.limit(self.limits.data))
         self._note(reply)
+        refused = None if reply.good else self._refused(reply)
         self.findings.response = self.redactor.shown(reply.line)
-        if not reply.good:
-            raise self._refused(reply)
+        if refused is not None:
+            raise refused
 
     def _mail(self) -> bytes:
         envelope = self.envelope

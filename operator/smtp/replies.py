@@ -11,6 +11,7 @@ _READ: Final = 8192
 """Characters of a reply that are looked at: more than any server has to say."""
 _ENHANCED: Final = re.compile(r"^\W{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])[\s:-]*")
 _ENHANCED_INSIDE: Final = re.compile(r"[(\[]#?([245])\.(\d{1,3})\.(\d{1,3})[)\]]")
+_ENHANCED_ANYWHERE: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
 _LINE: Final = re.compile(r"^([2-5]\d\d)(?:[ -]|$)")
 _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 
@@ -83,8 +84,47 @@ class Reply:
 
     @property
     def line(self) -> str:
-        """All of it on one line; not redacted."""
-        return f"{self.short} {self.text}".rstrip()
+        """The whole reply on one line, as the server sent it; not redacted.
+
+        The code, and an enhanced code that every line repeats, are in it once.
+        """
+        return f"{self.code} {' '.join(shown for shown, _ in self._parts)}".rstrip()
+
+    def span_in_line(self, begin: int, end: int) -> tuple[int, int]:
+        """Return the part of ``line`` that has ``text[begin:end]``."""
+        places: list[int] = []
+        at = len(f"{self.code} ")
+        for shown, words in self._parts:
+            if words:
+                places += range(at + len(shown) - len(words), at + len(shown) + 1)
+            at += len(shown) + 1
+        if begin >= end or not places:
+            return 0, 0
+        return places[min(begin, len(places) - 1)], places[min(end, len(places)) - 1] + 1
+
+    @property
+    def enhanced_in_line(self) -> tuple[int, int]:
+        """Return the part of ``line`` that has the enhanced code; empty if there is none."""
+        codes = _ENHANCED_ANYWHERE.finditer(self.line)
+        return next((it.span() for it in codes if _number(it[0]) == self.enhanced), (0, 0))
+
+    @property
+    def _parts(self) -> list[tuple[str, str]]:
+        """Each line that is shown, and its words without the enhanced code."""
+        if not self.lines:
+            return [(f"{self.enhanced} {self.text}".strip(), self.text)] if self.enhanced or self.text else []
+        parts: list[tuple[str, str]] = []
+        first = ""
+        for line in self.lines:
+            found = _ENHANCED.match(line)
+            if found is None or int(found[1]) != self.code // 100:
+                parts.append((line, line))
+                continue
+            words = line[found.end() :]
+            repeated = bool(parts) and _code(found) == first
+            first = first if parts else _code(found)
+            parts.append((words if repeated else line, words))
+        return [part for part in parts if part[0]]
 
     @property
     def good(self) -> bool:
@@ -95,6 +135,10 @@ class Reply:
     def temporary(self) -> bool:
         """Whether the code says to try again, 4xx. Servers use it for lasting faults too."""
         return self.code // 100 == 4
+
+
+def _number(enhanced: str) -> str:
+    return ".".join(str(int(number)) for number in enhanced.split("."))
 
 
 def _code(found: re.Match[str]) -> str:

@@ -52,8 +52,14 @@ class ReplyStream:
                 raise MalformedReply
             if self._pending[start + 3 : start + 4] != b"-":
                 self._whole = True
-                return bytes(self._pending[: self._start])
+                return _of_one_code(bytes(self._pending[: self._start]))
         self._searched = len(self._pending)
         if self._searched - self._start > _LINE:
             raise MalformedReply
         return None
+
+
+def _of_one_code(lines: bytes) -> bytes:
+    """Return the lines that have the code of the last one: another code belongs to another reply."""
+    each = lines.splitlines(keepends=True)
+    return b"".join(line for line in each if line[:3] == each[-1][:3])

@@ -35,6 +35,7 @@ from smtp_operator.smtp.probe import (
     look_in_clear,
     look_over_tls,
 )
+from smtp_operator.smtp.quotation import Quotation
 
 _NOT_SMTP: Final = frozenset(
     {Protocol.IMAP, Protocol.POP3, Protocol.SSH, Protocol.HTTP, Protocol.FTP, Protocol.NNTP}
@@ -110,7 +111,9 @@ class FailureAnalyzer:
         settings = self.dialogue.settings
         if error.reason in tlsfailures.IN_CLEAR and settings.smtp_type is SmtpType.TLS:
             found = await self._mismatch(Phase.TLS)
-            return found or failures.closed(self.dialogue.context(), Phase.TLS, "", content_sent=False)
+            return found or failures.closed(
+                self.dialogue.context(), Phase.TLS, Quotation(), content_sent=False
+            )
         sight = None
         if error.verify_code or error.reason == tlsfailures.AMBIGUOUS:
             sight = await self._look_at_certificate()

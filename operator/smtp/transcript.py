@@ -3,6 +3,7 @@
 
 from typing import Final
 
+from smtp_operator.smtp.quotation import Quotation
 from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.replies import Reply
 
@@ -30,9 +31,10 @@ class Transcript:
         self._said.append(("C", f"({text})"))
 
     @property
-    def last_words(self) -> str:
-        """The server's last reply, redacted; empty where there is none."""
-        return next((self._redactor.shown(text) for who, text in reversed(self._said) if who == "S"), "")
+    def last_words(self) -> Quotation:
+        """The server's last reply, redacted; empty if there is none."""
+        replies = (self._redactor.quotation(text) for who, text in reversed(self._said) if who == "S")
+        return next(replies, Quotation())
 
     @property
     def lines(self) -> tuple[str, ...]:

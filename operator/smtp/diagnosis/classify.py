@@ -7,7 +7,6 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Retry
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.smtp.diagnosis.advice import REFUSED, Advice
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.matcher import ReplyRule
 from smtp_operator.smtp.diagnosis.providers import provider_of
@@ -29,9 +28,10 @@ _MAY_PASS: Final = (Retry.TRANSIENT, Retry.SLOW, Retry.GREYLISTED)
 
 
 def classify(phase: Phase, reply: Reply, *, context: DialogueContext | None = None) -> Verdict:
-    """The verdict on a reply that is not the one this phase needs. Pure: no clock, no network."""
+    """Return the verdict on a reply that is not the one this phase needs. Pure: no clock, no network."""
     context = context or DialogueContext()
-    advice = find(phase, reply, context)
+    rule = find(phase, reply, context)
+    advice = rule.advice
     facts = _facts(context)
     retry = advice.retry or REASONS[advice.reason].retry
     return verdict(
@@ -40,22 +40,23 @@ def classify(phase: Phase, reply: Reply, *, context: DialogueContext | None = No
         why=advice.why.format_map(facts),
         fix=advice.fix.format_map(facts),
         phase=phase,
-        said=context.shown(reply.line),
+        said=context.quote(reply.line, rule.decisive(_read(reply))),
         reply=reply.short,
         retry=retry,
         retry_after=_wait(reply.text[:_JUDGED]) if retry in _MAY_PASS else None,
     )
 
 
-def find(phase: Phase, reply: Reply, context: DialogueContext) -> Advice:
-    """The advice of the first rule that fits."""
-    reply = replace(reply, text=reply.text[:_JUDGED])
+def find(phase: Phase, reply: Reply, context: DialogueContext) -> ReplyRule:
+    """Return the first rule that fits; the last one fits every reply."""
+    reply = _read(reply)
     context = replace(context, banner=context.banner[:_JUDGED])
     provider = provider_of(context.server, context.banner, reply.text)
-    return next(
-        (rule.advice for rule in RULES if rule.fits(phase, reply, provider, context)),
-        REFUSED,
-    )
+    return next(rule for rule in RULES if rule.fits(phase, reply, provider, context))
+
+
+def _read(reply: Reply) -> Reply:
+    return replace(reply, text=reply.text[:_JUDGED])
 
 
 def _facts(context: DialogueContext) -> dict[str, str]:

@@ -5,10 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from smtp_operator.api.verdict import SmtpType
+from smtp_operator.smtp.quotation import Quotation, Span
 
 
-def _as_it_is(text: str) -> str:
+def _unredacted(text: str) -> str:
     return text
+
+
+def _quoted(text: str, decisive: Span) -> Quotation:
+    return Quotation(text, decisive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,5 +52,7 @@ class DialogueContext:
     """All the words of the greeting; not for showing."""
     closed: bool = False
     """Whether the server closed the connection after the reply."""
-    shown: Callable[[str], str] = _as_it_is
-    """Makes a server's words fit to be shown."""
+    shown: Callable[[str], str] = _unredacted
+    """Redacts and cuts a server's words."""
+    quote: Callable[[str, Span], Quotation] = _quoted
+    """Redacts a reply whose deciding words are known."""

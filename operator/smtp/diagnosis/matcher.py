@@ -9,6 +9,7 @@ from typing import Final
 from smtp_operator.api.verdict import Phase
 from smtp_operator.smtp.diagnosis.advice import Advice
 from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.quotation import Span
 from smtp_operator.smtp.replies import Reply
 
 _OF_SENDERS: Final = re.compile(r"\bsend|\bfrom\b|\byour account\b", re.IGNORECASE)
@@ -44,6 +45,13 @@ class ReplyRule:
             and (self.text is None or self.text.search(reply.text) is not None)
             and (self.when is None or self.when(context, reply))
         )
+
+    def decisive(self, reply: Reply) -> Span:
+        """Return the part of the reply's line by which this row was chosen; empty: by the code alone."""
+        found = self.text.search(reply.text) if self.text is not None else None
+        if found is not None and found.end() > found.start():
+            return reply.span_in_line(*found.span())
+        return reply.enhanced_in_line if self.enhanced is not None else (0, 0)
 
 
 def reply_rule(

@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a message is put together: what happened, where, the server's words, why, and what to change."""
+"""Composition of messages: what happened, where, the server's words, why, and what to change."""
+
+from typing import Final
 
 from smtp_operator.api.verdict import MESSAGE_BYTES, Phase, cut
+from smtp_operator.smtp.quotation import SERVER_TEXT, Quotation
+
+NO_WORDS: Final = Quotation()
+_LEAST: Final = 48
+"""Bytes of the server's words that a message keeps in any case."""
 
 
-def compose(what: str, *, phase: Phase | None = None, said: str = "", why: str = "", fix: str = "") -> str:
-    """One message of at most 1,024 bytes: ``what [in PHASE, server said: "said"]. Why. Fix.``
+def compose(
+    what: str, *, phase: Phase | None = None, said: Quotation = NO_WORDS, why: str = "", fix: str = ""
+) -> str:
+    """Return a message of at most 1,024 bytes: ``what [in PHASE, server said: "said"]. Why. Fix.``
 
-    ``said`` is redacted already. Where all of it is too long, the server's words are cut first and what
-    to change stays.
+    If the message is too long, the server's words are cut first; the deciding words and the fix stay.
     """
     tail = "".join(f" {_sentence(text)}" for text in (why, fix) if text)
-    room = (
-        MESSAGE_BYTES - len(_head(what, phase, "").encode()) - len(tail.encode()) - len(', server said: ""')
-    )
-    if said and len(said.encode()) > room:
-        said = cut(said, limit=max(room, 16))
-    return cut(_head(what, phase, said) + tail)
+    rest = len(_head(what, phase, "").encode()) + len(tail.encode()) + len(', server said: ""')
+    words = said.cut(SERVER_TEXT, octets=max(MESSAGE_BYTES - rest, _LEAST))
+    return cut(_head(what, phase, words) + tail)
 
 
 def _head(what: str, phase: Phase | None, said: str) -> str:

@@ -12,6 +12,7 @@ from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.providers import did_you_mean
 from smtp_operator.smtp.diagnosis.verdicts import verdict
+from smtp_operator.smtp.quotation import Quotation
 
 _NO_ROUTE: Final = {
     errno.ENETUNREACH,
@@ -176,7 +177,7 @@ def silent(context: DialogueContext, phase: Phase, seconds: float, *, content_se
     )
 
 
-def closed(context: DialogueContext, phase: Phase, last: str, *, content_sent: bool) -> Verdict:
+def closed(context: DialogueContext, phase: Phase, last: Quotation, *, content_sent: bool) -> Verdict:
     """The server ended the connection. ``last`` is its last reply, redacted."""
     where = f"{context.server}:{context.port}"
     if content_sent:

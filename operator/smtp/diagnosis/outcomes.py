@@ -10,6 +10,7 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.message.envelope import Addressee
+from smtp_operator.smtp.quotation import SERVER_TEXT, Quotation
 from smtp_operator.smtp.replies import Reply
 
 _QUEUED: Final = re.compile(
@@ -26,7 +27,7 @@ class Refusal:
 
     addressee: Addressee
     reply: Reply
-    shown: str
+    said: Quotation
     verdict: Verdict
 
 
@@ -101,11 +102,12 @@ def some_refused(refusals: Sequence[Refusal], *, accepted: int, mailed: bool) ->
 
 
 def _listed(refusals: Sequence[Refusal]) -> str:
-    room = 600 // min(len(refusals), _SHOWN_REFUSALS)
+    limit = 600 // min(len(refusals), _SHOWN_REFUSALS)
     texts = []
     for refusal in refusals[:_SHOWN_REFUSALS]:
-        text = f"{refusal.addressee.label}: {refusal.shown}"
-        texts.append(text if len(text) <= room else text[: room - 1] + "…")
+        label = refusal.addressee.label
+        label = label if len(label) <= limit // 2 else label[: limit // 2 - 1] + "…"
+        texts.append(f'{label}: "{refusal.said.cut(min(limit - len(label) - 4, SERVER_TEXT))}"')
     if len(refusals) > _SHOWN_REFUSALS:
         texts.append(f"and {len(refusals) - _SHOWN_REFUSALS} more")
     return "; ".join(texts)

@@ -3,7 +3,8 @@
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Suggestion, Verdict
-from smtp_operator.smtp.diagnosis.messages import compose
+from smtp_operator.smtp.diagnosis.messages import NO_WORDS, compose
+from smtp_operator.smtp.quotation import Quotation
 
 
 class DialogueEnded(Exception):
@@ -21,7 +22,7 @@ def verdict(
     why: str = "",
     fix: str = "",
     phase: Phase | None = None,
-    said: str = "",
+    said: Quotation = NO_WORDS,
     reply: str = "",
     retry: Retry | None = None,
     retry_after: float | None = None,

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Final
 
+from smtp_operator.smtp.quotation import MARK, SERVER_TEXT, Quotation
 from smtp_operator.smtp.redaction import secret_forms
 from smtp_operator.smtp.redaction.hidden_addresses import HiddenAddresses, Label
 from smtp_operator.smtp.redaction.readings import Reading, Span, readings_of
@@ -23,14 +24,12 @@ from smtp_operator.smtp.redaction.secret_forms import LEAST, LONG, RUN, Pieces
 from smtp_operator.smtp.replies import clean
 
 MASK: Final = "********"
-SERVER_TEXT: Final = 200
-"""Longest text of a server in a status, in characters."""
 
-_READ: Final = 600
-"""Characters of a text that are looked at; the rest is cut off before."""
-_LONG_TEXT: Final = 500
+_READ: Final = 1200
+"""Characters of a text that are read; more than the rules look at. The rest is cut off before."""
+_LONG_TEXT: Final = 1100
 _TAIL: Final = 96
-"""Characters at the end of a long text that are never shown: where the text was cut, a piece of a secret may
+"""Characters at the end of a long text that are never shown: if the text was cut off, a piece of a secret may
 be too short to be found (up to 12 characters of 8 each)."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _BASE64: Final = 6
@@ -72,7 +71,8 @@ class Redactor:
         words = {local[-1] if "\\" in self._secret_user else local[0]: MASK} if len(local) > 1 else {}
         self._hidden = HiddenAddresses(hidden or {}, words=words, public=public)
         self._login_sent = False
-        self._known: dict[tuple[str, bool], str] = {}
+        self._known: dict[tuple[str, bool], _Redacted] = {}
+        self._decisive: dict[str, Span] = {}
 
     def __repr__(self) -> str:
         return "Redactor()"
@@ -89,26 +89,35 @@ class Redactor:
         self._login_sent = True
         self._known.clear()
 
+    def keep(self, text: str, decisive: Span) -> None:
+        """Mark the words of a clean text that led to the verdict: a cut leaves them in from now on."""
+        self._decisive[text] = decisive
+
     def shown(self, text: str, *, limit: int = SERVER_TEXT, ours: bool = False) -> str:
         """Return ``text`` as it may be shown, at most ``limit`` characters.
 
         ``ours``: the text is the client's, in which nothing is doubtful.
         """
+        return self.quotation(text, ours=ours).cut(limit)
+
+    def quotation(self, text: str, *, ours: bool = False) -> Quotation:
+        """Return ``text`` redacted and not cut, with its deciding words marked."""
         if (text, ours) not in self._known:
             self._known[text, ours] = self._redacted(text, ours=ours)
-        shown = self._known[text, ours]
-        return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
+        redacted = self._known[text, ours]
+        return Quotation(redacted.text, redacted.span(self._decisive.get(text, (0, 0))))
 
-    def _redacted(self, text: str, *, ours: bool) -> str:
-        text = clean(text[:_READ])
-        if not self._has_secrets and not self._hidden:
-            return text
-        end = len(text) if len(text) < _LONG_TEXT else len(text) - _TAIL
-        shown = _without(text, self._labels(text), end)
-        if self._login_sent and not ours and self._is_doubtful(shown):
-            codes = _CODES.match(shown)
-            return codes[0] if codes else MASK
-        return shown if end == len(text) else f"{shown.rstrip()}…"
+    def _redacted(self, raw: str, *, ours: bool) -> "_Redacted":
+        text = clean(raw[:_READ])
+        has_labels = self._has_secrets or bool(self._hidden)
+        end = len(text) - _TAIL if has_labels and len(text) >= _LONG_TEXT else len(text)
+        redacted = _Redacted(text, self._labels(text) if has_labels else (), end)
+        if has_labels and self._login_sent and not ours and self._is_doubtful(redacted.text):
+            codes = _CODES.match(redacted.text)
+            return _Redacted(codes[0] if codes else MASK)
+        if end < len(text) or len(raw) > _READ:
+            redacted.text = redacted.text.rstrip() + MARK
+        return redacted
 
     @property
     def _has_secrets(self) -> bool:
@@ -254,20 +263,43 @@ def _widened(span: Span, tokens: list[Span]) -> Span:
     return begin, end
 
 
-def _without(text: str, labels: Iterable[Label], end: int) -> str:
-    """Return the text up to ``end`` with labels for the spans; a mask goes before another label."""
-    merged: list[Label] = []
-    for (begin, stop), label in sorted(labels):
-        if merged:
-            (before, reached), other = merged[-1]
-            if begin < reached or (begin == reached and label == other):
-                merged[-1] = ((before, max(stop, reached)), MASK if MASK in (label, other) else other)
-                continue
-        merged.append(((begin, stop), label))
-    shown, at = [], 0
-    for (begin, stop), label in merged:
+class _Redacted:
+    """A text up to ``end``, with labels in place of the spans; a mask goes before another label."""
+
+    def __init__(self, text: str, labels: Iterable[Label] = (), end: int = sys.maxsize) -> None:
+        merged: list[Label] = []
+        for (begin, stop), label in sorted(labels):
+            if merged:
+                (before, reached), other = merged[-1]
+                if begin < reached or (begin == reached and label == other):
+                    merged[-1] = ((before, max(stop, reached)), MASK if MASK in (label, other) else other)
+                    continue
+            merged.append(((begin, stop), label))
+        self._labels = merged
+        shown, at = [], 0
+        for (begin, stop), label in merged:
+            if begin >= end:
+                break
+            shown += [text[at:begin], label]
+            at = stop
+        self.text = "".join([*shown, text[at:end]])
+
+    def span(self, span: Span) -> Span:
+        """Return the place in the redacted text of a part of the original, touched labels included."""
+        begin, end = span
         if begin >= end:
-            break
-        shown += [text[at:begin], label]
-        at = stop
-    return "".join([*shown, text[at:end]])
+            return 0, 0
+        size = len(self.text)
+        return min(self._moved(begin, past=False), size), min(self._moved(end, past=True), size)
+
+    def _moved(self, at: int, *, past: bool) -> int:
+        """Return where ``at`` is now; within a label, its start or its end."""
+        shift = 0
+        for (begin, stop), label in self._labels:
+            if stop <= at:
+                shift += len(label) - (stop - begin)
+            elif begin < at:
+                return begin + shift + (len(label) if past else 0)
+            else:
+                break
+        return at + shift

@@ -161,7 +161,7 @@ def test_base64_of_whatever_surrounds_the_secret(
     assert shown == f"no: {MASK} here"
 
 
-@pytest.mark.parametrize("cut", range(550, 610, 3))
+@pytest.mark.parametrize("cut", range(1156, 1216, 3))
 @pytest.mark.parametrize("form", ["plain", "base64", "%XX", "&#0N;", "hex with prefixes"])
 def test_a_cut_leaves_no_piece_of_a_secret(form: str, cut: int) -> None:
     """Masks are shorter than what they stand for, so the place of the cut may be within what is shown."""

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from smtp_operator.smtp.redaction.redactor import MASK, SERVER_TEXT, Redactor
+from smtp_operator.smtp.quotation import SERVER_TEXT
+from smtp_operator.smtp.redaction.redactor import MASK, Redactor
 
 PASSWORD = "s3cr3t/pass+word&x"
 

@@ -13,6 +13,7 @@ from smtp_operator.network.destination import Address
 from smtp_operator.smtp.diagnosis import no_reply as failures
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.messages import compose
+from smtp_operator.smtp.quotation import Quotation
 from smtp_testkit.mailpeers.faultserver import FaultServer, drop, then
 from smtp_testkit.mailpeers.faultserver import reply as says
 from smtp_testkit.mailpeers.trial import Trial
@@ -107,14 +108,14 @@ def test_a_port_that_is_meant_for_something_else_is_named(port: int, hint: str) 
 
     for verdict in (
         failures.silent(context, Phase.BANNER, 15, content_sent=False),
-        failures.closed(context, Phase.BANNER, "", content_sent=False),
+        failures.closed(context, Phase.BANNER, Quotation(), content_sent=False),
     ):
         assert verdict.message.endswith(hint)
 
 
 def test_a_mail_that_may_have_been_accepted() -> None:
     silent = failures.silent(MAIL, Phase.DATA, 30, content_sent=True)
-    closed = failures.closed(MAIL, Phase.DATA, "", content_sent=True)
+    closed = failures.closed(MAIL, Phase.DATA, Quotation(), content_sent=True)
 
     assert silent.message == (
         "mail.example.com took the mail but did not accept or refuse it within 30 s [in Data]. "
@@ -150,7 +151,7 @@ async def test_a_connection_closed_after_the_login(trial: Trial) -> None:
 
 def test_a_message_is_cut_where_it_hurts_least() -> None:
     message = compose(
-        "The server refused", phase=Phase.DATA, said="é" * 2000, why="Because", fix="Set port: 587"
+        "The server refused", phase=Phase.DATA, said=Quotation("é" * 2000), why="Because", fix="Set port: 587"
     )
 
     assert len(message.encode()) <= MESSAGE_BYTES
@@ -158,6 +159,6 @@ def test_a_message_is_cut_where_it_hurts_least() -> None:
 
 
 def test_even_a_message_of_facts_alone_fits() -> None:
-    message = compose("x" * 2000, phase=Phase.DATA, said="said", why="y" * 2000, fix="z" * 2000)
+    message = compose("x" * 2000, phase=Phase.DATA, said=Quotation("said"), why="y" * 2000, fix="z" * 2000)
 
     assert len(message.encode()) <= MESSAGE_BYTES

@@ -23,7 +23,7 @@ async def test_some_refused_the_others_get_the_mail(trial: Trial, mailserver: Ma
     assert not report.verdict.passed
     assert report.verdict.message == (
         "The server refused 1 of 2 recipients; the others got the mail [in RcptTo]. "
-        "cc[0] dev@example.com: 550 5.1.1 no such user. Correct or remove them under recipients."
+        'cc[0] dev@example.com: "550 5.1.1 no such user". Correct or remove them under recipients.'
     )
     assert mailserver.mails[0].recipients == ("ops@example.com",)
     assert report.recipients == (
@@ -52,8 +52,8 @@ async def test_all_refused(trial: Trial, mailserver: MailServer) -> None:
 
     assert report.verdict.reason is Reason.RECIPIENTS_REFUSED
     assert report.verdict.message == (
-        "The server refused all 2 recipients [in RcptTo]. to[0] a@example.com: 550 5.1.1 no such user; "
-        "to[1] b@example.com: 550 5.1.1 no such user."
+        'The server refused all 2 recipients [in RcptTo]. to[0] a@example.com: "550 5.1.1 no such user"; '
+        'to[1] b@example.com: "550 5.1.1 no such user".'
     )
     assert mailserver.mails == []
 
