@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine: settings in, verdict out. It knows nothing of Kubernetes."""
+"""The SMTP test engine. It takes settings and returns a verdict, and does not depend on Kubernetes."""
 
 import logging
 import traceback
@@ -24,12 +24,12 @@ from smtp_operator.smtp.timing import PhaseLimits
 _log: Final = logging.getLogger(__name__)
 
 
-def _nobody_listens(phase: Phase) -> None:
-    """Called with every new phase where the caller wants to know of none."""
+def _ignore_phase(phase: Phase) -> None:
+    """Do nothing; the default of ``on_phase``."""
 
 
 class Engine:
-    """Tests mail settings by a real dialogue. One engine serves any number of tests at a time."""
+    """Tests SMTP settings with a real dialogue. One engine runs any number of tests at a time."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Engine:
         connect: Connect = connect,
         ca_file: str | None = None,
     ) -> None:
-        """``connect`` opens connections; another one than the default is for tests.
+        """Keep what all tests share. ``connect`` opens connections; only tests replace it.
 
         ``ca_file`` is the PEM text of ``--ca-file``.
         """
@@ -59,44 +59,44 @@ class Engine:
         self,
         settings: TestRequest,
         *,
-        on_phase: Callable[[Phase], None] = _nobody_listens,
+        on_phase: Callable[[Phase], None] = _ignore_phase,
         leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
-        """One test within ``settings.timeout`` seconds; raises nothing but ``CancelledError``.
+        """Run one test within ``settings.timeout`` seconds; raise only ``CancelledError``.
 
-        ``on_phase`` is called as each phase begins. ``leave`` is asked right before DATA and before the
-        mail's text; if it raises, the mail is not sent. ``permit`` is asked right before AUTH.
+        ``on_phase`` is called at the start of each phase. ``leave`` is called right before DATA and before
+        the message content; if it raises, the email is not sent. ``permit`` is called right before AUTH.
         """
         session = TestSession(settings, self._surroundings, on_phase, leave, permit)
         try:
             outcome = await session.run()
         except SendAborted:
-            outcome = _called_off(session.clock.phase)
+            outcome = _canceled(session.clock.phase)
         except Exception as error:
-            outcome = _defect(error, session.clock.phase)
+            outcome = _internal_error(error, session.clock.phase)
         return session.report(outcome)
 
     def close(self) -> None:
-        """Start no name lookup any more. Tests under way are the caller's to cancel."""
+        """Start no more name lookups. The caller cancels running tests."""
         self._resolver.close()
 
 
-def _called_off(phase: Phase | None) -> Verdict:
+def _canceled(phase: Phase | None) -> Verdict:
     return verdict(
-        Reason.INTERNAL_ERROR, "The operator called the test off before the mail was sent", phase=phase
+        Reason.INTERNAL_ERROR, "The operator canceled the test before it sent the email", phase=phase
     )
 
 
-def _defect(error: Exception, phase: Phase | None) -> Verdict:
-    """Log where it happened, never with what: an exception's text may hold a password."""
+def _internal_error(error: Exception, phase: Phase | None) -> Verdict:
+    """Log the place of the error, never its text: an exception may contain a password."""
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(
         f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
     )
-    _log.error("a test failed unforeseen in phase %s: %s at %s", phase, type(error).__qualname__, where)
+    _log.error("unexpected error in a test in phase %s: %s at %s", phase, type(error).__qualname__, where)
     return verdict(
         Reason.INTERNAL_ERROR,
-        "The operator failed in a way nobody foresaw; its log has the details",
+        "The operator had an unexpected error. Its log has the details",
         phase=phase,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be told from the settings alone, before the first packet."""
+"""Checks of the settings before the first packet."""
 
 import re
 import ssl
@@ -24,20 +24,20 @@ _HELO = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Za-z.:]+\]")
 
 @dataclass(frozen=True, slots=True)
 class PreparedTest:
-    """Settings that passed, in the form in which the dialogue needs them."""
+    """Checked settings in the form that the dialogue needs."""
 
     envelope: Envelope
     host: str
     """ASCII: an IP address or a host name."""
     server_name: str
-    """The name looked for in the certificate, and sent as SNI."""
+    """The expected name in the certificate, also sent as SNI."""
     helo_name: str
     context: ssl.SSLContext | None
-    """None where the dialogue is in clear."""
+    """None: the dialogue is in plaintext."""
 
 
 async def prepare(settings: TestRequest, policy: DestinationPolicy, contexts: TlsContexts) -> PreparedTest:
-    """The settings, checked. ``Ended`` where a test would make no sense."""
+    """Return the checked settings. ``DialogueEnded``: a test of them is pointless or forbidden."""
     envelope = Envelope.of(settings)
     host = _host("server", settings.server)
     server_name = _host("tls.serverName", settings.tls.server_name) if settings.tls.server_name else host
@@ -52,14 +52,14 @@ async def prepare(settings: TestRequest, policy: DestinationPolicy, contexts: Tl
 
 
 def check_secrecy(settings: TestRequest, addresses: Iterable[Address]) -> None:
-    """``Ended`` where the password would cross a network in clear."""
-    in_clear = settings.smtp_type is SmtpType.NONE and _sends_password(settings)
-    if in_clear and not all(map(is_loopback, addresses)):
+    """Raise ``DialogueEnded`` if the password would cross a network in plaintext."""
+    in_plaintext = settings.smtp_type is SmtpType.NONE and _sends_password(settings)
+    if in_plaintext and not all(map(is_loopback, addresses)):
         raise DialogueEnded(
             verdict(
                 Reason.INSECURE_AUTH_REFUSED,
-                f"Refusing to send the {_secret(settings)} in clear (smtpType: None)",
-                fix="Set smtpType: StartTLS or TLS; on a trusted network alone, set allowInsecureAuth: true",
+                f"Refusing to send the {_secret(settings)} in plaintext (smtpType: None)",
+                fix="Set smtpType: StartTLS or TLS. On a trusted network only, set allowInsecureAuth: true",
             )
         )
 
@@ -76,9 +76,9 @@ def _secret(settings: TestRequest) -> str:
 def _unverified(settings: TestRequest) -> Verdict:
     return verdict(
         Reason.INSECURE_AUTH_REFUSED,
-        f"Refusing to send the {_secret(settings)} to a server whose certificate is not checked",
-        fix="Set tls.insecureSkipVerify: false and name its CA in tls.caRef; on a trusted network alone, "
-        "set allowInsecureAuth: true",
+        f"Refusing to send the {_secret(settings)} to a server without a certificate check",
+        fix="Set tls.insecureSkipVerify: false and name the server's CA in tls.caRef. On a trusted network "
+        "only, set allowInsecureAuth: true",
     )
 
 
@@ -96,16 +96,16 @@ async def _context(settings: TestRequest, contexts: TlsContexts) -> ssl.SSLConte
         raise DialogueEnded(
             verdict(
                 Reason.CLIENT_CERTIFICATE_INVALID,
-                f"What tls.clientCertificateRef names is no usable client certificate: {error}",
-                fix="Store a newer certificate with a stronger key there",
+                f"tls.clientCertificateRef does not refer to a usable client certificate: {error}",
+                fix="Store a valid certificate with a stronger key in that Secret",
             )
         ) from None
     except CaBundleInvalid:
         raise DialogueEnded(
             verdict(
                 Reason.CA_BUNDLE_INVALID,
-                "What tls.caRef names holds no valid PEM certificate",
-                fix="Store the CA certificate itself there, with its BEGIN and END lines",
+                "The object in tls.caRef contains no valid PEM certificate",
+                fix="Store the CA certificate in it, with its BEGIN and END lines",
             )
         ) from None
 
@@ -121,18 +121,18 @@ def _host(field: str, text: str) -> str:
 
 
 def invalid_host(field: str, text: str) -> Verdict:
-    """A name that no host can have, with what is wrong about it."""
+    """Return the verdict on an invalid host name, with the part that is invalid."""
     if "://" in text:
-        why = "without scheme"
+        why = "without a scheme"
     elif text != text.strip() or " " in text:
-        why = "without blanks"
+        why = "without spaces"
     elif text.startswith("["):
         why = "without brackets"
     elif ":" in text:
-        why = "without port, which has a field of its own"
+        why = "without a port, which has its own field"
     else:
         why = "of letters, digits, hyphens and dots"
-    shown = "".join(sign if sign.isprintable() else "?" for sign in text[:253])
+    shown = "".join(character if character.isprintable() else "?" for character in text[:253])
     return verdict(Reason.INVALID_SPEC, f'{field} "{shown}" must be a host name {why}')
 
 
@@ -142,8 +142,8 @@ def _helo(text: str) -> str:
     except NameInvalid:
         name = ""
     if not _HELO.fullmatch(name):
-        shown = "".join(sign if sign.isprintable() else "?" for sign in text[:253])
+        shown = "".join(character if character.isprintable() else "?" for character in text[:253])
         raise DialogueEnded(
-            verdict(Reason.INVALID_SPEC, f'heloName "{shown}" must be a host name without blanks')
+            verdict(Reason.INVALID_SPEC, f'heloName "{shown}" must be a host name without spaces')
         )
     return name

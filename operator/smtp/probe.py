@@ -157,7 +157,7 @@ class _Line:
         )
 
 
-async def look_in_clear(sock: socket.socket, helo_name: str, *, limit: float) -> ProbeResult:
+async def look_in_plaintext(sock: socket.socket, helo_name: str, *, limit: float) -> ProbeResult:
     """What greets in clear text, and whether it offers STARTTLS."""
     with sock:
         line = _Line(sock)

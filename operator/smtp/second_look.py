@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a broken wire to a verdict, with a second look at the server where one tells more.
+"""Analysis of a broken connection, if necessary with a second connection.
 
-A client that speaks in clear to a TLS port hears nothing, one that speaks TLS to a clear port gets
-nonsense; so after failures of that shape one more connection, without credentials, asks what does
-speak there, and the verdict names the field to change.
+A client that sends plaintext to a TLS port gets no reply; a client that sends TLS to a plaintext port gets
+invalid data. After such failures, one more connection without credentials finds out which protocol the server
+uses, and the verdict names the field to change.
 """
 
 import socket
@@ -32,7 +32,7 @@ from smtp_operator.smtp.probe import (
     Protocol,
     identify,
     look_at_certificate,
-    look_in_clear,
+    look_in_plaintext,
     look_over_tls,
 )
 from smtp_operator.smtp.quotation import Quotation
@@ -44,14 +44,14 @@ _NOT_SMTP: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FailureAnalyzer:
-    """Explains what broke one dialogue; ``connect`` opens one more connection to the same address."""
+    """Analyzes why one dialogue broke; ``connect`` opens one more connection to the same address."""
 
     dialogue: Dialogue
     plan: PreparedTest
     connect: Callable[[float], Awaitable[socket.socket]]
 
     async def analyze(self, error: ConnectionFailure) -> Verdict:
-        """The verdict on ``error`` in the phase that the dialogue is in."""
+        """Return the verdict on ``error`` in the current phase of the dialogue."""
         phase = self.dialogue.clock.phase
         assert phase is not None
         self.dialogue.clock.stop()
@@ -65,7 +65,7 @@ class FailureAnalyzer:
             case InvalidReply():
                 return await self._garbled(phase, error.raw)
             case _:
-                raise AssertionError("no other kind of wire error exists")
+                raise AssertionError("unknown connection failure")
 
     async def _silent(self, phase: Phase, waited: float) -> Verdict:
         dialogue = self.dialogue
@@ -109,7 +109,7 @@ class FailureAnalyzer:
 
     async def _tls_failed(self, error: TlsHandshakeFailed) -> Verdict:
         settings = self.dialogue.settings
-        if error.reason in tlsfailures.IN_CLEAR and settings.smtp_type is SmtpType.TLS:
+        if error.reason in tlsfailures.NOT_TLS and settings.smtp_type is SmtpType.TLS:
             found = await self._mismatch(Phase.TLS)
             return found or failures.closed(
                 self.dialogue.context(), Phase.TLS, Quotation(), content_sent=False
@@ -134,14 +134,14 @@ class FailureAnalyzer:
         )
 
     async def _mismatch(self, phase: Phase) -> Verdict | None:
-        """Whether the other way of speaking would do: TLS from the first byte, or none."""
+        """Return a verdict if another ``smtpType`` or protocol works on this port; else None."""
         smtp_type = self.dialogue.settings.smtp_type
         if phase is Phase.BANNER and smtp_type is not SmtpType.TLS:
             sight = await self._look_over_tls()
             if sight.kind is Protocol.SMTP:
                 return self._tls_expected(smtp_type)
         elif phase is Phase.TLS and smtp_type is SmtpType.TLS:
-            sight = await self._look_in_clear()
+            sight = await self._look_in_plaintext()
             if sight.kind is Protocol.SMTP:
                 return self._plaintext(sight)
         else:
@@ -154,9 +154,9 @@ class FailureAnalyzer:
         settings = self.dialogue.settings
         return verdict(
             Reason.TLS_EXPECTED_BY_SERVER,
-            f"{settings.server}:{settings.port} speaks TLS from the first byte, but smtpType is {smtp_type}",
+            f"{settings.server}:{settings.port} expects TLS from the first byte, but smtpType is {smtp_type}",
             phase=Phase.BANNER,
-            why="Found by a second connection, without the password",
+            why="A second connection, without the password, found this",
             fix="Set smtpType: TLS",
             suggestion=Suggestion(smtp_type=SmtpType.TLS),
         )
@@ -166,14 +166,14 @@ class FailureAnalyzer:
         fix = "Set smtpType: StartTLS (or port: 465 for TLS from the first byte)"
         suggestion = Suggestion(smtp_type=SmtpType.START_TLS) if sight.start_tls else None
         if not sight.start_tls:
-            fix = "It offers no STARTTLS: set port: 465 if it has TLS there, else smtpType: None"
+            fix = "Set port: 465 if the server supports TLS there, otherwise smtpType: None"
             if settings.login is None:
                 suggestion = Suggestion(smtp_type=SmtpType.NONE)
         return verdict(
             Reason.PLAINTEXT_SERVER,
-            f"{settings.server}:{settings.port} answers in clear text, but smtpType is TLS",
+            f"{settings.server}:{settings.port} answers in plaintext, but smtpType is TLS",
             phase=Phase.TLS,
-            why="Found by a second connection, without the password",
+            why="A second connection, without the password, found this",
             fix=fix,
             suggestion=suggestion,
         )
@@ -185,10 +185,10 @@ class FailureAnalyzer:
         except OSError:
             return ProbeResult(Protocol.CLOSED)
 
-    async def _look_in_clear(self) -> ProbeResult:
+    async def _look_in_plaintext(self) -> ProbeResult:
         limit = self._limit()
         try:
-            return await look_in_clear(await self.connect(limit), self.plan.helo_name, limit=limit)
+            return await look_in_plaintext(await self.connect(limit), self.plan.helo_name, limit=limit)
         except OSError:
             return ProbeResult(Protocol.CLOSED)
 

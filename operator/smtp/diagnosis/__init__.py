@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a failed dialogue means: rules, patterns, advice."""
+"""Diagnosis of a failed dialogue: rules, patterns, advice."""

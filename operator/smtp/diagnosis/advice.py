@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words for what a refusal means: what happened, why, and which field to set to which value.
+"""Texts for each cause of a refusal: what happened, why, and which field to set to which value.
 
-``{server}``, ``{sender}`` and so on are facts of ``Context``. What a user can change is written
-``set FIELD: VALUE`` with a field of the SmtpConfig's spec, which a test checks.
+``{server}``, ``{sender}`` and so on are facts of ``DialogueContext``. A fix reads ``Set FIELD: VALUE``;
+a test checks that the field exists in the spec of an SmtpConfig.
 """
 
 from dataclasses import dataclass
@@ -13,343 +13,349 @@ from smtp_operator.api.reasons import Reason, Retry
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Words for one cause."""
+    """The texts for one cause."""
 
     reason: Reason
     what: str
     why: str = ""
     fix: str = ""
     retry: Retry | None = None
-    """None: as the reason's table says."""
+    """None: use the value from the table of reasons."""
 
 
-# before any mail
+# before the first email command
 NOT_ACCEPTING: Final = Advice(
     Reason.SERVER_NOT_ACCEPTING,
-    "{server}:{port} does not take mail now",
-    "It says so itself, and that it may pass",
+    "{server}:{port} does not accept email now",
+    "The server reports a temporary problem",
 )
 TOO_MANY_CONNECTIONS: Final = Advice(
     Reason.SERVER_NOT_ACCEPTING,
-    "{server}:{port} has too many connections, of this client or in all",
-    "It may pass by itself; other programs may send from the same address",
+    "{server}:{port} has too many connections, from this client or in total",
+    "This is usually temporary. Other programs may send from the same address",
 )
 CLIENT_BLOCKED: Final = Advice(
     Reason.CLIENT_BLOCKED,
     "{server} refuses the IP address that this cluster sends from",
-    "An address may be on a blocklist, lack a reverse DNS name, or not be on the server's list",
+    "The address may be on a blocklist, have no reverse DNS name, or be missing from the server's allowlist",
     "Ask the server's owner to allow the cluster's egress address",
 )
 CLIENT_BLOCKED_WITHOUT_LOGIN: Final = Advice(
     Reason.CLIENT_BLOCKED,
     "{server} refuses this client, which did not log in",
-    "Submission servers refuse every client without a login, relays every address they do not know",
+    "Submission servers refuse clients that do not log in. Relays refuse addresses they do not know",
     "Set username: USER and its password, or ask the server's owner to allow the cluster's egress address",
 )
 NOT_SMTP: Final = Advice(
     Reason.NOT_AN_SMTP_SERVER,
-    "{server}:{port} greets like another kind of server",
-    "An SMTP server greets with 220",
+    "{server}:{port} does not greet like an SMTP server",
+    "The greeting of an SMTP server starts with 220",
     "Set port: 587 with smtpType: StartTLS, or port: 465 with smtpType: TLS",
 )
 FTP_SERVER: Final = Advice(
     Reason.NOT_AN_SMTP_SERVER,
     "{server}:{port} is an FTP server",
-    fix="SMTP submission is port 587 or 465: set port: 587",
+    fix="Set port: 587 or port: 465, the ports for SMTP submission",
 )
 HELO_REJECTED: Final = Advice(
     Reason.HELO_REJECTED,
-    'The server refuses the name "{helo_name}" that this client gives itself',
-    "Many servers want a full host name that resolves to the client's address",
+    'The server refuses "{helo_name}", the host name that this client sends',
+    "Many servers require a full host name that resolves to the client's address",
     "Set heloName: a full host name that exists in DNS",
 )
 STARTTLS_REQUIRED: Final = Advice(
     Reason.START_TLS_REQUIRED,
-    "{server} wants encryption first",
+    "{server} requires encryption",
     "smtpType is {smtp_type}",
     "Set smtpType: StartTLS",
 )
 ENCRYPTION_TOO_WEAK: Final = Advice(
     Reason.START_TLS_REQUIRED,
-    "{server} wants more encryption than this connection has, although TLS is on",
-    "The server asks for it in words or by its code",
+    "{server} requires stronger encryption, although this connection uses TLS",
+    "The server says so in its reply",
     "Set smtpType: StartTLS on the submission port, port: 587",
 )
 STARTTLS_UNAVAILABLE: Final = Advice(
     Reason.START_TLS_UNAVAILABLE,
-    "{server} offers STARTTLS but cannot do it",
-    "That is a TLS problem of the server's own, often a certificate it cannot read",
-    "If it goes on, tell the server's owner; if it offers TLS on port 465, set port: 465 and smtpType: TLS",
+    "{server} offers STARTTLS but cannot start TLS",
+    "The server has a TLS problem, often a certificate that it cannot read",
+    "If the error persists, contact the server's owner. If the server offers TLS on port 465, "
+    "set port: 465 and smtpType: TLS",
 )
 STARTTLS_UNKNOWN: Final = Advice(
     Reason.START_TLS_NOT_OFFERED,
     "{server} does not know STARTTLS",
-    "A middlebox may have stripped it, or this port is without TLS",
-    "Set port: 465 with smtpType: TLS if the server has it, or set smtpType: None on a trusted network",
+    "A middlebox may have removed STARTTLS, or this port does not support TLS",
+    "Set port: 465 with smtpType: TLS if the server supports it, or set smtpType: None on a trusted network",
 )
 OLD_TLS: Final = Advice(
     Reason.TLS_PROTOCOL_MISMATCH,
     "{server} refuses the TLS version of this connection",
-    "TLS 1.0 and 1.1 are obsolete (RFC 8996); a middlebox may lower the version",
-    "Let the connection reach {server} without TLS inspection in between",
+    "TLS 1.0 and 1.1 are obsolete (RFC 8996). A middlebox may lower the version",
+    "Connect to {server} without TLS inspection",
 )
 
 # login
 AUTH_FAILED: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
     "{server} rejected {user}{by_mechanism}{password_from}",
-    fix="Correct the user name or the password",
+    fix="Check the username and password",
 )
 AUTH_FAILED_SENDGRID: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
     "{server} rejected {user}{by_mechanism}{password_from}",
-    "SendGrid's user name is literally apikey, and the password is an API key with Mail Send permission, "
-    "without a line break at its end.",
+    "SendGrid's username is literally apikey. The password is an API key with Mail Send permission, "
+    "without a trailing line break",
     "Set username: apikey",
 )
 AUTH_FAILED_SES: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
     "{server} rejected {user}{by_mechanism}{password_from}",
-    "An SES SMTP password is not the IAM secret key but derived from it, and holds for one region only",
-    "Create SMTP credentials in the SES console of the region that server names",
+    "An SES SMTP password is derived from the IAM secret key and works in one region only",
+    "Create SMTP credentials in the SES console for the region in the server name",
 )
 AUTH_FAILED_MICROSOFT: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
     "{server} rejected {user}{by_mechanism}{password_from}",
-    "Microsoft 365 says so for a wrong password, an account without a mailbox, and where multi-factor "
-    "login is on.",
-    "Set username: the mailbox's full address, correct the password, or use the oauth2 block",
+    "The password is wrong, the account has no mailbox, or multi-factor authentication is enabled",
+    "Set username: the mailbox's full address, check the password, or use the oauth2 block",
 )
 ACCOUNT_DISABLED: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
-    "{server} does not let {user} in: the account is disabled or locked",
-    fix="Ask the account's administrator to enable it",
+    "{server} does not let {user} log in: the account is disabled or locked",
+    fix="Ask the administrator of the account to enable it",
 )
 AUTH_DISABLED_MICROSOFT: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,
-    "Microsoft 365 has Basic SMTP AUTH off for this tenant or mailbox",
-    "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid a login with a password",
-    "Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2 block in place of "
-    "password. It reads oauth2: {{tokenUrl: https://login.microsoftonline.com/TENANT/oauth2/v2.0/token,"
+    "Basic SMTP AUTH is disabled in Microsoft 365 for this tenant or mailbox",
+    "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid logins with a password",
+    "Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2 block instead of "
+    "password. Write it as oauth2: {{tokenUrl: https://login.microsoftonline.com/TENANT/oauth2/v2.0/token,"
     " clientId: "
     "APPLICATION, scope: https://outlook.office365.com/.default, clientSecretRef: {{name: SECRET, "
     "key: KEY}}}}",
 )
 SMTP_AUTH_OFF_MICROSOFT: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,
-    "Microsoft 365 has SMTP AUTH off for this tenant or mailbox, by token too",
+    "SMTP AUTH is disabled in Microsoft 365 for this tenant or mailbox, also for access tokens",
     fix="Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false for the mailbox",
 )
 TOKEN_REJECTED: Final = Advice(
     Reason.OAUTH_TOKEN_REJECTED,
     "{server} rejected the access token for {user}{by_mechanism}{token_error}",
-    "The token is good but not for this: of another scope, or its client may not use that mailbox",
-    "Set oauth2.scope: the one that the server names, and username: the mailbox that the client may use",
+    "The token is valid but has another scope, or its client may not use this mailbox",
+    "Set oauth2.scope: the scope that the server names, and username: the mailbox that the client may use",
 )
 TOKEN_REJECTED_MICROSOFT: Final = Advice(
     Reason.OAUTH_TOKEN_REJECTED,
     "Microsoft 365 rejected the access token for {user}{by_mechanism}{token_error}",
     "The application needs the permission SMTP.SendAsApp with admin consent, a service principal in Exchange "
-    "(New-ServicePrincipal) and the mailbox (Add-MailboxPermission -AccessRights FullAccess)",
+    "(New-ServicePrincipal) and access to the mailbox (Add-MailboxPermission -AccessRights FullAccess)",
     "Set oauth2.scope: https://outlook.office365.com/.default and username: the mailbox's full address",
 )
 TOKEN_REJECTED_GMAIL: Final = Advice(
     Reason.OAUTH_TOKEN_REJECTED,
     "Gmail rejected the access token for {user}{by_mechanism}{token_error}",
-    "The refresh token must have been granted by that very account, with the scope https://mail.google.com/",
-    "Set username: the account that granted it, or authorize the app anew with that scope",
+    "This account must have granted the refresh token, with the scope https://mail.google.com/",
+    "Set username: the account that granted the token, or authorize the app again with that scope",
 )
 AUTH_DISABLED: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,
-    "{server} has login with a password switched off for {user}",
-    "That is a setting of the provider or of the account",
-    "Switch SMTP login on there, or use the oauth2 block",
+    "{server} does not allow {user} to log in with a password",
+    "A setting of the provider or of the account disables it",
+    "Enable SMTP login there, or use the oauth2 block",
 )
 APP_PASSWORD_GMAIL: Final = Advice(
     Reason.APP_PASSWORD_REQUIRED,
     "Gmail rejected {user}{by_mechanism}{password_from}",
-    "It takes a 16-character app password only, which needs 2-Step Verification on; never the account's "
-    "own password.",
+    "Gmail accepts only a 16-character app password, not the account's password. "
+    "App passwords require 2-Step Verification",
     "Create one at https://myaccount.google.com/apppasswords and store it as the password, or use oauth2",
 )
 APP_PASSWORD: Final = Advice(
     Reason.APP_PASSWORD_REQUIRED,
-    "{server} wants an app password of {user}",
-    "The account's own password does not work for programs.",
-    "Create an app password at the provider, which some call an authorization code, and store it as the "
-    "password",
+    "{server} requires an app password for {user}",
+    "The account's password does not work for programs",
+    "Create an app password (some providers call it an authorization code) and store it as the password",
 )
 TOO_MANY_LOGINS: Final = Advice(
     Reason.TOO_MANY_LOGINS,
-    "{server} takes no more logins of {user} for now",
-    "Too many were tried, here or by another program with the same account",
-    "Find out who else logs in with an old password",
+    "{server} temporarily blocks logins of {user}",
+    "There were too many login attempts, from here or from another program with the same account",
+    "Find out which program still logs in with an old password",
 )
 AUTH_TEMPORARY: Final = Advice(
     Reason.AUTH_TEMPORARY_FAILURE,
-    "{server} could not check the password now",
-    "That is a trouble of the server's own; nothing is known about the password yet",
+    "{server} could not check the password",
+    "The server has a temporary error. Whether the password is correct is not known yet",
 )
 MECHANISM_UNSUPPORTED: Final = Advice(
     Reason.AUTH_MECHANISM_UNSUPPORTED,
-    "{server} does not take the login mechanism {mechanism}",
-    fix="Set authMechanism: one that the server offers, or set authMechanism: Auto",
+    "{server} does not accept the login mechanism {mechanism}",
+    fix="Set authMechanism: a mechanism that the server offers, or set authMechanism: Auto",
 )
 AUTH_NOT_OFFERED: Final = Advice(
     Reason.AUTH_NOT_OFFERED,
-    "{server} takes no login on this connection",
-    fix="Set smtpType: StartTLS and port: 587 if it is a submission server; remove username and password "
-    "if it is a relay without login",
+    "{server} does not accept a login on this connection",
+    fix="For a submission server, set smtpType: StartTLS and port: 587. For a relay without login, "
+    "remove username and password",
 )
 
 # sender
 AUTH_REQUIRED: Final = Advice(
     Reason.AUTHENTICATION_REQUIRED,
-    "{server} takes no mail without a login",
+    "{server} does not accept email without a login",
     fix="Set username: USER and its password",
 )
 AUTH_REQUIRED_IN_SPITE: Final = Advice(
     Reason.AUTHENTICATION_REQUIRED,
-    "{server} wants a login although it accepted {user}",
-    "The login may not count for this sender, or a machine in front of the server keeps it from it",
-    "Set from: an address of the user who logs in",
+    "{server} requires a login although it accepted {user}",
+    "The login may not be valid for this sender, or a proxy may hide it from the server",
+    "Set from: an address of the user that logs in",
 )
 FROM_REJECTED: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,
-    "{server} does not take mail from {sender}{for_user}",
-    "The server lets a user send from certain addresses only, or does not know the domain",
-    "Verify {sender} there or grant Send As on it, or set from: an address the server accepts",
+    "{server} does not accept email from {sender}{for_user}",
+    "The server allows certain sender addresses only, or does not know the domain",
+    "Verify {sender} at the server or grant Send As on it, or set from: an address that the server accepts",
 )
 FROM_UNVERIFIED: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,
-    "{server} does not take mail from {sender}: it is not verified there",
-    fix="Verify the address or its domain at the provider, or set from: a verified one",
+    "{server} does not accept email from {sender}: the address is not verified",
+    fix="Verify the address or its domain at the provider, or set from: a verified address",
 )
 FROM_UNVERIFIED_SES: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,
-    "Amazon SES does not take mail from {sender}: it is not verified in this region",
-    "Identities are verified for each region on its own",
-    "Verify the address or its domain in the region that server names, or set from: a verified one",
+    "Amazon SES does not accept email from {sender}: the address is not verified in this region",
+    "SES verifies identities separately for each region",
+    "Verify the address or its domain in the region in the server name, or set from: a verified address",
 )
 RECIPIENT_UNVERIFIED_SES: Final = Advice(
     Reason.RECIPIENTS_REFUSED,
     "Amazon SES does not send to a recipient that is not verified",
-    "The account is in the sandbox, where recipients must be verified too",
+    "The account is in the SES sandbox, which requires verified recipients",
     "Verify the recipient, or ask AWS for production access",
 )
 FROM_UNVERIFIED_SENDGRID: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,
-    "SendGrid does not take mail from {sender}: it is no verified Sender Identity",
-    fix="Verify the sender or authenticate its domain at SendGrid, or set from: a verified one",
+    "SendGrid does not accept email from {sender}: the address is not a verified Sender Identity",
+    fix="Verify the sender or authenticate its domain at SendGrid, or set from: a verified address",
 )
 SEND_AS_DENIED: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,
     "{server} does not let{the_user} send as {sender}",
-    "From must be the user's own address, or one that the user may send as",
-    "Grant Send As on {sender}, or set from: the address of the user who logs in",
+    "The From address must be the user's address, or an address that the user may send as",
+    "Grant Send As on {sender}, or set from: the address of the user that logs in",
 )
 SENDER_DOMAIN: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,
-    "{server} does not take mail from {sender}: it cannot find the domain in DNS",
-    fix="Correct the domain's MX or A record, or set from: an address of a domain that exists",
+    "{server} does not accept email from {sender}: it cannot find the domain in DNS",
+    fix="Correct the domain's MX or A record, or set from: an address in an existing domain",
 )
 
 # recipients
 RELAY_DENIED: Final = Advice(
     Reason.RELAY_DENIED,
     "{server} does not relay to {recipient} for this client",
-    "Without a login a server takes mail for its own domains only, unless it knows the client's address",
-    "Set username: USER and its password, or ask the server's owner to let the egress address relay",
+    "Without a login, a server accepts email for its domains only, unless it knows the client's address",
+    "Set username: USER and its password, or ask the server's owner to let the cluster's egress address "
+    "relay",
 )
 RELAY_DENIED_LOGGED_IN: Final = Advice(
     Reason.RELAY_DENIED,
     "{server} does not relay to {recipient} for {user}",
-    "The login was accepted but does not give the right to send to that domain",
+    "The server accepted the login, but this user may not send to that domain",
     "Ask the server's owner to let this user relay",
 )
 RECIPIENT_REFUSED: Final = Advice(
     Reason.RECIPIENTS_REFUSED,
-    "{server} refused the recipient {recipient}",
-    fix="Correct or remove it under recipients",
+    "{server} refused {recipient}",
+    fix="Correct or remove the address under recipients",
 )
 RECIPIENT_FULL: Final = Advice(
     Reason.RECIPIENTS_REFUSED,
-    "{server} refused the recipient {recipient}: the mailbox is full",
-    fix="Empty it, or name another one under recipients",
+    "{server} refused {recipient}: the mailbox is full",
+    fix="Empty the mailbox, or use another address under recipients",
 )
 NO_RECIPIENTS: Final = Advice(
     Reason.RECIPIENTS_REFUSED,
-    "{server} took the mail for nobody",
+    "{server} accepted the email for no recipient",
     fix="Correct the addresses under recipients",
 )
 RECIPIENT_DEFERRED: Final = Advice(
     Reason.RECIPIENT_DEFERRED,
-    "{server} cannot take mail for {recipient} now",
-    "It asks to try again later",
+    "{server} cannot accept email for {recipient} now",
+    "The server asks to try again later",
 )
 GREYLISTED: Final = Advice(
     Reason.GREYLISTED,
-    "{server} asks to come back later",
-    "That is greylisting: the first mail of an unknown client waits; it passes by itself",
+    "{server} asks to try again later",
+    "The server uses greylisting: it delays the first email from an unknown client. "
+    "No action needed; the operator retries automatically",
 )
 SMTPUTF8: Final = Advice(
     Reason.ADDRESS_NEEDS_SMTP_UTF8,
-    "{server} does not take an address with signs beyond ASCII",
-    fix="Use addresses with ASCII signs alone before the @",
+    "{server} does not accept an address with non-ASCII characters",
+    fix="Use addresses with only ASCII characters before the @",
 )
 
-# mail
+# message
 TOO_LARGE: Final = Advice(
-    Reason.MESSAGE_TOO_LARGE, "The test mail, of a few hundred bytes, is larger than {server} takes"
+    Reason.MESSAGE_TOO_LARGE,
+    "The test email, of a few hundred bytes, is larger than {server} accepts",
 )
 MESSAGE_REJECTED: Final = Advice(
     Reason.MESSAGE_REJECTED,
-    "{server} refused the test mail itself",
-    "A policy or spam filter decided so",
+    "{server} refused the content of the test email",
+    "A policy or a spam filter of the server refuses it",
     "Check SPF, DKIM and DMARC of {sender_domain}, or ask the server's owner",
 )
 UNAUTHENTICATED_DOMAIN: Final = Advice(
     Reason.MESSAGE_REJECTED,
-    "{server} refused the test mail because {sender_domain} does not vouch for it",
-    "SPF, DKIM or DMARC of the domain failed for the address that this cluster sends from",
-    "Add the egress address to the domain's SPF record, or send through the domain's own server",
+    "{server} refused the test email because {sender_domain} does not authorize it",
+    "The SPF, DKIM or DMARC check failed for the IP address that this cluster sends from",
+    "Add the egress address to the domain's SPF record, or send through the domain's mail server",
 )
 RATE_EXCEEDED: Final = Advice(
     Reason.QUOTA_OR_RATE_EXCEEDED,
-    "A quota or rate limit of {server} is reached",
-    "Other senders with the same account or address count too",
+    "The test reached a quota or rate limit of {server}",
+    "Other senders with the same account or address count toward it",
 )
 RATE_EXCEEDED_SENDGRID: Final = Advice(
     Reason.QUOTA_OR_RATE_EXCEEDED,
     "The SendGrid account has used up its credits",
-    fix="Wait for the next period, or enlarge the plan",
+    fix="Wait for the next billing period, or upgrade the plan",
 )
 NO_STORAGE: Final = Advice(
-    Reason.QUOTA_OR_RATE_EXCEEDED, "{server} is out of storage or other resources", "It may pass by itself"
+    Reason.QUOTA_OR_RATE_EXCEEDED,
+    "{server} has run out of storage or other resources",
+    "This is usually temporary",
 )
 
 # any phase
 SERVICE_CLOSING: Final = Advice(
-    Reason.SERVICE_CLOSING, "{server} ended the dialogue", "It closes down, or is tired of this client"
+    Reason.SERVICE_CLOSING,
+    "{server} ended the session",
+    "The server is shutting down, or it limits this client",
 )
 HELO_REJECTED_GMAIL: Final = Advice(
     Reason.HELO_REJECTED,
-    "Gmail ended the dialogue",
-    'Its relay does so where it does not like the name "{helo_name}" that this client gives itself',
+    "Gmail ended the session",
+    'The Gmail relay may not accept "{helo_name}", the host name that this client sends',
     "Set heloName: a full host name that exists in DNS",
     Retry.TRANSIENT,
 )
 OUT_OF_SEQUENCE: Final = Advice(
     Reason.COMMAND_REJECTED,
     "{server} refused a command that every SMTP server must know",
-    "Something between here and the server may change commands",
+    "A proxy or firewall on the way may change commands",
 )
-REFUSED: Final = Advice(Reason.COMMAND_REJECTED, "{server} refused for a reason it alone knows")
+REFUSED: Final = Advice(Reason.COMMAND_REJECTED, "{server} refused the command without a known reason")
 SERVER_ERROR: Final = Advice(
-    Reason.SERVER_NOT_ACCEPTING, "{server} has a trouble of its own and asks to try again later"
+    Reason.SERVER_NOT_ACCEPTING, "{server} has a temporary error and asks to try again later"
 )
 UNEXPECTED: Final = Advice(
     Reason.REPLY_INVALID,
-    "{server} gave an answer that does not belong to the question",
-    "Something between here and the server may change the dialogue",
+    "{server} sent a reply that does not match the command",
+    "A proxy or firewall on the way may change the session",
 )

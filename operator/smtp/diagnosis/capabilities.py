@@ -9,26 +9,26 @@ from smtp_operator.smtp.diagnosis.verdicts import verdict
 
 
 def start_tls(context: DialogueContext) -> Verdict:
-    """STARTTLS is missing."""
+    """Return the verdict on a server without STARTTLS."""
     stripped = any(keyword.startswith("XXXX") for keyword in context.offered)
     why = (
-        'Something between here and the server overwrites STARTTLS ("XXXX…"), as Cisco firewalls do'
+        'A firewall on the way overwrites STARTTLS ("XXXX…"), as Cisco firewalls do'
         if stripped
-        else "Without it the password and the mail would go in clear; a middlebox may have stripped it"
+        else "Without STARTTLS, the test would send everything in plaintext. A middlebox may have removed it"
     )
     return verdict(
         Reason.START_TLS_NOT_OFFERED,
         f"{context.server}:{context.port} offers no STARTTLS ({_offers(context)})",
         phase=Phase.START_TLS,
         why=why,
-        fix="Switch the inspection off there"
+        fix="Turn off SMTP inspection in the firewall"
         if stripped
-        else "Set smtpType: TLS with port: 465 if the server has it, or smtpType: None on a trusted network",
+        else "Set smtpType: TLS with port: 465 if supported, or smtpType: None on a trusted network",
     )
 
 
 def mechanism(context: DialogueContext, wanted: str) -> Verdict:
-    """No login at all, or none by a mechanism that fits."""
+    """Return the verdict on a server that offers no login, or no usable login mechanism."""
     if not context.mechanisms:
         return _login(context)
     offers = context.shown(", ".join(context.mechanisms))
@@ -39,10 +39,10 @@ def mechanism(context: DialogueContext, wanted: str) -> Verdict:
         fix = "Set authMechanism: Auto"
     elif context.by_token:
         fix = "Use a server or port that offers XOAUTH2 or OAUTHBEARER"
-        fix = "Set the password block in place of oauth2" if other else fix
+        fix = "Use the password block instead of oauth2" if other else fix
     else:
         fix = "Use a server or port that offers PLAIN, LOGIN or CRAM-MD5"
-        fix = "Set the oauth2 block in place of password" if other else fix
+        fix = "Use the oauth2 block instead of password" if other else fix
     credential = "an access token" if context.by_token else "a password"
     return verdict(
         Reason.AUTH_MECHANISM_UNSUPPORTED,
@@ -50,7 +50,7 @@ def mechanism(context: DialogueContext, wanted: str) -> Verdict:
         + (
             f"not {wanted}"
             if wanted not in {"Auto", *context.mechanisms}
-            else f"none of which fits {credential}"
+            else f"none of which works with {credential}"
         ),
         phase=Phase.AUTH,
         fix=fix,
@@ -64,19 +64,19 @@ def _login(context: DialogueContext) -> Verdict:
         Reason.AUTH_NOT_OFFERED,
         f"{context.server}:{context.port} offers no login ({_offers(context)})",
         phase=Phase.AUTH,
-        fix="Set smtpType: StartTLS, since many servers offer login only after it"
+        fix="Set smtpType: StartTLS, because many servers offer a login only after STARTTLS"
         if after_starttls
         else "Remove username and password if this is a relay without login, or set port: 587",
     )
 
 
 def smtputf8(context: DialogueContext, label: str) -> Verdict:
-    """An address has signs beyond ASCII before the @, and SMTPUTF8 (RFC 6531) is missing."""
+    """Return the verdict on a non-ASCII local part if the server lacks SMTPUTF8 (RFC 6531)."""
     return verdict(
         Reason.ADDRESS_NEEDS_SMTP_UTF8,
         f"{label} needs SMTPUTF8, which {context.server} does not offer",
         phase=Phase.MAIL_FROM,
-        fix="Use an address with ASCII signs alone before the @",
+        fix="Use an address with only ASCII characters before the @",
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server's refusal means, by phase, code, enhanced code, text and what is known beside them."""
+"""Classification of a server's refusal by phase, code, enhanced code, text and the facts of the dialogue."""
 
 import re
 from dataclasses import replace
@@ -22,8 +22,8 @@ _WAIT: Final = re.compile(
 )
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_WAIT: Final = 86_400
-_JUDGED: Final = 1000
-"""Characters of a reply, and of a greeting, that rules and their conditions look at."""
+_RULE_TEXT: Final = 1000
+"""Characters of a reply, and of a greeting, that rules and their conditions read."""
 _MAY_PASS: Final = (Retry.TRANSIENT, Retry.SLOW, Retry.GREYLISTED)
 
 
@@ -43,20 +43,20 @@ def classify(phase: Phase, reply: Reply, *, context: DialogueContext | None = No
         said=context.quote(reply.line, rule.decisive(_read(reply))),
         reply=reply.short,
         retry=retry,
-        retry_after=_wait(reply.text[:_JUDGED]) if retry in _MAY_PASS else None,
+        retry_after=_wait(reply.text[:_RULE_TEXT]) if retry in _MAY_PASS else None,
     )
 
 
 def find(phase: Phase, reply: Reply, context: DialogueContext) -> ReplyRule:
     """Return the first rule that fits; the last one fits every reply."""
     reply = _read(reply)
-    context = replace(context, banner=context.banner[:_JUDGED])
+    context = replace(context, banner=context.banner[:_RULE_TEXT])
     provider = provider_of(context.server, context.banner, reply.text)
     return next(rule for rule in RULES if rule.fits(phase, reply, provider, context))
 
 
 def _read(reply: Reply) -> Reply:
-    return replace(reply, text=reply.text[:_JUDGED])
+    return replace(reply, text=reply.text[:_RULE_TEXT])
 
 
 def _facts(context: DialogueContext) -> dict[str, str]:

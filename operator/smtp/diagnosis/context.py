@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The facts beside a reply that its meaning depends on."""
+"""The facts that decide what a reply means, in addition to its text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ def _quoted(text: str, decisive: Span) -> Quotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialogueContext:
-    """What is known of settings and dialogue when a reply comes. But for ``banner`` it may all be shown."""
+    """Settings and state of the dialogue when a reply arrives. All of it may be shown, except ``banner``."""
 
     server: str = "the server"
     port: int = 587
     smtp_type: SmtpType = SmtpType.START_TLS
     login: bool = False
-    """Whether a user name is configured."""
+    """Whether a username is configured."""
     logged_in: bool = False
     """Whether the server has accepted it in this dialogue."""
     user: str = ""
-    """Names the user in a sentence, see ``Login.user``; empty where there is no login."""
+    """The user as a sentence names it, see ``SmtpLogin.user``; empty if there is no login."""
     origin: str = ""
-    """Where the password comes from, such as ``Secret smtp-password, key password``."""
+    """The source of the password, such as ``Secret smtp-password, key password``."""
     by_token: bool = False
     """Whether the login is by an access token."""
     token_error: str = ""
-    """What the server said of the token before it refused the login; its own words, not redacted."""
+    """The server's words about the token, from before it refused the login; not redacted."""
     client_certificate: bool = False
-    """Whether this client has a certificate to show."""
+    """Whether this client has a certificate."""
     mechanism: str = ""
     tls: bool = False
     """Whether TLS is active now."""
@@ -46,10 +46,10 @@ class DialogueContext:
     sender: str = ""
     """Address of spec.from, without the display name."""
     recipient: str = ""
-    """The recipient that a reply to RCPT is about: ``to[0] ops@example.com``, of a bcc only ``bcc[0]``."""
+    """The recipient of the RCPT command: ``to[0] ops@example.com``, for a bcc only ``bcc[0]``."""
     helo_name: str = ""
     banner: str = ""
-    """All the words of the greeting; not for showing."""
+    """The whole text of the greeting; never shown."""
     closed: bool = False
     """Whether the server closed the connection after the reply."""
     shown: Callable[[str], str] = _unredacted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One row of the rulebook, and the conditions that rows may add to phase, code and text."""
+"""A row of the rules, and the conditions that rows may add to phase, code and text."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.quotation import Span
 from smtp_operator.smtp.replies import Reply
 
-_OF_SENDERS: Final = re.compile(r"\bsend|\bfrom\b|\byour account\b", re.IGNORECASE)
+_ABOUT_SENDERS: Final = re.compile(r"\bsend|\bfrom\b|\byour account\b", re.IGNORECASE)
 _WORD_END: Final = re.compile(r"[\s<>(),;:]")
 _MASKED: Final = re.compile(r"\b(?:to|cc|bcc)\[\d\]")
 
@@ -21,9 +21,9 @@ Condition = Callable[[DialogueContext, Reply], bool]
 
 @dataclass(frozen=True, slots=True)
 class ReplyRule:
-    """``advice`` holds where all that is given fits. Text is searched, codes match as a whole.
+    """A row: ``advice`` applies if every set criterion fits. Text is searched; codes match as a whole.
 
-    A pattern or condition takes time in proportion to the text at most, whatever a server writes:
+    A pattern or condition takes time at most proportional to the text, for any text of a server:
     a repetition has an upper bound, or can start in one place only.
     """
 
@@ -36,7 +36,7 @@ class ReplyRule:
     when: Condition | None
 
     def fits(self, phase: Phase, reply: Reply, provider: str, context: DialogueContext) -> bool:
-        """Whether this row is about such a reply."""
+        """Return whether this row applies to the reply."""
         return (
             (not self.phases or phase in self.phases)
             and (self.code is None or self.code.fullmatch(str(reply.code)) is not None)
@@ -63,7 +63,10 @@ def reply_rule(
     provider: str = "",
     when: Condition | None = None,
 ) -> ReplyRule:
-    """A row; a dot in ``enhanced`` is a dot, ``x`` any number. Of several texts one must be found."""
+    """Return a row.
+
+    In ``enhanced``, a dot is a dot and ``x`` is any number. If there are several texts, one must be found.
+    """
     words = text if isinstance(text, str) else "|".join(text)
     numbers = enhanced.replace(".", r"\.").replace("x", r"\d+")
     return ReplyRule(
@@ -78,7 +81,7 @@ def reply_rule(
 
 
 def without_login(context: DialogueContext, reply: Reply) -> bool:
-    """Nobody has logged in."""
+    """The client has not logged in."""
     return not context.logged_in
 
 
@@ -87,13 +90,13 @@ def logged_in(context: DialogueContext, reply: Reply) -> bool:
     return context.logged_in
 
 
-def in_clear(context: DialogueContext, reply: Reply) -> bool:
-    """TLS is not on."""
+def in_plaintext(context: DialogueContext, reply: Reply) -> bool:
+    """The connection does not use TLS."""
     return not context.tls
 
 
 def by_token(context: DialogueContext, reply: Reply) -> bool:
-    """The login is by an access token."""
+    """The client logs in with an access token."""
     return context.mechanism in {"XOAUTH2", "OAUTHBEARER"}
 
 
@@ -108,27 +111,27 @@ def no_other_subject(context: DialogueContext, reply: Reply) -> bool:
 
 
 def silent_on_recipients(context: DialogueContext, reply: Reply) -> bool:
-    """The text has no word of recipients."""
+    """The text does not mention recipients."""
     return "recipient" not in reply.text.lower()
 
 
 def silent_on_senders(context: DialogueContext, reply: Reply) -> bool:
-    """The text has no word of senders, nor of the account that sends."""
-    return _OF_SENDERS.search(reply.text) is None
+    """The text mentions neither senders nor the sending account."""
+    return _ABOUT_SENDERS.search(reply.text) is None
 
 
 def silent_on_relaying(context: DialogueContext, reply: Reply) -> bool:
-    """The text has no word of relaying."""
+    """The text does not mention relaying."""
     return "relay" not in reply.text.lower()
 
 
-def unsaid_without_login(context: DialogueContext, reply: Reply) -> bool:
-    """Nobody has logged in, and the text has no word of relaying, to which a login is but the way."""
+def silent_on_relaying_without_login(context: DialogueContext, reply: Reply) -> bool:
+    """The client has not logged in, and the text does not mention relaying."""
     return not context.logged_in and silent_on_relaying(context, reply)
 
 
 def names_others_only(context: DialogueContext, reply: Reply) -> bool:
-    """The text names an address, and it is not the sender's."""
+    """The text names addresses, but not the address of the sender."""
     words = _WORD_END.split(reply.text)
     named = [word for word in words if "@" in word[1:-1] or _MASKED.search(word)]
     sender = context.sender.lower()
@@ -136,5 +139,5 @@ def names_others_only(context: DialogueContext, reply: Reply) -> bool:
 
 
 def greets_as_ftp(context: DialogueContext, reply: Reply) -> bool:
-    """The greeting was that of an FTP server."""
+    """The greeting is from an FTP server."""
     return "ftp" in context.banner.lower() and "smtp" not in context.banner.lower()

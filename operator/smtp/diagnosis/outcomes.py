@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdicts that end a dialogue in good order: passed, or some recipients refused."""
+"""The verdicts of a completed dialogue: passed, or some recipients refused."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _OF_ONE_RECIPIENT: Final = (Reason.RECIPIENTS_REFUSED, Reason.RECIPIENT_DEFERRED
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One recipient that was refused: the reply, redacted, and what it means."""
+    """A refused recipient, with the server's reply, its quotation and its meaning."""
 
     addressee: Addressee
     reply: Reply
@@ -32,28 +32,28 @@ class Refusal:
 
 
 def connected(server: str, *, tls: str, login: bool) -> Verdict:
-    """Connect passed, or Login without a user name."""
-    how = f"over {tls}" if tls else "in clear text"
+    """Return the verdict if mode Connect passed, or mode Login without a username."""
+    how = f"over {tls}" if tls else "in plaintext"
     what = f"{server} answers as an SMTP server {how}"
-    why = "" if login else "No user name is set, so there was no login to test"
+    why = "" if login else "No username is set, so the test did not log in"
     return verdict(Reason.CONNECTED, what, why=why)
 
 
 def logged_in(server: str, user: str, mechanism: str) -> Verdict:
-    """Login passed. ``user`` is ``Login.user``."""
-    return verdict(Reason.LOGIN_SUCCEEDED, f"{server} accepted {user} by {mechanism}")
+    """Return the verdict if mode Login passed. ``user`` is ``SmtpLogin.user``."""
+    return verdict(Reason.LOGIN_SUCCEEDED, f"{server} accepted {user} via {mechanism}")
 
 
 def envelope_accepted(server: str, recipients: int) -> Verdict:
-    """Envelope passed."""
+    """Return the verdict if mode Envelope passed."""
     return verdict(
         Reason.ENVELOPE_ACCEPTED,
-        f"{server} accepted the sender and {_recipients(recipients)}; no mail was sent",
+        f"{server} accepted the sender and {_recipients(recipients)}; no email was sent",
     )
 
 
 def sent(server: str, recipients: int, response: str) -> Verdict:
-    """SendEmail passed. ``response`` is redacted."""
+    """Return the verdict if mode SendEmail passed. ``response`` is redacted."""
     found = _QUEUED.search(response)
     queue = (found["id"] or found["exim"]) if found else None
     what = f"Accepted for delivery to {_recipients(recipients)} by {server}"
@@ -61,15 +61,15 @@ def sent(server: str, recipients: int, response: str) -> Verdict:
     return verdict(
         Reason.TEST_EMAIL_SENT,
         what,
-        why="Accepted is not delivered: if nobody finds the mail, look into the spam folder",
+        why="Accepted does not mean delivered. If the email does not arrive, check the spam folder",
     )
 
 
 def all_refused(refusals: Sequence[Refusal]) -> Verdict:
-    """No recipient was accepted: what they have in common, or what each was told.
+    """Return the verdict if no recipient was accepted: the common cause, or each reply.
 
-    Servers say at RCPT what they hold against client, login or sender; that goes before what is wrong
-    with one recipient.
+    Servers refuse clients, logins and senders at RCPT, too. These causes take precedence over a cause that
+    concerns one recipient.
     """
     for refusal in refusals:
         if refusal.verdict.reason not in _OF_ONE_RECIPIENT:
@@ -89,14 +89,14 @@ def all_refused(refusals: Sequence[Refusal]) -> Verdict:
 
 
 def some_refused(refusals: Sequence[Refusal], *, accepted: int, mailed: bool) -> Verdict:
-    """Some recipients were refused; the others got the mail where ``mailed``."""
-    got = "; the others got the mail" if mailed else ""
+    """Return the verdict if some recipients were refused. ``mailed``: the others received the email."""
+    got = "; the others received the email" if mailed else ""
     return verdict(
         Reason.RECIPIENTS_PARTIALLY_REFUSED,
         f"The server refused {len(refusals)} of {len(refusals) + accepted} recipients{got}",
         phase=Phase.RCPT_TO,
         why=_listed(refusals),
-        fix="Correct or remove them under recipients",
+        fix="Correct or remove these addresses under recipients",
         reply=refusals[0].reply.short,
     )
 

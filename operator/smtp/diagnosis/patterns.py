@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Phases by their short names, and words of servers that several rules look for."""
+"""Short names of the phases, and patterns that several rules share."""
 
 from typing import Final
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mail providers: how to tell them, and host names that people misspell."""
+"""Mail providers: how to recognize them, and their host names, for suggestions on typos."""
 
 import re
 from typing import Final
@@ -73,7 +73,7 @@ _FAR: Final = 3
 
 
 def provider_of(*texts: str) -> str:
-    """The provider that host, banner or reply give away; the first text that does decides. Or ``""``."""
+    """Return the provider that the first matching text (host, banner or reply) indicates, or ``""``."""
     for text in texts:
         for provider, sign in _SIGNS:
             if sign.search(text):
@@ -82,14 +82,17 @@ def provider_of(*texts: str) -> str:
 
 
 def did_you_mean(host: str) -> str:
-    """The provider's host that ``host`` is one or two slips of the finger away from, or ``""``."""
+    """Return the provider's host name that differs from ``host`` by one or two typos, or ``""``."""
     host = host.lower().rstrip(".")
     distance, nearest = min((_distance(host, known), known) for known in HOSTS)
     return nearest if 0 < distance < _FAR and distance * 4 <= len(nearest) else ""
 
 
 def _distance(left: str, right: str) -> int:
-    """Optimal string alignment: inserted, lost, changed and swapped signs; ``_FAR`` for all that is more."""
+    """Return the optimal string alignment distance, at most ``_FAR``.
+
+    It counts inserted, deleted, changed and swapped characters.
+    """
     if abs(len(left) - len(right)) >= _FAR:
         return _FAR
     before: list[int] = []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules for refusals of sender, recipient and mail. They follow those of the session.
+"""Rules for refusals of sender, recipient and message. They follow the rules of the session.
 
-The first that fits decides. To teach the operator
-another server's words, add a row: advice, phases, and any of code, enhanced code, text, provider.
+The first rule that fits decides. To support the text of another server, add a row: advice, phases, and any of
+code, enhanced code, text, provider.
 """
 
 from typing import Final
@@ -17,8 +17,8 @@ from smtp_operator.smtp.diagnosis.matcher import (
     not_of_security,
     reply_rule,
     silent_on_recipients,
+    silent_on_relaying_without_login,
     silent_on_senders,
-    unsaid_without_login,
     without_login,
 )
 from smtp_operator.smtp.diagnosis.patterns import (
@@ -37,7 +37,7 @@ from smtp_operator.smtp.diagnosis.patterns import (
 )
 
 MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
-    # what filters and limits say
+    # filters and limits
     reply_rule(say.SMTPUTF8, *LETTER, text=r"smtputf8|non-ascii|internationali[sz]ed (?:e?mail|address)"),
     reply_rule(say.SMTPUTF8, *LETTER, enhanced="[45].6.7"),
     reply_rule(
@@ -98,7 +98,7 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     ),
     reply_rule(say.NO_STORAGE, *LETTER, enhanced="[45].3.1"),
     reply_rule(say.RATE_EXCEEDED, *LETTER, enhanced="[45].5.3|5.7.705|5.1.90|5.4.5"),
-    # who may send, and a plain refusal to relay that speaks of senders beside
+    # the sender, and refusals to relay that also mention senders
     reply_rule(
         say.RELAY_DENIED,
         *LETTER,
@@ -118,7 +118,10 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(say.FROM_UNVERIFIED_SES, *LETTER, text=r"n[o']t verified", provider=providers.SES),
     reply_rule(say.FROM_UNVERIFIED_SENDGRID, *LETTER, text=r"sender identity"),
     reply_rule(
-        say.AUTH_REQUIRED, *LETTER, when=unsaid_without_login, text=r"authentication (?:is )?required"
+        say.AUTH_REQUIRED,
+        *LETTER,
+        when=silent_on_relaying_without_login,
+        text=r"authentication (?:is )?required",
     ),
     reply_rule(
         say.SEND_AS_DENIED,
@@ -173,7 +176,7 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     ),
     reply_rule(say.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
     reply_rule(say.AUTH_REQUIRED, MAIL, when=without_login, text=r"auth\w{,12} (?:is )?(?:required|needed)"),
-    # relaying, and login as the way to it; Postfix has a "relay recipient table" for unknown recipients
+    # relaying, and login as its requirement; Postfix has a "relay recipient table" for unknown recipients
     reply_rule(
         say.RECIPIENT_REFUSED, RCPT, DATA, code=LASTING, text=r"unknown in (?:\w+ ){1,3}(?:table|map)"
     ),
@@ -233,7 +236,7 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(say.SERVER_ERROR, MAIL, DATA, code=TRANSIENT, text=SERVER_FAULT),
     reply_rule(say.GREYLISTED, MAIL, DATA, code="45[01]", when=no_other_subject, text=LATER),
     reply_rule(say.SERVER_ERROR, code=TRANSIENT),
-    # what is left of the lasting ones: the phase decides
+    # all other permanent refusals: the phase decides
     reply_rule(say.NO_RECIPIENTS, DATA, code="554", enhanced="5.5.1"),
     reply_rule(say.OUT_OF_SEQUENCE, code="50[0-5]|555", enhanced="5.5.x"),
     reply_rule(say.OUT_OF_SEQUENCE, code="50[0234]|555"),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules for refusals up to the login, and for those about client and encryption that come later.
+"""Rules for refusals up to the login, and for refusals about client and encryption in later phases.
 
-The first that fits decides. To teach the operator
-another server's words, add a row: advice, phases, and any of code, enhanced code, text, provider.
+The first rule that fits decides. To support the text of another server, add a row: advice, phases, and any of
+code, enhanced code, text, provider.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ from smtp_operator.smtp.diagnosis.matcher import (
     ReplyRule,
     by_token,
     greets_as_ftp,
-    in_clear,
+    in_plaintext,
     not_of_security,
     reply_rule,
     silent_on_relaying,
@@ -40,13 +40,13 @@ SESSION_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(say.NOT_SMTP, BANNER, code="[23].."),
     reply_rule(say.UNEXPECTED, code="[23].."),
     reply_rule(say.FTP_SERVER, EHLO, code=LASTING, when=greets_as_ftp),
-    # encryption, wherever the server chooses to say it
+    # encryption, in any phase
     reply_rule(say.OLD_TLS, text=r"\btls ?v?1\.[01]\b.{,200}not supported|upgrade.{,200}support tls"),
     reply_rule(
         say.STARTTLS_REQUIRED,
         EHLO,
         *AFTER_EHLO,
-        when=in_clear,
+        when=in_plaintext,
         text=(
             r"\bstarttls\b(?! (?:not|un))",
             r"(?:tls|ssl|encrypt\w{1,12}|secure \w{1,20})\b.{0,20}\b(?:required|needed|mandatory|first)\b",
@@ -57,8 +57,8 @@ SESSION_RULES: Final[tuple[ReplyRule, ...]] = (
             rf"without (?:an? )?(?:tls|ssl|encrypt)[\w/ ]{{,20}} (?:is |are )?(?:{NOT_ALLOWED}|refus|reject)",
         ),
     ),
-    reply_rule(say.STARTTLS_REQUIRED, EHLO, *AFTER_EHLO, when=in_clear, enhanced="[45].7.1[01]"),
-    reply_rule(say.STARTTLS_REQUIRED, *AFTER_EHLO, when=in_clear, code="538|523"),
+    reply_rule(say.STARTTLS_REQUIRED, EHLO, *AFTER_EHLO, when=in_plaintext, enhanced="[45].7.1[01]"),
+    reply_rule(say.STARTTLS_REQUIRED, *AFTER_EHLO, when=in_plaintext, code="538|523"),
     reply_rule(
         say.ENCRYPTION_TOO_WEAK,
         *AFTER_EHLO,
@@ -68,7 +68,7 @@ SESSION_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(say.STARTTLS_UNKNOWN, STARTTLS, code="50[0234]"),
     reply_rule(say.SERVICE_CLOSING, STARTTLS, code="421"),
     reply_rule(say.STARTTLS_UNAVAILABLE, STARTTLS),
-    # the name given with EHLO: Postfix speaks of it at RCPT
+    # the name in EHLO: Postfix rejects it at RCPT
     reply_rule(say.HELO_REJECTED, text=r"\b[he][eh]lo command rejected"),
     reply_rule(say.HELO_REJECTED_GMAIL, code="421", text=r"\(EHLO\)"),
     reply_rule(
@@ -266,7 +266,7 @@ SESSION_RULES: Final[tuple[ReplyRule, ...]] = (
         text=r"(?:account|user|mailbox)\b.{0,30}\b(?:disabled|locked|suspended|inactive)",
     ),
     reply_rule(say.ACCOUNT_DISABLED, AUTH, enhanced="5.7.13"),
-    reply_rule(  # of a password a server would say 535
+    reply_rule(  # a wrong password would be 535
         say.AUTH_DISABLED,
         AUTH,
         code="550",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How verdicts are made and handed up: a step that cannot go on raises ``Ended`` with one."""
+"""Creation of verdicts. A step that cannot continue raises ``DialogueEnded`` with a verdict."""
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Suggestion, Verdict
@@ -8,7 +8,7 @@ from smtp_operator.smtp.quotation import Quotation
 
 
 class DialogueEnded(Exception):
-    """The test is over; ``verdict`` says how."""
+    """End the test with ``verdict``."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.reason)
@@ -28,7 +28,7 @@ def verdict(
     retry_after: float | None = None,
     suggestion: Suggestion | None = None,
 ) -> Verdict:
-    """A verdict with its message put together; ``retry`` None is what the reason's table says."""
+    """Return a verdict with a composed message. ``retry`` None: use the value from the table of reasons."""
     return Verdict(
         reason=reason,
         message=compose(what, phase=phase, said=said, why=why, fix=fix),

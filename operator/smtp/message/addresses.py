@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One mail address out of what a user wrote, strictly: never two, never a header injected.
+"""Strict parser for one email address: never two addresses, never an injected header.
 
-Not ``email.utils``: what it takes for an address differs by Python version (CVE-2023-27043) and is
-lenient in all. Here is RFC 5322's ``mailbox`` without comments, folding and obsolete forms, with
-UTF-8 (RFC 6532) and international domains turned into A-labels (RFC 5891).
+``email.utils`` is not used: it is lenient, and what it accepts differs between Python versions
+(CVE-2023-27043). This parser implements RFC 5322's ``mailbox`` without comments, folding and obsolete forms,
+with UTF-8 (RFC 6532). International domains become A-labels (RFC 5891).
 """
 
 import ipaddress
@@ -25,31 +25,35 @@ _ADDRESS_OCTETS: Final = 254
 
 
 class AddressInvalid(ValueError):
-    """Why a text is not one mail address; the text itself is not repeated in it."""
+    """The reason why a text is not one email address; it does not repeat the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """One mail address. ``local`` is as written, quotes included; ``domain`` is ASCII."""
+    """An email address. ``local`` is as written, with quotes; ``domain`` is ASCII."""
 
     name: str
-    """Display name without quotes; empty where there is none."""
+    """Display name without quotes; empty if there is none."""
     local: str
     domain: str
 
     @property
     def address(self) -> str:
-        """As the envelope has it: ``local@domain``."""
+        """The form in the envelope: ``local@domain``."""
         return f"{self.local}@{self.domain}"
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether only a server with SMTPUTF8 (RFC 6531) can take it."""
+        """Whether the address requires a server with SMTPUTF8 (RFC 6531)."""
         return not self.local.isascii()
 
 
 def parse_mailbox(text: str) -> Mailbox:
-    """One address with or without a display name. AddressInvalid says what is wrong, without the text."""
+    """Parse one address with or without a display name.
+
+    Raises:
+        AddressInvalid: the reason, without the text.
+    """
     text = text.strip(" \t")
     if not text.isprintable():
         raise AddressInvalid("has a line break or another control character")
@@ -60,7 +64,11 @@ def parse_mailbox(text: str) -> Mailbox:
 
 
 def parse_address(text: str) -> Mailbox:
-    """One plain address, no display name. AddressInvalid says what is wrong, without the text."""
+    """Parse one plain address without a display name.
+
+    Raises:
+        AddressInvalid: the reason, without the text.
+    """
     mailbox = parse_mailbox(text)
     if mailbox.name or text.strip().endswith(">"):
         raise AddressInvalid("has a display name or angle brackets; write the plain address")
@@ -71,9 +79,9 @@ def _display_name(name: str) -> str:
     if _QUOTED.fullmatch(name):
         return _ESCAPED.sub(r"\1", name[1:-1])
     if "@" in name and "," in name:
-        raise AddressInvalid("is two addresses")
-    if any(sign in name for sign in '",;:\\@()[]'):
-        raise AddressInvalid("has a display name with signs that need double quotes around it")
+        raise AddressInvalid("contains two addresses")
+    if any(character in name for character in '",;:\\@()[]'):
+        raise AddressInvalid("has a display name with characters that require double quotes")
     return name
 
 
@@ -89,16 +97,16 @@ def _parse(name: str, address: str) -> Mailbox:
     if at != "@":
         raise AddressInvalid("has no @" if not quoted else "has no @ after the closing quote")
     if _SEPARATOR.search(address, address.find("@"), address.rfind("@")):
-        raise AddressInvalid("is two addresses")
+        raise AddressInvalid("contains two addresses")
     if "@" in domain:
         raise AddressInvalid("has more than one @")
     if not quoted and not _DOT_ATOM.fullmatch(local):
         raise AddressInvalid(
-            "has nothing before the @" if not local else "has signs before the @ that need quotes"
+            "has nothing before the @" if not local else "has characters before the @ that require quotes"
         )
     ascii_domain = _domain(domain)
     if len(local.encode()) > _LOCAL_OCTETS or len(local.encode()) + 1 + len(ascii_domain) > _ADDRESS_OCTETS:
-        raise AddressInvalid("is longer than a mail address may be (RFC 5321 section 4.5.3.1)")
+        raise AddressInvalid("is too long for an email address (RFC 5321 section 4.5.3.1)")
     return Mailbox(name, local, ascii_domain)
 
 
@@ -111,9 +119,9 @@ def _domain(domain: str) -> str:
         try:
             domain = idna.encode(domain, uts46=True).decode("ascii")
         except idna.IDNAError:
-            raise AddressInvalid("has a domain that no host name can have") from None
+            raise AddressInvalid("has a domain that is not a valid host name") from None
     if len(domain) > 253 or not all(map(_LABEL.fullmatch, domain.split("."))):
-        raise AddressInvalid("has a domain that no host name can have")
+        raise AddressInvalid("has a domain that is not a valid host name")
     return domain
 
 
@@ -127,5 +135,5 @@ def _literal(domain: str) -> str:
         else:
             ipaddress.IPv4Address(inner)
     except ValueError:
-        raise AddressInvalid("has no IP address within the brackets after the @") from None
+        raise AddressInvalid("has no IP address in the brackets after the @") from None
     return domain

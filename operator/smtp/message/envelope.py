@@ -12,7 +12,7 @@ from smtp_operator.smtp.request import Recipient, Role, TestRequest
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
-    """One recipient: where it stands in spec.recipients, and its address."""
+    """A recipient: its place in spec.recipients and its address."""
 
     role: Role
     index: int
@@ -22,25 +22,25 @@ class Addressee:
 
     @property
     def place(self) -> str:
-        """Such as ``cc[0]``."""
+        """The place in ``spec.recipients``, such as ``cc[0]``; also the mask of a bcc address."""
         return f"{self.role}[{self.index}]"
 
     @property
     def label(self) -> str:
-        """How messages name it: place and address, of a bcc the place alone."""
-        return self.place if self.role == "bcc" else f"{self.place} {self.mailbox.address}"
+        """The recipient in a message: ``recipients.cc[0] dev@example.com``, for a bcc without the address."""
+        return f"recipients.{self.place}" + ("" if self.role == "bcc" else f" {self.mailbox.address}")
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sends and who receives."""
+    """The sender and the recipients."""
 
     sender: Mailbox
     addressees: tuple[Addressee, ...]
 
     @classmethod
     def of(cls, settings: TestRequest) -> "Envelope":
-        """Of the settings; ``Ended`` where an address is none."""
+        """Return the envelope of a test. ``DialogueEnded``: an address is invalid."""
         try:
             sender = parse_mailbox(settings.sender)
         except AddressInvalid as error:
@@ -48,13 +48,13 @@ class Envelope:
                 verdict(
                     Reason.INVALID_FROM_ADDRESS,
                     f'from "{_readable(settings.sender)}" {error}',
-                    fix="Set from: to one address, such as Platform Team <noreply@example.com>",
+                    fix="Set from: one address, such as Platform Team <noreply@example.com>",
                 )
             ) from None
         return cls(sender, tuple(map(_addressee, settings.recipients)))
 
     def of_role(self, role: Role) -> Iterable[Mailbox]:
-        """The addresses of one list."""
+        """Return the addresses of one list."""
         return (entry.mailbox for entry in self.addressees if entry.role == role)
 
     @property
@@ -64,7 +64,7 @@ class Envelope:
 
     @property
     def hidden(self) -> dict[str, str]:
-        """Every bcc address that stands nowhere else, and what is shown in its place."""
+        """Map every bcc address that is in no other field to the text that replaces it."""
         known = set(map(str.lower, self.public))
         return {
             form: entry.place
@@ -75,21 +75,20 @@ class Envelope:
 
 
 def _addressee(recipient: Recipient) -> Addressee:
-    place = f"{recipient.role}[{recipient.index}]"
+    place = f"recipients.{recipient.role}[{recipient.index}]"
     try:
         mailbox = parse_address(recipient.address)
         return Addressee(recipient.role, recipient.index, mailbox, recipient.address.strip())
     except AddressInvalid as error:
         if recipient.role == "bcc":
-            what = f"{place} is not one mail address"
-            fix = "List each address on its own under recipients.bcc"
+            what = f"{place} is not one email address"
+            fix = "List each address separately under recipients.bcc"
         else:
             what = f'{place} "{_readable(recipient.address)}" {error}'
-            fix = "list them separately" if "two addresses" in str(error) else ""
-            what, fix = (f"{what}; {fix}", "") if fix else (what, fix)
+            fix = "List them separately" if "two addresses" in str(error) else ""
         raise DialogueEnded(verdict(Reason.INVALID_RECIPIENT_ADDRESS, what, fix=fix)) from None
 
 
 def _readable(text: str) -> str:
-    text = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    text = "".join(it if it.isprintable() else "\N{REPLACEMENT CHARACTER}" for it in text)
     return text if len(text) <= 200 else text[:199] + "…"

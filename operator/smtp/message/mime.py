@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of the test mail (RFC 5322, 2045, 2047, 3834), built by hand.
+"""Builder for the test email (RFC 5322, 2045, 2047, 3834).
 
-The ``email`` package's policies cost more CPU than the rest of a dialogue. Header names are constants
-of the code; every value is refused where it holds a line break. There is never a Bcc header.
+It does not use the ``email`` package, whose policies cost more CPU than the rest of a dialogue. Header names
+are constants of the code; a value with a line break is refused. There is never a Bcc header.
 """
 
 import base64
@@ -20,7 +20,7 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LONGEST_LINE: Final = 998
 _WORD_OCTETS: Final = 42
-"""Octets of text in one encoded word, so that it stays below 75 signs (RFC 2047 section 2)."""
+"""Octets of text in one encoded word, so that it stays below 75 characters (RFC 2047 section 2)."""
 
 
 def build_message(
@@ -35,9 +35,12 @@ def build_message(
     now: float | None = None,
     smtputf8: bool = False,
 ) -> bytes:
-    """The mail with CRLF line ends. ``now`` is in seconds since the epoch; ValueError on a line break.
+    """Return the email with CRLF line ends. ``now`` is in seconds since the epoch.
 
-    With ``smtputf8`` addresses may hold UTF-8 (RFC 6532); all else is ASCII in any case.
+    With ``smtputf8``, addresses may contain UTF-8 (RFC 6532); everything else is always ASCII.
+
+    Raises:
+        ValueError: a header value has a line break.
     """
     content, encoding = encode_body(body)
     lines = [
@@ -69,7 +72,11 @@ def _one_line(text: str) -> str:
 
 
 def encode_words(text: str) -> str:
-    """Text for a header, as encoded words where it is not ASCII (RFC 2047). ValueError on a line break."""
+    """Return text for a header, as encoded words if it is not ASCII (RFC 2047).
+
+    Raises:
+        ValueError: the text has a line break.
+    """
     if _one_line(text).isascii() and len(text) < _LONGEST_LINE - 100 and "=?" not in text:
         return text
     words = []
@@ -100,7 +107,7 @@ def _list(mailboxes: Iterable[Mailbox]) -> str:
 
 
 def encode_body(body: str) -> tuple[bytes, str]:
-    """The body with CRLF line ends, as it is where 7 bits and short lines do, else quoted-printable."""
+    """Return the body with CRLF line ends and its encoding: 7bit if possible, else quoted-printable."""
     text = "\r\n".join(_LINE_END.split(body))
     if not text.endswith("\r\n"):
         text += "\r\n"

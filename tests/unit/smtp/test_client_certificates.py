@@ -113,9 +113,8 @@ def test_a_server_that_does_not_accept_it(alert: str) -> None:
 
     assert verdict.reason == "ClientCertificateInvalid"
     assert verdict.message == (
-        "mail.example.com:465 does not accept this client's certificate [in Tls]. It may not know who"
-        " issued it,"
-        " or the certificate is expired, revoked or not for clients. Set tls.clientCertificateRef: a"
+        "mail.example.com:465 does not accept this client's certificate [in Tls]. Its issuer may not be "
+        "trusted, or the certificate is expired, revoked or not for clients. Set tls.clientCertificateRef: a"
         " Secret with"
         " a certificate that the server's owner issued."
     )

@@ -20,8 +20,8 @@ async def test_a_client_in_clear_at_a_tls_port(trial: Trial, smtp_type: SmtpType
         assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
         assert report.verdict.suggestion == Suggestion(smtp_type=SmtpType.TLS)
         assert report.verdict.message == (
-            f"localhost:{server.port} speaks TLS from the first byte, but smtpType is {smtp_type} "
-            "[in Banner]. Found by a second connection, without the password. Set smtpType: TLS."
+            f"localhost:{server.port} expects TLS from the first byte, but smtpType is {smtp_type} "
+            "[in Banner]. A second connection, without the password, found this. Set smtpType: TLS."
         )
         assert server.connections == 2
         assert not any(b"AUTH" in line for line in server.received)
@@ -42,8 +42,9 @@ async def test_a_tls_client_at_a_port_in_clear_that_offers_starttls(trial: Trial
         assert report.verdict.reason is Reason.PLAINTEXT_SERVER
         assert report.verdict.suggestion == Suggestion(smtp_type=SmtpType.START_TLS)
         assert report.verdict.message == (
-            f"localhost:{server.port} answers in clear text, but smtpType is TLS [in Tls]. Found by a second "
-            "connection, without the password. Set smtpType: StartTLS (or port: 465 for TLS from the first "
+            f"localhost:{server.port} answers in plaintext, but smtpType is TLS [in Tls]. A second "
+            f"connection, without the password, found this. Set smtpType: StartTLS (or port: 465 for TLS "
+            f"from the first "
             "byte)."
         )
         assert not any(b"AUTH" in line for line in server.received)
@@ -103,8 +104,8 @@ async def test_a_server_that_is_silent_in_clear_and_over_tls(trial: Trial) -> No
     assert report.verdict.reason is Reason.BANNER_TIMEOUT
     assert report.verdict.suggestion is None
     assert report.verdict.message == (
-        f"localhost:{server.port} accepts connections but sends no greeting within 15 s [in Banner]. "
-        "A proxy or firewall in between, a server that makes clients wait, or one that expects the PROXY "
+        f"localhost:{server.port} accepts connections but sent no greeting within 15 s [in Banner]. "
+        "A proxy or firewall blocks the greeting, the server delays clients, or it expects the PROXY "
         "protocol."
     )
 

@@ -168,8 +168,8 @@ async def test_a_denied_address_is_named_and_nothing_of_what_is_there(
 
     assert report.verdict.reason is Reason.DESTINATION_NOT_ALLOWED
     assert report.verdict.message == (
-        "127.0.0.1 is in a range the cluster admin has not allowed [in Resolve]. "
-        "Ask for it to be named in the operator's --allow-network."
+        "127.0.0.1 is in a range that the cluster admin has not allowed [in Resolve]. "
+        "Ask the cluster admin to add the range to the operator's --allow-network."
     )
     assert mailserver.connections_total == 0
 
@@ -181,8 +181,9 @@ async def test_a_denied_port_is_not_even_resolved(trial: Trial) -> None:
 
     assert report.verdict.reason is Reason.DESTINATION_NOT_ALLOWED
     assert report.verdict.message == (
-        "Port 22 is not among those the cluster admin has allowed (25, 465, 587, 2465, 2525, 2587). "
-        "Set port: 587 or another allowed one, or ask for this one in the operator's --allow-smtp-port."
+        "The cluster admin has not allowed port 22, only 25, 465, 587, 2465, 2525, 2587. "
+        "Set port: 587 or another allowed port, or ask the cluster admin to add this port to the "
+        "operator's --allow-smtp-port."
     )
     assert trial.names.asked == []
 

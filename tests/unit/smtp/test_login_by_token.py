@@ -99,11 +99,9 @@ async def test_the_servers_error_is_decoded_and_answered(
 
     assert rejected(report.verdict) == (
         f'localhost rejected the access token for user "{MAILBOX}" via {mechanism} (status 401, scope'
-        ' https://mail.test/) [in Auth, server said: "535 5.7.8 authentication failed"]. The token is good'
-        " but"
-        " not for this: of another scope, or its client may not use that mailbox. Set oauth2.scope: the"
-        " one that"
-        " the server names, and username: the mailbox that the client may use."
+        ' https://mail.test/) [in Auth, server said: "535 5.7.8 authentication failed"]. The token is'
+        " valid but has another scope, or its client may not use this mailbox. Set oauth2.scope: the scope that the "
+        "server names, and username: the mailbox that the client may use."
     )
     assert len(server.auth_attempts) == 1
 
@@ -161,11 +159,10 @@ async def test_microsoft_365_names_what_an_application_needs(
     assert rejected(report.verdict) == (
         f'Microsoft 365 rejected the access token for user "{MAILBOX}" via XOAUTH2 [in Auth, server said:'
         ' "535'
-        ' 5.7.3 Authentication unsuccessful [FR3P281CA0094.DEUP281.PROD.OUTLOOK.COM]"]. The application'
-        " needs the"
-        " permission SMTP.SendAsApp with admin consent, a service principal in Exchange"
-        " (New-ServicePrincipal) and"
-        " the mailbox (Add-MailboxPermission -AccessRights FullAccess). Set oauth2.scope:"
+        ' 5.7.3 Authentication unsuccessful [FR3P281CA0094.DEUP281.PROD.OUTLOOK.COM]"].'
+        " The application needs the permission SMTP.SendAsApp with admin consent, a service principal in "
+        "Exchange (New-ServicePrincipal) and access to the mailbox (Add-MailboxPermission -AccessRights "
+        "FullAccess). Set oauth2.scope:"
         " https://outlook.office365.com/.default and username: the mailbox's full address."
     )
 
@@ -179,9 +176,9 @@ async def test_a_server_without_a_mechanism_for_tokens(
 
     assert verdict.reason == "AuthMechanismUnsupported"
     assert verdict.message == (
-        "localhost offers the login mechanisms PLAIN, LOGIN, CRAM-MD5, none of which fits an access"
+        "localhost offers the login mechanisms PLAIN, LOGIN, CRAM-MD5, none of which works with an access"
         " token"
-        " [in Auth]. Set the password block in place of oauth2."
+        " [in Auth]. Use the password block instead of oauth2."
     )
     assert server.auth_attempts == []
 
@@ -209,7 +206,6 @@ async def test_a_token_in_clear_is_refused(trial: Trial, server: MailServer) -> 
     verdict = (await trial(server.plain_port, login=by_token())).verdict
 
     assert verdict.message == (
-        "Refusing to send the access token in clear (smtpType: None). Set smtpType: StartTLS or TLS; on a"
-        " trusted"
-        " network alone, set allowInsecureAuth: true."
+        "Refusing to send the access token in plaintext (smtpType: None). Set smtpType: StartTLS or TLS. "
+        "On a trusted network only, set allowInsecureAuth: true."
     )

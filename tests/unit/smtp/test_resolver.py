@@ -168,15 +168,15 @@ def test_each_address_once_in_the_systems_order(monkeypatch: pytest.MonkeyPatch)
             NameServersFailed(),
             Reason.DNS_UNAVAILABLE,
             Retry.TRANSIENT,
-            'DNS could not say what "smpt.gmail.com" is [in Resolve]. '
-            "That is a trouble of DNS, in the cluster or of that domain; no mail server was asked yet.",
+            'DNS could not resolve "smpt.gmail.com" [in Resolve]. '
+            "DNS has an error, in the cluster or in that domain. No mail server was contacted yet.",
         ),
         (
             TimeoutError(),
             Reason.DNS_TIMEOUT,
             Retry.TRANSIENT,
-            'DNS did not answer within 5 s what "smpt.gmail.com" is [in Resolve]. '
-            "That is a trouble of DNS, in the cluster or of that domain; no mail server was asked yet.",
+            'DNS did not resolve "smpt.gmail.com" within 5 s [in Resolve]. '
+            "DNS has an error, in the cluster or in that domain. No mail server was contacted yet.",
         ),
     ],
 )
@@ -222,12 +222,12 @@ async def test_no_guess_where_nothing_is_near(trial: Trial, server: str) -> None
 @pytest.mark.parametrize(
     ("server", "message"),
     [
-        ("smtp://mail.example.com", 'server "smtp://mail.example.com" must be a host name without scheme.'),
-        (" mail.example.com", 'server " mail.example.com" must be a host name without blanks.'),
+        ("smtp://mail.example.com", 'server "smtp://mail.example.com" must be a host name without a scheme.'),
+        (" mail.example.com", 'server " mail.example.com" must be a host name without spaces.'),
         ("[2001:db8::1]", 'server "[2001:db8::1]" must be a host name without brackets.'),
         (
             "mail.example.com:587",
-            'server "mail.example.com:587" must be a host name without port, which has a field of its own.',
+            'server "mail.example.com:587" must be a host name without a port, which has its own field.',
         ),
         ("mail..example.com", None),
         ("mail\r\nexample.com", None),
@@ -252,4 +252,4 @@ async def test_a_heloname_that_would_smuggle_is_refused(trial: Trial) -> None:
     report = await trial(587, helo_name="x\r\nMAIL FROM:<>")
 
     assert report.verdict.reason is Reason.INVALID_SPEC
-    assert report.verdict.message == 'heloName "x??MAIL FROM:<>" must be a host name without blanks.'
+    assert report.verdict.message == 'heloName "x??MAIL FROM:<>" must be a host name without spaces.'

@@ -39,9 +39,10 @@ async def test_an_unknown_authority(trial: Trial, authority: Authority, mode: Tl
     assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
     assert report.verdict.phase is Phase.TLS
     assert report.verdict.message == (
-        f'The certificate of localhost:{server.port} is signed by "CN=corp-ca", unknown to the operator '
-        "[in Tls]. Set tls.caRef: the ConfigMap or Secret that holds its CA certificate; or have the server "
-        "send its intermediate certificates too."
+        f'The certificate of localhost:{server.port} is signed by "CN=corp-ca", which the operator does not '
+        f"trust "
+        "[in Tls]. Set tls.caRef: the ConfigMap or Secret that holds its CA certificate, or configure the "
+        "server to send its intermediate certificates."
     )
     assert report.server.certificate is not None
     assert report.server.certificate.issuer == "CN=corp-ca"
@@ -55,7 +56,7 @@ async def test_a_certificate_signed_by_itself(trial: Trial, authority: Authority
 
     assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
     assert report.verdict.message == (
-        f'The certificate of localhost:{server.port} is signed by itself ("CN=localhost") [in Tls]. '
+        f'The certificate of localhost:{server.port} is self-signed ("CN=localhost") [in Tls]. '
         "Set tls.caRef: the ConfigMap or Secret that holds this certificate."
     )
 
@@ -69,7 +70,7 @@ async def test_an_expired_certificate(trial: Trial, authority: Authority, mode: 
     assert report.verdict.retry is Retry.SLOW
     assert report.verdict.message == (
         f"The certificate of localhost:{server.port} expired {NOW - 2 * DAY:%Y-%m-%d} [in Tls]. "
-        "Have it renewed, and the server restarted so that it loads the new one."
+        "Renew the certificate, and restart the server so that it loads the new one."
     )
 
 
@@ -80,7 +81,7 @@ async def test_a_certificate_of_the_future(trial: Trial, authority: Authority, m
 
     assert report.verdict.reason is Reason.CERTIFICATE_NOT_YET_VALID
     assert f"is not valid before {NOW + DAY:%Y-%m-%d %H:%M} UTC" in report.verdict.message
-    assert report.verdict.message.endswith("Check the clocks of node and server.")
+    assert report.verdict.message.endswith("Check the clocks of the node and the server.")
 
 
 async def test_a_certificate_for_another_name(trial: Trial, authority: Authority, mode: TlsMode) -> None:
@@ -91,7 +92,7 @@ async def test_a_certificate_for_another_name(trial: Trial, authority: Authority
     assert report.verdict.reason is Reason.CERTIFICATE_HOSTNAME_MISMATCH
     assert report.verdict.message == (
         f"The certificate of localhost:{server.port} is for mail.example.net, smtp.example.net, "
-        "not localhost [in Tls]. Set server: a name it is for, or set tls.serverName: that name."
+        "not localhost [in Tls]. Set server: a name in the certificate, or set tls.serverName: that name."
     )
 
 
@@ -124,9 +125,9 @@ async def test_a_chain_that_breaks_rfc_5280_fails_on_every_python(trial: Trial, 
 
     assert report.verdict.reason is Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE
     assert report.verdict.message == (
-        f"A certificate that localhost:{server.port} shows breaks a rule of RFC 5280: "
+        f"A certificate of localhost:{server.port} violates RFC 5280: "
         "it has no Authority Key Identifier [in Tls]. "
-        "Python 3.13 and newer programs refuse such certificates, older ones took them. "
+        "Python 3.13 and other new programs refuse such certificates; older programs accept them. "
         "Re-issue the CA and the certificate with an Authority Key Identifier."
     )
 
@@ -156,8 +157,8 @@ async def test_a_bundle_that_is_none(trial: Trial, bundle: str) -> None:
 
     assert report.verdict.reason is Reason.CA_BUNDLE_INVALID
     assert report.verdict.message == (
-        "What tls.caRef names holds no valid PEM certificate. "
-        "Store the CA certificate itself there, with its BEGIN and END lines."
+        "The object in tls.caRef contains no valid PEM certificate. "
+        "Store the CA certificate in it, with its BEGIN and END lines."
     )
 
 
@@ -174,7 +175,7 @@ async def test_a_server_that_wants_a_client_certificate(
 
     assert report.verdict.reason is Reason.CLIENT_CERTIFICATE_REQUIRED
     assert report.verdict.message == (
-        f"localhost:{port} demands a client certificate [in Tls]. "
+        f"localhost:{port} requires a client certificate [in Tls]. "
         "Set tls.clientCertificateRef: a Secret of type kubernetes.io/tls."
     )
 
@@ -192,7 +193,7 @@ async def test_a_server_with_old_tls_only(trial: Trial, authority: Authority, mo
     assert report.verdict.reason is Reason.TLS_PROTOCOL_MISMATCH
     assert report.verdict.message == (
         f"localhost:{port} and this client share no TLS version [in Tls]. "
-        "The server speaks TLS 1.1 or older only, which RFC 8996 forbids; this client wants 1.2 or newer. "
+        "The server supports only TLS 1.1 or older, which RFC 8996 forbids. "
         "Ask the server's owner to offer TLS 1.2 or 1.3."
     )
 
@@ -205,7 +206,7 @@ async def test_a_server_with_no_cipher_in_common(trial: Trial, authority: Author
         report = await trial(port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
 
     assert report.verdict.reason is Reason.TLS_PROTOCOL_MISMATCH
-    assert "share no cipher or key that both hold to be safe" in report.verdict.message
+    assert "share no cipher or key that both consider secure" in report.verdict.message
 
 
 @pytest.mark.parametrize("self_signed", [True, False])

@@ -41,8 +41,8 @@ def test_a_passed_test(check: Check, manifest: str, server: MailServer) -> None:
         "name": "team-a/corporate-mail",
         "passed": True,
         "reason": "TestEmailSent",
-        "message": "Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted is not"
-        " delivered: if nobody finds the mail, look into the spam folder.",
+        "message": "Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean "
+        "delivered. If the email does not arrive, check the spam folder.",
         "summary": "TestEmailSent",
         "phase": None,
         "retry": "Passed",

@@ -39,8 +39,8 @@ def no_route() -> OSError:
             {V4: refused(), V6: refused()},
             Reason.CONNECTION_REFUSED,
             "Nothing listens on mail.example.com:2525 (tried 192.0.2.1, 2001:db8::1) [in Connect]. "
-            "Submission ports are 587 (StartTLS) and 465 (TLS), relays listen on 25. "
-            "Set port: the one the server listens on.",
+            "Submission ports are 587 (StartTLS) and 465 (TLS). Relays listen on port 25. "
+            "Set port: the port that the server listens on.",
         ),
         (
             MAIL,
@@ -53,14 +53,14 @@ def no_route() -> OSError:
             {V6: no_route(), V4: TimeoutError()},
             Reason.CONNECT_TIMEOUT,
             "No answer from mail.example.com:25 within 3 s (tried 2001:db8::1, 192.0.2.1) [in Connect]. "
-            "Port 25 outbound is blocked by default at AWS, among others. "
-            "Set port: 587, 465 or 2525; or check NetworkPolicy and egress firewall.",
+            "Some clouds, such as AWS, block outbound port 25 by default. "
+            "Set port: 587, 465 or 2525, or check the NetworkPolicy and the egress firewall.",
         ),
         (
             MAIL,
             {V6: no_route()},
             Reason.NO_USABLE_ADDRESS,
-            "mail.example.com has IPv6 addresses alone (2001:db8::1), and no IPv6 route leads there "
+            "mail.example.com has only IPv6 addresses (2001:db8::1), and there is no IPv6 route to them "
             "[in Connect]. Give the cluster IPv6 egress, or set server: a name that has an IPv4 address.",
         ),
         (
@@ -68,8 +68,8 @@ def no_route() -> OSError:
             {V4: OSError(errno.EHOSTUNREACH, "No route to host"), V6: no_route()},
             Reason.NETWORK_UNREACHABLE,
             "There is no route to mail.example.com:2525 (tried 192.0.2.1, 2001:db8::1) [in Connect]. "
-            "The network says so, or a firewall does in its stead. "
-            "Check routes, NetworkPolicy and egress firewall.",
+            "A router or a firewall reported this. "
+            "Check the routes, the NetworkPolicy and the egress firewall.",
         ),
         (MAIL, {V4: OSError(errno.EPERM, "Operation not permitted")}, Reason.NETWORK_UNREACHABLE, None),
     ],
@@ -98,9 +98,9 @@ async def test_a_refused_port(trial: Trial) -> None:
 @pytest.mark.parametrize(
     ("port", "hint"),
     [
-        (465, "Port 465 is for TLS from the first byte: set smtpType: TLS."),
-        (993, "Port 993 is for IMAP over TLS: set port: 587."),
-        (110, "Port 110 is for POP3: set port: 587."),
+        (465, "Set smtpType: TLS, because port 465 is for TLS from the first byte."),
+        (993, "Set port: 587, because port 993 is for IMAP over TLS."),
+        (110, "Set port: 587, because port 110 is for POP3."),
     ],
 )
 def test_a_port_that_is_meant_for_something_else_is_named(port: int, hint: str) -> None:
@@ -118,12 +118,12 @@ def test_a_mail_that_may_have_been_accepted() -> None:
     closed = failures.closed(MAIL, Phase.DATA, Quotation(), content_sent=True)
 
     assert silent.message == (
-        "mail.example.com took the mail but did not accept or refuse it within 30 s [in Data]. "
-        "The mail may have been accepted, so it is not sent again before the next recheck."
+        "mail.example.com received the email but did not accept or refuse it within 30 s [in Data]. "
+        "The server may have accepted the email, so it is not sent again before the next recheck."
     )
     assert closed.message == (
-        "mail.example.com closed the connection after the mail, without a word on whether it accepts it "
-        "[in Data]. The mail may have been accepted, so it is not sent again before the next recheck."
+        "mail.example.com closed the connection after the email, without accepting or refusing it "
+        "[in Data]. The server may have accepted the email, so it is not sent again before the next recheck."
     )
 
 
@@ -132,9 +132,9 @@ async def test_a_lost_connection_repeats_the_last_words(trial: Trial) -> None:
         report = await trial(server.port)
 
     assert report.verdict.message == (
-        "localhost closed the connection in the middle of the dialogue "
+        "localhost closed the connection during the session "
         '[in MailFrom, server said: "250 hello and goodbye"]. '
-        "A time limit of the server, a restart, or a firewall in between."
+        "Possible causes are a time limit of the server, a restart, or a firewall."
     )
 
 
@@ -144,9 +144,10 @@ async def test_a_connection_closed_after_the_login(trial: Trial) -> None:
 
     assert report.verdict.reason is Reason.AUTH_CONNECTION_DROPPED
     assert (
-        'a wrong password of user "bob" (from Secret smtp-password, key password)' in report.verdict.message
+        'if the password of user "bob" is wrong (from Secret smtp-password, key password)'
+        in report.verdict.message
     )
-    assert report.verdict.message.endswith("Correct the user name or the password.")
+    assert report.verdict.message.endswith("Check the username and password.")
 
 
 def test_a_message_is_cut_where_it_hurts_least() -> None:

@@ -30,23 +30,23 @@ def login_at(server: str, username: str = "bob") -> DialogueContext:
             "535 5.7.8 Error: authentication failed",
             'mail.example.com rejected user "bob" via PLAIN (password from Secret smtp-password, '
             'key password) [in Auth, server said: "535 5.7.8 Error: authentication failed"]. '
-            "Correct the user name or the password.",
+            "Check the username and password.",
         ),
         (
             login_at("smtp.sendgrid.net", "me@example.com"),
             "535 Authentication failed: Bad username / password",
             'smtp.sendgrid.net rejected user "me@example.com" via PLAIN (password from Secret smtp-password, '
             'key password) [in Auth, server said: "535 Authentication failed: Bad username / password"]. '
-            "SendGrid's user name is literally apikey, and the password is an API key with Mail Send "
-            "permission, without a line break at its end. Set username: apikey.",
+            "SendGrid's username is literally apikey. The password is an API key with Mail Send "
+            "permission, without a trailing line break Set username: apikey.",
         ),
         (
             login_at("email-smtp.eu-west-1.amazonaws.com", "AKIAEXAMPLE"),
             "535 Authentication Credentials Invalid",
             'email-smtp.eu-west-1.amazonaws.com rejected user "AKIAEXAMPLE" via PLAIN (password from Secret '
             'smtp-password, key password) [in Auth, server said: "535 Authentication Credentials Invalid"]. '
-            "An SES SMTP password is not the IAM secret key but derived from it, and holds for one region "
-            "only. Create SMTP credentials in the SES console of the region that server names.",
+            "An SES SMTP password is derived from the IAM secret key and works in one region only. Create "
+            "SMTP credentials in the SES console for the region in the server name.",
         ),
         (
             login_at("smtp.gmail.com", "me@gmail.com"),
@@ -55,20 +55,22 @@ def login_at(server: str, username: str = "bob") -> DialogueContext:
             'Gmail rejected user "me@gmail.com" via PLAIN (password from Secret smtp-password, '
             'key password) [in Auth, server said: "535 5.7.8 Username and Password not accepted. '
             'For more information, go to https://support.google.com/mail/?p=BadCredentials x-gsmtp"]. '
-            "It takes a 16-character app password only, which needs 2-Step Verification on; never the "
-            "account's own password. Create one at https://myaccount.google.com/apppasswords and store it "
+            "Gmail accepts only a 16-character app password, not the account's password. App passwords "
+            "require 2-Step Verification Create one at https://myaccount.google.com/apppasswords and store "
+            "it "
             "as the password, or use oauth2.",
         ),
         (
             login_at("smtp.office365.com", "me@example.com"),
             "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
-            "Microsoft 365 has Basic SMTP AUTH off for this tenant or mailbox [in Auth, server said: "
+            "Basic SMTP AUTH is disabled in Microsoft 365 for this tenant or mailbox [in Auth, server said: "
             '"535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the '
             'Tenant."]. '
-            "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid a login with a "
+            "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid logins with a "
             "password. Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2"
             " block in "
-            "place of password. It reads oauth2: {tokenUrl: https://login.microsoftonline.com/TENANT/oauth2/v2.0/"
+            "place of password. It reads oauth2: {tokenUrl: "
+            "https://login.microsoftonline.com/TENANT/oauth2/v2.0/"
             "token, clientId: APPLICATION, scope: https://outlook.office365.com/.default, clientSecretRef:"
             " {name: "
             "SECRET, key: KEY}}.",
@@ -83,10 +85,10 @@ def test_an_authorization_code_is_an_app_password() -> None:
     reply = "535 Please log in with the authorization code of your mailbox"
 
     assert message(Phase.AUTH, reply, login_at("smtp.example.com")) == (
-        'smtp.example.com wants an app password of user "bob" [in Auth, server said: "535 Please log in with '
-        "the authorization code of your mailbox\"]. The account's own password does not work for programs. "
-        "Create an app password at the provider, which some call an authorization code, and store it as the "
-        "password."
+        'smtp.example.com requires an app password for user "bob" [in Auth, server said: "535 Please log '
+        "in with "
+        "the authorization code of your mailbox\"]. The account's password does not work for programs "
+        "Create an app password (some providers call it an authorization code) and store it as the password."
     )
 
 
@@ -94,9 +96,9 @@ def test_smtp_that_is_not_switched_on() -> None:
     reply = "550 The SMTP service is not enabled for this mailbox"
 
     assert message(Phase.AUTH, reply, login_at("smtp.example.com")) == (
-        'smtp.example.com has login with a password switched off for user "bob" [in Auth, server said: "550 '
-        'The SMTP service is not enabled for this mailbox"]. That is a setting of the provider or of the '
-        "account. Switch SMTP login on there, or use the oauth2 block."
+        'smtp.example.com does not allow user "bob" to log in with a password [in Auth, server said: "550 '
+        'The SMTP service is not enabled for this mailbox"]. A setting of the provider or of the account '
+        "disables it. Enable SMTP login there, or use the oauth2 block."
     )
 
 
@@ -107,9 +109,9 @@ def test_a_suspended_account_is_no_matter_of_the_mail() -> None:
     reply = "552 Your account has been suspended. Please contact us to reactivate"
 
     assert message(Phase.DATA, reply, context) == (
-        'mail.example.com does not let user "bob" in: the account is disabled or locked [in Data, server '
+        'mail.example.com does not let user "bob" log in: the account is disabled or locked [in Data, server '
         'said: "552 Your account has been suspended. Please contact us to reactivate"]. '
-        "Ask the account's administrator to enable it."
+        "Ask the administrator of the account to enable it."
     )
 
 
@@ -118,9 +120,9 @@ def test_postfix_on_the_name_at_rcpt() -> None:
     reply = "504 5.5.2 <smtp-operator-7f9c>: Helo command rejected: need fully-qualified hostname"
 
     assert message(Phase.RCPT_TO, reply, context) == (
-        'The server refuses the name "smtp-operator-7f9c" that this client gives itself [in RcptTo, server '
+        'The server refuses "smtp-operator-7f9c", the host name that this client sends [in RcptTo, server '
         'said: "504 5.5.2 <smtp-operator-7f9c>: Helo command rejected: need fully-qualified hostname"]. '
-        "Many servers want a full host name that resolves to the client's address. "
+        "Many servers require a full host name that resolves to the client's address. "
         "Set heloName: a full host name that exists in DNS."
     )
 
@@ -134,8 +136,8 @@ def test_postfix_on_the_sender_at_rcpt() -> None:
     assert message(Phase.RCPT_TO, reply, context) == (
         'mail.example.com does not let user "bob" send as ops@example.com [in RcptTo, server said: '
         '"553 5.7.1 <ops@example.com>: Sender address rejected: not owned by user bob"]. '
-        "From must be the user's own address, or one that the user may send as. "
-        "Grant Send As on ops@example.com, or set from: the address of the user who logs in."
+        "The From address must be the user's address, or an address that the user may send as. "
+        "Grant Send As on ops@example.com, or set from: the address of the user that logs in."
     )
 
 
@@ -149,13 +151,14 @@ def test_relaying_depends_on_whether_somebody_logged_in() -> None:
     assert message(Phase.RCPT_TO, reply, nobody) == (
         "mail.example.com does not relay to to[0] dev@gmail.com for this client [in RcptTo, server said: "
         '"454 4.7.1 <dev@gmail.com>: Relay access denied"]. '
-        "Without a login a server takes mail for its own domains only, unless it knows the client's address. "
-        "Set username: USER and its password, or ask the server's owner to let the egress address relay."
+        "Without a login, a server accepts email for its domains only, unless it knows the client's address. "
+        "Set username: USER and its password, or ask the server's owner to let the cluster's egress "
+        "address relay."
     )
     assert message(Phase.RCPT_TO, reply, bob) == (
         'mail.example.com does not relay to to[0] dev@gmail.com for user "bob" [in RcptTo, server said: '
         '"454 4.7.1 <dev@gmail.com>: Relay access denied"]. '
-        "The login was accepted but does not give the right to send to that domain. "
+        "The server accepted the login, but this user may not send to that domain. "
         "Ask the server's owner to let this user relay."
     )
 
@@ -164,7 +167,7 @@ def test_starttls_is_asked_for() -> None:
     context = DialogueContext(server="mail.example.com", smtp_type=SmtpType.NONE)
 
     assert message(Phase.MAIL_FROM, "451 5.7.3 STARTTLS is required to send mail", context) == (
-        "mail.example.com wants encryption first [in MailFrom, server said: "
+        "mail.example.com requires encryption [in MailFrom, server said: "
         '"451 5.7.3 STARTTLS is required to send mail"]. smtpType is None. Set smtpType: StartTLS.'
     )
 
@@ -178,7 +181,7 @@ def test_ses_in_the_sandbox_means_whom_it_names() -> None:
     sender = message(Phase.DATA, f"{words}region EU-WEST-1: ops@example.com", context)
     recipient = message(Phase.DATA, f"{words}region EU-WEST-1: dev@gmail.com", context)
 
-    assert sender.startswith("Amazon SES does not take mail from ops@example.com: it is not verified")
+    assert sender.startswith("Amazon SES does not accept email from ops@example.com: it is not verified")
     assert recipient.startswith("Amazon SES does not send to a recipient that is not verified")
 
 

@@ -25,7 +25,7 @@ async def test_an_unforeseen_error(trial: Trial, secretive: pytest.LogCaptureFix
     assert report.verdict.reason is Reason.INTERNAL_ERROR
     assert report.verdict.retry is Retry.TRANSIENT
     assert report.verdict.message == (
-        "The operator failed in a way nobody foresaw; its log has the details [in Resolve]."
+        "The operator had an unexpected error. Its log has the details [in Resolve]."
     )
     assert "RuntimeError at trial.py" in secretive.text
     assert "session.py" in secretive.text

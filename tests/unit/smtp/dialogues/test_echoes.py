@@ -29,7 +29,7 @@ async def test_after_auth_a_reply_in_an_unknown_encoding_is_its_code_alone(trial
 
     assert report.verdict.message == (
         'localhost rejected user "bob" via PLAIN (password from Secret smtp-password, key password) [in Auth,'
-        ' server said: "535 5.7.8"]. Correct the user name or the password.'
+        ' server said: "535 5.7.8"]. Check the username and password.'
     )
     assert report.dialogue[-1] == "S: 535 5.7.8"
     assert blob not in repr(report)

@@ -71,7 +71,7 @@ async def test_no_leave_no_mail(
         report = await trial(mailserver.plain_port, leave=leave)
 
     assert report.verdict.reason is Reason.INTERNAL_ERROR
-    assert report.verdict.message == "The operator called the test off before the mail was sent [in Data]."
+    assert report.verdict.message == "The operator canceled the test before it sent the email [in Data]."
     assert "lease" not in caplog.text
     assert mailserver.transcript[-1].endswith(last_word)
     await mailserver.stop()  # all that was sent has been read then

@@ -21,7 +21,7 @@ async def test_a_wrong_password_is_tried_once(trial: Trial, mailserver: MailServ
     assert report.verdict.reply == "535 5.7.8"
     assert report.verdict.message == (
         'localhost rejected user "bob" via PLAIN (password from Secret smtp-password, key password) '
-        '[in Auth, server said: "535 5.7.8 authentication failed"]. Correct the user name or the password.'
+        '[in Auth, server said: "535 5.7.8 authentication failed"]. Check the username and password.'
     )
 
 
@@ -48,7 +48,7 @@ async def test_auto_takes_the_first_offered_of_plain_login_cram_md5(
 @pytest.mark.parametrize(
     ("offered", "fix"),
     [
-        (("XOAUTH2", "OAUTHBEARER"), "Set the oauth2 block in place of password."),
+        (("XOAUTH2", "OAUTHBEARER"), "Use the oauth2 block instead of password."),
         (("GSSAPI",), "Use a server or port that offers PLAIN, LOGIN or CRAM-MD5."),
     ],
 )
@@ -87,8 +87,9 @@ async def test_a_mechanism_for_tokens_does_not_fit_a_password(trial: Trial, mail
     report = await trial(mailserver.plain_port, password="s3cret-pw", auth_mechanism="XOAUTH2")
 
     assert report.verdict.message == (
-        "localhost offers the login mechanisms PLAIN, XOAUTH2, none of which fits a password [in Auth]. "
-        "Set the oauth2 block in place of password."
+        "localhost offers the login mechanisms PLAIN, XOAUTH2, none of which works with a password [in "
+        "Auth]. "
+        "Use the oauth2 block instead of password."
     )
 
 
@@ -141,8 +142,8 @@ async def test_a_password_never_crosses_a_network_in_clear(trial: Trial, mailser
 
     assert report.verdict.reason is Reason.INSECURE_AUTH_REFUSED
     assert report.verdict.message == (
-        "Refusing to send the password in clear (smtpType: None). Set smtpType: StartTLS or TLS; "
-        "on a trusted network alone, set allowInsecureAuth: true."
+        "Refusing to send the password in plaintext (smtpType: None). Set smtpType: StartTLS or TLS. On a "
+        "trusted network only, set allowInsecureAuth: true."
     )
 
 

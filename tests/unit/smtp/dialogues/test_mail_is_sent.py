@@ -52,7 +52,7 @@ async def test_the_verdict_names_the_queue_id_and_does_not_promise_delivery(
 
     assert report.verdict.message == (
         "Accepted for delivery to 1 recipient by localhost (queue id 4F1B2). "
-        "Accepted is not delivered: if nobody finds the mail, look into the spam folder."
+        "Accepted does not mean delivered. If the email does not arrive, check the spam folder."
     )
     assert report.response == "250 2.0.0 Ok: queued as 4F1B2"
     assert report.verdict.summary == "TestEmailSent"

@@ -51,9 +51,9 @@ async def test_each_mode(
 @pytest.mark.parametrize(
     ("mode", "message"),
     [
-        (Mode.CONNECT, "localhost answers as an SMTP server in clear text."),
+        (Mode.CONNECT, "localhost answers as an SMTP server in plaintext."),
         (Mode.LOGIN, 'localhost accepted user "bob" by PLAIN.'),
-        (Mode.ENVELOPE, "localhost accepted the sender and 1 recipient; no mail was sent."),
+        (Mode.ENVELOPE, "localhost accepted the sender and 1 recipient; no email was sent."),
     ],
 )
 async def test_what_each_mode_proved(trial: Trial, mailserver: MailServer, mode: Mode, message: str) -> None:
@@ -69,6 +69,5 @@ async def test_mode_login_without_a_user_name_says_that_there_was_no_login(
 
     assert report.verdict.reason is Reason.CONNECTED
     assert report.verdict.message == (
-        "localhost answers as an SMTP server in clear text. "
-        "No user name is set, so there was no login to test."
+        "localhost answers as an SMTP server in plaintext. No username is set, so the test did not log in."
     )

@@ -22,8 +22,9 @@ async def test_some_refused_the_others_get_the_mail(trial: Trial, mailserver: Ma
     assert report.verdict.reply == "550 5.1.1"
     assert not report.verdict.passed
     assert report.verdict.message == (
-        "The server refused 1 of 2 recipients; the others got the mail [in RcptTo]. "
-        'cc[0] dev@example.com: "550 5.1.1 no such user". Correct or remove them under recipients.'
+        "The server refused 1 of 2 recipients; the others received the email [in RcptTo]. "
+        'recipients.cc[0] dev@example.com: "550 5.1.1 no such user". '
+        "Correct or remove these addresses under recipients."
     )
     assert mailserver.mails[0].recipients == ("ops@example.com",)
     assert report.recipients == (
@@ -52,8 +53,9 @@ async def test_all_refused(trial: Trial, mailserver: MailServer) -> None:
 
     assert report.verdict.reason is Reason.RECIPIENTS_REFUSED
     assert report.verdict.message == (
-        'The server refused all 2 recipients [in RcptTo]. to[0] a@example.com: "550 5.1.1 no such user"; '
-        'to[1] b@example.com: "550 5.1.1 no such user".'
+        "The server refused all 2 recipients [in RcptTo]. recipients.to[0] a@example.com: "
+        '"550 5.1.1 no such user"; '
+        'recipients.to[1] b@example.com: "550 5.1.1 no such user".'
     )
     assert mailserver.mails == []
 
@@ -64,8 +66,8 @@ async def test_one_recipient_refused_is_told_in_one_sentence(trial: Trial, mails
     report = await trial(mailserver.plain_port)
 
     assert report.verdict.message == (
-        "localhost refused the recipient to[0] dev@example.com "
-        '[in RcptTo, server said: "550 5.1.1 no such user"]. Correct or remove it under recipients.'
+        "localhost refused recipients.to[0] dev@example.com "
+        '[in RcptTo, server said: "550 5.1.1 no such user"]. Correct or remove the address under recipients.'
     )
 
 
@@ -119,8 +121,8 @@ async def test_a_non_ascii_local_part_needs_smtputf8(trial: Trial, mailserver: M
 
     assert report.verdict.reason is Reason.ADDRESS_NEEDS_SMTP_UTF8
     assert report.verdict.message == (
-        "cc[0] jürgen@example.com needs SMTPUTF8, which localhost does not offer [in MailFrom]. "
-        "Use an address with ASCII signs alone before the @."
+        "recipients.cc[0] jürgen@example.com needs SMTPUTF8, which localhost does not offer [in MailFrom]. "
+        "Use an address with only ASCII characters before the @."
     )
 
 

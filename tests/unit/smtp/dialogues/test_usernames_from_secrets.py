@@ -32,7 +32,7 @@ async def test_an_accepted_user_is_named_by_origin(trial: Trial, mailserver: Mai
 
     report = await trial(mailserver.plain_port, mode=Mode.LOGIN, **LOGIN)
 
-    assert report.verdict.message == f"localhost accepted {NAMED} by PLAIN."
+    assert report.verdict.message == f"localhost accepted {NAMED} via PLAIN."
     assert not leaks(report)
 
 
@@ -41,7 +41,7 @@ async def test_a_rejected_user_is_named_by_origin(trial: Trial, mailserver: Mail
 
     assert report.verdict.message == (
         f"localhost rejected {NAMED} via PLAIN (password from Secret smtp-password, key password) [in Auth,"
-        ' server said: "535 5.7.8 authentication failed"]. Correct the user name or the password.'
+        ' server said: "535 5.7.8 authentication failed"]. Check the username and password.'
     )
     assert not leaks(report)
 
@@ -125,4 +125,4 @@ async def test_nothing_of_it_is_logged_or_printed_by_accident(
 async def test_a_username_of_the_spec_is_still_named(trial: Trial, mailserver: MailServer) -> None:
     report = await trial(mailserver.plain_port, mode=Mode.LOGIN, password="s3cret-pw")
 
-    assert report.verdict.message == 'localhost accepted user "bob" by PLAIN.'
+    assert report.verdict.message == 'localhost accepted user "bob" via PLAIN.'

@@ -45,34 +45,34 @@ def test_one_address(text: str, mailbox: Mailbox) -> None:
         ("ops", "has no @"),
         ("@example.com", "has nothing before the @"),
         ("ops@", "has nothing after the @"),
-        ("a@x, b@y", "is two addresses"),
-        ("a@x,b@y", "is two addresses"),
-        ("a@x; b@y", "is two addresses"),
-        ("a@x b@y", "is two addresses"),
-        ("A <a@x>, B <b@y>", "is two addresses"),
+        ("a@x, b@y", "contains two addresses"),
+        ("a@x,b@y", "contains two addresses"),
+        ("a@x; b@y", "contains two addresses"),
+        ("a@x b@y", "contains two addresses"),
+        ("A <a@x>, B <b@y>", "contains two addresses"),
         ('"a@x, b@y" <c@z', "has no @ after the closing quote"),
         ("a@b@c", "has more than one @"),
-        ("a..b@example.com", "has signs before the @ that need quotes"),
-        (".a@example.com", "has signs before the @ that need quotes"),
-        ("a b@example.com", "has signs before the @ that need quotes"),
-        ("ops@exa mple.com", "has a domain that no host name can have"),
-        ("ops@-example.com", "has a domain that no host name can have"),
-        ("ops@example..com", "has a domain that no host name can have"),
-        ("ops@exam_ple.com", "has a domain that no host name can have"),
-        ("ops@[300.1.1.1]", "has no IP address within the brackets after the @"),
-        ("ops@[192.0.2.1", "has no IP address within the brackets after the @"),
+        ("a..b@example.com", "has characters before the @ that require quotes"),
+        (".a@example.com", "has characters before the @ that require quotes"),
+        ("a b@example.com", "has characters before the @ that require quotes"),
+        ("ops@exa mple.com", "has a domain that is not a valid host name"),
+        ("ops@-example.com", "has a domain that is not a valid host name"),
+        ("ops@example..com", "has a domain that is not a valid host name"),
+        ("ops@exam_ple.com", "has a domain that is not a valid host name"),
+        ("ops@[300.1.1.1]", "has no IP address in the brackets after the @"),
+        ("ops@[192.0.2.1", "has no IP address in the brackets after the @"),
         ("ops\r\nBcc: x@example.com", "has a line break or another control character"),
         ("ops@example.com\n", "has a line break or another control character"),
         ("a\x00b@example.com", "has a line break or another control character"),
         ("Ops\u2028 <ops@example.com>", "has a line break or another control character"),
         (
             "Team, Platform <ops@example.com>",
-            "has a display name with signs that need double quotes around it",
+            "has a display name with characters that require double quotes",
         ),
-        (f"{'a' * 65}@example.com", "is longer than a mail address may be (RFC 5321 section 4.5.3.1)"),
+        (f"{'a' * 65}@example.com", "is too long for an email address (RFC 5321 section 4.5.3.1)"),
         (
             f"a@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 20}",
-            "has a domain that no host name can have",
+            "has a domain that is not a valid host name",
         ),
     ],
 )
@@ -107,13 +107,13 @@ def test_whatever_is_written_becomes_one_line_or_none(text: str) -> None:
     [
         (
             "a@x, b@y",
-            'from "a@x, b@y" is two addresses. '
-            "Set from: to one address, such as Platform Team <noreply@example.com>.",
+            'from "a@x, b@y" contains two addresses. '
+            "Set from: one address, such as Platform Team <noreply@example.com>.",
         ),
         (
             "not an address",
             'from "not an address" has no @. '
-            "Set from: to one address, such as Platform Team <noreply@example.com>.",
+            "Set from: one address, such as Platform Team <noreply@example.com>.",
         ),
     ],
 )
@@ -128,7 +128,9 @@ async def test_what_users_read_of_a_recipient(trial: Trial) -> None:
     report = await trial(587, recipients=recipients(to=["ops@example.com"], cc=["x@y.z", "a@x, b@y"]))
 
     assert report.verdict.reason is Reason.INVALID_RECIPIENT_ADDRESS
-    assert report.verdict.message == 'cc[1] "a@x, b@y" is two addresses; list them separately.'
+    assert (
+        report.verdict.message == 'recipients.cc[1] "a@x, b@y" contains two addresses. List them separately.'
+    )
 
 
 async def test_a_bcc_is_not_repeated(trial: Trial) -> None:
@@ -136,5 +138,5 @@ async def test_a_bcc_is_not_repeated(trial: Trial) -> None:
 
     assert report.verdict.reason is Reason.INVALID_RECIPIENT_ADDRESS
     assert report.verdict.message == (
-        "bcc[0] is not one mail address. List each address on its own under recipients.bcc."
+        "recipients.bcc[0] is not one email address. List each address separately under recipients.bcc."
     )

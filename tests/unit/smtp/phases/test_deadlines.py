@@ -68,9 +68,9 @@ async def test_slow_but_steady_replies_use_up_the_budget(trial: Trial) -> None:
 
     assert report.verdict.reason is Reason.TOTAL_BUDGET_EXCEEDED
     assert report.verdict.message == (
-        "The server answers, but slowly: 7 s for 3 replies [in RcptTo]. The test took longer than "
-        "test.timeout; the phases show where the time went. "
-        "Set test.timeout: a longer time, if the server is meant to be that slow."
+        "The server answers slowly: 7 s for 3 replies [in RcptTo]. The test took longer than test.timeout. "
+        "The phases in the status show where. "
+        "Set test.timeout: a longer time, if this server is expected to be slow."
     )
     assert report.duration == pytest.approx(7, abs=0.2)
 
@@ -115,8 +115,8 @@ async def test_a_black_hole_gets_three_seconds(trial: Trial) -> None:
     assert report.duration == pytest.approx(3)
     assert report.verdict.message == (
         "No answer from localhost:587 within 3 s (tried 127.0.0.1) [in Connect]. "
-        "A firewall or a NetworkPolicy on the way drops the packets, or the host is down. "
-        "Check NetworkPolicy and egress firewall, and that server and port are right."
+        "A firewall or a NetworkPolicy drops the packets, or the host is down. "
+        "Check server, port, the NetworkPolicy and the egress firewall."
     )
 
 
