@@ -100,8 +100,8 @@ async def test_the_servers_error_is_decoded_and_answered(
     assert rejected(report.verdict) == (
         f'localhost rejected the access token for user "{MAILBOX}" via {mechanism} (status 401, scope'
         ' https://mail.test/) [in Auth, server said: "535 5.7.8 authentication failed"]. The token is'
-        " valid but has another scope, or its client may not use this mailbox. Set oauth2.scope: the scope that the "
-        "server names, and username: the mailbox that the client may use."
+        " valid but has another scope, or its client may not use this mailbox. Set oauth2.scope: the scope "
+        "that the server names, and username: the mailbox that the client may use."
     )
     assert len(server.auth_attempts) == 1
 

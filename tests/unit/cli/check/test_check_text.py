@@ -23,8 +23,8 @@ def test_a_passed_test(check: Check, manifest: str) -> None:
     ended = check("-f", manifest)
     assert ended.text == (
         "✓ TestEmailSent  team-a/corporate-mail\n"
-        "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted is not delivered: if\n"
-        "  nobody finds the mail, look into the spam folder.\n"
+        "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean delivered.\n"
+        "  If the email does not arrive, check the spam folder.\n"
         "  The password was read from Secret smtp-password, key password.\n"
     )
     assert ended.progress == (
@@ -51,8 +51,7 @@ def test_a_failed_test_shows_the_dialogue_without_the_password(
     assert ended.text == (
         "✗ AuthenticationFailed in Auth: 535 5.7.8  team-a/corporate-mail\n"
         '  localhost rejected user "mailer@example.com" via PLAIN (password from Secret smtp-password, key\n'
-        '  password) [in Auth, server said: "535 5.7.8 authentication failed"]. Correct the user name or'
-        " the\n"
+        '  password) [in Auth, server said: "535 5.7.8 authentication failed"]. Check the username and\n'
         "  password.\n"
         "  The password was read from Secret smtp-password, key password.\n"
         "\n"
@@ -98,8 +97,7 @@ def test_without_references_no_password_phase_is_shown(
     assert ended.progress == "".join(f"  ✓ {it} TIME\n" for it in ("Resolve", "Connect", "Banner", "Ehlo"))
     assert ended.text == (
         "✓ Connected  default/relay\n"
-        "  localhost answers as an SMTP server in clear text. No user name is set, so there was no login to\n"
-        "  test.\n"
+        "  localhost answers as an SMTP server in plaintext. No username is set, so the test did not log in.\n"
     )
 
 
@@ -161,8 +159,7 @@ def test_a_terminal_shows_the_running_phase(process: Callable[..., str]) -> None
         "  … Banner\r  \x1b[32m✓\x1b[0m Banner TIME\n"
         "  … Ehlo\r  \x1b[32m✓\x1b[0m Ehlo TIME\n"
         "\x1b[32m✓ Connected\x1b[0m  default/relay\n"
-        "  localhost answers as an SMTP server in clear text. No user name is set, so there was no login to\n"
-        "  test.\n"
+        "  localhost answers as an SMTP server in plaintext. No username is set, so the test did not log in.\n"
     )
 
 

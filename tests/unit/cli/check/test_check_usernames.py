@@ -49,7 +49,7 @@ def test_an_accepted_username_from_a_secret_is_named_by_origin(
     ended = check("-f", by_reference, "--mode", "Login", "--output", output)
 
     assert ended.code == 0
-    assert "localhost accepted the user from Secret another, key value by PLAIN." in " ".join(
+    assert "localhost accepted the user from Secret another, key value via PLAIN." in " ".join(
         ended.out.split()
     )
     assert "c4nary" not in (ended.out + ended.err).casefold()

@@ -38,7 +38,7 @@ def login_at(server: str, username: str = "bob") -> DialogueContext:
             'smtp.sendgrid.net rejected user "me@example.com" via PLAIN (password from Secret smtp-password, '
             'key password) [in Auth, server said: "535 Authentication failed: Bad username / password"]. '
             "SendGrid's username is literally apikey. The password is an API key with Mail Send "
-            "permission, without a trailing line break Set username: apikey.",
+            "permission, without a trailing line break. Set username: apikey.",
         ),
         (
             login_at("email-smtp.eu-west-1.amazonaws.com", "AKIAEXAMPLE"),
@@ -56,9 +56,8 @@ def login_at(server: str, username: str = "bob") -> DialogueContext:
             'key password) [in Auth, server said: "535 5.7.8 Username and Password not accepted. '
             'For more information, go to https://support.google.com/mail/?p=BadCredentials x-gsmtp"]. '
             "Gmail accepts only a 16-character app password, not the account's password. App passwords "
-            "require 2-Step Verification Create one at https://myaccount.google.com/apppasswords and store "
-            "it "
-            "as the password, or use oauth2.",
+            "require 2-Step Verification. Create one at https://myaccount.google.com/apppasswords and store "
+            "it as the password, or use oauth2.",
         ),
         (
             login_at("smtp.office365.com", "me@example.com"),
@@ -68,8 +67,8 @@ def login_at(server: str, username: str = "bob") -> DialogueContext:
             'Tenant."]. '
             "Security defaults, a policy or the retirement of Basic SMTP AUTH forbid logins with a "
             "password. Run Set-CASMailbox -SmtpClientAuthenticationDisabled $false, or use the oauth2"
-            " block in "
-            "place of password. It reads oauth2: {tokenUrl: "
+            " block instead "
+            "of password. Write it as oauth2: {tokenUrl: "
             "https://login.microsoftonline.com/TENANT/oauth2/v2.0/"
             "token, clientId: APPLICATION, scope: https://outlook.office365.com/.default, clientSecretRef:"
             " {name: "
@@ -87,7 +86,7 @@ def test_an_authorization_code_is_an_app_password() -> None:
     assert message(Phase.AUTH, reply, login_at("smtp.example.com")) == (
         'smtp.example.com requires an app password for user "bob" [in Auth, server said: "535 Please log '
         "in with "
-        "the authorization code of your mailbox\"]. The account's password does not work for programs "
+        "the authorization code of your mailbox\"]. The account's password does not work for programs. "
         "Create an app password (some providers call it an authorization code) and store it as the password."
     )
 
@@ -181,7 +180,9 @@ def test_ses_in_the_sandbox_means_whom_it_names() -> None:
     sender = message(Phase.DATA, f"{words}region EU-WEST-1: ops@example.com", context)
     recipient = message(Phase.DATA, f"{words}region EU-WEST-1: dev@gmail.com", context)
 
-    assert sender.startswith("Amazon SES does not accept email from ops@example.com: it is not verified")
+    assert sender.startswith(
+        "Amazon SES does not accept email from ops@example.com: the address is not verified"
+    )
     assert recipient.startswith("Amazon SES does not send to a recipient that is not verified")
 
 

@@ -52,7 +52,7 @@ async def test_each_mode(
     ("mode", "message"),
     [
         (Mode.CONNECT, "localhost answers as an SMTP server in plaintext."),
-        (Mode.LOGIN, 'localhost accepted user "bob" by PLAIN.'),
+        (Mode.LOGIN, 'localhost accepted user "bob" via PLAIN.'),
         (Mode.ENVELOPE, "localhost accepted the sender and 1 recipient; no email was sent."),
     ],
 )
