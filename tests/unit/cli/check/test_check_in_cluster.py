@@ -48,7 +48,8 @@ def test_read_access_is_enough_to_check(
     assert ended.code == 0, ended
     assert ended.text == (
         f"✓ TestEmailSent  {namespace}/{NAME}\n"
-        "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean delivered.\n"
+        "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean "
+        "delivered.\n"
         "  If the email does not arrive, check the spam folder.\n"
         "  The password was read from Secret smtp-password, key password.\n"
     )

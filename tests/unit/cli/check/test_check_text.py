@@ -23,7 +23,8 @@ def test_a_passed_test(check: Check, manifest: str) -> None:
     ended = check("-f", manifest)
     assert ended.text == (
         "✓ TestEmailSent  team-a/corporate-mail\n"
-        "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean delivered.\n"
+        "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean "
+        "delivered.\n"
         "  If the email does not arrive, check the spam folder.\n"
         "  The password was read from Secret smtp-password, key password.\n"
     )
@@ -97,7 +98,8 @@ def test_without_references_no_password_phase_is_shown(
     assert ended.progress == "".join(f"  ✓ {it} TIME\n" for it in ("Resolve", "Connect", "Banner", "Ehlo"))
     assert ended.text == (
         "✓ Connected  default/relay\n"
-        "  localhost answers as an SMTP server in plaintext. No username is set, so the test did not log in.\n"
+        "  localhost answers as an SMTP server in plaintext. No username is set, so the test did "
+        "not log in.\n"
     )
 
 
@@ -159,7 +161,8 @@ def test_a_terminal_shows_the_running_phase(process: Callable[..., str]) -> None
         "  … Banner\r  \x1b[32m✓\x1b[0m Banner TIME\n"
         "  … Ehlo\r  \x1b[32m✓\x1b[0m Ehlo TIME\n"
         "\x1b[32m✓ Connected\x1b[0m  default/relay\n"
-        "  localhost answers as an SMTP server in plaintext. No username is set, so the test did not log in.\n"
+        "  localhost answers as an SMTP server in plaintext. No username is set, so the test did "
+        "not log in.\n"
     )
 
 
