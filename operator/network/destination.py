@@ -61,7 +61,7 @@ class PortRange:
         first, dash, last = text.strip().partition("-")
         ports = cls(int(first), int(last if dash else first))
         if not 1 <= ports.first <= ports.last <= 65535:
-            raise ValueError(f"{text} is no range of ports from 1 to 65535")
+            raise ValueError(f"{text} is not a range of ports from 1 to 65535")
         return ports
 
     def __contains__(self, port: int) -> bool:

@@ -35,7 +35,7 @@ class ErrorKind(StrEnum):
     TOO_SLOW = "too slow"
     DROPPED = "connection lost"
     TOO_LARGE = "answer too large"
-    PROXY_FAILED = "the proxy gave no connection"
+    PROXY_FAILED = "no connection through the proxy"
     CA_NOT_ALLOWED = "CA not allowed"
 
 

@@ -56,11 +56,11 @@ class ClientCertificate:
         try:
             chain = x509.load_pem_x509_certificates(certificates)
         except ValueError:
-            raise ClientCertificateInvalid("tls.crt holds no PEM certificate that can be read") from None
+            raise ClientCertificateInvalid("tls.crt has no readable PEM certificate") from None
         key = _key(private_key)
         public = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         if key.public_key().public_bytes(*public) != chain[0].public_key().public_bytes(*public):
-            raise ClientCertificateInvalid("the key in tls.key is not that of the certificate in tls.crt")
+            raise ClientCertificateInvalid("the key in tls.key does not belong to the certificate in tls.crt")
         now = now or datetime.now(UTC)
         begins, ends = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
         if ends < now:
@@ -83,7 +83,7 @@ def _key(pem: bytes) -> "PrivateKeyTypes":
     except TypeError:
         raise ClientCertificateInvalid("the key in tls.key is encrypted") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ClientCertificateInvalid("tls.key holds no PEM key that can be read") from None
+        raise ClientCertificateInvalid("tls.key has no readable PEM key") from None
     bits = getattr(key, "key_size", 0)
     if bits > MOST_RSA_BITS:
         raise ClientCertificateInvalid(f"the key in tls.key has {bits:,} bits, more than {MOST_RSA_BITS:,}")
@@ -160,7 +160,7 @@ def _identify(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
             file.write(certificate.pem)
         context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
     except (ssl.SSLError, ValueError):
-        raise ClientCertificateInvalid("OpenSSL does not take certificate or key") from None
+        raise ClientCertificateInvalid("OpenSSL does not accept the certificate or key") from None
     finally:
         os.close(descriptor)
 

@@ -29,12 +29,12 @@ class NotAdmitted:
 
     def what(self, server: str) -> str:
         """Return what happened, without a full stop. ``server`` is host and port."""
-        return f"No CA that {self.owner} admits has issued the certificate of {server}"
+        return f"The certificate of {server} was not issued by a CA that {self.owner} admits"
 
     @property
     def why(self) -> str:
         """Return why the CA that is named does not count."""
-        return f"{self.owner} is bound to its servers, so {self.field} cannot add a CA on its own"
+        return f"{self.owner} is bound to its servers, so {self.field} alone cannot add a CA"
 
     @property
     def fix(self) -> str:
@@ -43,14 +43,14 @@ class NotAdmitted:
         more = len(self.fingerprints) - _SHOWN
         rest = f" (and {more} more certificates that {self.field} names)" if more > 0 else ""
         return (
-            f"If this CA is the right one, its owner adds it to the annotation {self.annotation}:"
-            f" {shown}{rest}; or the cluster admin names it in the operator's --ca-file"
+            f"If this CA is correct, ask the owner to add it to the annotation {self.annotation}:"
+            f" {shown}{rest}; or ask the cluster admin to add it to the operator's --ca-file"
         )
 
 
 FULL_NAME: Final = (
-    "a bound value's server is looked up without search domains;"
-    " a Service is called NAME.NAMESPACE.svc.cluster.local in full"
+    "the server of a bound value is looked up without search domains: use the full name of a Service,"
+    " NAME.NAMESPACE.svc.cluster.local"
 )
 """Why a name may not be found that others find."""
 

@@ -20,7 +20,7 @@ from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 _EVERYWHERE: Final = "*:*"
 _LONGEST: Final = 16 * 1024
 _MOST_ENTRIES: Final = 256
-_MAIL_SERVER: Final = "set server and port to what the annotation lists"
+_MAIL_SERVER: Final = "set server and port to an entry of the annotation"
 
 
 def check_destination(
@@ -52,23 +52,24 @@ def check_destination(
     if annotation is None:
         listed = ",".join(dict.fromkeys(_written(*place) for place in needed)) or destination
         raise _refused(
-            f"{name} does not say where its values may be sent, and the operator demands it"
-            f" (--require-allowed-servers). Its owner annotates it: {ALLOWED_SERVERS}: {listed}"
+            f"{name} does not say where its values may be sent, which the operator requires"
+            f" (--require-allowed-servers). Ask its owner to add the annotation {ALLOWED_SERVERS}: {listed}"
         )
     if len(annotation) > _LONGEST or annotation.count(",") >= _MOST_ENTRIES:
         raise _refused(
             f"The annotation {ALLOWED_SERVERS} of {name} has more than {_LONGEST:,} characters or"
-            f" {_MOST_ENTRIES} entries, so it allows nothing. Its owner shortens it, as by *. for one label."
+            f" {_MOST_ENTRIES} entries, so it allows nothing. Ask its owner to shorten it, for example with"
+            " *. for one label."
         )
     if not any(_matches(entry.strip(), server, port) for entry in annotation.split(",")):
         raise _refused(
-            f"{name} does not allow server {destination}. Its owner adds it to the annotation"
+            f"{name} does not allow server {destination}. Ask its owner to add it to the annotation"
             f" {ALLOWED_SERVERS}, or {otherwise}."
         )
     if not verified_tls:
         raise _refused(
-            f"{name} is bound to its servers by the annotation {ALLOWED_SERVERS}, so it is sent over verified"
-            " TLS only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false."
+            f"{name} is bound to its servers by the annotation {ALLOWED_SERVERS}, so the operator sends it"
+            " over verified TLS only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false."
         )
 
 

@@ -113,21 +113,21 @@ class SecretReader:
         except UnicodeDecodeError:
             raise _failed(
                 Reason.SECRET_VALUE_INVALID,
-                f"{where} is not UTF-8 text (named by spec.{field_path}{self._of})."
-                " Write the value as plain text; data: is base64 of it, stringData: is the text itself.",
+                f"{where} is not UTF-8 text (named by spec.{field_path}{self._of}). Store plain text:"
+                " base64-encoded in data, or unencoded in stringData.",
             ) from None
         stripped = text.removesuffix("\n").removesuffix("\r")
         if not stripped.strip():
             raise _failed(
                 Reason.SECRET_VALUE_EMPTY,
-                f"{where} is empty (named by spec.{field_path}{self._of}). Write the value into it;"
-                " the test starts as soon as it is there.",
+                f"{where} is empty (named by spec.{field_path}{self._of}). Store the value; the test then"
+                " starts automatically.",
             )
         if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):
             raise _failed(
                 Reason.SECRET_VALUE_INVALID,
                 f"{where} holds a line break or control character (named by spec.{field_path}{self._of})."
-                " It must be one line; one newline at its end is left out by itself.",
+                " The value must be one line; the operator removes one newline at its end.",
             )
         return SecretLine(stripped, newline_stripped=stripped != text)
 
@@ -150,7 +150,7 @@ class SecretReader:
             raise _failed(
                 Reason.CA_BUNDLE_INVALID,
                 f"{reference}, key {key} holds no PEM certificate (named by spec.{field_path}{self._of})."
-                " Put the CA's certificate there, from -----BEGIN CERTIFICATE----- on.",
+                " Store the CA certificate there, with its BEGIN and END lines.",
             )
         self._bundles[reference, key] = text = _shared(text)
         self._drop(reference, key)
@@ -171,9 +171,9 @@ class SecretReader:
         except ClientCertificateInvalid as error:
             raise _failed(
                 Reason.CLIENT_CERTIFICATE_INVALID,
-                f"{reference} is no usable client certificate (named by spec.{field_path}{self._of}):"
-                f" {error}. Store a certificate and its key without a password there, as a Secret of type"
-                " kubernetes.io/tls has them.",
+                f"{reference} is not a usable client certificate (named by spec.{field_path}{self._of}):"
+                f" {error}. Store a certificate and its unencrypted key there, in the format of type"
+                " kubernetes.io/tls.",
             ) from None
 
     async def _raw(
@@ -193,11 +193,11 @@ class SecretReader:
             what = "CA's certificates" if too_long is Reason.CA_BUNDLE_INVALID else "value"
             raise _failed(
                 too_long,
-                f"{reference}, key {key} holds more than {at_most:,} bytes"
-                f" (named by spec.{field_path}{self._of}). Put the {what} alone there.",
+                f"{reference}, key {key} holds more than {at_most:,} bytes (named by"
+                f" spec.{field_path}{self._of}). Store only the {what} there.",
             ) from None
         if raw is None:
-            other = f", or set {field_path}.key{self._of} to the one that holds the value"
+            other = f", or set {field_path}.key{self._of} to the key of the value"
             raise _failed(
                 _KEY_MISSING[reference.kind],
                 f'{reference} has no key "{key}" (named by spec.{field_path}{self._of}).'
@@ -219,8 +219,8 @@ class SecretReader:
         except ObjectNotFound:
             return _failed(
                 _MISSING[reference.kind],
-                f"{reference} does not exist (named by spec.{field_path}{self._of})."
-                " Create it; the test starts as soon as it is there.",
+                f"{reference} does not exist (named by spec.{field_path}{self._of}). Create it; the test"
+                " then starts automatically.",
             )
         except AccessDenied:
             may_not = (
@@ -230,9 +230,9 @@ class SecretReader:
             if not reference.namespace:
                 return _failed(
                     _DENIED[reference.kind],
-                    f"{may_not}, as one that serves single namespaces does. Have a ClusterRole grant it for"
-                    f" that name, or set {field_path}.kind: SmtpVault and describe the vault in this"
-                    " namespace.",
+                    f"{may_not}, as always when the operator serves single namespaces. Grant it for that"
+                    f" name by a ClusterRole, or set {field_path}.kind: SmtpVault and describe the vault in"
+                    " this namespace.",
                 )
             return _failed(
                 _DENIED[reference.kind],

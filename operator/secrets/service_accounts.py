@@ -93,8 +93,8 @@ class NoServiceAccounts:
         raise _failed(
             use,
             Reason.SERVICE_ACCOUNT_TOKEN_FAILED,
-            f"A token of {use} is to be had in its cluster only ({use.named_by}). Check the SmtpConfig there,"
-            f" by its name and -n {namespace}.",
+            f"A token of {use} is available only in its cluster ({use.named_by}). Check the SmtpConfig"
+            f" there, by its name and -n {namespace}.",
         )
 
     async def request_token(self, namespace: str, name: str, audience: str) -> str:
@@ -137,8 +137,8 @@ async def allowed_account(accounts: ServiceAccounts, use: AccountUse, note: Note
         raise _failed(
             use,
             Reason.AUDIENCE_NOT_ALLOWED,
-            f'{use} does not allow tokens for audience "{use.audience}" ({use.named_by}).'
-            f" Its owner annotates it: {ALLOWED_AUDIENCES}: {use.audience}",
+            f'{use} does not allow tokens for audience "{use.audience}" ({use.named_by}). Ask its owner'
+            f" to add the annotation {ALLOWED_AUDIENCES}: {use.audience}",
         )
     return found
 
@@ -160,21 +160,21 @@ async def account_token(accounts: ServiceAccounts, use: AccountUse) -> str:
         raise _failed(
             use,
             Reason.SERVICE_ACCOUNT_TOKEN_FAILED,
-            f'The API server issues no token of {use} for audience "{use.audience}".'
-            f" Set {use.field_path}.audience{use.of}: the audience that"
+            f'The API server issues no token of {use} for audience "{use.audience}". Set'
+            f" {use.field_path}.audience{use.of} to the audience that"
             f" {'the vault' if use.owner else 'the identity provider'} expects.",
         ) from None
     if await accounts.opens_api_server(token):
         usual = (
-            "what the vault expects"
+            "the audience that the vault expects"
             if use.owner
-            else "api://AzureADTokenExchange, or what your provider expects"
+            else "api://AzureADTokenExchange or the audience that your provider expects"
         )
         raise _failed(
             use,
             Reason.AUDIENCE_NOT_ALLOWED,
-            f'A token for audience "{use.audience}" would open the API server itself, so it is sent nowhere.'
-            f" Set {use.field_path}.audience{use.of}: {usual}.",
+            f'A token for audience "{use.audience}" would also open the API server, so the operator does'
+            f" not send it. Set {use.field_path}.audience{use.of} to {usual}.",
             Retry.CONFIGURATION,
         )
     return token
@@ -184,7 +184,7 @@ def _missing(use: AccountUse) -> VerdictError:
     return _failed(
         use,
         Reason.SERVICE_ACCOUNT_NOT_FOUND,
-        f"{use} does not exist ({use.named_by}). Create it; the test is repeated by itself.",
+        f"{use} does not exist ({use.named_by}). Create it; the test is then repeated automatically.",
     )
 
 

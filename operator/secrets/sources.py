@@ -25,8 +25,8 @@ class InputText:
             reference="spec.password.value",
             origin="spec.password.value",
             reason=Reason.PLAINTEXT_PASSWORD,
-            message="The password stands in clear in spec.password.value, where whoever may get this object"
-            " reads it. Put it into a Secret and set password.secretRef instead.",
+            message="spec.password.value holds the password in plaintext, readable for everyone who can"
+            " get this object. Store it in a Secret and set password.secretRef instead.",
         )
 
 
@@ -48,8 +48,8 @@ class KubernetesSecret:
         if line.newline_stripped:
             reason = Reason.TRAILING_NEWLINE_STRIPPED
             message = (
-                f'The password in {origin} ends with a newline (made by "echo | base64"?);'
-                " it was left out. Write the Secret anew without it, since other programs may not be so kind."
+                f'The password in {origin} ends with a newline (made by "echo | base64"?), which the'
+                " operator removed. Store it without the newline: other programs may not remove it."
             )
         return ResolvedPassword(
             value=line.text,

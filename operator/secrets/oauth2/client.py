@@ -128,9 +128,9 @@ class TokenCache:
                 value=value,
                 source=SOURCE,
                 reference=described(oauth2),
-                origin=f"access token of client {asked.client_id} by {asked.credential}",
+                origin=f"access token of client {asked.client_id} with {asked.credential}",
                 version=client.credential_objects[0]["metadata"]["resourceVersion"],
-                message=f"{asked.host} issued an access token to client {asked.client_id} by"
+                message=f"{asked.host} issued an access token to client {asked.client_id} with"
                 f" {asked.credential}.",
             ),
             key=client.key,

@@ -92,8 +92,8 @@ async def check_use(
     if vault.provider is not provider_for(item):
         raise failed(
             Reason.VAULT_PROVIDER_MISMATCH,
-            f"{vault.reference} describes a vault of kind {vault.provider}, but {field}{_asking(item)} asks"
-            f" for {provider_for(item)}. Set {field}.vaultRef to a vault object of that kind, or"
+            f"{vault.reference} is of provider {vault.provider}, but {field}{_asking(item)} requires"
+            f" {provider_for(item)}. Set {field}.vaultRef to a vault object of that provider, or"
             f" {_block_for(vault.provider)} instead.",
         )
     if isinstance(vault.spec, ClusterSmtpVaultSpec):
@@ -112,8 +112,8 @@ async def _check_namespace(
             return
     raise failed(
         Reason.VAULT_NOT_ALLOWED,
-        f"{vault.reference} does not allow namespace {namespace}. The cluster's administrator adds it to"
-        " spec.allowedNamespaces.matchNames there, or labels the namespace as its matchLabels say.",
+        f"{vault.reference} does not allow namespace {namespace}. Ask the cluster admin to add it to"
+        " spec.allowedNamespaces.matchNames there, or to label the namespace as matchLabels requires.",
     )
 
 
@@ -125,8 +125,8 @@ async def _labels(vault: VaultObject, namespace: str, get_object: GetObject) -> 
     except AccessDenied:
         raise failed(
             Reason.VAULT_NOT_ALLOWED,
-            f"{vault.reference} allows namespaces by label, and the operator may not read those of namespace"
-            f" {namespace}: its role lacks get on namespaces. Grant it, or name the namespace in"
+            f"{vault.reference} allows namespaces by label, but the operator may not read the labels of"
+            f" namespace {namespace}: its role lacks get on namespaces. Grant it, or add the namespace to"
             " spec.allowedNamespaces.matchNames there.",
         ) from None
     return found["metadata"].get("labels") or {}
@@ -143,8 +143,8 @@ def _check_reference(vault: VaultObject, allowed: Iterable[str] | None, item: Va
     if not _is_one_name(place) or (isinstance(item, CyberArkPassword) and _SEPARATOR.search(item.safe or "")):
         raise failed(
             Reason.VAULT_NOT_ALLOWED,
-            f'{vault.reference} allows some references alone, and "{place}" could be taken for another one'
-            f" (named by spec.password.{block_of(item)}). Write it without . and .. between its slashes, and"
+            f'{vault.reference} limits its references, and "{place}" (named by'
+            f" spec.password.{block_of(item)}) is ambiguous. Write it without . and .. between slashes, and"
             " without slashes in a Safe's name.",
         )
     if any(_covers(pattern, place) for pattern in allowed):
@@ -178,22 +178,22 @@ def _check_server(vault: VaultObject, destination: Destination) -> None:
     if not server_allowed(allowed, destination.server, destination.port):
         raise failed(
             Reason.SERVER_NOT_ALLOWED,
-            f"{vault.reference} does not allow its passwords to be sent to {place}. Its owner adds it to"
-            " spec.allowedServers there, or set server and port to what that lists.",
+            f"{vault.reference} does not allow its passwords to be sent to {place}. Ask its owner to add it"
+            " to spec.allowedServers there, or set server and port to an entry of that list.",
         )
     name = destination.server_name
     if name is not None and not server_allowed(allowed, name, destination.port):
         raise failed(
             Reason.SERVER_NOT_ALLOWED,
             f"{vault.reference} does not allow its passwords to be sent to {name}:{destination.port}, which"
-            " tls.serverName names. Its owner adds it to spec.allowedServers there, or remove tls.serverName,"
-            " whose certificate any server could show.",
+            " tls.serverName names. Ask its owner to add it to spec.allowedServers there, or remove"
+            " tls.serverName: any server could present that certificate.",
         )
     if not destination.verified_tls:
         raise failed(
             Reason.SERVER_NOT_ALLOWED,
-            f"{vault.reference} binds its passwords to its allowedServers, so they are sent over verified TLS"
-            " only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false.",
+            f"{vault.reference} binds its passwords to its allowedServers, so the operator sends them over"
+            " verified TLS only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false.",
         )
 
 

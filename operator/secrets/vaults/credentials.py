@@ -189,7 +189,7 @@ class VaultCredentials:
 
     @property
     def _purpose(self) -> str:
-        return f", by which {self._vault.reference} logs in,"
+        return f", which {self._vault.reference} uses to log in,"
 
     def _check(self, giver: JsonObject, *urls: str, needed: tuple[tuple[str, int], ...] = ()) -> None:
         """Refuse to log in by what does not list all places that the login, or what it gives, is sent to."""
@@ -201,7 +201,7 @@ class VaultCredentials:
                 port=port,
                 verified_tls=True,
                 required=self._required,
-                otherwise=f"have {self._vault.reference} lead to what the annotation lists",
+                otherwise=f"set the URLs of {self._vault.reference} to entries of the annotation",
                 purpose=self._purpose,
                 needed=needed or places,
             )

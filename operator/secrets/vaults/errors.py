@@ -66,7 +66,8 @@ def gone(vault: str) -> VerdictError:
     """The vault object is another one by now."""
     return failed(
         Reason.VAULT_UNAVAILABLE,
-        f"{vault} was changed or deleted while it was read through. It is read again by itself.",
+        f"{vault} changed or was deleted during the read. No action needed; the operator reads it"
+        " again automatically.",
     )
 
 
@@ -108,8 +109,8 @@ def bundle_invalid(vault: str) -> VerdictError:
     """What ``spec.caRef`` names is no bundle."""
     return failed(
         Reason.CA_BUNDLE_INVALID,
-        f"{vault}: what caRef names holds no valid PEM certificate."
-        " Store the CA certificate itself there, with its BEGIN and END lines.",
+        f"{vault}: the object that caRef names has no valid PEM certificate. Store the CA certificate"
+        " itself there, with its BEGIN and END lines.",
     )
 
 
@@ -117,8 +118,8 @@ def certificate_invalid(error: ClientCertificateInvalid, vault: str) -> VerdictE
     """The client's certificate is of no use here; the error's text holds nothing of it."""
     return failed(
         Reason.CLIENT_CERTIFICATE_INVALID,
-        f"{vault}: its client certificate cannot be used: {error}. Store another one in the Secret that the"
-        " vault object names, as a Secret of type kubernetes.io/tls has it.",
+        f"{vault}: the client certificate cannot be used: {error}. Store a valid certificate and its key in"
+        " the Secret that the vault object names, in the format of type kubernetes.io/tls.",
     )
 
 
@@ -140,30 +141,30 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 def why_unreachable(error: HttpsError, who: str, field: str) -> str:
     """Two sentences: why ``who``, such as "the vault", gave no answer, and what to do about ``field``."""
-    place, egress = error.place, "check NetworkPolicy and egress firewall"
+    place, egress = error.place, "check NetworkPolicies and the egress firewall"
     tried = ", ".join(map(str, error.addresses))
     match error.kind:
         case ErrorKind.PORT_NOT_ALLOWED:
             return (
-                f"port {error.port} of {field} is not among those the cluster admin has allowed."
-                f" Set {field} to a URL with port 443, or ask for this one in the operator's"
-                " --allow-vault-port."
+                f"port {error.port} of {field} is not a port that the cluster admin has allowed. Set"
+                f" {field} to a URL with port 443, or ask the cluster admin to add this port to the"
+                " operator's --allow-vault-port."
             )
         case ErrorKind.ADDRESS_NOT_ALLOWED:
             return (
-                f"{tried}, where {field} leads, is in a range the cluster admin has not allowed."
-                " Ask for it to be named in the operator's --allow-network."
+                f"{field} leads to {tried}, which is in a range that the cluster admin has not allowed. Ask"
+                " the cluster admin to add it to the operator's --allow-network."
             )
         case ErrorKind.HOST_NOT_FOUND:
             return (
-                f'the host of {field}, "{error.host}", does not exist in DNS as this cluster sees it.'
-                f" Correct {field}; a private endpoint needs its DNS zone linked to the cluster's network"
-                f"{f', and {FULL_NAME}' if error.bound else ''}."
+                f'the host of {field}, "{error.host}", does not exist in the cluster\'s DNS. Correct'
+                f" {field}. A private endpoint needs its DNS zone linked to the cluster's"
+                f" network{f', and {FULL_NAME}' if error.bound else ''}."
             )
         case ErrorKind.DNS_FAILED | ErrorKind.DNS_SILENT:
             return (
-                f'DNS could not say what the host of {field}, "{error.host}", is.'
-                " That is a trouble of DNS; it is tried again by itself."
+                f'the DNS lookup of "{error.host}", the host of {field}, failed. No action needed; the'
+                " operator retries automatically."
             )
         case ErrorKind.REFUSED:
             return (
@@ -184,23 +185,24 @@ def why_unreachable(error: HttpsError, who: str, field: str) -> str:
             return _tls_failed(error, who, field)
         case ErrorKind.TOO_SLOW:
             return (
-                f"{who} at {place} accepts connections but does not answer in time."
-                " It is tried again by itself."
+                f"{who} at {place} accepts connections but does not answer in time. No action needed; the"
+                " operator retries automatically."
             )
         case ErrorKind.DROPPED:
             return (
-                f"{who} at {place} closed the connection without an answer."
-                f" A firewall or proxy in between may do so; {egress}."
+                f"{who} at {place} closed the connection without an answer. A firewall or proxy in between"
+                f" may cause this: {egress}."
             )
         case ErrorKind.PROXY_FAILED:
             return (
-                f"the proxy {error.proxy} of the operator (--https-proxy) gives no connection to {place}."
-                " Have it let that through, or ask for the host to be named in the operator's --no-proxy."
+                f"the proxy {error.proxy} of the operator (--https-proxy) did not connect to {place}. Allow"
+                " this destination in the proxy, or ask the cluster admin to add the host to the"
+                " operator's --no-proxy."
             )
         case ErrorKind.TOO_LARGE:
             return (
-                f"{who} at {place} answers with more than {error.size // 1024} KiB."
-                f" Correct {field}: it must lead to {who} itself, not to a page for people."
+                f"{who} at {place} answered with more than {error.size // 1024} KiB. Correct {field}: it"
+                f" must lead to {who} itself, not to a web page."
             )
 
 
@@ -209,22 +211,25 @@ def _tls_failed(error: HttpsError, who: str, field: str) -> str:
     if error.not_admitted is not None:
         return error.not_admitted.sentences(place)
     if error.verify_code in _EXPIRED:
-        return f"a certificate of {who} at {place} has expired. Have it renewed."
+        return f"a certificate of {who} at {place} has expired. Renew it on the server."
     if error.verify_code in _NOT_YET_VALID:
-        return f"a certificate of {who} at {place} is not valid yet. Check the clocks of node and server."
+        return (
+            f"a certificate of {who} at {place} is not valid yet. Check the clocks of the node and the"
+            " server."
+        )
     if error.verify_code in _OTHER_NAME:
         return (
-            f"the certificate of {who} at {place} is for another name."
-            f" Set {field} to a URL with a host that the certificate is for."
+            f"the certificate of {who} at {place} is for another name. Set {field} to a URL with a host"
+            " name from the certificate."
         )
     if error.verify_code:
         return (
-            f"the certificate of {who} at {place} is signed by an unknown authority."
-            " Set caRef: the ConfigMap or Secret that holds its CA certificate."
+            f"the certificate of {who} at {place} is signed by an unknown authority. Set caRef to the"
+            " ConfigMap or Secret with its CA certificate."
         )
     if error.tls_reason in _CERTIFICATE_WANTED:
         return (
-            f"{who} at {place} does not accept this client without a certificate of its liking."
-            " Name a certificate that it accepts in the vault object."
+            f"{who} at {place} requires a client certificate that it accepts. Name such a certificate in"
+            " the vault object."
         )
-    return f"TLS with {who} at {place} failed. Correct {field}: a server must speak TLS 1.2 or 1.3 there."
+    return f"TLS with {who} at {place} failed. Correct {field}: the server must support TLS 1.2 or 1.3."

@@ -56,9 +56,9 @@ class VaultHttps:
         if 300 <= answer.status < 400:
             raise failed(
                 Reason.VAULT_ENDPOINT_INVALID,
-                f"{self._context.name}: {self.base} answers with a redirect ({answer.status}), which is not"
-                f" followed. Correct {self._field}: it must lead to the vault itself, not to a login page or"
-                " a load balancer's greeting.",
+                f"{self._context.name}: {self.base} answers with a redirect ({answer.status}), which the"
+                f" operator does not follow. Correct {self._field}: it must lead to the vault itself, not"
+                " to a login page or a load balancer's default page.",
                 reply=str(answer.status),
             )
         self._raise_while_paused(answer)
@@ -70,8 +70,8 @@ class VaultHttps:
                 # Clients and proxies take these for a way up, and some where the slashes are escaped too.
                 raise failed(
                     Reason.VAULT_REQUEST_INVALID,
-                    f'{self._context.name}: nothing in a vault can be called "{segment}".'
-                    " Correct the name, in the vault object or in the password.",
+                    f'{self._context.name}: "{segment}" is not a valid name in a vault. Correct the name,'
+                    " in the vault object or in spec.password.",
                 )
         path = "/".join(quote(segment, safe="") for segment in segments)
         return f"{self.base}/{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
@@ -81,16 +81,16 @@ class VaultHttps:
         if answer.status == 429:
             raise failed(
                 Reason.VAULT_RATE_LIMITED,
-                f"{self._context.name}: the vault is asked too often (429). It is tried again by itself; a"
-                " longer recheck.interval in SmtpConfigs asks less often.",
+                f"{self._context.name}: the vault limits the request rate (429). The operator retries"
+                " automatically. To send fewer requests, set a longer recheck.interval in the SmtpConfigs.",
                 retry_after=_PAUSE if wait is None else wait,
                 reply="429",
             )
         if answer.status == 503 and wait is not None:
             raise failed(
                 Reason.VAULT_UNAVAILABLE,
-                f"{self._context.name}: the vault answered 503 and asks to come back later."
-                " That is a trouble of its own; it is tried again by itself.",
+                f"{self._context.name}: the vault returned an internal error (503) and asks to retry later."
+                " No action needed; the operator retries automatically.",
                 retry_after=wait,
                 reply="503",
             )

@@ -83,7 +83,9 @@ def _parsed(reference: Reference, found: JsonObject) -> VaultObject:
         problems = "; ".join(spec_problems(error))
         raise failed(
             Reason.VAULT_NOT_ALLOWED,
-            cut(f"The spec of {reference} breaks a rule, so it gives nothing: {problems}. Correct it there."),
+            cut(
+                f"The spec of {reference} is invalid, so the vault is not used: {problems}. Correct the spec."
+            ),
         ) from None
 
 

@@ -25,7 +25,7 @@ def vault_secret(value: str | bytes, *, where: str, version: str | None = None) 
     except UnicodeError:
         raise failed(
             Reason.VAULT_SECRET_UNUSABLE,
-            f"{where} is not UTF-8 text. Store the password there as plain text, or name what holds it.",
+            f"{where} is not UTF-8 text. Store the password as plain text, or name the secret that holds it.",
         ) from None
     line = text.removesuffix("\n").removesuffix("\r")
     if not line.strip():
@@ -33,13 +33,14 @@ def vault_secret(value: str | bytes, *, where: str, version: str | None = None) 
     if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in line):
         raise failed(
             Reason.VAULT_SECRET_UNUSABLE,
-            f"{where} holds a line break or control character, as keys and certificates do."
-            " A password is one line; one newline at its end is left out by itself.",
+            f"{where} holds a line break or control character, as keys and certificates do. A password is"
+            " one line; the operator removes one newline at its end.",
         )
     if size > LONGEST:
         raise failed(
             Reason.VAULT_SECRET_UNUSABLE,
-            f"{where} is longer than {LONGEST} bytes, as keys and tokens are. Name what holds the password.",
+            f"{where} is longer than {LONGEST} bytes, as keys and tokens are. Name the secret that"
+            " holds the password.",
         )
     if line == text:
         return VaultSecret(value=line, version=version)
@@ -47,5 +48,5 @@ def vault_secret(value: str | bytes, *, where: str, version: str | None = None) 
         value=line,
         version=version,
         reason=Reason.TRAILING_NEWLINE_STRIPPED,
-        message=f"{where} ends with a newline, which was left out. Store the password without it.",
+        message=f"{where} ends with a newline, which the operator removed. Store the password without it.",
     )

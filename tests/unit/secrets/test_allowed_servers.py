@@ -135,8 +135,8 @@ def test_what_has_it_is_sent_over_verified_tls_only(annotation: str) -> None:
             True,
             True,
             "Secret team-a/pw does not say where its values may be sent, and the operator demands it"
-            " (--require-allowed-servers). Its owner annotates it: smtp-operator.io/allowed-servers:"
-            " smtp.example.com:587",
+            " (--require-allowed-servers). Ask its owner to add the annotation"
+            " smtp-operator.io/allowed-servers: smtp.example.com:587",
         ),
         (
             None,
@@ -144,25 +144,26 @@ def test_what_has_it_is_sent_over_verified_tls_only(annotation: str) -> None:
             True,
             True,
             "Secret team-a/pw does not say where its values may be sent, and the operator demands it"
-            " (--require-allowed-servers). Its owner annotates it: smtp-operator.io/allowed-servers:"
-            " [2001:db8::1]:587",
+            " (--require-allowed-servers). Ask its owner to add the annotation"
+            " smtp-operator.io/allowed-servers: [2001:db8::1]:587",
         ),
         (
             "smtp.example.com:587",
             "evil.example",
             True,
             False,
-            "Secret team-a/pw does not allow server evil.example:587. Its owner adds it to the annotation"
-            " smtp-operator.io/allowed-servers, or set server and port to what the annotation lists.",
+            "Secret team-a/pw does not allow server evil.example:587. Ask its owner to add it to the"
+            " annotation smtp-operator.io/allowed-servers, or set server and port to an entry of the"
+            " annotation.",
         ),
         (
             "smtp.example.com:587",
             "smtp.example.com",
             False,
             False,
-            "Secret team-a/pw is bound to its servers by the annotation smtp-operator.io/allowed-servers, so"
-            " it is sent over verified TLS only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify:"
-            " false.",
+            "Secret team-a/pw is bound to its servers by the annotation smtp-operator.io/allowed-servers,"
+            " so the operator sends it over verified TLS only. Set smtpType: StartTLS or TLS, and"
+            " tls.insecureSkipVerify: false.",
         ),
     ],
 )
@@ -207,7 +208,8 @@ def test_an_annotation_without_end_allows_nothing(annotation: str) -> None:
     assert caught.value.verdict.reason is Reason.SERVER_NOT_ALLOWED
     assert caught.value.verdict.message == (
         "The annotation smtp-operator.io/allowed-servers of Secret team-a/smtp has more than 16,384"
-        " characters or 256 entries, so it allows nothing. Its owner shortens it, as by *. for one label."
+        " characters or 256 entries, so it allows nothing. Ask its owner to shorten it, for example with"
+        " *. for one label."
     )
 
 

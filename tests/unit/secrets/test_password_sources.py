@@ -29,8 +29,8 @@ async def test_input_text(shelf: Shelf) -> None:
         origin="spec.password.value",
         version=None,
         reason=Reason.PLAINTEXT_PASSWORD,
-        message="The password stands in clear in spec.password.value, where whoever may get this object reads"
-        " it. Put it into a Secret and set password.secretRef instead.",
+        message="spec.password.value holds the password in plaintext, readable for everyone who can get"
+        " this object. Store it in a Secret and set password.secretRef instead.",
     )
 
 
@@ -57,8 +57,8 @@ async def test_a_secret_with_a_newline_at_its_end(shelf: Shelf) -> None:
     found = await resolved(shelf, password(secretRef={"name": "smtp-password", "key": "pw"}))
     assert (found.value, found.reason) == ("s3cret", Reason.TRAILING_NEWLINE_STRIPPED)
     assert found.message == (
-        'The password in Secret smtp-password, key pw ends with a newline (made by "echo | base64"?); it was'
-        " left out. Write the Secret anew without it, since other programs may not be so kind."
+        'The password in Secret smtp-password, key pw ends with a newline (made by "echo | base64"?),'
+        " which the operator removed. Store it without the newline: other programs may not remove it."
     )
 
 

@@ -51,16 +51,16 @@ async def test_a_line_is_taken_as_it_stands_but_for_one_newline(
 
 
 EMPTY = (
-    "Secret team-a/smtp-password, key password is empty (named by spec.password.secretRef). Write the value"
-    " into it; the test starts as soon as it is there."
+    "Secret team-a/smtp-password, key password is empty (named by spec.password.secretRef). Store the"
+    " value; the test then starts automatically."
 )
 SEVERAL = (
     "Secret team-a/smtp-password, key password holds a line break or control character (named by"
-    " spec.password.secretRef). It must be one line; one newline at its end is left out by itself."
+    " spec.password.secretRef). The value must be one line; the operator removes one newline at its end."
 )
 NOT_TEXT = (
-    "Secret team-a/smtp-password, key password is not UTF-8 text (named by spec.password.secretRef). Write"
-    " the value as plain text; data: is base64 of it, stringData: is the text itself."
+    "Secret team-a/smtp-password, key password is not UTF-8 text (named by spec.password.secretRef). Store"
+    " plain text: base64-encoded in data, or unencoded in stringData."
 )
 
 
@@ -98,7 +98,7 @@ async def test_a_missing_secret(shelf: Shelf) -> None:
     assert await refused(line(shelf)) == Verdict(
         reason=Reason.SECRET_NOT_FOUND,
         message="Secret team-a/smtp-password does not exist (named by spec.password.secretRef). Create it;"
-        " the test starts as soon as it is there.",
+        " the test then starts automatically.",
         retry=Retry.DEPENDENCY,
         phase=Phase.PASSWORD,
     )
@@ -108,8 +108,8 @@ async def test_a_missing_key_names_no_other_key(shelf: Shelf) -> None:
     shelf.put("Secret", "smtp-password", {"canary": "s3cret-canary"})
     assert await refused(line(shelf)) == Verdict(
         reason=Reason.SECRET_KEY_NOT_FOUND,
-        message='Secret team-a/smtp-password has no key "password" (named by spec.password.secretRef). Add'
-        " the key, or set password.secretRef.key to the one that holds the value.",
+        message='Secret team-a/smtp-password has no key "password" (named by spec.password.secretRef).'
+        " Add the key, or set password.secretRef.key to the key of the value.",
         retry=Retry.DEPENDENCY,
         phase=Phase.PASSWORD,
     )
@@ -131,7 +131,7 @@ async def test_a_missing_config_map(shelf: Shelf) -> None:
     assert await refused(bundle(shelf)) == Verdict(
         reason=Reason.CONFIG_MAP_NOT_FOUND,
         message="ConfigMap team-a/corp-ca does not exist (named by spec.tls.caRef). Create it; the test"
-        " starts as soon as it is there.",
+        " then starts automatically.",
         retry=Retry.DEPENDENCY,
         phase=Phase.PASSWORD,
     )
@@ -141,8 +141,8 @@ async def test_a_missing_key_of_a_config_map(shelf: Shelf) -> None:
     shelf.put("ConfigMap", "corp-ca", {"other": PEM})
     assert await refused(bundle(shelf)) == Verdict(
         reason=Reason.CONFIG_MAP_KEY_NOT_FOUND,
-        message='ConfigMap team-a/corp-ca has no key "ca.crt" (named by spec.tls.caRef). Add the key, or set'
-        " tls.caRef.key to the one that holds the value.",
+        message='ConfigMap team-a/corp-ca has no key "ca.crt" (named by spec.tls.caRef). Add the key, or'
+        " set tls.caRef.key to the key of the value.",
         retry=Retry.DEPENDENCY,
         phase=Phase.PASSWORD,
     )
@@ -175,8 +175,8 @@ async def test_a_bundle_without_a_certificate(shelf: Shelf, stored: bytes) -> No
     shelf.put("ConfigMap", "corp-ca", {"ca.crt": stored})
     assert await refused(bundle(shelf)) == Verdict(
         reason=Reason.CA_BUNDLE_INVALID,
-        message="ConfigMap team-a/corp-ca, key ca.crt holds no PEM certificate (named by spec.tls.caRef). Put"
-        " the CA's certificate there, from -----BEGIN CERTIFICATE----- on.",
+        message="ConfigMap team-a/corp-ca, key ca.crt holds no PEM certificate (named by spec.tls.caRef)."
+        " Store the CA certificate there, with its BEGIN and END lines.",
         retry=Retry.CONFIGURATION,
         phase=Phase.PASSWORD,
     )
@@ -253,7 +253,7 @@ async def test_a_password_of_many_bytes_is_refused_before_it_is_decoded(shelf: S
     assert (verdict.reason, verdict.retry) == (Reason.SECRET_VALUE_TOO_LONG, Retry.CONFIGURATION)
     assert verdict.message == (
         "Secret team-a/smtp-password, key password holds more than 4,096 bytes (named by"
-        " spec.password.secretRef). Put the value alone there."
+        " spec.password.secretRef). Store only the value there."
     )
 
 
@@ -263,7 +263,7 @@ async def test_a_bundle_of_more_than_512_kib_is_refused(shelf: Shelf) -> None:
     assert verdict.reason is Reason.CA_BUNDLE_INVALID
     assert verdict.message == (
         "ConfigMap team-a/corp-ca, key ca.crt holds more than 524,288 bytes (named by spec.tls.caRef)."
-        " Put the CA's certificates alone there."
+        " Store only the CA's certificates there."
     )
 
 

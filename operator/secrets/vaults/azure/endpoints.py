@@ -48,22 +48,23 @@ def check_endpoints(block: AzureKeyVault | ClusterAzureKeyVault, allowed: Allowe
     authority = _host(block.authority_host)
     if urlsplit(block.authority_host).path not in ("", "/"):
         raise _refused(
-            f"{vault}: {AUTHORITY_FIELD} has a path, but it is a host alone. Set {AUTHORITY_FIELD} to"
-            f" https://{authority}; the tenant belongs into tenantId."
+            f"{vault}: {AUTHORITY_FIELD} must not have a path. Set {AUTHORITY_FIELD} to"
+            f" https://{authority}, and tenantId to the tenant."
         )
     if authority in allowed.authorities:
         return
     cloud = next((it for it in CLOUDS if authority in (it.authority, *it.aliases)), None)
     if cloud is None:
         raise _refused(
-            f'{vault}: {AUTHORITY_FIELD} leads to "{authority}", which is no host of Entra ID, so it is given'
-            " no credential. Set azureKeyVault.authorityHost: https://login.microsoftonline.com, or ask for"
-            " this host in the operator's --allow-authority-host."
+            f'{vault}: {AUTHORITY_FIELD} leads to "{authority}", which is not a host of Entra ID, so the'
+            " operator sends no credential there. Set azureKeyVault.authorityHost:"
+            " https://login.microsoftonline.com, or ask the cluster admin to add this host to the"
+            " operator's --allow-authority-host."
         )
     if home is not None and cloud is not home:
         raise _refused(
-            f"{vault}: a vault in {home.domain} does not know identities of {authority}: that is another"
-            f" cloud. Set {AUTHORITY_FIELD} to https://{home.authority}"
+            f"{vault}: the vault in {home.domain} and the identity provider {authority} belong to different"
+            f" clouds. Set {AUTHORITY_FIELD} to https://{home.authority}"
         )
 
 
@@ -71,8 +72,8 @@ def _cloud_of_vault(url: str, allowed: AllowedHosts, vault: str) -> Cloud | None
     host = _host(url)
     if urlsplit(url).path not in ("", "/"):
         raise _refused(
-            f"{vault}: {URL_FIELD} has a path, but it is the vault alone. Set {URL_FIELD} to https://{host};"
-            " the secret's name belongs into the SmtpConfig's password.azureKeyVault.secretName."
+            f"{vault}: {URL_FIELD} must not have a path. Set {URL_FIELD} to https://{host}, and"
+            " password.azureKeyVault.secretName in the SmtpConfig to the name of the secret."
         )
     if host in allowed.key_vaults:
         return None
@@ -82,15 +83,14 @@ def _cloud_of_vault(url: str, allowed: AllowedHosts, vault: str) -> Cloud | None
             return cloud
     if host.endswith(_PRIVATE):
         raise _refused(
-            f'{vault}: {URL_FIELD} leads to "{host}", the name of a private endpoint, for which no tokens are'
-            f" issued. Set azureKeyVault.vaultUrl: https://{name}.vault.azure.net and link the private DNS"
-            " zone to the cluster's network."
+            f'{vault}: {URL_FIELD} leads to "{host}", the name of a private endpoint, for which Entra ID'
+            f" issues no tokens. Set azureKeyVault.vaultUrl: https://{name}.vault.azure.net and link the"
+            " private DNS zone to the cluster's network."
         )
     raise _refused(
-        f'{vault}: {URL_FIELD} leads to "{host}", which is no host of Azure Key Vault, so it is given no'
-        " token."
-        " Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net, or ask for this host in the operator's"
-        " --allow-key-vault-host."
+        f'{vault}: {URL_FIELD} leads to "{host}", which is not a host of Azure Key Vault, so the operator'
+        " sends no token there. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net, or ask the"
+        " cluster admin to add this host to the operator's --allow-key-vault-host."
     )
 
 

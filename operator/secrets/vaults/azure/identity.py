@@ -164,8 +164,8 @@ class Identity:
                 return refusals.no_metadata(asked)
         return failed(
             Reason.VAULT_RESPONSE_INVALID,
-            f"{asked.vault}: {asked.host} answered with something that is no token. It is tried again by"
-            " itself.",
+            f"{asked.vault}: {asked.host} answered without a token. No action needed; the operator retries"
+            " automatically.",
         )
 
 

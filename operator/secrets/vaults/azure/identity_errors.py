@@ -62,7 +62,8 @@ _FEDERATED: Final = (
     ' subject, issuer "{issuer}" and audience "{audience}"'
 )
 _CERTIFICATE: Final = (
-    "The application does not know that certificate. Upload the one in {credential} to it, under Certificates"
+    "The application does not have this certificate. Upload the certificate in {credential} to it,"
+    " under Certificates"
 )
 _TENANT: Final = "There is no such tenant in this cloud. Correct {auth}.tenantId or " + AUTHORITY_FIELD
 
@@ -70,34 +71,35 @@ _BY_NUMBER: Final[dict[str, str]] = {
     "7000215": "The client secret is wrong. Store the secret's value in {credential}, not its ID",
     "7000222": "The client secret has expired. Create a new one in Entra ID and store its value in"
     " {credential}",
-    "7000216": "The application demands another kind of credential. Set up a client secret or certificate"
+    "7000216": "The application requires another kind of credential. Create a client secret or certificate"
     " for it",
-    "7000112": "The application is disabled in its tenant. Have its administrator enable it",
+    "7000112": "The application is disabled in its tenant. Ask its administrator to enable it",
     "700016": "The tenant has no such application. Set {auth}.clientId to its Application (client) ID, and"
     " {auth}.tenantId to the tenant where it is registered",
     "700027": _CERTIFICATE,
-    "700030": "The certificate in {credential} is not one that Entra ID takes. Upload another one to the"
+    "700030": "The certificate in {credential} is not accepted by Entra ID. Upload another one to the"
     " application",
     "90002": _TENANT,
     "900023": _TENANT,
     "90038": _TENANT,
     "900382": _TENANT,
-    "53003": "A Conditional Access policy of the tenant blocks this application from here. Have its"
-    " administrator allow the cluster's egress address",
+    "53003": "A Conditional Access policy of the tenant blocks this application from here. Ask its"
+    " administrator to allow the cluster's egress address",
     "70021": _FEDERATED,
     "700211": 'The application has no federated credential with issuer "{issuer}". Set its issuer in Entra'
     " ID to this one",
     "700212": 'The application has no federated credential with audience "{audience}". Set'
-    " {auth}.serviceAccountRef.audience to the one it lists, most often api://AzureADTokenExchange",
+    " {auth}.serviceAccountRef.audience to the one it lists, usually api://AzureADTokenExchange",
     "700213": _FEDERATED,
-    "7002138": 'The application\'s federated credential names the subject "{subject}" with other capitals.'
-    " Set it there to just this one",
+    "7002138": 'The application\'s federated credential writes the subject "{subject}" in a different case.'
+    " Set it there to exactly this subject",
     "7002131": _FEDERATED,
-    "700024": "The ServiceAccount's token is out of its time. Check the clocks of the control plane's nodes",
-    "50013": "Entra ID cannot check the signature of the ServiceAccount's token. Have the cluster publish"
-    " its keys"
+    "700024": "The ServiceAccount's token has expired or is not valid yet. Check the clocks of the control"
+    " plane nodes",
+    "50013": "Entra ID cannot check the signature of the ServiceAccount's token. Publish the cluster's keys"
     ' under "{issuer}"',
-    "500011": "The tenant knows no Key Vault. Register its provider there, or correct {auth}.tenantId",
+    "500011": "The tenant has no Key Vault service. Register its resource provider there, or correct"
+    " {auth}.tenantId",
 }
 _ISSUER_NUMBERS: Final = frozenset({"70021", "700211", "700213", "7002131", "50013"})
 _NO_ISSUER: Final = (
@@ -115,25 +117,27 @@ def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) ->
     if answer.status == 429:
         return failed(
             Reason.VAULT_RATE_LIMITED,
-            f"{who} is asked for tokens too often {said}. It is tried again by itself.",
+            f"{who} limits the rate of token requests {said}. No action needed; the operator"
+            " retries automatically.",
             retry_after=retry_after(answer.headers, now),
         )
     if error.temporary:
         return failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
-            f"{who} has a trouble of its own {said}. It is tried again by itself.",
+            f"{who} returned an internal error {said}. No action needed; the operator retries automatically.",
             retry_after=retry_after(answer.headers, now),
         )
     if not error.name:
         return failed(
             Reason.VAULT_ENDPOINT_INVALID,
-            f"{who} answered {answer.status} and nothing that Entra ID says; a proxy or login page may be in"
-            f" between. Set azureKeyVault.authorityHost: https://login.microsoftonline.com",
+            f"{who} answered {answer.status}, but not as Entra ID does; a proxy or login page may be in"
+            " between. Set azureKeyVault.authorityHost: https://login.microsoftonline.com",
         )
     hint = _BY_NUMBER.get(error.number, "")
     if not hint:
         hint = (
-            "Correct {auth}.clientId, {auth}.tenantId and the credential; Entra ID's sign-in logs tell more"
+            "Correct {auth}.clientId, {auth}.tenantId and the credential; Entra ID's sign-in logs"
+            " show the cause"
         )
     if asked.issuer.removeprefix("https://").startswith(_PRIVATE_ISSUER) and error.number in _ISSUER_NUMBERS:
         hint += _NO_ISSUER
@@ -149,8 +153,8 @@ def tenant_malformed(asked: IdentityRequestContext) -> VerdictError:
     """What tenantId says cannot be one."""
     return failed(
         Reason.VAULT_REQUEST_INVALID,
-        f"{asked.vault}: tenantId cannot be a tenant's. Set {asked.auth}.tenantId to the Directory (tenant)"
-        " ID or a domain of it.",
+        f"{asked.vault}: tenantId is not valid. Set {asked.auth}.tenantId to the Directory (tenant) ID or a"
+        " domain of the tenant.",
     )
 
 
@@ -158,8 +162,8 @@ def certificate_unusable(asked: IdentityRequestContext) -> VerdictError:
     """The certificate has a key of another kind than Entra ID takes."""
     return failed(
         Reason.CLIENT_CERTIFICATE_INVALID,
-        f"{asked.vault}: the key in {asked.credential} is no RSA key, and Entra ID takes no other. Store an"
-        " RSA key and its certificate there.",
+        f"{asked.vault}: the key in {asked.credential} is not an RSA key, but Entra ID accepts only RSA"
+        " keys. Store an RSA key and its certificate there.",
     )
 
 
@@ -168,16 +172,16 @@ def metadata_refused(answer: HttpsResponse, asked: IdentityRequestContext, now: 
     if answer.status == 429 or answer.status >= 500 or answer.status in (404, 410):
         return failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
-            f"{asked.vault}: the machine's metadata service has a trouble of its own: it answered"
-            f" {answer.status}. It is tried again by itself.",
+            f"{asked.vault}: the machine's metadata service returned an error ({answer.status}). No action"
+            " needed; the operator retries automatically.",
             retry_after=retry_after(answer.headers, now),
         )
     which = f"the identity {asked.client}" if asked.client else "a managed identity"
-    choice = f", or set {asked.auth}.clientId to one that it has" if asked.client else ""
+    choice = f", or set {asked.auth}.clientId to an identity that it has" if asked.client else ""
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
-        f"{asked.vault}: the machine that the operator runs on does not have {which} [metadata service said:"
-        f' "{answer.status}"]. Assign one to the node pool\'s machines{choice}.',
+        f"{asked.vault}: the machine that the operator runs on does not have {which} [metadata service"
+        f' said: "{answer.status}"]. Assign it to the node pool\'s machines{choice}.',
     )
 
 
@@ -186,7 +190,7 @@ def no_metadata(asked: IdentityRequestContext) -> VerdictError:
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
         f"{asked.vault}: no metadata service answers at 169.254.169.254, so the operator has no managed"
-        " identity: it does not run on an Azure machine, or NetworkPolicy keeps it from there. Use"
+        " identity: it does not run on an Azure machine, or a NetworkPolicy blocks that address. Use"
         " azureKeyVault.auth.workloadIdentity or servicePrincipal instead.",
     )
 
@@ -195,9 +199,10 @@ def metadata_denied(vault: str) -> VerdictError:
     """The cluster admin does not let the metadata service be asked."""
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
-        f"{vault}: the operator may not ask the metadata service for its managed identity: its --deny-network"
-        " names 169.254.169.254, or its --allow-network does not. Use azureKeyVault.auth.workloadIdentity or"
-        " servicePrincipal instead, or ask for these flags to allow that address.",
+        f"{vault}: the operator may not ask the metadata service for its managed identity: its"
+        " --deny-network names 169.254.169.254, or its --allow-network does not. Use"
+        " azureKeyVault.auth.workloadIdentity or servicePrincipal instead, or ask the cluster admin to"
+        " allow that address in these flags.",
     )
 
 

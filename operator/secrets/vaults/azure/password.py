@@ -31,8 +31,8 @@ def password_of(secret: "KeyVaultSecret", reader: VaultRequestContext, now: floa
     if properties.managed or kind in _CERTIFICATES:
         raise failed(
             Reason.VAULT_SECRET_UNUSABLE,
-            f"{where} is a certificate with its key, no password. Set password.azureKeyVault.secretName to a"
-            " secret that holds the password alone.",
+            f"{where} is a certificate with its key, not a password. Set password.azureKeyVault.secretName"
+            " to a secret that holds only the password.",
         )
     found = vault_secret(secret.value or "", where=where, version=properties.version)
     found = replace(found, expires=properties.expires_on)
@@ -45,13 +45,14 @@ def _advice(expires: datetime | None, begins: datetime | None, what: str, now: f
     if expires is not None and expires <= today:
         return (
             Reason.VAULT_SECRET_EXPIRED,
-            f"{what} expired {expires:%Y-%m-%d}; Azure Key Vault still gives it. Store a new version, or set"
-            " a later expiry date.",
+            f"{what} expired {expires:%Y-%m-%d}; Azure Key Vault still returns it. Store a new version, or"
+            " set a later expiry date.",
         )
     if begins is not None and begins > today:
         return (
             Reason.VAULT_SECRET_NOT_YET_VALID,
-            f"{what} is not valid before {begins:%Y-%m-%d %H:%M} UTC; Azure Key Vault gives it nevertheless.",
+            f"{what} is not valid before {begins:%Y-%m-%d %H:%M} UTC; Azure Key Vault returns it"
+            " nevertheless.",
         )
     if expires is not None and expires - today < _SOON:
         return (

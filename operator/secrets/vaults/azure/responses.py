@@ -83,15 +83,15 @@ def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> V
     if answer.status == 429:
         return failed(
             Reason.VAULT_RATE_LIMITED,
-            f"{who} is asked too often {said}. It is tried again by itself; set a longer recheck.interval in"
-            " the SmtpConfigs that read from it.",
+            f"{who} limits the request rate {said}. The operator retries automatically. To send fewer"
+            " requests, set a longer recheck.interval in the SmtpConfigs that read from it.",
             retry_after=retry_after(answer.headers, now),
             reply=reply,
         )
     if answer.status >= 500:
         return failed(
             Reason.VAULT_UNAVAILABLE,
-            f"{who} has a trouble of its own {said}. It is tried again by itself.",
+            f"{who} returned an internal error {said}. No action needed; the operator retries automatically.",
             retry_after=retry_after(answer.headers, now),
             reply=reply,
         )
@@ -105,8 +105,8 @@ def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> V
         return _not_found(reader, said, reply)
     return failed(
         Reason.VAULT_REQUEST_INVALID,
-        f"{who} does not understand what it was asked for {said}. Azure Stack Hub and old appliances may not"
-        " know this API version; ask their administrator.",
+        f"{who} rejects the request as invalid {said}. Azure Stack Hub and old appliances may not support"
+        " this API version; ask their administrator.",
         reply=reply,
     )
 
@@ -115,13 +115,13 @@ def _no_key_vault(answer: HttpsResponse, reader: VaultRequestContext) -> Verdict
     if answer.status == 200 and b"<" not in answer.body[:64]:
         return failed(
             Reason.VAULT_RESPONSE_INVALID,
-            f"{reader.vault}: {reader.host} answered with something that is no secret"
-            f" ({len(answer.body)} bytes). It is tried again by itself.",
+            f"{reader.vault}: {reader.host} answered with {len(answer.body)} bytes that are not a secret."
+            " No action needed; the operator retries automatically.",
         )
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
-        f"{reader.vault}: {reader.host} answered {answer.status} and nothing that a Key Vault says; a proxy"
-        f" or login page may be in between. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+        f"{reader.vault}: {reader.host} answered {answer.status}, but not as a Key Vault does; a proxy or"
+        " login page may be in between. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
     )
 
 
@@ -129,8 +129,8 @@ def no_challenge(reader: VaultRequestContext) -> VerdictError:
     """It asks for another login than a Key Vault of that host does, or for none."""
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
-        f"{reader.vault}: {reader.host} does not ask for a login as a Key Vault of that name does, so it was"
-        f" given no token. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+        f"{reader.vault}: {reader.host} does not ask for a login as a Key Vault of that name does, so the"
+        " operator sent no token. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
     )
 
 
@@ -138,15 +138,16 @@ def token_refused(reader: VaultRequestContext) -> VerdictError:
     """It wants another token as soon as it has got one."""
     return failed(
         Reason.VAULT_AUTH_FAILED,
-        f"{reader.vault}: {reader.host} does not take the token of {reader.client}, not even a new one. A"
-        " Conditional Access policy of the tenant may forbid this place; Entra ID's sign-in logs tell.",
+        f"{reader.vault}: {reader.host} does not accept the token of {reader.client}, not even a new one. A"
+        " Conditional Access policy of the tenant may block the cluster's address: check Entra ID's"
+        " sign-in logs.",
     )
 
 
 def other_tenant(reader: VaultRequestContext, tenant: str) -> VerdictError:
     """The vault takes identities of another tenant; ``tenant``: which, where it says so."""
     named = tenant if _TENANT_NAME.fullmatch(tenant) else ""
-    lives = f"lives in tenant {named}" if named else "lives in another tenant"
+    lives = f"is in tenant {named}" if named else "is in another tenant"
     if not reader.tenant:
         return failed(
             Reason.VAULT_TENANT_MISMATCH,
@@ -156,8 +157,8 @@ def other_tenant(reader: VaultRequestContext, tenant: str) -> VerdictError:
     which = named or "the one that the vault's overview shows (Directory ID)"
     return failed(
         Reason.VAULT_TENANT_MISMATCH,
-        f"{reader.vault}: {reader.host} {lives}, tenantId says {reader.tenant}. Set {reader.auth}.tenantId to"
-        f" {which}, with an application of that tenant.",
+        f"{reader.vault}: {reader.host} {lives}, but tenantId is {reader.tenant}. Set"
+        f" {reader.auth}.tenantId to {which}, with an application of that tenant.",
     )
 
 
@@ -167,8 +168,9 @@ def _not_logged_in(reader: VaultRequestContext, text: str, said: str, reply: str
         return other_tenant(reader, found[1] if found else "")
     return failed(
         Reason.VAULT_AUTH_FAILED,
-        f"{reader.vault}: {reader.host} does not take the token of {reader.client} {said}. Check that"
-        f" {URL_FIELD} and {AUTHORITY_FIELD} belong to one cloud, and the identity to the vault's tenant.",
+        f"{reader.vault}: {reader.host} does not accept the token of {reader.client} {said}. Check that"
+        f" {URL_FIELD} and {AUTHORITY_FIELD} belong to the same cloud, and that the identity belongs to the"
+        " vault's tenant.",
         reply=reply,
     )
 
@@ -182,25 +184,28 @@ def _forbidden(reader: VaultRequestContext, inner: str, text: str, said: str, re
             return failed(
                 Reason.VAULT_SECRET_DISABLED,
                 f"{who}: {_named(reader)} is disabled {said}. Enable it in the Key Vault, or set"
-                " password.azureKeyVault.version: one that is enabled.",
+                " password.azureKeyVault.version to an enabled version.",
                 reply=reply,
             )
         case "ForbiddenByFirewall" | "ForbiddenByConnection":
             return failed(
                 Reason.VAULT_NETWORK_DENIED,
-                f"{who}: its firewall does not let the operator in{_from(text)} {said}. Allow the cluster's"
-                " egress address in the Key Vault's networking, or give the cluster a private endpoint.",
+                f"{who}: its firewall blocks the operator{_from(text)} {said}. Allow the cluster's egress"
+                " address in the Key Vault's networking, or give the cluster a private endpoint.",
                 reply=reply,
             )
         case "ForbiddenByRbac":
             fix = (
-                'Assign it the role "Key Vault Secrets User" on the vault or the secret; that takes up to ten'
-                " minutes to count."
+                'Assign it the role "Key Vault Secrets User" on the vault or the secret. It takes effect'
+                " within ten minutes."
             )
         case "AccessDenied":
-            fix = 'Add an access policy with the secret permission "Get" for it.'
+            fix = 'Add an access policy for it with the secret permission "Get".'
         case _:
-            fix = 'Give it the role "Key Vault Secrets User", or an access policy with the permission "Get".'
+            fix = (
+                'Assign it the role "Key Vault Secrets User", or add an access policy with the'
+                ' permission "Get".'
+            )
     return failed(
         Reason.VAULT_ACCESS_DENIED,
         f"{who} does not permit {whom} to read {what} {said}. {fix}",

@@ -67,8 +67,8 @@ class CyberArkCcpVault:
         if not isinstance(content, str):
             raise failed(
                 Reason.VAULT_SECRET_UNUSABLE,
-                f"{asked.vault}: the {asked.account} has no password in CyberArk."
-                " Set one there, or name another account in password.cyberArk.",
+                f"{asked.vault}: the {asked.account} has no password in CyberArk. Set one there, or select"
+                " another account in password.cyberArk.",
             )
         secret = vault_secret(content, where=f"{asked.vault}: the password of {asked.account}")
         return self._judged(query, told, secret, asked)
@@ -133,8 +133,9 @@ class CyberArkCcpVault:
         return VaultSecret(
             value=secret.value,
             reason=Reason.VAULT_SECRET_CHANGING,
-            message=f"{asked.vault}: CyberArk has been changing the password of {asked.account} for minutes;"
-            " it was read all the same. Ask CyberArk's administrators whether the change hangs.",
+            message=f"{asked.vault}: CyberArk has been changing the password of {asked.account} for"
+            " minutes. The operator read it anyway. Ask CyberArk's administrators whether the"
+            " change hangs.",
         )
 
 

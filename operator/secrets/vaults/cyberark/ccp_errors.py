@@ -93,8 +93,8 @@ def no_json(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     if "json" in answer.headers.get("content-type", ""):
         return failed(
             Reason.VAULT_RESPONSE_INVALID,
-            f"{asked.vault}: the CCP's answer of {len(answer.body)} bytes is no JSON."
-            " It is tried again by itself; look for a proxy in between.",
+            f"{asked.vault}: the CCP's answer of {len(answer.body)} bytes is not JSON. The operator retries"
+            " automatically. If this persists, look for a proxy in between.",
         )
     return _endpoint(answer, asked)
 
@@ -105,22 +105,23 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
         case _Kind.REQUEST:
             return failed(
                 Reason.VAULT_REQUEST_INVALID,
-                f"{vault}: the CCP cannot understand what it was asked for, {account} with AppID {app_id}"
+                f"{vault}: the CCP rejects the request for {account} with AppID {app_id} as invalid"
                 f" ({reply}). Correct password.cyberArk, and cyberArkCCP.appId of the vault object.",
                 reply=reply,
             )
         case _Kind.CHARACTERS:
             return failed(
                 Reason.VAULT_REQUEST_INVALID,
-                f"{vault}: a name holds characters that CyberArk does not take, {account} with AppID {app_id}"
-                f" ({reply}). Correct password.cyberArk, and cyberArkCCP.appId of the vault object.",
+                f"{vault}: the request for {account} with AppID {app_id} has a character that CyberArk does"
+                f" not accept ({reply}). Correct password.cyberArk, and cyberArkCCP.appId of the vault"
+                " object.",
                 reply=reply,
             )
         case _Kind.AMBIGUOUS:
             return failed(
                 Reason.VAULT_SECRET_AMBIGUOUS,
-                f"{vault}: several accounts match {account} ({reply}). Name one: set password.cyberArk.object"
-                " to the account's name, and password.cyberArk.safe to its safe.",
+                f"{vault}: several accounts match {account} ({reply}). Set password.cyberArk.object to the"
+                " name of one account, and password.cyberArk.safe to its Safe.",
                 reply=reply,
             )
         case _Kind.APPLICATION_REFUSED:
@@ -133,9 +134,10 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
         case _Kind.APPLICATION_UNKNOWN:
             return failed(
                 Reason.VAULT_ACCESS_DENIED,
-                f"{vault}: CyberArk knows no AppID {app_id}, or it is a member of no safe ({reply})."
-                " Set cyberArkCCP.appId to the application's ID, or ask CyberArk's administrators to define"
-                " it and to make it and the CCP's provider user members of the safe.",
+                f"{vault}: CyberArk does not know AppID {app_id}, or it is not a member of any Safe"
+                f" ({reply}). Set cyberArkCCP.appId to the application's ID, or ask CyberArk's"
+                " administrators to define it and to make it and the CCP's provider user members of the"
+                " Safe.",
                 reply=reply,
             )
         case _Kind.NOT_FOUND:
@@ -143,7 +145,7 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
                 Reason.VAULT_SECRET_NOT_FOUND,
                 f"{vault}: CyberArk has no {account}, or does not show it to AppID {app_id} ({reply})."
                 " Correct password.cyberArk, or ask CyberArk's administrators to make this AppID and the"
-                " CCP's provider user members of the safe, with the right to list and retrieve accounts.",
+                " CCP's provider user members of the Safe, with the right to list and retrieve accounts.",
                 reply=reply,
             )
         case _Kind.CHANGING:
@@ -151,14 +153,15 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
         case _Kind.NO_VAULT:
             return failed(
                 Reason.VAULT_UNAVAILABLE,
-                f"{vault}: the CCP cannot reach its Vault ({reply})."
-                " That is a trouble of CyberArk's own; it is tried again by itself.",
+                f"{vault}: the CCP cannot reach its Vault ({reply}). No action needed; the operator retries"
+                " automatically.",
                 reply=reply,
             )
         case None:
             return failed(
                 Reason.VAULT_UNAVAILABLE,
-                f"{vault}: the CCP has a trouble of its own ({reply}). It is tried again by itself.",
+                f"{vault}: the CCP returned an internal error ({reply}). No action needed; the"
+                " operator retries automatically.",
                 reply=reply,
             )
 
@@ -167,8 +170,8 @@ def changing(asked: CcpRequestContext, reply: str) -> VerdictError:
     """The CPM is at work on the account."""
     return failed(
         Reason.VAULT_SECRET_CHANGING,
-        f"{asked.vault}: CyberArk is changing the password of {asked.account} just now ({reply})."
-        " It is read again by itself.",
+        f"{asked.vault}: CyberArk is changing the password of {asked.account} now ({reply}). No action"
+        " needed; the operator reads it again automatically.",
         retry_after=CHANGE_TAKES,
         reply=reply,
     )
@@ -183,23 +186,25 @@ def _no_ccp(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     if answer.status == 401:
         return failed(
             Reason.VAULT_AUTH_FAILED,
-            f"{asked.vault}: the web server of the CCP wants another login than a certificate ({reply}), most"
-            " often a Windows user's. Set cyberArkCCP.webService to a web service without it.",
+            f"{asked.vault}: the web server of the CCP requires a login without a certificate ({reply}),"
+            " usually that of a Windows user. Set cyberArkCCP.webService to a web service that accepts"
+            " certificates.",
             reply=reply,
         )
     if asked.certificate is None:
         return failed(
             Reason.VAULT_AUTH_FAILED,
-            f"{asked.vault}: the web server of the CCP does not let this client in ({reply}), most often"
-            " because it wants a client certificate. Set cyberArkCCP.clientCertificateRef to a Secret of type"
-            " kubernetes.io/tls whose certificate CyberArk's administrators have allowed.",
+            f"{asked.vault}: the web server of the CCP refuses this client ({reply}), usually because it"
+            " requires a client certificate. Set cyberArkCCP.clientCertificateRef to a Secret of type"
+            " kubernetes.io/tls with a certificate that CyberArk's administrators have allowed.",
             reply=reply,
         )
     return failed(
         Reason.VAULT_AUTH_FAILED,
         f"{asked.vault}: the web server of the CCP does not accept the client certificate in Secret"
-        f" {asked.certificate} ({reply}). Ask CyberArk's administrators that IIS trusts the CA that issued it"
-        " and reaches its list of revoked certificates, or store another one there.",
+        f" {asked.certificate} ({reply}). Ask CyberArk's administrators to check that IIS trusts the"
+        " issuing CA and can reach its certificate revocation list, or store another certificate in that"
+        " Secret.",
         reply=reply,
     )
 
@@ -207,8 +212,8 @@ def _no_ccp(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
 def _endpoint(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
-        f"{asked.vault}: {asked.url} answers {answer.status}, but not as a CCP does. Correct cyberArkCCP.url:"
-        " the host of the CCP, and cyberArkCCP.webService: its web service, most often AIMWebService.",
+        f"{asked.vault}: {asked.url} answers {answer.status}, but not as a CCP does. Set cyberArkCCP.url to"
+        " the host of the CCP, and cyberArkCCP.webService to its web service, usually AIMWebService.",
         reply=str(answer.status),
     )
 
@@ -216,12 +221,12 @@ def _endpoint(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
 def _how_to_be_accepted(asked: CcpRequestContext) -> str:
     if asked.certificate is None:
         return (
-            "No client certificate was sent: set cyberArkCCP.clientCertificateRef, or ask CyberArk's"
-            " administrators to allow the address from which the cluster's traffic comes."
+            "The operator sent no client certificate. Set cyberArkCCP.clientCertificateRef, or ask"
+            " CyberArk's administrators to allow the cluster's egress address."
         )
     return (
-        "Ask CyberArk's administrators to allow it the serial number of the certificate in Secret"
-        f" {asked.certificate}, and the address from which the cluster's traffic comes."
+        "Ask CyberArk's administrators to allow, for this AppID, the serial number of the certificate in"
+        f" Secret {asked.certificate}, and the cluster's egress address."
     )
 
 

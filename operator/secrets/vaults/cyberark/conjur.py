@@ -165,8 +165,9 @@ def _who(block: CyberArkConjur, vault: str) -> ConjurRequestContext:
             url=url,
             account=account,
             identity=cut(block.auth.api_key.login, limit=100),
-            fix=f"Correct {_FIELD}.auth.apiKey.login (a host's begins with host/), and the API key in Secret"
-            f" {reference.name}, key {reference.key}; the API key ends when it is rotated.",
+            fix=f"Correct {_FIELD}.auth.apiKey.login (a host's login starts with host/), and the API"
+            f" key in Secret {reference.name}, key {reference.key}. A rotation makes the old API"
+            " key invalid.",
             authenticator="authn",
         )
     jwt = block.auth.jwt
@@ -177,7 +178,7 @@ def _who(block: CyberArkConjur, vault: str) -> ConjurRequestContext:
         url=url,
         account=account,
         identity=cut(jwt.host_id or reference_name, limit=100),
-        fix=f"Correct {_FIELD}.auth.jwt: serviceId is that of an authenticator that is enabled, and its host"
+        fix=f"Correct {_FIELD}.auth.jwt: serviceId must name an enabled authenticator, and its host"
         f" must be defined for the token of {reference_name} with audience"
         f' "{cut(jwt.service_account_ref.audience, limit=100)}".',
         authenticator=f"authn-jwt/{cut(jwt.service_id, limit=100)}",

@@ -45,15 +45,16 @@ def login_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictEr
         case 401:
             return failed(
                 Reason.VAULT_AUTH_FAILED,
-                f"{who.vault}: Conjur refuses the login of {who.identity} in account {who.account} ({reply})"
-                f" and does not say why. {who.fix} Conjur's administrators find the cause in its log.",
+                f"{who.vault}: Conjur refuses the login of {who.identity} in account {who.account}"
+                f" ({reply}) and does not say why. {who.fix} Conjur's log shows the cause to its"
+                " administrators.",
                 reply=reply,
             )
         case 403:
             return failed(
                 Reason.VAULT_AUTH_FAILED,
-                f"{who.vault}: Conjur does not let {who.identity} log in by {who.authenticator} ({reply})."
-                " Ask Conjur's administrators to permit it authenticate on webservice"
+                f"{who.vault}: Conjur does not let {who.identity} log in with {who.authenticator}"
+                f" ({reply}). Ask Conjur's administrators to permit it authenticate on webservice"
                 f" conjur/{who.authenticator}.",
                 reply=reply,
             )
@@ -87,7 +88,7 @@ def read_refused(
                 reply=reply,
             )
         case 404:
-            other = ", or set password.cyberArk.version to one that there is" if version else ""
+            other = ", or set password.cyberArk.version to an existing version" if version else ""
             return failed(
                 Reason.VAULT_SECRET_NOT_FOUND,
                 f"{who.vault}: Conjur has no variable {variable} with a value{pinned} in account"
@@ -104,9 +105,9 @@ def token_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictEr
     reply = _reply(answer)
     return _common(answer, who, reply) or failed(
         Reason.VAULT_AUTH_FAILED,
-        f"{who.vault}: Conjur logged {who.identity} in, but refuses the token that it issued ({reply})."
-        " Look for a proxy in between that drops the Authorization header, and whether Conjur's followers"
-        " share the leader's keys and time.",
+        f"{who.vault}: Conjur accepted the login of {who.identity}, but refuses the token that it issued"
+        f" ({reply}). Look for a proxy in between that drops the Authorization header. Check that Conjur's"
+        " followers have the leader's keys and time.",
         reply=reply,
     )
 
@@ -117,14 +118,14 @@ def _common(answer: HttpsResponse, who: ConjurRequestContext, reply: str) -> Ver
         return failed(
             Reason.VAULT_NETWORK_DENIED,
             f"{who.vault}: Conjur refuses {who.identity} from this address ({reply}). Ask Conjur's"
-            " administrators to add the address from which the cluster's traffic comes to its restricted_to.",
+            " administrators to add the cluster's egress address to its restricted_to.",
             reply=reply,
         )
     if answer.status >= 500:
         return failed(
             Reason.VAULT_UNAVAILABLE,
-            f"{who.vault}: Conjur answered {reply}. That is a trouble of its own; it is tried again by"
-            " itself.",
+            f"{who.vault}: Conjur returned an internal error ({reply}). No action needed; the operator"
+            " retries automatically.",
             reply=reply,
         )
     if "html" in answer.headers.get("content-type", "") or answer.status in (200, 405):
@@ -135,8 +136,8 @@ def _common(answer: HttpsResponse, who: ConjurRequestContext, reply: str) -> Ver
 def _misunderstood(answer: HttpsResponse, who: ConjurRequestContext, reply: str, what: str) -> VerdictError:
     return failed(
         Reason.VAULT_REQUEST_INVALID,
-        f"{who.vault}: Conjur cannot understand {what} ({reply})."
-        " Correct cyberArkConjur of the vault object, and password.cyberArk.",
+        f"{who.vault}: Conjur rejects the request for {what} as invalid ({reply}). Correct cyberArkConjur"
+        " of the vault object, and password.cyberArk.",
         reply=reply,
     )
 
@@ -144,8 +145,8 @@ def _misunderstood(answer: HttpsResponse, who: ConjurRequestContext, reply: str,
 def _endpoint(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictError:
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
-        f"{who.vault}: {who.url} answers {answer.status}, but not as Conjur does. Correct cyberArkConjur.url:"
-        " that of Conjur itself, with /api at its end for Secrets Manager SaaS.",
+        f"{who.vault}: {who.url} answers {answer.status}, but not as Conjur does. Set cyberArkConjur.url to"
+        " the URL of Conjur itself, ending in /api for Secrets Manager SaaS.",
         reply=str(answer.status),
     )
 

@@ -72,26 +72,30 @@ class VaultLocation:
         if status == 429:
             return failed(
                 Reason.VAULT_RATE_LIMITED,
-                f"{who} is asked too often, as it says (429). It is asked again by itself, later; a longer"
-                " recheck.interval of the SmtpConfigs asks less.",
+                f"{who} limits the request rate (429). The operator retries automatically. To send fewer"
+                " requests, set a longer recheck.interval in the SmtpConfigs.",
                 retry_after=_PAUSE if wait is None else wait,
                 reply="429",
             )
         if status in (307, 308) and "/v1/" in answer.headers.get("location", ""):
             return self._unavailable(
-                f"{who} is a standby that sends its clients on to the active node ({status}), which is not"
-                f" followed. It is asked again by itself; if it stays so, set {URL_FIELD}: the address that"
-                " leads to the active node.",
+                f"{who} is a standby node that redirects to the active node ({status}); the operator does"
+                f" not follow redirects. It retries automatically. If this persists, set {URL_FIELD} to the"
+                " address of the active node.",
                 answer,
                 wait,
             )
         if status >= 500 or status in _STANDBY or (status == 412 and told(answer) is not None):
             if status == 503 and "sealed" in said:
                 text = (
-                    f"{who} is sealed (503). It is asked again by itself once its operators have unsealed it."
+                    f"{who} is sealed (503). Ask the vault's operators to unseal it; the operator"
+                    " then retries automatically."
                 )
             else:
-                text = f"{who} has a trouble of its own ({status}). It is asked again by itself."
+                text = (
+                    f"{who} returned an internal error ({status}). No action needed; the operator"
+                    " retries automatically."
+                )
             return self._unavailable(text, answer, wait)
         if status >= 300 and (told(answer) is None or status < 400):
             return self.no_vault(answer)
@@ -101,8 +105,8 @@ class VaultLocation:
         """What answers there is something else."""
         return failed(
             Reason.VAULT_ENDPOINT_INVALID,
-            f"{self.vault}: {self.host} answers ({answer.status}), but not as a vault does. Set {URL_FIELD}:"
-            " the URL of the vault itself, without /v1 and /ui, not of a page for people or a login proxy.",
+            f"{self.vault}: {self.host} answers ({answer.status}), but not as a vault does. Set {URL_FIELD}"
+            " to the URL of the vault itself, without /v1 and /ui, not to a web page or a login proxy.",
             reply=str(answer.status),
         )
 
@@ -112,8 +116,8 @@ class VaultLocation:
             return self.no_vault(answer)
         return failed(
             Reason.VAULT_RESPONSE_INVALID,
-            f"{self.vault}: {self.host} answers ({answer.status}) with nothing that could be understood as"
-            f" {what}, {len(answer.body)} bytes. It is asked again by itself.",
+            f"{self.vault}: {self.host} answered ({answer.status}) with {len(answer.body)} bytes that are"
+            f" not {what}. No action needed; the operator retries automatically.",
             reply=str(answer.status),
         )
 
@@ -133,49 +137,49 @@ class Workload:
 _JWT_REFUSALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (
         re.compile("permission denied|no handler for route"),
-        'there is no auth method at "{mount}"{within} that lets it in. Set hashiCorpVault.auth.jwt.mount: a'
-        ' path that "bao auth list" shows. A kubernetes auth method says the same where its token reviewer'
-        " may not review tokens, and any where token_bound_cidrs leave this client's address out.",
+        'no auth method at "{mount}"{within} accepts it. Set hashiCorpVault.auth.jwt.mount to a path'
+        ' that "bao auth list" shows. A kubernetes auth method answers the same if its token reviewer'
+        " may not review tokens; any method does if token_bound_cidrs excludes this client's address.",
     ),
     (
         re.compile('role ".{,500}" could not be found|invalid role name'),
-        'auth/{mount} has no role "{role}"{within}. Set hashiCorpVault.auth.jwt.role: one that it has, or'
-        " create this one.",
+        'auth/{mount} has no role "{role}"{within}. Set hashiCorpVault.auth.jwt.role to an existing'
+        " role, or create this one.",
     ),
     (
         re.compile("audience"),
         'role "{role}" does not expect audience "{audience}". Set'
-        " hashiCorpVault.auth.jwt.serviceAccountRef.audience: the one that it expects, or add"
+        " hashiCorpVault.auth.jwt.serviceAccountRef.audience to the audience that it expects, or add"
         ' "{audience}" to the audiences of auth/{mount}/role/{role}.',
     ),
     (
         re.compile("subject|not authorized"),
-        'role "{role}" is for others than "{subject}". Set hashiCorpVault.auth.jwt.role: the one that is'
-        " meant for it, or have auth/{mount}/role/{role} let it in (by bound_subject, or with kubernetes"
-        " by bound_service_account_names and bound_service_account_namespaces).",
+        'role "{role}" does not accept "{subject}". Set hashiCorpVault.auth.jwt.role to a role for it,'
+        " or allow it in auth/{mount}/role/{role} (bound_subject, or with kubernetes"
+        " bound_service_account_names and bound_service_account_namespaces).",
     ),
     (
         re.compile("issuer"),
-        'auth/{mount} expects another issuer than this cluster\'s, "{issuer}". Have bound_issuer or'
-        " oidc_discovery_url of auth/{mount}/config changed to it.",
+        'auth/{mount} expects another issuer than this cluster\'s, "{issuer}". Set bound_issuer or'
+        " oidc_discovery_url of auth/{mount}/config to it.",
     ),
     (
         re.compile("expired|not yet valid|issued in the future"),
-        "it takes the token for expired or not valid yet. Check the clocks of vault and cluster.",
+        "the token has expired or is not valid yet. Check the clocks of the vault and the cluster.",
     ),
     (
         re.compile("signature"),
-        "auth/{mount} does not know the key that this cluster signs its tokens with. Have jwks_url,"
-        " oidc_discovery_url or jwt_validation_pubkeys of auth/{mount}/config changed to this cluster's.",
+        "auth/{mount} does not know the key that signs this cluster's tokens. Set jwks_url,"
+        " oidc_discovery_url or jwt_validation_pubkeys of auth/{mount}/config to this cluster's.",
     ),
     (
         re.compile("claim"),
-        'the token\'s claims are not those that role "{role}" demands. Correct bound_claims of'
-        ' auth/{mount}/role/{role}; the token is of "{subject}".',
+        'the token of "{subject}" does not have the claims that role "{role}" requires. Correct'
+        " bound_claims of auth/{mount}/role/{role}.",
     ),
     (
         re.compile(""),
-        'its own log says why. Check auth/{mount}/role/{role}, and that it lets "{subject}" in.',
+        'the vault\'s log says why. Check that auth/{mount}/role/{role} accepts "{subject}".',
     ),
 )
 """What a vault says of a ServiceAccount's token, in lower case, and what that means; the first one counts."""
@@ -202,24 +206,24 @@ def app_role_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictErro
     if "cidr" in said:
         return failed(
             Reason.VAULT_NETWORK_DENIED,
-            f"{place.vault}: {place.host} refused the login by AppRole ({answer.status}): it does not let"
-            " this client's address in. Add the cluster's egress address to secret_id_bound_cidrs of the"
-            " AppRole.",
+            f"{place.vault}: {place.host} refused the login by AppRole ({answer.status}): it does not"
+            " accept this client's address. Add the cluster's egress address to secret_id_bound_cidrs of"
+            " the AppRole.",
             reply=str(answer.status),
         )
     if answer.status == 404 or "permission denied" in said:
         why = (
-            f'there is no auth method at "approle"{place.within} that lets it in. Mount it there'
-            " (bao auth enable approle), and check token_bound_cidrs of the AppRole."
+            f'no auth method at "approle"{place.within} accepts it. Enable it there (bao auth enable'
+            " approle), and check token_bound_cidrs of the AppRole."
         )
     elif "secret" in said or "role" in said:
         why = (
-            f"role id or secret id is wrong, expired or used up. Set {AUTH_FIELD}.appRole.roleId: that of the"
-            f" AppRole, and store a new secret id (bao write -f auth/approle/role/NAME/secret-id) in the"
-            f" Secret that {field}.secretIdRef names."
+            f"the role ID or secret ID is wrong, expired or used up. Set {AUTH_FIELD}.appRole.roleId to the"
+            " ID of the AppRole, and store a new secret ID (bao write -f auth/approle/role/NAME/secret-id)"
+            f" in the Secret that {field}.secretIdRef names."
         )
     else:
-        why = "its own log says why. Check the AppRole there."
+        why = "the vault's log says why. Check the AppRole there."
     return _auth_failed(answer, place, f"refused the login by AppRole ({answer.status}): {why}")
 
 
@@ -230,8 +234,8 @@ def token_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
     return _auth_failed(
         answer,
         place,
-        f"does not take the token that {AUTH_FIELD}.tokenRef names ({answer.status}): it is wrong, expired,"
-        f" revoked or of another namespace. Store a new one in that Secret.",
+        f"does not accept the token that {AUTH_FIELD}.tokenRef names ({answer.status}): it is wrong,"
+        " expired, revoked, or belongs to another namespace. Store a new one in that Secret.",
     )
 
 
@@ -239,8 +243,8 @@ def _no_namespace(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
     return _auth_failed(
         answer,
         place,
-        f'has no namespace "{place.namespace}" ({answer.status}). Set hashiCorpVault.namespace: one that it'
-        " has, with its whole path, or leave it out.",
+        f'has no namespace "{place.namespace}" ({answer.status}). Set hashiCorpVault.namespace to the'
+        " full path of an existing namespace, or remove it.",
     )
 
 
@@ -258,35 +262,35 @@ def read_refused(
         return failed(
             Reason.VAULT_ACCESS_DENIED,
             f"{place.vault}: {place.host} does not let {who} read {path} of mount {mount} (403). Add to its"
-            f' policy{place.within}: path "{whole}" {{ capabilities = ["read"] }} Check {MOUNT_FIELD} too.',
+            f' policy{place.within}: path "{whole}" {{ capabilities = ["read"] }} Also check'
+            f" {MOUNT_FIELD}.",
             reply="403",
         )
     if answer.status != 404:
         return failed(
             Reason.VAULT_REQUEST_INVALID,
-            f"{place.vault}: {place.host} cannot understand the request for {path} of mount {mount}"
-            f" ({answer.status}). Set {MOUNT_FIELD}: the mount of a KV engine of version 2.",
+            f"{place.vault}: {place.host} rejects the request for {path} of mount {mount}"
+            f" ({answer.status}). Set {MOUNT_FIELD} to the mount of a KV version 2 engine.",
             retry=Retry.CONFIGURATION,
             reply=str(answer.status),
         )
     if "no handler for route" in said or "route entry not found" in said:
         what = (
-            f'nothing is mounted at "{mount}"{place.within}. Set {MOUNT_FIELD}: the mount of the KV engine,'
-            ' as "bao secrets list" shows it.'
+            f'nothing is mounted at "{mount}"{place.within}. Set {MOUNT_FIELD} to the mount of the KV'
+            ' engine, as "bao secrets list" shows it.'
         )
     elif _NO_NAMESPACE in said:
         return _no_namespace(answer, place)
     elif version is not None:
         what = (
-            f"there is no version {version} of {path} in mount {mount}{place.within}. Set"
-            " password.hashiCorpVault.version: one that exists, or leave it out for the newest; and check the"
-            " path."
+            f"there is no version {version} of {path} in mount {mount}{place.within}. Check the path. Set"
+            " password.hashiCorpVault.version to an existing version, or remove it to read the newest."
         )
     else:
         what = (
-            f"there is no {path} in mount {mount}{place.within}. Set password.hashiCorpVault.path: the path"
-            f" below the mount, without data/, or write the secret. Should {mount} be a KV engine of version"
-            " 1: only version 2 is read."
+            f"there is no {path} in mount {mount}{place.within}. Set password.hashiCorpVault.path to the"
+            f" path below the mount, without data/, or write the secret. If {mount} is a KV version 1"
+            " engine: only version 2 is supported."
         )
     return failed(Reason.VAULT_SECRET_NOT_FOUND, f"{place.vault}: {what}", reply="404")
 

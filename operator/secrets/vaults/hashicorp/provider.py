@@ -185,8 +185,8 @@ class HashiCorpKv:
         if not token.isascii() or " " in token:
             raise failed(
                 Reason.SECRET_VALUE_INVALID,
-                f"{self._place.vault}: what {AUTH_FIELD}.tokenRef names is no token: it has blanks or other"
-                " letters than ASCII. Store the token alone there.",
+                f"{self._place.vault}: the value that {AUTH_FIELD}.tokenRef names is not a token: it"
+                " contains blanks or non-ASCII characters. Store only the token there.",
             )
         known = await self._client(token)
         answer = await self._answer(known.auth.token.lookup_self())
@@ -213,8 +213,8 @@ class HashiCorpKv:
         if not token:
             raise failed(
                 Reason.VAULT_AUTH_FAILED,
-                f"{self._place.vault}: {self._place.host} wants a second factor for this login, which nobody"
-                " is there to give. Log in as a role without one.",
+                f"{self._place.vault}: {self._place.host} requires a second factor for this login, which"
+                " the operator cannot provide. Log in as a role without one.",
             )
         if not token.isascii() or not token.isprintable():
             raise self._place.not_understood(answer, "a login")
@@ -226,8 +226,8 @@ class HashiCorpKv:
         if namespace is not None and not namespace.isascii():
             raise failed(
                 Reason.VAULT_REQUEST_INVALID,
-                f"{self._place.vault}: a namespace with other letters than ASCII cannot be asked for. Set"
-                " hashiCorpVault.namespace: one that the vault has.",
+                f"{self._place.vault}: a namespace name must be ASCII. Set hashiCorpVault.namespace to an"
+                " existing namespace.",
             )
         trust = await self._context.credentials.trust()
         return client(url=self._block.url, namespace=namespace, ask=self._ask, trust=trust, token=token)
@@ -247,8 +247,8 @@ class HashiCorpKv:
         if not isinstance(metadata, dict) or not isinstance(values, dict):
             raise failed(
                 Reason.VAULT_SECRET_UNUSABLE,
-                f"{self._place.vault}: mount {self._mount} is no KV engine of version 2. Set"
-                " hashiCorpVault.mount: one of version 2 (bao kv enable-versioning makes it one).",
+                f"{self._place.vault}: mount {self._mount} is not a KV version 2 engine. Set"
+                " hashiCorpVault.mount to one of version 2, or upgrade it (bao kv enable-versioning).",
             )
         return self._password(values, metadata, item)
 
@@ -259,16 +259,15 @@ class HashiCorpKv:
         if key not in values:
             raise failed(
                 Reason.VAULT_SECRET_UNUSABLE,
-                f'{self._place.vault}: {item.path} has no key "{key}". Set password.hashiCorpVault.key: the'
-                " one that holds the password, or add this one.",
+                f'{self._place.vault}: {item.path} has no key "{key}". Set password.hashiCorpVault.key to'
+                " the key of the password, or add this key.",
             )
         value = values[key]
         where = f'{self._place.vault}: key "{key}" of {item.path}'
         if not isinstance(value, str):
             raise failed(
                 Reason.VAULT_SECRET_UNUSABLE,
-                f"{where} is {_KINDS[type(value)]}. Store the password there as text, in quotes where JSON is"
-                " written.",
+                f"{where} is {_KINDS[type(value)]}. Store the password as a string, in JSON with quotes.",
             )
         secret = vault_secret(value, where=where, version=_version(metadata))
         ends = _time(metadata.get("deletion_time"))

@@ -130,15 +130,16 @@ async def test_a_proxy_that_is_not_there_is_named(by_proxy: ByProxy, request_of:
     error = await failure_of(by_proxy(url=url), request_of(url="https://localhost:8200/token"))
 
     assert unreachable(error).verdict.message == (
-        f"The proxy {url} of the operator (--https-proxy) gives no connection to localhost:8200 [in Token]."
-        " Have it let that through, or ask for the host to be named in the operator's --no-proxy."
+        f"The proxy {url} of the operator (--https-proxy) did not connect to localhost:8200 [in Token]."
+        " Allow this destination in the proxy, or ask the cluster admin to add the host to the operator's"
+        " --no-proxy."
     )
     told = vault_unreachable(error, vault="SmtpVault team-a/bao", field="hashiCorpVault.url").verdict
     assert (told.reason, told.message) == (
         "VaultUnreachable",
-        f"SmtpVault team-a/bao: the proxy {url} of the operator (--https-proxy) gives no connection to"
-        " localhost:8200. Have it let that through, or ask for the host to be named in the operator's"
-        " --no-proxy.",
+        f"SmtpVault team-a/bao: the proxy {url} of the operator (--https-proxy) did not connect to"
+        " localhost:8200. Allow this destination in the proxy, or ask the cluster admin to add the host to"
+        " the operator's --no-proxy.",
     )
 
 

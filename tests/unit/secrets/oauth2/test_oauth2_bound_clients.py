@@ -36,10 +36,11 @@ async def test_a_ca_that_its_owner_does_not_admit_redirects_no_client_secret(
     assert trial.endpoint.forms == []
     assert (verdict.reason, verdict.retry) == ("CaNotAllowed", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"No CA that {owner} admits has issued the certificate of localhost:{trial.endpoint.port} [in Token]."
-        f" {owner} is bound to its servers, so oauth2.caRef cannot add a CA on its own. If this CA is the"
-        " right one, its owner adds it to the annotation smtp-operator.io/allowed-ca:"
-        f" {fingerprint(trial.endpoint.ca_pem)}; or the cluster admin names it in the operator's --ca-file."
+        f"The certificate of  was not issued by a CA that {owner} admitslocalhost:{trial.endpoint.port} [in"
+        f" Token]. {owner} is bound to its servers, so oauth2.caRef alone cannot add a CA. If this CA is"
+        " correct, ask the owner to add it to the annotation smtp-operator.io/allowed-ca:"
+        f" {fingerprint(trial.endpoint.ca_pem)}; or ask the cluster admin to add it to the operator's"
+        " --ca-file."
     )
 
 
@@ -68,6 +69,6 @@ async def test_the_name_of_its_endpoint_is_looked_up_without_search_domains(tria
 
     assert trial.names.absolute == ["localhost"]
     assert verdict.message.endswith(
-        "; a bound value's server is looked up without search domains; a Service is called"
-        " NAME.NAMESPACE.svc.cluster.local in full."
+        "; the server of a bound value is looked up without search domains: use the full name of a"
+        " Service, NAME.NAMESPACE.svc.cluster.local."
     )

@@ -67,9 +67,9 @@ async def test_what_is_told_of_a_token_had_by_a_secret(trial: TokenTrial) -> Non
         "mail-app/client-secret",
         "1",
     )
-    assert password.origin == f"access token of client {CLIENT} by Secret mail-app, key client-secret"
+    assert password.origin == f"access token of client {CLIENT} with Secret mail-app, key client-secret"
     assert password.message == (
-        f"localhost issued an access token to client {CLIENT} by Secret mail-app, key client-secret."
+        f"localhost issued an access token to client {CLIENT} with Secret mail-app, key client-secret."
     )
     assert password.value not in repr(password)
 
@@ -106,9 +106,9 @@ async def test_a_secret_goes_only_to_token_endpoints_that_its_owner_names(
     verdict = await trial.verdict()
     assert verdict.reason == "ServerNotAllowed"
     assert verdict.message == (
-        f"Secret team-a/mail-app does not allow server localhost:{trial.endpoint.port}. Its owner adds it to"
-        " the annotation smtp-operator.io/allowed-servers, or set server and port to what the annotation"
-        " lists."
+        f"Secret team-a/mail-app does not allow server localhost:{trial.endpoint.port}. Ask its owner to"
+        " add it to the annotation smtp-operator.io/allowed-servers, or set server and port to an entry of"
+        " the annotation."
     )
     assert trial.endpoint.forms == []
 

@@ -71,8 +71,7 @@ async def test_a_permission_in_the_place_of_the_scope(trial: TokenTrial) -> None
 async def test_no_scope(trial: TokenTrial) -> None:
     assert failed(await trial.verdict(scope=...)) == (
         f'{REFUSED} [in Token, server said: "400 invalid_request, AADSTS900144"]. A parameter is missing,'
-        " most"
-        f" often the scope. Set oauth2.scope: {SCOPE}"
+        f" usually the scope. Set oauth2.scope: {SCOPE}"
     )
 
 
@@ -81,20 +80,17 @@ async def test_a_refresh_token_that_has_ended(trial: TokenTrial) -> None:
 
     assert failed(await trial.verdict(tokenUrl=trial.endpoint.url("/token"), **google)) == (
         f'{REFUSED} [in Token, server said: "400 invalid_grant"]. The refresh token was revoked or has'
-        " expired"
-        " (Google's last 7 days while the app is in testing, and end with a change of the password)."
-        " Authorize"
-        " the app anew and store the new one in Secret mail-app, key refresh-token."
+        " expired. (Google's refresh tokens last 7 days while the app is in testing, and become invalid"
+        " when the password changes.) Authorize the app again and store the new refresh token in Secret"
+        " mail-app, key refresh-token."
     )
 
 
 async def test_google_without_a_refresh_token(trial: TokenTrial) -> None:
     assert failed(await trial.verdict(tokenUrl=trial.endpoint.url("/token"))) == (
         f'{REFUSED} [in Token, server said: "400 unsupported_grant_type"]. The endpoint issues no token'
-        " for this"
-        " grant. Set oauth2.tokenUrl: the token endpoint of your provider; Google wants"
-        " oauth2.refreshTokenRef"
-        " too."
+        " for this grant. Set oauth2.tokenUrl to the token endpoint of your provider; Google also requires"
+        " oauth2.refreshTokenRef."
     )
 
 
@@ -119,7 +115,7 @@ async def test_what_is_no_token_endpoint(
     trial.endpoint.answers.append((status, body, headers))
 
     assert failed(await trial.verdict()) == (
-        f"localhost answered {status} and nothing that a token endpoint says [in Token]. Set oauth2.tokenUrl:"
+        f"localhost answered {status}, but not as a token endpoint does [in Token]. Set oauth2.tokenUrl to"
         f" the token endpoint itself, such as {ENDPOINT} or https://oauth2.googleapis.com/token"
     )
 
@@ -129,8 +125,9 @@ async def test_words_of_the_endpoint_are_never_shown(trial: TokenTrial) -> None:
     trial.endpoint.answers.append((400, told.encode(), {}))
 
     assert failed(await trial.verdict()) == (
-        f'{REFUSED} [in Token, server said: "400 invalid_client"]. Client and credential do not fit together.'
-        " Set oauth2.clientId: the client's ID, and correct Secret mail-app, key client-secret."
+        f'{REFUSED} [in Token, server said: "400 invalid_client"]. The client ID and the credential do'
+        " not match. Set oauth2.clientId to the client's ID, and correct Secret mail-app, key"
+        " client-secret."
     )
 
 
@@ -164,8 +161,8 @@ async def test_a_trouble_of_the_endpoints_own(
         120,
     )
     assert verdict.message == (
-        f"{REFUSED}: it answered {shown} [in Token]. That is a trouble of its own; it is tried again by"
-        " itself."
+        f"{REFUSED}: it returned an internal error ({shown}) [in Token]. No action needed; the operator"
+        " retries automatically."
     )
 
 
@@ -194,8 +191,8 @@ async def test_unknown_host(trial: TokenTrial) -> None:
     trial.names.fails_with = NameNotFound()
 
     assert unreachable(await trial.verdict()) == (
-        'The host of oauth2.tokenUrl, "localhost", does not exist in DNS [in Token]. Set oauth2.tokenUrl: the'
-        f" token endpoint of your provider, such as {ENDPOINT}"
+        'The host of oauth2.tokenUrl, "localhost", does not exist in DNS [in Token]. Set oauth2.tokenUrl'
+        f" to the token endpoint of your provider, such as {ENDPOINT}"
     )
 
 
@@ -203,8 +200,8 @@ async def test_dns_fails(trial: TokenTrial) -> None:
     trial.names.fails_with = NameServersFailed()
 
     assert unreachable(await trial.verdict()) == (
-        'DNS could not say what the host of oauth2.tokenUrl, "localhost", is [in Token]. That is a trouble of'
-        " DNS; it is tried again by itself."
+        'The DNS lookup of "localhost", the host of oauth2.tokenUrl, failed [in Token]. No action'
+        " needed; the operator retries automatically."
     )
 
 
@@ -213,15 +210,15 @@ async def test_nobody_listens_there(trial: TokenTrial) -> None:
 
     assert unreachable(await trial.verdict()) == (
         f"Nothing listens on localhost:{trial.endpoint.port}, where oauth2.tokenUrl leads (tried 127.0.0.9)"
-        " [in Token]. Check NetworkPolicy and egress firewall, and that oauth2.tokenUrl is right."
+        " [in Token]. Check NetworkPolicies, the egress firewall and oauth2.tokenUrl."
     )
 
 
 async def test_a_certificate_of_an_unknown_authority_names_the_field_for_it(trial: TokenTrial) -> None:
     assert unreachable(await trial.verdict(caRef=...), Retry.SLOW) == (
         f"The certificate of the token endpoint localhost:{trial.endpoint.port} is signed by an unknown"
-        " authority [in Token]. Set oauth2.caRef: the ConfigMap or Secret that holds its CA certificate;"
-        " tls.caRef does not apply to it."
+        " authority [in Token]. Set oauth2.caRef to the ConfigMap or Secret with its CA certificate;"
+        " tls.caRef does not apply here."
     )
 
 
@@ -231,7 +228,7 @@ async def test_a_certificate_for_another_name(trial: TokenTrial) -> None:
 
     assert unreachable(await trial.verdict(tokenUrl=url), Retry.SLOW) == (
         f"The certificate of the token endpoint other.example:{trial.endpoint.port} is for another name [in"
-        " Token]. Set oauth2.tokenUrl: one with a host that the certificate is for."
+        " Token]. Set oauth2.tokenUrl to a URL with a host name from the certificate."
     )
 
 
@@ -240,8 +237,8 @@ async def test_a_connection_closed_without_an_answer(trial: TokenTrial) -> None:
 
     assert unreachable(await trial.verdict()) == (
         f"The token endpoint localhost:{trial.endpoint.port} closed the connection without an answer [in"
-        " Token]."
-        " A firewall or proxy in between may do so; check NetworkPolicy and egress firewall."
+        " Token]. A firewall or proxy in between may cause this: check NetworkPolicies and the egress"
+        " firewall."
     )
 
 
@@ -252,8 +249,8 @@ async def test_a_ca_that_is_none(trial: TokenTrial) -> None:
 
     assert verdict.reason == "CABundleInvalid"
     assert verdict.message == (
-        "What oauth2.caRef names holds no valid PEM certificate. Store the CA certificate itself there, with"
-        " its BEGIN and END lines."
+        "The object that oauth2.caRef names has no valid PEM certificate. Store the CA certificate itself"
+        " there, with its BEGIN and END lines."
     )
 
 
@@ -263,6 +260,5 @@ async def test_a_missing_secret_is_named_by_its_field(trial: TokenTrial) -> None
     assert verdict.reason == "SecretNotFound"
     assert verdict.message == (
         "Secret team-a/nothing does not exist (named by spec.oauth2.clientSecretRef). Create it; the test"
-        " starts"
-        " as soon as it is there."
+        " then starts automatically."
     )

@@ -20,8 +20,8 @@ async def test_a_service_account_that_does_not_exist(trial: TokenTrial) -> None:
 
     assert (verdict.reason, verdict.retry) == ("ServiceAccountNotFound", Retry.DEPENDENCY)
     assert verdict.message == (
-        f"{NAMED} does not exist (named by spec.oauth2.serviceAccountRef). Create it; the test is repeated by"
-        " itself."
+        f"{NAMED} does not exist (named by spec.oauth2.serviceAccountRef). Create it; the test is then"
+        " repeated automatically."
     )
 
 
@@ -36,8 +36,8 @@ async def test_an_audience_that_the_owner_does_not_allow(
     assert (verdict.reason, verdict.retry) == ("AudienceNotAllowed", Retry.DEPENDENCY)
     assert verdict.message == (
         f'{NAMED} does not allow tokens for audience "{AUDIENCE}" (named by'
-        " spec.oauth2.serviceAccountRef). Its"
-        f" owner annotates it: smtp-operator.io/allowed-audiences: {AUDIENCE}"
+        " spec.oauth2.serviceAccountRef). Ask its owner to add the annotation"
+        f" smtp-operator.io/allowed-audiences: {AUDIENCE}"
     )
     assert trial.accounts.asked == []
 
@@ -50,8 +50,8 @@ async def test_a_token_that_opens_the_api_server_is_sent_nowhere(trial: TokenTri
 
     assert (verdict.reason, verdict.retry) == ("AudienceNotAllowed", Retry.CONFIGURATION)
     assert verdict.message == (
-        f'A token for audience "{AUDIENCE}" would open the API server itself, so it is sent nowhere. Set'
-        f" oauth2.serviceAccountRef.audience: {AUDIENCE}, or what your provider expects."
+        f'A token for audience "{AUDIENCE}" would also open the API server, so the operator does not send'
+        f" it. Set oauth2.serviceAccountRef.audience to {AUDIENCE}, or what your provider expects."
     )
     assert trial.endpoint.forms == []
 
@@ -92,7 +92,7 @@ async def test_the_api_server_issues_no_such_token(trial: TokenTrial) -> None:
     assert (verdict.reason, verdict.retry) == ("ServiceAccountTokenFailed", Retry.SLOW)
     assert verdict.message == (
         f'The API server issues no token of {NAMED} for audience "{AUDIENCE}". Set'
-        " oauth2.serviceAccountRef.audience: the audience that the identity provider expects."
+        " oauth2.serviceAccountRef.audience to the audience that the identity provider expects."
     )
 
 
@@ -135,16 +135,15 @@ async def test_an_audience_that_is_withdrawn_ends_the_token_that_is_there(trial:
     [
         (
             70021,
-            'The application has no federated credential for subject "system:serviceaccount:team-a:mailer"'
-            " with"
-            f' audience "{AUDIENCE}". Add one in Entra ID with these two and the cluster\'s own issuer,'
-            " which must"
-            " be public, not the default https://kubernetes.default.svc.cluster.local.",
+            "The application has no federated credential for subject"
+            f' "system:serviceaccount:team-a:mailer" with audience "{AUDIENCE}". Add one in Entra ID'
+            " with these two and the cluster's issuer. The issuer must be public, not the default"
+            " https://kubernetes.default.svc.cluster.local.",
         ),
         (
             700211,
-            "The application's federated credential is for another issuer. Set it there to the cluster's own,"
-            " which must be public, not the default https://kubernetes.default.svc.cluster.local.",
+            "The application's federated credential is for another issuer. Set it there to the cluster's"
+            " issuer, which must be public, not the default https://kubernetes.default.svc.cluster.local.",
         ),
         (
             700212,
@@ -158,9 +157,9 @@ async def test_an_audience_that_is_withdrawn_ends_the_token_that_is_there(trial:
         ),
         (
             7002138,
-            "The application's federated credential names the subject"
-            ' "system:serviceaccount:team-a:mailer" with'
-            " other capitals. Set it there to just this one.",
+            "The application's federated credential writes the subject"
+            ' "system:serviceaccount:team-a:mailer" in a different case. Set it there to exactly this'
+            " subject.",
         ),
     ],
 )

@@ -113,9 +113,8 @@ async def test_a_way_up_is_refused_however_it_is_written(name: str) -> None:
     assert found is not None
     assert (found.reason, found.message) == (
         "VaultNotAllowed",
-        f'ClusterSmtpVault corp allows some references alone, and "{name}" could be taken for another one'
-        " (named by spec.password.cyberArk). Write it without . and .. between its slashes, and without"
-        " slashes in a Safe's name.",
+        f'ClusterSmtpVault corp limits its references, and "{name}" (named by spec.password.cyberArk) is'
+        " ambiguous. Write it without . and .. between slashes, and without slashes in a Safe's name.",
     )
 
 

@@ -141,9 +141,9 @@ async def test_a_vault_that_is_not_allowed_is_named_with_both_ways_out(shelf: Sh
     bind(shelf, "smtp.example.com:587")
     verdict = await refused(credentials(shelf).secret(TOKEN, goes_to=VAULT, field_path="f"))
     assert verdict.message == (
-        "Secret team-a/bao-login, by which SmtpVault team-a/bao logs in, does not allow server"
-        f" bao.example.com:8200. Its owner adds it to the annotation {SERVERS}, or have SmtpVault team-a/bao"
-        " lead to what the annotation lists."
+        "Secret team-a/bao-login, which SmtpVault team-a/bao uses to log in, does not allow server"
+        f" bao.example.com:8200. Ask its owner to add it to the annotation {SERVERS}, or set the URLs of"
+        " SmtpVault team-a/bao to entries of the annotation."
     )
 
 
@@ -180,8 +180,8 @@ async def test_a_token_that_opens_the_api_server_is_given_to_nobody(shelf: Shelf
     )
     assert verdict.reason == "AudienceNotAllowed"
     assert verdict.message == (
-        'A token for audience "vault" would open the API server itself, so it is sent nowhere.'
-        " Set f.audience of SmtpVault team-a/bao: what the vault expects."
+        'A token for audience "vault" would also open the API server, so the operator does not send it.'
+        " Set f.audience of SmtpVault team-a/bao to the audience that the vault expects."
     )
 
 

@@ -26,7 +26,7 @@ def test_one_newline_at_the_end_is_left_out_and_told_of(end: str) -> None:
 
     assert (secret.value, secret.reason) == ("s3cret", "TrailingNewlineStripped")
     assert secret.message == (
-        f"{WHERE} ends with a newline, which was left out. Store the password without it."
+        f"{WHERE} ends with a newline, which the operator removed. Store the password without it."
     )
 
 
@@ -37,22 +37,25 @@ def test_one_newline_at_the_end_is_left_out_and_told_of(end: str) -> None:
         (" \n", "is empty. Store the password there."),
         (
             b"c4nary\xff",
-            "is not UTF-8 text. Store the password there as plain text, or name what holds it.",
+            "is not UTF-8 text. Store the password as plain text, or name the secret that holds it.",
         ),
         (
             "c4nary\ud800",
-            "is not UTF-8 text. Store the password there as plain text, or name what holds it.",
+            "is not UTF-8 text. Store the password as plain text, or name the secret that holds it.",
         ),
         *(
             (
                 value,
                 "holds a line break or control character, as keys and certificates do. A password is one"
-                " line; one newline at its end is left out by itself.",
+                " line; the operator removes one newline at its end.",
             )
             for value in ("c4nary\n\n", "c4nary\nc4nary", "c4nary\0", "\x1bc4nary", "c4nary\x85c4nary")
         ),
         *(
-            (value, "is longer than 1024 bytes, as keys and tokens are. Name what holds the password.")
+            (
+                value,
+                "is longer than 1024 bytes, as keys and tokens are. Name the secret that holds the password.",
+            )
             for value in ("c4nary" * 200, "ä" * 513)
         ),
     ],

@@ -19,7 +19,7 @@ VAULT = "SmtpVault team-a/corp"
 URL = "hashiCorpVault.url"
 ADDRESS = (ipaddress.ip_address("192.0.2.7"),)
 AT = "vault.example.com:8200"
-EGRESS = "check NetworkPolicy and egress firewall"
+EGRESS = "check NetworkPolicies and the egress firewall"
 
 
 def error(trouble: ErrorKind, **more: Any) -> HttpsError:
@@ -33,29 +33,29 @@ def error(trouble: ErrorKind, **more: Any) -> HttpsError:
             error(ErrorKind.PORT_NOT_ALLOWED),
             "VaultURLNotAllowed",
             Retry.CONFIGURATION,
-            f"port 8200 of {URL} is not among those the cluster admin has allowed. Set {URL} to a URL with"
-            " port 443, or ask for this one in the operator's --allow-vault-port.",
+            f"port 8200 of {URL} is not a port that the cluster admin has allowed. Set {URL} to a URL with"
+            " port 443, or ask the cluster admin to add this port to the operator's --allow-vault-port.",
         ),
         (
             error(ErrorKind.ADDRESS_NOT_ALLOWED, addresses=ADDRESS),
             "VaultURLNotAllowed",
             Retry.CONFIGURATION,
-            f"192.0.2.7, where {URL} leads, is in a range the cluster admin has not allowed. Ask for it to be"
-            " named in the operator's --allow-network.",
+            f"{URL} leads to 192.0.2.7, which is in a range that the cluster admin has not allowed. Ask the"
+            " cluster admin to add it to the operator's --allow-network.",
         ),
         (
             error(ErrorKind.HOST_NOT_FOUND),
             "VaultHostUnresolved",
             Retry.TRANSIENT,
-            f'the host of {URL}, "vault.example.com", does not exist in DNS as this cluster sees it. Correct'
-            f" {URL}; a private endpoint needs its DNS zone linked to the cluster's network.",
+            f'the host of {URL}, "vault.example.com", does not exist in the cluster\'s DNS. Correct {URL}.'
+            " A private endpoint needs its DNS zone linked to the cluster's network.",
         ),
         (
             error(ErrorKind.DNS_SILENT, seconds=5.0),
             "VaultHostUnresolved",
             Retry.TRANSIENT,
-            f'DNS could not say what the host of {URL}, "vault.example.com", is. That is a trouble of DNS; it'
-            " is tried again by itself.",
+            f'the DNS lookup of "vault.example.com", the host of {URL}, failed. No action needed; the'
+            " operator retries automatically.",
         ),
         (
             error(ErrorKind.REFUSED, addresses=ADDRESS),
@@ -82,61 +82,62 @@ def error(trouble: ErrorKind, **more: Any) -> HttpsError:
             error(ErrorKind.TOO_SLOW),
             "VaultUnreachable",
             Retry.TRANSIENT,
-            f"the vault at {AT} accepts connections but does not answer in time. It is tried again by"
-            " itself.",
+            f"the vault at {AT} accepts connections but does not answer in time. No action needed; the"
+            " operator retries automatically.",
         ),
         (
             error(ErrorKind.DROPPED),
             "VaultUnreachable",
             Retry.TRANSIENT,
             f"the vault at {AT} closed the connection without an answer. A firewall or proxy in between may"
-            f" do so; {EGRESS}.",
+            f" cause this: {EGRESS}.",
         ),
         (
             error(ErrorKind.TOO_LARGE, size=65536),
             "VaultResponseInvalid",
             Retry.TRANSIENT,
-            f"the vault at {AT} answers with more than 64 KiB. Correct {URL}: it must lead to the vault"
-            " itself, not to a page for people.",
+            f"the vault at {AT} answered with more than 64 KiB. Correct {URL}: it must lead to the vault"
+            " itself, not to a web page.",
         ),
         (
             error(ErrorKind.TLS_FAILED, verify_code=10),
             "VaultTLSFailed",
             Retry.SLOW,
-            f"a certificate of the vault at {AT} has expired. Have it renewed.",
+            f"a certificate of the vault at {AT} has expired. Renew it on the server.",
         ),
         (
             error(ErrorKind.TLS_FAILED, verify_code=9),
             "VaultTLSFailed",
             Retry.SLOW,
-            f"a certificate of the vault at {AT} is not valid yet. Check the clocks of node and server.",
+            f"a certificate of the vault at {AT} is not valid yet. Check the clocks of the node and"
+            " the server.",
         ),
         (
             error(ErrorKind.TLS_FAILED, verify_code=62),
             "VaultTLSFailed",
             Retry.SLOW,
-            f"the certificate of the vault at {AT} is for another name. Set {URL} to a URL with a host that"
-            " the certificate is for.",
+            f"the certificate of the vault at {AT} is for another name. Set {URL} to a URL with a host name"
+            " from the certificate.",
         ),
         (
             error(ErrorKind.TLS_FAILED, verify_code=20),
             "VaultTLSFailed",
             Retry.SLOW,
-            f"the certificate of the vault at {AT} is signed by an unknown authority. Set caRef: the"
-            " ConfigMap or Secret that holds its CA certificate.",
+            f"the certificate of the vault at {AT} is signed by an unknown authority. Set caRef to the"
+            " ConfigMap or Secret with its CA certificate.",
         ),
         (
             error(ErrorKind.TLS_FAILED, tls_reason="TLSV13_ALERT_CERTIFICATE_REQUIRED"),
             "VaultTLSFailed",
             Retry.SLOW,
-            f"the vault at {AT} does not accept this client without a certificate of its liking. Name a"
-            " certificate that it accepts in the vault object.",
+            f"the vault at {AT} requires a client certificate that it accepts. Name such a certificate in"
+            " the vault object.",
         ),
         (
             error(ErrorKind.TLS_FAILED, tls_reason="WRONG_VERSION_NUMBER"),
             "VaultTLSFailed",
             Retry.SLOW,
-            f"TLS with the vault at {AT} failed. Correct {URL}: a server must speak TLS 1.2 or 1.3 there.",
+            f"TLS with the vault at {AT} failed. Correct {URL}: the server must support TLS 1.2 or 1.3.",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isalpha() else "",
@@ -171,10 +172,10 @@ def test_a_ca_that_the_logins_owner_does_not_admit(said: Callable[..., VerdictEr
 
     assert (verdict.reason, verdict.retry) == ("CaNotAllowed", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"{VAULT}: No CA that Secret team-a/login admits has issued the certificate of {AT}."
-        f" Secret team-a/login is bound to its servers, so caRef of {VAULT} cannot add a CA on its own. If"
-        " this CA is the right one, its owner adds it to the annotation smtp-operator.io/allowed-ca:"
-        f" {'ab' * 32}; or the cluster admin names it in the operator's --ca-file."
+        f"{VAULT}: The certificate of  was not issued by a CA that Secret team-a/login admits{AT}. Secret"
+        f" team-a/login is bound to its servers, so caRef of {VAULT} alone cannot add a CA. If this CA is"
+        f" correct, ask the owner to add it to the annotation smtp-operator.io/allowed-ca: {'ab' * 32}; or"
+        " ask the cluster admin to add it to the operator's --ca-file."
     )
 
 
@@ -214,16 +215,17 @@ class Fails:
             " BEGIN and END lines.",
         ),
         (
-            ClientCertificateInvalid("OpenSSL does not take certificate or key"),
+            ClientCertificateInvalid("OpenSSL does not accept the certificate or key"),
             "ClientCertificateInvalid",
-            "its client certificate cannot be used: OpenSSL does not take certificate or key. Store another"
-            " one in the Secret that the vault object names, as a Secret of type kubernetes.io/tls has it.",
+            "its client certificate cannot be used: OpenSSL does not accept the certificate or key. Store"
+            " another one in the Secret that the vault object names, as a Secret of type kubernetes.io/tls"
+            " has it.",
         ),
         (
             error(ErrorKind.DROPPED),
             "VaultUnreachable",
             f"the vault at {AT} closed the connection without an answer. A firewall or proxy in between may"
-            f" do so; {EGRESS}.",
+            f" cause this: {EGRESS}.",
         ),
     ],
 )

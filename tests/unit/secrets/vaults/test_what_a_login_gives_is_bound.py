@@ -175,8 +175,9 @@ async def test_a_password_read_through_a_bound_login_is_not_sent_to_another_mail
     verdict = await bench.refused(EVIL)
     assert (verdict.reason, verdict.message) == (
         "ServerNotAllowed",
-        f"{bench.login}, by which {bench.name} logs in, does not allow server smtp.evil.example:587. Its"
-        f" owner adds it to the annotation {SERVERS}, or set server and port to what the annotation lists.",
+        f"{bench.login}, which {bench.name} uses to log in, does not allow server smtp.evil.example:587."
+        f" Ask its owner to add it to the annotation {SERVERS}, or set server and port to an entry of the"
+        " annotation.",
     )
 
 
@@ -192,8 +193,9 @@ async def test_a_bound_login_is_not_used_for_a_vault_that_it_does_not_list(
         verdict = await bench.refused()
         assert (verdict.reason, verdict.message) == (
             "ServerNotAllowed",
-            f"{bench.login}, by which {bench.name} logs in, does not allow server {missing}. Its owner adds"
-            f" it to the annotation {SERVERS}, or have {bench.name} lead to what the annotation lists.",
+            f"{bench.login}, which {bench.name} uses to log in, does not allow server {missing}. Ask its"
+            f" owner to add it to the annotation {SERVERS}, or set the URLs of {bench.name} to entries of"
+            " the annotation.",
         )
 
 
@@ -217,8 +219,9 @@ async def test_an_unbound_login_is_of_no_use_where_the_operator_requires_allowed
     needed = ",".join((*PLACES[bench.block], "smtp.example.com:587"))
     assert (verdict.reason, verdict.message) == (
         "ServerNotAllowed",
-        f"{bench.login}, by which {bench.name} logs in, does not say where its values may be sent, and the"
-        f" operator demands it (--require-allowed-servers). Its owner annotates it: {SERVERS}: {needed}",
+        f"{bench.login}, which {bench.name} uses to log in, does not say where its values may be sent, and"
+        " the operator demands it (--require-allowed-servers). Ask its owner to add the annotation"
+        f" {SERVERS}: {needed}",
     )
     bench.bind(needed)
     assert (await bench.read()).value == "s3cret"

@@ -120,8 +120,8 @@ async def test_a_vault_of_another_kind_is_named_with_the_field_to_set() -> None:
     found = await verdict(SAFE, IN_CONJUR)
     assert found is not None
     assert found.message == (
-        "SmtpVault team-a/corp describes a vault of kind CyberArkCCP, but password.cyberArk with variable"
-        " asks for CyberArkConjur. Set password.cyberArk.vaultRef to a vault object of that kind, or set"
+        "SmtpVault team-a/corp is of provider CyberArkCCP, but password.cyberArk with variable requires"
+        " CyberArkConjur. Set password.cyberArk.vaultRef to a vault object of that provider, or set"
         " password.cyberArk with safe and object instead."
     )
 
@@ -162,8 +162,8 @@ async def test_a_namespace_that_is_not_allowed_is_told_who_can_allow_it() -> Non
     found = await verdict({"allowedNamespaces": {}}, cluster_wide=True)
     assert found is not None
     assert found.message == (
-        "ClusterSmtpVault corp does not allow namespace team-a. The cluster's administrator adds it to"
-        " spec.allowedNamespaces.matchNames there, or labels the namespace as its matchLabels say."
+        "ClusterSmtpVault corp does not allow namespace team-a. Ask the cluster admin to add it to"
+        " spec.allowedNamespaces.matchNames there, or to label the namespace as matchLabels requires."
     )
 
 
@@ -174,8 +174,8 @@ async def test_labels_that_the_operator_may_not_read_allow_nothing() -> None:
     assert found is not None
     assert found.reason is Reason.VAULT_NOT_ALLOWED
     assert found.message == (
-        "ClusterSmtpVault corp allows namespaces by label, and the operator may not read those of namespace"
-        " team-a: its role lacks get on namespaces. Grant it, or name the namespace in"
+        "ClusterSmtpVault corp allows namespaces by label, but the operator may not read the labels of"
+        " namespace team-a: its role lacks get on namespaces. Grant it, or add the namespace to"
         " spec.allowedNamespaces.matchNames there."
     )
 
@@ -268,8 +268,8 @@ async def test_a_server_that_is_not_allowed_is_named() -> None:
     found = await verdict(BAO | {"allowedServers": ["smtp.example.com:465"]})
     assert found is not None
     assert found.message == (
-        "SmtpVault team-a/corp does not allow its passwords to be sent to smtp.example.com:587. Its owner"
-        " adds it to spec.allowedServers there, or set server and port to what that lists."
+        "SmtpVault team-a/corp does not allow its passwords to be sent to smtp.example.com:587. Ask its"
+        " owner to add it to spec.allowedServers there, or set server and port to an entry of that list."
     )
 
 
@@ -279,6 +279,6 @@ async def test_what_is_bound_to_servers_goes_over_verified_tls_only(allowed: lis
     found = await verdict(BAO | {"allowedServers": allowed}, to=in_clear)
     assert found is not None
     assert found.message == (
-        "SmtpVault team-a/corp binds its passwords to its allowedServers, so they are sent over verified TLS"
-        " only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false."
+        "SmtpVault team-a/corp binds its passwords to its allowedServers, so the operator sends them over"
+        " verified TLS only. Set smtpType: StartTLS or TLS, and tls.insecureSkipVerify: false."
     )

@@ -37,8 +37,8 @@ async def test_a_vault_that_does_not_answer(trial: KeyVaultTrial) -> None:
 
     assert (verdict.reason, verdict.retry) == (Reason.VAULT_UNREACHABLE, Retry.TRANSIENT)
     assert verdict.message == (
-        f"{NAME}: the vault at {trial.key_vault.host}:{trial.key_vault.port} accepts connections but does not"
-        " answer in time. It is tried again by itself."
+        f"{NAME}: the vault at {trial.key_vault.host}:{trial.key_vault.port} accepts connections but does"
+        " not answer in time. No action needed; the operator retries automatically."
     )
     assert len(trial.key_vault.requests) == 1
 
@@ -56,8 +56,8 @@ async def test_another_ca_than_the_vault_object_names(trial: KeyVaultTrial) -> N
 
     assert (verdict.reason, verdict.message) == (
         Reason.VAULT_TLS_FAILED,
-        f"{NAME}: the certificate of the vault at {trial.key_vault.host}:{trial.key_vault.port} is signed by"
-        " an unknown authority. Set caRef: the ConfigMap or Secret that holds its CA certificate.",
+        f"{NAME}: the certificate of the vault at {trial.key_vault.host}:{trial.key_vault.port} is signed"
+        " by an unknown authority. Set caRef to the ConfigMap or Secret with its CA certificate.",
     )
 
 

@@ -88,9 +88,8 @@ async def test_a_certificate_that_nobody_has_uploaded(
     assert (verdict.reason, verdict.message) == (
         Reason.VAULT_AUTH_FAILED,
         f"{NAME}: {trial.authority}:{trial.entra.port} refused the login of client {CLIENT} [Entra ID said:"
-        ' "401 invalid_client, AADSTS700027"]. The application does not know that certificate. Upload the'
-        " one in"
-        " Secret vault-app to it, under Certificates.",
+        ' "401 invalid_client, AADSTS700027"]. The application does not have this certificate. Upload'
+        " the certificate in Secret vault-app to it, under Certificates.",
     )
 
 
@@ -103,8 +102,8 @@ async def test_a_key_of_another_kind_than_entra_id_takes(trial: KeyVaultTrial) -
 
     assert (verdict.reason, verdict.message) == (
         Reason.CLIENT_CERTIFICATE_INVALID,
-        f"{NAME}: the key in Secret vault-app is no RSA key, and Entra ID takes no other. Store an RSA key"
-        " and its certificate there.",
+        f"{NAME}: the key in Secret vault-app is not an RSA key, but Entra ID accepts only RSA keys. Store"
+        " an RSA key and its certificate there.",
     )
     assert trial.entra.forms == []
 
@@ -146,14 +145,14 @@ async def test_the_machine_logs_in_by_one_of_its_identities(trial: KeyVaultTrial
     [
         (
             {},
-            'does not have a managed identity [metadata service said: "400"]. Assign one to the node pool\'s'
-            " machines.",
+            'does not have a managed identity [metadata service said: "400"]. Assign it to the node'
+            " pool's machines.",
         ),
         (
             {"clientId": CLIENT},
-            f'does not have the identity {CLIENT} [metadata service said: "400"]. Assign one to the node'
-            " pool's"
-            " machines, or set azureKeyVault.auth.managedIdentity.clientId to one that it has.",
+            f'does not have the identity {CLIENT} [metadata service said: "400"]. Assign it to the node'
+            " pool's machines, or set azureKeyVault.auth.managedIdentity.clientId to an identity that it"
+            " has.",
         ),
     ],
 )
@@ -179,9 +178,10 @@ async def test_a_metadata_service_that_is_denied_is_not_asked(trial: KeyVaultTri
 
     assert (verdict.reason, verdict.message) == (
         Reason.IDENTITY_UNAVAILABLE,
-        f"{NAME}: the operator may not ask the metadata service for its managed identity: its --deny-network"
-        " names 169.254.169.254, or its --allow-network does not. Use azureKeyVault.auth.workloadIdentity or"
-        " servicePrincipal instead, or ask for these flags to allow that address.",
+        f"{NAME}: the operator may not ask the metadata service for its managed identity: its"
+        " --deny-network names 169.254.169.254, or its --allow-network does not. Use"
+        " azureKeyVault.auth.workloadIdentity or servicePrincipal instead, or ask the cluster admin to"
+        " allow that address in these flags.",
     )
     assert trial.machine.requests == []
 
@@ -195,7 +195,7 @@ async def test_there_is_no_metadata_service(trial: KeyVaultTrial) -> None:
     assert (verdict.reason, verdict.message) == (
         Reason.IDENTITY_UNAVAILABLE,
         f"{NAME}: no metadata service answers at 169.254.169.254, so the operator has no managed identity:"
-        " it does not run on an Azure machine, or NetworkPolicy keeps it from there. Use"
+        " it does not run on an Azure machine, or a NetworkPolicy blocks that address. Use"
         " azureKeyVault.auth.workloadIdentity or servicePrincipal instead.",
     )
 
@@ -210,8 +210,8 @@ async def test_the_metadata_service_has_a_trouble(trial: KeyVaultTrial, status: 
     assert (verdict.reason, verdict.retry_after, verdict.message) == (
         Reason.IDENTITY_PROVIDER_UNREACHABLE,
         120,
-        f"{NAME}: the machine's metadata service has a trouble of its own: it answered {status}. It is tried"
-        " again by itself.",
+        f"{NAME}: the machine's metadata service returned an error ({status}). No action needed; the"
+        " operator retries automatically.",
     )
     assert len(trial.machine.requests) == 1
 

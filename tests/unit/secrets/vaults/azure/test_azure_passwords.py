@@ -46,8 +46,8 @@ async def test_a_version_may_be_pinned(trial: KeyVaultTrial) -> None:
         (
             {"expires": NOW - 1},
             "VaultSecretExpired",
-            " expired 2026-11-25; Azure Key Vault still gives it. Store a new version, or set a later expiry"
-            " date.",
+            " expired 2026-11-25; Azure Key Vault still returns it. Store a new version, or set a later"
+            " expiry date.",
         ),
         (
             {"expires": NOW + 14 * DAY - 1},
@@ -57,7 +57,7 @@ async def test_a_version_may_be_pinned(trial: KeyVaultTrial) -> None:
         (
             {"begins": NOW + 90},
             "VaultSecretNotYetValid",
-            " is not valid before 2026-11-25 12:01 UTC; Azure Key Vault gives it nevertheless.",
+            " is not valid before 2026-11-25 12:01 UTC; Azure Key Vault returns it nevertheless.",
         ),
         ({"expires": NOW + 14 * DAY}, "PasswordRead", None),
         ({"expires": NOW + 15 * DAY, "begins": NOW}, "PasswordRead", None),
@@ -101,8 +101,8 @@ async def test_a_certificate_is_no_password(trial: KeyVaultTrial, value: str, mo
 
     assert (verdict.reason, verdict.message) == (
         Reason.VAULT_SECRET_UNUSABLE,
-        f"{where(trial)} is a certificate with its key, no password. Set password.azureKeyVault.secretName"
-        " to a secret that holds the password alone.",
+        f"{where(trial)} is a certificate with its key, not a password. Set"
+        " password.azureKeyVault.secretName to a secret that holds only the password.",
     )
 
 

@@ -73,9 +73,8 @@ async def test_the_name_of_a_private_endpoint(trial: KeyVaultTrial) -> None:
 
     assert await refused(trial, vaultUrl=url) == (
         'azureKeyVault.vaultUrl leads to "corp.privatelink.vaultcore.azure.net", the name of a private'
-        " endpoint, for"
-        " which no tokens are issued. Set azureKeyVault.vaultUrl: https://corp.vault.azure.net and link the"
-        " private DNS zone to the cluster's network."
+        " endpoint, for which Entra ID issues no tokens. Set azureKeyVault.vaultUrl:"
+        " https://corp.vault.azure.net and link the private DNS zone to the cluster's network."
     )
 
 
@@ -83,32 +82,32 @@ async def test_a_url_with_a_path(trial: KeyVaultTrial) -> None:
     url = "https://corp.vault.azure.net/secrets/smtp"
 
     assert await refused(trial, vaultUrl=url) == (
-        "azureKeyVault.vaultUrl has a path, but it is the vault alone. Set azureKeyVault.vaultUrl to"
-        " https://corp.vault.azure.net; the secret's name belongs into the SmtpConfig's"
-        " password.azureKeyVault.secretName."
+        "azureKeyVault.vaultUrl must not have a path. Set azureKeyVault.vaultUrl to"
+        " https://corp.vault.azure.net, and password.azureKeyVault.secretName in the SmtpConfig to the"
+        " name of the secret."
     )
 
 
 @pytest.mark.parametrize("host", ["login.microsoftonline.com.evil.example", "evil.example", "localhost"])
 async def test_no_host_of_entra_id(trial: KeyVaultTrial, host: str) -> None:
     assert await refused(trial, authorityHost=f"https://{host}") == (
-        f'azureKeyVault.authorityHost leads to "{host}", which is no host of Entra ID, so it is given no'
-        " credential. Set azureKeyVault.authorityHost: https://login.microsoftonline.com, or ask for this"
-        " host in the operator's --allow-authority-host."
+        f'azureKeyVault.authorityHost leads to "{host}", which is not a host of Entra ID, so the operator'
+        " sends no credential there. Set azureKeyVault.authorityHost: https://login.microsoftonline.com,"
+        " or ask the cluster admin to add this host to the operator's --allow-authority-host."
     )
 
 
 async def test_an_authority_with_a_tenant(trial: KeyVaultTrial) -> None:
     assert await refused(trial, authorityHost="https://login.microsoftonline.com/contoso") == (
-        "azureKeyVault.authorityHost has a path, but it is a host alone. Set azureKeyVault.authorityHost to"
-        " https://login.microsoftonline.com; the tenant belongs into tenantId."
+        "azureKeyVault.authorityHost must not have a path. Set azureKeyVault.authorityHost to"
+        " https://login.microsoftonline.com, and tenantId to the tenant."
     )
 
 
 async def test_vault_and_identity_of_two_clouds(trial: KeyVaultTrial) -> None:
     assert await refused(trial, vaultUrl="https://corp.vault.azure.cn") == (
-        "a vault in vault.azure.cn does not know identities of login.microsoftonline.com: that is another"
-        " cloud. Set azureKeyVault.authorityHost to https://login.chinacloudapi.cn"
+        "the vault in vault.azure.cn and the identity provider login.microsoftonline.com belong to"
+        " different clouds. Set azureKeyVault.authorityHost to https://login.chinacloudapi.cn"
     )
 
 

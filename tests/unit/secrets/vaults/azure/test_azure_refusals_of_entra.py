@@ -83,8 +83,8 @@ async def test_what_cannot_be_a_tenant(trial: KeyVaultTrial, tenant: str) -> Non
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_REQUEST_INVALID,
-        f"tenantId cannot be a tenant's. Set {PRINCIPAL}.tenantId to the Directory (tenant) ID or a domain"
-        " of it.",
+        f"tenantId is not valid. Set {PRINCIPAL}.tenantId to the Directory (tenant) ID or a domain of the"
+        " tenant.",
     )
     assert trial.entra.forms == []
 
@@ -125,20 +125,21 @@ NO_SUBJECT = f'The application has no federated credential for subject "{SUBJECT
 NO_AUDIENCE = f'The application has no federated credential with audience "{AUDIENCE}"'
 BY_NUMBER = {
     700211: f"{NO_ISSUER}. Set its issuer in Entra ID to this one",
-    700212: f"{NO_AUDIENCE}. Set {WORKLOAD}.serviceAccountRef.audience to the one it lists, most often"
+    700212: f"{NO_AUDIENCE}. Set {WORKLOAD}.serviceAccountRef.audience to the one it lists, usually"
     " api://AzureADTokenExchange",
     700213: f'{NO_SUBJECT}. Add one in Entra ID with this subject, issuer "{ISSUER}" and audience'
     f' "{AUDIENCE}"',
-    7002138: f'The application\'s federated credential names the subject "{SUBJECT}" with other capitals.'
-    " Set it there to just this one",
-    50013: "Entra ID cannot check the signature of the ServiceAccount's token. Have the cluster publish its"
-    f' keys under "{ISSUER}"',
-    700024: "The ServiceAccount's token is out of its time. Check the clocks of the control plane's nodes",
-    7000112: "The application is disabled in its tenant. Have its administrator enable it",
-    53003: "A Conditional Access policy of the tenant blocks this application from here. Have its"
-    " administrator allow the cluster's egress address",
+    7002138: f'The application\'s federated credential writes the subject "{SUBJECT}" in a different case.'
+    " Set it there to exactly this subject",
+    50013: "Entra ID cannot check the signature of the ServiceAccount's token. Publish the cluster's keys"
+    f' under "{ISSUER}"',
+    700024: "The ServiceAccount's token has expired or is not valid yet. Check the clocks of the control"
+    " plane nodes",
+    7000112: "The application is disabled in its tenant. Ask its administrator to enable it",
+    53003: "A Conditional Access policy of the tenant blocks this application from here. Ask its"
+    " administrator to allow the cluster's egress address",
     99999: f"Correct {WORKLOAD}.clientId, {WORKLOAD}.tenantId and the credential; Entra ID's sign-in logs"
-    " tell more",
+    " show the cause",
 }
 
 
@@ -172,7 +173,8 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b"<html>c4nary",
             {},
             "IdentityProviderUnreachable",
-            'ENTRA has a trouble of its own [Entra ID said: "500"]. It is tried again by itself.',
+            'ENTRA returned an internal error [Entra ID said: "500"]. No action needed; the'
+            " operator retries automatically.",
             None,
         ),
         (
@@ -180,9 +182,8 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b'{"error":"temporarily_unavailable"}',
             {"Retry-After": "20"},
             "IdentityProviderUnreachable",
-            'ENTRA has a trouble of its own [Entra ID said: "503 temporarily_unavailable"]. It is tried'
-            " again by"
-            " itself.",
+            'ENTRA returned an internal error [Entra ID said: "503 temporarily_unavailable"]. No action'
+            " needed; the operator retries automatically.",
             20.0,
         ),
         (
@@ -190,9 +191,8 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b'{"error":"too_many_requests"}',
             {"Retry-After": "9999"},
             "VaultRateLimited",
-            'ENTRA is asked for tokens too often [Entra ID said: "429 too_many_requests"]. It is tried again'
-            " by"
-            " itself.",
+            'ENTRA limits the rate of token requests [Entra ID said: "429 too_many_requests"]. No action'
+            " needed; the operator retries automatically.",
             600.0,
         ),
         (
@@ -200,7 +200,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b"<html>c4nary",
             {},
             "VaultEndpointInvalid",
-            "ENTRA answered 200 and nothing that Entra ID says; a proxy or login page may be in between. Set"
+            "ENTRA answered 200, but not as Entra ID does; a proxy or login page may be in between. Set"
             " azureKeyVault.authorityHost: https://login.microsoftonline.com",
             None,
         ),
@@ -209,7 +209,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b"",
             {"Location": "https://evil.example/"},
             "VaultEndpointInvalid",
-            "ENTRA answered 302 and nothing that Entra ID says; a proxy or login page may be in between. Set"
+            "ENTRA answered 302, but not as Entra ID does; a proxy or login page may be in between. Set"
             " azureKeyVault.authorityHost: https://login.microsoftonline.com",
             None,
         ),
@@ -238,9 +238,8 @@ async def test_entra_id_is_not_found(trial: KeyVaultTrial) -> None:
 
     assert of(await trial.verdict(), trial) == (
         Reason.IDENTITY_PROVIDER_UNREACHABLE,
-        f'the host of azureKeyVault.authorityHost, "{trial.authority}", does not exist in DNS as this'
-        " cluster sees"
-        " it. Correct azureKeyVault.authorityHost; a private endpoint needs its DNS zone linked to the"
+        f'the host of azureKeyVault.authorityHost, "{trial.authority}", does not exist in the cluster\'s'
+        " DNS. Correct azureKeyVault.authorityHost. A private endpoint needs its DNS zone linked to the"
         " cluster's network.",
     )
 
@@ -252,9 +251,9 @@ async def test_nothing_listens_where_entra_id_should_be(trial: KeyVaultTrial, cl
 
     assert (verdict.reason, verdict.retry) == ("IdentityProviderUnreachable", Retry.TRANSIENT)
     assert verdict.message == (
-        f"{NAME}: nothing listens on {trial.authority}:{closed_port}, where azureKeyVault.authorityHost leads"
-        " (tried 127.0.0.1). Correct host and port of azureKeyVault.authorityHost, and check NetworkPolicy"
-        " and egress firewall."
+        f"{NAME}: nothing listens on {trial.authority}:{closed_port}, where azureKeyVault.authorityHost"
+        " leads (tried 127.0.0.1). Correct host and port of azureKeyVault.authorityHost, and check"
+        " NetworkPolicies and the egress firewall."
     )
 
 

@@ -29,30 +29,30 @@ def of(verdict: Verdict, trial: KeyVaultTrial) -> tuple[Reason, str, str]:
 DENIALS: dict[str, tuple[Reason, str]] = {
     "ForbiddenByRbac": (
         Reason.VAULT_ACCESS_DENIED,
-        f"HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp"
-        ' [vault said: "403 ForbiddenByRbac"]. Assign it the role "Key Vault Secrets User" on the vault or'
-        " the"
-        " secret; that takes up to ten minutes to count.",
+        f'HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp [vault said: "403'
+        ' ForbiddenByRbac"]. Assign it the role "Key Vault Secrets User" on the vault or the secret. It'
+        " takes effect within ten minutes.",
     ),
     "AccessDenied": (
         Reason.VAULT_ACCESS_DENIED,
-        f"HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp"
-        ' [vault said: "403 AccessDenied"]. Add an access policy with the secret permission "Get" for it.',
+        f'HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp [vault said: "403'
+        ' AccessDenied"]. Add an access policy for it with the secret permission "Get".',
     ),
     "ForbiddenByPolicy": (
         Reason.VAULT_ACCESS_DENIED,
         f'HOST does not permit client {CLIENT} to read secret smtp [vault said: "403 ForbiddenByPolicy"].'
-        ' Give it the role "Key Vault Secrets User", or an access policy with the permission "Get".',
+        ' Assign it the role "Key Vault Secrets User", or add an access policy with the permission'
+        ' "Get".',
     ),
     "ForbiddenByFirewall": (
         Reason.VAULT_NETWORK_DENIED,
-        'HOST: its firewall does not let the operator in from 20.50.1.2 [vault said: "403'
-        " ForbiddenByFirewall\"]. Allow the cluster's egress address in the Key Vault's networking, or give"
-        " the cluster a private endpoint.",
+        'HOST: its firewall blocks the operator from 20.50.1.2 [vault said: "403 ForbiddenByFirewall"].'
+        " Allow the cluster's egress address in the Key Vault's networking, or give the cluster a private"
+        " endpoint.",
     ),
     "ForbiddenByConnection": (
         Reason.VAULT_NETWORK_DENIED,
-        'HOST: its firewall does not let the operator in [vault said: "403 ForbiddenByConnection"]. Allow the'
+        'HOST: its firewall blocks the operator [vault said: "403 ForbiddenByConnection"]. Allow the'
         " cluster's egress address in the Key Vault's networking, or give the cluster a private endpoint.",
     ),
 }
@@ -104,8 +104,8 @@ async def test_a_disabled_secret(trial: KeyVaultTrial) -> None:
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_SECRET_DISABLED,
-        'HOST: secret smtp is disabled [vault said: "403 SecretDisabled"]. Enable it in the Key Vault, or set'
-        " password.azureKeyVault.version: one that is enabled.",
+        'HOST: secret smtp is disabled [vault said: "403 SecretDisabled"]. Enable it in the Key Vault,'
+        " or set password.azureKeyVault.version to an enabled version.",
         "403 SecretDisabled",
     )
 
@@ -138,7 +138,7 @@ async def test_a_token_that_is_for_another_tenant(trial: KeyVaultTrial) -> None:
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_TENANT_MISMATCH,
-        f"HOST lives in tenant {TENANT}, tenantId says {trial.entra.tenant}. Set"
+        f"HOST is in tenant {TENANT}, but tenantId is {trial.entra.tenant}. Set"
         f" azureKeyVault.auth.servicePrincipal.tenantId to {TENANT}, with an application of that tenant.",
         "",
     )
@@ -149,7 +149,7 @@ async def test_a_vault_of_another_tenant_gets_no_token(trial: KeyVaultTrial) -> 
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_TENANT_MISMATCH,
-        f"HOST lives in tenant {trial.key_vault.tenant}, tenantId says {TENANT}. Set"
+        f"HOST is in tenant {trial.key_vault.tenant}, but tenantId is {TENANT}. Set"
         f" azureKeyVault.auth.servicePrincipal.tenantId to {trial.key_vault.tenant}, with an application of"
         " that tenant.",
         "",
@@ -162,9 +162,9 @@ async def test_a_token_that_the_vault_cannot_check(trial: KeyVaultTrial) -> None
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_AUTH_FAILED,
-        f'HOST does not take the token of client {CLIENT} [vault said: "401 AKV10046"]. Check that'
-        " azureKeyVault.vaultUrl and azureKeyVault.authorityHost belong to one cloud, and the identity to the"
-        " vault's tenant.",
+        f'HOST does not accept the token of client {CLIENT} [vault said: "401 AKV10046"]. Check that'
+        " azureKeyVault.vaultUrl and azureKeyVault.authorityHost belong to the same cloud, and that the"
+        " identity belongs to the vault's tenant.",
         "401 AKV10046",
     )
 
@@ -175,8 +175,8 @@ async def test_a_challenge_for_another_host_gets_no_token(trial: KeyVaultTrial, 
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_ENDPOINT_INVALID,
-        "HOST does not ask for a login as a Key Vault of that name does, so it was given no token. Set"
-        " azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+        "HOST does not ask for a login as a Key Vault of that name does, so the operator sent no token."
+        " Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
         "",
     )
     assert trial.entra.forms == []
@@ -210,55 +210,57 @@ NO_KEY_VAULT = (
             b"{}",
             {},
             "VaultEndpointInvalid",
-            "HOST does not ask for a login as a Key Vault of that name does, so it was given no token. Set"
-            " azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+            "HOST does not ask for a login as a Key Vault of that name does, so the operator sent no"
+            " token. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
         ),
         (
             200,
             SECRET,
             {},
             "VaultEndpointInvalid",
-            "HOST does not ask for a login as a Key Vault of that name does, so it was given no token. Set"
-            " azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+            "HOST does not ask for a login as a Key Vault of that name does, so the operator sent no"
+            " token. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
         ),
         (
             200,
             b'{"value": 7}',
             {},
             "VaultResponseInvalid",
-            "HOST answered with something that is no secret (12 bytes). It is tried again by itself.",
+            "HOST answered with 12 bytes that are not a secret. No action needed; the operator"
+            " retries automatically.",
         ),
         (
             400,
             b'{"error":{"code":"BadParameter","message":"c4nary-Pa55word"}}',
             {},
             "VaultRequestInvalid",
-            'HOST does not understand what it was asked for [vault said: "400 BadParameter"]. Azure Stack'
-            " Hub and"
-            " old appliances may not know this API version; ask their administrator.",
+            'HOST rejects the request as invalid [vault said: "400 BadParameter"]. Azure Stack Hub and'
+            " old appliances may not support this API version; ask their administrator.",
         ),
         (
             500,
             HTML,
             {},
             "VaultUnavailable",
-            'HOST has a trouble of its own [vault said: "500"]. It is tried again by itself.',
+            'HOST returned an internal error [vault said: "500"]. No action needed; the operator'
+            " retries automatically.",
         ),
         (
             503,
             b'{"error":{"code":"ServiceUnavailable","message":"c4nary-Pa55word"}}',
             {},
             "VaultUnavailable",
-            'HOST has a trouble of its own [vault said: "503 ServiceUnavailable"]. It is tried again by'
-            " itself.",
+            'HOST returned an internal error [vault said: "503 ServiceUnavailable"]. No action needed;'
+            " the operator retries automatically.",
         ),
         (
             429,
             b'{"error":{"code":"Throttled","message":"c4nary-Pa55word"}}',
             {},
             "VaultRateLimited",
-            'HOST is asked too often [vault said: "429 Throttled"]. It is tried again by itself; set a longer'
-            " recheck.interval in the SmtpConfigs that read from it.",
+            'HOST limits the request rate [vault said: "429 Throttled"]. The operator retries'
+            " automatically. To send fewer requests, set a longer recheck.interval in the SmtpConfigs that"
+            " read from it.",
         ),
     ],
 )

@@ -115,7 +115,8 @@ async def test_a_password_that_is_being_changed_is_read_a_little_later(ccp: Ccp,
     )
     assert verdict.message == (
         "SmtpVault team-a/corp: CyberArk is changing the password of account with safe Mail, object"
-        " smtp-relay just now (PasswordChangeInProcess). It is read again by itself."
+        " smtp-relay now (PasswordChangeInProcess). No action needed; the operator reads it again"
+        " automatically."
     )
 
 
@@ -138,8 +139,8 @@ async def test_a_change_that_hangs_keeps_nobody_from_his_password(ccp: Ccp) -> N
     assert (secret.value, secret.reason) == (CANARY, "VaultSecretChanging")
     assert secret.message == (
         "SmtpVault team-a/corp: CyberArk has been changing the password of account with safe Mail, object"
-        " smtp-relay for minutes; it was read all the same. Ask CyberArk's administrators whether the change"
-        " hangs."
+        " smtp-relay for minutes. The operator read it anyway. Ask CyberArk's administrators whether the"
+        " change hangs."
     )
 
 

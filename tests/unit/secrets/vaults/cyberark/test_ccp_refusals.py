@@ -22,40 +22,44 @@ JSON = {"Content-Type": "application/json; charset=utf-8"}
 HTML = {"Content-Type": "text/html"}
 
 REQUEST_INVALID = (
-    f"{NAME}: the CCP cannot understand what it was asked for, {ACCOUNT} with AppID smtp-operator"
-    " (400 CODE). Correct password.cyberArk, and cyberArkCCP.appId of the vault object."
+    f"{NAME}: the CCP rejects the request for {ACCOUNT} with AppID smtp-operator as invalid (400 CODE)."
+    " Correct password.cyberArk, and cyberArkCCP.appId of the vault object."
 )
 CHARACTERS = (
-    f"{NAME}: a name holds characters that CyberArk does not take, {ACCOUNT} with AppID smtp-operator"
-    " (400 CODE). Correct password.cyberArk, and cyberArkCCP.appId of the vault object."
+    f"{NAME}: the request for {ACCOUNT} with AppID smtp-operator has a character that CyberArk does not"
+    " accept (400 CODE). Correct password.cyberArk, and cyberArkCCP.appId of the vault object."
 )
 AMBIGUOUS = (
-    f"{NAME}: several accounts match {ACCOUNT} (400 CODE). Name one: set password.cyberArk.object to the"
-    " account's name, and password.cyberArk.safe to its safe."
+    f"{NAME}: several accounts match {ACCOUNT} (400 CODE). Set password.cyberArk.object to the name of one"
+    " account, and password.cyberArk.safe to its Safe."
 )
 NO_VAULT = (
-    f"{NAME}: the CCP cannot reach its Vault (400 CODE). That is a trouble of CyberArk's own; it is tried"
-    " again by itself."
+    f"{NAME}: the CCP cannot reach its Vault (400 CODE). No action needed; the operator retries"
+    " automatically."
 )
 NOT_ACCEPTED = (
-    f"{NAME}: CyberArk does not accept AppID smtp-operator from here (403 CODE). No client certificate was"
-    " sent: set cyberArkCCP.clientCertificateRef, or ask CyberArk's administrators to allow the address from"
-    " which the cluster's traffic comes."
+    f"{NAME}: CyberArk does not accept AppID smtp-operator from here (403 CODE). The operator sent no"
+    " client certificate. Set cyberArkCCP.clientCertificateRef, or ask CyberArk's administrators to allow"
+    " the cluster's egress address."
 )
 UNKNOWN_APPLICATION = (
-    f"{NAME}: CyberArk knows no AppID smtp-operator, or it is a member of no safe (403 CODE). Set"
-    " cyberArkCCP.appId to the application's ID, or ask CyberArk's administrators to define it and to make it"
-    " and the CCP's provider user members of the safe."
+    f"{NAME}: CyberArk does not know AppID smtp-operator, or it is not a member of any Safe (403 CODE). Set"
+    " cyberArkCCP.appId to the application's ID, or ask CyberArk's administrators to define it and to make"
+    " it and the CCP's provider user members of the Safe."
 )
 NOT_FOUND = (
     f"{NAME}: CyberArk has no {ACCOUNT}, or does not show it to AppID smtp-operator (404 CODE). Correct"
     " password.cyberArk, or ask CyberArk's administrators to make this AppID and the CCP's provider user"
-    " members of the safe, with the right to list and retrieve accounts."
+    " members of the Safe, with the right to list and retrieve accounts."
 )
 CHANGING = (
-    f"{NAME}: CyberArk is changing the password of {ACCOUNT} just now (500 CODE). It is read again by itself."
+    f"{NAME}: CyberArk is changing the password of {ACCOUNT} now (500 CODE). No action needed; the"
+    " operator reads it again automatically."
 )
-TROUBLE = f"{NAME}: the CCP has a trouble of its own (500 CODE). It is tried again by itself."
+TROUBLE = (
+    f"{NAME}: the CCP returned an internal error (500 CODE). No action needed; the operator retries"
+    " automatically."
+)
 
 TABLE: list[tuple[int, tuple[str, ...], Reason, Retry, str]] = [
     (
@@ -148,8 +152,8 @@ async def test_no_such_web_service(ccp: Ccp) -> None:
 
     assert (verdict.reason, verdict.retry) == ("VaultEndpointInvalid", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"{NAME}: {ccp.server.url} answers 404, but not as a CCP does. Correct cyberArkCCP.url: the host of"
-        " the CCP, and cyberArkCCP.webService: its web service, most often AIMWebService."
+        f"{NAME}: {ccp.server.url} answers 404, but not as a CCP does. Set cyberArkCCP.url to the host of"
+        " the CCP, and cyberArkCCP.webService to its web service, usually AIMWebService."
     )
 
 
@@ -176,9 +180,9 @@ async def test_a_redirect_is_not_followed(ccp: Ccp) -> None:
 
     assert (verdict.reason, verdict.retry) == ("VaultEndpointInvalid", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"{NAME}: {ccp.server.url} answers with a redirect (302), which is not followed. Correct"
-        " cyberArkCCP.url: it must lead to the vault itself, not to a login page or a load balancer's"
-        " greeting."
+        f"{NAME}: {ccp.server.url} answers with a redirect (302), which the operator does not follow."
+        " Correct cyberArkCCP.url: it must lead to the vault itself, not to a login page or a load"
+        " balancer's default page."
     )
     assert len(ccp.server.calls) == 1
 
@@ -188,8 +192,8 @@ async def test_an_answer_that_was_cut_off(ccp: Ccp) -> None:
 
     assert (verdict.reason, verdict.retry) == ("VaultResponseInvalid", Retry.TRANSIENT)
     assert verdict.message == (
-        f"{NAME}: the CCP's answer of 27 bytes is no JSON. It is tried again by itself; look for a proxy in"
-        " between."
+        f"{NAME}: the CCP's answer of 27 bytes is not JSON. The operator retries automatically. If this"
+        " persists, look for a proxy in between."
     )
 
 
@@ -198,9 +202,9 @@ async def test_iis_wants_a_certificate_and_none_is_named(ccp_of: Callable[..., C
 
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "403.7")
     assert verdict.message == (
-        f"{NAME}: the web server of the CCP does not let this client in (403.7), most often because it wants"
-        " a client certificate. Set cyberArkCCP.clientCertificateRef to a Secret of type kubernetes.io/tls"
-        " whose certificate CyberArk's administrators have allowed."
+        f"{NAME}: the web server of the CCP refuses this client (403.7), usually because it requires a"
+        " client certificate. Set cyberArkCCP.clientCertificateRef to a Secret of type kubernetes.io/tls"
+        " with a certificate that CyberArk's administrators have allowed."
     )
 
 
@@ -215,8 +219,8 @@ async def test_iis_does_not_trust_the_certificate(ccp_of: Callable[..., Ccp], as
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "403.16")
     assert verdict.message == (
         f"{NAME}: the web server of the CCP does not accept the client certificate in Secret ccp-client"
-        " (403.16). Ask CyberArk's administrators that IIS trusts the CA that issued it and reaches its list"
-        " of revoked certificates, or store another one there."
+        " (403.16). Ask CyberArk's administrators to check that IIS trusts the issuing CA and can reach"
+        " its certificate revocation list, or store another certificate in that Secret."
     )
 
 
@@ -225,8 +229,8 @@ async def test_iis_wants_a_windows_user(ccp: Ccp) -> None:
 
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "401")
     assert verdict.message == (
-        f"{NAME}: the web server of the CCP wants another login than a certificate (401), most often a"
-        " Windows user's. Set cyberArkCCP.webService to a web service without it."
+        f"{NAME}: the web server of the CCP requires a login without a certificate (401), usually that of a"
+        " Windows user. Set cyberArkCCP.webService to a web service that accepts certificates."
     )
 
 
@@ -240,8 +244,8 @@ async def test_the_certificate_is_not_that_of_the_application(ccp_of: Callable[.
 
     assert (await ccp.verdict(**NAMED)).message == (
         f"{NAME}: CyberArk does not accept AppID smtp-operator from here (403 APPAP306E). Ask CyberArk's"
-        " administrators to allow it the serial number of the certificate in Secret ccp-client, and the"
-        " address from which the cluster's traffic comes."
+        " administrators to allow, for this AppID, the serial number of the certificate in Secret"
+        " ccp-client, and the cluster's egress address."
     )
 
 
@@ -303,7 +307,7 @@ async def test_an_account_without_a_password(ccp: Ccp, told: dict[str, Any]) -> 
 
     assert (verdict.reason, verdict.retry) == ("VaultSecretUnusable", Retry.DENIED)
     assert verdict.message == (
-        f"{NAME}: the {ACCOUNT} has no password in CyberArk. Set one there, or name another account in"
+        f"{NAME}: the {ACCOUNT} has no password in CyberArk. Set one there, or select another account in"
         " password.cyberArk."
     )
 
@@ -338,21 +342,22 @@ async def test_a_pause_that_is_asked_for(
 
 async def test_words_of_a_pause(ccp: Ccp) -> None:
     assert (await said(ccp, 429, b"")).message == (
-        f"{NAME}: the vault is asked too often (429). It is tried again by itself; a longer recheck.interval"
-        " in SmtpConfigs asks less often."
+        f"{NAME}: the vault limits the request rate (429). The operator retries automatically. To send"
+        " fewer requests, set a longer recheck.interval in the SmtpConfigs."
     )
 
 
 async def test_words_of_a_pause_for_maintenance(ccp: Ccp) -> None:
     assert (await said(ccp, 503, b"", {"Retry-After": "5"})).message == (
-        f"{NAME}: the vault answered 503 and asks to come back later. That is a trouble of its own; it is"
-        " tried again by itself."
+        f"{NAME}: the vault returned an internal error (503) and asks to retry later. No action needed; the"
+        " operator retries automatically."
     )
 
 
 async def test_a_trouble_that_says_nothing_is_no_pause(ccp: Ccp) -> None:
     assert (await said(ccp, 503, b"Service Unavailable", HTML)).message == (
-        f"{NAME}: the CCP has a trouble of its own (503). It is tried again by itself."
+        f"{NAME}: the CCP returned an internal error (503). No action needed; the operator retries"
+        " automatically."
     )
     assert (await ccp.read(**NAMED)).value == CANARY
 

@@ -41,10 +41,10 @@ async def test_the_login_is_refused(conjur: Conjur) -> None:
 
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "401")
     assert verdict.message == (
-        f"{NAME}: Conjur refuses the login of host/mail/operator in account corp (401) and does not say why."
-        " Correct cyberArkConjur.auth.apiKey.login (a host's begins with host/), and the API key in Secret"
-        " conjur, key api-key; the API key ends when it is rotated. Conjur's administrators find the cause in"
-        " its log."
+        f"{NAME}: Conjur refuses the login of host/mail/operator in account corp (401) and does not say"
+        " why. Correct cyberArkConjur.auth.apiKey.login (a host's login starts with host/), and the API"
+        " key in Secret conjur, key api-key. A rotation makes the old API key invalid. Conjur's"
+        " administrators find the cause in its log."
     )
 
 
@@ -53,9 +53,9 @@ async def test_the_login_of_a_serviceaccount_is_refused(conjur: Conjur) -> None:
 
     assert (await verdict_of(conjur)).message == (
         f"{NAME}: Conjur refuses the login of ServiceAccount smtp-vault in account corp (401) and does not"
-        " say why. Correct cyberArkConjur.auth.jwt: serviceId is that of an authenticator that is enabled,"
-        " and its host must be defined for the token of ServiceAccount smtp-vault with audience"
-        ' "conjur". Conjur\'s administrators find the cause in its log.'
+        " say why. Correct cyberArkConjur.auth.jwt: serviceId must name an enabled authenticator, and its"
+        ' host must be defined for the token of ServiceAccount smtp-vault with audience "conjur".'
+        " Conjur's administrators find the cause in its log."
     )
 
 
@@ -75,8 +75,8 @@ async def test_the_host_may_not_use_the_authenticator(conjur: Conjur) -> None:
 
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "403")
     assert verdict.message == (
-        f"{NAME}: Conjur does not let host/mail/operator log in by authn-jwt/kubernetes (403). Ask Conjur's"
-        " administrators to permit it authenticate on webservice conjur/authn-jwt/kubernetes."
+        f"{NAME}: Conjur does not let host/mail/operator log in with authn-jwt/kubernetes (403). Ask"
+        " Conjur's administrators to permit it authenticate on webservice conjur/authn-jwt/kubernetes."
     )
 
 
@@ -105,8 +105,8 @@ async def test_a_login_that_conjur_does_not_understand(conjur: Conjur, status: i
 
     assert (verdict.reason, verdict.retry) == ("VaultRequestInvalid", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"{NAME}: Conjur cannot understand the login of host/mail/operator ({status}). Correct cyberArkConjur"
-        " of the vault object, and password.cyberArk."
+        f"{NAME}: Conjur rejects the request for the login of host/mail/operator as invalid ({status})."
+        " Correct cyberArkConjur of the vault object, and password.cyberArk."
     )
 
 
@@ -133,8 +133,8 @@ async def test_what_is_no_conjur(conjur: Conjur, status: int, body: bytes, heade
         str(status),
     )
     assert verdict.message == (
-        f"{NAME}: {conjur.server.url} answers {status}, but not as Conjur does. Correct cyberArkConjur.url:"
-        " that of Conjur itself, with /api at its end for Secrets Manager SaaS."
+        f"{NAME}: {conjur.server.url} answers {status}, but not as Conjur does. Set cyberArkConjur.url to"
+        " the URL of Conjur itself, ending in /api for Secrets Manager SaaS."
     )
 
 
@@ -197,8 +197,8 @@ async def test_no_such_version(conjur: Conjur) -> None:
     assert (await verdict_of(conjur, version="9")).message == (
         f"{NAME}: Conjur has no variable {VARIABLE} with a value in version 9 in account corp, or does not"
         " show it to host/mail/operator (404 CONJ00076E). Correct password.cyberArk.variable, or set"
-        " password.cyberArk.version to one that there is, or ask Conjur's administrators to permit it read"
-        " and execute on this variable."
+        " password.cyberArk.version to an existing version, or ask Conjur's administrators to permit it"
+        " read and execute on this variable."
     )
 
 
@@ -210,7 +210,7 @@ async def test_the_address_is_not_let_in(conjur: Conjur) -> None:
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultNetworkDenied", Retry.DENIED, "403")
     assert verdict.message == (
         f"{NAME}: Conjur refuses host/mail/operator from this address (403). Ask Conjur's administrators to"
-        " add the address from which the cluster's traffic comes to its restricted_to."
+        " add the cluster's egress address to its restricted_to."
     )
 
 
@@ -219,8 +219,8 @@ async def test_a_request_that_conjur_does_not_understand(conjur: Conjur) -> None
 
     assert (verdict.reason, verdict.retry) == ("VaultRequestInvalid", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"{NAME}: Conjur cannot understand variable {VARIABLE} in version 1 (422). Correct cyberArkConjur of"
-        " the vault object, and password.cyberArk."
+        f"{NAME}: Conjur rejects the request for variable {VARIABLE} in version 1 as invalid (422). Correct"
+        " cyberArkConjur of the vault object, and password.cyberArk."
     )
 
 
@@ -234,7 +234,8 @@ async def test_a_trouble_of_its_own(conjur: Conjur, status: int) -> None:
         str(status),
     )
     assert verdict.message == (
-        f"{NAME}: Conjur answered {status}. That is a trouble of its own; it is tried again by itself."
+        f"{NAME}: Conjur returned an internal error ({status}). No action needed; the operator"
+        " retries automatically."
     )
 
 

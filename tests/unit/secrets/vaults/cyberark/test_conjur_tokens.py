@@ -104,9 +104,9 @@ async def test_a_new_token_that_is_refused_too_ends_it(conjur: Conjur) -> None:
 
     assert (verdict.reason, verdict.reply) == ("VaultAuthFailed", "401")
     assert verdict.message == (
-        "SmtpVault team-a/corp: Conjur logged host/mail/operator in, but refuses the token that it issued"
-        " (401). Look for a proxy in between that drops the Authorization header, and whether Conjur's"
-        " followers share the leader's keys and time."
+        "SmtpVault team-a/corp: Conjur accepted the login of host/mail/operator, but refuses the token"
+        " that it issued (401). Look for a proxy in between that drops the Authorization header. Check"
+        " that Conjur's followers have the leader's keys and time."
     )
     assert [call.method for call in conjur.server.calls] == ["POST", "GET", "POST", "GET"]
 
@@ -159,6 +159,7 @@ async def test_a_closed_vault_has_forgotten_its_token_and_asks_for_none(conjur: 
 
     assert (verdict.reason, verdict.retry) == ("VaultUnavailable", Retry.TRANSIENT)
     assert verdict.message == (
-        "SmtpVault team-a/corp was changed or deleted while it was read through. It is read again by itself."
+        "SmtpVault team-a/corp changed or was deleted during the read. No action needed; the"
+        " operator reads it again automatically."
     )
     assert conjur.server.logins == 1

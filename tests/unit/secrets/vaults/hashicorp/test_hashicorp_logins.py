@@ -200,7 +200,8 @@ async def test_closing_forgets_the_login_and_asks_for_none_any_more(trial: BaoTr
 
     assert (verdict.reason, verdict.message) == (
         "VaultUnavailable",
-        "SmtpVault team-a/bao was changed or deleted while it was read through. It is read again by itself.",
+        "SmtpVault team-a/bao changed or was deleted during the read. No action needed; the"
+        " operator reads it again automatically.",
     )
     assert trial.line.calls == []
 

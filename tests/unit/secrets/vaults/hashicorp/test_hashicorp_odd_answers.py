@@ -27,14 +27,15 @@ def errors(*texts: str) -> bytes:
 
 
 STANDBY = (
-    "HOST is a standby that sends its clients on to the active node (307), which is not followed. It is asked"
-    " again by itself; if it stays so, set hashiCorpVault.url: the address that leads to the active node."
+    "HOST is a standby node that redirects to the active node (307); the operator does not follow"
+    " redirects. It retries automatically. If this persists, set hashiCorpVault.url to the address of the"
+    " active node."
 )
 NO_VAULT = (
-    "HOST answers ({}), but not as a vault does. Set hashiCorpVault.url: the URL of the vault itself, without"
-    " /v1 and /ui, not of a page for people or a login proxy."
+    "HOST answers ({}), but not as a vault does. Set hashiCorpVault.url to the URL of the vault itself,"
+    " without /v1 and /ui, not to a web page or a login proxy."
 )
-OWN_TROUBLE = "HOST has a trouble of its own ({}). It is asked again by itself."
+OWN_TROUBLE = "HOST returned an internal error ({}). No action needed; the operator retries automatically."
 
 
 @pytest.mark.parametrize(
@@ -68,16 +69,16 @@ OWN_TROUBLE = "HOST has a trouble of its own ({}). It is asked again by itself."
             b'{"data":{"tt',
             {},
             "VaultResponseInvalid",
-            "HOST answers (200) with nothing that could be understood as a token's properties, 12 bytes. It"
-            " is asked again by itself.",
+            "HOST answered (200) with 12 bytes that are not a token's properties. No action needed; the"
+            " operator retries automatically.",
         ),
         (
             200,
             b"[" * 50_000,
             {},
             "VaultResponseInvalid",
-            "HOST answers (200) with nothing that could be understood as a token's properties, 50000 bytes."
-            " It is asked again by itself.",
+            "HOST answered (200) with 50000 bytes that are not a token's properties. No action needed; the"
+            " operator retries automatically.",
         ),
     ],
 )
@@ -136,8 +137,8 @@ async def test_a_login_without_a_usable_token(odd: BaoTrial, scripted: TokenServ
 
     assert (verdict.reason, said(verdict, scripted)) == (
         "VaultResponseInvalid",
-        f"HOST answers (200) with nothing that could be understood as a login, {len(body)} bytes. It is asked"
-        " again by itself.",
+        f"HOST answered (200) with {len(body)} bytes that are not a login. No action needed; the operator"
+        " retries automatically.",
     )
 
 
@@ -150,8 +151,8 @@ async def test_a_login_that_wants_a_second_factor(odd: BaoTrial, scripted: Token
 
     assert (verdict.reason, said(verdict, scripted)) == (
         "VaultAuthFailed",
-        "HOST wants a second factor for this login, which nobody is there to give. Log in as a role without"
-        " one.",
+        "HOST requires a second factor for this login, which the operator cannot provide. Log in as a role"
+        " without one.",
     )
 
 
@@ -195,8 +196,8 @@ async def test_what_cannot_be_asked(odd: BaoTrial, scripted: TokenServer) -> Non
 
     assert (verdict.reason, said(verdict, scripted)) == (
         "VaultRequestInvalid",
-        "HOST cannot understand the request for mail/smtp of mount secret (405). Set hashiCorpVault.mount:"
-        " the mount of a KV engine of version 2.",
+        "HOST rejects the request for mail/smtp of mount secret (405). Set hashiCorpVault.mount to the"
+        " mount of a KV version 2 engine.",
     )
 
 
@@ -223,15 +224,15 @@ async def test_a_token_that_hashicorps_vault_does_not_know(
         (
             400,
             'invalid role name "smtp"',
-            'auth/kubernetes has no role "smtp". Set hashiCorpVault.auth.jwt.role: one that it has, or create'
-            " this one.",
+            'auth/kubernetes has no role "smtp". Set hashiCorpVault.auth.jwt.role to an existing role,'
+            " or create this one.",
         ),
         (
             403,
             "service account name not authorized",
-            f'role "smtp" is for others than "{SUBJECT}". Set hashiCorpVault.auth.jwt.role: the one that is'
-            " meant for it, or have auth/kubernetes/role/smtp let it in (by bound_subject, or with kubernetes"
-            " by bound_service_account_names and bound_service_account_namespaces).",
+            f'role "smtp" does not accept "{SUBJECT}". Set hashiCorpVault.auth.jwt.role to a role for'
+            " it, or allow it in auth/kubernetes/role/smtp (bound_subject, or with kubernetes"
+            " bound_service_account_names and bound_service_account_namespaces).",
         ),
         (
             500,
@@ -241,7 +242,7 @@ async def test_a_token_that_hashicorps_vault_does_not_know(
         (
             400,
             "something new",
-            f'its own log says why. Check auth/kubernetes/role/smtp, and that it lets "{SUBJECT}" in.',
+            f'the vault\'s log says why. Check that auth/kubernetes/role/smtp accepts "{SUBJECT}".',
         ),
     ],
 )

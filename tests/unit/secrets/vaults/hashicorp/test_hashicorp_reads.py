@@ -63,8 +63,8 @@ async def test_one_newline_at_the_end_is_left_out_and_told_of(trial: BaoTrial, b
 
     assert (secret.value, secret.reason) == ("s3cret", Reason.TRAILING_NEWLINE_STRIPPED)
     assert secret.message == (
-        'SmtpVault team-a/bao: key "password" of mail/smtp ends with a newline, which was left out. Store the'
-        " password without it."
+        'SmtpVault team-a/bao: key "password" of mail/smtp ends with a newline, which the operator'
+        " removed. Store the password without it."
     )
 
 

@@ -40,24 +40,25 @@ async def test_no_policy_permits_it(trial: BaoTrial, bao: OpenBao) -> None:
     verdict = await trial.verdict("private/smtp")
 
     assert said(verdict, bao, "VaultAccessDenied") == (
-        'HOST does not let role "smtp" of auth/kubernetes read private/smtp of mount secret (403). Add to its'
-        ' policy: path "secret/data/private/smtp" { capabilities = ["read"] } Check hashiCorpVault.mount too.'
+        'HOST does not let role "smtp" of auth/kubernetes read private/smtp of mount secret (403). Add'
+        ' to its policy: path "secret/data/private/smtp" { capabilities = ["read"] } Also check'
+        " hashiCorpVault.mount."
     )
     assert verdict.summary == "VaultAccessDenied in Password: 403"
 
 
 async def test_a_missing_path(trial: BaoTrial, bao: OpenBao) -> None:
     assert said(await trial.verdict("mail/nothing"), bao, "VaultSecretNotFound") == (
-        "there is no mail/nothing in mount secret. Set password.hashiCorpVault.path: the path below the"
-        " mount, without data/, or write the secret. Should secret be a KV engine of version 1: only version"
-        " 2 is read."
+        "there is no mail/nothing in mount secret. Set password.hashiCorpVault.path to the path below the"
+        " mount, without data/, or write the secret. If secret is a KV version 1 engine: only version 2 is"
+        " supported."
     )
 
 
 async def test_a_missing_version(trial: BaoTrial, bao: OpenBao) -> None:
     assert said(await trial.verdict(version=7), bao, "VaultSecretNotFound") == (
-        "there is no version 7 of mail/smtp in mount secret. Set password.hashiCorpVault.version: one that"
-        " exists, or leave it out for the newest; and check the path."
+        "there is no version 7 of mail/smtp in mount secret. Check the path. Set"
+        " password.hashiCorpVault.version to an existing version, or remove it to read the newest."
     )
 
 
@@ -85,8 +86,8 @@ async def test_a_destroyed_version(trial: BaoTrial, bao: OpenBao) -> None:
 
 async def test_a_missing_key(trial: BaoTrial, bao: OpenBao) -> None:
     assert said(await trial.verdict(key="pass"), bao, "VaultSecretUnusable") == (
-        'mail/smtp has no key "pass". Set password.hashiCorpVault.key: the one that holds the password, or'
-        " add this one."
+        'mail/smtp has no key "pass". Set password.hashiCorpVault.key to the key of the password, or add'
+        " this key."
     )
 
 
@@ -105,8 +106,7 @@ async def test_a_value_that_is_no_text(trial: BaoTrial, bao: OpenBao, value: Any
     bao.put("mail/smtp", password=value)
 
     assert said(await trial.verdict(), bao, "VaultSecretUnusable") == (
-        f'key "password" of mail/smtp is {kind}. Store the password there as text, in quotes where JSON is'
-        " written."
+        f'key "password" of mail/smtp is {kind}. Store the password as a string, in JSON with quotes.'
     )
 
 
@@ -114,8 +114,8 @@ async def test_a_value_of_several_lines(trial: BaoTrial, bao: OpenBao) -> None:
     bao.put("mail/smtp", password="-----BEGIN\nc4nary")
 
     assert said(await trial.verdict(), bao, "VaultSecretUnusable") == (
-        'key "password" of mail/smtp holds a line break or control character, as keys and certificates do. A'
-        " password is one line; one newline at its end is left out by itself."
+        'key "password" of mail/smtp holds a line break or control character, as keys and certificates'
+        " do. A password is one line; the operator removes one newline at its end."
     )
 
 
@@ -126,8 +126,8 @@ async def test_a_mount_that_is_none(trial: BaoTrial, bao: OpenBao) -> None:
     trial.log_in_by(jwt={"role": "nowhere", "serviceAccountRef": {"name": "mailer"}})
 
     assert said(await trial.verdict(), bao, "VaultSecretNotFound") == (
-        'nothing is mounted at "nowhere". Set hashiCorpVault.mount: the mount of the KV engine, as "bao'
-        ' secrets list" shows it.'
+        'nothing is mounted at "nowhere". Set hashiCorpVault.mount to the mount of the KV engine, as'
+        ' "bao secrets list" shows it.'
     )
 
 
@@ -140,8 +140,8 @@ async def test_an_engine_of_version_1(trial: BaoTrial, bao: OpenBao) -> None:
     trial.log_in_by(jwt={"role": "old", "serviceAccountRef": {"name": "mailer"}})
 
     assert said(await trial.verdict(), bao, "VaultSecretUnusable") == (
-        "mount old is no KV engine of version 2. Set hashiCorpVault.mount: one of version 2 (bao kv"
-        " enable-versioning makes it one)."
+        "mount old is not a KV version 2 engine. Set hashiCorpVault.mount to one of version 2, or upgrade"
+        " it (bao kv enable-versioning)."
     )
 
 
@@ -152,7 +152,8 @@ async def test_a_sealed_vault(trial: BaoTrial, bao: OpenBao, unsealed: None) -> 
 
     for verdict in (await trial.verdict(), await trial.check_verdict()):
         assert said(verdict, bao, "VaultUnavailable", Retry.TRANSIENT) == (
-            "HOST is sealed (503). It is asked again by itself once its operators have unsealed it."
+            "HOST is sealed (503). Ask the vault's operators to unseal it; the operator then"
+            " retries automatically."
         )
 
 
@@ -167,8 +168,8 @@ async def test_a_quota_that_is_used_up(trial: BaoTrial, bao: OpenBao) -> None:
         bao.call("DELETE", "sys/quotas/rate-limit/mail")
 
     assert said(verdict, bao, "VaultRateLimited", Retry.TRANSIENT) == (
-        "HOST is asked too often, as it says (429). It is asked again by itself, later; a longer"
-        " recheck.interval of the SmtpConfigs asks less."
+        "HOST limits the request rate (429). The operator retries automatically. To send fewer requests,"
+        " set a longer recheck.interval in the SmtpConfigs."
     )
     assert verdict.retry_after is not None
     assert 30 < verdict.retry_after <= 60
@@ -189,8 +190,8 @@ async def test_a_role_that_does_not_exist(trial: BaoTrial, bao: OpenBao) -> None
     trial.log_in_by(jwt={"role": "nobody", "serviceAccountRef": {"name": "mailer"}})
 
     assert refused(bao, await trial.verdict(), "nobody") == (
-        'auth/kubernetes has no role "nobody". Set hashiCorpVault.auth.jwt.role: one that it has, or create'
-        " this one."
+        'auth/kubernetes has no role "nobody". Set hashiCorpVault.auth.jwt.role to an existing role, or'
+        " create this one."
     )
 
 
@@ -198,8 +199,9 @@ async def test_a_role_for_another_audience(trial: BaoTrial, bao: OpenBao) -> Non
     trial.log_in_by(jwt={"role": "smtp", "serviceAccountRef": {"name": "mailer", "audience": "bao"}})
 
     assert refused(bao, await trial.verdict()) == (
-        'role "smtp" does not expect audience "bao". Set hashiCorpVault.auth.jwt.serviceAccountRef.audience:'
-        ' the one that it expects, or add "bao" to the audiences of auth/kubernetes/role/smtp.'
+        'role "smtp" does not expect audience "bao". Set'
+        " hashiCorpVault.auth.jwt.serviceAccountRef.audience to the audience that it expects, or add"
+        ' "bao" to the audiences of auth/kubernetes/role/smtp.'
     )
 
 
@@ -208,9 +210,9 @@ async def test_a_role_for_another_service_account(trial: BaoTrial, bao: OpenBao)
     trial.log_in_by(jwt={"role": "others", "serviceAccountRef": {"name": "mailer"}})
 
     assert refused(bao, await trial.verdict(), "others") == (
-        f'role "others" is for others than "{SUBJECT}". Set hashiCorpVault.auth.jwt.role: the one that is'
-        " meant for it, or have auth/kubernetes/role/others let it in (by bound_subject, or with kubernetes"
-        " by bound_service_account_names and bound_service_account_namespaces)."
+        f'role "others" does not accept "{SUBJECT}". Set hashiCorpVault.auth.jwt.role to a role for it,'
+        " or allow it in auth/kubernetes/role/others (bound_subject, or with kubernetes"
+        " bound_service_account_names and bound_service_account_namespaces)."
     )
 
 
@@ -219,16 +221,16 @@ async def test_a_role_for_another_service_account(trial: BaoTrial, bao: OpenBao)
     [
         (
             {"iss": "https://oidc.example/id"},
-            'auth/kubernetes expects another issuer than this cluster\'s, "https://oidc.example/id". Have'
-            " bound_issuer or oidc_discovery_url of auth/kubernetes/config changed to it.",
+            'auth/kubernetes expects another issuer than this cluster\'s, "https://oidc.example/id". Set'
+            " bound_issuer or oidc_discovery_url of auth/kubernetes/config to it.",
         ),
         (
             {"iat": 1_000_000_000, "nbf": 1_000_000_000, "exp": 1_000_000_600},
-            "it takes the token for expired or not valid yet. Check the clocks of vault and cluster.",
+            "the token has expired or is not valid yet. Check the clocks of the vault and the cluster.",
         ),
         (
             {"nbf": 4_000_000_000, "exp": 4_000_000_600},
-            "it takes the token for expired or not valid yet. Check the clocks of vault and cluster.",
+            "the token has expired or is not valid yet. Check the clocks of the vault and the cluster.",
         ),
     ],
 )
@@ -244,8 +246,8 @@ async def test_a_token_of_another_cluster(trial: BaoTrial, bao: OpenBao) -> None
     trial.named.token_for = Issuer().token
 
     assert refused(bao, await trial.verdict()) == (
-        "auth/kubernetes does not know the key that this cluster signs its tokens with. Have jwks_url,"
-        " oidc_discovery_url or jwt_validation_pubkeys of auth/kubernetes/config changed to this cluster's."
+        "auth/kubernetes does not know the key that signs this cluster's tokens. Set jwks_url,"
+        " oidc_discovery_url or jwt_validation_pubkeys of auth/kubernetes/config to this cluster's."
     )
 
 
@@ -255,8 +257,8 @@ async def test_a_role_that_demands_other_claims(trial: BaoTrial, bao: OpenBao) -
     trial.log_in_by(jwt={"role": "claims", "serviceAccountRef": {"name": "mailer"}})
 
     assert refused(bao, await trial.verdict(), "claims") == (
-        'the token\'s claims are not those that role "claims" demands. Correct bound_claims of'
-        f' auth/kubernetes/role/claims; the token is of "{SUBJECT}".'
+        f'the token of "{SUBJECT}" does not have the claims that role "claims" requires. Correct'
+        " bound_claims of auth/kubernetes/role/claims."
     )
 
 
@@ -264,9 +266,9 @@ async def test_an_auth_method_that_is_not_mounted(trial: BaoTrial, bao: OpenBao)
     trial.log_in_by(jwt={"role": "smtp", "mount": "k8s", "serviceAccountRef": {"name": "mailer"}})
 
     assert refused(bao, await trial.verdict(), status=403) == (
-        'there is no auth method at "k8s" that lets it in. Set hashiCorpVault.auth.jwt.mount: a path that'
-        ' "bao auth list" shows. A kubernetes auth method says the same where its token reviewer may not'
-        " review tokens, and any where token_bound_cidrs leave this client's address out."
+        'no auth method at "k8s" accepts it. Set hashiCorpVault.auth.jwt.mount to a path that "bao auth'
+        ' list" shows. A kubernetes auth method answers the same if its token reviewer may not review'
+        " tokens; any method does if token_bound_cidrs excludes this client's address."
     )
 
 
@@ -274,8 +276,8 @@ async def test_a_namespace_that_does_not_exist(trial: BaoTrial, bao: OpenBao) ->
     trial.change(namespace="nowhere")
 
     assert said(await trial.verdict(), bao, "VaultAuthFailed") == (
-        'HOST has no namespace "nowhere" (404). Set hashiCorpVault.namespace: one that it has, with its whole'
-        " path, or leave it out."
+        'HOST has no namespace "nowhere" (404). Set hashiCorpVault.namespace to the full path of an'
+        " existing namespace, or remove it."
     )
 
 
@@ -283,8 +285,7 @@ async def test_a_namespace_that_no_header_can_name(trial: BaoTrial, bao: OpenBao
     trial.change(namespace="büro")
 
     assert said(await trial.verdict(), bao, "VaultRequestInvalid", Retry.CONFIGURATION) == (
-        "a namespace with other letters than ASCII cannot be asked for. Set hashiCorpVault.namespace: one"
-        " that the vault has."
+        "a namespace name must be ASCII. Set hashiCorpVault.namespace to an existing namespace."
     )
 
 
@@ -300,8 +301,8 @@ def app_role(trial: BaoTrial, bao: OpenBao) -> str:
 
 
 SECRET_ID = (
-    "HOST refused the login by AppRole (400): role id or secret id is wrong, expired or used up. Set"
-    " hashiCorpVault.auth.appRole.roleId: that of the AppRole, and store a new secret id (bao write -f"
+    "HOST refused the login by AppRole (400): the role ID or secret ID is wrong, expired or used up. Set"
+    " hashiCorpVault.auth.appRole.roleId to the ID of the AppRole, and store a new secret ID (bao write -f"
     " auth/approle/role/NAME/secret-id) in the Secret that hashiCorpVault.auth.appRole.secretIdRef names."
 )
 
@@ -331,8 +332,8 @@ async def test_a_secret_id_for_other_addresses(trial: BaoTrial, bao: OpenBao) ->
     trial.log_in_by(appRole={"roleId": role_id, "secretIdRef": {"name": "bao", "key": "secret-id"}})
 
     assert said(await trial.verdict(), bao, "VaultNetworkDenied") == (
-        "HOST refused the login by AppRole (400): it does not let this client's address in. Add the cluster's"
-        " egress address to secret_id_bound_cidrs of the AppRole."
+        "HOST refused the login by AppRole (400): it does not accept this client's address. Add the"
+        " cluster's egress address to secret_id_bound_cidrs of the AppRole."
     )
 
 
@@ -341,15 +342,15 @@ async def test_a_namespace_without_app_roles(trial: BaoTrial, bao: OpenBao, app_
     trial.change(namespace="bare")
 
     assert said(await trial.verdict(), bao, "VaultAuthFailed") == (
-        'HOST refused the login by AppRole (403): there is no auth method at "approle" in namespace "bare"'
-        " that lets it in. Mount it there (bao auth enable approle), and check token_bound_cidrs of the"
+        'HOST refused the login by AppRole (403): no auth method at "approle" in namespace "bare"'
+        " accepts it. Enable it there (bao auth enable approle), and check token_bound_cidrs of the"
         " AppRole."
     )
 
 
 TOKEN = (
-    "HOST does not take the token that hashiCorpVault.auth.tokenRef names (403): it is wrong, expired,"
-    " revoked or of another namespace. Store a new one in that Secret."
+    "HOST does not accept the token that hashiCorpVault.auth.tokenRef names (403): it is wrong, expired,"
+    " revoked, or belongs to another namespace. Store a new one in that Secret."
 )
 
 
@@ -377,8 +378,8 @@ async def test_what_is_no_token_is_not_sent(trial: BaoTrial, bao: OpenBao, token
     trial.log_in_by(tokenRef={"name": "bao", "key": "token"})
 
     assert said(await trial.verdict(), bao, "SecretValueInvalid", Retry.CONFIGURATION) == (
-        "what hashiCorpVault.auth.tokenRef names is no token: it has blanks or other letters than ASCII."
-        " Store the token alone there."
+        "the value that hashiCorpVault.auth.tokenRef names is not a token: it contains blanks or non-ASCII"
+        " characters. Store only the token there."
     )
     assert trial.line.calls == []
 
