@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every connection of a test goes through: names, the policy of destinations, TLS."""
+"""Name resolution, the destination policy and TLS, for every connection of a test."""

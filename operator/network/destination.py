@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the operator may connect to: networks and ports, judged after name resolution."""
+"""Decide where the operator may connect to: networks and ports, checked after name resolution."""
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator
@@ -21,16 +21,16 @@ _DENIED_BY_DEFAULT: Final[tuple[Network, ...]] = tuple(
             "fe80::/10",
             "224.0.0.0/4",
             "ff00::/8",
-            "0.0.0.0/8",  # Linux takes 0.0.0.0 for this machine
-            "240.0.0.0/4",  # reserved, and broadcast
+            "0.0.0.0/8",  # Linux treats 0.0.0.0 as this machine
+            "240.0.0.0/4",  # reserved and broadcast
             "::/96",  # unspecified, and IPv4-compatible (RFC 4291)
             "fec0::/10",  # site-local (RFC 3879)
-            # what gateways translate or tunnel to an IPv4 address that is in it
+            # addresses that gateways translate or tunnel to an embedded IPv4 address
             "64:ff9b:1::/48",  # NAT64 of this network (RFC 8215)
             "::ffff:0:0:0/96",  # SIIT (RFC 2765)
             "2002::/16",  # 6to4 (RFC 3056)
             "2001::/32",  # Teredo (RFC 4380)
-            # metadata services outside of the link-local range: Azure, Alibaba, Oracle, AWS, Google
+            # metadata services outside the link-local range: Azure, Alibaba, Oracle, AWS, Google
             "168.63.129.16/32",
             "100.100.100.200/32",
             "192.0.0.192/32",
@@ -57,7 +57,7 @@ class PortRange:
 
     @classmethod
     def parse(cls, text: str) -> "PortRange":
-        """Of ``587`` or ``2500-2599``. ValueError where it is neither."""
+        """Parse ``587`` or ``2500-2599``; raise ValueError for anything else."""
         first, dash, last = text.strip().partition("-")
         ports = cls(int(first), int(last if dash else first))
         if not 1 <= ports.first <= ports.last <= 65535:
@@ -72,7 +72,7 @@ class PortRange:
 
 
 def embedded_addresses(address: Address) -> Iterator[Address]:
-    """The address, and the IPv4 address it stands for: IPv4-mapped (RFC 4291), NAT64 (RFC 6052)."""
+    """Yield the address and the IPv4 address that it maps: IPv4-mapped (RFC 4291), NAT64 (RFC 6052)."""
     yield address
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
@@ -82,7 +82,7 @@ def embedded_addresses(address: Address) -> Iterator[Address]:
 
 
 def embedded_in(address: Address) -> Iterator[Address]:
-    """The IPv4 addresses that gateways may take out of an IPv6 address: by translation, 6to4 or Teredo."""
+    """Yield the IPv4 addresses that gateways may extract from an IPv6 address (translation, 6to4, Teredo)."""
     if isinstance(address, ipaddress.IPv6Address):
         if any(address in network for network in _IN_THE_LAST_BITS):
             yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
@@ -93,17 +93,17 @@ def embedded_in(address: Address) -> Iterator[Address]:
 
 
 def is_loopback(address: Address) -> bool:
-    """Whether what is sent there never leaves this machine."""
+    """Return whether traffic to this address never leaves this machine."""
     return any(form.is_loopback for form in embedded_addresses(address))
 
 
 class DestinationPolicy:
-    """Which addresses and ports may be connected to.
+    """Decides which addresses and ports the operator may connect to.
 
-    With any ``allow_networks`` nothing else is allowed, and what they name is, even what is denied by
-    default; ``deny_networks`` always win, over an IPv4 address within an IPv6 one too. Denied by default
+    If ``allow_networks`` is set, only these networks are allowed, including those denied by default.
+    ``deny_networks`` always win, also over an IPv4 address embedded in an IPv6 address. Denied by default
     are loopback, link-local, multicast, unspecified, reserved, translated and tunneled addresses, metadata
-    services and ``api_server``: the addresses of the Kubernetes API server.
+    services, and ``api_server``: the addresses of the Kubernetes API server.
     """
 
     def __init__(
@@ -121,22 +121,22 @@ class DestinationPolicy:
         self.deny_api_server(api_server)
 
     def deny_api_server(self, addresses: Iterable[Address]) -> None:
-        """Deny by default these addresses too; those of before stay denied."""
+        """Also deny these addresses by default; those added earlier stay denied."""
         self._api_server |= set(map(ipaddress.ip_network, addresses))
 
     def allows_port(self, port: int) -> bool:
-        """Whether this port may be connected to."""
+        """Return whether the operator may connect to this port."""
         return any(port in ports for ports in self.ports)
 
     def denies_host(self, address: Address) -> bool:
-        """Whether ``deny_networks`` names this address, or there are ``allow_networks`` and none does."""
+        """Return whether ``deny_networks`` contains this address, or ``allow_networks`` is set without it."""
         forms = tuple(embedded_addresses(address))
         return _within((*forms, *embedded_in(address)), self._deny) or bool(
             self._allow and not _within(forms, self._allow)
         )
 
     def allows(self, address: Address) -> bool:
-        """Whether this address may be connected to."""
+        """Return whether the operator may connect to this address."""
         if self.denies_host(address):
             return False
         return bool(self._allow) or not _within(

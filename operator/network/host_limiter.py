@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whose request is next: no server that hangs keeps another one's answers waiting.
+"""Limit the requests per server, so that a server that hangs does not delay the others.
 
-Each request takes a thread for as long as its server pleases, up to the bounds of a request. So a server
-gets several at a time only while it answers promptly, and all that hang together get half of the threads.
-Who waits behind a request that comes to nothing is told so, since the next one would fare no better.
+Each request occupies a thread until its server answers, up to the limits of a request. So a server gets
+several requests at a time only while it answers promptly, and all hanging servers together get half of the
+threads. When a request times out, the requests that wait for the same server fail with the same error.
 """
 
 import asyncio
@@ -17,24 +17,24 @@ from smtp_operator.network.https_errors import ErrorKind, HttpsError
 T = TypeVar("T")
 
 PROMPT: Final = 5.0
-"""Seconds within which an answer is a prompt one."""
+"""Seconds within which an answer counts as prompt."""
 _REQUESTS_PER_HOST: Final = 8
-"""Requests at a time to a server that answers promptly; to any other one at a time."""
+"""Concurrent requests to a server that answers promptly; any other server gets one at a time."""
 _KNOWN: Final = 1000
-"""Servers of which is remembered how they answer, beside those that are just asked."""
+"""Servers whose responsiveness is remembered, in addition to those with requests in progress."""
 _HANGS: Final = frozenset({ErrorKind.CONNECT_TIMEOUT, ErrorKind.TOO_SLOW})
 
 
 @dataclass(slots=True)
 class _HostSlots:
     answers: bool | None = None
-    """Promptly, when it was asked last; None: it has not been asked yet."""
+    """Whether the last answer was prompt; None: no request yet."""
     asked: int = 0
-    """Requests that are under way."""
+    """Requests in progress."""
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
     async def take(self) -> None:
-        """Returns when it may be asked; HttpsError where the one before came to nothing."""
+        """Wait for a slot; raise HttpsError if the preceding request timed out."""
         if not self.waiting and self._free():
             self.asked += 1
             return
@@ -48,7 +48,7 @@ class _HostSlots:
             raise
 
     def give_back(self) -> None:
-        """Whoever waits is next."""
+        """Release a slot and wake the next waiting request."""
         self.asked -= 1
         while self.waiting and self._free():
             turn = self.waiting.popleft()
@@ -57,7 +57,7 @@ class _HostSlots:
                 turn.set_result(None)
 
     def fail(self, error: HttpsError) -> None:
-        """Whoever waits gets no answer either."""
+        """Fail all waiting requests with the same error."""
         while self.waiting:
             turn = self.waiting.popleft()
             if not turn.done():
@@ -68,20 +68,20 @@ class _HostSlots:
 
 
 class PerHostLimiter:
-    """Gives turns to requests, by the server that each is for."""
+    """Limits the concurrent requests per server."""
 
     def __init__(self, threads: int) -> None:
-        """``threads`` is how many requests can be under way at all."""
+        """``threads`` is the maximum number of concurrent requests to all servers."""
         self._hanging = asyncio.Semaphore(max(threads // 2, 1))
         self._servers: dict[Hashable, _HostSlots] = {}
 
     async def run(self, place: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-        """What ``ask`` returns or raises, once it is the turn of a request to that server.
+        """Call ``ask`` once the server has a free slot, and return its result or raise its error.
 
-        Whoever stops waiting leaves the turn to the request until that has ended.
+        If the caller is canceled, the request keeps its slot until it ends.
 
         Raises:
-            HttpsError: of a request before this one, where the server hangs.
+            HttpsError: the error of a preceding request, if the server hangs.
         """
         server = self._servers.setdefault(place, _HostSlots())
         try:
@@ -113,7 +113,7 @@ class PerHostLimiter:
 
     def _ended(self, place: Hashable, server: _HostSlots, asking: "asyncio.Task[T]") -> None:
         if not asking.cancelled():
-            asking.exception()  # looked at, also where nobody waits any more
+            asking.exception()  # retrieved, so that asyncio does not log it when no one waits
         server.give_back()
         self._forget(place)
 

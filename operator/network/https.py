@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTPS to token endpoints and vaults, over ``requests`` in threads of its own.
+"""HTTPS to token endpoints and vaults, with ``requests`` in dedicated threads.
 
-Whoever writes a URL into an object must not learn or reach more by it than the policy of destinations
-allows: names are resolved first, their addresses judged and connected to as such; nothing is followed;
-neither environment nor .netrc is read. An answer is small and comes in time, or there is none.
+A URL in an object must not reach more than the destination policy allows. So names are resolved first, and
+the operator connects to the checked addresses. Redirects are not followed; the environment and .netrc are
+not read. An answer that is too large or too slow is an error.
 """
 
 import asyncio
@@ -32,22 +32,22 @@ from smtp_operator.network.trust import DEFAULT_TRUST, ServerTrust
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpsLimits:
-    """In seconds and bytes."""
+    """Limits in seconds and bytes."""
 
     resolve: float = 5.0
     connect: float = 5.0
-    """For each address, the TLS handshake included."""
+    """For each address, including the TLS handshake."""
     read: float = 10.0
     """Between two packets."""
     total: float = 20.0
     """From the first connection to the last byte."""
     size: int = 64 * 1024
-    """Of the whole answer: headers, interim answers, framing, body and trailers."""
+    """Limit of the whole answer: headers, interim answers, framing, body and trailers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpsRequest:
-    """One request. ``url`` keeps the rules of ``tokenUrl``, and may have a query, escaped as it is sent."""
+    """One request. ``url`` follows the rules of ``tokenUrl`` and may have an escaped query."""
 
     method: str
     url: str
@@ -58,14 +58,14 @@ class HttpsRequest:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Host and port."""
+        """Return host and port."""
         parts = urlsplit(self.url)
         return parts.hostname or "", parts.port or 443
 
 
 @dataclass(frozen=True, slots=True)
 class HttpsResponse:
-    """What came back, whatever its status; a redirect is not followed."""
+    """An answer of any status; redirects are not followed."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -74,7 +74,7 @@ class HttpsResponse:
 
 
 class Https:
-    """Sends requests, each server's in turn. Close it when done."""
+    """Sends requests, limited per server. Close it when done."""
 
     def __init__(
         self,
@@ -86,9 +86,9 @@ class Https:
         threads: int = 128,
         ca_file: str | None = None,
     ) -> None:
-        """``proxy``: by which hosts are reached that it is for; the environment's never is.
+        """``proxy`` is the only proxy that is used; the environment's proxies are ignored.
 
-        ``threads`` bounds the answers in memory: each has one, and at most ``limits.size`` bytes.
+        ``threads`` bounds the answers in memory: one per thread, each at most ``limits.size`` bytes.
 
         ``ca_file`` is the PEM text of ``--ca-file``.
         """
@@ -96,23 +96,23 @@ class Https:
         self._policy = policy
         self._resolver = resolver
         self._limits = limits or HttpsLimits()
-        # Of its own, so that endpoints which hang are in nobody else's way; made as they are needed.
+        # A dedicated pool, so that hanging endpoints do not delay anything else; threads start on demand.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="https")
         self._turns = PerHostLimiter(threads)
         self._closed = threading.Event()
         self._contexts = _Contexts(ca_file)
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """The answer.
+        """Send a request and return the answer.
 
         Raises:
-            HttpsError: there is none; it says why.
-            CaBundleInvalid, ClientCertificateInvalid: of what the request brings.
+            HttpsError: there is no answer; the error has the cause.
+            CaBundleInvalid, ClientCertificateInvalid: the request's CA bundle or certificate is invalid.
         """
         host, port = request.place
         if not self._policy.allows_port(port):
             raise HttpsError(ErrorKind.PORT_NOT_ALLOWED, host, port)
-        # A proxy is given an address that was judged here: a name could mean another one to it.
+        # The proxy gets the checked address: it could resolve the name to a different one.
         addresses = await self._addresses(request)
         proxy = self._proxy.url if self._proxy is not None and self._proxy.is_for(host) else ""
         job = partial(_send, request, addresses, self._limits, self._closed, self._contexts, proxy=proxy)
@@ -136,16 +136,16 @@ class Https:
         return allowed
 
     def close(self) -> None:
-        """Start nothing any more, and have what waits for bytes give up."""
+        """Start no more requests, and cancel those that wait for data."""
         self._closed.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _Contexts:
-    """TLS contexts of the requests under way: those that trust the same share one.
+    """TLS contexts of the requests in progress; requests with the same trust settings share one.
 
-    The system's CAs take a megabyte in each, and a request holds its context for as long as its server
-    pleases.
+    The system's CAs take a megabyte in each context, and a request holds its context until its server
+    answers.
     """
 
     def __init__(self, ca_file: str | None) -> None:
@@ -157,7 +157,7 @@ class _Contexts:
         self._lock = threading.Lock()
 
     def of(self, request: HttpsRequest) -> ssl.SSLContext:
-        """Return the context for this request. CaBundleInvalid, ClientCertificateInvalid: there is none."""
+        """Return the context for this request; raise CaBundleInvalid or ClientCertificateInvalid."""
         with_system = request.trust.not_admitted is not None
         key = request.trust.ca_pem, with_system, request.client_certificate
         with self._lock:
@@ -184,7 +184,7 @@ def _send(
     *,
     proxy: str,
 ) -> HttpsResponse:
-    """Blocks, for ``limits.total`` seconds at most. ``proxy`` is the URL of the one to go by, or empty."""
+    """Send a request; blocks for at most ``limits.total`` seconds. ``proxy`` is its URL, or empty."""
     bounds.begin(total=limits.total, read=limits.read, size=limits.size, closed=closed)
     host, port = request.place
     with closing(Adapter(contexts.of(request), host.removesuffix("."))) as adapter:
@@ -211,10 +211,10 @@ def _send(
 def _exchange(
     adapter: Adapter, request: HttpsRequest, literal: str, limits: HttpsLimits, proxy: str
 ) -> HttpsResponse:
-    """``literal`` is the address to connect to, IPv6 in brackets.
+    """Send a request to one address. ``literal`` is this address, with brackets for IPv6.
 
-    No ``requests.Session`` is involved: even where it follows nothing, it reads and unpacks the body of a
-    redirect, and it parses cookies.
+    This does not use ``requests.Session``: even without following redirects, it reads and unpacks the body
+    of a redirect, and it parses cookies.
     """
     parts = urlsplit(request.url)
     left = max(bounds.seconds_left, 0.001)

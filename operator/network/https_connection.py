@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounded connections for ``requests``: what a server may send, and for how long, is counted at the socket.
+"""Bounded connections for ``requests``: size and duration of an answer are limited at the socket.
 
-Every byte of an answer counts, wherever HTTP puts it: status line, headers, interim answers (1xx), framing
-of chunks, body and trailers, and the proxy's answer to CONNECT. So no part of an answer can grow without
-limit in the code of ``http.client``, ``urllib3`` or ``requests``, which do not bound all of them.
+Every byte of an answer counts: status line, headers, interim answers (1xx), framing of chunks, body and
+trailers, and the proxy's answer to CONNECT. So no part of an answer can grow without limit in
+``http.client``, ``urllib3`` or ``requests``, which do not bound all of them.
 """
 
 import http
@@ -22,22 +22,22 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 _SLICE: Final = 0.5
-"""Seconds between two checks of whether a thread that waits for bytes should go on."""
+"""Seconds between two checks of whether a thread should keep waiting for data."""
 _READ_COST: Final = 32
-"""Bytes that one read counts for at least: 65,536 reads of one byte take a second of processor time."""
+"""Minimum bytes that one read counts for: 65,536 reads of one byte take a second of processor time."""
 _HEADER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\x84\x86-\xff]*\r?\n|\r?\n|")
 """A field line (RFC 9112, section 5) without obsolete line folding, the empty line, or the end.
 
-A lone CR, 0x85 and other separators would become more lines for Python than ``http.client`` counts.
+Python would split at a lone CR, 0x85 and other separators into more lines than ``http.client`` counts.
 """
 
 
 class AnswerTooLarge(Exception):
-    """The server sent more than one answer may have."""
+    """The server sent more than the size limit of an answer."""
 
 
 class _Bounds(threading.local):
-    """What the current thread's request may still take."""
+    """Remaining time and size of the current thread's request."""
 
     deadline = 0.0
     read = 0.0
@@ -45,7 +45,7 @@ class _Bounds(threading.local):
     closed: threading.Event | None = None
 
     def begin(self, *, total: float, read: float, size: int, closed: threading.Event) -> None:
-        """Start the bounds of a request: seconds in total and between two packets, and bytes."""
+        """Set the bounds of a request: seconds in total and between two packets, and bytes."""
         self.deadline = time.monotonic() + total
         self.read = read
         self.size = size
@@ -57,7 +57,7 @@ class _Bounds(threading.local):
         return self.deadline - time.monotonic()
 
     def count(self, received: int) -> int:
-        """Return ``received``; raise AnswerTooLarge where that is more than was left."""
+        """Return ``received``; raise AnswerTooLarge if it exceeds the remaining size."""
         self.size -= max(received, _READ_COST)
         if self.size < 0:
             raise AnswerTooLarge
@@ -65,7 +65,7 @@ class _Bounds(threading.local):
 
 
 bounds: Final = _Bounds()
-"""Of the request that this thread sends."""
+"""Bounds of the request that this thread sends."""
 
 
 def _receive(waiting: socket.socket, receive: Callable[[], int]) -> int:
@@ -85,7 +85,7 @@ def _receive(waiting: socket.socket, receive: Callable[[], int]) -> int:
 
 
 class TlsSocket(ssl.SSLSocket):
-    """What an answer is read from."""
+    """The TLS socket that answers are read from."""
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read within the bounds of the request."""
@@ -93,7 +93,7 @@ class TlsSocket(ssl.SSLSocket):
 
 
 class _PlainSocket(socket.socket):
-    """What the proxy's answer is read from."""
+    """The plain socket that the proxy's answer is read from."""
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         try:
@@ -103,7 +103,7 @@ class _PlainSocket(socket.socket):
 
 
 class _HeadReader:
-    """Hands on the lines of an answer's head, and refuses those that are no HTTP."""
+    """Passes on the header lines of an answer, and rejects invalid ones."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -111,7 +111,7 @@ class _HeadReader:
         """Whether the status line was read."""
 
     def readline(self, limit: int) -> bytes:
-        """Return the next line. HTTPException where it is no field line."""
+        """Return the next line; raise HTTPException if it is not a field line."""
         line: bytes = self._stream.readline(limit)
         if self.in_fields and not _HEADER_LINE.fullmatch(line):
             raise http.client.HTTPException("invalid header line")
@@ -124,11 +124,11 @@ class _HeadReader:
 
 
 class BoundedResponse(http.client.HTTPResponse):
-    """An answer whose head has at most 100 lines per part, all of them header lines."""
+    """An answer with at most 100 lines per header section, all of them valid header lines."""
 
     def begin(self) -> None:
-        """Read the head of the answer; interim answers of every kind are skipped (RFC 9110, 15.2)."""
-        this: Any = self  # its attributes have other types until the head is read
+        """Read the status line and headers; skip interim answers of every kind (RFC 9110, 15.2)."""
+        this: Any = self  # its attributes have other types until the headers are read
         stream = this.fp
         try:
             while this.headers is None:
@@ -156,7 +156,7 @@ class _Pool(urllib3.HTTPSConnectionPool):
 
 
 class Adapter(HTTPAdapter):
-    """Connects to one address as the host that the URL names, with our context and nothing added to it."""
+    """Connects to one address under the URL's host name, with exactly our TLS context."""
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self._context = context
@@ -186,12 +186,12 @@ class Adapter(HTTPAdapter):
         return manager
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Keep to the context: requests would load a public bundle into it, whatever CA was asked for."""
+        """Use only the context: requests would also load a public CA bundle into it."""
         conn.cert_reqs = "CERT_REQUIRED"
         conn.ca_certs = conn.ca_cert_dir = None
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """Return status, headers and the unread body; cookies and encodings are not looked at."""
+        """Return status, headers and the unread body; ignore cookies and encodings."""
         response = requests.Response()
         response.status_code = resp.status
         response.headers = CaseInsensitiveDict(resp.headers)

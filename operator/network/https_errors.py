@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why there is no answer over HTTPS, told by codes and never by an exception's text."""
+"""Classify why there is no answer over HTTPS, by error codes and never by an exception's text."""
 
 import errno
 import ssl
@@ -17,11 +17,11 @@ _NO_ROUTE: Final = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
 )
 _DEPTH: Final = 12
-"""How far an error's causes are followed."""
+"""Maximum number of causes of an error that are inspected."""
 
 
 class ErrorKind(StrEnum):
-    """What went wrong."""
+    """Kinds of HTTPS errors."""
 
     PORT_NOT_ALLOWED = "port not allowed"
     ADDRESS_NOT_ALLOWED = "address not allowed"
@@ -47,7 +47,7 @@ class HttpsError(Exception):
 
     def __init__(
         self,
-        trouble: ErrorKind,
+        kind: ErrorKind,
         host: str,
         port: int,
         *,
@@ -60,13 +60,13 @@ class HttpsError(Exception):
         bound: bool = False,
         not_admitted: NotAdmitted | None = None,
     ) -> None:
-        """``tls_reason`` and ``verify_code`` are OpenSSL's, where TLS failed; ``proxy`` is its URL.
+        """``tls_reason`` and ``verify_code`` are OpenSSL's, if TLS failed; ``proxy`` is the proxy's URL.
 
-        ``bound``: the host's name was looked up without search domains. ``not_admitted`` is set where the
-        trouble is CA_NOT_ALLOWED.
+        ``bound``: the host name was looked up without search domains. ``not_admitted`` is set if ``kind``
+        is CA_NOT_ALLOWED.
         """
-        super().__init__(str(trouble))
-        self.kind = trouble
+        super().__init__(str(kind))
+        self.kind = kind
         self.host = host
         self.port = port
         self.addresses = tuple(addresses)
@@ -79,7 +79,7 @@ class HttpsError(Exception):
         self.not_admitted = not_admitted
 
     def again(self) -> "HttpsError":
-        """The same for somebody else."""
+        """Return a copy, to raise for another caller."""
         return HttpsError(
             self.kind,
             self.host,
@@ -96,12 +96,12 @@ class HttpsError(Exception):
 
     @property
     def before_request(self) -> bool:
-        """Whether the other side has seen nothing of the request, so that another address may be tried."""
+        """Return whether it failed before the request was sent, so that another address may be tried."""
         return self.kind in _BEFORE_REQUEST
 
     @property
     def place(self) -> str:
-        """Host and port as one writes them."""
+        """Return host and port as text, with brackets for IPv6."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -115,9 +115,9 @@ def error_of(
     proxy: str = "",
     not_admitted: NotAdmitted | None = None,
 ) -> HttpsError:
-    """The error that one of ``requests``, ``urllib3`` or the socket stands for.
+    """Convert an error of ``requests``, ``urllib3`` or the socket.
 
-    ``not_admitted``: what of the request's ``caRef`` was left out.
+    ``not_admitted``: the certificates of the request's ``caRef`` that were left out.
     """
     if isinstance(error, HttpsError):
         return error
@@ -148,7 +148,7 @@ def _error_kind(error: Exception, found: Sequence[BaseException]) -> ErrorKind:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that led to it, also where a library hides it among its arguments."""
+    """Yield the error and its causes, including those that a library hides among its arguments."""
     ahead: list[BaseException] = [error]
     seen: list[BaseException] = []
     while ahead and len(seen) < _DEPTH:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The proxy by which vaults and token endpoints are reached, and which of them are not."""
+"""The proxy for vaults and token endpoints, and the hosts that bypass it."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpsProxy:
-    """An HTTP proxy that is asked for a tunnel (CONNECT, RFC 9110 section 9.3.6).
+    """An HTTP proxy with CONNECT tunnels (RFC 9110 section 9.3.6).
 
-    ``excepted``: hosts that are connected to directly, as ``--no-proxy`` names them: a host name (and all
-    below it, a leading dot or not), an IP address, a network in CIDR notation, or ``*`` for all.
+    ``excepted``: hosts with direct connections, from ``--no-proxy``: a host name (including its subdomains,
+    with or without a leading dot), an IP address, a network in CIDR notation, or ``*`` for all.
     """
 
     url: str
@@ -19,7 +19,7 @@ class HttpsProxy:
     excepted: Sequence[str] = ()
 
     def is_for(self, host: str) -> bool:
-        """Whether this host is reached by the proxy."""
+        """Return whether connections to this host use the proxy."""
         name = host.lower().removesuffix(".")
         return not any(_covers(entry.lower(), name) for entry in self.excepted)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names to addresses, in threads of its own: a name server that hangs delays no other object."""
+"""Resolve names in dedicated threads, so that a name server that hangs delays no other object."""
 
 import asyncio
 import contextlib
@@ -27,37 +27,37 @@ class NameNotFound(Exception):
 
 
 class NameServersFailed(Exception):
-    """The name servers answered with a failure of their own."""
+    """The name servers answered with an error."""
 
 
 class NameInvalid(Exception):
-    """No host name can look like that."""
+    """The text is not a valid host name."""
 
 
 class Resolver(Protocol):
-    """What the engine wants of name resolution."""
+    """The interface of name resolution."""
 
     async def addresses(self, host: str, *, limit: float, absolute: bool = False) -> tuple[Address, ...]:
-        """The addresses of ``host``, in the order to try them, never empty.
+        """Return the addresses of ``host``, in the order to try them, never empty.
 
-        ``absolute``: search domains do not count, as if the name ended with the root's dot. Otherwise a name
-        with a dot is looked up like that first.
+        ``absolute``: search domains are not used, as if the name ended with a dot. Otherwise, a name with a
+        dot is first looked up without them.
 
         Raises:
-            NameNotFound: it does not exist.
-            NameServersFailed: they could not tell.
-            NameInvalid: it is no host name.
+            NameNotFound: the name does not exist.
+            NameServersFailed: the name servers answered with an error.
+            NameInvalid: ``host`` is not a host name.
             TimeoutError: no answer within ``limit`` seconds.
         """
         ...
 
     def close(self) -> None:
-        """Start no lookup any more."""
+        """Start no more lookups."""
         ...
 
 
 def host_to_ascii(host: str) -> str:
-    """``host`` with A-labels for an international name (UTS 46). NameInvalid where there are none."""
+    """Return ``host`` with A-labels for an international name (UTS 46); raise NameInvalid if impossible."""
     if host.isascii():
         return host
     try:
@@ -67,7 +67,7 @@ def host_to_ascii(host: str) -> str:
 
 
 def address_of(host: str) -> Address | None:
-    """The IP address that ``host`` is, if it is one."""
+    """Return the IP address if ``host`` is one, otherwise None."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -76,23 +76,24 @@ def address_of(host: str) -> Address | None:
 
 @dataclass(slots=True, eq=False)
 class _Lookup:
-    """One lookup that somebody waits for, or whose thread still runs."""
+    """A lookup that has waiters, or a thread that still runs."""
 
     names: tuple[str, ...]
-    """To look up in turn, until one is found."""
+    """Looked up one after the other, until one is found."""
     answer: asyncio.Future[tuple[Address, ...]]
     slot: Slot | None = None
     waiters: int = 0
     started: bool = False
     orphaned: bool = False
-    """Whether its slot was given back while its thread went on."""
+    """Whether its slot was released while its thread still runs."""
 
 
 class ThreadedResolver:
-    """The system's resolver. Bounded in all and per namespace; equal names of a namespace share a lookup.
+    """The system's resolver, bounded in total and per namespace.
 
-    A lookup cannot be broken off, so each has a daemon thread, which the process does not wait for. It gives
-    its slot back once no test waits for it, even if its thread is still running.
+    Equal names of a namespace share a lookup. A lookup cannot be canceled, so each has a daemon thread, for
+    which the process does not wait. It releases its slot once no test waits for it, even if its thread is
+    still running.
     """
 
     def __init__(
@@ -102,11 +103,11 @@ class ThreadedResolver:
         per_namespace: int = 16,
         lookup: Callable[[str], tuple[Address, ...]] | None = None,
     ) -> None:
-        """``threads`` is the number of lookups at a time; as many again may run that no test waits for."""
+        """``threads`` is the number of concurrent lookups; as many abandoned ones may still run."""
         self._lookup = lookup or system_lookup
         self._slots = FairSlots(threads, per_namespace)
         self._lookups: dict[tuple[str, tuple[str, ...]], _Lookup] = {}
-        """By namespace and name, so that one namespace never waits in the queue of another."""
+        """Keys are namespace and names, so that one namespace never waits in the queue of another."""
         self._orphans = 0
         self._most_orphans = threads
         self._closed = False
@@ -118,7 +119,7 @@ class ThreadedResolver:
             return (literal,)
         name = host_to_ascii(host)
         if name.lower().rstrip(".").endswith(".invalid"):
-            raise NameNotFound  # RFC 6761, section 6.4: known without a name server, and without a network
+            raise NameNotFound  # RFC 6761, section 6.4: known without a name server
         key = (NAMESPACE.get(), _in_turn(name, absolute=absolute))
         lookup = self._lookups.get(key) or self._ask(key)
         lookup.waiters += 1
@@ -142,7 +143,7 @@ class ThreadedResolver:
         return lookup
 
     def _abandon(self, lookup: _Lookup) -> None:
-        """Give the slot back, unless too many threads are left behind already."""
+        """Release the slot, unless too many abandoned threads still run."""
         assert lookup.slot is not None
         if not lookup.started:
             lookup.slot.release()
@@ -163,7 +164,7 @@ class ThreadedResolver:
                 found = self._found(lookup.names)
             except Exception as error:
                 found = error
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits for the answer
+            with contextlib.suppress(RuntimeError):  # the loop has ended: no one waits for the answer
                 loop.call_soon_threadsafe(self._settle, lookup, found)
 
         threading.Thread(target=work, name="resolver", daemon=True).start()
@@ -193,7 +194,7 @@ class ThreadedResolver:
 
 
 def _in_turn(name: str, *, absolute: bool) -> tuple[str, ...]:
-    """Return the names to look up until one is found; a dot at the end rules out search domains."""
+    """Return the names to look up until one is found; a trailing dot excludes search domains."""
     if name.endswith("."):
         return (name,)
     if absolute:
@@ -202,7 +203,7 @@ def _in_turn(name: str, *, absolute: bool) -> tuple[str, ...]:
 
 
 def system_lookup(name: str) -> tuple[Address, ...]:
-    """What the system's resolver says of ``name``; blocks."""
+    """Look up ``name`` with the system's resolver; blocks."""
     if name.endswith(".") and (known := _in_hosts_file(name)):
         return known
     try:
@@ -216,7 +217,7 @@ def system_lookup(name: str) -> tuple[Address, ...]:
 
 
 def _in_hosts_file(name: str) -> tuple[Address, ...]:
-    """Return the addresses of an absolute name; the system looks there only for names without that dot."""
+    """Return the addresses of an absolute name; the system looks there only without the trailing dot."""
     try:
         lines = Path(_HOSTS_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS as every Python version does it alike: at least 1.2, names checked, RFC 5280 strictly."""
+"""TLS with the same settings in every Python version: at least 1.2, host names checked, RFC 5280 strict."""
 
 import os
 import re
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 MOST_CERTIFICATES: Final = 500
-"""In a CA bundle: some three times as many as a system trusts. OpenSSL sorts them anew for each one."""
+"""Limit of a CA bundle, about three times a system's CAs. OpenSSL sorts the list for each addition."""
 
 MOST_RSA_BITS: Final = 4096
-"""Of a client's key: what a login costs grows with their cube."""
+"""Limit of a client's key: the cost of a login grows with the cube."""
 
 _BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _CERTIFICATE: Final = re.compile(f"{_BEGIN}[^-]*+-----END CERTIFICATE-----")
 
 
 class CaBundleInvalid(ValueError):
-    """The CA bundle holds no certificate, something that is none, or too many."""
+    """The CA bundle has no certificate, an invalid one, or too many."""
 
 
 class ClientCertificateInvalid(ValueError):
-    """Certificate and key are of no use; the text says why and holds nothing of them."""
+    """The certificate and key are unusable; the text has the cause and no part of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """Who this client is: its key and its certificates, proven to belong together."""
+    """A client's key and certificates, checked to belong together."""
 
     pem: bytes = field(repr=False)
 
@@ -40,12 +40,12 @@ class ClientCertificate:
     def of(
         cls, certificates: bytes, private_key: bytes, *, now: datetime | None = None
     ) -> "ClientCertificate":
-        """Of ``tls.crt`` and ``tls.key`` as a Secret of type kubernetes.io/tls has them.
+        """Create from ``tls.crt`` and ``tls.key`` of a Secret of type kubernetes.io/tls.
 
         Raises:
-            ClientCertificateInvalid: they are no such pair, or out of their time.
+            ClientCertificateInvalid: they are not a pair, have expired, or are not valid yet.
         """
-        from cryptography import x509  # 8 MB that most never need
+        from cryptography import x509  # takes 8 MB, which most processes never need
         from cryptography.hazmat.primitives.serialization import (
             Encoding,
             NoEncryption,
@@ -78,7 +78,7 @@ def _key(pem: bytes) -> "PrivateKeyTypes":
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        # To prove that the primes of a key are primes takes seconds; a wrong one fails in the handshake.
+        # Checking the primes of a key takes seconds; an invalid key fails in the handshake.
         key = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
     except TypeError:
         raise ClientCertificateInvalid("the key in tls.key is encrypted") from None
@@ -98,13 +98,13 @@ def client_context(
     with_system: bool = False,
     ca_file: str | None = None,
 ) -> ssl.SSLContext:
-    """A context that trusts ``ca_pem`` alone; None: the system's CAs and ``ca_file``.
+    """Return a context that trusts only ``ca_pem``; None: the system's CAs and ``ca_file``.
 
-    ``ca_file`` is the PEM text of ``--ca-file``. ``with_system``: both count in addition to ``ca_pem``.
+    ``ca_file`` is the PEM text of ``--ca-file``. ``with_system``: trust both in addition to ``ca_pem``.
 
     Raises:
-        CaBundleInvalid: ``ca_pem`` is no bundle.
-        ClientCertificateInvalid: OpenSSL does not take the certificate, such as one with a weak key.
+        CaBundleInvalid: ``ca_pem`` is not a valid bundle.
+        ClientCertificateInvalid: OpenSSL rejects the certificate, for example because of a weak key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -114,7 +114,7 @@ def client_context(
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    # Python 3.13 sets both by default, older ones neither; a verdict must not depend on that.
+    # Python 3.13 sets both by default, older versions neither; a verdict must not depend on that.
     context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
     if ca_pem is None or with_system:
         context.load_default_certs()
@@ -126,7 +126,7 @@ def client_context(
 
 
 def check_bundle(ca_pem: str) -> None:
-    """Load a PEM bundle and drop it again.
+    """Check that a PEM bundle can be loaded.
 
     Raises:
         CaBundleInvalid
@@ -135,7 +135,7 @@ def check_bundle(ca_pem: str) -> None:
 
 
 def _trust(context: ssl.SSLContext, ca_pem: str) -> None:
-    """Blocks, with many certificates for some tenths of a second, but lets other threads work."""
+    """Add the certificates; blocks up to some tenths of a second, without blocking other threads."""
     found = _CERTIFICATE.findall(ca_pem)
     certificates = dict.fromkeys(found)
     if not certificates or len(found) < ca_pem.count(_BEGIN) or len(certificates) > MOST_CERTIFICATES:
@@ -144,7 +144,7 @@ def _trust(context: ssl.SSLContext, ca_pem: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii", closefd=False) as file:
             file.write("\n".join([*certificates, ""]))
-        # Only of a file is it read without holding up the other threads.
+        # Only loading from a file does not block the other threads.
         context.load_verify_locations(cafile=f"/proc/self/fd/{descriptor}")
     except (ssl.SSLError, ValueError):
         raise CaBundleInvalid from None
@@ -153,7 +153,7 @@ def _trust(context: ssl.SSLContext, ca_pem: str) -> None:
 
 
 def _identify(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
-    """The ssl module reads files alone; this one is in memory and gone at once."""
+    """Load the client certificate; the ssl module reads only files, so it is a short-lived one in memory."""
     descriptor = os.memfd_create("client-certificate", os.MFD_CLOEXEC)
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as file:
@@ -166,5 +166,5 @@ def _identify(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
 
 
 def _no_password() -> str:
-    """Else OpenSSL would ask on the terminal."""
+    """Return no password, so that OpenSSL does not prompt on the terminal."""
     return ""

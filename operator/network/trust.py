@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a server is found and verified, where values may be bound to it."""
+"""How a server is looked up and verified, if values may be bound to it."""
 
 from dataclasses import dataclass
 from typing import Final
 
 UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 27})
-"""OpenSSL's X509_V_ERR_… of a chain that ends at no trusted certificate."""
+"""OpenSSL's X509_V_ERR_… codes of a chain that does not end at a trusted certificate."""
 
 _SHOWN: Final = 4
-"""Fingerprints in one message; each takes 64 bytes."""
+"""Maximum number of fingerprints in one message; each takes 64 bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +16,15 @@ class NotAdmitted:
     """The certificates of a ``caRef`` that the owner of a bound value does not admit."""
 
     field: str
-    """The field that names them, such as ``tls.caRef``."""
+    """The field that names the certificates, such as ``tls.caRef``."""
     owner: str
-    """The object whose annotation is asked, such as ``Secret team-a/smtp-password``."""
+    """The object with the annotation, such as ``Secret team-a/smtp-password``."""
     annotation: str
     fingerprints: tuple[str, ...]
     """SHA-256 of each certificate, never empty."""
 
     def sentences(self, server: str) -> str:
-        """Return all of it for a message."""
+        """Return the full text for a message."""
         return f"{self.what(server)}. {self.why}. {self.fix}."
 
     def what(self, server: str) -> str:
@@ -33,7 +33,7 @@ class NotAdmitted:
 
     @property
     def why(self) -> str:
-        """Return why the CA that is named does not count."""
+        """Return why the named CA is not trusted."""
         return f"{self.owner} is bound to its servers, so {self.field} alone cannot add a CA"
 
     @property
@@ -52,19 +52,19 @@ FULL_NAME: Final = (
     "the server of a bound value is looked up without search domains: use the full name of a Service,"
     " NAME.NAMESPACE.svc.cluster.local"
 )
-"""Why a name may not be found that others find."""
+"""Explains why other programs may find a name that the operator does not find."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerTrust:
-    """What verifies a server, and how its name is looked up."""
+    """The CAs that verify a server, and how its name is looked up."""
 
     ca_pem: str | None = None
-    """PEM bundle that alone is trusted; None: the system's CAs and those of ``--ca-file``."""
+    """The only trusted PEM bundle; None: the system's CAs and those of ``--ca-file``."""
     not_admitted: NotAdmitted | None = None
-    """Set where a part of ``caRef`` is left out. The system's CAs and ``--ca-file`` then count as well."""
+    """Set if a part of ``caRef`` is left out; the system's CAs and ``--ca-file`` then also count."""
     absolute_name: bool = False
-    """Whether the server's name is looked up without search domains, since a value is bound to it."""
+    """Whether the server's name is looked up without search domains, because a value is bound to it."""
 
 
 DEFAULT_TRUST: Final = ServerTrust()

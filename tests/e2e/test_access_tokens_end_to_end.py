@@ -204,7 +204,7 @@ def test_a_token_that_would_open_the_api_server_goes_nowhere(
     seen = bed.verdict_of(server, **federated)
 
     assert seen.reason == "AudienceNotAllowed"
-    assert "would open the API server itself" in seen.message
+    assert "would also open the API server" in seen.message
     assert endpoint.forms == []
 
 

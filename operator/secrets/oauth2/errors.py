@@ -67,15 +67,17 @@ _BY_NUMBER: Final[dict[str, str]] = {
 }
 
 _BY_NAME: Final[dict[str, str]] = {
-    "invalid_client": "The client ID and the credential do not match. Set oauth2.clientId to the client's ID, and"
-    " correct {credential}.",
-    "unauthorized_client": "The client may not use this grant. Ask its administrator to allow the grant and to consent.",
-    "invalid_scope": f"The endpoint does not know this scope. For Microsoft 365 set oauth2.scope: {OUTLOOK_SCOPE}",
+    "invalid_client": "The client ID and the credential do not match. Set oauth2.clientId to the client's"
+    " ID, and correct {credential}.",
+    "unauthorized_client": "The client may not use this grant. Ask its administrator to allow the grant and"
+    " to consent.",
+    "invalid_scope": "The endpoint does not know this scope. For Microsoft 365 set oauth2.scope:"
+    f" {OUTLOOK_SCOPE}",
     "invalid_grant": "The credential of the client is no longer valid. Correct {credential}.",
-    "unsupported_grant_type": "The endpoint issues no token for this grant. Set oauth2.tokenUrl to the token endpoint of"
-    " your provider; Google also requires oauth2.refreshTokenRef.",
-    "invalid_request": "A parameter is missing, usually the scope. Set oauth2.scope to the scope that your provider"
-    " documents for SMTP.",
+    "unsupported_grant_type": "The endpoint issues no token for this grant. Set oauth2.tokenUrl to the token"
+    " endpoint of your provider; Google also requires oauth2.refreshTokenRef.",
+    "invalid_request": "A parameter is missing, usually the scope. Set oauth2.scope to the scope that your"
+    " provider documents for SMTP.",
 }
 
 _GRANT_ENDED: Final = (
@@ -126,7 +128,8 @@ def _unreachable(error: HttpsError) -> tuple[str, str]:
             return (
                 f'The host of oauth2.tokenUrl, "{host}", does not exist in DNS',
                 "Set oauth2.tokenUrl to the token endpoint of your provider, such as"
-                f" https://login.microsoftonline.com/TENANT/oauth2/v2.0/token{f'; {FULL_NAME}.' if error.bound else ''}",
+                " https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
+                f"{f'; {FULL_NAME}.' if error.bound else ''}",
             )
         case ErrorKind.DNS_FAILED | ErrorKind.DNS_SILENT:
             return (

@@ -134,7 +134,7 @@ def test_what_has_it_is_sent_over_verified_tls_only(annotation: str) -> None:
             "smtp.example.com",
             True,
             True,
-            "Secret team-a/pw does not say where its values may be sent, and the operator demands it"
+            "Secret team-a/pw does not say where its values may be sent, which the operator requires"
             " (--require-allowed-servers). Ask its owner to add the annotation"
             " smtp-operator.io/allowed-servers: smtp.example.com:587",
         ),
@@ -143,7 +143,7 @@ def test_what_has_it_is_sent_over_verified_tls_only(annotation: str) -> None:
             "2001:db8::1",
             True,
             True,
-            "Secret team-a/pw does not say where its values may be sent, and the operator demands it"
+            "Secret team-a/pw does not say where its values may be sent, which the operator requires"
             " (--require-allowed-servers). Ask its owner to add the annotation"
             " smtp-operator.io/allowed-servers: [2001:db8::1]:587",
         ),

@@ -49,7 +49,7 @@ def test_a_key_of_another_certificate(ca: trustme.CA) -> None:
     certificates, _ = pair_of(ca)
     _, key = pair_of(ca)
 
-    assert refusal(certificates, key) == "the key in tls.key is not that of the certificate in tls.crt"
+    assert refusal(certificates, key) == "the key in tls.key does not belong to the certificate in tls.crt"
 
 
 def test_an_encrypted_key(ca: trustme.CA) -> None:
@@ -77,8 +77,8 @@ def test_a_certificate_of_tomorrow(ca: trustme.CA) -> None:
 def test_what_is_no_pem(ca: trustme.CA, nothing: bytes) -> None:
     certificates, key = pair_of(ca)
 
-    assert refusal(nothing, key) == "tls.crt holds no PEM certificate that can be read"
-    assert refusal(certificates, nothing) == "tls.key holds no PEM key that can be read"
+    assert refusal(nothing, key) == "tls.crt has no readable PEM certificate"
+    assert refusal(certificates, nothing) == "tls.key has no readable PEM key"
 
 
 def test_nothing_of_it_is_shown(ca: trustme.CA) -> None:
@@ -138,6 +138,7 @@ def test_a_key_is_not_looked_through_for_seconds(ca: trustme.CA) -> None:
     certificates, _ = pair_of(ca)
     begun = time.perf_counter()
     assert (
-        refusal(certificates, key_of(4096)) == "the key in tls.key is not that of the certificate in tls.crt"
+        refusal(certificates, key_of(4096))
+        == "the key in tls.key does not belong to the certificate in tls.crt"
     )
     assert time.perf_counter() - begun < 0.5

@@ -21,7 +21,7 @@ def by_token(token: str = TOKEN, username: str = MAILBOX) -> SmtpLogin:
     return SmtpLogin(
         username=username,
         password=token,
-        origin="access token of client app by Secret mail-app, key client-secret",
+        origin="access token of client app with Secret mail-app, key client-secret",
         by_token=True,
     )
 

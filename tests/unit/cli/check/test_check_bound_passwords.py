@@ -67,11 +67,11 @@ def test_an_edited_config_map_does_not_redirect_a_bound_password(
     assert ended.code == 1
     assert ended.out.startswith("✗ CaNotAllowed in Tls  team-a/corporate-mail\n")
     assert " ".join(ended.out.split("The dialogue")[0].split()[5:]).startswith(
-        f"No CA that Secret team-a/smtp-password admits has issued the certificate of"
-        f" localhost:{impostor.starttls_port} [in Tls]. Secret team-a/smtp-password is bound to its servers,"
-        " so tls.caRef cannot add a CA on its own. If this CA is the right one, its owner adds it to the"
-        f" annotation {ALLOWED_CA}: {fingerprint(impostor.ca_pem)}; or the cluster admin names it in the"
-        " operator's --ca-file."
+        f"The certificate of localhost:{impostor.starttls_port} was not issued by a CA that Secret"
+        " team-a/smtp-password admits [in Tls]. Secret team-a/smtp-password is bound to its servers, so"
+        " tls.caRef alone cannot add a CA. If this CA is correct, ask the owner to add it to the"
+        f" annotation {ALLOWED_CA}: {fingerprint(impostor.ca_pem)}; or ask the cluster admin to add it to"
+        " the operator's --ca-file."
     )
 
 
@@ -139,8 +139,8 @@ def test_the_name_in_a_certificate_does_not_redirect_it(
     assert server.auth_attempts == []
     assert " ".join(ended.out.split()).startswith(
         "✗ ServerNotAllowed in Password team-a/corporate-mail Secret team-a/smtp-password does not allow"
-        f" server mail.test:{port}. Its owner adds it to the annotation {SERVERS}, or remove tls.serverName,"
-        " whose certificate any server could show."
+        f" server mail.test:{port}. Ask its owner to add it to the annotation {SERVERS}, or remove"
+        " tls.serverName: any server could present that certificate."
     )
 
     bound["metadata"]["annotations"][SERVERS] += f", mail.test:{port}"

@@ -77,7 +77,7 @@ def test_an_unbound_secret_is_rejected_as_by_the_operator(
     assert (ended.code, server.auth_attempts) == (1, [])
     assert " ".join(ended.out.split()).startswith(
         f"✗ ServerNotAllowed in Password {namespace}/{NAME} Secret {namespace}/smtp-password does not say"
-        " where its values may be sent, and the operator demands it (--require-allowed-servers)."
+        " where its values may be sent, which the operator requires (--require-allowed-servers)."
     )
 
 

@@ -48,10 +48,10 @@ LOGIN = SmtpLogin(username="mailer", password="s3cret", origin="Secret smtp-pass
         (
             {
                 "login": replace(
-                    LOGIN, by_token=True, origin="access token of client app by Secret app, key k"
+                    LOGIN, by_token=True, origin="access token of client app with Secret app, key k"
                 )
             },
-            "Sends the access token to localhost:587: access token of client app by Secret app, key k.",
+            "Sends the access token to localhost:587: access token of client app with Secret app, key k.",
         ),
         ({}, "Connects to localhost:587; no password is sent."),
         ({"login": LOGIN, "mode": Mode.CONNECT}, "Connects to localhost:587; no password is sent."),

@@ -184,7 +184,7 @@ def test_required_allowed_servers_are_enforced_with_the_flag(
     words = [NAME, "--mode", "Login", "--kubeconfig", kubeconfig, "--require-allowed-servers"]
     ended = check(*words)
     assert ended.code == 4
-    login = f"Secret {bed.namespace}/bao-login, by which SmtpVault {bed.namespace}/bao logs in,"
+    login = f"Secret {bed.namespace}/bao-login, which SmtpVault {bed.namespace}/bao uses to log in,"
     assert f"{login} does not say where" in words_of(ended.text)
     assert words_of(ended.text).endswith(f",localhost:{config['spec']['port']}")
 

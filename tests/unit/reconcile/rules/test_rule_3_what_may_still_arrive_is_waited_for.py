@@ -228,8 +228,8 @@ async def test_the_reason_stays_with_the_message_in_every_condition(world: World
     mail = missing_secret(world)
     await world.passes(1)
     message = (
-        "Secret team-a/smtp-password does not exist (named by spec.password.secretRef)."
-        " Create it; the test starts as soon as it is there."
+        "Secret team-a/smtp-password does not exist (named by spec.password.secretRef). Create it; the"
+        " test then starts automatically."
     )
     assert {it.message for it in mail.status.conditions} == {message}
     await world.passes(6 * MINUTE)

@@ -76,8 +76,8 @@ async def test_a_missing_vault_is_waited_for_and_its_arrival_tested_at_once(worl
     ready = mail.condition("Ready")
     assert ready is not None
     assert ready.message == (
-        "SmtpVault team-a/bao does not exist (named by spec.password.hashiCorpVault.vaultRef). Create it; the"
-        " test starts as soon as it is there."
+        "SmtpVault team-a/bao does not exist (named by spec.password.hashiCorpVault.vaultRef). Create it;"
+        " the test then starts automatically."
     )
     await world.passes(10 * MINUTE)
     assert mail.conditions["Stalled"] == ("True", "VaultNotFound")
@@ -316,9 +316,9 @@ async def test_without_the_right_to_read_it_it_is_not_allowed(world: World) -> N
     assert (ready.reason, ready.message) == (
         "VaultNotAllowed",
         "The operator may not read ClusterSmtpVault corp (named by spec.password.hashiCorpVault.vaultRef):"
-        " its role lacks get on clustersmtpvaults.smtp-operator.io, as one that serves single namespaces"
-        " does. Have a ClusterRole grant it for that name, or set password.hashiCorpVault.vaultRef.kind:"
-        " SmtpVault and describe the vault in this namespace.",
+        " its role lacks get on clustersmtpvaults.smtp-operator.io, as always when the operator serves"
+        " single namespaces. Grant it for that name by a ClusterRole, or set"
+        " password.hashiCorpVault.vaultRef.kind: SmtpVault and describe the vault in this namespace.",
     )
 
 

@@ -61,7 +61,7 @@ async def test_nothing_is_read_through_it(world: World, spec: dict[str, Any], pr
     ready = mail.condition("Ready")
     assert ready is not None
     assert ready.message == (
-        f"The spec of SmtpVault team-a/bao breaks a rule, so it gives nothing: {problem}. Correct it there."
+        f"The spec of SmtpVault team-a/bao is invalid, so the vault is not used: {problem}. Correct the spec."
     )
     assert (world.vaults.calls, world.logins) == (0, [])
 

@@ -85,7 +85,7 @@ def test_the_message_names_owner_annotation_and_fingerprint() -> None:
 
     assert found.not_admitted is not None
     assert found.not_admitted.sentences("smtp.example.com:587") == (
-        "The certificate of  was not issued by a CA that ClusterSmtpVault bao admitssmtp.example.com:587."
+        "The certificate of smtp.example.com:587 was not issued by a CA that ClusterSmtpVault bao admits."
         " ClusterSmtpVault bao is bound to its servers, so tls.caRef alone cannot add a CA. If this CA is"
         " correct, ask the owner to add it to the annotation smtp-operator.io/allowed-ca:"
         f" {fingerprint(OTHER)}; or ask the cluster admin to add it to the operator's --ca-file."

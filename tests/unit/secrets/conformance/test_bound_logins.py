@@ -32,7 +32,7 @@ async def test_a_ca_that_is_not_admitted_redirects_no_login(vault: VaultSource) 
     verdict = await vault.verdict()
 
     assert verdict.reason == "CaNotAllowed"
-    assert "its owner adds it to the annotation smtp-operator.io/allowed-ca: abab" in verdict.message
+    assert "ask the owner to add it to the annotation smtp-operator.io/allowed-ca: abab" in verdict.message
 
 
 async def test_the_name_of_the_vault_is_looked_up_without_search_domains(vault: VaultSource) -> None:

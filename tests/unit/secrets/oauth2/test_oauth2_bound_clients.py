@@ -36,7 +36,7 @@ async def test_a_ca_that_its_owner_does_not_admit_redirects_no_client_secret(
     assert trial.endpoint.forms == []
     assert (verdict.reason, verdict.retry) == ("CaNotAllowed", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"The certificate of  was not issued by a CA that {owner} admitslocalhost:{trial.endpoint.port} [in"
+        f"The certificate of localhost:{trial.endpoint.port} was not issued by a CA that {owner} admits [in"
         f" Token]. {owner} is bound to its servers, so oauth2.caRef alone cannot add a CA. If this CA is"
         " correct, ask the owner to add it to the annotation smtp-operator.io/allowed-ca:"
         f" {fingerprint(trial.endpoint.ca_pem)}; or ask the cluster admin to add it to the operator's"

@@ -46,10 +46,9 @@ async def test_expired_client_secret(trial: TokenTrial) -> None:
 
 async def test_unknown_application(trial: TokenTrial) -> None:
     assert failed(await trial.verdict(clientId="nobody")) == (
-        'localhost issued no access token to client nobody [in Token, server said: "400 unauthorized_client,'
-        ' AADSTS700016"]. The tenant has no such application. Set oauth2.clientId: the Application'
-        " (client) ID,"
-        f" and oauth2.tokenUrl: {ENDPOINT} with its tenant."
+        'localhost issued no access token to client nobody [in Token, server said: "400'
+        ' unauthorized_client, AADSTS700016"]. The tenant has no such application. Set oauth2.clientId to'
+        f" the Application (client) ID, and oauth2.tokenUrl to {ENDPOINT} with its tenant."
     )
 
 
@@ -57,8 +56,8 @@ async def test_unknown_tenant(trial: TokenTrial) -> None:
     url = trial.endpoint.url("/nowhere/oauth2/v2.0/token")
 
     assert failed(await trial.verdict(tokenUrl=url)) == (
-        f'{REFUSED} [in Token, server said: "400 invalid_request, AADSTS90002"]. There is no such tenant. Set'
-        f" oauth2.tokenUrl: {ENDPOINT} with the tenant's ID or domain."
+        f'{REFUSED} [in Token, server said: "400 invalid_request, AADSTS90002"]. There is no such tenant.'
+        f" Set oauth2.tokenUrl to {ENDPOINT} with the tenant's ID or domain."
     )
 
 

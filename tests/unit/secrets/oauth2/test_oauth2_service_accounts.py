@@ -51,7 +51,8 @@ async def test_a_token_that_opens_the_api_server_is_sent_nowhere(trial: TokenTri
     assert (verdict.reason, verdict.retry) == ("AudienceNotAllowed", Retry.CONFIGURATION)
     assert verdict.message == (
         f'A token for audience "{AUDIENCE}" would also open the API server, so the operator does not send'
-        f" it. Set oauth2.serviceAccountRef.audience to {AUDIENCE}, or what your provider expects."
+        f" it. Set oauth2.serviceAccountRef.audience to {AUDIENCE} or the audience that your provider"
+        " expects."
     )
     assert trial.endpoint.forms == []
 
@@ -148,7 +149,7 @@ async def test_an_audience_that_is_withdrawn_ends_the_token_that_is_there(trial:
         (
             700212,
             f'The application\'s federated credential is for another audience than "{AUDIENCE}". Set'
-            f" oauth2.serviceAccountRef.audience: the one it lists, most often {AUDIENCE}.",
+            f" oauth2.serviceAccountRef.audience to the one it lists, usually {AUDIENCE}.",
         ),
         (
             700213,

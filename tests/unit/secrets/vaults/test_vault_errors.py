@@ -172,7 +172,7 @@ def test_a_ca_that_the_logins_owner_does_not_admit(said: Callable[..., VerdictEr
 
     assert (verdict.reason, verdict.retry) == ("CaNotAllowed", Retry.CONFIGURATION)
     assert verdict.message == (
-        f"{VAULT}: The certificate of  was not issued by a CA that Secret team-a/login admits{AT}. Secret"
+        f"{VAULT}: The certificate of {AT} was not issued by a CA that Secret team-a/login admits. Secret"
         f" team-a/login is bound to its servers, so caRef of {VAULT} alone cannot add a CA. If this CA is"
         f" correct, ask the owner to add it to the annotation smtp-operator.io/allowed-ca: {'ab' * 32}; or"
         " ask the cluster admin to add it to the operator's --ca-file."
@@ -211,15 +211,15 @@ class Fails:
         (
             CaBundleInvalid(),
             "CABundleInvalid",
-            "what caRef names holds no valid PEM certificate. Store the CA certificate itself there, with its"
-            " BEGIN and END lines.",
+            "the object that caRef names has no valid PEM certificate. Store the CA certificate itself"
+            " there, with its BEGIN and END lines.",
         ),
         (
             ClientCertificateInvalid("OpenSSL does not accept the certificate or key"),
             "ClientCertificateInvalid",
-            "its client certificate cannot be used: OpenSSL does not accept the certificate or key. Store"
-            " another one in the Secret that the vault object names, as a Secret of type kubernetes.io/tls"
-            " has it.",
+            "the client certificate cannot be used: OpenSSL does not accept the certificate or key. Store"
+            " a valid certificate and its key in the Secret that the vault object names, in the format of"
+            " type kubernetes.io/tls.",
         ),
         (
             error(ErrorKind.DROPPED),

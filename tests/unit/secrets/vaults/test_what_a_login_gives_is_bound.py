@@ -219,8 +219,8 @@ async def test_an_unbound_login_is_of_no_use_where_the_operator_requires_allowed
     needed = ",".join((*PLACES[bench.block], "smtp.example.com:587"))
     assert (verdict.reason, verdict.message) == (
         "ServerNotAllowed",
-        f"{bench.login}, which {bench.name} uses to log in, does not say where its values may be sent, and"
-        " the operator demands it (--require-allowed-servers). Ask its owner to add the annotation"
+        f"{bench.login}, which {bench.name} uses to log in, does not say where its values may be sent,"
+        " which the operator requires (--require-allowed-servers). Ask its owner to add the annotation"
         f" {SERVERS}: {needed}",
     )
     bench.bind(needed)

@@ -96,7 +96,7 @@ async def test_a_token_login_of_a_secret_user(trial: Trial) -> None:
         username=USERNAME,
         username_origin=ORIGIN,
         password="an-access-token",
-        origin="access token of client app by Secret mail-app, key client-secret",
+        origin="access token of client app with Secret mail-app, key client-secret",
         by_token=True,
     )
     told = base64.b64encode(f'{{"status":"400","scope":"{"x" * 70}{USERNAME}"}}'.encode()).decode()

@@ -15,7 +15,10 @@ CLOUDS = {
     "login.microsoftonline.us": "vault.usgovcloudapi.net",
     "login.chinacloudapi.cn": "vault.azure.cn",
 }
-NAME_IT = "Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net, or ask for this host in the operator's"
+NAME_IT = (
+    "Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net, or ask the cluster admin to add this host to"
+    " the operator's"
+)
 
 
 @pytest.mark.parametrize("authority", CLOUDS)
@@ -62,9 +65,8 @@ async def test_no_host_of_key_vault(trial: KeyVaultTrial, host: str) -> None:
     bare = host.strip("[]")
 
     assert await refused(trial, vaultUrl=f"https://{host}") == (
-        f'azureKeyVault.vaultUrl leads to "{bare}", which is no host of Azure Key Vault, so it is given no'
-        " token."
-        f" {NAME_IT} --allow-key-vault-host."
+        f'azureKeyVault.vaultUrl leads to "{bare}", which is not a host of Azure Key Vault, so the'
+        f" operator sends no token there. {NAME_IT} --allow-key-vault-host."
     )
 
 

@@ -187,7 +187,7 @@ SECRET = json.dumps(
 ).encode()
 HTML = b"<!DOCTYPE html><html>" + PASSWORD.encode()
 NO_KEY_VAULT = (
-    " and nothing that a Key Vault says; a proxy or login page may be in between. Set azureKeyVault.vaultUrl:"
+    ", but not as a Key Vault does; a proxy or login page may be in between. Set azureKeyVault.vaultUrl:"
     " https://NAME.vault.azure.net"
 )
 

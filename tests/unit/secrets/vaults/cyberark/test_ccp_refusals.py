@@ -265,7 +265,7 @@ async def test_long_names_leave_room_for_what_to_do(ccp: Ccp) -> None:
 
     verdict = await ccp.verdict(**dict.fromkeys(("safe", "folder", "object", "address"), "ä" * 256))
 
-    assert verdict.message.endswith("make it and the CCP's provider user members of the safe.")
+    assert verdict.message.endswith("make it and the CCP's provider user members of the Safe.")
     assert len(verdict.message.encode()) <= 1024
 
 

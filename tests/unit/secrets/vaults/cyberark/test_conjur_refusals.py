@@ -43,8 +43,8 @@ async def test_the_login_is_refused(conjur: Conjur) -> None:
     assert verdict.message == (
         f"{NAME}: Conjur refuses the login of host/mail/operator in account corp (401) and does not say"
         " why. Correct cyberArkConjur.auth.apiKey.login (a host's login starts with host/), and the API"
-        " key in Secret conjur, key api-key. A rotation makes the old API key invalid. Conjur's"
-        " administrators find the cause in its log."
+        " key in Secret conjur, key api-key. A rotation makes the old API key invalid. Conjur's log shows"
+        " the cause to its administrators."
     )
 
 
@@ -55,7 +55,7 @@ async def test_the_login_of_a_serviceaccount_is_refused(conjur: Conjur) -> None:
         f"{NAME}: Conjur refuses the login of ServiceAccount smtp-vault in account corp (401) and does not"
         " say why. Correct cyberArkConjur.auth.jwt: serviceId must name an enabled authenticator, and its"
         ' host must be defined for the token of ServiceAccount smtp-vault with audience "conjur".'
-        " Conjur's administrators find the cause in its log."
+        " Conjur's log shows the cause to its administrators."
     )
 
 

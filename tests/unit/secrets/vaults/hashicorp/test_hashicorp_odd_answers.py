@@ -270,7 +270,7 @@ async def test_a_token_that_tells_nothing_of_itself_is_not_shown(
     odd.log_in_by(jwt={"role": "smtp", "serviceAccountRef": {"name": "mailer"}})
     scripted.answers.append((403, errors("service account name not authorized"), {}))
 
-    assert '(403): role "smtp" is for others than "?".' in (await odd.verdict()).message
+    assert '(403): role "smtp" does not accept "?".' in (await odd.verdict()).message
 
 
 @pytest.mark.parametrize("depth", ["login", "read"])
