@@ -45,7 +45,7 @@ class _Bounds(threading.local):
     closed: threading.Event | None = None
 
     def begin(self, *, total: float, read: float, size: int, closed: threading.Event) -> None:
-        """Set the bounds of a request: seconds in total and between two packets, and bytes."""
+        """Start a request: seconds in total and between two packets, and bytes."""
         self.deadline = time.monotonic() + total
         self.read = read
         self.size = size

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Credentials only go where their owner lets them: the annotation ``smtp-operator.io/allowed-servers``.
+"""Check the annotation ``smtp-operator.io/allowed-servers``: where the owner allows credentials to be sent.
 
-Whoever may edit a SmtpConfig is not always who may read the Secret that it names; without this binding he
-could have the password sent to a host of his own. What cannot be understood allows nothing.
+A user who may edit a SmtpConfig may not be allowed to read the Secret that it names. Without this binding,
+such a user could have the password sent to their own host. Invalid entries allow nothing.
 """
 
 import ipaddress
@@ -36,12 +36,12 @@ def check_destination(
 ) -> None:
     """Refuse to send the values of this Secret, or what a ServiceAccount gives, to ``server:port``.
 
-    ``required``: a Secret without the annotation may be sent nowhere (``--require-allowed-servers``).
-    ``otherwise``, ``purpose``: for the message, what else could be changed, and what the object is for.
-    ``needed``: every place that the annotation has to list, where that is more than this one.
+    ``required``: a Secret without the annotation may not be sent anywhere (``--require-allowed-servers``).
+    ``otherwise``, ``purpose``: for the message, an alternative fix, and the use of the object.
+    ``needed``: all places that the annotation must list, if there are more than this one.
 
     Raises:
-        VerdictError: it may not; reason ServerNotAllowed.
+        VerdictError: the annotation does not allow it; reason ServerNotAllowed.
     """
     metadata = secret["metadata"]
     annotation = (metadata.get("annotations") or {}).get(ALLOWED_SERVERS)
@@ -74,7 +74,7 @@ def check_destination(
 
 
 def server_allowed(entries: Iterable[str], server: str, port: int) -> bool:
-    """Whether ``allowedServers`` of a vault object has an entry for it; ``*`` is any host or any port."""
+    """Return whether a vault object's ``allowedServers`` contain the server; ``*`` is any host or port."""
     for entry in entries:
         host, _, entry_port = entry.rpartition(":")
         host = _written(server, port).rpartition(":")[0] if host == "*" else host
@@ -93,7 +93,7 @@ def _matches(entry: str, server: str, port: int) -> bool:
         host = host[1:-1]
         return ":" in host and _ip(host) is not None and _ip(host) == _ip(server)
     if ":" in host:
-        return False  # an IPv6 address without brackets: where does it end?
+        return False  # an IPv6 address without brackets is ambiguous
     if _ip(host) or _ip(server):
         return _ip(host) == _ip(server)
     wanted, found = _name(host), _name(server)
@@ -113,7 +113,7 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 @lru_cache(1024)
 def _name(host: str) -> str:
-    """A host name as it is compared: in lower case, without the root's dot, as A-labels."""
+    """Normalize a host name for comparison: lower case, no trailing dot, A-labels."""
     name = host.lower().removesuffix(".")
     try:
         return name if name.isascii() else idna.encode(name, uts46=True).decode()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which CAs verify the server of a bound value: the annotation ``smtp-operator.io/allowed-ca``.
+"""Decide which CAs verify the server of a bound value: the annotation ``smtp-operator.io/allowed-ca``.
 
-A value is bound if its owner names the servers that it may be sent to. Who may edit a SmtpConfig, or the
-ConfigMap of somebody else's ``caRef``, is not the owner, and must not choose who passes for such a server.
-What the annotation holds that is not a fingerprint admits nothing.
+A value is bound if its owner lists the servers that it may be sent to. Users who may edit a SmtpConfig, or
+the ConfigMap of its ``caRef``, are not the owner and must not choose the CA of such a server. Entries of the
+annotation that are not fingerprints admit nothing.
 """
 
 import base64
@@ -33,9 +33,9 @@ class Binding:
 
 
 def binding_of(holder: JsonObject) -> Binding | None:
-    """Return what binds the values of a Secret, ServiceAccount or vault object; None: nothing does.
+    """Return the binding of a Secret, ServiceAccount or vault object; None: its values are not bound.
 
-    An owner who lets values go to any host has bound them to none.
+    If the owner allows any host, the values are not bound.
     """
     metadata = holder["metadata"]
     annotations: dict[str, Any] = metadata.get("annotations") or {}
@@ -48,15 +48,15 @@ def binding_of(holder: JsonObject) -> Binding | None:
 
 
 def bindings_of(holders: Iterable[JsonObject]) -> tuple[Binding, ...]:
-    """Return what binds the values of these objects, each object once."""
+    """Return the bindings of these objects, without duplicates."""
     found = {it.owner: it for holder in holders if (it := binding_of(holder)) is not None}
     return tuple(found.values())
 
 
 def server_trust(bundle: str | None, bindings: Iterable[Binding], *, field: str) -> ServerTrust:
-    """Return what verifies a server to which bound values are sent. ``field`` names ``bundle``.
+    """Return how to verify a server that receives bound values. ``field`` names ``bundle``.
 
-    Of the bundle only those certificates count that every owner admits. Where that is all of it, it alone is
+    Only certificates that every owner admits count. If these are all of the bundle, only the bundle is
     trusted, as without a binding.
     """
     bindings = tuple(bindings)
@@ -90,9 +90,9 @@ def _is_bound(holder: JsonObject, annotations: dict[str, Any]) -> bool:
 
 
 def _certificates(bundle: str) -> dict[str, str]:
-    """Return fingerprint and PEM of each certificate; nothing where one cannot be read.
+    """Return fingerprint and PEM of each certificate; empty if one is unreadable.
 
-    Each is encoded anew, so that OpenSSL reads what was judged here and nothing else.
+    Each certificate is re-encoded, so that OpenSSL reads exactly the checked data.
     """
     found: dict[str, str] = {}
     for der in _blocks(bundle):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every source of passwords gives, and what it is given."""
+"""Interfaces of password sources: their inputs and results."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -25,49 +25,49 @@ class Destination:
     server: str
     port: int
     verified_tls: bool
-    """Whether it is sent over TLS with a certificate that is checked, and not otherwise."""
+    """Whether the password is sent only over TLS with a verified certificate."""
     server_name: str | None = None
-    """The name that the certificate must be for, where it is not ``server``."""
+    """The name that the certificate must have, if not ``server``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadObject:
-    """An object as it was when something was read out of it; nothing of its data."""
+    """An object at the time it was read, without its data."""
 
     object_: JsonObject | None
-    """Its kind and metadata; None: there was none."""
+    """The object's kind and metadata; None: it did not exist."""
     at: float
     """Seconds since the epoch."""
     data_keys: tuple[str, ...] = ()
-    """What was read."""
+    """The keys that were read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedPassword:
-    """A password, held no longer than the test that it is for."""
+    """A password, kept only for the duration of one test."""
 
     value: str = field(repr=False)
     source: str
-    """Input type, as in ``status.password.source``."""
+    """Source type, as in ``status.password.source``."""
     reference: str
     """Where it was read, such as ``smtp-password/password``."""
     origin: str
-    """The same in words, for messages: ``Secret smtp-password, key password``."""
+    """The reference as text for messages: ``Secret smtp-password, key password``."""
     version: str | None = None
     expires: datetime | None = None
-    """When it ends, with time zone; None: the source does not say."""
+    """The expiry time, with time zone; None: unknown."""
     reason: Reason = Reason.PASSWORD_READ
     """Reason of the condition PasswordResolved=True."""
     message: str = ""
 
 
 class PasswordSource(Protocol):
-    """One input type of ``spec.password``."""
+    """One source type of ``spec.password``."""
 
     async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
-        """Reads the password.
+        """Read the password.
 
         Raises:
-            VerdictError: it cannot be read; the verdict names the object and what to do.
+            VerdictError: the password cannot be read; the verdict names the object and the fix.
         """
         ...

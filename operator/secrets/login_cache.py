@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A login at a vault, made once however many ask for it, and kept for as long as it is good."""
+"""Cache a vault's login: one login for all concurrent callers, kept while it is valid."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -15,15 +15,15 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedLogin(Generic[S]):
-    """What a login gave."""
+    """The session of a successful login."""
 
     session: S = field(repr=False)
     until: float
-    """From when on it is used no more, by the clock of ``Logins``; what has passed already is for one use."""
+    """When to stop using it, by the clock of ``LoginCache``; a time in the past allows a single use."""
 
 
 class LoginCache(Generic[S]):
-    """The login of one vault object. What fails, fails for all who wait for it, and is not kept."""
+    """The login of one vault object. A failure is raised for all waiting callers and is not cached."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class LoginCache(Generic[S]):
         monotonic: Callable[[], float],
         vault: str,
     ) -> None:
-        """Both functions ask the vault; ``vault`` is ``VaultContext.name``."""
+        """Both functions send requests to the vault; ``vault`` is ``VaultContext.name``."""
         self._log_in = log_in
         self._still_known = still_known
         self._monotonic = monotonic
@@ -47,21 +47,21 @@ class LoginCache(Generic[S]):
         self._closed = False
 
     async def current(self) -> tuple[CachedLogin[S], bool]:
-        """The login, and whether it was kept from before, so that the vault may think otherwise by now."""
+        """Return the login, and whether it is a cached one, which the vault may have revoked since."""
         kept = self._kept
         if kept is not None and self._monotonic() < min(kept.until, self._best_before):
             return kept, True
         return await self.refresh(), False
 
     async def refresh(self) -> CachedLogin[S]:
-        """A login that is made now, or just being made; the one that is kept stays if it fails."""
+        """Log in again, or join a login in progress; if it fails, the cached login stays."""
         if self._closed:
             raise gone(self._vault)
         return await self._making.run(None, self._make)
 
     async def replacing(self, refused: CachedLogin[S]) -> CachedLogin[S] | None:
-        """Another login, where the vault knows this one no more; None: it does, so it is not the login."""
-        if refused is not self._ended:  # else somebody has found that out already
+        """Return a new login if the vault no longer accepts this one; None: it does, the cause is another."""
+        if refused is not self._ended:  # otherwise another caller already found out
             if await self._looking.run(refused, lambda: self._still_known(refused.session)):
                 return None
             self._ended = refused
@@ -70,17 +70,17 @@ class LoginCache(Generic[S]):
         return login
 
     def forget(self, login: CachedLogin[S]) -> None:
-        """Whoever asks next logs in anew; unless somebody has done so already."""
+        """Drop this login, unless it was already replaced."""
         if self._kept is login:
             self._kept = None
 
     def expire_soon(self, login: CachedLogin[S]) -> None:
-        """It may not do something that a later one may; but none that is made within ten seconds of it."""
+        """Replace this login ten seconds after its creation: a newer one may have more permissions."""
         if self._kept is login:
             self._best_before = self._made + HOLD_SECONDS
 
     def close(self) -> None:
-        """Keep nothing and ask for nothing any more; who waits for a login still gets it."""
+        """Drop everything and make no more logins; callers that already wait still get theirs."""
         self._closed = True
         self._kept = self._ended = None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values of Secrets and ConfigMaps, each object read once per test, with every way in which that fails."""
+"""Read values of Secrets and ConfigMaps, each object once per test, with a verdict for each failure."""
 
 import asyncio
 import base64
@@ -35,10 +35,10 @@ _RESOURCES = {
 }
 
 LONGEST_LINE: Final = 4096
-"""Bytes of a password, a username, or a key that is one line."""
+"""Maximum bytes of a password, a username, or a one-line key."""
 LONGEST_TOKEN: Final = 16 * 1024
 LONGEST_FILE: Final = 64 * 1024
-"""Bytes of a certificate or key file."""
+"""Maximum bytes of a certificate or key file."""
 LONGEST_BUNDLE: Final = 512 * 1024
 _SHARED_BYTES: Final = 4 * 1024 * 1024
 
@@ -47,20 +47,20 @@ _Keys = Callable[[Reference], Collection[str]]
 
 @dataclass(frozen=True, slots=True)
 class SecretLine:
-    """One line of text out of a Secret."""
+    """One line of text from a Secret."""
 
     text: str = field(repr=False)
     newline_stripped: bool = False
 
 
 class SecretReader:
-    """The objects that one test reads. Each is asked for once, so that all values are of one version."""
+    """Reads the objects of one test, each once, so that all values are of the same version."""
 
     def __init__(self, get: GetObject, *, owner: str = "", keys: _Keys | None = None) -> None:
-        """``owner`` names the object whose fields name them, where that is not the SmtpConfig itself.
+        """``owner`` is the object that references them, if it is not the SmtpConfig itself.
 
-        ``keys`` says which values of an object may be asked for, so that no other is held for as long as the
-        test takes; None: any.
+        ``keys`` returns the keys of an object that are needed, so that no other value is kept in memory
+        during the test; None: all.
         """
         self._get = get
         self._keys = keys
@@ -69,11 +69,11 @@ class SecretReader:
         self._objects: dict[Reference, JsonObject | VerdictError] = {}
         self._noted: dict[Reference, JsonObject | None] = {}
         self.behind: dict[Reference, ReadObject] = {}
-        """What a vault's login stands on, which may be that of an earlier test."""
+        """The objects that a vault's login depends on, which an earlier test may have read."""
 
     @property
     def read(self) -> Mapping[Reference, JsonObject | None]:
-        """Every object asked for, None where there is none; those that may not be read are left out."""
+        """Return all requested objects, None for missing ones; omit objects that may not be read."""
         return self._noted | {
             reference: None if isinstance(found, VerdictError) else found
             for reference, found in self._objects.items()
@@ -81,15 +81,15 @@ class SecretReader:
         }
 
     def note(self, reference: Reference, found: JsonObject | None) -> None:
-        """Somebody else has read an object for this test; None: there is none."""
+        """Record an object that other code read for this test; None: it does not exist."""
         self._noted[reference] = found
 
     async def get(self, reference: Reference, *, field_path: str) -> JsonObject:
-        """The object that ``spec.<field_path>`` names.
+        """Return the object that ``spec.<field_path>`` names.
 
         Raises:
-            VerdictError: it does not exist or may not be read.
-            ApiUnavailable: no fact about the user's settings, so it makes no verdict.
+            VerdictError: the object does not exist or may not be read.
+            ApiUnavailable: the API server failed; no verdict, since the settings may be right.
         """
         if reference not in self._objects:
             self._objects[reference] = await self._ask(reference, field_path)
@@ -101,10 +101,10 @@ class SecretReader:
     async def line(
         self, reference: Reference, key: str, *, field_path: str, at_most: int = LONGEST_LINE
     ) -> SecretLine:
-        """One line of a Secret's key, one newline at its end left out.
+        """Return the line in a Secret's key, without a trailing newline.
 
         Raises:
-            VerdictError: no such object or key, or the value is empty, too long, not UTF-8 or not one line.
+            VerdictError: the object or key is missing, or its value is empty, too long, or not one line of UTF-8.
         """
         raw = await self._raw(reference, key, field_path=field_path, at_most=at_most)
         where = f"Secret {reference.namespace}/{reference.name}, key {key}"
@@ -132,10 +132,10 @@ class SecretReader:
         return SecretLine(stripped, newline_stripped=stripped != text)
 
     async def bundle(self, reference: Reference, key: str, *, field_path: str) -> str:
-        """A PEM bundle out of a Secret or ConfigMap.
+        """Return a PEM bundle from a Secret or ConfigMap.
 
         Raises:
-            VerdictError: no such object or key, or the value is too long or holds no PEM certificate.
+            VerdictError: the object or key is missing, or its value is too long or has no PEM certificate.
         """
         if (reference, key) in self._bundles:
             return self._bundles[reference, key]
@@ -157,10 +157,10 @@ class SecretReader:
         return text
 
     async def client_certificate(self, reference: Reference, *, field_path: str) -> ClientCertificate:
-        """Certificate and key of a Secret of type kubernetes.io/tls.
+        """Return the certificate and key of a Secret of type kubernetes.io/tls.
 
         Raises:
-            VerdictError: no such object or key, or certificate and key are of no use.
+            VerdictError: the object or key is missing, or certificate and key are unusable.
         """
         certificates, key = [
             await self._raw(reference, name, field_path=field_path, fixed=True, at_most=LONGEST_FILE)
@@ -206,7 +206,7 @@ class SecretReader:
         return raw
 
     def _drop(self, reference: Reference, key: str) -> None:
-        """Forget a value that is kept elsewhere."""
+        """Remove a value that is stored elsewhere."""
         found = self._objects.get(reference)
         if isinstance(found, dict):
             for name in _DATA:
@@ -243,15 +243,15 @@ class SecretReader:
 
 _DATA: Final = ("data", "binaryData")
 _LONGEST: Final = LONGEST_BUNDLE * 4 // 3 + 4
-"""Characters of any value, in base64."""
+"""Maximum characters of any value, in base64."""
 
 
 class _TooLongError(ValueError):
-    """The value has more bytes than may be."""
+    """The value is too long."""
 
 
 def _bounded(found: JsonObject, keys: Collection[str] | None) -> JsonObject:
-    """The object with those values alone; of one that is longer than any that is used, False."""
+    """Return the object with only these values; False replaces values beyond every length limit."""
     kept = dict(found)
     for name in _DATA:
         data = found.get(name)
@@ -267,10 +267,10 @@ def _bounded(found: JsonObject, keys: Collection[str] | None) -> JsonObject:
 
 
 def _value(found: JsonObject, key: str, at_most: int) -> bytes | None:
-    """The value of that key alone, since the others are not asked for; None: there is no such key.
+    """Return the decoded value of one key; None: there is no such key.
 
     Raises:
-        _TooLongError: it has more than that many bytes.
+        _TooLongError: the value has more than ``at_most`` bytes.
     """
     data: Mapping[str, Any] = found.get("data") or {}
     binary: Mapping[str, Any] = data
@@ -296,7 +296,7 @@ _bundles: dict[str, str] = {}
 
 
 def _shared(text: str) -> str:
-    """An equal bundle that was read before: a test holds it for minutes."""
+    """Return an equal bundle read earlier, if any, to save memory: tests keep bundles for minutes."""
     if text in _bundles:
         return _bundles[text]
     size = len(text)

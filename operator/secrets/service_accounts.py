@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens of ServiceAccounts, for others to know a namespace's workload by: no secret at all.
+"""Request tokens of ServiceAccounts, which identify a namespace's workload without a secret.
 
-A ServiceAccount's token speaks for it wherever its audience is trusted. So its owner says by an annotation
-which audiences may be asked for, and one that the API server itself trusts is never asked for in earnest:
-such a token, sent to a URL of somebody's choice, would open the cluster.
+A ServiceAccount's token is valid wherever its audience is trusted. So its owner lists the permitted
+audiences in an annotation. A token that the API server itself accepts is never sent: at an arbitrary URL,
+it would open the cluster.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ _FIELD: Final = "oauth2.serviceAccountRef"
 
 
 class ServiceAccounts(Protocol):
-    """ServiceAccounts as the API server has them."""
+    """Access to the ServiceAccounts of a cluster."""
 
     async def get_service_account(self, namespace: str, name: str) -> JsonObject:
-        """The object.
+        """Return the ServiceAccount.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
@@ -30,16 +30,16 @@ class ServiceAccounts(Protocol):
         ...
 
     async def request_token(self, namespace: str, name: str, audience: str) -> str:
-        """A token of it for that audience, good for some minutes.
+        """Return a token for this audience, valid for some minutes.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
-            RequestRefused: the API server issues none such.
+            RequestRefused: the API server does not issue such a token.
         """
         ...
 
     async def opens_api_server(self, token: str) -> bool:
-        """Whether the API server knows a user by that token.
+        """Return whether the API server accepts the token.
 
         Raises:
             ApiUnavailable
@@ -49,46 +49,46 @@ class ServiceAccounts(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountUse:
-    """A ServiceAccount whose token is asked for, and what for."""
+    """A ServiceAccount whose token is needed, and its purpose."""
 
     namespace: str
     name: str
     audience: str
     field_path: str = _FIELD
-    """The field that names it, below spec."""
+    """The field below spec that names it."""
     owner: str = ""
-    """The object of that field, where it is not the SmtpConfig itself."""
+    """The object with this field, if it is not the SmtpConfig itself."""
     phase: Phase = Phase.TOKEN
 
     @property
     def reference(self) -> Reference:
-        """It as a named object."""
+        """Return the reference to the ServiceAccount."""
         return Reference("ServiceAccount", self.namespace, self.name)
 
     def __str__(self) -> str:
-        """Such as ``ServiceAccount team-a/mailer``."""
+        """Return text such as ``ServiceAccount team-a/mailer``."""
         return str(self.reference)
 
     @property
     def of(self) -> str:
-        """Behind the name of a field: whose it is."""
+        """Return the suffix of a field's name that names its object."""
         return f" of {self.owner}" if self.owner else ""
 
     @property
     def named_by(self) -> str:
-        """Such as ``named by spec.oauth2.serviceAccountRef``."""
+        """Return text such as ``named by spec.oauth2.serviceAccountRef``."""
         return f"named by spec.{self.field_path}{self.of}"
 
 
 Note = Callable[[Reference, JsonObject | None], None]
-"""Is told of each ServiceAccount that was looked at; None: there is none."""
+"""Called for each ServiceAccount that was read; None: it does not exist."""
 
 
 class NoServiceAccounts:
-    """Where there is no cluster to ask for one."""
+    """ServiceAccounts without a cluster: every request fails."""
 
     async def get_service_account(self, namespace: str, name: str) -> JsonObject:
-        """Never."""
+        """Raise VerdictError: there is no cluster."""
         use = AccountUse(namespace=namespace, name=name, audience="")
         raise _failed(
             use,
@@ -98,19 +98,19 @@ class NoServiceAccounts:
         )
 
     async def request_token(self, namespace: str, name: str, audience: str) -> str:
-        """Never: nobody gets as far as this."""
+        """Raise ObjectNotFound; callers fail earlier, in ``get_service_account``."""
         raise ObjectNotFound(name)
 
     async def opens_api_server(self, token: str) -> bool:
-        """There is no token."""
+        """Return True; there is never a token."""
         return True
 
 
 async def existing_account(accounts: ServiceAccounts, use: AccountUse, note: Note) -> JsonObject:
-    """Return the ServiceAccount as the API server has it.
+    """Return the ServiceAccount.
 
     Raises:
-        VerdictError: there is none, or it may not be read.
+        VerdictError: it does not exist or may not be read.
         ApiUnavailable
     """
     try:
@@ -125,10 +125,10 @@ async def existing_account(accounts: ServiceAccounts, use: AccountUse, note: Not
 
 
 async def allowed_account(accounts: ServiceAccounts, use: AccountUse, note: Note) -> JsonObject:
-    """The ServiceAccount, whose owner lets tokens for that audience be asked for.
+    """Return the ServiceAccount if its owner allows tokens for this audience.
 
     Raises:
-        VerdictError: there is none, it may not be read, or does not allow it.
+        VerdictError: it does not exist, may not be read, or does not allow the audience.
         ApiUnavailable
     """
     found = await existing_account(accounts, use, note)
@@ -144,10 +144,10 @@ async def allowed_account(accounts: ServiceAccounts, use: AccountUse, note: Note
 
 
 async def account_token(accounts: ServiceAccounts, use: AccountUse) -> str:
-    """A token of a ServiceAccount that allows it.
+    """Return a token of a ServiceAccount that allows it.
 
     Raises:
-        VerdictError: none was issued, or it is one that the API server takes.
+        VerdictError: no token was issued, or the API server accepts it.
         ApiUnavailable
     """
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One answer for all who ask the same at the same time."""
+"""Share the result of concurrent identical calls."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -9,13 +9,13 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Asks once for each key, however many wait; nothing is kept once the answer is there."""
+    """Runs one call per key for all concurrent callers; results are not cached."""
 
     def __init__(self) -> None:
         self._asking: dict[Hashable, asyncio.Task[T]] = {}
 
     async def run(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-        """What ``ask`` returns or raises. Whoever stops waiting ends it for nobody else."""
+        """Return the result of ``ask`` or raise its error; canceling one caller does not affect others."""
         task = self._asking.get(key)
         if task is None:
             task = asyncio.create_task(_coroutine(ask))
@@ -26,7 +26,7 @@ class SingleFlight(Generic[T]):
     def _done(self, key: Hashable, task: asyncio.Task[T]) -> None:
         del self._asking[key]
         if not task.cancelled():
-            task.exception()  # looked at, also where nobody waits any more
+            task.exception()  # retrieved, so that asyncio does not log it when no one waits
 
 
 async def _coroutine(ask: Callable[[], Awaitable[T]]) -> T:

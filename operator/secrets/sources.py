@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry of password sources: one row per input type of ``spec.password``."""
+"""The registry of password sources: one row per source type of ``spec.password``."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ from smtp_operator.secrets.vaults.password_source import VaultPasswords
 
 
 class InputText:
-    """``password.value``: the password stands in the spec itself."""
+    """``password.value``: the password is in the spec itself."""
 
     async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
-        """The value as it stands; never fails."""
+        """Return the value unchanged; never fails."""
         assert password.value is not None
         return ResolvedPassword(
             value=password.value,
@@ -37,7 +37,7 @@ class KubernetesSecret:
         self._values = values
 
     async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
-        """The key's value, one newline at its end left out."""
+        """Return the key's value, without a trailing newline."""
         assert password.secret_ref is not None
         name, key = password.secret_ref.name, password.secret_ref.key
         reference = Reference("Secret", namespace, name)
@@ -63,7 +63,7 @@ class KubernetesSecret:
 
 
 def described(password: Password) -> tuple[str, str]:
-    """Input type and place of a password, as in ``status.password``, without reading it."""
+    """Return source type and place of a password, as in ``status.password``, without reading it."""
     if password.vault_item is not None:
         return vault_passwords.described(password.vault_item)
     if password.secret_ref is not None:
@@ -73,7 +73,7 @@ def described(password: Password) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a source may need to read a password for one test."""
+    """The dependencies of a password source for one test."""
 
     values: SecretReader
     vaults: VaultClients
@@ -81,7 +81,7 @@ class Reading:
 
 
 def password_source(password: Password, reading: Reading) -> PasswordSource:
-    """The source that this input type asks for. A further type is one more line here."""
+    """Return the source for this source type."""
     if password.vault_item is not None:
         return VaultPasswords(reading.values, reading.vaults, reading.destination)
     if password.secret_ref is not None:

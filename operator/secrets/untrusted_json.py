@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON that somebody else wrote: an object, or as good as nothing. It never fails, however it is broken."""
+"""Parse JSON from untrusted sources; malformed input never raises."""
 
 import base64
 import json
@@ -7,12 +7,12 @@ from typing import Any
 
 
 def json_object(raw: bytes) -> dict[str, Any]:
-    """The object; empty where it is something else."""
+    """Return the JSON object; empty if the input is anything else."""
     return json_object_or_none(raw) or {}
 
 
 def json_object_or_none(raw: bytes) -> dict[str, Any] | None:
-    """The object; None where it is something else."""
+    """Return the JSON object; None if the input is anything else."""
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
@@ -21,7 +21,7 @@ def json_object_or_none(raw: bytes) -> dict[str, Any] | None:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """What a JWT says (RFC 7519), to be shown alone: its signature is not looked at. Empty: it is none."""
+    """Return a JWT's claims (RFC 7519), only for display: the signature is not verified. Empty: no JWT."""
     try:
         payload = token.split(".")[1]
         return json_object(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Access tokens in place of a password (RFC 6749, 7523, 7628)."""
+"""OAuth2 access tokens instead of a password (RFC 6749, 7523, 7628)."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``spec.oauth2``: access tokens in place of a password (RFC 6749, RFC 7523).
+"""``spec.oauth2``: access tokens instead of a password (RFC 6749, RFC 7523).
 
-Three grants: client_credentials with a client secret (Microsoft 365), refresh_token (Google), and
-client_credentials with a ServiceAccount's token as the client's assertion, which needs no secret at all.
-Tokens are kept in memory alone, until 5 minutes before their end. Where there is none to be had, or the mail
-server rejects it, the endpoint is asked again after a while, however many SmtpConfigs want one.
+Supports three grants: client_credentials with a client secret (Microsoft 365), refresh_token (Google), and
+client_credentials with a ServiceAccount's token as the client assertion, which needs no secret. Tokens are
+kept only in memory, until 5 minutes before they expire. If the endpoint issues none, or the mail server
+rejects it, the endpoint gets another request after a pause, regardless of the number of SmtpConfigs.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ from smtp_operator.secrets.service_accounts import (
 )
 
 SOURCE: Final = "OAuth2"
-"""Input type, as in ``status.password.source``."""
+"""Source type, as in ``status.password.source``."""
 
 _EARLY: Final = 300.0
-"""Seconds before its end in which a token is not used any more."""
+"""Seconds before its expiry when a token is no longer used."""
 _KEPT: Final = 1024
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -48,18 +48,18 @@ class HttpsSender(Protocol):
     """Sends HTTPS requests."""
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """The answer; HttpsError where there is none."""
+        """Send a request and return the answer; raise HttpsError if there is none."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedToken:
-    """An access token as the password of a login, and by what to drop it again."""
+    """An access token as the password of a login, and the key to drop it."""
 
     password: ResolvedPassword
     key: Hashable
     credential_objects: tuple[JsonObject, ...]
-    """The Secrets or the ServiceAccount that it was had by, which say where it may be sent."""
+    """The Secrets or the ServiceAccount used to obtain it, which say where it may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +70,19 @@ class _CachedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Client:
-    """Who asks, as the spec says and the objects that it names."""
+    """An OAuth2 client: the spec and the objects that it names."""
 
     oauth2: OAuth2
     namespace: str
     trust: ServerTrust
     form: dict[str, str] = field(repr=False)
-    """What stands for the client's right; a ServiceAccount's token is not in it yet."""
+    """The form fields of the request, still without a ServiceAccount's token."""
     asked: TokenRequestContext
     credential_objects: tuple[JsonObject, ...]
 
     @property
     def key(self) -> Hashable:
-        """Of the token: whoever has another key asks for one of his own."""
+        """Return the cache key of the token; clients with different keys never share a token."""
         versions = [
             (it["metadata"]["uid"], it["metadata"]["resourceVersion"]) for it in self.credential_objects
         ]
@@ -91,7 +91,7 @@ class _Client:
 
 
 class TokenCache:
-    """Gets access tokens and keeps them for as long as they are good. One for all tests."""
+    """Obtains access tokens and caches them while they are valid; shared by all tests."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class TokenCache:
         now: Callable[[], float],
         require_allowed_servers: bool = False,
     ) -> None:
-        """``monotonic`` is in seconds from whenever on, ``now`` since the epoch."""
+        """``monotonic`` returns seconds of a monotonic clock, ``now`` seconds since the epoch."""
         self._https = https
         self._accounts = accounts
         self._monotonic = monotonic
@@ -114,11 +114,11 @@ class TokenCache:
         self._dropped: dict[Hashable, float] = {}
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
-        """An access token for what the block says.
+        """Return an access token for this block.
 
         Raises:
-            VerdictError: there is none to be had; the verdict says why and what to do.
-            ApiUnavailable: the API server did not give what it takes.
+            VerdictError: no token was issued; the verdict has the cause and the fix.
+            ApiUnavailable: a required object could not be read from the API server.
         """
         client = await self._client(oauth2, namespace, values)
         value = await self._token(client)
@@ -138,7 +138,7 @@ class TokenCache:
         )
 
     def drop(self, key: Hashable) -> None:
-        """The mail server did not take this token: use another one. That one's turn lasts for ten seconds."""
+        """Drop a token that the mail server rejected; its replacement is used for ten seconds."""
         kept = self._kept.pop(key, None)
         now = self._monotonic()
         self._dropped = {it: at for it, at in self._dropped.items() if now < at + HOLD_SECONDS}
@@ -259,7 +259,7 @@ class TokenCache:
 
 
 def described(oauth2: OAuth2) -> str:
-    """What a token is had by, as in ``status.password.reference``."""
+    """Return the credential that obtains the token, as in ``status.password.reference``."""
     if oauth2.service_account_ref is not None:
         return f"ServiceAccount {oauth2.service_account_ref.name}"
     assert oauth2.client_secret_ref is not None

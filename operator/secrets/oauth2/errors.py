@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a token endpoint gave no access token: its error and AADSTS number, never the words of its answer.
+"""Explain why a token endpoint issued no access token: by error name and AADSTS number, never by its text.
 
-Those may repeat what was sent. What is shown is the error's name (RFC 6749 section 5.2) and Entra ID's
-number, and for the numbers that people meet, which field to set to which value.
+The text may repeat what was sent. Messages show the error's name (RFC 6749 section 5.2) and Entra ID's
+number, and for common numbers which field to set to which value.
 """
 
 from dataclasses import dataclass
@@ -21,16 +21,16 @@ OUTLOOK_SCOPE: Final = "https://outlook.office365.com/.default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequestContext:
-    """For whom a token was asked for, and where; all of it may be shown."""
+    """The client and endpoint of a token request; all values may be shown."""
 
     host: str
     client_id: str
     credential: str
     """Such as ``Secret mail-app, key client-secret`` or ``ServiceAccount mailer``."""
     refresh_token: str = ""
-    """Such as ``Secret mail-app, key refresh-token``, where one was sent."""
+    """Such as ``Secret mail-app, key refresh-token``, if one was sent."""
     subject: str = ""
-    """Of the ServiceAccount's token: ``system:serviceaccount:team-a:mailer``."""
+    """Subject of the ServiceAccount's token: ``system:serviceaccount:team-a:mailer``."""
     audience: str = ""
 
 
@@ -88,7 +88,7 @@ _GRANT_ENDED: Final = (
 
 
 def bundle_invalid() -> VerdictError:
-    """What oauth2.caRef names is no bundle."""
+    """Return the verdict for an invalid bundle in ``oauth2.caRef``."""
     return _failed(
         Reason.CA_BUNDLE_INVALID,
         "The object that oauth2.caRef names has no valid PEM certificate. Store the CA certificate itself"
@@ -97,7 +97,7 @@ def bundle_invalid() -> VerdictError:
 
 
 def unreachable(error: HttpsError) -> VerdictError:
-    """There was no answer."""
+    """Return the verdict for a request without an answer."""
     if error.not_admitted is not None:
         left_out = error.not_admitted
         what = f"{left_out.what(error.place)} [in Token]"
@@ -196,7 +196,7 @@ def _tls_failed(error: HttpsError) -> tuple[str, str]:
 
 
 def refused(answer: HttpsResponse, asked: TokenRequestContext, now: float) -> VerdictError:
-    """The endpoint's answer holds no token; ``now`` is in seconds since the epoch."""
+    """Return the verdict for an answer without a token; ``now`` is in seconds since the epoch."""
     error = token_error(answer)
     who = f"{asked.host} issued no access token to client {cut(asked.client_id, limit=80)}"
     if error.temporary:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a token endpoint's answer says (RFC 6749 section 5): a token, or an error by its name and number.
+"""Parse a token endpoint's answer (RFC 6749 section 5): a token, or an error's name and number.
 
-Never its words: those may repeat what was sent.
+The error's text is never used: it may repeat what was sent.
 """
 
 import re
@@ -19,23 +19,23 @@ _TEMPORARY: Final = frozenset({"temporarily_unavailable", "server_error", "slow_
 
 @dataclass(frozen=True, slots=True)
 class TokenError:
-    """Why there is no token. ``name`` is empty where the answer is not one of a token endpoint."""
+    """An error of a token endpoint. ``name`` is empty if the answer is not from a token endpoint."""
 
     name: str
     """Such as ``invalid_client``."""
     number: str
-    """Entra ID's, such as ``7000215``; empty: none."""
+    """Entra ID's error number, such as ``7000215``, or empty."""
     temporary: bool
-    """Whether it is a trouble of the endpoint's own."""
+    """Whether the endpoint has an internal error or limits its rate."""
 
     @property
     def code(self) -> str:
-        """Both, as they are shown: ``invalid_client, AADSTS7000215``."""
+        """Return name and number for messages: ``invalid_client, AADSTS7000215``."""
         return ", ".join(part for part in (self.name, self.number and f"AADSTS{self.number}") if part)
 
 
 def granted(answer: HttpsResponse) -> tuple[str | None, float]:
-    """The token and its lifetime in seconds, 0 where the answer does not say."""
+    """Return the token and its lifetime in seconds, 0 if unknown; no token: None."""
     told = json_object(answer.body) if answer.status == 200 else {}
     value, lifetime = told.get("access_token"), told.get("expires_in")
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
@@ -43,12 +43,12 @@ def granted(answer: HttpsResponse) -> tuple[str | None, float]:
     if str(told.get("token_type", "Bearer")).lower() != "bearer":
         return None, 0.0
     if isinstance(lifetime, str) and lifetime.isascii() and lifetime.isdigit() and len(lifetime) < 9:
-        lifetime = int(lifetime)  # Entra ID's v1 endpoint writes it so
+        lifetime = int(lifetime)  # as in Entra ID's v1 endpoint
     return value, float(lifetime) if type(lifetime) is int and 0 < lifetime < 10**9 else 0.0
 
 
 def token_error(answer: HttpsResponse) -> TokenError:
-    """The error in an answer without a token."""
+    """Return the error of an answer without a token."""
     told = json_object(answer.body)
     name = told.get("error")
     name = name if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""

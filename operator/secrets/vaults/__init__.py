@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vaults that hold passwords: what all providers share."""
+"""Vaults that store passwords: the code that all providers share."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may use a vault object for what. Fails closed: what is not allowed in so many words is refused."""
+"""Decide who may use a vault object for what. Fails closed: only what is explicitly allowed is permitted."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -22,12 +22,12 @@ from smtp_operator.secrets.vaults.errors import failed
 
 _EVERYONE: Final = "*"
 _USUAL_FOLDER: Final = "root"
-"""Of CyberArk, in lower case: where an account is whose folder is not named."""
+"""CyberArk's default folder, in lower case."""
 _SEPARATOR: Final = re.compile(r"[/\\]")
 
 
 def block_of(item: VaultPassword) -> str:
-    """The field of ``spec.password`` that an item stands in."""
+    """Return the field of ``spec.password`` that contains this item."""
     match item:
         case AzureKeyVaultPassword():
             return "azureKeyVault"
@@ -38,7 +38,7 @@ def block_of(item: VaultPassword) -> str:
 
 
 def provider_for(item: VaultPassword) -> Provider:
-    """The kind of vault that has such an item."""
+    """Return the provider for this kind of item."""
     match item:
         case AzureKeyVaultPassword():
             return Provider.AZURE_KEY_VAULT
@@ -49,7 +49,7 @@ def provider_for(item: VaultPassword) -> Provider:
 
 
 def reference_in_vault(item: VaultPassword) -> str:
-    """All that names it, as ``status.password.reference`` ends with it."""
+    """Return the full name of the item, the end of ``status.password.reference``."""
     if not isinstance(item, CyberArkPassword) or item.variable is not None:
         return bounded_reference(item)
     path = "/".join(filter(None, (item.safe, item.folder, item.object)))
@@ -60,14 +60,14 @@ def reference_in_vault(item: VaultPassword) -> str:
 
 
 def bounded_reference(item: VaultPassword) -> str:
-    """What ``allowedReferences`` is held against; of an account without an object its Safe and a slash."""
+    """Return the name to match with ``allowedReferences``: Safe and slash for an account without object."""
     match item:
         case AzureKeyVaultPassword():
             return item.secret_name
         case CyberArkPassword(variable=str(variable)):
             return variable
         case CyberArkPassword():
-            # Objects of other folders have the same names, and are others.
+            # Objects in different folders may have the same name.
             folder = f"{item.folder}/" if item.folder and item.folder.lower() != _USUAL_FOLDER else ""
             return f"{item.safe or ''}/{folder}{item.object or ''}"
         case HashiCorpVaultPassword():
@@ -82,10 +82,10 @@ async def check_use(
     destination: Destination,
     get_object: GetObject,
 ) -> None:
-    """Whether a SmtpConfig of that namespace may read this item, for that mail server.
+    """Check that a SmtpConfig of this namespace may read this item for this mail server.
 
     Raises:
-        VerdictError: it may not; VaultProviderMismatch, VaultNotAllowed or ServerNotAllowed.
+        VerdictError: it may not; reason VaultProviderMismatch, VaultNotAllowed or ServerNotAllowed.
         ApiUnavailable
     """
     field = f"password.{block_of(item)}"
@@ -161,7 +161,7 @@ def _owner(vault: VaultObject) -> str:
 
 
 def _is_one_name(place: str) -> bool:
-    """Whether no proxy and no server can take it for a way up, however often it is unescaped."""
+    """Return whether no proxy or server can read it as a parent path, even if unescaped repeatedly."""
     while (plain := unquote(place)) != place:
         place = plain
     return not {".", ".."} & set(_SEPARATOR.split(place))
@@ -187,7 +187,7 @@ def _check_server(vault: VaultObject, destination: Destination) -> None:
             Reason.SERVER_NOT_ALLOWED,
             f"{vault.reference} does not allow its passwords to be sent to {name}:{destination.port}, which"
             " tls.serverName names. Ask its owner to add it to spec.allowedServers there, or remove"
-            " tls.serverName: any server could present that certificate.",
+            " tls.serverName, whose certificate any server could show.",
         )
     if not destination.verified_tls:
         raise failed(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vaults that are in use: one client per vault object, shared by all tests that read through it.
+"""The vault clients in use: one per vault object, shared by all tests that read through it.
 
-So its login is made once however many ask, and what the vault says of all of them (come back later, who are
-you?) is heeded by all: where it fails it is not called more often than where it succeeds.
+So there is one login for all callers, and all respect the vault's errors (retry later, login refused): a
+vault that fails gets no more requests than one that works.
 """
 
 import asyncio
@@ -44,11 +44,11 @@ _OF_ONE_ITEM: Final = frozenset(
         Reason.VAULT_RESPONSE_INVALID,
     }
 )
-"""What says nothing of other passwords in the same vault."""
+"""Reasons that concern a single password, not the whole vault."""
 
 
 class VaultClient:
-    """A vault object in one version, and the client that was made of it."""
+    """One version of a vault object, and its client."""
 
     def __init__(
         self,
@@ -68,14 +68,14 @@ class VaultClient:
 
     @property
     def seen(self) -> Mapping[Reference, ReadObject]:
-        """What its login stands on."""
+        """Return the objects that its login depends on."""
         return self._credentials.seen
 
     async def read(self, item: VaultPassword, *, destination: Destination) -> VaultSecret:
-        """The password, for that mail server; those who ask at the same time get the same answer.
+        """Return the password for this mail server; concurrent callers share one request.
 
         Raises:
-            VerdictError: it cannot be read, or the login may not be used for that server.
+            VerdictError: it cannot be read, or the login may not be used for this server.
             ApiUnavailable
         """
         await self._credentials.check_mail_server(destination)
@@ -87,7 +87,7 @@ class VaultClient:
         return await asyncio.shield(reading)
 
     async def check(self) -> str:
-        """Really logs in; a sentence that says where and as whom.
+        """Log in without cached login; return a sentence that says where and as whom.
 
         Raises:
             VerdictError, ApiUnavailable
@@ -96,19 +96,19 @@ class VaultClient:
             return await self._client.check()
 
     async def close(self) -> None:
-        """Forgets its login, once nobody uses it any more."""
+        """Drop the login once it is no longer in use."""
         await self._idle.wait()
         await self._client.close()
 
     def break_off(self) -> None:
-        """Whoever still asks gets no answer."""
+        """Cancel all reads in progress."""
         for reading in self._reading.values():
             reading.cancel()
 
     def _was_read(self, item: VaultPassword, task: asyncio.Task[VaultSecret]) -> None:
         del self._reading[item]
         if not task.cancelled():
-            task.exception()  # else asyncio complains of it where nobody waits for the answer any more
+            task.exception()  # retrieved, so that asyncio does not log it when no one waits
 
     async def _read(self, item: VaultPassword) -> VaultSecret:
         async with self._asking():
@@ -116,7 +116,7 @@ class VaultClient:
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[None]:
-        """Within it the vault may be called; what it says of everybody is kept for a while."""
+        """Permit calls of the vault inside the context; cache failures that concern all callers."""
         self._held.raise_if_active()
         self._busy += 1
         self._idle.clear()
@@ -140,7 +140,7 @@ class VaultClient:
 
 
 class VaultClients:
-    """All of them. An object's change, its end, or a change of what its login stands on closes its client."""
+    """All vault clients. A change of the vault object, or of an object its login uses, closes its client."""
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class VaultClients:
         observer: VaultObserver | None = None,
         providers: Mapping[Provider, ProviderClass] = PROVIDERS,
     ) -> None:
-        """``monotonic`` is in seconds from whenever on, ``now`` since the epoch."""
+        """``monotonic`` returns seconds of a monotonic clock, ``now`` seconds since the epoch."""
         self.get_object = get_object
         self._accounts = accounts
         self._https = https
@@ -169,7 +169,7 @@ class VaultClients:
         self._closing: set[asyncio.Task[None]] = set()
 
     def of(self, vault: VaultObject) -> VaultClient:
-        """The one of this version."""
+        """Return the client for this version of the vault object."""
         live = self._live.get(vault.reference)
         if live is not None and (live.of.uid, live.of.generation) == (vault.uid, vault.generation):
             return live
@@ -178,13 +178,13 @@ class VaultClients:
         return live
 
     def is_outdated(self, vault: VaultObject) -> None:
-        """A vault object is in this state now."""
+        """Drop the client if the vault object has changed since."""
         live = self._live.get(vault.reference)
         if live is not None and (live.of.uid, live.of.generation) != (vault.uid, vault.generation):
             self.forget(vault.reference)
 
     def forget(self, reference: Reference) -> None:
-        """That vault object is gone, or another one now."""
+        """Drop the client of a vault object that was deleted or changed."""
         live = self._live.pop(reference, None)
         if live is not None:
             closing = asyncio.create_task(live.close(), name=f"close {reference}")
@@ -192,13 +192,13 @@ class VaultClients:
             closing.add_done_callback(self._closing.discard)
 
     def changed(self, reference: Reference) -> None:
-        """A Secret or ConfigMap changed: whoever logged in by it logs in anew."""
+        """Drop all clients whose login used this changed Secret or ConfigMap."""
         for vault, live in list(self._live.items()):
             if reference in live.seen:
                 self.forget(vault)
 
     async def close(self) -> None:
-        """Forgets them all, at the end of the operator."""
+        """Close all clients when the operator stops."""
         for reference, live in list(self._live.items()):
             live.break_off()
             self.forget(reference)

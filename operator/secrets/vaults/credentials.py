@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vault object names, read for its provider: each credential only with the place it may go to."""
+"""Read the credentials of a vault object for its provider, each only for an allowed destination."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -30,7 +30,7 @@ from smtp_operator.secrets.service_accounts import (
 
 
 class VaultCredentials:
-    """Reads anew each time it is asked, and keeps nothing but which version that was."""
+    """Reads the credentials on each call; keeps only which version was read."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class VaultCredentials:
         now: Callable[[], float],
         require_allowed_servers: bool,
     ) -> None:
-        """``now`` is in seconds since the epoch."""
+        """``now`` returns seconds since the epoch."""
         self._vault = vault
         self._get_object = get_object
         self._accounts = accounts
@@ -51,7 +51,7 @@ class VaultCredentials:
 
     @property
     def seen(self) -> Mapping[Reference, ReadObject]:
-        """The objects that were read, as they were then; None where there was none."""
+        """Return the objects that were read, in the version at that time; None for missing ones."""
         return dict(self._seen)
 
     async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
@@ -64,7 +64,7 @@ class VaultCredentials:
         return line.text
 
     async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
-        """See ``Credentials``. The namespace is that of the reference to it."""
+        """See ``Credentials``. The namespace is that of the reference."""
         (secret,) = {it.reference for it in self._vault.references() if it.field_path == field_path}
         values = self._values(CERTIFICATE_KEYS)
         certificate = await values.client_certificate(secret, field_path=field_path)
@@ -97,12 +97,12 @@ class VaultCredentials:
         return server_trust(pem, bindings_of(await self._holders()), field=field)
 
     async def _holders(self) -> list[JsonObject]:
-        """Return what holds the credentials, read now where it was not read before."""
+        """Return the objects with the credentials; read those that were not read before."""
         found = []
         for reference in dict.fromkeys(it.reference for it in self._vault.credentials()):
             seen = self._seen.get(reference)
             if seen is None:
-                with suppress(ObjectNotFound, AccessDenied):  # the login says so
+                with suppress(ObjectNotFound, AccessDenied):  # the login reports it
                     found.append(await self._holder(reference))
             elif seen.object_ is not None:
                 found.append(seen.object_)
@@ -114,9 +114,9 @@ class VaultCredentials:
         return await self._get_object(reference)
 
     async def check_mail_server(self, destination: Destination) -> None:
-        """Refuse a mail server, or a vault, that the annotation of a credential of the login does not list.
+        """Refuse a mail server or vault that the annotation of a login credential does not list.
 
-        The annotation is read each time: a login that is kept may be older than that.
+        The annotation is read each time: a cached login may be older.
 
         Raises:
             VerdictError, ApiUnavailable
@@ -135,11 +135,11 @@ class VaultCredentials:
                     purpose=self._purpose,
                 )
             except VerdictError:
-                self._note(named.reference, giver, ())  # the refusal stands on this version
+                self._note(named.reference, giver, ())  # the refusal depends on this version
                 raise
 
     async def _giver(self, named: NamedReference) -> JsonObject:
-        """Return a credential's object as it is now; note it only if it is gone: the rest is the login's."""
+        """Return a credential's current object; record it only if missing: the login records the rest."""
 
         def note(reference: Reference, found: JsonObject | None) -> None:
             if found is None:
@@ -192,7 +192,7 @@ class VaultCredentials:
         return f", which {self._vault.reference} uses to log in,"
 
     def _check(self, giver: JsonObject, *urls: str, needed: tuple[tuple[str, int], ...] = ()) -> None:
-        """Refuse to log in by what does not list all places that the login, or what it gives, is sent to."""
+        """Refuse a credential that does not list all places that receive the login or its results."""
         places = tuple(map(_place, (*urls, *self._vault.urls)))
         for server, port in dict.fromkeys(places):
             check_destination(
@@ -208,6 +208,6 @@ class VaultCredentials:
 
 
 def _place(url: str) -> tuple[str, int]:
-    """Return the host and the port that a URL leads to."""
+    """Return host and port of a URL."""
     place = urlsplit(url)
     return place.hostname or "", place.port or 443

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every vault's failures have in common: how a verdict is made, and why there is no answer at all.
+"""Verdicts that all vaults share, such as those for a vault without an answer.
 
-Each message begins with the vault object, says what happened, and which field of it to set to which value.
+Each message starts with the vault object, says what happened, and which of its fields to set to which value.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.secrets.vaults.provider import VaultSender
 
 LONGEST_WAIT: Final = 600.0
-"""Seconds that a ``Retry-After`` is obeyed at most."""
+"""Maximum seconds of a ``Retry-After``."""
 
 _EXPIRED, _NOT_YET_VALID, _OTHER_NAME = (10,), (9,), (62, 64)  # X509_V_ERR_… of OpenSSL
 _CERTIFICATE_WANTED: Final = frozenset(
@@ -46,7 +46,7 @@ def failed(
     retry_after: float | None = None,
     reply: str = "",
 ) -> VerdictError:
-    """A verdict in the phase Password; ``retry``: where it is another than the reason's own.
+    """Return a verdict in phase Password; ``retry`` overrides the reason's default.
 
     ``retry_after`` is in seconds; ``reply`` is the vault's status and code, such as ``403 ForbiddenByRbac``.
     """
@@ -63,7 +63,7 @@ def failed(
 
 
 def gone(vault: str) -> VerdictError:
-    """The vault object is another one by now."""
+    """Return the verdict for a vault object that changed during the read."""
     return failed(
         Reason.VAULT_UNAVAILABLE,
         f"{vault} changed or was deleted during the read. No action needed; the operator reads it"
@@ -72,10 +72,10 @@ def gone(vault: str) -> VerdictError:
 
 
 async def ask(sender: VaultSender, request: HttpsRequest, *, vault: str, field: str) -> HttpsResponse:
-    """The answer, whatever its status. ``vault`` is ``VaultContext.name``; the URL came of ``spec.<field>``.
+    """Send a request and return the answer of any status. ``spec.<field>`` of ``vault`` has the URL.
 
     Raises:
-        VerdictError: there is none.
+        VerdictError: there is no answer.
     """
     try:
         return await sender.send(request)
@@ -88,13 +88,13 @@ async def ask(sender: VaultSender, request: HttpsRequest, *, vault: str, field: 
 
 
 def unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
-    """There was no answer from where ``spec.<field>`` of the vault object leads."""
+    """Return the verdict for a vault without an answer. ``spec.<field>`` has its URL."""
     reason = _REASONS.get(error.kind, Reason.VAULT_UNREACHABLE)
     return failed(reason, f"{vault}: {why_unreachable(error, 'the vault', field)}")
 
 
 def identity_unreachable(error: HttpsError, *, vault: str, field: str) -> VerdictError:
-    """There was no answer from the vault's identity provider, where ``spec.<field>`` leads."""
+    """Return the verdict for an identity provider without an answer. ``spec.<field>`` has its URL."""
     if error.kind is ErrorKind.CA_NOT_ALLOWED:
         return unreachable(error, vault=vault, field=field)
     lasting = error.kind in _NOT_ASKED
@@ -106,7 +106,7 @@ def identity_unreachable(error: HttpsError, *, vault: str, field: str) -> Verdic
 
 
 def bundle_invalid(vault: str) -> VerdictError:
-    """What ``spec.caRef`` names is no bundle."""
+    """Return the verdict for an invalid bundle in ``spec.caRef``."""
     return failed(
         Reason.CA_BUNDLE_INVALID,
         f"{vault}: the object that caRef names has no valid PEM certificate. Store the CA certificate"
@@ -115,7 +115,7 @@ def bundle_invalid(vault: str) -> VerdictError:
 
 
 def certificate_invalid(error: ClientCertificateInvalid, vault: str) -> VerdictError:
-    """The client's certificate is of no use here; the error's text holds nothing of it."""
+    """Return the verdict for an unusable client certificate; the error's text has no part of it."""
     return failed(
         Reason.CLIENT_CERTIFICATE_INVALID,
         f"{vault}: the client certificate cannot be used: {error}. Store a valid certificate and its key in"
@@ -124,23 +124,23 @@ def certificate_invalid(error: ClientCertificateInvalid, vault: str) -> VerdictE
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait as ``retry-after`` says (RFC 9110 section 10.2.3), 600 at most; None: it does not.
+    """Return the seconds in ``retry-after`` (RFC 9110 section 10.2.3), at most 600; None: not set.
 
-    ``headers`` have names in lower case, ``now`` is in seconds since the epoch.
+    ``headers`` has lower-case names, ``now`` is in seconds since the epoch.
     """
     text = headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit() and len(text) < 9:
         return min(float(text), LONGEST_WAIT)
     try:
         until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the latter for a year or zone of twenty digits
+    except (ValueError, OverflowError):  # OverflowError for a year or zone of twenty digits
         return None
     wait = (until if until.tzinfo else until.replace(tzinfo=UTC)) - datetime.fromtimestamp(now, UTC)
     return min(max(wait.total_seconds(), 0.0), LONGEST_WAIT)
 
 
 def why_unreachable(error: HttpsError, who: str, field: str) -> str:
-    """Two sentences: why ``who``, such as "the vault", gave no answer, and what to do about ``field``."""
+    """Return why ``who``, such as "the vault", did not answer, and the fix for ``field``."""
     place, egress = error.place, "check NetworkPolicies and the egress firewall"
     tried = ", ".join(map(str, error.addresses))
     match error.kind:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a vault without a client library is asked: below its URL, by its CA, in segments that stay segments."""
+"""HTTPS requests to vaults without a client library: below its URL, with its CA, with safe path segments."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from smtp_operator.secrets.vaults.provider import VaultContext
 
 _SEPARATOR: Final = re.compile(r"[/\\]")
 _PAUSE: Final = 30.0
-"""Seconds, where a vault asks for a pause and does not say for how long."""
+"""Seconds to wait if a vault asks for a pause without a duration."""
 
 
 class VaultHttps:
     """The server of one vault object."""
 
     def __init__(self, context: VaultContext, url: str, *, field: str) -> None:
-        """``field`` is where ``url`` stands, below the vault's spec."""
+        """``field`` is the field of ``url`` below the vault's spec."""
         self._context = context
         self._field = field
         self.base = url.rstrip("/")
-        """The URL as the paths are put behind it."""
+        """The URL to which paths are appended."""
 
     async def send(
         self,
@@ -37,12 +37,12 @@ class VaultHttps:
         body: bytes | None = None,
         client_certificate: ClientCertificate | None = None,
     ) -> HttpsResponse:
-        """The answer, whatever its status, but for redirects, 429, and 503 with a time to come back.
+        """Send a request and return the answer, except for redirects, 429, and 503 with Retry-After.
 
-        ``segments`` of the path and ``query`` are escaped here, each by itself.
+        This method escapes ``query`` and each of the path's ``segments``.
 
         Raises:
-            VerdictError: there is no answer to make anything of.
+            VerdictError: there is no usable answer.
         """
         request = HttpsRequest(
             method=method,
@@ -67,7 +67,7 @@ class VaultHttps:
     def _url(self, segments: Sequence[str], query: Mapping[str, str]) -> str:
         for segment in segments:
             if {".", ".."} & set(_SEPARATOR.split(segment)):
-                # Clients and proxies take these for a way up, and some where the slashes are escaped too.
+                # Clients and proxies treat these as the parent path, some even with escaped slashes.
                 raise failed(
                     Reason.VAULT_REQUEST_INVALID,
                     f'{self._context.name}: "{segment}" is not a valid name in a vault. Correct the name,'

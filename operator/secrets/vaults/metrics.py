@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts the requests that go to vaults, by provider and outcome and by nothing that a user wrote."""
+"""Count the requests to vaults by provider and outcome, without labels from user input."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,15 +9,15 @@ from smtp_operator.secrets.vaults.provider import VaultSender
 
 
 class VaultObserver(Protocol):
-    """Is told of every request to a vault. It neither waits nor fails."""
+    """Receives every request to a vault; must neither block nor fail."""
 
     def vault_called(self, provider: str, outcome: str, seconds: float) -> None:
-        """A request ended: ``ok``, ``refused``, ``throttled``, ``failed`` or ``unreachable``."""
+        """Record a request: ``ok``, ``refused``, ``throttled``, ``failed`` or ``unreachable``."""
         ...
 
 
 class CountingSender:
-    """Sends by another sender, and tells how it went."""
+    """Sends with another sender and reports the outcomes."""
 
     def __init__(
         self, sender: VaultSender, *, provider: str, observer: VaultObserver, monotonic: Callable[[], float]
@@ -29,7 +29,7 @@ class CountingSender:
         self._monotonic = monotonic
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """The answer, whatever its status; raises as the other sender does."""
+        """Send with the other sender; return its answer or raise its error."""
         started = self._monotonic()
         outcome = "unreachable"
         try:
@@ -41,7 +41,7 @@ class CountingSender:
 
 
 def outcome_of(status: int) -> str:
-    """What an HTTP status counts as; a redirect, which nobody follows, is as good as a refusal."""
+    """Return the outcome of an HTTP status; redirects count as ``refused``, since none is followed."""
     if 200 <= status < 300:
         return "ok"
     if status == 429:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``azureKeyVault``, ``cyberArk`` and ``hashiCorpVault`` of spec.password: read through a vault object."""
+"""Passwords from vaults: ``azureKeyVault``, ``cyberArk`` and ``hashiCorpVault`` of ``spec.password``."""
 
 from typing import Final
 
@@ -19,11 +19,11 @@ from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
 _ROOM: Final = 1024
-"""Bytes of ``status.password.reference``."""
+"""Maximum bytes of ``status.password.reference``."""
 
 
 class VaultPasswords:
-    """Reads for one test."""
+    """Reads passwords for one test."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class VaultPasswords:
         self._destination = destination
 
     async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
-        """The password, if that namespace may read it and send it there.
+        """Return the password if this namespace may read it and send it to this server.
 
         Raises:
-            VerdictError: it may not, or there is none to be had; the verdict says why and what to do.
+            VerdictError: it may not, or the read fails; the verdict has the cause and the fix.
             ApiUnavailable
         """
         item = password.vault_item
@@ -63,14 +63,14 @@ class VaultPasswords:
 
 
 def reference_of(named: VaultReference, namespace: str) -> Reference:
-    """The vault object that a SmtpConfig of that namespace names."""
+    """Return the vault object that a SmtpConfig of this namespace names."""
     if named.kind is VaultKind.CLUSTER_SMTP_VAULT:
         return Reference("ClusterSmtpVault", "", named.name)
     return Reference("SmtpVault", namespace, named.name)
 
 
 def described(item: VaultPassword) -> tuple[str, str]:
-    """Provider and place of a password, as in ``status.password``, without reading it."""
+    """Return provider and place of a password, as in ``status.password``, without reading it."""
     place = cut(f"{item.vault_ref.name}/{reference_in_vault(item)}", limit=_ROOM)
     return str(provider_for(item)), place
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every kind of vault gives, and what it is given.
+"""The interface of vault providers, and their dependencies.
 
-A provider knows one product's protocol and nothing of Kubernetes: what its block names (Secrets,
-certificates, ServiceAccounts, CAs) is read for it, and each credential only with the place it goes to.
+A provider implements one product's protocol and does not access Kubernetes. The objects that its block names
+(Secrets, certificates, ServiceAccounts, CAs) are read for it, each credential only for one destination.
 """
 
 from collections.abc import Callable
@@ -19,89 +19,89 @@ from smtp_operator.network.trust import ServerTrust
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultSecret:
-    """A password as a vault gave it, held no longer than the test that it is for."""
+    """A password from a vault, kept only for the duration of one test."""
 
     value: str = field(repr=False)
     version: str | None = None
     expires: datetime | None = None
-    """When it ends, with time zone; None: the vault does not say."""
+    """The expiry time, with time zone; None: unknown."""
     reason: Reason = Reason.PASSWORD_READ
-    """Reason of the condition PasswordResolved=True; another one where the user should know something."""
+    """Reason of the condition PasswordResolved=True; not PasswordRead if there is a warning."""
     message: str = ""
-    """The sentence for another reason than PasswordRead."""
+    """The message for a reason other than PasswordRead."""
 
 
 class Credentials(Protocol):
-    """What a vault object names, read when asked for, and never kept longer than a login needs it.
+    """The credentials of a vault object, read on each call and kept only for the login.
 
     Each method raises:
-        VerdictError: it is missing, unusable, or may not be sent to that place; the verdict says what to do.
-        ApiUnavailable: the API server did not give what it takes; no fact about the vault.
+        VerdictError: missing, unusable, or not allowed for this destination; the verdict has the fix.
+        ApiUnavailable: the API server failed; this says nothing about the vault.
     """
 
     async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
-        """One line of a Secret. ``goes_to`` is the URL it will be sent to; ``field_path`` is below spec."""
+        """Return the line of a Secret. ``goes_to`` is the destination URL; ``field_path`` is below spec."""
         ...
 
     async def client_certificate(self, name: str, *, goes_to: str, field_path: str) -> ClientCertificate:
-        """Certificate and key of a Secret of type kubernetes.io/tls."""
+        """Return certificate and key of a Secret of type kubernetes.io/tls."""
         ...
 
     async def service_account_token(
         self, named: ServiceAccountReference, *, goes_to: str, field_path: str
     ) -> str:
-        """A token of a ServiceAccount that allows its audience, good for some minutes."""
+        """Return a token of a ServiceAccount that allows its audience, valid for some minutes."""
         ...
 
     async def trust(self) -> ServerTrust:
-        """What verifies the servers to which these credentials go, by spec.caRef and what binds them."""
+        """Return how to verify the servers of these credentials, by spec.caRef and their bindings."""
         ...
 
 
 class VaultSender(Protocol):
-    """Sends HTTPS requests within the bounds and the policy of destinations."""
+    """Sends HTTPS requests within the size and time limits and the destination policy."""
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """The answer, whatever its status; HttpsError where there is none."""
+        """Send a request and return the answer of any status; raise HttpsError if there is none."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedHosts:
-    """Hosts beside the products' own that a cluster admin lets credentials or tokens be given to."""
+    """Additional hosts to which the cluster admin lets the operator send credentials or tokens."""
 
     authorities: frozenset[str] = frozenset()
-    """In place of Entra ID (``--allow-authority-host``)."""
+    """Alternatives to Entra ID (``--allow-authority-host``)."""
     key_vaults: frozenset[str] = frozenset()
-    """In place of Azure Key Vault's (``--allow-key-vault-host``)."""
+    """Alternatives to the hosts of Azure Key Vault (``--allow-key-vault-host``)."""
     metadata: bool = True
-    """Whether the machine's metadata service may be asked; not where network flags rule it out."""
+    """Whether the operator may use the machine's metadata service; the network flags can deny it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultContext:
-    """What a vault's provider works with. A provider is a class made of its block of the spec and of this."""
+    """The dependencies of a provider, whose constructor takes its block of the spec and this context."""
 
     name: str
-    """The vault object in words, for messages: ``SmtpVault team-a/corp-kv``."""
+    """The vault object as text for messages: ``SmtpVault team-a/corp-kv``."""
     credentials: Credentials
     https: VaultSender
     monotonic: Callable[[], float]
-    """Seconds, from whenever on: for what is kept for a while."""
+    """Seconds of a monotonic clock, for cache durations."""
     now: Callable[[], float]
-    """Seconds since the epoch: for what expires."""
+    """Seconds since the epoch, for expiry times."""
     allowed_hosts: AllowedHosts = AllowedHosts()
 
 
 class VaultProvider(Protocol):
-    """One vault object in its present version, shared by every test that reads through it.
+    """One version of a vault object, shared by all tests that read through it.
 
-    It keeps its login (token, session) in memory for as long as that is good, logs in once however many
-    ask at the same time, and never calls the vault more often where it fails than where it succeeds.
+    A provider keeps its login (token, session) in memory while it is valid, shares one login between
+    concurrent callers, and never sends more requests after failures than after successes.
     """
 
     async def read(self, item: object) -> VaultSecret:
-        """The password that ``item`` names: the block of ``spec.password`` of this provider.
+        """Return the password that ``item`` names: this provider's block of ``spec.password``.
 
         Raises:
             VerdictError, ApiUnavailable
@@ -109,7 +109,7 @@ class VaultProvider(Protocol):
         ...
 
     async def check(self) -> str:
-        """Really logs in, with no kept token, and reads nothing; a sentence that says where and as whom.
+        """Log in without cached token, read nothing, and return a sentence that says where and as whom.
 
         Raises:
             VerdictError, ApiUnavailable
@@ -117,5 +117,5 @@ class VaultProvider(Protocol):
         ...
 
     async def close(self) -> None:
-        """Forgets what is kept; nothing is asked after that."""
+        """Drop the login; no requests follow."""
         ...

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry of vaults: one line per provider.
+"""The registry of vault providers: one line per provider.
 
-A provider is imported with the first vault object of its kind: the clients of some products take more memory
-than all the rest of the operator.
+A provider is imported when its first vault object is used: the clients of some products take more memory
+than the rest of the operator.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +13,11 @@ from smtp_operator.api.smtpvault import Provider
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
 
 ProviderClass = Callable[[Any, VaultContext], VaultProvider]
-"""Made of the provider's block of the vault object's spec."""
+"""Creates a provider from its block of the vault object's spec."""
 
 
 def _class(module: str, name: str) -> ProviderClass:
-    """That class of a module of this folder, imported once somebody needs it."""
+    """Return a factory for a class in a module of this package, imported on first use."""
 
     def made(block: Any, context: VaultContext) -> VaultProvider:
         client: VaultProvider = getattr(import_module(f"smtp_operator.secrets.vaults.{module}"), name)(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vault holds is a password only if it can be one: a line of text of no great length."""
+"""Check that a vault's value can be a password: one line of text of limited length."""
 
 from typing import Final
 
@@ -8,16 +8,16 @@ from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
 LONGEST: Final = 1024
-"""Bytes of UTF-8."""
+"""Maximum bytes in UTF-8."""
 
 
 def vault_secret(value: str | bytes, *, where: str, version: str | None = None) -> VaultSecret:
-    """The value, one newline at its end left out.
+    """Return the value without a trailing newline.
 
     ``where`` is for messages, such as ``SmtpVault team-a/corp: secret smtp``.
 
     Raises:
-        VerdictError: VaultSecretUnusable; nothing in it tells of the value.
+        VerdictError: reason VaultSecretUnusable; the message has no part of the value.
     """
     try:
         text = value if isinstance(value, str) else value.decode("utf-8")

@@ -157,4 +157,4 @@ async def test_the_name_of_the_certificate_is_one_that_the_password_is_bound_to(
         ready = mail.condition("Ready")
         assert ready is not None
         assert "mx.example.com:587" in ready.message
-        assert "remove tls.serverName: any server could present that certificate." in ready.message
+        assert "remove tls.serverName, whose certificate any server could show." in ready.message

@@ -153,7 +153,7 @@ async def test_the_message_says_how_a_bound_name_is_looked_up(trial: Trial) -> N
     assert trial.names.absolute == ["postfix.mail"]
     assert (report.verdict.reason, report.verdict.retry) == (Reason.HOST_NOT_FOUND, Retry.DEPENDENCY)
     assert report.verdict.message == (
-        '"postfix.mail" does not exist in DNS [in Resolve]. A bound value\'s server is looked up without'
-        " search domains; a Service is called NAME.NAMESPACE.svc.cluster.local in full. Set server: a name "
-        "that exists, or create the name in DNS."
+        '"postfix.mail" does not exist in DNS [in Resolve]. The server of a bound value is looked up'
+        " without search domains: use the full name of a Service, NAME.NAMESPACE.svc.cluster.local. Set"
+        " server: a name that exists, or create the name in DNS."
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""hvac over our own HTTPS: it says what to ask; we ask it, within our bounds and the policy of destinations.
+"""hvac over our own HTTPS: hvac builds the requests; we send them within our bounds and destination policy.
 
-An adapter of hvac may give whatever its client is to return. Ours gives an awaitable of the plain answer, so
-no thread waits for it, hvac raises nothing, and no exception holds an answer's body.
+An hvac adapter decides what the client's methods return. Ours returns an awaitable of the plain answer. So
+no thread waits for it, hvac raises nothing, and no exception contains an answer's body.
 """
 
 import json
@@ -22,17 +22,16 @@ Ask = Callable[[HttpsRequest], Awaitable[HttpsResponse]]
 if TYPE_CHECKING:
     _Adapter = Adapter[Awaitable[HttpsResponse]]
 else:
-    _Adapter = Adapter  # generic in its stubs alone
+    _Adapter = Adapter  # generic only in its stubs
 
 
 class _BoundedAdapter(_Adapter):
-    """What hvac asks for, sent by ``ask``. Nothing of hvac's own session, TLS, proxies or environment"
-    " counts."""
+    """Sends hvac's requests with ``ask``; hvac's session, TLS, proxies and environment are not used."""
 
     def __init__(
         self, base_uri: str, token: str, namespace: str | None, *, ask: Ask, trust: ServerTrust, **_: Any
     ) -> None:
-        # The base class would make a session of requests, which is for its own requests alone.
+        # The base class would create a session of ``requests``, which this adapter does not use.
         self.base_uri = base_uri
         self.token = token
         self.namespace = namespace
@@ -47,7 +46,7 @@ class _BoundedAdapter(_Adapter):
         raise_exception: bool = True,
         **options: Any,
     ) -> Awaitable[HttpsResponse]:
-        """The answer, whatever its status."""
+        """Return an awaitable of the answer, of any status."""
         query = urlencode(options.get("params") or {})
         content = options.get("json")
         sent = {"X-Vault-Request": "true", **(headers or {})}
@@ -64,16 +63,16 @@ class _BoundedAdapter(_Adapter):
         return self._ask(request)
 
     def get_login_token(self, response: Awaitable[HttpsResponse]) -> str:
-        """Of no use before the answer is there: logins are made with ``use_token=False``."""
+        """Not supported: logins use ``use_token=False``."""
         raise NotImplementedError
 
 
 def client(*, url: str, namespace: str | None, ask: Ask, trust: ServerTrust, token: str = "") -> hvac.Client:
-    """A client whose methods return awaitables of ``Answer``.
+    """Return a client whose methods return awaitables of ``HttpsResponse``.
 
-    ``ask`` sends a request; what it raises is raised where the answer is awaited.
+    ``ask`` sends a request; its errors are raised when the answer is awaited.
     """
-    # An empty token keeps hvac from looking for one in the environment and in ~/.vault-token.
+    # An empty token stops hvac from reading one from the environment or ~/.vault-token.
     return hvac.Client(
         url=url,
         token=token,

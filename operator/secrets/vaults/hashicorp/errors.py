@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why HashiCorp Vault or OpenBao let nobody in, or gave nothing, told by status and kind of its error.
+"""Explain why HashiCorp Vault or OpenBao refused a login or a read, by status and error text.
 
-Its sentences are looked at for that, as status alone tells little, but never shown: they may repeat what was
-sent. Where the two products differ, both ways to say it are known.
+The error text is matched, because the status alone says little, but never shown: it may repeat what was
+sent. If the two products differ, the patterns cover both.
 """
 
 import re
@@ -20,22 +20,22 @@ MOUNT_FIELD: Final = "hashiCorpVault.mount"
 AUTH_FIELD: Final = "hashiCorpVault.auth"
 
 _PAUSE: Final = 30.0
-"""Seconds, where a vault asks for a pause and does not say for how long."""
+"""Seconds to wait if a vault asks for a pause without a duration."""
 _STANDBY: Final = (472, 473)
 _NO_NAMESPACE: Final = "namespace not found"
 _READ: Final = 8192
-"""Characters of an error that are looked at."""
+"""Maximum characters of an error that are inspected."""
 _ACL: Final = re.compile(r"\b1 error occurred:\s*\* permission denied\b")
 _SHOWN: Final = re.compile(r"[\x21-\x7e]{1,253}")
 
 
 def told(answer: HttpsResponse) -> dict[str, Any] | None:
-    """The JSON object that was answered; None: something else."""
+    """Return the JSON object of the answer; None: not a JSON object."""
     return json_object_or_none(answer.body)
 
 
 def errors(answer: HttpsResponse) -> str:
-    """What the vault said, in lower case; for looking at alone."""
+    """Return the vault's error text in lower case, only for matching."""
     found = (told(answer) or {}).get("errors")
     if not isinstance(found, list):
         return ""
@@ -43,13 +43,13 @@ def errors(answer: HttpsResponse) -> str:
 
 
 def refused_by_policy(answer: HttpsResponse) -> bool:
-    """Whether a 403 says that the token is good: only then the vault gets as far as asking its policies."""
+    """Return whether a 403 proves that the token is valid: only then does the vault check its policies."""
     return answer.status == 403 and _ACL.search(errors(answer)) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultLocation:
-    """The vault that was asked."""
+    """The address of a vault, for messages."""
 
     vault: str
     """``VaultContext.name``."""
@@ -58,11 +58,11 @@ class VaultLocation:
 
     @property
     def within(self) -> str:
-        """Where its mounts and policies are, to be put after them."""
+        """Return the namespace as a suffix for mounts and policies."""
         return f' in namespace "{self.namespace}"' if self.namespace else ""
 
     def error(self, answer: HttpsResponse, now: float) -> VerdictError | None:
-        """What has nothing to do with what was asked; None: it is an answer to that.
+        """Return the verdict for an error unrelated to the request; None: it is an answer to the request.
 
         ``now`` is in seconds since the epoch.
         """
@@ -102,7 +102,7 @@ class VaultLocation:
         return None
 
     def no_vault(self, answer: HttpsResponse) -> VerdictError:
-        """What answers there is something else."""
+        """Return the verdict for a server that is not a vault."""
         return failed(
             Reason.VAULT_ENDPOINT_INVALID,
             f"{self.vault}: {self.host} answers ({answer.status}), but not as a vault does. Set {URL_FIELD}"
@@ -111,7 +111,7 @@ class VaultLocation:
         )
 
     def not_understood(self, answer: HttpsResponse, what: str) -> VerdictError:
-        """An answer of success that lacks what makes it one."""
+        """Return the verdict for a successful answer without the expected content."""
         if told(answer) is None and "json" not in answer.headers.get("content-type", ""):
             return self.no_vault(answer)
         return failed(
@@ -127,7 +127,7 @@ class VaultLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What a ServiceAccount's token says of it; shown where a vault refuses it."""
+    """The claims of a ServiceAccount's token, shown when a vault refuses it."""
 
     subject: str
     issuer: str
@@ -182,13 +182,13 @@ _JWT_REFUSALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         'the vault\'s log says why. Check that auth/{mount}/role/{role} accepts "{subject}".',
     ),
 )
-"""What a vault says of a ServiceAccount's token, in lower case, and what that means; the first one counts."""
+"""Patterns of a vault's errors about a ServiceAccount's token, in lower case; the first match counts."""
 
 
 def jwt_refused(
     answer: HttpsResponse, place: VaultLocation, *, mount: str, role: str, workload: Workload
 ) -> VerdictError:
-    """No login by a ServiceAccount's token."""
+    """Return the verdict for a refused login with a ServiceAccount's token."""
     said = errors(answer)
     if _NO_NAMESPACE in said:
         return _no_namespace(answer, place)
@@ -199,7 +199,7 @@ def jwt_refused(
 
 
 def app_role_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
-    """No login by AppRole."""
+    """Return the verdict for a refused login with AppRole."""
     said, field = errors(answer), f"{AUTH_FIELD}.appRole"
     if _NO_NAMESPACE in said:
         return _no_namespace(answer, place)
@@ -228,7 +228,7 @@ def app_role_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictErro
 
 
 def token_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
-    """The token of a Secret is none, or none any more."""
+    """Return the verdict for a token that the vault does not accept."""
     if _NO_NAMESPACE in errors(answer):
         return _no_namespace(answer, place)
     return _auth_failed(
@@ -256,7 +256,7 @@ def _auth_failed(answer: HttpsResponse, place: VaultLocation, text: str) -> Verd
 def read_refused(
     answer: HttpsResponse, place: VaultLocation, *, who: str, mount: str, path: str, version: int | None
 ) -> VerdictError:
-    """Nothing was read at that path. ``who`` is logged in."""
+    """Return the verdict for a failed read at a path. ``who`` is the login."""
     whole, said = f"{mount}/data/{path}", errors(answer)
     if answer.status == 403:
         return failed(
@@ -296,5 +296,5 @@ def read_refused(
 
 
 def shown(text: object) -> str:
-    """A claim of a token as a message may show it."""
+    """Return a token's claim if a message may show it, otherwise ``?``."""
     return text if isinstance(text, str) and _SHOWN.fullmatch(text) else "?"

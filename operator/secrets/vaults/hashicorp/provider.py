@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HashiCorp Vault and OpenBao: passwords out of a KV engine of version 2, by hvac."""
+"""HashiCorp Vault and OpenBao: read passwords from a KV version 2 engine with hvac."""
 
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
@@ -39,12 +39,12 @@ from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
 
 _LONGEST: Final = 3600.0
-"""Seconds that a login is used at most, so that a role's new policies count within the hour."""
+"""Maximum seconds that a login is used, so that a role's new policies apply within the hour."""
 _MARGIN: Final = 60.0
-"""Seconds before its end in which a token is not used any more; a tenth of its life if that is less."""
+"""Seconds before its expiry when a token is no longer used; at most a tenth of its lifetime."""
 
 _SOON: Final = 14 * 24 * 3600.0
-"""Seconds before a version's deletion from which on the user is told."""
+"""Seconds before a version's deletion when the warning starts."""
 
 _KINDS: Final[dict[type, str]] = {
     type(None): "null",
@@ -58,14 +58,14 @@ _KINDS: Final[dict[type, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
-    """Somebody whom the vault knows, and by what."""
+    """An authenticated client and its identity."""
 
     client: hvac.Client = field(repr=False)
     who: str
 
 
 class HashiCorpKv:
-    """One vault object; see ``Vault``."""
+    """One vault object; see ``VaultProvider``."""
 
     def __init__(self, block: HashiCorpVault, context: VaultContext) -> None:
         self._block = block
@@ -81,7 +81,7 @@ class HashiCorpKv:
         )
 
     async def read(self, item: object) -> VaultSecret:
-        """See ``Vault``."""
+        """See ``VaultProvider``."""
         assert isinstance(item, HashiCorpVaultPassword)
         login, kept = await self._logins.current()
         answer = await self._get(login.session, item)
@@ -91,17 +91,17 @@ class HashiCorpKv:
                 login = other
                 answer = await self._get(login.session, item)
         if answer.status == 403:
-            # What a role was permitted since counts from its next login on.
+            # Permissions that a role got since then apply from its next login on.
             self._logins.expire_soon(login)
         return self._secret(answer, item, who=login.session.who)
 
     async def check(self) -> str:
-        """See ``Vault``."""
+        """See ``VaultProvider``."""
         login = await self._logins.refresh()
         return f"Logged in to {self._place.host}{self._place.within} with {login.session.who}."
 
     async def close(self) -> None:
-        """See ``Vault``."""
+        """See ``VaultProvider``."""
         self._logins.close()
 
     async def _get(self, session: _Session, item: HashiCorpVaultPassword) -> HttpsResponse:
@@ -114,20 +114,20 @@ class HashiCorpKv:
     async def _still_knows(self, session: _Session) -> bool:
         answer = await self._answer(session.client.auth.token.lookup_self())
         if self._block.auth.token_ref is not None and answer.status == 403 and not refused_by_policy(answer):
-            raise token_refused(answer, self._place)  # to log in would be to look at it once more
+            raise token_refused(answer, self._place)  # a new login would only check the same token again
         return answer.status == 200 or refused_by_policy(answer)
 
     async def _answer(self, asked: Awaitable[HttpsResponse]) -> HttpsResponse:
-        """What the vault said to this request in particular."""
+        """Return the answer to the request; raise errors unrelated to it."""
         answer = await asked
-        trouble = self._place.error(answer, self._context.now())
-        if trouble is None:
+        error = self._place.error(answer, self._context.now())
+        if error is None:
             return answer
-        if trouble.verdict.retry_after is not None:
-            # For all who read through it: each of 100 SmtpConfigs would else have to be told on its own.
-            self._pause = trouble.verdict
-            self._paused_until = self._context.monotonic() + trouble.verdict.retry_after
-        raise trouble
+        if error.verdict.retry_after is not None:
+            # Pause all callers: otherwise each of 100 SmtpConfigs would send a request to learn it.
+            self._pause = error.verdict
+            self._paused_until = self._context.monotonic() + error.verdict.retry_after
+        raise error
 
     async def _ask(self, request: HttpsRequest) -> HttpsResponse:
         left = self._paused_until - self._context.monotonic()
@@ -178,7 +178,7 @@ class HashiCorpKv:
 
     async def _by_token(self) -> tuple[str, float, str]:
         named = self._block.auth.token_ref
-        assert named is not None  # rules: exactly one
+        assert named is not None  # guaranteed by validation: exactly one
         token = await self._context.credentials.secret(
             named, goes_to=self._block.url, field_path=f"{AUTH_FIELD}.tokenRef"
         )
@@ -195,7 +195,7 @@ class HashiCorpKv:
                 token,
                 _LONGEST,
                 f"the token that {AUTH_FIELD}.tokenRef names",
-            )  # it is good, and may not look at itself
+            )  # valid, but may not look itself up
         if answer.status >= 400:
             raise token_refused(answer, self._place)
         data = (told(answer) or {}).get("data")
@@ -205,7 +205,7 @@ class HashiCorpKv:
         return token, lease, f"the token that {AUTH_FIELD}.tokenRef names"
 
     def _given(self, answer: HttpsResponse) -> tuple[str, float]:
-        """Token and lease in seconds; 0 where it is good for few uses, so that it is for one test."""
+        """Return token and lease in seconds; 0 if its number of uses is limited, so that one test uses it."""
         auth = (told(answer) or {}).get("auth")
         token = auth.get("client_token") if isinstance(auth, dict) else None
         if not isinstance(auth, dict) or not isinstance(token, str):
@@ -221,7 +221,7 @@ class HashiCorpKv:
         return token, 0.0 if auth.get("num_uses") else _seconds(auth.get("lease_duration")) or _LONGEST
 
     async def _client(self, token: str = "") -> hvac.Client:
-        """A client that trusts what the credentials, which are read by now, may be sent to."""
+        """Return a client that trusts the servers to which the credentials, already read, may be sent."""
         namespace = self._block.namespace
         if namespace is not None and not namespace.isascii():
             raise failed(
@@ -282,7 +282,7 @@ class HashiCorpKv:
         )
 
     def _gone(self, metadata: dict[str, Any], item: HashiCorpVaultPassword) -> VerdictError:
-        """That version is there no more."""
+        """Return the verdict for a deleted version."""
         version = _version(metadata)
         number = f"version {version}" if version else "that version"
         ways = ["Write a new version"]
@@ -313,7 +313,7 @@ def _version(metadata: Mapping[str, Any]) -> str | None:
 
 
 def _time(text: object) -> datetime | None:
-    """RFC 3339 as Go writes it, with nanoseconds; None: it is not given."""
+    """Parse RFC 3339 with nanoseconds, as Go writes it; None: not set."""
     if not isinstance(text, str) or not text:
         return None
     try:
@@ -324,6 +324,6 @@ def _time(text: object) -> datetime | None:
 
 
 def _workload(token: str, audience: str) -> Workload:
-    """What a ServiceAccount's token says of itself, whose signature the API server has just made."""
+    """Return the claims of a ServiceAccount's token that the API server just signed."""
     claims = claims_of(token)
     return Workload(subject=shown(claims.get("sub")), issuer=shown(claims.get("iss")), audience=audience)

@@ -140,7 +140,7 @@ def test_the_name_in_a_certificate_does_not_redirect_it(
     assert " ".join(ended.out.split()).startswith(
         "✗ ServerNotAllowed in Password team-a/corporate-mail Secret team-a/smtp-password does not allow"
         f" server mail.test:{port}. Ask its owner to add it to the annotation {SERVERS}, or remove"
-        " tls.serverName: any server could present that certificate."
+        " tls.serverName, whose certificate any server could show."
     )
 
     bound["metadata"]["annotations"][SERVERS] += f", mail.test:{port}"

@@ -85,7 +85,7 @@ def test_4_the_secret_lacks_the_key(check: Check, write: Write, config: Document
         "✗ SecretKeyNotFound in Password  team-a/corporate-mail\n"
         '  Secret team-a/smtp-password has no key "password" (named by spec.password.secretRef).'
         " Add the key,\n"
-        "  or set password.secretRef.key to the one that holds the value.\n"
+        "  or set password.secretRef.key to the key of the value.\n"
     )
 
 

@@ -18,6 +18,7 @@ SOURCES = sorted(
 )
 SETTING = re.compile(r"\bset\b(?:[^.;]|\.(?=\w))*", re.IGNORECASE)
 FIELD = re.compile(r"(?<![\w.])([a-z]\w*(?:\.[a-z]\w*)*): ")  # one that begins elsewhere is not judged
+TARGET = re.compile(r"set ((?!it\b)[a-z]\w*(?:\.[a-z]\w*)*) to ", re.IGNORECASE)
 
 
 @cache
@@ -64,7 +65,7 @@ def written(part: ast.expr, module: dict[str, Any]) -> str:
 def hinted(source: Path) -> set[str]:
     sentences = (part for text in texts(source) for part in re.split(r"(?<=[.;])\s", text))
     settings = (found[0] for sentence in sentences for found in SETTING.finditer(f"{sentence} "))
-    return {field for setting in settings for field in FIELD.findall(setting)}
+    return {field for setting in settings for field in (*FIELD.findall(setting), *TARGET.findall(setting))}
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
