@@ -104,7 +104,7 @@ class SecretReader:
         """Return the line in a Secret's key, without a trailing newline.
 
         Raises:
-            VerdictError: the object or key is missing, or its value is empty, too long, or not one line of UTF-8.
+            VerdictError: the object or key is missing, or its value is empty, too long, or not one line.
         """
         raw = await self._raw(reference, key, field_path=field_path, at_most=at_most)
         where = f"Secret {reference.namespace}/{reference.name}, key {key}"

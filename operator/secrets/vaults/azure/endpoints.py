@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where Azure's vaults and identities are: hosts that may be given a credential or a token.
+"""Check the hosts of Azure's vaults and identity providers, which receive credentials and tokens.
 
 A token for one Key Vault opens every vault that its bearer may read, and a client secret sent elsewhere is
-lost. So both go to Microsoft's own hosts alone, unless the cluster admin names others.
+lost. So both are sent only to Microsoft's hosts, unless the cluster admin allows others.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ AUTHORITY_FIELD: Final = "azureKeyVault.authorityHost"
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One of Azure's clouds: the host of Entra ID, others that stand for it, and Key Vault's domain."""
+    """One of Azure's clouds: the host of Entra ID, its aliases, and Key Vault's domain."""
 
     authority: str
     aliases: tuple[str, ...]
@@ -39,10 +39,10 @@ _PRIVATE: Final = (".vaultcore.azure.net", ".vaultcore.usgovcloudapi.net", ".vau
 
 
 def check_endpoints(block: AzureKeyVault | ClusterAzureKeyVault, allowed: AllowedHosts, vault: str) -> None:
-    """Whether vault and identity are where they may be.
+    """Check that the hosts of vault and identity provider are allowed.
 
     Raises:
-        VerdictError: one is not; reason VaultURLNotAllowed.
+        VerdictError: one is not allowed; reason VaultURLNotAllowed.
     """
     home = _cloud_of_vault(block.vault_url, allowed, vault)
     authority = _host(block.authority_host)

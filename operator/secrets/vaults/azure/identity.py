@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who the operator is to Entra ID: one of the ways that a vault object may name, by azure-identity.
+"""Log in to Entra ID with azure-identity, by the method that the vault object names.
 
-Imported where an Azure vault is used, since azure-identity is large. A credential lives for one login, and
-what it was made of with it.
+Imported only if an Azure vault is used, since azure-identity is large. A credential, including its secrets,
+exists only for one login.
 """
 
 import re
@@ -46,7 +46,7 @@ _DEPTH: Final = 8
 
 
 class TokenOutdated(Exception):
-    """The vault wants another token than the one of this login."""
+    """The vault requires a token other than that of this login."""
 
 
 class TokenSource(Protocol):
@@ -55,11 +55,11 @@ class TokenSource(Protocol):
     async def get_token_info(
         self, *scopes: str, options: TokenRequestOptions | None = None
     ) -> AccessTokenInfo:
-        """A token."""
+        """Return a token."""
         ...
 
     async def close(self) -> None:
-        """Nothing is asked after that."""
+        """Close the credential; no requests follow."""
         ...
 
 
@@ -67,7 +67,7 @@ Make = Callable[..., TokenSource]
 
 
 class Identity:
-    """Gives the vault's client one token: asks for it while the login lasts, keeps it afterwards."""
+    """Provides one token to the vault's client: requests it during the login, caches it afterwards."""
 
     def __init__(self, source: TokenSource, asked: IdentityRequestContext, now: Callable[[], float]) -> None:
         self._source: TokenSource | None = source
@@ -78,11 +78,11 @@ class Identity:
     async def get_token_info(
         self, *scopes: str, options: TokenRequestOptions | None = None
     ) -> AccessTokenInfo:
-        """As the SDK's client of the vault asks for it.
+        """Return the token for the SDK's vault client.
 
         Raises:
-            VerdictError: there is none; why.
-            TokenOutdated: the login has ended, and its token does not do.
+            VerdictError: no token was issued; the verdict has the cause.
+            TokenOutdated: the login has ended, and its token is not sufficient.
         """
         asked: TokenRequestOptions = options or {}
         if self._source is None:
@@ -104,12 +104,12 @@ class Identity:
             ValueError,
         ) as error:
             raise self._why(error) from None
-        # Without the time to refresh: the next login asks anew, and all who read wait for that one.
+        # Without refresh time: the next login requests a new token, shared by all readers.
         self.token = AccessTokenInfo(found.token, found.expires_on)
         return self.token
 
     async def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """The same for older clients."""
+        """Return the token for older clients."""
         wanted: TokenRequestOptions = {}
         if tenant := options.get("tenant_id"):
             wanted["tenant_id"] = tenant
@@ -119,22 +119,22 @@ class Identity:
         return AccessToken(found.token, found.expires_on)
 
     async def forget(self) -> None:
-        """The login is over: what it was made of goes, its token stays."""
+        """End the login: drop its credential, keep its token."""
         if self._source is not None:
             source, self._source = self._source, None
             await source.close()
 
     async def close(self) -> None:
-        """Also the token goes."""
+        """Drop the credential and the token."""
         await self.forget()
         self.token = None
 
     async def __aenter__(self) -> "Identity":
-        """Itself."""
+        """Return self."""
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """The client that has asked is closed; who made this one closes it."""
+        """Do nothing: the creator of this object closes it."""
 
     def _check_tenant(self, tenant: str) -> None:
         asked = self._asked
@@ -184,10 +184,10 @@ async def identity_of(
     *,
     metadata: MetadataService,
 ) -> tuple[Identity, IdentityRequestContext, ServerTrust]:
-    """The identity that the vault object names, that in words, and what verifies the servers that it goes to.
+    """Return the vault object's identity, its context for messages, and how to verify its servers.
 
     Raises:
-        VerdictError, ApiUnavailable: what it names is missing, unusable, or not for that place.
+        VerdictError, ApiUnavailable: a credential is missing, unusable, or not allowed for this host.
     """
     auth, authority = block.auth, block.authority_host.rstrip("/")
     asked = IdentityRequestContext(
@@ -202,7 +202,7 @@ async def identity_of(
     elif auth.workload_identity is not None:
         make, asked = await _workload(auth.workload_identity, asked, context.credentials, authority)
     else:
-        assert auth.managed_identity is not None  # rules: exactly one
+        assert auth.managed_identity is not None  # guaranteed by validation: exactly one
         if not context.allowed_hosts.metadata:
             raise refusals.metadata_denied(context.name)
         make, asked = _managed(auth.managed_identity, asked)
@@ -222,13 +222,13 @@ def _made(make: Make, asked: IdentityRequestContext, authority: str, transport: 
             retry_total=0,
             permit_redirects=False,
         )
-    except ValueError:  # all else that they check is checked before
+    except ValueError:  # everything else that they check was checked before
         raise refusals.certificate_unusable(asked) from None
 
 
 def _transport(sender: VaultSender, trust: ServerTrust, metadata: MetadataService | None) -> Transport:
     get: Callable[..., Awaitable[Any]] | None = metadata.get if metadata is not None else None
-    return Transport(sender, trust=trust, judge=lambda it: granted(it)[1] > 0, metadata=get)
+    return Transport(sender, trust=trust, accepts=lambda it: granted(it)[1] > 0, metadata=get)
 
 
 async def _service_principal(
@@ -247,7 +247,7 @@ async def _service_principal(
         )
         asked = replace(asked, credential=f"Secret {named.name}, key {named.key}")
         return _bound(ClientSecretCredential, asked.tenant, asked.client, secret), asked
-    assert principal.certificate_ref is not None  # rules: exactly one
+    assert principal.certificate_ref is not None  # guaranteed by validation: exactly one
     name = principal.certificate_ref.name
     certificate = await credentials.client_certificate(
         name, goes_to=authority, field_path=f"{asked.auth}.certificateRef"
@@ -281,7 +281,7 @@ async def _workload(
 
 
 def _managed(identity: ManagedIdentity, asked: IdentityRequestContext) -> tuple[Make, IdentityRequestContext]:
-    # One that is federated to the operator's Pod is had by workloadIdentity, which says so.
+    # An identity federated to the operator's Pod requires workloadIdentity, explicitly.
     options: dict[str, Any] = {"_exclude_workload_identity_credential": True}
     if identity.client_id is not None:
         options["client_id"] = identity.client_id

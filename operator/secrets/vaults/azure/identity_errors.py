@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why Entra ID, or the metadata service, gave no token for a vault: which field to set, by AADSTS number."""
+"""Explain why Entra ID or the metadata service issued no token: which field to set, by AADSTS number."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -18,12 +18,12 @@ _PRIVATE_ISSUER: Final = "kubernetes.default"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityRequestContext:
-    """For whom a token is asked for, and where; all of it may be shown."""
+    """The identity and hosts of a token request; all values may be shown."""
 
     vault: str
     """The vault object."""
     host: str
-    """Of Entra ID."""
+    """Host of Entra ID."""
     key_vault: str
     """Host of the vault that the token is for."""
     auth: str
@@ -33,20 +33,20 @@ class IdentityRequestContext:
     credential: str = ""
     """Such as ``Secret vault-app, key client-secret``."""
     issuer: str = ""
-    """Of the ServiceAccount's token, as are the next two."""
+    """Issuer of the ServiceAccount's token; the next two are also from this token."""
     subject: str = ""
     audience: str = ""
 
     @property
     def whom(self) -> str:
-        """The identity in words."""
+        """Return the identity as text."""
         if self.tenant:
             return f"client {self.client}"
         return "the operator's managed identity" + (f" {self.client}" if self.client else "")
 
     @property
     def facts(self) -> dict[str, str]:
-        """For the hints."""
+        """Return the values for the hints."""
         return {
             "auth": self.auth,
             "tenant": self.tenant,
@@ -109,7 +109,7 @@ _NO_ISSUER: Final = (
 
 
 def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) -> VerdictError:
-    """Entra ID's answer holds no token; ``now`` is in seconds since the epoch."""
+    """Return the verdict for an answer without a token; ``now`` is in seconds since the epoch."""
     error = token_error(answer)
     reply = f"{answer.status} {error.code}".rstrip()
     who = f"{asked.vault}: {asked.host}"
@@ -150,7 +150,7 @@ def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) ->
 
 
 def tenant_malformed(asked: IdentityRequestContext) -> VerdictError:
-    """What tenantId says cannot be one."""
+    """Return the verdict for an invalid ``tenantId``."""
     return failed(
         Reason.VAULT_REQUEST_INVALID,
         f"{asked.vault}: tenantId is not valid. Set {asked.auth}.tenantId to the Directory (tenant) ID or a"
@@ -159,7 +159,7 @@ def tenant_malformed(asked: IdentityRequestContext) -> VerdictError:
 
 
 def certificate_unusable(asked: IdentityRequestContext) -> VerdictError:
-    """The certificate has a key of another kind than Entra ID takes."""
+    """Return the verdict for a certificate without an RSA key."""
     return failed(
         Reason.CLIENT_CERTIFICATE_INVALID,
         f"{asked.vault}: the key in {asked.credential} is not an RSA key, but Entra ID accepts only RSA"
@@ -168,7 +168,7 @@ def certificate_unusable(asked: IdentityRequestContext) -> VerdictError:
 
 
 def metadata_refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) -> VerdictError:
-    """The metadata service has no token for that identity; ``now`` is in seconds since the epoch."""
+    """Return the verdict for a refusal of the metadata service; ``now`` is in seconds since the epoch."""
     if answer.status == 429 or answer.status >= 500 or answer.status in (404, 410):
         return failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
@@ -186,7 +186,7 @@ def metadata_refused(answer: HttpsResponse, asked: IdentityRequestContext, now: 
 
 
 def no_metadata(asked: IdentityRequestContext) -> VerdictError:
-    """There is no metadata service."""
+    """Return the verdict for a missing metadata service."""
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
         f"{asked.vault}: no metadata service answers at 169.254.169.254, so the operator has no managed"
@@ -196,7 +196,7 @@ def no_metadata(asked: IdentityRequestContext) -> VerdictError:
 
 
 def metadata_denied(vault: str) -> VerdictError:
-    """The cluster admin does not let the metadata service be asked."""
+    """Return the verdict for a metadata service that the operator's flags deny."""
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
         f"{vault}: the operator may not ask the metadata service for its managed identity: its"
@@ -207,16 +207,16 @@ def metadata_denied(vault: str) -> VerdictError:
 
 
 def unreachable(error: HttpsError, asked: IdentityRequestContext) -> VerdictError:
-    """Entra ID did not answer."""
+    """Return the verdict if Entra ID did not answer."""
     return identity_unreachable(error, vault=asked.vault, field=AUTHORITY_FIELD)
 
 
 def who_of(token: str) -> tuple[str, str, str]:
-    """Issuer, subject and audience of a JWT, to be shown; nothing is checked. Empty where it has none."""
-    told = claims_of(token)
-    audiences = told.get("aud")
+    """Return issuer, subject and audience of a JWT for display, unverified; empty if missing."""
+    claims = claims_of(token)
+    audiences = claims.get("aud")
     audience = audiences[0] if isinstance(audiences, list) and audiences else audiences
-    return _shown(told.get("iss")), _shown(told.get("sub")), _shown(audience)
+    return _shown(claims.get("iss")), _shown(claims.get("sub")), _shown(audience)
 
 
 def _shown(value: object) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metadata service of an Azure machine (IMDS), which gives managed identities their tokens.
+"""The metadata service of an Azure machine (IMDS), which issues the tokens of managed identities.
 
-It speaks HTTP without TLS, on a link-local address that never leaves the machine. That one address is all
-that is ever asked so, whatever the environment or an object says.
+It uses HTTP without TLS on a link-local address; these requests never leave the machine. No environment
+variable or object can redirect them to another address.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _SIZE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataService:
-    """Asks the service; ``address`` and ``port`` are other ones in tests alone."""
+    """Client of the metadata service; only tests change ``address`` and ``port``."""
 
     address: str = HOST
     port: int = 80
@@ -33,7 +33,7 @@ class MetadataService:
     """Seconds for connection and answer."""
 
     async def get(self, url: str, headers: Mapping[str, str]) -> HttpsResponse | None:
-        """The answer to a request for a token; None: the URL is none of the service's.
+        """Return the answer to a token request; None: the URL does not belong to the service.
 
         Raises:
             HttpsError: there is no answer.
@@ -65,24 +65,24 @@ class MetadataService:
         finally:
             writer.transport.abort()
 
-    def _failed(self, trouble: ErrorKind) -> HttpsError:
+    def _failed(self, kind: ErrorKind) -> HttpsError:
         nowhere: tuple[Address, ...] = ()
-        return HttpsError(trouble, HOST, 80, addresses=nowhere, seconds=self.limit, size=_SIZE)
+        return HttpsError(kind, HOST, 80, addresses=nowhere, seconds=self.limit, size=_SIZE)
 
 
-class _Read:
-    """What http.client takes for a socket."""
+class _BufferedSocket:
+    """A socket substitute for ``http.client``."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
 
     def makefile(self, mode: str) -> io.BytesIO:
-        """All that was read."""
+        """Return the data as a file."""
         return io.BytesIO(self._raw)
 
 
 def _parsed(raw: bytes) -> HttpsResponse:
-    connection: Any = _Read(raw)
+    connection: Any = _BufferedSocket(raw)
     response = BoundedResponse(connection, method="GET")
     response.begin()
     body = response.read()

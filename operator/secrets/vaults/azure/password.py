@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a secret out of Azure Key Vault is a password, and what its dates say of it."""
+"""Check that an Azure Key Vault secret is a password, and evaluate its dates."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,10 +19,10 @@ _SOON: Final = timedelta(days=14)
 
 
 def password_of(secret: "KeyVaultSecret", reader: VaultRequestContext, now: float) -> VaultSecret:
-    """The secret as a password; ``now`` is in seconds since the epoch.
+    """Return the secret as a password; ``now`` is in seconds since the epoch.
 
     Raises:
-        VerdictError: it is none; reason VaultSecretUnusable.
+        VerdictError: the secret is not a password; reason VaultSecretUnusable.
     """
     properties = secret.properties
     version = f", version {reader.version}" if reader.version else ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Azure Key Vault, by Microsoft's own SDK over our HTTPS.
+"""Azure Key Vault, with Microsoft's SDK over our HTTPS.
 
-The SDK knows Key Vault's challenge, Entra ID's protocols and the secret's format. What may be connected to,
-how long that takes, who logs in when, and what a failure is called, is decided here.
+The SDK implements Key Vault's challenge, Entra ID's protocols and the secret's format. This package decides
+about destinations, time limits, logins and verdicts.
 """
 
 import asyncio
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
     from smtp_operator.secrets.vaults.azure.identity import Identity
 
 _EARLY: Final = 330.0
-"""Seconds before its end in which a token is not used any more; the SDK would renew it from 300 on."""
-_NOBODY: Final = ("smtp-operator-login-check", "0" * 32)
-"""Name and version of a secret that no vault has: asking for it tells whether the login is good."""
+"""Seconds before its expiry when a token is no longer used; the SDK would renew it from 300 on."""
+_NO_SECRET: Final = ("smtp-operator-login-check", "0" * 32)
+"""Name and version of a secret that no vault has: reading it shows whether the login is valid."""
 
 
 class _LoginEnded(Exception):
-    """The vault does not take the login's token (any more)."""
+    """The vault does not accept the login's token, or no longer."""
 
     def __init__(self, answer: HttpsResponse | None) -> None:
         super().__init__()
         self._answer = answer
 
     def why(self, reader: VaultRequestContext, now: float) -> VerdictError:
-        """Why, where a new login is of no help."""
+        """Return the verdict if a new login does not help."""
         if self._answer is not None:
             return answers.refused(self._answer, reader, now)
         return answers.token_refused(reader)
@@ -65,7 +65,7 @@ class _Login:
 
 
 class KeyVault:
-    """One Key Vault, as a vault object describes it. See ``Vault``."""
+    """One Key Vault object. See ``VaultProvider``."""
 
     def __init__(
         self,
@@ -81,11 +81,11 @@ class KeyVault:
         self._login: _Login | None = None
         self._closed = False
         self._forbidden = FailureCache(context.monotonic)
-        """A refusal of the login's probe, which concerns all that is read."""
+        """A refusal of the login's probe, which affects all reads."""
         self._logging_in: SingleFlight[_Login] = SingleFlight()
 
     async def read(self, item: object) -> VaultSecret:
-        """See ``Vault``; ``item`` is an ``AzureKeyVaultPassword``."""
+        """See ``VaultProvider``; ``item`` is an ``AzureKeyVaultPassword``."""
         assert isinstance(item, AzureKeyVaultPassword)
         login = self._login
         if login is None or self._context.monotonic() >= login.until:
@@ -103,17 +103,17 @@ class KeyVault:
             raise ended.why(_reader_of(login, item), self._context.now()) from None
 
     async def check(self) -> str:
-        """See ``Vault``."""
+        """See ``VaultProvider``."""
         login = await self._shared_login()
         return f"{self._host} lets {login.reader.client} in."
 
     async def close(self) -> None:
-        """See ``Vault``. What is under way ends by itself, within the bounds of its requests."""
+        """See ``VaultProvider``. Requests in progress end within their limits."""
         self._closed = True
         self._login = None
 
     async def _shared_login(self) -> _Login:
-        """A new login, one for all who need one now."""
+        """Return a new login, shared by concurrent callers."""
         return await self._logging_in.run(None, self._kept_login)
 
     async def _kept_login(self) -> _Login:
@@ -141,11 +141,11 @@ class KeyVault:
         client = SecretClient(
             self._block.vault_url.rstrip("/"),
             identity,
-            transport=Transport(context.https, trust=trust, judge=_is_for_the_sdk),
+            transport=Transport(context.https, trust=trust, accepts=_is_for_the_sdk),
             retry_total=0,
             permit_redirects=False,
         )
-        # The SDK keeps challenges for the whole process and for good: a vault that has moved would be lost.
+        # The SDK caches challenges forever in the process: a vault that moved would stay unreachable.
         HttpChallengeCache.remove_challenge_for_url(self._block.vault_url)
         try:
             await self._try(client, identity, reader)
@@ -156,11 +156,11 @@ class KeyVault:
         return _Login(client, identity, reader, context.monotonic() + lasts)
 
     async def _try(self, client: "SecretClient", identity: "Identity", reader: VaultRequestContext) -> None:
-        """Asks for what is not there. Raises VerdictError where the identity is not let in."""
+        """Read a secret that does not exist; raise VerdictError if the identity is refused."""
         from smtp_operator.secrets.vaults.azure.transport import ResponseRejected
 
         try:
-            await self._call(client, *_NOBODY)
+            await self._call(client, *_NO_SECRET)
         except ResponseRejected as error:
             let_in = answers.is_unknown_version(error.answer) or answers.is_not_permitted(error.answer)
             if identity.token is not None and let_in:
@@ -203,14 +203,14 @@ class KeyVault:
         except TokenOutdated:
             raise _LoginEnded(None) from None
         except ClientAuthenticationError as error:
-            given = error.response
-            raise _LoginEnded(given.answer if isinstance(given, Response) else None) from None
-        except (ValueError, DecodeError):  # such as the page of a proxy that wants a login of its own
+            response = error.response
+            raise _LoginEnded(response.answer if isinstance(response, Response) else None) from None
+        except (ValueError, DecodeError):  # such as the login page of a proxy
             raise _NoChallenge from None
 
 
 class _NoChallenge(Exception):
-    """The vault's challenge is for another host, or none that can be read."""
+    """The vault's challenge is unreadable or for another host."""
 
 
 def _reader_of(login: _Login, item: AzureKeyVaultPassword) -> VaultRequestContext:
@@ -222,7 +222,7 @@ def _is_for_the_sdk(answer: HttpsResponse) -> bool:
 
 
 def _load() -> None:
-    """Half a second, and so not in the event loop."""
+    """Import the SDK, outside of the event loop because it takes half a second."""
     import azure.identity.aio
     import azure.keyvault.secrets.aio
 

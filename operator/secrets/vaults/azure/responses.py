@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Azure Key Vault answered: a secret, or why not, by status and codes, never by its words.
+"""Interpret Azure Key Vault's answers: a secret, or an error by status and codes, never by its text.
 
-Out of its texts come only what is looked for there and has its own shape: addresses and ids.
+Only addresses and IDs are taken from its texts, if they have the expected form.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ from smtp_operator.secrets.vaults.errors import failed, retry_after
 
 _ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")
 _CODE: Final = re.compile(r"(?:[A-Z][a-z]+){1,8}")
-"""As Azure's are: words and no digits, so that nothing which was sent passes for one."""
+"""Azure's codes: words without digits, so that no sent value can look like a code."""
 _GUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _OBJECT: Final = re.compile(rf"\boid=({_GUID})")
 _TENANT: Final = re.compile(rf"Expected one of https://[^/\s]+/({_GUID})/")
@@ -27,12 +27,12 @@ _ADDRESS: Final = re.compile(r"Client address: ([0-9a-fA-F:.]{2,45})")
 _TENANT_NAME: Final = re.compile(r"[0-9A-Za-z.-]{1,64}")
 _AKV: Final = re.compile(r"\bAKV\d{5}\b")
 _LAST_SECOND: Final = 253402300799
-"""Of the year 9999, the last that a date can tell."""
+"""End of the year 9999, the last second that a datetime supports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultRequestContext:
-    """Who reads what, in words that may be shown."""
+    """The identity and secret of a request; all values may be shown."""
 
     vault: str
     """The vault object."""
@@ -40,42 +40,42 @@ class VaultRequestContext:
     client: str
     """Such as ``client 6731de76`` or ``the operator's managed identity``."""
     auth: str = ""
-    """The block of spec that says who it is, such as ``azureKeyVault.auth.servicePrincipal``."""
+    """The block of spec with the identity, such as ``azureKeyVault.auth.servicePrincipal``."""
     tenant: str = ""
-    """As its tenantId says; empty where it has none."""
+    """Value of ``tenantId``, or empty."""
     secret: str = ""
-    """Name of the secret; empty: the login alone."""
+    """Name of the secret; empty: only the login."""
     version: str = ""
 
 
 def is_secret(answer: HttpsResponse) -> bool:
-    """Whether the body is a secret of the shape that the SDK expects."""
-    told = json_object(answer.body)
-    attributes = told.get("attributes")
+    """Return whether the body is a secret in the format that the SDK expects."""
+    body = json_object(answer.body)
+    attributes = body.get("attributes")
     return (
         answer.status == 200
-        and isinstance(told.get("value"), str)
-        and isinstance(told.get("id"), str)
-        and _ID.fullmatch(told["id"]) is not None
+        and isinstance(body.get("value"), str)
+        and isinstance(body.get("id"), str)
+        and _ID.fullmatch(body["id"]) is not None
         and isinstance(attributes, dict)
         and all(_is_time(attributes.get(name)) for name in ("exp", "nbf", "created", "updated"))
-        and told.get("managed") in (None, True, False)
-        and isinstance(told.get("contentType"), str | None)
+        and body.get("managed") in (None, True, False)
+        and isinstance(body.get("contentType"), str | None)
     )
 
 
 def is_unknown_version(answer: HttpsResponse) -> bool:
-    """Whether it says that there is no such secret: an identity that learns this may read."""
+    """Return whether the secret does not exist: only an identity with read permission gets this answer."""
     return answer.status == 404 and _codes(answer)[0] == "SecretNotFound"
 
 
 def is_not_permitted(answer: HttpsResponse) -> bool:
-    """Whether roles do not permit this one secret: they may permit others."""
+    """Return whether roles do not permit this secret; they may permit others."""
     return answer.status == 403 and _codes(answer)[1] == "ForbiddenByRbac"
 
 
 def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> VerdictError:
-    """Why there is no secret; ``now`` is in seconds since the epoch."""
+    """Return the verdict for an answer without a secret; ``now`` is in seconds since the epoch."""
     code, inner, text = _codes(answer)
     reply = " ".join(part for part in (str(answer.status), inner or _akv(text) or code) if part)
     who = f"{reader.vault}: {reader.host}"
@@ -126,7 +126,7 @@ def _no_key_vault(answer: HttpsResponse, reader: VaultRequestContext) -> Verdict
 
 
 def no_challenge(reader: VaultRequestContext) -> VerdictError:
-    """It asks for another login than a Key Vault of that host does, or for none."""
+    """Return the verdict for a server without the login challenge of a Key Vault."""
     return failed(
         Reason.VAULT_ENDPOINT_INVALID,
         f"{reader.vault}: {reader.host} does not ask for a login as a Key Vault of that name does, so the"
@@ -135,7 +135,7 @@ def no_challenge(reader: VaultRequestContext) -> VerdictError:
 
 
 def token_refused(reader: VaultRequestContext) -> VerdictError:
-    """It wants another token as soon as it has got one."""
+    """Return the verdict for a vault that refuses even a new token."""
     return failed(
         Reason.VAULT_AUTH_FAILED,
         f"{reader.vault}: {reader.host} does not accept the token of {reader.client}, not even a new one. A"
@@ -145,19 +145,19 @@ def token_refused(reader: VaultRequestContext) -> VerdictError:
 
 
 def other_tenant(reader: VaultRequestContext, tenant: str) -> VerdictError:
-    """The vault takes identities of another tenant; ``tenant``: which, where it says so."""
+    """Return the verdict for a vault of another tenant; ``tenant`` is its name, if known."""
     named = tenant if _TENANT_NAME.fullmatch(tenant) else ""
-    lives = f"is in tenant {named}" if named else "is in another tenant"
+    location = f"is in tenant {named}" if named else "is in another tenant"
     if not reader.tenant:
         return failed(
             Reason.VAULT_TENANT_MISMATCH,
-            f"{reader.vault}: {reader.host} {lives} than {reader.client}. Use an identity of the vault's"
+            f"{reader.vault}: {reader.host} {location} than {reader.client}. Use an identity of the vault's"
             " tenant.",
         )
     which = named or "the one that the vault's overview shows (Directory ID)"
     return failed(
         Reason.VAULT_TENANT_MISMATCH,
-        f"{reader.vault}: {reader.host} {lives}, but tenantId is {reader.tenant}. Set"
+        f"{reader.vault}: {reader.host} {location}, but tenantId is {reader.tenant}. Set"
         f" {reader.auth}.tenantId to {which}, with an application of that tenant.",
     )
 
@@ -241,7 +241,7 @@ def _akv(text: str) -> str:
 
 
 def _codes(answer: HttpsResponse) -> tuple[str, str, str]:
-    """The error's code and inner code, and its text, which is not for showing."""
+    """Return the error's code, inner code, and text, which must not be shown."""
     error = json_object(answer.body).get("error")
     if not isinstance(error, dict):
         return "", "", ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Azure's SDK over our HTTPS: one place for what may be connected to, and for how long.
+"""Azure's SDK over our HTTPS, with our destination policy and limits.
 
-Imported where an Azure vault is used, since azure.core is large. Errors of ``Sender`` go through the SDK as
-they are, so that what is told of them does not depend on the SDK's own classes and texts.
+Imported only if an Azure vault is used, since azure.core is large. Errors of ``VaultSender`` pass through
+the SDK unchanged, so that messages do not depend on the SDK's classes and texts.
 """
 
 import json
@@ -24,7 +24,7 @@ _OURS = frozenset({"host", "content-length", "user-agent", "connection", "accept
 
 
 class ResponseRejected(Exception):
-    """An answer that holds nothing of use to the SDK; its own text is the status alone."""
+    """An answer that the SDK cannot use; the exception's text is only the status."""
 
     def __init__(self, answer: HttpsResponse) -> None:
         super().__init__(str(answer.status))
@@ -32,11 +32,11 @@ class ResponseRejected(Exception):
 
 
 class PlainHttpRefused(Exception):
-    """The SDK wanted to speak HTTP without TLS to something else than the machine's metadata service."""
+    """The SDK tried HTTP without TLS to a host other than the machine's metadata service."""
 
 
 class Response(AsyncHttpResponse):
-    """An answer that is in memory already."""
+    """An answer that is already in memory."""
 
     def __init__(self, request: HttpRequest, answer: HttpsResponse) -> None:
         self._request = request
@@ -45,94 +45,94 @@ class Response(AsyncHttpResponse):
 
     @property
     def request(self) -> HttpRequest:
-        """What was asked."""
+        """Return the request."""
         return self._request
 
     @property
     def url(self) -> str:
-        """Where it was asked."""
+        """Return the URL of the request."""
         return self._request.url
 
     @property
     def status_code(self) -> int:
-        """HTTP status."""
+        """Return the HTTP status."""
         return self.answer.status
 
     @property
     def headers(self) -> MutableMapping[str, str]:
-        """Names in any case."""
+        """Return the headers; names are case-insensitive."""
         return self._headers
 
     @property
     def reason(self) -> str:
-        """The status in words; not the server's own."""
+        """Return the standard phrase of the status, not the server's text."""
         return HTTPStatus(self.answer.status).phrase if self.answer.status in set(HTTPStatus) else ""
 
     @property
     def content_type(self) -> str:
-        """JSON whatever the server says: all answers of these services are."""
+        """Return JSON regardless of the header: all answers of these services are JSON."""
         return "application/json"
 
     @property
     def is_closed(self) -> bool:
-        """Nothing is open."""
+        """Return True: no connection is open."""
         return True
 
     @property
     def is_stream_consumed(self) -> bool:
-        """All was read."""
+        """Return True: the body is read completely."""
         return True
 
     @property
     def encoding(self) -> str | None:
-        """UTF-8, as JSON is."""
+        """Return UTF-8, the encoding of JSON."""
         return "utf-8"
 
     @encoding.setter
     def encoding(self, value: str | None) -> None:
-        """It stays UTF-8."""
+        """Ignore the value: the encoding stays UTF-8."""
 
     @property
     def content(self) -> bytes:
-        """The body."""
+        """Return the body."""
         return self.answer.body
 
     def text(self, encoding: str | None = None) -> str:
-        """The body as text."""
+        """Return the body as text."""
         return self.answer.body.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The body's JSON; ValueError where it is none."""
+        """Return the body as JSON; raise ValueError if it is not JSON."""
         return json.loads(self.answer.body)
 
     def raise_for_status(self) -> None:
-        """HttpResponseError for 400 and above."""
+        """Raise HttpResponseError for status 400 and above."""
         if self.answer.status >= 400:
             raise HttpResponseError(response=self)
 
     async def read(self) -> bytes:
-        """The body."""
+        """Return the body."""
         return self.answer.body
 
     async def iter_raw(self, **kwargs: Any) -> AsyncIterator[bytes]:
-        """The body in one piece."""
+        """Yield the body in one piece."""
         yield self.answer.body
 
     async def iter_bytes(self, **kwargs: Any) -> AsyncIterator[bytes]:
-        """The body in one piece."""
+        """Yield the body in one piece."""
         yield self.answer.body
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
     async def __aexit__(self, *error: object) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
-    """Sends what the SDK asks over ``sender``, and over ``metadata`` what is for the metadata service.
+    """Sends the SDK's requests with ``sender``, or with ``metadata`` for the metadata service.
 
-    ``judge`` says of each answer whether it is one that the SDK knows how to go on from.
+    ``accepts`` decides whether an answer is passed to the SDK.
     """
 
     def __init__(
@@ -140,21 +140,21 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         sender: VaultSender,
         *,
         trust: ServerTrust,
-        judge: Callable[[HttpsResponse], bool],
+        accepts: Callable[[HttpsResponse], bool],
         metadata: Callable[[str, Mapping[str, str]], Awaitable[HttpsResponse | None]] | None = None,
     ) -> None:
-        """``metadata`` is given URL and headers; its None says that the URL is not the service's."""
+        """``metadata`` takes URL and headers; it returns None if the URL is not the service's."""
         self._sender = sender
         self._trust = trust
-        self._judge = judge
+        self._accepts = accepts
         self._metadata = metadata
 
     async def send(self, request: HttpRequest, **kwargs: Any) -> Response:
-        """The answer, whatever its status.
+        """Send a request and return the answer, of any status.
 
         Raises:
-            HttpsError, CaBundleInvalid: there is none.
-            ResponseRejected: it is one that the SDK shall not see.
+            HttpsError, CaBundleInvalid: there is no answer.
+            ResponseRejected: the answer must not be passed to the SDK.
             PlainHttpRefused
         """
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _OURS}
@@ -172,22 +172,22 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
             if found is None:
                 raise PlainHttpRefused
             answer = found
-        if not self._judge(answer):
+        if not self._accepts(answer):
             raise ResponseRejected(answer)
         return Response(request, answer)
 
     async def open(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept open."""
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
     async def __aenter__(self) -> "Transport":
-        """Itself."""
+        """Return self."""
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def _body(request: HttpRequest) -> bytes | None:

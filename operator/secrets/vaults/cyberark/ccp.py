@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """CyberArk Central Credential Provider: ``GET /AIMWebService/api/Accounts``.
 
-There is no login of its own: each request carries the AppID, and CyberArk judges it by the client's
-certificate, its address, or both. Nothing is kept between two requests but what a password change takes.
+There is no separate login: each request has the AppID, and CyberArk authenticates it by the client's
+certificate, its address, or both. Between requests, only password changes in progress are remembered.
 """
 
 from collections.abc import Mapping
@@ -26,29 +26,29 @@ from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
 
 CHECK_OBJECT: Final = "smtp-operator-login-check"
-"""Object that a check asks for. There is none: that it is not found proves that the AppID was accepted."""
+"""Object that a check requests. It does not exist: "not found" proves that CyberArk accepts the AppID."""
 
 _AFTER_LOGIN: Final = frozenset(
     {Reason.VAULT_SECRET_NOT_FOUND, Reason.VAULT_SECRET_AMBIGUOUS, Reason.VAULT_SECRET_CHANGING}
 )
 _PATIENCE: Final = 300.0
-"""Seconds that a change of a password is waited for; CyberArk forgets to end some."""
+"""Seconds to wait for the end of a password change; CyberArk does not always clear the flag."""
 _FORGOTTEN: Final = 900.0
-"""Seconds after which a change that was seen is not the one that is seen now."""
+"""Seconds after which a password change counts as a new one."""
 
 _Query = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A password change, by when it was seen first and last."""
+    """A password change, with the times when it was observed first and last."""
 
-    began: float
-    seen: float
+    first: float
+    last: float
 
 
 class CyberArkCcpVault:
-    """See ``Vault``."""
+    """See ``VaultProvider``."""
 
     def __init__(self, block: CyberArkCcp, context: VaultContext) -> None:
         self._block = block
@@ -57,13 +57,13 @@ class CyberArkCcpVault:
         self._changes: dict[_Query, _Change] = {}
 
     async def read(self, item: object) -> VaultSecret:
-        """The password of the account. CyberArk numbers no versions, so each test reads it anew."""
+        """Return the account's password. CyberArk has no version numbers, so each test reads it again."""
         assert isinstance(item, CyberArkPassword)
         query = _query(item)
         asked = self._asked(_described(query))
         answer = await self._ask(query)
-        told = _account(answer, asked)
-        content = told.get("Content")
+        body = _account(answer, asked)
+        content = body.get("Content")
         if not isinstance(content, str):
             raise failed(
                 Reason.VAULT_SECRET_UNUSABLE,
@@ -71,10 +71,10 @@ class CyberArkCcpVault:
                 " another account in password.cyberArk.",
             )
         secret = vault_secret(content, where=f"{asked.vault}: the password of {asked.account}")
-        return self._judged(query, told, secret, asked)
+        return self._checked(query, body, secret, asked)
 
     async def check(self) -> str:
-        """Asks for an object that there is not, which CyberArk says only to an AppID that it accepts."""
+        """Request a missing object; CyberArk reports it as missing only to an accepted AppID."""
         query = (("Object", CHECK_OBJECT),)
         asked = self._asked(_described(query))
         answer = await self._ask(query)
@@ -83,18 +83,18 @@ class CyberArkCcpVault:
         except VerdictError as error:
             if error.verdict.reason not in _AFTER_LOGIN:
                 raise
-        by = f" by the certificate in Secret {asked.certificate}" if asked.certificate else ""
+        by = f" with the certificate in Secret {asked.certificate}" if asked.certificate else ""
         return f"The CCP at {urlsplit(self._https.base).netloc} accepts AppID {asked.app_id}{by}."
 
     async def close(self) -> None:
-        """Nothing is kept that would have to be given back."""
+        """Forget the observed password changes."""
         self._changes.clear()
 
     def _asked(self, account: str) -> CcpRequestContext:
         reference = self._block.client_certificate_ref
         return CcpRequestContext(
             vault=self._context.name,
-            # Cut, so that there is room for what to do about it.
+            # Cut, so that the message has space for the fix.
             url=cut(self._https.base, limit=200),
             app_id=cut(self._block.app_id, limit=100),
             certificate=reference.name if reference else None,
@@ -117,18 +117,18 @@ class CyberArkCcpVault:
             reference.name, goes_to=self._block.url, field_path="cyberArkCCP.clientCertificateRef"
         )
 
-    def _judged(
-        self, query: _Query, told: Mapping[str, Any], secret: VaultSecret, asked: CcpRequestContext
+    def _checked(
+        self, query: _Query, body: Mapping[str, Any], secret: VaultSecret, asked: CcpRequestContext
     ) -> VaultSecret:
-        """While a password is being changed, it may be the old one or the new one: better wait a little."""
-        if str(told.get("PasswordChangeInProcess", "")).lower() != "true":
+        """Wait for a password change in progress: the password may be the old or the new one."""
+        if str(body.get("PasswordChangeInProcess", "")).lower() != "true":
             self._changes.pop(query, None)
             return secret
         now = self._context.monotonic()
-        known = {it: change for it, change in self._changes.items() if now - change.seen < _FORGOTTEN}
-        began = known[query].began if query in known else now
-        self._changes = known | {query: _Change(began, now)}
-        if now - began < _PATIENCE:
+        known = {it: change for it, change in self._changes.items() if now - change.last < _FORGOTTEN}
+        first = known[query].first if query in known else now
+        self._changes = known | {query: _Change(first, now)}
+        if now - first < _PATIENCE:
             raise changing(asked, "PasswordChangeInProcess")
         return VaultSecret(
             value=secret.value,
@@ -140,7 +140,7 @@ class CyberArkCcpVault:
 
 
 def _query(item: CyberArkPassword) -> _Query:
-    """Names and values as CyberArk has them."""
+    """Return the query parameters of CyberArk."""
     named = (
         ("Safe", item.safe),
         ("Folder", item.folder),
@@ -152,16 +152,16 @@ def _query(item: CyberArkPassword) -> _Query:
 
 
 def _described(query: _Query) -> str:
-    """Such as ``account with safe Mail, object smtp-relay``."""
+    """Return text such as ``account with safe Mail, object smtp-relay``."""
     return "account with " + ", ".join(f"{name.lower()} {value}" for name, value in query)
 
 
 def _account(answer: HttpsResponse, asked: CcpRequestContext) -> dict[str, Any]:
     if answer.status != 200:
         raise refused(answer, asked)
-    told = json_object_or_none(answer.body)
-    if told is None:
+    body = json_object_or_none(answer.body)
+    if body is None:
         raise no_json(answer, asked)
-    if "ErrorCode" in told and "Content" not in told:
+    if "ErrorCode" in body and "Content" not in body:
         raise refused(answer, asked)
-    return told
+    return body

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a CCP gave no password: by its status and the code of its error, never by its words.
+"""Explain why a CCP returned no password, by status and error code, never by its text.
 
-Its words may repeat what was asked, and its HTTP status alone misleads: APPAP007E, which is 400, passes by
-itself. Codes are as in "Central Credential Provider web service: return codes" of CyberArk's documentation.
+The text may repeat the request, and the HTTP status alone is misleading: APPAP007E has status 400, but is
+temporary. Codes are from "Central Credential Provider web service: return codes" in CyberArk's documentation.
 """
 
 import re
@@ -17,7 +17,7 @@ from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.errors import failed
 
 CHANGE_TAKES: Final = 30.0
-"""Seconds after which a password that is being changed is asked for again."""
+"""Seconds until the next read while a password is being changed."""
 
 _CODE: Final = re.compile(r"\b(?:APPAP|APPBC|AIMWS|CASVL|ITATS)\d{3}[EWI]\b")
 _SUBSTATUS: Final = re.compile(rb"\b40[13]\.\d{1,2}\b")
@@ -26,7 +26,7 @@ _TEXT: Final = 2000
 
 
 class _Kind(Enum):
-    """What a code is about."""
+    """Meaning of an error code."""
 
     REQUEST = auto()
     CHARACTERS = auto()
@@ -63,22 +63,22 @@ _BY_STATUS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CcpRequestContext:
-    """Who asked a CCP for what; all of it may be shown."""
+    """The client and account of a CCP request; all values may be shown."""
 
     vault: str
-    """The vault object in words."""
+    """The vault object as text."""
     url: str
     app_id: str
     certificate: str | None
-    """Secret of the client's certificate, where one was sent."""
+    """Secret with the client certificate, if one was sent."""
     account: str
     """Such as ``object smtp-relay, safe Mail``."""
 
 
 def refused(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
-    """The answer holds no password."""
-    told = json_object(answer.body)
-    code = _code(told)
+    """Return the verdict for an answer without a password."""
+    body = json_object(answer.body)
+    code = _code(body)
     if not code and answer.status < 500:
         return _no_ccp(answer, asked)
     kind = _KINDS.get(code)
@@ -89,7 +89,7 @@ def refused(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
 
 
 def no_json(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
-    """It answered 200, but not as a CCP does."""
+    """Return the verdict for status 200 without a JSON object."""
     if "json" in answer.headers.get("content-type", ""):
         return failed(
             Reason.VAULT_RESPONSE_INVALID,
@@ -127,8 +127,7 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
         case _Kind.APPLICATION_REFUSED:
             return failed(
                 Reason.VAULT_AUTH_FAILED,
-                f"{vault}: CyberArk does not accept AppID {app_id} from here ({reply})."
-                f" {_how_to_be_accepted(asked)}",
+                f"{vault}: CyberArk does not accept AppID {app_id} from here ({reply}). {_access_fix(asked)}",
                 reply=reply,
             )
         case _Kind.APPLICATION_UNKNOWN:
@@ -167,7 +166,7 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
 
 
 def changing(asked: CcpRequestContext, reply: str) -> VerdictError:
-    """The CPM is at work on the account."""
+    """Return the verdict for a password that the CPM is changing."""
     return failed(
         Reason.VAULT_SECRET_CHANGING,
         f"{asked.vault}: CyberArk is changing the password of {asked.account} now ({reply}). No action"
@@ -178,7 +177,7 @@ def changing(asked: CcpRequestContext, reply: str) -> VerdictError:
 
 
 def _no_ccp(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
-    """A web server answers, and no CCP behind it."""
+    """Return the verdict for a web server without a CCP."""
     if answer.status not in (401, 403):
         return _endpoint(answer, asked)
     found = _SUBSTATUS.search(answer.body[:_TEXT])
@@ -218,7 +217,7 @@ def _endpoint(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     )
 
 
-def _how_to_be_accepted(asked: CcpRequestContext) -> str:
+def _access_fix(asked: CcpRequestContext) -> str:
     if asked.certificate is None:
         return (
             "The operator sent no client certificate. Set cyberArkCCP.clientCertificateRef, or ask"
@@ -230,10 +229,10 @@ def _how_to_be_accepted(asked: CcpRequestContext) -> str:
     )
 
 
-def _code(told: dict[str, Any]) -> str:
-    """The error's code; gateways in between write it into other members."""
+def _code(body: dict[str, Any]) -> str:
+    """Return the error's code; gateways in between put it into other members."""
     for name in _WORDS:
-        text = told.get(name)
+        text = body.get(name)
         found = _CODE.search(text[:_TEXT]) if isinstance(text, str) else None
         if found:
             return found[0]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CyberArk Conjur, Secrets Manager self-hosted and SaaS: a short-lived token, then ``GET /secrets/…``.
+"""CyberArk Conjur, Secrets Manager self-hosted and SaaS: get a short-lived token, then ``GET /secrets/…``.
 
-The token is kept for as long as it says that it is good, and given up at the first 401.
+The token is cached for its stated lifetime, and dropped at the first 401.
 """
 
 import base64
@@ -29,10 +29,10 @@ from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
 
-_UNTOLD: Final = 300.0
-"""Seconds that a token is used which does not say how long it is good; Conjur's default is 480."""
+_DEFAULT_LIFETIME: Final = 300.0
+"""Seconds that a token without a stated lifetime is used; Conjur's default is 480."""
 _EARLY: Final = 300.0
-"""Seconds before its end in which a token is not used any more; at most a quarter of its life."""
+"""Seconds before its expiry when a token is no longer used; at most a quarter of its lifetime."""
 
 _FIELD: Final = "cyberArkConjur"
 _TOKEN_PARTS: Final = ("protected", "payload", "signature")
@@ -47,15 +47,15 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Login:
-    """What is sent to log in."""
+    """The request of a login."""
 
     segments: tuple[str, ...]
-    """Of the path below the URL."""
+    """Path segments below the URL."""
     body: bytes = field(repr=False)
 
 
 class CyberArkConjurVault:
-    """See ``Vault``."""
+    """See ``VaultProvider``."""
 
     def __init__(self, block: CyberArkConjur, context: VaultContext) -> None:
         self._block = block
@@ -67,10 +67,10 @@ class CyberArkConjurVault:
         self._who = _who(block, context.name)
 
     async def read(self, item: object) -> VaultSecret:
-        """The value of the variable; the version is what was asked for, since Conjur tells none."""
+        """Return the variable's value; the version is the requested one, since Conjur returns none."""
         assert isinstance(item, CyberArkPassword)
         variable, version = item.variable, item.version
-        assert variable is not None  # else it is for a CCP
+        assert variable is not None  # otherwise it belongs to a CCP
         answer = await self._secret(variable, version)
         if answer.status != 200 or "html" in answer.headers.get("content-type", ""):
             raise read_refused(answer, self._who, cut(variable, limit=200), version)
@@ -78,17 +78,17 @@ class CyberArkConjurVault:
         return vault_secret(answer.body, where=where, version=version)
 
     async def check(self) -> str:
-        """A new login, and what Conjur says to its token; the one that is kept stays if it fails."""
+        """Log in again and verify the token; if it fails, the cached token stays."""
         token = await self._logins.run("login", self._login)
         answer = await self._https.send("GET", ("whoami",), headers={"Authorization": token.header})
-        # 404: old ones do not have it. The login has been proven all the same.
+        # 404: old versions lack this endpoint. The login succeeded anyway.
         if answer.status not in (200, 404):
             raise token_refused(answer, self._who)
         place = urlsplit(self._https.base).netloc
         return f"Logged in to Conjur at {place}, account {self._block.account}, as {self._who.identity}."
 
     async def close(self) -> None:
-        """Forgets the token, which ends by itself; who waits for an answer still gets it."""
+        """Drop the token, which expires automatically; requests in progress still complete."""
         self._closed = True
         self._token = None
 
@@ -146,7 +146,7 @@ class CyberArkConjurVault:
             )
             return _Login(("authn", account, auth.api_key.login), key.encode())
         jwt = auth.jwt
-        assert jwt is not None  # rules: exactly one
+        assert jwt is not None  # guaranteed by validation: exactly one
         token = await self._context.credentials.service_account_token(
             jwt.service_account_ref,
             goes_to=self._block.url,
@@ -171,7 +171,7 @@ def _who(block: CyberArkConjur, vault: str) -> ConjurRequestContext:
             authenticator="authn",
         )
     jwt = block.auth.jwt
-    assert jwt is not None  # rules: exactly one
+    assert jwt is not None  # guaranteed by validation: exactly one
     reference_name = f"ServiceAccount {jwt.service_account_ref.name}"
     return ConjurRequestContext(
         vault=vault,
@@ -186,7 +186,7 @@ def _who(block: CyberArkConjur, vault: str) -> ConjurRequestContext:
 
 
 def _lifetime(answer: HttpsResponse) -> float | None:
-    """Seconds that the token in the answer is good; None: there is no token in it."""
+    """Return the lifetime of the token in the answer, in seconds; None: there is no token."""
     token = json_object(answer.body)
     if not all(isinstance(token.get(part), str) for part in _TOKEN_PARTS):
         return None
@@ -197,4 +197,4 @@ def _lifetime(answer: HttpsResponse) -> float | None:
     begins, ends = payload.get("iat"), payload.get("exp")
     if type(begins) is int and type(ends) is int and 0 < ends - begins < 10**9:
         return float(ends - begins)
-    return _UNTOLD
+    return _DEFAULT_LIFETIME

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why Conjur gave no token or no value: by the request that it refused, its status, and the few words it has.
+"""Explain why Conjur returned no token or value, by the refused request, the status and the error code.
 
-Conjur tells little on purpose: a login that fails for whatever reason is an empty 401, a variable that is
-missing, empty or hidden is one and the same 404. The cause stands in its own log alone, as CONJ…E.
+Conjur deliberately says little: every failed login is an empty 401, and a missing, empty or hidden variable
+is the same 404. Only its log has the cause, as CONJ…E.
 """
 
 import re
@@ -21,22 +21,22 @@ _TEXT: Final = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConjurRequestContext:
-    """Who logs in to which Conjur; all of it may be shown."""
+    """The identity and server of a Conjur login; all values may be shown."""
 
     vault: str
-    """The vault object in words."""
+    """The vault object as text."""
     url: str
     account: str
     identity: str
-    """Such as ``host/smtp-operator``, or ``ServiceAccount smtp-vault`` where its token names the host."""
+    """Such as ``host/smtp-operator``, or ``ServiceAccount smtp-vault`` if its token names the host."""
     fix: str
-    """What to look at when the login is refused, as a sentence."""
+    """The fix for a refused login, as a sentence."""
     authenticator: str
     """Such as ``authn`` or ``authn-jwt/kubernetes``."""
 
 
 def login_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictError:
-    """``authenticate`` gave no token."""
+    """Return the verdict for a login without a token."""
     reply = _reply(answer)
     common = _common(answer, who, reply)
     if common is not None:
@@ -65,13 +65,13 @@ def login_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictEr
                 f" ({reply}). Correct cyberArkConjur.account and cyberArkConjur.auth.",
                 reply=reply,
             )
-    return _misunderstood(answer, who, reply, f"the login of {who.identity}")
+    return _invalid_request(answer, who, reply, f"the login of {who.identity}")
 
 
 def read_refused(
     answer: HttpsResponse, who: ConjurRequestContext, variable: str, version: str | None
 ) -> VerdictError:
-    """There is no value."""
+    """Return the verdict for a read without a value."""
     reply = _reply(answer)
     common = _common(answer, who, reply)
     if common is not None:
@@ -97,11 +97,11 @@ def read_refused(
                 " read and execute on this variable.",
                 reply=reply,
             )
-    return _misunderstood(answer, who, reply, f"variable {variable}{pinned}")
+    return _invalid_request(answer, who, reply, f"variable {variable}{pinned}")
 
 
 def token_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictError:
-    """A token that was just issued is not taken."""
+    """Return the verdict for a refused new token."""
     reply = _reply(answer)
     return _common(answer, who, reply) or failed(
         Reason.VAULT_AUTH_FAILED,
@@ -113,7 +113,7 @@ def token_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictEr
 
 
 def _common(answer: HttpsResponse, who: ConjurRequestContext, reply: str) -> VerdictError | None:
-    """What any request may meet."""
+    """Return the verdict for errors of any request, or None."""
     if _ADDRESS_REJECTED in answer.body[:_TEXT] and answer.status in (401, 403):
         return failed(
             Reason.VAULT_NETWORK_DENIED,
@@ -133,7 +133,7 @@ def _common(answer: HttpsResponse, who: ConjurRequestContext, reply: str) -> Ver
     return None
 
 
-def _misunderstood(answer: HttpsResponse, who: ConjurRequestContext, reply: str, what: str) -> VerdictError:
+def _invalid_request(answer: HttpsResponse, who: ConjurRequestContext, reply: str, what: str) -> VerdictError:
     return failed(
         Reason.VAULT_REQUEST_INVALID,
         f"{who.vault}: Conjur rejects the request for {what} as invalid ({reply}). Correct cyberArkConjur"
