@@ -20,51 +20,51 @@ PROMPT: Final = 5.0
 """Seconds within which an answer counts as prompt."""
 _REQUESTS_PER_HOST: Final = 8
 """Concurrent requests to a server that answers promptly; any other server gets one at a time."""
-_KNOWN: Final = 1000
+_MAX_HOSTS: Final = 1000
 """Servers whose responsiveness is remembered, in addition to those with requests in progress."""
 _HANGS: Final = frozenset({ErrorKind.CONNECT_TIMEOUT, ErrorKind.TOO_SLOW})
 
 
 @dataclass(slots=True)
 class _HostSlots:
-    answers: bool | None = None
+    is_prompt: bool | None = None
     """Whether the last answer was prompt; None: no request yet."""
-    asked: int = 0
+    active: int = 0
     """Requests in progress."""
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
     async def take(self) -> None:
         """Wait for a slot; raise HttpsError if the preceding request timed out."""
         if not self.waiting and self._free():
-            self.asked += 1
+            self.active += 1
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.waiting.append(turn)
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waiting.append(waiter)
         try:
-            await turn
+            await waiter
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self.give_back()
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self.release()
             raise
 
-    def give_back(self) -> None:
+    def release(self) -> None:
         """Release a slot and wake the next waiting request."""
-        self.asked -= 1
+        self.active -= 1
         while self.waiting and self._free():
-            turn = self.waiting.popleft()
-            if not turn.done():
-                self.asked += 1
-                turn.set_result(None)
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                self.active += 1
+                waiter.set_result(None)
 
     def fail(self, error: HttpsError) -> None:
         """Fail all waiting requests with the same error."""
         while self.waiting:
-            turn = self.waiting.popleft()
-            if not turn.done():
-                turn.set_exception(error.again())
+            waiter = self.waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(error.copy())
 
     def _free(self) -> bool:
-        return self.asked < (_REQUESTS_PER_HOST if self.answers else 1)
+        return self.active < (_REQUESTS_PER_HOST if self.is_prompt else 1)
 
 
 class PerHostLimiter:
@@ -93,7 +93,7 @@ class PerHostLimiter:
         return await asyncio.shield(asking)
 
     async def _ask(self, server: _HostSlots, ask: Callable[[], Awaitable[T]]) -> T:
-        if server.answers is False:
+        if server.is_prompt is False:
             async with self._hanging:
                 return await self._timed(server, ask)
         return await self._timed(server, ask)
@@ -109,15 +109,20 @@ class PerHostLimiter:
                 server.fail(error)
             raise
         finally:
-            server.answers = clock() - started < PROMPT
+            server.is_prompt = clock() - started < PROMPT
 
     def _ended(self, place: Hashable, server: _HostSlots, asking: "asyncio.Task[T]") -> None:
         if not asking.cancelled():
             asking.exception()  # retrieved, so that asyncio does not log it when no one waits
-        server.give_back()
+        server.release()
         self._forget(place)
 
     def _forget(self, place: Hashable) -> None:
         server = self._servers.get(place)
-        if server is not None and not server.asked and not server.waiting and len(self._servers) > _KNOWN:
+        if (
+            server is not None
+            and not server.active
+            and not server.waiting
+            and len(self._servers) > _MAX_HOSTS
+        ):
             del self._servers[place]

@@ -98,7 +98,7 @@ class Https:
         self._limits = limits or HttpsLimits()
         # A dedicated pool, so that hanging endpoints do not delay anything else; threads start on demand.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="https")
-        self._turns = PerHostLimiter(threads)
+        self._limiter = PerHostLimiter(threads)
         self._closed = threading.Event()
         self._contexts = _Contexts(ca_file)
 
@@ -117,7 +117,7 @@ class Https:
         proxy = self._proxy.url if self._proxy is not None and self._proxy.is_for(host) else ""
         job = partial(_send, request, addresses, self._limits, self._closed, self._contexts, proxy=proxy)
         loop = asyncio.get_running_loop()
-        return await self._turns.run((host, port), lambda: loop.run_in_executor(self._threads, job))
+        return await self._limiter.run((host, port), lambda: loop.run_in_executor(self._threads, job))
 
     async def _addresses(self, request: HttpsRequest) -> tuple[Address, ...]:
         host, port = request.place

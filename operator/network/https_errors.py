@@ -78,7 +78,7 @@ class HttpsError(Exception):
         self.bound = bound
         self.not_admitted = not_admitted
 
-    def again(self) -> "HttpsError":
+    def copy(self) -> "HttpsError":
         """Return a copy, to raise for another caller."""
         return HttpsError(
             self.kind,
@@ -150,12 +150,12 @@ def _error_kind(error: Exception, found: Sequence[BaseException]) -> ErrorKind:
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and its causes, including those that a library hides among its arguments."""
     ahead: list[BaseException] = [error]
-    seen: list[BaseException] = []
-    while ahead and len(seen) < _DEPTH:
+    visited: list[BaseException] = []
+    while ahead and len(visited) < _DEPTH:
         here = ahead.pop(0)
-        if here in seen:
+        if here in visited:
             continue
-        seen.append(here)
+        visited.append(here)
         yield here
         inside = [here.__cause__, here.__context__, getattr(here, "reason", None), *here.args]
         ahead += [it for it in inside if isinstance(it, BaseException)]

@@ -120,7 +120,7 @@ class ThreadedResolver:
         name = host_to_ascii(host)
         if name.lower().rstrip(".").endswith(".invalid"):
             raise NameNotFound  # RFC 6761, section 6.4: known without a name server
-        key = (NAMESPACE.get(), _in_turn(name, absolute=absolute))
+        key = (NAMESPACE.get(), _candidates(name, absolute=absolute))
         lookup = self._lookups.get(key) or self._ask(key)
         lookup.waiters += 1
         try:
@@ -193,7 +193,7 @@ class ThreadedResolver:
         self._closed = True
 
 
-def _in_turn(name: str, *, absolute: bool) -> tuple[str, ...]:
+def _candidates(name: str, *, absolute: bool) -> tuple[str, ...]:
     """Return the names to look up until one is found; a trailing dot excludes search domains."""
     if name.endswith("."):
         return (name,)

@@ -153,7 +153,7 @@ class Controller:
         if vault is None:
             self._live.forget(vault_reference(identity))
         else:
-            self._live.is_outdated(vault)
+            self._live.forget_outdated(vault)
         self._enqueue(self._references.vault_changed(identity, vault))
 
     def _vault_deleted(self, reference: Reference) -> None:

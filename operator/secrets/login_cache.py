@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.single_flight import SingleFlight
-from smtp_operator.secrets.vaults.errors import gone
+from smtp_operator.secrets.vaults.errors import vault_changed
 
 S = TypeVar("S")
 
@@ -38,31 +38,31 @@ class LoginCache(Generic[S]):
         self._still_known = still_known
         self._monotonic = monotonic
         self._vault = vault
-        self._kept: CachedLogin[S] | None = None
+        self._cached: CachedLogin[S] | None = None
         self._made = 0.0
         self._best_before = inf
         self._ended: CachedLogin[S] | None = None
         self._making: SingleFlight[CachedLogin[S]] = SingleFlight()
-        self._looking: SingleFlight[bool] = SingleFlight()
+        self._checking: SingleFlight[bool] = SingleFlight()
         self._closed = False
 
     async def current(self) -> tuple[CachedLogin[S], bool]:
         """Return the login, and whether it is a cached one, which the vault may have revoked since."""
-        kept = self._kept
-        if kept is not None and self._monotonic() < min(kept.until, self._best_before):
-            return kept, True
+        cached = self._cached
+        if cached is not None and self._monotonic() < min(cached.until, self._best_before):
+            return cached, True
         return await self.refresh(), False
 
     async def refresh(self) -> CachedLogin[S]:
         """Log in again, or join a login in progress; if it fails, the cached login stays."""
         if self._closed:
-            raise gone(self._vault)
+            raise vault_changed(self._vault)
         return await self._making.run(None, self._make)
 
     async def replacing(self, refused: CachedLogin[S]) -> CachedLogin[S] | None:
         """Return a new login if the vault no longer accepts this one; None: it does, the cause is another."""
         if refused is not self._ended:  # otherwise another caller already found out
-            if await self._looking.run(refused, lambda: self._still_known(refused.session)):
+            if await self._checking.run(refused, lambda: self._still_known(refused.session)):
                 return None
             self._ended = refused
         self.forget(refused)
@@ -71,21 +71,21 @@ class LoginCache(Generic[S]):
 
     def forget(self, login: CachedLogin[S]) -> None:
         """Drop this login, unless it was already replaced."""
-        if self._kept is login:
-            self._kept = None
+        if self._cached is login:
+            self._cached = None
 
     def expire_soon(self, login: CachedLogin[S]) -> None:
         """Replace this login ten seconds after its creation: a newer one may have more permissions."""
-        if self._kept is login:
+        if self._cached is login:
             self._best_before = self._made + HOLD_SECONDS
 
     def close(self) -> None:
         """Drop everything and make no more logins; callers that already wait still get theirs."""
         self._closed = True
-        self._kept = self._ended = None
+        self._cached = self._ended = None
 
     async def _make(self) -> CachedLogin[S]:
         made = await self._log_in()
         if not self._closed:
-            self._kept, self._made, self._best_before = made, self._monotonic(), inf
+            self._cached, self._made, self._best_before = made, self._monotonic(), inf
         return made

@@ -68,7 +68,7 @@ class SecretReader:
         self._of = f" of {owner}" if owner else ""
         self._objects: dict[Reference, JsonObject | VerdictError] = {}
         self._noted: dict[Reference, JsonObject | None] = {}
-        self.behind: dict[Reference, ReadObject] = {}
+        self.login_objects: dict[Reference, ReadObject] = {}
         """The objects that a vault's login depends on, which an earlier test may have read."""
 
     @property

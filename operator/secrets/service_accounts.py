@@ -70,14 +70,14 @@ class AccountUse:
         return str(self.reference)
 
     @property
-    def of(self) -> str:
+    def owner_suffix(self) -> str:
         """Return the suffix of a field's name that names its object."""
         return f" of {self.owner}" if self.owner else ""
 
     @property
     def named_by(self) -> str:
         """Return text such as ``named by spec.oauth2.serviceAccountRef``."""
-        return f"named by spec.{self.field_path}{self.of}"
+        return f"named by spec.{self.field_path}{self.owner_suffix}"
 
 
 Note = Callable[[Reference, JsonObject | None], None]
@@ -161,7 +161,7 @@ async def account_token(accounts: ServiceAccounts, use: AccountUse) -> str:
             use,
             Reason.SERVICE_ACCOUNT_TOKEN_FAILED,
             f'The API server issues no token of {use} for audience "{use.audience}". Set'
-            f" {use.field_path}.audience{use.of} to the audience that"
+            f" {use.field_path}.audience{use.owner_suffix} to the audience that"
             f" {'the vault' if use.owner else 'the identity provider'} expects.",
         ) from None
     if await accounts.opens_api_server(token):
@@ -174,7 +174,7 @@ async def account_token(accounts: ServiceAccounts, use: AccountUse) -> str:
             use,
             Reason.AUDIENCE_NOT_ALLOWED,
             f'A token for audience "{use.audience}" would also open the API server, so the operator does'
-            f" not send it. Set {use.field_path}.audience{use.of} to {usual}.",
+            f" not send it. Set {use.field_path}.audience{use.owner_suffix} to {usual}.",
             Retry.CONFIGURATION,
         )
     return token

@@ -47,11 +47,12 @@ from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
+from smtp_operator.reconcile.invalid_spec import InvalidSpecError
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.reconcile.ports import SmtpEngine as SmtpEnginePort
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.result import TestResult
-from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError, Snapshot, snapshot_of
+from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, snapshot_of
 from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.oauth2.client import TokenCache

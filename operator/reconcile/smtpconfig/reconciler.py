@@ -13,6 +13,7 @@ from smtp_operator.api.verdict import Trigger, Verdict
 from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.reconcile.events import log_verdict, notices_of_test, verdict_event
 from smtp_operator.reconcile.internal_errors import pause_after
+from smtp_operator.reconcile.invalid_spec import InvalidSpecError
 from smtp_operator.reconcile.limits.admission import Admission, Limits, login_hold, named_recipients
 from smtp_operator.reconcile.limits.holding import hold_back
 from smtp_operator.reconcile.ports import (
@@ -42,7 +43,6 @@ from smtp_operator.reconcile.smtpconfig.planner import (
 )
 from smtp_operator.reconcile.smtpconfig.progress import ProgressReporter
 from smtp_operator.reconcile.smtpconfig.snapshot import (
-    InvalidSpecError,
     Snapshot,
     is_judged,
     request_of,

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from smtp_operator.api.durations import parse_duration
-from smtp_operator.api.fields import spec_problems
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion
-from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import Mode, Verdict, cut
+from smtp_operator.api.verdict import Mode
 from smtp_operator.reconcile.backoff import EMAIL_INTERVAL
 from smtp_operator.reconcile.digest import settings_digest
+from smtp_operator.reconcile.invalid_spec import InvalidSpecError, invalid_spec
 from smtp_operator.reconcile.references.index import ReferenceUse, references_of
 from smtp_operator.reconcile.timestamps import from_timestamp
 
@@ -93,14 +92,6 @@ class Snapshot:
             return started
 
 
-class InvalidSpecError(Exception):
-    """The spec breaks a rule, although the API server took it (an older CRD, say)."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.message)
-        self.verdict = verdict
-
-
 def version_of(object_: JsonObject) -> ObjectVersion:
     """Which object, and which state of it."""
     metadata = object_["metadata"]
@@ -155,15 +146,4 @@ def snapshot_of(object_: JsonObject) -> Snapshot:
         uses=references_of(spec, tested.key.namespace),
         request=request_of(object_),
         created=from_timestamp(object_["metadata"].get("creationTimestamp")) or 0.0,
-    )
-
-
-def invalid_spec(error: ValidationError) -> Verdict:
-    """The verdict on a spec that breaks a rule, though the API server took it."""
-    problems = "; ".join(spec_problems(error))
-    message = f"The spec breaks a rule: {problems}. Correct it; apply this release's CRDs, so that"
-    return Verdict(
-        reason=Reason.INVALID_SPEC,
-        message=cut(f"{message} the API server says so at once."),
-        retry=Retry.CONFIGURATION,
     )

@@ -361,7 +361,7 @@ def _bound(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
     for reference, found in preparation.values.read.items():
         if reference.is_vault and found is not None:
             yield found
-    for reference, seen in preparation.values.behind.items():
+    for reference, seen in preparation.values.login_objects.items():
         if reference.kind in ("Secret", "ServiceAccount") and seen.object_ is not None:
             yield seen.object_
 
@@ -392,6 +392,6 @@ def _baselines(values: SecretReader, view: Snapshot, started: float) -> dict[Ref
     }
     behind = {
         reference: baseline_of(reference, seen.object_, seen.data_keys, read_at=seen.at)
-        for reference, seen in values.behind.items()
+        for reference, seen in values.login_objects.items()
     }
     return behind | read

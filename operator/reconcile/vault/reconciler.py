@@ -32,10 +32,10 @@ from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.reconcile.backoff import due_time
 from smtp_operator.reconcile.events import verdict_event
 from smtp_operator.reconcile.internal_errors import origin, pause_after
+from smtp_operator.reconcile.invalid_spec import InvalidSpecError
 from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy
 from smtp_operator.reconcile.references.index import ReferenceChange, baseline_of
 from smtp_operator.reconcile.references.tracker import ReferenceTracker, vault_reference
-from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError
 from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.reconcile.vault.snapshot import (
     VaultSnapshot,
@@ -264,7 +264,7 @@ class VaultReconciler:
             verdict = _INTERNAL_ERROR
         read = {
             reference: baseline_of(reference, seen.object_, seen.data_keys, read_at=seen.at)
-            for reference, seen in live.seen.items()
+            for reference, seen in live.read_objects.items()
         }
         check = VaultCheck(verdict=verdict, started=started, ended=self._now(), read=read)
         known.history.record_result(view, verdict, now=check.ended)

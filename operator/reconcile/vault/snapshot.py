@@ -10,7 +10,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, Vaul
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.reconcile.digest import digest_of
-from smtp_operator.reconcile.smtpconfig.snapshot import InvalidSpecError, invalid_spec
+from smtp_operator.reconcile.invalid_spec import InvalidSpecError, invalid_spec
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 _WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_namespaces"}

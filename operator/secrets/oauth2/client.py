@@ -40,7 +40,7 @@ SOURCE: Final = "OAuth2"
 
 _EARLY: Final = 300.0
 """Seconds before its expiry when a token is no longer used."""
-_KEPT: Final = 1024
+_MAX_TOKENS: Final = 1024
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -108,9 +108,9 @@ class TokenCache:
         self._monotonic = monotonic
         self._now = now
         self._required = require_allowed_servers
-        self._kept: dict[Hashable, _CachedToken] = {}
+        self._tokens: dict[Hashable, _CachedToken] = {}
         self._asking: dict[Hashable, asyncio.Task[_CachedToken]] = {}
-        self._held: dict[Hashable, FailureCache] = {}
+        self._failures: dict[Hashable, FailureCache] = {}
         self._dropped: dict[Hashable, float] = {}
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
@@ -139,12 +139,12 @@ class TokenCache:
 
     def drop(self, key: Hashable) -> None:
         """Drop a token that the mail server rejected; its replacement is used for ten seconds."""
-        kept = self._kept.pop(key, None)
+        cached = self._tokens.pop(key, None)
         now = self._monotonic()
         self._dropped = {it: at for it, at in self._dropped.items() if now < at + HOLD_SECONDS}
         since = self._dropped.setdefault(key, now)
-        if kept is not None and since < now:
-            self._kept[key] = replace(kept, until=min(kept.until, since + HOLD_SECONDS))
+        if cached is not None and since < now:
+            self._tokens[key] = replace(cached, until=min(cached.until, since + HOLD_SECONDS))
 
     async def _client(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> _Client:
         ca_pem = None
@@ -152,13 +152,13 @@ class TokenCache:
             bundle = Reference(oauth2.ca_ref.kind, namespace, oauth2.ca_ref.name)
             ca_pem = await values.bundle(bundle, oauth2.ca_ref.key, field_path="oauth2.caRef")
         host, port = HttpsRequest(method="POST", url=oauth2.token_url).place
-        givers: list[JsonObject] = []
+        holders: list[JsonObject] = []
 
         async def secret(reference: SecretKeyReference, name: str) -> str:
             named = Reference("Secret", namespace, reference.name)
             at_most = LONGEST_TOKEN if name == "refreshTokenRef" else LONGEST_LINE
             line = await values.line(named, reference.key, field_path=f"oauth2.{name}", at_most=at_most)
-            givers.append(await values.get(named, field_path=f"oauth2.{name}"))
+            holders.append(await values.get(named, field_path=f"oauth2.{name}"))
             return line.text
 
         form = {"grant_type": "client_credentials", "client_id": oauth2.client_id}
@@ -167,7 +167,7 @@ class TokenCache:
         if oauth2.service_account_ref is not None:
             account, audience = oauth2.service_account_ref.name, oauth2.service_account_ref.audience
             use = AccountUse(namespace=namespace, name=account, audience=audience)
-            givers.append(await allowed_account(self._accounts, use, values.note))
+            holders.append(await allowed_account(self._accounts, use, values.note))
             credential, subject = f"ServiceAccount {account}", f"system:serviceaccount:{namespace}:{account}"
         else:
             assert oauth2.client_secret_ref is not None
@@ -177,9 +177,9 @@ class TokenCache:
                 form["grant_type"] = "refresh_token"
                 form["refresh_token"] = await secret(oauth2.refresh_token_ref, "refreshTokenRef")
                 refresh_token = f"Secret {oauth2.refresh_token_ref.name}, key {oauth2.refresh_token_ref.key}"
-        trust = server_trust(ca_pem, bindings_of(givers), field="oauth2.caRef")
-        for giver in givers:
-            check_destination(giver, server=host, port=port, verified_tls=True, required=self._required)
+        trust = server_trust(ca_pem, bindings_of(holders), field="oauth2.caRef")
+        for holder in holders:
+            check_destination(holder, server=host, port=port, verified_tls=True, required=self._required)
         asked = TokenRequestContext(
             host=host,
             client_id=oauth2.client_id,
@@ -194,33 +194,33 @@ class TokenCache:
             trust=trust,
             form=form,
             asked=asked,
-            credential_objects=tuple(givers),
+            credential_objects=tuple(holders),
         )
 
     async def _token(self, client: _Client) -> str:
         key = client.key
-        kept = self._kept.get(key)
-        if kept is not None and self._monotonic() < kept.until:
-            return kept.value
-        if (held := self._held.get(key)) is not None:
-            held.raise_if_active()
+        cached = self._tokens.get(key)
+        if cached is not None and self._monotonic() < cached.until:
+            return cached.value
+        if (failures := self._failures.get(key)) is not None:
+            failures.raise_if_active()
         asking = self._asking.get(key)
         if asking is None:
             asking = asyncio.create_task(self._ask(client), name=f"token from {client.asked.host}")
             self._asking[key] = asking
-            asking.add_done_callback(lambda task: self._asked(key, task))
+            asking.add_done_callback(lambda task: self._on_token(key, task))
         return (await asyncio.shield(asking)).value
 
-    def _asked(self, key: Hashable, task: asyncio.Task[_CachedToken]) -> None:
+    def _on_token(self, key: Hashable, task: asyncio.Task[_CachedToken]) -> None:
         del self._asking[key]
         if task.cancelled() or task.exception() is not None:
             return
         now = self._monotonic()
-        self._kept = {it: kept for it, kept in self._kept.items() if now < kept.until}
+        self._tokens = {it: cached for it, cached in self._tokens.items() if now < cached.until}
         if task.result().until > now:
-            if len(self._kept) >= _KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = task.result()
+            if len(self._tokens) >= _MAX_TOKENS:
+                del self._tokens[next(iter(self._tokens))]
+            self._tokens[key] = task.result()
 
     async def _ask(self, client: _Client) -> _CachedToken:
         form = dict(client.form)
@@ -239,9 +239,11 @@ class TokenCache:
         try:
             return await self._granted(request, client.asked)
         except VerdictError as error:
-            self._held = {it: held for it, held in self._held.items() if not held.is_inactive}
-            self._held[client.key] = FailureCache(self._monotonic)
-            self._held[client.key].record(error.verdict)
+            self._failures = {
+                it: failures for it, failures in self._failures.items() if not failures.is_inactive
+            }
+            self._failures[client.key] = FailureCache(self._monotonic)
+            self._failures[client.key].record(error.verdict)
             raise
 
     async def _granted(self, request: HttpsRequest, asked: TokenRequestContext) -> _CachedToken:

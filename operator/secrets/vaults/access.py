@@ -147,7 +147,7 @@ def _check_reference(vault: VaultObject, allowed: Iterable[str] | None, item: Va
             f" spec.password.{block_of(item)}) is ambiguous. Write it without . and .. between slashes, and"
             " without slashes in a Safe's name.",
         )
-    if any(_covers(pattern, place) for pattern in allowed):
+    if any(_matches(pattern, place) for pattern in allowed):
         return
     raise failed(
         Reason.VAULT_NOT_ALLOWED,
@@ -167,7 +167,7 @@ def _is_one_name(place: str) -> bool:
     return not {".", ".."} & set(_SEPARATOR.split(place))
 
 
-def _covers(pattern: str, place: str) -> bool:
+def _matches(pattern: str, place: str) -> bool:
     return place.startswith(pattern[:-1]) if pattern.endswith("*") else place == pattern
 
 

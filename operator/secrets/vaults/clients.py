@@ -52,24 +52,24 @@ class VaultClient:
 
     def __init__(
         self,
-        of: VaultObject,
+        vault: VaultObject,
         client: VaultProvider,
         credentials: VaultCredentials,
         monotonic: Callable[[], float],
     ) -> None:
-        self.of = of
+        self.vault = vault
         self._client = client
         self._credentials = credentials
         self._reading: dict[VaultPassword, asyncio.Task[VaultSecret]] = {}
-        self._held = FailureCache(monotonic)
+        self._failures = FailureCache(monotonic)
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
-    def seen(self) -> Mapping[Reference, ReadObject]:
+    def read_objects(self) -> Mapping[Reference, ReadObject]:
         """Return the objects that its login depends on."""
-        return self._credentials.seen
+        return self._credentials.read_objects
 
     async def read(self, item: VaultPassword, *, destination: Destination) -> VaultSecret:
         """Return the password for this mail server; concurrent callers share one request.
@@ -81,9 +81,9 @@ class VaultClient:
         await self._credentials.check_mail_server(destination)
         reading = self._reading.get(item)
         if reading is None:
-            reading = asyncio.create_task(self._read(item), name=f"read of {self.of.reference}")
+            reading = asyncio.create_task(self._read(item), name=f"read of {self.vault.reference}")
             self._reading[item] = reading
-            reading.add_done_callback(lambda task: self._was_read(item, task))
+            reading.add_done_callback(lambda task: self._on_read(item, task))
         return await asyncio.shield(reading)
 
     async def check(self) -> str:
@@ -92,7 +92,7 @@ class VaultClient:
         Raises:
             VerdictError, ApiUnavailable
         """
-        async with self._asking():
+        async with self._request():
             return await self._client.check()
 
     async def close(self) -> None:
@@ -105,37 +105,37 @@ class VaultClient:
         for reading in self._reading.values():
             reading.cancel()
 
-    def _was_read(self, item: VaultPassword, task: asyncio.Task[VaultSecret]) -> None:
+    def _on_read(self, item: VaultPassword, task: asyncio.Task[VaultSecret]) -> None:
         del self._reading[item]
         if not task.cancelled():
             task.exception()  # retrieved, so that asyncio does not log it when no one waits
 
     async def _read(self, item: VaultPassword) -> VaultSecret:
-        async with self._asking():
+        async with self._request():
             return await self._client.read(item)
 
     @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[None]:
+    async def _request(self) -> AsyncIterator[None]:
         """Permit calls of the vault inside the context; cache failures that concern all callers."""
-        self._held.raise_if_active()
+        self._failures.raise_if_active()
         self._busy += 1
         self._idle.clear()
         try:
             yield
         except VerdictError as error:
-            raise VerdictError(self._noted(error.verdict)) from None
+            raise VerdictError(self._record(error.verdict)) from None
         else:
-            self._held.clear()
+            self._failures.clear()
         finally:
             self._busy -= 1
             if not self._busy:
                 self._idle.set()
 
-    def _noted(self, verdict: Verdict) -> Verdict:
+    def _record(self, verdict: Verdict) -> Verdict:
         if verdict.retry_after is not None:
             verdict = replace(verdict, retry_after=min(verdict.retry_after, LONGEST_WAIT))
         if verdict.reason not in _OF_ONE_ITEM:
-            self._held.record(verdict)
+            self._failures.record(verdict)
         return verdict
 
 
@@ -165,46 +165,52 @@ class VaultClients:
         self._required = require_allowed_servers
         self._allowed_hosts = allowed_hosts or AllowedHosts()
         self._providers = providers
-        self._live: dict[Reference, VaultClient] = {}
+        self._clients: dict[Reference, VaultClient] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     def of(self, vault: VaultObject) -> VaultClient:
         """Return the client for this version of the vault object."""
-        live = self._live.get(vault.reference)
-        if live is not None and (live.of.uid, live.of.generation) == (vault.uid, vault.generation):
-            return live
+        client = self._clients.get(vault.reference)
+        if client is not None and (client.vault.uid, client.vault.generation) == (
+            vault.uid,
+            vault.generation,
+        ):
+            return client
         self.forget(vault.reference)
-        live = self._live[vault.reference] = self._made(vault)
-        return live
+        client = self._clients[vault.reference] = self._create(vault)
+        return client
 
-    def is_outdated(self, vault: VaultObject) -> None:
+    def forget_outdated(self, vault: VaultObject) -> None:
         """Drop the client if the vault object has changed since."""
-        live = self._live.get(vault.reference)
-        if live is not None and (live.of.uid, live.of.generation) != (vault.uid, vault.generation):
+        client = self._clients.get(vault.reference)
+        if client is not None and (client.vault.uid, client.vault.generation) != (
+            vault.uid,
+            vault.generation,
+        ):
             self.forget(vault.reference)
 
     def forget(self, reference: Reference) -> None:
         """Drop the client of a vault object that was deleted or changed."""
-        live = self._live.pop(reference, None)
-        if live is not None:
-            closing = asyncio.create_task(live.close(), name=f"close {reference}")
+        client = self._clients.pop(reference, None)
+        if client is not None:
+            closing = asyncio.create_task(client.close(), name=f"close {reference}")
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
     def changed(self, reference: Reference) -> None:
         """Drop all clients whose login used this changed Secret or ConfigMap."""
-        for vault, live in list(self._live.items()):
-            if reference in live.seen:
+        for vault, client in list(self._clients.items()):
+            if reference in client.read_objects:
                 self.forget(vault)
 
     async def close(self) -> None:
         """Close all clients when the operator stops."""
-        for reference, live in list(self._live.items()):
-            live.break_off()
+        for reference, client in list(self._clients.items()):
+            client.break_off()
             self.forget(reference)
         await asyncio.gather(*self._closing, return_exceptions=True)
 
-    def _made(self, vault: VaultObject) -> VaultClient:
+    def _create(self, vault: VaultObject) -> VaultClient:
         credentials = VaultCredentials(
             vault,
             get_object=self.get_object,
@@ -225,5 +231,5 @@ class VaultClients:
             now=self._now,
             allowed_hosts=self._allowed_hosts,
         )
-        client = self._providers[vault.provider](vault.block, context)
-        return VaultClient(vault, client, credentials, self._monotonic)
+        provider = self._providers[vault.provider](vault.block, context)
+        return VaultClient(vault, provider, credentials, self._monotonic)

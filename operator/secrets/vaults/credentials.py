@@ -47,12 +47,12 @@ class VaultCredentials:
         self._accounts = accounts
         self._now = now
         self._required = require_allowed_servers
-        self._seen: dict[Reference, ReadObject] = {}
+        self._read: dict[Reference, ReadObject] = {}
 
     @property
-    def seen(self) -> Mapping[Reference, ReadObject]:
+    def read_objects(self) -> Mapping[Reference, ReadObject]:
         """Return the objects that were read, in the version at that time; None for missing ones."""
-        return dict(self._seen)
+        return dict(self._read)
 
     async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
         """See ``Credentials``."""
@@ -100,12 +100,12 @@ class VaultCredentials:
         """Return the objects with the credentials; read those that were not read before."""
         found = []
         for reference in dict.fromkeys(it.reference for it in self._vault.credentials()):
-            seen = self._seen.get(reference)
-            if seen is None:
+            read = self._read.get(reference)
+            if read is None:
                 with suppress(ObjectNotFound, AccessDenied):  # the login reports it
                     found.append(await self._holder(reference))
-            elif seen.object_ is not None:
-                found.append(seen.object_)
+            elif read.object_ is not None:
+                found.append(read.object_)
         return found
 
     async def _holder(self, reference: Reference) -> JsonObject:
@@ -122,12 +122,12 @@ class VaultCredentials:
             VerdictError, ApiUnavailable
         """
         for named in {it.reference: it for it in self._vault.credentials()}.values():
-            giver = await self._giver(named)
+            holder = await self._current_holder(named)
             needed = (*map(_place, self._vault.urls), (destination.server, destination.port))
             try:
-                self._check(giver, *self._vault.urls, needed=needed)
+                self._check(holder, *self._vault.urls, needed=needed)
                 check_destination(
-                    giver,
+                    holder,
                     server=destination.server,
                     port=destination.port,
                     verified_tls=destination.verified_tls,
@@ -135,10 +135,10 @@ class VaultCredentials:
                     purpose=self._purpose,
                 )
             except VerdictError:
-                self._note(named.reference, giver, ())  # the refusal depends on this version
+                self._note(named.reference, holder, ())  # the refusal depends on this version
                 raise
 
-    async def _giver(self, named: NamedReference) -> JsonObject:
+    async def _current_holder(self, named: NamedReference) -> JsonObject:
         """Return a credential's current object; record it only if missing: the login records the rest."""
 
         def note(reference: Reference, found: JsonObject | None) -> None:
@@ -182,21 +182,21 @@ class VaultCredentials:
         return SecretReader(get, owner=str(self._vault.reference), keys=lambda _: data_keys)
 
     def _note(self, reference: Reference, found: JsonObject | None, data_keys: tuple[str, ...]) -> None:
-        before = self._seen.get(reference)
+        before = self._read.get(reference)
         keys = dict.fromkeys((*(before.data_keys if before else ()), *data_keys))
         kept = None if found is None else {"kind": found.get("kind"), "metadata": found["metadata"]}
-        self._seen[reference] = ReadObject(object_=kept, at=self._now(), data_keys=tuple(keys))
+        self._read[reference] = ReadObject(object_=kept, at=self._now(), data_keys=tuple(keys))
 
     @property
     def _purpose(self) -> str:
         return f", which {self._vault.reference} uses to log in,"
 
-    def _check(self, giver: JsonObject, *urls: str, needed: tuple[tuple[str, int], ...] = ()) -> None:
+    def _check(self, holder: JsonObject, *urls: str, needed: tuple[tuple[str, int], ...] = ()) -> None:
         """Refuse a credential that does not list all places that receive the login or its results."""
         places = tuple(map(_place, (*urls, *self._vault.urls)))
         for server, port in dict.fromkeys(places):
             check_destination(
-                giver,
+                holder,
                 server=server,
                 port=port,
                 verified_tls=True,

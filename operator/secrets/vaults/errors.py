@@ -62,7 +62,7 @@ def failed(
     )
 
 
-def gone(vault: str) -> VerdictError:
+def vault_changed(vault: str) -> VerdictError:
     """Return the verdict for a vault object that changed during the read."""
     return failed(
         Reason.VAULT_UNAVAILABLE,

@@ -18,7 +18,7 @@ from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
-_ROOM: Final = 1024
+_LONGEST_REFERENCE: Final = 1024
 """Maximum bytes of ``status.password.reference``."""
 
 
@@ -54,11 +54,11 @@ class VaultPasswords:
             destination=self._destination,
             get_object=self._vaults.get_object,
         )
-        live = self._vaults.of(vault)
+        client = self._vaults.of(vault)
         try:
-            secret = await live.read(item, destination=self._destination)
+            secret = await client.read(item, destination=self._destination)
         finally:
-            self._values.behind.update(live.seen)
+            self._values.login_objects.update(client.read_objects)
         return _resolved(secret, vault, item)
 
 
@@ -71,7 +71,7 @@ def reference_of(named: VaultReference, namespace: str) -> Reference:
 
 def described(item: VaultPassword) -> tuple[str, str]:
     """Return provider and place of a password, as in ``status.password``, without reading it."""
-    place = cut(f"{item.vault_ref.name}/{reference_in_vault(item)}", limit=_ROOM)
+    place = cut(f"{item.vault_ref.name}/{reference_in_vault(item)}", limit=_LONGEST_REFERENCE)
     return str(provider_for(item)), place
 
 

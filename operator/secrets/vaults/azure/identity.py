@@ -269,7 +269,7 @@ async def _workload(
     token = await credentials.service_account_token(
         named, goes_to=authority, field_path=f"{asked.auth}.serviceAccountRef"
     )
-    issuer, subject, audience = refusals.who_of(token)
+    issuer, subject, audience = refusals.shown_claims(token)
     asked = replace(
         asked,
         credential=f"ServiceAccount {named.name}",

@@ -38,14 +38,14 @@ class IdentityRequestContext:
     audience: str = ""
 
     @property
-    def whom(self) -> str:
+    def identity(self) -> str:
         """Return the identity as text."""
         if self.tenant:
             return f"client {self.client}"
         return "the operator's managed identity" + (f" {self.client}" if self.client else "")
 
     @property
-    def facts(self) -> dict[str, str]:
+    def hint_values(self) -> dict[str, str]:
         """Return the values for the hints."""
         return {
             "auth": self.auth,
@@ -141,7 +141,7 @@ def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) ->
         )
     if asked.issuer.removeprefix("https://").startswith(_PRIVATE_ISSUER) and error.number in _ISSUER_NUMBERS:
         hint += _NO_ISSUER
-    text = hint.format_map(asked.facts)
+    text = hint.format_map(asked.hint_values)
     return failed(
         Reason.VAULT_AUTH_FAILED,
         f"{who} refused the login of client {asked.client} {said}. {text}.",
@@ -211,7 +211,7 @@ def unreachable(error: HttpsError, asked: IdentityRequestContext) -> VerdictErro
     return identity_unreachable(error, vault=asked.vault, field=AUTHORITY_FIELD)
 
 
-def who_of(token: str) -> tuple[str, str, str]:
+def shown_claims(token: str) -> tuple[str, str, str]:
     """Return issuer, subject and audience of a JWT for display, unverified; empty if missing."""
     claims = claims_of(token)
     audiences = claims.get("aud")

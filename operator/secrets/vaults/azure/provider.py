@@ -26,7 +26,7 @@ from smtp_operator.secrets.vaults.azure.endpoints import URL_FIELD, check_endpoi
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.password import password_of
 from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext
-from smtp_operator.secrets.vaults.errors import bundle_invalid, gone, unreachable
+from smtp_operator.secrets.vaults.errors import bundle_invalid, unreachable, vault_changed
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 
 if TYPE_CHECKING:
@@ -114,11 +114,11 @@ class KeyVault:
 
     async def _shared_login(self) -> _Login:
         """Return a new login, shared by concurrent callers."""
-        return await self._logging_in.run(None, self._kept_login)
+        return await self._logging_in.run(None, self._cached_login)
 
-    async def _kept_login(self) -> _Login:
+    async def _cached_login(self) -> _Login:
         if self._closed:
-            raise gone(self._context.name)
+            raise vault_changed(self._context.name)
         login = await self._log_in()
         if not self._closed:
             self._login = login
@@ -136,7 +136,7 @@ class KeyVault:
 
         identity, asked, trust = await identity_of(self._block, context, metadata=self._metadata)
         reader = VaultRequestContext(
-            vault=context.name, host=self._host, client=asked.whom, auth=asked.auth, tenant=asked.tenant
+            vault=context.name, host=self._host, client=asked.identity, auth=asked.auth, tenant=asked.tenant
         )
         client = SecretClient(
             self._block.vault_url.rstrip("/"),
@@ -148,14 +148,14 @@ class KeyVault:
         # The SDK caches challenges forever in the process: a vault that moved would stay unreachable.
         HttpChallengeCache.remove_challenge_for_url(self._block.vault_url)
         try:
-            await self._try(client, identity, reader)
+            await self._probe(client, identity, reader)
         finally:
             await identity.forget()
         assert identity.token is not None
         lasts = identity.token.expires_on - context.now() - _EARLY
         return _Login(client, identity, reader, context.monotonic() + lasts)
 
-    async def _try(self, client: "SecretClient", identity: "Identity", reader: VaultRequestContext) -> None:
+    async def _probe(self, client: "SecretClient", identity: "Identity", reader: VaultRequestContext) -> None:
         """Read a secret that does not exist; raise VerdictError if the identity is refused."""
         from smtp_operator.secrets.vaults.azure.transport import ResponseRejected
 

@@ -24,7 +24,7 @@ from smtp_operator.secrets.vaults.cyberark.conjur_errors import (
     read_refused,
     token_refused,
 )
-from smtp_operator.secrets.vaults.errors import gone
+from smtp_operator.secrets.vaults.errors import vault_changed
 from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
@@ -93,12 +93,12 @@ class CyberArkConjurVault:
         self._token = None
 
     async def _secret(self, variable: str, version: str | None) -> HttpsResponse:
-        token = await self._kept()
+        token = await self._current_token()
         answer = await self._ask(token, variable, version)
         if answer.status == 401:
             if self._token is token:
                 self._token = None
-            answer = await self._ask(await self._kept(), variable, version)
+            answer = await self._ask(await self._current_token(), variable, version)
         return answer
 
     async def _ask(self, token: _Token, variable: str, version: str | None) -> HttpsResponse:
@@ -109,14 +109,14 @@ class CyberArkConjurVault:
             headers={"Authorization": token.header, "Accept": "*/*"},
         )
 
-    async def _kept(self) -> _Token:
+    async def _current_token(self) -> _Token:
         if self._token is not None and self._context.monotonic() < self._token.until:
             return self._token
         return await self._logins.run("login", self._login)
 
     async def _login(self) -> _Token:
         if self._closed:
-            raise gone(self._context.name)
+            raise vault_changed(self._context.name)
         token = await self._authenticate(await self._credential())
         if not self._closed:
             self._token = token

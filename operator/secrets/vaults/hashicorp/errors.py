@@ -23,23 +23,23 @@ _PAUSE: Final = 30.0
 """Seconds to wait if a vault asks for a pause without a duration."""
 _STANDBY: Final = (472, 473)
 _NO_NAMESPACE: Final = "namespace not found"
-_READ: Final = 8192
+_INSPECTED: Final = 8192
 """Maximum characters of an error that are inspected."""
 _ACL: Final = re.compile(r"\b1 error occurred:\s*\* permission denied\b")
 _SHOWN: Final = re.compile(r"[\x21-\x7e]{1,253}")
 
 
-def told(answer: HttpsResponse) -> dict[str, Any] | None:
+def json_body(answer: HttpsResponse) -> dict[str, Any] | None:
     """Return the JSON object of the answer; None: not a JSON object."""
     return json_object_or_none(answer.body)
 
 
 def errors(answer: HttpsResponse) -> str:
     """Return the vault's error text in lower case, only for matching."""
-    found = (told(answer) or {}).get("errors")
+    found = (json_body(answer) or {}).get("errors")
     if not isinstance(found, list):
         return ""
-    return " ".join(it for it in found if isinstance(it, str))[:_READ].lower()
+    return " ".join(it for it in found if isinstance(it, str))[:_INSPECTED].lower()
 
 
 def refused_by_policy(answer: HttpsResponse) -> bool:
@@ -85,7 +85,7 @@ class VaultLocation:
                 answer,
                 wait,
             )
-        if status >= 500 or status in _STANDBY or (status == 412 and told(answer) is not None):
+        if status >= 500 or status in _STANDBY or (status == 412 and json_body(answer) is not None):
             if status == 503 and "sealed" in said:
                 text = (
                     f"{who} is sealed (503). Ask the vault's operators to unseal it; the operator"
@@ -97,7 +97,7 @@ class VaultLocation:
                     " retries automatically."
                 )
             return self._unavailable(text, answer, wait)
-        if status >= 300 and (told(answer) is None or status < 400):
+        if status >= 300 and (json_body(answer) is None or status < 400):
             return self.no_vault(answer)
         return None
 
@@ -112,7 +112,7 @@ class VaultLocation:
 
     def not_understood(self, answer: HttpsResponse, what: str) -> VerdictError:
         """Return the verdict for a successful answer without the expected content."""
-        if told(answer) is None and "json" not in answer.headers.get("content-type", ""):
+        if json_body(answer) is None and "json" not in answer.headers.get("content-type", ""):
             return self.no_vault(answer)
         return failed(
             Reason.VAULT_RESPONSE_INVALID,

@@ -28,12 +28,12 @@ from smtp_operator.secrets.vaults.hashicorp.errors import (
     VaultLocation,
     Workload,
     app_role_refused,
+    json_body,
     jwt_refused,
     read_refused,
     refused_by_policy,
     shown,
     token_refused,
-    told,
 )
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
@@ -83,9 +83,9 @@ class HashiCorpKv:
     async def read(self, item: object) -> VaultSecret:
         """See ``VaultProvider``."""
         assert isinstance(item, HashiCorpVaultPassword)
-        login, kept = await self._logins.current()
+        login, cached = await self._logins.current()
         answer = await self._get(login.session, item)
-        if answer.status == 403 and kept and not refused_by_policy(answer):
+        if answer.status == 403 and cached and not refused_by_policy(answer):
             other = await self._logins.replacing(login)
             if other is not None:
                 login = other
@@ -161,8 +161,8 @@ class HashiCorpKv:
         if answer.status >= 400:
             workload = _workload(token, reference.audience)
             raise jwt_refused(answer, self._place, mount=mount, role=jwt.role, workload=workload)
-        given, lease = self._given(answer)
-        return given, lease, f'role "{jwt.role}" of auth/{mount}'
+        issued, lease = self._token_of(answer)
+        return issued, lease, f'role "{jwt.role}" of auth/{mount}'
 
     async def _by_app_role(self, app_role: VaultAppRole) -> tuple[str, float, str]:
         secret_id = await self._context.credentials.secret(
@@ -173,8 +173,8 @@ class HashiCorpKv:
         answer = await self._answer(asked)
         if answer.status >= 400:
             raise app_role_refused(answer, self._place)
-        given, lease = self._given(answer)
-        return given, lease, f"AppRole {app_role.role_id}"
+        issued, lease = self._token_of(answer)
+        return issued, lease, f"AppRole {app_role.role_id}"
 
     async def _by_token(self) -> tuple[str, float, str]:
         named = self._block.auth.token_ref
@@ -198,15 +198,15 @@ class HashiCorpKv:
             )  # valid, but may not look itself up
         if answer.status >= 400:
             raise token_refused(answer, self._place)
-        data = (told(answer) or {}).get("data")
+        data = (json_body(answer) or {}).get("data")
         if not isinstance(data, dict) or "ttl" not in data:
             raise self._place.not_understood(answer, "a token's properties")
         lease = 0.0 if data.get("num_uses") else _seconds(data["ttl"]) or _LONGEST
         return token, lease, f"the token that {AUTH_FIELD}.tokenRef names"
 
-    def _given(self, answer: HttpsResponse) -> tuple[str, float]:
+    def _token_of(self, answer: HttpsResponse) -> tuple[str, float]:
         """Return token and lease in seconds; 0 if its number of uses is limited, so that one test uses it."""
-        auth = (told(answer) or {}).get("auth")
+        auth = (json_body(answer) or {}).get("auth")
         token = auth.get("client_token") if isinstance(auth, dict) else None
         if not isinstance(auth, dict) or not isinstance(token, str):
             raise self._place.not_understood(answer, "a login")
@@ -233,7 +233,7 @@ class HashiCorpKv:
         return client(url=self._block.url, namespace=namespace, ask=self._ask, trust=trust, token=token)
 
     def _secret(self, answer: HttpsResponse, item: HashiCorpVaultPassword, *, who: str) -> VaultSecret:
-        found = (told(answer) or {}).get("data")
+        found = (json_body(answer) or {}).get("data")
         metadata = found.get("metadata") if isinstance(found, dict) else None
         if isinstance(found, dict) and isinstance(metadata, dict) and found.get("data", found) is None:
             raise self._gone(metadata, item)

@@ -221,12 +221,12 @@ async def test_nothing_is_kept_but_which_version_was_read(shelf: Shelf) -> None:
     read = credentials(shelf)
     await read.secret(TOKEN, goes_to=VAULT, field_path="f")
     await read.trust()
-    assert {str(reference): it.data_keys for reference, it in read.seen.items()} == {
+    assert {str(reference): it.data_keys for reference, it in read.read_objects.items()} == {
         "Secret team-a/bao-login": ("token",),
         "ConfigMap team-a/ca": ("ca.crt",),
     }
-    assert {key for it in read.seen.values() for key in it.object_ or {}} == {"kind", "metadata"}
-    assert {it.at for it in read.seen.values()} == {7.0}
+    assert {key for it in read.read_objects.values() for key in it.object_ or {}} == {"kind", "metadata"}
+    assert {it.at for it in read.read_objects.values()} == {7.0}
     assert CANARY not in repr(vars(read))
 
 
@@ -234,7 +234,7 @@ async def test_what_was_missing_is_remembered_as_missing(shelf: Shelf) -> None:
     read = credentials(shelf)
     missing = SecretKeyReference(name="other", key="token")
     assert (await refused(read.secret(missing, goes_to=VAULT, field_path="f"))).reason == "SecretNotFound"
-    assert read.seen[Reference("Secret", "team-a", "other")].object_ is None
+    assert read.read_objects[Reference("Secret", "team-a", "other")].object_ is None
 
 
 async def test_which_version_of_a_service_account_was_looked_at_is_remembered(shelf: Shelf) -> None:
@@ -242,11 +242,11 @@ async def test_which_version_of_a_service_account_was_looked_at_is_remembered(sh
     mailer = Reference("ServiceAccount", "team-a", "mailer")
     read = credentials(shelf, Opened(mailer="vault"))
     await read.service_account_token(MAILER, goes_to=VAULT, field_path="f")
-    assert (read.seen[mailer].object_ or {})["metadata"]["resourceVersion"] == "9"
+    assert (read.read_objects[mailer].object_ or {})["metadata"]["resourceVersion"] == "9"
 
     missing = credentials(shelf)
     await refused(missing.service_account_token(MAILER, goes_to=VAULT, field_path="f"))
-    assert missing.seen[mailer].object_ is None
+    assert missing.read_objects[mailer].object_ is None
 
 
 async def test_it_is_read_anew_each_time(shelf: Shelf) -> None:

@@ -247,7 +247,7 @@ async def test_a_refusal_stands_on_the_login_that_was_judged(how: str) -> None:
     values = bench.shelf.values
     with pytest.raises(VerdictError):
         await VaultPasswords(values, bench.vaults, MAIL).resolve(bench.password, "team-a")
-    judged = values.behind[bench.login].object_
+    judged = values.login_objects[bench.login].object_
     assert judged is not None
     assert judged["metadata"] == bench.shelf.objects[bench.login]["metadata"]
 
