@@ -47,7 +47,7 @@ class HttpsLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpsRequest:
-    """One request. ``url`` follows the rules of ``tokenUrl`` and may have an escaped query."""
+    """An HTTPS request. ``url`` follows the rules of ``tokenUrl`` and may have an escaped query."""
 
     method: str
     url: str

@@ -15,7 +15,7 @@ class HttpsProxy:
     """
 
     url: str
-    """Such as ``http://proxy.example.com:3128``."""
+    """For example, ``http://proxy.example.com:3128``."""
     excepted: Sequence[str] = ()
 
     def is_for(self, host: str) -> bool:

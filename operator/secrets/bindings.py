@@ -27,7 +27,7 @@ class Binding:
     """A bound value: the object that holds it, and the CAs that its owner admits."""
 
     owner: str
-    """Such as ``Secret team-a/smtp-password``."""
+    """For example, ``Secret team-a/smtp-password``."""
     admitted: frozenset[str]
     """SHA-256 of certificates, in lower-case hexadecimal."""
 

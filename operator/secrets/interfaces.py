@@ -62,7 +62,7 @@ class ResolvedPassword:
 
 
 class PasswordSource(Protocol):
-    """One source type of ``spec.password``."""
+    """A source type of ``spec.password``."""
 
     async def resolve(self, password: Password, namespace: str) -> ResolvedPassword:
         """Read the password.

@@ -47,7 +47,7 @@ _Keys = Callable[[Reference], Collection[str]]
 
 @dataclass(frozen=True, slots=True)
 class SecretLine:
-    """One line of text from a Secret."""
+    """A line of text from a Secret."""
 
     text: str = field(repr=False)
     newline_stripped: bool = False

@@ -26,9 +26,9 @@ class TokenRequestContext:
     host: str
     client_id: str
     credential: str
-    """Such as ``Secret mail-app, key client-secret`` or ``ServiceAccount mailer``."""
+    """For example, ``Secret mail-app, key client-secret`` or ``ServiceAccount mailer``."""
     refresh_token: str = ""
-    """Such as ``Secret mail-app, key refresh-token``, if one was sent."""
+    """For example, ``Secret mail-app, key refresh-token``, if one was sent."""
     subject: str = ""
     """Subject of the ServiceAccount's token: ``system:serviceaccount:team-a:mailer``."""
     audience: str = ""

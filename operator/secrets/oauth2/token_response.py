@@ -22,7 +22,7 @@ class TokenError:
     """An error of a token endpoint. ``name`` is empty if the answer is not from a token endpoint."""
 
     name: str
-    """Such as ``invalid_client``."""
+    """For example, ``invalid_client``."""
     number: str
     """Entra ID's error number, such as ``7000215``, or empty."""
     temporary: bool

@@ -48,7 +48,7 @@ _OF_ONE_ITEM: Final = frozenset(
 
 
 class VaultClient:
-    """One version of a vault object, and its client."""
+    """Client for one version of a vault object."""
 
     def __init__(
         self,

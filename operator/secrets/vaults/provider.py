@@ -94,7 +94,7 @@ class VaultContext:
 
 
 class VaultProvider(Protocol):
-    """One version of a vault object, shared by all tests that read through it.
+    """Provider for one version of a vault object, shared by all tests that read through it.
 
     A provider keeps its login (token, session) in memory while it is valid, shares one login between
     concurrent callers, and never sends more requests after failures than after successes.

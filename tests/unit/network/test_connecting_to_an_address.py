@@ -16,7 +16,7 @@ HERE = ipaddress.ip_address("127.0.0.1")
 
 
 class LoopWithoutNames(uvloop.Loop):
-    """Fails whoever looks up a name."""
+    """Fail on every lookup."""
 
     async def getaddrinfo(self, *args: Any, **options: Any) -> Any:
         """No answer."""
@@ -45,7 +45,7 @@ def test_nothing_is_looked_up(runner: asyncio.Runner, port: int) -> None:
 
 def test_a_refusal_is_the_systems_own_error(runner: asyncio.Runner) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
 
         with pytest.raises(ConnectionRefusedError, match="Connection refused"):
             runner.run(connect(HERE, taken.getsockname()[1], limit=60))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RFC 6761: what ends in .invalid exists nowhere, and nobody need be asked."""
+"""RFC 6761: names that end in .invalid never exist, and need no lookup."""
 
 import pytest
 

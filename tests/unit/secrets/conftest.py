@@ -11,12 +11,12 @@ from smtp_testkit.simulation import Shelf
 
 @pytest.fixture
 def shelf() -> Shelf:
-    """Nothing lies on it yet."""
+    """An empty shelf."""
     return Shelf()
 
 
 @pytest.fixture(scope="session")
 def bao() -> Iterator[OpenBao]:
-    """A real OpenBao server; each test has paths, roles and policies of its own there."""
+    """A real OpenBao server; each test has its own paths, roles and policies there."""
     with OpenBao.start() as running:
         yield running

@@ -178,7 +178,7 @@ def test_messages(annotation: str | None, server: str, verified: bool, required:
 
 
 def test_a_refusal_does_not_list_what_is_allowed() -> None:
-    """Whoever may edit a SmtpConfig need not learn where else the password goes."""
+    """Users who may edit a SmtpConfig do not learn where else the password goes."""
     with pytest.raises(VerdictError) as caught:
         check_destination(
             secret("internal.example.com:587"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The input types of spec.password: where each reads, and what status tells of it."""
+"""The source types of spec.password: where each reads, and what the status shows."""
 
 from typing import Any
 

@@ -23,7 +23,7 @@ AUTHORITY_FIELD: Final = "azureKeyVault.authorityHost"
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One of Azure's clouds: the host of Entra ID, its aliases, and Key Vault's domain."""
+    """An Azure cloud: the host of Entra ID, its aliases, and Key Vault's domain."""
 
     authority: str
     aliases: tuple[str, ...]

@@ -31,7 +31,7 @@ class IdentityRequestContext:
     client: str
     tenant: str = ""
     credential: str = ""
-    """Such as ``Secret vault-app, key client-secret``."""
+    """For example, ``Secret vault-app, key client-secret``."""
     issuer: str = ""
     """Issuer of the ServiceAccount's token; the next two are also from this token."""
     subject: str = ""

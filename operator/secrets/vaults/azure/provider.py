@@ -65,7 +65,7 @@ class _Login:
 
 
 class KeyVault:
-    """One Key Vault object. See ``VaultProvider``."""
+    """Provider for a Key Vault object. See ``VaultProvider``."""
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class VaultRequestContext:
     """The vault object."""
     host: str
     client: str
-    """Such as ``client 6731de76`` or ``the operator's managed identity``."""
+    """For example, ``client 6731de76`` or ``the operator's managed identity``."""
     auth: str = ""
     """The block of spec with the identity, such as ``azureKeyVault.auth.servicePrincipal``."""
     tenant: str = ""

@@ -72,7 +72,7 @@ class CcpRequestContext:
     certificate: str | None
     """Secret with the client certificate, if one was sent."""
     account: str
-    """Such as ``object smtp-relay, safe Mail``."""
+    """For example, ``object smtp-relay, safe Mail``."""
 
 
 def refused(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:

@@ -28,11 +28,11 @@ class ConjurRequestContext:
     url: str
     account: str
     identity: str
-    """Such as ``host/smtp-operator``, or ``ServiceAccount smtp-vault`` if its token names the host."""
+    """For example, ``host/smtp-operator``, or ``ServiceAccount smtp-vault`` if its token names the host."""
     fix: str
     """The fix for a refused login, as a sentence."""
     authenticator: str
-    """Such as ``authn`` or ``authn-jwt/kubernetes``."""
+    """For example, ``authn`` or ``authn-jwt/kubernetes``."""
 
 
 def login_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictError:

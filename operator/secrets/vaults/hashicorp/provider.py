@@ -65,7 +65,7 @@ class _Session:
 
 
 class HashiCorpKv:
-    """One vault object; see ``VaultProvider``."""
+    """Provider for a vault object; see ``VaultProvider``."""
 
     def __init__(self, block: HashiCorpVault, context: VaultContext) -> None:
         self._block = block

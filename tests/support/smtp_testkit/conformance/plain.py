@@ -28,7 +28,7 @@ _WITHOUT_A_VAULT: Mapping[str, str] = {
 } | dict.fromkeys(
     (
         "test_a_host_that_dns_does_not_know",
-        "test_a_port_where_nobody_listens",
+        "test_a_port_without_listener",
         "test_an_address_that_is_not_allowed",
         "test_a_port_that_is_not_allowed",
         "test_a_certificate_of_an_unknown_authority",

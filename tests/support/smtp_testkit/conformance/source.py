@@ -138,7 +138,7 @@ class VaultSource(Source):
         "test_a_value_of_several_lines": Reason.VAULT_SECRET_UNUSABLE,
         "test_a_value_that_is_too_long": Reason.VAULT_SECRET_UNUSABLE,
         "test_a_host_that_dns_does_not_know": Reason.VAULT_HOST_UNRESOLVED,
-        "test_a_port_where_nobody_listens": Reason.VAULT_UNREACHABLE,
+        "test_a_port_without_listener": Reason.VAULT_UNREACHABLE,
         "test_an_address_that_is_not_allowed": Reason.VAULT_URL_NOT_ALLOWED,
         "test_a_port_that_is_not_allowed": Reason.VAULT_URL_NOT_ALLOWED,
         "test_a_certificate_of_an_unknown_authority": Reason.VAULT_TLS_FAILED,

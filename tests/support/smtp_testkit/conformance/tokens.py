@@ -42,7 +42,7 @@ class OAuth2Source(Source):
         "test_a_password_that_may_not_be_read": Reason.OAUTH_TOKEN_FAILED,
         "test_a_wrong_credential": Reason.OAUTH_TOKEN_FAILED,
         "test_a_host_that_dns_does_not_know": Reason.IDENTITY_PROVIDER_UNREACHABLE,
-        "test_a_port_where_nobody_listens": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_a_port_without_listener": Reason.IDENTITY_PROVIDER_UNREACHABLE,
         "test_an_address_that_is_not_allowed": Reason.DESTINATION_NOT_ALLOWED,
         "test_a_port_that_is_not_allowed": Reason.DESTINATION_NOT_ALLOWED,
         "test_a_certificate_of_an_unknown_authority": Reason.IDENTITY_PROVIDER_UNREACHABLE,

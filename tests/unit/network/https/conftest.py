@@ -25,7 +25,7 @@ def endpoint() -> Iterator[TokenServer]:
 
 @pytest.fixture
 def request_of(endpoint: TokenServer) -> Callable[..., HttpsRequest]:
-    """A request to the endpoint that trusts its CA, with these fields, or ``ca_pem``, instead of its own."""
+    """Build requests to the endpoint that trust its CA; arguments replace fields or ``ca_pem``."""
 
     def build(ca_pem: str | None = endpoint.ca_pem, **changes: Any) -> HttpsRequest:
         own: dict[str, Any] = {

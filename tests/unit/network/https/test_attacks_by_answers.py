@@ -100,7 +100,7 @@ Results = list[HttpsResponse | BaseException]
 
 
 async def peak_of(helper: Https, request: HttpsRequest, times: int = 1) -> tuple[Results, int]:
-    """What that many requests at once brought, and the bytes that Python's objects took at their peak."""
+    """Return the results of concurrent requests, and the peak bytes of Python's objects."""
     await asyncio.gather(*(helper.send(request) for _ in range(times)), return_exceptions=True)  # imports
     tracemalloc.start()
     try:
@@ -186,7 +186,7 @@ async def test_headers_that_are_none_are_not_written_into_the_log(
 async def test_an_answer_in_single_bytes_is_given_up_after_two_thousand_reads(
     patient: Https, request_of: RequestOf, says: Callable[[Sent], None]
 ) -> None:
-    """Each byte is a TLS record of its own, and each record a read: 65,536 of them cost a second."""
+    """Each byte is a separate TLS record, and each record a read: 65,536 of them cost a second."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
     says(lambda: itertools.chain([head], itertools.repeat(b"x", 60_000)))
 

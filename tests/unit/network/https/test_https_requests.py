@@ -224,7 +224,7 @@ async def test_a_dead_address_is_passed_over(https: Https, names: Names, request
     assert (await https.send(request_of())).status == 400
 
 
-async def test_nobody_listens(https: Https, names: Names, request_of: RequestOf) -> None:
+async def test_no_server_listens(https: Https, names: Names, request_of: RequestOf) -> None:
     names.known["localhost"] = ("127.0.0.9",)
 
     assert (await failure_of(https, request_of())).kind is ErrorKind.REFUSED

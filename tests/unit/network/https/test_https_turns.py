@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that hangs costs its own users time, and nobody else's."""
+"""A server that hangs delays only its own users."""
 
 import asyncio
 import socket
@@ -30,10 +30,10 @@ def silent() -> Iterator[list[int]]:
         it.close()
 
 
-async def test_a_hundred_that_hang_hold_up_nobody(
+async def test_a_hundred_hanging_servers_delay_no_other(
     silent: list[int], names: Names, endpoint: TokenServer, request_of: RequestOf
 ) -> None:
-    """They hang for as long as the test lasts, so what waits for one of them waits for ever."""
+    """Servers hang during the whole test, so a request to one of them never ends."""
     limits = HttpsLimits(connect=600.0, read=600.0, total=600.0)
     https = Https(policy=POLICY, resolver=names, limits=limits)
     hanging = [
@@ -98,7 +98,7 @@ class Desk:
 
 
 async def settled() -> None:
-    """Whoever can go on has done so."""
+    """Let all tasks proceed that can."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -142,7 +142,7 @@ async def test_who_waits_behind_a_request_that_hangs_is_told_and_nothing_is_sent
     failures = await asyncio.gather(*tasks, return_exceptions=True)
     assert desk.asked == ["a"]
     assert [(type(it), str(it)) for it in failures] == [(HttpsError, "too slow")] * 5
-    assert len(set(map(id, failures))) == 5  # each with a traceback of its own
+    assert len(set(map(id, failures))) == 5  # each with its own traceback
 
 
 async def test_who_waits_behind_another_failure_is_asked_for() -> None:
@@ -207,8 +207,8 @@ async def test_who_gives_up_waiting_leaves_the_turn_to_the_next() -> None:
     await cancelled([third])
 
 
-async def test_a_request_that_nobody_waits_for_keeps_its_turn_until_it_ends() -> None:
-    """Its thread goes on, whoever has lost interest."""
+async def test_an_abandoned_request_keeps_its_slot_until_it_ends() -> None:
+    """The thread continues after the caller was canceled."""
     desk = Desk()
     (first,) = desk.sends("a")
     await settled()

@@ -21,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def source(request: pytest.FixtureRequest) -> Iterator[Source]:
-    """It holds the password."""
+    """A vault with the password."""
     with request.param.opened(request.getfixturevalue) as made:
         made.write(PASSWORD)
         yield made
@@ -35,6 +35,6 @@ def expected(source: Source, request: pytest.FixtureRequest) -> Reason:
 
 @pytest.fixture
 def odd() -> Iterator[Misbehaving]:
-    """It answers as the test says."""
+    """A vault with scripted answers."""
     with Misbehaving.running() as server:
         yield server

@@ -20,7 +20,7 @@ LEFT_OUT = NotAdmitted(
 
 @pytest.fixture(params=VAULTS, ids=[it.column for it in VAULTS])
 def vault(request: pytest.FixtureRequest) -> Iterator[VaultSource]:
-    """It holds the password."""
+    """A vault with the password."""
     with request.param.opened(request.getfixturevalue) as made:
         made.write(PASSWORD)
         yield made

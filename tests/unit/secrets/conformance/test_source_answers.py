@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What its server answers."""
+"""Answers of the server."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ QUICK = HttpsLimits(connect=5.0, read=0.3, total=1.0)
 
 
 async def test_a_server_that_never_answers(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """It accepts connections and never answers: given up after 10 seconds."""
+    """The server accepts connections but never answers: the read stops after 10 seconds."""
     source.over(limits=QUICK)
     source.lead_to(odd.url, odd.ca_pem)
     odd.is_silent()
@@ -27,7 +27,7 @@ async def test_a_server_that_never_answers(source: Source, odd: Misbehaving, exp
 
 
 async def test_a_server_that_answers_byte_by_byte(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """It answers byte by byte without an end: given up after 20 seconds."""
+    """The server answers byte by byte without an end: the read stops after 20 seconds."""
     source.over(limits=QUICK)
     source.lead_to(odd.url, odd.ca_pem)
     odd.drips()
@@ -38,7 +38,7 @@ async def test_a_server_that_answers_byte_by_byte(source: Source, odd: Misbehavi
 async def test_a_server_that_closes_the_connection(
     source: Source, odd: Misbehaving, expected: Reason
 ) -> None:
-    """It closes the connection without an answer."""
+    """The server closes the connection without an answer."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.closes()
 
@@ -46,7 +46,7 @@ async def test_a_server_that_closes_the_connection(
 
 
 async def test_an_answer_that_is_too_large(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """Its answer, headers included, has more than 64 KiB."""
+    """The answer, including headers, has more than 64 KiB."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(200, b'"' + b"x" * 65_536 + b'"', {"Content-Type": "application/json"})
 
@@ -58,7 +58,7 @@ async def test_an_answer_that_is_too_large(source: Source, odd: Misbehaving, exp
 
 
 async def test_an_answer_that_is_broken(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """Its answer is JSON that breaks off."""
+    """The answer is incomplete JSON."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(200, b'{"data":{"c4n', {"Content-Type": "application/json"})
 
@@ -66,7 +66,7 @@ async def test_an_answer_that_is_broken(source: Source, odd: Misbehaving, expect
 
 
 async def test_a_page_for_people(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """It answers with a page for people, as a login proxy does."""
+    """The server answers with a web page, as a login proxy does."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(200, b"<html>Please sign in</html>", {"Content-Type": "text/html"})
 
@@ -75,7 +75,7 @@ async def test_a_page_for_people(source: Source, odd: Misbehaving, expected: Rea
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect(source: Source, odd: Misbehaving, expected: Reason, status: int) -> None:
-    """It sends its clients elsewhere: that is not followed."""
+    """The server redirects elsewhere: the operator does not follow redirects."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(status, b"", {"Location": f"{odd.url}/elsewhere"})
 
@@ -85,7 +85,7 @@ async def test_a_redirect(source: Source, odd: Misbehaving, expected: Reason, st
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 async def test_a_server_in_trouble(source: Source, odd: Misbehaving, expected: Reason, status: int) -> None:
-    """It has a trouble of its own (5xx): tried again by itself."""
+    """The server returns an internal error (5xx): the operator retries automatically."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(status, b"<html>c4nary</html>", {"Content-Type": "text/html"})
 
@@ -97,7 +97,7 @@ async def test_a_server_in_trouble(source: Source, odd: Misbehaving, expected: R
 async def test_a_server_that_is_asked_too_often(
     source: Source, odd: Misbehaving, expected: Reason, header: str, wait: float
 ) -> None:
-    """It is asked too often (429): `Retry-After` is obeyed, for 10 minutes at most."""
+    """The server limits the request rate (429): the operator obeys `Retry-After`, at most 10 minutes."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(429, b"{}", {"Content-Type": "application/json", "Retry-After": header})
 
@@ -142,7 +142,7 @@ BODIES = {
 async def test_nothing_of_an_answer_is_repeated(
     source: Source, odd: Misbehaving, caplog: pytest.LogCaptureFixture, body: str
 ) -> None:
-    """Nothing of an answer or a credential is in a message, a log line of any level, or a traceback."""
+    """No part of an answer or a credential is in a message, a log line of any level, or a traceback."""
     caplog.set_level(logging.NOTSET)
     for status in (200, 201, 204, 302, 400, 401, 403, 404, 405, 409, 412, 418, 422, 429, 500, 503):
         source.lead_to(odd.url, odd.ca_pem)

@@ -15,14 +15,14 @@ from smtp_testkit.conformance.source import PASSWORD
 
 
 async def test_a_host_that_dns_does_not_know(source: Source, expected: Reason) -> None:
-    """Its host does not exist in DNS."""
+    """The host does not exist in DNS."""
     source.names.fails_with = NameNotFound()
 
     assert (await source.verdict()).reason is expected
 
 
-async def test_a_port_where_nobody_listens(source: Source, expected: Reason) -> None:
-    """Nobody listens there."""
+async def test_a_port_without_listener(source: Source, expected: Reason) -> None:
+    """No server listens on the port."""
     source.names.known |= dict.fromkeys(source.names.known, ("127.0.0.9",))
 
     assert (await source.verdict()).reason is expected
@@ -46,7 +46,7 @@ async def test_a_port_that_is_not_allowed(source: Source, expected: Reason) -> N
 async def test_a_certificate_of_an_unknown_authority(
     source: Source, odd: Misbehaving, expected: Reason
 ) -> None:
-    """Its certificate is signed by an authority that `caRef` does not name: nothing is sent."""
+    """The certificate is signed by an authority that `caRef` does not name: nothing is sent."""
     source.lead_to(odd.url, trustme.CA().cert_pem.bytes().decode())
 
     assert (await source.verdict()).reason is expected
@@ -54,7 +54,7 @@ async def test_a_certificate_of_an_unknown_authority(
 
 
 async def test_a_certificate_for_another_name(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """Its certificate is for another name: nothing is sent."""
+    """The certificate is for another name: nothing is sent."""
     source.names.known["other.example"] = ("127.0.0.1",)
     source.lead_to(f"https://other.example:{odd.port}", odd.ca_pem)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who reads, and who may not."""
+"""Logins, and refused readers."""
 
 import asyncio
 from contextlib import suppress

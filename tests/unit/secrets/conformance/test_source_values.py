@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is a password, and what is told of it."""
+"""Valid passwords, and their status."""
 
 import asyncio
 import gc
@@ -32,7 +32,7 @@ async def test_a_new_value(source: Source) -> None:
 
 
 async def test_a_version(source: Source) -> None:
-    """Each value has a version of its own, which status shows."""
+    """Each value has its own version, which the status shows."""
     first = await source.read()
 
     source.write("n3w")
@@ -51,7 +51,7 @@ async def test_letters_of_every_kind(source: Source) -> None:
 
 
 async def test_a_newline_at_the_end(source: Source) -> None:
-    """One newline at the end is left out, and the condition PasswordResolved tells of it."""
+    """A trailing newline is removed, and the condition PasswordResolved says so."""
     source.write("s3cret\n")
 
     found = await source.read()
@@ -60,12 +60,12 @@ async def test_a_newline_at_the_end(source: Source) -> None:
 
 
 async def test_a_value_is_not_shown(source: Source) -> None:
-    """Whoever prints what was read sees no password."""
+    """The representation of a read value shows no password."""
     assert PASSWORD not in repr(await source.read())
 
 
 async def test_a_value_is_not_kept(source: Source) -> None:
-    """Nothing of a password is kept once it was read, nor of the answer that it came in."""
+    """No part of a password, or of its answer, is kept after the read."""
     before = values_in_memory()
     found: Any = await source.read()
     assert values_in_memory() > 0
@@ -77,7 +77,7 @@ async def test_a_value_is_not_kept(source: Source) -> None:
             await asyncio.to_thread(thread.join, 60)
 
     too_late = time.monotonic() + 30
-    while values_in_memory() > before:  # whoever had to do with the answer may just be putting it away
+    while values_in_memory() > before:  # other code may still be releasing the answer
         assert time.monotonic() < too_late
         await asyncio.sleep(0.05)
 

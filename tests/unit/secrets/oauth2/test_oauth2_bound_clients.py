@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is bound to a token endpoint goes there alone, though somebody else edits the ConfigMap of its CA."""
+"""Values bound to a token endpoint go only there, even if another user edits the ConfigMap of its CA."""
 
 from typing import Any
 

@@ -63,7 +63,7 @@ async def test_nor_is_the_next_one_for_longer_than_ten_seconds(trial: TokenTrial
     assert (await trial.token()).password.value != second.password.value
 
 
-async def test_a_changed_secret_gets_a_token_of_its_own(trial: TokenTrial) -> None:
+async def test_a_changed_secret_gets_its_own_token(trial: TokenTrial) -> None:
     await trial.token()
 
     trial.secret("mail-app", {"client-secret": SECRET})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three ways to an access token, as the token endpoint sees them, and what is told of the token."""
+"""The three grants for an access token, as the token endpoint sees them, and the token's status."""
 
 import time
 from typing import Any
@@ -59,7 +59,7 @@ async def test_a_service_accounts_token_is_sent_as_the_clients_assertion(trial: 
     assert resolved.password.value == "t0ken"
 
 
-async def test_what_is_told_of_a_token_had_by_a_secret(trial: TokenTrial) -> None:
+async def test_what_status_says_of_a_token_from_a_secret(trial: TokenTrial) -> None:
     password = (await trial.token()).password
 
     assert (password.source, password.reference, password.version) == (
@@ -74,7 +74,7 @@ async def test_what_is_told_of_a_token_had_by_a_secret(trial: TokenTrial) -> Non
     assert password.value not in repr(password)
 
 
-async def test_what_is_told_of_a_token_had_by_a_service_account(trial: TokenTrial) -> None:
+async def test_what_status_says_of_a_token_from_a_service_account(trial: TokenTrial) -> None:
     trial.accounts.annotations["mailer"] = {"smtp-operator.io/allowed-audiences": AUDIENCE}
     trial.endpoint.answers.append((200, b'{"token_type":"bearer","access_token":"t0ken"}', {}))
 
@@ -113,7 +113,7 @@ async def test_a_secret_goes_only_to_token_endpoints_that_its_owner_names(
     assert trial.endpoint.forms == []
 
 
-async def test_a_token_that_nobody_has_signed_is_not_taken(trial: TokenTrial) -> None:
+async def test_an_unsigned_token_is_refused(trial: TokenTrial) -> None:
     """The fake endpoint is itself held to what a real one checks."""
     trial.accounts.annotations["mailer"] = {"smtp-operator.io/allowed-audiences": AUDIENCE}
     trial.endpoint.federations[CLIENT] = Federation(

@@ -16,7 +16,7 @@ ENDPOINT = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
 
 
 def failed(verdict: Verdict) -> str:
-    """The message of a refusal that only a change mends."""
+    """Return the message of a refusal that only a change fixes."""
     assert (verdict.reason, verdict.retry, verdict.phase) == (
         "OAuthTokenFailed",
         Retry.CONFIGURATION,
@@ -130,7 +130,7 @@ async def test_words_of_the_endpoint_are_never_shown(trial: TokenTrial) -> None:
     )
 
 
-# what passes by itself
+# temporary errors
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ async def test_a_time_to_come_back_at_is_kept_for_ten_minutes_at_most(
 
 
 def unreachable(verdict: Verdict, retry: Retry = Retry.TRANSIENT) -> str:
-    """The message of an endpoint that nobody has spoken to."""
+    """Return the message of an endpoint without any request."""
     assert (verdict.reason, verdict.retry, verdict.phase) == (
         "IdentityProviderUnreachable",
         retry,
@@ -204,7 +204,7 @@ async def test_dns_fails(trial: TokenTrial) -> None:
     )
 
 
-async def test_nobody_listens_there(trial: TokenTrial) -> None:
+async def test_no_server_listens_there(trial: TokenTrial) -> None:
     trial.names.known["localhost"] = ("127.0.0.9",)
 
     assert unreachable(await trial.verdict()) == (

@@ -111,7 +111,7 @@ async def test_an_api_server_that_is_away_is_no_verdict(trial: TokenTrial) -> No
         await trial.token(**FEDERATED)
 
 
-async def test_its_annotation_binds_what_is_had_by_it(trial: TokenTrial) -> None:
+async def test_its_annotation_binds_its_tokens(trial: TokenTrial) -> None:
     bound = {"smtp-operator.io/allowed-servers": "smtp.example.com:587"}
     trial.accounts.annotations["mailer"] = ALLOWED | bound
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a cluster-wide vault allows to read is all that is read through it, however it is written."""
+"""Only the allowed references of a cluster-wide vault can be read, in any spelling."""
 
 import posixpath
 from contextlib import suppress
@@ -40,7 +40,7 @@ BAO = {"hashiCorpVault": {"url": "https://bao.example.com", "auth": {"tokenRef":
 
 WAYS_UP = [".", "..", "%2e", "%2E", "%252e", "%2f", "%5c", "\\", "/", "//"]
 PIECES = ["Mail", "mail", "smtp", "Other", "*", "?", "#", *WAYS_UP]
-"""What names are made of by somebody who means another one."""
+"""Parts of names that try to reach another object."""
 
 names = st.lists(st.sampled_from(PIECES) | st.text(max_size=3), min_size=1, max_size=8).map("".join)
 
@@ -146,7 +146,7 @@ class Recorder:
 @settings(deadline=None)
 @given(names)
 async def test_no_variable_leads_out_of_the_account(name: str) -> None:
-    """Whatever is allowed: a variable is not another resource of Conjur."""
+    """Regardless of the allowed references, a variable is never another resource of Conjur."""
     recorder = Recorder()
     context = VaultContext(
         name="it", credentials=recorder, https=recorder, monotonic=lambda: 0.0, now=lambda: 0.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vault object names goes where its owner lets it go, and stays nowhere."""
+"""The credentials of a vault object go only where their owner allows, and are not kept."""
 
 import json
 from collections.abc import Mapping
@@ -172,8 +172,8 @@ async def test_no_token_is_asked_for_another_audience(shelf: Shelf, allowed: str
     assert accounts.asked == []
 
 
-async def test_a_token_that_opens_the_api_server_is_given_to_nobody(shelf: Shelf) -> None:
-    """Whatever its owner allows."""
+async def test_a_token_that_opens_the_api_server_is_never_sent(shelf: Shelf) -> None:
+    """Regardless of the owner's annotations."""
     accounts = Opened("vault", mailer="vault")
     verdict = await refused(
         credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
@@ -249,7 +249,7 @@ async def test_which_version_of_a_service_account_was_looked_at_is_remembered(sh
     assert missing.read_objects[mailer].object_ is None
 
 
-async def test_it_is_read_anew_each_time(shelf: Shelf) -> None:
+async def test_it_is_read_again_each_time(shelf: Shelf) -> None:
     read = credentials(shelf)
     await read.secret(TOKEN, goes_to=VAULT, field_path="f")
     shelf.put("Secret", "bao-login", {"token": "rotated"})
@@ -297,7 +297,7 @@ async def test_a_login_that_nothing_binds_keeps_its_ca_ref(shelf: Shelf) -> None
     assert await credentials(shelf).trust() == ServerTrust(ca_pem=CA)
 
 
-async def test_a_login_that_is_missing_is_told_of_by_whoever_reads_it(shelf: Shelf) -> None:
+async def test_a_missing_login_is_reported_by_the_read(shelf: Shelf) -> None:
     shelf.put("ConfigMap", "ca", {"ca.crt": CA})
     del shelf.objects[Reference("Secret", "team-a", "bao-login")]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One client per vault object; no password outlives those who asked for it."""
+"""Each vault object has one client; no password outlives its callers."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ ITEM = HashiCorpVaultPassword.model_validate({"vaultRef": {"name": "bao"}, "path
 
 
 class Bench:
-    """A vault object over a vault that answers as it is told, on a clock of its own."""
+    """A vault object with a scripted vault and its own clock."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -88,13 +88,13 @@ async def test_those_who_ask_at_the_same_time_share_one_read_and_one_login(bench
     assert (len(bench.server.logins), len(bench.server.reads)) == (1, 1)
 
 
-async def test_who_asks_later_reads_anew_by_the_same_login(bench: Bench) -> None:
+async def test_a_later_read_sends_a_new_request_with_the_same_login(bench: Bench) -> None:
     await bench.read()
     await bench.read()
     assert (len(bench.server.logins), len(bench.server.reads)) == (1, 2)
 
 
-async def test_who_stops_waiting_breaks_it_off_for_nobody_else(bench: Bench) -> None:
+async def test_a_canceled_caller_does_not_cancel_it_for_others(bench: Bench) -> None:
     first = asyncio.create_task(bench.read())
     second = asyncio.create_task(bench.read())
     await asyncio.sleep(0)
@@ -192,7 +192,7 @@ async def test_a_password_is_gone_with_those_who_asked_for_it(bench: Bench, cana
     assert passwords_in_memory(canary) == 0
 
 
-async def test_a_password_that_nobody_waited_for_is_gone_too(bench: Bench, canary: str) -> None:
+async def test_an_abandoned_password_is_dropped_too(bench: Bench, canary: str) -> None:
     bench.server.latency = 0.01
     reading = asyncio.create_task(bench.read())
     await asyncio.sleep(0)

@@ -28,7 +28,7 @@ def bao() -> Iterator[OpenBao]:
 
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
-    """One for all: each test has a password of its own."""
+    """Shared by all tests: each test has its own password."""
     errors = tmp_path_factory.mktemp("process") / "stderr"
     with (
         errors.open("w") as stderr,

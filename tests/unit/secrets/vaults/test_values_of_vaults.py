@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vault holds is taken as a password only if it can be one, and is never shown."""
+"""A vault's value is accepted as a password only if it can be one, and is never shown."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_one_line_of_text_is_a_password(value: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_one_newline_at_the_end_is_left_out_and_told_of(end: str) -> None:
+def test_a_trailing_newline_is_removed_and_reported(end: str) -> None:
     secret = vault_secret(f"s3cret{end}", where=WHERE)
 
     assert (secret.value, secret.reason) == ("s3cret", "TrailingNewlineStripped")

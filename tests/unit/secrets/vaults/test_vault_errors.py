@@ -148,7 +148,7 @@ def test_no_answer_from_the_vault(given: HttpsError, reason: str, retry: Retry, 
     )
 
 
-def test_every_trouble_has_words_of_its_own() -> None:
+def test_every_error_kind_has_its_own_message() -> None:
     said = {unreachable(error(it, **said_of(it)), vault=VAULT, field=URL).verdict.message for it in ErrorKind}
 
     assert len(said) == len(ErrorKind) - 1  # DNS_FAILED and DNS_SILENT are one to the user

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read through a vault's login goes only where the annotation of that login lets it go.
+"""Values read with a vault's login go only where the annotation of that login allows.
 
 The attack: a user may use a vault object, or make one that names a login which others may use as well, and
-has a password that this login can read sent to a mail server of their own.
+has a password that this login can read sent to their own mail server.
 """
 
 import copy
@@ -102,11 +102,11 @@ class Told:
         return "Logged in."
 
     async def close(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: nothing is kept."""
 
 
 class Bench:
-    """One vault object, the login that it names, and the vault behind it."""
+    """A vault object, its login, and its vault."""
 
     def __init__(self, how: str, *, cluster_wide: bool = False, required: bool = False) -> None:
         spec, kind = copy.deepcopy(LOGINS[how])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vault object gives a password to whom it allows, for a mail server that it allows, and to nobody else."""
+"""A vault object's passwords are readable only from allowed namespaces, for allowed mail servers."""
 
 from typing import Any
 
@@ -109,7 +109,7 @@ async def reason(spec: dict[str, Any], **asked: Any) -> Reason | None:
         (KEY_VAULT, IN_BAO, False),
     ],
 )
-async def test_a_password_is_asked_of_its_own_kind_of_vault(
+async def test_a_password_is_read_only_from_its_kind_of_vault(
     spec: dict[str, Any], password: dict[str, Any], fits: bool
 ) -> None:
     expected = None if fits else Reason.VAULT_PROVIDER_MISMATCH
@@ -275,8 +275,8 @@ async def test_a_server_that_is_not_allowed_is_named() -> None:
 
 @pytest.mark.parametrize("allowed", [["smtp.example.com:587"], ["*:*"]])
 async def test_what_is_bound_to_servers_goes_over_verified_tls_only(allowed: list[str]) -> None:
-    in_clear = Destination(server="smtp.example.com", port=587, verified_tls=False)
-    found = await verdict(BAO | {"allowedServers": allowed}, to=in_clear)
+    in_plaintext = Destination(server="smtp.example.com", port=587, verified_tls=False)
+    found = await verdict(BAO | {"allowedServers": allowed}, to=in_plaintext)
     assert found is not None
     assert found.message == (
         "SmtpVault team-a/corp binds its passwords to its allowedServers, so the operator sends them over"

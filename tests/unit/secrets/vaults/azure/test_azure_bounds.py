@@ -76,7 +76,7 @@ async def test_the_environment_names_no_proxy(
     assert (await trial.read()).value
 
 
-async def test_the_sdk_does_not_tell_of_the_machine(trial: KeyVaultTrial) -> None:
+async def test_the_sdk_does_not_describe_the_machine(trial: KeyVaultTrial) -> None:
     await trial.read()
 
     seen = [*trial.key_vault.headers, *trial.entra.headers]
@@ -104,7 +104,7 @@ async def talker() -> AsyncIterator[tuple[int, list[bytes]]]:
     yield server.sockets[0].getsockname()[1], says
     over.set()
     await stop_listening(server)
-    # What nobody reads any more would stay in a transport that outlives its loop.
+    # Unread data would stay in a transport that outlives its loop.
     for writer in writers:
         writer.transport.abort()
     await asyncio.sleep(0)

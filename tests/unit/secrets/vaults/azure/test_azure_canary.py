@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passwords, tokens and whatever servers write are told to nobody, whatever they answer, at any log level."""
+"""No output at any log level contains passwords, tokens or texts of servers, for any answer."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ def told() -> Iterator[Told]:
 
 
 async def all_told(trial: KeyVaultTrial, told: Told) -> str:
-    """What is to be seen of a failed read, by whoever looks anywhere."""
+    """Return everything that a failed read shows anywhere."""
     with pytest.raises(VerdictError) as failed:
         await trial.read()
     error = failed.value

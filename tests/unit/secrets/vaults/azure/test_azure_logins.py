@@ -75,9 +75,7 @@ async def test_a_service_principal_shows_its_certificate(
     assert "client_secret" not in trial.entra.forms[0]
 
 
-async def test_a_certificate_that_nobody_has_uploaded(
-    trial: KeyVaultTrial, rsa_key: rsa.RSAPrivateKey
-) -> None:
+async def test_a_certificate_that_was_not_uploaded(trial: KeyVaultTrial, rsa_key: rsa.RSAPrivateKey) -> None:
     trial.named.certificates["vault-app"], _ = certificate_of(rsa_key)
     _, trial.entra.certificates[CLIENT] = certificate_of(rsa.generate_private_key(65537, 2048))
     principal = trial.principal(clientSecretRef=..., certificateRef={"name": "vault-app"})
@@ -254,7 +252,7 @@ async def test_many_reads_that_fail_log_in_once(trial: KeyVaultTrial) -> None:
     assert len(trial.key_vault.requests) == 1
 
 
-async def test_a_check_logs_in_anew_each_time(trial: KeyVaultTrial) -> None:
+async def test_each_check_logs_in_again(trial: KeyVaultTrial) -> None:
     host = f"{trial.key_vault.host}:{trial.key_vault.port}"
 
     assert await trial.vault.check() == f"{host} lets client {CLIENT} in."
@@ -302,7 +300,7 @@ async def test_a_token_that_ends_at_once_is_used_once(trial: KeyVaultTrial) -> N
     assert len(trial.entra.forms) == 2
 
 
-async def test_a_login_that_the_vault_takes_no_more_is_made_anew(trial: KeyVaultTrial) -> None:
+async def test_a_login_that_the_vault_no_longer_accepts_is_renewed(trial: KeyVaultTrial) -> None:
     await trial.read()
     trial.key_vault.revoked.update(trial.entra.issued)
 
@@ -337,7 +335,7 @@ async def test_a_vault_that_moved_to_another_tenant_is_found_there(trial: KeyVau
     assert (await trial.read()).value == PASSWORD
 
 
-async def test_two_vault_objects_of_one_vault_log_in_each_by_itself(trial: KeyVaultTrial) -> None:
+async def test_two_vault_objects_of_one_vault_log_in_separately(trial: KeyVaultTrial) -> None:
     await trial.read()
     trial.entra.secrets["another"] = "c4nary-other"
     trial.named.secrets["vault-app/client-secret"] = "c4nary-other"
@@ -366,7 +364,7 @@ async def test_what_is_closed_keeps_no_login(trial: KeyVaultTrial) -> None:
     assert trial.vault._login is None
 
 
-async def test_a_missing_secret_calls_nobody(trial: KeyVaultTrial) -> None:
+async def test_a_missing_secret_causes_no_request(trial: KeyVaultTrial) -> None:
     trial.named.fails_with = KeyError("as VerdictError or ApiUnavailable")
 
     with pytest.raises(KeyError):

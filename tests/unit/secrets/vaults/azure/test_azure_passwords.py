@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a secret in a Key Vault says of itself: versions, dates, and whether it is a password at all."""
+"""Properties of a secret in a Key Vault: versions, dates, and whether it is a password at all."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -39,7 +39,7 @@ async def test_a_sovereign_cloud(entra: TokenServer, authority: str) -> None:
 
 
 async def refused(trial: KeyVaultTrial, **fields: str) -> str:
-    """The message without the vault object; nobody was asked."""
+    """Return the message without the vault object; no request was sent."""
     trial.change(**fields)
     verdict = await trial.verdict()
     assert (verdict.reason, verdict.retry) == (Reason.VAULT_URL_NOT_ALLOWED, Retry.CONFIGURATION)

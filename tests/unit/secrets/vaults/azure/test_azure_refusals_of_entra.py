@@ -259,7 +259,7 @@ async def test_nothing_listens_where_entra_id_should_be(trial: KeyVaultTrial, cl
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """Taken, and nobody listens there."""
+    """Return a reserved port without listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Key Vault refuses: each cause with its reason, told by codes, and what to set or to grant."""
+"""Refusals of a Key Vault: each cause with its reason, found by codes, and what to set or to grant."""
 
 import json
 from collections.abc import Callable

@@ -26,7 +26,7 @@ VARIABLE = "prod/smtp/password"
 
 @pytest.fixture
 def ccp_of() -> Iterator[Callable[..., VaultTrial[CcpServer]]]:
-    """A CCP with one account, that knows AppID smtp-operator by its address; with options of its own."""
+    """Build a CCP with one account that knows AppID smtp-operator by its address, with options."""
     with ExitStack() as opened:
 
         def build(**options: Any) -> VaultTrial[CcpServer]:
@@ -49,7 +49,7 @@ def ccp_of() -> Iterator[Callable[..., VaultTrial[CcpServer]]]:
 
 @pytest.fixture
 def ccp(ccp_of: Callable[..., VaultTrial[CcpServer]]) -> VaultTrial[CcpServer]:
-    """One that asks for no certificate."""
+    """A CCP that requires no certificate."""
     return ccp_of()
 
 

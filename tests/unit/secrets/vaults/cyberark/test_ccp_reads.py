@@ -127,7 +127,7 @@ async def test_a_password_that_is_not_being_changed_is_read(ccp: Ccp, told: bool
     assert (await ccp.read(**NAMED)).reason == "PasswordRead"
 
 
-async def test_a_change_that_hangs_keeps_nobody_from_his_password(ccp: Ccp) -> None:
+async def test_a_change_that_hangs_does_not_block_the_password(ccp: Ccp) -> None:
     ccp.server.accounts = [replace(ccp.server.accounts[0], changing="True")]
     await ccp.verdict(**NAMED)
     ccp.time += 299
@@ -144,7 +144,7 @@ async def test_a_change_that_hangs_keeps_nobody_from_his_password(ccp: Ccp) -> N
     )
 
 
-async def test_the_next_change_is_waited_for_anew(ccp: Ccp) -> None:
+async def test_the_next_change_is_waited_for_again(ccp: Ccp) -> None:
     still, changing = ccp.server.accounts[0], replace(ccp.server.accounts[0], changing="True")
     ccp.server.accounts = [changing]
     await ccp.verdict(**NAMED)

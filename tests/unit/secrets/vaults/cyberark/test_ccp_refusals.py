@@ -94,7 +94,7 @@ TABLE: list[tuple[int, tuple[str, ...], Reason, Retry, str]] = [
     (403, ("APPAP008E",), Reason.VAULT_ACCESS_DENIED, Retry.DENIED, UNKNOWN_APPLICATION),
     (404, ("APPAP004E", "APPAP249E", "APPAP324E"), Reason.VAULT_SECRET_NOT_FOUND, Retry.DENIED, NOT_FOUND),
     (500, ("APPAP282E", "APPAP286E"), Reason.VAULT_SECRET_CHANGING, Retry.TRANSIENT, CHANGING),
-    # codes that nobody has told us of go by their status
+    # unknown codes are interpreted by their status
     (400, ("APPAP999E",), Reason.VAULT_REQUEST_INVALID, Retry.CONFIGURATION, REQUEST_INVALID),
     (403, ("APPAP999E",), Reason.VAULT_AUTH_FAILED, Retry.DENIED, NOT_ACCEPTED),
     (404, ("APPAP999E",), Reason.VAULT_SECRET_NOT_FOUND, Retry.DENIED, NOT_FOUND),

@@ -159,7 +159,7 @@ async def test_a_check_names_the_serviceaccount(conjur: Conjur, issuer: Issuer) 
     )
 
 
-async def test_a_check_logs_in_anew_and_its_token_is_kept(conjur: Conjur) -> None:
+async def test_a_check_logs_in_again_and_its_token_is_kept(conjur: Conjur) -> None:
     await conjur.read(variable=VARIABLE)
     await conjur.check()
     await conjur.read(variable=VARIABLE)

@@ -225,7 +225,7 @@ async def test_a_request_that_conjur_does_not_understand(conjur: Conjur) -> None
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_a_trouble_of_its_own(conjur: Conjur, status: int) -> None:
+async def test_an_internal_error(conjur: Conjur, status: int) -> None:
     verdict = await said(conjur, Reply(status, CANARY.encode(), HTML))
 
     assert (verdict.reason, verdict.retry, verdict.reply) == (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One login for all: Conjur's token is kept while it is good, given up when it is not, and asked for once."""
+"""A single login for all: Conjur's token is cached while it is valid, then dropped, and requested once."""
 
 import asyncio
 import json
@@ -132,7 +132,7 @@ async def test_a_credential_that_is_missing_is_looked_for_each_time(conjur: Conj
     assert (await conjur.read(variable=VARIABLE)).value == CANARY
 
 
-async def test_whoever_stops_waiting_leaves_the_others_their_login(conjur: Conjur) -> None:
+async def test_a_canceled_caller_leaves_the_others_their_login(conjur: Conjur) -> None:
     arrived, go = threading.Event(), threading.Event()
 
     def hold(call: Call) -> None:

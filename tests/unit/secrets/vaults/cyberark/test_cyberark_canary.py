@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What CyberArk's servers answer, and what logs in to them, is found in no log, verdict or traceback."""
+"""No log, verdict or traceback contains answers of CyberArk's servers or credentials for them."""
 
 import logging
 import traceback

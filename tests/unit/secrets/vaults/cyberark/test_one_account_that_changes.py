@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One account whose password is being changed holds up nobody who reads another one of the same vault."""
+"""An account whose password is being changed does not delay reads of other accounts of the vault."""
 
 import time
 from collections.abc import Callable

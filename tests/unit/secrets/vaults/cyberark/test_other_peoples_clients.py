@@ -32,7 +32,7 @@ Asking = Callable[[str, dict[str, Any]], Any]
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    """One that has these clients."""
+    """A Python interpreter with these clients."""
     return python_with(CLIENTS / "requirements.lock")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a server answers in whatever step: a password or a verdict in few words, and nothing else."""
+"""Any answer in any step leads to a password or a short verdict, and nothing else."""
 
 import json
 import time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One login for all who read, for as long as it is good; a refusal costs no more than a success."""
+"""A single login for all readers while it is valid; a refusal costs no more than a success."""
 
 import asyncio
 

@@ -102,7 +102,7 @@ async def test_what_has_nothing_to_do_with_the_question(
 @pytest.mark.parametrize(
     ("header", "wait"), [({}, 30), ({"Retry-After": "7"}, 7), ({"Retry-After": "9999"}, 600)]
 )
-async def test_a_pause_is_half_a_minute_where_nobody_says_how_long(
+async def test_a_pause_without_duration_is_half_a_minute(
     odd: BaoTrial, scripted: TokenServer, header: Mapping[str, str], wait: int
 ) -> None:
     scripted.answers.append((429, b"", header))

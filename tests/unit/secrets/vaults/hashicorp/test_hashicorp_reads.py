@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A password out of OpenBao: what is read, with which identity, and what is told of it."""
+"""Passwords from OpenBao: what is read, with which identity, and what the status shows."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,7 +56,7 @@ async def test_a_path_may_be_deep_and_of_any_script(trial: BaoTrial, bao: OpenBa
     assert (await trial.read("mail/büro/relay+1")).value == "deep"
 
 
-async def test_one_newline_at_the_end_is_left_out_and_told_of(trial: BaoTrial, bao: OpenBao) -> None:
+async def test_a_trailing_newline_of_a_secret_is_removed_and_reported(trial: BaoTrial, bao: OpenBao) -> None:
     bao.put("mail/smtp", password="s3cret\n")
 
     secret = await trial.read()

@@ -18,7 +18,7 @@ VAULT = "SmtpVault team-a/bao"
 
 
 def said(verdict: Verdict, bao: OpenBao, reason: str, retry: Retry = Retry.DENIED) -> str:
-    """Its message without the vault object, and with the host in short."""
+    """Return the message without the vault object, with HOST instead of the host."""
     assert (verdict.reason, verdict.retry, verdict.phase) == (reason, retry, Phase.PASSWORD)
     assert verdict.message.startswith(f"{VAULT}: ")
     return verdict.message.removeprefix(f"{VAULT}: ").replace(f"localhost:{bao.port}", "HOST")
@@ -26,7 +26,7 @@ def said(verdict: Verdict, bao: OpenBao, reason: str, retry: Retry = Retry.DENIE
 
 @pytest.fixture
 def unsealed(bao: OpenBao) -> Iterator[None]:
-    """Whatever the test does."""
+    """Run for every test."""
     yield
     bao.unseal()
 

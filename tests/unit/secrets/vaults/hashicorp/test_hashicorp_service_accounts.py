@@ -16,7 +16,7 @@ READ_MAIL = 'path "secret/data/mail/*" { capabilities = ["read"] }'
 
 @pytest.fixture
 def mailer(api: Api, cluster: LocalCluster, trial: BaoTrial, namespace: str) -> str:
-    """Its subject; the trial asks the API server for its tokens."""
+    """The ServiceAccount's subject; the trial requests its tokens from the API server."""
     account = {"metadata": {"name": "mailer"}}
     api.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", account)
 

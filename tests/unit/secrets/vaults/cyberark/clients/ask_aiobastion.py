@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a CCP by aiobastion. Run by the tests in an environment of its own; words by stdin as JSON."""
+"""Read from a CCP with aiobastion. The tests run this in a separate environment; arguments on stdin as JSON."""
 
 import asyncio
 import importlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a Conjur by CyberArk's own client. Run by the tests in an environment of its own; words by stdin."""
+"""Read from Conjur with CyberArk's client. The tests run this in a separate environment; arguments on stdin."""
 
 import asyncio
 import importlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a CCP by pyaim. Run by the tests in an environment of its own; words by standard input as JSON."""
+"""Read from a CCP with pyaim. The tests run this in a separate environment; arguments on stdin as JSON."""
 
 import importlib
 import json
