@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read from a CCP with aiobastion. The tests run this in a separate environment; arguments on stdin as JSON."""
+"""Read from a CCP with aiobastion. The tests run this in a separate environment; JSON on stdin."""
 
 import asyncio
 import importlib

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read from Conjur with CyberArk's client. The tests run this in a separate environment; arguments on stdin."""
+"""Read from Conjur with CyberArk's client. Run by the tests in a separate environment; JSON on stdin."""
 
 import asyncio
 import importlib
