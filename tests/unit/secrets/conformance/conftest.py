@@ -13,7 +13,7 @@ from smtp_testkit.conformance.sources import SOURCES
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs each test for every source that does not declare to differ."""
+    """Run each test for every source that does not declare a difference."""
     if "source" in metafunc.fixturenames:
         able = [it for it in SOURCES if metafunc.function.__name__ not in it.unlike]
         metafunc.parametrize("source", able, ids=[it.column for it in able], indirect=True)
@@ -29,7 +29,7 @@ def source(request: pytest.FixtureRequest) -> Iterator[Source]:
 
 @pytest.fixture
 def expected(source: Source, request: pytest.FixtureRequest) -> Reason:
-    """The reason with which it fails in this test."""
+    """Return the reason of the failure in this test."""
     return source.reasons[request.function.__name__]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where it is, and who may be asked there."""
+"""Connections to the server."""
 
 from pathlib import Path
 
@@ -29,14 +29,14 @@ async def test_a_port_without_listener(source: Source, expected: Reason) -> None
 
 
 async def test_an_address_that_is_not_allowed(source: Source, expected: Reason) -> None:
-    """The operator's flags do not allow its address: nothing is sent."""
+    """The operator's flags do not allow the address: nothing is sent."""
     source.over(policy=DestinationPolicy(ports=[PortRange(1, 65535)]))
 
     assert (await source.verdict()).reason is expected
 
 
 async def test_a_port_that_is_not_allowed(source: Source, expected: Reason) -> None:
-    """The operator's flags do not allow its port: nothing is sent."""
+    """The operator's flags do not allow the port: nothing is sent."""
     source.over(policy=DestinationPolicy(ports=[PortRange(443, 443)]))
 
     assert (await source.verdict()).reason is expected
@@ -65,7 +65,7 @@ async def test_a_certificate_for_another_name(source: Source, odd: Misbehaving, 
 async def test_nothing_of_the_environment_counts(
     source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Proxies, CAs and passwords of the environment, such as `.netrc`, count for nothing."""
+    """Proxies, CAs and passwords of the environment, such as `.netrc`, are ignored."""
     netrc = tmp_path / "netrc"
     netrc.write_text("default login evil password evil\n")
     monkeypatch.setenv("NETRC", str(netrc))

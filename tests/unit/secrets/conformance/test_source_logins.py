@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logins, and refused readers."""
+"""Logins and permissions."""
 
 import asyncio
 from contextlib import suppress
@@ -19,14 +19,14 @@ BOUND = Verdict(
 
 
 async def test_a_missing_password(source: Source, expected: Reason) -> None:
-    """There is nothing by that name."""
+    """The named secret does not exist."""
     source.remove()
 
     assert (await source.verdict()).reason is expected
 
 
 async def test_a_password_that_may_not_be_read(source: Source, expected: Reason) -> None:
-    """The identity is known, and may not read it."""
+    """The identity is known but may not read the secret."""
     source.forbid()
 
     assert (await source.verdict()).reason is expected
@@ -40,7 +40,7 @@ async def test_a_wrong_credential(source: Source, expected: Reason) -> None:
 
 
 async def test_a_credential_that_may_not_go_there(source: Source) -> None:
-    """A credential whose owner does not allow that server is not sent; `ServerNotAllowed`."""
+    """A credential is not sent to a server that its owner does not allow: `ServerNotAllowed`."""
     source.bind(VerdictError(BOUND))
 
     assert await source.verdict() is BOUND
@@ -48,7 +48,7 @@ async def test_a_credential_that_may_not_go_there(source: Source) -> None:
 
 
 async def test_a_kept_login(source: Source) -> None:
-    """A login is used again."""
+    """A login is reused."""
     await source.read()
     await source.read()
 
@@ -56,7 +56,7 @@ async def test_a_kept_login(source: Source) -> None:
 
 
 async def test_many_reads_at_a_time(source: Source) -> None:
-    """A hundred reads at a time take one login."""
+    """A hundred concurrent reads need one login."""
     found = await asyncio.gather(*(source.read() for _ in range(100)))
 
     assert {it.value for it in found} == {PASSWORD}
@@ -64,7 +64,7 @@ async def test_many_reads_at_a_time(source: Source) -> None:
 
 
 async def test_many_refused_logins_at_a_time(source: Source) -> None:
-    """A hundred reads at a time whose login is refused try it once."""
+    """A hundred concurrent reads try a refused login once."""
     source.spoil()
 
     failures = await asyncio.gather(*(source.read() for _ in range(100)), return_exceptions=True)
@@ -74,7 +74,7 @@ async def test_many_refused_logins_at_a_time(source: Source) -> None:
 
 
 async def test_a_refusal_costs_no_more_than_a_success(source: Source) -> None:
-    """A refused read sends no more requests than a first one that succeeds."""
+    """A refused read sends no more requests than a successful first read."""
     await source.read()
     success = len(source.line.requests)
 
@@ -87,7 +87,7 @@ async def test_a_refusal_costs_no_more_than_a_success(source: Source) -> None:
 
 
 async def test_many_refusals_cost_no_more_than_as_many_successes(source: Source) -> None:
-    """Many refused reads, one after the other, send no more requests than as many that succeed."""
+    """Many refused reads in sequence send no more requests than as many successful reads."""
     for _ in range(20):
         await source.read()
     success = len(source.line.requests)
@@ -101,7 +101,7 @@ async def test_many_refusals_cost_no_more_than_as_many_successes(source: Source)
 
 
 async def test_a_check(source: Source) -> None:
-    """A check of the vault object really logs in, although a login is kept."""
+    """A check of the vault object always logs in, even if a login is cached."""
     await source.read()
     assert await source.check()
 
@@ -112,7 +112,7 @@ async def test_a_check(source: Source) -> None:
 
 
 async def test_a_check_that_fails(source: Source) -> None:
-    """A check that fails leaves those who read the login that is kept."""
+    """A failed check does not affect the cached login of readers."""
     await source.read()
     source.spoil()
     with pytest.raises(VerdictError):
@@ -124,7 +124,7 @@ async def test_a_check_that_fails(source: Source) -> None:
 
 
 async def test_its_end(source: Source) -> None:
-    """Once its object is changed or deleted its login is used no more."""
+    """After its object is changed or deleted, a login is no longer used."""
     await source.read()
     source.line.requests.clear()
 

@@ -43,7 +43,7 @@ async def test_a_version(source: Source) -> None:
 
 
 async def test_letters_of_every_kind(source: Source) -> None:
-    """Every letter of a password counts: blanks around it, quotes, what URLs escape, any script."""
+    """Every character of a password counts: surrounding blanks, quotes, URL-escaped characters, any script."""
     value = ' pä$$ "w0rd" \\ %41 +&= \U0001f511 '
     source.write(value)
 
@@ -86,7 +86,7 @@ CARRIERS = {HttpsResponse, ResolvedPassword, VaultSecret}
 
 
 def values_in_memory() -> int:
-    """How many of the objects that carry a password have it, in whatever holds them."""
+    """Return the number of objects that still have the password."""
     gc.collect()
     carriers = [it for it in gc.get_objects() if type(it) in CARRIERS]
     bodies = [it.body if isinstance(it, HttpsResponse) else it.value.encode() for it in carriers]
@@ -95,7 +95,7 @@ def values_in_memory() -> int:
 
 @pytest.mark.parametrize("value", ["", " ", "\n"])
 async def test_an_empty_value(source: Source, expected: Reason, value: str) -> None:
-    """An empty value is no password."""
+    """An empty value is not a password."""
     source.write(value)
 
     assert (await source.verdict()).reason is expected
@@ -103,7 +103,7 @@ async def test_an_empty_value(source: Source, expected: Reason, value: str) -> N
 
 @pytest.mark.parametrize("value", ["c4nary\nmore", "c4nary\x00", "c4nary\x1b[31m", "\tc4nary"])
 async def test_a_value_of_several_lines(source: Source, expected: Reason, value: str) -> None:
-    """A value with line breaks or control characters is no password."""
+    """A value with line breaks or control characters is not a password."""
     source.write(value)
 
     verdict = await source.verdict()
@@ -113,7 +113,7 @@ async def test_a_value_of_several_lines(source: Source, expected: Reason, value:
 
 
 async def test_a_value_that_is_too_long(source: Source, expected: Reason) -> None:
-    """A value of more than 1 KiB is no password."""
+    """A value of more than 1 KiB is not a password."""
     source.write("c4nary" * 200)
 
     verdict = await source.verdict()
