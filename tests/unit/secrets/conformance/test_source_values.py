@@ -43,7 +43,7 @@ async def test_a_version(source: Source) -> None:
 
 
 async def test_letters_of_every_kind(source: Source) -> None:
-    """Every character of a password counts: surrounding blanks, quotes, URL-escaped characters, any script."""
+    """Every character of a password counts: outer blanks, quotes, URL-escaped characters, any script."""
     value = ' pä$$ "w0rd" \\ %41 +&= \U0001f511 '
     source.write(value)
 
