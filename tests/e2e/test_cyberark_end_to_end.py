@@ -142,7 +142,7 @@ def test_a_smtpvault_of_a_ccp_is_ready_until_its_certificate_is_one_that_cyberar
     ready = vault_ready(bed, "True")
     assert ready["reason"] == "VaultLoginSucceeded"
     assert ready["message"] == (
-        f"The CCP at localhost:{ccp.port} accepts AppID smtp-operator by the certificate in Secret"
+        f"The CCP at localhost:{ccp.port} accepts AppID smtp-operator with the certificate in Secret"
         " ccp-client."
     )
 

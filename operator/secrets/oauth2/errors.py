@@ -203,8 +203,8 @@ def refused(answer: HttpsResponse, asked: TokenRequestContext, now: float) -> Ve
         code = f" ({error.code})" if error.code else ""
         return _failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
-            f"{who}: it returned an internal error ({answer.status}{code}) [in Token]. No action needed;"
-            " the operator retries automatically.",
+            f"{who}: it answered {answer.status}{code} [in Token]. No action needed; the operator retries"
+            " automatically.",
             retry_after=retry_after(answer.headers, now),
         )
     if not error.name:

@@ -36,11 +36,11 @@ class TokenError:
 
 def granted(answer: HttpsResponse) -> tuple[str | None, float]:
     """Return the token and its lifetime in seconds, 0 if unknown; no token: None."""
-    told = json_object(answer.body) if answer.status == 200 else {}
-    value, lifetime = told.get("access_token"), told.get("expires_in")
+    body = json_object(answer.body) if answer.status == 200 else {}
+    value, lifetime = body.get("access_token"), body.get("expires_in")
     if not isinstance(value, str) or not _TOKEN.fullmatch(value):
         return None, 0.0
-    if str(told.get("token_type", "Bearer")).lower() != "bearer":
+    if str(body.get("token_type", "Bearer")).lower() != "bearer":
         return None, 0.0
     if isinstance(lifetime, str) and lifetime.isascii() and lifetime.isdigit() and len(lifetime) < 9:
         lifetime = int(lifetime)  # as in Entra ID's v1 endpoint
@@ -49,16 +49,16 @@ def granted(answer: HttpsResponse) -> tuple[str | None, float]:
 
 def token_error(answer: HttpsResponse) -> TokenError:
     """Return the error of an answer without a token."""
-    told = json_object(answer.body)
-    name = told.get("error")
+    body = json_object(answer.body)
+    name = body.get("error")
     name = name if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""
     temporary = answer.status == 429 or answer.status >= 500 or name in _TEMPORARY
-    return TokenError(name, _number(told), temporary)
+    return TokenError(name, _number(body), temporary)
 
 
-def _number(told: dict[str, Any]) -> str:
-    numbers = told.get("error_codes")
+def _number(body: dict[str, Any]) -> str:
+    numbers = body.get("error_codes")
     if isinstance(numbers, list) and numbers and type(numbers[0]) is int and 0 < numbers[0] < 10**9:
         return str(numbers[0])
-    found = _AADSTS.search(str(told.get("error_description", ""))[:500])
+    found = _AADSTS.search(str(body.get("error_description", ""))[:500])
     return found[1] if found else ""

@@ -151,13 +151,13 @@ def _check_reference(vault: VaultObject, allowed: Iterable[str] | None, item: Va
         return
     raise failed(
         Reason.VAULT_NOT_ALLOWED,
-        f'{vault.reference} does not allow to read "{place}" (named by spec.password.{block_of(item)}).'
-        f" {_owner(vault)} adds it to spec.allowedReferences there.",
+        f'{vault.reference} does not allow reading "{place}" (named by spec.password.{block_of(item)}).'
+        f" Ask {_owner(vault)} to add it to spec.allowedReferences there.",
     )
 
 
 def _owner(vault: VaultObject) -> str:
-    return "The cluster's administrator" if isinstance(vault.spec, ClusterSmtpVaultSpec) else "Its owner"
+    return "the cluster admin" if isinstance(vault.spec, ClusterSmtpVaultSpec) else "its owner"
 
 
 def _is_one_name(place: str) -> bool:

@@ -124,7 +124,7 @@ def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) ->
     if error.temporary:
         return failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
-            f"{who} returned an internal error {said}. No action needed; the operator retries automatically.",
+            f"{who} returned a temporary error {said}. No action needed; the operator retries automatically.",
             retry_after=retry_after(answer.headers, now),
         )
     if not error.name:

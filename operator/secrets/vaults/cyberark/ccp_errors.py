@@ -185,8 +185,8 @@ def _no_ccp(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     if answer.status == 401:
         return failed(
             Reason.VAULT_AUTH_FAILED,
-            f"{asked.vault}: the web server of the CCP requires a login without a certificate ({reply}),"
-            " usually that of a Windows user. Set cyberArkCCP.webService to a web service that accepts"
+            f"{asked.vault}: the web server of the CCP requires a login other than a certificate ({reply}),"
+            " usually a Windows login. Set cyberArkCCP.webService to a web service that accepts"
             " certificates.",
             reply=reply,
         )

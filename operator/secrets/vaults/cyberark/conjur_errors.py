@@ -54,8 +54,8 @@ def login_refused(answer: HttpsResponse, who: ConjurRequestContext) -> VerdictEr
             return failed(
                 Reason.VAULT_AUTH_FAILED,
                 f"{who.vault}: Conjur does not let {who.identity} log in with {who.authenticator}"
-                f" ({reply}). Ask Conjur's administrators to permit it authenticate on webservice"
-                f" conjur/{who.authenticator}.",
+                f" ({reply}). Ask Conjur's administrators to grant it the privilege authenticate on"
+                f" webservice conjur/{who.authenticator}.",
                 reply=reply,
             )
         case 404:
@@ -83,8 +83,8 @@ def read_refused(
         case 403:
             return failed(
                 Reason.VAULT_ACCESS_DENIED,
-                f"{who.vault}: {who.identity} may not read variable {variable} ({reply})."
-                " Ask Conjur's administrators to permit it read and execute on this variable.",
+                f"{who.vault}: {who.identity} may not read variable {variable} ({reply}). Ask Conjur's"
+                " administrators to grant it read and execute on this variable.",
                 reply=reply,
             )
         case 404:
@@ -92,9 +92,9 @@ def read_refused(
             return failed(
                 Reason.VAULT_SECRET_NOT_FOUND,
                 f"{who.vault}: Conjur has no variable {variable} with a value{pinned} in account"
-                f" {who.account}, or does not show it to {who.identity} ({reply})."
-                f" Correct password.cyberArk.variable{other}, or ask Conjur's administrators to permit it"
-                " read and execute on this variable.",
+                f" {who.account}, or does not show it to {who.identity} ({reply}). Correct"
+                f" password.cyberArk.variable{other}, or ask Conjur's administrators to grant it read and"
+                " execute on this variable.",
                 reply=reply,
             )
     return _invalid_request(answer, who, reply, f"variable {variable}{pinned}")

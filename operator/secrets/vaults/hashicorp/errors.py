@@ -92,10 +92,8 @@ class VaultLocation:
                     " then retries automatically."
                 )
             else:
-                text = (
-                    f"{who} returned an internal error ({status}). No action needed; the operator"
-                    " retries automatically."
-                )
+                what = "returned an internal error" if status >= 500 else "is not ready"
+                text = f"{who} {what} ({status}). No action needed; the operator retries automatically."
             return self._unavailable(text, answer, wait)
         if status >= 300 and (json_body(answer) is None or status < 400):
             return self.no_vault(answer)

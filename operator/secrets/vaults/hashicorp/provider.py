@@ -294,7 +294,7 @@ class HashiCorpKv:
             undelete = f"bao kv undelete -mount={self._mount} -versions={version or 'N'} {item.path}"
             ways.append(f"undelete it ({undelete})")
         if item.version is not None:
-            ways.append("set password.hashiCorpVault.version: another one")
+            ways.append("set password.hashiCorpVault.version to another version")
         return failed(
             Reason.VAULT_SECRET_DISABLED,
             f"{self._place.vault}: {number} of {item.path} in mount {self._mount} {what}."

@@ -160,8 +160,7 @@ async def test_a_trouble_of_the_endpoints_own(
         120,
     )
     assert verdict.message == (
-        f"{REFUSED}: it returned an internal error ({shown}) [in Token]. No action needed; the operator"
-        " retries automatically."
+        f"{REFUSED}: it answered {shown} [in Token]. No action needed; the operator retries automatically."
     )
 
 

@@ -218,8 +218,8 @@ async def test_a_vault_gives_the_references_that_it_allows(
 @pytest.mark.parametrize(
     ("cluster_wide", "vault", "owner"),
     [
-        (True, "ClusterSmtpVault corp", "The cluster's administrator"),
-        (False, "SmtpVault team-a/corp", "Its owner"),
+        (True, "ClusterSmtpVault corp", "the cluster admin"),
+        (False, "SmtpVault team-a/corp", "its owner"),
     ],
 )
 async def test_a_reference_that_is_not_allowed_is_named(cluster_wide: bool, vault: str, owner: str) -> None:
@@ -227,8 +227,8 @@ async def test_a_reference_that_is_not_allowed_is_named(cluster_wide: bool, vaul
     found = await verdict(spec | {"allowedReferences": ["web/*"]}, cluster_wide=cluster_wide)
     assert found is not None
     assert found.message == (
-        f'{vault} does not allow to read "mail/smtp" (named by spec.password.hashiCorpVault).'
-        f" {owner} adds it to spec.allowedReferences there."
+        f'{vault} does not allow reading "mail/smtp" (named by spec.password.hashiCorpVault). Ask {owner}'
+        " to add it to spec.allowedReferences there."
     )
 
 

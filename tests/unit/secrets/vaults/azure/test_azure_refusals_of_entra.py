@@ -173,7 +173,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b"<html>c4nary",
             {},
             "IdentityProviderUnreachable",
-            'ENTRA returned an internal error [Entra ID said: "500"]. No action needed; the'
+            'ENTRA returned a temporary error [Entra ID said: "500"]. No action needed; the'
             " operator retries automatically.",
             None,
         ),
@@ -182,7 +182,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b'{"error":"temporarily_unavailable"}',
             {"Retry-After": "20"},
             "IdentityProviderUnreachable",
-            'ENTRA returned an internal error [Entra ID said: "503 temporarily_unavailable"]. No action'
+            'ENTRA returned a temporary error [Entra ID said: "503 temporarily_unavailable"]. No action'
             " needed; the operator retries automatically.",
             20.0,
         ),

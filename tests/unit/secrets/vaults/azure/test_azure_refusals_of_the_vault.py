@@ -242,8 +242,8 @@ NO_KEY_VAULT = (
             HTML,
             {},
             "VaultUnavailable",
-            'HOST returned an internal error [vault said: "500"]. No action needed; the operator'
-            " retries automatically.",
+            'HOST returned an internal error [vault said: "500"]. No action needed; the operator retries'
+            " automatically.",
         ),
         (
             503,

@@ -179,7 +179,7 @@ async def test_a_check_names_the_certificate(ccp: Ccp) -> None:
     ccp.given.certificates["ccp-client"] = client_certificate(ccp.server.client_ca)[1]
 
     assert await ccp.check() == (
-        f"The CCP at localhost:{ccp.server.port} accepts AppID smtp-operator by the certificate in Secret"
+        f"The CCP at localhost:{ccp.server.port} accepts AppID smtp-operator with the certificate in Secret"
         " ccp-client."
     )
 

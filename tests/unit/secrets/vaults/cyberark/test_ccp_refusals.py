@@ -229,8 +229,8 @@ async def test_iis_wants_a_windows_user(ccp: Ccp) -> None:
 
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "401")
     assert verdict.message == (
-        f"{NAME}: the web server of the CCP requires a login without a certificate (401), usually that of a"
-        " Windows user. Set cyberArkCCP.webService to a web service that accepts certificates."
+        f"{NAME}: the web server of the CCP requires a login other than a certificate (401), usually a"
+        " Windows login. Set cyberArkCCP.webService to a web service that accepts certificates."
     )
 
 

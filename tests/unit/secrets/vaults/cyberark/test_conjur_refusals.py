@@ -76,7 +76,8 @@ async def test_the_host_may_not_use_the_authenticator(conjur: Conjur) -> None:
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "403")
     assert verdict.message == (
         f"{NAME}: Conjur does not let host/mail/operator log in with authn-jwt/kubernetes (403). Ask"
-        " Conjur's administrators to permit it authenticate on webservice conjur/authn-jwt/kubernetes."
+        " Conjur's administrators to grant it the privilege authenticate on webservice"
+        " conjur/authn-jwt/kubernetes."
     )
 
 
@@ -163,14 +164,14 @@ async def test_a_variable_that_is_seen_but_not_to_be_read(conjur: Conjur) -> Non
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAccessDenied", Retry.DENIED, "403")
     assert verdict.message == (
         f"{NAME}: host/mail/operator may not read variable {VARIABLE} (403). Ask Conjur's administrators to"
-        " permit it read and execute on this variable."
+        " grant it read and execute on this variable."
     )
 
 
 NOT_FOUND = (
     f"{NAME}: Conjur has no variable {{variable}} with a value in account corp, or does not show it to"
     " host/mail/operator (404 CONJ00076E). Correct password.cyberArk.variable, or ask Conjur's"
-    " administrators to permit it read and execute on this variable."
+    " administrators to grant it read and execute on this variable."
 )
 
 
@@ -197,7 +198,7 @@ async def test_no_such_version(conjur: Conjur) -> None:
     assert (await verdict_of(conjur, version="9")).message == (
         f"{NAME}: Conjur has no variable {VARIABLE} with a value in version 9 in account corp, or does not"
         " show it to host/mail/operator (404 CONJ00076E). Correct password.cyberArk.variable, or set"
-        " password.cyberArk.version to an existing version, or ask Conjur's administrators to permit it"
+        " password.cyberArk.version to an existing version, or ask Conjur's administrators to grant it"
         " read and execute on this variable."
     )
 
@@ -234,8 +235,8 @@ async def test_an_internal_error(conjur: Conjur, status: int) -> None:
         str(status),
     )
     assert verdict.message == (
-        f"{NAME}: Conjur returned an internal error ({status}). No action needed; the operator"
-        " retries automatically."
+        f"{NAME}: Conjur returned an internal error ({status}). No action needed; the operator retries"
+        " automatically."
     )
 
 
@@ -278,7 +279,7 @@ async def test_long_names_leave_room_for_what_to_do(conjur: Conjur) -> None:
 
     verdict = await verdict_of(conjur, variable=variable)
 
-    assert verdict.message.endswith("to permit it read and execute on this variable.")
+    assert verdict.message.endswith("to grant it read and execute on this variable.")
     assert len(verdict.message.encode()) <= 1024
 
 

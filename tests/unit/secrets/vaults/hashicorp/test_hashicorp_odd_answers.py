@@ -35,7 +35,8 @@ NO_VAULT = (
     "HOST answers ({}), but not as a vault does. Set hashiCorpVault.url to the URL of the vault itself,"
     " without /v1 and /ui, not to a web page or a login proxy."
 )
-OWN_TROUBLE = "HOST returned an internal error ({}). No action needed; the operator retries automatically."
+INTERNAL_ERROR = "HOST returned an internal error ({}). No action needed; the operator retries automatically."
+NOT_READY = "HOST is not ready ({}). No action needed; the operator retries automatically."
 
 
 @pytest.mark.parametrize(
@@ -50,17 +51,17 @@ OWN_TROUBLE = "HOST returned an internal error ({}). No action needed; the opera
         ),
         (302, b"", {"Location": "https://sso.example/login"}, "VaultEndpointInvalid", NO_VAULT.format(302)),
         (307, b"", {"Location": "https://sso.example/"}, "VaultEndpointInvalid", NO_VAULT.format(307)),
-        (472, b"{}", {}, "VaultUnavailable", OWN_TROUBLE.format(472)),
-        (473, b"{}", {}, "VaultUnavailable", OWN_TROUBLE.format(473)),
+        (472, b"{}", {}, "VaultUnavailable", NOT_READY.format(472)),
+        (473, b"{}", {}, "VaultUnavailable", NOT_READY.format(473)),
         (
             412,
             b'{"errors":["required index state not present"]}',
             {},
             "VaultUnavailable",
-            OWN_TROUBLE.format(412),
+            NOT_READY.format(412),
         ),
-        (500, b'{"errors":["internal error"]}', {}, "VaultUnavailable", OWN_TROUBLE.format(500)),
-        (502, b"<html>", {"Content-Type": "text/html"}, "VaultUnavailable", OWN_TROUBLE.format(502)),
+        (500, b'{"errors":["internal error"]}', {}, "VaultUnavailable", INTERNAL_ERROR.format(500)),
+        (502, b"<html>", {"Content-Type": "text/html"}, "VaultUnavailable", INTERNAL_ERROR.format(502)),
         (200, b"<html>", {"Content-Type": "text/html"}, "VaultEndpointInvalid", NO_VAULT.format(200)),
         (404, b"<html>", {"Content-Type": "text/html"}, "VaultEndpointInvalid", NO_VAULT.format(404)),
         (403, b"go away", {"Content-Type": "text/plain"}, "VaultEndpointInvalid", NO_VAULT.format(403)),
@@ -256,7 +257,10 @@ async def test_a_login_by_the_kubernetes_auth_method(
     verdict = await odd.verdict()
 
     if not hint:
-        assert (verdict.reason, said(verdict, scripted)) == ("VaultUnavailable", OWN_TROUBLE.format(status))
+        assert (verdict.reason, said(verdict, scripted)) == (
+            "VaultUnavailable",
+            INTERNAL_ERROR.format(status),
+        )
         return
     assert verdict.reason == "VaultAuthFailed"
     assert said(verdict, scripted) == f'HOST refused the login as role "smtp" ({status}): {hint}'

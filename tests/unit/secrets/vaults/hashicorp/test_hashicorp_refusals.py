@@ -79,7 +79,7 @@ async def test_a_destroyed_version(trial: BaoTrial, bao: OpenBao) -> None:
 
     assert said(await trial.verdict(version=1), bao, "VaultSecretDisabled") == (
         "version 1 of mail/smtp in mount secret was destroyed. Write a new version, or set"
-        " password.hashiCorpVault.version: another one."
+        " password.hashiCorpVault.version to another version."
     )
     assert (await trial.read()).value == "n3w"
 
