@@ -190,7 +190,7 @@ def no_metadata(asked: IdentityRequestContext) -> VerdictError:
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
         f"{asked.vault}: no metadata service answers at 169.254.169.254, so the operator has no managed"
-        " identity: it does not run on an Azure machine, or a NetworkPolicy blocks that address. Use"
+        " identity. It does not run on an Azure machine, or a NetworkPolicy blocks that address. Use"
         " azureKeyVault.auth.workloadIdentity or servicePrincipal instead.",
     )
 

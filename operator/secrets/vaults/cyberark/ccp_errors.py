@@ -134,8 +134,8 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
             return failed(
                 Reason.VAULT_ACCESS_DENIED,
                 f"{vault}: CyberArk does not know AppID {app_id}, or it is not a member of any Safe"
-                f" ({reply}). Set cyberArkCCP.appId to the application's ID, or ask CyberArk's"
-                " administrators to define it and to make it and the CCP's provider user members of the"
+                f" ({reply}). Set cyberArkCCP.appId to the application's ID. Or ask CyberArk's"
+                " administrators to define this AppID, and to add it and the CCP's provider user to the"
                 " Safe.",
                 reply=reply,
             )
@@ -143,8 +143,8 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
             return failed(
                 Reason.VAULT_SECRET_NOT_FOUND,
                 f"{vault}: CyberArk has no {account}, or does not show it to AppID {app_id} ({reply})."
-                " Correct password.cyberArk, or ask CyberArk's administrators to make this AppID and the"
-                " CCP's provider user members of the Safe, with the right to list and retrieve accounts.",
+                " Correct password.cyberArk. Or ask CyberArk's administrators to add this AppID and the"
+                " CCP's provider user to the Safe, with the right to list and retrieve accounts.",
                 reply=reply,
             )
         case _Kind.CHANGING:

@@ -192,8 +192,8 @@ async def test_there_is_no_metadata_service(trial: KeyVaultTrial) -> None:
 
     assert (verdict.reason, verdict.message) == (
         Reason.IDENTITY_UNAVAILABLE,
-        f"{NAME}: no metadata service answers at 169.254.169.254, so the operator has no managed identity:"
-        " it does not run on an Azure machine, or a NetworkPolicy blocks that address. Use"
+        f"{NAME}: no metadata service answers at 169.254.169.254, so the operator has no managed identity."
+        " It does not run on an Azure machine, or a NetworkPolicy blocks that address. Use"
         " azureKeyVault.auth.workloadIdentity or servicePrincipal instead.",
     )
 

@@ -44,13 +44,13 @@ NOT_ACCEPTED = (
 )
 UNKNOWN_APPLICATION = (
     f"{NAME}: CyberArk does not know AppID smtp-operator, or it is not a member of any Safe (403 CODE). Set"
-    " cyberArkCCP.appId to the application's ID, or ask CyberArk's administrators to define it and to make"
-    " it and the CCP's provider user members of the Safe."
+    " cyberArkCCP.appId to the application's ID. Or ask CyberArk's administrators to define this AppID,"
+    " and to add it and the CCP's provider user to the Safe."
 )
 NOT_FOUND = (
     f"{NAME}: CyberArk has no {ACCOUNT}, or does not show it to AppID smtp-operator (404 CODE). Correct"
-    " password.cyberArk, or ask CyberArk's administrators to make this AppID and the CCP's provider user"
-    " members of the Safe, with the right to list and retrieve accounts."
+    " password.cyberArk. Or ask CyberArk's administrators to add this AppID and the CCP's provider user to"
+    " the Safe, with the right to list and retrieve accounts."
 )
 CHANGING = (
     f"{NAME}: CyberArk is changing the password of {ACCOUNT} now (500 CODE). No action needed; the"
@@ -265,7 +265,7 @@ async def test_long_names_leave_room_for_what_to_do(ccp: Ccp) -> None:
 
     verdict = await ccp.verdict(**dict.fromkeys(("safe", "folder", "object", "address"), "ä" * 256))
 
-    assert verdict.message.endswith("make it and the CCP's provider user members of the Safe.")
+    assert verdict.message.endswith("add it and the CCP's provider user to the Safe.")
     assert len(verdict.message.encode()) <= 1024
 
 
