@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Kubernetes side: client, status writer, Events, metadata watch."""
+"""Access Kubernetes: client, status writer, Events, metadata informer and leader election."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the cluster is and with which credentials it is spoken to."""
+"""Find the cluster, and the credentials for it."""
 
 import os
 import ssl
@@ -21,41 +21,41 @@ SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 class _Loader(Protocol):
     async def load_and_set(self, client_configuration: Configuration) -> None:
-        """Reads the credentials again: a token file, or what a plug-in says."""
+        """Read the credentials again: a token file, or the output of a plug-in."""
 
 
 class Access:
-    """A connection's configuration; a ServiceAccount's token is read again as it rotates."""
+    """Configuration of a connection; a ServiceAccount's token is read again as it rotates."""
 
     def __init__(
         self, configuration: Configuration, loader: _Loader | None, origin: str, *, namespace: str = "default"
     ) -> None:
         self.configuration = configuration
         self.origin = origin
-        """Where it comes from, such as ``kubeconfig FILE``; for the log."""
+        """Source of the configuration, such as ``kubeconfig FILE``; for the log."""
         self.namespace = namespace
-        """The one meant where none is named."""
+        """The default namespace."""
         self._loader = loader
 
     async def renew(self) -> None:
-        """Reads the credentials of a kubeconfig again, after the API server has refused them.
+        """Read the credentials of a kubeconfig again, after the API server has rejected them.
 
-        Those of a Pod need no such push: they are read again every minute.
+        A Pod's credentials need no renewal here: they are read again every minute.
         """
         if self._loader is not None:
             await self._loader.load_and_set(self.configuration)
 
     async def authorization(self) -> str | None:
-        """The Authorization header's value as of now; None where a client certificate does it."""
+        """Return the current value of the Authorization header; None if a client certificate is used."""
         value = await self.configuration.get_api_key_with_prefix("BearerToken")
-        return None if value is None else str(value).strip()  # files of tokens tend to end with a newline
+        return None if value is None else str(value).strip()  # token files often end with a newline
 
 
 async def find_access(settings: Settings, environment: Mapping[str, str]) -> Access:
-    """By ``--kubeconfig``/``--context``, else KUBECONFIG, else the Pod's ServiceAccount, else ~/.kube/config.
+    """Find the cluster: ``--kubeconfig``/``--context``, KUBECONFIG, the ServiceAccount, or ~/.kube/config.
 
     Raises:
-        ClusterUnknown: none of them is there, or the one that is cannot be used; the text says why.
+        ClusterUnknown: none of them exists, or the first that exists is unusable; the text says why.
     """
     named = settings.kubeconfig or environment.get("KUBECONFIG", "")
     home = _existing(str(Path(environment.get("HOME", "~"), ".kube", "config")))
@@ -67,7 +67,7 @@ async def find_access(settings: Settings, environment: Mapping[str, str]) -> Acc
 
 
 def _existing(paths: str) -> str:
-    """Those of the files in a KUBECONFIG-like list that exist."""
+    """Return the files of a KUBECONFIG-like list that exist."""
     expanded = (Path(path).expanduser() for path in paths.split(os.pathsep) if path)
     return os.pathsep.join(str(path) for path in expanded if path.is_file())
 
@@ -101,7 +101,7 @@ async def _access_of_kubeconfig(path: str, context: str) -> Access:
             persist_config=False,
         )
     except ConfigException as error:
-        # Behind the first brace the text may quote a user's token.
+        # After the first brace, the text may quote a user's token.
         raise ClusterUnknown(f"{origin}: {str(error).partition('{')[0]}") from None
     except yaml.YAMLError:  # its text may quote a token
         raise ClusterUnknown(f"{origin}: is not YAML") from None

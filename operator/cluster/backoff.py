@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long to wait before the API server is asked again."""
+"""Compute delays between retries of requests to the API server."""
 
 from collections.abc import Iterator
 from random import SystemRandom
@@ -10,7 +10,7 @@ _spread = SystemRandom()
 
 
 def growing_delays(first: float = 0.5, longest: float = 30.0) -> Iterator[float]:
-    """Seconds: each about twice the one before, spread by half so that many askers do not come at once."""
+    """Yield delays in seconds, each about twice the one before, with jitter so that clients do not align."""
     delay = first
     while True:
         yield delay * _spread.uniform(0.75, 1.25)
@@ -18,6 +18,6 @@ def growing_delays(first: float = 0.5, longest: float = 30.0) -> Iterator[float]
 
 
 def at_least(delay: float, error: ClusterError) -> float:
-    """The delay, or what the API server asked for where that is longer."""
-    asked: float | None = getattr(error, "retry_after", None)
-    return delay if asked is None else max(delay, asked)
+    """Return the delay, or the Retry-After of the API server if that is longer."""
+    retry_after: float | None = getattr(error, "retry_after", None)
+    return delay if retry_after is None else max(delay, retry_after)

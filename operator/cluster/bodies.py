@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies of answers, never more of them in memory than was asked for, however long they are."""
+"""Read response bodies with bounded memory, however long they are."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,43 +9,43 @@ from typing import Final, NamedTuple, Protocol
 from smtp_operator.cluster.json_filter import JsonFilter, Keep
 
 SHORT: Final = 64 * 1024
-"""Bytes of an object that is parsed as a whole; of a longer one only the fields that are named."""
+"""Maximum size in bytes of an object that is parsed whole; of a longer one, only named fields are read."""
 
 _PIECE: Final = 16 * 1024
-"""Bytes that are filtered at a time: some milliseconds at most, then others have a turn."""
+"""Bytes that are filtered at a time: a few milliseconds at most, then other tasks run."""
 
 
 class BodyTooLong(ValueError):
-    """The body, or a line of it, is longer than what was asked for."""
+    """The body, or a line of it, is longer than the limit."""
 
 
 class Part(NamedTuple):
-    """A body or a line of one."""
+    """A body, or a line of a body."""
 
     content: bytes
-    """All of it, or what was kept."""
+    """The whole content, or the kept part."""
     size: int
-    """Bytes that it had."""
+    """Original length in bytes."""
 
 
 class Content(Protocol):
-    """What is read piece by piece, such as an ``aiohttp.StreamReader``."""
+    """A stream that is read piece by piece, such as an ``aiohttp.StreamReader``."""
 
     async def read(self, n: int = -1, /) -> bytes:
-        """Up to ``n`` bytes; none at the end."""
+        """Return up to ``n`` bytes; none at the end."""
         ...
 
 
 async def read_body(
     content: Content, *, keep: Keep | None, whole: int = SHORT, turn: asyncio.Semaphore | None = None
 ) -> Part:
-    """The body, where it is longer than ``whole`` bytes only what is to be kept of it.
+    """Return the body; only the kept fields if it is longer than ``whole`` bytes.
 
-    ``turn`` is what bounds how many long ones are read at a time.
+    ``turn`` bounds how many long bodies are read at a time.
 
     Raises:
-        BodyTooLong: it is longer, and there is nothing to keep.
-        ValueError: it is longer and not JSON.
+        BodyTooLong: the body is longer, and ``keep`` is None.
+        ValueError: the body is longer and not JSON.
     """
     start = bytearray()
     while piece := await content.read(_PIECE):
@@ -55,7 +55,7 @@ async def read_body(
     else:
         return Part(bytes(start), len(start))
     if keep is None:
-        raise BodyTooLong(f"the answer has more than {whole:,} bytes")
+        raise BodyTooLong(f"the response has more than {whole:,} bytes")
     async with turn or nullcontext():
         filtered = JsonFilter(keep)
         await _feed(filtered, start)
@@ -65,11 +65,11 @@ async def read_body(
 
 
 async def read_lines(content: Content, *, keep: Keep | None, whole: int = SHORT) -> AsyncIterator[Part]:
-    """The lines, each with its newline; of one longer than ``whole`` bytes only what is to be kept of it.
+    """Yield lines, each with its newline; only the kept fields of a line longer than ``whole`` bytes.
 
     Raises:
-        BodyTooLong: one is longer, and there is nothing to keep.
-        ValueError: one is longer and not JSON.
+        BodyTooLong: a line is longer, and ``keep`` is None.
+        ValueError: a line is longer and not JSON.
     """
     start = bytearray()
     filtered: JsonFilter | None = None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP to the API server, JSON in and JSON out, by the configuration of the official package's client.
+"""Send HTTP requests with JSON bodies to the API server, with the configuration of the official client.
 
-That client itself copies and looks through each body and header several times, which takes longer than the
+The official client itself copies and scans each body and header several times, which takes longer than the
 request.
 """
 
@@ -37,19 +37,19 @@ METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 PAGE_SIZE: Final = 100
 
 _LONGEST: Final = 4 * 1024 * 1024
-"""Bytes of an answer or a line of which every field is wanted."""
+"""Maximum size in bytes of a response or a line that is read whole."""
 
 PAGE_BYTES: Final = 1024 * 1024
-"""Bytes of a page of several objects; a longer one is asked for again with fewer."""
+"""Maximum size in bytes of a page of several objects; a longer page is requested again with fewer objects."""
 
 _LONG_ANSWERS: Final = 2
-"""Answers of more than 64 KiB that are read at a time: some megabytes each."""
+"""Maximum number of responses of more than 64 KiB that are read at a time: a few megabytes each."""
 
 Query = Sequence[tuple[str, str]]
 
 
 class AnswerTooLong(ApiUnavailable):
-    """The answer is longer than anything that is expected there."""
+    """The response is longer than expected."""
 
 
 class _Request(NamedTuple):
@@ -66,10 +66,10 @@ class _Request(NamedTuple):
 
 
 class KubernetesClient:
-    """One connection pool to one API server. Close it when done."""
+    """A connection pool to one API server. Close it when done."""
 
     def __init__(self, access: Access, traffic: ApiTraffic | None = None) -> None:
-        """Needs a running event loop; ``traffic`` is told of every request.
+        """Create a client in a running event loop; ``traffic`` counts every request.
 
         Raises:
             ClusterUnknown: a certificate or key of the access is unusable.
@@ -77,16 +77,16 @@ class KubernetesClient:
         self.access = access
         self.traffic = traffic or Uncounted()
         try:
-            in_clear = self.server.startswith("http:")  # reading the system's CAs takes some 10 ms
-            context = True if in_clear else tls_context(access.configuration)
+            plaintext = self.server.startswith("http:")  # reading the system's CAs takes about 10 ms
+            context = True if plaintext else tls_context(access.configuration)
         except (OSError, ssl.SSLError) as error:
             raise ClusterUnknown(f"{access.origin}: its certificates cannot be read ({error})") from error
         self._session = aiohttp.ClientSession(
-            # Watches hold their connections for good; the core bounds the rest.
+            # Watches hold their connections permanently; the controller bounds the rest.
             connector=aiohttp.TCPConnector(limit=0, ssl=context),
             headers={
                 "User-Agent": f"smtp-operator/{version('smtp-operator')}",
-                "Accept-Encoding": "identity",  # a compressed body has no bound until it is unpacked
+                "Accept-Encoding": "identity",  # the size of a compressed body is unknown until unpacked
             },
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # a proxy must not see API traffic
@@ -96,18 +96,18 @@ class KubernetesClient:
 
     @property
     def server(self) -> str:
-        """URL of the API server."""
+        """Return the URL of the API server."""
         return str(self.access.configuration.host)
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Close all connections."""
         await self._session.close()
 
     async def identity(self) -> str:
-        """The user name that the API server knows this client by.
+        """Return the username that the API server knows this client by.
 
         Raises:
-            ClusterError: it did not say.
+            ClusterError: the API server did not return it.
         """
         review = await self.request(
             "POST",
@@ -117,7 +117,7 @@ class KubernetesClient:
         return str(review.get("status", {}).get("userInfo", {}).get("username", "unknown"))
 
     async def addresses(self) -> frozenset[str]:
-        """IP addresses of the API server, as its name resolves now; empty where it does not."""
+        """Return the current IP addresses of the API server's name; empty if it does not resolve."""
         host = urlsplit(self.server)
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host.hostname, host.port or 443)
@@ -137,20 +137,20 @@ class KubernetesClient:
         timeout: float = 30.0,
         keep: Keep | None = None,
     ) -> JsonObject:
-        """The answer's JSON.
+        """Return the response as JSON.
 
         Args:
             method: such as ``PATCH``.
             path: such as ``/api/v1/secrets``.
             query: names and values, not yet encoded.
-            body: is sent as JSON.
+            body: sent as JSON.
             content_type: of the body.
-            accept: what is wanted, such as ``METADATA``.
-            timeout: for everything, in seconds.
-            keep: what is read of an answer of more than 64 KiB; None: everything, up to 4 MiB.
+            accept: the requested media type, such as ``METADATA``.
+            timeout: for the whole request, in seconds.
+            keep: fields to read of a response of more than 64 KiB; None: all, up to 4 MiB.
 
         Raises:
-            ClusterError: of the kind that the answer's status stands for; ApiUnavailable without an answer.
+            ClusterError: the subclass for the HTTP status; ApiUnavailable if there is no response.
         """
         asked = _Request(method, path, query, accept, _limits(timeout), body, content_type)
         keep = keep or (KEPT_METADATA if accept == METADATA else None)
@@ -159,7 +159,7 @@ class KubernetesClient:
         return answer
 
     async def _decoded(self, asked: _Request, keep: Keep | None, whole: int) -> tuple[JsonObject, int]:
-        """The answer's object and length; of one longer than ``whole`` only what is to be kept."""
+        """Return the object and the length of the response; only the kept fields if longer than ``whole``."""
         response = await self._answer(asked)
         try:
             part = await _body_of(response, keep, whole, self._long_answers)
@@ -169,9 +169,9 @@ class KubernetesClient:
         except BodyTooLong as error:
             raise AnswerTooLong(f"{asked}: {error}") from None
         except ValueError:
-            raise ApiUnavailable(f"{asked}: the answer is not JSON") from None
+            raise ApiUnavailable(f"{asked}: the response is not JSON") from None
         if not isinstance(answer, dict):
-            raise ApiUnavailable(f"{asked}: the answer is not an object")
+            raise ApiUnavailable(f"{asked}: the response is not an object")
         return answer, part.size
 
     async def pages(
@@ -183,14 +183,14 @@ class KubernetesClient:
         page_size: int = PAGE_SIZE,
         keep: Keep | None = None,
     ) -> AsyncIterator[JsonObject]:
-        """The pages of a list, one in memory at a time; all are of one resourceVersion.
+        """Yield the pages of a list, one in memory at a time; all have one resourceVersion.
 
-        A page of more than 1 MiB is asked for again with fewer objects. ``keep`` is what is read of an object
-        that is too long even alone; None: everything, up to 4 MiB.
+        A page of more than 1 MiB is requested again with fewer objects. ``keep`` selects the fields that are
+        read of an object that is too long even alone; None: all, up to 4 MiB.
 
         Raises:
-            ListExpired: the list has to be started again.
-            ClusterError: as of ``request``.
+            ListExpired: the caller must start the list again.
+            ClusterError: see ``request``.
         """
         following, limit = "", page_size
         while True:
@@ -219,17 +219,17 @@ class KubernetesClient:
     async def lines(
         self, path: str, *, query: Query, accept: str, silence: float, keep: Keep | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Lines of a watch, until the server ends it.
+        """Open a watch and yield its lines until the server ends it.
 
         Args:
             path: of the list.
             query: ``watch=true`` and so on.
             accept: such as ``METADATA``.
             silence: seconds without a byte after which the connection counts as lost.
-            keep: what is read of an object in a line of more than 64 KiB; None: everything, up to 4 MiB.
+            keep: fields to read of an object in a line of more than 64 KiB; None: all, up to 4 MiB.
 
         Raises:
-            ClusterError: as of ``request``; ApiUnavailable also where it breaks or falls silent.
+            ClusterError: see ``request``; ApiUnavailable also if the connection breaks or falls silent.
         """
         limits = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
         asked = _Request("GET", path, query, accept, limits)
@@ -252,17 +252,17 @@ class KubernetesClient:
             raise _unavailable(asked, error) from error
 
     def _is_usable(self, asked: _Request, part: Part) -> bool:
-        """Whether anything is left of a long line; takes note of it."""
+        """Record a long line; return whether any of its object was kept."""
         change = decoded(part.content)
         shown = change.get("object") if isinstance(change, dict) else None
         self._long_objects.note(asked.path, part.size, shown)
         return shown is not None
 
     async def _answer(self, asked: _Request) -> aiohttp.ClientResponse:
-        """A good one, its body unread; a refused login is tried once more with credentials read anew."""
+        """Return a successful response with its body unread; on 401, renew the credentials and retry once."""
         response = await self._send(asked)
         if response.status == 401:
-            await _error_in(response, asked)  # a body that was read to its end keeps its connection
+            await _error_in(response, asked)  # reading the body to its end keeps the connection
             await self.access.renew()
             response = await self._send(asked)
         if response.status >= 400:
@@ -310,7 +310,7 @@ def _limits(seconds: float) -> aiohttp.ClientTimeout:
 
 
 def tls_context(configuration: Any) -> ssl.SSLContext:
-    """As the official client makes it of its configuration."""
+    """Return the TLS context that the official client makes from its configuration."""
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data)
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
@@ -331,12 +331,12 @@ async def _body_of(
     try:
         return await read_body(response.content, keep=keep, whole=whole, turn=turn)
     except BaseException:
-        _break_off(response)  # what is not read to its end
+        _break_off(response)  # the body was not read to its end
         raise
 
 
 def _break_off(response: aiohttp.ClientResponse) -> None:
-    """Without TLS's goodbye: a server that is gone returns none, and the connection would stay open."""
+    """Close without a TLS close_notify: a dead server returns none, and the connection would stay open."""
     transport = None if response.connection is None else response.connection.transport
     response.close()
     if transport is not None:
@@ -354,5 +354,5 @@ async def _error_in(response: aiohttp.ClientResponse, asked: _Request) -> Cluste
 
 def _unavailable(asked: _Request, error: Exception) -> ApiUnavailable:
     if isinstance(error, TimeoutError):
-        return ApiUnavailable(f"{asked}: no answer in time")
+        return ApiUnavailable(f"{asked}: no response in time")
     return ApiUnavailable(f"{asked}: {str(error) or type(error).__name__}")

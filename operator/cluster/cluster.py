@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cluster as the core sees it: objects to read, a status to write, Events, news of references."""
+"""Give the controller its view of the cluster: objects, statuses, Events and watches of references."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
 
 _PAGE_SIZE = 25
-"""A page is in memory as a whole, and a SmtpConfig with a verdict takes some 30 kB there."""
+"""A whole page is in memory, and a SmtpConfig with a verdict takes about 30 kB."""
 
 _PAGE_OF_METADATA = 100
 
@@ -35,12 +35,12 @@ _SHUTDOWN_GRACE = 1.0
 
 
 class KubernetesCluster:
-    """Reads and writes by one client. What runs in the background is in ``run``."""
+    """Read and write objects with one client; ``run`` does the background work."""
 
     def __init__(
         self, client: KubernetesClient, settings: Settings, lease: LeaderLease | None = None
     ) -> None:
-        """``lease`` is what a status may be written by; None: this process is the only one."""
+        """Create the cluster side; ``lease`` must be held to write a status, None if there is one replica."""
         self._client = client
         self._namespaces: Sequence[str | None] = settings.namespaces or (None,)
         self._served = settings.served
@@ -48,10 +48,10 @@ class KubernetesCluster:
         self._status_writer = StatusWriter(client, lease)
         self._events = EventRecorder(client)
         self.watches: tuple[MetadataInformer, ...] = ()
-        """Those that ``watch_references`` made."""
+        """The watches that ``watch_references`` created."""
 
     async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
-        """The object as it is now; None: there is none.
+        """Return the current object; None if it does not exist.
 
         Raises:
             AccessDenied, ApiUnavailable
@@ -62,7 +62,7 @@ class KubernetesCluster:
             return None
 
     async def list_smtp_configs(self) -> AsyncIterator[JsonObject]:
-        """All SmtpConfigs of the namespaces served, some maybe twice; never all in memory.
+        """Yield all SmtpConfigs of the served namespaces, possibly some twice; never all in memory.
 
         Raises:
             AccessDenied, ApiUnavailable
@@ -72,7 +72,7 @@ class KubernetesCluster:
                 yield item
 
     async def list_vaults(self, kind: VaultKindName) -> AsyncIterator[JsonObject]:
-        """All vault objects of that kind, those of a namespace from the namespaces served; some maybe twice.
+        """Yield all vault objects of that kind in the served namespaces, possibly some twice.
 
         Raises:
             AccessDenied, ApiUnavailable
@@ -82,7 +82,7 @@ class KubernetesCluster:
                 yield item
 
     async def uids(self, kind: ServedKind) -> frozenset[str]:
-        """Which objects of a kind of ours there are, of the namespaces served; by their metadata alone.
+        """Return the uids of the objects of one of our kinds in the served namespaces; reads metadata only.
 
         Raises:
             AccessDenied, ApiUnavailable
@@ -112,7 +112,7 @@ class KubernetesCluster:
                     raise
 
     async def get_object(self, reference: Reference) -> JsonObject:
-        """An object that a SmtpConfig or a vault object names, with its data.
+        """Return an object that a SmtpConfig or a vault object references, with its data.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
@@ -125,22 +125,22 @@ class KubernetesCluster:
         return found
 
     async def write_status(self, tested: ObjectVersion, status: JsonObject) -> str | None:
-        """Writes the whole status, if the object still is the one tested; its new resourceVersion.
+        """Write the whole status if the object is still the tested one; return its new resourceVersion.
 
-        None: the object was deleted, re-created or given another spec meanwhile, and nothing was written.
-        Keeps trying for 10 minutes while the API server is unavailable.
+        Return None, and write nothing, if the object was deleted, re-created or given another spec meanwhile.
+        Retry for 10 minutes while the API server is unavailable.
 
         Raises:
             AccessDenied, ApiUnavailable, RequestRefused
         """
         return await self._status_writer.write(tested, status)
 
-    async def publish(self, notice: EventRecord) -> None:
-        """Records an Event; never fails."""
-        self._events.record(notice)
+    async def publish(self, event: EventRecord) -> None:
+        """Record an Event; never fails."""
+        self._events.record(event)
 
     def watch_references(self, *, wanted: Wanted, changed: Changed) -> tuple[MetadataInformer, ...]:
-        """Watches, not yet running, of what ``--secret-watch`` speaks of, as it says."""
+        """Create the watches that ``--secret-watch`` selects; they do not run yet."""
         if self._secret_watch is not SecretWatch.NONE:
             self.watches = tuple(
                 MetadataInformer(
@@ -157,7 +157,7 @@ class KubernetesCluster:
         return self.watches
 
     async def run(self) -> None:
-        """Writes recorded Events until cancelled; gives those that wait a last second."""
+        """Write recorded Events until cancelled, then for one more second at most."""
         recording = asyncio.create_task(self._events.run(), name="Event recorder")
         try:
             await asyncio.shield(recording)

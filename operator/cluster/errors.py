@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API server's answers mean. No text of an error holds content of an object."""
+"""Map responses of the API server to errors. No error text contains content of an object."""
 
 import re
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class ListExpired(ClusterError):
 
 
 class ClusterUnknown(ClusterError):
-    """There is no usable kubeconfig and no ServiceAccount of a Pod: nothing to connect to."""
+    """There is no usable kubeconfig and no Pod ServiceAccount: no cluster to connect to."""
 
 
 _BY_STATUS: Final[Mapping[int, type[ClusterError]]] = {
@@ -39,13 +39,13 @@ _MAY_PASS: Final = frozenset({408, 429})
 
 
 def error_of(what: str, status: int, answer: Mapping[str, Any], retry_after: str | None) -> ClusterError:
-    """The error that an answer with an HTTP status of 400 or more stands for.
+    """Return the error for a response with an HTTP status of 400 or more.
 
     Args:
         what: method and path of the request.
         status: the HTTP status.
-        answer: the body, a ``v1.Status`` where the API server itself answered.
-        retry_after: the header of that name.
+        answer: the body, a ``v1.Status`` if the API server itself answered.
+        retry_after: the Retry-After header.
     """
     text = f"{what}: {status}{_explained(status, answer)}"
     if status in _BY_STATUS:
@@ -56,7 +56,7 @@ def error_of(what: str, status: int, answer: Mapping[str, Any], retry_after: str
 
 
 def _is_of_schema(answer: Mapping[str, Any]) -> bool:
-    """Server-side apply of a field that the CRD lacks is answered with 500, which no retry mends."""
+    """Return whether the CRD lacks a field: server-side apply then returns 500, and no retry fixes that."""
     message = str(answer.get("message", ""))
     return "failed to create typed patch object" in message or bool(_UNKNOWN_FIELD.search(message))
 
@@ -66,12 +66,12 @@ def _explained(status: int, answer: Mapping[str, Any]) -> str:
     text = f" {reason}" if isinstance(reason, str) and reason.isalnum() else ""
     message = answer.get("message")
     if isinstance(message, str):
-        if status in (401, 403, 404):  # these name user, verb and object, and nothing else
+        if status in (401, 403, 404):  # these messages name user, verb and object, and nothing else
             return f"{text}: {' '.join(message.split())[:500]}"
         unknown = dict.fromkeys(_UNKNOWN_FIELD.findall(message))
         if unknown:
             return f"{text}: {'; '.join(unknown)}"
-    # Messages of other answers may quote values; the names of fields are harmless.
+    # Messages of other responses may quote values; field names are harmless.
     details = answer.get("details")
     causes = details.get("causes") if isinstance(details, Mapping) else None
     named = [cause["field"] for cause in causes or () if isinstance(cause, Mapping) and cause.get("field")]
@@ -84,4 +84,4 @@ def _seconds(header: str | None, answer: Mapping[str, Any]) -> float | None:
     try:
         return max(0.0, float(stated)) if stated is not None else None
     except (TypeError, ValueError):
-        return None  # the header may be a date; our own delay does then
+        return None  # the header may be a date; our own delay applies then

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON to and from the API server, by pydantic's parser, which is several times as fast as ``json``."""
+"""Encode and decode JSON with pydantic's parser, which is several times as fast as ``json``."""
 
 import json
 import re
@@ -12,17 +12,17 @@ _UNFIT_FOR_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    """A body that is YAML too, since the API server takes that of an apply for YAML.
+    """Return a body that is also valid YAML, because the API server parses the body of an apply as YAML.
 
-    YAML takes some characters for line breaks and others not at all, and of what JSON escapes as two
-    surrogates it takes only the character itself.
+    YAML treats some characters as line breaks and rejects others. Of a pair of surrogates that JSON escapes,
+    YAML accepts only the character itself.
 
     Raises:
-        TypeError: something in it is not JSON.
+        TypeError: a value is not JSON.
     """
     try:
         content = to_json(body)
-    except PydanticSerializationError:  # of half a pair of surrogates, which no UTF-8 can be made of
+    except PydanticSerializationError:  # a lone surrogate cannot be encoded as UTF-8
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
     if content.isascii() and b"\x7f" not in content:
         return content
@@ -34,9 +34,9 @@ def _escaped(character: re.Match[str]) -> str:
 
 
 def decoded(content: bytes) -> Any:
-    """The value of an answer or of a line of a watch.
+    """Return the value of a response, or of a line of a watch.
 
     Raises:
-        ValueError: it is not JSON.
+        ValueError: the content is not JSON.
     """
-    return from_json(content, cache_strings="keys")  # it would keep values too, which may be passwords
+    return from_json(content, cache_strings="keys")  # not "all": values may be passwords

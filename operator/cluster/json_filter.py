@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies the named members of a JSON text while it arrives, and drops the rest unread.
+"""Copy the named members of a JSON text while it arrives, and drop the rest unparsed.
 
-An object may be 1.5 MB in etcd and seven times that as JSON, since the API server escapes ``<`` as six
-characters. All that is dropped costs is the time to step over it: strings and flat runs of values are skipped
-by one regular expression each, which never goes back.
+An object may have 1.5 MB in etcd and seven times as much as JSON, since the API server escapes ``<`` as six
+characters. Dropped content costs only the time to skip it: one regular expression, which never backtracks,
+skips a string or a flat run of values.
 """
 
 import re
@@ -16,16 +16,16 @@ from pydantic_core import from_json
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """What is kept of a value: named members of an object (of each object of an array), or all of it."""
+    """Select what to keep of a value: named members of an object (or of each object of an array), or all."""
 
     at_most: int
-    """Bytes, as JSON; a value of which more would be kept is too long."""
+    """Maximum size of the kept part in bytes, as JSON; a larger value is replaced."""
     members: Mapping[str, "Keep"] | None = None
-    """By name; None: the whole value, whatever its type."""
+    """Selections by member name; None: keep the whole value, of any type."""
     others: "Keep | None" = None
-    """For members that are not named; None: they are dropped."""
+    """Selection for members that are not named; None: drop them."""
     instead: bytes = b"null"
-    """What is kept of a value that is too long."""
+    """Replacement for a value that is too long."""
 
 
 _STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
@@ -33,7 +33,7 @@ _KEY: Final = re.compile(rb'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _FLAT: Final = re.compile(
     rb'[^"{}\[\]]*+(?:(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|\{\}|\[\])[^"{}\[\]]*+)*+', re.DOTALL
 )
-"""Values without members of their own, whole strings among them."""
+"""A run of values without members, including whole strings."""
 _OPENING: Final = re.compile(rb"[\[{]++")
 _CLOSING: Final = re.compile(rb"[\]}]++")
 _BETWEEN: Final = re.compile(rb"[\s,:]*+")
@@ -43,11 +43,11 @@ _LONGEST_KEY: Final = 4096
 
 @dataclass(slots=True)
 class _Container:
-    """An object or array that is open and of which members are chosen."""
+    """An open object or array whose members are filtered."""
 
     keep: Keep
     start: int
-    """Where its copy begins."""
+    """Position in the output at which its copy starts."""
     is_array: bool
     is_empty: bool = True
 
@@ -61,7 +61,7 @@ class _Run:
     at_most: int = 0
     instead: bytes = b""
     ceiling: int = 0
-    """The length of all that is kept at which this or what it is in has become too long."""
+    """Length of the output beyond which this value, or a container of it, is too long."""
     depth: int = 0
     in_string: bool = False
     is_scalar: bool = False
@@ -69,16 +69,16 @@ class _Run:
 
 @dataclass(slots=True)
 class JsonFilter:
-    """Takes a JSON text piece by piece; ``result`` is a JSON text of what is kept."""
+    """Filter a JSON text piece by piece; ``result`` is the JSON text of the kept members."""
 
     keep: Keep
     size: int = 0
-    """Bytes taken so far."""
+    """Bytes received so far."""
     _out: bytearray = field(default_factory=bytearray)
     _open: list[_Container] = field(default_factory=list)
     _run: _Run | None = None
     _next: Keep | None = None
-    """How to keep the value that comes next; None: it is dropped."""
+    """What to keep of the next value; None: drop it."""
     _value_is_next: bool = True
     _rest: bytes = b""
 
@@ -87,11 +87,11 @@ class JsonFilter:
 
     @property
     def result(self) -> bytes:
-        """What was kept; JSON only once the text is complete."""
+        """Return the kept part; it is JSON only once the text is complete."""
         return bytes(self._out)
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Process the next piece."""
         self.size += len(piece)
         data = self._rest + piece if self._rest else piece
         self._rest = b""
@@ -104,7 +104,7 @@ class JsonFilter:
             position = after
 
     def _step(self, data: bytes, position: int) -> int | None:
-        """Go on from that position; the next one, None where more has to arrive first."""
+        """Process one token; return the next position, or None if more input has to arrive first."""
         if self._run is not None:
             return self._step_over(self._run, data, position)
         between = _BETWEEN.match(data, position)
@@ -116,7 +116,7 @@ class JsonFilter:
         return self._step_within(self._open[-1], data, position) if self._open else len(data)
 
     def _step_within(self, container: _Container, data: bytes, position: int) -> int | None:
-        """At a key, an item or the end of a container."""
+        """Process a key, an item or the end of a container."""
         character = data[position : position + 1]
         if character in (b"}", b"]"):
             self._out += character
@@ -133,10 +133,10 @@ class JsonFilter:
             self._choose(container, *self._chosen(container.keep, key))
             return key.end()
         if character != b'"':
-            raise ValueError("the answer is not JSON")
+            raise ValueError("the response is not JSON")
         if len(data) - position <= _LONGEST_KEY:
             return None
-        # No name of ours is that long: what follows the opening quote is dropped like any string.
+        # No name that we keep is that long, so the key is dropped like any string.
         self._value_is_next, self._next = True, None
         self._run = _Run(copied=False, in_string=True)
         return position + 1
@@ -207,7 +207,7 @@ class JsonFilter:
             run.in_string = False
             after += 1
         elif character and after == position:
-            return None  # a backslash, and what it escapes has not arrived
+            return None  # a backslash whose escaped character has not arrived
         self._copy(run, data, position, after)
         if run.depth <= 0 and not run.in_string:
             self._run = None
@@ -231,7 +231,7 @@ class JsonFilter:
             self._void(run)
 
     def _void(self, run: _Run) -> None:
-        """Replace the innermost value that has become too long."""
+        """Replace the innermost value that is too long."""
         run.copied = False
         start, instead = run.start, run.instead
         if len(self._out) <= start + run.at_most:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which fields of a long object are read; a short one is parsed as a whole."""
+"""Select the fields that are read of a long object; a short object is parsed whole."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ _IDENTITY: Final = {
     "deletionTimestamp": _TEXT,
 }
 _FAILURE: Final = {"code": _TEXT, "reason": _TEXT, "message": _TEXT}
-"""Of a Status, by which a watch says why it ends."""
+"""Fields of a Status, with which a watch reports why it ends."""
 
 _ANNOTATION: Final = Keep(64 * _KIB)
 _ANNOTATIONS: Final = Keep(
@@ -46,16 +46,16 @@ _WRITES: Final = Keep(
         "fieldsV1": Keep(16 * _KIB, {"f:data": _KEYS, "f:binaryData": _KEYS, "f:stringData": _KEYS}),
     },
 )
-"""Where there are more, it is not known who wrote what, and a change of the object is in doubt (rule 6)."""
+"""With more entries, the writer of a key is unknown, and a change of the object is in doubt (rule 6)."""
 
 _DATA: Final = Keep(3 * _MIB // 2, {}, others=Keep(_MIB, instead=b"false"), instead=b"false")
-"""Of a Secret, 1 MiB in base64; of a value more than any that is used, even with characters escaped. False
-says that there is a value and that it is too long."""
+"""A Secret's data has at most 1 MiB in base64; a single value is longer than any that is used, even with
+escaped characters. False means that the value exists and is too long."""
 
 METADATA: Final = Keep(
     64 * _KIB, {**_TYPE, **_FAILURE, "metadata": Keep(64 * _KIB, {**_IDENTITY, "managedFields": _WRITES})}
 )
-"""Of an object that is known by its metadata alone."""
+"""Fields of an object of which only the metadata is used."""
 
 OURS: Final = Keep(
     3 * _MIB,
@@ -67,7 +67,7 @@ OURS: Final = Keep(
         "status": Keep(_MIB),
     },
 )
-"""Of an object of a kind of ours."""
+"""Fields of an object of one of our kinds."""
 
 REFERRED: Final = Keep(
     6 * _MIB,
@@ -82,11 +82,11 @@ REFERRED: Final = Keep(
         "status": Keep(_MIB),
     },
 )
-"""Of an object that a SmtpConfig or a vault object names, with its data."""
+"""Fields of an object that a SmtpConfig or a vault object references, with its data."""
 
 
 def page_of(item: Keep) -> Keep:
-    """What is kept of a list with one item."""
+    """Return the selection for a list with one item."""
     return Keep(
         item.at_most + 64 * _KIB,
         {**_TYPE, "metadata": Keep(32 * _KIB), "items": Keep(item.at_most, item.members)},
@@ -94,5 +94,5 @@ def page_of(item: Keep) -> Keep:
 
 
 def change_of(object_: Keep) -> Keep:
-    """What is kept of a line of a watch."""
+    """Return the selection for a line of a watch."""
     return Keep(object_.at_most + 4 * _KIB, {"type": _TEXT, "object": object_})

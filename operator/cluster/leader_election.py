@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One of several replicas works at a time: the one that holds a Lease (coordination.k8s.io/v1).
+"""Elect one of several replicas: the one that holds a Lease (coordination.k8s.io/v1) works.
 
-As client-go does it. Nobody compares clocks: whether a holder has stopped renewing is told by one's own
-clock, from when the Lease was last seen to change. The times in it are for people to read.
+The election works like that of client-go. Clocks are never compared: each replica measures on its own clock
+how long the Lease has not changed. The times in the Lease are for people to read.
 """
 
 import asyncio
@@ -22,32 +22,32 @@ from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.json_bodies import decoded
 
 _SILENCE: Final = 60.0
-"""Seconds without a line after which the standby's watch is begun anew."""
+"""Seconds without a line after which the standby restarts its watch."""
 
 _AFTER_FAILURE: Final = 0.5
-"""Seconds after which a renewal that failed is tried again: the term runs on."""
+"""Seconds until a failed renewal is retried: the term runs on."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseTiming:
-    """In seconds."""
+    """Hold the timing of a Lease, in seconds."""
 
     duration: float = 15.0
-    """Not renewed for that long, a Lease may be taken."""
+    """Another replica may take the Lease if it was not renewed for that long."""
     renew_deadline: float = 10.0
-    """Not renewed for that long, its holder gives up: well before anybody takes it."""
+    """The holder gives up if it could not renew for that long: well before another replica may work."""
     retry_period: float = 2.0
-    """Between two looks at it, and between two renewals."""
+    """Time between two reads by a standby, and between two renewals by the holder."""
 
 
 class LeaseLost(ClusterError):
-    """Another replica may work now, so that this one must not."""
+    """Another replica may work now, so this one must not."""
 
 
 class LeaseApi(Protocol):
-    """The API server, as far as a Lease needs it."""
+    """Requests to the API server that a Lease needs."""
 
     async def request(
         self,
@@ -58,26 +58,26 @@ class LeaseApi(Protocol):
         body: Mapping[str, Any] | None = None,
         timeout: float = 30.0,
     ) -> JsonObject:
-        """The answer's JSON. Raises ClusterError."""
+        """Return the response as JSON. Raises ClusterError."""
         ...
 
     def lines(
         self, path: str, *, query: Query, accept: str, silence: float
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Lines of a watch. Raises ClusterError."""
+        """Open a watch and return its lines. Raises ClusterError."""
         ...
 
 
 def since_boot() -> float:
-    """Seconds; they also pass while the machine or this process sleeps."""
+    """Return the seconds since boot, which include the time in which the machine or this process sleeps."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class LeaderLease:
-    """The claim of one process to a Lease: ``acquire`` once, ``hold`` for as long as it works, ``release``.
+    """Hold a Lease for one process: ``acquire`` once, ``hold`` while it works, then ``release``.
 
-    Whatever must not be done by two replicas asks ``check`` right before. A claim that was lost stays lost:
-    the process has to end.
+    Code that two replicas must not run calls ``check`` right before. A lost Lease is never acquired again:
+    the process must stop.
     """
 
     def __init__(
@@ -90,15 +90,15 @@ class LeaderLease:
         timing: LeaseTiming | None = None,
         clock: Callable[[], float] = since_boot,
     ) -> None:
-        """Nothing is asked before ``acquire``.
+        """Create a claim to a Lease; no request is sent before ``acquire``.
 
         Args:
             api: the API server.
             namespace: of the Lease.
             name: of the Lease, which need not exist.
-            identity: of this process and no other, now or ever.
-            timing: the same for all that may hold it.
-            clock: seconds from whenever on, never set back.
+            identity: unique to this process, now and forever.
+            timing: the same for all replicas.
+            clock: monotonic seconds.
         """
         self._api = api
         self._collection = paths.leases(namespace)
@@ -109,28 +109,28 @@ class LeaderLease:
         self._clock = clock
         self._place = f"{namespace}/{name}"
         self._lease: JsonObject = {}
-        """As it was last seen or written."""
+        """The Lease as last read or written."""
         self._seen: tuple[JsonObject, float] | None = None
-        """What a holder has written, and since when it is unchanged by our clock."""
+        """The spec as last read, and since when it is unchanged, on our clock."""
         self._renewed = 0.0
-        """When the last renewal that succeeded was sent."""
+        """When the last successful renewal was sent."""
         self._held = False
         self._lost: LeaseLost | None = None
-        self._told = ""
+        self._last_logged = ""
         self._free = asyncio.Event()
-        """The watch has seen that nobody holds it."""
+        """Set when the watch has seen that the Lease has no holder."""
         self._given_up = asyncio.Event()
 
     @property
     def held(self) -> bool:
-        """Whether this process holds it now, as far as it can know."""
+        """Return whether this process holds the Lease now, as far as it can know."""
         return self._held and self._lost is None and self._left() > 0
 
     async def acquire(self) -> None:
-        """Returns when it is held; until then somebody else works.
+        """Return when this process holds the Lease; until then another replica works.
 
         Raises:
-            AccessDenied, ObjectNotFound, RequestRefused: it can never be had.
+            AccessDenied, ObjectNotFound, RequestRefused: the Lease can never be acquired.
         """
         if await self._take():
             return
@@ -145,10 +145,10 @@ class LeaderLease:
             watching.cancel()
 
     async def hold(self) -> None:
-        """Renews it until cancelled.
+        """Renew the Lease until cancelled.
 
         Raises:
-            LeaseLost: somebody else holds it, or may before long.
+            LeaseLost: another replica holds the Lease, or may soon.
         """
         pause = self._timing.retry_period
         while True:
@@ -160,17 +160,17 @@ class LeaderLease:
                     await self._renew()
                 pause = self._timing.retry_period
             except TimeoutError:
-                pass  # check tells
+                pass  # check() raises
             except LeaseLost:
                 raise
             except ClusterError as error:
-                self._notify(logging.WARNING, f"the lease {self._place} could not be renewed: {error}")
+                self._notify(logging.WARNING, f"the lease {self._place} was not renewed: {error}")
 
     def check(self) -> None:
-        """Returns if nobody else can hold it.
+        """Return if no other replica can hold the Lease.
 
         Raises:
-            LeaseLost: somebody else may.
+            LeaseLost: another replica may hold it.
         """
         if self._lost is not None:
             raise self._lost
@@ -179,9 +179,9 @@ class LeaderLease:
             raise self._lose(f"it was not renewed for {silent:.0f} s")
 
     async def release(self) -> None:
-        """Gives it back, so that others need not wait for it to end; never fails, takes 2 s at most.
+        """Release the Lease, so that others need not wait until it expires. Never fails; takes 2 s at most.
 
-        A claim that was lost is left alone.
+        A lost Lease is left alone.
         """
         if self._lost is not None:
             return
@@ -197,12 +197,12 @@ class LeaderLease:
             pass
         except ClusterError as error:
             wait = self._timing.duration
-            _log.warning("the lease %s was not given back; others wait %.0f s: %s", self._place, wait, error)
+            _log.warning("the lease %s was not released; others wait %.0f s: %s", self._place, wait, error)
         else:
-            _log.info("gave the lease %s back", self._place)
+            _log.info("released the lease %s", self._place)
 
     async def _take(self) -> bool:
-        """Whether it is held now."""
+        """Try to take the Lease; return whether this process holds it now."""
         lease = None
         try:
             lease = await self._get()
@@ -211,15 +211,15 @@ class LeaderLease:
                 return False
             await self._write(lease or self._new(), acquired=True)
         except Conflict:
-            return False  # another one was faster
+            return False  # another replica was faster
         except (AccessDenied, RequestRefused):
             raise
         except ObjectNotFound:
             if lease is None:
-                raise  # it is the namespace that does not exist
+                raise  # the namespace does not exist
             return False
         except ClusterError as error:
-            self._notify(logging.WARNING, f"stands by: the lease {self._place} could not be had: {error}")
+            self._notify(logging.WARNING, f"stands by: the lease {self._place} was not acquired: {error}")
             return False
         self._held = True
         self._notify(logging.INFO, f"works: holds the lease {self._place} as {self._identity}")
@@ -232,14 +232,14 @@ class LeaderLease:
         return _holder(lease) in ("", self._identity) or self._clock() >= self._expires()
 
     def _expires(self) -> float:
-        """When the Lease that was seen may be taken, if nobody renews it."""
+        """Return when the Lease may be taken if its holder does not renew it."""
         if self._seen is None:
             return self._clock()
         spec, since = self._seen
         return since + float(spec.get("leaseDurationSeconds") or self._timing.duration)
 
     def _pause(self) -> float:
-        """Until the next look: soon, and at the moment in which it may be taken."""
+        """Return the seconds until the next read: soon, and at the latest when the Lease may be taken."""
         expires = self._expires() - self._clock()
         return min(self._timing.retry_period, expires) if expires > 0 else self._timing.retry_period
 
@@ -268,7 +268,7 @@ class LeaderLease:
         }
 
     async def _write(self, lease: JsonObject, *, acquired: bool = False) -> None:
-        """Writes it as ours; a Lease that has changed meanwhile is a Conflict."""
+        """Write the Lease as ours; raise Conflict if it has changed meanwhile."""
         sent = self._clock()
         spec = dict(lease.get("spec") or {})
         if acquired:
@@ -289,7 +289,7 @@ class LeaderLease:
         self._renewed = sent
 
     async def _watch(self) -> None:
-        """Only spares the wait until the next look, so that whatever goes wrong does no harm."""
+        """Watch for the release of the Lease. The watch only shortens a wait, so its errors do no harm."""
         query = [("fieldSelector", f"metadata.name={self._name}"), ("watch", "true")]
         while True:
             try:
@@ -305,26 +305,26 @@ class LeaderLease:
             await asyncio.sleep(self._timing.retry_period)
 
     def _left(self) -> float:
-        """Seconds for which nobody else can hold it, and some to spare."""
+        """Return for how many seconds no other replica can take the Lease, with a margin."""
         return self._renewed + self._timing.renew_deadline - self._clock()
 
     def _lose(self, why: str) -> LeaseLost:
         self._held = False
         self._lost = LeaseLost(
-            f"the lease {self._place} is lost: {why}; this replica ends, so that no mail is sent twice"
+            f"the lease {self._place} is lost: {why}; this replica stops, so that no email is sent twice"
         )
         self._given_up.set()
         return self._lost
 
     def _notify(self, level: int, text: str) -> None:
-        """Each state once, not at every look."""
-        if text != self._told:
-            self._told = text
+        """Log each state once, not at every read."""
+        if text != self._last_logged:
+            self._last_logged = text
             _log.log(level, "%s", text)
 
 
 def _holder(lease: JsonObject) -> str:
-    """Who holds it; empty: nobody."""
+    """Return the holder's identity; empty if there is no holder."""
     return str((lease.get("spec") or {}).get("holderIdentity") or "")
 
 

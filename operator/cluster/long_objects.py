@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects that are far longer than what the operator needs of them are counted, and named in the log."""
+"""Count objects that are far longer than the fields that the operator needs, and name them in the log."""
 
 import logging
 import time
@@ -8,25 +8,25 @@ from typing import Any, Final
 from smtp_operator.cluster.traffic import ApiTraffic
 
 LONG: Final = 1024 * 1024
-"""Bytes as JSON. Most of an object that has more of them is escaped, or nothing that the operator reads."""
+"""Bytes as JSON. Most of a longer object is escaped, or is in fields that the operator does not read."""
 
 _SPACING: Final = 10.0
-"""Seconds between two lines of the log, since anyone who may edit an object decides how many there are."""
+"""Seconds between two log lines: users who may edit objects decide how many long ones there are."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class LongObjects:
-    """Takes note of them."""
+    """Count and log long objects."""
 
     def __init__(self, traffic: ApiTraffic) -> None:
         self._traffic = traffic
         self._next_line = float("-inf")
 
     def note(self, path: str, size: int, found: Any) -> None:
-        """An answer, or a line of one, that had ``size`` bytes.
+        """Record a response, or a line of one, that had ``size`` bytes.
 
-        ``found`` is what was kept of it: an object, or a page with one; None where that was too much as well.
+        ``found`` is the kept part: an object, or a page with one; None if that was too long as well.
         """
         if size <= LONG:
             return
@@ -37,8 +37,8 @@ class LongObjects:
             return
         self._next_line = now + _SPACING
         _log.warning(
-            "%s %s has %s bytes as JSON (more than %s). Of such an object only the fields that the operator"
-            " needs are read. Remove what makes it so long, such as annotations or ownerReferences.",
+            "%s %s has %s bytes as JSON (more than %s). The operator reads only the fields that it needs of"
+            " such an object. Remove what makes it so long, such as annotations or ownerReferences.",
             resource,
             _name_of(found),
             f"{size:,}",
@@ -47,7 +47,7 @@ class LongObjects:
 
 
 def resource_of(path: str) -> str:
-    """The resource that a path is of, such as ``secrets``: a word of ours, never one of a user."""
+    """Return the resource in a path, such as ``secrets``; never a name that a user chose."""
     parts = path.strip("/").split("/")
     after = parts[3:] if parts[0] == "apis" else parts[2:]
     if len(after) > 2 and after[0] == "namespaces":
@@ -60,6 +60,6 @@ def _name_of(found: Any) -> str:
         found = found["items"][0]
     metadata = found.get("metadata") if isinstance(found, dict) else None
     if not isinstance(metadata, dict) or not metadata.get("name"):
-        return "(its name is not known)"
+        return "(name unknown)"
     namespace = metadata.get("namespace")
     return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hears of changes of Secrets and ConfigMaps without ever receiving what is in them.
+"""Watch for changes of Secrets and ConfigMaps without ever receiving their data.
 
-The API server is asked for metadata alone (some 400 bytes an object), lists come in pages, and only the
-versions of objects that a SmtpConfig names are kept. Annotations are never looked at: an object made by
-``kubectl apply`` carries a copy of its data there.
+The informer requests metadata only (about 400 bytes an object), lists in pages, and keeps only the versions
+of objects that a SmtpConfig references. It never reads annotations: an object created by ``kubectl apply``
+carries a copy of its data there.
 """
 
 import asyncio
@@ -30,16 +30,16 @@ from smtp_operator.cluster.json_bodies import decoded
 from smtp_operator.cluster.versions import is_newer
 
 RECONNECT_SECONDS: Final = 300
-"""How long the API server keeps one watch open; regular reconnects spread its load."""
+"""Seconds for which the API server keeps one watch open; regular reconnects spread the load."""
 
 SILENCE_SECONDS: Final = 180.0
-"""A watch that says nothing for so long is dead: a bookmark comes about every minute."""
+"""Seconds of silence after which a watch counts as dead: a bookmark comes about every minute."""
 
 PATIENCE_WHEN_DENIED: Final = 60.0
-"""Seconds for which a permission that was there may be missing: a starting API server has no roles yet."""
+"""Seconds for which an earlier permission may be missing: a starting API server has no roles yet."""
 
 PAGE_SIZE: Final = 200
-"""Objects in one page of a list: about 200 KB of metadata, and ten times that when it is read."""
+"""Objects in one page of a list: about 200 KB of metadata, and ten times as much once parsed."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ Changed = Callable[[Reference, ObjectMetadata | None], None]
 
 
 class MetadataInformer:
-    """Follows the objects of one kind, in one namespace or in all."""
+    """Watch the objects of one kind, in one namespace or in all."""
 
     def __init__(
         self,
@@ -60,16 +60,16 @@ class MetadataInformer:
         changed: Changed,
         labelled_only: bool = False,
     ) -> None:
-        """Nothing happens before ``run``.
+        """Create an informer; ``run`` starts it.
 
         Args:
-            client: to the API server.
+            client: for the API server.
             kind: Secret or ConfigMap.
             namespace: None: all.
-            wanted: whether anybody wants to know about the object.
-            changed: is told of each change of a wanted one, None for its deletion; also of what the first
-                list shows.
-            labelled_only: follow only objects with the label ``smtp-operator.io/watch=true``.
+            wanted: return whether the object is referenced.
+            changed: called for each change of a wanted object, with None for its deletion; also for each
+                wanted object of the first list.
+            labelled_only: watch only objects with the label ``smtp-operator.io/watch=true``.
         """
         self._client = client
         self._kind = kind
@@ -85,12 +85,12 @@ class MetadataInformer:
         self._last_answer = float("-inf")
 
     def __str__(self) -> str:
-        """Such as ``watch of Secrets in namespace team-a``."""
+        """Return a description such as ``watch of Secrets in namespace team-a``."""
         where = "all namespaces" if self._namespace is None else f"namespace {self._namespace}"
         return f"watch of {self._kind}s in {where}"
 
     def covers(self, reference: Reference, labels: Mapping[str, str]) -> bool:
-        """Whether it would hear of that object, which has these labels."""
+        """Return whether this watch covers an object with these labels."""
         return (
             reference.kind == self._kind
             and self._namespace in (None, reference.namespace)
@@ -98,25 +98,25 @@ class MetadataInformer:
         )
 
     def learn(self, reference: Reference, uid: str, resource_version: str) -> None:
-        """Takes note of a version that was read by other means, so that its deletion cannot be missed."""
+        """Record a version that was read by other means, so that its deletion cannot be missed."""
         known = self._known.get(reference)
         if known is None or known[0] != uid or is_newer(resource_version, known[1]):
             self._known[reference] = (uid, resource_version)
 
     @property
     def silent_for(self) -> float:
-        """Seconds since it last heard from the API server or tried to."""
+        """Return the seconds since the last response of the API server, or the last attempt."""
         return asyncio.get_running_loop().time() - self._last_sign
 
     async def synced(self) -> None:
-        """Returns when the first list was told of."""
+        """Return when the first list has been processed."""
         await self._synced.wait()
 
     async def run(self) -> None:
-        """Lists, then watches, until cancelled. Lost connections are mended.
+        """List, then watch, until cancelled. Lost connections are restored.
 
         Raises:
-            AccessDenied: listing or watching is not allowed, also a minute later where it was before.
+            AccessDenied: listing or watching is not allowed; if it was allowed before, for over a minute.
         """
         clock = asyncio.get_running_loop().time
         delays = growing_delays()
@@ -133,19 +133,19 @@ class MetadataInformer:
                 problem = error
             except ApiUnavailable as error:
                 problem = error
-            if clock() - started > 10:  # it worked for a while: what ended it is a new trouble
+            if clock() - started > 10:  # the watch worked for a while, so this is a new problem
                 delays = growing_delays()
                 if problem is None:
                     continue
             delay = next(delays)
             if problem is not None:
                 delay = at_least(delay, problem)
-                _log.debug("%s broke: %s; again in %.1f s", self, problem, delay)
+                _log.debug("%s broke: %s; next try in %.1f s", self, problem, delay)
             self._last_sign = clock() + delay
             await asyncio.sleep(delay)
 
     async def _follow(self) -> None:
-        """Lists where there is no version to go on from, then watches until the API server ends it."""
+        """List if there is no version to continue from, then watch until the API server ends the watch."""
         if not self._resource_version:
             self._resource_version = await self._list()
         query = [
@@ -165,7 +165,7 @@ class MetadataInformer:
                 self._resource_version = self._apply(_parsed(line)) or self._resource_version
 
     async def _list(self) -> str:
-        """Tells of everything that is news, deletions included; gives the resourceVersion to watch from."""
+        """Report all changes, including deletions; return the resourceVersion to watch from."""
         before = set(self._known)
         seen: set[Reference] = set()
         resource_version = ""
@@ -195,7 +195,7 @@ class MetadataInformer:
         self._last_sign = self._last_answer = asyncio.get_running_loop().time()
 
     def _apply(self, change: JsonObject) -> str:
-        """Tells of one line of the watch; gives the resourceVersion to go on from."""
+        """Report one line of the watch; return the resourceVersion to continue from."""
         kind, metadata = change["type"], change["object"].get("metadata", {})
         if kind == "ERROR":
             _raise_error(change["object"], self)
@@ -239,7 +239,7 @@ def _parsed(line: bytes) -> JsonObject:
     except ValueError:
         raise ApiUnavailable("the connection ended in the middle of a line") from None
     if not isinstance(change, dict) or not isinstance(change.get("object"), dict):
-        raise ApiUnavailable("a line of the watch is no event")
+        raise ApiUnavailable("a line of the watch is not an event")
     return change
 
 

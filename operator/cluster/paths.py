@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where things are in the API. Names of objects are DNS names, so that they need no quoting."""
+"""Build paths of the API. Object names are DNS names, so they need no quoting."""
 
 from typing import Final
 
@@ -28,34 +28,34 @@ NAMESPACES: Final = f"{_CORE}/namespaces"
 
 
 def smtp_configs(namespace: str | None) -> str:
-    """The list of one namespace; None: of all."""
+    """Return the path of the list in one namespace; None: in all."""
     return f"{_GROUP_VERSION}{_in(namespace)}/{SMTP_CONFIG_PLURAL}"
 
 
 def smtp_config(key: ObjectKey) -> str:
-    """One SmtpConfig."""
+    """Return the path of a SmtpConfig."""
     return f"{smtp_configs(key.namespace)}/{key.name}"
 
 
 def ours(kind: ServedKind, key: ObjectKey) -> str:
-    """One object of a kind of ours."""
+    """Return the path of an object of one of our kinds."""
     if kind == "SmtpConfig":
         return smtp_config(key)
     return referred_object(Reference(kind, key.namespace, key.name))
 
 
 def all_of_ours(kind: ServedKind, namespace: str | None) -> str:
-    """The list of a kind of ours in one namespace; None: in all."""
+    """Return the path of the list of one of our kinds in one namespace; None: in all."""
     return smtp_configs(namespace) if kind == "SmtpConfig" else objects(kind, namespace)
 
 
 def objects(kind: ReferenceKind, namespace: str | None) -> str:
-    """The list of one namespace; None: of all."""
+    """Return the path of the list in one namespace; None: in all."""
     return _LISTS[kind].format(_in(namespace))
 
 
 def referred_object(reference: Reference) -> str:
-    """One object that a SmtpConfig or a vault object names."""
+    """Return the path of an object that a SmtpConfig or a vault object references."""
     return f"{objects(reference.kind, reference.namespace or None)}/{reference.name}"
 
 
@@ -63,26 +63,26 @@ SELF_SUBJECT_REVIEWS: Final = "/apis/authentication.k8s.io/v1/selfsubjectreviews
 
 
 def service_account(namespace: str, name: str) -> str:
-    """One ServiceAccount."""
+    """Return the path of a ServiceAccount."""
     return f"{_CORE}{_in(namespace)}/serviceaccounts/{name}"
 
 
 def events(namespace: str) -> str:
-    """The Events of a namespace."""
+    """Return the path of the Events of a namespace."""
     return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
 
 
 def leases(namespace: str) -> str:
-    """The Leases of a namespace."""
+    """Return the path of the Leases of a namespace."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
 EVENTS_OF_THE_CLUSTER: Final = "default"
-"""The namespace of Events about what has none (Kubernetes API conventions)."""
+"""The namespace of Events about cluster-scoped objects (Kubernetes API conventions)."""
 
 
 def schema() -> str:
-    """The OpenAPI document of our group and version; whoever may log in may read it."""
+    """Return the path of the OpenAPI document of our API; every authenticated user may read it."""
     return f"/openapi/v3{_GROUP_VERSION}"
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the API server knows every field that this release writes or reads.
+"""Check that the API server knows every field that this release writes or reads.
 
-Server-side apply of a field that the CRD lacks is refused, so an operator newer than its CRDs would send
-mails and could not say what came of them.
+The API server rejects server-side apply of a field that the CRD lacks. An operator newer than its CRDs would
+send emails and could not report the results.
 """
 
 import asyncio
@@ -27,18 +27,17 @@ HINT: Final = (
 
 
 class SchemaTooOld(ClusterError):
-    """The CRD in the cluster is missing or lacks fields; the text says what to do."""
+    """A CRD in the cluster is missing or lacks fields; the text says what to do."""
 
 
 async def check_schema(client: KubernetesClient, crds: Sequence[Schema]) -> None:
-    """Returns when the API server's schema has every field of the CRDs.
+    """Return when the API server's schema has every field of the CRDs.
 
-    A CRD that was applied a moment ago is published after a second or two, so that it is looked for
-    five times.
+    The API server publishes a newly applied CRD after a second or two, so the check is tried five times.
 
     Raises:
-        SchemaTooOld: it does not have them.
-        ClusterError: the API server did not say.
+        SchemaTooOld: the schema lacks fields.
+        ClusterError: the API server did not return its schema.
     """
     for _ in range(_ATTEMPTS - 1):
         if not _verdicts(await _published(client), crds):
@@ -50,7 +49,7 @@ async def check_schema(client: KubernetesClient, crds: Sequence[Schema]) -> None
 
 
 def missing_fields(wanted: Schema, present: Schema, path: str = "") -> Iterator[str]:
-    """Paths such as ``status.lastTest.server`` of the fields that are wanted and not present."""
+    """Yield the paths, such as ``status.lastTest.server``, of the fields that are wanted and not present."""
     if present.get("x-kubernetes-preserve-unknown-fields"):
         return
     if "items" in wanted:
@@ -92,7 +91,7 @@ def _verdict(present: Schema | None, crd: Schema) -> str | None:
 
 
 async def _published(client: KubernetesClient) -> Mapping[str, Schema]:
-    """The schema of each of our kinds that the API server has."""
+    """Return the API server's schema of each of our kinds."""
     try:
         document = await client.request("GET", paths.schema())
     except ObjectNotFound:

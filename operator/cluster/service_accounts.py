@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ServiceAccounts and their tokens. The permissions for them are granted for named ones, by resourceNames."""
+"""Read ServiceAccounts and request their tokens. Permissions are granted for named ones, by resourceNames."""
 
 import ssl
 from typing import Final
@@ -12,21 +12,20 @@ from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.secrets.interfaces import GetObject
 
 _LIFETIME: Final = 600
-"""Seconds; the shortest that the API server grants."""
+"""Seconds; the shortest lifetime that the API server grants."""
 _PATIENCE: Final = aiohttp.ClientTimeout(total=30, sock_connect=10)
 
 
 class ServiceAccountTokens:
-    """Reads ServiceAccounts and asks for their tokens, by the operator's own client."""
+    """Read ServiceAccounts and request their tokens with the operator's own client."""
 
     def __init__(self, client: KubernetesClient, get_object: GetObject) -> None:
-        """``get_object`` reads one, and lets those know of its version who compare it with a later one."""
+        """Create the object; ``get_object`` reads a ServiceAccount and records its version for comparison."""
         self._client = client
         self._get_object = get_object
 
     async def get_service_account(self, namespace: str, name: str) -> JsonObject:
-        """The object.
-
+        """Return the ServiceAccount.
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
         """
@@ -34,11 +33,11 @@ class ServiceAccountTokens:
         return {"kind": "ServiceAccount", **found}
 
     async def request_token(self, namespace: str, name: str, audience: str) -> str:
-        """A token of it for that audience, good for 10 minutes.
+        """Return a token of the ServiceAccount for that audience, valid for 10 minutes.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
-            RequestRefused: the API server issues none such.
+            RequestRefused: the API server does not issue such a token.
         """
         answer = await self._client.request(
             "POST",
@@ -51,11 +50,11 @@ class ServiceAccountTokens:
         )
         token = answer.get("status", {}).get("token")
         if not isinstance(token, str) or not token:
-            raise RequestRefused(f"no token of ServiceAccount {namespace}/{name} in the answer")
+            raise RequestRefused(f"the response has no token for ServiceAccount {namespace}/{name}")
         return token
 
     async def opens_api_server(self, token: str) -> bool:
-        """Whether the API server knows a user by that token. It is asked without our own credentials.
+        """Return whether the API server accepts that token. The request carries no other credentials.
 
         Raises:
             ApiUnavailable
@@ -81,8 +80,8 @@ class ServiceAccountTokens:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise ApiUnavailable(
-                "the API server did not say whether it takes a ServiceAccount's token"
+                "the API server did not say whether it accepts a ServiceAccount's token"
             ) from None
         if status == 429 or status >= 500:
-            raise ApiUnavailable("the API server did not say whether it takes a ServiceAccount's token")
+            raise ApiUnavailable("the API server did not say whether it accepts a ServiceAccount's token")
         return status != 401

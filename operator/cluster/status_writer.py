@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that writes status, and the only thing that is ever written to an object of ours."""
+"""Write status: the only write to our objects, and the only place that makes it."""
 
 import asyncio
 import logging
@@ -21,35 +21,35 @@ from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.leader_election import LeaderLease
 
 PATIENCE: Final = 600.0
-"""Seconds for which an unreachable API server is asked again: behind a verdict may be a sent mail."""
+"""Seconds for which writes to an unreachable API server are retried: the test may have sent an email."""
 
 PATIENCE_WHEN_DENIED: Final = 60.0
-"""Seconds for which a refused permission is tried again: a starting API server has no roles yet."""
+"""Seconds for which a denied write is retried: a starting API server has no roles yet."""
 
 _CONFLICTS: Final = 5
-"""Conflicts in a row after which it pauses: somebody writes all the time."""
+"""Conflicts in a row after which the writer pauses: another client writes all the time."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class StatusWriter:
-    """Writes a verdict where it belongs: to the very object and generation that was tested."""
+    """Write a verdict to exactly the object and generation that was tested."""
 
     def __init__(self, client: KubernetesClient, lease: LeaderLease | None = None) -> None:
-        """``lease`` has to be held for every write; None: no other replica writes."""
+        """Create a writer; ``lease`` must be held for every write, None if no other replica writes."""
         self._client = client
         self._lease = lease
 
     async def write(self, tested: ObjectVersion, status: JsonObject) -> str | None:
-        """Replaces the whole status by server-side apply; gives the object's new resourceVersion.
+        """Replace the whole status by server-side apply; return the object's new resourceVersion.
 
-        None: the object was deleted, re-created or given another spec meanwhile; nothing was written.
+        Return None, and write nothing, if the object was deleted, re-created or given another spec meanwhile.
 
         Raises:
-            ApiUnavailable: no answer for 10 minutes.
-            AccessDenied: not allowed, also a minute later.
-            RequestRefused: the API server will never take this status; it was logged.
-            LeaseLost: another replica may have written a newer one.
+            ApiUnavailable: no response for 10 minutes.
+            AccessDenied: not allowed for over a minute.
+            RequestRefused: the API server will never accept this status; the error was logged.
+            LeaseLost: another replica may have written a newer status.
         """
         clock = asyncio.get_running_loop().time
         started = clock()
@@ -67,7 +67,7 @@ class StatusWriter:
                 raise
 
     async def _write_once(self, tested: ObjectVersion, status: JsonObject) -> str | None:
-        """The API server compares resourceVersions alone, so a mismatch is looked at here."""
+        """Write once; on a conflict, compare uid and generation, since the API server compares neither."""
         resource_version = tested.resource_version
         for _ in range(_CONFLICTS):
             try:

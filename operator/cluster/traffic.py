@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who counts what goes to the API server."""
+"""Count the requests to the API server."""
 
 from typing import Protocol
 
 
 class ApiTraffic(Protocol):
-    """Is told of every request. It neither waits nor fails."""
+    """Counter of requests. Its methods neither wait nor fail."""
 
     def answered(self, method: str, status: int | None) -> None:
-        """A request was answered with that HTTP status; None: there was no answer."""
+        """Count a response with that HTTP status; None: there was no response."""
         ...
 
     def status_conflict(self) -> None:
-        """A status met an object that was changed meanwhile."""
+        """Count a status write that met an object that was changed meanwhile."""
         ...
 
     def oversized(self, resource: str) -> None:
-        """An object was so long that only the fields that are needed were read."""
+        """Count an object that was so long that only the needed fields were read."""
         ...
 
 
 class Uncounted:
-    """The Traffic where nobody counts."""
+    """Implementation that counts nothing."""
 
     def answered(self, method: str, status: int | None) -> None:
-        """Takes no note."""
+        """Do nothing."""
 
     def status_conflict(self) -> None:
-        """Takes no note."""
+        """Do nothing."""
 
     def oversized(self, resource: str) -> None:
-        """Takes no note."""
+        """Do nothing."""

@@ -19,9 +19,9 @@ class InvalidSpecError(Exception):
 def invalid_spec(error: ValidationError) -> Verdict:
     """Return the verdict on a spec that violates a rule, although the API server accepted it."""
     problems = "; ".join(spec_problems(error))
-    message = f"The spec breaks a rule: {problems}. Correct it; apply this release's CRDs, so that"
+    message = f"The spec is invalid: {problems}. Correct it. Also apply this release's CRDs, so that"
     return Verdict(
         reason=Reason.INVALID_SPEC,
-        message=cut(f"{message} the API server says so at once."),
+        message=cut(f"{message} the API server rejects such a spec."),
         retry=Retry.CONFIGURATION,
     )

@@ -49,8 +49,8 @@ class ClusterPort(Protocol):
         """
         ...
 
-    async def publish(self, notice: EventRecord) -> None:
-        """Records an Event; never fails."""
+    async def publish(self, event: EventRecord) -> None:
+        """Record an Event; never fails."""
         ...
 
 

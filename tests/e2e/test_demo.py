@@ -69,7 +69,7 @@ def test_it_shows_the_vault_and_what_was_read_there(played: subprocess.Completed
 
 
 def test_it_shows_the_mail_that_arrived(played: subprocess.CompletedProcess[str]) -> None:
-    assert "Subject: Test mail: SmtpConfig" in played.stdout
+    assert "Subject: Test email: SmtpConfig" in played.stdout
     assert "To: ops@example.com" in played.stdout
 
 

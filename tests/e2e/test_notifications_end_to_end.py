@@ -64,7 +64,7 @@ def test_recovered_tells_of_the_outage_that_is_over(bed: Bed, server: MailServer
     bed.change(heloName="two.example.com")
     bed.verdict()
 
-    assert told(bed, server) == [("Test mail", (TO,)), ("Mail works again", (TO, CC, BCC))]
+    assert told(bed, server) == [("Test email", (TO,)), ("Email works again", (TO, CC, BCC))]
     said = text(server.mails[1])
     assert f"SmtpConfig: {bed.namespace}/mail" in said
     assert "Cluster:    prod-eu" in said
@@ -93,12 +93,12 @@ def test_password_rotated_is_the_mail_of_that_test_and_comes_once_an_hour(
     rotated("third-Passw0rd")
 
     assert told(bed, server) == [
-        ("Test mail", (TO,)),
+        ("Test email", (TO,)),
         ("The new password works", (TO, CC, BCC)),
-        ("Test mail", (TO,)),
+        ("Test email", (TO,)),
     ]
     assert b"hidden-bcc" not in server.mails[1].content
-    assert "The password has changed, and the mail server takes the new one." in text(server.mails[1])
+    assert "The password has changed, and the mail server accepts the new one." in text(server.mails[1])
 
 
 def test_certificate_expiring_is_a_mail_of_its_own_and_comes_once_over_restarts(
@@ -116,7 +116,7 @@ def test_certificate_expiring_is_a_mail_of_its_own_and_comes_once_over_restarts(
     bed.wait(lambda it: bool(it.status.get("notifications")))
     operator.restart()
 
-    assert told(bed, server) == [("Test mail", (TO,)), ("A certificate expires soon", (TO, CC, BCC))]
+    assert told(bed, server) == [("Test email", (TO,)), ("A certificate expires soon", (TO, CC, BCC))]
     assert b"hidden-bcc" not in server.mails[1].content
     assert f"{ends:%Y-%m-%d}" in text(server.mails[1])
 

@@ -124,7 +124,7 @@ def test_a_leader_that_is_told_to_end_hands_over_in_the_middle_of_its_work(
     soon(lambda: works(standby), seconds=10)
     soon(all_judged(bed))
 
-    assert "gave the lease" in leader.output()
+    assert "released the lease" in leader.output()
     assert mails_of(*servers) == wanted
 
 

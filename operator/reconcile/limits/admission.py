@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test waits for before it may start: a slot, and the emails that its namespace may send."""
+"""Admit tests: each waits for a slot, and until its namespace may send its emails."""
 
 from collections.abc import Callable
 from types import TracebackType
@@ -21,14 +21,14 @@ from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 
 _LOGIN_SPREAD: Final = 5 * MINUTE
-"""Objects of one user come back spread over this time, not all at once."""
+"""Objects that log in as one user are retried over this time, not all at once."""
 
 
 class Admission:
-    """A test that may start, or why it may not. Its emails count unless ``sent`` becomes False."""
+    """Hold a test that may start, or the reason why not. Its emails count unless ``sent`` becomes False."""
 
     def __init__(self, hold: Hold | None, end: Callable[[bool], None] | None = None) -> None:
-        """``end`` is called when the test has ended, with ``sent``."""
+        """Create an admission; ``end`` is called with ``sent`` when the test has ended."""
         self.hold = hold
         self.sent = True
         self._end = end
@@ -49,7 +49,7 @@ class Limits:
     def __init__(
         self, policy: ReconcilePolicy, *, now: Now, observer: TestObserver, wake: Callable[[ObjectKey], None]
     ) -> None:
-        """``wake`` is called with the key of an object whose test got a slot that it waited for."""
+        """Create limits; ``wake`` receives the key of an object whose test has got the slot it waited for."""
         self._policy = policy
         self._now = now
         self._wake = wake
@@ -88,12 +88,12 @@ class Limits:
     def _no_slot(self, namespace: str) -> Hold:
         most = self._policy.max_tests_per_namespace
         if most and self._slots.held(namespace) >= most:
-            whose, flag = f"of namespace {namespace}", "--max-tests-per-namespace"
+            scope, flag = f"of namespace {namespace}", "--max-tests-per-namespace"
         else:
-            whose, flag, most = "of this operator", "--max-tests", self._policy.max_tests
+            scope, flag, most = "of this operator", "--max-tests", self._policy.max_tests
         return Hold(
             Reason.TESTS_LIMITED,
-            f"This test waits for others to end: {most} tests {whose} are running, and {flag} allows no more."
+            f"This test waits for others to end: {most} tests {scope} are running, and {flag} allows no more."
             " No action needed; the operator starts it automatically.",
             f"{most} tests at a time allowed",
         )
@@ -131,19 +131,20 @@ def _emails(count: int) -> str:
 def _emails_held(held: EmailsHeld, namespace: str) -> Hold:
     if held.of_mailbox:
         rate, flag = f"{_emails(held.limit)} an hour", "--max-emails-per-mailbox"
-        whom = f"a mailbox gets from namespace {namespace}"
+        sender = f"namespace {namespace} may send one mailbox"
     else:
         rate, flag = f"{_emails(held.limit)} a minute", "--max-emails-per-namespace"
-        whom = f"namespace {namespace} sends"
+        sender = f"namespace {namespace} may send"
     if held.emails > held.limit:
         fix = (
-            f"It never starts: list at most {held.limit} recipients, or have a cluster admin raise the flag."
+            f"It never starts. List at most {held.limit} recipients, or ask a cluster admin to raise the"
+            " flag."
         )
     else:
         fix = "No action needed; the operator starts it automatically, and status.nextTestTime says when."
     return Hold(
         Reason.EMAILS_LIMITED,
-        f"This test waits: it sends {_emails(held.emails)}, and {whom} at most {rate} ({flag}). {fix}",
+        f"This test waits: it sends {_emails(held.emails)}, and {sender} at most {rate} ({flag}). {fix}",
         f"{rate} allowed",
         held.until,
     )

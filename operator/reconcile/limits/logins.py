@@ -95,9 +95,9 @@ class ObjectLogins:
                 Reason.LOGIN_ATTEMPTS_LIMITED,
                 f"No login was tried: {server} rejected {limit} logins of this user for namespace"
                 f" {self._namespace} within an hour, and more could lock the account",
-                why=f"The operator tries again in {format_duration(max(1.0, seconds))} at the earliest",
-                fix="Correct username and password in every SmtpConfig that uses them; a cluster admin can"
-                " raise --max-rejected-logins",
+                why=f"The operator retries in {format_duration(max(1.0, seconds))} at the earliest",
+                fix="Correct the username and password in every SmtpConfig that uses them; a cluster admin"
+                " can raise --max-rejected-logins",
                 phase=Phase.AUTH,
                 retry_after=seconds,
             )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells ahead of time that a mail server's certificate expires.
+"""Report in advance that a mail server's certificate expires.
 
-The fact is ``status.certificateExpiring``. It appears with the test that meets such a certificate, or by the
-clock where none is due before; it goes with one that meets another certificate. An Event tells of each once:
-status remembers it over a restart, the process over a server whose addresses show different certificates.
+The report is ``status.certificateExpiring``. A test that finds such a certificate sets it; if no test is due
+in time, the clock sets it. A test that finds another certificate removes it. The operator publishes one Event
+for each certificate: status remembers it across restarts, and the process remembers it for a server whose
+addresses present different certificates.
 """
 
 import math
@@ -22,17 +23,17 @@ EXPIRING: Final = "CertificateExpiring"
 
 AHEAD: Final = 14 * DAY
 SHARE: Final = 1 / 3
-"""What lives for some days only is renewed in time if it is renewed in the last third of its life."""
+"""A short-lived certificate is renewed in time if it is renewed in the last third of its lifetime."""
 
 
 def report_from(not_before: float | None, not_after: float) -> float:
-    """When there is reason to tell of a certificate, in seconds since the epoch, as all of them."""
+    """Return the time from which to report a certificate. All times are in seconds since the epoch."""
     life = math.inf if not_before is None else max(not_after - not_before, 0.0)
     return not_after - min(AHEAD, life * SHARE)
 
 
 def expiring_after_test(view: Snapshot, outcome: TestResult) -> str | None:
-    """``certificateExpiring`` after a test; what was known stays where it met no certificate."""
+    """Return ``certificateExpiring`` after a test; unchanged if the test found no certificate."""
     certificate = outcome.report.server.certificate
     if certificate is None:
         return view.status.certificate_expiring if view.has_verdict else None
@@ -42,7 +43,7 @@ def expiring_after_test(view: Snapshot, outcome: TestResult) -> str | None:
 
 
 def expiring_by_clock(view: Snapshot, now: float) -> str | None:
-    """``certificateExpiring`` where nothing is tested, by what the last test met."""
+    """Return ``certificateExpiring`` without a test, from the certificate that the last test found."""
     if not view.has_verdict:
         return None
     due = report_due(view)
@@ -53,7 +54,7 @@ def expiring_by_clock(view: Snapshot, now: float) -> str | None:
 
 
 def report_due(view: Snapshot) -> float | None:
-    """When status has to tell of the certificate that the last test met; None: never, or it does."""
+    """Return when status must report the last test's certificate; None if never, or if it already does."""
     server = view.status.last_test.server if view.status.last_test else None
     certificate = server.certificate if server else None
     not_after = from_timestamp(certificate.not_after) if certificate else None
@@ -65,16 +66,16 @@ def report_due(view: Snapshot) -> float | None:
 def newly_expiring(
     before: SmtpConfigStatus, after: SmtpConfigStatus, *, memory: TestHistory, now: float
 ) -> float | None:
-    """When the certificate expires, if ``after`` is the first status that tells of it beforehand."""
+    """Return when the certificate expires if ``after`` is the first status to report it; None otherwise."""
     ends = from_timestamp(after.certificate_expiring)
-    told = (before.certificate_expiring, *memory.reported_expiries)
-    return None if ends is None or ends <= now or after.certificate_expiring in told else ends
+    reported = (before.certificate_expiring, *memory.reported_expiries)
+    return None if ends is None or ends <= now or after.certificate_expiring in reported else ends
 
 
 def expiry_event(
     view: Snapshot, after: SmtpConfigStatus, *, memory: TestHistory, now: float
 ) -> EventRecord | None:
-    """The Event of a certificate that expires, where ``after``, the status to be written, is news."""
+    """Return the Event for an expiring certificate; None if ``after`` is not the first to report it."""
     ends = newly_expiring(view.status, after, memory=memory, now=now)
     if ends is None:
         return None
@@ -89,7 +90,7 @@ def expiry_event(
 
 
 def expiry_text(view: Snapshot, after: SmtpConfigStatus, *, ends: float, now: float) -> str:
-    """What users are told of it."""
+    """Return the text of the Event and of the email."""
     server = after.last_test.server if after.last_test else None
     certificate = server.certificate if server else None
     names = [f"subject {certificate.subject}"] if certificate and certificate.subject else []
@@ -100,7 +101,7 @@ def expiry_text(view: Snapshot, after: SmtpConfigStatus, *, ends: float, now: fl
     return (
         f"The certificate of {view.spec.server}:{view.spec.port}"
         + (f" ({', '.join(names)})" if names else "")
-        + f" expires on {to_timestamp(ends)[:10]}, in {time}. Have it renewed before, and the server"
-        " restarted so that it loads the new one; from then on tests would fail with CertificateExpired."
-        " There is nothing to change in this SmtpConfig."
+        + f" expires on {to_timestamp(ends)[:10]}, in {time}. Have it renewed before then, and have the"
+        " server restarted so that it loads the new one. After that date, tests fail with CertificateExpired."
+        " This SmtpConfig needs no change."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the mails say, and who gets them."""
+"""Compose the emails that the operator sends, and list their recipients."""
 
 import hashlib
 from collections.abc import Iterable
@@ -26,10 +26,10 @@ from smtp_operator.smtp.request import Recipient
 _BECAUSE: Final = {
     Trigger.SPEC_CHANGED: "the settings are new or have changed",
     Trigger.PASSWORD_CHANGED: "the password or its Secret has changed",
-    Trigger.DEPENDENCY_CHANGED: "a certificate that the settings name has changed",
-    Trigger.REQUESTED: "somebody asked for a test",
-    Trigger.RECHECK: "the settings are tested from time to time",
-    Trigger.RETRY: "the last test had failed",
+    Trigger.DEPENDENCY_CHANGED: "an object that the settings reference has changed",
+    Trigger.REQUESTED: "a user requested a test",
+    Trigger.RECHECK: "the settings are tested regularly",
+    Trigger.RETRY: "the last test failed",
 }
 
 _TEST: Final = Notification.TEST_EMAIL
@@ -39,25 +39,25 @@ _CERTIFICATE: Final = Notification.CERTIFICATE_EXPIRING
 
 _TITLES: Final = {
     _CERTIFICATE: "A certificate expires soon",
-    _RECOVERED: "Mail works again",
+    _RECOVERED: "Email works again",
     _ROTATED: "The new password works",
-    _TEST: "Test mail",
+    _TEST: "Test email",
 }
-"""Of several kinds in one mail the first names it."""
+"""Titles by kind; an email of several kinds has the title of the first."""
 
 _NEWS: Final = {
-    _RECOVERED: "Mail is accepted again with these settings.",
-    _ROTATED: "The password has changed, and the mail server takes the new one.",
+    _RECOVERED: "The mail server accepts email with these settings again.",
+    _ROTATED: "The password has changed, and the mail server accepts the new one.",
 }
 _WIDTH: Final = 88
 
 _NAME_CHARACTERS: Final = 63
-"""Most characters of an object's name in an email; its user chooses them, not the reader."""
+"""Maximum length of an object's name in an email; the object's creator chooses it, not the reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestEmail:
-    """A mail of the operator's, and the kinds that it tells of."""
+    """An email that the operator sends, and the kinds of notification that it contains."""
 
     kinds: frozenset[Notification]
     recipients: tuple[Recipient, ...]
@@ -67,7 +67,7 @@ class TestEmail:
 
 
 def mail_of_test(view: Snapshot, trigger: Trigger, *, cluster_name: str, now: float) -> TestEmail:
-    """The mail that a test sends to prove that it can be."""
+    """Return the email that a test sends to prove that the settings work."""
     kinds = kinds_of_test(view, trigger, now)
     return TestEmail(
         kinds=kinds,
@@ -79,7 +79,7 @@ def mail_of_test(view: Snapshot, trigger: Trigger, *, cluster_name: str, now: fl
 
 
 def mail_about(view: Snapshot, kind: Notification, *, cluster_name: str, now: float) -> TestEmail:
-    """A mail that is no test's: it tells those who chose to hear of this kind."""
+    """Return a separate email about this kind, for the recipients that chose it."""
     kinds = frozenset({kind})
     return TestEmail(
         kinds=kinds,
@@ -91,7 +91,7 @@ def mail_about(view: Snapshot, kind: Notification, *, cluster_name: str, now: fl
 
 
 def recipients_of(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> tuple[Recipient, ...]:
-    """Who gets a mail of these kinds. An address that stands twice gets one, in its first role."""
+    """Return the recipients of an email of these kinds; an address listed twice counts in its first role."""
     recipients: dict[str, Recipient] = {}
     for role, addresses in recipients_of_kind(spec, kinds).items():
         for index, address in enumerate(addresses):
@@ -100,7 +100,7 @@ def recipients_of(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> tuple[
 
 
 def _subject(view: Snapshot, kinds: frozenset[Notification], cluster_name: str) -> str:
-    """One line that tells a mailbox's owner where the mail is from."""
+    """Return one line that tells the reader where the email comes from."""
     where = f" in cluster {cluster_name}" if cluster_name else ""
     title = next(text for kind, text in _TITLES.items() if kind in kinds)
     return f"{title}: SmtpConfig {_named(view)}{where}"
@@ -109,7 +109,7 @@ def _subject(view: Snapshot, kinds: frozenset[Notification], cluster_name: str) 
 def _body(
     view: Snapshot, kinds: frozenset[Notification], cluster_name: str, *, because: str | None, now: float
 ) -> str:
-    """Plain text: what happened, to which object, since when, what to do."""
+    """Return plain text: what happened, to which object, since when, and what to do."""
     lines = [
         *_what(view, kinds, is_test=because is not None, now=now),
         "",
@@ -118,17 +118,17 @@ def _body(
         f"Server:     {view.spec.server}, port {view.spec.port}, smtpType {view.spec.smtp_type}",
         f"From:       {view.spec.from_}",
         *([_outage(view)] if _RECOVERED in kinds and is_recovery(view) else []),
-        *([f"Tested:     since {because}"] if because else []),
+        *([f"Tested:     because {because}"] if because else []),
         "",
         *_to_do(view, kinds),
-        f"{view.key.namespace} to take your address out of spec.recipients, or to choose other",
-        "preferredNotifications.",
+        f"{view.key.namespace} to remove your address from spec.recipients",
+        "or to change spec.preferredNotifications.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def _named(view: Snapshot) -> str:
-    """Return namespace and name, bounded and without a host name that a mail program would make a link of."""
+    """Return namespace and name, shortened and without a host name that a mail program would link."""
     name = view.key.name
     if len(name) > _NAME_CHARACTERS:
         name = name[: _NAME_CHARACTERS - 1] + "…"
@@ -140,33 +140,33 @@ def _named(view: Snapshot) -> str:
 def _what(view: Snapshot, kinds: frozenset[Notification], *, is_test: bool, now: float) -> list[str]:
     if _CERTIFICATE in kinds:
         ends = from_timestamp(view.status.certificate_expiring)
-        assert ends is not None  # else there were nothing to tell of
+        assert ends is not None  # otherwise there is nothing to report
         return wrap(expiry_text(view, view.status, ends=ends, now=now), _WIDTH)
-    told = [text for kind, text in _NEWS.items() if kind in kinds]
-    return [*told, *(["This mail was sent to prove that these mail settings work."] if is_test else [])]
+    news = [text for kind, text in _NEWS.items() if kind in kinds]
+    return [*news, *(["This email proves that these SMTP settings work."] if is_test else [])]
 
 
 def _outage(view: Snapshot) -> str:
     ready = view.status.condition("Ready")
     if ready is not None and ready.status == "False":
         return f"Failed:     since {ready.last_transition_time} ({view.status.summary or ready.reason})"
-    return f"Failed:     after it had last worked at {view.status.last_success_time}"
+    return f"Failed:     after the last success at {view.status.last_success_time}"
 
 
 def _to_do(view: Snapshot, kinds: frozenset[Notification]) -> list[str]:
-    leave = "To get no more of these mails, ask the owners of namespace"
+    unsubscribe = "To stop these emails, ask the admins of namespace"
     if _RECOVERED in kinds:
-        return ["What was refused in the meantime has to be sent again by whoever sent it.", leave]
+        return ["Senders must resend the email that was rejected during the outage.", unsubscribe]
     if _CERTIFICATE in kinds:
-        return [leave]
-    return [f"There is nothing for you to do. {leave}"]
+        return [unsubscribe]
+    return [f"No action needed. {unsubscribe}"]
 
 
 def message_id(view: Snapshot, trigger: Trigger) -> str:
-    """The Message-ID of a test's mail.
+    """Return the Message-ID of a test's email.
 
-    It depends on nothing but the object, its state and the trigger, so that a test which is repeated because
-    the operator was killed between DATA and status sends the same one, and mail systems see one mail.
+    The ID depends only on the object, its state and the trigger. If the operator is killed between DATA and
+    the status write, the repeated test sends the same ID, so that mail systems see one email.
     """
     return _identified(view, trigger, view.request or "")
 
@@ -183,4 +183,4 @@ def _ascii_domain(address: str) -> str:
     try:
         return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        return "invalid"  # the engine says what is wrong with the address
+        return "invalid"  # the engine reports what is wrong with the address

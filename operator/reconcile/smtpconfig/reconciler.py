@@ -364,7 +364,7 @@ class Reconciler:
             await self._writes.write(PendingStatus(tested=view.version, status=status))
         else:
             memory.notify_after = now + max(view.interval, SPACING)
-            _log.warning("%s: a mail about %s was not sent: %s", view.key, kind, verdict.summary)
+            _log.warning("%s: the email about %s was not sent: %s", view.key, kind, verdict.summary)
         self._queue.add(view.key, at=self._now())
 
     def _wait(self, view: Snapshot, until: float | None) -> None:

@@ -49,8 +49,8 @@ SourceOf = Callable[[Password, Reading], PasswordSource]
 
 _INTERNAL_ERROR: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
-    message="The operator failed in a way nobody foresaw before it connected; its log has the details."
-    " Nothing needs to be set; it tries again by itself.",
+    message="The operator failed with an unexpected error before it connected; its log has the details."
+    " No action needed; the operator retries automatically.",
     retry=REASONS[Reason.INTERNAL_ERROR].retry,
 )
 
@@ -314,9 +314,9 @@ class TestRunner:
                 raise VerdictError(
                     Verdict(
                         reason=reason,
-                        message=f"A recipient's domain is not among those that this operator may send to:"
-                        f" {', '.join(allowed)}. Set recipients to addresses there, or have the cluster's"
-                        " owner add the domain to --allow-recipient-domain.",
+                        message="A recipient's domain is not among the domains that this operator may send"
+                        f" to: {', '.join(allowed)}. Set recipients to addresses in these domains, or ask a"
+                        " cluster admin to add the domain to --allow-recipient-domain.",
                         retry=REASONS[reason].retry,
                     )
                 )

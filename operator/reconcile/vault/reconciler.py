@@ -62,8 +62,8 @@ _AT_ONCE: Final = 5
 
 _INTERNAL_ERROR: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
-    message="The operator failed in a way nobody foresaw while it logged in; its log has the details."
-    " Nothing needs to be set; it tries again by itself.",
+    message="The operator failed with an unexpected error while it logged in; its log has the details."
+    " No action needed; the operator retries automatically.",
     retry=REASONS[Reason.INTERNAL_ERROR].retry,
 )
 
@@ -260,7 +260,7 @@ class VaultReconciler:
         except ClusterError:
             raise
         except Exception as error:
-            _log.error("%s: the login could not be made: %s", view.vault.reference, origin(error))
+            _log.error("%s: the login failed with an internal error: %s", view.vault.reference, origin(error))
             verdict = _INTERNAL_ERROR
         read = {
             reference: baseline_of(reference, seen.object_, seen.data_keys, read_at=seen.at)

@@ -82,7 +82,7 @@ async def test_where_they_may_not_be_read_the_operator_says_so_once_and_goes_on(
 
     assert not allows(policy, "10.96.0.1")
     assert [it.getMessage() for it in caplog.records] == [
-        f"only the address in use of the API server is denied to objects: {error}"
+        f"only the API server address in use is denied to objects: {error}"
     ]
 
 

@@ -71,9 +71,9 @@ def status(reason: str, message: str = "", **details: object) -> JsonObject:
             "GET /api/v1/secrets: 500 InternalError",
         ),
         (Answer(503, b"upstream connect error"), ApiUnavailable, "GET /api/v1/secrets: 503"),
-        (Answer(200, b"<html>"), ApiUnavailable, "GET /api/v1/secrets: the answer is not JSON"),
-        (Answer(200, b'{"data": "\xff"}'), ApiUnavailable, "GET /api/v1/secrets: the answer is not JSON"),
-        (Answer(200, []), ApiUnavailable, "GET /api/v1/secrets: the answer is not an object"),
+        (Answer(200, b"<html>"), ApiUnavailable, "GET /api/v1/secrets: the response is not JSON"),
+        (Answer(200, b'{"data": "\xff"}'), ApiUnavailable, "GET /api/v1/secrets: the response is not JSON"),
+        (Answer(200, []), ApiUnavailable, "GET /api/v1/secrets: the response is not an object"),
         (Answer(cut=True), ApiUnavailable, "GET /api/v1/secrets: Server disconnected"),
     ],
 )
@@ -118,7 +118,7 @@ async def test_a_request_has_a_time_limit(fake: FakeApi, client: KubernetesClien
     fake.on("GET", PATH, Stream())
     with pytest.raises(ApiUnavailable) as caught:
         await client.request("GET", PATH, timeout=5)
-    assert str(caught.value) == "GET /api/v1/secrets: no answer in time"
+    assert str(caught.value) == "GET /api/v1/secrets: no response in time"
     assert 5 <= asyncio.get_running_loop().time() < 6
 
 

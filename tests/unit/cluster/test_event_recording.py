@@ -178,4 +178,4 @@ async def test_too_many_at_once_are_left_out(
     with caplog.at_level(logging.WARNING):
         for _ in range(WAITING + 1):
             recorder.record(NOTICE)
-    assert caplog.messages == ["an Event about SmtpConfig team-a/mail was left out: 1000 are waiting"]
+    assert caplog.messages == ["an Event about SmtpConfig team-a/mail was dropped: 1000 are waiting"]

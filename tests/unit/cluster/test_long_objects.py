@@ -122,9 +122,9 @@ async def test_a_watch_line_of_7_mb_ends_no_watch(
     assert len(fake.asked("WATCH", CONFIG_MAPS)) == 1
     assert traffic.resources == ["configmaps", "configmaps"]
     assert [it.getMessage() for it in caplog.records] == [
-        "configmaps team-a/other has 7,200,315 bytes as JSON (more than 1,048,576). Of such an object only"
-        " the fields that the operator needs are read. Remove what makes it so long, such as annotations or"
-        " ownerReferences."
+        "configmaps team-a/other has 7,200,315 bytes as JSON (more than 1,048,576). The operator reads"
+        " only the fields that it needs of such an object. Remove what makes it so long, such as annotations"
+        " or ownerReferences."
     ]
 
 
@@ -236,7 +236,7 @@ async def test_an_answer_without_bound_is_not_read(fake: FakeApi, counted: Kuber
     fake.on("GET", "/openapi/v3", Answer(body=b'"' + b"x" * 5_000_000 + b'"'))
     with pytest.raises(ApiUnavailable) as caught:
         await counted.request("GET", "/openapi/v3")
-    assert str(caught.value) == "GET /openapi/v3: the answer has more than 4,194,304 bytes"
+    assert str(caught.value) == "GET /openapi/v3: the response has more than 4,194,304 bytes"
 
 
 async def test_answers_are_not_asked_for_compressed(fake: FakeApi, counted: KubernetesClient) -> None:

@@ -14,12 +14,12 @@ MINUTE = 60
 HOUR = 3600
 
 OF_NAMESPACE = (
-    "This test waits: it sends 30 emails, and namespace team-a sends at most 120 emails a minute"
+    "This test waits: it sends 30 emails, and namespace team-a may send at most 120 emails a minute"
     " (--max-emails-per-namespace). No action needed; the operator starts it automatically, and"
     " status.nextTestTime says when."
 )
 OF_MAILBOX = (
-    "This test waits: it sends 2 emails, and a mailbox gets from namespace team-a at most 3 emails an hour"
+    "This test waits: it sends 2 emails, and namespace team-a may send one mailbox at most 3 emails an hour"
     " (--max-emails-per-mailbox). No action needed; the operator starts it automatically, and"
     " status.nextTestTime says when."
 )
@@ -253,9 +253,9 @@ async def test_more_recipients_than_the_limit_allows_are_named_and_never_sent() 
     reconciling = mail.condition("Reconciling")
     assert reconciling is not None
     assert reconciling.message == (
-        "This test waits: it sends 30 emails, and namespace team-a sends at most 5 emails a minute"
-        " (--max-emails-per-namespace). It never starts: list at most 5 recipients, or have a cluster admin"
-        " raise the flag."
+        "This test waits: it sends 30 emails, and namespace team-a may send at most 5 emails a minute"
+        " (--max-emails-per-namespace). It never starts. List at most 5 recipients, or ask a cluster admin"
+        " to raise the flag."
     )
     await world.stop()
     assert world.complaints() == []

@@ -23,7 +23,7 @@ async def test_the_name_of_an_object_is_no_link_in_subject_or_body(
     await world.passes(1)
     sent = world.mails[0].settings
 
-    assert sent.subject == f"Test mail: SmtpConfig team-a/{shown}"
+    assert sent.subject == f"Test email: SmtpConfig team-a/{shown}"
     assert f"SmtpConfig: team-a/{shown}\n" in sent.body
 
 
@@ -40,7 +40,7 @@ async def test_a_stored_from_with_a_link_in_its_display_name_sends_no_email(worl
     ready = mail.condition("Ready")
     assert ready is not None
     assert ready.message == (
-        "The spec breaks a rule: spec.from: from must have a display name of at most 64 characters"
-        " without URL or host name, such as Platform Team <noreply@example.com>. Correct it; apply"
-        " this release's CRDs, so that the API server says so at once."
+        "The spec is invalid: spec.from: from must have a display name of at most 64 characters"
+        " without URL or host name, such as Platform Team <noreply@example.com>. Correct it. Also apply"
+        " this release's CRDs, so that the API server rejects such a spec."
     )

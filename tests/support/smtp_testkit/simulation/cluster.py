@@ -239,9 +239,9 @@ class FakeCluster:
         self.status_writes.append(StatusWrite(self._now(), key, generation, status))
         return str(stored["metadata"]["resourceVersion"])
 
-    async def publish(self, notice: EventRecord) -> None:
+    async def publish(self, event: EventRecord) -> None:
         """Records an Event."""
-        self.notices.append(notice)
+        self.notices.append(event)
 
     async def _called(self, call: Call, what: str) -> None:
         self.calls.append((call, what))

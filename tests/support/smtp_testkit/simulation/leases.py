@@ -39,7 +39,7 @@ class LeaseServer:
         """As of the real one. What is lost on the way there or back is so after its time-out."""
         if self.latency > timeout:
             await asyncio.sleep(timeout)
-            raise ApiUnavailable(f"{method} {path}: no answer in time")
+            raise ApiUnavailable(f"{method} {path}: no response in time")
         await asyncio.sleep(self.latency / 2)
         if self.down:
             raise ApiUnavailable(f"{method} {path}: connection refused")

@@ -135,8 +135,8 @@ async def test_one_that_cannot_renew_gives_up_before_anybody_takes_it(stage: Sta
     stage.server.latency = 0.01
     await standby.works.wait()
     assert str(error) == (
-        "the lease ops/smtp-operator is lost: it was not renewed for 10 s; this replica ends, so that no mail"
-        " is sent twice"
+        "the lease ops/smtp-operator is lost: it was not renewed for 10 s; this replica stops, so that no"
+        " email is sent twice"
     )
     assert not leader_alone.held
     assert standby.worked_from is not None
@@ -241,7 +241,7 @@ async def test_an_api_server_that_is_away_does_not_keep_it_from_ending(
     await leader.stop()
     assert now() - stopped <= 2.1
     assert caplog.messages[-1] == (
-        f"the lease ops/smtp-operator was not given back; others wait 15 s: GET {PATH}: no answer in time"
+        f"the lease ops/smtp-operator was not released; others wait 15 s: GET {PATH}: no response in time"
     )
 
 
@@ -301,11 +301,11 @@ async def test_each_state_is_logged_once(stage: Stage, caplog: pytest.LogCapture
         [
             "works: holds the lease ops/smtp-operator as replica-1",
             "stands by: replica-1 holds the lease ops/smtp-operator",
-            f"the lease ops/smtp-operator could not be renewed: PUT {PATH}: connection refused",
-            f"stands by: the lease ops/smtp-operator could not be had: GET {PATH}: connection refused",
+            f"the lease ops/smtp-operator was not renewed: PUT {PATH}: connection refused",
+            f"stands by: the lease ops/smtp-operator was not acquired: GET {PATH}: connection refused",
             "works: holds the lease ops/smtp-operator as replica-1",
             "stands by: replica-1 holds the lease ops/smtp-operator",
-            "gave the lease ops/smtp-operator back",
+            "released the lease ops/smtp-operator",
             "works: holds the lease ops/smtp-operator as replica-2",
         ]
     )

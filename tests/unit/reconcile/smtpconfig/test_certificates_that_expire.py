@@ -42,9 +42,9 @@ async def test_the_first_test_that_meets_it_tells_of_it(world: World) -> None:
     assert (notice.type, notice.action, notice.key) == ("Warning", "LookAtCertificate", mail.key)
     assert notice.note == (
         "The certificate of smtp.example.com:587 (subject CN=mx, issuer CN=corp-ca, seen at 192.0.2.10:587)"
-        " expires on 2026-12-01, in 13 days. Have it renewed before, and the server restarted so that it"
-        " loads the new one; from then on tests would fail with CertificateExpired. There is nothing to"
-        " change in this SmtpConfig."
+        " expires on 2026-12-01, in 13 days. Have it renewed before then, and have the server restarted"
+        " so that it loads the new one. After that date, tests fail with CertificateExpired. This SmtpConfig"
+        " needs no change."
     )
 
 

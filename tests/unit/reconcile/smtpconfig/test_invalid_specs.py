@@ -15,8 +15,8 @@ async def test_it_says_which_rule_and_is_stalled(world: World) -> None:
         "Stalled": ("True", "InvalidSpec"),
     }
     assert mail.status.conditions[0].message == (
-        "The spec breaks a rule: spec.port: Input should be greater than or equal to 1. Correct it;"
-        " apply this release's CRDs, so that the API server says so at once."
+        "The spec is invalid: spec.port: Input should be greater than or equal to 1. Correct it. Also"
+        " apply this release's CRDs, so that the API server rejects such a spec."
     )
     assert mail.status.summary == "InvalidSpec"
     assert mail.judged

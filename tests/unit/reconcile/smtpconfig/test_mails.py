@@ -15,30 +15,30 @@ from smtp_operator.smtp.request import TestRequest
 from smtp_testkit.simulation import World
 
 BODY = """\
-This mail was sent to prove that these mail settings work.
+This email proves that these SMTP settings work.
 
 SmtpConfig: team-a/corporate-mail
 Server:     smtp.example.com, port 587, smtpType StartTLS
 From:       Platform Team <noreply@example.com>
-Tested:     since the settings are new or have changed
+Tested:     because the settings are new or have changed
 
-There is nothing for you to do. To get no more of these mails, ask the owners of namespace
-team-a to take your address out of spec.recipients, or to choose other
-preferredNotifications.
+No action needed. To stop these emails, ask the admins of namespace
+team-a to remove your address from spec.recipients
+or to change spec.preferredNotifications.
 """
 
 BODY_OF_A_CLUSTER = """\
-This mail was sent to prove that these mail settings work.
+This email proves that these SMTP settings work.
 
 SmtpConfig: team-a/corporate-mail
 Cluster:    prod-1
 Server:     smtp.example.com, port 587, smtpType StartTLS
 From:       noreply@example.com
-Tested:     since somebody asked for a test
+Tested:     because a user requested a test
 
-There is nothing for you to do. To get no more of these mails, ask the owners of namespace
-team-a to take your address out of spec.recipients, or to choose other
-preferredNotifications.
+No action needed. To stop these emails, ask the admins of namespace
+team-a to remove your address from spec.recipients
+or to change spec.preferredNotifications.
 """
 
 
@@ -119,7 +119,7 @@ def test_their_order_is_that_of_the_spec() -> None:
 
 
 async def test_the_subject_names_the_object(world: World) -> None:
-    assert (await sent(world)).subject == "Test mail: SmtpConfig team-a/corporate-mail"
+    assert (await sent(world)).subject == "Test email: SmtpConfig team-a/corporate-mail"
 
 
 async def test_the_body_says_what_was_tested_and_why(world: World) -> None:
@@ -135,7 +135,7 @@ async def test_subject_and_body_name_the_cluster_where_it_has_a_name() -> None:
     mail.request_test()
     await world.passes(1)
     settings = world.mails[-1].settings
-    assert settings.subject == "Test mail: SmtpConfig team-a/corporate-mail in cluster prod-1"
+    assert settings.subject == "Test email: SmtpConfig team-a/corporate-mail in cluster prod-1"
     assert settings.body == BODY_OF_A_CLUSTER
     await world.stop()
 
@@ -155,11 +155,11 @@ async def test_each_trigger_is_told_in_words(world: World) -> None:
     await world.passes(60)
     lines = [line for it in world.mails for line in it.settings.body.splitlines()]
     assert [line for line in lines if line.startswith("Tested:")] == [
-        "Tested:     since the settings are tested from time to time",
-        "Tested:     since the password or its Secret has changed",
-        "Tested:     since a certificate that the settings name has changed",
-        "Tested:     since somebody asked for a test",
-        "Tested:     since the settings are new or have changed",
+        "Tested:     because the settings are tested regularly",
+        "Tested:     because the password or its Secret has changed",
+        "Tested:     because an object that the settings reference has changed",
+        "Tested:     because a user requested a test",
+        "Tested:     because the settings are new or have changed",
     ]
     assert mail.triggers == [
         Trigger.RECHECK,

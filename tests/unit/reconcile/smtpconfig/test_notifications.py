@@ -51,22 +51,22 @@ async def test_the_test_that_ends_an_outage_tells_of_it(world: World) -> None:
     await world.passes(30)
 
     assert last(world).to == [TO, CC, BCC]
-    assert last(world).settings.subject == "Mail works again: SmtpConfig team-a/corporate-mail"
+    assert last(world).settings.subject == "Email works again: SmtpConfig team-a/corporate-mail"
     assert last(world).settings.body == (
         f"""\
-Mail is accepted again with these settings.
-This mail was sent to prove that these mail settings work.
+The mail server accepts email with these settings again.
+This email proves that these SMTP settings work.
 
 SmtpConfig: team-a/corporate-mail
 Server:     smtp.example.com, port 587, smtpType StartTLS
 From:       noreply@example.com
 Failed:     since {failed.last_transition_time} (ClientBlocked in Banner: 554 5.7.1)
-Tested:     since somebody asked for a test
+Tested:     because a user requested a test
 
-What was refused in the meantime has to be sent again by whoever sent it.
-To get no more of these mails, ask the owners of namespace
-team-a to take your address out of spec.recipients, or to choose other
-preferredNotifications.
+Senders must resend the email that was rejected during the outage.
+To stop these emails, ask the admins of namespace
+team-a to remove your address from spec.recipients
+or to change spec.preferredNotifications.
 """
     )
 
@@ -77,7 +77,7 @@ async def test_an_outage_that_ends_with_other_settings_is_told_of_too(world: Wor
     mail.edit(port=465, smtpType="TLS")
     await world.passes(60)
 
-    assert subjects(world) == ["Mail works again: SmtpConfig team-a/corporate-mail"]
+    assert subjects(world) == ["Email works again: SmtpConfig team-a/corporate-mail"]
 
 
 async def test_settings_that_never_worked_do_not_recover(world: World) -> None:
@@ -90,7 +90,7 @@ async def test_settings_that_never_worked_do_not_recover(world: World) -> None:
     mail.request_test()
     await world.passes(30)
 
-    assert subjects(world) == ["Test mail: SmtpConfig team-a/corporate-mail"]
+    assert subjects(world) == ["Test email: SmtpConfig team-a/corporate-mail"]
     assert last(world).to == [TO]
 
 
@@ -100,7 +100,7 @@ async def test_a_failure_that_was_borne_was_no_outage(world: World) -> None:
     await world.passes(1.2 * HOUR)
 
     assert mail.ready == "True"
-    assert {subject.partition(":")[0] for subject in subjects(world)} == {"Test mail"}
+    assert {subject.partition(":")[0] for subject in subjects(world)} == {"Test email"}
 
 
 async def test_where_tests_send_no_mail_one_of_its_own_tells_of_the_recovery(world: World) -> None:
@@ -109,9 +109,9 @@ async def test_where_tests_send_no_mail_one_of_its_own_tells_of_the_recovery(wor
     mail.request_test()
     await world.passes(30)
 
-    assert subjects(world) == ["Mail works again: SmtpConfig team-a/corporate-mail"]
+    assert subjects(world) == ["Email works again: SmtpConfig team-a/corporate-mail"]
     assert last(world).to == [TO, CC, BCC]
-    assert "This mail was sent to prove" not in last(world).settings.body
+    assert "This email proves" not in last(world).settings.body
     assert mail.reason == "LoginSucceeded"
 
 
@@ -135,7 +135,7 @@ async def test_a_password_that_has_changed_is_told_of_by_the_mail_of_its_test(wo
     assert subjects(world) == ["The new password works: SmtpConfig team-a/corporate-mail"]
     assert last(world).to == [TO, CC, BCC]
     assert last(world).settings.body.startswith(
-        "The password has changed, and the mail server takes the new one.\n"
+        "The password has changed, and the mail server accepts the new one.\n"
     )
 
 
@@ -164,7 +164,7 @@ async def test_a_second_rotation_within_the_hour_is_a_test_like_any_other(world:
 
     world.put_secret(password="s3cret-3")
     await world.passes(60)
-    assert (subjects(world)[-1], last(world).to) == ("Test mail: SmtpConfig team-a/corporate-mail", [TO])
+    assert (subjects(world)[-1], last(world).to) == ("Test email: SmtpConfig team-a/corporate-mail", [TO])
 
     await world.passes(HOUR)
     world.put_secret(password="s3cret-4")
@@ -181,7 +181,7 @@ async def test_the_hour_outlasts_a_restart(world: World) -> None:
     world.put_secret(password="s3cret-3")
     await world.passes(60)
 
-    assert subjects(world)[-1] == "Test mail: SmtpConfig team-a/corporate-mail"
+    assert subjects(world)[-1] == "Test email: SmtpConfig team-a/corporate-mail"
 
 
 # Certificates
@@ -216,17 +216,17 @@ async def test_a_certificate_that_expires_soon_is_told_of_by_a_mail_of_its_own(w
     assert told.settings.body == (
         """\
 The certificate of smtp.example.com:587 (subject CN=mx, issuer CN=ca, seen at
-192.0.2.10:587) expires on 2026-12-01, in 13 days. Have it renewed before, and the
-server restarted so that it loads the new one; from then on tests would fail with
-CertificateExpired. There is nothing to change in this SmtpConfig.
+192.0.2.10:587) expires on 2026-12-01, in 13 days. Have it renewed before then, and have
+the server restarted so that it loads the new one. After that date, tests fail with
+CertificateExpired. This SmtpConfig needs no change.
 
 SmtpConfig: team-a/corporate-mail
 Server:     smtp.example.com, port 587, smtpType StartTLS
 From:       noreply@example.com
 
-To get no more of these mails, ask the owners of namespace
-team-a to take your address out of spec.recipients, or to choose other
-preferredNotifications.
+To stop these emails, ask the admins of namespace
+team-a to remove your address from spec.recipients
+or to change spec.preferredNotifications.
 """
     )
 
@@ -274,7 +274,7 @@ async def test_a_mail_that_is_not_accepted_changes_no_verdict_and_is_tried_at_th
 
     assert mail.ready == "True"
     assert [it.message for it in caplog.records if it.levelname == "WARNING"] == [
-        "team-a/corporate-mail: a mail about CertificateExpiring was not sent:"
+        "team-a/corporate-mail: the email about CertificateExpiring was not sent:"
         " Greylisted in RcptTo: 450 4.7.1"
     ]
     world.engine.always(meets(13 * DAY))

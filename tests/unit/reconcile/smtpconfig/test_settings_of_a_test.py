@@ -155,9 +155,9 @@ async def test_a_domain_that_is_not_allowed_is_told_without_the_address() -> Non
     assert condition is not None
     assert (condition.reason, condition.message) == (
         "RecipientNotAllowed",
-        "A recipient's domain is not among those that this operator may send to: example.com, example.org."
-        " Set recipients to addresses there, or have the cluster's owner add the domain to"
-        " --allow-recipient-domain.",
+        "A recipient's domain is not among the domains that this operator may send to: example.com,"
+        " example.org. Set recipients to addresses in these domains, or ask a cluster admin to add the domain"
+        " to --allow-recipient-domain.",
     )
     await world.stop()
 
@@ -176,8 +176,8 @@ async def test_a_defect_before_the_dialogue_is_a_verdict(
     assert condition is not None
     assert (condition.status, condition.reason) == ("False", "InternalError")
     assert condition.message == (
-        "The operator failed in a way nobody foresaw before it connected; its log has the details."
-        " Nothing needs to be set; it tries again by itself."
+        "The operator failed with an unexpected error before it connected; its log has the details."
+        " No action needed; the operator retries automatically."
     )
     assert mail.conditions["Reconciling"] == ("True", "ProgressingWithRetry")
     assert "RuntimeError at " in caplog.text

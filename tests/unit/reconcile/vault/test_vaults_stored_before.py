@@ -40,8 +40,8 @@ async def test_its_status_says_which_field_to_set(world: World, spec: dict[str, 
     ready = bao.status.condition("Ready")
     assert ready is not None
     assert ready.message == (
-        f"The spec breaks a rule: {problem}. Correct it; apply this release's CRDs, so that the API server"
-        " says so at once."
+        f"The spec is invalid: {problem}. Correct it. Also apply this release's CRDs, so that the API server"
+        " rejects such a spec."
     )
     assert world.vaults.calls == 0
 
