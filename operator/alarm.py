@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A limit for each of many waits, most of which end before it."""
+"""Provide a cheap timeout for many waits, most of which end before it."""
 
 import asyncio
 import math
 from collections.abc import Callable
 
 
-def _unheard() -> None:
-    """In place of what a closed alarm rang."""
+def _do_nothing() -> None:
+    """Replace the callback of a closed alarm."""
 
 
 class Alarm:
-    """Rings once the time is up, unless it is put off or turned off before.
+    """Call a function once the time is up, unless the alarm is postponed or turned off before.
 
-    A timer of the loop costs more than many a wait, so one serves for as many waits as it can:
-    it is left to run, and looks for what is due when it wakes up.
+    A timer of the event loop costs more than many a wait, so one timer serves as many waits as it can: it
+    keeps running, and checks for the due time when it fires.
     """
 
     def __init__(self, ring: Callable[[], None]) -> None:
-        """``ring`` is called from the running loop."""
+        """Create an alarm; the running loop calls ``ring``."""
         self._loop = asyncio.get_running_loop()
         self._ring = ring
         self._due = math.inf
@@ -26,7 +26,7 @@ class Alarm:
         self._timer: asyncio.Handle | None = None
 
     def set(self, seconds: float) -> None:
-        """Ring in so many seconds from now, and at no other time."""
+        """Ring in so many seconds from now; this replaces an earlier time."""
         self._due = self._loop.time() + seconds
         if self._due < self._wakes:
             self._arm()
@@ -36,10 +36,10 @@ class Alarm:
         self._due = math.inf
 
     def close(self) -> None:
-        """Leave no timer behind; nothing rings any more, and who owns the alarm is not kept by it."""
+        """Cancel the timer for good; the alarm keeps no reference to its owner."""
         self.off()
-        self._wakes = -math.inf  # which nothing that is set comes before
-        self._ring = _unheard
+        self._wakes = -math.inf  # so that no later ``set`` arms a timer
+        self._ring = _do_nothing
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A limited number of slots, shared fairly between namespaces.
+"""Share a limited number of slots fairly between namespaces.
 
 A free slot goes to the namespace that holds the fewest, so that one namespace with much to do delays itself
 and not the others.
@@ -15,12 +15,12 @@ NAMESPACE: Final[ContextVar[str]] = ContextVar("namespace", default="")
 
 
 class Slot:
-    """One slot that was asked for. Release it once it is not needed any more, granted or not."""
+    """A requested slot. Release it, granted or not, once it is no longer needed."""
 
     __slots__ = ("_on_grant", "_slots", "granted", "namespace")
 
     def __init__(self, slots: "FairSlots", namespace: str, on_grant: Callable[[], None]) -> None:
-        """Use ``FairSlots.ask``."""
+        """Create a slot; use ``FairSlots.ask`` instead."""
         self._slots: FairSlots | None = slots
         self._on_grant = on_grant
         self.namespace = namespace
@@ -39,7 +39,7 @@ class Slot:
 
 
 class FairSlots:
-    """Grants ``total`` slots, and at most ``per_namespace`` of them to one namespace; 0 means no limit."""
+    """Grant ``total`` slots, and at most ``per_namespace`` of them to one namespace; 0 means no limit."""
 
     def __init__(self, total: int, per_namespace: int) -> None:
         self._total = total
@@ -90,6 +90,6 @@ class FairSlots:
             waiting = self._waiting.pop(namespace)
             slot = waiting.popleft()
             if waiting:
-                self._waiting[namespace] = waiting  # at the end: of equals the one that waits longest is next
+                self._waiting[namespace] = waiting  # at the end, so that equals take turns
             self._held[namespace] += 1
             slot.grant()

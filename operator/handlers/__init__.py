@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What kopf watches, and what is enqueued then."""
+"""Run kopf as an informer, and start and stop the operator."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTTP session that kopf lists and watches by: of long objects it gets the needed fields alone.
+"""Provide the HTTP session with which kopf lists and watches; it reads only needed fields of long objects.
 
-kopf itself reads a page or a line of a watch as a whole, parses it and keeps it until its handler is done.
+kopf itself reads a whole page or line of a watch, parses it and keeps it until its handler is done.
 """
 
 from collections.abc import AsyncIterator
@@ -26,11 +26,11 @@ _PAGE: Final = page_of(OURS)
 def bounded_session(
     access: Access, authorization: str | None, long_objects: LongObjects
 ) -> aiohttp.ClientSession:
-    """A session with these credentials; ``long_objects`` is told of each long object."""
+    """Return a session with these credentials; ``long_objects`` records each long object."""
     configuration = access.configuration
     headers = {
         "User-Agent": f"smtp-operator/{version('smtp-operator')}",
-        "Accept-Encoding": "identity",  # a compressed body has no bound until it is unpacked
+        "Accept-Encoding": "identity",  # the size of a compressed body is unknown until unpacked
     }
     if authorization is not None:
         headers["Authorization"] = authorization
@@ -46,7 +46,7 @@ def bounded_session(
 
 
 class _Response(aiohttp.ClientResponse):
-    """A response whose body may have been read in another way."""
+    """A response whose body may already have been read and parsed."""
 
     found: JsonObject | None = None
 
@@ -55,7 +55,7 @@ class _Response(aiohttp.ClientResponse):
 
 
 class _Bounds:
-    """Reads lists, and the lines of watches, for kopf."""
+    """Middleware that reads lists, and the lines of watches, for kopf."""
 
     def __init__(self, long_objects: LongObjects) -> None:
         self._long_objects = long_objects
@@ -77,7 +77,7 @@ class _Bounds:
     async def _listed(
         self, request: aiohttp.ClientRequest, handler: ClientHandlerType, limit: int
     ) -> aiohttp.ClientResponse:
-        """The answer to a request for a page; of one that is too long, with fewer objects."""
+        """Return the response to a request for a page; a page that is too long is split."""
         while True:
             request.url = request.url.update_query(limit=str(limit))
             response = await handler(request)
@@ -95,7 +95,7 @@ class _Bounds:
                 continue
             except ValueError:
                 response.close()
-                raise aiohttp.ClientPayloadError("the answer is not JSON") from None
+                raise aiohttp.ClientPayloadError("the response is not JSON") from None
             except BaseException:
                 response.close()
                 raise
@@ -106,7 +106,7 @@ class _Bounds:
 
 
 class _Changes:
-    """Lines of a watch, as much of each as is needed; what kopf asks of an ``aiohttp.StreamReader``."""
+    """Lines of a watch, reduced to the needed fields; the part of ``aiohttp.StreamReader`` that kopf uses."""
 
     def __init__(self, content: aiohttp.StreamReader, path: str, long_objects: LongObjects) -> None:
         self._content = content
@@ -114,7 +114,7 @@ class _Changes:
         self._long_objects = long_objects
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
-        """Each line."""
+        """Yield each line."""
         try:
             async for part in read_lines(self._content, keep=_CHANGE):
                 if part.size <= SHORT:
@@ -125,16 +125,16 @@ class _Changes:
                 if shown is not None:
                     yield part.content + b"\n"
         except (ValueError, AttributeError):
-            raise aiohttp.ClientPayloadError("a line of the watch is no event") from None
+            raise aiohttp.ClientPayloadError("a line of the watch is not an event") from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
 
 
 def _without_writers(page: Any) -> JsonObject:
-    """Without managedFields, which nothing reads, and which take more memory than all other fields."""
+    """Remove managedFields, which nothing reads, and which take more memory than all other fields."""
     if not isinstance(page, dict):
-        raise aiohttp.ClientPayloadError("the answer is no list")
+        raise aiohttp.ClientPayloadError("the response is not a list")
     page["items"] = [item for item in page.get("items") or () if isinstance(item, dict)]
     for item in page["items"]:
         item["metadata"].pop("managedFields", None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How kopf is set up: its settings, its way to the API server, and its silence."""
+"""Set up kopf: its settings, its connection to the API server, and its logging."""
 
 import asyncio
 import logging
@@ -15,13 +15,13 @@ from smtp_operator.cluster.traffic import ApiTraffic, Uncounted
 from smtp_operator.handlers.bounded_session import bounded_session
 
 _RELOGIN: Final = timedelta(minutes=10)
-"""A ServiceAccount's token changes about every hour, so that it is read again well before."""
+"""Interval for reading the ServiceAccount's token, which changes about every hour."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """kopf compares states for handlers of changes, by deep copies; ours are of events alone."""
+    """Storage without diffs: kopf deep-copies objects for change handlers; ours are event handlers only."""
 
     def build(
         self, *, body: kopf.Body, extra_fields: Iterable[kopf.FieldSpec] | None = None
@@ -32,11 +32,11 @@ class _NoDiffs(kopf.DiffBaseStorage):
         return kopf.BodyEssence()
 
     def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Nothing is ever written onto the user's object."""
+        """Do nothing: kopf must never write to a user's object."""
 
 
 class _NoProgress(kopf.ProgressStorage):
-    """As with ``_NoDiffs``: handlers of events have no progress."""
+    """Storage without progress: event handlers have none."""
 
     def fetch(self, *, key: kopf.HandlerId, body: kopf.Body) -> kopf.ProgressRecord | None:
         return None
@@ -44,23 +44,23 @@ class _NoProgress(kopf.ProgressStorage):
     def store(
         self, *, key: kopf.HandlerId, record: kopf.ProgressRecord, body: kopf.Body, patch: kopf.Patch
     ) -> None:
-        """Nothing is ever written onto the user's object."""
+        """Do nothing: kopf must never write to a user's object."""
 
     def purge(self, *, key: kopf.HandlerId, body: kopf.Body, patch: kopf.Patch) -> None:
-        """There is nothing to remove."""
+        """Do nothing: there is nothing to remove."""
 
     def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
-        """Nothing is ever written onto the user's object."""
+        """Do nothing: kopf must never write to a user's object."""
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
         return essence
 
 
 def informer_settings() -> kopf.OperatorSettings:
-    """No peering, no scanning, no Events, no threads: what is left is a list and a watch."""
+    """Return settings without peering, scanning, Events and threads; kopf only lists and watches."""
     settings = kopf.OperatorSettings()
-    settings.peering.standalone = True  # else a stranger's peering object pauses us
-    settings.scanning.disabled = True  # no permission for CRDs and namespaces is needed
+    settings.peering.standalone = True  # otherwise a foreign peering object pauses the operator
+    settings.scanning.disabled = True  # so that no permission for CRDs and namespaces is needed
     settings.posting.enabled = False
     settings.posting.loggers = False
     settings.watching.server_timeout = 300
@@ -72,12 +72,12 @@ def informer_settings() -> kopf.OperatorSettings:
     settings.persistence.progress_storage = _NoProgress()
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
-    # Some 90 seconds ride over a restart of the API server; after that a crash is better than a zombie.
+    # About 90 seconds outlast a restart of the API server; after that, exiting is better than hanging.
     settings.networking.error_backoffs = (1, 2, 3, 5, 8, 13, 21, 34)
     settings.networking.enforce_retry_after = True
     settings.networking.trust_env = False
     settings.queueing.worker_limit = None
-    # For as long a worker keeps the last object it saw, and a listing starts one for each object.
+    # A worker keeps its last object for this time, and a listing starts one worker for each object.
     settings.queueing.idle_timeout = 0.1
     settings.execution.max_workers = 4
     settings.process.ultimate_exiting_timeout = 25  # a Pod is killed after 30
@@ -85,9 +85,9 @@ def informer_settings() -> kopf.OperatorSettings:
 
 
 async def log_in(access: Access, traffic: ApiTraffic | None = None) -> kopf.AiohttpSession:
-    """A session for kopf, with the credentials of our own client as they are now.
+    """Return a session for kopf with the current credentials of our own client.
 
-    ``traffic`` is told of objects of which most was left unread.
+    ``traffic`` counts the objects of which most was left unread.
     """
     await access.renew()
     authorization = await access.authorization()
@@ -99,7 +99,7 @@ async def log_in(access: Access, traffic: ApiTraffic | None = None) -> kopf.Aioh
 
 
 class _Filtered(logging.Handler):
-    """Passes kopf's records on without anything that could be an object, and without tracebacks."""
+    """Forward kopf's log records without tracebacks and without anything that could be an object."""
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage().partition("{")[0].strip()
@@ -107,26 +107,26 @@ class _Filtered(logging.Handler):
 
 
 def quieten_kopf() -> None:
-    """Lets only kopf's warnings through, whatever the log level: at others it logs whole objects."""
+    """Let only kopf's warnings through at every log level: below that, kopf logs whole objects."""
     logger = logging.getLogger("kopf")
     logger.setLevel(logging.WARNING)
     logger.propagate = False
     logger.handlers[:] = [_Filtered()]
-    # What a start failed of is told once, at the end; that a cleanup is left out then goes without saying.
+    # The cause of a failed start is logged once, at the end; kopf's note on skipped cleanup adds nothing.
     logging.getLogger("kopf.activities").setLevel(logging.CRITICAL)
     logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
 
 def mute_kopf() -> None:
-    """Lets nothing more of kopf through: as it ends it complains of what it broke off itself."""
+    """Suppress kopf's log: when it stops, it complains about tasks that it canceled itself."""
     logging.getLogger("kopf").setLevel(logging.CRITICAL)
 
 
 def silence_kopf() -> None:
-    """That, and nothing of what it left behind."""
+    """Suppress kopf's log, and errors of the tasks that it left."""
     mute_kopf()
     asyncio.get_running_loop().set_exception_handler(_left_behind)
 
 
 def _left_behind(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    _log.debug("left behind at the end: %s", str(context.get("message")).partition("\n")[0])
+    _log.debug("left over at exit: %s", str(context.get("message")).partition("\n")[0])

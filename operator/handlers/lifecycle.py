@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a running operator: what starts in which order, and that all ends when a part of it does."""
+"""Start the parts of the operator in order, and stop all of them when one stops."""
 
 import asyncio
 import logging
@@ -15,62 +15,62 @@ from smtp_operator.handlers.watching import EventSink
 from smtp_operator.setting_parsers import SecretWatch
 
 SILENCE_LIMIT: Final = 300.0
-"""Seconds without a sign of life of a watch, not even of an attempt, after which it counts as dead."""
+"""Seconds without a sign of life of a watch, not even an attempt, after which the watch counts as dead."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class ControllerPort(EventSink, Protocol):
-    """What decides and tests."""
+    """The controller, which decides and tests."""
 
     @property
     def vaults(self) -> Mapping[VaultKindName, EventSink]:
-        """Who is told of vault objects, by kind; a kind that is left out is not watched."""
+        """Return the event sinks for vault objects by kind; a missing kind is not watched."""
         ...
 
     def vaults_listed(self) -> None:
-        """Every vault object that exists was told of."""
+        """Record that every existing vault object has been reported."""
         ...
 
     def wants(self, reference: Reference) -> bool:
-        """Whether a change of this object matters to anyone."""
+        """Return whether any object references this one."""
         ...
 
     def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
-        """A referenced object was created, changed or (None) deleted."""
+        """Handle a referenced object that was created, changed or (None) deleted."""
         ...
 
     def references_listed(self) -> None:
-        """Every referenced object that exists was told of."""
+        """Record that every existing referenced object has been reported."""
         ...
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Work until cancelled."""
         ...
 
     async def finish(self) -> None:
-        """Begins nothing more, and gives what is under way a moment."""
+        """Start nothing more, and give running work a moment to end."""
         ...
 
 
 class LeadershipLease(Protocol):
-    """By what no other replica works."""
+    """The Lease that keeps other replicas from working."""
 
     async def hold(self) -> None:
-        """Keeps it until cancelled; raises when it is lost."""
+        """Keep the Lease until cancelled; raise when it is lost."""
         ...
 
 
-def _event_sinks(core: ControllerPort) -> dict[ServedKind, EventSink]:
-    """Who is told of each kind of ours."""
-    inboxes: dict[ServedKind, EventSink] = {"SmtpConfig": core}
-    for kind, inbox in core.vaults.items():
-        inboxes[kind] = inbox
-    return inboxes
+def _event_sinks(controller: ControllerPort) -> dict[ServedKind, EventSink]:
+    """Return the event sink of each of our kinds."""
+    sinks: dict[ServedKind, EventSink] = {"SmtpConfig": controller}
+    for kind, sink in controller.vaults.items():
+        sinks[kind] = sink
+    return sinks
 
 
 class OperatorLifecycle:
-    """Starts and stops everything but kopf, which it stops by ``stop_flag`` when something breaks."""
+    """Start and stop everything except kopf; stop kopf with ``stop_flag`` when a part fails."""
 
     def __init__(
         self,
@@ -83,16 +83,16 @@ class OperatorLifecycle:
         stop_flag: asyncio.Event,
         lease: LeadershipLease | None = None,
     ) -> None:
-        """Nothing happens before ``start``.
+        """Create the lifecycle; ``start`` starts it.
 
         Args:
-            client: to the API server.
-            cluster: made of that client.
-            core: what decides and tests.
-            crds: makes the CustomResourceDefinitions of this release; half a megabyte that is needed once.
+            client: for the API server.
+            cluster: made from that client.
+            core: the controller, which decides and tests.
+            crds: returns the CustomResourceDefinitions of this release; half a megabyte that is needed once.
             secret_watch: how changes of Secrets and ConfigMaps are noticed.
-            stop_flag: is set when a part of the operator ends by itself.
-            lease: by what no other replica works; held when ``start`` is called.
+            stop_flag: set when a part of the operator stops unexpectedly.
+            lease: keeps other replicas from working; held when ``start`` is called.
         """
         self._lease = lease
         self._client = client
@@ -103,27 +103,27 @@ class OperatorLifecycle:
         self._stop_flag = stop_flag
         self._tasks: list[asyncio.Task[None]] = []
         self.deletions = DeletionDetector(cluster, _event_sinks(core))
-        """Is to be told of kopf's listings."""
+        """Receives kopf's listings."""
         self._stopping = False
         self.stopped = asyncio.Event()
-        """Set when all that ``start`` began has ended."""
+        """Set when everything that ``start`` started has stopped."""
         self.failure: BaseException | None = None
-        """Why it ended by itself; None while it runs or where it was stopped."""
+        """Why the operator stopped unexpectedly; None while it runs, or after a regular stop."""
         self.ready = False
-        """Whether everything is known that a decision may need."""
+        """Whether everything that a decision needs has been loaded."""
 
     async def start(self) -> None:
-        """Returns when the first decision may be made: a restart sends no mail, so that all is known before.
+        """Start all parts; return when everything is loaded, so that a restart sends no email.
 
         Raises:
-            ClusterError: it cannot start; ``failure`` has it too.
+            ClusterError: the operator cannot start; ``failure`` holds the same error.
         """
         if self._lease is not None:
             self._spawn(self._lease.hold(), "lease")
         try:
             await check_schema(self._client, self._crds())
             await self._load_objects()
-            if self.failure is not None:  # of a part that has ended meanwhile
+            if self.failure is not None:  # a part has failed meanwhile
                 raise self.failure
         except Exception as error:
             self.failure = self.failure or error
@@ -137,14 +137,14 @@ class OperatorLifecycle:
         self.ready = True
 
     async def stop(self) -> None:
-        """Ends all that ``start`` began; may be called twice."""
+        """Stop everything that ``start`` started; may be called twice."""
         self._stopping = True
         self.ready = False
-        # On SIGTERM kopf ends by a flag of its own, and then waits 5 s for its task that waits for this one.
+        # On SIGTERM kopf sets its own flag, and then waits 5 s for its task that waits for this one.
         self._stop_flag.set()
         if self.failure is None:
             await self._core.finish()
-        # In this order: the core may still write Events.
+        # In this order, because the controller may still write Events.
         for task in reversed(self._tasks):
             task.cancel()
             await asyncio.wait([task])
@@ -152,20 +152,20 @@ class OperatorLifecycle:
         self.stopped.set()
 
     def failed_part(self) -> str | None:
-        """What is dead though it should live; None: all is well."""
+        """Return why the operator is unhealthy; None if it is healthy."""
         if self.failure is not None:
             return str(self.failure)
         silent = [str(watch) for watch in self._cluster.watches if watch.silent_for > SILENCE_LIMIT]
         return f"no sign of life: {', '.join(silent)}" if silent and self.ready else None
 
     async def _load_objects(self) -> None:
-        """SmtpConfigs and vaults first, since they say which Secrets and ConfigMaps are wanted."""
+        """Load SmtpConfigs and vaults first, because they name the wanted Secrets and ConfigMaps."""
         self._spawn(self._cluster.run(), "Event recorder")
         async for object_ in self._cluster.list_smtp_configs():
             self._core.on_change(object_)
-        for kind, inbox in self._core.vaults.items():
+        for kind, sink in self._core.vaults.items():
             async for object_ in self._cluster.list_vaults(kind):
-                inbox.on_change(object_)
+                sink.on_change(object_)
         self._core.vaults_listed()
         watches = self._cluster.watch_references(
             wanted=self._core.wants, changed=self._core.reference_changed
@@ -187,7 +187,7 @@ class OperatorLifecycle:
         return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A part that ends by itself ends everything: better restarted than half alive."""
+        """Stop everything when a part stops unexpectedly: a restart is better than a partial failure."""
         if self._stopping or task.cancelled():
             return
         error = task.exception() or RuntimeError(f"{task.get_name()} ended")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deletions that no watch told of.
+"""Detect deletions that no watch reported.
 
-After a break that was too long (410 Gone) kopf lists anew, which tells of what is there and not of what is
-gone. So what is known is then compared with what there is.
+After too long a break (410 Gone), kopf lists again. A listing shows the objects that exist, but not the
+deleted ones. So the known objects are then compared with the existing ones.
 """
 
 import asyncio
@@ -16,29 +16,29 @@ from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.handlers.watching import EventSink
 
 SETTLING: Final = 2.0
-"""Seconds after the beginning of a listing: by then most of it has come."""
+"""Seconds to wait after the start of a listing: by then most of it has arrived."""
 
 INTERVAL: Final = 300.0
-"""Seconds after which it is compared anyway: a listing that is empty tells of nothing at all."""
+"""Seconds after which objects are compared without a listing: an empty listing produces no event."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class DeletionDetector:
-    """Has what does not exist any more forgotten."""
+    """Find deleted objects, and have their event sinks forget them."""
 
-    def __init__(self, cluster: KubernetesCluster, inboxes: Mapping[ServedKind, EventSink]) -> None:
-        """Nothing happens before ``run``. ``inboxes`` are by the kind that each is told of."""
+    def __init__(self, cluster: KubernetesCluster, sinks: Mapping[ServedKind, EventSink]) -> None:
+        """Create a detector for the event sinks by kind; ``run`` starts it."""
         self._cluster = cluster
-        self._inboxes = inboxes
+        self._sinks = sinks
         self._listing = asyncio.Event()
 
     def listed(self) -> None:
-        """An object stood in a listing of kopf's."""
+        """Record that an object appeared in a listing of kopf."""
         self._listing.set()
 
     async def run(self) -> None:
-        """Compares after each listing and from time to time, until cancelled."""
+        """Compare after each listing and at intervals, until cancelled."""
         while True:
             try:
                 async with asyncio.timeout(INTERVAL):
@@ -55,18 +55,18 @@ class DeletionDetector:
             try:
                 await self._compare()
             except ClusterError as error:
-                _log.debug("what was deleted is not known: %s; again in %.1f s", error, delay)
+                _log.debug("cannot check for deleted objects: %s; next try in %.1f s", error, delay)
                 await asyncio.sleep(at_least(delay, error))
             else:
                 return
 
     async def _compare(self) -> None:
-        for kind, inbox in self._inboxes.items():
-            # What is created from now on may be in neither, or in the listing alone.
-            before = list(inbox.known())
-            if not before:
+        for kind, sink in self._sinks.items():
+            # An object that is created from now on is in neither, or in the listing only.
+            known = list(sink.known())
+            if not known:
                 continue
-            there = await self._cluster.uids(kind)
-            for key, uid in before:
-                if uid not in there:
-                    inbox.forget(key, uid)
+            existing = await self._cluster.uids(kind)
+            for key, uid in known:
+                if uid not in existing:
+                    sink.forget(key, uid)

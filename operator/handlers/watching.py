@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kopf as an informer and nothing else: handlers of events take note, and leave nothing on the object.
+"""Use kopf as an informer only: event handlers record changes, and write nothing to the object.
 
-Every other kind of handler would write to the user's object (annotations that repeat the whole spec, inline
-password included; finalizers), so there is none.
+Every other kind of handler would write to the user's object: annotations that repeat the whole spec,
+including an inline password, and finalizers. So there is no other kind.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -19,27 +19,27 @@ KopfLogin = Callable[[], Awaitable[kopf.ConnectionInfo | kopf.AiohttpSession]]
 
 
 class EventSink(Protocol):
-    """Who is told of the objects of one kind of ours. It only takes note: kopf waits for it."""
+    """Receiver of events of one of our kinds. Its methods return at once, because kopf waits for them."""
 
     def is_relevant(self, object_: JsonObject) -> bool:
-        """Whether anything of it matters: not so of our own writes, nor of somebody's label."""
+        """Return whether the change matters; our own writes and changed labels do not."""
         ...
 
     def on_change(self, object_: JsonObject) -> None:
-        """One was created or changed, or stood in a listing. It is emptied afterwards."""
+        """Handle an object that was created, changed or listed. The caller empties it afterwards."""
         ...
 
     def forget(self, key: ObjectKey, uid: str) -> None:
-        """One was deleted."""
+        """Handle the deletion of an object."""
         ...
 
     def known(self) -> Iterable[tuple[ObjectKey, str]]:
-        """Those that it was told of and that are not deleted as far as it knows, with their uids."""
+        """Return the known objects that are not deleted, with their uids."""
         ...
 
 
 def build_registry(
-    inboxes: Mapping[str, EventSink],
+    sinks: Mapping[str, EventSink],
     *,
     served: ServedNamespaces,
     login: KopfLogin,
@@ -47,11 +47,10 @@ def build_registry(
     stop: Activity,
     listed: Callable[[], None],
 ) -> kopf.OperatorRegistry:
-    """Handlers for kopf: ``start`` before anything is watched, ``stop`` after it.
+    """Return kopf's handlers: ``start`` runs before anything is watched, ``stop`` after it.
 
-    ``inboxes`` are by the plural of the kind that each is told of, of the namespaces ``served``. ``listed``
-    is called for each object that stands in a listing of kopf's, which says nothing of what was deleted
-    before it.
+    ``sinks`` receive the objects of a kind, given by its plural, in the namespaces ``served``. ``listed`` is
+    called for each object in a listing of kopf; a listing does not show what was deleted before it.
     """
     registry = kopf.OperatorRegistry()
 
@@ -67,52 +66,52 @@ def build_registry(
     kopf.on.login(registry=registry, id="login")(on_login)
     kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)(on_startup)
     kopf.on.cleanup(registry=registry, id="stop", errors=kopf.ErrorsMode.PERMANENT)(on_cleanup)
-    for plural, inbox in inboxes.items():
-        _watch(registry, plural, inbox, served, listed)
+    for plural, sink in sinks.items():
+        _watch(registry, plural, sink, served, listed)
     return registry
 
 
 def _watch(
     registry: kopf.OperatorRegistry,
     plural: str,
-    inbox: EventSink,
+    sink: EventSink,
     served: ServedNamespaces,
     listed: Callable[[], None],
 ) -> None:
-    def is_news(event: kopf.RawEvent, namespace: str | None, **_: Any) -> bool:
+    def is_relevant(event: kopf.RawEvent, namespace: str | None, **_: Any) -> bool:
         if event["type"] is None:
             listed()
         object_ = _content(event)
-        if served.serves(namespace) and (event["type"] == "DELETED" or inbox.is_relevant(object_)):
+        if served.serves(namespace) and (event["type"] == "DELETED" or sink.is_relevant(object_)):
             return True
         object_.clear()
         return False
 
     async def on_event(event: kopf.RawEvent, **_: Any) -> None:
         object_ = _content(event)
-        dispatch(inbox, event["type"], object_)
+        dispatch(sink, event["type"], object_)
         object_.clear()
 
-    # Half of all events tell of our own writes: to filter them spares kopf to prepare a call of the handler.
+    # Half of all events report our own writes: filtering them saves kopf from preparing a handler call.
     watch = kopf.on.event(
-        GROUP, VERSION, plural, registry=registry, id=plural.removesuffix("s"), when=is_news
+        GROUP, VERSION, plural, registry=registry, id=plural.removesuffix("s"), when=is_relevant
     )
     watch(on_event)
 
 
 def _content(event: kopf.RawEvent) -> JsonObject:
-    """The object itself, to be cleared after use.
+    """Return the object itself; the caller clears it after use.
 
-    kopf keeps each one in a circle of references, so that all of it would stay until the garbage collector
-    comes by, and be looked through by it: some 40 values an event.
+    kopf keeps each object in a reference cycle. Without clearing, all its content (about 40 values an event)
+    would stay until the garbage collector has traversed it.
     """
     return cast(JsonObject, event["object"])
 
 
-def dispatch(inbox: EventSink, type_: str | None, object_: JsonObject) -> None:
-    """Passes an event on; the types of listed, created and changed objects make no difference."""
+def dispatch(sink: EventSink, type_: str | None, object_: JsonObject) -> None:
+    """Pass an event to its sink; listed, created and changed objects are handled alike."""
     if type_ == "DELETED":
         metadata = object_["metadata"]
-        inbox.forget(ObjectKey(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
+        sink.forget(ObjectKey(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
     else:
-        inbox.on_change(object_)
+        sink.on_change(object_)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verdicts: what is tested when, and what status it makes. Knows neither kopf nor Kubernetes."""
+"""Decide what to test and when, and derive the status. Depends on neither kopf nor a Kubernetes client."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the next test is due. All times in seconds; those of the day since the epoch."""
+"""Compute when the next test is due. All times are in seconds; points in time are since the epoch."""
 
 import hashlib
 from typing import Final
@@ -12,23 +12,23 @@ HOUR: Final = 3600.0
 DAY: Final = 24 * HOUR
 
 REQUEST_SPACING: Final = 10.0
-"""A request within this time of the last test waits until it is over."""
+"""A request within this time after the last test waits until the time is over."""
 
 BURST: Final = 3
 BURST_TIME: Final = 30.0
-"""No more than three tests of one object in half a minute, whatever edits it."""
+"""At most three tests of one object in half a minute, however often it is edited."""
 
 WAITING_TIME: Final = 5 * MINUTE
-"""How long a generation waits for what it names before it counts as stalled (rule 3)."""
+"""How long a generation waits for the objects that it references before it is stalled (rule 3)."""
 
 START_SPREAD: Final = 10 * MINUTE
-"""Tests that fell due while no operator ran are spread over this time after a start."""
+"""After a start, tests that became due while no operator ran are spread over this time."""
 
 CONFIGURATION_INTERVAL: Final = HOUR
-"""Settings that failed before a login are tried again no more often than this."""
+"""Minimum interval for retries of settings that failed before a login."""
 
 EMAIL_INTERVAL: Final = 15 * MINUTE
-"""A recheck of mode SendEmail is made no more often than this, whatever ``recheck.interval`` says."""
+"""Minimum interval for rechecks of mode SendEmail, even if ``recheck.interval`` is shorter."""
 
 BACKOFF: Final[dict[Retry, tuple[float, ...]]] = {
     Retry.TRANSIENT: (30.0, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE),
@@ -38,13 +38,13 @@ BACKOFF: Final[dict[Retry, tuple[float, ...]]] = {
     Retry.GREYLISTED: (5 * MINUTE, 10 * MINUTE, 30 * MINUTE),
     Retry.DEPENDENCY: (30.0, MINUTE, 2 * MINUTE, 10 * MINUTE),
 }
-"""Delays after the first, second … failure in a row; the last one repeats."""
+"""Delays after the first, second … consecutive failure; the last delay repeats."""
 
 TRIES_BEFORE_CONFIGURATION: Final = 5
-"""After so many refused connections nothing seems to be coming up there."""
+"""After this many refused connections, a server that is still starting is unlikely."""
 
 _UNSEEN: Final = frozenset({Reason.HOST_NOT_FOUND})
-"""What is waited for and no watch tells of."""
+"""Dependencies whose arrival no watch reports."""
 
 _OF_A_VAULT: Final = frozenset(
     {
@@ -55,18 +55,18 @@ _OF_A_VAULT: Final = frozenset(
         Reason.VAULT_REQUEST_INVALID,
     }
 )
-"""What may be mended where the vault is."""
+"""Failures that the vault's administrator may fix, without a change in the cluster."""
 
 _JITTER: Final = 0.1
-# Without it 200 objects of one server with the same interval would meet again at each recheck; a tenth
-# spreads an hourly recheck over six minutes, and no test comes before its interval is over.
+# Without jitter, 200 objects of one server with the same interval would coincide at each recheck. A tenth
+# spreads an hourly recheck over six minutes, and no test starts before its interval is over.
 
 
 def stalled(verdict: Verdict, *, refusals: int, waited: float, retried: bool) -> bool:
-    """Whether no retry mends this verdict, so that it waits for a change.
+    """Return whether retries cannot fix this verdict, so that it waits for a change.
 
-    ``refusals``: how many in a row found nobody listening, this one included. ``waited``: seconds since this
-    generation appeared. ``retried``: there will be another test by itself.
+    ``refusals``: consecutive refused connections, this one included. ``waited``: seconds since this
+    generation appeared. ``retried``: whether another test follows automatically.
     """
     match verdict.retry:
         case Retry.CONFIGURATION | Retry.POLICY | Retry.AUTHENTICATION | Retry.DENIED:
@@ -89,17 +89,17 @@ def delay_after(
     had_passed: bool,
     watched: bool,
 ) -> float | None:
-    """Seconds from the end of a test to the next one by itself; None: only a change or a request.
+    """Return the seconds from the end of a test to the next automatic one; None if there is none.
 
-    ``interval`` is ``recheck.interval``, 0 for never. ``failures`` and ``refusals`` are in a row, this one
-    included. ``had_passed``: the same password had passed before. ``watched``: a change of a named object is
-    seen at once, so nobody needs to ask for it.
+    Without an automatic test, only a change or a request starts one. ``interval`` is ``recheck.interval``, 0
+    for never. ``failures`` and ``refusals`` are consecutive, this one included. ``had_passed``: the same
+    password passed before. ``watched``: a watch reports changes of referenced objects, so no poll is needed.
     """
     match verdict.retry:
         case Retry.PASSED | Retry.UNKNOWN_DELIVERY:
             return recheck_delay(uid, interval)
         case Retry.AUTHENTICATION:
-            # Rule 7: asking more often may lock the account; a mail server's own mishap is over in an hour.
+            # Rule 7: more attempts may lock the account; a mail server's own error lasts an hour at most.
             return HOUR if had_passed else DAY
         case Retry.CONFIGURATION | Retry.POLICY:
             return max(interval, CONFIGURATION_INTERVAL) if interval and _early(verdict, watched) else None
@@ -113,36 +113,36 @@ def delay_after(
 
 
 def _early(verdict: Verdict, watched: bool) -> bool:
-    """Whether a test that ends so again has sent no password, so that it may be repeated."""
+    """Return whether a test that fails like this sends no password, so that it may be repeated."""
     if verdict.phase is Phase.PASSWORD:
-        # What it read is the only thing that could change the outcome, where that is no vault's answer.
+        # Unless a vault's response decided, only a change of the objects that the test read can help.
         return not watched or verdict.reason in _OF_A_VAULT
     if verdict.phase is Phase.TOKEN:
-        return True  # an application may be mended where its tokens are issued
+        return True  # the application may be fixed at the identity provider
     return verdict.phase is None or verdict.phase.before_auth
 
 
 def recheck_delay(uid: str, interval: float) -> float | None:
-    """Seconds from the end of a test that passed to its recheck; None: never."""
+    """Return the seconds from the end of a passed test to its recheck; None if never."""
     return interval * (1 + _JITTER * fraction(uid)) if interval else None
 
 
 def latest_recheck(interval: float) -> float:
-    """Seconds from the end of a test that passed within which its recheck is due."""
+    """Return the maximum number of seconds from the end of a passed test to its recheck."""
     return interval * (1 + _JITTER)
 
 
 def due_time(due: float, *, uid: str, interval: float, started: float, now: float) -> float:
-    """When what ``status.nextTestTime`` announces is really due; all but ``interval`` since the epoch.
+    """Return when the test of ``status.nextTestTime`` is due; all times but ``interval`` since the epoch.
 
-    What had fallen due before this operator ``started`` is spread after its start.
+    Tests that became due before this operator ``started`` are spread over the time after its start.
     """
     if due < started:
         return started + min(interval or START_SPREAD, START_SPREAD) * fraction(uid)
     farthest = now + (1 + _JITTER) * max(interval, DAY)
-    return due if due <= farthest else now  # only a clock that ran wrong can have written such a time
+    return due if due <= farthest else now  # a later time was written with a wrong clock
 
 
 def fraction(text: str) -> float:
-    """A number from 0 up to 1, always the same for the same text."""
+    """Return a number in [0, 1) that depends only on the text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 2**32

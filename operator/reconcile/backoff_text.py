@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schedule in words: for each class of retry, when the next test comes by itself.
+"""Describe the schedule in words: for each class of retry, when the next automatic test comes.
 
-For the reference in ``docs/`` and for ``kubectl smtp explain``; the numbers are those of ``schedule``.
+The reference in ``docs/`` and ``kubectl smtp explain`` use the text; the numbers come from ``backoff``.
 """
 
 from smtp_operator.api.durations import format_duration
@@ -10,7 +10,7 @@ from smtp_operator.reconcile import backoff as schedule
 
 
 def retry_description(retry: Retry) -> str:
-    """Such as ``after 30s, 1m, and every 30m from then on``, counted from the end of the last test."""
+    """Return text such as ``after 30s, 1m, and every 30m from then on``, counted from the last test's end."""
     hour, day = format_duration(schedule.HOUR), format_duration(schedule.DAY)
     match retry:
         case Retry.PASSED:
@@ -33,7 +33,7 @@ def retry_description(retry: Retry) -> str:
 
 
 def condition_until_then(retry: Retry) -> str:
-    """Which condition stands beside Ready=False meanwhile; empty after a test that passed."""
+    """Return the condition that accompanies Ready=False until the next test; empty after a passed test."""
     match retry:
         case Retry.PASSED:
             return ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions as all our kinds have them (metav1.Condition)."""
+"""Build the conditions (metav1.Condition) of all our kinds."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ from smtp_operator.reconcile.timestamps import to_timestamp
 
 @dataclass(frozen=True, slots=True)
 class ConditionWriter:
-    """Makes conditions that keep their transition time as long as their status stays."""
+    """Build conditions that keep their transition time while their status stays the same."""
 
     before: ObjectStatus
     generation: int
@@ -22,7 +22,7 @@ class ConditionWriter:
     def condition(
         self, kind: str, status: Literal["True", "False", "Unknown"], reason: str, message: str
     ) -> Condition:
-        """One condition of this generation."""
+        """Return a condition of this generation."""
         before = self.before.condition(kind)
         stays = before is not None and before.status == status
         return Condition(
@@ -35,14 +35,14 @@ class ConditionWriter:
         )
 
     def failed(self, verdict: Verdict) -> list[Condition]:
-        """Ready=False and its abnormal-true twin."""
+        """Return Ready=False and the matching Failed=True."""
         return [
             self.condition("Ready", "False", verdict.reason, verdict.message),
             self.condition("Failed", "True", verdict.reason, verdict.message),
         ]
 
     def reconciling_and_stalled(self, verdict: Verdict, *, stalls: bool) -> Condition:
-        """What a failure waits for: a change, what it names, or the next retry."""
+        """Return the condition that says what a failure waits for: a change, a dependency or a retry."""
         if stalls:
             return self.condition("Stalled", "True", verdict.reason, verdict.message)
         reason = Reason.PROGRESSING_WITH_RETRY
@@ -51,7 +51,7 @@ class ConditionWriter:
         return self.condition("Reconciling", "True", reason, verdict.message)
 
     def kept(self, *kinds: str) -> list[Condition]:
-        """Those that are there already, as of this generation."""
+        """Return existing conditions, updated to this generation."""
         found = (self.before.condition(kind) for kind in kinds)
         return [
             it.model_copy(update={"observed_generation": self.generation}) for it in found if it is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The core as a whole: who works on which kind, and what all of them share."""
+"""Assemble the controller: one reconciler for each kind, and the parts that they share."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ from smtp_operator.secrets.vaults.clients import VaultClients
 
 
 class Controller:
-    """Told of everything, it decides, tests and writes; the work is done in ``run``."""
+    """Receive every event; decide, test and write the status. ``run`` does the work."""
 
     def __init__(
         self,
@@ -47,39 +47,39 @@ class Controller:
         observer: TestObserver | None = None,
         may_send: Callable[[], None] | None = None,
     ) -> None:
-        """Nothing happens before ``run``.
+        """Create a controller; ``run`` starts it.
 
         Args:
-            cluster: the Kubernetes side.
-            engine: makes the dialogues.
-            policy: what flags say of tests.
-            now: the time.
-            vaults: makes what reads from vaults, of what reads objects.
-            tokens: the same for ``spec.oauth2``; without it no such test can be made.
-            observer: who counts.
-            may_send: raises where another replica may send mails; None: there is none.
+            cluster: reads objects and writes statuses and Events.
+            engine: runs the SMTP dialogues.
+            policy: the flags that concern tests.
+            now: returns the time.
+            vaults: creates the vault clients from a function that reads objects.
+            tokens: creates the token provider for ``spec.oauth2``; None: no such test is possible.
+            observer: counts tests.
+            may_send: raises if another replica may send emails; None: there is no other replica.
         """
         self._references = ReferenceTracker(get_object=cluster.get_object, policy=policy, now=now)
-        self._live = vaults(self._references.read)
+        self._vault_clients = vaults(self._references.read)
         self.smtp_configs = Reconciler(
             cluster=cluster,
             engine=engine,
             policy=policy,
             now=now,
             references=self._references,
-            vaults=self._live,
+            vaults=self._vault_clients,
             tokens=None if tokens is None else tokens(self._references.read),
             observer=observer,
-            turns=SendGate(may_send),
+            send_gate=SendGate(may_send),
         )
         self._vault_objects = VaultReconciler(
             cluster=cluster,
             policy=policy,
             now=now,
             references=self._references,
-            live=self._live,
+            vault_clients=self._vault_clients,
             changed=self._vault_changed,
-            gone=self._vault_deleted,
+            deleted=self._vault_deleted,
             recovered=lambda it: self._enqueue(self._references.vault_recovered(it)),
         )
         kinds: tuple[VaultKindName, ...] = ("SmtpVault", "ClusterSmtpVault")
@@ -88,76 +88,74 @@ class Controller:
             for kind in kinds
             if kind == "SmtpVault" or policy.watches_cluster_vaults
         }
-        """Who is told of the vault objects of each kind that is served."""
+        """Event sinks for vault objects, for each served kind."""
 
     def is_relevant(self, object_: JsonObject) -> bool:
-        """Whether ``observe`` would do anything: not for our own write, nor for somebody's label."""
+        """Return whether ``on_change`` would do anything; our own writes and changed labels do not matter."""
         return self.smtp_configs.is_relevant(object_)
 
     def on_change(self, object_: JsonObject) -> None:
-        """A SmtpConfig was created or changed, or stood in a listing."""
+        """Handle a SmtpConfig that was created, changed or listed."""
         self.smtp_configs.on_change(object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:
-        """A SmtpConfig was deleted."""
+        """Handle the deletion of a SmtpConfig."""
         self.smtp_configs.forget(key, uid)
 
     def known(self) -> Iterator[tuple[ObjectKey, str]]:
-        """The SmtpConfigs that are there, as far as is known, with their uids."""
+        """Return the known SmtpConfigs with their uids."""
         return self.smtp_configs.known()
 
     def wants(self, reference: Reference) -> bool:
-        """Whether a change of this object matters to anyone."""
+        """Return whether any object references this one."""
         return self._references.wants(reference)
 
     def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
-        """A referenced object was created, changed or (None) deleted."""
-        self._live.changed(reference)
+        """Handle a referenced object that was created, changed or (None) deleted."""
+        self._vault_clients.changed(reference)
         self._enqueue(self._references.seen(reference, metadata))
 
     def vaults_listed(self) -> None:
-        """Every vault object that exists has been reported: the others do not exist."""
+        """Record that every existing vault object has been reported, so that the others do not exist."""
         self._references.all_listed(self.vaults.keys())
 
     def references_listed(self) -> None:
-        """Every referenced object that exists has been reported: the others do not exist."""
+        """Record that every existing referenced object has been reported, so that the others do not exist."""
         self._references.all_listed(WATCHED_KINDS)
 
     def healths(self) -> Iterator[ObjectHealth]:
-        """How each object stands, by the newest status that is known."""
+        """Yield the health of each object, from its newest known status."""
         yield from self.smtp_configs.healths()
         yield from self._vault_objects.healths()
 
     def backlog(self) -> tuple[int, float, int]:
-        """How many objects are due, for how many seconds the oldest, and how many are being handled."""
-        (one, oldest, running), (other, as_old, as_running) = (
-            self.smtp_configs.backlog(),
-            self._vault_objects.backlog(),
-        )
-        return one + other, max(oldest, as_old), running + as_running
+        """Return the number of due objects, the seconds the oldest waits, and the number being handled."""
+        due, oldest, running = self.smtp_configs.backlog()
+        due_vaults, oldest_vault, running_vaults = self._vault_objects.backlog()
+        return due + due_vaults, max(oldest, oldest_vault), running + running_vaults
 
     async def finish(self) -> None:
-        """Begins nothing any more, and gives what is under way a moment."""
+        """Start nothing more, and give running tests a moment to end."""
         await self.smtp_configs.finish()
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Work until cancelled."""
         try:
             async with asyncio.TaskGroup() as work:
                 work.create_task(self.smtp_configs.run(), name="SmtpConfigs")
                 work.create_task(self._vault_objects.run(), name="vault objects")
         finally:
-            await self._live.close()
+            await self._vault_clients.close()
 
-    def _vault_changed(self, identity: ObjectVersion, vault: VaultObject | None) -> None:
+    def _vault_changed(self, version: ObjectVersion, vault: VaultObject | None) -> None:
         if vault is None:
-            self._live.forget(vault_reference(identity))
+            self._vault_clients.forget(vault_reference(version))
         else:
-            self._live.forget_outdated(vault)
-        self._enqueue(self._references.vault_changed(identity, vault))
+            self._vault_clients.forget_outdated(vault)
+        self._enqueue(self._references.vault_changed(version, vault))
 
     def _vault_deleted(self, reference: Reference) -> None:
-        self._live.forget(reference)
+        self._vault_clients.forget(reference)
         self._enqueue(self._references.vault_deleted(reference))
 
     def _enqueue(self, users: Iterable[ReferenceUser]) -> None:

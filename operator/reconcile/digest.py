@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a verdict stands on: a digest of the settings, so that a restart need not test again."""
+"""Compute the digest of the settings that a verdict applies to, so that a restart need not test again."""
 
 import hashlib
 import json
@@ -17,16 +17,16 @@ _WITHOUT_EFFECT: Mapping[str, IncEx | bool] = {
     "test": {"timeout"},
     "password": {"value"},
 }
-"""Fields whose change alone keeps the verdict (rule 6). password.value has a rule of its own: a digest of it
-in status would be something to check guesses against."""
+"""Fields whose change alone keeps the verdict (rule 6). ``password.value`` has a separate rule, because its
+digest in status would allow guesses to be checked."""
 
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def settings_digest(spec: SmtpConfigSpec) -> str:
-    """SHA-256 (64 hexadecimal digits) of the settings of the dialogue, without ``password.value``.
+    """Return the SHA-256 (64 hexadecimal digits) of the settings of the dialogue, without ``password.value``.
 
-    Defaults are left out, so that a field which a later release adds does not make all verdicts stale.
+    Defaults are left out, so that a field that a later release adds does not invalidate all verdicts.
     """
     settings = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_WITHOUT_EFFECT)
     if spec.password is not None and spec.password.value is not None:
@@ -35,15 +35,15 @@ def settings_digest(spec: SmtpConfigSpec) -> str:
 
 
 def digest_of(settings: Mapping[str, Any]) -> str:
-    """SHA-256 (64 hexadecimal digits) of settings, in whatever order."""
+    """Return the SHA-256 (64 hexadecimal digits) of settings, independent of their order."""
     return hashlib.sha256(_canonical(settings).encode()).hexdigest()
 
 
 def _without_empty(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """``tls: {}`` says no more than no ``tls``, as does a ``test`` of which only the timeout was set."""
+    """Remove empty members: ``tls: {}`` means the same as no ``tls``, like a ``test`` with only a timeout."""
     kept: dict[str, Any] = {}
     for key, value in settings.items():
-        said = _without_empty(value) if isinstance(value, dict) else value
-        if said or not isinstance(said, dict | list):
-            kept[key] = said
+        reduced = _without_empty(value) if isinstance(value, dict) else value
+        if reduced or not isinstance(reduced, dict | list):
+            kept[key] = reduced
     return kept

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of a verdict beside the status: an Event where it is news, and a line of the log."""
+"""Create the Event and the log line of a verdict: an Event only if the verdict is new."""
 
 import logging
 from typing import Final
@@ -24,25 +24,25 @@ _OF_A_VAULT: Final = frozenset(
         Reason.VAULT_SECRET_CHANGING,
     }
 )
-"""What a vault says of a password that it gives nevertheless."""
+"""Warnings of a vault about a password that it returns."""
 
 
-def notices_of_test(
-    view: Snapshot, judgement: StatusUpdate, mode: Mode, *, memory: TestHistory, now: float
+def events_of_test(
+    view: Snapshot, update: StatusUpdate, mode: Mode, *, memory: TestHistory, now: float
 ) -> tuple[EventRecord, ...]:
-    """The Events of a test, which was judged so."""
-    notices = (
-        verdict_event(view.status, view.version, judgement.verdict, action=f"Test{mode}"),
-        password_event(view.status, judgement.status, view.version),
-        expiry_event(view, judgement.status, memory=memory, now=now),
+    """Return the Events of a test with this status update."""
+    events = (
+        verdict_event(view.status, view.version, update.verdict, action=f"Test{mode}"),
+        password_event(view.status, update.status, view.version),
+        expiry_event(view, update.status, memory=memory, now=now),
     )
-    return tuple(it for it in notices if it is not None)
+    return tuple(it for it in events if it is not None)
 
 
 def verdict_event(
     before: ObjectStatus, tested: ObjectVersion, verdict: Verdict | None, *, action: str
 ) -> EventRecord | None:
-    """The Event of a verdict that is news; None where it is none."""
+    """Return the Event of a verdict; None if there is no verdict, or if it is not new."""
     ready = before.condition("Ready")
     if verdict is None or (ready and (ready.status, ready.reason) == (verdict.status, str(verdict.reason))):
         return None
@@ -60,7 +60,7 @@ def verdict_event(
 def password_event(
     before: SmtpConfigStatus, after: SmtpConfigStatus, tested: ObjectVersion
 ) -> EventRecord | None:
-    """The Event of what a vault says of a password that was read; None where that is nothing new."""
+    """Return the Event for a vault's warning about a password; None if there is none, or if it is not new."""
     old, new = before.condition("PasswordResolved"), after.condition("PasswordResolved")
     if new is None or new.status != "True" or new.reason not in _OF_A_VAULT:
         return None
@@ -78,7 +78,7 @@ def password_event(
 
 
 def log_verdict(view: Snapshot, outcome: TestResult) -> None:
-    """One line for each test that ended."""
+    """Log one line for a test that has ended."""
     verdict = outcome.verdict
     _log.info(
         "%s: %s",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong with the operator itself: what a log may say of it, and how long to pause then."""
+"""Handle errors of the operator itself: what the log may contain, and how long to pause."""
 
 import traceback
 from typing import Final
@@ -12,14 +12,14 @@ _REFUSED_PAUSE: Final = 600.0
 
 
 def pause_after(error: ClusterError) -> float:
-    """Seconds after which to try again what the API server did not do."""
+    """Return the seconds until a failed request to the API server is retried."""
     if isinstance(error, ApiUnavailable):
         return max(_API_PAUSE, error.retry_after or 0.0)
     return _DENIED_PAUSE if isinstance(error, AccessDenied) else _REFUSED_PAUSE
 
 
 def origin(error: BaseException) -> str:
-    """The error's type and where it was raised; never its text, which may quote a password."""
+    """Return the error's type and where it was raised; never its text, which may quote a password."""
     frames = traceback.extract_tb(error.__traceback__)
     where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return f"{type(error).__qualname__} at {where}"

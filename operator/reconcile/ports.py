@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the core needs of the world: a cluster, a mail engine, the time."""
+"""Declare what the controller needs from outside: a cluster, an SMTP engine and the time."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from smtp_operator.smtp.request import TestRequest
 from smtp_operator.smtp.send_permit import SendPermit
 
 Now = Callable[[], float]
-"""Seconds since the epoch; a test gives a clock of its own."""
+"""Returns seconds since the epoch; unit tests pass a fake clock."""
 
 
 class ClusterPort(Protocol):
-    """The Kubernetes side."""
+    """Access to the cluster."""
 
     async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
-        """The object as it is now; None: there is none.
+        """Return the current object; None if it does not exist.
 
         Raises:
             AccessDenied, ApiUnavailable
@@ -31,7 +31,7 @@ class ClusterPort(Protocol):
         ...
 
     async def get_object(self, reference: Reference) -> JsonObject:
-        """A Secret or ConfigMap with its data.
+        """Return a referenced object with its data.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
@@ -39,13 +39,13 @@ class ClusterPort(Protocol):
         ...
 
     async def write_status(self, tested: ObjectVersion, status: JsonObject) -> str | None:
-        """Writes the whole status, if the object still is the one tested; its new resourceVersion.
+        """Write the whole status if the object is still the tested one; return its new resourceVersion.
 
-        None: the object was deleted, re-created or given another spec meanwhile, and nothing was written.
+        Return None, and write nothing, if the object was deleted, re-created or given another spec meanwhile.
 
         Raises:
             AccessDenied, ApiUnavailable
-            RequestRefused: the API server will never take this status.
+            RequestRefused: the API server will never accept this status.
         """
         ...
 
@@ -55,7 +55,7 @@ class ClusterPort(Protocol):
 
 
 class SmtpEngine(Protocol):
-    """The dialogue with a mail server."""
+    """Runner of dialogues with mail servers."""
 
     async def run(
         self,
@@ -65,75 +65,75 @@ class SmtpEngine(Protocol):
         leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
-        """One test. Every failure is a verdict; nothing is raised but cancellation."""
+        """Run one test. Every failure is a verdict; only cancellation is raised."""
         ...
 
 
 class TokenProvider(Protocol):
-    """Access tokens in place of passwords."""
+    """Source of access tokens, which replace passwords."""
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
-        """An access token for what the block says.
+        """Return an access token for these settings.
 
         Raises:
-            VerdictError: there is none to be had; the verdict says why and what to do.
+            VerdictError: no token was obtained; the verdict says why and what to do.
             ApiUnavailable
         """
         ...
 
     def drop(self, key: Hashable) -> None:
-        """The mail server did not take the token of that key: ask for another one next time."""
+        """Drop the token of that key, which the mail server rejected; the next call requests another one."""
         ...
 
 
 class TestObserver(Protocol):
-    """Who counts what happens. It neither waits nor fails."""
+    """Counter of tests. Its methods neither wait nor fail."""
 
     def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
-        """A test ended with a verdict."""
+        """Count a test that ended with a verdict."""
         ...
 
     def held(self, reason: Reason) -> None:
-        """A test or notification has to wait for a limit."""
+        """Count a test or notification that has to wait for a limit."""
         ...
 
     def login_rejected(self) -> None:
-        """A mail server rejected a login."""
+        """Count a login that a mail server rejected."""
         ...
 
 
 class NoTestObserver:
-    """The Observer where nobody counts."""
+    """Implementation that counts nothing."""
 
     def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
-        """Takes no note."""
+        """Do nothing."""
 
     def held(self, reason: Reason) -> None:
-        """Takes no note."""
+        """Do nothing."""
 
     def login_rejected(self) -> None:
-        """Takes no note."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcilePolicy:
-    """What the operator's flags say of tests."""
+    """The operator's flags that concern tests."""
 
     helo_name: str | None = None
     cluster_name: str = ""
     recipient_domains: tuple[str, ...] = ()
-    """Domains to which mail may go; empty: all."""
+    """Domains to which emails may be sent; empty: all."""
     require_allowed_servers: bool = False
     connections_per_destination: int = 5
     max_tests: int = 400
     max_tests_per_namespace: int = 100
     emails_per_namespace: int = 120
-    """A minute; this and the following: 0 means no limit."""
+    """Per minute. For this limit and the next two, 0 means no limit."""
     emails_per_mailbox: int = 600
-    """An hour, for each namespace."""
+    """Per hour and namespace."""
     rejected_logins: int = 5
-    """An hour, for each namespace, server and user."""
+    """Per hour, namespace, server and user."""
     watches_references: bool = True
-    """False: a changed Secret is found by asking at each recheck (``--secret-watch none``)."""
+    """False: each recheck reads the Secrets to find changes (``--secret-watch none``)."""
     watches_cluster_vaults: bool = True
-    """False: a ClusterSmtpVault is looked at with each test, no watch tells of it (``--namespace``)."""
+    """False: each test reads the ClusterSmtpVault, because it is not watched (``--namespace``)."""

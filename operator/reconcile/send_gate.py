@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where replicas stand by: one mail at a time, from its DATA to the status that tells of it.
+"""Send one email at a time, from its DATA command to its status, if other replicas stand by.
 
-Whoever takes over sends anew what no status tells of. Of a leader that was killed, or stopped for longer than
-its term, that is the one mail whose turn it was, and those at servers that did not take theirs in time.
+A replica that takes over repeats each email without a status. After a leader was killed, or suspended for
+longer than its term, these are the one email with a permit, and the emails at slow servers.
 """
 
 import asyncio
@@ -11,64 +11,65 @@ from collections.abc import Callable, Hashable
 from typing import Final, Self
 
 _PATIENCE: Final = 1.0
-"""Seconds that a server has, from DATA to QUIT, before others go on beside it."""
+"""Seconds that a server has, from DATA to QUIT, before other emails proceed in parallel."""
 
 _PATIENCE_WITH_STATUS: Final = 12.0
-"""Seconds that the API server has to take the status: where it takes nothing, the lease is lost by then."""
+"""Seconds that the API server has to accept the status; if it accepts nothing, the Lease is lost by then."""
 
 _REST: Final = 60.0
-"""Seconds for which whatever was slow is not waited for: its mail server, and all else in its namespace."""
+"""Seconds for which a slow mail server, and its whole namespace, bypass the gate."""
 
 _STEP: Final = 0.125
-"""Seconds. A process that got no time of the processor has not waited for anybody: so it counts in steps."""
+"""Seconds; timeouts are counted in steps, so that time in which the process got no CPU does not count."""
 
 _log: Final = logging.getLogger(__name__)
 
 
 class SendGate:
-    """The turns of one process. What was slow has none for a while: it would be in the way of others, and its
-    own mails would wait for each other. By namespace too, since one server can have many names.
+    """The gate of one process. A slow server bypasses it for a while, so that it does not delay others.
+
+    The same applies to its namespace, since one server can have many names.
     """
 
     def __init__(self, may_send: Callable[[], None] | None) -> None:
-        """``may_send`` raises where another replica may send; None: there is no other, and nobody waits."""
+        """Create a gate; ``may_send`` raises if another replica may send, None if there is no other one."""
         self.may_send = may_send
         self.gate = asyncio.Lock()
         self.closing = False
         self._slow: dict[Hashable, float] = {}
-        """Until when what is not waited for, by the clock of the event loop."""
+        """Namespaces and servers that bypass the gate, and until when, by the clock of the event loop."""
 
     def permit(self, namespace: str, destination: Hashable) -> "GatePermit":
-        """The turn of one mail, for a ``with`` that ends when its status is written."""
+        """Return the permit of one email, for a ``with`` block that ends when its status is written."""
         return GatePermit(self, (namespace, destination))
 
-    def is_slow(self, whose: tuple[Hashable, ...]) -> bool:
-        """Whether nobody waits for it."""
+    def is_slow(self, keys: tuple[Hashable, ...]) -> bool:
+        """Return whether one of the keys bypasses the gate."""
         now = asyncio.get_running_loop().time()
-        return any(self._slow.get(it, now) > now for it in whose)
+        return any(self._slow.get(it, now) > now for it in keys)
 
-    def mark_slow(self, whose: tuple[Hashable, ...]) -> None:
-        """From now on, for a while, nobody waits for it."""
+    def mark_slow(self, keys: tuple[Hashable, ...]) -> None:
+        """Let these keys bypass the gate for a while."""
         now = asyncio.get_running_loop().time()
         self._slow = {it: until for it, until in self._slow.items() if until > now}
-        self._slow |= dict.fromkeys(whose, now + _REST)
-        _log.debug("not waited for, since a mail took more than %.0f s: %s", _PATIENCE, whose)
+        self._slow |= dict.fromkeys(keys, now + _REST)
+        _log.debug("bypassing the send gate, since an email took more than %.0f s: %s", _PATIENCE, keys)
 
     def close(self) -> None:
-        """It is nobody's turn any more: whoever waits, waits until he is cancelled."""
+        """Grant no further permits: callers of ``acquire`` wait until they are cancelled."""
         self.closing = True
 
 
 class GatePermit:
-    """The turn of one mail, which begins when the engine asks for it: its ``Leave``."""
+    """The ``SendPermit`` of one email, which the engine acquires."""
 
-    def __init__(self, turns: SendGate, whose: tuple[Hashable, ...]) -> None:
-        """Use ``Turns.of``."""
-        self._turns = turns
-        self._whose = whose
+    def __init__(self, gate: SendGate, keys: tuple[Hashable, ...]) -> None:
+        """Create a permit; use ``SendGate.permit`` instead."""
+        self._gate = gate
+        self._keys = keys
         self._holds = False
         self._at_server = False
-        """Whether the server has got DATA and is not done with the mail."""
+        """Whether the server has received DATA and has not finished with the email."""
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
@@ -78,29 +79,29 @@ class GatePermit:
         self._end()
 
     async def acquire(self) -> None:
-        """Waits until it is this mail's turn; raises where another replica may send it."""
-        if self._turns.may_send is None:
+        """Wait until this email may be sent; raise if another replica may send it."""
+        if self._gate.may_send is None:
             return
         self.check()
-        if not self._turns.is_slow(self._whose):
-            await self._turns.gate.acquire()
+        if not self._gate.is_slow(self._keys):
+            await self._gate.gate.acquire()
             self._holds = True
-        if self._turns.closing:
+        if self._gate.closing:
             self._end()
             await asyncio.Event().wait()
-        if self._turns.is_slow(self._whose):
+        if self._gate.is_slow(self._keys):
             self._end()
         self.check()
         self._at_server = True
         self._count_down(_PATIENCE)
 
     def check(self) -> None:
-        """Raises where another replica may send it."""
-        if self._turns.may_send is not None:
-            self._turns.may_send()
+        """Raise if another replica may send the email."""
+        if self._gate.may_send is not None:
+            self._gate.may_send()
 
     def email_sent(self) -> None:
-        """The server is done with it, or there was none to send; its status comes next."""
+        """Record that the server has finished with the email, or that none was sent; its status follows."""
         if self._at_server:
             self._at_server = False
             self._count_down(_PATIENCE_WITH_STATUS)
@@ -112,7 +113,7 @@ class GatePermit:
             self._timer = asyncio.get_running_loop().call_later(_STEP, self._count_down, seconds - _STEP)
             return
         if self._at_server:
-            self._turns.mark_slow(self._whose)
+            self._gate.mark_slow(self._keys)
         self._end()
 
     def _end(self) -> None:
@@ -120,4 +121,4 @@ class GatePermit:
             self._timer.cancel()
         if self._holds:
             self._holds = False
-            self._turns.gate.release()
+            self._gate.gate.release()

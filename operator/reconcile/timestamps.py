@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times of status: RFC 3339 in UTC."""
+"""Convert the times of status: RFC 3339 in UTC."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -10,17 +10,17 @@ _LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
 def to_timestamp(seconds: float) -> str:
-    """``2026-11-22T21:07:53Z`` of seconds since the epoch."""
+    """Return text such as ``2026-11-22T21:07:53Z`` for seconds since the epoch."""
     return rfc3339(_utc(seconds))
 
 
 def to_precise_timestamp(seconds: float) -> str:
-    """The same to the microsecond."""
+    """Return the same with microseconds."""
     return micro_time(_utc(seconds))
 
 
 def from_timestamp(text: str | None) -> float | None:
-    """Seconds since the epoch; None where there is no time that can be read."""
+    """Return seconds since the epoch; None if the text is missing or not a time."""
     try:
         time = datetime.fromisoformat(text) if text else None
     except ValueError:
@@ -31,5 +31,5 @@ def from_timestamp(text: str | None) -> float | None:
 
 
 def _utc(seconds: float) -> datetime:
-    """The nearest time that RFC 3339 can write: a server's certificate may name any."""
+    """Return the nearest time that RFC 3339 can express; a server's certificate may contain any time."""
     return datetime.fromtimestamp(min(max(seconds, 0.0), _LATEST), UTC)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A queue of keys with deadlines: each key worked on serially, a lane of keys by a few at a time."""
+"""Queue keys with deadlines; handle each key serially, and a few keys of one concurrency key at a time."""
 
 import asyncio
 import heapq
@@ -18,11 +18,11 @@ K = TypeVar("K", bound=Hashable)
 _log = logging.getLogger(__name__)
 
 LONGEST_SLEEP: Final = 30.0
-"""Seconds; the wall clock may jump while a deadline far ahead is slept for."""
+"""Maximum sleep in seconds, because the wall clock may jump during a long sleep."""
 
 _PAUSE_AFTER_INTERNAL_ERROR: Final = 60.0
 _LONGEST_PAUSE: Final = 3600.0
-# A defect that shows after the mail has left would send one more at each try, so the pause doubles.
+# A bug that shows after the email was sent would send another one at each retry, so the pause doubles.
 
 _STALE_ENTRIES: Final = 1000
 
@@ -32,15 +32,16 @@ class _RunningItem:
     task: asyncio.Task[None]
     concurrency_key: Hashable
     slot_released: bool = False
-    """Whether it needs no place in the lane any more."""
+    """Whether the item has already released its slot."""
 
 
 class WorkQueue(Generic[K]):
-    """Calls ``handle(key)`` when a key is due.
+    """Call ``handle(key)`` when a key is due.
 
-    A key added again keeps its earliest deadline, and one that is being handled is handled once more
-    afterwards. Keys of one lane (here: of one mail server) are handled by ``per_lane`` at a time; those that
-    wait hold nothing, so that a server which never answers delays its own lane alone.
+    A key that is added again keeps its earliest deadline; a key that is added while it is handled is handled
+    once more afterwards. ``per_concurrency_key`` keys of one concurrency key (here: one mail server) are
+    handled at a time. Waiting keys hold no resources, so a server that never responds delays only its own
+    keys.
     """
 
     def __init__(
@@ -60,9 +61,9 @@ class WorkQueue(Generic[K]):
         self._added = 0
         self._running: dict[K, _RunningItem] = {}
         self._slots_taken: Counter[Hashable] = Counter()
-        """How many places of each lane are taken."""
+        """Number of slots taken, for each concurrency key."""
         self._beyond: Counter[Hashable] = Counter()
-        """How many keys are being handled that have left each lane."""
+        """Number of running keys that have released their slot, for each concurrency key."""
         self._blocked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
         self._blocked_on: dict[K, tuple[Hashable, float]] = {}
         self._failures: dict[K, int] = {}
@@ -70,11 +71,11 @@ class WorkQueue(Generic[K]):
         self._closing = False
 
     def __len__(self) -> int:
-        """How many keys wait for their deadline or for a place in their lane."""
+        """Return how many keys wait for their deadline or for a slot."""
         return len(self._due.keys() | self._blocked_on.keys())
 
     def add(self, key: K, *, at: float) -> None:
-        """Has the key handled at that time (seconds since the epoch), or earlier if it already was to be."""
+        """Schedule the key for that time (seconds since the epoch), unless it is scheduled for earlier."""
         current = self._due.get(key)
         if current is not None and current <= at:
             return
@@ -83,53 +84,50 @@ class WorkQueue(Generic[K]):
         self._wake.set()
 
     def discard(self, key: K) -> None:
-        """Forgets the key; what is under way for it is cancelled."""
+        """Forget the key, and cancel its task."""
         self._due.pop(key, None)
         self._failures.pop(key, None)
         self._unblock(key)
-        handling = self._running.get(key)
-        if handling is not None:
-            handling.task.cancel()
+        item = self._running.get(key)
+        if item is not None:
+            item.task.cancel()
 
     def release_slot(self, key: K) -> None:
-        """Makes room for the next of the lane of a key that is being handled; the rest of it needs no place.
+        """Release the slot of a key that is being handled, because the rest of its handling needs none.
 
-        No more leave it than have places in it, so that where that rest takes its time the lane waits.
+        At most ``per_concurrency_key`` running keys have released their slot, so that a slow rest still
+        delays the next keys.
         """
-        handling = self._running.get(key)
-        if (
-            handling is None
-            or handling.slot_released
-            or self._beyond[handling.concurrency_key] >= self._per_key
-        ):
+        item = self._running.get(key)
+        if item is None or item.slot_released or self._beyond[item.concurrency_key] >= self._per_key:
             return
-        handling.slot_released = True
-        self._beyond[handling.concurrency_key] += 1
-        self._free_slot(handling.concurrency_key)
+        item.slot_released = True
+        self._beyond[item.concurrency_key] += 1
+        self._free_slot(item.concurrency_key)
 
     def oldest_overdue(self) -> float:
-        """For how many seconds the oldest due key has been waiting; 0: none is."""
+        """Return for how many seconds the oldest due key has been waiting; 0 if no key waits."""
         now = self._now()
         waiting = min((since for _, since in self._blocked_on.values()), default=now)
         return max(0.0, now - min(self._due.values(), default=now), now - waiting)
 
     def due(self) -> int:
-        """How many keys are due and wait."""
+        """Return how many keys are due and waiting."""
         now = self._now()
         return len({key for key, at in self._due.items() if at <= now} | self._blocked_on.keys())
 
     def running(self) -> int:
-        """How many keys are being handled."""
+        """Return how many keys are being handled."""
         return len(self._running)
 
     async def finish(self, patience: float) -> None:
-        """Begins nothing more; returns when what is under way is done, or after so many seconds."""
+        """Start nothing more; return when all running tasks have ended, or after so many seconds."""
         self._closing = True
         if self._running:
             await asyncio.wait([it.task for it in self._running.values()], timeout=patience)
 
     async def run(self) -> None:
-        """Works until cancelled; then what is under way is cancelled too, and waited for."""
+        """Work until cancelled; then cancel all running tasks, and wait for them."""
         alarm = Alarm(self._wake.set)
         try:
             while True:
@@ -139,7 +137,7 @@ class WorkQueue(Generic[K]):
                 await self._wake.wait()
         finally:
             alarm.close()
-            self._blocked.clear()  # else each one cancelled would make room for one of these
+            self._blocked.clear()  # otherwise each cancelled task would start one of these
             self._blocked_on.clear()
             tasks = [it.task for it in self._running.values()]
             for task in tasks:
@@ -147,9 +145,9 @@ class WorkQueue(Generic[K]):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _set(self, alarm: Alarm) -> None:
-        """For the earliest deadline, or to look at the clock before that.
+        """Set the alarm for the earliest deadline, or earlier to check the clock.
 
-        A deadline of a key under way counts when that key is done, which wakes the queue too.
+        The deadline of a running key counts only when its task ends, which wakes the queue too.
         """
         if self._heap and not self._closing:
             alarm.set(min(self._heap[0][0] - self._now(), LONGEST_SLEEP))
@@ -161,18 +159,18 @@ class WorkQueue(Generic[K]):
         while self._heap and self._heap[0][0] <= now and not self._closing:
             at, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != at or key in self._running:
-                continue  # replaced by an earlier deadline, or looked at again when its task is done
+                continue  # replaced by an earlier deadline, or rescheduled when its task ends
             del self._due[key]
-            lane = self._concurrency_key_of(key)
-            parked_in, since = self._blocked_on.get(key, (None, at))
-            if key in self._blocked_on and parked_in == lane:
+            concurrency_key = self._concurrency_key_of(key)
+            blocked_on, since = self._blocked_on.get(key, (None, at))
+            if key in self._blocked_on and blocked_on == concurrency_key:
                 continue
-            self._unblock(key)  # the object may have moved to another server while it waited
-            if self._slots_taken[lane] < self._per_key:
-                self._start(key, lane)
+            self._unblock(key)  # the object's server may have changed while it waited
+            if self._slots_taken[concurrency_key] < self._per_key:
+                self._start(key, concurrency_key)
             else:
-                self._blocked[lane].append(key)
-                self._blocked_on[key] = (lane, since)
+                self._blocked[concurrency_key].append(key)
+                self._blocked_on[key] = (concurrency_key, since)
 
     def _push(self, key: K, at: float) -> None:
         if len(self._heap) > 2 * len(self._due) + _STALE_ENTRIES:
@@ -183,45 +181,45 @@ class WorkQueue(Generic[K]):
 
     def _unblock(self, key: K) -> None:
         if key in self._blocked_on:
-            lane, _ = self._blocked_on.pop(key)
-            self._blocked[lane].remove(key)
-            if not self._blocked[lane]:
-                del self._blocked[lane]
+            concurrency_key, _ = self._blocked_on.pop(key)
+            self._blocked[concurrency_key].remove(key)
+            if not self._blocked[concurrency_key]:
+                del self._blocked[concurrency_key]
 
-    def _start(self, key: K, lane: Hashable) -> None:
-        self._slots_taken[lane] += 1
+    def _start(self, key: K, concurrency_key: Hashable) -> None:
+        self._slots_taken[concurrency_key] += 1
         task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
-        self._running[key] = _RunningItem(task, lane)
+        self._running[key] = _RunningItem(task, concurrency_key)
         task.add_done_callback(lambda _: self._done(key))
 
     async def _work(self, key: K) -> None:
         try:
             await self._handle(key)
-        except Exception as error:  # a defect in one object's handling must not end the others'
-            defects = self._failures[key] = self._failures.get(key, 0) + 1
-            pause = min(_PAUSE_AFTER_INTERNAL_ERROR * 2 ** min(defects - 1, 10), _LONGEST_PAUSE)
+        except Exception as error:  # a bug in handling one object must not stop the others
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            pause = min(_PAUSE_AFTER_INTERNAL_ERROR * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
             _log.error("reconciling %s failed: %s; next try in %.0f s", key, origin(error), pause)
             self.add(key, at=self._now() + pause)
         else:
             self._failures.pop(key, None)
 
     def _done(self, key: K) -> None:
-        handling = self._running.pop(key)
+        item = self._running.pop(key)
         if key in self._due:
             self._push(key, self._due[key])
-        if not handling.slot_released:
-            self._free_slot(handling.concurrency_key)
+        if not item.slot_released:
+            self._free_slot(item.concurrency_key)
         else:
-            self._beyond[handling.concurrency_key] -= 1
-            if not self._beyond[handling.concurrency_key]:
-                del self._beyond[handling.concurrency_key]
+            self._beyond[item.concurrency_key] -= 1
+            if not self._beyond[item.concurrency_key]:
+                del self._beyond[item.concurrency_key]
         self._wake.set()
 
-    def _free_slot(self, lane: Hashable) -> None:
-        self._slots_taken[lane] -= 1
-        if lane in self._blocked and not self._closing:
-            waiting = self._blocked[lane][0]
+    def _free_slot(self, concurrency_key: Hashable) -> None:
+        self._slots_taken[concurrency_key] -= 1
+        if concurrency_key in self._blocked and not self._closing:
+            waiting = self._blocked[concurrency_key][0]
             self._unblock(waiting)
-            self._start(waiting, lane)
-        elif not self._slots_taken[lane]:
-            del self._slots_taken[lane]
+            self._start(waiting, concurrency_key)
+        elif not self._slots_taken[concurrency_key]:
+            del self._slots_taken[concurrency_key]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What holds a test back: tests, emails and rejected logins per namespace."""
+"""Limit running tests, emails and rejected logins for each namespace."""

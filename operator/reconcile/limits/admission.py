@@ -44,7 +44,7 @@ class Admission:
 
 
 class Limits:
-    """The limits of tests, emails and logins of one process."""
+    """Limits of tests, emails and logins of one process."""
 
     def __init__(
         self, policy: ReconcilePolicy, *, now: Now, observer: TestObserver, wake: Callable[[ObjectKey], None]

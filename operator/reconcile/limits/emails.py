@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At most so many emails a minute for each namespace, and an hour for each mailbox of a namespace.
+"""Limit the emails of each namespace per minute, and the emails to each of its mailboxes per hour.
 
-Every RCPT command counts. Tests that wait get times one after the other, so that they do not all come back at
-once.
+Every RCPT command counts. Waiting tests get staggered times, so that they do not all retry at once.
 """
 
 from collections import Counter, defaultdict
@@ -18,32 +17,32 @@ from smtp_operator.reconcile.ports import Now
 from smtp_operator.smtp.message.addresses import AddressInvalid, parse_address
 
 _WITHOUT_DOTS: Final = frozenset({"gmail.com", "googlemail.com"})
-"""Where ``first.last`` and ``firstlast`` are one mailbox."""
+"""Domains in which ``first.last`` and ``firstlast`` are one mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmailsHeld:
-    """Why a test's emails have to wait."""
+    """Reason why a test's emails have to wait."""
 
     until: float
-    """When to look again, in seconds since the epoch."""
+    """When to check again, in seconds since the epoch."""
     emails: int
     limit: int
     of_mailbox: bool
-    """Whether it is the limit of one mailbox, else that of the namespace."""
+    """Whether the limit of a mailbox applies; otherwise, the limit of the namespace applies."""
 
 
 class EmailLimits:
-    """Counts emails; what ``hold`` lets pass has to be begun and ended."""
+    """Count emails. For emails that ``hold`` admits, callers must call ``begin`` and ``end``."""
 
     def __init__(self, *, per_namespace: int, per_mailbox: int, now: Now) -> None:
         self._now = now
         self._namespaces = RateWindow(per_namespace, MINUTE, now=now)
         self._mailboxes = RateWindow(per_mailbox, HOUR, now=now)
         self._waiting: defaultdict[str, dict[ObjectKey, int]] = defaultdict(dict)
-        """By namespace, how many emails each waiting object has, in the order in which they came."""
+        """Number of emails of each waiting object, by namespace, in order of arrival."""
         self._all_waiting: Counter[str] = Counter()
-        """How many emails wait in each namespace."""
+        """Number of waiting emails in each namespace."""
 
     def hold(self, key: ObjectKey, addresses: Iterable[str]) -> EmailsHeld | None:
         """Return why emails to these addresses may not be sent now; None if they may."""
@@ -62,7 +61,7 @@ class EmailLimits:
         return None
 
     def _ahead_of(self, key: ObjectKey, count: int) -> int:
-        """Take note of an object that waits, and return how many emails came before its own."""
+        """Record an object that waits, and return how many emails came before its own."""
         namespace, waiting = key.namespace, self._waiting[key.namespace]
         if key in waiting:
             return sum(waiting[it] for it in takewhile(lambda it: it != key, waiting))
@@ -73,7 +72,7 @@ class EmailLimits:
         return ahead
 
     def withdraw(self, key: ObjectKey) -> None:
-        """Forget an object that waits no more."""
+        """Forget an object that no longer waits."""
         waiting = self._waiting.get(key.namespace, {})
         self._all_waiting[key.namespace] -= waiting.pop(key, 0)
         if not waiting:
@@ -87,14 +86,14 @@ class EmailLimits:
             self._mailboxes.begin((key.namespace, it), count)
 
     def end(self, key: ObjectKey, addresses: Iterable[str], *, sent: bool) -> None:
-        """End them; what no server was asked to take does not count."""
+        """End emails that have begun; emails that were not offered to a server do not count."""
         for it, count in Counter(map(mailbox, addresses)).items():
             self._namespaces.end(key.namespace, count, happened=sent)
             self._mailboxes.end((key.namespace, it), count, happened=sent)
 
 
 def mailbox(address: str) -> str:
-    """Return one spelling of the mailbox that an address leads to: without +tag, in whatever case."""
+    """Return the canonical spelling of an address's mailbox: case-folded, without +tag."""
     try:
         parsed = parse_address(address)
     except AddressInvalid:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to a test or notification that a limit holds back: it is remembered, and status says so."""
+"""Record tests and notifications that a limit holds back, and report them in status."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,27 +16,27 @@ ANNOUNCED_AFTER: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
-    """What to do now for what is held back."""
+    """Next step for an object that is held back."""
 
-    look_at: float | None = None
-    """When to look at the object again, in seconds since the epoch; None: when it gets its slot."""
+    requeue_at: float | None = None
+    """When to reconcile the object again, in seconds since the epoch; None: when it gets its slot."""
     status: SmtpConfigStatus | None = None
-    """What to write; None: status says so already, or it is too early to say."""
+    """Status to write; None: status already says so, or it is too early to report."""
 
 
 def hold_back(
     view: Snapshot, plan: RunTest | SendNotification, hold: Hold, *, memory: TestHistory, now: float
 ) -> HeldBack:
-    """Note in ``memory`` what is held back until when, and return what to do now."""
+    """Record in ``memory`` what is held back until when, and return the next step."""
     if isinstance(plan, SendNotification):
         memory.notify_after = hold.until or memory.notify_after
-        return HeldBack(look_at=hold.until)
+        return HeldBack(requeue_at=hold.until)
     if hold.until is not None:
         memory.hold, memory.waits_since = HeldUntil(view.generation, view.request, hold.until), None
     else:
         memory.waits_since = memory.waits_since or now
         announced = memory.waits_since + ANNOUNCED_AFTER
         if now < announced:
-            return HeldBack(look_at=announced)
+            return HeldBack(requeue_at=announced)
     status = held(view, plan.trigger, hold, now=now)
-    return HeldBack(look_at=hold.until, status=None if status == view.status else status)
+    return HeldBack(requeue_at=hold.until, status=None if status == view.status else status)

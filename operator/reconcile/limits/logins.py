@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At most so many rejected logins an hour for each namespace, server and user.
+"""Limit rejected logins per hour for each namespace, server and user.
 
-A server counts as the same by its name and by its address, whatever the port; a user in whatever case or
-width of letters. What is rejected in one namespace holds no other namespace.
+A server is identified by its name and by its address, with any port. Usernames are compared regardless of
+the case and width of letters. Rejected logins of one namespace do not affect other namespaces.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded, verdict
 from smtp_operator.smtp.request import SmtpLogin
 
 _REMEMBERED: Final = 8
-"""Credentials of one object that have passed: a server may have several addresses."""
+"""Number of accepted credentials remembered for each object: a server may have several addresses."""
 
 
 class LoginLimits:
-    """Counts rejected logins."""
+    """Count rejected logins."""
 
     def __init__(self, limit: int, *, now: Now, observer: TestObserver) -> None:
         self.window = RateWindow(limit, HOUR, now=now)
         self.now = now
         self.observer = observer
         self.changed = asyncio.Event()
-        """Set, and replaced by another one, when a login ends."""
+        """Set, and replaced by a new event, when a login ends."""
         self._key = secrets.token_bytes(32)
 
     def permit(self, key: ObjectKey, memory: TestHistory) -> "ObjectLogins":
@@ -53,7 +53,7 @@ class ObjectLogins:
     """The ``LoginPermit`` of one test."""
 
     def __init__(self, limits: LoginLimits, namespace: str, memory: TestHistory) -> None:
-        """Use ``LoginLimits.permit``."""
+        """Create a permit; use ``LoginLimits.permit`` instead."""
         self._limits = limits
         self._namespace = namespace
         self._memory = memory
@@ -63,14 +63,14 @@ class ObjectLogins:
     async def before_login(self, server: str, address: Address, login: SmtpLogin) -> None:
         """See ``LoginPermit``."""
         limits, window = self._limits, self._limits.window
-        name, place, user = server_name(server), str(_unmapped(address)), user_name(login.username)
-        self._digest = limits.digest(name, place, user, login.password)
-        keys = tuple((self._namespace, it, user) for it in dict.fromkeys((name, place)))
+        name, ip, user = server_name(server), str(_unmapped(address)), user_name(login.username)
+        self._digest = limits.digest(name, ip, user, login.password)
+        keys = tuple((self._namespace, it, user) for it in dict.fromkeys((name, ip)))
         if self._digest not in self._memory.passed_logins:
             while until := max(map(window.free_at, keys)):
                 if any(window.ended(key) >= window.limit for key in keys):
                     raise self._held(server, until - limits.now())
-                await limits.changed.wait()  # for the logins under way, which decide
+                await limits.changed.wait()  # the result of running logins decides
         for key in keys:
             window.begin(key)
         self._keys = keys
@@ -105,7 +105,7 @@ class ObjectLogins:
 
 
 def server_name(server: str) -> str:
-    """Return one spelling of a server's name or address."""
+    """Return the canonical spelling of a server's name or address."""
     try:
         name = host_to_ascii(server.strip())
     except NameInvalid:
@@ -114,7 +114,7 @@ def server_name(server: str) -> str:
 
 
 def user_name(user: str) -> str:
-    """Return one spelling of a username: as servers prepare it (RFC 4013), in whatever case."""
+    """Return the canonical spelling of a username: prepared like servers do (RFC 4013), and case-folded."""
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", user).casefold())
     return "".join(sign for sign in text if unicodedata.category(sign) not in ("Cf", "Mn", "Cc")).strip()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many events of each key happened lately, those under way included."""
+"""Count recent events for each key, including those that have begun and not ended."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -9,13 +9,13 @@ from typing import Final
 from smtp_operator.reconcile.ports import Now
 
 UNDER_WAY: Final = 5.0
-"""Seconds after which to look again, where the end of what is under way decides."""
+"""Seconds after which to check again, if the end of running events decides."""
 
 
 class RateWindow:
-    """Keeps each key within ``limit`` events in ``seconds``; a limit of 0 means none.
+    """Keep each key within ``limit`` events in ``seconds``; 0 means no limit.
 
-    An event counts from its ``begin`` and for ``seconds`` after its ``end``, so that there are never more.
+    An event counts from its ``begin`` until ``seconds`` after its ``end``, so that the limit always holds.
     """
 
     def __init__(self, limit: int, seconds: float, *, now: Now) -> None:
@@ -23,7 +23,7 @@ class RateWindow:
         self.seconds = seconds
         self._now = now
         self._ended: dict[Hashable, list[float]] = {}
-        """When events ended, in order."""
+        """End times of events, in order."""
         self._under_way: Counter[Hashable] = Counter()
         self._next_sweep = 0.0
 
@@ -36,9 +36,9 @@ class RateWindow:
         return len(self._recent(key))
 
     def free_at(self, key: Hashable, count: int = 1) -> float:
-        """Return when so many more events may begin (seconds since the epoch); 0 if they may at once.
+        """Return when ``count`` more events may begin, in seconds since the epoch; 0 if they may begin now.
 
-        Where what is under way decides, or ``count`` is more than the limit, it is when to look again.
+        If running events decide, or if ``count`` is more than the limit, return when to check again.
         """
         if not self.limit or not count:
             return 0.0
@@ -57,7 +57,7 @@ class RateWindow:
             self._under_way[key] += count
 
     def end(self, key: Hashable, count: int = 1, *, happened: bool) -> None:
-        """End events that had begun; those that did not happen are forgotten."""
+        """End events that have begun; those that did not happen are forgotten."""
         if not self.limit:
             return
         self._under_way[key] -= count
@@ -72,7 +72,7 @@ class RateWindow:
         if recent is None:
             return []
         now = self._now()
-        if recent[-1] > now:  # a clock that was set back must not hold anyone for longer
+        if recent[-1] > now:  # a clock that was set back must not extend the wait
             recent[:] = [min(time, now) for time in recent]
         del recent[: bisect_right(recent, now - self.seconds)]
         if not recent:
@@ -80,7 +80,7 @@ class RateWindow:
         return recent
 
     def _sweep(self) -> None:
-        """Forget keys that are not asked for any more."""
+        """Forget keys that are no longer used."""
         now = self._now()
         if now < self._next_sweep <= now + self.seconds:
             return

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Track the objects that SmtpConfigs and vaults name."""
+"""Track the objects that SmtpConfigs and vaults reference."""

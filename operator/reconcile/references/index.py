@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which objects a SmtpConfig names, and whether one has changed since it was last read."""
+"""List the objects that a SmtpConfig references, and detect changes of them since the last read."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ from smtp_operator.secrets.vaults.password_source import reference_of
 
 
 class ReferenceUse(NamedTuple):
-    """One key of an object that a SmtpConfig names; a change of it starts a test with this trigger."""
+    """A key of an object that a SmtpConfig references; a change of it starts a test with this trigger."""
 
     reference: Reference
     data_key: str
@@ -32,7 +32,7 @@ class ReferenceUse(NamedTuple):
 
 
 def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[ReferenceUse, ...]:
-    """All objects that the spec names, whether they exist or not."""
+    """Return all objects that the spec references, whether they exist or not."""
     uses = []
     if spec.username_ref is not None:
         secret = Reference("Secret", namespace, spec.username_ref.name)
@@ -55,7 +55,7 @@ def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[ReferenceUse, .
 
 
 def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[ReferenceUse]:
-    """No key of a ServiceAccount is read, so that whatever its owner edits is in doubt (rule 6)."""
+    """Yield the uses of ``spec.oauth2``; each edit of a ServiceAccount, which has no key, is in doubt."""
     if oauth2.service_account_ref is not None:
         account = Reference("ServiceAccount", namespace, oauth2.service_account_ref.name)
         yield ReferenceUse(account, "", Trigger.DEPENDENCY_CHANGED)
@@ -69,31 +69,31 @@ def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[ReferenceUse]:
 
 
 def uses_of_vault(vault: VaultObject) -> tuple[ReferenceUse, ...]:
-    """What a vault object names: a change of it is one for whoever reads through that vault."""
+    """Return what a vault object references; a change affects all objects that read through that vault."""
     return tuple(
         ReferenceUse(it.reference, it.data_key, Trigger.DEPENDENCY_CHANGED) for it in vault.references()
     )
 
 
 class ReferenceChange(IntEnum):
-    """Whether what a test read is still so; the larger goes first."""
+    """Result of comparing a referenced object with the version that a test read; larger values win."""
 
     NONE = 0
     IN_DOUBT = 1
-    """The object changed, perhaps not in the key that matters."""
+    """The object has changed, but perhaps not in the relevant key."""
     CHANGED = 2
 
 
 Owners = tuple[tuple[str, str, str], ...]
-"""Who owns a data key: manager, operation and time of each entry of managedFields."""
+"""Owners of a data key: manager, operation and time of each entry in managedFields."""
 
 _SAME_SECOND: Final = 1.0
-# managedFields has whole seconds: a second write within one of them leaves no trace there.
+# managedFields has whole seconds: a second write within the same second leaves no trace.
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceBaseline:
-    """An object as a test read it. ``read_at`` is in seconds since the epoch."""
+    """State of an object when a test read it. ``read_at`` is in seconds since the epoch."""
 
     version: str | None
     owners: Mapping[str, Owners]
@@ -101,9 +101,9 @@ class ReferenceBaseline:
 
 
 def metadata_of(reference: Reference, object_: JsonObject) -> ObjectMetadata:
-    """What a metadata-only watch would tell of an object that was read.
+    """Return the metadata of a read object, as a metadata-only watch would report it.
 
-    A vault object's version is its generation: what we write into its status changes nothing for anybody.
+    The version of a vault object is its generation, so that our own status writes do not count as changes.
     """
     metadata = object_["metadata"]
     version = metadata["generation"] if reference.is_vault else metadata["resourceVersion"]
@@ -118,7 +118,7 @@ def metadata_of(reference: Reference, object_: JsonObject) -> ObjectMetadata:
 def baseline_of(
     reference: Reference, object_: JsonObject | None, data_keys: Iterable[str], *, read_at: float
 ) -> ReferenceBaseline:
-    """What to remember of an object that was read at that time; None: there was none."""
+    """Return what to remember of an object that was read at that time; None: the object does not exist."""
     if object_ is None:
         return ReferenceBaseline(version=None, owners={}, read_at=read_at)
     metadata = metadata_of(reference, object_)
@@ -127,7 +127,7 @@ def baseline_of(
 
 
 def key_owners(writes: Iterable[FieldWrite], data_key: str) -> Owners:
-    """The entries of managedFields that own ``data[data_key]``."""
+    """Return the entries of managedFields that own ``data[data_key]``."""
     return tuple(sorted((it.manager, it.operation, it.time) for it in writes if data_key in it.data_keys))
 
 
@@ -140,12 +140,11 @@ def compare(
     test_started: float,
     any_key: bool = False,
 ) -> ReferenceChange:
-    """Whether the key has changed since a test read it at ``test_started`` (seconds since the epoch).
+    """Return whether the key has changed since a test read it at ``test_started`` (seconds since the epoch).
 
-    ``any_key``: an edit of the object counts whatever it touched.
-
-    ``tested_version`` is ``uid/resourceVersion``, None where there was no such object; ``now_known`` None
-    means that there is none now. ``baseline`` is what this process remembers of that reading.
+    ``any_key``: every edit of the object counts. ``tested_version`` is ``uid/resourceVersion``, None if the
+    object did not exist. ``now_known`` is None if the object does not exist now. ``baseline`` is what this
+    process remembers of that read.
     """
     if now_known is None:
         return ReferenceChange.NONE if tested_version is None else ReferenceChange.CHANGED
@@ -178,15 +177,15 @@ def _compare_with_baseline(
     written = _latest(owners)
     if written + 2 * _SAME_SECOND <= baseline.read_at:
         return ReferenceChange.NONE
-    # What was read was just written. An edit in the same second would look like this one, unless it was
-    # somebody else's and later.
+    # The test read a value that was just written. An edit in the same second would look the same, unless
+    # another manager made it later.
     edited = max(from_timestamp(write.time) or 0.0 for write in now_known.writes)
     return ReferenceChange.NONE if edited > written + _SAME_SECOND else ReferenceChange.IN_DOUBT
 
 
 def is_newer(one: str, other: str) -> bool:
-    """Whether a resourceVersion is newer than another of the same object."""
-    # They are ordered numbers since Kubernetes 1.35 (KEP-5504); were one not, we must look.
+    """Return whether a resourceVersion is newer than another one of the same object."""
+    # Ordered numbers since Kubernetes 1.35 (KEP-5504); if they are not, every version counts as newer.
     if one.isdecimal() and other.isdecimal():
         return int(one) > int(other)
     return one != other
@@ -202,20 +201,20 @@ def _seconds(time: str) -> float:
 
 
 ReferenceUser = ObjectKey | Reference
-"""Who names an object: a SmtpConfig, or a vault object."""
+"""An object with references: a SmtpConfig or a vault object."""
 
 
 class ReferenceIndex:
-    """Who names what, and the newest that is known of it. Grows with what is named, not with the cluster."""
+    """Index of references and of the newest known metadata. Its size depends on the references only."""
 
     def __init__(self) -> None:
         self._users: defaultdict[Reference, set[ReferenceUser]] = defaultdict(set)
         self._named: dict[ReferenceUser, tuple[Reference, ...]] = {}
         self._known: dict[Reference, ObjectMetadata | None] = {}
-        self._news: dict[Reference, int] = {}
+        self._sequence: dict[Reference, int] = {}
 
     def set_references(self, key: ReferenceUser, references: Iterable[Reference]) -> None:
-        """Records what a SmtpConfig names now; nothing where it is gone."""
+        """Record what an object references now; an empty list after its deletion."""
         after = frozenset(references)
         before = frozenset(self._named.pop(key, ()))
         for reference in before - after:
@@ -223,50 +222,50 @@ class ReferenceIndex:
             if not self._users[reference]:
                 del self._users[reference]
                 self._known.pop(reference, None)
-                self._news.pop(reference, None)
+                self._sequence.pop(reference, None)
         for reference in after - before:
             self._users[reference].add(key)
         if after:
             self._named[key] = tuple(after)
 
     def wants(self, reference: Reference) -> bool:
-        """Whether any SmtpConfig names it."""
+        """Return whether any object references this one."""
         return reference in self._users
 
     def users(self, reference: Reference) -> frozenset[ReferenceUser]:
-        """The SmtpConfigs that name it."""
+        """Return the objects that reference this one."""
         return frozenset(self._users.get(reference, ()))
 
     def record(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[ReferenceUser]:
-        """Records what a watch tells, None for a deletion; who is to look at it."""
+        """Record an event of a watch, None for a deletion; return the objects to reconcile."""
         if not self.wants(reference):
             return frozenset()
         self._known[reference] = metadata
-        self._news[reference] = self.sequence(reference) + 1
+        self._sequence[reference] = self.sequence(reference) + 1
         return self.users(reference)
 
     def sequence(self, reference: Reference) -> int:
-        """How often a watch has told of it."""
-        return self._news.get(reference, 0)
+        """Return how many events the watch has reported for this object."""
+        return self._sequence.get(reference, 0)
 
-    def record_read(self, reference: Reference, metadata: ObjectMetadata | None, *, news: int) -> None:
-        """Records what was asked for when ``news`` had been told: newer than all that, older than the rest.
+    def record_read(self, reference: Reference, metadata: ObjectMetadata | None, *, sequence: int) -> None:
+        """Record a read that started at event ``sequence``: newer than that event, older than later ones.
 
-        Without it a watch that lags, or does not see the object at all, would have it tested for ever.
+        Without this, a watch that lags, or does not cover the object, would cause endless tests.
         """
-        if self.wants(reference) and self.sequence(reference) == news:
+        if self.wants(reference) and self.sequence(reference) == sequence:
             self._known[reference] = metadata
 
     def all_listed(self, kinds: Collection[ReferenceKind]) -> None:
-        """What is named, of these kinds, and was not in the first listing does not exist."""
+        """Record that referenced objects of these kinds that were not in the first listing do not exist."""
         for reference in self._users:
             if reference.kind in kinds:
                 self._known.setdefault(reference, None)
 
     def known(self, reference: Reference) -> bool:
-        """Whether anything has been told of it."""
+        """Return whether the state of this object is known."""
         return reference in self._known
 
     def metadata(self, reference: Reference) -> ObjectMetadata | None:
-        """The newest metadata; None: it does not exist, as far as is known."""
+        """Return the newest known metadata; None if the object does not exist, or is unknown."""
         return self._known.get(reference)

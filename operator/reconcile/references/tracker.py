@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of the objects that SmtpConfigs name: told by a watch, or asked for where none tells."""
+"""Track the state of referenced objects: reported by a watch, or polled if there is no watch."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
@@ -36,7 +36,7 @@ from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.secrets.interfaces import GetObject
 
 _BY_ANNOTATION: Final = frozenset({Reason.SERVER_NOT_ALLOWED, Reason.CA_NOT_ALLOWED})
-"""Reasons that an edit of an object's annotations alone can fix."""
+"""Reasons that an edit of only an object's annotations can fix."""
 
 VAULT_LOGIN_REASONS: Final = frozenset(
     {
@@ -57,11 +57,11 @@ VAULT_LOGIN_REASONS: Final = frozenset(
         Reason.SERVICE_ACCOUNT_TOKEN_FAILED,
     }
 )
-"""What a login that succeeds proves to be over."""
+"""Reasons that a successful login to the vault resolves."""
 
 
 class ReferenceTracker:
-    """Knows the newest of each referenced object, as far as it was told or has read."""
+    """Tracks the newest known state of each referenced object, from watches and reads."""
 
     def __init__(self, *, get_object: GetObject, policy: ReconcilePolicy, now: Now) -> None:
         self._get_object = get_object
@@ -73,25 +73,25 @@ class ReferenceTracker:
         self._recovered: dict[Reference, float] = {}
 
     def set_references(self, view: Snapshot) -> None:
-        """Takes note of what a SmtpConfig names now."""
+        """Record what a SmtpConfig references now."""
         self._direct[view.key] = view.uses
         self._index_uses(view.key)
 
     def uses(self, view: Snapshot) -> tuple[ReferenceUse, ...]:
-        """All that a SmtpConfig names, and what the vault that it reads through names, as far as known."""
+        """Return all references of a SmtpConfig, including those of its vault as far as it is known."""
         return self._with_vaults(view.uses)
 
-    def vault_changed(self, identity: ObjectVersion, vault: VaultObject | None) -> frozenset[ReferenceUser]:
-        """A vault object as it is now, None where its spec breaks a rule; who is to look at it."""
-        reference = vault_reference(identity)
+    def vault_changed(self, version: ObjectVersion, vault: VaultObject | None) -> frozenset[ReferenceUser]:
+        """Record a vault object, None if its spec is invalid; return the objects to reconcile."""
+        reference = vault_reference(version)
         self._remember_vault(reference, vault)
         metadata = ObjectMetadata(
-            reference=reference, uid=identity.uid, resource_version=str(identity.generation)
+            reference=reference, uid=version.uid, resource_version=str(version.generation)
         )
         return self._index.record(reference, metadata)
 
     def vault_deleted(self, reference: Reference) -> frozenset[ReferenceUser]:
-        """A vault object was deleted; who read through it."""
+        """Record the deletion of a vault object; return the objects that read through it."""
         self._index.set_references(reference, ())
         self._recovered.pop(reference, None)
         users = self._index.record(reference, None)
@@ -99,12 +99,12 @@ class ReferenceTracker:
         return users
 
     def vault_recovered(self, reference: Reference) -> frozenset[ReferenceUser]:
-        """The operator can log in to a vault again; who may have missed it."""
+        """Record that the operator can log in to a vault again; return the objects to reconcile."""
         self._recovered[reference] = self._now()
         return self._index.users(reference)
 
     def _remember_vault(self, reference: Reference, vault: VaultObject | None) -> None:
-        """What a vault object names, those who read through it name as well."""
+        """Store a vault object, and add its references to the objects that read through it."""
         if vault is None:
             self._vaults.pop(reference, None)
         elif self._vaults.get(reference) == vault:
@@ -115,11 +115,11 @@ class ReferenceTracker:
             self._index_uses(key)
 
     def set_vault_references(self, vault: VaultObject) -> None:
-        """Takes note of what a vault object names, for itself."""
+        """Record what a vault object itself references."""
         self._index.set_references(vault.reference, {it.reference for it in vault.references()})
 
     def _index_uses(self, key: ReferenceUser) -> None:
-        assert isinstance(key, ObjectKey)  # a vault object names no other
+        assert isinstance(key, ObjectKey)  # a vault object references no other vault object
         uses = self._with_vaults(self._direct[key])
         self._index.set_references(key, {use.reference for use in uses})
 
@@ -130,75 +130,75 @@ class ReferenceTracker:
         return (*uses, *(use for vault in vaults for use in uses_of_vault(vault)))
 
     def forget(self, key: ObjectKey) -> None:
-        """A SmtpConfig is gone."""
+        """Forget a deleted SmtpConfig."""
         self._direct.pop(key, None)
         self._index.set_references(key, ())
 
     def wants(self, reference: Reference) -> bool:
-        """Whether any SmtpConfig names it."""
+        """Return whether any object references this one."""
         return self._index.wants(reference)
 
     def seen(self, reference: Reference, metadata: ObjectMetadata | None) -> frozenset[ReferenceUser]:
-        """What a watch tells, None for a deletion; who is to look at it."""
+        """Record an event of a watch, None for a deletion; return the objects to reconcile."""
         return self._index.record(reference, metadata)
 
     def all_listed(self, kinds: Collection[ReferenceKind]) -> None:
-        """What is named, of these kinds, and was not in the first listing does not exist."""
+        """Record that referenced objects of these kinds that were not in the first listing do not exist."""
         self._index.all_listed(kinds)
 
     async def read(self, reference: Reference) -> JsonObject:
-        """The object with its data; what is learnt of its version is kept.
+        """Return the object with its data, and record its version.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
         """
-        news = self._index.sequence(reference)
+        sequence = self._index.sequence(reference)
         try:
             found = await self._get_object(reference)
         except ObjectNotFound:
-            self._index.record_read(reference, None, news=news)
+            self._index.record_read(reference, None, sequence=sequence)
             raise
-        self._index.record_read(reference, metadata_of(reference, found), news=news)
+        self._index.record_read(reference, metadata_of(reference, found), sequence=sequence)
         match reference.kind:
             case "SmtpVault" | "ClusterSmtpVault" as kind:
                 self._remember_vault(reference, vault_object_or_none(kind, found))
         return found
 
     async def poll(self, view: Snapshot, *, last_asked: float = 0.0) -> bool:
-        """Reads what no watch tells of, if it is time; whether it was.
+        """Read unwatched references if a poll is due; return whether it was due.
 
-        Also what a watch says is gone: it may only have lost its label.
+        Also read objects that a watch reported as deleted, because they may only have lost their label.
         """
-        due = self.next_poll(view, last_asked=last_asked)
-        asking = due is not None and due <= self._now()
+        due_at = self.next_poll(view, last_asked=last_asked)
+        due = due_at is not None and due_at <= self._now()
         if view.has_verdict:
             references = [use.reference for use in self.uses(view)]
-            await self.poll_all(it for it in references if asking or self._reported_deleted(it, view))
-        return asking
+            await self.poll_all(it for it in references if due or self._reported_deleted(it, view))
+        return due
 
     async def poll_all(self, references: Iterable[Reference]) -> None:
-        """Reads them for their versions."""
+        """Read these objects to learn their versions."""
         for reference in references:
             try:
                 await self.read(reference)
             except (ObjectNotFound, AccessDenied):
-                continue  # a test will say so
+                continue  # a test will report it
 
     def watches(self, view: Snapshot) -> bool:
-        """Whether a watch tells of all that decides its tests."""
+        """Return whether watches cover all references of a SmtpConfig."""
         kinds = {use.reference.kind for use in self.uses(view)}
         return self._policy.watches_references and (
             self._policy.watches_cluster_vaults or "ClusterSmtpVault" not in kinds
         )
 
     def next_poll(self, view: Snapshot, *, last_asked: float) -> float | None:
-        """When to ask where no recheck does so; None: a watch tells, or nobody wants to know."""
+        """Return when to poll if no recheck does so; None if a watch or no poll is needed."""
         if self._policy.watches_references or view.spec.suspend or not view.interval:
             return None
         return last_asked + latest_recheck(view.interval)
 
     def compare(self, view: Snapshot, memory: TestHistory) -> tuple[ReferenceChange, Trigger]:
-        """Whether anything that the last test read has changed since."""
+        """Return whether any object that the last test read has changed since."""
         ready = view.status.condition("Ready")
         found = self._compare(
             self.uses(view),
@@ -206,7 +206,7 @@ class ReferenceTracker:
             namespace=view.key.namespace,
             baselines=memory.baselines,
             test_started=view.last_test_started or 0.0,
-            # An edit of annotations alone may mend this one.
+            # An edit of only the annotations may fix this reason.
             any_key=ready is not None and ready.reason in _BY_ANNOTATION,
         )
         if found[0] < ReferenceChange.CHANGED and self._missed_a_recovery(view):
@@ -216,7 +216,7 @@ class ReferenceTracker:
     def compare_vault(
         self, vault: VaultObject, status: VaultStatus, baselines: Mapping[Reference, ReferenceBaseline]
     ) -> ReferenceChange:
-        """Whether anything that the last check of a vault object read has changed since."""
+        """Return whether any object that the last check of a vault object read has changed since."""
         ready = status.condition("Ready")
         change, _ = self._compare(
             uses_of_vault(vault),
@@ -256,7 +256,7 @@ class ReferenceTracker:
         return found
 
     def _missed_a_recovery(self, view: Snapshot) -> bool:
-        """Whether its test failed for a vault that the operator has since been able to log in to."""
+        """Return whether the last test failed at a vault that the operator has since logged in to."""
         ready = view.status.condition("Ready")
         if view.ready != "False" or ready is None or ready.reason not in VAULT_LOGIN_REASONS:
             return False
@@ -271,12 +271,12 @@ class ReferenceTracker:
         return tested_versions(view.status.tested).get(name) is not None
 
 
-def vault_reference(identity: ObjectVersion) -> Reference:
-    """The vault object of that identity."""
-    assert identity.kind != "SmtpConfig"
-    return Reference(identity.kind, identity.key.namespace, identity.key.name)
+def vault_reference(version: ObjectVersion) -> Reference:
+    """Return the reference to the vault object of that version."""
+    assert version.kind != "SmtpConfig"
+    return Reference(version.kind, version.key.namespace, version.key.name)
 
 
 def tested_versions(tested: TestedSettings | None) -> dict[tuple[str, str], str | None]:
-    """The version of each object that the last test read, None where there was none."""
+    """Return the version of each object that the last test read, None if the object did not exist."""
     return {(it.kind, it.name): it.version for it in tested.references} if tested else {}

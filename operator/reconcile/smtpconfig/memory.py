@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the process remembers of an object between its tests, beside what status says."""
+"""Keep what the process remembers of an object between tests, in addition to its status."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,29 +16,29 @@ from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 _REFUSED: Final = Retry.TRANSIENT_THEN_CONFIGURATION
 
 _EXPIRIES: Final = 8
-"""How many are remembered."""
+"""Number of remembered expiry times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a test does not start now."""
+    """Reason why a test does not start now."""
 
     reason: Reason
     message: str
     allowed: str
-    """Goes on ``waits, ``, in the summary."""
+    """Text after ``waits, `` in the summary."""
     until: float | None = None
-    """When it may start, in seconds since the epoch; None: as soon as a slot is free."""
+    """When the test may start, in seconds since the epoch; None: as soon as a slot is free."""
 
     @property
     def summary(self) -> str:
-        """As ``status.summary`` has it."""
+        """Return the text for ``status.summary``."""
         return f"{self.reason}: waits, {self.allowed}"
 
 
 @dataclass(frozen=True, slots=True)
 class HeldUntil:
-    """Which state of an object a limit holds back, and until when (seconds since the epoch)."""
+    """State of an object that a limit holds back, and until when (seconds since the epoch)."""
 
     generation: int
     request: str | None
@@ -47,53 +47,53 @@ class HeldUntil:
 
 @dataclass(slots=True)
 class TestHistory:
-    """What this process remembers of one object. Losing it costs no mail, only some patience.
+    """History of one object's tests in this process. Losing it costs no extra email, only some waiting time.
 
-    There is one for each object, so what is empty is one and the same for all of them.
+    Each object has one, so empty values are shared.
     """
 
     failures: int = 0
-    """Failed tests in a row."""
+    """Consecutive failed tests."""
     refusals: int = 0
-    """How many of them, counted from the last, found nobody listening."""
+    """Consecutive refused connections, counted from the last test."""
     failing_since: float | None = None
-    """When the first of them ended, in seconds since the epoch."""
+    """When the first consecutive failure ended, in seconds since the epoch."""
     recent_tests: tuple[float, ...] = ()
-    """When the last tests started, ``BURST`` of them at most."""
+    """Start times of the last tests, at most ``BURST``."""
     generation_seen: tuple[int, float] | None = None
-    """A generation that appeared while this process looked, and when."""
+    """A generation that appeared while this process was watching, and when."""
     baselines: Mapping[Reference, ReferenceBaseline] = field(default_factory=dict)
-    """What the last test read."""
+    """Objects that the last test read."""
     reported_expiries: tuple[str, ...] = ()
-    """Which values of ``status.certificateExpiring`` were told of, the last ones."""
+    """The latest reported values of ``status.certificateExpiring``."""
 
     pending_notifications: frozenset[Notification] = frozenset()
-    """What happened and no test's mail told of; see ``notifications.py``."""
+    """Kinds that no test email has reported yet; see ``notifications.py``."""
     notify_after: float = 0.0
-    """Before then no mail of its own is tried, since the last one failed; in seconds since the epoch."""
+    """Time before which no separate email is tried, after one failed; in seconds since the epoch."""
 
     hold: HeldUntil | None = None
     """A test that a limit holds back."""
     waits_since: float | None = None
     """Since when a test waits for a slot, in seconds since the epoch."""
     passed_logins: tuple[bytes, ...] = ()
-    """Digests of the credentials that the mail server accepted last; see ``login_limits``."""
+    """Digests of the credentials that the mail server accepted last; see ``limits/logins.py``."""
 
     def record_start(self, at: float) -> None:
-        """Takes note of a test that starts now."""
+        """Record a test that starts now."""
         self.recent_tests = (*self.recent_tests, at)[-BURST:]
         self.hold = self.waits_since = None
 
     def held_until(self, view: Snapshot) -> float:
-        """Return when the next test of this state of the object may start; 0: no limit holds it."""
+        """Return when the next test of this state of the object may start; 0 if no limit holds it."""
         hold = self.hold
         same = hold is not None and (hold.generation, hold.request) == (view.generation, view.request)
         return hold.until if hold is not None and same else 0.0
 
     def record_result(self, view: Snapshot, outcome: TestResult) -> None:
-        """Takes a test into account; ``view`` is the object before it."""
+        """Record a test result; ``view`` is the object before the test."""
         verdict = outcome.verdict
-        if verdict.passed or not view.has_verdict:  # what failed before says nothing of other settings
+        if verdict.passed or not view.has_verdict:  # failures of other settings do not count
             self.failures, self.refusals, self.failing_since = 0, 0, None
         elif not self.failures and view.ready == "False":
             self.failures, self.refusals = 1, self.refusals_of(view)
@@ -105,12 +105,12 @@ class TestHistory:
             self.failing_since = outcome.ended
 
     def record_expiry(self, expiring: str | None) -> None:
-        """Takes note of ``status.certificateExpiring`` as it was written."""
+        """Record ``status.certificateExpiring`` as written."""
         if expiring is not None and expiring not in self.reported_expiries:
             self.reported_expiries = (*self.reported_expiries, expiring)[-_EXPIRIES:]
 
     def refusals_of(self, view: Snapshot) -> int:
-        """``refusals``, or what status tells of those that another process counted."""
+        """Return ``refusals``; if this process has counted none, derive them from status."""
         stalled = view.status.condition("Stalled")
         if self.failures or stalled is None or retry_of(stalled.reason) is not _REFUSED:
             return self.refusals
@@ -118,7 +118,7 @@ class TestHistory:
 
 
 def retry_of(reason: str) -> Retry | None:
-    """What may mend a verdict of that reason; None: a reason of another release."""
+    """Return the retry class of that reason; None if this release does not know the reason."""
     try:
         return REASONS[Reason(reason)].retry
     except ValueError:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which kinds of mail there is reason to send (``preferredNotifications``), and who hears of them.
+"""Decide which kinds of email to send (``preferredNotifications``), and to which recipients.
 
-A test's own mail tells of what it proves: that mail works again, that a new password does. What happens
-where no test sends a mail (another mode, an expiring certificate) is told by a mail of its own. Status keeps
-when each kind was last told of: once for each transition, and no more than once an hour.
+A test's email also reports what the test proves: email works again, or a new password works. If no test sends
+an email (in another mode, or for an expiring certificate), a separate email reports it. Status stores when
+each kind was last reported: each transition once, and each kind at most once an hour.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 from smtp_operator.smtp.request import Role
 
 SPACING: Final = HOUR
-"""Seconds between two mails of one kind."""
+"""Seconds between two emails of one kind."""
 
 _TEST: Final = Notification.TEST_EMAIL
 _RECOVERED: Final = Notification.RECOVERED
@@ -29,42 +29,42 @@ _CERTIFICATE: Final = Notification.CERTIFICATE_EXPIRING
 
 
 def kinds_of_test(view: Snapshot, trigger: Trigger, now: float) -> frozenset[Notification]:
-    """What the mail of a test tells of, if it arrives."""
-    news = _happened(view, trigger)
-    return frozenset({_TEST, *(kind for kind in news if not _sent_recently(view.status, kind, now))})
+    """Return the kinds that the email of a test reports if it arrives."""
+    transitions = _transitions(view, trigger)
+    return frozenset({_TEST, *(it for it in transitions if not _sent_recently(view.status, it, now))})
 
 
 def kinds_without_mail(view: Snapshot, outcome: TestResult) -> frozenset[Notification]:
-    """What a test that passed at its full depth, but sent no mail, gives reason to tell of."""
+    """Return the kinds to report after a test that passed at its full depth but sent no email."""
     deep_enough = outcome.mode is view.spec.test.mode
     if not outcome.verdict.passed or outcome.mode is Mode.SEND_EMAIL or not deep_enough:
         return frozenset()
-    happened = _happened(view, outcome.trigger)
-    return frozenset(kind for kind in happened if not _sent_recently(view.status, kind, outcome.ended))
+    transitions = _transitions(view, outcome.trigger)
+    return frozenset(it for it in transitions if not _sent_recently(view.status, it, outcome.ended))
 
 
 def due_notification(view: Snapshot, memory: TestHistory, now: float) -> Notification | None:
-    """The next kind to tell of by a mail of its own; only while mail works, and somebody wants to hear."""
+    """Return the next kind to report in a separate email; None if email fails or has no recipient."""
     if view.ready != "True" or view.spec.suspend or now < memory.notify_after:
         return None
     kinds = [
         *sorted(memory.pending_notifications),
-        *([_CERTIFICATE] if _certificate_untold(view, now) else []),
+        *([_CERTIFICATE] if _certificate_unreported(view, now) else []),
     ]
     return next((kind for kind in kinds if has_recipients(view.spec, kind)), None)
 
 
 def has_recipients(spec: SmtpConfigSpec, kind: Notification) -> bool:
-    """Whether a mail of this kind, which is no test's, has a recipient."""
+    """Return whether a separate email of this kind has a recipient."""
     return any(recipients_of_kind(spec, {kind}).values())
 
 
 def recipients_of_kind(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> dict[Role, list[str]]:
-    """The addresses by role. The mail of a test always has a To: the From address, where none is set."""
-    wanted, told = set(spec.preferred_notifications), set(kinds)
-    copies = bool(wanted & told)
+    """Return the addresses by role. A test email always has a To: by default, the From address."""
+    kinds = set(kinds)
+    copies = bool(kinds & set(spec.preferred_notifications))
     to = list(spec.recipients.to)
-    if not to and _TEST in told:
+    if not to and _TEST in kinds:
         to = [bare_address(spec.from_)]
     return {
         "to": to,
@@ -74,45 +74,45 @@ def recipients_of_kind(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> d
 
 
 def bare_address(from_: str) -> str:
-    """``spec.from`` without its display name."""
+    """Return ``spec.from`` without its display name."""
     return from_.rpartition("<")[2].removesuffix(">").strip()
 
 
 def recorded(
     status: SmtpConfigStatus, kinds: Iterable[Notification], *, now: float, about: str | None = None
 ) -> list[NotificationSent] | None:
-    """``status.notifications`` after a mail of these kinds was accepted."""
-    told = {it.kind: it for it in status.notifications or ()}
+    """Return ``status.notifications`` after the mail server accepted an email of these kinds."""
+    sent = {it.kind: it for it in status.notifications or ()}
     for kind in set(kinds) - {_TEST}:
-        told[kind] = NotificationSent(kind=kind, time=to_timestamp(now), about=about)
-    return [told[kind] for kind in sorted(told)] or None
+        sent[kind] = NotificationSent(kind=kind, time=to_timestamp(now), about=about)
+    return [sent[kind] for kind in sorted(sent)] or None
 
 
 def is_recovery(view: Snapshot) -> bool:
-    """Whether the next test that passes ends an outage: mail had worked, and the last test failed."""
-    worked, last = from_timestamp(view.status.last_success_time), view.last_test_started
-    return view.ready != "True" and worked is not None and last is not None and last > worked
+    """Return whether a passed test would end an outage: email worked before, and the last test failed."""
+    success, last = from_timestamp(view.status.last_success_time), view.last_test_started
+    return view.ready != "True" and success is not None and last is not None and last > success
 
 
-def _happened(view: Snapshot, trigger: Trigger) -> list[Notification]:
+def _transitions(view: Snapshot, trigger: Trigger) -> list[Notification]:
     recovered = [_RECOVERED] if is_recovery(view) else []
     return [*recovered, *([_ROTATED] if trigger is Trigger.PASSWORD_CHANGED else [])]
 
 
-def _certificate_untold(view: Snapshot, now: float) -> bool:
+def _certificate_unreported(view: Snapshot, now: float) -> bool:
     expires = view.status.certificate_expiring
     ends = from_timestamp(expires)
     if ends is None or ends <= now or _sent_recently(view.status, _CERTIFICATE, now):
         return False
-    told = _was_sent(view.status, _CERTIFICATE)
-    return told is None or told.about != expires
+    sent = _last_sent(view.status, _CERTIFICATE)
+    return sent is None or sent.about != expires
 
 
-def _was_sent(status: SmtpConfigStatus, kind: Notification) -> NotificationSent | None:
+def _last_sent(status: SmtpConfigStatus, kind: Notification) -> NotificationSent | None:
     return next((it for it in status.notifications or () if it.kind == kind), None)
 
 
 def _sent_recently(status: SmtpConfigStatus, kind: Notification, now: float) -> bool:
-    told = _was_sent(status, kind)
-    at = from_timestamp(told.time) if told else None
-    return at is not None and at <= now < at + SPACING  # one of the future was timed by a wrong clock
+    sent = _last_sent(status, kind)
+    at = from_timestamp(sent.time) if sent else None
+    return at is not None and at <= now < at + SPACING  # a future time was written with a wrong clock

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What to do with a SmtpConfig now: a pure function of what is written, found and known.
+"""Decide the next step for a SmtpConfig: a pure function of its spec, its status and its history.
 
-The rules that a comment numbers are the verdict rules of the API reference (``docs/reference/status.md``).
+Rule numbers in comments refer to the verdict rules of the API reference (``docs/reference/status.md``).
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from smtp_operator.reconcile.timestamps import from_timestamp
 
 @dataclass(frozen=True, slots=True)
 class RunTest:
-    """Make a test, and judge it."""
+    """Run a test, and derive its verdict."""
 
     trigger: Trigger
     mode: Mode
@@ -36,19 +36,19 @@ class RunTest:
 
 @dataclass(frozen=True, slots=True)
 class RefreshStatus:
-    """Nothing to test, but status has to say something else: see ``conditions.restated``."""
+    """Update status without a test; see ``status.refreshed_status``."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendNotification:
-    """Send a mail of its own that tells of this kind."""
+    """Send a separate email about this kind."""
 
     kind: Notification
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do until then (seconds since the epoch); None: until something changes."""
+    """Do nothing until then (seconds since the epoch); None: until something changes."""
 
     until: float | None
 
@@ -62,7 +62,7 @@ CompareReferences = Callable[[Snapshot], tuple[ReferenceChange, Trigger]]
 def decide(
     view: Snapshot, *, memory: TestHistory, now: float, started: float, compare: CompareReferences
 ) -> PlannedAction:
-    """The next step for this object.
+    """Return the next step for this object.
 
     ``now`` and ``started`` (of this operator) are in seconds since the epoch.
     """
@@ -84,9 +84,9 @@ def _decide(
     change, trigger = compare(view)
     if change is ReferenceChange.CHANGED or (change is ReferenceChange.IN_DOUBT and view.ready == "False"):
         return _after(_burst_over(memory, now), now, RunTest(trigger, view.spec.test.mode))
-    if change is ReferenceChange.IN_DOUBT:  # rule 6: no mail
-        return _after(_burst_over(memory, now), now, RunTest(trigger, _shallow(Mode.LOGIN, view)))
-    if view.generation_is_new or _notifications_due(view):
+    if change is ReferenceChange.IN_DOUBT:  # rule 6: no email
+        return _after(_burst_over(memory, now), now, RunTest(trigger, _at_most(Mode.LOGIN, view)))
+    if view.generation_is_new or _announcement_outdated(view):
         return RefreshStatus()
     return _by_time(view, memory=memory, now=now, started=started)
 
@@ -97,22 +97,22 @@ def _by_time(view: Snapshot, *, memory: TestHistory, now: float, started: float)
         due = due_time(due, uid=view.version.uid, interval=view.interval, started=started, now=now)
         if due <= now:
             if view.ready == "True":
-                return RunTest(Trigger.RECHECK, _shallow(view.spec.recheck.mode, view))
+                return RunTest(Trigger.RECHECK, _at_most(view.spec.recheck.mode, view))
             return RunTest(Trigger.RETRY, view.spec.test.mode)  # rule 1
-    restated = [time for time in (_waiting_ends(view, memory), report_due(view)) if time is not None]
-    if restated and min(restated) <= now:
+    refreshes = [time for time in (_waiting_ends(view, memory), report_due(view)) if time is not None]
+    if refreshes and min(refreshes) <= now:
         return RefreshStatus()
     kind = due_notification(view, memory, now)
     if kind is not None:
         return SendNotification(kind)
-    times = [*restated, *([due] if due is not None else [])]
+    times = [*refreshes, *([due] if due is not None else [])]
     return Wait(min(times)) if times else Wait(None)
 
 
-def next_password_poll(view: Snapshot, *, last_looked: float) -> float | None:
-    """When to ask a vault whether it has another password than the one that the server did not take (rule 7).
+def next_password_poll(view: Snapshot, *, last_poll: float) -> float | None:
+    """Return when to check whether a vault has replaced a password that the mail server rejected (rule 7).
 
-    In seconds since the epoch; None: a test does so, or nobody wants to know.
+    The time is in seconds since the epoch; None if a test checks it, or if no check is wanted.
     """
     ready = view.status.condition("Ready")
     if not view.has_verdict or ready is None or view.spec.suspend or not view.interval:
@@ -121,13 +121,11 @@ def next_password_poll(view: Snapshot, *, last_looked: float) -> float | None:
         return None
     if view.spec.password is None or view.spec.password.vault_item is None:
         return None
-    return max(last_looked, view.last_test_ended or 0.0) + (
-        recheck_delay(view.version.uid, view.interval) or 0
-    )
+    return max(last_poll, view.last_test_ended or 0.0) + (recheck_delay(view.version.uid, view.interval) or 0)
 
 
 def _waiting_ends(view: Snapshot, memory: TestHistory) -> float | None:
-    """When what waits for something that may still arrive is to count as stalled (rule 3)."""
+    """Return when an object that waits for a dependency is stalled (rule 3); None if it does not wait."""
     condition = view.status.condition("Reconciling")
     if condition is None or condition.reason != Reason.WAITING_FOR_DEPENDENCY:
         return None
@@ -135,7 +133,7 @@ def _waiting_ends(view: Snapshot, memory: TestHistory) -> float | None:
 
 
 def generation_appeared(view: Snapshot, memory: TestHistory) -> float:
-    """When this generation was first seen, as well as it is known; in seconds since the epoch."""
+    """Return when this generation was first seen, as far as known, in seconds since the epoch."""
     if view.generation == 1:
         return view.created
     if memory.generation_seen is not None and memory.generation_seen[0] == view.generation:
@@ -149,21 +147,21 @@ def generation_appeared(view: Snapshot, memory: TestHistory) -> float:
 def _suspended(view: Snapshot) -> PlannedAction:
     ready = view.status.condition("Ready")
     if view.has_verdict:
-        settled = not view.generation_is_new and not _notifications_due(view)  # rule 5: the verdict stays
+        settled = not view.generation_is_new and not _announcement_outdated(view)  # rule 5: keep the verdict
     else:
         settled = ready is not None and ready.reason == Reason.SUSPENDED and not view.generation_is_new
     return Wait(None) if settled else RefreshStatus()
 
 
-def _notifications_due(view: Snapshot) -> bool:
-    """Whether status speaks of a test that nobody makes: its operator was killed, its request withdrawn."""
+def _announcement_outdated(view: Snapshot) -> bool:
+    """Return whether status reports a test that does not run, because of a restart or a removed request."""
     condition = view.status.condition("Reconciling")
     return condition is not None and condition.reason in ANNOUNCEMENTS
 
 
 def _spacing_over(view: Snapshot, now: float) -> float:
     ended = view.last_test_ended
-    # One that ends in the future was timed by another clock, for which nobody shall wait.
+    # A future end was written with a wrong clock and must not delay the test.
     return 0.0 if ended is None or ended > now else ended + REQUEST_SPACING
 
 
@@ -177,5 +175,6 @@ def _after(earliest: float, now: float, test: RunTest) -> PlannedAction:
     return test if earliest <= now else Wait(earliest)
 
 
-def _shallow(mode: Mode, view: Snapshot) -> Mode:
+def _at_most(mode: Mode, view: Snapshot) -> Mode:
+    """Return the mode, or ``test.mode`` if that is less deep."""
     return min(mode, view.spec.test.mode, key=lambda it: it.depth)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What status says of a test while it runs."""
+"""Report a running test in status."""
 
 import asyncio
 import logging
@@ -16,8 +16,8 @@ from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.status import under_test
 
-_EVERY: Final = 1.0
-"""A test is announced only once it takes longer than most; its phase once a second at most."""
+_INTERVAL: Final = 1.0
+"""Seconds after which a running test is reported; its phase is reported once a second at most."""
 
 _log: Final = logging.getLogger(__name__)
 
@@ -25,9 +25,9 @@ WriteStatus = Callable[[ObjectVersion, SmtpConfigStatus], Awaitable[str | None]]
 
 
 class ProgressReporter:
-    """Announces one test while it is run in this context. Most end before there is anything to say.
+    """Report the progress of one test while it runs in this context. Most tests end before the first report.
 
-    ``view`` is the object with what was announced last.
+    ``view`` is the object with the status that was reported last.
     """
 
     def __init__(self, view: Snapshot, test: RunTest, *, write: WriteStatus, now: Now) -> None:
@@ -36,13 +36,13 @@ class ProgressReporter:
         self._write = write
         self._now = now
         self._phase: Phase | None = None
-        self._told: Phase | None = None
-        self._announced = False
+        self._reported_phase: Phase | None = None
+        self._reported = False
         self._timer: asyncio.TimerHandle | None = None
-        self._announcing: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Task[None] | None = None
 
     def entered(self, phase: Phase) -> None:
-        """The test has come to this phase."""
+        """Record that the test has entered this phase."""
         self._phase = phase
 
     async def __aenter__(self) -> Self:
@@ -51,43 +51,45 @@ class ProgressReporter:
         return self
 
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
-        """Waits for what is being written, unless the test was broken off."""
+        """Wait for a running write, unless the test was cancelled."""
         self._stop_waiting()
-        if self._announcing is None:
+        if self._reporting is None:
             return
         try:
             if failed is None:
-                await self._announcing
+                await self._reporting
         finally:
-            self._announcing.cancel()
+            self._reporting.cancel()
             self._stop_waiting()
 
     def _wait(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_EVERY, self._begin)
+        self._timer = asyncio.get_running_loop().call_later(_INTERVAL, self._start_report)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _begin(self) -> None:
-        self._announcing = asyncio.create_task(self._report(), name=f"announce {self.view.key}")
+    def _start_report(self) -> None:
+        self._reporting = asyncio.create_task(self._report(), name=f"report progress of {self.view.key}")
 
     async def _report(self) -> None:
-        """Says once that settings without a verdict are under test; of a requested test, in which phase."""
-        if self._announced and self._phase is self._told:
+        """Report settings without a verdict once, and a requested test with each phase."""
+        if self._reported and self._phase is self._reported_phase:
             self._wait()
             return
-        self._told = self._phase
-        status = under_test(self.view, phase=self._told if self._requested else None, now=self._now())
+        self._reported_phase = self._phase
+        status = under_test(
+            self.view, phase=self._reported_phase if self._requested else None, now=self._now()
+        )
         try:
             version = await self._write(self.view.version, status)
-        except Exception as error:  # the verdict matters, not this
-            _log.debug("%s: its test was not announced: %s", self.view.key, origin(error))
+        except Exception as error:  # only the verdict is essential
+            _log.debug("%s: the progress of its test was not written: %s", self.view.key, origin(error))
             return
         if version is None:
             return
-        tested = replace(self.view.version, resource_version=version)
-        self.view = replace(self.view, version=tested, status=status)
-        self._announced = True
+        written = replace(self.view.version, resource_version=version)
+        self.view = replace(self.view, version=written, status=status)
+        self._reported = True
         if self._requested:
             self._wait()

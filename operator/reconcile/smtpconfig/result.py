@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one test of a SmtpConfig found, dialogue and passwords together."""
+"""Result of one test of a SmtpConfig: dialogue and password."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from smtp_operator.reconcile.references.index import ReferenceBaseline
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordResult:
-    """What may be told of the password, whether it could be read or not."""
+    """Publishable facts about the password, whether it could be read or not."""
 
     source: str
     reference: str
@@ -27,7 +27,7 @@ class PasswordResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestResult:
-    """A test that ended. Times are in seconds since the epoch."""
+    """Result of a test that has ended. Times are in seconds since the epoch."""
 
     trigger: Trigger
     mode: Mode
@@ -36,13 +36,13 @@ class TestResult:
     report: DialogueReport
     password: PasswordResult | None = None
     read: Mapping[Reference, ReferenceBaseline] = field(default_factory=dict)
-    """Every object that was read, or was found missing."""
+    """All objects that were read or found missing."""
     request: str | None = None
     """The request that this test answers."""
     notified: frozenset[Notification] = frozenset()
-    """The kinds that its mail told of, if one was accepted."""
+    """The kinds that the test's email reported, if it was accepted."""
 
     @property
     def verdict(self) -> Verdict:
-        """Of the test as a whole."""
+        """Return the verdict of the whole test."""
         return self.report.verdict

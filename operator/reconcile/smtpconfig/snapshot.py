@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig as the core looks at it: what the user wrote, what was found before."""
+"""Represent one state of a SmtpConfig: its spec and its stored status."""
 
 from dataclasses import dataclass
 
@@ -27,62 +27,62 @@ class Snapshot:
     status: SmtpConfigStatus
     digest: str
     uses: tuple[ReferenceUse, ...]
-    """The objects that the spec names, whether they exist or not."""
+    """The objects that the spec references, whether they exist or not."""
     request: str | None
-    """Value of the annotation that asks for a test."""
+    """Value of the annotation that requests a test."""
     created: float
     """Seconds since the epoch."""
 
     @property
     def key(self) -> ObjectKey:
-        """Namespace and name."""
+        """Return namespace and name."""
         return self.version.key
 
     @property
     def generation(self) -> int:
-        """Of the spec."""
+        """Return the generation of the spec."""
         return self.version.generation
 
     @property
     def request_pending(self) -> bool:
-        """Whether a test was asked for that has not ended yet."""
+        """Return whether a requested test has not ended yet."""
         return self.request is not None and self.request != self.status.last_handled_test_request
 
     @property
     def generation_is_new(self) -> bool:
-        """Whether status speaks of an older generation."""
+        """Return whether status describes an older generation."""
         return self.status.observed_generation != self.generation
 
     @property
     def ready(self) -> str | None:
-        """Status of the Ready condition, if there is one."""
+        """Return the status of the Ready condition; None if there is none."""
         condition = self.status.condition("Ready")
         return condition.status if condition else None
 
     @property
     def has_verdict(self) -> bool:
-        """Whether status holds a verdict of just these settings."""
+        """Return whether status holds a verdict on exactly these settings."""
         if self.status.tested is None or self.ready not in ("True", "False"):
             return False
         if self.spec.password is not None and self.spec.password.value is not None and self.generation_is_new:
-            return False  # rule 6: no digest tells whether the value is another one
+            return False  # rule 6: there is no digest that shows whether the value has changed
         return self.status.tested.settings == self.digest
 
     @property
     def interval(self) -> float:
-        """``recheck.interval`` in seconds; 0: never. Rechecks that name recipients are made less often."""
+        """Return ``recheck.interval`` in seconds, 0 for never; it is longer for rechecks with recipients."""
         interval = parse_duration(self.spec.recheck.interval)
         depth = min(self.spec.recheck.mode.depth, self.spec.test.mode.depth)
         return max(interval, EMAIL_INTERVAL) if interval and depth >= Mode.ENVELOPE.depth else interval
 
     @property
     def last_test_started(self) -> float | None:
-        """When the last test that ended was started, in seconds since the epoch."""
+        """Return when the last ended test was started, in seconds since the epoch."""
         return from_timestamp(self.status.last_test.start_time) if self.status.last_test else None
 
     @property
     def last_test_ended(self) -> float | None:
-        """When the last test ended, in seconds since the epoch."""
+        """Return when the last test ended, in seconds since the epoch."""
         started = self.last_test_started
         if started is None or self.status.last_test is None:
             return None
@@ -93,7 +93,7 @@ class Snapshot:
 
 
 def version_of(object_: JsonObject) -> ObjectVersion:
-    """Which object, and which state of it."""
+    """Return the identity and the version of an object."""
     metadata = object_["metadata"]
     return ObjectVersion(
         key=ObjectKey(metadata["namespace"], metadata["name"]),
@@ -104,18 +104,18 @@ def version_of(object_: JsonObject) -> ObjectVersion:
 
 
 def is_judged(object_: JsonObject) -> bool:
-    """Whether its status speaks of its generation."""
+    """Return whether the status of an object describes its current generation."""
     return bool((object_.get("status") or {}).get("observedGeneration") == object_["metadata"]["generation"])
 
 
 def request_of(object_: JsonObject) -> str | None:
-    """Value of the annotation that asks for a test."""
+    """Return the value of the annotation that requests a test."""
     value = (object_["metadata"].get("annotations") or {}).get(TEST_REQUESTED_AT)
     return value[:256] if value else None
 
 
 def status_of(object_: JsonObject) -> SmtpConfigStatus:
-    """The stored status; an empty one where it cannot be read, which costs a test and nothing more."""
+    """Return the stored status; an empty one if it cannot be parsed, which only costs a test."""
     try:
         return SmtpConfigStatus.model_validate(object_.get("status") or {})
     except ValidationError:
@@ -123,12 +123,12 @@ def status_of(object_: JsonObject) -> SmtpConfigStatus:
 
 
 def status_as_json(status: SmtpConfigStatus) -> JsonObject:
-    """The status as the API server takes it."""
+    """Return the status as JSON for the API server."""
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def snapshot_of(object_: JsonObject) -> Snapshot:
-    """The view of an object as the API server sends it.
+    """Return the snapshot of an object from the API server.
 
     Raises:
         InvalidSpecError: with a verdict that names the field.
@@ -137,13 +137,13 @@ def snapshot_of(object_: JsonObject) -> Snapshot:
         spec = SmtpConfigSpec.model_validate(object_["spec"])
     except ValidationError as error:
         raise InvalidSpecError(invalid_spec(error)) from None
-    tested = version_of(object_)
+    version = version_of(object_)
     return Snapshot(
-        version=tested,
+        version=version,
         spec=spec,
         status=status_of(object_),
         digest=settings_digest(spec),
-        uses=references_of(spec, tested.key.namespace),
+        uses=references_of(spec, version.key.namespace),
         request=request_of(object_),
         created=from_timestamp(object_["metadata"].get("creationTimestamp")) or 0.0,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the reconciler knows of each SmtpConfig between two looks at it."""
+"""Keep the reconciler's state of each SmtpConfig between reconciliations."""
 
 import json
 from collections.abc import Hashable, Mapping
@@ -21,7 +21,7 @@ _METADATA: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingStatus:
-    """A status that the API server did not take yet. Testing again instead might mail again."""
+    """A status that the API server has not accepted yet. Testing again instead might send another email."""
 
     tested: ObjectVersion
     status: SmtpConfigStatus
@@ -31,38 +31,38 @@ class PendingStatus:
 
 @dataclass(slots=True)
 class ObjectState:
-    """What is remembered of a SmtpConfig between two looks at it."""
+    """State of a SmtpConfig between reconciliations."""
 
     uid: str
     observed: tuple[int, str | None]
-    """Generation and request: what of an event matters."""
+    """Generation and request: the relevant parts of an event."""
     concurrency_key: Hashable = None
     history: TestHistory = field(default_factory=TestHistory)
     latest: tuple[float, Snapshot | bytes] | None = None
-    """The object as an event has just shown it, and when; dropped once looked at.
+    """The object from the latest event, and when it arrived; dropped once reconciled.
 
-    One with a verdict as JSON, a tenth of the size: at a start all of them wait to be looked at.
+    An object with a verdict is kept as JSON, a tenth of the size: after a start, all of them wait.
     """
     has_verdict: bool = False
-    """Whether the status seen or written last speaks of the generation that was seen last."""
+    """Whether the last known status describes the last known generation."""
     written_version: str = "0"
-    """The resourceVersion that our last write made."""
+    """The resourceVersion of our last write."""
     pending_status: PendingStatus | None = None
     health: ObjectHealth | None = None
-    """By its newest status; None before any was seen."""
+    """Health from the newest status; None before the first one."""
     references_polled_at: float = 0.0
-    """When its references were last asked for; only where no watch tells of them."""
+    """When its references were last polled; used only without a watch."""
     vault_polled_at: float = 0.0
-    """When its vault was last asked for another password than one that was not taken."""
+    """When its vault was last checked for a replacement of a rejected password."""
 
 
-def lane_of(key: ObjectKey, spec: JsonObject) -> Hashable:
-    """A few objects of one mail server at a time; a suspended one need not wait for the others."""
+def server_key(key: ObjectKey, spec: JsonObject) -> Hashable:
+    """Return the concurrency key: the mail server, or the object itself if it is suspended."""
     return key if spec.get("suspend") else (str(spec.get("server")).lower(), spec.get("port"))
 
 
 def packed(object_: JsonObject) -> bytes:
-    """What ``latest`` keeps of an object with a verdict: what a view is made of."""
+    """Return the parts of an object that a snapshot needs, as JSON, for ``latest``."""
     metadata = {name: value for name, value in object_["metadata"].items() if name in _METADATA}
     request = request_of(object_)
     kept = {
@@ -75,6 +75,6 @@ def packed(object_: JsonObject) -> bytes:
     return json.dumps(kept, separators=(",", ":")).encode()
 
 
-def unpacked(shown: Snapshot | bytes) -> Snapshot:
-    """The view of what ``latest`` keeps."""
-    return snapshot_of(json.loads(shown)) if isinstance(shown, bytes) else shown
+def unpacked(stored: Snapshot | bytes) -> Snapshot:
+    """Return the snapshot that ``latest`` stores."""
+    return snapshot_of(json.loads(stored)) if isinstance(stored, bytes) else stored

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a verdict to the status that users read. Rules are numbered as in ``docs/reference/status.md``."""
+"""Derive the status that users read from a verdict. Rules are numbered as in ``docs/reference/status.md``."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,7 +9,7 @@ from smtp_operator.api.status import Condition, SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger, Verdict
 from smtp_operator.reconcile.backoff import MINUTE, delay_after, recheck_delay, stalled
 from smtp_operator.reconcile.condition_writer import ConditionWriter
-from smtp_operator.reconcile.smtpconfig import status_fields as facts
+from smtp_operator.reconcile.smtpconfig import status_fields
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiring_after_test, expiring_by_clock
 from smtp_operator.reconcile.smtpconfig.memory import Hold, TestHistory, retry_of
 from smtp_operator.reconcile.smtpconfig.notifications import recorded
@@ -20,7 +20,7 @@ from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 
 _HOLD_TIME: Final = 10 * MINUTE
 _HOLD_FAILURES: Final = 3
-"""Rule 2: a verdict outlives transient failures of rechecks for at least this long and this often."""
+"""Rule 2: a verdict survives transient failures of rechecks for at least this time and this many."""
 
 _MAY_PASS: Final = frozenset(
     {
@@ -33,12 +33,12 @@ _MAY_PASS: Final = frozenset(
 )
 
 _BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPENDENCY, Retry.UNKNOWN_DELIVERY})
-"""Failures whose next test depends on ``recheck.interval``, which may be another one now."""
+"""Failures whose next test depends on ``recheck.interval``, which may have changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatusUpdate:
-    """A status to write, and the verdict that it newly states, if it does."""
+    """A status to write, and its verdict if the status states a new one."""
 
     status: SmtpConfigStatus
     verdict: Verdict | None
@@ -47,10 +47,10 @@ class StatusUpdate:
 def status_after_test(
     view: Snapshot, outcome: TestResult, *, memory: TestHistory, watched: bool
 ) -> StatusUpdate:
-    """The status after a test. ``memory`` already counts this test (see ``Memory``)."""
+    """Return the status after a test, which ``memory`` already counts."""
     verdict, now = outcome.verdict, outcome.ended
     had_passed = view.has_verdict and view.ready == "True"
-    stands = had_passed and _verdict_holds(view, outcome, memory)
+    holds = had_passed and _verdict_holds(view, outcome, memory)
     delay = delay_after(
         verdict,
         uid=view.version.uid,
@@ -62,8 +62,8 @@ def status_after_test(
     )
     update: dict[str, object] = {
         "observed_generation": view.generation,
-        "tested": facts.tested_settings(view, outcome, adding=stands),
-        "last_test": facts.last_test(outcome),
+        "tested": status_fields.tested_settings(view, outcome, adding=holds),
+        "last_test": status_fields.last_test(outcome),
         "next_test_time": None if delay is None else to_timestamp(now + delay),
         "certificate_expiring": expiring_after_test(view, outcome),
     }
@@ -71,11 +71,11 @@ def status_after_test(
         update["notifications"] = recorded(view.status, outcome.notified, now=now)
     if outcome.request is not None:
         update["last_handled_test_request"] = outcome.request
-    if stands and not verdict.passed:
+    if holds and not verdict.passed:
         update["conditions"] = _of_this_generation(view, "Ready", "PasswordResolved")
         return StatusUpdate(view.status.model_copy(update=update), None)
     write = ConditionWriter(view.status, view.generation, now)
-    if stands:
+    if holds:
         conditions = _of_this_generation(view, "Ready")
     elif verdict.passed:
         conditions = [write.condition("Ready", "True", verdict.reason, verdict.message)]
@@ -84,40 +84,40 @@ def status_after_test(
         conditions = [*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=stalls)]
     if outcome.password is not None:
         conditions.append(_password_condition(write, outcome.password))
-    update |= {"conditions": conditions, "password": facts.password_read(outcome)}
-    if not stands:
-        update |= {"summary": verdict.summary, "suggestion": facts.suggestion(verdict)}
+    update |= {"conditions": conditions, "password": status_fields.password_read(outcome)}
+    if not holds:
+        update |= {"summary": verdict.summary, "suggestion": status_fields.suggestion(verdict)}
     if verdict.passed:
         update["last_success_time"] = to_timestamp(now)
-    return StatusUpdate(view.status.model_copy(update=update), None if stands else verdict)
+    return StatusUpdate(view.status.model_copy(update=update), None if holds else verdict)
 
 
 def _verdict_holds(view: Snapshot, outcome: TestResult, memory: TestHistory) -> bool:
-    """Whether a verdict Ready=True outlives this test."""
+    """Return whether a verdict Ready=True survives this test."""
     if outcome.verdict.passed:
-        return outcome.mode.depth < view.spec.test.mode.depth  # rule 1: it proved less than what stands
-    only_looked_again = outcome.trigger is Trigger.RECHECK or outcome.mode.depth < view.spec.test.mode.depth
+        return outcome.mode.depth < view.spec.test.mode.depth  # rule 1: the test proved less
+    is_recheck = outcome.trigger is Trigger.RECHECK or outcome.mode.depth < view.spec.test.mode.depth
     nothing_read = outcome.verdict.phase is Phase.PASSWORD and not _is_outage(outcome.verdict)
-    if outcome.verdict.retry not in _MAY_PASS or nothing_read or not only_looked_again:
+    if outcome.verdict.retry not in _MAY_PASS or nothing_read or not is_recheck:
         return False
     lasted = outcome.ended - (memory.failing_since or outcome.ended)
     return memory.failures < _HOLD_FAILURES or lasted < max(view.interval, _HOLD_TIME)
 
 
 def _is_outage(verdict: Verdict) -> bool:
-    """Whether a vault was away, which says nothing of the password in it."""
+    """Return whether a vault was unavailable, which says nothing about its password."""
     return verdict.retry is Retry.TRANSIENT or verdict.reason is Reason.VAULT_TLS_FAILED
 
 
 def _stalls(view: Snapshot, verdict: Verdict, *, memory: TestHistory, retried: bool, now: float) -> bool:
     if view.spec.suspend:
-        return True  # whatever a retry could mend: there is none
+        return True  # a suspended object has no retries
     waited = now - generation_appeared(view, memory)
     return stalled(verdict, refusals=memory.refusals_of(view), waited=waited, retried=retried)
 
 
 def refreshed_status(view: Snapshot, *, memory: TestHistory, watched: bool, now: float) -> SmtpConfigStatus:
-    """The status where nothing is tested: a verdict carried over, a suspension, or a wait that is over."""
+    """Return the status without a test: after a carried-over verdict, a suspension or the end of a wait."""
     write = ConditionWriter(view.status, view.generation, now)
     failure = _failure(view)
     update: dict[str, object] = {
@@ -156,7 +156,7 @@ def refreshed_status(view: Snapshot, *, memory: TestHistory, watched: bool, now:
 
 
 def _failure(view: Snapshot) -> Verdict | None:
-    """The failed verdict that status holds, as far as it tells; None where this release does not know it."""
+    """Return the failed verdict in status; None if there is none, or if this release does not know it."""
     ready = view.status.condition("Ready")
     if ready is None or (retry := retry_of(ready.reason)) is None:
         return None
@@ -167,7 +167,7 @@ def _failure(view: Snapshot) -> Verdict | None:
 
 
 def _next_recheck(view: Snapshot, memory: TestHistory) -> str | None:
-    """The interval may be another one now."""
+    """Return the time of the next recheck; the interval may have changed."""
     ended = view.last_test_ended
     if ended is None:
         return view.status.next_test_time
@@ -179,7 +179,7 @@ def _next_recheck(view: Snapshot, memory: TestHistory) -> str | None:
 
 
 def _next_test_after(failure: Verdict, view: Snapshot, memory: TestHistory, *, watched: bool) -> str | None:
-    """A suspended object keeps its time, for when it is resumed."""
+    """Return the time of the next test; a suspended object keeps its time until it is resumed."""
     ended = view.last_test_ended
     if failure.retry not in _BY_INTERVAL or ended is None:
         return view.status.next_test_time
@@ -196,7 +196,7 @@ def _next_test_after(failure: Verdict, view: Snapshot, memory: TestHistory, *, w
 
 
 def under_test(view: Snapshot, *, phase: Phase | None, now: float) -> SmtpConfigStatus:
-    """The status that announces a test which takes its time. ``phase`` is named for a requested test only."""
+    """Return the status while a slow test runs; ``phase`` is reported for requested tests only."""
     write = ConditionWriter(view.status, view.generation, now)
     text = "A test of these settings is under way"
     text += f": phase {phase}." if phase is not None else "."
@@ -206,7 +206,9 @@ def under_test(view: Snapshot, *, phase: Phase | None, now: float) -> SmtpConfig
         return view.status.model_copy(update={"conditions": conditions})
     unknown = write.condition("Ready", "Unknown", Reason.TESTING, text)
     conditions = [unknown, testing]
-    if view.spec.password is not None or view.spec.oauth2 is not None:  # else it speaks of older settings
+    if (
+        view.spec.password is not None or view.spec.oauth2 is not None
+    ):  # otherwise, it describes older settings
         conditions += _kept(view, "PasswordResolved")
     return view.status.model_copy(
         update={
@@ -219,7 +221,7 @@ def under_test(view: Snapshot, *, phase: Phase | None, now: float) -> SmtpConfig
 
 
 def held(view: Snapshot, trigger: Trigger, hold: Hold, *, now: float) -> SmtpConfigStatus:
-    """The status while a limit holds a test back. A recheck that is held leaves the verdict as it is."""
+    """Return the status while a limit holds a test back; a recheck that waits keeps the verdict."""
     update: dict[str, object] = {}
     if hold.until is not None:
         update["next_test_time"] = to_timestamp(hold.until)
@@ -238,7 +240,7 @@ def held(view: Snapshot, trigger: Trigger, hold: Hold, *, now: float) -> SmtpCon
 
 
 def _summary_again(view: Snapshot) -> dict[str, object]:
-    """The verdict's summary, as far as it is known, in place of one that spoke of a limit."""
+    """Return the verdict's summary, as far as known, to replace a summary that reported a limit."""
     ready, found = view.status.condition("Ready"), (view.status.summary or "").partition(":")[0]
     if ready is None or found not in LIMITED:
         return {}
@@ -249,7 +251,7 @@ def _summary_again(view: Snapshot) -> dict[str, object]:
 def invalid_spec_status(
     before: SmtpConfigStatus, generation: int, verdict: Verdict, *, request: str | None, now: float
 ) -> SmtpConfigStatus:
-    """The status of a spec that breaks a rule; ``before`` is the status so far."""
+    """Return the status of an invalid spec; ``before`` is the previous status."""
     write = ConditionWriter(before, generation, now)
     return SmtpConfigStatus(
         observed_generation=generation,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what a test found to the fields of status that tell it.
+"""Convert the findings of a test to fields of status.
 
-Everything is cut to what the schema takes: a status that it refused would be a verdict lost.
+All values are cut to the limits of the schema, because a rejected status would be a lost verdict.
 """
 
 from typing import Final
@@ -28,7 +28,7 @@ _LIST: Final = 64
 
 
 def tested_settings(view: Snapshot, outcome: TestResult, *, adding: bool) -> TestedSettings:
-    """What the verdict stands on; with ``adding``, on what it stood on before as well."""
+    """Return the settings that the verdict applies to; with ``adding``, keep the previous references too."""
     versions: dict[tuple[str, str], str | None] = {}
     if adding and view.status.tested is not None:
         versions = {(it.kind, it.name): it.version for it in view.status.tested.references}
@@ -44,7 +44,7 @@ def tested_settings(view: Snapshot, outcome: TestResult, *, adding: bool) -> Tes
 
 
 def last_test(outcome: TestResult) -> LastTest:
-    """The test itself; the dialogue only where it failed."""
+    """Return the facts about the test; the dialogue only if the test failed."""
     report = outcome.report
     return LastTest(
         trigger=str(outcome.trigger),
@@ -89,25 +89,25 @@ def _server(server: ServerFacts) -> ServerStatus | None:
 
 
 def _dialogue(report: DialogueReport) -> list[str]:
-    """The end of it, which is where it failed."""
+    """Return the end of the dialogue, where the failure is."""
     return [cut(line, limit=512) for line in report.dialogue[-_DIALOGUE_LINES:]]
 
 
 def password_read(outcome: TestResult) -> PasswordStatus | None:
-    """Where the password came from, if one was read."""
+    """Return where the password came from; None if none was read."""
     if outcome.password is None:
         return None
-    facts = outcome.password
+    password = outcome.password
     return PasswordStatus(
-        source=facts.source,
-        reference=_short(facts.reference, 1024),
-        version=_short(facts.version or "", 256),
-        expires=None if facts.expires is None else to_timestamp(facts.expires.timestamp()),
+        source=password.source,
+        reference=_short(password.reference, 1024),
+        version=_short(password.version or "", 256),
+        expires=None if password.expires is None else to_timestamp(password.expires.timestamp()),
     )
 
 
 def suggestion(verdict: Verdict) -> SuggestedSettings | None:
-    """Settings that a probe found to work."""
+    """Return settings that a probe found to work; None if there are none."""
     found = verdict.suggestion
     if found is None:
         return None

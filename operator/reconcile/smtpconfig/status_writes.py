@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write the status of a SmtpConfig, and what goes with it."""
+"""Write the status of a SmtpConfig and its Events."""
 
 from collections.abc import Mapping
 
@@ -12,17 +12,17 @@ from smtp_operator.reconcile.smtpconfig.state import ObjectState, PendingStatus
 
 
 class StatusWrites:
-    """Writes statuses, and records what was written in the state of the object."""
+    """Write statuses, and record them in the state of the object."""
 
     def __init__(self, cluster: ClusterPort, known: Mapping[ObjectKey, ObjectState]) -> None:
         self._cluster = cluster
         self._known = known
 
     async def write(self, result: PendingStatus) -> str | None:
-        """Write a status, then its Events; return the new resourceVersion, None: the object has changed.
+        """Write a status, then its Events; return the new resourceVersion, None if the object has changed.
 
         Raises:
-            ClusterError: the status was not written; it is kept for the next attempt.
+            ClusterError: the status was not written; the state keeps it for the next attempt.
         """
         known = self._known[result.tested.key]
         try:
@@ -39,7 +39,7 @@ class StatusWrites:
         return version
 
     async def write_status(self, tested: ObjectVersion, status: SmtpConfigStatus) -> str | None:
-        """Write a status alone; return the new resourceVersion, None: the object has changed."""
+        """Write only a status; return the new resourceVersion, None if the object has changed."""
         version = await self._cluster.write_status(tested, status_as_json(status))
         known = self._known.get(tested.key)
         if version is not None and known is not None and known.uid == tested.uid:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One test of one SmtpConfig: reads what it names, has the dialogue made, says what was found."""
+"""Run one test of a SmtpConfig: read its references, run the dialogue, and return the result."""
 
 import logging
 from collections.abc import Callable, Hashable, Iterator
@@ -45,7 +45,7 @@ _log: Final = logging.getLogger(__name__)
 OnPhase = Callable[[Phase], None]
 
 SourceOf = Callable[[Password, Reading], PasswordSource]
-"""Who reads a password."""
+"""Returns the source that reads a password."""
 
 _INTERNAL_ERROR: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
@@ -57,19 +57,19 @@ _INTERNAL_ERROR: Final = Verdict(
 
 @dataclass(slots=True)
 class _Preparation:
-    """What is gathered before the dialogue."""
+    """Data that is collected before the dialogue."""
 
     values: SecretReader
     password: PasswordResult | None = None
     credential_objects: tuple[JsonObject, ...] = ()
-    """What an access token was had by."""
+    """Objects with which an access token was obtained."""
     token: Hashable = None
-    """By what to drop the access token, where one was used."""
+    """Key for dropping the access token, if one was used."""
     phase: Phase = Phase.PASSWORD
 
 
 class TestRunner:
-    """Makes tests; keeps nothing between them, least of all a password."""
+    """Run tests; keep nothing between them, and no password in particular."""
 
     def __init__(
         self,
@@ -99,33 +99,33 @@ class TestRunner:
         leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> TestResult:
-        """One test.
+        """Run one test.
 
         Raises:
-            ApiUnavailable, RequestRefused: the API server did not give what the test needs; nothing was
-                found out.
+            ApiUnavailable, RequestRefused: the API server did not return an object that the test needs; there
+                is no result.
         """
         started = self._now()
         preparation = _Preparation(self._values(view))
-        told: frozenset[Notification] = frozenset()
+        notified: frozenset[Notification] = frozenset()
         try:
             on_phase(Phase.PASSWORD)
             mail = mail_of_test(view, test.trigger, cluster_name=self._policy.cluster_name, now=started)
             settings = await self._prepare(view, mail, test.mode, preparation, on_phase)
         except VerdictError as error:
-            report = self._not_begun(error.verdict, test, started)
+            report = self._not_started(error.verdict, test, started)
         except ClusterError:
             raise
         except Exception as error:
             _log.error("%s: its test could not be prepared: %s", view.key, origin(error))
-            report = self._not_begun(_INTERNAL_ERROR, test, started)
+            report = self._not_started(_INTERNAL_ERROR, test, started)
         else:
-            read_for = self._now() - started
+            preparation_time = self._now() - started
             report = await self._engine.run(settings, on_phase=on_phase, leave=leave, permit=permit)
             if preparation.password is not None:
-                report = _with_phase_before(report, preparation.phase, read_for)
+                report = _with_phase_before(report, preparation.phase, preparation_time)
             if report.verdict.passed and test.mode is Mode.SEND_EMAIL:
-                told = mail.kinds
+                notified = mail.kinds
             if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED and self._tokens is not None:
                 self._tokens.drop(preparation.token)
         return TestResult(
@@ -137,13 +137,13 @@ class TestRunner:
             password=preparation.password,
             read=_baselines(preparation.values, view, started),
             request=view.request if test.mode is view.spec.test.mode else None,
-            notified=told,
+            notified=notified,
         )
 
     async def notify(
         self, view: Snapshot, kind: Notification, *, leave: SendPermit, permit: LoginPermit
     ) -> DialogueReport:
-        """Sends a mail that is no test's; whether it was accepted, and why not.
+        """Send a separate email; return whether it was accepted, and why not.
 
         Raises:
             ApiUnavailable, RequestRefused
@@ -157,7 +157,7 @@ class TestRunner:
         return await self._engine.run(settings, leave=leave, permit=permit)
 
     async def password_changed(self, view: Snapshot) -> bool:
-        """Whether the vault has another version of the password than the last test used.
+        """Return whether the vault has another version of the password than the one that the last test used.
 
         Raises:
             ApiUnavailable, RequestRefused
@@ -166,7 +166,7 @@ class TestRunner:
         try:
             resolved = await self._resolved(view, preparation, lambda phase: None)
         except VerdictError:
-            return False  # a test will say so, when one is due
+            return False  # the next test reports it
         return _is_another(view, resolved.version)
 
     def _values(self, view: Snapshot) -> SecretReader:
@@ -175,7 +175,7 @@ class TestRunner:
             self._get_object, keys=lambda reference: {key for it, key in named if it == reference}
         )
 
-    def _not_begun(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
+    def _not_started(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
         seconds = self._now() - started
         early = verdict.phase if verdict.phase in (Phase.PASSWORD, Phase.TOKEN) else None
         phases = (PhaseTiming(early, seconds),) if early else ()
@@ -323,15 +323,15 @@ class TestRunner:
 
 
 def _trigger(view: Snapshot, test: RunTest, password: PasswordResult | None) -> Trigger:
-    """Why the test was made, as one knows in the end: no watch tells of a change in a vault."""
-    by_itself = test.trigger in (Trigger.RECHECK, Trigger.RETRY)
-    if by_itself and password is not None and _is_another(view, password.version):
+    """Return the trigger of the test; a changed vault password is known only after the test."""
+    automatic = test.trigger in (Trigger.RECHECK, Trigger.RETRY)
+    if automatic and password is not None and _is_another(view, password.version):
         return Trigger.PASSWORD_CHANGED
     return test.trigger
 
 
 def _is_another(view: Snapshot, version: str | None) -> bool:
-    """Whether a vault's password has another version than the last test used; not every vault tells."""
+    """Return whether the vault's password has another version than in the last test, if known."""
     used = view.status.password
     if view.spec.password is None or view.spec.password.vault_item is None or used is None:
         return False
@@ -339,12 +339,12 @@ def _is_another(view: Snapshot, version: str | None) -> bool:
 
 
 def _verified(spec: SmtpConfigSpec) -> bool:
-    """Whether a password is sent over verified TLS, and not otherwise."""
+    """Return whether a password is sent only over verified TLS."""
     return spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
 
 
 def _credentials(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
-    """What was read and says where it may be sent: all but the bundles of CAs."""
+    """Yield the objects whose annotations limit where their values may be sent: all but CA bundles."""
     spec, namespace = view.spec, view.key.namespace
     named = {use.reference for use in view.uses if use.trigger is Trigger.PASSWORD_CHANGED}
     if spec.tls is not None and spec.tls.client_certificate_ref is not None:
@@ -356,7 +356,7 @@ def _credentials(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObje
 
 
 def _bound(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
-    """Yield what may bind the values that are sent: what holds them, and what they were read through."""
+    """Yield the objects that may bind the sent values: their holders, and the objects on the way to them."""
     yield from _credentials(view, preparation)
     for reference, found in preparation.values.read.items():
         if reference.is_vault and found is not None:

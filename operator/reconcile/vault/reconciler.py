@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vault objects: logs in to what each describes, and says what came of it.
+"""Reconcile vault objects: log in to each vault, and report the result in status.
 
-Level-triggered as with SmtpConfigs: whatever wakes it, it looks at the object as it is now.
+Like that of SmtpConfigs, this reconciler is level-triggered: every event leads to a decision based on the
+current object.
 """
 
 import logging
@@ -58,7 +59,7 @@ from smtp_operator.secrets.vaults.clients import VaultClients
 _log: Final = logging.getLogger("smtp_operator.verdict")
 
 _AT_ONCE: Final = 5
-"""Checks of one vault at a time."""
+"""Maximum number of concurrent checks of one vault."""
 
 _INTERNAL_ERROR: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
@@ -70,7 +71,7 @@ _INTERNAL_ERROR: Final = Verdict(
 
 @dataclass(slots=True)
 class _VaultState:
-    """What is remembered of a vault object between two looks at it."""
+    """State of a vault object between reconciliations."""
 
     uid: str
     generation: int = 0
@@ -78,11 +79,11 @@ class _VaultState:
     history: VaultCheckHistory = field(default_factory=VaultCheckHistory)
     health: ObjectHealth | None = None
     references_polled_at: float = 0.0
-    """When what it names was last asked for; only where no watch tells of it."""
+    """When its references were last polled; used only without a watch."""
 
 
 class VaultReconciler:
-    """``observe``, ``forget`` and ``look_at`` only take note; the work is done in ``run``."""
+    """Reconciler of vault objects. ``on_change``, ``forget`` and ``enqueue`` record events; ``run`` works."""
 
     def __init__(
         self,
@@ -91,31 +92,31 @@ class VaultReconciler:
         policy: ReconcilePolicy,
         now: Now,
         references: ReferenceTracker,
-        live: VaultClients,
+        vault_clients: VaultClients,
         changed: Callable[[ObjectVersion, VaultObject | None], None],
-        gone: Callable[[Reference], None],
+        deleted: Callable[[Reference], None],
         recovered: Callable[[Reference], None],
     ) -> None:
-        """Nothing happens before ``run``.
+        """Create a reconciler; ``run`` starts it.
 
         Args:
-            cluster: the Kubernetes side.
-            policy: what flags say of tests.
-            now: the time.
-            references: who names what.
-            live: the vaults in use.
-            changed: is told of each new state of a vault object, None: its spec breaks a rule.
-            gone: is told of each that was deleted.
-            recovered: is told of each that can be logged in to again.
+            cluster: reads objects and writes statuses and Events.
+            policy: the flags that concern tests.
+            now: returns the time.
+            references: tracks the referenced objects.
+            vault_clients: the vaults in use.
+            changed: called for each new state of a vault object, with None if its spec is invalid.
+            deleted: called for each deleted vault object.
+            recovered: called for each vault to which the operator can log in again.
         """
         self._cluster = cluster
         self._policy = policy
         self._now = now
         self._started = now()
         self._references = references
-        self._live = live
+        self._vault_clients = vault_clients
         self._changed = changed
-        self._gone = gone
+        self._deleted = deleted
         self._recovered = recovered
         self._known: dict[Reference, _VaultState] = {}
         self._queue: WorkQueue[Reference] = WorkQueue(
@@ -126,78 +127,78 @@ class VaultReconciler:
         )
 
     def is_relevant(self, kind: Kind, object_: JsonObject) -> bool:
-        """Whether ``observe`` would do anything: not for our own write, nor for somebody's label."""
-        identity = vault_version_of(kind, object_)
-        known = self._known.get(vault_reference(identity))
+        """Return whether ``on_change`` would do anything; our own writes and changed labels do not matter."""
+        version = vault_version_of(kind, object_)
+        known = self._known.get(vault_reference(version))
         if "deletionTimestamp" in object_["metadata"]:
-            return False  # its end is told of when it comes
-        return known is None or (known.uid, known.generation) != (identity.uid, identity.generation)
+            return False  # the deletion itself will be reported
+        return known is None or (known.uid, known.generation) != (version.uid, version.generation)
 
     def on_change(self, kind: Kind, object_: JsonObject) -> None:
-        """A vault object was created or changed, or stood in a listing."""
+        """Handle a vault object that was created, changed or listed."""
         if not self.is_relevant(kind, object_):
             return
-        identity = vault_version_of(kind, object_)
-        reference = vault_reference(identity)
+        version = vault_version_of(kind, object_)
+        reference = vault_reference(version)
         known = self._known.get(reference)
-        if known is None or known.uid != identity.uid:
-            known = self._known[reference] = _VaultState(uid=identity.uid)
+        if known is None or known.uid != version.uid:
+            known = self._known[reference] = _VaultState(uid=version.uid)
         status = vault_status_of(object_)
-        if status.observed_generation != identity.generation:
-            known.history.generation_seen = (identity.generation, self._now())
-        known.generation = identity.generation
-        known.health = _health_of(identity, status)
+        if status.observed_generation != version.generation:
+            known.history.generation_seen = (version.generation, self._now())
+        known.generation = version.generation
+        known.health = _health_of(version, status)
         vault = vault_object_or_none(kind, object_)
         if vault is not None:
             known.concurrency_key = _host(vault)
             self._references.set_vault_references(vault)
-        # Here and not with the event alone: where a look is quicker, the event is no news any more.
-        self._changed(identity, vault)
+        # Called here, because a read that precedes the event makes the event irrelevant.
+        self._changed(version, vault)
         self._queue.add(reference, at=self._now())
 
     def forget(self, reference: Reference, uid: str) -> None:
-        """A vault object was deleted; one of the same name may have come after it."""
+        """Handle the deletion of a vault object; another one of the same name may already exist."""
         known = self._known.get(reference)
         if known is None or known.uid != uid:
             return
         del self._known[reference]
         self._queue.discard(reference)
-        self._gone(reference)
+        self._deleted(reference)
 
     def known(self, kind: Kind) -> Iterator[tuple[ObjectKey, str]]:
-        """Those of a kind that were observed and not forgotten, with their uids."""
+        """Yield the known vault objects of a kind with their uids."""
         for reference, known in self._known.items():
             if reference.kind == kind:
                 yield ObjectKey(reference.namespace, reference.name), known.uid
 
     def enqueue(self, reference: Reference) -> None:
-        """Something that it names is another one now."""
+        """Reconcile a vault object soon, because an object that it references has changed."""
         if reference in self._known:
             self._queue.add(reference, at=self._now())
 
     def healths(self) -> Iterator[ObjectHealth]:
-        """How each vault object stands, by the newest status that is known."""
+        """Return the health of each vault object, from its newest known status."""
         return (known.health for known in self._known.values() if known.health is not None)
 
     def backlog(self) -> tuple[int, float, int]:
-        """As of the SmtpConfigs' queue."""
+        """Return the number of due objects, the seconds the oldest waits, and the number being handled."""
         return self._queue.due(), self._queue.oldest_overdue(), self._queue.running()
 
     async def run(self) -> None:
-        """Works until cancelled."""
+        """Work until cancelled."""
         self._started = self._now()
         await self._queue.run()
 
     async def _reconcile(self, reference: Reference) -> None:
         NAMESPACE.set(reference.namespace)
         try:
-            await self._current_snapshot(reference)
+            await self._reconcile_current(reference)
         except ClusterError as error:
             pause = pause_after(error)
             _log.warning("%s: %s; next try in %.0f s", reference, error, pause)
             self._queue.add(reference, at=self._now() + pause)
 
-    async def _current_snapshot(self, reference: Reference) -> None:
+    async def _reconcile_current(self, reference: Reference) -> None:
         known = self._known.get(reference)
         if known is None:
             return
@@ -205,8 +206,8 @@ class VaultReconciler:
         try:
             object_ = await self._references.read(reference)
         except ObjectNotFound:
-            return  # its deletion will be told of
-        self.on_change(kind, object_)  # of no effect, but where its event is still on its way
+            return  # its deletion will be reported
+        self.on_change(kind, object_)  # has no effect unless the event is still to come
         known = self._known.get(reference)
         if known is None or known.uid != object_["metadata"]["uid"]:
             return
@@ -215,7 +216,7 @@ class VaultReconciler:
         except InvalidSpecError as error:
             await self._reject_spec(vault_version_of(kind, object_), vault_status_of(object_), error.verdict)
             return
-        await self._ask(view, known)
+        await self._poll_references(view, known)
         due = self._due(view, known)
         if due is not None and due <= self._now():
             await self._check(view, known)
@@ -225,8 +226,8 @@ class VaultReconciler:
         else:
             self._wait(view, known)
 
-    async def _ask(self, view: VaultSnapshot, known: _VaultState) -> None:
-        """Reads what it names, where no watch tells of that, as often as it is checked."""
+    async def _poll_references(self, view: VaultSnapshot, known: _VaultState) -> None:
+        """Poll unwatched references as often as the vault is checked."""
         if (
             self._policy.watches_references
             or self._now() < known.references_polled_at + INTERVAL
@@ -237,7 +238,7 @@ class VaultReconciler:
         await self._references.poll_all(it.reference for it in view.vault.references())
 
     def _due(self, view: VaultSnapshot, known: _VaultState) -> float | None:
-        """When to check; None: only after a change."""
+        """Return when to check; None: only after a change."""
         if not view.has_verdict:
             return 0.0
         change = self._references.compare_vault(view.vault, view.status, known.history.baselines)
@@ -252,9 +253,9 @@ class VaultReconciler:
     async def _check(self, view: VaultSnapshot, known: _VaultState) -> None:
         started = self._now()
         known.references_polled_at = started
-        live = self._live.of(view.vault)
+        client = self._vault_clients.of(view.vault)
         try:
-            verdict = _passed(await live.check())
+            verdict = _passed(await client.check())
         except VerdictError as error:
             verdict = error.verdict
         except ClusterError:
@@ -264,29 +265,29 @@ class VaultReconciler:
             verdict = _INTERNAL_ERROR
         read = {
             reference: baseline_of(reference, seen.object_, seen.data_keys, read_at=seen.at)
-            for reference, seen in live.read_objects.items()
+            for reference, seen in client.read_objects.items()
         }
         check = VaultCheck(verdict=verdict, started=started, ended=self._now(), read=read)
         known.history.record_result(view, verdict, now=check.ended)
         watched = self._policy.watches_references
-        judgement = vault_status_after_check(view, check, memory=known.history, watched=watched)
+        update = vault_status_after_check(view, check, memory=known.history, watched=watched)
         _log_check(view, verdict, duration=check.ended - started)
-        if await self._write(view.version, judgement.status, view.status, judgement.verdict):
+        if await self._write(view.version, update.status, view.status, update.verdict):
             known.history.baselines = read
             if verdict.passed and view.ready == "False":
                 self._recovered(view.vault.reference)
 
-    async def _reject_spec(self, identity: ObjectVersion, before: VaultStatus, verdict: Verdict) -> None:
+    async def _reject_spec(self, version: ObjectVersion, before: VaultStatus, verdict: Verdict) -> None:
         ready = before.condition("Ready")
-        if before.observed_generation == identity.generation and ready and ready.reason == verdict.reason:
+        if before.observed_generation == version.generation and ready and ready.reason == verdict.reason:
             return
-        status = invalid_vault_status(before, identity, verdict, now=self._now())
-        await self._write(identity, status, before, verdict)
+        status = invalid_vault_status(before, version, verdict, now=self._now())
+        await self._write(version, status, before, verdict)
 
     async def _write(
         self, tested: ObjectVersion, status: VaultStatus, before: VaultStatus, verdict: Verdict | None
     ) -> bool:
-        """Writes a status and has the object looked at again; whether it still is the one that was read."""
+        """Write a status and requeue the object; return whether it is still the object that was read."""
         reference = vault_reference(tested)
         json = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         written = await self._cluster.write_status(tested, json) is not None
@@ -295,9 +296,9 @@ class VaultReconciler:
         if not written or known is None or known.uid != tested.uid:
             return False
         known.health = _health_of(tested, status)
-        notice = verdict_event(before, tested, verdict, action="LogIn")
-        if notice is not None:
-            await self._cluster.publish(notice)
+        event = verdict_event(before, tested, verdict, action="LogIn")
+        if event is not None:
+            await self._cluster.publish(event)
         return True
 
     def _wait(self, view: VaultSnapshot, known: _VaultState) -> None:
@@ -323,18 +324,18 @@ def _passed(sentence: str) -> Verdict:
 
 
 def _host(vault: VaultObject) -> str:
-    """A few checks of one vault at a time."""
+    """Return the vault's host, which limits concurrent checks."""
     block = vault.block
     url = block.vault_url if isinstance(block, AzureKeyVault | ClusterAzureKeyVault) else block.url
     return (urlsplit(url).netloc or url).lower()
 
 
-def _health_of(identity: ObjectVersion, status: VaultStatus) -> ObjectHealth:
+def _health_of(version: ObjectVersion, status: VaultStatus) -> ObjectHealth:
     ready = status.condition("Ready")
     return ObjectHealth(
-        kind=identity.kind,
-        namespace=identity.key.namespace,
-        name=identity.key.name,
+        kind=version.kind,
+        namespace=version.key.namespace,
+        name=version.key.name,
         ready=ready.status if ready else "Unknown",
     )
 
@@ -355,24 +356,24 @@ def _log_check(view: VaultSnapshot, verdict: Verdict, *, duration: float) -> Non
 
 
 class VaultEventSink:
-    """Who is told of the vault objects of one kind."""
+    """Event sink for the vault objects of one kind."""
 
     def __init__(self, kind: Kind, vaults: VaultReconciler) -> None:
         self._kind: Kind = kind
         self._vaults = vaults
 
     def is_relevant(self, object_: JsonObject) -> bool:
-        """Whether ``observe`` would do anything."""
+        """Return whether ``on_change`` would do anything."""
         return self._vaults.is_relevant(self._kind, object_)
 
     def on_change(self, object_: JsonObject) -> None:
-        """One was created or changed, or stood in a listing."""
+        """Handle an object that was created, changed or listed."""
         self._vaults.on_change(self._kind, object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:
-        """One was deleted."""
+        """Handle the deletion of an object."""
         self._vaults.forget(Reference(self._kind, key.namespace, key.name), uid)
 
     def known(self) -> Iterator[tuple[ObjectKey, str]]:
-        """Those that are there, as far as is known, with their uids."""
+        """Return the known objects with their uids."""
         return self._vaults.known(self._kind)

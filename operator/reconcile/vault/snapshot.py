@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vault object as the core looks at it: what its owner wrote, what was found before."""
+"""Represent one state of a vault object: its spec and its stored status."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +14,7 @@ from smtp_operator.reconcile.invalid_spec import InvalidSpecError, invalid_spec
 from smtp_operator.reconcile.timestamps import from_timestamp
 
 _WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_namespaces"}
-"""What of its spec says nothing of the login."""
+"""Fields of the spec that do not affect the login."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,25 +30,25 @@ class VaultSnapshot:
 
     @property
     def ready(self) -> str | None:
-        """Status of the Ready condition, if there is one."""
+        """Return the status of the Ready condition; None if there is none."""
         condition = self.status.condition("Ready")
         return condition.status if condition else None
 
     @property
     def generation_is_new(self) -> bool:
-        """Whether status speaks of an older generation."""
+        """Return whether status describes an older generation."""
         return self.status.observed_generation != self.version.generation
 
     @property
     def has_verdict(self) -> bool:
-        """Whether status holds a verdict of just this login."""
+        """Return whether status holds a verdict on exactly this login."""
         if self.status.tested is None or self.ready not in ("True", "False"):
             return False
         return self.status.tested.settings == self.digest
 
 
 def vault_version_of(kind: VaultKindName, object_: JsonObject) -> ObjectVersion:
-    """Which vault object, and which state of it."""
+    """Return the identity and the version of a vault object."""
     metadata = object_["metadata"]
     return ObjectVersion(
         key=ObjectKey(metadata.get("namespace", ""), metadata["name"]),
@@ -60,7 +60,7 @@ def vault_version_of(kind: VaultKindName, object_: JsonObject) -> ObjectVersion:
 
 
 def vault_status_of(object_: JsonObject) -> VaultStatus:
-    """The stored status; an empty one where it cannot be read, which costs a check and nothing more."""
+    """Return the stored status; an empty one if it cannot be parsed, which only costs a check."""
     try:
         return VaultStatus.model_validate(object_.get("status") or {})
     except ValidationError:
@@ -68,7 +68,7 @@ def vault_status_of(object_: JsonObject) -> VaultStatus:
 
 
 def vault_snapshot_of(kind: VaultKindName, object_: JsonObject) -> VaultSnapshot:
-    """The view of a vault object as the API server sends it.
+    """Return the snapshot of a vault object from the API server.
 
     Raises:
         InvalidSpecError: with a verdict that names the field.
@@ -87,6 +87,6 @@ def vault_snapshot_of(kind: VaultKindName, object_: JsonObject) -> VaultSnapshot
 
 
 def _digest(vault: VaultObject) -> str:
-    """SHA-256 (64 hexadecimal digits) of what the login depends on, defaults left out."""
+    """Return the SHA-256 (64 hexadecimal digits) of the settings of the login, without defaults."""
     spec = vault.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=_WHO_MAY_USE_IT)
     return digest_of(spec)

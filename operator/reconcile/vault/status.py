@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a check of a vault object to the status that users read. Rules are those of SmtpConfigs."""
+"""Derive the status that users read from a check of a vault object, by the rules of SmtpConfigs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,30 +16,30 @@ from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 from smtp_operator.reconcile.vault.snapshot import VaultSnapshot
 
 INTERVAL: Final = HOUR
-"""Seconds between two checks of a login that works."""
+"""Seconds between two checks of a working login."""
 
 _HOLD_TIME: Final = 10 * MINUTE
 _HOLD_FAILURES: Final = 3
-"""Rule 2: Ready=True outlives what may pass by itself for at least this long and this often."""
+"""Rule 2: Ready=True survives transient failures for at least this time and this many."""
 
 _MAY_PASS: Final = frozenset({Retry.TRANSIENT, Retry.SLOW})
 
 
 @dataclass(slots=True)
 class VaultCheckHistory:
-    """What this process remembers of a vault object between its checks."""
+    """History of a vault object's checks in this process."""
 
     failures: int = 0
-    """Failed checks in a row."""
+    """Consecutive failed checks."""
     failing_since: float | None = None
-    """When the first of them ended, in seconds since the epoch."""
+    """When the first consecutive failure ended, in seconds since the epoch."""
     generation_seen: tuple[int, float] | None = None
-    """A generation that appeared while this process looked, and when."""
+    """A generation that appeared while this process was watching, and when."""
     baselines: Mapping[Reference, ReferenceBaseline] = field(default_factory=dict)
-    """What the last check read."""
+    """Objects that the last check read."""
 
     def record_result(self, view: VaultSnapshot, verdict: Verdict, *, now: float) -> None:
-        """Takes a check into account; ``view`` is the object before it."""
+        """Record a check; ``view`` is the object before it."""
         if verdict.passed or not view.has_verdict:
             self.failures, self.failing_since = 0, None
         elif not self.failures and view.ready == "False":
@@ -51,7 +51,7 @@ class VaultCheckHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultCheck:
-    """A check that ended. Times are in seconds since the epoch."""
+    """Result of a check that has ended. Times are in seconds since the epoch."""
 
     verdict: Verdict
     started: float
@@ -61,7 +61,7 @@ class VaultCheck:
 
 @dataclass(frozen=True, slots=True)
 class VaultStatusUpdate:
-    """A status to write, and the verdict that it newly states, if it does."""
+    """A status to write, and its verdict if the status states a new one."""
 
     status: VaultStatus
     verdict: Verdict | None
@@ -70,7 +70,7 @@ class VaultStatusUpdate:
 def vault_status_after_check(
     view: VaultSnapshot, check: VaultCheck, *, memory: VaultCheckHistory, watched: bool
 ) -> VaultStatusUpdate:
-    """The status after a check. ``memory`` already counts it."""
+    """Return the status after a check, which ``memory`` already counts."""
     verdict, write = check.verdict, ConditionWriter(view.status, view.version.generation, check.ended)
     delay = delay_after(
         verdict,
@@ -102,7 +102,7 @@ def vault_status_after_check(
 
 
 def refreshed_vault_status(view: VaultSnapshot, *, memory: VaultCheckHistory, now: float) -> VaultStatus:
-    """The status where nothing is checked: who may use it changed, or a wait is over."""
+    """Return the status without a check: after a change of the allowed users, or at the end of a wait."""
     write = ConditionWriter(view.status, view.version.generation, now)
     conditions = write.kept("Ready", "Failed", "Reconciling", "Stalled")
     waiting = view.status.condition("Reconciling")
@@ -116,12 +116,12 @@ def refreshed_vault_status(view: VaultSnapshot, *, memory: VaultCheckHistory, no
 
 
 def invalid_vault_status(
-    before: VaultStatus, identity: ObjectVersion, verdict: Verdict, *, now: float
+    before: VaultStatus, version: ObjectVersion, verdict: Verdict, *, now: float
 ) -> VaultStatus:
-    """The status of a spec that breaks a rule; ``before`` is the status so far."""
-    write = ConditionWriter(before, identity.generation, now)
+    """Return the status of an invalid spec; ``before`` is the previous status."""
+    write = ConditionWriter(before, version.generation, now)
     return VaultStatus(
-        observed_generation=identity.generation,
+        observed_generation=version.generation,
         conditions=[*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=True)],
         summary=verdict.summary,
         last_check_time=before.last_check_time,
@@ -129,7 +129,7 @@ def invalid_vault_status(
 
 
 def waiting_ends(view: VaultSnapshot, memory: VaultCheckHistory) -> float:
-    """When it counts as stalled that something may still arrive (rule 3); inf: nothing is waited for."""
+    """Return when an object that waits for a dependency is stalled (rule 3); infinity if it does not wait."""
     condition = view.status.condition("Reconciling")
     if condition is None or condition.reason != Reason.WAITING_FOR_DEPENDENCY:
         return float("inf")
@@ -137,7 +137,7 @@ def waiting_ends(view: VaultSnapshot, memory: VaultCheckHistory) -> float:
 
 
 def _appeared(view: VaultSnapshot, memory: VaultCheckHistory) -> float:
-    """When this generation was first seen, as well as it is known; in seconds since the epoch."""
+    """Return when this generation was first seen, as far as known, in seconds since the epoch."""
     if view.version.generation == 1:
         return view.created
     if memory.generation_seen is not None and memory.generation_seen[0] == view.version.generation:

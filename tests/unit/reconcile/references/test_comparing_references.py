@@ -284,20 +284,20 @@ def test_a_read_is_newer_than_what_was_told_before_it() -> None:
     index = ReferenceIndex()
     index.set_references(FIRST, [SECRET])
     index.record(SECRET, None)
-    index.record_read(SECRET, secret(OWNED), news=index.sequence(SECRET))
+    index.record_read(SECRET, secret(OWNED), sequence=index.sequence(SECRET))
     assert index.metadata(SECRET) == secret(OWNED)
 
 
 def test_a_read_is_older_than_what_was_told_meanwhile() -> None:
     index = ReferenceIndex()
     index.set_references(FIRST, [SECRET])
-    news = index.sequence(SECRET)
+    sequence = index.sequence(SECRET)
     index.record(SECRET, None)
-    index.record_read(SECRET, secret(OWNED), news=news)
+    index.record_read(SECRET, secret(OWNED), sequence=sequence)
     assert index.metadata(SECRET) is None
 
 
 def test_a_read_of_what_nobody_names_any_more_is_not_kept() -> None:
     index = ReferenceIndex()
-    index.record_read(SECRET, secret(OWNED), news=0)
+    index.record_read(SECRET, secret(OWNED), sequence=0)
     assert not index.known(SECRET)
