@@ -78,7 +78,7 @@ class JsonFilter:
     _open: list[_Container] = field(default_factory=list)
     _run: _Run | None = None
     _next: Keep | None = None
-    """What to keep of the next value; None: drop it."""
+    """Selection for the next value; None: drop it."""
     _value_is_next: bool = True
     _rest: bytes = b""
 

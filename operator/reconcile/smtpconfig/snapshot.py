@@ -20,7 +20,7 @@ from smtp_operator.reconcile.timestamps import from_timestamp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One state of a SmtpConfig."""
+    """A state of a SmtpConfig."""
 
     version: ObjectVersion
     spec: SmtpConfigSpec

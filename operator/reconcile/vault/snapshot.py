@@ -19,7 +19,7 @@ _WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultSnapshot:
-    """One state of a vault object."""
+    """A state of a vault object."""
 
     version: ObjectVersion
     vault: VaultObject

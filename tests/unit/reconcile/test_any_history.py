@@ -248,19 +248,19 @@ async def live_through(watch: Watch, steps: list[tuple[Step, float]]) -> None:
         if done is not None:
             await done
         await history.world.passes(pause)
-    await trouble_that_lasts_costs_little(history)
+    await a_lasting_problem_costs_little(history)
     await history.end()
     nothing_is_left_undone(history)
     nothing_runs_hot(history)
     no_mail_is_sent_twice(history)
-    await whoever_asks_gets_ready(history)
+    await a_request_makes_good_settings_ready(history)
     await quiet_hours_are_quiet(history)
     await history.world.stop()
     assert history.world.complaints() == []
 
 
-async def trouble_that_lasts_costs_little(history: History) -> None:
-    """Whatever is wrong, and nobody does anything about it: few calls, few tests, few mails."""
+async def a_lasting_problem_costs_little(history: History) -> None:
+    """Check that a lasting problem causes few calls, few tests and few emails."""
     world = history.world
     world.cluster.faults.down = False
     world.cluster.faults.next.clear()
@@ -298,8 +298,8 @@ def no_mail_is_sent_twice(history: History) -> None:
     assert sum(ids.values()) - len(ids) <= 2 * (history.starts - 1)
 
 
-async def whoever_asks_gets_ready(history: History) -> None:
-    """Nothing that befell it before keeps good settings from being proven."""
+async def a_request_makes_good_settings_ready(history: History) -> None:
+    """Check that a request proves good settings, whatever happened before."""
     for number, mail in enumerate(history.mails):
         mail.request_test(f"the last {number}")
     await history.world.passes(60)
@@ -311,7 +311,7 @@ async def quiet_hours_are_quiet(history: History) -> None:
     """With nothing to do, only rechecks happen."""
     history.world.forget()
     await history.world.passes(DAY / 4)
-    assert all("from time to time" in run.settings.body for run in history.world.runs)
+    assert all("tested regularly" in run.settings.body for run in history.world.runs)
     assert {call for call, _ in history.world.cluster.calls} <= {
         "get_smtp_config",
         "get_object",
@@ -320,7 +320,7 @@ async def quiet_hours_are_quiet(history: History) -> None:
 
 
 class Errors(logging.Handler):
-    """What was logged as an error, which is a defect."""
+    """Collect error logs, each of which is a bug."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
