@@ -206,7 +206,7 @@ def test_new_object_reads_as_in_progress(users: Users) -> None:
     assert stored["metadata"]["generation"] == 1
 
 
-def test_nobody_writes_status_with_the_object(users: Users) -> None:
+def test_status_is_not_writable_with_the_object(users: Users) -> None:
     users.create("corporate-mail", status=FULL_STATUS)
     assert users.get("corporate-mail")["status"] == {"observedGeneration": -1}
 

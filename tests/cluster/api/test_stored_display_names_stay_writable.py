@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was stored with a link in its display name stays writable, but for that name (ratcheting)."""
+"""An object stored with a link in its display name stays writable, except for that name (ratcheting)."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def mail(name: str) -> str:
 
 @pytest.fixture
 def stored(cluster: LocalCluster) -> Iterator[str]:
-    """One that was stored before the rule came."""
+    """Return an object that was stored before the rule existed."""
     cluster.kubectl("apply", "--server-side", "-f", "-", input=crd(with_rule=False))
     cluster.kubectl("wait", "--for=condition=Established", "crd", RESOURCE, "--timeout=60s")
     cluster.kubectl("create", "-f", "-", input=mail("stored"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What elections rest on: the same of the real API server and of the one that the other tests have."""
+"""Elections rely on behavior that the real API server and the fake one share."""
 
 import asyncio
 
@@ -85,7 +85,7 @@ async def test_another_holder_is_seen_at_the_next_renewal(
         await asyncio.wait_for(first.hold(), 60)
 
 
-async def test_a_watch_of_that_name_tells_of_a_write(
+async def test_a_watch_of_that_name_reports_a_write(
     server: LeaseApi, namespace: str, collection: str
 ) -> None:
     query = [("fieldSelector", "metadata.name=smtp-operator"), ("watch", "true")]

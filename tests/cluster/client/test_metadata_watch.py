@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the metadata watch sees, and what it never gets to see, on a real API server."""
+"""On a real API server, the metadata watch sees changes, but never data."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ News = tuple[str, ObjectMetadata | None]
 
 
 class Owner:
-    """Somebody who makes and changes Secrets."""
+    """A user who creates and changes Secrets."""
 
     def __init__(self, cluster: LocalCluster, namespace: str) -> None:
         self._cluster, self.namespace = cluster, namespace
@@ -133,7 +133,7 @@ async def test_who_changed_which_key_is_known(following: Following, owner: Owner
     assert write.data_keys == ("password",)
 
 
-async def test_objects_that_nobody_names_are_not_told_of(following: Following, owner: Owner) -> None:
+async def test_unreferenced_objects_are_not_reported(following: Following, owner: Owner) -> None:
     owner.create("other")
     owner.create("mail")
     assert (await following.next())[0] == "mail"

@@ -40,7 +40,7 @@ def namespace(cluster: LocalCluster) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """What helm prints for words that need no cluster."""
+    """Return the output of a helm command that needs no cluster."""
     program = find_assets().helm
     environment = {"PATH": os.defpath, "HOME": str(tmp_path_factory.mktemp("helm"))}
 
@@ -56,7 +56,7 @@ def helm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
 
 @pytest.fixture
 def render(helm: Callable[..., str]) -> Render:
-    """What `helm template` renders in namespace `mail` with these words, such as `--set a=b`."""
+    """Return what `helm template` renders in namespace `mail` with these arguments, such as `--set a=b`."""
 
     def rendered(*words: str) -> list[Object]:
         command = ["template", "smtp-operator", str(CHART), "--namespace=mail", *words]

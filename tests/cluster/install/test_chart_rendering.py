@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the chart makes of its values."""
+"""The chart renders its values."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_tokens_are_for_named_service_accounts_only(render: Render) -> None:
     ]
 
 
-def test_nobody_may_have_tokens_by_default(render: Render) -> None:
+def test_no_tokens_are_allowed_by_default(render: Render) -> None:
     assert not [
         it for it in render() for rule in it.get("rules", ()) if "serviceaccounts/token" in rule["resources"]
     ]
@@ -227,7 +227,7 @@ def test_policies_are_off_or_warn_or_deny(render: Render, value: str, names: set
 
 
 @pytest.mark.parametrize(("action", "joined"), [("deny", True), ("warn", False), ("off", False)])
-def test_viewers_see_smtpconfigs_only_where_passwords_in_clear_are_forbidden(
+def test_viewers_see_smtpconfigs_only_if_plaintext_passwords_are_forbidden(
     render: Render, action: str, joined: bool
 ) -> None:
     rendered = render("--set", f"policies.plaintextPassword={action}")
@@ -382,7 +382,7 @@ def test_everything_carries_the_labels_by_which_it_is_found(render: Render, prof
         assert labels["helm.sh/chart"] == "smtp-operator-0.1.0", it
 
 
-def test_two_releases_have_objects_of_their_own(render: Render) -> None:
+def test_two_releases_have_separate_objects(render: Render) -> None:
     ours = {(it["kind"], it["metadata"]["name"]) for it in render("--set", "fullnameOverride=other")}
     theirs = {(it["kind"], it["metadata"]["name"]) for it in render()}
     shared = {kind for kind, _ in ours & theirs}

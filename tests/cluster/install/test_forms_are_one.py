@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One source, three forms: chart, plain manifests and kustomize base say the same."""
+"""Chart, plain manifests and kustomize base have one source and the same content."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read(*patterns: str) -> Documents:
 
 
 def without_helm(documents: Documents) -> Documents:
-    """What a plain manifest does not say: that Helm keeps it."""
+    """Remove the annotation that makes Helm keep an object; plain manifests have none."""
     plain: Documents = {name: _without_helm(it) for name, it in documents.items()}
     for (kind, _), it in plain.items():
         if kind == "CustomResourceDefinition":

@@ -22,7 +22,7 @@ def words(profile: str, *more: str) -> list[str]:
 
 @pytest.fixture(params=PROFILES)
 def profile(request: pytest.FixtureRequest) -> str:
-    """One of the profiles."""
+    """Return a profile."""
     name: str = request.param
     return name
 

@@ -36,7 +36,7 @@ def foreign_kinds(cluster: LocalCluster) -> None:
 
 
 def accepts(cluster: LocalCluster, namespace: str, text: str) -> list[str]:
-    """Who was accepted; everything namespaced goes to ``namespace``, since the others need not exist."""
+    """Return the accepted objects; namespaced ones go to ``namespace``, since others need not exist."""
     found = objects(text)
     for it in found:
         if "namespace" in it["metadata"]:

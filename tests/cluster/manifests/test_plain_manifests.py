@@ -67,7 +67,7 @@ def namespaced() -> Manifests:
 
 @pytest.fixture
 def without_policies_afterwards(cluster: LocalCluster) -> Iterator[None]:
-    """They concern every other test."""
+    """Remove the policies afterwards, because they affect every other test."""
     yield
     cluster.kubectl("delete", "--ignore-not-found", "-f", f"{CLUSTER_WIDE}/3[123]-policy-*.yaml")
 

@@ -19,7 +19,7 @@ NAMESPACE = "smtp-operator-system"
 
 @pytest.fixture
 def prometheus_operator(cluster: LocalCluster) -> Iterator[None]:
-    """Its kinds, and the namespace that the manifests speak of."""
+    """Install the foreign kinds, and create the namespace that the manifests use."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     cluster.kubectl("apply", "-f", "-", input=json.dumps(namespace))
     define_foreign_kinds(cluster)

@@ -23,7 +23,7 @@ REFUSED: dict[str, Object] = {
     "SmtpVault": {**CCP, "cyberArkCCP": BY_CERTIFICATE, "caRef": NOT_YOURS},
     "ClusterSmtpVault": {**CCP, "caRef": {**NOT_YOURS, "namespace": "default"}},
 }
-"""One object of each kind that the policies refuse."""
+"""Return an object of each kind that the policies reject."""
 
 WARNINGS = {"smtpconfig-plaintext-password.smtp-operator.io", "smtpconfig-habits.smtp-operator.io"}
 WARNED_OF: Object = {
@@ -35,7 +35,7 @@ WARNED_OF: Object = {
 
 @pytest.fixture(scope="module")
 def all_users(cluster: LocalCluster, api: Api) -> Iterator[Users]:
-    """Who is made here is forgotten at the end of the module."""
+    """Create users, and remove them at the end of the module."""
     users = Users(api, lambda name: Api(cluster.url, cluster.ca_file, cluster.admin_token, acting_as=name))
     yield users
     users.forget()
@@ -43,7 +43,7 @@ def all_users(cluster: LocalCluster, api: Api) -> Iterator[Users]:
 
 @pytest.fixture(scope="module")
 def policies(cluster: LocalCluster, all_users: Users) -> Iterator[None]:
-    """Those of `deploy/manifests/`, in force; gone afterwards, since they concern every other test."""
+    """Apply the policies of `deploy/manifests/`; remove them afterwards, since they affect other tests."""
     files = [f"--filename={it}" for it in POLICIES]
     cluster.kubectl("apply", "--validate=strict", *files)
     somebody = all_users.user("somebody", *WRITE_OURS)

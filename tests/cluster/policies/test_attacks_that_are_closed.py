@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody could want who may write our objects but not read the Secrets that they name.
+"""Users who may write our objects, but not read the referenced Secrets, cannot misuse the operator.
 
 The owner wrote the object and may get everything. Mallory may write all kinds of ours, and nothing else.
 """
@@ -122,7 +122,7 @@ def test_an_object_of_somebody_else_cannot_be_turned_to_another_server(
     assert sentence(refused.value) == get_refused(path)
 
 
-def test_nor_can_it_be_deleted_and_made_anew(owner: Api, mallory: Api, namespace: str) -> None:
+def test_it_cannot_be_deleted_and_created_again(owner: Api, mallory: Api, namespace: str) -> None:
     configs = path_of("SmtpConfig", namespace)
     owner.create(configs, object_of("SmtpConfig", CONFIG))
     mallory.delete(f"{configs}/one")

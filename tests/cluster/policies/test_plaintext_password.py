@@ -69,7 +69,7 @@ def test_where_it_is_forbidden_the_refusal_says_what_to_do(cluster: LocalCluster
 
 
 @pytest.mark.usefixtures("forbidden")
-def test_an_object_from_before_may_be_labelled_and_mended_but_not_kept_and_changed(
+def test_an_older_object_may_be_labelled_and_fixed_but_not_changed_otherwise(
     cluster: LocalCluster, namespace: str
 ) -> None:
     def patched(**change: object) -> int:

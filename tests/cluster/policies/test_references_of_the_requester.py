@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whoever names a Secret, a ServiceAccount or a vault must be allowed himself what he has the operator do."""
+"""Users who reference a Secret, ServiceAccount or vault need the permissions that the operator uses."""
 
 from collections.abc import Iterator
 from copy import deepcopy

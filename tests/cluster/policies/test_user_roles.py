@@ -52,7 +52,7 @@ def bound(all_users: Users, namespace: str) -> Callable[[str], Api]:
 
 
 def soon(act: Callable[[], Object]) -> Object:
-    """What it gives as soon as it is not forbidden: the controller aggregates roles a moment later."""
+    """Return the result once it is not forbidden; the controller aggregates roles a moment later."""
     deadline = time.monotonic() + 60
     while True:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What kubectl's edits of a Secret look like in managedFields, and what rule 6 makes of them."""
+"""Edits of a Secret with kubectl are recorded in managedFields, and rule 6 classifies them."""
 
 import json
 import time
@@ -81,7 +81,7 @@ def replace(kubectl: Kubectl) -> None:
     kubectl("replace", "-f", "-", stdin=STRING_DATA % ("x", "s3cret-2"))
 
 
-def make_anew(kubectl: Kubectl) -> None:
+def recreate(kubectl: Kubectl) -> None:
     kubectl("delete", "secret", "pw")
     create(kubectl)
 
@@ -105,7 +105,7 @@ def nothing(kubectl: Kubectl) -> None:
         (patch_the_password, ReferenceChange.CHANGED),
         (apply_another_password, ReferenceChange.CHANGED),
         (replace, ReferenceChange.CHANGED),
-        (make_anew, ReferenceChange.CHANGED),
+        (recreate, ReferenceChange.CHANGED),
     ],
 )
 @pytest.mark.parametrize("make", MAKERS)

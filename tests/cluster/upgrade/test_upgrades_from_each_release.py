@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a release left in a cluster, once this one runs there: all valid, nothing written, no mail.
+"""Objects of each release stay valid under this release: nothing is written, and no email is sent.
 
 `python -m smtp_tools.release VERSION` records a release; what it left stands in the folder of its version.
 """
@@ -93,8 +93,8 @@ def test_every_object_is_still_valid(upgraded: Upgraded, api: Api) -> None:
     for it in upgraded.release.objects:
         if it["apiVersion"].startswith("smtp-operator.io/"):
             collection = f"/apis/{it['apiVersion']}/namespaces/{upgraded.namespace}/{it['kind'].lower()}s"
-            anew = {**it, "metadata": {"name": f"{it['metadata']['name']}-anew"}}
-            api.create(f"{collection}?dryRun=All&fieldValidation=Strict", anew)
+            copy = {**it, "metadata": {"name": f"{it['metadata']['name']}-copy"}}
+            api.create(f"{collection}?dryRun=All&fieldValidation=Strict", copy)
 
 
 @each_release
@@ -115,7 +115,7 @@ def test_no_field_of_it_has_gone_or_become_narrower(release: Release) -> None:
 
 
 def narrower(old: Schema, new: Schema, path: str) -> Iterator[str]:
-    """What could be written, and cannot be any more."""
+    """Return values that were valid before and are no longer."""
     if old.get("type") != new.get("type"):
         yield f"{path}: {old.get('type')} became {new.get('type')}"
     if not set(new.get("required", ())) <= set(old.get("required", ())):

@@ -43,7 +43,7 @@ CORRECTIONS: dict[str, Object] = {
 
 
 def earlier_crds() -> list[Object]:
-    """This release's, without the rules that a field has to be set."""
+    """Return this release's CRDs without the rules that require fields."""
     crds = [kind.crd() for kind in KINDS if kind is not SMTP_VAULT]
     vault = SMTP_VAULT.crd()
     spec = vault["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API server answers becomes an error of ours, whose text never quotes an object."""
+"""Error responses of the API server become our errors, whose text never quotes an object."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -125,7 +125,7 @@ async def test_the_same_after_ten_minutes_is_another_event(fake: FakeApi, record
     assert first.body["metadata"]["name"] != second.body["metadata"]["name"]
 
 
-async def test_a_series_whose_event_has_expired_starts_anew(fake: FakeApi, recorder: EventRecorder) -> None:
+async def test_a_series_whose_event_has_expired_starts_again(fake: FakeApi, recorder: EventRecorder) -> None:
     fake.on("POST", EVENTS, Answer(), Answer())
     recorder.record(NOTICE)
     await recorder.drain()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which cluster is meant: --kubeconfig, KUBECONFIG, the Pod's ServiceAccount, the home folder, in order."""
+"""The cluster is found by --kubeconfig, KUBECONFIG, the Pod's ServiceAccount or the home folder."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

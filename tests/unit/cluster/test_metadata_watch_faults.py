@@ -157,11 +157,11 @@ async def test_what_a_second_list_shows_unchanged_is_no_news(
 
 
 async def test_half_a_line_is_a_lost_connection(fake: FakeApi, follower: ReferenceTracker) -> None:
-    broken, mended = Stream(bookmark(10)), Stream(event("MODIFIED", partial("mail", 11)))
+    broken, restored = Stream(bookmark(10)), Stream(event("MODIFIED", partial("mail", 11)))
     broken.say_raw(b'{"type":"MODIFIED","object":{"metadata":{"na')
     broken.end()
     fake.on("GET", SECRETS, Answer(body=page(version=9)))
-    fake.on("WATCH", SECRETS, broken, mended)
+    fake.on("WATCH", SECRETS, broken, restored)
     assert await follower.news.get() == ("mail", "uid-of-mail/11")
     assert [it.query["resourceVersion"] for it in fake.asked("WATCH", SECRETS)] == ["9", "10"]
 

@@ -20,7 +20,7 @@ HINT = (
 
 
 def document(*lacking: str) -> Answer:
-    """What the API server publishes of our CRD, some fields left out."""
+    """Return the published schema of our CRD, without some fields."""
     (served,) = smtp_config_crd()["spec"]["versions"]
     schema: dict[str, Any] = served["schema"]["openAPIV3Schema"]
     for path in lacking:

@@ -75,7 +75,7 @@ def registry_for(
 
 
 def in_the_operators_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """It hangs up at its end: a watch that kopf broke off stays open until the API server says goodbye."""
+    """Close the connections at the end, because a watch that kopf aborted would stay open."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -130,7 +130,7 @@ async def test_what_happens_to_smtpconfigs_is_told(cluster: LocalCluster, api: A
 
 
 @in_the_operators_loop
-async def test_nobody_is_told_of_what_is_no_news(cluster: LocalCluster, api: Api, namespace: str) -> None:
+async def test_irrelevant_changes_are_not_reported(cluster: LocalCluster, api: Api, namespace: str) -> None:
     path = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
     inbox = RecordingSink()
     await asyncio.to_thread(api.create, path, smtp_config())
@@ -152,7 +152,7 @@ def excluded(api: Api, namespace: str) -> Iterator[str]:
 
 
 @in_the_operators_loop
-async def test_nobody_is_told_of_what_happens_in_an_excluded_namespace(
+async def test_changes_in_an_excluded_namespace_are_not_reported(
     cluster: LocalCluster, api: Api, namespace: str, excluded: str
 ) -> None:
     theirs, ours = (
@@ -301,7 +301,7 @@ class Collecting(logging.Handler):
 
 @pytest.fixture
 def root_log() -> Iterator[list[logging.LogRecord]]:
-    """What gets to the root logger at level debug, once kopf is quietened."""
+    """Return what reaches the root logger at level debug, once kopf is silenced."""
     records: list[logging.LogRecord] = []
     handler, root = Collecting(records), logging.getLogger()
     level = root.level

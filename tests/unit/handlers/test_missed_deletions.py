@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was deleted while no watch told of it is forgotten all the same."""
+"""Objects whose deletion no watch reported are forgotten nevertheless."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -95,7 +95,7 @@ async def test_it_asks_for_metadata_once_for_a_whole_listing(fake: FakeApi, sear
 
 
 async def test_without_a_listing_it_looks_every_five_minutes(fake: FakeApi, search: Search) -> None:
-    """One that is empty tells nobody of itself."""
+    """An empty listing produces no event."""
     fake.always("GET", CONFIGS, Answer(body=page(version=9)))
 
     assert {await search.configs.forgotten.get(), await search.configs.forgotten.get()} == {MAIL, OTHER}

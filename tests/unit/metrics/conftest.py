@@ -19,7 +19,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def scrape(metrics: Metrics) -> Callable[[], Exposition]:
-    """What they are now."""
+    """Return the current values."""
     return lambda: Exposition(generate_latest(metrics.registry).decode())
 
 

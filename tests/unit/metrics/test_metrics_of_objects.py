@@ -129,7 +129,7 @@ async def test_it_outlives_a_test_that_met_no_certificate(world: World, scrape: 
     assert scrape().samples(EXPIRY) == {("corporate-mail", "team-a"): pytest.approx(soon, abs=1)}
 
 
-async def test_without_tls_there_is_no_certificate_to_tell_of(world: World, scrape: Scrape) -> None:
+async def test_without_tls_there_is_no_certificate_to_report(world: World, scrape: Scrape) -> None:
     world.smtp_config().create(smtpType="None")
     await world.passes(1)
     assert scrape().samples(EXPIRY) == {}

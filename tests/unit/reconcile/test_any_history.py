@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever users, API server and mail servers do in whatever order: what never happens, and what always comes
-to pass in the end.
-"""
+"""In every random history of users, API server and mail servers, invariants hold, and all ends well."""
 
 import asyncio
 import logging

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What binds a password decides whom a test trusts and how it finds the server, wherever it was read from."""
+"""The binding of a password decides which CAs a test trusts and how it resolves the server."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ BY_ACCOUNT: dict[str, Any] = {
 
 
 async def settings_of(world: World, **spec: Any) -> TestRequest:
-    """What the test of a SmtpConfig is run with."""
+    """Return the request with which the test of a SmtpConfig runs."""
     world.put_config_map(data={"ca.crt": MINE})
     await world.start()
     mail = world.smtp_config().create_with_login(**(CA_REF | spec))

@@ -123,7 +123,7 @@ async def test_a_failure_is_never_retried_sooner_than_half_a_minute(world: World
     assert min(pauses) >= 30
 
 
-async def test_a_reference_nobody_can_read_about_costs_no_call(world: World) -> None:
+async def test_a_change_of_an_unreferenced_object_costs_no_call(world: World) -> None:
     await world.ready()
     world.operator.reference_changed(Reference("Secret", "team-b", "stranger"), None)
     await world.passes(10)

@@ -241,7 +241,7 @@ async def test_a_discarded_key_that_was_parked_is_not_handled(desk: Desk) -> Non
     assert desk.order == ["a", "c"]
 
 
-async def test_a_key_discarded_and_added_at_once_is_handled_anew(desk: Desk) -> None:
+async def test_a_key_discarded_and_added_at_once_is_handled_again(desk: Desk) -> None:
     desk.seconds["a"] = 10
     async with running(desk) as queue:
         queue.add("a", at=0)

@@ -35,7 +35,7 @@ async def test_it_does_not_wait_longer_than_told(desk: Desk) -> None:
         assert desk.now() == pytest.approx(1.1)
 
 
-async def test_told_to_finish_it_gives_nobody_the_place_in_the_lane(desk: Desk) -> None:
+async def test_after_finish_a_free_slot_is_not_given_to_another_key(desk: Desk) -> None:
     desk.lanes = {"first": "lane", "second": "lane"}
     desk.seconds["first"] = 0.5
     async with running(desk, per_lane=1) as queue:

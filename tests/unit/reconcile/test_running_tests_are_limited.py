@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One namespace with slow mail servers does not keep the operator from the tests of the others."""
+"""A namespace with slow mail servers does not delay the tests of other namespaces."""
 
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_testkit.simulation import World, passes

@@ -136,7 +136,7 @@ def test_settings_that_failed_are_tried_again_by_the_interval_but_once_an_hour_a
     assert delay(verdict(Retry.CONFIGURATION), interval=interval) == seconds
 
 
-def test_a_value_that_cannot_be_used_is_read_again_where_no_watch_tells_of_it() -> None:
+def test_an_unusable_value_is_read_again_if_no_watch_reports_changes() -> None:
     unusable = verdict(Retry.CONFIGURATION, phase=Phase.PASSWORD)
     assert delay(unusable, watched=True) is None
     assert delay(unusable, watched=False) == HOUR
@@ -155,7 +155,7 @@ def test_what_may_arrive_unseen_is_asked_for(
 
 
 @pytest.mark.parametrize(("interval", "seconds"), [(MINUTE, HOUR), (2 * HOUR, 2 * HOUR), (0, None)])
-def test_what_a_watch_will_tell_of_is_hardly_asked_for(interval: float, seconds: float | None) -> None:
+def test_watched_objects_are_hardly_polled(interval: float, seconds: float | None) -> None:
     missing = verdict(Retry.DEPENDENCY, reason=Reason.SECRET_NOT_FOUND, phase=Phase.PASSWORD)
     assert delay(missing, interval=interval) == seconds
 

@@ -179,7 +179,7 @@ async def test_the_same_secret_again_is_no_new_version(world: World) -> None:
     assert world.storage.objects[SECRET] is before
 
 
-async def test_a_secret_made_anew_has_another_uid(world: World) -> None:
+async def test_a_recreated_secret_has_another_uid(world: World) -> None:
     world.put_secret(password="1")
     before = metadata_of(SECRET, world.storage.objects[SECRET])
     world.delete_secret()

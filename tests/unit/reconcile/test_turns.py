@@ -37,7 +37,7 @@ async def lives(world: World, *servers: str, each: int = 10, seconds: float = 60
     await world.passes(seconds)
 
 
-async def test_of_prompt_servers_one_mail_at_a_time_is_told_of_by_no_status(replicas: World) -> None:
+async def test_of_prompt_servers_one_email_at_a_time_has_no_status(replicas: World) -> None:
     for server in SERVERS:
         replicas.engine.always(passes(seconds=0.8), server=server)
     await lives(replicas, *SERVERS)
@@ -52,7 +52,7 @@ async def test_everything_before_data_goes_side_by_side(replicas: World) -> None
     await replicas.stop()
 
 
-async def test_without_other_replicas_nobody_waits(world: World) -> None:
+async def test_without_other_replicas_no_email_waits(world: World) -> None:
     for server in SERVERS:
         world.engine.always(passes(seconds=0.8), server=server)
     await lives(world, *SERVERS, each=5, seconds=2)

@@ -137,7 +137,7 @@ async def test_a_deleted_secret_is_found_at_the_next_interval(unwatched: World) 
     assert mail.reason == "SecretNotFound"
 
 
-async def test_with_an_interval_of_zero_nobody_asks(unwatched: World) -> None:
+async def test_with_an_interval_of_zero_nothing_is_polled(unwatched: World) -> None:
     mail = await unwatched.ready(recheck={"interval": "0s"})
     unwatched.put_secret(password="s3cret-2")
     await unwatched.passes(24 * HOUR)

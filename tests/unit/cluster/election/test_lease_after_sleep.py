@@ -36,7 +36,7 @@ async def test_a_loss_is_for_good(stage: Stage) -> None:
         leader.lease.check()
 
 
-async def test_whoever_finds_the_loss_first_ends_the_holding_at_once(stage: Stage) -> None:
+async def test_hold_ends_as_soon_as_any_caller_finds_the_loss(stage: Stage) -> None:
     slept = 0.0
     leader = stage.start(clock=lambda: now() + slept)
     await leader.works.wait()

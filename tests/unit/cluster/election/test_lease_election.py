@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who holds the Lease works, on a fake clock: never two at a time, and soon another where one has gone."""
+"""The holder of the Lease works: never two at a time, and soon another one after the first has gone."""
 
 import asyncio
 import logging
@@ -60,7 +60,9 @@ async def test_of_a_killed_one_it_is_taken_once_it_has_ended(stage: Stage) -> No
     assert stage.spec["leaseTransitions"] == 1
 
 
-async def test_who_comes_later_waits_a_whole_term_since_nobody_trusts_the_times_in_it(stage: Stage) -> None:
+async def test_a_later_replica_waits_a_whole_term_since_times_in_the_lease_are_not_trusted(
+    stage: Stage,
+) -> None:
     leader = await stage.leader()
     await leader.kill()
     await asyncio.sleep(3600)
@@ -271,7 +273,7 @@ class Refusing(LeaseServer):
 
 
 @pytest.mark.parametrize("error", [AccessDenied("GET x: 403 Forbidden"), RequestRefused("GET x: 422")])
-async def test_what_no_waiting_mends_ends_the_standby(error: Exception) -> None:
+async def test_a_permanent_error_ends_the_standby(error: Exception) -> None:
     lease = LeaderLease(Refusing(error), namespace="ops", name="smtp-operator", identity="a", clock=now)
     with pytest.raises(type(error)) as caught:
         await lease.acquire()

@@ -45,7 +45,7 @@ def read(*entries: Entry, at_: float, version: str = "uid-1/10") -> ReferenceBas
 
 
 OWNED = at(0, "password")
-NOBODY: Entry = at(0)
+UNOWNED: Entry = at(0)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_arrivals_deletions_and_versions(
         pytest.param(
             [OWNED],
             HOUR,
-            [NOBODY, at(2 * HOUR, "password", manager="x")],
+            [UNOWNED, at(2 * HOUR, "password", manager="x")],
             ReferenceChange.CHANGED,
             id="other owner",
         ),
@@ -180,7 +180,7 @@ def test_a_key_is_owned_wherever_it_was_written(data: str) -> None:
     )
 
 
-def test_a_key_of_the_same_name_in_an_annotation_is_owned_by_nobody() -> None:
+def test_a_key_of_the_same_name_in_an_annotation_has_no_owner() -> None:
     entry = {"manager": "x", "fieldsV1": {"f:metadata": {"f:annotations": {"f:password": {}}}}}
     assert key_owners(field_writes([entry, {"manager": "y"}]), "password") == ()
 
@@ -191,7 +191,7 @@ def test_who_writes_no_key_is_remembered_by_the_time(fields: object) -> None:
     assert write == FieldWrite("x", "Apply", "t", ())
 
 
-def test_an_object_that_nobody_wrote_has_no_writes() -> None:
+def test_an_object_without_managed_fields_has_no_writes() -> None:
     assert field_writes(None) == ()
 
 
@@ -239,7 +239,7 @@ def test_those_who_name_it_no_more_are_not() -> None:
     assert index.record(SECRET, None) == {SECOND}
 
 
-def test_what_nobody_names_is_forgotten() -> None:
+def test_an_unreferenced_object_is_forgotten() -> None:
     index = ReferenceIndex()
     index.set_references(FIRST, [SECRET])
     index.record(SECRET, secret(OWNED))
@@ -297,7 +297,7 @@ def test_a_read_is_older_than_what_was_told_meanwhile() -> None:
     assert index.metadata(SECRET) is None
 
 
-def test_a_read_of_what_nobody_names_any_more_is_not_kept() -> None:
+def test_a_read_of_a_no_longer_referenced_object_is_not_kept() -> None:
     index = ReferenceIndex()
     index.record_read(SECRET, secret(OWNED), sequence=0)
     assert not index.known(SECRET)

@@ -102,7 +102,7 @@ async def test_a_retry_of_the_first_test_is_of_test_mode(world: World) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [("Login", "SendEmail"), ("SendEmail", "Login")])
-async def test_another_test_mode_is_proven_anew(world: World, before: str, after: str) -> None:
+async def test_another_test_mode_is_proven_again(world: World, before: str, after: str) -> None:
     mail = await world.ready(test={"mode": before})
     mail.edit(test={"mode": after})
     await world.passes(1)

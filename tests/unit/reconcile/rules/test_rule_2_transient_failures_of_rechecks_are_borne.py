@@ -42,7 +42,7 @@ async def test_a_transient_failure_of_a_recheck_leaves_ready_true(world: World, 
     }
 
 
-async def test_only_last_test_and_next_test_time_tell_of_it(world: World) -> None:
+async def test_only_last_test_and_next_test_time_report_it(world: World) -> None:
     mail = await world.ready()
     proven = mail.status
     world.engine.always(fails(Reason.CONNECT_TIMEOUT))
@@ -112,7 +112,7 @@ async def test_failures_are_borne_for_recheck_interval(world: World) -> None:
     assert 2 * HOUR <= world.time() - first <= 2 * HOUR + 40 * MINUTE
 
 
-async def test_a_success_in_between_starts_the_count_anew(world: World) -> None:
+async def test_a_success_in_between_restarts_the_count(world: World) -> None:
     mail = await world.ready(recheck={"interval": "1m"})
     slow = fails(Reason.TOO_MANY_LOGINS)
     world.engine.script(slow, slow, passes(), slow, slow, passes())
@@ -158,7 +158,7 @@ async def test_a_transient_failure_of_changed_settings_fails(world: World) -> No
 
 
 async def test_a_transient_failure_of_a_requested_test_fails(world: World) -> None:
-    """Who asks wants to know; a request is no recheck."""
+    """A request is not a recheck, so its failure is reported."""
     mail = await world.ready()
     await world.passes(10)
     world.engine.script(fails(Reason.CONNECT_TIMEOUT))
@@ -189,7 +189,7 @@ async def test_a_restart_costs_patience_and_no_verdict(world: World) -> None:
 
 
 async def test_a_secret_that_may_not_be_read_any_more_withdraws_the_verdict_at_once(world: World) -> None:
-    """That is no failure of the mail server, which alone may be borne."""
+    """A failed read is not a failure of the mail server, so the verdict does not survive it."""
     mail = await world.ready()
     world.cluster.faults.denied.add(world.put_secret(password="s3cret-1"))
     await world.passes(RECHECKED)

@@ -54,7 +54,7 @@ async def test_status_tells_who_was_refused_by_role_and_index(world: World) -> N
     ]
 
 
-async def test_the_others_are_not_mailed_again_by_itself(world: World) -> None:
+async def test_the_others_get_no_further_email_automatically(world: World) -> None:
     await world.start()
     world.engine.script(PARTLY)
     mail = world.smtp_config().create()

@@ -174,7 +174,7 @@ async def test_across_a_restart_an_owner_within_a_second_of_the_test_is_in_doubt
     assert world.mails == []
 
 
-async def test_a_secret_made_anew_is_another_one(world: World) -> None:
+async def test_a_recreated_secret_is_another_one(world: World) -> None:
     mail = await world.ready()
     world.cluster.lag = 0.0
     world.delete_secret()
@@ -217,7 +217,7 @@ async def test_all_that_name_it_are_tested(world: World) -> None:
     assert second.trigger == "PasswordChanged"
 
 
-async def test_a_secret_that_nobody_names_is_of_no_interest(world: World) -> None:
+async def test_an_unreferenced_secret_is_ignored(world: World) -> None:
     await world.ready()
     world.put_secret("stranger", password="x")
     await world.passes(30)

@@ -40,7 +40,7 @@ async def test_the_login_is_by_token(world: World) -> None:
     assert mail.runs[0].settings.auth_mechanism == "XOAUTH2"
 
 
-async def test_status_tells_how_the_token_was_had(world: World) -> None:
+async def test_status_says_how_the_token_was_obtained(world: World) -> None:
     world.put_secret("mail-app", data={"client-secret": "s3cret"})
 
     mail = await tested(world)

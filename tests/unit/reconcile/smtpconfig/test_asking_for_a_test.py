@@ -250,7 +250,7 @@ async def test_each_phase_it_comes_to_is_named(world: World) -> None:
     ]
 
 
-async def test_a_phase_is_told_of_once_a_second_at_most(world: World) -> None:
+async def test_a_phase_is_reported_once_a_second_at_most(world: World) -> None:
     mail = await world.ready()
     await world.passes(60)
     world.engine.slow_phases = 0.4
@@ -263,7 +263,7 @@ async def test_a_phase_is_told_of_once_a_second_at_most(world: World) -> None:
     assert all(later - earlier >= 1 for earlier, later in pairwise(announcements))
 
 
-async def test_a_test_that_nobody_asked_for_names_no_phase(world: World) -> None:
+async def test_an_unrequested_test_reports_no_phase(world: World) -> None:
     await world.start()
     world.engine.slow_phases = 0.8
     mail = world.smtp_config().create()
@@ -294,7 +294,7 @@ async def test_a_standing_verdict_stays_ready_while_it_runs(world: World) -> Non
     }
 
 
-async def test_an_announcement_nobody_follows_up_is_taken_back(world: World) -> None:
+async def test_an_outdated_announcement_is_removed(world: World) -> None:
     """The operator was killed amid the test, and the request withdrawn before the next one started."""
     mail = await world.ready()
     await world.passes(60)

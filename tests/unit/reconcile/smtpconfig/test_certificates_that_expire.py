@@ -34,7 +34,7 @@ def warnings(world: World) -> list[str]:
     return [it.note for it in world.cluster.notices if it.reason == "CertificateExpiring"]
 
 
-async def test_the_first_test_that_meets_it_tells_of_it(world: World) -> None:
+async def test_the_first_test_that_finds_it_reports_it(world: World) -> None:
     mail = await a_mail_that_meets(world, meets(expires_in=13 * DAY))
 
     assert mail.status.certificate_expiring == "2026-12-01T11:06:40Z"
@@ -60,7 +60,7 @@ async def test_the_verdict_stays_what_it_is(world: World) -> None:
     assert {it.reason for it in world.cluster.notices} == {"TestEmailSent", "CertificateExpiring"}
 
 
-async def test_nobody_hears_of_one_that_holds_longer(world: World) -> None:
+async def test_a_certificate_valid_for_longer_is_not_reported(world: World) -> None:
     mail = await a_mail_that_meets(world, meets(expires_in=15 * DAY))
     assert mail.status.certificate_expiring is None
     assert warnings(world) == []
@@ -95,7 +95,7 @@ async def test_it_is_told_in_time_though_no_test_is_due_before(world: World, int
     assert len(mail.writes) == 2  # the second keeps that this mail was sent
 
 
-async def test_what_lives_for_days_only_is_told_of_in_the_last_third_of_its_life(world: World) -> None:
+async def test_a_short_lived_certificate_is_reported_in_the_last_third_of_its_life(world: World) -> None:
     await a_mail_that_meets(world, meets(expires_in=6 * DAY, life=6 * DAY), recheck={"interval": "6h"})
     await world.passes(4 * DAY - HOUR)
     assert warnings(world) == []
@@ -103,7 +103,7 @@ async def test_what_lives_for_days_only_is_told_of_in_the_last_third_of_its_life
     assert len(warnings(world)) == 1
 
 
-async def test_a_restart_tells_nothing_anew(world: World) -> None:
+async def test_a_restart_reports_nothing_again(world: World) -> None:
     mail = await a_mail_that_meets(world, meets(expires_in=13 * DAY))
     world.forget()
     await world.restart()
@@ -123,7 +123,7 @@ async def test_a_failure_in_between_makes_no_news_of_it(world: World) -> None:
     assert len(warnings(world)) == 1
 
 
-async def test_it_is_told_of_settings_that_fail_too(world: World) -> None:
+async def test_it_is_reported_for_failing_settings_too(world: World) -> None:
     failed = Verdict(reason=Reason.RELAY_DENIED, message="No.", retry=Retry.POLICY)
     mail = await a_mail_that_meets(world, meets(expires_in=13 * DAY, verdict=failed))
     assert mail.ready == "False"
@@ -144,7 +144,7 @@ async def test_another_one_that_expires_is_news(world: World) -> None:
     assert len(warnings(world)) == 2
 
 
-async def test_two_servers_behind_one_name_are_told_of_once_each(world: World) -> None:
+async def test_two_servers_behind_one_name_are_reported_once_each(world: World) -> None:
     await a_mail_that_meets(world, meets(expires_in=13 * DAY))
     for _ in range(5):
         world.engine.script(meets(expires_in=89 * DAY), meets(expires_in=12 * DAY))
@@ -177,8 +177,8 @@ async def test_a_suspended_object_is_left_alone(world: World) -> None:
     assert mail.writes == []
 
 
-async def test_a_status_of_an_older_release_is_told_of_as_well(world: World) -> None:
-    """It lacks notBefore."""
+async def test_a_certificate_in_a_status_of_an_older_release_is_reported(world: World) -> None:
+    """Statuses of older releases lack notBefore."""
     mail = await a_mail_that_meets(world, meets(expires_in=20 * DAY), recheck={"interval": "0s"})
     await world.stop()
     del mail.object_["status"]["lastTest"]["server"]["certificate"]["notBefore"]

@@ -96,7 +96,7 @@ async def test_password_resolved_is_true_although_the_login_failed(world: World)
     assert mail.conditions["PasswordResolved"] == ("True", "PasswordRead")
 
 
-async def test_password_resolved_tells_of_a_newline_left_out(world: World) -> None:
+async def test_password_resolved_reports_a_stripped_newline(world: World) -> None:
     await world.start()
     world.put_secret(password="s3cret-1\n")
     mail = world.smtp_config().create_with_login()
@@ -105,7 +105,7 @@ async def test_password_resolved_tells_of_a_newline_left_out(world: World) -> No
     assert world.logins[0][1] == "s3cret-1"
 
 
-async def test_password_resolved_tells_of_a_password_in_clear(world: World) -> None:
+async def test_password_resolved_reports_a_plaintext_password(world: World) -> None:
     await world.start()
     mail = world.smtp_config().create_with_login(password={"value": "s3cret-1"})
     await world.passes(1)
@@ -203,7 +203,7 @@ async def test_stalled_is_true_where_a_delivery_is_unknown_and_no_interval_comes
         if REASONS[it].retry in (Retry.CONFIGURATION, Retry.POLICY, Retry.AUTHENTICATION)
     ],
 )
-async def test_stalled_is_true_where_no_retry_mends_it(world: World, reason: Reason) -> None:
+async def test_stalled_is_true_if_no_retry_can_fix_it(world: World, reason: Reason) -> None:
     await world.start()
     world.engine.always(fails(reason))
     world.put_secret(password="s3cret-1")
@@ -235,7 +235,7 @@ async def test_other_failures_are_not_counted_among_refused_connections(world: W
     assert mail.conditions["Reconciling"] == ("True", "ProgressingWithRetry")
 
 
-async def test_other_settings_are_refused_five_times_of_their_own(world: World) -> None:
+async def test_refusals_of_other_settings_are_counted_separately(world: World) -> None:
     await world.start()
     world.engine.always(fails(Reason.CONNECTION_REFUSED))
     mail = world.smtp_config().create()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What status tells of a test; and that nothing a server says could have the API server refuse it."""
+"""Status reports a test, and no server reply can make the API server reject it."""
 
 from typing import Any
 

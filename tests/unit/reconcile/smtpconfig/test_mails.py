@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who gets a test mail, and what it says."""
+"""Test emails have the right recipients and text."""
 
 from dataclasses import replace
 from typing import Any

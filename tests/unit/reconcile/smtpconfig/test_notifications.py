@@ -42,7 +42,7 @@ async def an_outage(
     return mail
 
 
-async def test_the_test_that_ends_an_outage_tells_of_it(world: World) -> None:
+async def test_the_test_that_ends_an_outage_reports_it(world: World) -> None:
     mail = await an_outage(world, preferredNotifications=["Recovered"])
     failed = mail.condition("Failed")
     assert failed is not None
@@ -71,7 +71,7 @@ or to change spec.preferredNotifications.
     )
 
 
-async def test_an_outage_that_ends_with_other_settings_is_told_of_too(world: World) -> None:
+async def test_an_outage_that_ends_with_other_settings_is_reported_too(world: World) -> None:
     mail = await an_outage(world, preferredNotifications=["Recovered"])
 
     mail.edit(port=465, smtpType="TLS")
@@ -103,7 +103,7 @@ async def test_a_failure_that_was_borne_was_no_outage(world: World) -> None:
     assert {subject.partition(":")[0] for subject in subjects(world)} == {"Test email"}
 
 
-async def test_where_tests_send_no_mail_one_of_its_own_tells_of_the_recovery(world: World) -> None:
+async def test_a_separate_email_reports_the_recovery_if_tests_send_none(world: World) -> None:
     mail = await an_outage(world, test={"mode": "Login"}, preferredNotifications=["Recovered"])
 
     mail.request_test()
@@ -115,7 +115,7 @@ async def test_where_tests_send_no_mail_one_of_its_own_tells_of_the_recovery(wor
     assert mail.reason == "LoginSucceeded"
 
 
-async def test_where_nobody_wants_to_hear_there_is_no_such_mail(world: World) -> None:
+async def test_without_recipients_there_is_no_separate_email(world: World) -> None:
     mail = await an_outage(
         world, test={"mode": "Login"}, preferredNotifications=["TestEmail"], recipients={"cc": [CC]}
     )
@@ -126,7 +126,7 @@ async def test_where_nobody_wants_to_hear_there_is_no_such_mail(world: World) ->
     assert world.mails == []
 
 
-async def test_a_password_that_has_changed_is_told_of_by_the_mail_of_its_test(world: World) -> None:
+async def test_the_test_email_reports_a_changed_password(world: World) -> None:
     await world.ready(recipients=EVERYBODY, preferredNotifications=["PasswordRotated"])
 
     world.put_secret(password="s3cret-2")
@@ -208,7 +208,7 @@ def about_certificates(world: World) -> list[Mail]:
     return [mail for mail in world.mails if mail.settings.subject.startswith(title)]
 
 
-async def test_a_certificate_that_expires_soon_is_told_of_by_a_mail_of_its_own(world: World) -> None:
+async def test_a_separate_email_reports_a_certificate_that_expires_soon(world: World) -> None:
     await a_certificate(world, expires_in=13 * DAY, preferredNotifications=["CertificateExpiring"])
 
     (told,) = about_certificates(world)
@@ -231,7 +231,7 @@ or to change spec.preferredNotifications.
     )
 
 
-async def test_it_is_told_of_once_over_restarts_and_rechecks(world: World) -> None:
+async def test_it_is_reported_once_across_restarts_and_rechecks(world: World) -> None:
     await a_certificate(world, expires_in=13 * DAY)
     for _ in range(3):
         await world.passes(DAY)
@@ -249,7 +249,7 @@ async def test_the_certificate_after_it_is_another_one(world: World) -> None:
     assert len(about_certificates(world)) == 2
 
 
-async def test_nobody_who_did_not_choose_it_hears_of_it(world: World) -> None:
+async def test_recipients_that_did_not_choose_it_do_not_get_it(world: World) -> None:
     await a_certificate(world, expires_in=13 * DAY, recipients={"cc": [CC], "bcc": [BCC]})
     await world.passes(DAY)
 

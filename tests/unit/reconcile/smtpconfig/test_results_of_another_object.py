@@ -85,7 +85,7 @@ async def test_a_deleted_object_is_forgotten(world: World) -> None:
 
 
 async def test_an_object_that_a_finalizer_keeps_is_not_tested_any_more(world: World) -> None:
-    """Its deletion is a new generation, which with password.value would be a test."""
+    """A deletion makes a new generation, which with password.value would start a test."""
     mail = await world.ready(password={"value": "s3cret-1"})
     world.storage.terminate_smtp_config(mail.key)
     await world.passes(86400)
@@ -137,7 +137,7 @@ async def test_an_unwritten_verdict_is_not_given_to_its_successor(world: World) 
 
 
 async def test_an_old_event_does_not_bring_the_old_status_back(world: World) -> None:
-    """It was sent before our own write, and comes after it."""
+    """An event that was sent before our own write arrives after it."""
     await world.start()
     world.cluster.lag = 0.3
     mail = world.smtp_config().create()

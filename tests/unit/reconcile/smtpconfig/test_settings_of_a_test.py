@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the mail engine is given: the spec, the values it names, and the operator's flags."""
+"""The engine receives the spec, the referenced values, and the operator's flags."""
 
 from dataclasses import replace
 from typing import Any
@@ -59,7 +59,7 @@ async def test_a_user_name_out_of_a_secret(world: World) -> None:
     assert "mailer-2" not in repr(found)
 
 
-async def test_a_password_in_clear(world: World) -> None:
+async def test_a_plaintext_password(world: World) -> None:
     found = await tested(world, username="mailer", password={"value": "s3cret-9"})
     assert found.login == SmtpLogin(username="mailer", password="s3cret-9", origin="spec.password.value")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One write of status for each verdict, two where a test takes its time; none in between."""
+"""Each verdict needs one status write, or two if the test is slow; there are no others."""
 
 import pytest
 
@@ -59,7 +59,7 @@ async def test_between_two_rechecks_nothing_is_called(world: World) -> None:
     assert mail.runs == []
 
 
-async def test_our_own_writes_wake_nobody(world: World) -> None:
+async def test_our_own_writes_wake_no_object(world: World) -> None:
     mail = await world.ready()
     mail.request_test()
     await world.passes(60)
@@ -68,7 +68,7 @@ async def test_our_own_writes_wake_nobody(world: World) -> None:
     assert calls.count("get_object") == 1
 
 
-async def test_a_relist_wakes_nobody(world: World) -> None:
+async def test_a_relist_wakes_no_object(world: World) -> None:
     await world.ready()
     world.cluster.relist()
     await world.passes(60)
@@ -83,7 +83,7 @@ async def test_waiting_costs_two_writes(world: World) -> None:
     assert len(mail.writes) == 2
 
 
-async def test_an_object_that_nobody_can_see_any_more_is_no_trouble(world: World) -> None:
+async def test_an_object_that_has_vanished_causes_no_error(world: World) -> None:
     mail = await world.ready()
     world.cluster.faults.after["write_status"] = mail.delete
     mail.edit(port=465)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of each object is small, and is all that is needed: there may be thousands."""
+"""The state of each object is small and sufficient, because there may be thousands."""
 
 import json
 import tracemalloc
@@ -93,7 +93,7 @@ def test_of_many_certificates_the_last_ones_are_remembered() -> None:
 
 
 def bytes_of(make: Callable[[], Any]) -> float:
-    """What one of them takes, of many."""
+    """Return the memory that one of many objects takes."""
     make()
     tracemalloc.start()
     try:

@@ -114,7 +114,7 @@ async def test_status_written_to_the_vault_object_starts_no_test(world: World) -
     assert set(mail.triggers) == {"Recheck"}
 
 
-async def test_a_change_of_the_vaults_credentials_logs_in_anew_and_is_tested(world: World) -> None:
+async def test_a_change_of_the_vaults_credentials_logs_in_again_and_is_tested(world: World) -> None:
     bao = world.vault().create()
     mail = await world.ready(password=bao.password())
     world.put_secret("bao-login", token="revoked")
@@ -259,7 +259,7 @@ async def test_a_time_that_the_vault_asks_for_is_kept_by_all_who_use_it(world: W
     assert 200 < mail.next_test_in <= 300
 
 
-async def test_nobody_waits_longer_than_ten_minutes_for_that(world: World) -> None:
+async def test_that_wait_is_ten_minutes_at_most(world: World) -> None:
     bao = world.vault().create()
     await world.start()
     await world.passes(1)

@@ -148,7 +148,7 @@ async def test_a_restart_checks_nothing_and_writes_nothing(world: World) -> None
     assert (world.vaults.calls, world.writes) == (0, [])
 
 
-async def test_what_fell_due_while_nobody_looked_is_spread_after_the_start(world: World) -> None:
+async def test_checks_due_before_the_start_are_spread_after_it(world: World) -> None:
     bao = world.vault().create()
     await world.start()
     await world.passes(1)
@@ -158,7 +158,7 @@ async def test_what_fell_due_while_nobody_looked_is_spread_after_the_start(world
     assert len(bao.writes) == 1
 
 
-async def test_events_tell_of_transitions_alone(world: World) -> None:
+async def test_events_report_transitions_only(world: World) -> None:
     world.vault().create()
     await world.start()
     await world.passes(3 * HOUR)

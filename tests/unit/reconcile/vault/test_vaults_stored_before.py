@@ -83,7 +83,7 @@ async def test_what_had_passed_is_withdrawn_at_the_next_test_and_back_once_the_f
 
 
 async def test_one_that_logged_in_before_the_upgrade_is_ready_no_longer(world: World) -> None:
-    """Its status is of the same generation, written by an operator that did not ask for the field."""
+    """The status has the same generation, from an operator that did not require the field."""
     bao = world.vault().create()
     await world.ready(password=bao.password())
     assert bao.conditions["Ready"][0] == "True"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a vault says of a password that it gives nevertheless, and an Event where that is new."""
+"""Warnings of a vault about a password are reported, with an Event if they are new."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
