@@ -15,7 +15,7 @@ from smtp_tools.localcluster import KubectlError, LocalCluster
 Manifest = dict[str, Any]
 
 CRD = Path(__file__).parents[3] / "deploy" / "crds" / "smtpconfigs.yaml"
-GROUP = "ratcheting.example.com"  # of its own, so that the CRD of the other tests stays as it is
+GROUP = "ratcheting.example.com"  # a separate group, so that the CRD of the other tests stays unchanged
 RESOURCE = f"smtpconfigs.{GROUP}"
 LINK = "Log in at evil.example <noreply@example.com>"
 

@@ -23,7 +23,7 @@ Render = Callable[..., list[Object]]
 
 @pytest.fixture(scope="session")
 def cluster(plane: LocalCluster) -> LocalCluster:
-    """Empty: whoever installs something removes it."""
+    """Return an empty cluster; each test removes what it installs."""
     return plane
 
 

@@ -29,7 +29,7 @@ def profile(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def release(cluster: LocalCluster, namespace: str, profile: str) -> Iterator[Object]:
-    """Installed in a namespace of its own; the cluster's administrator removes the CRDs afterwards."""
+    """Install in a separate namespace; afterwards, remove the CRDs like a cluster admin."""
     done = cluster.helm("install", RELEASE, str(CHART), "-n", namespace, *words(profile), "--output=json")
     assert done.stderr == "", "no warning, of Pod Security neither"
     installed: Object = json.loads(done.stdout)

@@ -278,7 +278,7 @@ POLICY_NAMES = [
     "smtpconfig-references.smtp-operator.io",
     "smtpvault-references.smtp-operator.io",
 ]
-"""As when they were in a folder of their own: an upgrade has to replace them, and leave none behind."""
+"""Names from when they had a separate folder: an upgrade has to replace all of them."""
 
 
 def test_what_is_applied_by_one_command_has_every_policy_and_its_binding(cluster_wide: Manifests) -> None:

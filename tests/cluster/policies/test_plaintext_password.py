@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A password in clear is warned of; where the binding says so it is refused."""
+"""A plaintext password causes a warning; if the binding says so, it is rejected."""
 
 import json
 from collections.abc import Iterator

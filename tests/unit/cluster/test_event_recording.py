@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events tell of changes: one each, a series where the same repeats, never at the cost of anything else."""
+"""Each change gets one Event, repetitions become a series, and failures affect nothing else."""
 
 import asyncio
 import json

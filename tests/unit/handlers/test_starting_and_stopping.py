@@ -110,7 +110,7 @@ class Claim:
 
 
 class VaultSink:
-    """Writes down what it is told of vault objects."""
+    """Record the calls about vault objects."""
 
     def __init__(self, told: list[str]) -> None:
         self.told = told

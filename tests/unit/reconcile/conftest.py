@@ -23,9 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def uninterrupted_sleep(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Deadlines are slept for in one go: thousands of glances at the clock in a simulated day would show
-    nothing, and each would mend a wake-up that is missing.
-    """
+    """Sleep until each deadline in one go: clock checks cost time, and would hide a missing wake-up."""
     with pytest.MonkeyPatch.context() as patch:
         if request.path.name not in CLOCKS_ARE_SET:
             patch.setattr(deadlines, "LONGEST_SLEEP", float("inf"))

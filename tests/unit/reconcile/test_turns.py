@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where replicas stand by, no mail leaves before a status tells of the last, except at slow servers."""
+"""If replicas stand by, an email waits for the status of the previous one, except at slow servers."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def replicas() -> World:
 
 
 def untold(world: World) -> int:
-    """How many mails that had left no status told of, at most at a time: all these may be sent again."""
+    """Return the maximum number of sent emails without a status: all of these may be sent again."""
     left = [(mail.at, 1) for mail in world.mails]
     told = [(write.at, -1) for write in world.writes if write.status["summary"] == "TestEmailSent"]
     now, most = 0, 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--secret-watch none and label: what no watch tells of is found by asking."""
+"""--secret-watch none and label: changes that no watch reports are found by polling."""
 
 from collections.abc import AsyncIterator
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Lease and whoever wants it."""
+"""Provide a Lease and its candidates."""
 
 from collections.abc import AsyncIterator
 

@@ -131,7 +131,7 @@ async def test_one_that_cannot_renew_gives_up_before_anybody_takes_it(stage: Sta
     standby = stage.start()
     await asyncio.sleep(30)
     leader_alone = leader.lease
-    stage.server.latency = 100.0  # for whoever asks, but the watch of the standby saw the last renewal
+    stage.server.latency = 100.0  # for requests; but the watch of the standby saw the last renewal
     error = await leader.ends()
     gave_up = now()
     stage.server.latency = 0.01

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rule 2: a transient failure of a recheck leaves Ready True until failures have lasted for recheck.interval
-(at least 10 min and 3 in a row); only lastTest and nextTestTime tell of it.
+(at least 10 min and 3 in a row); only lastTest and nextTestTime report it.
 
 A transient failure of the first test of these settings is Ready=False, Failed, Reconciling. A recheck never
 sets Reconciling.

@@ -225,7 +225,7 @@ async def test_an_unreferenced_secret_is_ignored(world: World) -> None:
 
 
 async def test_an_owner_that_allows_the_server_is_heard(world: World) -> None:
-    """An annotation may mend this verdict alone, so here it is no edit that leaves everything as it was."""
+    """An annotation can fix only this verdict, so here its edit counts as a change."""
     await world.start()
     world.put_secret(
         password="s3cret-1", annotations={"smtp-operator.io/allowed-servers": "mx.example.com:25"}

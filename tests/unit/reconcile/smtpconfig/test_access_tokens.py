@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``spec.oauth2``: a test logs in by a token, tells of it, and hears of changes of what it is had by."""
+"""``spec.oauth2``: a test logs in with a token and reports it; changes of its references start a test."""
 
 from typing import Any
 
@@ -161,7 +161,7 @@ async def test_a_client_secret_bound_to_other_mail_servers_gives_no_login(world:
 
 
 async def test_a_token_endpoint_that_is_down_for_a_while_is_borne(world: World) -> None:
-    """Rule 2: only lastTest and nextTestTime tell of it."""
+    """Rule 2: only lastTest and nextTestTime report it."""
     world.put_secret("mail-app", data={"client-secret": "s3cret"})
     mail = await tested(world)
     proven = mail.status

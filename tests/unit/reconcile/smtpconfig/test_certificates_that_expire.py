@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server's certificate that expires is told of 14 days before: in status, and once by an Event."""
+"""An expiring server certificate is reported 14 days before: in status, and once as an Event."""
 
 import pytest
 

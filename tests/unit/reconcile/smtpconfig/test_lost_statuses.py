@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A status that somebody has taken away is made anew, by one test; what keeps the verdict costs none."""
+"""A removed status is restored by one test; a partial loss that keeps the verdict needs none."""
 
 import pytest
 

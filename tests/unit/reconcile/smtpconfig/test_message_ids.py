@@ -10,7 +10,7 @@ from smtp_testkit.simulation import World, fails, passes
 
 
 async def killed_after_data(world: World) -> None:
-    """The server has the mail, and its answer goes to nobody."""
+    """Restart after the server has received the email and before its reply arrives."""
     while not world.mails:
         await world.passes(0.01)
     await world.restart()

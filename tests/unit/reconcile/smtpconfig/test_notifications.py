@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`preferredNotifications`: who hears of which event, once, whether a test's own mail tells of it or not."""
+"""`preferredNotifications`: each kind is reported once, in the test email or in a separate one."""
 
 from dataclasses import replace
 
