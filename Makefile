@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make` lists the targets. Python is all they need: the first one that needs .venv makes it.
+# `make` lists the targets. They need only Python: the first one that needs .venv creates it.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -13,13 +13,13 @@ CHOOSE_PYTHON := PYTHON="$(PYTHON)" hack/choose-python
 
 export PYTHONPATH := hack:tests/support
 
-# Compiling all tests anew takes as long as a tenth of them.
+# Compiling all tests again takes a tenth of the time of running them.
 unexport PYTHONDONTWRITEBYTECODE
 
-# In several processes, on one control plane (ARGS="-n 0": in one process).
+# In several processes with one control plane (ARGS="-n 0": in one process).
 PYTEST := $(BIN)/pytest -n auto
 
-# Only a demo that is told a context may look at the user's own clusters.
+# Only `make demo CONTEXT=NAME` may use the user's clusters.
 ifeq ($(CONTEXT),)
 unexport KUBECONFIG
 endif
@@ -29,9 +29,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: install
-install: $(INSTALLED) ## make .venv with all that is needed to develop (PYTHON=... chooses the interpreter)
+install: $(INSTALLED) ## create .venv with everything needed for development (PYTHON=... chooses the interpreter)
 
-# Messages go to stderr: stdout of `make cluster` is to be evaluated by a shell.
+# Messages go to stderr, because a shell evaluates the stdout of `make cluster`.
 $(INSTALLED): requirements.lock pyproject.toml
 	@python=$$($(CHOOSE_PYTHON)) && \
 	echo "Installing requirements.lock into $(VENV) with $$python; this takes a minute." >&2 && \
@@ -41,16 +41,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 	touch $@
 
 .PHONY: demo
-demo: $(INSTALLED) ## watch the operator at work on an embedded cluster (CONTEXT=NAME: on yours, YES=1: do not ask)
+demo: $(INSTALLED) ## show the operator at work on a local cluster (CONTEXT=NAME: on yours, YES=1: do not ask)
 	@$(BIN)/python -m smtp_tools.demo $(if $(CONTEXT),--context "$(CONTEXT)") $(if $(YES),--yes)
 
 .PHONY: test
-test: $(INSTALLED) ## run all tests, those on an embedded control plane too
+test: $(INSTALLED) ## run all tests, including those on a local control plane
 	@$(BIN)/python -m smtp_tools.localcluster path >/dev/null && $(BIN)/python -m smtp_tools.foreign_crds >/dev/null && \
 	$(PYTEST) $(or $(ARGS),--audit-permissions)
 
 .PHONY: audit
-audit: $(INSTALLED) ## run all end-to-end tests, and compare what the operator asked for with what its role grants
+audit: $(INSTALLED) ## run the end-to-end tests and compare the operator's requests with the permissions of its role
 	@$(BIN)/pytest tests/e2e --audit-permissions $(ARGS); code=$$?; cat .failures/permissions.txt; exit $$code
 
 .PHONY: unit
@@ -58,35 +58,35 @@ unit: $(INSTALLED) ## run the tests that need no control plane
 	@$(PYTEST) -m "not cluster" $(ARGS)
 
 .PHONY: unit-newer
-unit-newer: $(INSTALLED) ## run them on a newer Python too, where one is found
+unit-newer: $(INSTALLED) ## run the unit tests on a newer Python, if the machine has one
 	@hack/newer-python $(ARGS)
 
 .PHONY: test-peers
-test-peers: $(INSTALLED) ## run the tests against Postfix, Dovecot and swaks from Debian's packages (as root)
+test-peers: $(INSTALLED) ## run the tests with Postfix, Dovecot and swaks from Debian's packages (as root)
 	@$(BIN)/python -m smtp_testkit.realpeers && $(BIN)/pytest tests/tiers/peers $(ARGS)
 
 .PHONY: test-monitoring
-test-monitoring: $(INSTALLED) ## have Debian's Prometheus judge metrics, alerts and dashboard (FETCH=1: get it first)
+test-monitoring: $(INSTALLED) ## check metrics, alerts and dashboard with Debian's Prometheus (FETCH=1: download it first)
 	@$(BIN)/python -m smtp_tools.monitoring $(if $(FETCH),--fetch) && $(BIN)/python -m smtp_tools.localcluster path >/dev/null && \
 	$(BIN)/pytest tests/tiers/prometheus $(ARGS)
 
 .PHONY: test-image
-test-image: $(INSTALLED) ## build the container image on Debian's packages and run it (as root)
+test-image: $(INSTALLED) ## build the container image from Debian's packages and run it (as root)
 	@$(BIN)/python -m smtp_tools.image tools && $(BIN)/pytest tests/tiers/image -o timeout=900 $(ARGS)
 
 .PHONY: bench
-bench: $(INSTALLED) ## measure the operator against its promises
+bench: $(INSTALLED) ## measure the operator and compare it with its targets
 	@$(BIN)/python -m smtp_tools.bench $(ARGS)
 
 .PHONY: simulate
-simulate: $(INSTALLED) ## live a week with 1,000 SmtpConfigs on a fake clock, and count what it costs
+simulate: $(INSTALLED) ## simulate a week with 1,000 SmtpConfigs and count the requests and tests
 	@$(BIN)/python -m smtp_testkit.simulation $(ARGS)
 
 .PHONY: bench-reasons
-bench-reasons: $(INSTALLED) ## measure how often the right reason is named (CHECK=1: fail below 98 %; BLIND=1: for authors of rules)
+bench-reasons: $(INSTALLED) ## measure how often the reason is right (CHECK=1: fail below 98 %; BLIND=1: for authors of rules)
 	@$(BIN)/python -m smtp_tools.reasons $(if $(CHECK),--check) $(if $(BLIND),--blind)
 
-# BUILDER may be docker, podman or buildah; BASE any image with Python PYTHON_VERSION and CA certificates.
+# BUILDER is docker, podman or buildah. BASE is any image with Python PYTHON_VERSION and CA certificates.
 BUILDER := docker
 PYTHON_VERSION := 3.13
 BASE := docker.io/library/python:$(PYTHON_VERSION)-slim
@@ -101,15 +101,15 @@ image: $(INSTALLED) ## build the container image (BUILDER=podman, BASE=..., PYTH
 		--build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .image
 
 .PHONY: cluster
-cluster: $(INSTALLED) ## start an embedded control plane: eval "$(make cluster)"
+cluster: $(INSTALLED) ## start a local control plane: eval "$(make cluster)"
 	@$(BIN)/python -m smtp_tools.localcluster up
 
 .PHONY: cluster-down
-cluster-down: $(INSTALLED) ## end it
+cluster-down: $(INSTALLED) ## stop the local control plane
 	@$(BIN)/python -m smtp_tools.localcluster down
 
 .PHONY: generate
-generate: $(INSTALLED) ## write the generated files anew: CRDs, schemas, manifests, references
+generate: $(INSTALLED) ## update the generated files: CRDs, schemas, manifests, references
 	@$(BIN)/python -m smtp_tools.generate
 
 .PHONY: format
@@ -137,10 +137,10 @@ lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --constraints requirements.lock \
 		--no-annotate --no-header --quiet -o deploy/image/requirements.lock
 
-# A lock that is missing or broken must not be in the way of its own renewal.
+# Installs from requirements.lock only if uv is missing, so that a broken lock can be replaced.
 $(BIN)/uv:
 	@$(MAKE) --no-print-directory install
 
 .PHONY: clean-cache
-clean-cache: $(INSTALLED) ## remove the control plane that was built, and a Go fetched for it
+clean-cache: $(INSTALLED) ## remove the built control plane, and the Go toolchain that was downloaded for it
 	@$(BIN)/python -m smtp_tools.localcluster clean-cache

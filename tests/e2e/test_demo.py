@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo`, in a cluster that is there already; `.ci/run` plays it on a control plane of its own too."""
+"""`make demo` in an existing cluster. `.ci/run` also runs it on a control plane that it starts."""
 
 import re
 import subprocess
@@ -37,12 +37,12 @@ def its_namespaces(api: Api) -> list[str]:
 
 @pytest.fixture(scope="module")
 def played(cluster: LocalCluster) -> subprocess.CompletedProcess[str]:
-    """What it says in a context of the user's."""
+    """The finished demo in a context of the user's kubeconfig."""
     return demo(cluster, "--context", "local", "--yes")
 
 
-def test_it_exits_0_as_all_verdicts_were_as_announced(played: subprocess.CompletedProcess[str]) -> None:
-    assert (played.returncode, "All verdicts were as announced" in played.stdout) == (0, True), played.stderr
+def test_it_exits_0_if_all_verdicts_are_as_expected(played: subprocess.CompletedProcess[str]) -> None:
+    assert (played.returncode, "All verdicts are as expected" in played.stdout) == (0, True), played.stderr
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_it_shows_every_verdict(played: subprocess.CompletedProcess[str], line: 
     assert re.search(line, played.stdout)
 
 
-def test_it_shows_the_vault_and_what_was_read_there(played: subprocess.CompletedProcess[str]) -> None:
+def test_it_shows_the_vault_and_the_version_of_the_password(played: subprocess.CompletedProcess[str]) -> None:
     assert re.search(r"openbao +HashiCorpVault +True +VaultLoginSucceeded", played.stdout)
     assert '{"reference":"openbao/mail/smtp","source":"HashiCorpVault","version":"1"}' in played.stdout
 
@@ -81,7 +81,7 @@ def test_results_are_on_stdout_and_its_progress_is_on_stderr(
     assert "the operator, as" not in played.stdout
 
 
-def test_no_colours_where_it_is_no_terminal(played: subprocess.CompletedProcess[str]) -> None:
+def test_output_has_no_colors_without_a_terminal(played: subprocess.CompletedProcess[str]) -> None:
     assert "\x1b" not in played.stdout + played.stderr
 
 
@@ -93,7 +93,7 @@ def test_it_leaves_nothing_behind(
     assert api.get(f"{CRDS}/smtpconfigs.smtp-operator.io")  # it was there before
 
 
-def test_it_does_nothing_where_nobody_can_be_asked(cluster: LocalCluster, api: Api) -> None:
+def test_it_changes_nothing_if_it_cannot_ask(cluster: LocalCluster, api: Api) -> None:
     refused = demo(cluster, "--context", "local")
 
     assert refused.returncode == 1
@@ -101,7 +101,7 @@ def test_it_does_nothing_where_nobody_can_be_asked(cluster: LocalCluster, api: A
     assert its_namespaces(api) == []
 
 
-def test_a_context_that_does_not_exist_is_said(cluster: LocalCluster) -> None:
+def test_it_names_a_context_that_does_not_exist(cluster: LocalCluster) -> None:
     refused = demo(cluster, "--context", "nowhere", "--yes")
 
     assert refused.returncode == 1

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo`: verdicts of real SMTP dialogues, from nothing to `kubectl get smtpconfig`."""
+"""`make demo`: verdicts of real SMTP dialogues on a new cluster."""

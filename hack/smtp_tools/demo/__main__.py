@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m smtp_tools.demo`: results go to stdout, all else to stderr."""
+"""`python -m smtp_tools.demo`: prints results to stdout and progress to stderr."""
 
 import argparse
 import signal
@@ -16,14 +16,15 @@ from smtp_tools.gobuild import BuildError
 from smtp_tools.localcluster import ClusterError, KubectlError
 
 DESCRIPTION = """\
-Shows the operator at work: a control plane, a mail server, a vault (OpenBao) and the operator are
-started on this machine, eight SmtpConfigs are applied, two of them right, and one is mended. On a
-terminal all of it stays up until Ctrl-C. The exit code is 0 if every verdict was as announced.
+Show the operator at work. The demo starts a control plane, a mail server, a vault (OpenBao) and
+the operator on this machine. It applies eight SmtpConfigs, two of them correct, and then corrects
+a third one. On a terminal, everything keeps running until you press Ctrl-C. The exit code is 0 if
+every verdict is as expected.
 """
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Plays the demo; returns the exit code."""
+    """Run the demo and return the exit code."""
     options = _parser().parse_args(words)
     terminal = Terminal()
     signal.signal(signal.SIGTERM, _terminated)
@@ -43,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _terminated(*_: object) -> NoReturn:
-    # An exception, so that what was made is removed on the way out.
+    # An exception, so that everything the demo created is removed.
     sys.exit(128 + signal.SIGTERM)
 
 
@@ -56,10 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--context",
         metavar="NAME",
-        help="play in a namespace of its own in the cluster of this context of your KUBECONFIG; mail server "
-        "and operator still run here",
+        help="use the cluster of this context of your KUBECONFIG; the demo creates a namespace there, and "
+        "still runs the mail server and the operator on this machine",
     )
-    parser.add_argument("--yes", action="store_true", help="with --context: do not ask")
+    parser.add_argument("--yes", action="store_true", help="with --context: do not ask for confirmation")
     return parser
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kubectl, always for the same cluster and namespace."""
+"""A kubectl that always uses the same cluster and namespace."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _ONE_LINE = 'jsonpath={@}{"\\n"}'
 
 @dataclass(frozen=True)
 class Kubectl:
-    """Runs a kubectl; `words` say which cluster; without a namespace it is the default one."""
+    """Runs kubectl. `words` are arguments for every call, such as the context; `namespace` may be empty."""
 
     program: Path
     environment: Mapping[str, str]
@@ -27,10 +27,10 @@ class Kubectl:
     namespace: str = ""
 
     def __call__(self, *words: str, text: str = "") -> str:
-        """What it says on stdout; `text` is its stdin.
+        """Return what kubectl prints on stdout; `text` is its stdin.
 
         Raises:
-            KubectlError: it failed.
+            KubectlError: kubectl failed.
         """
         command = self._command(*words)
         done = subprocess.run(
@@ -41,7 +41,7 @@ class Kubectl:
         return done.stdout
 
     def succeeds(self, *words: str) -> bool:
-        """Whether it does not fail."""
+        """Return whether kubectl succeeds."""
         try:
             self(*words)
         except KubectlError:
@@ -49,12 +49,12 @@ class Kubectl:
         return True
 
     def json(self, *words: str) -> Any:
-        """What it says with `-o json`."""
+        """Return the output of kubectl with `-o json`."""
         return json.loads(self(*words, "-o", "json"))
 
     @contextmanager
     def watch(self, *words: str, seconds: float) -> Iterator[Iterator[dict[str, Any]]]:
-        """The objects as they are and as they change, for so many seconds."""
+        """Watch objects for so many seconds: first their current state, then each change."""
         command = self._command("get", *words, "--watch", "-o", _ONE_LINE)
         child = start_child(
             command, environment=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -77,6 +77,6 @@ class Kubectl:
 
 
 def quiet_environment(kubeconfig: str, home: Path | None = None) -> dict[str, str]:
-    """An environment in which nobody's preferences change what the words mean."""
+    """Return an environment in which the user's kubectl preferences have no effect."""
     changes = {"KUBECONFIG": kubeconfig, "KUBERC": "off"}
     return {**os.environ, **changes, **({"HOME": str(home)} if home else {})}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the demo plays: on a control plane of its own, or in one namespace of a cluster that was named."""
+"""Where the demo runs: on a local control plane, or in one namespace of a cluster that the user names."""
 
 import os
 import secrets
@@ -25,21 +25,21 @@ CRD_NAMES = [f"customresourcedefinition/{kind}.smtp-operator.io" for kind in KIN
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the text says why and what to do."""
+    """The demo cannot continue; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What the play needs to know of it.
+    """What the demo needs to know about the cluster.
 
     Attributes:
-        kubectl: may do everything that has to be done there.
-        operator_kubeconfig: of the operator's ServiceAccount.
-        operator_user: its name.
-        operator_flags: what the operator may do and is to serve.
-        folder: a temporary folder of the demo's own.
-        visit: what a user has to type before he looks around, if anything.
-        typed: how he then calls kubectl.
+        kubectl: has all permissions that the demo needs.
+        operator_kubeconfig: kubeconfig of the operator's ServiceAccount.
+        operator_user: name of this ServiceAccount as a user.
+        operator_flags: destinations that the operator may reach, and its namespace.
+        folder: a temporary folder.
+        visit: a command that users must type before they use kubectl; may be empty.
+        typed: how users then call kubectl.
     """
 
     kubectl: Kubectl
@@ -53,8 +53,8 @@ class Place:
 
 @contextmanager
 def own_control_plane(terminal: Terminal) -> Iterator[Place]:
-    """A control plane that ends with the block, and all of deploy/manifests but the Deployment."""
-    assets = find_assets()  # may build them, which says what it does
+    """Start a control plane for the block, and apply deploy/manifests without the Deployment."""
+    assets = find_assets()  # may build them, and then reports progress
     with ExitStack() as stack:
         with terminal.step("a Kubernetes control plane on 127.0.0.1"):
             cluster = stack.enter_context(LocalCluster.start(assets=assets))
@@ -79,7 +79,7 @@ def own_control_plane(terminal: Terminal) -> Iterator[Place]:
 
 @contextmanager
 def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Place]:
-    """A namespace of its own in the cluster of that context; what was made is removed after the block."""
+    """Create a namespace in the cluster of this context; remove everything after the block."""
     program = shutil.which("kubectl")
     kubectl = Kubectl(
         Path(program) if program else find_assets().kubectl,
@@ -90,7 +90,7 @@ def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Pla
     cluster = _cluster_of(kubectl, context)
     crds_are_there = kubectl.succeeds("get", CRD_NAMES[0])
     _ask(terminal, context, str(cluster["server"]), kubectl.namespace, crds_are_there=crds_are_there, yes=yes)
-    _refuse_beside_another(kubectl)
+    _refuse_second_operator(kubectl)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smtp-demo-")))
         if not crds_are_there:
@@ -117,7 +117,9 @@ def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Pla
 def _cluster_of(kubectl: Kubectl, context: str) -> dict[str, Any]:
     config = kubectl.json("config", "view", "--raw", "--minify", "--flatten")
     if not config.get("clusters"):
-        raise DemoError(f"context {context} names no cluster; `kubectl config get-contexts` lists them")
+        raise DemoError(
+            f"context {context} names no cluster; `kubectl config get-contexts` lists them"
+        )
     cluster: dict[str, Any] = config["clusters"][0]["cluster"]
     return cluster
 
@@ -128,25 +130,25 @@ def _ask(
     terminal.note(f"Context   {context}")
     terminal.note(f"Server    {server}")
     crds = "stay as they are" if crds_are_there else "are created, and removed at the end"
-    terminal.note(f"There     the CRDs {crds}; namespace {namespace} is created, and removed at the end")
+    terminal.note(f"Changes   the CRDs {crds}; namespace {namespace} is created, and removed at the end")
     if yes:
         return
     if not sys.stdin.isatty():
-        raise DemoError("nobody can be asked here: say YES=1 if that is what you want")
-    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+        raise DemoError("cannot ask for confirmation: stdin is not a terminal; set YES=1 to confirm")
+    print("Continue? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise DemoError("nothing was done")
+        raise DemoError("canceled; nothing was changed")
 
 
-def _refuse_beside_another(kubectl: Kubectl) -> None:
+def _refuse_second_operator(kubectl: Kubectl) -> None:
     selector = "--selector=app.kubernetes.io/name=smtp-operator"
     deployments = kubectl.json("get", "deployments", "--all-namespaces", selector)["items"]
     running = [it["metadata"] for it in deployments if it.get("status", {}).get("readyReplicas")]
     if running:
         where = f"{running[0]['namespace']}/{running[0]['name']}"
         raise DemoError(
-            f"an operator runs in that cluster already (Deployment {where}); it would test the samples too, "
-            "and refuse them, since 127.0.0.1 is another machine there. `make demo` without CONTEXT works."
+            f"an operator already runs in this cluster (Deployment {where}); it would also test the samples, "
+            "and reject them, because its 127.0.0.1 is another machine. Run `make demo` without CONTEXT."
         )
 
 
@@ -160,14 +162,16 @@ def _remove_crds(kubectl: Kubectl, terminal: Terminal) -> None:
         return
     left = kubectl("get", ",".join(KINDS), "--all-namespaces", "-o", "name").split()
     if left:
-        terminal.note(f"  The CRDs stay: meanwhile others have created {len(left)} objects of them.")
+        terminal.note(
+            f"  The CRDs stay; the cluster has {len(left)} other objects of these kinds."
+        )
         return
-    with terminal.step("the CRDs are removed"):
+    with terminal.step("remove the CRDs"):
         kubectl("delete", *CRD_NAMES)
 
 
 def _remove_namespace(kubectl: Kubectl, terminal: Terminal) -> None:
-    with terminal.step(f"namespace {kubectl.namespace} is removed"):
+    with terminal.step(f"remove namespace {kubectl.namespace}"):
         kubectl("delete", "namespace", kubectl.namespace, "--ignore-not-found")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is shown, in its order."""
+"""The parts of the demo, in order."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,15 +11,15 @@ from smtp_testkit.mailpeers import MailServer, ReceivedMail
 from smtp_testkit.testbed import OperatorProcess, Seen
 from smtp_tools.demo.places import DemoError, Place
 from smtp_tools.demo.samples import (
+    CORRECTED,
     FROM_VAULT,
-    MENDED,
     REFUSED,
     RIGHT_LINE,
     SAMPLES,
     USERNAME,
     WRONG_LINE,
     Sample,
-    mend,
+    correct,
     new_password,
     write_samples,
 )
@@ -31,11 +31,11 @@ WATCH_SECONDS = 0.5
 
 
 def play(place: Place, terminal: Terminal) -> bool:
-    """All of it; whether every verdict was as announced."""
+    """Run the whole demo; return whether every verdict is as expected."""
     with _mail_server() as server, ExitStack() as stack:
         ports = f"plain {server.plain_port}, StartTLS {server.starttls_port}, TLS {server.tls_port}"
         terminal.note(f"  ✓ a mail server on 127.0.0.1: {ports}")
-        with terminal.step("an OpenBao server that knows this cluster's ServiceAccounts"):
+        with terminal.step("an OpenBao server that accepts this cluster's ServiceAccounts"):
             bao = stack.enter_context(vault(place.kubectl, server.users[USERNAME]))
         samples = place.folder / "samples"
         write_samples(samples, server, bao, place.operator_user)
@@ -46,9 +46,9 @@ def play(place: Place, terminal: Terminal) -> bool:
             with terminal.step(f"the operator, as {place.operator_user}"):
                 operator.start()
             stage = _Stage(place, terminal, server, operator)
-            good = stage.samples() & stage.mending()
+            good = stage.samples() & stage.correction()
             if good:
-                terminal.outcome("All verdicts were as announced.", good=True)
+                terminal.outcome("All verdicts are as expected.", good=True)
             if sys.stdin.isatty() and sys.stdout.isatty():
                 with suppress(KeyboardInterrupt):
                     stage.stay()
@@ -57,7 +57,7 @@ def play(place: Place, terminal: Terminal) -> bool:
 
 @contextmanager
 def _mail_server() -> Iterator[MailServer]:
-    refused = {REFUSED: f"550 5.1.1 <{REFUSED}>: nobody of that name here"}
+    refused = {REFUSED: f"550 5.1.1 <{REFUSED}>: no such user here"}
     with MailServer.in_thread(users={USERNAME: new_password()}, refused_recipients=refused) as server:
         yield server
 
@@ -74,17 +74,17 @@ class _Stage:
         self._operator = operator
 
     def samples(self) -> bool:
-        """Applies all of them, and shows what becomes of them."""
+        """Apply all samples and show their verdicts."""
         terminal = self._terminal
-        terminal.title("Eight SmtpConfigs, two of them right")
+        terminal.title("Eight SmtpConfigs, two of them correct")
         terminal.command("kubectl apply -f samples/ & kubectl get smtpconfig --watch")
         seen = self._watch(SAMPLES, first=lambda: self._kubectl("apply", "-f", str(self._samples)))
-        terminal.title("What the status says of each")
+        terminal.title("The status of each SmtpConfig")
         for sample in SAMPLES:
             found = seen[sample.name]
             good = found.ready.status == "True"
             terminal.verdict(sample.name, good=good, reason=found.reason, message=found.message)
-        terminal.title("The vault that one of the passwords is in")
+        terminal.title("The vault that holds one of the passwords")
         self._kubectl("wait", "--for=condition=Ready", "smtpvault/openbao", f"--timeout={VERDICT_SECONDS:g}s")
         for words in (
             ["get", "smtpvault"],
@@ -92,33 +92,33 @@ class _Stage:
         ):
             terminal.command(f"kubectl {' '.join(words)}")
             terminal.say(self._kubectl(*words).rstrip())
-        terminal.title("The mail that arrived")
+        terminal.title("The emails that arrived")
         for mail in list(self._server.mails):
             self._show(mail)
-        return _as_announced(SAMPLES, seen, terminal)
+        return _as_expected(SAMPLES, seen, terminal)
 
-    def mending(self) -> bool:
-        """Corrects one of them."""
+    def correction(self) -> bool:
+        """Correct one sample and show its new verdict."""
         terminal = self._terminal
-        terminal.title("One of them is mended")
-        terminal.say(f"samples/{MENDED.file}")
+        terminal.title("One SmtpConfig is corrected")
+        terminal.say(f"samples/{CORRECTED.file}")
         terminal.changed_line(WRONG_LINE, RIGHT_LINE)
-        mend(self._samples)
-        terminal.command(f"kubectl apply -f samples/{MENDED.file}")
-        self._kubectl("apply", "-f", str(self._samples / MENDED.file))
-        terminal.command(f"kubectl get smtpconfig {MENDED.name} --watch")
-        seen = self._watch([MENDED])
-        found = seen[MENDED.name]
+        correct(self._samples)
+        terminal.command(f"kubectl apply -f samples/{CORRECTED.file}")
+        self._kubectl("apply", "-f", str(self._samples / CORRECTED.file))
+        terminal.command(f"kubectl get smtpconfig {CORRECTED.name} --watch")
+        seen = self._watch([CORRECTED])
+        found = seen[CORRECTED.name]
         good = found.ready.status == "True"
         terminal.say()
-        terminal.verdict(MENDED.name, good=good, reason=found.reason, message=found.message)
-        return _as_announced([MENDED], seen, terminal)
+        terminal.verdict(CORRECTED.name, good=good, reason=found.reason, message=found.message)
+        return _as_expected([CORRECTED], seen, terminal)
 
     def stay(self) -> None:
-        """Leaves all of it running until Ctrl-C, and tells of every mail."""
+        """Keep everything running until Ctrl-C, and report every email."""
         terminal = self._terminal
         terminal.title("Your turn")
-        terminal.say("All of this stays up until Ctrl-C. In another terminal:\n")
+        terminal.say("Everything keeps running until you press Ctrl-C. In another terminal:\n")
         secret = "create secret generic smtp-password-to-come --from-literal=password="
         if self._place.visit:
             terminal.command(self._place.visit)
@@ -129,23 +129,23 @@ class _Stage:
             f"{secret}{self._server.users[USERNAME]}",
         ):
             terminal.command(f"{self._place.typed} {words}")
-        terminal.say(f"\nThe samples are in {self._samples}; mend another one, and apply it.")
-        told = len(self._server.mails)
+        terminal.say(f"\nThe samples are in {self._samples}. Correct another one and apply it.")
+        reported = len(self._server.mails)
         while self._operator.runs:
             with self._server.arrived:
                 self._server.arrived.wait(WATCH_SECONDS)
-            for mail in self._server.mails[told:]:
-                terminal.say(f"A mail arrived: {_subject(mail)}")
-                told += 1
-        raise DemoError(f"the operator ended; its last words: {self._operator.output()[-2000:]}")
+            for mail in self._server.mails[reported:]:
+                terminal.say(f"An email arrived: {_subject(mail)}")
+                reported += 1
+        raise DemoError(f"the operator stopped; the end of its log: {self._operator.output()[-2000:]}")
 
     def _watch(
         self, samples: Sequence[Sample], *, first: Callable[[], object] = lambda: None
     ) -> dict[str, Seen]:
-        """Shows a table until each of them has a verdict, and gives what was seen; begins with `first`."""
+        """Call `first`, show a table until each sample has a verdict, and return the objects by name."""
         self._terminal.begin_table()
         wanted = {sample.name for sample in samples}
-        words = [MENDED.name] if wanted == {MENDED.name} else []
+        words = [CORRECTED.name] if wanted == {CORRECTED.name} else []
         seen: dict[str, Seen] = {}
         watch = self._kubectl.watch("smtpconfigs", *words, seconds=VERDICT_SECONDS)
         with ThreadPoolExecutor(1) as pool, watch as changes:
@@ -160,7 +160,7 @@ class _Stage:
             applying.result()
         late = sorted(name for name in wanted if name not in seen or not seen[name].judged)
         raise DemoError(
-            f"no verdict on {', '.join(late)} after {VERDICT_SECONDS:g} s; the operator's last words: "
+            f"no verdict on {', '.join(late)} after {VERDICT_SECONDS:g} s; the end of the operator's log: "
             f"{self._operator.output()[-2000:]}"
         )
 
@@ -180,12 +180,12 @@ def _subject(mail: ReceivedMail) -> str:
     return str(message_from_bytes(mail.content, policy=policy.default)["Subject"])
 
 
-def _as_announced(samples: Sequence[Sample], seen: Mapping[str, Seen], terminal: Terminal) -> bool:
+def _as_expected(samples: Sequence[Sample], seen: Mapping[str, Seen], terminal: Terminal) -> bool:
     others = [
-        f"{sample.name} should be {sample.reason}, and is {seen[sample.name].reason}"
+        f"{sample.name} should have the reason {sample.reason}, but has {seen[sample.name].reason}"
         for sample in samples
         if (seen[sample.name].ready.status, seen[sample.name].reason) != (sample.ready, sample.reason)
     ]
     for other in others:
-        terminal.outcome(f"Not as announced: {other}", good=False)
+        terminal.outcome(f"Not as expected: {other}", good=False)
     return not others

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The samples: files that differ from a user's own in their ports only, and the verdict of each."""
+"""The samples and their verdicts. The files differ from those of users only in their ports."""
 
 import hashlib
 import secrets
@@ -20,19 +20,19 @@ REFUSED = "nobody@example.com"
 
 @dataclass(frozen=True)
 class Sample:
-    """A SmtpConfig, its file, and the reason that its Ready condition is to have."""
+    """An SmtpConfig, its file, and the expected reason of its Ready condition."""
 
     name: str
     reason: str
 
     @property
     def file(self) -> str:
-        """Its file's name."""
+        """The name of its file."""
         return f"{self.name}.yaml"
 
     @property
     def ready(self) -> str:
-        """The status of its Ready condition."""
+        """The expected status of its Ready condition."""
         return "True" if self.reason == "TestEmailSent" else "False"
 
 
@@ -49,23 +49,23 @@ SAMPLES = (
     Sample("refused-recipient", "RecipientsRefused"),
 )
 
-MENDED = Sample("wrong-tls-type", "TestEmailSent")
+CORRECTED = Sample("wrong-tls-type", "TestEmailSent")
 WRONG_LINE, RIGHT_LINE = "  smtpType: TLS", "  smtpType: StartTLS"
 
 
 def new_password() -> str:
-    """One that nobody knows."""
+    """Return a random password."""
     return secrets.token_urlsafe(12)
 
 
 def write_samples(folder: Path, server: MailServer, bao: OpenBao, operator_user: str) -> None:
-    """Writes all files, for this mail server, vault and operator."""
-    (nobody,) = free_ports(1)
+    """Write all files, for this mail server, vault and operator."""
+    (unused,) = free_ports(1)
     values = {
         "PLAIN_PORT": server.plain_port,
         "STARTTLS_PORT": server.starttls_port,
         "TLS_PORT": server.tls_port,
-        "FREE_PORT": nobody,
+        "FREE_PORT": unused,
         "PASSWORD": server.users[USERNAME],
         "CA": indent(server.ca_pem.strip(), "    "),
         "CA_FINGERPRINT": hashlib.sha256(ssl.PEM_cert_to_DER_cert(server.ca_pem)).hexdigest(),
@@ -78,9 +78,9 @@ def write_samples(folder: Path, server: MailServer, bao: OpenBao, operator_user:
         (folder / source.name).write_text(Template(source.read_text()).substitute(values))
 
 
-def mend(folder: Path) -> None:
-    """Corrects the one line that is wrong."""
-    file = folder / MENDED.file
+def correct(folder: Path) -> None:
+    """Correct the one wrong line."""
+    file = folder / CORRECTED.file
     text = file.read_text()
     assert text.count(f"{WRONG_LINE}\n") == 1
     file.write_text(text.replace(f"{WRONG_LINE}\n", f"{RIGHT_LINE}\n"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is seen: results on stdout, how far it is on stderr; colours and redrawing on a terminal only."""
+"""Output: results on stdout, progress on stderr; colors and redrawing only on a terminal."""
 
 import os
 import re
@@ -17,61 +17,61 @@ _BOLD, _DIM, _RED, _GREEN, _CYAN = "1", "2", "31", "32", "36"
 
 
 class Terminal:
-    """Writes to two streams, each as fits what it is."""
+    """Writes to stdout and stderr, in the way that fits a terminal or a file."""
 
     def __init__(
         self, out: TextIO = sys.stdout, err: TextIO = sys.stderr, environment: Mapping[str, str] = os.environ
     ) -> None:
         self._out, self._err = out, err
         self.redraws = out.isatty() and environment.get("TERM") != "dumb"
-        self._colours = self.redraws and not environment.get("NO_COLOR")
-        self._colours_on_err = err.isatty() and self._colours
+        self._colors = self.redraws and not environment.get("NO_COLOR")
+        self._colors_on_err = err.isatty() and self._colors
         self._table: list[str] = []
 
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
-        """Says what is being done, then how long it took."""
+        """Print what is being done, then how long it took."""
         live = self._err.isatty()
         if live:
-            self._tell(f"  … {what}", end="")
+            self._print_error(f"  … {what}", end="")
         started = time.monotonic()
         try:
             yield
         except BaseException:
             if live:
-                self._tell("")
+                self._print_error("")
             raise
         took = f"{time.monotonic() - started:.1f} s"
-        tick = self._paint("✓", _GREEN, self._colours_on_err)
+        tick = self._paint("✓", _GREEN, self._colors_on_err)
         back = "\r" if live else ""
-        self._tell(f"{back}  {tick} {what} {self._paint(took, _DIM, self._colours_on_err)}")
+        self._print_error(f"{back}  {tick} {what} {self._paint(took, _DIM, self._colors_on_err)}")
 
     def note(self, text: str) -> None:
-        """Something to know, on stderr."""
-        self._tell(text)
+        """Print a note to stderr."""
+        self._print_error(text)
 
     def title(self, text: str) -> None:
-        """Begins a part."""
+        """Print the title of a part."""
         self.say(f"\n{self._paint(text, _BOLD)}\n")
 
     def command(self, text: str) -> None:
-        """A command that is now run, as one would type it."""
+        """Print a command that now runs, as users would type it."""
         self.say(f"{self._paint('$', _DIM)} {self._paint(text, _CYAN)}")
 
     def say(self, text: str = "") -> None:
-        """A line, or several."""
+        """Print one or more lines."""
         print(text, file=self._out, flush=True)
 
     def dim(self, text: str) -> None:
-        """Something of less importance."""
+        """Print something less important."""
         self.say(self._paint(text, _DIM))
 
     def begin_table(self) -> None:
-        """From here on `table` shows another one."""
+        """Start a new table, which `table` then shows."""
         self._table = []
 
     def table(self, text: str) -> None:
-        """A table that fills in: redrawn in place, or elsewhere only the lines that are new."""
+        """Show a table that changes: redraw it on a terminal, elsewhere print only new lines."""
         lines = _aligned(text)
         if self.redraws:
             width = shutil.get_terminal_size().columns - 1
@@ -86,18 +86,18 @@ class Terminal:
                 self._table.append(_without_age(line))
 
     def verdict(self, name: str, *, good: bool, reason: str, message: str) -> None:
-        """What became of one sample."""
-        mark, colour = ("✓", _GREEN) if good else ("✗", _RED)
-        self.say(f"{self._paint(mark, colour)} {self._paint(name, _BOLD)}  {self._paint(reason, colour)}")
+        """Print the verdict of one sample."""
+        mark, color = ("✓", _GREEN) if good else ("✗", _RED)
+        self.say(f"{self._paint(mark, color)} {self._paint(name, _BOLD)}  {self._paint(reason, color)}")
         self.say(textwrap.fill(message, WIDTH, initial_indent="  ", subsequent_indent="  "))
 
     def changed_line(self, old: str, new: str) -> None:
-        """A line of a file, before and after."""
+        """Print a line of a file, before and after a change."""
         self.say(self._paint(f"  -{old}", _RED))
         self.say(self._paint(f"  +{new}", _GREEN))
 
     def outcome(self, text: str, *, good: bool) -> None:
-        """How it all ended."""
+        """Print the result of the demo."""
         self.say(f"\n{self._paint(text, _GREEN if good else _RED)}")
 
     def _row(self, line: str) -> str:
@@ -106,16 +106,16 @@ class Terminal:
             return self._paint(line, _GREEN)
         return self._paint(line, _RED) if "False" in cells else line
 
-    def _paint(self, text: str, code: str, colours: bool | None = None) -> str:
-        wanted = self._colours if colours is None else colours
+    def _paint(self, text: str, code: str, colors: bool | None = None) -> str:
+        wanted = self._colors if colors is None else colors
         return f"\x1b[{code}m{text}\x1b[0m" if wanted else text
 
-    def _tell(self, text: str, end: str = "\n") -> None:
+    def _print_error(self, text: str, end: str = "\n") -> None:
         print(text, file=self._err, end=end, flush=True)
 
 
 def _aligned(text: str) -> list[str]:
-    """kubectl's table with the same widths every time, whatever stands in it."""
+    """Return kubectl's table with fixed column widths."""
     rows = text.splitlines()
     starts = [found.start() for found in re.finditer(r"\S+", rows[0])] if rows else []
     ends = [*starts[1:], None]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An OpenBao server that knows the cluster's ServiceAccounts, with the mail server's password in it."""
+"""An OpenBao server that accepts the cluster's ServiceAccounts and holds the mail server's password."""
 
 import json
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ ACCOUNT = "mailer"
 
 @contextmanager
 def vault(kubectl: Kubectl, password: str) -> Iterator[OpenBao]:
-    """Lets ServiceAccount mailer of that namespace read the password, as role smtp of auth/kubernetes.
+    """Let ServiceAccount mailer of the namespace read the password, as role smtp of auth/kubernetes.
 
     Raises:
-        OpenBaoError: it did not come up.
-        KubectlError: the cluster does not tell by which keys its tokens are known.
+        OpenBaoError: the server did not start.
+        KubectlError: the cluster does not publish the keys of its tokens.
     """
     issuer = json.loads(kubectl("get", "--raw", "/.well-known/openid-configuration"))["issuer"]
     jwks = kubectl("get", "--raw", "/openid/v1/jwks")

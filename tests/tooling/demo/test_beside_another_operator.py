@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo CONTEXT=NAME` where an operator runs already: it would test the samples too."""
+"""`make demo CONTEXT=NAME` in a cluster with an operator, which would also test the samples."""
 
 import json
 import os
@@ -26,7 +26,7 @@ esac
 
 @pytest.fixture
 def kubectl(tmp_path: Path) -> Path:
-    """The folder of a kubectl that knows one cluster, and notes what it is told to do there."""
+    """The folder of a kubectl that knows one cluster and records the commands that it gets."""
     program = tmp_path / "kubectl"
     program.write_text(KUBECTL.format(folder=tmp_path))
     program.chmod(0o755)
@@ -38,7 +38,7 @@ def kubectl(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_says_which_one_and_does_nothing(kubectl: Path) -> None:
+def test_it_names_the_operator_and_changes_nothing(kubectl: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "PATH": f"{kubectl}:{os.environ['PATH']}"}
 
     refused = subprocess.run(
@@ -52,5 +52,5 @@ def test_it_says_which_one_and_does_nothing(kubectl: Path) -> None:
     )
 
     assert refused.returncode == 1
-    assert "an operator runs in that cluster already (Deployment mail/smtp-operator)" in refused.stderr
+    assert "an operator already runs in this cluster (Deployment mail/smtp-operator)" in refused.stderr
     assert not (kubectl / "done.txt").exists()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make demo` on a control plane of its own, which it takes along when it ends."""
+"""`make demo` on a local control plane, which it stops at the end."""
 
 import os
 import select
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def demo() -> Iterator[subprocess.Popen[str]]:
-    """As it runs where it is no terminal."""
+    """The running demo, without a terminal."""
     find_assets()
     environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "KUBECONFIG": "/nowhere"}
     with (
@@ -44,14 +44,14 @@ def demo() -> Iterator[subprocess.Popen[str]]:
 
 
 def children(process: subprocess.Popen[str]) -> dict[int, str]:
-    """Names of those that live, by descriptors that become readable as the process ends."""
+    """Return the names of live children, by descriptors that become readable when the process ends."""
     pids: list[str] = []
     for thread in Path(f"/proc/{process.pid}/task").iterdir():
-        with suppress(ProcessLookupError, FileNotFoundError):  # a thread that has just ended
+        with suppress(ProcessLookupError, FileNotFoundError):  # a thread that has just stopped
             pids += (thread / "children").read_text().split()
     found: dict[int, str] = {}
     for pid in map(int, pids):
-        with suppress(ProcessLookupError, FileNotFoundError):  # a kubectl that has just ended
+        with suppress(ProcessLookupError, FileNotFoundError):  # a kubectl that has just stopped
             descriptor = os.pidfd_open(pid)
             found[descriptor] = ""
             found[descriptor] = Path(f"/proc/{pid}/comm").read_text().strip()
@@ -69,11 +69,11 @@ def all_end(processes: Collection[int], *, within: float) -> bool:
     return not left
 
 
-def test_it_plays_to_the_end_and_exits_0(demo: subprocess.Popen[str]) -> None:
+def test_it_runs_to_the_end_and_exits_0(demo: subprocess.Popen[str]) -> None:
     out, err = demo.communicate()
 
     assert demo.returncode == 0, err
-    assert "All verdicts were as announced." in out
+    assert "All verdicts are as expected." in out
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_a_python_that_is_named_is_taken_or_refused(tmp_path: Path) -> None:
     assert choose(tmp_path, PYTHON="none") == (
         1,
         "",
-        "PYTHON=none does not start or is older than 3.11. Name one that is newer.\n",
+        "PYTHON=none does not start or is older than 3.11. Set PYTHON to a newer one.\n",
     )
 
 
@@ -173,7 +173,7 @@ def test_without_a_python_it_says_what_to_do(tmp_path: Path) -> None:
     assert choose(tmp_path) == (
         1,
         "",
-        "No Python 3.11 or newer on the PATH. Install one, or name it: make PYTHON=/path/to/python3 ...\n",
+        "No Python 3.11 or newer on the PATH. Install one, or set its path: make PYTHON=/path/to/python3 ...\n",
     )
 
 
