@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CustomResourceDefinitions of other projects' kinds that our manifests and documentation show.
+"""CustomResourceDefinitions of other projects that our manifests and documentation use.
 
-Each is made from the Go types of that project's API, with the library of controller-gen, as the project makes
-it itself. The modules are pinned in `foreign-crds/go.mod`, their hashes in `go.sum`.
+Each is generated from the Go types of the project's API with the library of controller-gen, as the project
+itself does. The modules are pinned in `foreign-crds/go.mod`, their hashes in `go.sum`.
 """
 
 import os
@@ -25,10 +25,10 @@ PROGRAM = Program(
 
 
 def definitions(environment: Mapping[str, str] = os.environ, program: Program = PROGRAM) -> str:
-    """The CustomResourceDefinitions, as YAML; builds what makes them where it is not in the cache.
+    """Return the CustomResourceDefinitions as YAML; build the generator if it is not in the cache.
 
     Raises:
-        BuildError: it could not be built, or Go does not find the types' source.
+        BuildError: the build failed, or Go does not find the source of the types.
     """
     folder, cache = program_folder(program, environment), cache_folder(environment)
     toolchain = find_toolchain(program.source / "go.mod", environment)
@@ -54,7 +54,7 @@ def definitions(environment: Mapping[str, str] = os.environ, program: Program = 
 
 
 def main() -> int:
-    """Prints them; the exit code."""
+    """Print the definitions and return the exit code."""
     try:
         print(definitions(), end="")
     except BuildError as error:

@@ -8,7 +8,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 HACK: Final = ROOT / "hack"
 SOURCES: Final = (HACK, ROOT / "tests" / "support")
-"""The folders that ``smtp_tools`` and ``smtp_testkit`` are imported from."""
+"""The folders of the packages ``smtp_tools`` and ``smtp_testkit``."""
 
 PYTHONPATH: Final = os.pathsep.join(map(str, SOURCES))
-"""For processes that import these packages."""
+"""The variable PYTHONPATH for processes that import these packages."""

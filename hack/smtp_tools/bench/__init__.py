@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: what the operator costs, beside cert-manager's Issuer controller on the same API server.
+"""`make bench`: the cost of the operator, compared with cert-manager's Issuer controller.
 
-`python -m smtp_tools.bench --help` says what it measures and how to choose.
+`python -m smtp_tools.bench --help` lists the sections and options.
 """

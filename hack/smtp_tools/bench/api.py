@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Raw requests to the API server, many at a time: the bench's own cost shall be small."""
+"""Raw requests to the API server, many at a time, so that the benchmark itself costs little."""
 
 import contextlib
 import http.client
@@ -24,7 +24,7 @@ Object = dict[str, Any]
 
 
 class Api:
-    """The API server as its administrator sees it. May be used by many threads."""
+    """A thread-safe client of the API server, as administrator."""
 
     def __init__(self, url: str, ca_file: Path, token: str) -> None:
         self._address = urlsplit(url).netloc
@@ -33,7 +33,7 @@ class Api:
         self._own = threading.local()
 
     def connect(self) -> http.client.HTTPSConnection:
-        """A new connection."""
+        """Return a new connection."""
         connection = http.client.HTTPSConnection(self._address, timeout=60, context=self._tls)
         connection.connect()
         # Headers and body go in two packets; without this the second waits for the first one's receipt.
@@ -41,10 +41,10 @@ class Api:
         return connection
 
     def text(self, method: str, path: str, body: Object | None = None, *, kind: str = "json") -> str:
-        """One request; the answer's text.
+        """Send one request and return the text of the response.
 
         Raises:
-            BenchError: it was refused.
+            BenchError: the API server refused it.
         """
         deadline = time.monotonic() + BUSY_SECONDS
         status, answer = self._send(method, path, body, kind)
@@ -73,18 +73,18 @@ class Api:
         return self._send(method, path, body, kind)
 
     def request(self, method: str, path: str, body: Object | None = None, *, kind: str = "json") -> Object:
-        """One request; the answer's object."""
+        """Send one request and return the object in the response."""
         answer: Object = json.loads(self.text(method, path, body, kind=kind))
         return answer
 
     def create(self, path: str, objects: Sequence[Object]) -> None:
-        """Create all of `objects`, as fast as the API server takes them."""
+        """Create all `objects` as fast as the API server accepts them."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             for _ in pool.map(lambda item: self.text("POST", path, item), objects):
                 pass
 
     def watch(self, path: str, version: str) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
-        """Begin to watch a collection from a version on; the response has an event a line."""
+        """Start to watch a collection from a version on; the response has one event per line."""
         connection = self.connect()
         connection.sock.settimeout(None)
         query = f"watch=true&resourceVersion={version}&timeoutSeconds=3600"
@@ -96,13 +96,13 @@ class VerdictWatch:
     """Watches a collection until each of `names` has a verdict; a context."""
 
     def __init__(self, api: Api, path: str, names: set[str], verdict: Callable[[Object], str | None]) -> None:
-        """Begin to watch.
+        """Start to watch.
 
         Args:
-            api: where.
-            path: of the collection.
-            names: of the objects to wait for.
-            verdict: what an object's status says; None as long as it says nothing.
+            api: the API server.
+            path: path of the collection.
+            names: names of the objects to wait for.
+            verdict: returns the verdict in an object's status; None if there is no verdict yet.
         """
         self._api = api
         self._path = path
@@ -113,20 +113,20 @@ class VerdictWatch:
         self.verdicts: dict[str, str] = {}
         self.objects: dict[str, Object] = {}
         self.times: dict[str, float] = {}
-        """When each verdict came, by time.monotonic."""
+        """The times of the verdicts, by time.monotonic."""
         self._connection, self._response = self._begin()
         threading.Thread(target=self._read, name="verdict-watch", daemon=True).start()
 
     @property
     def last(self) -> float:
-        """When the newest verdict came, by time.monotonic."""
+        """The time of the newest verdict, by time.monotonic."""
         return max(self.times.values())
 
     def wait(self, seconds: float) -> None:
         """Wait for the last verdict.
 
         Raises:
-            BenchError: it did not come.
+            BenchError: it did not come in time.
         """
         if not self._done.wait(seconds):
             raise BenchError(f"{len(self._open)} objects had no verdict after {seconds:g} s.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user of one namespace may send against the operator: its peak memory and the latency of its loop."""
+"""Attacks of a user of one namespace: the operator's peak memory and the latency of its event loop."""
 
 import http.client
 import time
@@ -17,9 +17,9 @@ from smtp_tools.localcluster.processes import Process
 
 NAMESPACE = "bench-attacks"
 LIMIT_MEGABYTES = 256 * 1024 * 1024 / 1e6
-"""The memory limit of the Deployment that is shipped."""
+"""The memory limit of our Deployment."""
 STOP_MEGABYTES = 4 * LIMIT_MEGABYTES
-"""What the machine that measures may lose."""
+"""The tolerance for a busy machine."""
 SECONDS = 10.0
 START_SECONDS = 60.0
 PROBE_SECONDS = 30.0
@@ -31,14 +31,14 @@ _CONFIGS = f"/apis/smtp-operator.io/v1alpha1/namespaces/{NAMESPACE}/smtpconfigs"
 
 @dataclass
 class Prepared:
-    """What an attack consists of: objects by collection, and what is started beside them."""
+    """An attack: objects by collection, and what runs in addition to them."""
 
     objects: list[tuple[str, Object]] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     late: bool = False
-    """Whether the objects come when the operator runs already."""
+    """Whether the objects are created after the operator has started."""
     idle: int = 0
-    """Connections to the health port that say nothing."""
+    """Number of idle connections to the health port."""
 
 
 Attack = Callable[[World, ExitStack], Prepared]
@@ -75,7 +75,7 @@ def accounts(world: World, stack: ExitStack) -> Prepared:
 
 
 def named(world: World, stack: ExitStack) -> Prepared:
-    """20 ConfigMaps of 7 MB as JSON that SmtpConfigs name."""
+    """20 ConfigMaps of 7 MB as JSON that SmtpConfigs refer to."""
     port = world.mail.ports["StartTLS"][0]
     configs = [
         _config(
@@ -152,7 +152,7 @@ def headers(world: World, stack: ExitStack) -> Prepared:
 
 
 def replies(world: World, stack: ExitStack) -> Prepared:
-    """20 objects whose server replies with text that is hard for patterns."""
+    """20 objects whose server replies with text that regular expressions need long for."""
     return _of_server(stack.enter_context(hostile.HardReplies()).port, MANY)
 
 
@@ -166,7 +166,7 @@ def _of_server(port: int, number: int) -> Prepared:
 
 
 def names(world: World, stack: ExitStack) -> Prepared:
-    """200 names that this machine's name server is asked for."""
+    """200 host names that the name server of this machine must resolve."""
     return Prepared([_config(f"c-{it}", 25, server=f"mail-{it}.bench.example") for it in range(200)])
 
 
@@ -193,7 +193,7 @@ ATTACKS: Sequence[Attack] = (
 
 
 def measure(world: World) -> list[Figure]:
-    """A row for each attack."""
+    """Run all attacks and return their figures."""
     side = world.smtp_configs
     world.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
     figures: list[Figure] = []
@@ -239,9 +239,9 @@ def _clear(world: World) -> None:
 
 
 class _Probe:
-    """Asks a process for its health, as the kubelet does, and watches its memory.
+    """Requests the health of a process, as the kubelet does, and watches its memory.
 
-    The event loop answers, so that an answer takes as long as the loop is held up.
+    The event loop answers, so an answer takes as long as the loop is blocked.
     """
 
     def __init__(self, process: Process, port: int) -> None:
@@ -252,7 +252,7 @@ class _Probe:
         self.ended: str | None = None
 
     def until_ready(self, seconds: float) -> None:
-        """Watch its start."""
+        """Watch the process until it is ready."""
         deadline = time.monotonic() + seconds
         while self._goes_on():
             if self._ask("/readyz"):
@@ -263,7 +263,7 @@ class _Probe:
             time.sleep(0.02)
 
     def watch(self, seconds: float) -> None:
-        """Watch it under attack."""
+        """Watch the process under attack."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self._goes_on():
             begun = time.monotonic()

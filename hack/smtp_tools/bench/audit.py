@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts requests out of the API server's audit log."""
+"""Request counts from the API server's audit log."""
 
 import json
 from collections import Counter
@@ -19,7 +19,7 @@ class Request:
     resource: str
 
     def __str__(self) -> str:
-        """As the table names it."""
+        """Return the verb and the resource."""
         return f"{self.verb} {self.resource}"
 
 
@@ -32,16 +32,16 @@ class Requests:
 
     @property
     def total(self) -> int:
-        """All, except watches: their line is written when they end."""
+        """All requests except watches, whose line is written when they end."""
         return sum(self.counts.values())
 
     @property
     def writes(self) -> int:
-        """Those that change something."""
+        """Requests that change something."""
         return sum(count for request, count in self.counts.items() if request.verb in WRITES)
 
     def of(self, resource: str, *verbs: str) -> int:
-        """How many there were of these verbs on `resource`, such as `smtpconfigs/status`."""
+        """Return the number of requests with these verbs on `resource`, such as `smtpconfigs/status`."""
         return sum(self.counts.get(Request(verb, resource), 0) for verb in verbs)
 
 
@@ -65,11 +65,11 @@ class AuditLog:
         self._path = path
 
     def mark(self) -> int:
-        """Where it ends now."""
+        """Return the current end of the log."""
         return self._path.stat().st_size
 
     def since(self, mark: int, user: str) -> Requests:
-        """What `user` asked for since `mark`."""
+        """Return the requests of `user` since `mark`."""
         with self._path.open("rb") as file:
             file.seek(mark)
             # The last line may be half written; its newline is what completes it.

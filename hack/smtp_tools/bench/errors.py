@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong."""
+"""Errors of the benchmark."""
 
 
 class BenchError(Exception):
-    """Something could not be measured; the text says why."""
+    """A figure could not be measured; the text says why."""

@@ -9,13 +9,13 @@ HEAD = ("figure", "measured", "target", "ratio", "")
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing measured.
+    """One measured figure.
 
     Attributes:
-        name: what it is.
-        measured: how much of it.
-        unit: of `measured` and `at_most`.
-        at_most: the target; None where the figure is only told.
+        name: the name in the table.
+        measured: the measured amount.
+        unit: the unit of `measured` and `at_most`.
+        at_most: the target; None for figures without a target.
     """
 
     name: str
@@ -25,16 +25,16 @@ class Figure:
 
     @property
     def missed(self) -> bool:
-        """Whether it has a target and is above it, as far as the table shows."""
+        """Whether the figure is above its target, rounded as in the table."""
         return self.at_most is not None and round(self.measured, 2) > self.at_most
 
     @property
     def ratio(self) -> float | None:
-        """How much of the target it takes: up to 1 is within. None where that cannot be said."""
+        """The ratio of figure and target; up to 1 is within. None if there is no target, or if it is 0."""
         return self.measured / self.at_most if self.at_most else None
 
     def cells(self) -> tuple[str, ...]:
-        """Its line of the table."""
+        """Return the cells of its line in the table."""
         target = "" if self.at_most is None else f"<= {_amount(self.at_most, self.unit)}"
         ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
         verdict = "" if self.at_most is None else "MISSED" if self.missed else "ok"
@@ -42,7 +42,7 @@ class Figure:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """All figures, one a line, in columns."""
+    """Return a table of all figures, one per line."""
     rows = [HEAD, *(figure.cells() for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = []
@@ -53,7 +53,7 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def exit_code(figures: Sequence[Figure], *, check: bool) -> int:
-    """1 if a target is missed and that is to be told by the exit code, else 0."""
+    """Return 1 if `check` is set and a target is missed, else 0."""
     return 1 if check and any(figure.missed for figure in figures) else 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that send what no server should, and the makings of hostile objects."""
+"""Servers that send what no server should, and parts of hostile objects."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ _HARD = (b"5.7.1 <a@" + b"a." * 200 + b" 'x' (" + b"blocked " * 20 + b")") * 60
 
 
 def certificates(size: int) -> str:
-    """About that many characters of CA certificates, each another one, all of one name."""
+    """Return about so many characters of different CA certificates, all with the same subject."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
     now = datetime.now(UTC)
@@ -33,7 +33,7 @@ def certificates(size: int) -> str:
 
 
 def connection(port: int) -> socket.socket:
-    """A connection that says nothing."""
+    """Return an idle connection."""
     return socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
@@ -64,12 +64,12 @@ class _Server:
             self.serve(client)
 
     def serve(self, client: socket.socket) -> None:
-        """Speaks with one client."""
+        """Serve one client."""
         raise NotImplementedError
 
 
 class LongHeaders(_Server):
-    """HTTPS with interim answers and headers of 6 MB each."""
+    """HTTPS with interim responses and headers of 6 MB each."""
 
     def __init__(self) -> None:
         authority = trustme.CA()
@@ -79,7 +79,7 @@ class LongHeaders(_Server):
         super().__init__()
 
     def serve(self, client: socket.socket) -> None:
-        """Many interim answers, then headers without end."""
+        """Send many interim responses, then endless headers."""
         with self._context.wrap_socket(client, server_side=True) as connection_:
             connection_.recv(65536)
             for status in (*[b"100 Continue"] * 5, b"200 OK"):
@@ -88,10 +88,10 @@ class LongHeaders(_Server):
 
 
 class HardReplies(_Server):
-    """SMTP with replies that patterns take long for."""
+    """SMTP with replies that regular expressions need long for."""
 
     def serve(self, client: socket.socket) -> None:
-        """A refusal of many lines."""
+        """Send a refusal of many lines."""
         lines = [_HARD[start : start + 500] for start in range(0, len(_HARD), 500)]
         client.sendall(b"".join(b"554-" + line + b"\r\n" for line in lines) + b"554 end\r\n")
         self._over.wait(1)
@@ -101,7 +101,7 @@ class Segments(_Server):
     """SMTP with a greeting that arrives byte by byte."""
 
     def serve(self, client: socket.socket) -> None:
-        """One long greeting."""
+        """Send one long greeting."""
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while not self._over.is_set():
             for byte in b"220-" + b"x" * 400 + b"\r\n":

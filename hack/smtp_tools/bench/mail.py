@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mail servers, in a process of their own so that nobody pays for their work.
+"""Mail servers, in a separate process, so that their work does not count.
 
-`python -m smtp_tools.bench.mail NUMBER` says on stdout what happens, one thing a line: first their
-ports, then each connection and each mail with its time.
+`python -m smtp_tools.bench.mail NUMBER` prints one event per line: first the ports, then each connection and
+each email with its time.
 """
 
 import asyncio
@@ -41,22 +41,22 @@ class _TellingServer(MailServer):
 
 @dataclass(frozen=True)
 class Seen:
-    """What a mail server has seen since a moment: times by time.monotonic."""
+    """Times, by time.monotonic, of the connections and emails since some moment."""
 
     connections: list[float]
     mails: list[float]
 
 
 class MailProcess:
-    """Mail servers that take every mail of `USERNAME`; a context.
+    """Mail servers that accept every email of `USERNAME`; a context manager.
 
     Attributes:
-        ports: those of all servers, by smtpType.
-        ca_pem: the certificates of the authorities that signed the servers'.
+        ports: ports of all servers, by smtpType.
+        ca_pem: the CA certificates of all servers.
     """
 
     def __init__(self, directory: Path, servers: int = 1) -> None:
-        """Start that many and wait until they listen.
+        """Start so many servers and wait until they listen.
 
         Raises:
             BenchError: they did not start.
@@ -79,7 +79,7 @@ class MailProcess:
         return said.partition("\n")[0]
 
     def since(self, moment: float) -> Seen:
-        """What it has seen since `moment`."""
+        """Return the connections and emails since `moment`."""
         seen: dict[str, list[float]] = {"connection": [], "mail": []}
         for line in self._process.output().splitlines()[1:]:
             what, _, when = line.partition(" ")

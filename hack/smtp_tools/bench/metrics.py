@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes that the API server sent, as its own metrics count them."""
+"""Bytes that the API server sent, from its metrics."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
 def listed_and_watched(lines: Iterable[str], resource: str) -> float:
-    """Bytes of `resource`, of the core group, sent in answer to lists and watches so far."""
+    """Return the bytes of `resource` (of the core group) that lists and watches have sent so far."""
     total = 0.0
     for line in lines:
         found = _LINE.match(line)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our side: the operator, its manifests and its SmtpConfigs."""
+"""The side of this project: the operator, its manifests and its SmtpConfigs."""
 
 import sys
 from base64 import b64encode
@@ -19,7 +19,7 @@ COLLECTION = f"/apis/smtp-operator.io/v1alpha1/namespaces/{NAMESPACE}/smtpconfig
 
 
 def command(kubeconfig: Path) -> list[str | Path]:
-    """Runs the operator; it may connect to loopback, on any port.
+    """Return the command of the operator, which may connect to any port on loopback.
 
     All its SmtpConfigs are in one namespace and send to one mailbox, so that it has no limit of emails.
     """
@@ -29,10 +29,10 @@ def command(kubeconfig: Path) -> list[str | Path]:
 
 
 def service_account(manifests: Path = MANIFESTS) -> tuple[str, str]:
-    """Namespace and name of the ServiceAccount that the manifests give the operator.
+    """Return namespace and name of the operator's ServiceAccount in the manifests.
 
     Raises:
-        BenchError: they have not exactly one.
+        BenchError: the manifests do not have exactly one.
     """
     documents = [
         item for file in sorted(manifests.glob("*.yaml")) for item in yaml.safe_load_all(file.read_text())
@@ -44,7 +44,7 @@ def service_account(manifests: Path = MANIFESTS) -> tuple[str, str]:
 
 
 def smtp_config(name: str, smtp_type: str, port: int) -> Object:
-    """An SmtpConfig with a Secret of its own name."""
+    """Return an SmtpConfig that refers to the Secret of the same name."""
     return {
         "apiVersion": "smtp-operator.io/v1alpha1",
         "kind": "SmtpConfig",
@@ -63,13 +63,13 @@ def smtp_config(name: str, smtp_type: str, port: int) -> Object:
 
 
 def secrets(names: list[str]) -> list[Object]:
-    """A Secret for each of the SmtpConfigs."""
+    """Return a Secret for each SmtpConfig."""
     data = {"password": b64encode(PASSWORD.encode()).decode()}
     return [{"metadata": {"name": name}, "data": data} for name in names]
 
 
 def verdict(item: Object) -> str | None:
-    """What the SmtpConfig's status says of its present generation: `True`, or why not."""
+    """Return `True` or the reason in the status, if it is about the current generation."""
     status = item.get("status", {})
     if status.get("observedGeneration") != item["metadata"]["generation"]:
         return None
@@ -78,6 +78,6 @@ def verdict(item: Object) -> str | None:
 
 
 def slow_tests(items: list[Object]) -> int:
-    """How many of the tests took longer than a second, after which they may announce themselves."""
+    """Return the number of tests that took more than a second; such tests may write their progress."""
     durations = (item["status"]["lastTest"]["duration"] for item in items)
     return sum(not duration.endswith("ms") for duration in durations)

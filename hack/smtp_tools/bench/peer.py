@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The peer's side: cert-manager's Issuer controller and its CA issuers."""
+"""The side to compare with: cert-manager's Issuer controller and its CA issuers."""
 
 import json
 import os
@@ -36,12 +36,12 @@ PROGRAM = Program(
 
 
 def command(kubeconfig: Path) -> list[str | Path]:
-    """Runs the controller; builds it where it is not in the cache."""
+    """Return the command of the controller; build it if it is not in the cache."""
     return [program_folder(PROGRAM) / PROGRAM.name, kubeconfig]
 
 
 def definition() -> Path:
-    """The file with the CustomResourceDefinition of Issuers, out of cert-manager's Go module.
+    """Return the file with the CustomResourceDefinition of Issuers, from cert-manager's Go module.
 
     Raises:
         BenchError: Go could not say where the module is.
@@ -63,7 +63,7 @@ def definition() -> Path:
 
 
 def issuer(name: str) -> Object:
-    """A CA issuer with a Secret of its own name."""
+    """Return a CA issuer that refers to the Secret of the same name."""
     return {
         "apiVersion": "cert-manager.io/v1",
         "kind": "Issuer",
@@ -73,7 +73,7 @@ def issuer(name: str) -> Object:
 
 
 def secrets(names: list[str]) -> list[Object]:
-    """A Secret for each of the issuers, as cert-manager's documentation of CA issuers shows it.
+    """Return a Secret for each issuer, as in cert-manager's documentation of CA issuers.
 
     It has no label `controller.cert-manager.io/fao`, which would make cert-manager keep the key in its
     memory; so both sides ask the API server for each Secret. With the label the peer takes about a
@@ -85,7 +85,7 @@ def secrets(names: list[str]) -> list[Object]:
 
 
 def verdict(item: Object) -> str | None:
-    """What the Issuer's status says: `True` where it is ready."""
+    """Return the verdict in the Issuer's status: `True` if it is ready."""
     for condition in item.get("status", {}).get("conditions", []):
         if condition["type"] == "Ready":
             return str(condition["status"])

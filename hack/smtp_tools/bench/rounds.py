@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A round: a side comes to rest, then all objects are created at once."""
+"""A round: wait until a side is idle, then create all objects at once."""
 
 import time
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from smtp_tools.localcluster.processes import Process
 
 @dataclass(frozen=True)
 class Round:
-    """What a round took.
+    """The cost of a round.
 
     Attributes:
-        objects: how many were created.
-        cpu: seconds of processor time, of the controller's process alone.
-        seconds: from the first creation to the last verdict.
-        peak: resident memory at most, in MB.
-        requests: what the side asked of the API server, watches left out.
+        objects: number of objects created.
+        cpu: processor time of the controller's process, in seconds.
+        seconds: time from the first creation to the last verdict.
+        peak: peak resident memory, in MB.
+        requests: requests of the side to the API server, without watches.
         items: the objects with their verdicts.
-        process: the controller, which still runs.
+        process: the controller, which is still running.
     """
 
     objects: int
@@ -35,16 +35,16 @@ class Round:
 
     @property
     def milliseconds_each(self) -> float:
-        """Processor time an object."""
+        """Processor time per object, in milliseconds."""
         return 1000 * self.cpu / self.objects
 
     def each(self, count: int) -> float:
-        """A count of requests, an object."""
+        """Return a number of requests per object."""
         return count / self.objects
 
 
 def play(world: World, side: Side) -> Round:
-    """Play a round; the caller ends the process and clears the objects away."""
+    """Run a round; the caller stops the process and deletes the objects."""
     process = world.start(side)
     # The first object has its way from end to end: imports, connections and caches are paid for by it.
     world.create(side, [WARM_UP], process)

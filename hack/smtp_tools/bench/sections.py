@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured, section by section; each gives its figures."""
+"""The sections of the benchmark; each returns its figures."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ BALLAST_BYTES = 256 * 1024
 
 
 class Sections:
-    """The sections, in the order in which they build on each other; each can also be asked for alone."""
+    """The sections, in an order in which they build on each other. Each also works alone."""
 
     def __init__(self, world: World, rounds: int) -> None:
         self._world = world
@@ -37,10 +37,10 @@ class Sections:
         self._newest: Round | None = None
         self._peak = 0.0
         self._process: Process | None = None
-        """The operator that runs now, with all objects tested and in the cluster."""
+        """The running operator; all its objects are in the cluster and tested."""
 
     def measure(self, wanted: Sequence[str]) -> list[Figure]:
-        """The figures of the sections of these names."""
+        """Return the figures of these sections."""
         figures: list[Figure] = []
         for name, section in SECTIONS.items():
             if name in wanted:
@@ -49,11 +49,11 @@ class Sections:
         return figures
 
     def issuers(self) -> list[Figure]:
-        """Processor time from event to status, beside cert-manager's Issuers, in turns."""
+        """Processor time from event to status, compared with cert-manager's Issuers, alternating."""
         world = self._world
         theirs: list[Round] = []
         own: list[Round] = []
-        # Both first: what furnishing them costs the API server shall not fall into a round.
+        # Set up both sides first, so that the API server's work for this is not part of a round.
         sides = world.issuers, world.smtp_configs
         for _ in range(self._rounds):
             self._end()
@@ -72,7 +72,7 @@ class Sections:
         ]
 
     def writes(self) -> list[Figure]:
-        """Requests from event to status, out of the audit log."""
+        """Requests from event to status, from the audit log."""
         done = self._tested()
         asked, slow = done.requests, ours.slow_tests(done.items)
         status = asked.of("smtpconfigs/status", "patch", "update")
@@ -85,7 +85,7 @@ class Sections:
         ]
 
     def rest(self) -> list[Figure]:
-        """What the operator does while nothing happens."""
+        """Work of the idle operator."""
         self._tested()
         process, world = self._running(), self._world
         mark, spent = world.audit.mark(), cpu_seconds(process.pid)
@@ -99,7 +99,7 @@ class Sections:
         ]
 
     def secrets(self) -> list[Figure]:
-        """Whether Secrets are listed or watched with their data: a start beside large ones, which change."""
+        """Bytes of Secrets that lists and watches send, with large Secrets that change."""
         self._tested()
         self._end()
         world = self._world
@@ -107,7 +107,7 @@ class Sections:
         names = [f"ballast-{number}" for number in range(BALLAST)]
         data = {"ballast": "A" * BALLAST_BYTES}
         world.api.create(path, [{"metadata": {"name": name}, "stringData": data} for name in names])
-        # Other controllers watch Secrets too, some with data: what they are sent is seen before the start.
+        # Other controllers also watch Secrets, some with data; measure their part before the start.
         others = self._sent_by_changes(path, names, "others")
         before = self._secret_bytes()
         process = self._running()
@@ -116,7 +116,7 @@ class Sections:
         watched = self._sent_by_changes(path, names, "all") - others
         for name in names:
             world.api.text("DELETE", f"{path}/{name}")
-        # Less than all of the ballast once: then at most names and versions can have been among it.
+        # Less than the ballast once, so that only names and versions can have been sent.
         target = BALLAST * BALLAST_BYTES / 1e6
         name = f"sent by list and watch of {target:.1f} MB of Secrets"
         return [Figure(name, (listed + watched) / 1e6, "MB", target)]
@@ -130,12 +130,12 @@ class Sections:
         peak = max(self._peak, peak_megabytes(process.pid))
         many = f"with {len(self._world.names):,} SmtpConfigs"
         return [
-            Figure(f"resident memory at most, {many}", peak, "MB", MEMORY_TARGET_MEGABYTES),
+            Figure(f"peak resident memory, {many}", peak, "MB", MEMORY_TARGET_MEGABYTES),
             Figure(f"resident memory after a restart, {many}", resident_megabytes(process.pid), "MB"),
         ]
 
     def start(self) -> list[Figure]:
-        """From the start of the process to the first dialogue, all other objects tested already."""
+        """From the start of the process to the first dialogue; all other objects are tested."""
         self._tested()
         seconds, again, writes = [], 0, 0
         for number in range(STARTS):
@@ -146,7 +146,7 @@ class Sections:
             writes += written - 1
         return [
             Figure("start to first dialogue", statistics.median(seconds), "s", START_TARGET_SECONDS),
-            Figure(f"mails sent again by {STARTS} restarts", again, at_most=0),
+            Figure(f"emails sent again by {STARTS} restarts", again, at_most=0),
             Figure(f"statuses written again by {STARTS} restarts", writes, at_most=0),
         ]
 
@@ -159,14 +159,14 @@ class Sections:
         return truth.storm(self._world)
 
     def rotation(self) -> list[Figure]:
-        """From a changed password to its verdict, with 10,000 Secrets of others in the cluster."""
+        """From a changed password to its verdict, with 10,000 other Secrets in the cluster."""
         self._tested()
         process = self._running()
         self._world.settle(process)
         return truth.rotation(self._world, process)
 
     def handover(self) -> list[Figure]:
-        """From SIGTERM of the leader to the first dialogue of the replica that stood by."""
+        """From SIGTERM of the leader to the first dialogue of the standby replica."""
         self._tested()
         self._end()
         world, side = self._world, self._world.smtp_configs
@@ -190,12 +190,12 @@ class Sections:
         ]
 
     def attacks(self) -> list[Figure]:
-        """Peak memory and latency of the event loop while a user attacks, within 256 MiB."""
+        """Peak memory and latency of the event loop under attack, within 256 MiB."""
         self._end()
         return attacks.measure(self._world)
 
     def _start(self, name: str) -> tuple[float, int, int]:
-        """Start the operator with one object to test; seconds, mails, and statuses written."""
+        """Start the operator with one object to test; return seconds, emails and status writes."""
         world, side = self._world, self._world.smtp_configs
         world.api.create(f"/api/v1/namespaces/{side.namespace}/secrets", side.secrets([name]))
         world.api.create(side.collection, [side.item(name)])
@@ -209,11 +209,11 @@ class Sections:
         return waited, len(seen.mails), written
 
     def _first_dialogue(self, process: Process, begun: float) -> float:
-        """Seconds from then to the first dialogue of that process."""
+        """Return the seconds from `begun` to the first dialogue of the process."""
         deadline = begun + FIRST_DIALOGUE_SECONDS
         while not (seen := self._world.mail.since(begun)).connections:
             if time.monotonic() > deadline:
-                raise BenchError(f"There was no dialogue: {process.described()}")
+                raise BenchError(f"The operator started no dialogue: {process.described()}")
             time.sleep(0.05)
         return seen.connections[0] - begun
 
@@ -239,7 +239,7 @@ class Sections:
             self._process = None
 
     def _sent_by_changes(self, path: str, names: Sequence[str], note: str) -> float:
-        """Change each of these Secrets; the bytes that all watches together are sent."""
+        """Change each of these Secrets; return the bytes that all watches received."""
         time.sleep(1.0)
         before = self._secret_bytes()
         for name in names:
@@ -268,11 +268,11 @@ SECTIONS: dict[str, Callable[[Sections], list[Figure]]] = {
 
 
 def _until(process: Process, text: str) -> None:
-    """Wait until the process has said that."""
+    """Wait until the output of the process has `text`."""
     deadline = time.monotonic() + FIRST_DIALOGUE_SECONDS
     while text not in process.output():
         if process.exited() is not None or time.monotonic() > deadline:
-            raise BenchError(f'{process.name} does not say "{text}": {process.described()}')
+            raise BenchError(f'{process.name} does not print "{text}": {process.described()}')
         time.sleep(0.02)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How soon verdicts follow the world: after a rotated password, after a restart with all tests overdue."""
+"""Delay of verdicts after a password rotation, and after a restart with all tests overdue."""
 
 import statistics
 import time
@@ -24,26 +24,26 @@ ROTATIONS_A_SECOND = 20
 SPREAD_MINUTES = 10
 STORM_SECONDS = 60.0
 UNEVEN = 1.5
-"""How much more than its share of the overdue tests a minute may get, since their times are hashes."""
+"""A minute may get so many times its share of the overdue tests, because a hash decides their times."""
 
 
 def rotation(world: World, process: Process) -> list[Figure]:
-    """From a changed password to its verdict, beside many large Secrets of others."""
+    """Measure the time from a changed password to its verdict, with many large other Secrets."""
     before = resident_megabytes(process.pid)
     _create_foreign(world)
     world.settle(process)
     grown = resident_megabytes(process.pid) - before
     latencies = sorted(_rotate(world))
-    beside = f"beside {FOREIGN:,} Secrets"
+    load = f"with {FOREIGN:,} Secrets"
     return [
-        Figure(f"rotation to verdict, median, {beside}", statistics.median(latencies), "s"),
-        Figure(f"rotation to verdict, p99, {beside}", _p99(latencies), "s", LATENCY_TARGET_SECONDS),
-        Figure(f"memory grown by {FOREIGN:,} Secrets of 50 KiB", grown, "MB", GROWTH_TARGET_MEGABYTES),
+        Figure(f"rotation to verdict, median, {load}", statistics.median(latencies), "s"),
+        Figure(f"rotation to verdict, p99, {load}", _p99(latencies), "s", LATENCY_TARGET_SECONDS),
+        Figure(f"memory growth with {FOREIGN:,} Secrets of 50 KiB", grown, "MB", GROWTH_TARGET_MEGABYTES),
     ]
 
 
 def make_overdue(world: World) -> None:
-    """Says of all objects that their next test was due an hour ago; the operator must not run."""
+    """Set the next test of all objects to a past time; the operator must not run."""
     change = {"status": {"nextTestTime": "2026-01-01T00:00:00Z"}}
 
     def put_back(name: str) -> None:
@@ -56,7 +56,7 @@ def make_overdue(world: World) -> None:
 
 
 def storm(world: World) -> list[Figure]:
-    """What an operator that has just been started does about tests that are all overdue."""
+    """Measure the first minute of an operator with all tests overdue."""
     begun = time.monotonic()
     mark = world.audit.mark()
     say(f"  Watching for {STORM_SECONDS:g} s.")
@@ -68,7 +68,7 @@ def storm(world: World) -> list[Figure]:
     return [
         Figure(f"overdue rechecks {minute}", len(seen.connections), at_most=share * UNEVEN),
         Figure("statuses written for each of them", written / max(len(seen.connections), 1), at_most=1),
-        Figure("mails sent by them", len(seen.mails), at_most=0),
+        Figure("emails sent by them", len(seen.mails), at_most=0),
     ]
 
 
@@ -81,10 +81,10 @@ def _create_foreign(world: World) -> None:
 
 
 def _rotate(world: World) -> list[float]:
-    """Seconds from the answer to each change to its verdict."""
+    """Change passwords; return the seconds from each change to its verdict."""
     names = world.names[:ROTATIONS]
     changed: dict[str, float] = {}
-    # The mail server knows one password; with a line end behind it, it is another value of the same worth.
+    # The mail server knows one password. A line end makes it a different value with the same meaning.
     change = {"data": {"password": b64encode(f"{PASSWORD}\n".encode()).decode()}}
     side = world.smtp_configs
     with VerdictWatch(world.api, side.collection, set(names), _of_a_rotation) as watch:

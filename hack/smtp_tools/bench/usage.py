@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process has used, as /proc tells it."""
+"""Processor time and memory of a process, from /proc."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int, proc: Path = Path("/proc")) -> float:
-    """User and system time of the process, all its threads, and the children it has waited for."""
+    """Return user and system time of the process, all its threads, and its finished children."""
     stat = (proc / str(pid) / "stat").read_text()
     # The second field is the program's name in brackets, and that may hold blanks and brackets.
     fields = stat.rpartition(")")[2].split()
@@ -16,12 +16,12 @@ def cpu_seconds(pid: int, proc: Path = Path("/proc")) -> float:
 
 
 def resident_megabytes(pid: int, proc: Path = Path("/proc")) -> float:
-    """Resident memory now."""
+    """Return the current resident memory."""
     return _status(pid, "VmRSS", proc)
 
 
 def peak_megabytes(pid: int, proc: Path = Path("/proc")) -> float:
-    """The most resident memory it has had."""
+    """Return the peak resident memory."""
     return _status(pid, "VmHWM", proc)
 
 

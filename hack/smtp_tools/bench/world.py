@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stage: one API server, one mail server, and the two sides that take turns."""
+"""The environment: one API server, mail servers, and the two sides that take turns."""
 
 import os
 import sys
@@ -29,23 +29,23 @@ WARM_UP = "warm-up"
 
 
 def say(message: str) -> None:
-    """Tell how far it is."""
+    """Report progress."""
     print(message, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two controllers, and the objects it cares for.
+    """One of the two controllers and its objects.
 
     Attributes:
-        name: what its objects are called.
-        user: as the API server knows it.
+        name: the name of its objects.
+        user: its user on the API server.
         collection: the path of its objects.
-        namespace: of the objects and their Secrets.
-        command: runs it.
-        item: makes an object.
-        secrets: makes Secrets for objects of these names.
-        verdict: what an object's status says, or None.
+        namespace: namespace of the objects and their Secrets.
+        command: starts it.
+        item: returns an object.
+        secrets: returns Secrets for objects of these names.
+        verdict: returns the verdict in an object's status, or None.
     """
 
     name: str
@@ -59,10 +59,10 @@ class Side:
 
 
 class World:
-    """Starts what is needed, when it is needed; a context that ends all of it."""
+    """Starts parts when they are needed; a context manager that stops them."""
 
     def __init__(self, objects: int, smtp_type: str, servers: int) -> None:
-        """Of so many objects each side, and of ours at so many mail servers."""
+        """Prepare so many objects per side, with so many mail servers for SmtpConfigs."""
         self.servers = servers
         self.names = [f"bench-{number:05}" for number in range(objects)]
         self.smtp_type = smtp_type
@@ -83,12 +83,12 @@ class World:
 
     @cached_property
     def api(self) -> Api:
-        """Its API server."""
+        """The API server."""
         return Api(self.cluster.url, self.cluster.ca_file, self.cluster.admin_token)
 
     @cached_property
     def audit(self) -> AuditLog:
-        """Its audit log."""
+        """The audit log."""
         return AuditLog(self.cluster.audit_log)
 
     @cached_property
@@ -98,7 +98,7 @@ class World:
 
     @cached_property
     def issuers(self) -> Side:
-        """The peer, with its Secrets in place."""
+        """cert-manager, with its Secrets in place."""
         command = peer.command(self._account(peer.NAMESPACE, peer.ACCOUNT, create=True))
         self._apply(peer.definition())
         self.cluster.kubectl("wait", "--for=condition=Established", "crd/issuers.cert-manager.io")
@@ -140,7 +140,7 @@ class World:
         )
 
     def start(self, side: Side, *flags: str) -> Process:
-        """Start one side, with these flags beside its own; nothing is waited for."""
+        """Start one side with these additional flags; do not wait until it is ready."""
         self._starts += 1
         home = self.cluster.directory / "home"
         log = self.cluster.directory / f"{side.name}-{self._starts}.log"
@@ -152,10 +152,10 @@ class World:
         return process
 
     def create(self, side: Side, names: list[str], process: Process) -> VerdictWatch:
-        """Create objects all at once and wait until each has its verdict.
+        """Create objects at once and wait until each has its verdict.
 
         Raises:
-            BenchError: one has none, or it is not good.
+            BenchError: an object has no verdict, or is not ready.
         """
         items = [side.item(name) for name in names]
         with VerdictWatch(self.api, side.collection, set(names), side.verdict) as watch:
@@ -171,12 +171,12 @@ class World:
         return watch
 
     def clear(self, side: Side) -> None:
-        """Delete all objects of a side, and its Events."""
+        """Delete all objects and Events of a side."""
         self.api.text("DELETE", side.collection)
         self.api.text("DELETE", f"/api/v1/namespaces/{side.namespace}/events")
 
     def settle(self, process: Process) -> None:
-        """Wait until the process has done what it had to do."""
+        """Wait until the process is idle."""
         spent, quiet = cpu_seconds(process.pid), 0
         for _ in range(60):
             time.sleep(QUIET_SECONDS)
@@ -201,7 +201,7 @@ class World:
         return self.cluster.kubeconfig_for_service_account(namespace, name)
 
     def _port_for(self, name: str) -> int:
-        """Always the same one for the same name."""
+        """Return the port for a name, always the same one."""
         ports = self.mail.ports[self.smtp_type]
         return ports[crc32(name.encode()) % len(ports)]
 

@@ -117,9 +117,7 @@ def namespace_of(context: str, terminal: Terminal, *, yes: bool) -> Iterator[Pla
 def _cluster_of(kubectl: Kubectl, context: str) -> dict[str, Any]:
     config = kubectl.json("config", "view", "--raw", "--minify", "--flatten")
     if not config.get("clusters"):
-        raise DemoError(
-            f"context {context} names no cluster; `kubectl config get-contexts` lists them"
-        )
+        raise DemoError(f"context {context} names no cluster; `kubectl config get-contexts` lists them")
     cluster: dict[str, Any] = config["clusters"][0]["cluster"]
     return cluster
 
@@ -162,9 +160,7 @@ def _remove_crds(kubectl: Kubectl, terminal: Terminal) -> None:
         return
     left = kubectl("get", ",".join(KINDS), "--all-namespaces", "-o", "name").split()
     if left:
-        terminal.note(
-            f"  The CRDs stay; the cluster has {len(left)} other objects of these kinds."
-        )
+        terminal.note(f"  The CRDs stay; the cluster has {len(left)} other objects of these kinds.")
         return
     with terminal.step("remove the CRDs"):
         kubectl("delete", *CRD_NAMES)

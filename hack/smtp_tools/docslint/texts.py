@@ -13,15 +13,15 @@ from typing import Final
 
 
 class Kind(StrEnum):
-    """What a text is."""
+    """The kind of a text."""
 
     PROSE = "prose"
     COMMENT = "comment"
     DOCSTRING = "docstring"
     MESSAGE = "message"
-    """A string of the product, which users may read."""
+    """A string in the product, which users may read."""
     NAME = "name"
-    """Where it is first used."""
+    """An identifier, at its first use."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds a Go main package once and keeps the program in a per-user cache; Python is all it needs.
+"""Builds a Go main package once and keeps the program in a per-user cache. Needs only Python.
 
-`Program` says what to build, `program_folder` gives the folder that holds it. See `builder`.
+`Program` describes what to build, `program_folder` returns the folder of the built program. See `builder`.
 """
 
 from smtp_tools.gobuild.builder import Program, cached_folder, program_folder

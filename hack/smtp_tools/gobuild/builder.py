@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds Go programs: once, under a lock, and moved into place whole."""
+"""Builds Go programs once, under a lock, and moves them into place atomically."""
 
 import hashlib
 import os
@@ -30,9 +30,9 @@ class Program:
 
     Attributes:
         source: the folder with `main.go`, `go.mod` and `go.sum`; its name is the program's name.
-        announcement: what is said before a build: what is built, how long it takes, how much disk it
-            needs, and how to avoid it.
-        links: names to call the program by, beside its own.
+        announcement: text to print before a build: what is built, how long it takes, how much disk space
+            it needs, and how to avoid it.
+        links: other names of the program.
         variables: Go variables to set when linking, such as a version: full name to value.
     """
 
@@ -48,10 +48,10 @@ class Program:
 
 
 def program_folder(program: Program, environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder that holds the program and its links; builds it if it is not in the cache.
+    """Return the folder of the program and its links; build the program if it is not in the cache.
 
     Raises:
-        BuildError: it could not be built.
+        BuildError: the build failed.
     """
     cache = cache_folder(environment)
     toolchain = find_toolchain(program.source / "go.mod", environment)
@@ -68,7 +68,7 @@ def program_folder(program: Program, environment: Mapping[str, str] = os.environ
 
 
 def cached_folder(program: Program, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """As `program_folder`, but None where it would have to build."""
+    """Return the folder as `program_folder` does, or None if the program is not built yet."""
     toolchain = find_toolchain(program.source / "go.mod", environment)
     folder = _folder(program, toolchain, cache_folder(environment))
     return folder if folder.exists() else None
@@ -106,7 +106,7 @@ def _build(
 
 
 class _Go:
-    """Go commands in the folder of one program, their messages in one log."""
+    """Go commands in the folder of one program, with one log."""
 
     def __init__(self, command: Path, program: Program, environment: Mapping[str, str], log: Path) -> None:
         self._command = command
@@ -116,7 +116,7 @@ class _Go:
         log.write_bytes(b"")
 
     def packages(self, listed: Path, progress: Progress) -> int:
-        """How many packages the program consists of, by a list of them; downloads its modules on the way."""
+        """Return the number of packages of the program; this downloads its modules."""
         modules = 0
         with self._lines(["list", "-deps", "."], stdout=listed) as lines:
             for line in lines:
@@ -127,7 +127,7 @@ class _Go:
             return sum(1 for _ in file)
 
     def build(self, executable: Path, packages: int, progress: Progress) -> None:
-        """Build the program; Go names each package as it comes to it, except those in its cache."""
+        """Build the program; Go prints the name of each package that is not in its cache."""
         done = 0
         variables = [f"-X {name}={value}" for name, value in self._program.variables.items()]
         flags = [*BUILD_FLAGS, f"-ldflags={' '.join([LINK_FLAGS, *variables])}"]
@@ -140,7 +140,7 @@ class _Go:
 
     @contextmanager
     def _lines(self, arguments: list[str], stdout: Path | None = None) -> Iterator[Iterator[str]]:
-        """Run a Go command and yield the lines it says on stderr, as it says them."""
+        """Run a Go command and yield the lines of its stderr as they come."""
         with (stdout or Path(os.devnull)).open("wb") as output:
             child = start_child(
                 [self._command, *arguments],
@@ -148,7 +148,7 @@ class _Go:
                 environment=self._environment,
                 stdout=output,
                 stderr=subprocess.PIPE,
-                # Go removes its temporary files on this one; nobody else could once we are killed.
+                # Go removes its temporary files on this one; no other process can after this one is killed.
                 death_signal=SIGINT,
             )
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The per-user cache: its place, its lock, its end."""
+"""The per-user cache: its folder, its lock, and how to clean it."""
 
 import fcntl
 import os
@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PARTIAL = ".building-"
-"""Names that begin so are half-made; whoever holds the lock may remove them."""
+"""Prefix of incomplete folders; the process with the lock may remove them."""
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """`$XDG_CACHE_HOME/smtp-operator/go`, or `~/.cache/smtp-operator/go`."""
+    """Return `$XDG_CACHE_HOME/smtp-operator/go` or `~/.cache/smtp-operator/go`."""
     base = Path(environment.get("XDG_CACHE_HOME", ""))
     # The XDG specification wants relative paths ignored.
     return (base if base.is_absolute() else Path.home() / ".cache") / "smtp-operator" / "go"
@@ -22,7 +22,7 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 @contextmanager
 def locked(cache: Path) -> Iterator[None]:
-    """Hold the lock of `cache`; says so on stderr when it has to wait for another process."""
+    """Hold the lock of `cache`; print a note to stderr before waiting for another process."""
     cache.parent.mkdir(parents=True, exist_ok=True)
     # Beside the folder: it outlives `clean_cache`, so all who wait hold the same file.
     with cache.with_name(f"{cache.name}.lock").open("w") as file:
@@ -36,16 +36,16 @@ def locked(cache: Path) -> Iterator[None]:
 
 
 def remove_half_made(cache: Path) -> None:
-    """Remove what a killed build left behind; the caller holds the lock."""
+    """Remove the remains of killed builds; the caller holds the lock."""
     for pattern in (f"{PARTIAL}*", f"*/{PARTIAL}*"):
         for folder in cache.glob(pattern):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def clean_cache(environment: Mapping[str, str] = os.environ) -> int:
-    """Remove all programs built, and a Go fetched for it with its caches; returns the bytes freed.
+    """Remove all built programs, and a downloaded Go with its caches; return the bytes freed.
 
-    Go's own caches, if Go came from the PATH, are left alone: they belong to the user's other work too.
+    The caches of a Go from the PATH stay, because the user's other projects need them too.
     """
     cache = cache_folder(environment)
     if not cache.exists():

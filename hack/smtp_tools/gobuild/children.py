@@ -26,10 +26,10 @@ def start_child(
     death_signal: signal.Signals = signal.SIGKILL,
     directory: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in a process group of its own, without standard input.
+    """Start `command` in a new process group, without standard input.
 
-    When this process ends, however it ends, the kernel sends `death_signal` to the child (Linux only).
-    The process group keeps a Ctrl-C in the terminal from the child: ending it is the caller's business.
+    When this process ends, for any reason, the kernel sends `death_signal` to the child (Linux only).
+    Because of the process group, Ctrl-C in the terminal does not reach the child; the caller stops it.
 
     Raises:
         OSError: the command cannot be started.
@@ -52,7 +52,7 @@ def start_child(
 
 @cache
 def _spawner(_process_id: int) -> ThreadPoolExecutor:
-    """The thread that starts all children of this process.
+    """Return the thread that starts all children of this process.
 
     The kernel sends the signal when the parent *thread* ends, so that thread has to last as long as the
     process. The process id is the key because a fork takes the memory along but not the thread.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far it is: one line that is rewritten on a terminal, now and then a line elsewhere."""
+"""Progress: one line that is rewritten on a terminal, else a new line from time to time."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ class Progress:
         self._next = clock()
 
     def show(self, message: str) -> None:
-        """Show `message`, or keep it back until the next line is due."""
+        """Show `message`, or keep it until the next line is due."""
         self._newest = message
         if self._stream.isatty():
             self._write(f"\r\x1b[K  {message}")
@@ -40,7 +40,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """The last message is always shown."""
+        """Show the last message."""
         if self._stream.isatty() and self._shown:
             self._write("\n")
         elif self._newest != self._shown:

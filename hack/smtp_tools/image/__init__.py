@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The container image: its build context, and for the tests its build by buildah and its run by runc."""
+"""The container image: its build context, and for the tests its build with buildah and its run with runc."""
 
 from smtp_tools.image.building import Builder, Image
 from smtp_tools.image.container import Container, Pod

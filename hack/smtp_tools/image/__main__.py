@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_tools.image context FOLDER [PYTHON]`` prepares the build context, for such as Python 3.13.
+"""``python -m smtp_tools.image context FOLDER [PYTHON]`` prepares the build context; PYTHON is such as 3.13.
 
-``python -m smtp_tools.image tools [--install]`` says whether `make test-image` can run here
-(exit code 1: it cannot);
-``--install`` installs what is missing before, by apt-get, where that may be done: as root, on Debian.
+``python -m smtp_tools.image tools [--install]`` checks whether `make test-image` can run here
+(exit code 1: it cannot). ``--install`` first installs missing tools by apt-get, as root on Debian.
 """
 
 import os
@@ -17,7 +16,7 @@ from smtp_tools.image.tools import INSTALL, missing_tools
 
 
 def main(arguments: list[str]) -> int:
-    """Does what is asked; the exit code."""
+    """Run the command and return the exit code."""
     match arguments:
         case ["context", folder]:
             make_context(Path(folder))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A base made of Debian's packages, and the image on it: built by buildah, without a network."""
+"""A base image of Debian's packages, and our image on it, built by buildah without a network."""
 
 import json
 import subprocess
@@ -23,20 +23,20 @@ class Image:
     name: str
     config: dict[str, Any]
     root: Path
-    """Its file system, all layers together."""
+    """The root file system of all layers."""
     size: int
     base_size: int
 
 
 class Builder:
-    """buildah with a storage of its own in ``folder``; needs root. Close it to remove what it mounted."""
+    """buildah with separate storage in ``folder``; needs root. Close it to remove its mounts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._storage = ("--root", str(folder / "root"), "--runroot", str(folder / "run"))
 
     def debian(self, suite: str = "bookworm") -> str:
-        """The name of an image of Debian's own packages: Python, the CAs, and what they need."""
+        """Build an image of Debian's packages (Python, the CAs, and what they need); return its name."""
         archive = self._folder / "base.tar"
         command = [
             "mmdebstrap",
@@ -54,7 +54,7 @@ class Builder:
         return BASE
 
     def build(self, context: Path, *, base: str, name: str, **arguments: str) -> Image:
-        """The image of our Dockerfile; ``arguments`` are its build arguments beside BASE."""
+        """Build our Dockerfile; ``arguments`` are its build arguments in addition to BASE."""
         words = ["build", "--quiet", "--isolation=chroot", "--pull-never", f"--build-arg=BASE={base}"]
         words += [f"--build-arg={key}={value}" for key, value in arguments.items()]
         self._buildah(*words, f"--tag={name}", f"--file={DOCKERFILE}", str(context), prefix=_WITHOUT_NETWORK)
@@ -70,16 +70,16 @@ class Builder:
 
     @property
     def command(self) -> str:
-        """For ``make image BUILDER=...``."""
+        """Return the command for ``make image BUILDER=...``."""
         return " ".join(("buildah", "--storage-driver=vfs", *self._storage))
 
     def labels(self, name: str) -> dict[str, str]:
-        """Those of an image that is in the storage."""
+        """Return the labels of an image in the storage."""
         told = json.loads(self._buildah("inspect", "--type=image", name))
         return dict(told["OCIv1"]["config"]["Labels"])
 
     def close(self) -> None:
-        """Removes containers and images."""
+        """Remove containers and images."""
         self._buildah("rm", "--all")
         self._buildah("rmi", "--all", "--force")
 
@@ -100,5 +100,5 @@ def _bytes(text: str) -> int:
 def _run(command: Sequence[str]) -> str:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout.strip()

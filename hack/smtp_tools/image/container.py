@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An image run by runc as the kubelet would: the Pod's security context, its token, its environment."""
+"""Runs an image with runc as the kubelet does: with the Pod's security context, token and environment."""
 
 import json
 import os
@@ -23,30 +23,30 @@ _READ_ONLY: Final = ("nosuid", "nodev", "noexec", "ro")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """The Pod's template of a Deployment with one container, and what the cluster adds to it."""
+    """The Pod template of a Deployment with one container, and what the cluster adds to it."""
 
     template: Spec
     account: Path
     """Folder with ``token``, ``ca.crt`` and ``namespace``."""
     environment: Mapping[str, str]
-    """Such as KUBERNETES_SERVICE_HOST."""
+    """Environment variables of the cluster, such as KUBERNETES_SERVICE_HOST."""
     more_args: Sequence[str] = ()
     more_files: Mapping[str, Path] = field(default_factory=dict)
-    """Further read-only mounts: path in the container, and file here."""
+    """More read-only mounts: path in the container, and file on this machine."""
 
     @property
     def container(self) -> Spec:
-        """The only one."""
+        """The only container."""
         (container,) = self.template["spec"]["containers"]
         return dict(container)
 
     def runtime_spec(self, image: Image) -> Spec:
-        """The ``config.json`` of an OCI bundle. What it cannot honour of the security context it refuses."""
+        """Return the ``config.json`` of an OCI bundle; raise ValueError for an unknown security context."""
         context = {**self.template["spec"]["securityContext"], **self.container["securityContext"]}
         if context["seccompProfile"] != {"type": "RuntimeDefault"} or context["capabilities"] != {
             "drop": ["ALL"]
         }:
-            raise ValueError(f"a security context that is not known here: {context}")
+            raise ValueError(f"unsupported security context: {context}")
         environment = [*image.config["Env"], *(f"{name}={value}" for name, value in self.environment.items())]
         args = [
             *image.config["Entrypoint"],
@@ -97,7 +97,7 @@ class Pod:
 
 
 class Container:
-    """A container of runc, for as long as a ``with`` block. ``log`` is what it says."""
+    """A container of runc that runs for a ``with`` block. ``log`` has its output."""
 
     def __init__(self, name: str, image: Image, pod: Pod, folder: Path) -> None:
         self._name = name
@@ -126,27 +126,27 @@ class Container:
 
     @property
     def pid(self) -> int:
-        """Of its first process, as seen from here."""
+        """The process id of its first process, on this machine."""
         return int(json.loads(self._runc("state", self._name).stdout)["pid"])
 
     def facts(self) -> dict[str, str]:
-        """What the kernel knows of that process: the lines of ``/proc/PID/status``."""
+        """Return the lines of ``/proc/PID/status`` of its first process."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command in it, as its user."""
+        """Run a command in the container, as its user."""
         return self._runc("exec", self._name, *command)
 
     def end(self, seconds: float) -> int:
-        """Asks it to end as the kubelet does, and returns its exit code."""
+        """Stop the container as the kubelet does, and return its exit code."""
         assert self._process is not None
         self._runc("kill", self._name, "TERM")
         return self._process.wait(seconds)
 
     @property
     def ended(self) -> bool:
-        """Whether it is over."""
+        """Return whether the container has stopped."""
         return self._process is not None and self._process.poll() is not None
 
     def _runc(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -155,7 +155,7 @@ class Container:
 
 
 def _default_seccomp() -> Spec:
-    """RuntimeDefault, as containers without capabilities get it on this machine."""
+    """Return the RuntimeDefault profile, as containers without capabilities get it on this machine."""
     profile = json.loads(_DEFAULT_PROFILE.read_text())
     (architectures,) = (
         it for it in profile["archMap"] if it["architecture"] == f"SCMP_ARCH_{os.uname().machine.upper()}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The build context: wheels with their hashes, the SBOM, the licence. Only this step uses the network."""
+"""The build context: wheels with their hashes, the SBOM, the license. Only this step uses the network."""
 
 import hashlib
 import platform
@@ -23,23 +23,23 @@ _MANYLINUX: Final = ("2_34", "2_28", "2_17")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the wheels are for. ``python`` is such as ``3.13``, ``machine`` such as ``x86_64``."""
+    """The platform of the wheels. Examples: ``3.13`` for ``python``, ``x86_64`` for ``machine``."""
 
     python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
     machine: str = platform.machine()
 
     def flags(self) -> Iterator[str]:
-        """For ``pip download``."""
+        """Return the options for ``pip download``."""
         yield f"--python-version={self.python}"
         for version in _MANYLINUX:
             yield f"--platform=manylinux_{version}_{self.machine}"
 
 
 def make_context(folder: Path, target: Target | None = None) -> None:
-    """Writes it anew.
+    """Replace the build context in the folder.
 
     Raises:
-        CalledProcessError: pip failed and said why.
+        CalledProcessError: pip failed.
     """
     shutil.rmtree(folder, ignore_errors=True)
     wheels = folder / "wheels"
@@ -62,7 +62,7 @@ def _download(lock: Path, wheels: Path, target: Target) -> None:
 
 
 def _fetch_pip(wheels: Path) -> None:
-    """pip runs from its own wheel, since not every base has it."""
+    """Download pip itself, because not every base image has it; it runs from its wheel."""
     blocks = _TOOLS_LOCK.read_text().split("\n")
     start = next(number for number, line in enumerate(blocks) if line.startswith("pip=="))
     end = next(number for number in range(start, len(blocks)) if not blocks[number].endswith("\\"))
@@ -76,7 +76,7 @@ def _fetch_pip(wheels: Path) -> None:
 
 
 def _build(wheels: Path) -> Path:
-    """Our wheel, from a copy: setuptools leaves a ``build/`` behind that would bring old modules back."""
+    """Build our wheel from a copy, because setuptools leaves a ``build/`` that would restore old modules."""
     with tempfile.TemporaryDirectory() as scratch:
         for name in _SOURCES:
             source = ROOT / name

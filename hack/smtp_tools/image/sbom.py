@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the image adds to its base, as a CycloneDX document: one component for each wheel."""
+"""The SBOM of what the image adds to its base: a CycloneDX document with one component per wheel."""
 
 import hashlib
 import zipfile
@@ -16,7 +16,7 @@ from packageurl import PackageURL
 
 
 def sbom(ours: Path, others: Iterable[Path]) -> str:
-    """The document, as JSON; ``ours`` is the application, of which the others are the parts."""
+    """Return the document as JSON; ``ours`` is the application, the other wheels are its components."""
     bom = Bom()
     application = _component(ours, ComponentType.APPLICATION)
     bom.metadata.component = application

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs that building and running the image needs, and how to get them."""
+"""The programs that are needed to build and run the image, and how to install them."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ _PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
 
 
 def missing_tools() -> str:
-    """What keeps the tier from running here and how to change it, in one text; empty where nothing does."""
+    """Return which tools are missing and how to install them; empty if there are all."""
     if os.geteuid() != 0:
         return "make test-image builds and runs containers, which needs root: run it as root."
     missing = [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]

@@ -4,7 +4,7 @@
     with LocalCluster.start() as cluster:
         cluster.kubectl("get", "namespaces")
 
-`python -m smtp_tools.localcluster --help` is the same for the command line.
+`python -m smtp_tools.localcluster --help` describes the command line.
 """
 
 from smtp_tools.localcluster.assets import Assets, find_assets

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m smtp_tools.localcluster`: results go to stdout, all else to stderr."""
+"""`python -m smtp_tools.localcluster`: prints results to stdout and progress to stderr."""
 
 import argparse
 import shlex
@@ -20,24 +20,24 @@ DESCRIPTION = f"""\
 A real Kubernetes {kubernetes_version()} control plane on 127.0.0.1: etcd, kube-apiserver,
 kube-controller-manager, kubectl and helm. RBAC is on; there are no nodes, so Pods stay Pending.
 
-  up            start one in the background, print the `export KUBECONFIG=...` line;
-                if it is up, only print the line: eval "$(python -m smtp_tools.localcluster up)"
-  down          end it and remove its data; fine if it is not up
-  run           start another one, for as long as a command runs: run -- kubectl get namespaces;
-                without a command until Ctrl-C
+  up            start one in the background unless it runs, and print the
+                `export KUBECONFIG=...` line: eval "$(python -m smtp_tools.localcluster up)"
+  down          stop it and remove its data; succeeds if none is running
+  run           start another one while a command runs: run -- kubectl get namespaces;
+                without a command, until Ctrl-C
   path          print the folder of kubectl and helm, for your PATH
-  clean-cache   remove the programs that were built
+  clean-cache   remove the built programs
 """
 
 EPILOG = """\
-The programs are looked for in $KUBEBUILDER_ASSETS, then in the cache
-($XDG_CACHE_HOME/smtp-operator or ~/.cache/smtp-operator), else built there: once, in about
+The programs come from $KUBEBUILDER_ASSETS, else from the cache ($XDG_CACHE_HOME/smtp-operator
+or ~/.cache/smtp-operator). If they are in neither, they are built in the cache, once, in about
 9 minutes. The KUBECONFIG of your environment is never read.
 """
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Do what the words say; returns the exit code: 0 done, 1 failed, else that of COMMAND."""
+    """Run the command line; return the exit code: 0 done, 1 failed, else that of COMMAND."""
     arguments = _parser().parse_args(words)
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _ended)
@@ -55,25 +55,25 @@ def _do(arguments: argparse.Namespace) -> int:
         case "up":
             _up()
         case "down":
-            _say("The cluster is down." if BackgroundCluster().down() else "No cluster was up.")
+            _say("The cluster is stopped." if BackgroundCluster().down() else "No cluster was running.")
         case "run":
             return _run(arguments.command, arguments.directory)
         case "path":
             print(find_assets().kubectl.parent)
         case "clean-cache":
             _say(f"{clean_cache() / 1e9:.1f} GB freed in {cache_folder()}.")
-            _say("Go's own caches, if you have Go, are yours: `go clean -cache -modcache` empties them.")
+            _say("The caches of your own Go stay; to empty them, run `go clean -cache -modcache`.")
         case "supervise":
             BackgroundCluster().supervise(arguments.lock, arguments.ready)
     return 0
 
 
 def _up() -> None:
-    kubectl = find_assets().kubectl  # here, so that the progress of a build is seen
+    kubectl = find_assets().kubectl  # here, so that the progress of a build is visible
     cluster = BackgroundCluster()
-    news = "is up" if cluster.up() else "is up already"
-    _say(f"A Kubernetes {kubernetes_version()} control plane {news}; end it with `make cluster-down`.")
-    _say(f"kubectl, if you have none: {kubectl}")
+    state = "is running" if cluster.up() else "is already running"
+    _say(f"A Kubernetes {kubernetes_version()} control plane {state}; stop it with `make cluster-down`.")
+    _say(f"If you have no kubectl, use {kubectl}")
     _print_export(cluster.kubeconfig)
 
 
@@ -81,7 +81,7 @@ def _run(command: list[str], directory: Path | None) -> int:
     with LocalCluster.start(directory) as cluster:
         if command:
             return _run_command(command, cluster)
-        _say(f"The control plane is up at {cluster.url}; Ctrl-C ends it.")
+        _say(f"The control plane is running at {cluster.url}; press Ctrl-C to stop it.")
         _print_export(cluster.kubeconfig)
         cluster.wait()
     return 0
@@ -103,7 +103,7 @@ def _say(text: str) -> None:
 
 
 def _ended(number: int, _: object) -> NoReturn:
-    # An exception, so that the programs are ended and temporary files removed on the way out.
+    # An exception, so that the programs are stopped and temporary files removed.
     sys.exit(128 + number)
 
 
@@ -118,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("up", "down", "path", "clean-cache"):
         actions.add_parser(name)
     run = actions.add_parser("run")
-    run.add_argument("--directory", type=Path, help="keep all its files, logs too, in this empty folder")
+    run.add_argument("--directory", type=Path, help="keep all its files and logs in this empty folder")
     run.add_argument("command", nargs="*", metavar="COMMAND", help="gets KUBECONFIG, and kubectl on its PATH")
     supervise = actions.add_parser("supervise")
     supervise.add_argument("lock", type=int)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the programs of the control plane come from.
+"""The programs of the control plane.
 
-In this order: `KUBEBUILDER_ASSETS`, the per-user cache, a build from the Go modules (see `gobuild`).
+They come from `KUBEBUILDER_ASSETS`, else from the per-user cache, else from a build (see `gobuild`).
 """
 
 import os
@@ -20,14 +20,14 @@ SOURCE = HACK / "controlplane"
 
 
 def kubernetes_version() -> str:
-    """The version that go.mod asks for: `1.37.2`."""
+    """Return the version in go.mod, such as `1.37.2`."""
     found = re.search(r"^\tk8s\.io/kubernetes v(\S+)$", (SOURCE / "go.mod").read_text(), re.MULTILINE)
     assert found, f"{SOURCE / 'go.mod'} requires no k8s.io/kubernetes"
     return found[1]
 
 
 def _version_variables(version: str) -> dict[str, str]:
-    """Without them it calls itself v0.0.0, which a chart that asks for a newer Kubernetes refuses."""
+    """Return the version variables; without them the version is v0.0.0, which some charts reject."""
     major, minor, _ = version.split(".")
     values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor}
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
@@ -60,7 +60,7 @@ class Assets:
 
 
 def find_assets(environment: Mapping[str, str] = os.environ, program: Program = CONTROL_PLANE) -> Assets:
-    """Find the programs; builds them if some are neither in `KUBEBUILDER_ASSETS` nor in the cache.
+    """Find the programs; build them if some are neither in `KUBEBUILDER_ASSETS` nor in the cache.
 
     Raises:
         ClusterError: `KUBEBUILDER_ASSETS` is not a folder.

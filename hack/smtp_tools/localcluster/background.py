@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one control plane of this clone that outlives the command that started it.
+"""The control plane of this clone that keeps running after the command that started it.
 
-A supervisor, detached from the terminal, is the parent of the programs. It holds a lock as long as it
-lives, so whether it lives is never guessed from a process id.
+A supervisor, detached from the terminal, is the parent of the programs. It holds a lock while it
+runs, so no process id is needed to check whether it runs.
 """
 
 import fcntl
@@ -28,10 +28,10 @@ POLL_SECONDS = 0.02
 
 
 class BackgroundCluster:
-    """At most one for each clone and user."""
+    """A control plane in the background; at most one per clone and user."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        """Its files are in `$XDG_STATE_HOME/smtp-operator` or `~/.local/state/smtp-operator`."""
+        """Use the files in `$XDG_STATE_HOME/smtp-operator` or `~/.local/state/smtp-operator`."""
         base = Path(environment.get("XDG_STATE_HOME", ""))
         state = base if base.is_absolute() else Path.home() / ".local" / "state"
         clone = Path(__file__).resolve().parents[3]
@@ -39,7 +39,7 @@ class BackgroundCluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """Of its administrator; always in the same place."""
+        """The kubeconfig of the administrator; its path never changes."""
         return self._cluster / "kubeconfig"
 
     @property
@@ -51,10 +51,10 @@ class BackgroundCluster:
         return self._folder / "supervisor.log"
 
     def up(self) -> bool:
-        """Start it, unless it is up; returns whether it was started.
+        """Start it unless it is running; return whether it was started.
 
         Raises:
-            ClusterError: it did not come up; its files stay, for the logs, until the next `up` or `down`.
+            ClusterError: it did not start; its files and logs stay until the next `up` or `down`.
         """
         with self._one_command_at_a_time(), self._supervisor_file() as supervisor:
             if not _lock(supervisor):
@@ -63,10 +63,10 @@ class BackgroundCluster:
             return True
 
     def down(self) -> bool:
-        """End it, if it is up; returns whether it was.
+        """Stop it if it is running; return whether it was.
 
         Raises:
-            ClusterError: its supervisor does not end.
+            ClusterError: its supervisor does not stop.
         """
         with self._one_command_at_a_time(), self._supervisor_file() as supervisor:
             was_up = not _lock(supervisor)
@@ -76,11 +76,11 @@ class BackgroundCluster:
             return was_up
 
     def supervise(self, lock: int, ready: int) -> None:
-        """What the supervisor does: be the parent of the programs until SIGTERM or until one ends.
+        """Run as the supervisor: the parent of the programs until SIGTERM, or until one stops.
 
         Args:
-            lock: descriptor of the locked file, inherited; closed by the end of this process only.
-            ready: descriptor to tell the parent on that the cluster is up.
+            lock: inherited descriptor of the locked file; it stays open until this process ends.
+            ready: descriptor to tell the parent that the cluster is running.
         """
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
@@ -131,10 +131,10 @@ class BackgroundCluster:
                 if _lock(supervisor):
                     return
                 time.sleep(POLL_SECONDS)
-        raise ClusterError(f"The supervisor (process {pid}) does not end. Its log: {self._log}")
+        raise ClusterError(f"The supervisor (process {pid}) does not stop. Its log: {self._log}")
 
     def _supervisor_file(self) -> IO[bytes]:
-        """Its lock is the supervisor's life, its content the supervisor's process id."""
+        """The file with the supervisor's process id, which the supervisor locks while it runs."""
         return (self._folder / "supervisor").open("a+b", buffering=0)
 
     @contextmanager

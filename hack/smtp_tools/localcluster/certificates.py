@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys and certificates of one control plane; they live as long as its folder."""
+"""Keys and certificates of one control plane, valid as long as its folder exists."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFETIME = timedelta(days=365)
 SERVICE_ADDRESS = "10.96.0.1"
-"""The first address of the service range: that of the Service `kubernetes`."""
+"""The address of the Service `kubernetes`: the first one of the service range."""
 
 _DNS_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
 _ADDRESSES = ("127.0.0.1", "::1", SERVICE_ADDRESS)
@@ -32,10 +32,10 @@ class Certificates:
     """All PEM files of a control plane.
 
     Attributes:
-        ca: of the API server and its clients.
-        apiserver: the API server's own.
-        etcd_ca: etcd trusts nobody else, so no client of the API server gets at etcd.
-        etcd: of etcd, and of the API server when it speaks to etcd.
+        ca: CA of the API server and its clients.
+        apiserver: certificate of the API server.
+        etcd_ca: the only CA that etcd trusts, so that clients of the API server cannot connect to etcd.
+        etcd: certificate of etcd, and of the API server as its client.
         service_account_key: signs ServiceAccount tokens.
     """
 
@@ -47,7 +47,7 @@ class Certificates:
 
 
 def write_certificates(folder: Path) -> Certificates:
-    """Make new ones in `folder`, which is created; keys are readable by the owner only."""
+    """Create `folder` with new keys and certificates; only the owner can read the keys."""
     folder.mkdir(mode=0o700)
     cluster, etcd = _Authority("smtp-operator local cluster"), _Authority("smtp-operator local etcd")
     return Certificates(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control plane that lives as long as a `with` block, and no longer than this process."""
+"""A control plane that runs for a `with` block, and never longer than this process."""
 
 import errno
 import http.client
@@ -35,7 +35,7 @@ class LocalCluster:
     """
 
     def __init__(self, components: Components, *, remove_directory: bool) -> None:
-        """Use `start`."""
+        """Do not call this; use `start`."""
         self._components = components
         self._remove_directory = remove_directory
         self._processes: dict[str, Process] = {}
@@ -46,12 +46,12 @@ class LocalCluster:
         """Start a control plane and return when it answers, after about 4 seconds.
 
         Args:
-            directory: where all its files go, logs too; created if missing, must be empty, stays when the
+            directory: folder for all its files and logs; created if missing, must be empty, stays when the
                 cluster is stopped. None: a temporary one, which is removed unless the start fails.
-            assets: the programs; None: those of `find_assets`, which may have to build them.
+            assets: the programs; None: those of `find_assets`, which builds them if necessary.
 
         Raises:
-            ClusterError: it did not come up; the text has the end of the log that tells why.
+            ClusterError: it did not start; the text has the end of the log with the cause.
             BuildError: its programs could not be built.
         """
         assets = assets or find_assets()
@@ -59,7 +59,7 @@ class LocalCluster:
         directory = Path(directory or tempfile.mkdtemp(prefix="localcluster-")).absolute()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(directory.iterdir()):
-            raise ClusterError(f"{directory} is not empty. Name an empty or a new folder.")
+            raise ClusterError(f"{directory} is not empty. Use an empty or a new folder.")
         for attempt in range(1, ATTEMPTS + 1):
             cluster = cls(prepare(directory, assets), remove_directory=temporary)
             try:
@@ -70,7 +70,7 @@ class LocalCluster:
                 if not taken or attempt == ATTEMPTS:
                     raise
                 _empty(directory)
-            except BaseException:  # Ctrl-C: nobody wants to read the logs
+            except BaseException:  # Ctrl-C: the logs are not needed
                 cluster.stop()
                 raise
             else:
@@ -79,27 +79,27 @@ class LocalCluster:
 
     @property
     def components(self) -> Components:
-        """Its files and addresses, by which another process can use it too."""
+        """Its files and addresses, with which another process can use it."""
         return self._components
 
     @property
     def directory(self) -> Path:
-        """Where all its files are."""
+        """The folder with all its files."""
         return self._components.directory
 
     @property
     def url(self) -> str:
-        """Of the API server: `https://127.0.0.1:PORT`."""
+        """The URL of the API server: `https://127.0.0.1:PORT`."""
         return self._components.url
 
     @property
     def ca_file(self) -> Path:
-        """The certificate (PEM) of the authority that signed the API server's."""
+        """The CA certificate (PEM) of the API server."""
         return self._components.certificates.ca
 
     @property
     def kubeconfig(self) -> Path:
-        """Of the administrator: user `admin`, group `system:masters`."""
+        """The kubeconfig of the administrator: user `admin`, group `system:masters`."""
         return self._components.kubeconfig
 
     @property
@@ -109,30 +109,30 @@ class LocalCluster:
 
     @property
     def kubectl_path(self) -> Path:
-        """A program called `kubectl`; put its folder on the PATH."""
+        """The path of `kubectl`; its folder can be put on the PATH."""
         return self._components.assets.kubectl
 
     @property
     def helm_path(self) -> Path:
-        """A program called `helm`."""
+        """The path of `helm`."""
         return self._components.assets.helm
 
     @property
     def audit_log(self) -> Path:
-        """The API server's audit log: a JSON object (`audit.k8s.io/v1` Event) a line, no bodies.
+        """The API server's audit log: one JSON object (`audit.k8s.io/v1` Event) per line, without bodies.
 
         There is one line for each request, written when the request is complete; for a watch, when it
-        ends. A client may read the answer a moment before the line is written.
+        ends. A client may receive the response just before the line is written.
         """
         return self._components.audit_log
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids by the names of the programs that run."""
+        """The process ids of the running programs, by name."""
         return {name: process.pid for name, process in self._processes.items()}
 
     def environment(self) -> dict[str, str]:
-        """This process's environment, made to speak to this cluster: KUBECONFIG, KUBECACHEDIR, PATH."""
+        """Return the environment of this process with KUBECONFIG, KUBECACHEDIR and PATH for this cluster."""
         return {
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
@@ -150,13 +150,13 @@ class LocalCluster:
         """Run kubectl as the administrator, or with another `kubeconfig`.
 
         Args:
-            args: its words.
+            args: its arguments.
             input: its standard input; None: empty.
-            kubeconfig: which one to use; None: the administrator's.
-            check: whether a failure is raised.
+            kubeconfig: the kubeconfig to use; None: that of the administrator.
+            check: whether to raise an error if it fails.
 
         Raises:
-            KubectlError: it failed; says the words and what kubectl said.
+            KubectlError: it failed; the text has the arguments and the output of kubectl.
         """
         return self._client(self.kubectl_path, args, input, kubeconfig, check)
 
@@ -170,7 +170,7 @@ class LocalCluster:
         """Run helm 4; everything else as `kubectl`.
 
         Raises:
-            KubectlError: it failed; says the words and what helm said.
+            KubectlError: it failed; the text has the arguments and the output of helm.
         """
         return self._client(self.helm_path, args, input, kubeconfig, check)
 
@@ -192,15 +192,15 @@ class LocalCluster:
         return done
 
     def kubeconfig_for_service_account(self, namespace: str, name: str, *, duration: str = "24h") -> Path:
-        """A kubeconfig with a token of the ServiceAccount, asked for by TokenRequest.
+        """Return a kubeconfig with a token of the ServiceAccount, from TokenRequest.
 
         Args:
-            namespace: the ServiceAccount's; also the default one of the kubeconfig.
-            name: the ServiceAccount's; it must exist.
-            duration: how long the token is valid, at least `10m`.
+            namespace: namespace of the ServiceAccount, and the default one of the kubeconfig.
+            name: name of the ServiceAccount, which must exist.
+            duration: lifetime of the token, at least `10m`.
 
         Raises:
-            KubectlError: there is no such ServiceAccount, or the duration is refused.
+            KubectlError: the ServiceAccount does not exist, or the API server rejects the duration.
         """
         request = ["create", "token", name, f"--namespace={namespace}", f"--duration={duration}"]
         return write_kubeconfig(
@@ -217,26 +217,26 @@ class LocalCluster:
         self._kill("kube-apiserver")
 
     def start_apiserver(self) -> None:
-        """Start it again, on the same port with the same data; returns when it is ready.
+        """Start the API server again, on the same port with the same data; return when it is ready.
 
         Raises:
-            ClusterError: it did not come up, or was not stopped before.
+            ClusterError: it did not start, or was not stopped before.
         """
         self._run("kube-apiserver", self._components.apiserver())
         self._wait("the API server", lambda: self._get("/readyz") == http.client.OK)
 
     def wait(self) -> None:
-        """Block as long as all its processes run.
+        """Block while all its processes run.
 
         Raises:
-            ClusterError: one ended; the text has the end of its log.
+            ClusterError: a process stopped; the text has the end of its log.
         """
         while True:
             self._check()
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
-        """End all processes; removes the folder if it is a temporary one. May be called twice."""
+        """Stop all processes, and remove the folder if it is temporary. A second call does nothing."""
         self._kill_all()
         if self._remove_directory:
             shutil.rmtree(self.directory, ignore_errors=True)
@@ -260,7 +260,7 @@ class LocalCluster:
 
     def _run(self, name: str, command: Sequence[str | Path]) -> None:
         if name in self._processes:
-            raise ClusterError(f"{name} is running already.")
+            raise ClusterError(f"{name} is already running.")
         # Nothing else: etcd would take settings from variables called ETCD_*.
         environment = {"HOME": str(self._components.home), "PATH": os.defpath}
         log = self.directory / f"{name}.log"
@@ -278,10 +278,10 @@ class LocalCluster:
     def _check(self) -> None:
         for process in self._processes.values():
             if (code := process.exited()) is not None:
-                raise ClusterError(f"{process.name} ended with {code}:\n{process.described()}")
+                raise ClusterError(f"{process.name} exited with {code}:\n{process.described()}")
 
     def _get(self, path: str) -> int | None:
-        """The status with which the API server answers, or None if it does not."""
+        """Return the HTTP status of the API server, or None if it does not answer."""
         port = self._components.apiserver_port
         connection = http.client.HTTPSConnection(LOOPBACK, port, timeout=30, context=self._tls)
         try:

@@ -43,7 +43,7 @@ AUDIT_POLICY = {
 
 @dataclass(frozen=True)
 class Components:
-    """What belongs to one control plane and stays the same when a part of it is started anew."""
+    """The settings of one control plane, which stay the same when a component restarts."""
 
     directory: Path
     assets: Assets
@@ -55,17 +55,17 @@ class Components:
 
     @property
     def url(self) -> str:
-        """Of the API server."""
+        """The URL of the API server."""
         return f"https://{LOOPBACK}:{self.apiserver_port}"
 
     @property
     def kubeconfig(self) -> Path:
-        """Of the administrator."""
+        """The kubeconfig of the administrator."""
         return self.directory / "kubeconfig"
 
     @property
     def manager_kubeconfig(self) -> Path:
-        """Of kube-controller-manager."""
+        """The kubeconfig of kube-controller-manager."""
         return self.directory / "controller-manager.kubeconfig"
 
     @property
@@ -75,11 +75,11 @@ class Components:
 
     @property
     def audit_log(self) -> Path:
-        """JSON lines."""
+        """The audit log, as JSON lines."""
         return self.directory / "audit.log"
 
     def etcd(self) -> list[str | Path]:
-        """One member; nothing is synced to disk, which a crash of the machine would not survive."""
+        """Return the command of etcd: one member, without syncing to disk."""
         pair, authority = self.certificates.etcd, self.certificates.etcd_ca
         client, peer = f"https://{LOOPBACK}:{self.etcd_port}", f"https://{LOOPBACK}:{self.etcd_peer_port}"
         return [
@@ -108,7 +108,7 @@ class Components:
         ]
 
     def apiserver(self) -> list[str | Path]:
-        """RBAC, the admission plug-ins that are on by default, an audit log, no limits that tests meet."""
+        """Return the command of the API server: RBAC, default admission plug-ins, audit log, high limits."""
         certificates = self.certificates
         return [
             self.assets.kube_apiserver,
@@ -143,7 +143,7 @@ class Components:
         ]
 
     def controller_manager(self) -> list[str | Path]:
-        """The controllers that need no nodes, each with a ServiceAccount of its own."""
+        """Return the command of the controllers that need no nodes, each with a separate ServiceAccount."""
         return [
             self.assets.kube_controller_manager,
             f"--kubeconfig={self.manager_kubeconfig}",

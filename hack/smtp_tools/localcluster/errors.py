@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong."""
+"""Errors of the control plane."""
 
 import subprocess
 
@@ -9,9 +9,9 @@ class ClusterError(Exception):
 
 
 class KubectlError(subprocess.CalledProcessError):
-    """kubectl or helm failed; unlike its base class it says with which words."""
+    """kubectl or helm failed; the text also has the arguments."""
 
     def __str__(self) -> str:
-        """The command, its exit code and what it said."""
+        """Return the command, its exit code and its output."""
         said = (self.stderr or self.stdout or "nothing").strip()
-        return f"`{' '.join(map(str, self.cmd))}` ended with {self.returncode} and said: {said}"
+        return f"`{' '.join(map(str, self.cmd))}` exited with {self.returncode} and said: {said}"

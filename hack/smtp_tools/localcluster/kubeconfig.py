@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kubeconfig files: one cluster, one user with a token. They are JSON, which is YAML too."""
+"""Kubeconfig files with one cluster and one user with a token. They are JSON, and so also YAML."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 def write_kubeconfig(
     path: Path, *, url: str, ca_file: Path, user: str, token: str, namespace: str = "default"
 ) -> Path:
-    """Write `path`, readable by the owner only; it stands alone, the CA certificate is in it."""
+    """Write `path`, which only the owner can read. It includes the CA certificate."""
     authority = base64.b64encode(ca_file.read_bytes()).decode()
     context = {"cluster": "local", "user": user, "namespace": namespace}
     content = {

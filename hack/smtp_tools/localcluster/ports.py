@@ -12,19 +12,19 @@ from typing import Final
 CANDIDATES = range(20_000, 32_768)
 
 _KEPT: Final = 64
-"""So many ports are kept for this process; a server that was to listen on an older one does by now."""
+"""Maximum number of ports kept for this process; servers listen on older ones by then."""
 
 _kept: deque[int] = deque()
-"""Descriptors of sockets that are bound to them and listen to nobody, so that connections are refused."""
+"""Descriptors of sockets that are bound but do not listen, so that connections are refused."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 on which nothing listens, and which no other process is given for now.
+    """Return ports of 127.0.0.1 without a listener, and reserve them from other processes for now.
 
     A server takes such a port by `SO_REUSEADDR`, which Go and asyncio set by default.
 
     Raises:
-        OSError: there are not that many.
+        OSError: there are too few free ports.
     """
     found: list[int] = []
     for port in random.sample(CANDIDATES, len(CANDIDATES)):
@@ -36,13 +36,13 @@ def free_ports(count: int) -> list[int]:
 
 
 def _keep(port: int) -> bool:
-    """Whether it was free; a second or more pass until its server listens, and others look for one too."""
+    """Reserve the port and return whether it was free; its server may only listen a second later."""
     with socket.socket() as keeper:
         try:
             keeper.bind(("127.0.0.1", port))
         except OSError:
             return False
-        # Only now: two that had it before could both have the port, as long as nobody listens.
+        # Not before bind: two sockets with this option could share the port while neither listens.
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         _kept.append(keeper.detach())
     if len(_kept) > _KEPT:

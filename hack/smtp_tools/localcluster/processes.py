@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process of the control plane: started, watched, ended; its output in a log file."""
+"""One process of the control plane, with its output in a log file."""
 
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ class Process:
     """A child that dies with this process.
 
     Attributes:
-        log: what it says; appended to.
+        log: its output; appended.
     """
 
     def __init__(
         self, command: Sequence[str | Path], *, name: str, log: Path, environment: Mapping[str, str]
     ) -> None:
-        """Start it.
+        """Start the process.
 
         Raises:
             ClusterError: the program cannot be started.
@@ -39,26 +39,26 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._child.pid
 
     def exited(self) -> int | None:
-        """Its exit code (negative: the signal that ended it), or None while it runs."""
+        """Return its exit code (negative: the signal that killed it), or None while it runs."""
         return self._child.poll()
 
     def output(self) -> str:
-        """All it said since it was started."""
+        """Return its output since it was started."""
         with self.log.open("rb") as file:
             file.seek(self._log_start)
             return file.read().decode(errors="replace")
 
     def described(self) -> str:
-        """The end of its log, and where all of it is."""
+        """Return the end of its log, and the path of the log."""
         tail = "\n".join(self.output().splitlines()[-TAIL_LINES:])
         return f"{tail or '(it said nothing)'}\nThe whole log: {self.log}"
 
     def end(self, seconds: float) -> int:
-        """Ask it to end by SIGTERM; its exit code, that of SIGKILL where it has not ended in time."""
+        """Stop it by SIGTERM, or by SIGKILL if that takes too long; return its exit code."""
         self._child.terminate()
         try:
             return self._child.wait(seconds)
@@ -67,14 +67,14 @@ class Process:
             return self._child.returncode
 
     def wait(self, seconds: float) -> int:
-        """Its exit code, once it has ended by itself.
+        """Wait until it stops without a signal from here; return its exit code.
 
         Raises:
-            TimeoutExpired: it runs on.
+            TimeoutExpired: it keeps running.
         """
         return self._child.wait(seconds)
 
     def kill(self) -> None:
-        """End it at once and wait until it is gone; does nothing when it is."""
+        """Kill it and wait until it is gone; do nothing if it has stopped."""
         self._child.kill()
         self._child.wait()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_tools.monitoring`` says whether `make test-monitoring` can run here; else exit code 1.
+"""``python -m smtp_tools.monitoring`` checks whether `make test-monitoring` can run; else exit code 1.
 
-``--fetch`` gets what is missing before: Debian's package of Prometheus, downloaded and unpacked.
+``--fetch`` first downloads and unpacks Debian's package of Prometheus, if it is missing.
 """
 
 import sys
@@ -10,7 +10,7 @@ from smtp_tools.monitoring.tools import NeedsTools, fetch, missing
 
 
 def main(arguments: list[str]) -> int:
-    """Says what is missing; the exit code."""
+    """Print what is missing and return the exit code."""
     if arguments == ["--fetch"] and missing():
         try:
             fetch()

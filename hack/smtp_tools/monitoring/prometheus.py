@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Prometheus that scrapes one address each second, and answers queries."""
+"""A Prometheus that scrapes one address every second and answers queries."""
 
 import json
 import os
@@ -24,10 +24,10 @@ Series = dict[str, Any]
 
 
 class Prometheus:
-    """One that runs; made by `Prometheus.scraping`."""
+    """A running Prometheus; created by `Prometheus.scraping`."""
 
     def __init__(self, port: int, process: Process, target: int) -> None:
-        """Use `scraping`."""
+        """Do not call this; use `scraping`."""
         self._target = target
         self._url = f"http://127.0.0.1:{port}"
         self._process = process
@@ -35,7 +35,7 @@ class Prometheus:
     @classmethod
     @contextmanager
     def scraping(cls, target: int, folder: Path, rules: Path | None = None) -> Iterator["Prometheus"]:
-        """Scrapes that port of 127.0.0.1, as job smtp-operator, for as long as the block lasts."""
+        """Start one that scrapes a port of 127.0.0.1 as job smtp-operator, for the block."""
         (port,) = free_ports(1)
         configuration = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -60,16 +60,16 @@ class Prometheus:
             process.end(20.0)
 
     def query(self, expression: str) -> list[Series]:
-        """The series that the expression gives now."""
+        """Return the series of the expression now."""
         answer = self._get(f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
         found: list[Series] = answer["data"]["result"]
         return found
 
     def wait(self, expression: str) -> list[Series]:
-        """The same, as soon as there is one.
+        """Wait until the expression has a series, and return all.
 
         Raises:
-            TimeoutError: there is none.
+            TimeoutError: there is no series.
         """
         deadline = time.monotonic() + SECONDS
         while True:
@@ -80,14 +80,14 @@ class Prometheus:
             if found:
                 return found
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{expression} gives no series\n{self._process.described()}")
+                raise TimeoutError(f"{expression} has no series\n{self._process.described()}")
             time.sleep(POLL_SECONDS)
 
     def wait_rules(self) -> list[Series]:
-        """The alert rules, each with its health, once all were evaluated.
+        """Wait until all alert rules are evaluated; return their health by name.
 
         Raises:
-            TimeoutError: they never are.
+            TimeoutError: some rule is not evaluated.
         """
         deadline = time.monotonic() + SECONDS
         while True:
@@ -96,11 +96,11 @@ class Prometheus:
             if all(rule["health"] != "unknown" for rule in rules):
                 return rules
             if time.monotonic() > deadline:
-                raise TimeoutError("the alert rules are never evaluated")
+                raise TimeoutError("the alert rules are not evaluated")
             time.sleep(POLL_SECONDS)
 
     def scraped(self) -> str:
-        """What it scrapes now."""
+        """Return the scraped targets."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self._target}/metrics", timeout=10) as response:
             text: str = response.read().decode()
         return text

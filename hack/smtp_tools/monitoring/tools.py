@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where promtool and Prometheus are, and how to get them without installing anything."""
+"""Finds promtool and Prometheus, or downloads them without installing anything."""
 
 import os
 import shutil
@@ -14,20 +14,20 @@ _APT: Final = ("apt-get", "dpkg-deb")
 
 
 class NeedsTools(Exception):
-    """The tier cannot run here; the text says what to do."""
+    """The tests cannot run here; the text says what to do."""
 
 
 def folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where Debian's package is unpacked: `$XDG_CACHE_HOME/smtp-operator/prometheus`, or below `~/.cache`."""
+    """Return the folder of the package: `smtp-operator/prometheus` in `$XDG_CACHE_HOME` or `~/.cache`."""
     base = Path(environment.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "smtp-operator" / "prometheus"
 
 
 def program(name: str) -> Path:
-    """Where it is: on the PATH, or unpacked.
+    """Return the path of a program: from the PATH, or unpacked.
 
     Raises:
-        NeedsTools: it is at neither place.
+        NeedsTools: it is in neither.
     """
     unpacked = folder() / "usr" / "bin" / name
     found = shutil.which(name) or (unpacked if unpacked.is_file() else None)
@@ -39,7 +39,7 @@ def program(name: str) -> Path:
 
 
 def missing() -> str:
-    """What keeps the tier from running here and how to change it; empty where nothing does."""
+    """Return what is missing and what to do about it; empty if nothing is missing."""
     try:
         for name in PROGRAMS:
             program(name)
@@ -49,10 +49,10 @@ def missing() -> str:
 
 
 def fetch() -> None:
-    """Downloads Debian's package and unpacks it; nothing is installed or started, and it needs no root.
+    """Download and unpack Debian's package, without installing or starting anything; needs no root.
 
     Raises:
-        NeedsTools: this is no Debian, or its package lists are missing.
+        NeedsTools: this is not Debian, or the package lists are missing.
     """
     lacking = [name for name in _APT if shutil.which(name) is None]
     if lacking:

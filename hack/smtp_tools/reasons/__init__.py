@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reason precision: what the engine makes of the corpus's replies, beside swaks, aiosmtplib and smtplib."""
+"""Precision of the reasons for the corpus's replies, compared with swaks, aiosmtplib and smtplib."""

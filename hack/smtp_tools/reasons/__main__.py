@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``make bench-reasons``: plays the corpus, prints the table, and writes it into the documentation.
+"""``make bench-reasons`` plays the corpus, prints the table, and writes it into the documentation.
 
-``--check`` ends with 1 where less than 98 % of a part is right. Without swaks the documentation is left
-as it is.
-``--blind`` is for whoever writes rules: it judges the replies without playing them, shows what is wrong of
-the published part alone, and of the part held back the number that is right. It writes nothing.
+``--check`` exits with 1 if less than 98 % of a part is right. Without swaks the documentation does not
+change.
+``--blind`` is for authors of rules. It judges the replies without playing them. It shows the wrong reasons
+only for the published part, and for the held-back part only how many are right. It writes nothing.
 """
 
 import argparse
@@ -23,7 +23,7 @@ _PARTS = {"published": (PUBLISHED, COUNT), "held back": (HELD_BACK, COUNT // 4)}
 
 
 def measure() -> Measured:
-    """All of it; takes minutes."""
+    """Run the whole measurement, which takes minutes."""
     parts = {}
     mutated = {}
     for name, (file, count) in _PARTS.items():
@@ -35,7 +35,7 @@ def measure() -> Measured:
 
 
 def blind() -> str:
-    """What the rules' author may know."""
+    """Return the result that authors of rules may see."""
     published = [judge(scenario) for scenario in load(PUBLISHED)]
     mutated = [judge(scenario) for scenario in mutations(load(PUBLISHED))]
     held_back = [judge(scenario) for scenario in load(HELD_BACK)]
@@ -50,7 +50,7 @@ def blind() -> str:
 
 
 def main() -> int:
-    """Measures; the exit code."""
+    """Run the measurement and return the exit code."""
     parser = argparse.ArgumentParser(prog="make bench-reasons", description=__doc__)
     parser.add_argument("--check", action="store_true", help="end with 1 where less than 98 %% is right")
     parser.add_argument("--blind", action="store_true", help="show the rules' author no reply held back")

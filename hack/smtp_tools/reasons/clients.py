@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Four clients against one server: our engine, swaks, and what people write with aiosmtplib and smtplib."""
+"""Four clients for one server: our engine, swaks, and typical scripts with aiosmtplib and smtplib."""
 
 import asyncio
 import re
@@ -27,14 +27,14 @@ _PATIENCE: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a client says: ``kind`` is an exit code or an exception's class, ``text`` the rest of it."""
+    """The result of a client: ``kind`` is an exit code or an exception's class, ``text`` is the rest."""
 
     kind: str
     text: str = ""
 
     @property
     def sort(self) -> str:
-        """What a program can tell apart without reading words: kind, and the reply's code if it is told."""
+        """The part that a program can distinguish without reading text: kind, and the reply code if known."""
         code = _CODE.search(self.text)
         return f"{self.kind} {code[0]}" if code else self.kind
 
@@ -43,7 +43,7 @@ class Said:
 
 
 async def ask_engine(scenario: Scenario, server: FaultServer) -> Verdict:
-    """The engine's verdict."""
+    """Return the engine's verdict."""
     changes: dict[str, Any] = {}
     sender, recipient = scenario.mailboxes
     if scenario.login:
@@ -63,7 +63,7 @@ async def ask_engine(scenario: Scenario, server: FaultServer) -> Verdict:
 
 
 async def ask_swaks(scenario: Scenario, server: FaultServer) -> Said:
-    """The exit code of swaks."""
+    """Return the exit code of swaks."""
     sender, recipient = scenario.mailboxes
     try:
         run = await asyncio.to_thread(
@@ -82,7 +82,7 @@ async def ask_swaks(scenario: Scenario, server: FaultServer) -> Said:
 
 
 async def ask_aiosmtplib(scenario: Scenario, server: FaultServer) -> Said:
-    """The exception of a script that does what the library's documentation shows."""
+    """Return the exception of a script that follows the library's documentation."""
     by_password = scenario.login and not scenario.oauth2
     try:
         async with aiosmtplib.SMTP(
@@ -104,7 +104,7 @@ async def ask_aiosmtplib(scenario: Scenario, server: FaultServer) -> Said:
 
 
 async def ask_smtplib(scenario: Scenario, server: FaultServer) -> Said:
-    """The exception of the usual script with the standard library."""
+    """Return the exception of a typical script with the standard library."""
     return await asyncio.to_thread(_smtplib, scenario, server)
 
 

@@ -18,32 +18,32 @@ from smtp_tools.reasons.scenarios import USERNAME, Scenario
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What came out for one scenario."""
+    """The result for one scenario."""
 
     scenario: Scenario
     reason: str
 
     @property
     def right(self) -> bool:
-        """Whether it is the reason expected."""
+        """Whether the reason is the expected one."""
         return self.reason == self.scenario.reason
 
 
 def precision(judgements: Iterable[Judgement]) -> float:
-    """The part that is right, from 0 to 1."""
+    """Return the share of right reasons, from 0 to 1."""
     verdicts = [judgement.right for judgement in judgements]
     return sum(verdicts) / len(verdicts)
 
 
 def judge(scenario: Scenario) -> Judgement:
-    """As the engine would judge the scenario's first reply."""
+    """Judge the scenario's first reply as the engine does."""
     return Judgement(scenario, _reason(scenario))
 
 
 def context_of(scenario: Scenario) -> DialogueContext:
-    """What the engine knows when the scenario's reply comes."""
+    """Return what the engine knows when the scenario's reply comes."""
     phase, smtp_type = scenario.phase, scenario.smtp_type
-    starts_in_clear = phase in {Phase.BANNER, Phase.EHLO, Phase.START_TLS}
+    starts_in_plaintext = phase in {Phase.BANNER, Phase.EHLO, Phase.START_TLS}
     return DialogueContext(
         server="mail.example.com",
         smtp_type=smtp_type,
@@ -54,7 +54,7 @@ def context_of(scenario: Scenario) -> DialogueContext:
         by_token=scenario.oauth2,
         token_error=token_error(Reply.of_lines([scenario.challenge_reply])) if scenario.challenge else "",
         mechanism=("XOAUTH2" if scenario.oauth2 else "PLAIN") if scenario.login else "",
-        tls=smtp_type is SmtpType.TLS or (smtp_type is SmtpType.START_TLS and not starts_in_clear),
+        tls=smtp_type is SmtpType.TLS or (smtp_type is SmtpType.START_TLS and not starts_in_plaintext),
         sender=scenario.sender,
         recipient=f"to[0] {scenario.recipient}",
         helo_name="example.com",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same refusals as other servers would put them: seeded changes of form and words, not of meaning."""
+"""The same refusals in the words of other servers: seeded changes of form and words, not of meaning."""
 
 import itertools
 import random
@@ -56,7 +56,7 @@ Change = Callable[[random.Random, Scenario], tuple[str, ...] | None]
 
 
 def mutations(scenarios: Iterable[Scenario], *, count: int = COUNT) -> list[Scenario]:
-    """``count`` of them, the kinds of change in turn, always the same. No two are alike."""
+    """Return ``count`` different mutations, alternating between the kinds; always the same ones."""
     chance = random.Random(SEED)
     pool = [scenario for scenario in scenarios if _has_words(scenario)]
     found: dict[tuple[str, ...], Scenario] = {}
@@ -72,12 +72,12 @@ def mutations(scenarios: Iterable[Scenario], *, count: int = COUNT) -> list[Scen
 
 
 def _has_words(scenario: Scenario) -> bool:
-    """What is missing in a reply to EHLO, or another protocol's greeting, has no other words."""
+    """Return whether other words are possible: not for missing capabilities or other protocols."""
     return not scenario.offers and scenario.reason != "NotAnSmtpServer"
 
 
 def _parts(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    """Enhanced code (perhaps none) and words of each line."""
+    """Return the enhanced code (may be empty) and the words of each line."""
     for line in scenario.first_reply:
         words = line[4:]
         found = _ENHANCED.match(words)
@@ -96,7 +96,7 @@ def _case(chance: random.Random, scenario: Scenario) -> tuple[str, ...]:
 
 
 def _without_enhanced_code(chance: random.Random, scenario: Scenario) -> tuple[str, ...] | None:
-    """None where the words alone say nothing: where they are fewer than three."""
+    """Remove the enhanced code; return None if fewer than three words remain."""
     texts = [words for _, words in _parts(scenario)]
     if sum(len(words.split()) for words in texts) < 3:
         return None
@@ -104,7 +104,7 @@ def _without_enhanced_code(chance: random.Random, scenario: Scenario) -> tuple[s
 
 
 def _more_lines(chance: random.Random, scenario: Scenario) -> tuple[str, ...] | None:
-    """One break more, between two words, with the enhanced code on each line as RFC 2034 wants it."""
+    """Add one line break between two words, with the enhanced code on each line (RFC 2034)."""
     parts = list(_parts(scenario))
     at = chance.randrange(len(parts))
     number, text = parts[at]
@@ -117,7 +117,7 @@ def _more_lines(chance: random.Random, scenario: Scenario) -> tuple[str, ...] | 
 
 
 def _other_words(chance: random.Random, scenario: Scenario) -> tuple[str, ...]:
-    """Up to two synonyms, and a greeting, an ending or another address."""
+    """Replace up to two words, and add a greeting, an ending or another address."""
     parts = list(_parts(scenario))
     pairs = [pair for one in _SYNONYMS for pair in (one, one[::-1])]
     chance.shuffle(pairs)

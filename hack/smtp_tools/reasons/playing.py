@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plays scenarios: a server says the words, and four clients meet it one after the other."""
+"""Plays scenarios: a server sends the replies, and four clients connect to it one after the other."""
 
 import asyncio
 from collections.abc import Iterable
@@ -16,18 +16,18 @@ _AT_A_TIME = 4
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What the four said of one scenario."""
+    """The results of the four clients for one scenario."""
 
     judgement: Judgement
     phase: Phase | None
-    """Where the engine failed."""
+    """The phase in which the engine failed."""
     swaks: Said
     aiosmtplib: Said
     smtplib: Said
 
 
 async def play(scenario: Scenario) -> Played:
-    """One scenario, each client on a server of its own."""
+    """Play one scenario, with a separate server for each client."""
     async with server_of(scenario) as server:
         verdict = await ask_engine(scenario, server)
     async with server_of(scenario) as server:
@@ -40,7 +40,7 @@ async def play(scenario: Scenario) -> Played:
 
 
 async def play_all(scenarios: Iterable[Scenario]) -> list[Played]:
-    """All of them, a few at a time, in their order."""
+    """Play all scenarios, a few at a time; return the results in order."""
     places = asyncio.Semaphore(_AT_A_TIME)
 
     async def one(scenario: Scenario) -> Played:

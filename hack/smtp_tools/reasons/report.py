@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures and the table: for the terminal, and as docs/reference/reason-precision.md."""
+"""The figures and the table, for the terminal and for docs/reference/reason-precision.md."""
 
 import re
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from smtp_tools.reasons.playing import Played
 
 AT_LEAST: Final = 0.98
 FIRST: Final = {"published": (236, 253), "held back": (59, 63)}
-"""The first measurement of each part; tests/unit/smtp/diagnosis/corpus/README.md tells of it."""
+"""The first measurement of each part; tests/unit/smtp/diagnosis/corpus/README.md describes it."""
 _SHOWN: Final = 70
 
 _HEAD: Final = """\
@@ -38,30 +38,30 @@ says what their author knew.
 
 @dataclass(frozen=True)
 class Measured:
-    """All that was measured."""
+    """All results."""
 
     parts: dict[str, list[Played]]
     mutations: dict[str, list[Judgement]]
 
     @property
     def played(self) -> list[Played]:
-        """Both parts."""
+        """The scenarios of both parts."""
         return [one for part in self.parts.values() for one in part]
 
     @property
     def all_right(self) -> bool:
-        """Whether each part, and mutations of the published one, are precise enough."""
+        """Whether both parts, and mutations of the published one, reach the target."""
         parts = [precision(one.judgement for one in part) for part in self.parts.values()]
         return min(*parts, precision(self.mutations["published"])) >= AT_LEAST
 
     @property
     def judged_by_swaks(self) -> bool:
-        """Whether swaks was there."""
+        """Whether swaks is installed."""
         return all(one.swaks.kind != NOT_INSTALLED for one in self.played)
 
 
 def figures(measured: Measured) -> list[str]:
-    """The summary, as lines of Markdown."""
+    """Return the summary as lines of Markdown."""
     lines = [
         "| scenarios | number | right | precision | first measurement |",
         "| --- | --- | --- | --- | --- |",
@@ -105,7 +105,7 @@ def _beside(played: Sequence[Played]) -> list[str]:
 
 
 def misses(judgements: Iterable[Judgement]) -> list[str]:
-    """One line of Markdown for each."""
+    """Return one line of Markdown for each wrong reason."""
     return [
         f"* `{one.scenario.id}`: {one.reason}, right is {one.scenario.reason}"
         for one in judgements
@@ -114,7 +114,7 @@ def misses(judgements: Iterable[Judgement]) -> list[str]:
 
 
 def page(measured: Measured) -> str:
-    """docs/reference/reason-precision.md."""
+    """Return the content of docs/reference/reason-precision.md."""
     parts = [_HEAD, *figures(measured), "", "## Misses", ""]
     parts += misses(one.judgement for one in measured.played) or ["None."]
     mutated = [one for part in measured.mutations.values() for one in part]
@@ -143,7 +143,7 @@ def _table(played: Iterable[Played]) -> list[str]:
 
 
 def row_start(judgement: Judgement) -> str:
-    """A scenario's row as far as it does not depend on other clients."""
+    """Return the part of a scenario's row that does not depend on other clients."""
     scenario = judgement.scenario
     link = scenario.source.startswith("https://")
     name = f"[{scenario.id}]({scenario.source})" if link else f"{scenario.id} ({scenario.source})"
@@ -162,7 +162,7 @@ def _shown(said: Said) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Foreign words: cut, in quotation marks, and without any meaning to Markdown."""
+    """Return text of others: cut, in quotation marks, and escaped for Markdown."""
     text = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
     text = text.replace("`", "'")
     return '"' + re.sub(r"([\\*_\[\]<>|~#])", r"\\\1", text) + '"'

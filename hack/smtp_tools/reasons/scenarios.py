@@ -24,7 +24,7 @@ USERNAME: Final = "mailer@example.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One failure as a real server put it into words, and the one reason that is right for it."""
+    """One failure in the words of a real server, and the one right reason for it."""
 
     id: str
     peer: str
@@ -38,14 +38,14 @@ class Scenario:
     lines: tuple[str, ...]
     closes: bool
     offers: bool
-    """Whether what is missing in a good reply to EHLO is the matter."""
+    """Whether the cause is a capability that is missing in a successful reply to EHLO."""
     sender: str
     recipient: str
     reason: str
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Scenario":
-        """Of an entry of the corpus."""
+        """Return the scenario of an entry of the corpus."""
         return cls(
             id=fields["id"],
             peer=fields["peer"],
@@ -66,24 +66,24 @@ class Scenario:
 
     @property
     def mailboxes(self) -> tuple[str, str]:
-        """Sender and recipient as they can be sent: the engine never sends an address that cannot exist."""
+        """Return sender and recipient as the engine sends them; it never sends an invalid address."""
         return _mailbox(self.sender, SENDER), _mailbox(self.recipient, RECIPIENT)
 
     @property
     def origin(self) -> str:
-        """Where what it logs in by comes from; empty: it does not log in."""
+        """The source of the credentials; empty if the scenario has no login."""
         if not self.login:
             return ""
         return "access token of client mail-test" if self.oauth2 else "Secret smtp-password, key password"
 
     @property
     def challenge_reply(self) -> str:
-        """The ``334`` that tells a token's error before the refusal (RFC 7628); empty: there is none."""
+        """The ``334`` with a token's error before the refusal (RFC 7628); empty if there is none."""
         return f"334 {base64.b64encode(self.challenge.encode()).decode()}" if self.challenge else ""
 
     @property
     def first_reply(self) -> tuple[str, ...]:
-        """The lines of the first reply; what follows it has other codes."""
+        """The lines of the first reply; later lines have other codes."""
         last = next((n for n, line in enumerate(self.lines) if line[3:4] != "-"), len(self.lines) - 1)
         return self.lines[: last + 1]
 
@@ -97,6 +97,6 @@ def _mailbox(address: str, instead: str) -> str:
 
 @cache
 def load(name: str) -> tuple[Scenario, ...]:
-    """The scenarios of one file of the corpus."""
+    """Return the scenarios of one file of the corpus."""
     entries = yaml.load((CORPUS / name).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return tuple(map(Scenario.of, entries))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A scenario as a server that really says it: polite up to the phase, and then in the words of the corpus."""
+"""A server for a scenario: well-behaved up to the phase, then with the replies of the corpus."""
 
 from typing import Final
 
@@ -20,12 +20,12 @@ _STEPS: Final = {
     Phase.RCPT_TO: "RCPT",
     Phase.DATA: ".",
 }
-_IN_CLEAR: Final = reply("250-mail.example.com\n250-SIZE 10240000\n250-STARTTLS\n250 8BITMIME")
+_PLAINTEXT: Final = reply("250-mail.example.com\n250-SIZE 10240000\n250-STARTTLS\n250 8BITMIME")
 _FOR_TOKENS: Final = reply("250-mail.example.com\n250-SIZE 10240000\n250 AUTH XOAUTH2 OAUTHBEARER")
 
 
 def server_of(scenario: Scenario) -> FaultServer:
-    """The server, not started yet."""
+    """Return the server, not started yet."""
     return FaultServer(_script(scenario), tls=_TLS[scenario.smtp_type])
 
 
@@ -42,7 +42,7 @@ def _script(scenario: Scenario) -> Script:
     if scenario.phase is Phase.EHLO:
         after_tls = scenario.offers and scenario.reason != "StartTlsNotOffered"
         starts_tls = scenario.smtp_type is SmtpType.START_TLS
-        script["EHLO"] = [_IN_CLEAR, words] if after_tls and starts_tls else words
+        script["EHLO"] = [_PLAINTEXT, words] if after_tls and starts_tls else words
         if not scenario.offers:
             script["HELO"] = words
         return script
@@ -50,7 +50,7 @@ def _script(scenario: Scenario) -> Script:
         script["EHLO"] = script["HELO"] = reply("500 unknown command")
     if scenario.oauth2:
         starts_tls = scenario.smtp_type is SmtpType.START_TLS
-        script["EHLO"] = [_IN_CLEAR, _FOR_TOKENS] if starts_tls else _FOR_TOKENS
+        script["EHLO"] = [_PLAINTEXT, _FOR_TOKENS] if starts_tls else _FOR_TOKENS
     if scenario.challenge:
         script["AUTH"] = reply(scenario.challenge_reply)
         script["line"] = words

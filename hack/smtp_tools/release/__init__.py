@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records what a release leaves in a cluster, for the upgrade tests of later releases."""
+"""Records what a release stores in a cluster, for the upgrade tests of later releases."""

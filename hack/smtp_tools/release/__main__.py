@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_tools.release VERSION`` records a release: what its operator leaves of ``samples.yaml``.
+"""``python -m smtp_tools.release VERSION`` records a release: the CRDs, and ``samples.yaml`` with statuses.
 
-Run it before a release is tagged. The operator is the one that this Python imports.
+Run it before you tag a release. It runs the operator that this Python imports.
 """
 
 import argparse
@@ -26,7 +26,7 @@ HEAD = LICENCE + "# Recorded by `python -m smtp_tools.release VERSION`; never ed
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Writes ``tests/cluster/upgrade/VERSION/``."""
+    """Write ``tests/cluster/upgrade/VERSION/`` and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m smtp_tools.release", description=__doc__)
     parser.add_argument("version", help="such as 0.1.0")
     parser.add_argument("--crds", type=Path, default=ROOT / "deploy" / "crds", help="its CRDs")

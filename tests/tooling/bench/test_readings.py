@@ -70,11 +70,11 @@ def test_a_test_of_a_second_or_more_is_slow(duration: str, slow: int) -> None:
 
 def test_an_unknown_section_is_refused_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["memroy"], {}) == 2
-    assert "There is no section memroy." in capsys.readouterr().err
+    assert "Unknown section: memroy." in capsys.readouterr().err
 
 
 def test_a_count_that_is_no_number_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as error:
         main([], {"N": "many"})
     assert error.value.code == 2
-    assert "'many' is not a number" in capsys.readouterr().err
+    assert "'many' is not a positive number" in capsys.readouterr().err

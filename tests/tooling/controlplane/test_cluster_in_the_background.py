@@ -15,8 +15,8 @@ from smtp_tools.localcluster.assets import kubernetes_version
 from smtp_tools.paths import PYTHONPATH
 
 ROOT = Path(__file__).parents[3]
-UP = f"A Kubernetes {kubernetes_version()} control plane is up; end it with `make cluster-down`.\n"
-UP_ALREADY = UP.replace("is up;", "is up already;")
+UP = f"A Kubernetes {kubernetes_version()} control plane is running; stop it with `make cluster-down`.\n"
+UP_ALREADY = UP.replace("is running;", "is already running;")
 
 
 class Cli:
@@ -60,7 +60,7 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
 
 @pytest.mark.own_cluster
 def test_up_and_down_may_be_said_twice(cli: Cli) -> None:
-    hint = f"kubectl, if you have none: {find_assets().kubectl}\n"
+    hint = f"If you have no kubectl, use {find_assets().kubectl}\n"
 
     first, second = cli("up"), cli("up")
     kubeconfig = cli.file("cluster/kubeconfig")
@@ -76,8 +76,8 @@ def test_up_and_down_may_be_said_twice(cli: Cli) -> None:
     assert (first.stdout, first.stderr) == (f"export KUBECONFIG={kubeconfig}\n", UP + hint)
     assert (second.stdout, second.stderr) == (first.stdout, UP_ALREADY + hint)
     assert works.stdout == "namespace/default\n"
-    assert (third.stdout, third.stderr) == ("", "The cluster is down.\n")
-    assert (fourth.stdout, fourth.stderr) == ("", "No cluster was up.\n")
+    assert (third.stdout, third.stderr) == ("", "The cluster is stopped.\n")
+    assert (fourth.stdout, fourth.stderr) == ("", "No cluster was running.\n")
     assert [run.returncode for run in (first, second, third, fourth)] == [0, 0, 0, 0]
     assert not kubeconfig.parent.exists()
 
@@ -123,8 +123,8 @@ def test_when_a_program_crashes_the_others_end_and_the_log_says_so(
     for process in [supervisor, *programs]:
         wait_for_end(process)
 
-    assert cli.file("supervisor.log").read_text().startswith("error: etcd ended with -9:\n")
-    assert cli("down").stderr == "No cluster was up.\n"
+    assert cli.file("supervisor.log").read_text().startswith("error: etcd exited with -9:\n")
+    assert cli("down").stderr == "No cluster was running.\n"
 
 
 def test_up_says_why_it_did_not_come_up_and_keeps_the_log_for_a_while(cli: Cli, tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_up_says_why_it_did_not_come_up_and_keeps_the_log_for_a_while(cli: Cli, 
 
     log = cli.file("cluster/etcd.log")
     assert (failed.returncode, failed.stdout) == (1, "")
-    assert failed.stderr == f"error: etcd ended with 1:\nboom\nThe whole log: {log}\n"
+    assert failed.stderr == f"error: etcd exited with 1:\nboom\nThe whole log: {log}\n"
     assert log.read_text() == "boom\n"
-    assert cli("down").stderr == "No cluster was up.\n"
+    assert cli("down").stderr == "No cluster was running.\n"
     assert not log.exists()
 
 

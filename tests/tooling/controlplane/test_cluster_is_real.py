@@ -259,13 +259,13 @@ def test_what_kubectl_says_is_in_the_error(cluster: LocalCluster) -> None:
         cluster.kubectl("get", "secret", "none")
 
     assert str(failure.value) == (
-        f"`{cluster.kubectl_path} get secret none` ended with 1 and said: "
+        f"`{cluster.kubectl_path} get secret none` exited with 1 and said: "
         'Error from server (NotFound): secrets "none" not found'
     )
 
 
 def test_an_api_server_that_runs_is_not_started_again(cluster: LocalCluster) -> None:
-    with pytest.raises(ClusterError, match=r"^kube-apiserver is running already\.$"):
+    with pytest.raises(ClusterError, match=r"^kube-apiserver is already running\.$"):
         cluster.start_apiserver()
 
 

