@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs of other people in a virtual environment of their own, made once for each lock and Python."""
+"""Programs of other authors in a separate virtual environment, one for each lock file and Python."""
 
 import fcntl
 import hashlib
@@ -14,10 +14,10 @@ _SECONDS = 600
 
 
 def python_with(lock: Path, *, cache: Path = CACHE) -> Path:
-    """The Python that has what ``lock`` lists, installed from the package index where it is not there yet.
+    """Return a Python with the packages of ``lock``; install them from the package index if necessary.
 
     Raises:
-        RuntimeError: it could not be installed; the text is pip's.
+        RuntimeError: the installation failed; the text is that of pip.
     """
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
     folder = cache / f"{sys.implementation.cache_tag}-{digest}"
@@ -34,7 +34,7 @@ def python_with(lock: Path, *, cache: Path = CACHE) -> Path:
 
 
 def _install(python: Path, lock: Path) -> None:
-    # Our pip, so that it keeps to the index and the certificates that `make install` was told of.
+    # The pip of .venv, so that it uses the same index and certificates as `make install`.
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
     made = subprocess.run(
         [*pip, "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(lock)],

@@ -71,8 +71,8 @@ def listening(
 
     Args:
         answer: called for each request.
-        name: of the server's thread.
-        context: serves TLS.
+        name: name of the server's thread.
+        context: TLS context; None: plaintext.
         timeout: seconds that a client may take for a request; its connection is closed afterwards.
     """
     with _Listener(answer, context, timeout) as listener, serving(listener, name):
@@ -108,7 +108,7 @@ class _Listener(ThreadingHTTPServer):
             self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore it: a test may be about a client that rejects the certificate."""
+        """Ignore the error: a test may be about a client that rejects the certificate."""
 
 
 class _Handler(BaseHTTPRequestHandler):

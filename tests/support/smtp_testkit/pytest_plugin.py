@@ -33,10 +33,10 @@ TIERS = {
     _TIERS / "prometheus": "test-monitoring (metrics, alerts and dashboard, by Debian's Prometheus)",
     _TIERS / "image": "test-image (the container image, built by buildah and run by runc, as root)",
 }
-"""Folders that `make test` leaves out, since they need Debian packages: the target for each."""
+"""Folders that `make test` omits because they need Debian packages, and the target for each."""
 
 FIRST = (ROOT / "tests" / "cluster" / "install", ROOT / "tests" / "cluster" / "upgrade")
-"""Folders that need a control plane with nothing of ours in it, and leave it so."""
+"""Folders that need a control plane without any object of this project, and leave it so."""
 
 ON_CLUSTER = pytest.StashKey[bool]()
 """Whether a test needs the control plane of the run."""
@@ -54,7 +54,7 @@ def _is_meant(tier: Path, config: pytest.Config) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out a tier unless it is named, and the support package, which holds no tests."""
+    """Ignore a tier unless it is named, and the support package, which has no tests."""
     if collection_path == ROOT / "tests" / "support":
         return True
     return True if collection_path in TIERS and not _is_meant(collection_path, config) else None

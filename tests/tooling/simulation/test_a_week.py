@@ -21,7 +21,7 @@ async def test_a_week_keeps_its_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [figure for figure in figures.values() if not figure.holds] == []
     assert week.world.complaints() == []
     # As many as there was reason to send, not one more or less.
-    assert figures["mails sent"].counted == figures["mails sent"].bound
+    assert figures["emails sent"].counted == figures["emails sent"].bound
     # Every object was looked at every six hours.
     assert figures["tests"].counted > OBJECTS * 20
 

@@ -24,7 +24,7 @@ _WRITTEN = f"{_LICENCE}# Written by `python -m smtp_testkit.argocd` of what the 
 
 
 def main() -> int:
-    """Writes all of it."""
+    """Write all test data."""
     with LocalCluster.start() as cluster, OpenBao.start() as bao, tempfile.TemporaryDirectory() as folder:
         cluster.kubectl("apply", "--server-side", "-f", str(ROOT / "deploy" / "crds"))
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def _told(object_: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """The object with the names that the documentation uses."""
+    """Return the object with the names that the documentation uses."""
     object_["metadata"].pop("managedFields", None)
     text = as_text(object_)
     text = re.sub(rf"\bcorp-{namespace}\b", "corp", text)

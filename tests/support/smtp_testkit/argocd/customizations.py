@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What lies in `deploy/argocd/`, in the shape of Argo CD's own `resource_customizations/`."""
+"""The files in `deploy/argocd/`, laid out like Argo CD's own `resource_customizations/`."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,34 +23,34 @@ class Customization:
 
     @property
     def folder(self) -> Path:
-        """Where they are."""
+        """The folder of the scripts."""
         return FOLDER / self.kind
 
     @property
     def health(self) -> str:
-        """The script that judges an object."""
+        """Return the script that assesses the health of an object."""
         return (self.folder / "health.lua").read_text(encoding="utf-8")
 
     @property
     def discovery(self) -> str:
-        """The script that names the actions; empty where there are none."""
+        """Return the script that lists the actions; empty if there are none."""
         path = self.folder / "actions" / "discovery.lua"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
     @property
     def actions(self) -> dict[str, str]:
-        """The script of each action by its name."""
+        """Return the script of each action by name."""
         found = sorted(self.folder.glob("actions/*/action.lua"))
         return {path.parent.name: path.read_text(encoding="utf-8") for path in found}
 
     @cached_property
     def health_tests(self) -> list[dict[str, Any]]:
-        """Entries of `health_test.yaml`."""
+        """Return the entries of `health_test.yaml`."""
         tests: list[dict[str, Any]] = self.read("health_test.yaml")["tests"]
         return tests
 
     def read(self, path: str) -> Any:
-        """A YAML file of it."""
+        """Return the content of a YAML file in the folder."""
         return yaml.load((self.folder / path).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
@@ -58,7 +58,7 @@ CUSTOMIZATIONS: Final = tuple(Customization(kind.name) for kind in KINDS)
 
 
 def config_map() -> dict[str, Any]:
-    """The keys that make Argo CD use them, for `argocd-cm`."""
+    """Return the keys for `argocd-cm` with which Argo CD uses the scripts."""
     data = {}
     for it in CUSTOMIZATIONS:
         data[f"resource.customizations.health.{GROUP}_{it.kind}"] = it.health
@@ -71,12 +71,12 @@ def config_map() -> dict[str, Any]:
 
 
 def as_text(document: Any) -> str:
-    """YAML with scripts as they are, line by line."""
+    """Return YAML with scripts as literal blocks."""
     return yaml.dump(document, Dumper=_Literal, sort_keys=False, width=10_000)
 
 
 class _Literal(yaml.SafeDumper):
-    """Writes a text of several lines as a block."""
+    """A text that YAML writes as a literal block."""
 
 
 def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lua as Argo CD's own machine offers it: no files, no programs, of the clock only `require("os")`."""
+"""Lua as in Argo CD: no files, no programs, and the clock only by `require("os")`."""
 
 from typing import Any
 
@@ -21,10 +21,10 @@ _SANDBOX = """
 
 
 def run(script: str, object_: Json) -> Json:
-    """What the script returns for the object.
+    """Return the result of the script for the object.
 
     Raises:
-        lupa.LuaError: it does not run, or returns no table.
+        lupa.LuaError: the script fails, or returns no table.
     """
     lua = lua51.LuaRuntime(unpack_returned_tuples=True)
     lua.execute(_SANDBOX)
@@ -38,7 +38,7 @@ def run(script: str, object_: Json) -> Json:
 
 
 def _without_nulls(value: Any) -> Any:
-    """Lua has no null in a table."""
+    """Remove nulls, which tables in Lua cannot have."""
     if isinstance(value, dict):
         return {key: _without_nulls(child) for key, child in value.items() if child is not None}
     if isinstance(value, list):

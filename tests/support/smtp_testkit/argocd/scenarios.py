@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""States that an object of ours can be in, and how to bring one there on a real API server."""
+"""States of our objects, and how to bring an object into each on a real API server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Stage:
-    """What a scenario plays on."""
+    """The environment of a scenario."""
 
     bed: Bed
     server: MailServer
@@ -25,12 +25,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A state of one kind; `play` brings an object there and gives it."""
+    """A state of one kind; `play` brings an object into it and returns the object."""
 
     kind: str
     name: str
     health: str
-    """What Argo CD shall say of it."""
+    """The health that Argo CD must show."""
     play: Callable[[Stage], Json]
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that keep the wire contracts of Azure Key Vault and of an Azure machine's metadata service.
+"""Servers with the wire contracts of Azure Key Vault and of an Azure machine's metadata service.
 
-There is no emulator of them to be had. Entra ID is ``smtp_testkit.mailpeers.tokenserver``.
-Microsoft's own synchronous clients must be able to use all three: that is what judges them.
+No emulator of them exists. Entra ID is ``smtp_testkit.mailpeers.tokenserver``.
+Microsoft's own synchronous clients must work with all three servers, which proves the servers right.
 """

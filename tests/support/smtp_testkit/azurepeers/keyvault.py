@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Key Vault that keeps Azure's wire contract; for tests and by hand.
+"""A Key Vault with Azure's wire contract; for tests and for use by hand.
 
-Whoever comes without a token is told where to get one; what is answered to what is wrong, with which status,
-code and inner code, is what Azure Key Vault was seen to answer.
+A request without a token gets a challenge that says where to get one. The statuses, codes and inner codes of
+errors are those observed from Azure Key Vault.
 """
 
 import contextlib
@@ -40,7 +40,7 @@ _REFUSALS = {
     "ForbiddenByConnection": "Public network access is disabled and request is not from a trusted service nor"
     f" via an approved private link.\r\nCaller: {_CALLER}\r\nVault: {_VAULT}",
 }
-"""What Key Vault writes, by the code of innererror."""
+"""Messages of Key Vault, by the code of innererror."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Version:
     version: str = field(default_factory=lambda: secrets.token_hex(16))
     enabled: bool = True
     expires: int | None = None
-    """Seconds since the epoch, as ``begins``."""
+    """Seconds since the epoch, like ``begins``."""
     begins: int | None = None
     content_type: str | None = None
     managed: bool | None = None
@@ -67,43 +67,43 @@ class Denied(Exception):
 
 @dataclass
 class KeyVaultServer:
-    """The vault; its attributes may be changed while it runs."""
+    """The vault; its attributes can be changed while it runs."""
 
     entra: TokenServer
     name: str = "corp"
     domain: str = "vault.azure.net"
     client: str = "6731de76"
-    """Shown in its refusals."""
+    """The name that error messages show."""
     secrets: dict[str, list[Version]] = field(default_factory=dict)
-    """Versions of each, the newest last."""
+    """Versions of each secret, the newest last."""
     denies: str = ""
-    """ForbiddenByRbac, AccessDenied, ForbiddenByFirewall or ForbiddenByConnection: for every request."""
+    """Error of all requests: ForbiddenByRbac, AccessDenied, ForbiddenByFirewall or ForbiddenByConnection."""
     permitted: set[str] | None = None
-    """Names that roles permit to read; None: all."""
+    """Names of the secrets that roles permit to read; None: all."""
     tenant: str = ""
-    """That it asks tokens of; empty: the tenant of ``entra``."""
+    """The tenant whose tokens it requires; empty: the tenant of ``entra``."""
     issuer_refused: bool = False
     resource: str = ""
-    """That its challenge names; empty: its own domain."""
+    """The resource in its challenge; empty: its own domain."""
     claims_wanted: list[str] = field(default_factory=list)
-    """Claims challenges (continuous access evaluation) still to be made."""
+    """Number of claims challenges (continuous access evaluation) still to send."""
     answers: list[Answer] = field(default_factory=list)
-    """In place of its own, one after the other."""
+    """Responses to send instead of normal ones, one per request."""
     revoked: set[str] = field(default_factory=set)
     before_answer: Callable[[], object] = lambda: None
     """Called with each request."""
 
     requests: list[tuple[str, str]] = field(default_factory=list, init=False)
-    """Method and target of each, one after the other."""
+    """Method and target of each request, in order."""
     tokens: list[str] = field(default_factory=list, init=False)
-    """That came with them; empty: none."""
+    """The token of each request; empty: none."""
     headers: list[Mapping[str, str]] = field(default_factory=list, init=False)
     port: int = field(default=0, init=False)
 
     @classmethod
     @contextlib.contextmanager
     def running(cls, entra: TokenServer, **options: Any) -> Iterator["KeyVaultServer"]:
-        """One on a free port, whose certificate is of the same CA as that of ``entra``."""
+        """Start a server on a free port, with a certificate of the same CA as ``entra``."""
         server = cls(entra, **options)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         names = (server.host, "localhost", "127.0.0.1")
@@ -114,21 +114,21 @@ class KeyVaultServer:
 
     @property
     def host(self) -> str:
-        """Such as corp.vault.azure.net."""
+        """The host name, such as corp.vault.azure.net."""
         return f"{self.name}.{self.domain}"
 
     @property
     def url(self) -> str:
-        """As vaultUrl."""
+        """The value for vaultUrl."""
         return f"https://{self.host}:{self.port}"
 
     @property
     def own_resource(self) -> str:
-        """What its tokens are for. Azure's has no port, as its vaults have 443."""
+        """The audience of its tokens. Azure's has no port, because vaults there use 443."""
         return f"https://{self.domain}:{self.port}"
 
     def put(self, name: str, value: str, **more: Any) -> Version:
-        """A new version of a secret."""
+        """Create a new version of a secret."""
         version = Version(value, **more)
         self.secrets.setdefault(name, []).append(version)
         return version

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Azure's stand-ins answer: status, body and headers, in JSON."""
+"""The listener of the Azure servers; they respond with status, headers and a body in JSON."""
 
 import contextlib
 import ssl
@@ -11,7 +11,7 @@ from smtp_testkit.http_listener import JSON, Call, Reply
 
 
 class Answers(Protocol):
-    """Something that answers requests."""
+    """Answers requests."""
 
     def answer(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes

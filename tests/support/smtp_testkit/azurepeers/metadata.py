@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metadata service (IMDS) of an Azure machine, as far as it gives tokens to managed identities."""
+"""The metadata service (IMDS) of an Azure machine: only the tokens of managed identities."""
 
 import contextlib
 import json
@@ -17,11 +17,11 @@ Answer = tuple[int, bytes, Mapping[str, str]]
 
 @dataclass
 class MetadataServer:
-    """The service; its attributes may be changed while it runs."""
+    """The service; its attributes can be changed while it runs."""
 
     entra: TokenServer
     identities: set[str] = field(default_factory=set)
-    """Client ids of the user-assigned ones; an empty one is the system-assigned."""
+    """Client IDs of the user-assigned identities; an empty one is the system-assigned identity."""
     answers: list[Answer] = field(default_factory=list)
     requests: list[str] = field(default_factory=list, init=False)
     port: int = field(default=0, init=False)
@@ -29,7 +29,7 @@ class MetadataServer:
     @classmethod
     @contextlib.contextmanager
     def running(cls, entra: TokenServer, **options: Any) -> Iterator["MetadataServer"]:
-        """One on a free port, whose tokens are good wherever those of ``entra`` are."""
+        """Start a server on a free port, whose tokens are as valid as those of ``entra``."""
         server = cls(entra, **options)
         with listening(server) as server.port:
             yield server

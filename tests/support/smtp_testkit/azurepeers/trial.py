@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vault object over a Key Vault, Entra ID and a metadata service on loopback, under Azure's names."""
+"""A vault object for a Key Vault, Entra ID and a metadata service on loopback, under Azure's host names."""
 
 import base64
 import json
@@ -31,13 +31,13 @@ POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 
 
 def unsigned(**claims: str) -> str:
-    """A JWT of these claims with no signature that anybody would take."""
+    """Return a JWT with these claims and an invalid signature."""
     parts = (json.dumps(part).encode() for part in ({"alg": "RS256", "kid": "1"}, claims))
     return ".".join([*(base64.urlsafe_b64encode(it).decode().rstrip("=") for it in parts), "c4nary"])
 
 
 class KeyVaultTrial:
-    """A SmtpVault whose client may read ``smtp``; a test changes what it is about."""
+    """An SmtpVault whose client may read ``smtp``; each test changes only what it tests."""
 
     def __init__(self, key_vault: KeyVaultServer, machine: MetadataServer) -> None:
         self.key_vault, self.machine, self.entra = key_vault, machine, key_vault.entra
@@ -48,7 +48,7 @@ class KeyVaultTrial:
         self.metadata_port = machine.port
         self.allowed = AllowedHosts()
         self.time = 1000.0
-        """By the monotonic clock."""
+        """Seconds of the monotonic clock."""
         self.now: Callable[[], float] = time.time
         self.kind: type[AzureKeyVault | ClusterAzureKeyVault] = AzureKeyVault
         self.block: dict[str, Any] = {
@@ -59,7 +59,7 @@ class KeyVaultTrial:
         self._vault: KeyVault | None = None
 
     def principal(self, **changes: Any) -> dict[str, Any]:
-        """The service principal with its secret; ... leaves a field out."""
+        """Log in as the service principal with its secret; ... omits a field."""
         fields = {
             "tenantId": self.entra.tenant,
             "clientId": CLIENT,
@@ -68,7 +68,7 @@ class KeyVaultTrial:
         return {name: value for name, value in (fields | changes).items() if value is not ...}
 
     def use_workload_identity(self, **changes: Any) -> None:
-        """Log in by the token of ServiceAccount mailer."""
+        """Log in with the token of ServiceAccount mailer."""
         identity = {
             "tenantId": self.entra.tenant,
             "clientId": CLIENT,
@@ -77,18 +77,18 @@ class KeyVaultTrial:
         self.change(auth={"workloadIdentity": identity | changes})
 
     def use_managed_identity(self, **identity: Any) -> None:
-        """Log in as the machine; so can only a ClusterSmtpVault."""
+        """Log in as the machine, which only a ClusterSmtpVault can."""
         self.kind = ClusterAzureKeyVault
         self.change(auth={"managedIdentity": identity})
 
     def change(self, **fields: Any) -> None:
-        """The vault object in a new version."""
+        """Change the vault object, which gets a new version."""
         self.block |= fields
         self._vault = None
 
     @property
     def vault(self) -> KeyVault:
-        """The vault object in its present version."""
+        """The vault object in its current version."""
         if self._vault is None:
             context = VaultContext(
                 name=NAME,
@@ -106,12 +106,12 @@ class KeyVaultTrial:
         return self.now()
 
     async def read(self, secret: str = "smtp", **item: Any) -> VaultSecret:
-        """What a SmtpConfig's password reads."""
+        """Return the password that an SmtpConfig reads."""
         fields = {"vaultRef": {"name": "corp-kv"}, "secretName": secret, **item}
         return await self.vault.read(AzureKeyVaultPassword.model_validate(fields))
 
     async def verdict(self, secret: str = "smtp", **item: Any) -> Verdict:
-        """Why it reads nothing."""
+        """Return the verdict of a failed read."""
         try:
             await self.read(secret, **item)
         except VerdictError as error:
@@ -119,7 +119,7 @@ class KeyVaultTrial:
         raise AssertionError("it was read")
 
     async def check_verdict(self) -> Verdict:
-        """Why nobody is let in."""
+        """Return the verdict of a failed check of the vault object."""
         try:
             await self.vault.check()
         except VerdictError as error:
@@ -127,5 +127,5 @@ class KeyVaultTrial:
         raise AssertionError("it logged in")
 
     def close(self) -> None:
-        """Its connections end."""
+        """Close the connections."""
         self.https.close()

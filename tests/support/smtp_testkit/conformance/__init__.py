@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all sources of passwords have in common, and where one differs, for `tests/unit/secrets/conformance`.
+"""The behavior that all password sources share, and their differences, for `tests/unit/secrets/conformance`.
 
-Each test there is a behaviour, its docstring the sentence that `docs/reference/password-sources.md` shows. A
-source says by the name of the test where it differs and why, or with which reason it fails.
+Each test there is one behavior. Its docstring is the sentence in `docs/reference/password-sources.md`. A
+source declares, by the name of the test, where and why it differs, or the reason with which it fails.
 """
 
 from smtp_testkit.conformance.source import Found, Source

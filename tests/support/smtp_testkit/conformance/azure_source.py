@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Azure's own SDK over a Key Vault and an Entra ID of our own."""
+"""The Azure source, with our servers for Key Vault and Entra ID."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CyberArk's two: fakes of both wire contracts, which other people's clients judge."""
+"""The two CyberArk sources, with fake servers that clients of other authors verify."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ _API_KEY = "2x5c4nary-Api-Key"
 
 
 class CyberArkCcpSource(VaultSource):
-    """One account that one application may read, which is known by its address."""
+    """One account that one application may read; the application is identified by its address."""
 
     column = "CyberArkCCP"
     unlike: ClassVar[Mapping[str, str]] = {
@@ -87,7 +87,7 @@ class CyberArkCcpSource(VaultSource):
 
 
 class CyberArkConjurSource(VaultSource):
-    """One variable that one host may read, which logs in by its API key."""
+    """One variable that one host may read; the host logs in with its API key."""
 
     column = "CyberArkConjur"
     unlike: ClassVar[Mapping[str, str]] = {

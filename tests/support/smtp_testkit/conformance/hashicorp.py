@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real OpenBao server."""
+"""The HashiCorp source, with a real OpenBao server."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ _ROLE = "conformance"
 
 
 class HashiCorpSource(VaultSource):
-    """One secret of its own on a shared server, read by an AppRole of its own."""
+    """A separate secret and AppRole on a shared server."""
 
     column = "HashiCorpVault"
 

@@ -15,7 +15,7 @@ _DRIP_SECONDS = 0.05
 
 @dataclass(kw_only=True)
 class Misbehaving(TlsServer):
-    """Answers as it was last told."""
+    """A server with one configurable fault for all requests."""
 
     reply: Reply = field(default_factory=lambda: Reply(500))
     ended: threading.Event = field(default_factory=threading.Event)
@@ -23,14 +23,14 @@ class Misbehaving(TlsServer):
     @classmethod
     @contextlib.contextmanager
     def running(cls, **options: Any) -> Iterator[Self]:
-        """One on a free port of 127.0.0.1 for as long as the block lasts."""
+        """Start a server on a free port of 127.0.0.1 for the block."""
         with super().running(**options) as server:
             yield server
             server.ended.set()
 
     @property
     def requests(self) -> int:
-        """How many came so far."""
+        """The number of requests so far."""
         return len(self.calls)
 
     def answer(self, call: Call) -> Reply:
@@ -38,11 +38,11 @@ class Misbehaving(TlsServer):
         return self.reply
 
     def says(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """Answers so."""
+        """Answer with this response."""
         self.reply = Reply(status, body, headers or {})
 
     def closes(self) -> None:
-        """Says nothing, and closes the connection."""
+        """Close the connection without a response."""
 
         def close(call: Call) -> None:
             raise ConnectionAbortedError
@@ -50,7 +50,7 @@ class Misbehaving(TlsServer):
         self.before_answer = close
 
     def is_silent(self) -> None:
-        """Says nothing, and keeps the connection."""
+        """Send nothing and keep the connection open."""
 
         def wait(call: Call) -> None:
             self.ended.wait()
@@ -58,7 +58,7 @@ class Misbehaving(TlsServer):
         self.before_answer = wait
 
     def drips(self) -> None:
-        """Says a byte now and then."""
+        """Send one byte from time to time."""
 
         def drip(call: Call) -> None:
             call.connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
@@ -68,7 +68,7 @@ class Misbehaving(TlsServer):
         self.before_answer = drip
 
     def floods(self) -> None:
-        """Sends headers for as long as they are read."""
+        """Send headers until the client stops reading."""
 
         def flood(call: Call) -> None:
             call.connection.sendall(b"HTTP/1.1 200 OK\r\n")

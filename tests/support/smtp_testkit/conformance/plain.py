@@ -99,7 +99,7 @@ class KubernetesSecretSource(Source):
         self._versions = 0
 
     async def read(self) -> Found:
-        """See ``Source``; each time as for another test."""
+        """See ``Source``; every call counts as another test."""
         named = Password.model_validate({"secretRef": {"name": "smtp"}})
         return await KubernetesSecret(self._shelf.values).resolve(named, "team-a")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``docs/reference/password-sources.md``: what each source does, as the conformance suite shows it."""
+"""``docs/reference/password-sources.md``: the behavior of each source, from the conformance suite."""
 
 import ast
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ the [reason](reasons.md) that the SmtpConfig gets. A number tells that a source 
 
 
 def suite() -> Iterator[tuple[str, dict[str, str]]]:
-    """The parts of the suite: what each is about, and its tests with the sentence that each shows."""
+    """Return the parts of the suite: the subject of each, and its tests with their sentences."""
     for name in PARTS:
         part = ast.parse((SUITE / f"test_source_{name}.py").read_text(encoding="utf-8"))
         tests = [it for it in part.body if isinstance(it, ast.AsyncFunctionDef)]
@@ -36,7 +36,7 @@ def _text_of(node: ast.Module | ast.AsyncFunctionDef) -> str:
 
 
 def conformance_reference() -> str:
-    """The whole page, but for the line that says how it was made."""
+    """Return the page without the line that says how it is generated."""
     notes: list[str] = []
     lines = [_HEAD]
     for title, tests in suite():
@@ -66,7 +66,7 @@ def _cell(source: type[Source], test: str, notes: list[str]) -> str:
 
 
 def unknown_tests() -> Iterator[str]:
-    """What a source declares of a test that does not exist."""
+    """Return declarations of sources about tests that do not exist."""
     known = {test for _, tests in suite() for test in tests}
     for source in SOURCES:
         for test in {*source.unlike, *source.reasons} - known:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A source of passwords as the suite drives it."""
+"""The interface between a password source and the conformance suite."""
 
 import time
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ PASSWORD = "c4nary-Pa55w0rd"
 
 
 class Found(Protocol):
-    """A password as a source gives it."""
+    """A password as a source returns it."""
 
     @property
     def value(self) -> str:
@@ -30,26 +30,26 @@ class Found(Protocol):
 
     @property
     def version(self) -> str | None:
-        """Of the value."""
+        """The version of the value."""
         ...
 
     @property
     def reason(self) -> Reason:
-        """Of the condition PasswordResolved=True."""
+        """The reason of the condition PasswordResolved=True."""
         ...
 
 
 class Source(ABC):
-    """Some place with one password in it. What a source cannot do, it declares in ``unlike``."""
+    """A place with one password. A source declares what it cannot do in ``unlike``."""
 
     column: ClassVar[str]
-    """As in ``status.password.source``."""
+    """The value of ``status.password.source``."""
     unlike: ClassVar[Mapping[str, str]] = {}
-    """Tests that do not hold for it, and why; the sentence stands in the documentation."""
+    """Tests that do not apply, and why; the documentation shows the sentence."""
     reasons: ClassVar[Mapping[str, Reason]] = {}
-    """Tests of failures, and the reason that the failure has."""
+    """Tests of failures, and the expected reason of each."""
     secrets: tuple[str, ...] = ()
-    """What may be seen nowhere, beside the password."""
+    """Texts that must not leak, in addition to the password."""
 
     def __init__(self) -> None:
         self.names = Names()
@@ -59,17 +59,17 @@ class Source(ABC):
     @classmethod
     @contextmanager
     def opened(cls, fixture: Callable[[str], Any]) -> Iterator["Source"]:
-        """One for a test; `fixture` gives what tests share, by its name, such as `bao`."""
+        """Return a source for one test; `fixture` returns shared fixtures by name, such as `bao`."""
         source = cls()
         yield source
         source.line.https.close()
 
     @abstractmethod
     async def read(self) -> Found:
-        """The password. Raises VerdictError."""
+        """Return the password. Raises VerdictError."""
 
     async def verdict(self) -> Verdict:
-        """Why nothing is read."""
+        """Return the verdict of a failed read."""
         verdict = None
         try:
             await self.read()
@@ -81,54 +81,54 @@ class Source(ABC):
 
     @abstractmethod
     def write(self, value: str) -> None:
-        """Puts another value in its place."""
+        """Replace the password by another value."""
 
     def remove(self) -> None:
-        """Takes the password away."""
+        """Remove the password."""
         raise NotImplementedError
 
     def forbid(self) -> None:
-        """Who may log in may not read it any more."""
+        """Revoke the permission to read the password; the login still works."""
         raise NotImplementedError
 
     def spoil(self) -> None:
-        """What logs in is not accepted any more."""
+        """Make the credentials invalid."""
         raise NotImplementedError
 
     def bind(self, error: Exception) -> None:
-        """What logs in may not be sent there."""
+        """Make the owner of the credentials forbid sending them to this server."""
         raise NotImplementedError
 
     def lead_to(self, url: str, ca_pem: str) -> None:
-        """Another server answers in its place."""
+        """Replace the server by another one."""
         raise NotImplementedError
 
     @property
     def url(self) -> str:
-        """Where it asks."""
+        """The URL of the server."""
         raise NotImplementedError
 
     @property
     def logins(self) -> int:
-        """How many logins were made so far."""
+        """Return the number of logins so far."""
         raise NotImplementedError
 
     async def check(self) -> str:
-        """Really logs in."""
+        """Check the source with a real login."""
         raise NotImplementedError
 
     async def end(self) -> None:
-        """As when its object changes or is deleted."""
+        """Close the source, as when its object changes or is deleted."""
         raise NotImplementedError
 
     def over(self, *, policy: DestinationPolicy = POLICY, limits: HttpsLimits | None = None) -> None:
-        """Sends by another ``Https``, with these in place of the usual ones."""
+        """Use another ``Https``, with these arguments instead of the usual ones."""
         self.line.https.close()
         self.line.https = Https(policy=policy, resolver=self.names, limits=limits)
 
 
 class VaultSource(Source):
-    """A vault object that leads to a server."""
+    """A source with a vault object and a server."""
 
     reasons: ClassVar[Mapping[str, Reason]] = {
         "test_a_missing_password": Reason.VAULT_SECRET_NOT_FOUND,
@@ -162,11 +162,11 @@ class VaultSource(Source):
 
     @abstractmethod
     def make(self, url: str, context: VaultContext) -> VaultProvider:
-        """The provider."""
+        """Return the provider."""
 
     @abstractmethod
     def item(self) -> object:
-        """The block of ``spec.password``."""
+        """Return the block of ``spec.password``."""
 
     async def read(self) -> Found:
         """See ``Source``."""
@@ -174,7 +174,7 @@ class VaultSource(Source):
 
     @property
     def vault(self) -> VaultProvider:
-        """One until it leads elsewhere."""
+        """The vault object; the same one until `lead_to` replaces it."""
         if self._vault is None:
             context = VaultContext(
                 name=NAME,
@@ -189,7 +189,7 @@ class VaultSource(Source):
 
     @property
     def allowed_hosts(self) -> AllowedHosts:
-        """What the operator's flags allow beside the product's own hosts."""
+        """Hosts that the operator's flags allow, in addition to those of the vault product."""
         return AllowedHosts()
 
     def bind(self, error: Exception) -> None:

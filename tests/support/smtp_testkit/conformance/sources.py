@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All of them, in the order of the table."""
+"""All sources, in the order of the table."""
 
 from smtp_testkit.conformance.azure_source import AzureKeyVaultSource
 from smtp_testkit.conformance.cyberark_sources import CyberArkCcpSource, CyberArkConjurSource

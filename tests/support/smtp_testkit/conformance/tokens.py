@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Access tokens: a source as far as their endpoint is a place to log in to."""
+"""Access tokens as a source, because their endpoint also has a login."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -87,7 +87,7 @@ class OAuth2Source(Source):
         self._endpoint.answers.append((200, body.encode(), {}))
 
     def forbid(self) -> None:
-        """See ``Source``; the client may have no token any more, and what it has is at its end."""
+        """See ``Source``; the client gets no more tokens, and its current token expires."""
         self.time += 3600
         self._endpoint.answers = [(400, b'{"error":"unauthorized_client"}', {})] * 100
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CyberArk's two servers of passwords, as far as clients see them; for tests and by hand.
+"""CyberArk's two password servers, as clients see them; for tests and for use by hand.
 
-No such server is to be had from the registries. These keep the wire contracts that were measured, and
-clients of other people (``pyaim``, ``aiobastion``, ``conjur-api``, ``requests``) judge them in ``tests/``.
+No registry has such a server. These follow the observed wire contracts. Clients of other authors
+(``pyaim``, ``aiobastion``, ``conjur-api``, ``requests``) verify them in ``tests/``.
 """

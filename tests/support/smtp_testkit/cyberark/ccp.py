@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Central Credential Provider behind IIS, as clients see it: accounts in safes, applications that may ask.
+"""Central Credential Provider behind IIS, as clients see it: accounts in safes, and allowed applications.
 
 IIS looks for the client's certificate first, in the handshake or, as it does by default, only once it has
 read the request: by TLS 1.3's authentication after the handshake (RFC 8446 section 4.6.2).
@@ -27,7 +27,7 @@ _PARAMETERS = {
 }  # fmt: skip
 _SEARCHED = ("safe", "folder", "object", "username", "address")
 _ANSWERS_AT_ONCE = 0.2
-"""Seconds after a client's first bytes in which the rest of its certificate comes."""
+"""Seconds to wait for the rest of a client's certificate after its first bytes."""
 
 
 class Asks(Enum):
@@ -45,15 +45,15 @@ class Account:
     safe: str
     object: str
     content: str | None = field(repr=False)
-    """None: it has none."""
+    """None: the account has no password."""
     folder: str = "Root"
     username: str = "mailer"
     address: str = "smtp.example.com"
     changing: bool | str | None = "False"
-    """As PasswordChangeInProcess has it: a string as was seen, a boolean as is documented, None: left out."""
+    """The value of PasswordChangeInProcess: a string (observed), a boolean (documented), None: omitted."""
 
     def properties(self) -> dict[str, Any]:
-        """As they are answered: only those that are defined."""
+        """Return the properties for the response: only defined ones."""
         told = {
             "Content": self.content,
             "PolicyID": "UnixSSH",
@@ -71,11 +71,11 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class Application:
-    """Who may ask, and for what."""
+    """An application and the safes that it may read."""
 
     safes: frozenset[str]
     serial_numbers: frozenset[str] | None = None
-    """Of the certificates by which it is known; None: it is known by its address, which all have here."""
+    """Serial numbers of its certificates; None: its address identifies it, which every client here has."""
 
 
 @dataclass(kw_only=True)
@@ -88,10 +88,10 @@ class CcpServer(TlsServer):
     applications: dict[str, Application] = field(default_factory=dict)
     vault_is_up: bool = True
     changing: set[str] = field(default_factory=set)
-    """Objects that the CPM is at work on so that they cannot be read."""
+    """Objects that cannot be read because the CPM is changing them."""
 
     certificates: list[Mapping[str, Any] | None] = field(default_factory=list, init=False)
-    """That clients showed, request by request."""
+    """The certificate of the client of each request."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -160,7 +160,7 @@ class CcpServer(TlsServer):
 
 
 def serial_number(certificate: trustme.LeafCert) -> str:
-    """As CyberArk's administrators enter it."""
+    """Return the serial number as CyberArk administrators enter it."""
     from cryptography import x509
 
     serial = x509.load_pem_x509_certificate(certificate.cert_chain_pems[0].bytes()).serial_number
@@ -173,7 +173,7 @@ def _matches(account: Account, asked: Mapping[str, str]) -> bool:
 
 
 def _shown(connection: ssl.SSLSocket) -> Mapping[str, Any] | None:
-    """The certificate that the client shows when asked for it now; None: none, or it cannot be asked."""
+    """Request the client's certificate now; return None if there is none or the request is impossible."""
     if _peer(connection) is not None:
         return _peer(connection)
     try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conjur as clients see it: hosts that log in by an API key or a JWT, and variables that some may read.
+"""Conjur as clients see it: hosts that log in with an API key or a JWT, and variables with permissions.
 
-Where Conjur is silent on purpose, so is this: any login that fails is an empty 401.
+Like Conjur, the server gives no details: every failed login is an empty 401.
 """
 
 import base64
@@ -29,14 +29,14 @@ _SIGNED_BY = b"the data key of this Conjur"
 
 @dataclass(frozen=True, kw_only=True)
 class JwtAuthenticator:
-    """An authn-jwt service: whose tokens it takes, and which host each claim names."""
+    """An authn-jwt service: the issuer that it trusts, and the host for each claim."""
 
     issuer: str
     audience: str
     keys: Mapping[str, Any]
     """The issuer's JWKS."""
     hosts: Mapping[str, str]
-    """Claim ``sub`` and the host that it stands for."""
+    """The host for each value of the claim ``sub``."""
     enabled: bool = True
     permitted: bool = True
     """Whether its hosts may authenticate on the webservice."""
@@ -48,37 +48,37 @@ class ConjurServer(TlsServer):
 
     account: str = "corp"
     prefix: str = ""
-    """Path before all others, such as ``/api``."""
+    """Prefix of all paths, such as ``/api``."""
     api_keys: dict[str, str] = field(default_factory=dict)
     """Logins and their API keys."""
     authenticators: dict[str, JwtAuthenticator] = field(default_factory=dict)
-    """By service id."""
+    """The authn-jwt services by their ID."""
     variables: dict[str, list[bytes]] = field(default_factory=dict)
-    """Each with its values, version 1 first; with none it is empty."""
+    """Variables with their values, version 1 first; a variable without values is empty."""
     readers: dict[str, set[str]] = field(default_factory=dict)
     """Variables and the logins that may read (see) and execute (fetch) them."""
     viewers: dict[str, set[str]] = field(default_factory=dict)
-    """Variables and the logins that see them only."""
+    """Variables and the logins that can only see them."""
     rejected: set[str] = field(default_factory=set)
-    """Logins whose restricted_to does not hold this client's address."""
+    """Logins whose restricted_to excludes this client's address."""
     has_whoami: bool = True
     lifetime: int = 480
     now: Callable[[], float] = time.time
 
     revoked: set[str] = field(default_factory=set)
-    """Tokens that are taken no more."""
+    """Revoked tokens."""
 
     issued: list[str] = field(default_factory=list, init=False)
-    """Tokens as Authorization headers have them."""
+    """Issued tokens, as in Authorization headers."""
 
     @property
     def url(self) -> str:
-        """Where it listens, with the prefix."""
+        """The URL with the prefix."""
         return f"https://localhost:{self.port}{self.prefix}"
 
     @property
     def logins(self) -> int:
-        """How often it was asked to authenticate."""
+        """The number of authentication requests."""
         return sum(call.segments[-1] == "authenticate" for call in self.calls)
 
     def answer(self, call: Call) -> Reply:
@@ -209,7 +209,7 @@ def _encoded(told: Mapping[str, Any]) -> str:
 
 
 def _signature(signed: str, salt: str) -> str:
-    """Salted as Conjur's (RSA-PSS) are: no two tokens are alike."""
+    """Return a salted signature, like Conjur's (RSA-PSS), so that no two tokens are equal."""
     return salt + hmac.new(_SIGNED_BY, f"{salt}{signed}".encode(), hashlib.sha256).hexdigest()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An issuer of ServiceAccount tokens, shaped as the API server's are."""
+"""An issuer of ServiceAccount tokens like those of an API server."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 
 class Issuer:
-    """One with a key of its own."""
+    """An issuer with a separate key."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -20,14 +20,14 @@ class Issuer:
 
     @property
     def keys(self) -> dict[str, Any]:
-        """Its JWKS."""
+        """Return its JWKS."""
         numbers = self._key.public_key().public_numbers()
         point = {"x": numbers.x.to_bytes(32), "y": numbers.y.to_bytes(32)}
         key = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "1"}
         return {"keys": [key | {name: _encoded(raw) for name, raw in point.items()}]}
 
     def token(self, *, subject: str, audience: str, lifetime: int = 600) -> str:
-        """A token, good for so many seconds."""
+        """Return a token that is valid for so many seconds."""
         now = int(time.time())
         claims = {
             "iss": self.name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A TLS server on a free port that answers request by request, and remembers what it was asked."""
+"""A TLS server on a free port that records its requests."""
 
 import contextlib
 import ssl
@@ -12,15 +12,15 @@ import trustme
 from smtp_testkit.http_listener import Call, Reply, listening
 
 _PATIENCE = 10.0
-"""Seconds that a client may take for a request; then its connection ends."""
+"""Seconds that a client may take for a request before the server closes the connection."""
 
 
 @dataclass(kw_only=True)
 class TlsServer:
-    """The part that both have in common. Attributes may be changed while it runs."""
+    """The common part of both servers. Attributes can be changed while a server runs."""
 
     replies: list[Reply] = field(default_factory=list)
-    """In place of own answers, one after the other."""
+    """Responses to send instead of normal ones, one per request."""
     before_answer: Callable[[Call], None] = lambda call: None
     """Called with each request, in its connection's thread."""
 
@@ -36,7 +36,7 @@ class TlsServer:
     @classmethod
     @contextlib.contextmanager
     def running(cls, **options: Any) -> Iterator[Self]:
-        """One on a free port of 127.0.0.1 for as long as the block lasts."""
+        """Start a server on a free port of 127.0.0.1 for the block."""
         server = cls(**options)
         with listening(
             server._reply, name=cls.__name__, context=server.context, timeout=_PATIENCE
@@ -45,11 +45,11 @@ class TlsServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return f"https://localhost:{self.port}"
 
     def answer(self, call: Call) -> Reply:
-        """The answer to a request."""
+        """Return the response to a request."""
         raise NotImplementedError
 
     def _reply(self, call: Call) -> Reply:

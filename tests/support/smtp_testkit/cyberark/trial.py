@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passwords read through one vault object, on a clock of its own and with credentials that a test gives."""
+"""Passwords read through one vault object, with a fake clock and the credentials of a test."""
 
 import time
 from collections.abc import Callable
@@ -28,16 +28,16 @@ S = TypeVar("S", bound=TlsServer)
 
 @dataclass
 class Given:
-    """What the vault object names, as ``Credentials``."""
+    """The credentials that the vault object refers to; implements ``Credentials``."""
 
     ca: str | None = None
     secrets: dict[tuple[str, str], str] = field(default_factory=dict)
-    """By Secret and key."""
+    """Values by Secret and key."""
     certificates: dict[str, ClientCertificate] = field(default_factory=dict)
     token: str = "a.b.c"
     fails_with: Exception | None = None
     asked: list[tuple[str, str]] = field(default_factory=list)
-    """Where each credential was to go, and which field named it."""
+    """The destination of each credential, and the field that referred to it."""
 
     async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
         """See ``Credentials``."""
@@ -68,11 +68,11 @@ class Given:
 
 @dataclass
 class VaultTrial(Generic[S]):
-    """A server and a vault object that leads to it."""
+    """A server and a vault object for it."""
 
     server: S
     make: Callable[[VaultContext, dict[str, Any]], VaultProvider]
-    """Of changes to the block of the vault object."""
+    """Number of changes to the block of the vault object."""
     given: Given = field(default_factory=Given)
     names: Names = field(default_factory=Names)
     time: float = 1000.0
@@ -83,7 +83,7 @@ class VaultTrial(Generic[S]):
         self._vault: VaultProvider | None = None
 
     def vault(self, **changes: Any) -> VaultProvider:
-        """The vault object, one for the whole test; with changes another one."""
+        """Return the vault object, the same one for the whole test; with changes, a new one."""
         if self._vault is None or changes:
             context = VaultContext(
                 name=NAME,
@@ -96,12 +96,12 @@ class VaultTrial(Generic[S]):
         return self._vault
 
     async def read(self, **item: str) -> VaultSecret:
-        """The password that a SmtpConfig names by these fields."""
+        """Return the password that an SmtpConfig refers to by these fields."""
         named = CyberArkPassword.model_validate({"vaultRef": {"name": "corp"}, **item})
         return await self.vault().read(named)
 
     async def verdict(self, **item: str) -> Verdict:
-        """Why it cannot be read."""
+        """Return the verdict of a failed read."""
         try:
             await self.read(**item)
         except VerdictError as error:
@@ -109,7 +109,7 @@ class VaultTrial(Generic[S]):
         raise AssertionError("the password was read")
 
     async def check(self) -> str | Verdict:
-        """What a check of the vault object says."""
+        """Return the result of a check of the vault object."""
         try:
             return await self.vault().check()
         except VerdictError as error:
@@ -117,7 +117,7 @@ class VaultTrial(Generic[S]):
 
 
 def client_certificate(ca: trustme.CA) -> tuple[trustme.LeafCert, ClientCertificate]:
-    """One that this CA issued."""
+    """Return a client certificate of this CA."""
     leaf = ca.issue_cert("smtp-operator@example.com", common_name="smtp-operator")
     chain = b"".join(pem.bytes() for pem in leaf.cert_chain_pems)
     return leaf, ClientCertificate.of(chain, leaf.private_key_pem.bytes())

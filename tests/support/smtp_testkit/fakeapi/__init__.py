@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An API server that answers as a test says, for the faults that a real one shows too rarely.
+"""An API server with scripted responses, for faults that a real one rarely shows.
 
 async with FakeApi.start() as api:
     api.on("GET", "/api/v1/secrets", Answer(429, headers={"Retry-After": "7"}), Answer(body=page()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an API server says, in the few words that tests need."""
+"""Minimal responses of an API server."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ JsonObject = dict[str, Any]
 
 
 def partial(name: str, version: int, *, uid: str = "", namespace: str = "team-a") -> JsonObject:
-    """A PartialObjectMetadata; `uid` defaults to one made of the name."""
+    """Return a PartialObjectMetadata; the default of `uid` is derived from the name."""
     return {
         "apiVersion": "meta.k8s.io/v1",
         "kind": "PartialObjectMetadata",
@@ -22,26 +22,26 @@ def partial(name: str, version: int, *, uid: str = "", namespace: str = "team-a"
 
 
 def page(*items: JsonObject, version: int, following: str = "") -> JsonObject:
-    """A page of a list; `items` is null where there are none, as the real one does it."""
+    """Return a page of a list; `items` is null if there are none, as in real responses."""
     metadata = {"resourceVersion": str(version)} | ({"continue": following} if following else {})
     return {"kind": "PartialObjectMetadataList", "metadata": metadata, "items": list(items) or None}
 
 
 def event(type_: str, object_: JsonObject) -> JsonObject:
-    """A line of a watch."""
+    """Return a line of a watch."""
     return {"type": type_, "object": object_}
 
 
 def bookmark(version: int) -> JsonObject:
-    """A line that only says how far the watch is."""
+    """Return a line that only has the watch's resourceVersion."""
     return event("BOOKMARK", {"metadata": {"resourceVersion": str(version), "creationTimestamp": None}})
 
 
 def expired() -> JsonObject:
-    """The Status of a resourceVersion that the API server has forgotten."""
+    """Return the Status for an expired resourceVersion."""
     return {"kind": "Status", "status": "Failure", "reason": "Expired", "code": 410, "message": "too old"}
 
 
 def error_event(status: JsonObject) -> JsonObject:
-    """The last line of a watch that failed."""
+    """Return the last line of a failed watch."""
     return event("ERROR", status)

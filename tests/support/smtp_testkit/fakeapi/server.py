@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The server: a queue of answers for each method and path, and a record of what was asked."""
+"""The server: a queue of responses for each method and path, and a record of all requests."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from aiohttp import web
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A request that came in."""
+    """A received request."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ class Seen:
     headers: Mapping[str, str]
     body: Any
     time: float
-    """By the clock of the event loop."""
+    """Time of the event loop's clock."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Stream:
-    """A watch: lines are said by the test, when it wants."""
+    """A watch response; the test sends its lines."""
 
     def __init__(self, *lines: Any) -> None:
         self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -44,20 +44,20 @@ class Stream:
         self.say(*lines)
 
     def say(self, *lines: Any) -> None:
-        """Sends lines of JSON."""
+        """Send lines of JSON."""
         for line in lines:
             self._pieces.put_nowait(json.dumps(line).encode() + b"\n")
 
     def say_raw(self, piece: bytes) -> None:
-        """Sends bytes as they are."""
+        """Send bytes as they are."""
         self._pieces.put_nowait(piece)
 
     def end(self) -> None:
-        """Ends the response as a server does that has no time left for it."""
+        """End the response, as a server does at the watch's timeout."""
         self._pieces.put_nowait(None)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Says everything, until told to end."""
+        """Send all queued lines until `end` is called."""
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         self.open.set()
@@ -67,10 +67,10 @@ class Stream:
 
 
 class FakeApi:
-    """Answers in the order in which answers were given; an unexpected request is answered with 501."""
+    """Sends the queued responses in order, and 501 to an unexpected request."""
 
     def __init__(self) -> None:
-        """Use `start`."""
+        """Do not call this; use `start`."""
         self.url = ""
         self.seen: list[Seen] = []
         self._answers: defaultdict[tuple[str, str], deque[Answer | Stream]] = defaultdict(deque)
@@ -79,7 +79,7 @@ class FakeApi:
     @classmethod
     @asynccontextmanager
     async def start(cls) -> AsyncIterator["FakeApi"]:
-        """Serves on a free port of 127.0.0.1 for as long as the block lasts."""
+        """Serve on a free port of 127.0.0.1 for the block."""
         api = cls()
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", api._handle)
@@ -94,15 +94,15 @@ class FakeApi:
             await runner.cleanup()
 
     def on(self, method: str, path: str, *answers: Answer | Stream) -> None:
-        """Queues answers; a request with `watch=true` counts as method `WATCH`."""
+        """Queue responses; a request with `watch=true` counts as method `WATCH`."""
         self._answers[method, path].extend(answers)
 
     def always(self, method: str, path: str, answer: Answer) -> None:
-        """What is answered where no answer is queued."""
+        """Set the response for requests without a queued one."""
         self._standing[method, path] = answer
 
     def asked(self, method: str, path: str) -> list[Seen]:
-        """The requests of that method and path so far."""
+        """Return the requests with this method and path so far."""
         return [it for it in self.seen if (it.method, it.path) == (method, path)]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

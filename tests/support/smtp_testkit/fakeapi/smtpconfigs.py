@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SmtpConfigs of namespace team-a as an API server shows them, with the statuses that an operator writes."""
+"""SmtpConfigs of namespace team-a, with statuses as an operator writes them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ EARLIER = "2026-01-31T12:00:00Z"
 
 
 def condition(kind: str, status: str, reason: str, message: str = "What happened. What to set.") -> Json:
-    """One that is of generation 1."""
+    """Return a condition of generation 1."""
     return {
         "type": kind,
         "status": status,
@@ -22,7 +22,7 @@ def condition(kind: str, status: str, reason: str, message: str = "What happened
 
 
 def passed(**more: Any) -> Json:
-    """The status of a test that passed."""
+    """Return the status of a passed test."""
     return {
         "observedGeneration": 1,
         "summary": "TestEmailSent",
@@ -40,7 +40,7 @@ def passed(**more: Any) -> Json:
 
 
 def failed(reason: str = "ConnectTimeout", **more: Any) -> Json:
-    """The status of a test that failed in Connect."""
+    """Return the status of a test that failed in Connect."""
     return passed() | {
         "summary": f"{reason} in Connect",
         "conditions": [condition("Ready", "False", reason), condition("Failed", "True", reason)],
@@ -50,7 +50,7 @@ def failed(reason: str = "ConnectTimeout", **more: Any) -> Json:
 
 
 def under_test(phase: str) -> Json:
-    """The status of a test that is under way."""
+    """Return the status of a running test."""
     text = f"A test of these settings is under way: phase {phase}."
     return passed() | {
         "conditions": [*passed()["conditions"], condition("Reconciling", "True", "Testing", text)]
@@ -67,7 +67,7 @@ def smtp_config(
     asked: str | None = None,
     **spec: Any,
 ) -> Json:
-    """The object; `asked` is the value of the annotation."""
+    """Return the object; `asked` is the value of the annotation."""
     annotations = {"smtp-operator.io/test-requested-at": asked} if asked is not None else {}
     return {
         "apiVersion": "smtp-operator.io/v1alpha1",
@@ -86,5 +86,5 @@ def smtp_config(
 
 
 def listed(*items: Json, version: int = 10) -> Json:
-    """A list of them."""
+    """Return a list of SmtpConfigs."""
     return {"metadata": {"resourceVersion": str(version)}, "items": list(items) or None}

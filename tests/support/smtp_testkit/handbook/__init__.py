@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the documentation as a reader would: runs its commands, compares what they print with what is quoted.
+"""Runs the commands of the documentation and compares their output with the quoted output.
 
-`python -m smtp_testkit.handbook` writes outputs that are quoted in the documentation anew;
-`tests/docs` compares them.
+`python -m smtp_testkit.handbook` updates the quoted outputs; `tests/docs` compares them.
 """
 
 from smtp_testkit.handbook.blocks import Block, blocks_of, pages, text_of

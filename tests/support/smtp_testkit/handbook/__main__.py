@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m smtp_testkit.handbook [PAGE...]` runs the documentation's commands and quotes outputs anew.
+"""`python -m smtp_testkit.handbook [PAGE...]` runs the documentation's commands and updates quoted outputs.
 
-An output with a line `…` is left as it is; where it no longer fits, that is said.
+An output with a line `…` does not change; the program reports if it no longer matches.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from smtp_tools.localcluster import LocalCluster
 
 
 def main(names: Sequence[str]) -> int:
-    """Exit code 0: every quotation fits now."""
+    """Update the quotations; return 0 if all match now."""
     chosen = [Path(name).resolve() for name in names] or pages()
     numbers = itertools.count(1)
     fits = True
@@ -43,7 +43,7 @@ def main(names: Sequence[str]) -> int:
 
 
 def _collect(run: Run, world: World, found: dict[Block, list[str]]) -> bool:
-    """Runs the commands; `found` gets the text of each console block, step by step."""
+    """Run the commands; add the text of each console block to `found`, step by step."""
     fits = True
     print(run, file=sys.stderr)
     for block, command, quoted, real in run.steps(world):

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fenced blocks of a Markdown page, with the HTML comments that say how each is checked.
+"""The fenced blocks of a Markdown page, with the HTML comments that say how to check each.
 
-A comment `<!-- key: value -->` right above a fence belongs to that block, one in the page's first lines to
-all of its blocks:
+A comment `<!-- key: value -->` directly above a fence belongs to that block. One in the page's first lines
+belongs to all blocks:
 
     file: NAME             the block is a file that later commands use
-    world: NAME            where its commands run, see `world.py`; without one: `bare`
-    namespace: NAME        what the page calls the namespace that they work in; without one: `team-a`
-    background: listens P  a command that runs on; the next one waits until it listens on port P
-    background: says TEXT  the same; until it says TEXT
-    mail: NAME             the mail that the SmtpConfig of that name sends, as it arrives
-    afterwards: COMMAND    is run when all is over, to tidy up
-    elsewhere: TEST        it is not run here; the file TEST does
+    world: NAME            environment of its commands, see `world.py`; default: `bare`
+    namespace: NAME        the page's name of the namespace that they use; default: `team-a`
+    background: listens P  the command keeps running; the next one waits until it listens on port P
+    background: says TEXT  the same; the next one waits until it prints TEXT
+    mail: NAME             the email that the SmtpConfig with this name sends, as received
+    afterwards: COMMAND    runs at the end, to clean up
+    elsewhere: TEST        is not run here but by the file TEST
 """
 
 import re
@@ -32,19 +32,19 @@ class Block:
 
     page: Path
     line: int
-    """Of its fence, from 1."""
+    """The line of its fence, from 1."""
     language: str
     text: str
     tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def runs(self) -> bool:
-        """Whether it holds commands."""
+        """Whether the block has commands."""
         return self.language in ("sh", "console")
 
     @property
     def steps(self) -> list[tuple[str, str | None]]:
-        """The commands, each with the output that is quoted; None: none is."""
+        """Return the commands, each with its quoted output; None: there is none."""
         if self.language != "console":
             return [(self.text, None)]
         steps: list[tuple[str, str | None]] = []
@@ -55,22 +55,22 @@ class Block:
         return steps
 
     def __str__(self) -> str:
-        """Such as ``docs/quick-start.md:12``."""
+        """Return path and line, such as ``docs/quick-start.md:12``."""
         return f"{self.page.relative_to(ROOT)}:{self.line}"
 
 
 def pages(root: Path = ROOT) -> list[Path]:
-    """Every Markdown page that a reader may come across; not those beside tests."""
+    """Return every Markdown page for readers; not those in folders of tests."""
     return sorted([*root.glob("*.md"), *(root / "docs").rglob("*.md")])
 
 
 def blocks_of(page: Path) -> list[Block]:
-    """Its fenced blocks, in their order."""
+    """Return the fenced blocks of a page, in order."""
     return list(_blocks(page, page.read_text(encoding="utf-8").splitlines()))
 
 
 def text_of(page: Path) -> str:
-    """Its text without the blocks and comments."""
+    """Return the text of a page without blocks and comments."""
     text = page.read_text(encoding="utf-8")
     text = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)

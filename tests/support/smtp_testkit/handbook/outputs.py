@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether an output is what the documentation quotes, apart from what differs at every run."""
+"""Compares an output with the quoted one, except for parts that differ in every run."""
 
 import re
 
@@ -20,7 +20,7 @@ LEFT_OUT = "…"
 
 
 def same_output(quoted: str, real: str) -> bool:
-    """Whether they agree; a line `…` in the quotation stands for any number of lines."""
+    """Return whether both agree; a line `…` in the quotation matches any number of lines."""
     parts = [
         ".*" if line == LEFT_OUT else re.escape(line)
         for line in (_normal(line) for line in quoted.strip().splitlines())
@@ -31,7 +31,7 @@ def same_output(quoted: str, real: str) -> bool:
 
 
 def aligned(text: str) -> str:
-    """A table of kubectl with its columns made even, after names in it were replaced; other text as it is."""
+    """Align the columns of a kubectl table again, after names in it were replaced; keep other text."""
     lines = text.splitlines()
     if len(lines) < 2 or not re.fullmatch(r"[A-Z-]+(?: {2,}[A-Z-]+)+ *", lines[0]):
         return text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What of a page is run together: its blocks of one world, in their order."""
+"""The parts of a page that run together: its blocks of one world, in order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,26 +20,26 @@ class Run:
 
     @property
     def needs(self) -> Page:
-        """What the page asks of its world."""
+        """The requirements of the page for its world."""
         text = self.page.read_text(encoding="utf-8")
         return Page(self.world, self.blocks[0].tags.get("namespace", Page.namespace), text)
 
     def __str__(self) -> str:
-        """Such as ``docs/quick-start.md (bare)``."""
+        """Return page and world, such as ``docs/quick-start.md (bare)``."""
         return f"{self.page.relative_to(ROOT)} ({self.world})"
 
     def differences(self, world: World) -> Iterator[str]:
-        """Runs the commands; tells of each output that is not as it is quoted.
+        """Run the commands; return each difference between output and quotation.
 
         Raises:
-            CommandFailed: a command did.
+            CommandFailed: a command failed.
         """
         for block, command, quoted, real in self.steps(world):
             if quoted is not None and not same_output(quoted, real):
                 yield f"{block}: $ {command}\nis said to print\n{quoted}\nbut prints\n{real}\n"
 
     def steps(self, world: World) -> Iterator[tuple[Block, str, str | None, str]]:
-        """Runs the commands; gives each with what is quoted and what it printed."""
+        """Run the commands; yield each with the quoted and the real output."""
         for block in self.blocks:
             if "file" in block.tags:
                 world.save(block.tags["file"], block.text)
@@ -57,7 +57,7 @@ class Run:
 
 
 def runs_of(page: Path) -> list[Run]:
-    """What is to be run of a page; nothing where it holds no command."""
+    """Return the runs of a page; none if it has no command."""
     worlds: dict[str, list[Block]] = {}
     for block in blocks_of(page):
         worlds.setdefault(block.tags.get("world", Page.world), []).append(block)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the commands of the documentation run: a namespace, a mail server, a shell.
+"""The environment of the documentation's commands: a namespace, a mail server, a shell.
 
-The documentation speaks of `smtp.example.com`, of the ports of mail and of namespace `team-a`. Here these are
-a mail server on loopback, its free ports, and a fresh namespace: names are exchanged on the way in and out.
+The documentation uses `smtp.example.com`, the standard mail ports and namespace `team-a`. Here these are a
+mail server on loopback, its free ports, and a new namespace: names are replaced in commands and outputs.
 
-Worlds: `bare` has no operator, the page starts one. `served` has one. `samples` has one that has judged the
-SmtpConfigs of `docs/samples.yaml`. In all of them the mail server's CA is trusted as a public one is; in
-`private`, which has an operator too, it is not. Its certificate is in the file `ca.pem`. `argocd` has no
+Worlds: `bare` has no operator, the page starts one. `served` has one. `samples` has one that has tested the
+SmtpConfigs of `docs/samples.yaml`. In all of them the mail server's CA is trusted like a public one; in
+`private`, which also has an operator, it is not. Its certificate is in the file `ca.pem`. `argocd` has no
 operator, but the ConfigMap that Argo CD reads. `fresh` is a cluster with nothing of ours, not even the CRDs;
 tests/cluster/install runs it.
 """
@@ -43,25 +43,25 @@ UNKNOWN_USER = f"550 5.1.1 <{REFUSED}>: Recipient address rejected: User unknown
 
 @dataclass(frozen=True)
 class Page:
-    """What a page asks of its world."""
+    """The requirements of a page for its world."""
 
     world: str = "bare"
     namespace: str = "team-a"
-    """What it calls the namespace that its commands work in."""
+    """The page's name of the namespace that its commands use."""
     text: str = ""
 
 
 class CommandFailed(Exception):
-    """A command of the documentation did not do what it says; the text has all that it said."""
+    """A command of the documentation failed; the text has its output."""
 
 
 class World:
-    """One of them; made by `World.entered`."""
+    """A running world; created by `World.entered`."""
 
     def __init__(
         self, folder: Path, cluster: LocalCluster, namespace: str, server: MailServer, page: Page
     ) -> None:
-        """Use `entered`."""
+        """Do not call this; use `entered`."""
         self._folder = folder
         self._server = server
         self._stack = ExitStack()
@@ -118,7 +118,7 @@ class World:
     @classmethod
     @contextmanager
     def entered(cls, page: Page, *, folder: Path, cluster: LocalCluster, namespace: str) -> Iterator["World"]:
-        """The world of that page for as long as the block lasts; its files are in `folder`, which is new."""
+        """Start the world of a page for the block; its files are in `folder`, which must be new."""
         with MailServer.in_thread(
             hostname=HOST, users={USER: PASSWORD}, refused_recipients={REFUSED: UNKNOWN_USER}
         ) as server:
@@ -137,11 +137,11 @@ class World:
                 yield world
 
     def save(self, name: str, text: str) -> None:
-        """Writes a file."""
+        """Write a file."""
         (self._folder / name).write_text(self._inward(text) + "\n", encoding="utf-8")
 
     def run(self, command: str) -> str:
-        """What a command prints, on both outputs.
+        """Run a command and return its output of stdout and stderr.
 
         Raises:
             CommandFailed: its exit code is not 0, or it takes too long.
@@ -166,11 +166,11 @@ class World:
         return output.rstrip()
 
     def tidy_up_by(self, command: str) -> None:
-        """Has a command run when this world ends, after what was started in it later."""
+        """Run a command when this world ends, after everything started later has stopped."""
         self._stack.callback(self.run, command)
 
     def mail(self, name: str) -> str:
-        """The mail that the SmtpConfig of that name sent, as it arrived."""
+        """Return the email that the SmtpConfig with this name sent, as received."""
         ending = f"/{name}".encode()
         mail = self._server.wait_for_mail(
             lambda it: any(
@@ -181,10 +181,10 @@ class World:
         return self._outward(mail.content.decode().replace("\r\n", "\n")).rstrip()
 
     def start(self, command: str, until: str) -> None:
-        """Starts a command that runs on; returns once it `listens PORT` or `says TEXT`.
+        """Start a command in the background; return when it `listens PORT` or `says TEXT`.
 
         Raises:
-            CommandFailed: it does not.
+            CommandFailed: it stops, or takes too long.
         """
         self._count += 1
         script = f"cd {shlex.quote(str(self._folder))} && exec {self._inward(command)}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What kstatus makes of an object: how Flux, kapp, `kubectl wait`-like tools and others read a status.
+"""The kstatus of an object: how Flux, kapp, tools like `kubectl wait` and others read a status.
 
-After cli-utils' `pkg/kstatus` as Flux runs it, for kinds that it has no rules of its own for.
+Follows `pkg/kstatus` of cli-utils as Flux runs it, for kinds without specific rules.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 
 class Kstatus(StrEnum):
-    """Its words."""
+    """The statuses of kstatus."""
 
     TERMINATING = "Terminating"
     IN_PROGRESS = "InProgress"
@@ -20,7 +20,7 @@ class Kstatus(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """The word, and why."""
+    """The status, and why."""
 
     status: Kstatus
     message: str
@@ -34,10 +34,10 @@ _OF_READY: Final = {
 
 
 def kstatus(object_: dict[str, Any]) -> Result:
-    """What it makes of this object.
+    """Return the kstatus of this object.
 
-    A generation that is not observed yet counts most, then `Reconciling` or `Stalled`, whichever comes first,
-    then `Ready`. Where nothing of that is there, all is well.
+    An unobserved generation has priority, then the first one of `Reconciling` and `Stalled`, then `Ready`.
+    Without any of them the status is current.
     """
     metadata, status = object_["metadata"], object_.get("status") or {}
     if metadata.get("deletionTimestamp"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mail servers for tests, demo and benchmark: a friendly one and one that misbehaves on order."""
+"""Mail servers for tests, demo and benchmark: a normal one, and one with scripted faults."""
 
 from smtp_testkit.mailpeers.mailserver import MailServer
 from smtp_testkit.mailpeers.session import AuthAttempt, ReceivedMail

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a friendly mail server that knows bob by the password s3cret, and prints what it receives."""
+"""Runs a mail server with the user bob and the password s3cret, and prints received emails."""
 
 import asyncio
 import contextlib

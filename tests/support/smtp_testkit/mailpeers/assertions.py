@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON Web Tokens of other issuers, checked by their keys as servers do that trust them."""
+"""Verifies JSON Web Tokens of other issuers by their keys, as servers that trust them do."""
 
 import base64
 import contextlib
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 
 def verified(assertion: str, keys: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The claims of a JWT (RFC 7519) that one of the keys has signed; None: of no other."""
+    """Return the claims of a JWT (RFC 7519) if one of the keys has signed it, else None."""
     try:
         signed, _, signature = assertion.rpartition(".")
         head, _, body = signed.partition(".")
@@ -30,7 +30,7 @@ def verified(assertion: str, keys: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _verify(key: Mapping[str, str], algorithm: str, signature: bytes, signed: bytes) -> None:
-    """Raises InvalidSignature. RS256, as most clusters sign, and ES256, as the embedded one does."""
+    """Verify RS256 (most clusters) or ES256 (the local control plane). Raises InvalidSignature."""
 
     def number(name: str) -> int:
         return int.from_bytes(decoded(key[name]))
@@ -47,5 +47,5 @@ def _verify(key: Mapping[str, str], algorithm: str, signature: bytes, signed: by
 
 
 def decoded(text: str) -> bytes:
-    """Of base64url without padding."""
+    """Decode base64url without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

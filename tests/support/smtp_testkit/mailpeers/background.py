@@ -15,7 +15,7 @@ _TURNS = 5
 
 @contextmanager
 def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """Runs it in a loop and a thread of its own, for as long as the block lasts."""
+    """Run a server in an event loop in a separate thread, for the block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="server", daemon=True)
     thread.start()

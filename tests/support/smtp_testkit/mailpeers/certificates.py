@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates with a flaw of choice, which ``trustme`` does not make."""
+"""Certificates with chosen defects, which ``trustme`` cannot create."""
 
 import ipaddress
 import ssl
@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 @dataclass(frozen=True)
 class Authority:
-    """A CA. ``key_identifiers`` False makes one that leaves out what RFC 5280 section 4.2.1.1 wants."""
+    """A CA. With ``key_identifiers`` False it omits the extension that RFC 5280 section 4.2.1.1 requires."""
 
     name: str
     key: ec.EllipticCurvePrivateKey
@@ -24,17 +24,17 @@ class Authority:
 
     @classmethod
     def make(cls, name: str = "corp-ca", *, key_identifiers: bool = True) -> "Authority":
-        """A new one."""
+        """Create a CA."""
         return cls(name, ec.generate_private_key(ec.SECP256R1()), key_identifiers)
 
     @property
     def subject(self) -> x509.Name:
-        """Its name."""
+        """The subject of the CA."""
         return _name(self.name)
 
     @property
     def pem(self) -> str:
-        """Its certificate, as tls.caRef would hold it."""
+        """The CA certificate, as PEM for `tls.caRef`."""
         now = datetime.now(UTC)
         return _pem(_sign(self, self.key.public_key(), self.subject, _ca_usage(), (now - _DAY, now + _YEAR)))
 
@@ -45,7 +45,7 @@ class Authority:
         self_signed: bool = False,
         purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     ) -> ssl.SSLContext:
-        """A server's TLS context with a certificate for ``names``, valid for a year unless given."""
+        """Return a server's TLS context with a certificate for ``names``, by default valid for a year."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         issuer = Authority(names[0], key, self.key_identifiers) if self_signed else self

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mail server that misbehaves on order, at whichever step of the dialogue a test names.
+"""A mail server with scripted faults, at any step of the dialogue.
 
-It is polite where nothing else is said, so a script is one line for each fault::
+It behaves normally at all other steps, so a script is one line for each fault::
 
     async with FaultServer({"RCPT": reply("450 4.7.1 greylisted")}) as server: …
     async with FaultServer({"banner": silence()}) as server: …
     async with FaultServer({"AUTH": then(reply("535 5.7.8 no"), drop())}, tls="starttls") as server: …
 
-Steps are ``banner``, a verb in capitals, ``line`` for a login's further lines, ``.`` for the reply to a
-mail and ``handshake`` for TLS. A list of actions is for the first, second … time in a connection (of
-``banner`` and ``handshake`` for the first, second … connection); the last repeats.
+Steps are ``banner``, a verb in capitals, ``line`` for later lines of a login, ``.`` for the reply to an email
+and ``handshake`` for TLS. The actions in a list are for the first, second … time in a connection (for
+``banner`` and ``handshake`` for the first, second … connection). The last action repeats.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ TlsMode = Literal["none", "starttls", "implicit"]
 
 
 class Gone(Exception):
-    """The script ended the connection."""
+    """The script closed the connection."""
 
 
 class Talk:
-    """One connection, as actions see it."""
+    """One connection, for actions."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -60,7 +60,7 @@ def raw(data: bytes) -> Action:
 
 
 def reply(text: str) -> Action:
-    """Send this reply; a line break makes it a multi-line one. Surrogates become the bytes they stand for."""
+    """Send this reply; line breaks make it multi-line. Surrogates become the bytes that they represent."""
     lines = text.split("\n")
     code = lines[0][:3]
     marked = [f"{code}-{line.removeprefix(code).lstrip(' -')}" for line in lines[:-1]]
@@ -69,7 +69,7 @@ def reply(text: str) -> Action:
 
 
 def after(seconds: float, action: Action) -> Action:
-    """The same, later."""
+    """Do an action after a delay."""
 
     async def delayed(talk: Talk) -> None:
         await asyncio.sleep(seconds)
@@ -99,7 +99,7 @@ def drop() -> Action:
 
 
 def reset() -> Action:
-    """Break the connection off with a RST."""
+    """Abort the connection with a RST."""
 
     async def action(talk: Talk) -> None:
         sock = talk.writer.get_extra_info("socket")
@@ -110,7 +110,7 @@ def reset() -> Action:
 
 
 def silence() -> Action:
-    """Say nothing until the client goes away."""
+    """Send nothing until the client closes the connection."""
 
     async def action(talk: Talk) -> None:
         while await talk.reader.read(4096):
@@ -121,7 +121,7 @@ def silence() -> Action:
 
 
 def then(*actions: Action) -> Action:
-    """One after the other."""
+    """Do several actions in order."""
 
     async def action(talk: Talk) -> None:
         for one in actions:
@@ -155,33 +155,33 @@ class FaultServer:
     def __init__(
         self, script: Script | None = None, *, tls: TlsMode = "none", context: ssl.SSLContext | None = None
     ) -> None:
-        """``context``: for TLS, where the default with a certificate of ``ca`` for localhost will not do."""
+        """``context``: TLS context; default: one with a certificate of ``ca`` for localhost."""
         self.script = dict(script or {})
         self.tls = tls
         self._context = context
         self.port = 0
         self.connections = 0
         self.received: list[bytes] = []
-        """Every line that clients sent, mails included."""
+        """Every line that clients sent, including emails."""
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._openings: dict[str, int] = {}
 
-    # Most scripts are of dialogues in clear, and certificates take longer than those.
+    # Most scripts are of dialogues in plaintext, and creating a certificate takes longer than these.
 
     @cached_property
     def ca(self) -> trustme.CA:
-        """Issued the server's certificate."""
+        """The CA that issued the server's certificate."""
         return trustme.CA()
 
     @property
     def ca_pem(self) -> str:
-        """Its certificate."""
+        """The CA certificate."""
         return self.ca.cert_pem.bytes().decode()
 
     @cached_property
     def context(self) -> ssl.SSLContext:
-        """For TLS."""
+        """The TLS context."""
         if self._context is not None:
             return self._context
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -204,7 +204,7 @@ class FaultServer:
         await asyncio.sleep(0)  # and their connections are closed
 
     async def connect(self, address: object, port: int, *, limit: float) -> socket.socket:
-        """A connection to it without a network, and so without its whims: for tests on a fake clock."""
+        """Connect without a network; for tests on a fake clock."""
         client, own = socket.socketpair()
         client.setblocking(False)
         protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
@@ -273,7 +273,7 @@ class FaultServer:
 
 @contextlib.contextmanager
 def black_hole() -> Iterator[int]:
-    """A port of 127.0.0.1 that drops every attempt to connect, as a firewall does; its number."""
+    """Yield a port of 127.0.0.1 that drops every connection attempt, as a firewall does."""
     listener = socket.socket()
     fillers: list[socket.socket] = []
     try:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a listening server ends."""
+"""Stops a listening server."""
 
 import asyncio
 
 _TURNS = 5
-"""Of the loop, from a connection that is accepted to whoever serves it, with one to spare."""
+"""Turns of the event loop between accepting and serving a connection, plus one."""
 
 
 async def stop_listening(listener: asyncio.Server) -> None:
-    """Accepts no more, hands over what was accepted just now, and closes the server.
+    """Stop accepting, wait until accepted connections are served, and close the server.
 
-    Closed, or its task cancelled, in the very turn of the loop in which it accepts a connection, asyncio
-    leaves that connection to nobody: its socket is then blamed on whatever test runs when it is collected.
+    If a server is closed in the turn of the loop in which it accepts a connection, asyncio loses that
+    connection. The warning about its unclosed socket then fails a test that happens to run later.
     """
     loop = asyncio.get_running_loop()
     for socket in listener.sockets:

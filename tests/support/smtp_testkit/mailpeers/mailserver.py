@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A light SMTP server that keeps what it receives; for tests, the demo and the benchmark.
+"""A light SMTP server that keeps received emails; for tests, the demo and the benchmark.
 
-It offers one port each for plain, STARTTLS and implicit TLS, with a certificate of its own CA, and
-answers as its public attributes say; they may be changed while it runs. In-process:
-``async with MailServer() as server``; from synchronous code, in a thread of its own:
+It has one port each for plaintext, STARTTLS and implicit TLS, with a certificate of a new CA. Its public
+attributes control its replies and can be changed while it runs. In-process:
+``async with MailServer() as server``; from synchronous code, in a separate thread:
 ``with MailServer.in_thread() as server``; by hand: ``python -m smtp_testkit.mailpeers``.
 """
 
@@ -30,27 +30,27 @@ class MailServer:
 
     host: str = "127.0.0.1"
     hostname: str = "mail.test"
-    """Its name in greeting and certificate; the certificate also names localhost and ``host``."""
+    """The name in its greeting and certificate; the certificate also has localhost and ``host``."""
     users: dict[str, str] = field(default_factory=dict)
-    """User names and passwords. AUTH is offered where there are any."""
+    """Usernames and passwords. AUTH is offered if there are any."""
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN", "CRAM-MD5")
     tokens: set[str] | None = None
-    """Access tokens that XOAUTH2 and OAUTHBEARER accept; None: those two are not offered."""
+    """Access tokens that XOAUTH2 and OAUTHBEARER accept; None: both are not offered."""
     token_mechanisms: tuple[str, ...] = ("XOAUTH2", "OAUTHBEARER")
     token_error: dict[str, str] = field(
         default_factory=lambda: {"status": "401", "schemes": "bearer", "scope": "https://mail.test/"}
     )
-    """What the 334 to another token says."""
+    """The error in the 334 to an invalid token."""
     require_auth: bool = False
     """Whether MAIL is refused with 530 before a login."""
     auth_without_tls: bool = True
     """Whether AUTH is offered on a connection without TLS."""
     refused_recipients: dict[str, str] = field(default_factory=dict)
-    """Addresses, and the reply each gets to RCPT, such as ``550 5.1.1 no such user``."""
+    """Addresses, and the reply to RCPT for each, such as ``550 5.1.1 no such user``."""
     refused_senders: dict[str, str] = field(default_factory=dict)
-    """Addresses, and the reply each gets to MAIL."""
+    """Addresses, and the reply to MAIL for each."""
     replies: dict[str, str] = field(default_factory=dict)
-    """Other words for a verb (``EHLO``, ``DATA``, ``.`` for the mail's end, ``banner`` …)."""
+    """Other replies to a verb (``EHLO``, ``DATA``, ``.`` for the end of the email, ``banner`` …)."""
     extensions: tuple[str, ...] = (
         "PIPELINING",
         "SIZE 10485760",
@@ -59,13 +59,13 @@ class MailServer:
         "ENHANCEDSTATUSCODES",
     )
     reply_delay: float = 0.0
-    """Seconds that every reply to a command waits."""
+    """Delay of every reply to a command, in seconds."""
     unanswered: set[str] = field(default_factory=set)
-    """Verbs that get no reply at all (``banner`` and ``.`` as in ``replies``)."""
+    """Verbs that get no reply (``banner`` and ``.`` as in ``replies``)."""
     on_command: Callable[[str], None] = lambda verb: None
-    """Called with each verb (``banner`` and ``.`` as in ``replies``) before it is answered."""
+    """Called with each verb (``banner`` and ``.`` as in ``replies``) before the reply."""
     keep: int = 100_000
-    """How many mails and attempts are kept."""
+    """Maximum number of emails and login attempts to keep."""
 
     plain_port: int = field(default=0, init=False)
     starttls_port: int = field(default=0, init=False)
@@ -73,12 +73,12 @@ class MailServer:
     mails: list[ReceivedMail] = field(default_factory=list, init=False)
     auth_attempts: list[AuthAttempt] = field(default_factory=list, init=False)
     connections: int = field(default=0, init=False)
-    """Connections open now."""
+    """Number of open connections."""
     connections_max: int = field(default=0, init=False)
-    """Most connections that were ever open at a time."""
+    """Highest number of connections that were open at the same time."""
     connections_total: int = field(default=0, init=False)
     transcript: deque[str] = field(default_factory=lambda: deque(maxlen=1000), init=False)
-    """The last lines said, as ``12 C: EHLO …``: the connection's number and who spoke; no mails."""
+    """The last lines of dialogues without emails, such as ``12 C: EHLO …`` (connection number and side)."""
 
     def __post_init__(self) -> None:
         self.ca = trustme.CA(organization_name="mailpeers")
@@ -91,18 +91,18 @@ class MailServer:
         self._idle = asyncio.Event()
 
     def server_context(self) -> ssl.SSLContext:
-        """A TLS context with a certificate of ``ca`` for ``hostname``, ``host`` and localhost."""
+        """Return a TLS context with a certificate of ``ca`` for ``hostname``, ``host`` and localhost."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.ca.issue_cert(self.hostname, self.host, "localhost").configure_cert(context)
         return context
 
     def demand_client_certificate(self) -> None:
-        """From now on TLS wants a certificate of the client, issued by ``ca``."""
+        """Require a client certificate of ``ca`` for TLS from now on."""
         self.tls_context.verify_mode = ssl.CERT_REQUIRED
         self.ca.configure_trust(self.tls_context)
 
     async def start(self) -> None:
-        """Listen on three free ports, or on those that are set already."""
+        """Listen on three free ports, or on those that are already set."""
         self.plain_port = await self._listen(self.plain_port, starttls=False)
         self.starttls_port = await self._listen(self.starttls_port, starttls=True)
         self.tls_port = await self._listen(self.tls_port, starttls=False, context=self.tls_context)
@@ -142,7 +142,7 @@ class MailServer:
     @classmethod
     @contextlib.contextmanager
     def in_thread(cls, **options: Any) -> Iterator["MailServer"]:
-        """Run one in a thread of its own; for synchronous code. ``options`` as for the class."""
+        """Run a server in a separate thread; for synchronous code. ``options`` as for the class."""
         with in_thread(cls(**options)) as server:
             yield server
 
@@ -164,12 +164,12 @@ class MailServer:
             self._idle.set()
 
     def attempted(self, mechanism: str, username: str, *, accepted: bool) -> None:
-        """Note a login; called by the session."""
+        """Record a login; called by the session."""
         self.auth_attempts.append(AuthAttempt(mechanism, username, accepted))
         del self.auth_attempts[: -self.keep]
 
     def received(self, mail: ReceivedMail) -> None:
-        """Keep a mail and wake who waits for it; called by the session."""
+        """Keep an email and wake those who wait for it; called by the session."""
         with self.arrived:
             self.mails.append(mail)
             del self.mails[: -self.keep]
@@ -180,14 +180,14 @@ class MailServer:
     def wait_for_mail(
         self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 60.0
     ) -> ReceivedMail:
-        """The first mail that matches, past or to come; for synchronous code. Raises TimeoutError."""
+        """Wait for the first matching email, past or future; for synchronous code. Raises TimeoutError."""
         with self.arrived:
             if self.arrived.wait_for(lambda: any(map(matches, self.mails)), timeout):
                 return next(filter(matches, self.mails))
         raise TimeoutError(f"no such mail within {timeout} s; {len(self.mails)} others came")
 
     def wait_for_idle(self, *, timeout: float = 60.0) -> None:
-        """Returns when nobody is connected; for synchronous code. Raises TimeoutError."""
+        """Wait until no client is connected; for synchronous code. Raises TimeoutError."""
         with self.arrived:
             if not self.arrived.wait_for(lambda: self.connections == 0, timeout):
                 raise TimeoutError(f"{self.connections} connections are open after {timeout} s")
@@ -195,7 +195,7 @@ class MailServer:
     async def next_mail(
         self, matches: Callable[[ReceivedMail], bool] = lambda mail: True, *, timeout: float = 60.0
     ) -> ReceivedMail:
-        """The first mail that matches, past or to come; in the server's own loop. Raises TimeoutError."""
+        """Wait for the first matching email, past or future; in the server's loop. Raises TimeoutError."""
         event = asyncio.Event()
         self._async_waiters.add(event)
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server whose TLS handshake fails as real servers' do: with an alert, which asyncio's leave out.
+"""A server whose TLS handshake fails with an alert, as those of real servers do; asyncio sends none.
 
-Hence blocking sockets, in a thread of its own.
+Hence blocking sockets in a separate thread.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ _BEFORE_TLS = (
 
 @contextlib.contextmanager
 def picky_server(context: ssl.SSLContext, *, starttls: bool) -> Iterator[int]:
-    """Its port. Whoever gets through the handshake is greeted, and that is all."""
+    """Yield the port. After a successful handshake, the server only sends its greeting."""
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=_serve, args=(listener, context, starttls), daemon=True)
     thread.start()

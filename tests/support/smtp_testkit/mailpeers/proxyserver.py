@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real HTTP proxy (proxy.py) as a process of its own."""
+"""A real HTTP proxy (proxy.py) in a separate process."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ SECONDS = 60.0
 
 
 class ProxyServer:
-    """It listens on a free port of 127.0.0.1 and lets everything through."""
+    """A proxy on a free port of 127.0.0.1 that allows everything."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -23,7 +23,7 @@ class ProxyServer:
     @classmethod
     @contextmanager
     def running(cls, folder: Path) -> Iterator["ProxyServer"]:
-        """One that ends with the block; ``folder`` is for its log."""
+        """Start a proxy for the block; ``folder`` is for its log."""
         port_file, log = folder / "port", folder / "proxy.log"
         command = [
             sys.executable,
@@ -48,11 +48,11 @@ class ProxyServer:
             process.end(5)
 
     def tunnels(self, place: str) -> int:
-        """How many connections to this host:port have ended that went through it."""
+        """Return the number of finished connections to this host:port."""
         return self._log.read_text().count(f" - CONNECT {place} - ")
 
     def wait_for_tunnel(self, place: str) -> None:
-        """Its line is written when the connection ends."""
+        """Wait until a connection to this host:port has finished; only then the log has its line."""
         deadline = time.monotonic() + SECONDS
         while not self.tunnels(place):
             if time.monotonic() > deadline:

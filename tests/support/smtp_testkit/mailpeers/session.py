@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to ``MailServer``: a line protocol without streams or tasks, so that thousands are cheap."""
+"""One connection to ``MailServer``: a line protocol without streams or tasks, cheap enough for thousands."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(rb"<([^>]*)>")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """One accepted mail: its envelope, its bytes as sent, and how it came."""
+    """One accepted email: its envelope, its bytes as sent, and details of the connection."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -29,7 +29,7 @@ class ReceivedMail:
 
 @dataclass(frozen=True, slots=True)
 class AuthAttempt:
-    """One AUTH command that ran to its end."""
+    """One finished AUTH command."""
 
     mechanism: str
     username: str
@@ -37,7 +37,7 @@ class AuthAttempt:
 
 
 class Session(asyncio.Protocol):
-    """Speaks SMTP with one client, as the server's attributes say."""
+    """Speaks SMTP with one client, controlled by the attributes of the server."""
 
     def __init__(self, server: "MailServer", *, starttls: bool, tls: bool) -> None:
         self.server = server
@@ -91,7 +91,7 @@ class Session(asyncio.Protocol):
             self.transport.write(raw)
 
     def data_received(self, data: bytes) -> None:
-        """Answer every whole line, or take the mail up to its final dot."""
+        """Answer every complete line, or receive the email up to its final dot."""
         self.buffer += data
         while self.upgrading is None or self.tls:
             if self.in_data:
@@ -213,7 +213,7 @@ class Session(asyncio.Protocol):
             self.reply("535 5.7.8 authentication failed")
 
     def _token_step(self, mechanism: str, parts: list[str]) -> None:
-        """A token that is not good gets its error as a 334, and after the answer to that the 535."""
+        """Answer an invalid token with its error as a 334, and with 535 after the client's next line."""
         username, token = _user_and_token(mechanism, parts[0])
         accepted = self.server.tokens is not None and token in self.server.tokens
         if not accepted and len(parts) == 1:
@@ -312,7 +312,7 @@ class Session(asyncio.Protocol):
 
 
 def _user_and_token(mechanism: str, response: str) -> tuple[str, str]:
-    """Of XOAUTH2 (Google) or OAUTHBEARER (RFC 7628); empty where it has another form."""
+    """Parse XOAUTH2 (Google) or OAUTHBEARER (RFC 7628); return empty strings for any other form."""
     pattern = r"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x01"
     if mechanism == "OAUTHBEARER":
         pattern = r"n,a=([^,\x01]+),\x01auth=Bearer ([^\x01]+)\x01\x01"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A token endpoint that keeps the wire contracts of Entra ID and Google; for tests and by hand.
+"""A token endpoint with the wire contracts of Entra ID and Google; for tests and for use by hand.
 
-It knows clients by their secrets and certificates, refresh tokens, and workloads of other issuers by
-federated credentials, whose signatures it checks against their issuer's keys. What it answers to what is
-wrong, with which status, error and AADSTS number, is what Entra ID and Google were seen to answer.
+It accepts secrets and certificates of clients, refresh tokens, and federated credentials of workloads of
+other issuers, whose signatures it verifies with the issuer's keys. Statuses, errors and AADSTS numbers are
+those observed from Entra ID and Google.
 
-``with TokenServer.running() as server``; ``server.issued`` has the access tokens that it has issued.
+``with TokenServer.running() as server``; ``server.issued`` has the issued access tokens.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Federation:
-    """Which workload of another issuer is the client."""
+    """The workload of another issuer that the client trusts."""
 
     issuer: str
     subject: str
@@ -46,7 +46,7 @@ class Federation:
 
 
 class Refusal(Exception):
-    """An error as RFC 6749 section 5.2 has it, with Entra ID's number where it has one."""
+    """An error as in RFC 6749 section 5.2, with Entra ID's number if there is one."""
 
     def __init__(self, status: int, error: str, text: str, number: int = 0) -> None:
         super().__init__(text)
@@ -57,33 +57,33 @@ class Refusal(Exception):
 
 @dataclass
 class TokenServer:
-    """The endpoint; its attributes may be changed while it runs."""
+    """The endpoint; its attributes can be changed while it runs."""
 
     secrets: dict[str, str] = field(default_factory=dict)
     """Clients and their secrets."""
     expired_secrets: set[str] = field(default_factory=set)
     certificates: dict[str, x509.Certificate] = field(default_factory=dict)
-    """Clients and the certificate that each has uploaded."""
+    """Clients and their uploaded certificates."""
     tenant: str = TENANT
     scopes: set[str] = field(default_factory=lambda: {SCOPE})
     names: tuple[str, ...] = ()
-    """Host names of its certificate beside localhost."""
+    """Host names of its certificate in addition to localhost."""
     refresh_tokens: set[str] = field(default_factory=set)
     federations: dict[str, Federation] = field(default_factory=dict)
-    """Clients and the workload that each is."""
+    """Clients and the workload that each trusts."""
     lifetime: int = 3599
     answers: list[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=list)
-    """Status, body and headers in place of an own answer, one after the other."""
+    """Status, body and headers to send instead of normal responses, one per request."""
     before_answer: Callable[[Call], bool] = lambda call: True
-    """Called with each request; False: the answer was given there."""
+    """Called with each request; False: the callback has sent the response."""
 
     forms: list[Form] = field(default_factory=list, init=False)
-    """What was sent, one after the other."""
+    """The form of each request, in order."""
     paths: list[str] = field(default_factory=list, init=False)
     headers: list[Mapping[str, str]] = field(default_factory=list, init=False)
-    """Of the requests, names in lower case."""
+    """The headers of each request, with names in lower case."""
     peers: list[Any] = field(default_factory=list, init=False)
-    """The client's certificate of each request; None where it showed none."""
+    """The client certificate of each request; None: there was none."""
     issued: set[str] = field(default_factory=set, init=False)
     port: int = field(default=0, init=False)
 
@@ -96,22 +96,22 @@ class TokenServer:
     @classmethod
     @contextlib.contextmanager
     def running(cls, **options: Any) -> Iterator["TokenServer"]:
-        """One on a free port of 127.0.0.1 for as long as the block lasts."""
+        """Start a server on a free port of 127.0.0.1 for the block."""
         server = cls(**options)
         with listening(server._reply, name="tokenserver", context=server.context) as server.port:
             yield server
 
     def url(self, path: str | None = None) -> str:
-        """Of the token endpoint: Entra ID's, or for ``/token`` Google's."""
+        """Return the URL of the token endpoint: that of Entra ID, or for ``/token`` that of Google."""
         return f"https://localhost:{self.port}{path or self.token_path}"
 
     @property
     def token_path(self) -> str:
-        """Of Entra ID's token endpoint."""
+        """The path of Entra ID's token endpoint."""
         return f"/{self.tenant}/oauth2/v2.0/token"
 
     def answer(self, path: str, form: Form) -> dict[str, Any]:
-        """The answer to a request. Raises Refusal."""
+        """Return the response to a request. Raises Refusal."""
         tenant = path.split("/")[1]
         if path == f"/{self.tenant}/v2.0/.well-known/openid-configuration":
             return self._discovery()
@@ -156,7 +156,7 @@ class TokenServer:
             return Reply(refusal.status, json.dumps(_described(refusal)).encode(), JSON)
 
     def _discovery(self) -> dict[str, Any]:
-        """What Microsoft's older clients ask first (OpenID Connect Discovery 1.0)."""
+        """Return the OpenID Connect discovery document, which Microsoft's older clients request."""
         base = f"https://localhost:{self.port}/{self.tenant}"
         return {
             "issuer": f"{base}/v2.0",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Access tokens out of a namespace with Secrets and ServiceAccounts, on a clock of its own."""
+"""Access tokens from a namespace with Secrets and ServiceAccounts, with a fake clock."""
 
 import base64
 from dataclasses import dataclass, field
@@ -23,12 +23,12 @@ POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 
 @dataclass
 class Accounts:
-    """ServiceAccounts and their tokens, as a test wants them."""
+    """ServiceAccounts and their tokens, as a test sets them."""
 
     annotations: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Names of those that exist, and their annotations."""
+    """Names of existing ServiceAccounts, and their annotations."""
     token: str = "a.b.c"
-    """What is issued."""
+    """The issued token."""
     fails_with: Exception | None = None
     refuses_with: Exception | None = None
     opens: bool = False
@@ -64,7 +64,7 @@ class Accounts:
 
 @dataclass
 class TokenTrial:
-    """A namespace and a token endpoint; ``token`` asks for one, as each test of a SmtpConfig does."""
+    """A namespace and a token endpoint; ``token`` requests a token, as each test of an SmtpConfig does."""
 
     endpoint: TokenServer
     names: Names
@@ -73,17 +73,17 @@ class TokenTrial:
     tokens: TokenCache
     secrets: dict[str, dict[str, Any]] = field(default_factory=dict)
     time: float = 1000.0
-    """By which tokens are kept."""
+    """The clock of the token cache."""
     wall_clock: float = 1792567680.0
     """Seconds since the epoch: 2026-10-21 07:28:00 UTC."""
 
     def secret(self, name: str, data: dict[str, str], annotations: dict[str, str] | None = None) -> None:
-        """Creates the Secret, or makes a newer one of it."""
+        """Create or change the Secret."""
         version = int(self.secrets.get(name, {"version": 0})["version"]) + 1
         self.secrets[name] = {"version": version, "data": data, "annotations": annotations or {}}
 
     async def get(self, reference: Reference) -> JsonObject:
-        """As ``GetObject``."""
+        """Return an object; implements ``GetObject``."""
         if reference.kind == "ConfigMap" and reference.name == "corp-ca":
             metadata = {"namespace": NAMESPACE, "name": "corp-ca", "uid": "ca", "resourceVersion": "1"}
             return {"kind": "ConfigMap", "metadata": metadata, "data": {"ca.crt": self.endpoint.ca_pem}}
@@ -103,7 +103,7 @@ class TokenTrial:
         }
 
     def settings(self, **changes: Any) -> OAuth2:
-        """The block of a client with a secret; ... leaves a field out."""
+        """Return the block of a client with a secret; ... omits a field."""
         fields = {
             "tokenUrl": self.endpoint.url(),
             "clientId": CLIENT,
@@ -115,11 +115,11 @@ class TokenTrial:
         return OAuth2.model_validate(given)
 
     async def token(self, **changes: Any) -> ResolvedToken:
-        """A token, each time as for another test."""
+        """Return a token; every call counts as another test."""
         return await self.tokens.resolve(self.settings(**changes), NAMESPACE, SecretReader(self.get))
 
     async def verdict(self, **changes: Any) -> Verdict:
-        """Why there is none."""
+        """Return the verdict of a failed request."""
         try:
             await self.token(**changes)
         except VerdictError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine on this machine, with settings in which a test names only what it is about."""
+"""The engine with settings of which a test sets only what it tests."""
 
 import ipaddress
 from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")
 
 @dataclass
 class Names:
-    """A resolver that knows ``localhost`` and what a test teaches it; never asks DNS."""
+    """A resolver that knows ``localhost`` and names that a test adds; it never uses DNS."""
 
     known: dict[str, tuple[str, ...]] = field(default_factory=lambda: {"localhost": ("127.0.0.1",)})
     unknown: set[str] = field(default_factory=set)
@@ -31,7 +31,7 @@ class Names:
     asked: list[str] = field(default_factory=list)
 
     absolute: list[str] = field(default_factory=list)
-    """What was asked for without search domains."""
+    """Names that were resolved without search domains."""
 
     async def addresses(self, host: str, *, limit: float, absolute: bool = False) -> tuple[Address, ...]:
         """See ``Resolver``."""
@@ -46,12 +46,12 @@ class Names:
         return (literal,) if literal else tuple(map(ipaddress.ip_address, self.known[host]))
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 @dataclass
 class Trial:
-    """Runs one test of mail settings; what a test does not name is plain, anonymous and to one recipient."""
+    """Runs one test of mail settings; by default in plaintext, without a login, to one recipient."""
 
     names: Names = field(default_factory=Names)
     limits: PhaseLimits = field(default_factory=PhaseLimits)
@@ -62,9 +62,9 @@ class Trial:
     )
 
     def settings(self, port: int, **changes: Any) -> TestRequest:
-        """Fields of ``TestRequest``, or in short ``password`` and ``ca_pem``.
+        """Return a ``TestRequest`` with these fields, or with the short forms ``password`` and ``ca_pem``.
 
-        With ``password`` also ``username`` (default bob) and ``username_origin``.
+        With ``password`` also ``username`` (default: bob) and ``username_origin``.
         """
         defaults: dict[str, Any] = {
             "server": "localhost",
@@ -87,7 +87,7 @@ class Trial:
         return TestRequest(**(defaults | changes))
 
     def engine(self, resolver: Resolver | None = None) -> Engine:
-        """An engine of its own."""
+        """Return a new engine."""
         return Engine(
             policy=self.policy,
             resolver=resolver or self.names,
@@ -106,7 +106,7 @@ class Trial:
         permit: LoginPermit | None = None,
         **changes: Any,
     ) -> DialogueReport:
-        """One test of a port, or of a FaultServer without a network; ``changes`` as for ``settings``."""
+        """Run one test of a port, or of a FaultServer without a network; ``changes`` as for ``settings``."""
         if isinstance(target, FaultServer):
             self.connect = target.connect
         port = target.port if isinstance(target, FaultServer) else target
@@ -117,7 +117,7 @@ class Trial:
 def recipients(
     *, to: Sequence[str] = (), cc: Sequence[str] = (), bcc: Sequence[str] = ()
 ) -> tuple[Recipient, ...]:
-    """Recipients of these addresses."""
+    """Return recipients with these addresses."""
     lists: tuple[tuple[Role, Sequence[str]], ...] = (("to", to), ("cc", cc), ("bcc", bcc))
     return tuple(
         Recipient(role=role, index=index, address=address)

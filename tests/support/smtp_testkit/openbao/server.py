@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An OpenBao server that lives as long as a `with` block, and no longer than this process."""
+"""An OpenBao server that runs for a `with` block, and never longer than this process."""
 
 import json
 import os
@@ -23,24 +23,24 @@ STOP_SECONDS = 10.0
 POLL_SECONDS = 0.02
 ATTEMPTS = 4
 MOUNT = "secret"
-"""Where its KV engine of version 2 is."""
+"""The mount path of its KV engine of version 2."""
 
 
 class OpenBaoError(Exception):
-    """The server did not do what was asked; the text has its words."""
+    """A request to the server failed; the text has its response."""
 
 
 class OpenBao:
-    """`bao server` on a free port of 127.0.0.1 with TLS of its own CA; keeps all in memory.
+    """`bao server` on a free port of 127.0.0.1 with TLS of a new CA; stores everything in memory.
 
     Attributes:
-        ca_pem: of the CA that signed its certificate.
-        ca_file: the same as a file.
-        root_token: of its administrator.
+        ca_pem: the CA certificate.
+        ca_file: file with the CA certificate.
+        root_token: token of its administrator.
     """
 
     def __init__(self, directory: Path) -> None:
-        """Use `start`."""
+        """Do not call this; use `start`."""
         self._directory = directory
         self.ca = trustme.CA(organization_name="openbao")
         self.ca_pem = self.ca.cert_pem.bytes().decode()
@@ -57,7 +57,7 @@ class OpenBao:
         """Start a server and return when it is unsealed, with a KV engine and AppRoles, in about a second.
 
         Raises:
-            OpenBaoError: it did not come up.
+            OpenBaoError: it did not start.
         """
         server = cls(Path(tempfile.mkdtemp(prefix="openbao-")))
         try:
@@ -70,17 +70,17 @@ class OpenBao:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return f"https://localhost:{self.port}"
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         assert self._process is not None
         return self._process.pid
 
     def stop(self) -> None:
-        """End it and forget all it held. May be called twice."""
+        """Stop the server, which loses all data. A second call does nothing."""
         if self._process is not None:
             self._process.end(STOP_SECONDS)
         self._session.close()
@@ -95,10 +95,10 @@ class OpenBao:
     # what its administrator does
 
     def call(self, method: str, path: str, /, *, namespace: str = "", token: str = "", **content: Any) -> Any:
-        """The answer's JSON, None where it has none. `path` is below `/v1/`; `token`: default the root's.
+        """Send a request; return the JSON of the response or None. `path` is below `/v1/`; `token`: root's.
 
         Raises:
-            OpenBaoError: it refused.
+            OpenBaoError: the server rejected it.
         """
         headers = {"X-Vault-Token": token or self.root_token, "X-Vault-Request": "true"}
         answer = self._session.request(
@@ -117,7 +117,7 @@ class OpenBao:
         """Mount a KV engine of version 2, and return when it can be used."""
         self.call("POST", f"sys/mounts/{path}", namespace=namespace, type="kv", options={"version": "2"})
         deadline = time.monotonic() + START_SECONDS
-        while True:  # it is there as one of version 1 at first, and changes by itself
+        while True:  # a new mount starts as version 1 and is upgraded automatically
             try:
                 self.put("first", mount=path, namespace=namespace, value="1")
                 self.call("DELETE", f"{path}/metadata/first", namespace=namespace)
@@ -128,7 +128,7 @@ class OpenBao:
             time.sleep(POLL_SECONDS)
 
     def put(self, path: str, /, *, mount: str = MOUNT, namespace: str = "", **values: Any) -> int:
-        """Write a new version of a secret; its number."""
+        """Write a new version of a secret; return its number."""
         told = self.call("POST", f"{mount}/data/{path}", namespace=namespace, data=values)
         return int(told["data"]["version"])
 
@@ -137,22 +137,22 @@ class OpenBao:
         self.call("POST", f"sys/policies/acl/{name}", namespace=namespace, policy=rules)
 
     def token(self, *policies: str, **options: Any) -> str:
-        """A new token with these policies; `options` are those of `auth/token/create`, such as `ttl`."""
+        """Return a new token with these policies; `options` as for `auth/token/create`, such as `ttl`."""
         told = self.call("POST", "auth/token/create", policies=list(policies), **options)
         return str(told["auth"]["client_token"])
 
     def revoke(self, token: str) -> None:
-        """End a token before its time."""
+        """Revoke a token."""
         self.call("POST", "auth/token/revoke-self", token=token)
 
     def app_role(self, name: str, *policies: str, **options: Any) -> tuple[str, str]:
-        """Write an AppRole; its role id and a new secret id."""
+        """Write an AppRole; return its role ID and a new secret ID."""
         self.call("POST", f"auth/approle/role/{name}", token_policies=list(policies), **options)
         role_id = self.call("GET", f"auth/approle/role/{name}/role-id")["data"]["role_id"]
         return str(role_id), self.secret_id(name)
 
     def secret_id(self, name: str, **options: Any) -> str:
-        """A new secret id of an AppRole."""
+        """Return a new secret ID of an AppRole."""
         return str(self.call("POST", f"auth/approle/role/{name}/secret-id", **options)["data"]["secret_id"])
 
     def know_cluster(self, *, issuer: str, jwks: str, mount: str = "kubernetes") -> None:
@@ -183,11 +183,11 @@ class OpenBao:
         )
 
     def seal(self) -> None:
-        """Lock it: it answers 503 to everything."""
+        """Seal the server, which then answers all requests with 503."""
         self.call("PUT", "sys/seal")
 
     def unseal(self) -> None:
-        """Unlock it."""
+        """Unseal the server."""
         self.call("PUT", "sys/unseal", key=self._unseal_key)
         self._wait_for(lambda status: not status["sealed"])
 
@@ -245,7 +245,7 @@ class OpenBao:
             except requests.ConnectionError:
                 pass
             if (code := self._process.exited()) is not None:
-                raise OpenBaoError(f"it ended with {code}: {self._process.described()}")
+                raise OpenBaoError(f"it exited with {code}: {self._process.described()}")
             if time.monotonic() > deadline:
                 raise OpenBaoError(f"it does not get ready: {self._process.described()}")
             time.sleep(POLL_SECONDS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpVault over an OpenBao server: what it reads, or why it does not; on a clock of its own."""
+"""An SmtpVault for an OpenBao server: read passwords and verdicts, with a fake clock."""
 
 import time
 from collections.abc import Callable
@@ -27,18 +27,18 @@ POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 
 @dataclass
 class Named:
-    """What the vault object names; see ``Credentials``."""
+    """The credentials that the vault object refers to; see ``Credentials``."""
 
     secrets: dict[str, str] = field(default_factory=dict)
-    """Of ``name/key``."""
+    """Values by ``name/key``."""
     certificates: dict[str, ClientCertificate] = field(default_factory=dict)
     token_for: Callable[[str], str] = lambda audience: "a.b.c"
     ca: str | None = None
     left_out: NotAdmitted | None = None
-    """Set where the owner of the login does not admit that CA."""
+    """Whether the owner of the login forbids this CA."""
     fails_with: Exception | None = None
     asked: list[tuple[str, str]] = field(default_factory=list)
-    """Field and where it goes, of all that was asked for."""
+    """Field and destination of each requested credential."""
 
     async def secret(self, named: SecretKeyReference, *, goes_to: str, field_path: str) -> str:
         """See ``Credentials``."""
@@ -71,14 +71,14 @@ class Named:
 
 @dataclass
 class Line:
-    """Sends, and remembers what."""
+    """Sends requests and records them."""
 
     https: Https
     requests: list[HttpsRequest] = field(default_factory=list)
 
     @property
     def calls(self) -> list[str]:
-        """Method and path of each request."""
+        """The method and path of each request."""
         return [f"{it.method} {urlsplit(it.url).path}" for it in self.requests]
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
@@ -88,10 +88,10 @@ class Line:
 
 
 class BaoTrial:
-    """A vault object; its fields may be changed before the first read."""
+    """A vault object; its fields can be changed before the first read."""
 
     def __init__(self, url: str, ca_pem: str) -> None:
-        """`url` leads to a server that `ca_pem` stands for."""
+        """Use the server at `url`, whose CA certificate is `ca_pem`."""
         self.names = Names()
         self.named = Named(ca=ca_pem)
         self.line = Line(Https(policy=POLICY, resolver=self.names))
@@ -100,13 +100,13 @@ class BaoTrial:
         self._vault: HashiCorpKv | None = None
 
     def log_in_by(self, **auth: Any) -> None:
-        """The block's `auth`."""
+        """Set `auth` of the block."""
         self.block["auth"] = auth
         self._vault = None
 
     @property
     def vault(self) -> HashiCorpKv:
-        """The vault object in its present version."""
+        """The vault object in its current version."""
         if self._vault is None:
             context = VaultContext(
                 name=NAME,
@@ -119,17 +119,17 @@ class BaoTrial:
         return self._vault
 
     def change(self, **fields: Any) -> None:
-        """Change the block; what was kept is forgotten."""
+        """Change the block, which clears all caches."""
         self.block |= fields
         self._vault = None
 
     async def read(self, path: str = "mail/smtp", **item: Any) -> VaultSecret:
-        """What a SmtpConfig's password reads."""
+        """Return the password that an SmtpConfig reads."""
         fields = {"vaultRef": {"name": "bao"}, "path": path, **item}
         return await self.vault.read(HashiCorpVaultPassword.model_validate(fields))
 
     async def verdict(self, path: str = "mail/smtp", **item: Any) -> Verdict:
-        """Why it reads nothing."""
+        """Return the verdict of a failed read."""
         try:
             await self.read(path, **item)
         except VerdictError as error:
@@ -137,7 +137,7 @@ class BaoTrial:
         raise AssertionError("it was read")
 
     async def check_verdict(self) -> Verdict:
-        """Why nobody is let in."""
+        """Return the verdict of a failed check of the vault object."""
         try:
             await self.vault.check()
         except VerdictError as error:
@@ -145,5 +145,5 @@ class BaoTrial:
         raise AssertionError("it logged in")
 
     def close(self) -> None:
-        """Its connections end."""
+        """Close the connections."""
         self.line.https.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens as a cluster's ServiceAccounts have them (RFC 7519, ES256), by a key of our own."""
+"""Tokens like those of a cluster's ServiceAccounts (RFC 7519, ES256), signed with a test key."""
 
 import base64
 import json
@@ -16,26 +16,26 @@ SUBJECT = "system:serviceaccount:team-a:mailer"
 
 
 class Issuer:
-    """A cluster that issues them."""
+    """The token issuer of a cluster."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
 
     @property
     def public_key(self) -> str:
-        """PEM."""
+        """The public key, as PEM."""
         key = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         return key.decode()
 
     @property
     def jwks(self) -> dict[str, Any]:
-        """The same as RFC 7517 has it."""
+        """The public key as a JWKS (RFC 7517)."""
         numbers = self._key.public_key().public_numbers()
         point = {"x": _text(numbers.x.to_bytes(32)), "y": _text(numbers.y.to_bytes(32))}
         return {"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "one"} | point]}
 
     def token(self, audience: str, **changes: Any) -> str:
-        """One for that audience, good for 10 minutes; `changes` are claims."""
+        """Return a token for this audience, valid for 10 minutes; `changes` are claims."""
         now = int(time.time())
         claims = {
             "iss": ISSUER,
@@ -60,7 +60,7 @@ def _text(raw: bytes) -> str:
 
 
 def public_keys(jwks: str) -> list[str]:
-    """PEM of the keys that sign an API server's ServiceAccount tokens; `jwks` is its JSON (RFC 7517)."""
+    """Return the keys in `jwks` (RFC 7517), which sign an API server's ServiceAccount tokens, as PEM."""
 
     def number(key: dict[str, str], name: str) -> int:
         text = key[name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Postfix and Dovecot from Debian's packages on loopback, without systemd, and swaks as a judge."""
+"""Postfix and Dovecot from Debian's packages on loopback, without systemd, and swaks to compare with."""
 
 from smtp_testkit.realpeers.peers import PASSWORD, TOKEN, USER, RealPeers
 from smtp_testkit.realpeers.swaks import SwaksRun, swaks

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_testkit.realpeers`` says whether `make test-peers` can run here; else exit code 1.
+"""``python -m smtp_testkit.realpeers`` checks whether `make test-peers` can run; else exit code 1.
 
-``--install`` installs what is missing before, by apt-get, where that may be done: as root, on Debian.
+``--install`` first installs missing programs by apt-get, as root on Debian.
 """
 
 import os
@@ -13,7 +13,7 @@ from smtp_testkit.realpeers.tools import INSTALL, missing_tools
 
 
 def main(arguments: list[str]) -> int:
-    """Says what is missing; the exit code."""
+    """Print what is missing and return the exit code."""
     if arguments == ["--install"] and missing_tools() and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(("sh", "-c", INSTALL), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
     missing = missing_tools()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files that Postfix and Dovecot read, and one port for each way in which a mail server may be set up."""
+"""The configuration of Postfix and Dovecot, with one port for each kind of mail server."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -164,7 +164,7 @@ active_value = true
 def write_postfix(
     directory: Path, *, daemons: Path, ports: Mapping[str, int], greylist: int, user: str
 ) -> None:
-    """main.cf and master.cf in ``directory``/postfix."""
+    """Write main.cf and master.cf in ``directory``/postfix."""
     files = directory / "postfix"
     files.mkdir()
     main = _MAIN.format(directory=directory, daemons=daemons, domain=DOMAIN, user=user)
@@ -178,7 +178,7 @@ def write_postfix(
 
 
 def write_dovecot(directory: Path, *, users: Mapping[str, str], introspection: int) -> Path:
-    """dovecot.conf and what belongs to it; its path."""
+    """Write dovecot.conf and the files that it needs; return its path."""
     files = directory / "dovecot"
     files.mkdir()
     (files / "users").write_text("".join(f"{name}:{{PLAIN}}{word}::::::\n" for name, word in users.items()))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name server that takes every question and answers none, for one process and its children alone."""
+"""A name server that never answers, for only one process and its children."""
 
 import contextlib
 import shlex
@@ -14,7 +14,7 @@ _ADDRESS = "127.0.0.77"
 
 @contextlib.contextmanager
 def silent_name_server(directory: Path) -> Iterator[tuple[socket.socket, list[str]]]:
-    """Its socket, and the words to put before a command that shall know no other; needs root."""
+    """Yield its socket, and the prefix of a command that then uses only this name server; needs root."""
     configuration = directory / "resolv.conf"
     configuration.write_text(f"nameserver {_ADDRESS}\noptions timeout:30 attempts:1\n")
     configuration.chmod(0o644)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts and ends the servers."""
+"""Starts and stops the servers."""
 
 import asyncio
 import contextlib
@@ -37,16 +37,16 @@ class RealPeers:
 
     @property
     def ca_file(self) -> Path:
-        """The CA of their certificate, which is for localhost."""
+        """The file with the CA of their certificate, which is for localhost."""
         return self.directory / "ca.pem"
 
     @property
     def log(self) -> str:
-        """What Postfix said so far."""
+        """Return Postfix's log so far."""
         return (self.directory / "postfix.log").read_text(errors="replace")
 
     async def logged(self, pattern: str, *, after: int) -> str:
-        """The first line in Postfix's log, from the sign ``after`` on, in which ``pattern`` is found.
+        """Wait for a line with ``pattern`` in Postfix's log, after the first ``after`` characters; return it.
 
         Raises:
             TimeoutError: Postfix does not write it.
@@ -54,10 +54,10 @@ class RealPeers:
         return await asyncio.to_thread(self._logged, re.compile(rf".*(?:{pattern}).*"), after)
 
     async def at_rest(self) -> None:
-        """Returns once Postfix has written of every connection so far that it has ended.
+        """Wait until Postfix has logged the end of every connection so far.
 
         Raises:
-            TimeoutError: one does not end.
+            TimeoutError: a connection does not end.
         """
         await asyncio.to_thread(self._at_rest)
 
@@ -69,7 +69,7 @@ class RealPeers:
             time.sleep(0.02)
 
     def _logged(self, line: re.Pattern[str], after: int) -> str:
-        """Looks again and again: a file does not tell when it grows."""
+        """Read the log repeatedly, because a file has no event for growth."""
         end = time.monotonic() + _STARTING
         while (found := line.search(self.log, after)) is None:
             if time.monotonic() > end:
@@ -80,7 +80,7 @@ class RealPeers:
     @classmethod
     @contextlib.contextmanager
     def start(cls) -> Iterator["RealPeers"]:
-        """Up within seconds. NeedsTools where they cannot run."""
+        """Start the servers within seconds. Raises NeedsTools if they cannot run."""
         missing = missing_tools()
         if missing:
             raise NeedsTools(missing)
@@ -123,7 +123,7 @@ def _dovecot(conf: Path) -> Iterator[None]:
 
 
 def _run(*command: str, directory: Path) -> None:
-    """To its end. Its output goes to a file: the daemons it starts keep their caller's pipes open."""
+    """Run a command to its end. Its output goes to a file, because daemons keep the caller's pipes open."""
     said = directory / "said.log"
     with said.open("ab") as output:
         done = subprocess.run(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two small servers that Postfix and Dovecot ask: one greylists, one knows which tokens are good."""
+"""Two small servers for Postfix and Dovecot: one for greylisting, one for token introspection."""
 
 import json
 import socketserver
@@ -16,7 +16,7 @@ _DEFERRED: Final = "DEFER_IF_PERMIT 4.7.1 Greylisted, try again later"
 
 
 class Greylist:
-    """A Postfix policy server (SMTPD_POLICY_README): whoever comes with a new sender has to come again."""
+    """A Postfix policy server (SMTPD_POLICY_README) that defers the first attempt of each sender."""
 
     def __init__(self) -> None:
         seen: set[str] = set()
@@ -58,14 +58,14 @@ class _PolicyServer(socketserver.ThreadingTCPServer):
 
 
 class Introspection:
-    """A token introspection endpoint in the manner of RFC 7662, asked by GET as Dovecot does."""
+    """A token introspection endpoint like RFC 7662, but with GET, which Dovecot uses."""
 
     def __init__(self, tokens: Mapping[str, str]) -> None:
-        """``tokens``: each good token and the user name it is for."""
+        """``tokens``: each valid token and its username."""
         self._tokens = tokens
         self._running = ExitStack()
         self.asked: list[str] = []
-        """Every token that was asked for."""
+        """Every token that was queried."""
         self.port = 0
 
     def __enter__(self) -> "Introspection":

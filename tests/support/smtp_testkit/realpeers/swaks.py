@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""swaks, a client written by others: at which step of the dialogue did it fail?"""
+"""swaks, a client of other authors: the step of the dialogue at which it fails."""
 
 import subprocess
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ PHASES: Final[dict[int, frozenset[Phase]]] = {
     28: frozenset({Phase.AUTH}),
     29: frozenset({Phase.START_TLS, Phase.TLS}),
 }
-"""What its exit codes say of the step."""
+"""The phases for each exit code."""
 
 
 @dataclass(frozen=True, slots=True)
 class SwaksRun:
-    """What became of one run."""
+    """The result of one run."""
 
     code: int
     output: str
 
     @property
     def phases(self) -> frozenset[Phase]:
-        """The phases that its exit code may stand for; none where it sent the mail."""
+        """The phases that its exit code can mean; none if it sent the email."""
         return PHASES.get(self.code, frozenset())
 
 
@@ -50,7 +50,7 @@ def swaks(
     subject: str = "test",
     timeout: float = 10,
 ) -> SwaksRun:
-    """One run against localhost. ``verify``: the CAs that the server's certificate is held to."""
+    """Run swaks against localhost. ``verify``: the CAs to verify the server's certificate with."""
     command = [
         program("swaks"),
         *("--server", "localhost", "--port", str(port), "--timeout", str(int(timeout))),

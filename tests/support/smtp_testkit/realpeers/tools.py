@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs that the real peers need, and how to get them."""
+"""The programs of the real peers, and how to install them."""
 
 import os
 import shutil
@@ -19,11 +19,11 @@ _PROGRAMS: Final = ("postfix", "dovecot", "swaks", "unshare", "mount")
 
 
 class NeedsTools(Exception):
-    """The tier cannot run here; the text says what to do."""
+    """The tests cannot run here; the text says what to do."""
 
 
 def program(name: str) -> str:
-    """Where it is. NeedsTools where it is not."""
+    """Return the path of a program. Raises NeedsTools if it is missing."""
     found = shutil.which(name, path=_PATH)
     if found is None:
         raise NeedsTools(f"{name} is missing")
@@ -31,7 +31,7 @@ def program(name: str) -> str:
 
 
 def missing_tools() -> str:
-    """What keeps the tier from running here and how to change it, in one text; empty where nothing does."""
+    """Return which programs are missing and how to install them; empty if none is."""
     if os.geteuid() != 0:
         return "make test-peers starts Postfix, which needs root: run it as root, in a container for example."
     missing = [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]

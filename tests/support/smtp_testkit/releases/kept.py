@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release as it is kept below ``tests/cluster/upgrade/``, and how a cluster is brought back to it."""
+"""A recorded release below ``tests/cluster/upgrade/``, and how to restore it in a cluster."""
 
 import json
 import re
@@ -24,10 +24,10 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 @dataclass(frozen=True)
 class Release:
-    """A release, as it was recorded.
+    """A recorded release.
 
     Attributes:
-        folder: holds ``crds.yaml`` and ``objects.yaml``.
+        folder: folder with ``crds.yaml`` and ``objects.yaml``.
     """
 
     folder: Path
@@ -37,20 +37,20 @@ class Release:
 
     @property
     def crds(self) -> list[Object]:
-        """The CustomResourceDefinitions that it shipped."""
+        """The CustomResourceDefinitions of the release."""
         return list(yaml.safe_load_all((self.folder / "crds.yaml").read_text(encoding="utf-8")))
 
     @property
     def objects(self) -> list[Object]:
-        """Secrets, ConfigMaps and objects of ours, with their statuses.
+        """Secrets, ConfigMaps and our objects, with their statuses.
 
-        A version in ``status.tested`` reads ``Secret/name``: what that object's version was.
+        A version in ``status.tested`` is recorded as ``Secret/name``, for the version of that object.
         """
         return [it for it in self._documents() if "kind" in it]
 
     @property
     def recorded(self) -> datetime:
-        """When it was."""
+        """The time of the recording."""
         (head,) = (it for it in self._documents() if "recorded" in it)
         recorded: datetime = head["recorded"]
         return recorded
@@ -60,13 +60,13 @@ class Release:
         yield from yaml.safe_load_all(text)
 
     def restore(self, api: Api, namespace: str) -> dict[str, Object]:
-        """Puts the objects into the namespace, as if this release had judged them a moment ago.
+        """Create the objects in the namespace, as if this release had tested them a moment ago.
 
-        Their CRDs are in place. Statuses are written as the operator of that release wrote them: by
-        server-side apply.
+        Their CRDs must exist. Statuses are written by server-side apply, as the operator of that release
+        did.
 
         Returns:
-            the objects of ours, by name.
+            our objects, by name.
         """
         versions = {
             f"{it['kind']}/{it['metadata']['name']}": _version(
@@ -84,13 +84,13 @@ class Release:
 
 
 def releases() -> list[Release]:
-    """All that are kept, the oldest first."""
+    """Return all recorded releases, the oldest first."""
     folders = (it.parent for it in KEPT.glob("*/objects.yaml"))
     return [Release(it) for it in sorted(folders, key=lambda it: [int(part) for part in it.name.split(".")])]
 
 
 def written(objects: list[Object], recorded: datetime) -> str:
-    """The text of ``objects.yaml``, without what belongs to the cluster they were recorded in."""
+    """Return the text of ``objects.yaml``, without fields of the cluster of the recording."""
     versions = {
         _version(it): f"{it['kind']}/{it['metadata']['name']}" for it in objects if it["kind"] in CORE
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A world for the operator's core to live in: an API server, mail servers and a clock, all of them told.
+"""A simulated environment for the operator's controller: an API server, mail servers and a clock.
 
     world = World()
     await world.start()
@@ -8,7 +8,7 @@
     await world.passes(1)
     assert mail.ready == "True"
 
-Time is the event loop's, so that under a fake one (looptime) a day passes in no time.
+Time is that of the event loop, so with a fake one (looptime) a day passes instantly.
 """
 
 from smtp_testkit.simulation.cluster import FakeCluster, StatusWrite, Watch

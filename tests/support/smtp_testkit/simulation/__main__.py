@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_testkit.simulation [OBJECTS]`` lives a week with so many SmtpConfigs, by default 1,000.
+"""``python -m smtp_testkit.simulation [OBJECTS]`` simulates a week with so many SmtpConfigs (default: 1,000).
 
-Prints each figure beside its bound; exit code 1 where one is beyond it.
+Prints each figure next to its bound; exit code 1 if a figure exceeds its bound.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from smtp_testkit.simulation.week import Figure, Week
 
 
 class _FastLoop(looptime.LoopTimeEventLoop, asyncio.SelectorEventLoop):
-    """A loop on which a week takes no longer than what is done in it."""
+    """An event loop with a fake clock, which skips all waiting."""
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -24,7 +24,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def main(arguments: list[str]) -> int:
-    """Lives it; the exit code."""
+    """Run the simulation and return the exit code."""
     week = Week(objects=int(arguments[0])) if arguments else Week()
     print(f"A week with {week.objects:,} SmtpConfigs, which takes some minutes ...", file=sys.stderr)
     started = time.monotonic()
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def table(figures: list[Figure]) -> list[str]:
-    """Its lines, the columns aligned."""
+    """Return the lines of the table, with aligned columns."""
     width = max(len(figure.name) for figure in figures)
     lines = [f"{'':{width}}  {'counted':>9}  {'at most':>9}"]
     for figure in figures:

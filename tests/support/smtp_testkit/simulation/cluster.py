@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API server as the core meets it (``reconcile.interfaces.Cluster``), with every fault one may wish."""
+"""The API server as the controller sees it (``reconcile.ports.ClusterPort``), with scripted faults."""
 
 import asyncio
 from collections import deque
@@ -35,53 +35,53 @@ Call = Literal["get_smtp_config", "get_object", "write_status"]
 
 
 class VaultSink(Protocol):
-    """Who is told of the vault objects of one kind."""
+    """Receives the events of one kind of vault objects."""
 
     def on_change(self, object_: JsonObject) -> None:
-        """One was created or changed, or stood in a listing."""
+        """Receive an object that was created, changed or listed."""
         ...
 
     def forget(self, key: ObjectKey, uid: str) -> None:
-        """One was deleted."""
+        """Receive the deletion of an object."""
         ...
 
 
 class ObjectSink(Protocol):
-    """Who is told: the core."""
+    """Receives all events: the controller."""
 
     def on_change(self, object_: JsonObject) -> None:
-        """A SmtpConfig was created or changed, or stood in a listing."""
+        """Receive an SmtpConfig that was created, changed or listed."""
         ...
 
     def forget(self, key: ObjectKey, uid: str) -> None:
-        """A SmtpConfig was deleted."""
+        """Receive the deletion of an SmtpConfig."""
         ...
 
     def wants(self, reference: Reference) -> bool:
-        """Whether a change of this object matters to anyone."""
+        """Return whether a change of this object is relevant."""
         ...
 
     def reference_changed(self, reference: Reference, metadata: ObjectMetadata | None) -> None:
-        """A referenced object was created, changed or (None) deleted."""
+        """Receive a referenced object that was created, changed or (None) deleted."""
         ...
 
     def references_listed(self) -> None:
-        """Every referenced object that exists has been reported."""
+        """Receive the end of the list of referenced objects."""
         ...
 
     @property
     def vaults(self) -> Mapping[VaultKindName, VaultSink]:
-        """Who is told of vault objects."""
+        """The sinks for vault objects."""
         ...
 
     def vaults_listed(self) -> None:
-        """Every vault object that exists has been reported."""
+        """Receive the end of the list of vault objects."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StatusWrite:
-    """One status that the API server took."""
+    """One status that the API server accepted."""
 
     at: float
     key: ObjectKey
@@ -91,20 +91,20 @@ class StatusWrite:
 
 @dataclass(slots=True)
 class Faults:
-    """What goes wrong, and when."""
+    """The faults of the API server."""
 
     down: bool = False
-    """Nothing answers."""
+    """Whether the API server is down."""
     denied: set[Reference] = field(default_factory=set)
     """Objects that the operator's role may not read."""
     next: dict[Call, deque[ClusterError]] = field(default_factory=dict)
     """Errors of the next calls, one each."""
     after: dict[Call, Callable[[], None]] = field(default_factory=dict)
-    """Done once, right before the next such call takes effect: what somebody else is quicker with."""
+    """Called once, just before the next such call takes effect: a concurrent change by another client."""
 
 
 class FakeCluster:
-    """One API server. ``attach`` is what the start of an operator does, ``detach`` its end."""
+    """One API server. ``attach`` starts the watches of an operator, ``detach`` ends them."""
 
     def __init__(self, storage: Storage, *, now: Callable[[], float], watch: Watch = "metadata") -> None:
         self.storage = storage
@@ -118,34 +118,34 @@ class FakeCluster:
         self.calls: list[tuple[Call, str]] = []
         self.status_writes: list[StatusWrite] = []
         self.conflicts = 0
-        """Writes that had to be repeated, since the object had moved on."""
+        """Writes that were repeated because the object had changed."""
         self.dropped = 0
-        """Writes for an object that is another one now."""
+        """Writes for an object that was deleted and created again."""
         self.notices: list[EventRecord] = []
         self.complaints: list[str] = []
-        """What the lint found in the statuses written."""
+        """The violations of the status rules in written statuses."""
         self._now = now
         self._inbox: ObjectSink | None = None
         self._events: deque[Callable[[ObjectSink], None]] = deque()
         self._timers: set[asyncio.TimerHandle] = set()
         self._learnt: dict[Reference, tuple[str, int]] = {}
-        """What the operator's watch knows of an object; a read tells it too."""
+        """The objects as the operator's watches and reads have seen them."""
         self._followed: frozenset[Reference] = frozenset()
-        """What the watch of the API server covers."""
+        """The objects that the watch covers."""
         storage.on_smtp_config = self._smtp_config_changed
         storage.on_object = self._object_changed
 
     # What an operator does at its start and end.
 
     def attach(self, inbox: ObjectSink) -> None:
-        """Tells everything that there is, then of every change."""
+        """Deliver all objects, then every change."""
         self._inbox = inbox
         self._learnt.clear()
         for object_ in list(self.storage.smtp_configs.values()):
             inbox.on_change(object_)
         for reference, object_ in list(self.storage.objects.items()):
             if reference.is_vault:
-                self._tell_of_vault(inbox, "MODIFIED", reference, object_)
+                self._deliver_vault(inbox, "MODIFIED", reference, object_)
         inbox.vaults_listed()
         for reference, object_ in list(self.storage.objects.items()):
             if self._covered(object_):
@@ -154,12 +154,12 @@ class FakeCluster:
             inbox.references_listed()
 
     def relist(self) -> None:
-        """The watch broke, and starts over with a list."""
+        """Break the watch, and start again with a list."""
         for object_ in list(self.storage.smtp_configs.values()):
             self._smtp_config_changed("MODIFIED", object_)
 
     def detach(self) -> None:
-        """Nobody listens any more."""
+        """Stop delivering."""
         self._inbox = None
         self._events.clear()
         for timer in self._timers:
@@ -167,18 +167,18 @@ class FakeCluster:
         self._timers.clear()
 
     def fail_next(self, call: Call, *errors: ClusterError) -> None:
-        """The next calls of that kind fail so, one each."""
+        """Let the next calls of this kind fail, one per error."""
         self.faults.next.setdefault(call, deque()).extend(errors)
 
     # What the core calls.
 
     async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
-        """The object as it is now."""
+        """Return the current object."""
         await self._called("get_smtp_config", str(key))
         return self.storage.smtp_configs.get(key)
 
     async def get_object(self, reference: Reference) -> JsonObject:
-        """A Secret or ConfigMap with its data."""
+        """Return a Secret or ConfigMap with its data."""
         await self._called("get_object", str(reference))
         if reference in self.faults.denied:
             raise AccessDenied(f"GET {reference}: 403")
@@ -190,7 +190,7 @@ class FakeCluster:
         return object_
 
     async def write_status(self, tested: ObjectVersion, status: JsonObject) -> str | None:
-        """Server-side apply of the whole status, with the resourceVersion as its precondition."""
+        """Apply the whole status server-side, with the resourceVersion as precondition."""
         await self._called("write_status", str(tested.key))
         while True:
             object_ = self._ours(tested)
@@ -285,7 +285,7 @@ class FakeCluster:
 
         self._send(tell)
 
-    def _tell_of_vault(
+    def _deliver_vault(
         self, inbox: ObjectSink, change: Change, reference: Reference, object_: JsonObject
     ) -> None:
         match reference.kind:
@@ -298,7 +298,7 @@ class FakeCluster:
 
     def _object_changed(self, change: Change, reference: Reference, object_: JsonObject) -> None:
         if reference.is_vault:
-            self._send(lambda inbox: self._tell_of_vault(inbox, change, reference, object_))
+            self._send(lambda inbox: self._deliver_vault(inbox, change, reference, object_))
             return
         followed = reference in self._followed
         covered = change != "DELETED" and self._covered(object_)
@@ -345,7 +345,7 @@ class FakeCluster:
         self._timers.add(timer)
 
     def _deliver(self) -> None:
-        """The oldest event: all of one watch come in order."""
+        """Deliver the oldest event; the events of one watch stay in order."""
         if self._inbox is not None and self._events:
             self._events.popleft()(self._inbox)
 
@@ -355,7 +355,7 @@ def _state(object_: JsonObject) -> tuple[str, int]:
 
 
 def _names(spec: JsonObject) -> list[str]:
-    """Of the Secrets that it may have read."""
+    """Return the names of the Secrets that the operator may have read."""
     references = (spec.get("usernameRef"), (spec.get("password") or {}).get("secretRef"))
     return [reference["name"] for reference in references if reference]
 

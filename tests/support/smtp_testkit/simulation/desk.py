@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Somebody to handle the keys of a deadline queue."""
+"""A handler for the keys of a work queue."""
 
 import asyncio
 from collections import defaultdict
@@ -10,7 +10,7 @@ from smtp_operator.reconcile.workqueue import WorkQueue
 
 
 class Desk:
-    """Somebody who handles keys, and takes as long as told."""
+    """Handles keys, with a set duration for each, and records them."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -22,11 +22,11 @@ class Desk:
         self.wrong_by = 0.0
 
     def now(self) -> float:
-        """What it takes for the time."""
+        """Return its time, which may be wrong."""
         return asyncio.get_running_loop().time() + self.wrong_by
 
     async def handle(self, key: str) -> None:
-        """Handles a key, in its own time."""
+        """Handle a key for its duration."""
         self.started.append((self.now(), key))
         assert key not in self.under_way
         self.under_way.append(key)
@@ -40,17 +40,17 @@ class Desk:
 
     @property
     def order(self) -> list[str]:
-        """Keys as they were begun."""
+        """The keys in the order of their starts."""
         return [key for _, key in self.started]
 
     def times(self, key: str) -> list[float]:
-        """When that key was begun."""
+        """Return the start times of this key."""
         return [at for at, it in self.started if it == key]
 
 
 @asynccontextmanager
 async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[WorkQueue[str]]:
-    """A queue that runs, and has keys handled at that desk."""
+    """Run a queue whose keys this object handles."""
     queue: WorkQueue[str] = WorkQueue(
         desk.handle,
         concurrency_key_of=lambda key: desk.lanes.get(key, key),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replicas that want one Lease."""
+"""Replicas that compete for one Lease."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,12 +13,12 @@ PATH: Final = "/apis/coordination.k8s.io/v1/namespaces/ops/leases/smtp-operator"
 
 
 def now() -> float:
-    """By the clock of the event loop."""
+    """Return the time of the event loop."""
     return asyncio.get_running_loop().time()
 
 
 class Replica:
-    """One process: stands by, works for as long as it may, and keeps account of it."""
+    """One process: waits for the Lease, works while it holds it, and records both."""
 
     def __init__(self, server: LeaseServer, name: str, clock: Callable[[], float] = now) -> None:
         self.name = name
@@ -34,17 +34,17 @@ class Replica:
         await self.lease.hold()
 
     async def stop(self) -> None:
-        """SIGTERM."""
+        """Stop as with SIGTERM."""
         await self.kill()
         await self.lease.release()
 
     async def kill(self) -> None:
-        """kill -9."""
+        """Stop as with kill -9."""
         self.task.cancel()
         await asyncio.wait([self.task])
 
     async def ends(self) -> LeaseLost:
-        """Why it ended by itself."""
+        """The reason why it stopped without a signal."""
         await asyncio.wait([self.task])
         error = self.task.exception()
         assert isinstance(error, LeaseLost)
@@ -60,19 +60,19 @@ class Stage:
         self._numbers = count(1)
 
     def start(self, clock: Callable[[], float] = now) -> Replica:
-        """Another one, with that clock."""
+        """Start another replica with this clock."""
         replica = Replica(self.server, f"replica-{next(self._numbers)}", clock)
         self.replicas.append(replica)
         return replica
 
     async def leader(self) -> Replica:
-        """Another one that works; nobody else did."""
+        """Start a replica and wait until it is the leader; there must be no other one."""
         replica = self.start()
         await replica.works.wait()
         return replica
 
     @property
     def spec(self) -> dict[str, object]:
-        """Of the Lease."""
+        """The spec of the Lease."""
         spec: dict[str, object] = self.server.leases[PATH]["spec"]
         return spec

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mail servers that answer as they are told, and remember what was sent to them."""
+"""Mail servers with scripted results, which record what they receive."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -63,10 +63,10 @@ _PHASE_OF: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How one test goes. It takes ``seconds``, most of them in its last phase."""
+    """The result of one test. It takes ``seconds``, most of them in its last phase."""
 
     reason: Reason | None = None
-    """Why it fails; None: it passes."""
+    """The reason of the failure; None: the test passes."""
     phase: Phase | None = None
     seconds: float = 0.2
     message: str = ""
@@ -76,11 +76,11 @@ class Answer:
     suggestion: Suggestion | None = None
     recipients: tuple[RecipientVerdict, ...] = ()
     report: DialogueReport | None = None
-    """All of it, where the rest is not enough."""
+    """The whole verdict, for cases that the other fields cannot express."""
 
 
 def passes(*, seconds: float = 0.2) -> Answer:
-    """A server that takes whatever it is given."""
+    """Return the result of a server that accepts everything."""
     return Answer(seconds=seconds)
 
 
@@ -95,7 +95,7 @@ def fails(
     retry_after: float | None = None,
     suggestion: Suggestion | None = None,
 ) -> Answer:
-    """A test that fails for this reason, in the phase where that is usual."""
+    """Return a failure with this reason, in its usual phase."""
     return Answer(
         reason=reason,
         phase=phase or _PHASE_OF.get(reason, Phase.BANNER),
@@ -110,24 +110,24 @@ def fails(
 
 @dataclass(slots=True)
 class Run:
-    """One test that was asked for. Times are in seconds since the epoch."""
+    """One test. Times are in seconds since the epoch."""
 
     settings: TestRequest
     name: str
-    """namespace/name of the SmtpConfig."""
+    """The namespace/name of the SmtpConfig."""
     started: float
     ended: float | None = None
-    """None: it was cancelled, or still runs."""
+    """None: it was canceled, or is still running."""
 
     @property
     def mode(self) -> Mode:
-        """How deep it goes."""
+        """The mode of the test."""
         return self.settings.mode
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail that a server took."""
+    """One email that a server accepted."""
 
     at: float
     message_id: str
@@ -135,47 +135,47 @@ class Mail:
 
     @property
     def to(self) -> list[str]:
-        """Everybody who gets it."""
+        """All recipients."""
         return [recipient.address for recipient in self.settings.recipients]
 
 
 @dataclass(slots=True)
 class _Server:
     answers: deque[Answer] = field(default_factory=deque)
-    """Of the next tests, one each."""
+    """The results of the next tests, one per test."""
     then: Answer | Callable[[TestRequest], Answer] = Answer()
 
 
 class ScriptedEngine:
-    """``reconcile.interfaces.Engine`` without a network."""
+    """``reconcile.ports.SmtpEngine`` without a network."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._servers: defaultdict[str, _Server] = defaultdict(_Server)
         self.slow_phases = 0.01
-        """Seconds that each phase takes at least."""
+        """Minimum duration of each phase, in seconds."""
         self.runs: list[Run] = []
         self.mails: list[Mail] = []
         self.logins: list[tuple[float, str]] = []
         self.addresses: dict[str, str] = {}
-        """By server; any other has 192.0.2.10."""
-        """When which password was sent."""
+        """Addresses by server; default: 192.0.2.10."""
+        """The time and password of each login."""
         self.under_way: list[str] = []
-        """SmtpConfigs whose test runs now."""
+        """SmtpConfigs with a running test."""
         self.overlaps: list[str] = []
-        """SmtpConfigs that were tested twice at a time."""
+        """SmtpConfigs with two tests at the same time."""
         self.most_at_once: defaultdict[str, int] = defaultdict(int)
-        """By server."""
+        """Results by server."""
         self._busy: defaultdict[str, int] = defaultdict(int)
 
     def script(self, *answers: Answer, server: str = "smtp.example.com") -> None:
-        """How the next tests of that server go, one answer each."""
+        """Set the results of the next tests of this server."""
         self._servers[server].answers.extend(answers)
 
     def always(
         self, answer: Answer | Callable[[TestRequest], Answer], *, server: str = "smtp.example.com"
     ) -> None:
-        """How the tests of that server go from now on, once its script is through."""
+        """Set the result of all tests of this server after its scripted ones."""
         self._servers[server].then = answer
 
     async def run(
@@ -186,7 +186,7 @@ class ScriptedEngine:
         leave: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
-        """One test."""
+        """Run one test."""
         name = dict(settings.headers)["X-Smtp-Operator"]
         run = Run(settings, name, self._now())
         self.runs.append(run)

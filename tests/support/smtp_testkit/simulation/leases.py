@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An API server that knows nothing but Leases, and can be told to fail."""
+"""An API server that has only Leases, with scripted faults."""
 
 import asyncio
 import copy
@@ -15,15 +15,15 @@ Query = Sequence[tuple[str, str]]
 
 
 class LeaseServer:
-    """All that share it see the same Leases; each request takes `latency` seconds there and back."""
+    """An API server for several replicas; request and response each take `latency` seconds."""
 
     def __init__(self) -> None:
         self.leases: dict[str, JsonObject] = {}
-        """By path."""
+        """Leases by path."""
         self.latency = 0.01
         self.down = False
         self.asked: list[str] = []
-        """Method and path of each request that came in."""
+        """Method and path of each received request."""
         self._version = 0
         self._watchers: list[asyncio.Queue[JsonObject]] = []
 
@@ -36,7 +36,7 @@ class LeaseServer:
         body: Mapping[str, Any] | None = None,
         timeout: float = 30.0,
     ) -> JsonObject:
-        """As of the real one. What is lost on the way there or back is so after its time-out."""
+        """Handle a request like a real API server; a lost request or response ends in a timeout."""
         if self.latency > timeout:
             await asyncio.sleep(timeout)
             raise ApiUnavailable(f"{method} {path}: no response in time")
@@ -71,14 +71,14 @@ class LeaseServer:
         return lease
 
     def edit(self, path: str, spec: Mapping[str, Any]) -> None:
-        """Somebody edits fields of its spec; None takes one away."""
+        """Edit fields of a Lease's spec, as another client; None removes a field."""
         lease = copy.deepcopy(self.leases[path])
         merged = {**lease["spec"], **spec}
         lease["spec"] = {name: value for name, value in merged.items() if value is not None}
         self._store(path, lease, "MODIFIED")
 
     def delete(self, path: str) -> None:
-        """Somebody deletes it."""
+        """Delete a Lease, as another client."""
         self._tell("DELETED", self.leases.pop(path))
 
     def _tell(self, event: str, lease: JsonObject) -> None:
@@ -89,7 +89,7 @@ class LeaseServer:
     async def lines(
         self, path: str, *, query: Query, accept: str, silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """A watch of all Leases there, until the server is down."""
+        """Watch all Leases of a path until the server is down."""
         if self.down:
             raise ApiUnavailable(f"GET {path}: connection refused")
         watcher: asyncio.Queue[JsonObject] = asyncio.Queue()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Secrets and ConfigMaps of one namespace, for what reads them and needs no world around them."""
+"""Secrets, ConfigMaps and vault objects, for readers that need no simulated cluster."""
 
 import base64
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ MAIL_SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True
 
 
 class Shelf:
-    """Where objects lie, and whether they may be read."""
+    """Objects of namespace team-a, and whether they may be read."""
 
     def __init__(self) -> None:
         self.objects: dict[Reference, JsonObject] = {}
         self.locked: set[Reference] = set()
-        """What the role may not read."""
+        """Objects that the role may not read."""
         self.reads: list[Reference] = []
 
     def put(self, kind: ReferenceKind, name: str, values: Mapping[str, str | bytes]) -> Reference:
-        """Puts an object into namespace team-a."""
+        """Store an object in namespace team-a."""
         reference = Reference(kind, "team-a", name)
         metadata = {"namespace": "team-a", "name": name, "uid": "u", "resourceVersion": "1042"}
         object_: JsonObject = {"kind": kind, "metadata": metadata, "data": {}}
@@ -48,7 +48,7 @@ class Shelf:
         return reference
 
     async def get(self, reference: Reference) -> JsonObject:
-        """As the cluster's client does."""
+        """Return an object, as the cluster's client does."""
         self.reads.append(reference)
         if reference in self.locked:
             raise AccessDenied(f"GET {reference}: 403")
@@ -59,7 +59,7 @@ class Shelf:
     def put_vault(
         self, kind: VaultKindName, name: str, spec: JsonObject, *, generation: int = 1
     ) -> Reference:
-        """Puts a vault object there; its passwords may go everywhere where the spec says nothing else."""
+        """Store a vault object; its default `allowedServers` allows every server."""
         reference = Reference(kind, "team-a" if kind == "SmtpVault" else "", name)
         metadata: JsonObject = {"name": name, "uid": "v", "resourceVersion": "2001", "generation": generation}
         if reference.namespace:
@@ -72,19 +72,19 @@ class Shelf:
         return reference
 
     def annotate(self, reference: Reference, **annotations: str) -> None:
-        """Puts annotations onto an object."""
+        """Set the annotations of an object."""
         self.objects[reference]["metadata"]["annotations"] = annotations
 
     def label_namespace(self, name: str, **labels: str) -> None:
-        """Puts labels onto a namespace."""
+        """Set the labels of a namespace."""
         metadata = {"name": name, "uid": "n", "resourceVersion": "7", "labels": labels}
         self.objects[Reference("Namespace", "", name)] = {"kind": "Namespace", "metadata": metadata}
 
     def reading(
         self, *, vaults: VaultClients | None = None, destination: Destination = MAIL_SERVER
     ) -> Reading:
-        """What one test reads with."""
-        nobody = VaultClients(
+        """Return the reading context of one test."""
+        no_vaults = VaultClients(
             get_object=self.get,
             accounts=NoServiceAccounts(),
             https=NoHttps(),
@@ -92,9 +92,9 @@ class Shelf:
             now=lambda: 0.0,
             providers={},
         )
-        return Reading(values=self.values, vaults=vaults or nobody, destination=destination)
+        return Reading(values=self.values, vaults=vaults or no_vaults, destination=destination)
 
     @property
     def values(self) -> SecretReader:
-        """What one test reads."""
+        """Return a reader for one test."""
         return SecretReader(self.get)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an API server keeps, and how it counts: uids, resourceVersions, generations, managedFields.
+"""The storage of an API server: objects with uids, resourceVersions, generations and managedFields.
 
-As measured on Kubernetes 1.37. Every change goes to the watchers in the order in which it was made.
+Behaves as observed on Kubernetes 1.37. Watchers receive changes in order.
 """
 
 import base64
@@ -23,7 +23,7 @@ _VAULT_SCHEMAS = {name: structural_schema(model) for name, model in _VAULT_MODEL
 
 
 class Storage:
-    """Objects as they lie in etcd; ``now`` is the API server's clock. None is changed in place."""
+    """Objects as in etcd; ``now`` is the API server's clock. Objects are never changed in place."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -42,7 +42,7 @@ class Storage:
         *,
         checked: bool = True,
     ) -> JsonObject:
-        """Creates or replaces; a spec that the CRD refuses is an error unless ``checked`` is False."""
+        """Create or replace an SmtpConfig; raise for an invalid spec unless ``checked`` is False."""
         object_: JsonObject
         spec = _defaulted(copy.deepcopy(spec), _SCHEMA["properties"]["spec"])
         if checked:
@@ -73,7 +73,7 @@ class Storage:
         return before if object_ == before else self._store_smtp_config("MODIFIED", key, object_)
 
     def put_status(self, key: ObjectKey, status: JsonObject) -> JsonObject:
-        """Replaces the status; one that says the same makes no new resourceVersion and no event."""
+        """Replace the status; an equal one causes no new resourceVersion and no event."""
         before = self.smtp_configs[key]
         if before.get("status") == status:
             return before
@@ -81,22 +81,22 @@ class Storage:
         return self._store_smtp_config("MODIFIED", key, object_)
 
     def delete_smtp_config(self, key: ObjectKey) -> None:
-        """Deletes it."""
+        """Delete it."""
         object_ = copy.deepcopy(self.smtp_configs.pop(key))
         object_["metadata"]["resourceVersion"] = self._next_revision()
         self.on_smtp_config("DELETED", object_)
 
     def terminate_smtp_config(self, key: ObjectKey) -> None:
-        """Deletes it, but somebody's finalizer keeps it; that is a new generation."""
+        """Delete an SmtpConfig that a finalizer keeps, which increments its generation."""
         object_ = copy.deepcopy(self.smtp_configs[key])
         object_["metadata"]["deletionTimestamp"] = self._second()
         object_["metadata"]["generation"] += 1
         self._store_smtp_config("MODIFIED", key, object_)
 
     def put_vault(self, reference: Reference, spec: JsonObject, *, checked: bool = True) -> JsonObject:
-        """Creates or replaces a vault object; a spec that the CRD refuses is an error unless not ``checked``.
+        """Create or replace a vault object; raise for an invalid spec unless ``checked`` is False.
 
-        One that is not checked was stored before the CRD had its present rules.
+        An unchecked object stands for one stored before the CRD had its current rules.
         """
         model = _VAULT_MODELS[reference.kind]
         spec = _defaulted(copy.deepcopy(spec), _VAULT_SCHEMAS[reference.kind])
@@ -122,7 +122,7 @@ class Storage:
         return self._store_vault("ADDED" if before is None else "MODIFIED", reference, object_)
 
     def put_vault_status(self, reference: Reference, status: JsonObject) -> JsonObject:
-        """Replaces the status; one that says the same makes no new resourceVersion and no event."""
+        """Replace the status; an equal one causes no new resourceVersion and no event."""
         before = self.objects[reference]
         if before["status"] == status:
             return before
@@ -145,7 +145,7 @@ class Storage:
         annotations: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
     ) -> JsonObject:
-        """Creates or replaces a Secret or ConfigMap, in the name of a field manager."""
+        """Create or replace a Secret or ConfigMap as a field manager."""
         encoded = {key: _encoded(reference, value) for key, value in data.items()}
         before = self.objects.get(reference)
         object_ = copy.deepcopy(before) or {
@@ -177,7 +177,7 @@ class Storage:
         return object_
 
     def delete_object(self, reference: Reference) -> None:
-        """Deletes it."""
+        """Delete it."""
         object_ = copy.deepcopy(self.objects.pop(reference))
         object_["metadata"]["resourceVersion"] = self._next_revision()
         self.on_object("DELETED", reference, object_)
@@ -192,7 +192,7 @@ class Storage:
         *,
         noted: bool,
     ) -> None:
-        """Moves fields to who wrote them; an entry's time moves only where its own values did."""
+        """Assign changed fields to their writer; an entry's time changes only with its values."""
         fields = {f"f:{key}" for key in changed}
         gone = fields | {f"f:{key}" for key in removed}
         entries = metadata["managedFields"]
@@ -236,7 +236,7 @@ def _encoded(reference: Reference, value: str | bytes) -> str:
 
 
 def _defaulted(value: Any, schema: JsonObject) -> Any:
-    """What the API server's defaulting makes of it."""
+    """Return the object with the defaults of the API server."""
     if isinstance(value, dict):
         for name, child in schema.get("properties", {}).items():
             if name not in value and "default" in child:

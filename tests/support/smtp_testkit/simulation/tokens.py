@@ -18,9 +18,9 @@ from smtp_operator.secrets.service_accounts import (
 
 
 class SimulatedTokens:
-    """Gives a token to whoever names a Secret that is there, or a ServiceAccount that allows it.
+    """Issues a token for an existing Secret, or for a ServiceAccount that allows it.
 
-    ``dropped`` has the keys of those rejected.
+    ``dropped`` has the keys of rejected tokens.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class SimulatedTokens:
         self.dropped: list[Hashable] = []
 
     def by(self, accounts: ServiceAccounts) -> "SimulatedTokens":
-        """It, reading ServiceAccounts so."""
+        """Return a token provider that reads ServiceAccounts with this function."""
         self._accounts = accounts
         return self
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
-        """See ``Tokens``."""
+        """See ``TokenProvider``."""
         if self.fails_with is not None:
             raise self.fails_with
         if oauth2.service_account_ref is not None:
@@ -49,7 +49,7 @@ class SimulatedTokens:
         return _token(oauth2, namespace, line.text, giver)
 
     def drop(self, key: Hashable) -> None:
-        """See ``Tokens``."""
+        """See ``TokenProvider``."""
         self.dropped.append(key)
 
 

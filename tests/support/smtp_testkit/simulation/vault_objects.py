@@ -14,21 +14,21 @@ NAMESPACE: Final = "team-a"
 
 
 class Surroundings(Protocol):
-    """What of the world a vault object needs."""
+    """The part of the world that a vault object needs."""
 
     storage: Storage
 
     @property
     def writes(self) -> list[StatusWrite]:
-        """All statuses that were written."""
+        """All written statuses."""
         ...
 
     def time(self) -> float:
-        """Seconds since the epoch."""
+        """Return the seconds since the epoch."""
         ...
 
     def put_secret(self, name: str, *, token: str) -> Reference:
-        """Creates or replaces a Secret."""
+        """Create or replace a Secret."""
         ...
 
 
@@ -40,7 +40,7 @@ class Vault:
         self.reference = reference
 
     def create(self, *, with_token: bool = True, checked: bool = True, **spec: Any) -> "Vault":
-        """Of a HashiCorp Vault, logged in to by the token in the Secret bao-login, which is created too."""
+        """Create a vault object for HashiCorp Vault, and the Secret bao-login with its token."""
         token: JsonObject = {"name": "bao-login", "key": "token"}
         sound: JsonObject = {"allowedServers": ["*:*"]}
         if not self.reference.namespace:
@@ -55,52 +55,52 @@ class Vault:
         return self
 
     def edit(self, *, checked: bool = True, **spec: Any) -> None:
-        """Changes fields of the spec; None takes one away."""
+        """Change fields of the spec; None removes a field."""
         self._world.storage.put_vault(self.reference, merged(self.object_["spec"], spec), checked=checked)
 
     def delete(self) -> None:
-        """``kubectl delete``."""
+        """Delete it, like ``kubectl delete``."""
         self._world.storage.delete_object(self.reference)
 
     def password(self, path: str = "mail/smtp") -> JsonObject:
-        """``spec.password`` that is read through it."""
+        """Return a ``spec.password`` that refers to this vault object."""
         named = {"kind": self.reference.kind, "name": self.reference.name}
         return {"hashiCorpVault": {"vaultRef": named, "path": path}}
 
     @property
     def object_(self) -> JsonObject:
-        """As the API server has it."""
+        """The object on the API server."""
         return self._world.storage.objects[self.reference]
 
     @property
     def status(self) -> VaultStatus:
-        """All of it."""
+        """The whole status."""
         return VaultStatus.model_validate(self.object_["status"])
 
     @property
     def conditions(self) -> dict[str, tuple[str, str]]:
-        """By type, status and reason."""
+        """Status and reason of the conditions by type."""
         return {it.type: (it.status, it.reason) for it in self.status.conditions}
 
     @property
     def judged(self) -> bool:
-        """Whether status speaks of the present spec."""
+        """Whether the status is about the current spec."""
         return self.status.observed_generation == int(self.object_["metadata"]["generation"])
 
     @property
     def next_check_in(self) -> float | None:
-        """Seconds from now to nextCheckTime."""
+        """The seconds until nextCheckTime."""
         time = from_timestamp(self.status.next_check_time)
         return None if time is None else time - self._world.time()
 
     @property
     def writes(self) -> list[StatusWrite]:
-        """Its statuses that were written."""
+        """Its written statuses."""
         key = ObjectKey(self.reference.namespace, self.reference.name)
         return [it for it in self._world.writes if it.key == key]
 
 
 def merged(spec: JsonObject, changes: JsonObject) -> JsonObject:
-    """The spec with these fields instead of its own; None takes one away."""
+    """Return the spec with these fields replaced; None removes a field."""
     merged = copy.deepcopy(spec) | {name.rstrip("_"): value for name, value in changes.items()}
     return {name: value for name, value in merged.items() if value is not None}

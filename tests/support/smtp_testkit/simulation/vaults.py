@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A vault that answers as it is told, behind every vault object, and remembers who asked it for what."""
+"""A vault with scripted responses for every vault object, which records its requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,16 +25,16 @@ LOGIN_FIELD = "hashiCorpVault.auth.tokenRef"
 
 
 class NoHttps:
-    """Nobody gets as far as this."""
+    """An HTTPS client that is never used."""
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """Never."""
+        """Fail; no test sends anything."""
         raise AssertionError(f"{request.method} {request.url}")
 
 
 @dataclass(slots=True)
 class SimulatedAccounts:
-    """Those that ``get_object`` knows; each gives tokens for whatever audience it allows."""
+    """The ServiceAccounts of ``get_object``; each issues tokens for the audiences that it allows."""
 
     get_object: GetObject
 
@@ -47,12 +47,12 @@ class SimulatedAccounts:
         return f"token of {namespace}/{name} for {audience}"
 
     async def opens_api_server(self, token: str) -> bool:
-        """None does."""
+        """Return False."""
         return False
 
 
 def vault_verdict(reason: Reason, *, retry_after: float | None = None) -> Verdict:
-    """What a provider says."""
+    """Return a verdict as providers do."""
     return Verdict(
         reason=reason,
         message=f"{reason}, as the vault says.",
@@ -63,28 +63,28 @@ def vault_verdict(reason: Reason, *, retry_after: float | None = None) -> Verdic
 
 
 class SimulatedVaults:
-    """What lies in the vault, what it answers instead, and what it was asked."""
+    """The passwords in the vault, its scripted responses, and its requests."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
         self.secrets: dict[str, str] = {"mail/smtp": "s3cret-1"}
-        """Passwords by their place."""
+        """Passwords by their reference."""
         self.versions: dict[str, str] = {}
         self.says: Reason = Reason.PASSWORD_READ
-        """Of each password that it gives."""
+        """The reason of every successful read."""
         self.expires: datetime | None = None
-        """When each ends."""
+        """The expiry of every password."""
         self.tokens: set[str] = {"root"}
-        """What logs in."""
+        """The credentials of the login."""
         self.fails: Verdict | None = None
-        """Whatever is asked."""
+        """The verdict of every request; None: they succeed."""
         self.latency = 0.05
         self.logins: list[tuple[float, str]] = []
-        """When, and for which vault object."""
+        """The time and vault object of each login."""
         self.reads: list[tuple[float, str]] = []
-        """When, and which place."""
+        """The time and reference of each read."""
         self.open: int = 0
-        """Clients that were made and not closed."""
+        """Number of open clients."""
 
     def client(self, block: Any, context: VaultContext) -> "_Client":
         """See ``ProviderClass``."""
@@ -92,23 +92,23 @@ class SimulatedVaults:
         return _Client(self, block, context)
 
     def put(self, place: str, password: str, version: str) -> None:
-        """Writes a password."""
+        """Write a password."""
         self.secrets[place] = password
         self.versions[place] = version
 
     def forget(self) -> None:
-        """Forgets what it was asked."""
+        """Forget the recorded requests."""
         self.logins.clear()
         self.reads.clear()
 
     @property
     def calls(self) -> int:
-        """How often it was asked anything."""
+        """The number of requests."""
         return len(self.logins) + len(self.reads)
 
 
 class _Client:
-    """One vault object's, with its login kept."""
+    """The client of one vault object, which keeps its login."""
 
     def __init__(self, vaults: SimulatedVaults, block: HashiCorpVault, context: VaultContext) -> None:
         self._vaults = vaults
@@ -118,7 +118,7 @@ class _Client:
         self._login = asyncio.Lock()
 
     async def read(self, item: object) -> VaultSecret:
-        """See ``Vault``."""
+        """See ``VaultProvider``."""
         assert isinstance(item, VaultPassword)
         async with self._login:
             if self._token is None:
@@ -137,13 +137,13 @@ class _Client:
         return replace(secret, reason=self._vaults.says, message=f"{where}: {self._vaults.says}.")
 
     async def check(self) -> str:
-        """See ``Vault``."""
+        """See ``VaultProvider``."""
         async with self._login:
             await self._log_in()
         return f"{self._context.name}: logged in by a token."
 
     async def close(self) -> None:
-        """See ``Vault``."""
+        """See ``VaultProvider``."""
         self._token = None
         self._vaults.open -= 1
 

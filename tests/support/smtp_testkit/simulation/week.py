@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A week in the life of an operator, on a fake clock: what it costs mail servers, vaults and the API server.
+"""A week of an operator on a fake clock: the load on mail servers, vaults and the API server.
 
-What happens in that week is planned, so that each figure has a bound that follows from it.
+All events of the week are planned, so each figure has a bound that follows from them.
 """
 
 from collections.abc import Iterator
@@ -20,23 +20,23 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 RECHECKS: Final = 28
-"""Of one object in a week, at an interval of 6 hours."""
+"""Tests of one object in a week, at an interval of 6 hours."""
 SERVERS: Final = 5
 OUTAGE: Final = 2 * HOUR
 RETRIES: Final = 10
-"""Of one object in an outage of 2 hours, by the delays of Retry.TRANSIENT."""
+"""Tests of one object in an outage of 2 hours, by the delays of Retry.TRANSIENT."""
 WRONG_LOGINS: Final = 4
-"""With one wrong password in two days: at once, after an hour, and once a day (rule 7)."""
+"""Logins with one wrong password in two days: at once, after an hour, and once a day (rule 7)."""
 VAULT_CHECKS: Final = 7 * 24 + 20
-"""One an hour, and some at restarts and after an outage."""
+"""Checks of a vault: one per hour, and some at restarts and after an outage."""
 
 _OF_VAULT, _ROTATED, _WRONG = 5, 2, 20
-"""Every so many SmtpConfigs: reads from a vault; gets a new password; gets a wrong one."""
+"""One of so many SmtpConfigs reads from a vault; gets a new password; gets a wrong one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was counted, and what it may be at most."""
+    """A count and its upper bound."""
 
     name: str
     counted: int
@@ -44,12 +44,12 @@ class Figure:
 
     @property
     def holds(self) -> bool:
-        """Whether it is within its bound."""
+        """Whether the count is within its bound."""
         return self.counted <= self.bound
 
 
 _UNLIMITED: Final = ReconcilePolicy(emails_per_namespace=0, emails_per_mailbox=0, rejected_logins=0)
-"""Its SmtpConfigs are all in one namespace, and of one user."""
+"""Settings for many SmtpConfigs of one user in one namespace."""
 
 
 @dataclass(slots=True)
@@ -61,10 +61,10 @@ class Week:
     _configs: dict[int, SmtpConfig] = field(default_factory=dict)
     _down: bool = False
     _at_rest: list[int] = field(default_factory=list)
-    """Mails and status writes of restarts and label edits."""
+    """Emails and status writes of restarts and label edits."""
 
     async def live(self) -> list[Figure]:
-        """The figures at its end."""
+        """Simulate the week and return its figures."""
         await self._begin()
         for event in (self._rotate, self._lose_a_server, self._mistype, self._lose_the_vault, self._correct):
             await event()
@@ -159,7 +159,7 @@ class Week:
         logins = mails + every * RECHECKS + mistyped * WRONG_LOGINS
         tests = logins + (at_lost_server + of_vault) * RETRIES
         reads = of_vault * (1 + RECHECKS + RETRIES)
-        yield Figure("mails sent", len(world.mails), mails)
+        yield Figure("emails sent", len(world.mails), mails)
         yield Figure("logins at mail servers (AUTH)", len(world.logins), logins)
         yield Figure("tests", len(world.runs), tests)
         yield Figure("logins with a wrong password", self._wrong_logins(), mistyped * WRONG_LOGINS)

@@ -25,7 +25,7 @@ from smtp_testkit.simulation.vault_objects import NAMESPACE, Vault, merged
 from smtp_testkit.simulation.vaults import NoHttps, SimulatedAccounts, SimulatedVaults
 
 EPOCH: Final = 1_795_000_000.0
-"""2026-11-18 11:06:40 UTC, when every world begins."""
+"""2026-11-18 11:06:40 UTC, the start of every world."""
 
 SPEC: Final[JsonObject] = {
     "server": "smtp.example.com",
@@ -40,7 +40,7 @@ LOGIN: Final[JsonObject] = {
 
 
 class World:
-    """Everything around the core, and the core itself."""
+    """The controller and its whole environment."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class World:
         watch: Watch = "metadata",
         may_send: Callable[[], None] | None = None,
     ) -> None:
-        """``may_send`` as for ``Core``."""
+        """Create a world without an operator; ``may_send`` as for ``Controller``."""
         policy = policy or ReconcilePolicy()
         self.policy = replace(policy, watches_references=watch == "metadata")
         self.wrong_by = 0.0
-        """By how much the operator's clock is fast, in seconds."""
+        """How many seconds the operator's clock is fast."""
         self.storage = Storage(self.time)
         self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
         self.engine = ScriptedEngine(self.time)
@@ -61,31 +61,31 @@ class World:
         self.tokens = SimulatedTokens()
         self.vaults = SimulatedVaults(self.time)
         self.observer: TestObserver | None = None
-        """Is told by every operator that is started from now on."""
+        """Receives the progress of tests from every operator started from now on."""
         self._operator: tuple[Controller, asyncio.Task[None]] | None = None
 
     def time(self) -> float:
-        """What everybody but the operator takes for the time, in seconds since the epoch."""
+        """Return the time of all clocks except the operator's, in seconds since the epoch."""
         return EPOCH + asyncio.get_running_loop().time()
 
     def operators_time(self) -> float:
-        """What the operator takes for it."""
+        """Return the time of the operator's clock."""
         return self.time() + self.wrong_by
 
     async def passes(self, seconds: float) -> None:
-        """Time passes."""
+        """Let time pass."""
         await asyncio.sleep(seconds)
 
     # The operator.
 
     @property
     def operator(self) -> Controller:
-        """The one that runs."""
+        """The running operator."""
         assert self._operator is not None
         return self._operator[0]
 
     async def start(self) -> None:
-        """Starts an operator; it is told of everything there is."""
+        """Start an operator and deliver all objects to it."""
         assert self._operator is None
         core = Controller(
             cluster=self.cluster,
@@ -112,7 +112,7 @@ class World:
         )
 
     async def stop(self) -> None:
-        """Kills the operator in the middle of whatever it does."""
+        """Kill the operator in the middle of its work."""
         if self._operator is None:
             return
         _, task = self._operator
@@ -122,13 +122,13 @@ class World:
         await asyncio.wait([task])
 
     async def restart(self, *, after: float = 0.0) -> None:
-        """Kills the operator, and starts another some seconds later."""
+        """Kill the operator and start another one some seconds later."""
         await self.stop()
         await asyncio.sleep(after)
         await self.start()
 
     async def ready(self, **spec: Any) -> "SmtpConfig":
-        """An operator that has just proven a SmtpConfig with a login; what that took is forgotten."""
+        """Start an operator with a passed SmtpConfig that has a login; forget all records of this."""
         if self._operator is None:
             await self.start()
         if Reference("Secret", NAMESPACE, "smtp-password") not in self.storage.objects:
@@ -141,7 +141,7 @@ class World:
         return mail
 
     def forget(self) -> None:
-        """Forgets what has happened so far: mails, logins, tests, writes, Events."""
+        """Forget all records so far: emails, logins, tests, writes, Events."""
         for history in (self.mails, self.runs, self.logins, self.writes):
             history.clear()
         self.cluster.calls.clear()
@@ -151,7 +151,7 @@ class World:
     # Its users.
 
     def smtp_config(self, name: str = "corporate-mail", namespace: str = NAMESPACE) -> "SmtpConfig":
-        """A SmtpConfig of that name, which may not exist yet."""
+        """Return an SmtpConfig by name, which may not exist yet."""
         return SmtpConfig(self, ObjectKey(namespace, name))
 
     def put_secret(
@@ -164,7 +164,7 @@ class World:
         data: Mapping[str, str | bytes] | None = None,
         **values: str | bytes,
     ) -> Reference:
-        """Creates or replaces a Secret."""
+        """Create or replace a Secret."""
         reference = Reference("Secret", NAMESPACE, name)
         self.storage.put_object(
             reference, {**(data or {}), **values}, manager=manager, annotations=annotations, labels=labels
@@ -174,7 +174,7 @@ class World:
     def put_service_account(
         self, name: str = "mailer", *, allowed_audiences: str, allowed_servers: str | None = None
     ) -> Reference:
-        """Creates a ServiceAccount, or changes what its owner allows."""
+        """Create a ServiceAccount, or change what its owner allows."""
         reference = Reference("ServiceAccount", NAMESPACE, name)
         annotations = {"smtp-operator.io/allowed-audiences": allowed_audiences}
         if allowed_servers is not None:
@@ -183,7 +183,7 @@ class World:
         return reference
 
     def strip_managed_fields(self, name: str = "smtp-password") -> None:
-        """An edit after which nobody owns anything, as some backup tools leave it."""
+        """Remove the managedFields, as some backup tools do."""
         reference = Reference("Secret", NAMESPACE, name)
         self.annotate_secret(name, restored="true")
         stripped = copy.deepcopy(self.storage.objects[reference])
@@ -191,7 +191,7 @@ class World:
         self.storage.objects[reference] = stripped
 
     def annotate_secret(self, name: str = "smtp-password", **annotations: str) -> None:
-        """``kubectl annotate secret``: leaves the data alone."""
+        """Annotate a Secret, like ``kubectl annotate secret``; its data does not change."""
         reference = Reference("Secret", NAMESPACE, name)
         object_ = self.storage.objects[reference]
         before = object_["metadata"].get("annotations") or {}
@@ -203,47 +203,47 @@ class World:
         )
 
     def put_config_map(self, name: str = "corp-ca", *, data: Mapping[str, str]) -> Reference:
-        """Creates or replaces a ConfigMap."""
+        """Create or replace a ConfigMap."""
         reference = Reference("ConfigMap", NAMESPACE, name)
         self.storage.put_object(reference, data, manager="kubectl-create")
         return reference
 
     def delete_secret(self, name: str = "smtp-password") -> None:
-        """Deletes it."""
+        """Delete it."""
         self.storage.delete_object(Reference("Secret", NAMESPACE, name))
 
     def vault(self, name: str = "bao", namespace: str = NAMESPACE) -> "Vault":
-        """A SmtpVault of that name, which may not exist yet."""
+        """Return an SmtpVault by name, which may not exist yet."""
         return Vault(self, Reference("SmtpVault", namespace, name))
 
     def cluster_vault(self, name: str = "corp") -> "Vault":
-        """A ClusterSmtpVault of that name, which may not exist yet."""
+        """Return a ClusterSmtpVault by name, which may not exist yet."""
         return Vault(self, Reference("ClusterSmtpVault", "", name))
 
     # What came of it.
 
     @property
     def mails(self) -> list[Mail]:
-        """All that servers took."""
+        """All emails that servers accepted."""
         return self.engine.mails
 
     @property
     def runs(self) -> list[Run]:
-        """All tests that came to a connection."""
+        """All tests that opened a connection."""
         return self.engine.runs
 
     @property
     def logins(self) -> list[tuple[float, str]]:
-        """When which password was sent."""
+        """The time and password of each login."""
         return self.engine.logins
 
     @property
     def writes(self) -> list[StatusWrite]:
-        """All statuses that were written."""
+        """All written statuses."""
         return self.cluster.status_writes
 
     def complaints(self) -> list[str]:
-        """What no test may ever bring about: a status against the rules, two tests of one object at once."""
+        """Violations of what always holds: the rules of statuses, and one test at a time per object."""
         return [*self.cluster.complaints, *(f"{name} tested twice at once" for name in self.engine.overlaps)]
 
 
@@ -255,36 +255,36 @@ class SmtpConfig:
         self.key = key
 
     def create(self, **spec: Any) -> "SmtpConfig":
-        """Without a login; a field that is None is left out."""
+        """Create it without a login; a field that is None is omitted."""
         self._put(merged(SPEC, spec))
         return self
 
     def create_with_login(self, **spec: Any) -> "SmtpConfig":
-        """With a user name and a password in the Secret smtp-password, which is not created."""
+        """Create it with a username and a password in the Secret smtp-password, which is not created."""
         return self.create(**merged(LOGIN, spec))
 
     def edit(self, *, checked: bool = True, **spec: Any) -> None:
-        """Changes fields of the spec; None takes one away."""
+        """Change fields of the spec; None removes a field."""
         self._put(merged(self.object_["spec"], spec), checked=checked)
 
     def request_test(self, value: str = "2026-11-18T12:00:00+00:00") -> None:
-        """``kubectl annotate smtpconfig NAME smtp-operator.io/test-requested-at=…``."""
+        """Set the annotation smtp-operator.io/test-requested-at, like ``kubectl annotate``."""
         self.annotate(**{TEST_REQUESTED_AT: value})
 
     def annotate(self, **annotations: str) -> None:
-        """``kubectl annotate``."""
+        """Set annotations, like ``kubectl annotate``."""
         object_ = self.object_
         before = object_["metadata"]["annotations"]
         self._world.storage.put_smtp_config(self.key, object_["spec"], before | annotations, checked=False)
 
     def withdraw_request(self) -> None:
-        """Takes the annotation away again."""
+        """Remove the annotation."""
         object_ = self.object_
         left = {k: v for k, v in object_["metadata"]["annotations"].items() if k != TEST_REQUESTED_AT}
         self._world.storage.put_smtp_config(self.key, object_["spec"], left, checked=False)
 
     def delete(self) -> None:
-        """``kubectl delete``."""
+        """Delete it, like ``kubectl delete``."""
         self._world.storage.delete_smtp_config(self.key)
 
     def _put(self, spec: JsonObject, *, checked: bool = True) -> None:
@@ -292,48 +292,48 @@ class SmtpConfig:
 
     @property
     def object_(self) -> JsonObject:
-        """As the API server has it."""
+        """The object on the API server."""
         return self._world.storage.smtp_configs[self.key]
 
     @property
     def generation(self) -> int:
-        """Of the spec."""
+        """The generation of the spec."""
         return int(self.object_["metadata"]["generation"])
 
     @property
     def status(self) -> SmtpConfigStatus:
-        """All of it."""
+        """The whole status."""
         return SmtpConfigStatus.model_validate(self.object_["status"])
 
     def condition(self, kind: str) -> Condition | None:
-        """A condition, if it is there."""
+        """Return a condition, or None."""
         return self.status.condition(kind)
 
     @property
     def ready(self) -> str | None:
-        """``True``, ``False`` or ``Unknown``; None: nothing is said yet."""
+        """The status of Ready; None: there is no condition yet."""
         condition = self.condition("Ready")
         return None if condition is None else condition.status
 
     @property
     def reason(self) -> str | None:
-        """Of Ready."""
+        """The reason of Ready."""
         condition = self.condition("Ready")
         return None if condition is None else condition.reason
 
     @property
     def conditions(self) -> dict[str, tuple[str, str]]:
-        """By type, status and reason."""
+        """Status and reason of the conditions by type."""
         return {it.type: (it.status, it.reason) for it in self.status.conditions}
 
     @property
     def judged(self) -> bool:
-        """Whether status speaks of the present spec."""
+        """Whether the status is about the current spec."""
         return self.status.observed_generation == self.generation
 
     @property
     def next_test_in(self) -> float | None:
-        """Seconds from now to nextTestTime."""
+        """The seconds until nextTestTime."""
         time = from_timestamp(self.status.next_test_time)
         return None if time is None else time - self._world.time()
 
@@ -349,17 +349,17 @@ class SmtpConfig:
 
     @property
     def triggers(self) -> list[str]:
-        """Of the tests that status has told of, one after the other."""
+        """The triggers of all tests in written statuses, in order."""
         told = [write.status.get("lastTest") or {} for write in self.writes]
         tests = {it["startTime"]: it["trigger"] for it in told if it}
         return [tests[time] for time in sorted(tests)]
 
     @property
     def runs(self) -> list[Run]:
-        """Its tests that came to a connection."""
+        """Its tests that opened a connection."""
         return [run for run in self._world.runs if run.name == str(self.key)]
 
     @property
     def writes(self) -> list[StatusWrite]:
-        """Its statuses that were written."""
+        """Its written statuses."""
         return [write for write in self._world.writes if write.key == self.key]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbered rules that every status of ours keeps, whenever it is written.
+"""Numbered rules that every status of this operator follows, at every write.
 
-After Flux's ``runtime/conditions/check``: a rule's number stays, so that a complaint can be looked up here.
+Modeled on Flux's ``runtime/conditions/check``. Numbers never change, so you can look up a violation here.
 """
 
 import base64
@@ -15,13 +15,13 @@ __all__ = ["lint", "of_conditions", "of_facts", "texts_to_hide"]
 
 
 def lint(object_: JsonObject, status: JsonObject, *, now: float, hidden: Collection[str] = ()) -> list[str]:
-    """What is wrong with a status about to be written to an object.
+    """Return the violations of a status that is about to be written.
 
     Args:
         object_: the object as stored, with the status before.
         status: the whole new status.
         now: seconds since the epoch.
-        hidden: texts that may stand nowhere in it: secrets and bcc addresses.
+        hidden: texts that must not be in it: secrets and bcc addresses.
     """
     case = Case(object_, status, now, hidden)
     return [
@@ -33,7 +33,7 @@ def lint(object_: JsonObject, status: JsonObject, *, now: float, hidden: Collect
 
 
 def texts_to_hide(smtp_configs: Iterable[JsonObject], objects: Iterable[JsonObject]) -> set[str]:
-    """Values of Secrets, passwords in specs and bcc addresses, as far as they are long enough to tell."""
+    """Return values of Secrets, passwords in specs and bcc addresses, if they are long enough."""
     texts: set[str] = set()
     for object_ in smtp_configs:
         spec = object_["spec"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rule looks at, and how it is registered."""
+"""The input of a rule, and the registry of rules."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ class Case:
     """One write of a status."""
 
     object_: JsonObject
-    """As stored: its status is the one before."""
+    """The stored object, with the previous status."""
     status: JsonObject
     now: float
     hidden: Collection[str]
     conditions: dict[str, JsonObject] = field(init=False)
     stored: JsonObject = field(init=False)
-    """The status before; empty where it is none of ours."""
+    """The previous status; empty if it is not ours."""
     before: dict[str, JsonObject] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,33 +43,33 @@ class Case:
 
     @property
     def kind(self) -> str:
-        """Such as ``SmtpConfig``."""
+        """The kind of the object, such as ``SmtpConfig``."""
         return str(self.object_["kind"])
 
     @property
     def generation(self) -> int:
-        """Of the object."""
+        """The generation of the object."""
         return int(self.object_["metadata"]["generation"])
 
     @property
     def spec(self) -> JsonObject:
-        """Of the object."""
+        """The spec of the object."""
         spec: JsonObject = self.object_["spec"]
         return spec
 
     @property
     def ready(self) -> str | None:
-        """Status of the Ready condition."""
+        """The status of the Ready condition."""
         return self.value("Ready", "status")
 
     def value(self, kind: str, name: str) -> str | None:
-        """A field of a condition."""
+        """Return a field of a condition."""
         value = self.conditions.get(kind, {}).get(name)
         return None if value is None else str(value)
 
     @property
     def under_test(self) -> bool:
-        """Whether it only announces a test, so that what stood before still stands."""
+        """Whether the status only reports a running test, so that the previous verdict still holds."""
         return self.value("Reconciling", "reason") in ANNOUNCEMENTS
 
     def __str__(self) -> str:
@@ -82,11 +82,11 @@ Finding = Iterator[str]
 Rule = Callable[[Case], Finding]
 
 RULES: Final[dict[str, tuple[str, Rule]]] = {}
-"""By their numbers: the kind that it is for, empty for all, and the rule."""
+"""Rules by number, each with the kind that it applies to; empty: all kinds."""
 
 
 def rule(number: str, kind: str = "") -> Callable[[Rule], Rule]:
-    """Registers a rule."""
+    """Register a rule."""
 
     def registered(check: Rule) -> Rule:
         RULES[number] = (kind, check)
@@ -96,5 +96,5 @@ def rule(number: str, kind: str = "") -> Callable[[Rule], Rule]:
 
 
 def seconds(text: str) -> float:
-    """Since the epoch."""
+    """Return the seconds since the epoch."""
     return datetime.fromisoformat(text).timestamp()

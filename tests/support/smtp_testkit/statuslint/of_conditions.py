@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of the conditions."""
+"""Rules for conditions."""
 
 import re
 from typing import Final
@@ -53,7 +53,7 @@ _REASONS: Final[dict[tuple[str, str], set[str]]] = {
 
 @rule("FAIL0001")
 def _ready_beside_failure(case: Case) -> Finding:
-    """What passed is neither Failed nor Stalled."""
+    """With Ready=True neither Failed nor Stalled exists."""
     for kind in ("Failed", "Stalled"):
         if case.ready == "True" and kind in case.conditions:
             yield f"{kind} beside Ready=True"
@@ -61,21 +61,21 @@ def _ready_beside_failure(case: Case) -> Finding:
 
 @rule("FAIL0002")
 def _ready_is_there(case: Case) -> Finding:
-    """Ready is always there."""
+    """The condition Ready always exists."""
     if "Ready" not in case.conditions:
         yield "no Ready condition"
 
 
 @rule("FAIL0003")
 def _nothing_under_way_when_ready(case: Case) -> Finding:
-    """Ready=True has nothing to reconcile, but for a test that somebody asked for."""
+    """With Ready=True nothing is reconciling, except a requested test."""
     if case.ready == "True" and "Reconciling" in case.conditions and not case.under_test:
         yield "Reconciling beside Ready=True, and not for a test that was asked for"
 
 
 @rule("FAIL0004")
 def _stalled_has_failed(case: Case) -> Finding:
-    """Only what failed can be stalled, and for the same reason."""
+    """Stalled requires Failed, with the same reason."""
     if "Stalled" not in case.conditions:
         return
     if case.ready != "False":
@@ -93,7 +93,7 @@ def _stalled_or_reconciling(case: Case) -> Finding:
 
 @rule("FAIL0010")
 def _failed_when_not_ready(case: Case) -> Finding:
-    """Failed is there exactly when Ready is False."""
+    """Failed exists if and only if Ready is False."""
     if (case.ready == "False") != ("Failed" in case.conditions):
         yield f"Ready={case.ready} {'with' if 'Failed' in case.conditions else 'without'} Failed"
 
@@ -108,7 +108,7 @@ def _failed_says_the_same(case: Case) -> Finding:
 
 @rule("FAIL0012")
 def _abnormal_is_true_or_absent(case: Case) -> Finding:
-    """A condition that tells of trouble is True or not there."""
+    """A condition that reports an error is True or absent."""
     for kind in _ABNORMAL:
         if case.value(kind, "status") not in (None, "True"):
             yield f"{kind}={case.value(kind, 'status')}"
@@ -116,18 +116,18 @@ def _abnormal_is_true_or_absent(case: Case) -> Finding:
 
 @rule("FAIL0013")
 def _types_are_known(case: Case) -> Finding:
-    """The five types, each once."""
+    """Only the five types occur, each at most once."""
     kinds = [it["type"] for it in case.status.get("conditions", ())]
     for kind in kinds:
         if kind not in _TYPES:
             yield f"unknown condition {kind}"
     if len(set(kinds)) < len(kinds):
-        yield "a condition stands twice"
+        yield "a condition occurs twice"
 
 
 @rule("FAIL0014")
 def _reasons_are_known(case: Case) -> Finding:
-    """Every reason is of the reference, and one that this condition may have."""
+    """Every reason is in the reference, and allowed for its condition."""
     for kind, condition in case.conditions.items():
         known = _REASONS.get((kind, condition["status"]), set())
         if (kind, condition["status"]) == ("Ready", "True"):
@@ -138,7 +138,7 @@ def _reasons_are_known(case: Case) -> Finding:
 
 @rule("FAIL0017")
 def _transitions_are_flips(case: Case) -> Finding:
-    """lastTransitionTime moves when status flips, and only then."""
+    """lastTransitionTime changes if and only if the status changes."""
     for kind, condition in case.conditions.items():
         before = case.before.get(kind)
         if before is None:
@@ -152,14 +152,14 @@ def _transitions_are_flips(case: Case) -> Finding:
 
 @rule("FAIL0019")
 def _what_failed_has_an_outlook(case: Case) -> Finding:
-    """Ready=False either goes on by itself or waits for a change."""
+    """Ready=False is retried automatically or waits for a change."""
     if case.ready == "False" and not {"Reconciling", "Stalled"} & case.conditions.keys():
         yield "Ready=False with neither Reconciling nor Stalled"
 
 
 @rule("FAIL0022")
 def _suspended_is_suspended(case: Case) -> Finding:
-    """A suspended object has nothing under way but what was asked for, and says so only then."""
+    """A suspended object runs only requested tests, and only a suspended object has reason Suspended."""
     suspended = bool(case.spec.get("suspend"))
     if suspended and "Reconciling" in case.conditions and not case.under_test:
         yield "a suspended object is Reconciling"
@@ -169,7 +169,7 @@ def _suspended_is_suspended(case: Case) -> Finding:
 
 @rule("FAIL0027")
 def _kstatus_agrees(case: Case) -> Finding:
-    """kstatus reads of it just what it says: done, failed for good, or under way."""
+    """kstatus agrees with the conditions: current, failed, or in progress."""
     if case.under_test or case.ready == "Unknown" or "Reconciling" in case.conditions:
         expected = Kstatus.IN_PROGRESS
     else:

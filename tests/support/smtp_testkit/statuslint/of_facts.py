@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules of generations, times, texts, and what else status tells."""
+"""Rules for generations, times, texts and the other fields of status."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _CLOCK_TOLERANCE: Final = 1.0
 
 @rule("FAIL0006")
 def _generation_exists(case: Case) -> Finding:
-    """No generation is observed that does not exist, nor an older one than before."""
+    """The observed generation exists, and never decreases."""
     observed = case.status.get("observedGeneration", -1)
     if observed > case.generation:
         yield f"observedGeneration is {observed}"
@@ -28,14 +28,14 @@ def _generation_exists(case: Case) -> Finding:
 
 @rule("FAIL0007")
 def _a_verdict_is_of_this_generation(case: Case) -> Finding:
-    """Every verdict speaks of the generation that there is."""
+    """Every verdict is about the current generation."""
     if not case.under_test and case.status.get("observedGeneration") != case.generation:
         yield f"observedGeneration is {case.status.get('observedGeneration')}"
 
 
 @rule("FAIL0008")
 def _conditions_are_of_this_generation(case: Case) -> Finding:
-    """Every condition has its observedGeneration, and outside of a test the present one."""
+    """Every condition has an observedGeneration, outside of tests the current one."""
     for kind, condition in case.conditions.items():
         observed = condition.get("observedGeneration", 0)
         if observed < 1 or (not case.under_test and observed != case.generation):
@@ -44,7 +44,7 @@ def _conditions_are_of_this_generation(case: Case) -> Finding:
 
 @rule("FAIL0009")
 def _an_announcement_changes_no_verdict(case: Case) -> Finding:
-    """While a test is under way status.observedGeneration stays."""
+    """While a test runs, status.observedGeneration does not change."""
     if case.under_test and case.status["observedGeneration"] != case.stored.get("observedGeneration", -1):
         yield "observedGeneration moved without a verdict"
 
@@ -63,7 +63,7 @@ def _messages_are_short(case: Case) -> Finding:
 
 @rule("FAIL0016")
 def _times_can_be_read(case: Case) -> Finding:
-    """Times are RFC 3339 in UTC, and what has happened lies in the past."""
+    """Times are RFC 3339 in UTC; times of past events are not in the future."""
     last_test = case.status.get("lastTest") or {}
     past = {kind: it["lastTransitionTime"] for kind, it in case.conditions.items()}
     past |= {"lastTest.startTime": last_test.get("startTime")}
@@ -80,7 +80,7 @@ def _times_can_be_read(case: Case) -> Finding:
 
 @rule("FAIL0018")
 def _nothing_is_given_away(case: Case) -> Finding:
-    """No secret and no bcc address, anywhere."""
+    """No secret and no bcc address is in the status."""
     for path, text in _texts(case.status, ""):
         for secret in case.hidden:
             if secret.lower() in text.lower():
@@ -89,7 +89,7 @@ def _nothing_is_given_away(case: Case) -> Finding:
 
 @rule("FAIL0020")
 def _a_retry_has_a_time(case: Case) -> Finding:
-    """Where a retry is due, nextTestTime or nextCheckTime says when."""
+    """If a retry is due, nextTestTime or nextCheckTime has its time."""
     progressing = case.value("Reconciling", "reason") == Reason.PROGRESSING_WITH_RETRY
     field = "nextTestTime" if case.kind == SMTP_CONFIG_KIND else "nextCheckTime"
     if progressing and field not in case.status:
@@ -120,7 +120,7 @@ def _successes_are_remembered(case: Case) -> Finding:
 
 @rule("FAIL0025", SMTP_CONFIG_KIND)
 def _dialogues_are_of_failures(case: Case) -> Finding:
-    """The dialogue is kept of a failed test only, and at most 20 lines of it."""
+    """Only a failed test has a dialogue, with at most 20 lines."""
     last_test = case.status.get("lastTest") or {}
     dialogue = last_test.get("dialogue") or []
     if len(dialogue) > 20:
@@ -131,7 +131,7 @@ def _dialogues_are_of_failures(case: Case) -> Finding:
 
 @rule("FAIL0026", SMTP_CONFIG_KIND)
 def _verdicts_have_a_base(case: Case) -> Finding:
-    """A verdict of a test names what was tested, and when."""
+    """A test verdict includes the tested versions and the time."""
     if case.ready == "True" and not (case.status.get("tested") and case.status.get("lastTest")):
         yield "Ready=True without tested or lastTest"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What demo and end-to-end tests are made of: the operator as its ServiceAccount, and ways to watch it."""
+"""Parts of the demo and the end-to-end tests: the operator as its ServiceAccount, and ways to observe it."""
 
 from smtp_testkit.testbed.api import Api, ApiError, Object
 from smtp_testkit.testbed.audit import AuditLog, Request

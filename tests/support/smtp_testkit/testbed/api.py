@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Raw requests to an API server: kubectl takes a tenth of a second for each, and cannot wait for it all."""
+"""Raw requests to an API server; kubectl needs 0.1 s for each, and cannot wait for every state."""
 
 import http.client
 import json
@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 Object = dict[str, Any]
 
 PATIENCE = 60.0
-"""Seconds that only something which hangs needs, however loaded the machine is."""
+"""A timeout in seconds that only a hanging request exceeds, even on a busy machine."""
 
 _PAUSE = 0.1
 
 
 class ApiError(Exception):
-    """The API server refused; `code` is the HTTP status."""
+    """The API server rejected a request; `code` is the HTTP status."""
 
     def __init__(self, text: str, code: int) -> None:
         super().__init__(text)
@@ -30,15 +30,15 @@ class ApiError(Exception):
 
 
 class Api:
-    """The API server as one of its users sees it. May be used by many threads."""
+    """A thread-safe client of the API server, as one of its users."""
 
     def __init__(self, url: str, ca_file: Path, token: str, *, acting_as: str = "") -> None:
-        """Connects when asked for something first.
+        """Prepare a client, which connects at the first request.
 
         Args:
-            url: such as `https://127.0.0.1:6443`.
-            ca_file: who signed its certificate.
-            token: the user's.
+            url: URL such as `https://127.0.0.1:6443`.
+            ca_file: file with its CA certificate.
+            token: token of the user.
             acting_as: another user, whom this one may impersonate.
         """
         self._address = urlsplit(url).netloc
@@ -50,38 +50,38 @@ class Api:
         self._all: list[http.client.HTTPSConnection] = []
 
     def get(self, path: str) -> Object:
-        """An object, or a list of objects."""
+        """Return an object, or a list of objects."""
         return self._request("GET", path)
 
     def items(self, path: str) -> list[Object]:
-        """The objects of a list."""
+        """Return the objects of a list."""
         found: list[Object] = self.get(path)["items"]
         return found
 
     def create(self, path: str, body: Object) -> Object:
-        """Creates an object in the collection."""
+        """Create an object in the collection."""
         return self._request("POST", path, body)
 
     def patch(self, path: str, body: Object) -> Object:
-        """Changes some fields by a merge patch."""
+        """Change some fields by a merge patch."""
         return self._request("PATCH", path, body, kind="merge-patch+json")
 
     def apply(self, path: str, body: Object, *, manager: str = "testbed") -> Object:
-        """Server-side apply, by force."""
+        """Apply an object server-side, by force."""
         query = f"fieldManager={manager}&force=true"
         return self._request("PATCH", f"{path}?{query}", body, kind="apply-patch+yaml")
 
     def delete(self, path: str) -> None:
-        """Deletes an object; whoever needs it gone waits by `wait_gone`."""
+        """Delete an object; to wait until it is gone, call `wait_gone`."""
         self._request("DELETE", path)
 
     def wait(
         self, collection: str, name: str, until: Callable[[Object], bool], *, seconds: float = PATIENCE
     ) -> Object:
-        """The object as soon as `until` holds for it; it need not exist yet.
+        """Wait until `until` holds for the object, and return it; it need not exist yet.
 
         Raises:
-            TimeoutError: it did not; the text has the object as it was last.
+            TimeoutError: it never held; the text has the last state of the object.
         """
         last: Object | None = None
         for kind, item in self.follow(f"{collection}?fieldSelector=metadata.name={name}", seconds):
@@ -95,7 +95,7 @@ class Api:
     def wait_any(
         self, collection: str, until: Callable[[Object], bool], *, seconds: float = PATIENCE
     ) -> Object:
-        """The first object of the collection for which `until` holds.
+        """Wait for an object of the collection for which `until` holds, and return it.
 
         Raises:
             TimeoutError: there was none.
@@ -106,10 +106,10 @@ class Api:
         raise TimeoutError(f"there was no such object of {collection} in {seconds:g} s")
 
     def wait_gone(self, collection: str, name: str, *, seconds: float = PATIENCE) -> None:
-        """Returns when there is no such object.
+        """Wait until the object does not exist.
 
         Raises:
-            TimeoutError: there still is.
+            TimeoutError: it still exists.
         """
         selected = f"{collection}?fieldSelector=metadata.name={name}"
         there = False
@@ -120,7 +120,7 @@ class Api:
         raise TimeoutError(f"{name} is still there after {seconds:g} s")
 
     def follow(self, selected: str, seconds: float) -> Iterator[tuple[str, Object]]:
-        """What is there and what becomes of it, from now for so many seconds."""
+        """Yield the current objects and all changes for so many seconds."""
         deadline = time.monotonic() + seconds
         found = self.get(selected)
         for item in found["items"]:
@@ -183,7 +183,7 @@ class Api:
             del self._own.connection
             if not reused:
                 raise
-        # The API server closes a connection that was idle for long, or was started anew.
+        # The API server has restarted, or has closed an idle connection.
         return self._send(method, path, body, kind)
 
     def _connect(self) -> http.client.HTTPSConnection:
@@ -194,6 +194,6 @@ class Api:
         return connection
 
     def close(self) -> None:
-        """Closes the connections of all threads."""
+        """Close the connections of all threads."""
         for connection in self._all:
             connection.close()

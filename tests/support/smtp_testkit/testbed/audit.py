@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asked the API server for what, out of its audit log."""
+"""Requests to the API server, from its audit log."""
 
 import json
 import time
@@ -13,12 +13,12 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Request:
-    """One request that was answered."""
+    """One answered request."""
 
     user: str
     verb: str
     resource: str
-    """Such as `smtpconfigs/status`."""
+    """The resource, such as `smtpconfigs/status`."""
     namespace: str
     name: str
     uri: str
@@ -26,7 +26,7 @@ class Request:
 
     @property
     def writes(self) -> bool:
-        """Whether it was meant to change something."""
+        """Whether the request is a write."""
         return self.verb not in {"get", "list", "watch"}
 
 
@@ -38,15 +38,15 @@ class AuditLog:
         self._mark = 0
 
     def mark(self) -> None:
-        """Forgets what was until now."""
+        """Ignore all lines until now."""
         self._mark = self.path.stat().st_size
 
     def text(self) -> str:
-        """The lines since the mark as they are."""
+        """Return the raw lines since the mark."""
         return b"".join(self._lines()).decode()
 
     def requests(self, *, user: str = "", namespace: str = "") -> list[Request]:
-        """What was asked since the mark: by that user, in that namespace; a watch once it has ended."""
+        """Return the requests since the mark of a user in a namespace; watches only after they end."""
         return [
             request
             for request in map(_parsed, self._lines())
@@ -54,8 +54,9 @@ class AuditLog:
         ]
 
     def until(self, verb: str, resource: str, *, user: str, namespace: str) -> list[Request]:
-        """The same, as soon as such a request is among it: a line is written when its request is complete,
-        and others may have seen what it did a moment before.
+        """Wait until a request matches, and return all requests.
+
+        A line is written when its request is complete, so its effect may be visible a moment earlier.
 
         Raises:
             TimeoutError: there is none.

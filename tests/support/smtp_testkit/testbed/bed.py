@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A namespace, and what a user does in it."""
+"""A namespace, and the actions of a user in it."""
 
 import base64
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Server = MailServer | FaultServer
 
 
 class Bed:
-    """Everything here happens in one namespace."""
+    """A namespace for one test."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self.api = api
@@ -26,11 +26,11 @@ class Bed:
         self.configs = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
 
     def core(self, plural: str) -> str:
-        """Path of the `secrets` or `configmaps`."""
+        """Return the path of the `secrets` or `configmaps`."""
         return f"/api/v1/namespaces/{self.namespace}/{plural}"
 
     def secret(self, name: str, **data: str | bytes) -> None:
-        """Creates the Secret, or changes its keys."""
+        """Create the Secret, or change its keys."""
         encoded = {
             key: base64.b64encode(value if isinstance(value, bytes) else value.encode()).decode()
             for key, value in data.items()
@@ -39,11 +39,11 @@ class Bed:
         self.api.apply(f"{self.core('secrets')}/{name}", body)
 
     def delete_secret(self, name: str) -> None:
-        """Deletes it."""
+        """Delete it."""
         self.api.delete(f"{self.core('secrets')}/{name}")
 
     def permit_tokens(self, service_account: str, *, to: str) -> None:
-        """Lets this user ask for tokens of the ServiceAccount."""
+        """Let this user request tokens of the ServiceAccount."""
         group, name = "rbac.authorization.k8s.io", f"{service_account}-token"
         rbac = f"/apis/{group}/v1/namespaces/{self.namespace}"
         of: Object = {"apiGroups": [""], "resourceNames": [service_account]}
@@ -60,7 +60,7 @@ class Bed:
         self.api.create(f"{rbac}/rolebindings", binding)
 
     def trust(self, server: MailServer) -> Object:
-        """Makes a ConfigMap of the server's CA; the `tls` of a spec that trusts it."""
+        """Create a ConfigMap with the server's CA; return the `tls` of a spec that trusts it."""
         metadata = {"name": CA_NAME}
         body: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
         body["data"] = {"ca.crt": server.ca_pem}
@@ -68,58 +68,58 @@ class Bed:
         return {"caRef": {"kind": "ConfigMap", "name": CA_NAME}}
 
     def create(self, server: Server, /, name: str = "mail", smtp_type: str = "None", **spec: Any) -> Seen:
-        """Creates a SmtpConfig for this server; other fields of its spec as given."""
+        """Create an SmtpConfig for this server, with these other fields in its spec."""
         return Seen(self.api.create(self.configs, smtp_config(name, settings(server, smtp_type, **spec))))
 
     def change(self, name: str = "mail", **spec: Any) -> Seen:
-        """Changes fields of its spec."""
+        """Change fields of the spec."""
         return Seen(self.api.patch(f"{self.configs}/{name}", {"spec": spec}))
 
     def ask(self, value: str, name: str = "mail") -> None:
-        """Asks for a test."""
+        """Request a test."""
         self.api.patch(f"{self.configs}/{name}", {"metadata": {"annotations": {REQUEST: value}}})
 
     def test_again(self, name: str = "mail") -> Seen:
-        """What a test of changed settings finds, at once: one asked for waits until 10 s after the last."""
+        """Change the spec and return the verdict; unlike a requested test, this never waits for 10 s."""
         self._changes += 1
         self.change(name, heloName=f"host-{self._changes}.example.com")
         return self.verdict(name)
 
     def delete(self, name: str = "mail") -> None:
-        """Deletes it."""
+        """Delete it."""
         self.api.delete(f"{self.configs}/{name}")
 
     def seen(self, name: str = "mail") -> Seen:
-        """As it is now."""
+        """Return the current object."""
         return Seen(self.api.get(f"{self.configs}/{name}"))
 
     def wait(self, until: Callable[[Seen], bool], name: str = "mail", *, seconds: float = PATIENCE) -> Seen:
-        """It, as soon as `until` holds for it."""
+        """Wait until `until` holds for the object, and return it."""
         return Seen(self.api.wait(self.configs, name, lambda it: until(Seen(it)), seconds=seconds))
 
     def verdict(self, name: str = "mail", *, seconds: float = PATIENCE) -> Seen:
-        """It, as soon as its status speaks of the spec that is there now."""
+        """Wait until the status is about the current spec, and return the object."""
         return self.wait(lambda it: it.judged, name, seconds=seconds)
 
     def verdict_of(self, server: Server, smtp_type: str = "None", /, **spec: Any) -> Seen:
-        """What becomes of a new SmtpConfig for this server."""
+        """Create an SmtpConfig for this server and return its verdict."""
         self.create(server, smtp_type=smtp_type, **spec)
         return self.verdict()
 
     def events(self, name: str = "mail") -> list[Object]:
-        """The Events about it, oldest first."""
+        """Return the Events about the object, oldest first."""
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
         about = [it for it in self.api.items(path) if it["regarding"]["name"] == name]
         return sorted(about, key=lambda it: str(it["eventTime"]))
 
     def wait_for_event(self, reason: str, name: str = "mail") -> Object:
-        """An Event of that reason about it; it comes a moment after the verdict."""
+        """Wait for an Event with this reason about the object; it follows the verdict."""
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
         return self.api.wait_any(path, lambda it: it["regarding"]["name"] == name and it["reason"] == reason)
 
 
 def settings(server: Server, smtp_type: str = "None", /, **spec: Any) -> Object:
-    """A spec that a mail goes out by, without a login."""
+    """Return a valid spec without a login."""
     return {
         "server": "127.0.0.1",
         "port": _port(server, smtp_type),
@@ -137,7 +137,7 @@ def _port(server: Server, smtp_type: str) -> int:
 
 
 def smtp_config(name: str, spec: Object) -> Object:
-    """The object."""
+    """Return an SmtpConfig."""
     return {
         "apiVersion": "smtp-operator.io/v1alpha1",
         "kind": "SmtpConfig",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ten thousand tests cost beside their own work, and need not."""
+"""Reduces the overhead of ten thousand tests."""
 
 import gc
 from collections.abc import Callable, Generator
@@ -12,15 +12,15 @@ _ALLOCATIONS_PER_COLLECTION = 5_000
 
 
 class KeptCollection:
-    """A plugin that has the garbage collector leave alone what collecting tests made: it lives to the end."""
+    """A plug-in that exempts collected tests from garbage collection, because they stay until the end."""
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Nor need whoever hands out the tests hear of each all that is never shown."""
+        """Limit the messages of workers to those that the main process shows."""
         tell_what_is_shown(session.config)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_collection(self) -> Generator[None, object, object]:
-        """Nothing is freed while it grows; later only what tests make is looked at."""
+        """Disable garbage collection during collection; later it examines only objects of tests."""
         gc.disable()
         try:
             return (yield)
@@ -31,7 +31,7 @@ class KeptCollection:
 
 
 def list_fixtures_alone() -> None:
-    """Shortens ``dir`` of pytest-asyncio, where looptime seeks fixtures whenever any is set up."""
+    """Shorten ``dir`` of pytest-asyncio, in which looptime searches for fixtures at every fixture setup."""
     names = vars(pytest_asyncio.plugin)
     kind = type(names["event_loop_policy"])
     fixtures = [name for name, it in names.items() if isinstance(it, kind)]
@@ -39,9 +39,9 @@ def list_fixtures_alone() -> None:
 
 
 def tell_what_is_shown(config: pytest.Config) -> None:
-    """Has a process that runs tests for another tell only what that one shows: half of all messages.
+    """Let a worker send only the messages that the main process shows, which halves their number.
 
-    That a test begins, or that its setup or teardown has passed, is told where an option needs it.
+    The start of a test and passed setups and teardowns are sent only if an option needs them.
     """
     asked = config.option
     if (

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deletions of CustomResourceDefinitions that kube-apiserver forgets, brought to its mind.
+"""Works around deletions of CustomResourceDefinitions that kube-apiserver forgets.
 
-Its finalizer (1.37) may fail to list the instances while it tears their storage down, "storage is
-(re)initializing". Where its next try meets its own update of the status as a conflict, it counts on an event
-that it ignores, since nothing but its own condition changed; then only the resync after some minutes goes on
-with it. Any other change of the object wakes it.
+Its finalizer (1.37) may fail to list the instances while it removes their storage, "storage is
+(re)initializing". If its next attempt conflicts with its own status update, it waits for an event, but then
+ignores it because only its own condition changed. Only the resync after some minutes continues the deletion.
+Any other change of the object also continues it.
 """
 
 import http.client
@@ -17,12 +17,12 @@ from smtp_tools.localcluster import LocalCluster
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 EVERY = 2.0
-"""Seconds; what has failed for that long has been forgotten."""
+"""Seconds after which a failed deletion counts as forgotten."""
 
 
 @contextmanager
 def forgotten_deletions_end(cluster: LocalCluster) -> Iterator[None]:
-    """While this context lasts, none waits for the resync."""
+    """Let no deletion wait for the resync while this context lasts."""
     stop = threading.Event()
     watcher = threading.Thread(target=_watch, args=(cluster, stop), name="crd-deletions", daemon=True)
     watcher.start()

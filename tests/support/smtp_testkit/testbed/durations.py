@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How long each file of tests took, recorded so that the longest start first.
+"""Recorded durations of test files, so that the longest start first.
 
 ``make test ARGS=--record-durations`` records them in ``tests/durations.json``.
 """

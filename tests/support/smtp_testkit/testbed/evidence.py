@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is left of a test that failed: everything that says why, in one folder."""
+"""The evidence of a failed test: everything that explains the failure, in one folder."""
 
 import json
 import re
@@ -25,7 +25,7 @@ _COLLECTIONS = {
 
 
 class Evidence:
-    """A folder of files; an older one of the same name is replaced."""
+    """A folder of files, which replaces an older one with the same name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -33,11 +33,11 @@ class Evidence:
         folder.mkdir(parents=True)
 
     def of_test(self, found: Mapping[str, object], operators: Iterable[OperatorProcess]) -> None:
-        """What operators, mail servers, namespace and API server of a test have to tell.
+        """Collect logs and objects of the operators, mail servers, namespace and API server of a test.
 
         Args:
-            found: its fixtures by name.
-            operators: those that it started itself.
+            found: fixtures of the test by name.
+            operators: operators that the test started.
         """
         shared = [it for it in found.values() if isinstance(it, OperatorProcess)]
         for number, process in enumerate([*operators, *shared]):
@@ -53,7 +53,7 @@ class Evidence:
                 self.audit(cluster.audit_log, bed.namespace)
 
     def objects(self, api: Api, namespace: str) -> None:
-        """What is in the namespace."""
+        """Write the objects in the namespace."""
         for plural, path in _COLLECTIONS.items():
             try:
                 found = api.items(path.format(namespace))
@@ -63,15 +63,15 @@ class Evidence:
                 self.text(f"{plural}.yaml", yaml.safe_dump_all(map(_brief, found), sort_keys=False))
 
     def text(self, name: str, content: str) -> None:
-        """A file."""
+        """Write a file."""
         (self.folder / name).write_text(content)
 
     def lines(self, name: str, content: Iterable[str]) -> None:
-        """A file of lines."""
+        """Write a file of lines."""
         self.text(name, "".join(f"{line}\n" for line in content))
 
     def audit(self, log: Path, namespace: str) -> None:
-        """The audit log's lines that name the namespace, in short."""
+        """Write short forms of the audit log's lines about the namespace."""
         with log.open() as file:
             mine = [json.loads(line) for line in file if f'"{namespace}"' in line and line.endswith("\n")]
         self.lines(
@@ -85,7 +85,7 @@ class Evidence:
 
 
 def folder_name(test: str) -> str:
-    """The test's id as a name that every file system takes."""
+    """Return the ID of the test as a name that every file system accepts."""
     file, _, rest = test.partition("::")
     return re.sub(r"[^\w.-]+", "-", f"{Path(file).name}-{rest}").strip("-")[:120]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /metrics says, as Prometheus reads it."""
+"""The metrics of /metrics, as Prometheus parses them."""
 
 import http.client
 import time
@@ -12,21 +12,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from smtp_testkit.testbed.api import PATIENCE
 
 _SCRAPED_EVERY = 0.05
-"""Seconds: nothing tells of a change of metrics."""
+"""Seconds between polls, because metrics have no watch."""
 
 Labels = tuple[str, ...]
 
 
 class Exposition:
-    """One answer of /metrics."""
+    """One response of /metrics."""
 
     def __init__(self, text: str) -> None:
-        """Of text in Prometheus's format."""
+        """Parse text in Prometheus's format."""
         self.text = text
 
     @classmethod
     def scraped(cls, port: int) -> "Exposition":
-        """What is served on that port of 127.0.0.1 now."""
+        """Return the current metrics on this port of 127.0.0.1."""
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.request("GET", "/metrics")
@@ -36,10 +36,10 @@ class Exposition:
 
     @classmethod
     def awaited(cls, port: int, holds: Callable[["Exposition"], bool]) -> "Exposition":
-        """The first answer of which that holds: what stands in a status is in the metrics a moment later.
+        """Wait until a condition holds for the metrics, which follow the status; return them.
 
         Raises:
-            TimeoutError: it never did; the text has what is served.
+            TimeoutError: it never held; the text has the metrics.
         """
         deadline = time.monotonic() + PATIENCE
         while not holds(found := cls.scraped(port)):
@@ -50,11 +50,11 @@ class Exposition:
 
     @cached_property
     def families(self) -> Mapping[str, Metric]:
-        """By name; that of a counter has no `_total` there."""
+        """Return the families by name; names of counters have no `_total` here."""
         return {it.name: it for it in text_string_to_metric_families(self.text)}
 
     def samples(self, name: str) -> dict[Labels, float]:
-        """The samples of that name, by the values of their labels in the order of the labels' names."""
+        """Return the samples with this name by label values, sorted by label name."""
         return {
             tuple(value for _, value in sorted(it.labels.items())): it.value
             for family in self.families.values()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kinds of Flux and the Prometheus operator, as they define them, in the control plane of the tests."""
+"""Kinds of Flux and the Prometheus operator in the control plane of the tests."""
 
 from functools import cache
 
@@ -9,10 +9,10 @@ from smtp_tools.localcluster import LocalCluster
 
 @cache
 def define_foreign_kinds(cluster: LocalCluster) -> None:
-    """Applies their CustomResourceDefinitions, once; they may stay, since nothing else knows these kinds.
+    """Apply their CustomResourceDefinitions once; they stay, because nothing else uses these kinds.
 
     Raises:
-        BuildError: they are not to be had; the text says why.
+        BuildError: they could not be built; the text says why.
     """
     made = definitions()
     cluster.kubectl("apply", "--server-side", "-f", "-", input=made)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that makes tests as the operator does, and looks what of the password is still in its memory.
+"""A process that runs tests as the operator does, and then searches its memory for the password.
 
-What it shall do comes from standard input, a line for each, the password only from a vault: so whatever is
-found of it afterwards was left there by the test.
+Its tasks come from standard input, one per line; the password comes only from a vault. So every copy that
+it finds afterwards was left by the test.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from smtp_testkit.testbed.told import spellings
 
 
 def holders(password: str) -> list[str]:
-    """Types of what holds it, or its base64; frames of exceptions and of coroutines among them."""
+    """Return the types of objects with the password or its base64, including frames."""
     gc.collect()
     needles = sorted(spellings(password) | spellings(f"\0mailer\0{password}"))
     raw = [it.encode() for it in needles]
@@ -51,7 +51,7 @@ def holders(password: str) -> list[str]:
 
 
 def objects(given: Any) -> Shelf:
-    """The objects that the test reads."""
+    """Return the objects that the test reads."""
     shelf = Shelf()
     shelf.put("Secret", "bao-login", {"token": given["token"]})
     shelf.put("ConfigMap", "bao-ca", {"ca.crt": given["vault_ca"]})
@@ -63,7 +63,7 @@ def objects(given: Any) -> Shelf:
 
 
 async def told(given: Any) -> dict[str, Any]:
-    """What came of the test, and what it left."""
+    """Run a test; return its result and what it left in memory."""
     password = given["reversed"][::-1]
     policy = DestinationPolicy(
         allow_networks=[ipaddress.ip_network("127.0.0.0/8")], ports=[PortRange(1, 65535)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manifests that users apply, and of them what an operator outside of the cluster needs."""
+"""The manifests that users apply, and the part that an operator outside of the cluster needs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,13 @@ PERMISSION_KINDS = frozenset(
 
 @dataclass(frozen=True)
 class Manifests:
-    """The documents of one folder, subfolders left out."""
+    """The documents of one folder, without subfolders."""
 
     documents: tuple[Object, ...]
 
     @classmethod
     def read(cls, folder: Path = CLUSTER_WIDE) -> "Manifests":
-        """What `kubectl apply -f FOLDER` would apply."""
+        """Read the documents that `kubectl apply -f FOLDER` would apply."""
         documents = [
             document
             for file in sorted(folder.glob("*.yaml"))
@@ -36,25 +36,25 @@ class Manifests:
         return cls(tuple(documents))
 
     def for_namespace(self, namespace: str) -> "Manifests":
-        """Those for another namespace than the one that they name, as `namespaced/` says it is done."""
+        """Return the documents for another namespace, changed as `namespaced/` describes."""
         text = str(self).replace(self.service_account[0], namespace)
         return Manifests(tuple(yaml.safe_load_all(text)))
 
     def permissions(self) -> "Manifests":
-        """The ServiceAccount and all that it may do, word for word; not what would run as it in a Pod."""
+        """Return the ServiceAccount and its permissions unchanged, without the Deployment and its like."""
         return Manifests(tuple(it for it in self.documents if it["kind"] in PERMISSION_KINDS))
 
     def __str__(self) -> str:
-        """As YAML, for `kubectl apply -f -`."""
+        """Return YAML for `kubectl apply -f -`."""
         return yaml.safe_dump_all(self.documents, sort_keys=False)
 
     @property
     def service_account(self) -> tuple[str, str]:
-        """Namespace and name of the one that the operator runs as."""
+        """Namespace and name of the operator's ServiceAccount."""
         (account,) = (it["metadata"] for it in self.documents if it["kind"] == "ServiceAccount")
         return account["namespace"], account["name"]
 
     @property
     def user(self) -> str:
-        """As the API server knows it."""
+        """The user name of the ServiceAccount on the API server."""
         return "system:serviceaccount:" + ":".join(self.service_account)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator as a process of its own, as whom its kubeconfig says."""
+"""The operator in a separate process, as the user of a kubeconfig."""
 
 import http.client
 import os
@@ -16,43 +16,43 @@ from smtp_tools.localcluster.processes import Process
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
-"""As long as the kubelet waits before it kills."""
+"""The kubelet's grace period before it kills a process."""
 POLL_SECONDS = 0.02
 
 LOOPBACK = ("--allow-network=127.0.0.0/8", "--allow-smtp-port=1-65535")
-"""Lets it speak to mail servers on this machine, which it would not by itself."""
+"""Flags that allow mail servers on this machine, which the defaults deny."""
 
 
 _left_alone: list[str] = []
 
 
 def leave_alone(namespaces: Sequence[str]) -> None:
-    """Has operators that are started from now on, and serve all namespaces, leave out these (patterns)."""
+    """Let operators of all namespaces that start from now on exclude these namespaces (patterns)."""
     _left_alone[:] = namespaces
 
 
 class StartOperator(Protocol):
-    """Starts an operator that ends with the test."""
+    """Starts an operator that stops with the test."""
 
     def __call__(self, *flags: str, kubeconfig: Path | None = None) -> "OperatorProcess":
-        """It is ready; `kubeconfig` says as whom, None is its ServiceAccount with the permissions shipped."""
+        """Start an operator and wait until it is ready; default kubeconfig: its ServiceAccount."""
 
 
 class OperatorError(Exception):
-    """The operator did not do what a process should; the text has the end of its log."""
+    """The operator did not start or stop as expected; the text has the end of its log."""
 
 
 class OperatorProcess:
-    """`python -m smtp_operator run` with some flags; dies with this process. A context that ends it.
+    """`python -m smtp_operator run` with some flags; a context manager. It never outlives this process.
 
     Attributes:
-        log: what it said, all its lives after each other.
+        log: the output of all its runs.
     """
 
     def __init__(
         self, kubeconfig: Path, log: Path, flags: Sequence[str] = LOOPBACK, *, metrics: bool = False
     ) -> None:
-        """Nothing is started before `start`. `metrics`: it serves them, on a port of this machine."""
+        """Prepare the process; `start` starts it. `metrics`: serve metrics on a port of this machine."""
         self.log = log
         self._kubeconfig = kubeconfig
         self._flags = tuple(flags)
@@ -62,10 +62,10 @@ class OperatorProcess:
         self._metrics_port = 0
 
     def start(self) -> Self:
-        """Starts it, and returns when it is ready.
+        """Start it and wait until it is ready.
 
         Raises:
-            OperatorError: it ended instead.
+            OperatorError: it stopped instead.
         """
         self.launch()
         deadline = time.monotonic() + START_SECONDS
@@ -78,7 +78,7 @@ class OperatorProcess:
         return self
 
     def launch(self) -> None:
-        """Starts it, and waits for nothing."""
+        """Start it without waiting."""
         (self._health_port,) = free_ports(1)
         command: list[str | Path] = [sys.executable, "-m", "smtp_operator", "run"]
         command += ["--kubeconfig", self._kubeconfig, f"--health-address=127.0.0.1:{self._health_port}"]
@@ -95,46 +95,46 @@ class OperatorProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._running.pid
 
     @property
     def runs(self) -> bool:
-        """Whether it is there."""
+        """Whether it is running."""
         return self._process is not None and self._process.exited() is None
 
     def output(self) -> str:
-        """What it has said since it was last started."""
+        """Return its output since its last start."""
         return self._running.output()
 
     def metrics(self) -> str:
-        """What /metrics says now; empty where it serves none."""
+        """Return the current text of /metrics; empty if it serves none."""
         return Exposition.scraped(self._metrics_port).text if self._metrics else ""
 
     def stop(self) -> int:
-        """Asks it to end; its exit code, -9 where it has not ended by itself in the time that a Pod has."""
+        """Stop it as the kubelet does; return its exit code, -9 after the grace period."""
         return self._running.end(STOP_SECONDS)
 
     def kill(self) -> None:
-        """Ends it as a crash would; may be called twice."""
+        """Kill it, as in a crash. A second call does nothing."""
         self._running.kill()
 
     def ended(self) -> int:
-        """Its exit code, once it has ended by itself."""
+        """Wait until it stops without a signal from here; return its exit code."""
         return self._running.wait(START_SECONDS)
 
     def restart(self) -> int:
-        """Ends it in order, and starts it again; the exit code as of `stop`."""
+        """Stop it and start it again; return the exit code of `stop`."""
         code = self.stop()
         self.start()
         return code
 
     def freeze(self) -> None:
-        """Lets it do nothing more until it is killed or thawed."""
+        """Suspend it until it is killed or thawed."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets it go on."""
+        """Resume it."""
         os.kill(self.pid, signal.SIGCONT)
 
     def __enter__(self) -> Self:

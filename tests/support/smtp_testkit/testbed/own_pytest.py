@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run of pytest for a test of how tests are run."""
+"""Runs pytest for tests of the test setup."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from smtp_tools.paths import SOURCES
 
 
 def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """What becomes of the tests in the folder: with pytest-xdist alone, and nothing of the run that asks."""
+    """Run the tests in a folder, with pytest-xdist as only plug-in and without settings of this run."""
     options = [f"--rootdir={folder}", "-c", os.devnull, "-o", f"pythonpath={' '.join(map(str, SOURCES))}"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "xdist", *options, *words],

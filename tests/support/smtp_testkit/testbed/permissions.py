@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator's roles grant, beside what it asked for: nothing too much, nothing too little."""
+"""Compares the permissions of the operator's roles with its requests: none unused, none missing."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Permission(NamedTuple):
 
 
 def granted_by(documents: Iterable[Object]) -> frozenset[Permission]:
-    """By the roles among these manifests that are bound to their ServiceAccount."""
+    """Return the permissions of the roles in these manifests that are bound to their ServiceAccount."""
     everything = list(documents)
     bound = {
         (it["roleRef"]["kind"], it["roleRef"]["name"])
@@ -45,9 +45,9 @@ def _granted(role: Object) -> Iterator[Permission]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionAudit:
-    """Of one identity, by all that it asked for.
+    """An audit of one user, by all its requests.
 
-    ``deliberate``: what tests have it asked for in vain, and why.
+    ``deliberate``: permissions that are missing on purpose in tests, and why.
     """
 
     granted: frozenset[Permission]
@@ -63,7 +63,7 @@ class PermissionAudit:
         *,
         deliberate: Mapping[Permission, str],
     ) -> "PermissionAudit":
-        """Requests to say who one is need no permission, and none that names no resource."""
+        """Return the audit of a user, without requests that need no permission."""
         used: set[Permission] = set()
         refused: set[Permission] = set()
         for request in requests:
@@ -74,21 +74,21 @@ class PermissionAudit:
 
     @property
     def holds(self) -> bool:
-        """Nothing is granted for nothing, and nothing was asked for in vain."""
+        """Whether no permission is unused and none is missing."""
         return not (self.superfluous or self.lacking)
 
     @property
     def superfluous(self) -> list[Permission]:
-        """Granted, but never used."""
+        """Permissions that are granted but never used."""
         return sorted(self.granted - self.used)
 
     @property
     def lacking(self) -> list[Permission]:
-        """Asked for and refused; but not what is granted, and was refused by a server that just started."""
+        """Permissions of refused requests, except granted ones, which a starting server refuses."""
         return sorted(self.refused - self.granted - set(self.deliberate))
 
     def report(self) -> str:
-        """A line for each permission."""
+        """Return one line for each permission."""
         lines = [f"used                 {it}" for it in sorted(self.granted & self.used)]
         lines += [f"GRANTED BUT NOT USED {it}" for it in self.superfluous]
         lines += [f"USED BUT REFUSED     {it}" for it in self.lacking]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands between a client and the API server, and keeps what is said in clear."""
+"""A proxy between a client and the API server that records the decrypted traffic."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ _HEAD = re.compile(rb"(?ms)^([A-Z]+) (/\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n")
 
 @dataclass(frozen=True)
 class Asked:
-    """The head of a request."""
+    """Start line and headers of a request."""
 
     method: str
     path: str
@@ -36,10 +36,10 @@ class _Connection:
 
 
 class RecordingProxy:
-    """Terminates TLS with a certificate of its own, and passes all on as it is; an async context."""
+    """Terminates TLS with a separate certificate, forwards everything unchanged; an async context manager."""
 
     def __init__(self, port: int, ca_file: Path) -> None:
-        """For the API server on this port of 127.0.0.1, trusted by `ca_file`."""
+        """Prepare a proxy for the API server on this port of 127.0.0.1 with the CA in `ca_file`."""
         self._target = port
         self._trust = ssl.create_default_context(cafile=ca_file)
         self._ca = trustme.CA()
@@ -50,11 +50,11 @@ class RecordingProxy:
 
     @property
     def ca_pem(self) -> bytes:
-        """Who signed its certificate."""
+        """The CA of the proxy's certificate."""
         return self._ca.cert_pem.bytes()
 
     def asked(self) -> list[Asked]:
-        """Every request so far, those of one connection in their order."""
+        """Return every request so far; those of one connection are in order."""
         return [
             Asked(method.decode(), path.decode(), _headers(lines))
             for connection in self._connections
@@ -62,7 +62,7 @@ class RecordingProxy:
         ]
 
     def answered(self) -> bytes:
-        """All that the API server said."""
+        """Return all data from the API server."""
         return b"".join(bytes(connection.heard) for connection in self._connections)
 
     async def __aenter__(self) -> Self:
@@ -117,7 +117,7 @@ def _headers(lines: bytes) -> dict[str, str]:
 def recorded(
     kubeconfig: Path, url: str, ca_file: Path, folder: Path
 ) -> Iterator[tuple[RecordingProxy, Path]]:
-    """A proxy before that API server, and a kubeconfig like the given one that goes through it."""
+    """Start a proxy for an API server, and return it with a copy of the kubeconfig that uses it."""
     with in_thread(RecordingProxy(int(url.rpartition(":")[2]), ca_file)) as proxy:
         config = json.loads(kubeconfig.read_text())
         authority = folder / "proxy-ca.pem"

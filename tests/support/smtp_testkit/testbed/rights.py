@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rights that were just granted: the API server hears of its own roles a moment later."""
+"""Waits for new permissions: the API server reads new roles with a short delay."""
 
 from smtp_testkit.testbed.waiting import until
 from smtp_tools.localcluster import LocalCluster
 
 
 def wait_for_right(cluster: LocalCluster, namespace: str, account: str, verb: str, resource: str) -> None:
-    """Returns once a ServiceAccount may do that in its namespace."""
+    """Wait until a ServiceAccount has a permission in its namespace."""
     user = f"--as=system:serviceaccount:{namespace}:{account}"
     words = ["auth", "can-i", verb, resource, user, f"--namespace={namespace}"]
     until(lambda: cluster.kubectl(*words, check=False).returncode == 0, "the role never counted")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig as it was seen at one moment."""
+"""A snapshot of an SmtpConfig."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from smtp_testkit.testbed.api import Object
 
 @dataclass(frozen=True)
 class Condition:
-    """One of its conditions; all empty where it has none of that type."""
+    """A condition; all fields are empty if there is none of this type."""
 
     status: str = ""
     reason: str = ""
@@ -20,55 +20,55 @@ class Condition:
 
 @dataclass(frozen=True)
 class Seen:
-    """The object, and its parts by short names."""
+    """An object, with short names for its parts."""
 
     object: Object
 
     @property
     def metadata(self) -> Object:
-        """Its metadata."""
+        """The metadata."""
         found: Object = self.object["metadata"]
         return found
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name."""
         return str(self.metadata["name"])
 
     @property
     def status(self) -> dict[str, Any]:
-        """Its status."""
+        """The status."""
         found: dict[str, Any] = self.object.get("status", {})
         return found
 
     @property
     def last_test(self) -> dict[str, Any]:
-        """What is known of its last test."""
+        """The field `status.lastTest`."""
         found: dict[str, Any] = self.status.get("lastTest", {})
         return found
 
     @property
     def ready(self) -> Condition:
-        """Its Ready condition."""
+        """The Ready condition."""
         return self.condition("Ready")
 
     @property
     def reason(self) -> str:
-        """Reason of its Ready condition."""
+        """The reason of the Ready condition."""
         return self.ready.reason
 
     @property
     def message(self) -> str:
-        """Message of its Ready condition."""
+        """The message of the Ready condition."""
         return self.ready.message
 
     @property
     def conditions(self) -> dict[str, str]:
-        """Reasons of the conditions that are there, by type."""
+        """The reasons of all conditions, by type."""
         return {it["type"]: it["reason"] for it in self.status.get("conditions", [])}
 
     def condition(self, kind: str) -> Condition:
-        """The condition of that type."""
+        """Return the condition with this type."""
         for it in self.status.get("conditions", []):
             if it["type"] == kind:
                 return Condition(
@@ -82,5 +82,5 @@ class Seen:
 
     @property
     def judged(self) -> bool:
-        """Whether the status speaks of the spec that is there now."""
+        """Whether the status has a verdict about the current spec."""
         return bool(self.status.get("observedGeneration") == self.metadata["generation"])

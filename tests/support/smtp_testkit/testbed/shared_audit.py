@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One audit of what the operator asked for in all tests of a run, in however many processes they ran."""
+"""One audit of the operator's requests in all tests of a run, from all processes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +17,11 @@ DELIBERATE: dict[Permission, str] = {
     Permission("create", "serviceaccounts/token"): "no role names the ServiceAccount of the test",
     Permission("get", "endpointslices"): "the role of one namespace does not grant it",
 }
-"""What tests have the operator asked for in vain."""
+"""Requests that the API server refuses on purpose in tests."""
 
 
 def audit_of(cluster: SharedCluster) -> PermissionAudit | None:
-    """What the operator that `deploy/manifests` installs asked it for; None: the cluster was not used."""
+    """Return the audit of the operator in `deploy/manifests`; None: the cluster was not used."""
     if cluster.audit_log is None:
         return None
     manifests = Manifests.read().permissions()
@@ -30,16 +30,16 @@ def audit_of(cluster: SharedCluster) -> PermissionAudit | None:
 
 
 class SharedAudit:
-    """A plugin of the process that hands out the tests: fails a run in whose end the audit does not hold."""
+    """A plug-in of the main process, which fails the run if the audit fails at its end."""
 
     def __init__(self, audit: Callable[[], PermissionAudit | None]) -> None:
-        """Asks for the audit when all tests are through."""
+        """Prepare the audit, which runs after all tests."""
         self._audit = audit
         self._found: PermissionAudit | None = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Writes it where `make audit` finds it."""
+        """Write the report for `make audit`."""
         self._found = self._audit()
         if self._found is not None:
             file = session.config.rootpath / REPORT
@@ -49,7 +49,7 @@ class SharedAudit:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Says why."""
+        """Print why the audit failed."""
         if self._found is not None and not self._found.holds:
             terminalreporter.section("permissions of the operator")
             terminalreporter.write(self._found.report())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One control plane for a run of tests, in however many processes they run.
+"""One control plane for all processes of a test run.
 
-It belongs to the process that hands out the tests, and starts when a test first asks for it. Tests reach it
-as a `LocalCluster`: what needs its processes is asked for at a socket, everything else works on its files.
+It belongs to the main process and starts when a test first requests it. Tests use it as a `LocalCluster`:
+actions on its processes go through a socket, everything else uses its files.
 """
 
 import tempfile
@@ -22,17 +22,17 @@ from smtp_tools.localcluster import ClusterError, LocalCluster
 _INPUT = "cluster"
 _ADDRESS = pytest.StashKey[str]()
 _MANY = 16
-"""So many processes may ask at the same time."""
+"""Number of processes that can connect at the same time."""
 
 
 class ClusterOfTheRun(LocalCluster):
-    """The control plane of this run, as a test in any of its processes has it."""
+    """The control plane of this run, for tests in any process."""
 
     def __init__(self, config: pytest.Config) -> None:
-        """Returns when it is up; whoever asks first has it started.
+        """Wait until the control plane runs; the first call starts it.
 
         Raises:
-            ClusterError: it does not come up.
+            ClusterError: it did not start.
         """
         told = getattr(config, "workerinput", {}).get(_INPUT)
         self._address: str = told or config.stash[_ADDRESS]
@@ -40,7 +40,7 @@ class ClusterOfTheRun(LocalCluster):
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids by the names of the programs that run."""
+        """The process ids of the running programs, by name."""
         found: dict[str, int] = _ask(self._address, "pids")
         return found
 
@@ -49,22 +49,22 @@ class ClusterOfTheRun(LocalCluster):
         _ask(self._address, "stop")
 
     def start_apiserver(self) -> None:
-        """Start it again, on the same port with the same data; returns when it is ready.
+        """Start the API server again, on the same port with the same data; return when it is ready.
 
         Raises:
-            ClusterError: it did not come up, or was not stopped before.
+            ClusterError: it did not start, or was not stopped before.
         """
         _ask(self._address, "start")
 
 
 class SharedCluster:
-    """A plugin of the process that hands out the tests.
+    """A plug-in of the main process.
 
-    A process of the control plane dies with the thread that has started it, so that one thread does it all.
+    Processes of the control plane die with the thread that started them, so one thread does everything.
     """
 
     def __init__(self) -> None:
-        """Nothing is started before somebody asks."""
+        """Prepare the control plane, which starts at the first request."""
         self._folder = tempfile.TemporaryDirectory(prefix="pytest-cluster-")
         self._address = str(Path(self._folder.name, "socket"))
         self._listener = Listener(self._address, "AF_UNIX", _MANY)
@@ -74,20 +74,20 @@ class SharedCluster:
 
     @property
     def audit_log(self) -> Path | None:
-        """Of the API server; None: nobody has asked for one."""
+        """The audit log of the API server; None: no test needed one."""
         return self._cluster.audit_log if self._cluster else None
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Tells this process where to ask."""
+        """Give this process the address of the socket."""
         config.stash[_ADDRESS] = self._address
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
-        """Tells another one."""
+        """Give a worker the address of the socket."""
         node.workerinput[_INPUT] = self._address
 
     def pytest_unconfigure(self) -> None:
-        """Ends the control plane, and leaves nothing behind."""
+        """Stop the control plane and remove its files."""
         _ask(self._address, "end")
         self._thread.join()
         self._folder.cleanup()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests in several processes, all on one control plane.
+"""Tests in several processes on one control plane.
 
-First one process runs the tests that need the control plane for themselves, while others run what needs none.
-Then all run what shares it, file by file; each process in namespaces of its own, which the operators of
-others leave alone.
+First one process runs the tests that need the control plane alone, while others run those that need none.
+Then all run the tests that share it, file by file. Each process has separate namespaces, which the operators
+of other processes exclude.
 
-What pytest-xdist has for such groups (`--dist=loadgroup`) writes the group behind the test's id, which pytest
-9.2 does not take any more. Here workers write the groups to a file, and the scheduler reads it.
+The groups of pytest-xdist (`--dist=loadgroup`) append the group to the test's ID, which pytest 9.2 no longer
+accepts. Here workers write the groups to a file, which the scheduler reads.
 """
 
 import json
@@ -30,46 +30,46 @@ _OVER = "alone-is-over"
 _ALONE = "alone on the control plane"
 _MOST = 4
 _LONG = 1800.0
-"""Seconds; longer than all tests take together."""
+"""Seconds; longer than all tests together."""
 
 
 class Place(IntEnum):
-    """When a file of tests has its turn."""
+    """The group of a test file."""
 
     FIRST = 0
-    """Alone on the control plane, and there is nothing of ours on it yet."""
+    """Runs alone on a control plane without any object of this project."""
     ALONE = 1
-    """On the control plane, with no other test on it."""
+    """Runs alone on the control plane."""
     BESIDE = 2
-    """It needs none."""
+    """Needs no control plane."""
     SHARED = 3
-    """It shares the control plane with others."""
+    """Shares the control plane with other tests."""
 
 
 PLACE = pytest.StashKey[Place]()
 
 
 def processes(*, waiting: bool) -> int:
-    """One more than there are cores, or two where tests wait for a control plane; four at most."""
+    """Return the number of cores plus one, or plus two if tests wait for a control plane; at most four."""
     return min(len(os.sched_getaffinity(0)) + (2 if waiting else 1), _MOST)
 
 
 def own_prefix(config: pytest.Config) -> str:
-    """What the names of this process's namespaces begin with."""
+    """Return the prefix of this process's namespaces."""
     return f"{getattr(config, 'workerinput', {}).get('workerid', 'test')}-"
 
 
 def namespaces_of_others(config: pytest.Config) -> list[str]:
-    """Patterns of the namespaces that tests of other processes work in."""
+    """Return patterns of the namespaces of other processes."""
     told = getattr(config, "workerinput", {})
     workers = [f"gw{number}" for number in range(told.get("workercount", 0))]
     return [f"{it}-*" for it in workers if it != told["workerid"]]
 
 
 def put_in_order(config: pytest.Config, items: list[pytest.Item], longest: Sequence[str]) -> None:
-    """Sorts the tests, whose places are known, and lets the scheduler know where there is one.
+    """Sort the tests by group, and pass the groups to the scheduler if there is one.
 
-    ``longest``: files that would keep all waiting if they began late; longest first.
+    ``longest``: files that must start early because they take long; longest first.
     """
     items.sort(key=lambda it: it.stash[PLACE])
     folder = getattr(config, "workerinput", {}).get(_FOLDER)
@@ -92,28 +92,28 @@ def _file(nodeid: str) -> str:
 
 
 class SideBySide:
-    """A plugin of the process that hands out the tests."""
+    """A plug-in of the main process."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="pytest-side-by-side-")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: WorkerController) -> None:
-        """Tells a worker where to write."""
+        """Give a worker the path of the file."""
         node.workerinput[_FOLDER] = self._folder.name
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Producer) -> "InOrder":
-        """Hands out whole files, and what is alone as a whole."""
+        """Return a scheduler that distributes whole files, and all tests that run alone as one unit."""
         return InOrder(config, log, Path(self._folder.name, _ORDER))
 
     def pytest_unconfigure(self) -> None:
-        """Leaves nothing behind."""
+        """Remove the file."""
         self._folder.cleanup()
 
 
 class InOrder(LoadScopeScheduling):
-    """Hands out the tests in the order that the workers have told."""
+    """Distributes the tests in the order from the workers."""
 
     def __init__(self, config: pytest.Config, log: Producer, file: Path) -> None:
         super().__init__(config, log)
@@ -122,7 +122,7 @@ class InOrder(LoadScopeScheduling):
         self._order: Sequence[str] = ()
 
     def schedule(self) -> None:
-        """All workers have collected, so that the order is known."""
+        """Read the order, which exists after all workers have collected."""
         told = json.loads(self._file.read_text())
         self._alone, self._order = set(told["alone"]), told["order"]
         super().schedule()
@@ -138,21 +138,19 @@ class InOrder(LoadScopeScheduling):
 
 
 class InTurn:
-    """A plugin of each process that runs tests: has those that share the control plane wait for those that
-    do not.
-    """
+    """A plug-in of each worker: tests that share the control plane wait for those that run alone."""
 
     def __init__(self, config: pytest.Config) -> None:
         folder = getattr(config, "workerinput", {}).get(_FOLDER)
         self._over = Path(folder, _OVER) if folder else None
         self._begun = False
-        """Whether this process is in the midst of tests that are alone."""
+        """Whether this process is running tests that run alone."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
-        """Waits outside of the time that the test itself has."""
+        """Wait before the test, so that its timeout does not include the wait."""
         # They are in order of their places, so that the first one says whether any is alone.
         some_are_alone = item.session.items[0].stash[PLACE] <= Place.ALONE
         if self._over and some_are_alone and item.stash[PLACE] is Place.SHARED:
@@ -166,7 +164,7 @@ class InTurn:
         return result
 
     def pytest_sessionfinish(self) -> None:
-        """Also where a failure has ended it."""
+        """End the wait of others, also after a failure."""
         if self._begun:
             self._end()
 

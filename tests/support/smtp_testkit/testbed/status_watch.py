@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sees every status that the operator writes on a real API server, and holds it to the numbered rules."""
+"""Checks every status that the operator writes on a real API server against the numbered rules."""
 
 import http.client
 import threading
@@ -22,7 +22,7 @@ _PATHS = tuple(f"/apis/{API_VERSION}/{kind.plural}" for kind in KINDS)
 
 @dataclass(frozen=True)
 class Write:
-    """A status that was written, and the object with the one before."""
+    """A written status, and the object with the previous status."""
 
     before: Object
     status: Object
@@ -31,25 +31,25 @@ class Write:
 
     @property
     def namespace(self) -> str:
-        """Of the object; empty where it is cluster-wide."""
+        """The namespace of the object; empty if it is cluster-wide."""
         return _namespace(self.before)
 
 
 class StatusWatch:
-    """Follows all objects of our kinds, each kind in a thread that ends with the API server.
+    """Watches all objects of our kinds, each kind in a thread that ends with the API server.
 
-    A kind that the API server does not know (yet) has no objects.
+    An unknown kind counts as one without objects.
     """
 
     def __init__(self, api: Api, *, but: Sequence[str] = ()) -> None:
-        """Nothing is followed yet. `but`: patterns of namespaces that are no concern of this watch."""
+        """Prepare the watch, which does not run yet. `but`: patterns of namespaces to ignore."""
         self._api = api
         self._but = but
         self._changed = threading.Condition()
         self._last: dict[str, dict[str, Object]] = {}
-        """The objects that are there by their uids, for each path that has been listed."""
+        """The existing objects by UID, for each listed path."""
         self._gone: set[str] = set()
-        """Uids of those that were there once."""
+        """UIDs of all objects so far."""
         self._writes: list[Write] = []
         self._counts: Counter[str] = Counter()
         self._stopped = threading.Event()
@@ -57,7 +57,7 @@ class StatusWatch:
     @classmethod
     @contextmanager
     def following(cls, api: Api, *, but: Sequence[str] = ()) -> Iterator[Self]:
-        """Sees all that is written in this context, and at its end checks what nobody has asked for."""
+        """Watch all writes in this context, and at its end check those not checked yet."""
         watch = cls(api, but=but)
         watch.start()
         try:
@@ -67,22 +67,22 @@ class StatusWatch:
             watch.stop()
 
     def start(self) -> None:
-        """Returns once all that is there is known."""
+        """Start the watch and wait until all existing objects are known."""
         for path in _PATHS:
             threading.Thread(target=self._run, args=(path,), daemon=True, name=f"watch of {path}").start()
         with self._changed:
             assert self._changed.wait_for(lambda: self._last.keys() == set(_PATHS), PATIENCE)
 
     def stop(self) -> None:
-        """What comes from now on is of no interest."""
+        """Stop the watch."""
         self._stopped.set()
 
     def check(self) -> None:
-        """Holds the statuses to the rules that were written since this was asked for last.
+        """Check all statuses written since the last check.
 
         Raises:
-            AssertionError: one breaks a rule.
-            TimeoutError: the watch does not come up to what is there now.
+            AssertionError: a status violates a rule.
+            TimeoutError: the watch does not catch up.
         """
         found = self.complaints()
         assert not found, "statuses break rules of tests/support/smtp_testkit/statuslint:\n" + "\n".join(
@@ -90,10 +90,10 @@ class StatusWatch:
         )
 
     def complaints(self) -> list[str]:
-        """What is wrong with the statuses that were written since this was asked for last.
+        """Return the violations of all statuses written since the last check.
 
         Raises:
-            TimeoutError: the watch does not come up to what is there now.
+            TimeoutError: the watch does not catch up.
         """
         self._catch_up()
         with self._changed:
@@ -104,18 +104,18 @@ class StatusWatch:
         ]
 
     def forget(self, namespace: str) -> None:
-        """Statuses that a test made up there, in the operator's name, are held to no rule."""
+        """Skip the check of statuses that a test wrote as the operator."""
         self._catch_up()
         with self._changed:
             self._writes = [it for it in self._writes if it.namespace != namespace]
 
     def writes(self, namespace: str) -> int:
-        """How many statuses were ever seen to be written in a namespace."""
+        """Return the number of status writes in a namespace so far."""
         with self._changed:
             return self._counts[namespace]
 
     def _catch_up(self) -> None:
-        """Waits until all has been seen that was written until now, also to what is gone since."""
+        """Wait until the watch has seen all writes until now, including those to deleted objects."""
         with self._changed:
             known = {uid for objects in self._last.values() for uid in objects}
         versions = {uid: it for path in _PATHS for uid, it in self._present(path).items()}
@@ -130,7 +130,7 @@ class StatusWatch:
                 raise TimeoutError(f"the watch of statuses has not come up to {versions}")
 
     def _present(self, path: str) -> dict[str, int]:
-        """Versions of the objects that are there now, by their uids."""
+        """Return the versions of the current objects by UID."""
         try:
             present = self._api.items(path)
         except ApiError as error:
@@ -143,7 +143,7 @@ class StatusWatch:
         return not any(fnmatchcase(_namespace(object_), pattern) for pattern in self._but)
 
     def _texts_to_hide(self, writes: Collection[Write]) -> set[str]:
-        """What they are about, the Secrets beside it, and those where a cluster-wide vault has its own."""
+        """Return the secrets of the objects, of their namespaces, and of cluster-wide vaults."""
         objects = [it.before for it in writes]
         namespaces = {it.namespace for it in writes} - {""}
         for it in objects:
@@ -186,7 +186,7 @@ class StatusWatch:
                 self._take(path, object_)
 
     def _know(self, path: str, present: dict[str, Object]) -> None:
-        """All that there is: what was written before may be several writes, so only the last is looked at."""
+        """Record the listed objects; only the last of several writes before a list is known."""
         with self._changed:
             known = self._last.get(path, {})
             for uid, object_ in present.items():
@@ -218,7 +218,7 @@ class StatusWatch:
 
 
 def _ours(object_: Object) -> Object:
-    """The status without the conditions that others have added: their types have a domain in front."""
+    """Return the status without conditions of other controllers, whose types have a domain as prefix."""
     status: dict[str, Any] = object_.get("status") or {}
     conditions: Collection[Object] = status.get("conditions") or ()
     return status | {"conditions": [it for it in conditions if "/" not in it["type"]]}
@@ -233,7 +233,7 @@ def _version(object_: Object) -> int:
 
 
 def _named(value: object, name: str) -> Iterator[str]:
-    """All texts of fields of that name."""
+    """Return all texts in fields with this name."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key == name and isinstance(inner, str):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What others can read after a test: where a password must not be found."""
+"""Everything that others can read after a test, in which no password may be."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from smtp_testkit.testbed.operator_process import OperatorProcess
 
 
 def told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> str:
-    """Statuses and Events of the namespace, the operator's log and metrics, what the API server was asked."""
+    """Return statuses and Events of the namespace, the operator's log and metrics, and its requests."""
     bed.wait_for_event(bed.seen().reason)
     ours = f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}"
     objects = [it for kind in ("smtpconfigs", "smtpvaults") for it in bed.api.items(f"{ours}/{kind}")]
@@ -22,5 +22,5 @@ def told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> str:
 
 
 def spellings(secret: str) -> set[str]:
-    """It, and its base64."""
+    """Return the text and its base64."""
     return {secret, base64.b64encode(secret.encode()).decode().rstrip("=")}

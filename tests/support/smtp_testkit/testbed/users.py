@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Users of a cluster who may do exactly what they were granted, and objects of ours that they write."""
+"""Users of a cluster with exactly the granted permissions, and objects that they write."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
 def path_of(kind: str, namespace: str) -> str:
-    """Where the API server keeps the objects of a kind of ours."""
+    """Return the path of the objects of one of our kinds."""
     if kind == "ClusterSmtpVault":
         return f"{KINDS_PATH}/clustersmtpvaults"
     return f"{KINDS_PATH}/namespaces/{namespace}/{kind.lower()}s"
 
 
 def object_of(kind: str, spec: Object, name: str = "one") -> Object:
-    """An object of ours."""
+    """Return an object of one of our kinds."""
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": kind,
@@ -33,19 +33,19 @@ def object_of(kind: str, spec: Object, name: str = "one") -> Object:
 
 
 def sentence(error: ApiError) -> str:
-    """What a policy says in a refusal; empty if no policy refused."""
+    """Return the message of the policy in a rejection; empty if no policy rejected the request."""
     return str(error).partition("denied request: ")[2]
 
 
 @dataclass(frozen=True)
 class Right:
-    """One right of RBAC.
+    """One permission of RBAC.
 
     Attributes:
-        verb: such as ``get``.
-        resource: plural, with its subresource; those of ours end in ``.smtp-operator.io``.
-        name: of the one object; empty: all of them.
-        namespace: where; empty: in the whole cluster.
+        verb: verb such as ``get``.
+        resource: plural with subresource; ours end in ``.smtp-operator.io``.
+        name: name of the object; empty: all objects.
+        namespace: the namespace; empty: the whole cluster.
     """
 
     verb: str
@@ -55,14 +55,14 @@ class Right:
 
     @property
     def rule(self) -> Object:
-        """As a role has it."""
+        """Return the rule for a role."""
         ours = self.resource.endswith(f".{GROUP}")
         names = {"resourceNames": [self.name]} if self.name else {}
         resource = self.resource.removesuffix(f".{GROUP}")
         return {"apiGroups": [GROUP if ours else ""], "resources": [resource], "verbs": [self.verb], **names}
 
     def asked_for(self, user: str) -> Object:
-        """A SubjectAccessReview of it."""
+        """Return a SubjectAccessReview for it."""
         resource, _, subresource = self.resource.removesuffix(f".{GROUP}").partition("/")
         attributes = {
             "verb": self.verb,
@@ -78,16 +78,16 @@ class Right:
 WRITE_OURS = tuple(
     Right(verb, f"*.{GROUP}") for verb in ("get", "list", "create", "update", "patch", "delete")
 )
-"""The rights to write every kind of ours in every namespace."""
+"""The permissions to write all our kinds in every namespace."""
 
 
 @dataclass
 class Users:
-    """Makes users by impersonation; what they were granted goes when `forget` is called.
+    """Creates users by impersonation; `forget` revokes their permissions.
 
     Attributes:
-        api: as the administrator.
-        acting_as: the same API server, as the user of that name.
+        api: the API server, as administrator.
+        acting_as: returns the same API server, as this user.
     """
 
     api: Api
@@ -97,17 +97,17 @@ class Users:
     _granted: list[str] = field(default_factory=list)
 
     def user(self, name: str, *rights: Right) -> Api:
-        """A user with these rights and no others; they count already."""
+        """Return a user with exactly these permissions, which are already effective."""
         for namespace in sorted({right.namespace for right in rights}):
             self._grant(name, [right.rule for right in rights if right.namespace == namespace], namespace)
-        for right in rights:  # the API server hears of its own roles a moment later
+        for right in rights:  # the API server reads new roles with a short delay
             until(partial(self._may, name, right), f"{right} never counted for {name}")
         it = self.acting_as(name)
         self._made.append(it)
         return it
 
     def bind(self, name: str, role: str, namespace: str = "") -> None:
-        """Binds a ClusterRole to the user, in a namespace or in the whole cluster."""
+        """Bind a ClusterRole to the user, in a namespace or in the whole cluster."""
         kind, base = (
             ("RoleBinding", f"{RBAC}/namespaces/{namespace}") if namespace else ("ClusterRoleBinding", RBAC)
         )
@@ -128,7 +128,7 @@ class Users:
         self._granted.append(f"{collection}/{name}")
 
     def forget(self) -> None:
-        """Takes back all that was granted."""
+        """Revoke all granted permissions."""
         for user in self._made:
             user.close()
         for path in self._granted:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vault objects for a real OpenBao server, and SmtpConfigs that read through them."""
+"""Vault objects for a real OpenBao server, and SmtpConfigs that use them."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from smtp_testkit.testbed.operator_process import LOOPBACK
 
 CLUSTER_WIDE = "/apis/smtp-operator.io/v1alpha1/clustersmtpvaults"
 FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535")
-"""Of an operator that may ask vaults on this machine."""
+"""Flags of an operator that may use vaults on this machine."""
 
 
 def vaults(bed: Bed) -> str:
-    """Path of the SmtpVaults."""
+    """Return the path of the SmtpVaults."""
     return f"/apis/smtp-operator.io/v1alpha1/namespaces/{bed.namespace}/smtpvaults"
 
 
@@ -30,9 +30,9 @@ def vault(
     admits: MailServer | None = None,
     **spec: Any,
 ) -> Object:
-    """A vault object for this server, its token and CA in namespaced objects of the bed.
+    """Create a vault object for this server, with its token and CA in the namespace of the bed.
 
-    It admits the CA of the mail server ``admits``.
+    It allows the CA of the mail server ``admits``.
     """
     there = {"namespace": bed.namespace} if kind == "ClusterSmtpVault" else {}
     bed.secret("bao-login", token=bao.root_token)
@@ -55,6 +55,6 @@ def vault(
 
 
 def login(kind: str = "SmtpVault", name: str = "bao") -> dict[str, Any]:
-    """Of a SmtpConfig that reads its password through the vault object."""
+    """Return the login of an SmtpConfig that reads its password through the vault object."""
     named = {"vaultRef": {"kind": kind, "name": name}, "path": "mail/smtp"}
     return {"username": "mailer", "password": {"hashiCorpVault": named}}

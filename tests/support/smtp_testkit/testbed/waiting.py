@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waits for what nobody tells of."""
+"""Waits for conditions that have no event."""
 
 import time
 from collections.abc import Callable
@@ -10,10 +10,10 @@ _POLL_SECONDS = 0.05
 
 
 def until(condition: Callable[[], bool], complaint: str, *, seconds: float = PATIENCE) -> None:
-    """Returns as soon as it holds.
+    """Poll until a condition holds.
 
     Raises:
-        AssertionError: it did not within so many seconds; the text is the complaint.
+        AssertionError: it did not hold within so many seconds; the text is the complaint.
     """
     deadline = time.monotonic() + seconds
     while not condition():
