@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests share: one real control plane in a process, and a namespace of its own for each test."""
+"""Shared fixtures: one real control plane, and a separate namespace for each test."""
 
 import contextlib
 import itertools
@@ -37,7 +37,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def plane(request: pytest.FixtureRequest) -> LocalCluster:
-    """The control plane of this run; what it holds depends on who was there before."""
+    """The control plane of this run; its objects depend on earlier tests."""
     unmarked = request.config.option.markexpr == "not cluster"
     assert not unmarked, "make unit is without a control plane: have the test ask for one before it runs"
     return ClusterOfTheRun(request.config)
@@ -45,7 +45,7 @@ def plane(request: pytest.FixtureRequest) -> LocalCluster:
 
 @pytest.fixture(scope="session")
 def cluster(plane: LocalCluster) -> LocalCluster:
-    """It, with the CRDs of this tree; whoever breaks it mends it before his test ends."""
+    """The control plane with the CRDs of this tree; a test that damages it repairs it before its end."""
     plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
     plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     _know_the_category(plane)
@@ -53,7 +53,7 @@ def cluster(plane: LocalCluster) -> LocalCluster:
 
 
 def _know_the_category(running: LocalCluster) -> None:
-    """Has kubectl discover the new kinds: what it keeps of discovery from before would hide the category."""
+    """Let kubectl discover the new kinds; its cached discovery would hide the category."""
     kinds = {kind.plural for kind in KINDS}
     words = ["api-resources", "--categories=smtp-operator"]
     until(
@@ -64,7 +64,7 @@ def _know_the_category(running: LocalCluster) -> None:
 
 @pytest.fixture(scope="session")
 def api(plane: LocalCluster) -> Iterator[Api]:
-    """Its API server, as the administrator sees it."""
+    """The API server, as administrator."""
     administrator = Api(plane.url, plane.ca_file, plane.admin_token)
     yield administrator
     administrator.close()
@@ -72,14 +72,14 @@ def api(plane: LocalCluster) -> Iterator[Api]:
 
 @pytest.fixture(scope="session")
 def statuses(api: Api, pytestconfig: pytest.Config) -> Iterator[StatusWatch]:
-    """Every status written there, but for what tests of other processes have written."""
+    """Every status written there, except by tests of other processes."""
     with StatusWatch.following(api, but=namespaces_of_others(pytestconfig)) as watch:
         yield watch
 
 
 @pytest.fixture(autouse=True)
 def linted(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Holds every status that the operator writes while a test has a control plane to the rules."""
+    """Check every status that the operator writes during a test with a control plane."""
     if not request.node.stash[ON_CLUSTER]:
         yield
         return
@@ -97,7 +97,7 @@ def linted(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def namespace(api: Api, pytestconfig: pytest.Config) -> Iterator[str]:
-    """A fresh namespace."""
+    """A new namespace."""
     name = f"{own_prefix(pytestconfig)}{next(_numbers)}"
     api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
@@ -110,7 +110,7 @@ def namespace(api: Api, pytestconfig: pytest.Config) -> Iterator[str]:
 
 @pytest.fixture
 def older_crd(cluster: LocalCluster, api: Api) -> Iterator[None]:
-    """The CRD of SmtpConfig knows no `status.suggestion`; for tests that are alone."""
+    """Remove `status.suggestion` from the CRD of SmtpConfig; for tests that run alone."""
     current = api.get(f"{CRD_PATH}/smtpconfigs.smtp-operator.io")
     for version in current["spec"]["versions"]:
         properties = version["schema"]["openAPIV3Schema"]["properties"]
@@ -126,7 +126,7 @@ def older_crd(cluster: LocalCluster, api: Api) -> Iterator[None]:
 
 
 def _publishes(api: Api, field: str) -> bool | None:
-    """Whether its OpenAPI has a field of a status of ours; None: it publishes none yet after a change."""
+    """Return whether the OpenAPI has a field of our status; None: not published yet after a change."""
     try:
         components: Mapping[str, Any] = api.get(f"/openapi/v3/apis/{API_VERSION}").get("components", {})
     except ApiError:
@@ -139,7 +139,7 @@ def _publishes(api: Api, field: str) -> bool | None:
 
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeApi]:
-    """An API server that answers as the test says."""
+    """An API server with scripted responses."""
     async with FakeApi.start() as running:
         yield running
 

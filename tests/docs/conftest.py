@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture(scope="session")
 def tracked() -> list[Path]:
-    """The files that git tracks; links left out."""
+    """The files that git tracks, without links."""
     names = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
@@ -25,13 +25,13 @@ def tracked() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def foreign_kinds(cluster: LocalCluster) -> None:
-    """Kinds of others that the documentation shows."""
+    """Kinds of other projects that the documentation shows."""
     define_foreign_kinds(cluster)
 
 
 @pytest.fixture(scope="session")
 def prose() -> dict[Path, str]:
-    """Every page of the documentation, whole."""
+    """The text of every page of the documentation."""
     return {page: page.read_text(encoding="utf-8") for page in pages()}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every command of the documentation is run, and prints what is quoted."""
+"""Every command of the documentation runs and prints the quoted output."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ RUNS = [
 
 
 CLUSTER_WIDE = ("-f deploy/manifests/\n", "-policy-*.yaml", "--exclude-namespace", "--all-namespaces")
-"""Words of commands whose effects would not stay in the namespace of the page."""
+"""Parts of commands with effects outside of the page's namespace."""
 
 
 def param(run: Run) -> object:
@@ -62,7 +62,7 @@ CHECKED_ELSEWHERE = {
 
 
 def test_blocks_of_shell_are_marked_as_such(blocks: list[Block]) -> None:
-    """A command in a block of another language would never be run."""
+    """Find commands in blocks of other languages, which would never run."""
     known = {"sh", "console", "yaml", "text", "mermaid", ""}
     for block in blocks:
         assert block.language in known, f"{block}: {block.language}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What CONTRIBUTING.md asks of every file."""
+"""The rules of CONTRIBUTING.md for every file."""
 
 import io
 import re
@@ -40,7 +40,7 @@ def test_no_python_file_is_too_long_to_be_read(python: dict[Path, str]) -> None:
 
 
 def test_nothing_is_switched_off(python: dict[Path, str]) -> None:
-    """No check is silenced, no test left out, no work left for later."""
+    """Find silenced checks, skipped tests and postponed work."""
     comment = re.compile(r"#.*\b(?:noqa|type:\s*ignore|pragma|TODO|FIXME|XXX|mypy:)", re.IGNORECASE)
     names = {"skip", "skipif", "xfail", "importorskip", "skipTest", "SkipTest"}
     for path, text in python.items():
@@ -53,8 +53,8 @@ def test_nothing_is_switched_off(python: dict[Path, str]) -> None:
                 assert token.string not in names, f"{path}:{token.start[0]}: {token.string}"
 
 
-def test_no_file_tells_of_a_machine(tracked: list[Path]) -> None:
-    """Home folders, working copies and mirrors of registries are nobody else's business."""
+def test_no_file_names_a_machine(tracked: list[Path]) -> None:
+    """Find paths of home folders and working copies, and mirrors of registries."""
     telling = re.compile(
         r"/(?:home|Users)/(?!me/)\w+/|/root/|"
         r"(?:index-url|extra-index|GOPROXY=https?)|artifactory|nexus\.",

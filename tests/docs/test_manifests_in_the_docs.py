@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every manifest in the documentation is valid: by our models, and by the API server."""
+"""Every manifest in the documentation is valid for our models and for the API server."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from smtp_tools.localcluster import KubectlError, LocalCluster
 ROOT = Path(__file__).parent.parent.parent
 
 KUSTOMIZATION = "kustomization.yaml"
-"""No object of the API server; the page's own command builds it."""
+"""Not an object of the API server; a command of the page builds it."""
 
 MANIFESTS = [
     (f"{block}", block.text)
@@ -56,7 +56,7 @@ def test_the_api_server_refuses_a_kustomization_of_flux_with_a_field_that_flux_d
 
 
 def test_every_yaml_block_is_a_whole_manifest(blocks: list[Block]) -> None:
-    """What is no manifest would be checked by nobody."""
+    """Find incomplete manifests, which no test would check."""
     for block in blocks:
         if block.language == "yaml" and block.tags.get("file") != KUSTOMIZATION:
             documents: list[Any] = list(yaml.safe_load_all(block.text))

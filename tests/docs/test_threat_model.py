@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The threat model: each risk has a control, and a test that is there."""
+"""Each risk in the threat model has a control and an existing test."""
 
 import re
 from pathlib import Path

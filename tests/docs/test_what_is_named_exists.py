@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documentation names is there: pages, make targets, flags, reasons, fields, versions."""
+"""Pages, make targets, flags, reasons, fields and versions in the documentation exist."""
 
 import contextlib
 import functools
@@ -44,12 +44,12 @@ IN_CODE = re.compile(r"`([^`\n]+)`")
 
 
 def spans(page: Path) -> list[str]:
-    """What stands in `code` in the text of a page."""
+    """Return the `code` spans in the text of a page."""
     return IN_CODE.findall(text_of(page))
 
 
 def check_help() -> str:
-    """What `smtp-operator check --help` prints."""
+    """The output of `smtp-operator check --help`."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
         run_program(["check", "--help"])
@@ -57,7 +57,7 @@ def check_help() -> str:
 
 
 def section(page: Path, heading: str) -> str:
-    """The text of a page from this heading to the next one."""
+    """Return the text of a page from this heading to the next one."""
     return page.read_text(encoding="utf-8").partition(f"\n{heading}\n")[2].partition("\n#")[0]
 
 
@@ -67,7 +67,7 @@ def targets() -> set[str]:
 
 @functools.cache
 def field_paths() -> frozenset[str]:
-    """Every path below spec and status, with and without that word in front."""
+    """Return every path below spec and status, with and without this prefix."""
     found = set()
     for kind in KINDS:
         for part, model in (("spec", kind.spec), ("status", kind.status)):
@@ -155,7 +155,7 @@ def test_every_flag_and_variable_exists(page: Path) -> None:
 
 @each_page
 def test_every_reason_exists(page: Path) -> None:
-    """A word in CamelCase is a reason, unless it is known for something else."""
+    """Check every word in CamelCase, except known names of other things."""
     classes = {str(info.retry) for info in REASONS.values()}
     known = set(Reason) | classes | KUBERNETES_WORDS | CONDITIONS | EVENTS | VALUES | set(ALERTS)
     for span in spans(page):
@@ -171,7 +171,7 @@ def test_the_troubleshooting_guide_knows_the_reasons_that_users_meet() -> None:
 
 @each_page
 def test_every_field_exists(page: Path) -> None:
-    """A path with a dot that begins as one of ours does, and every single name of a field in camelCase."""
+    """Check every path with a dot that starts like one of our fields, and every name in camelCase."""
     fields = field_paths()
     first = {path.partition(".")[0] for path in fields}
     names = {name for path in [*fields, *value_paths()] for name in re.split(r"[.\[\]]+", path)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator as its ServiceAccount on the real API server, and what is kept of a test that fails."""
+"""The operator as its ServiceAccount on the real API server, and the evidence of failed tests."""
 
 import itertools
 from collections.abc import Generator, Iterator
@@ -22,7 +22,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def manifests(cluster: LocalCluster) -> Manifests:
-    """The permissions of deploy/manifests, in place."""
+    """The permissions of deploy/manifests, applied."""
     permissions = Manifests.read().permissions()
     cluster.kubectl("apply", "--server-side", "-f", "-", input=str(permissions))
     return permissions
@@ -30,7 +30,7 @@ def manifests(cluster: LocalCluster) -> Manifests:
 
 @pytest.fixture(scope="session")
 def operator_user(manifests: Manifests) -> str:
-    """Who the operator is to the API server."""
+    """The user name of the operator on the API server."""
     return manifests.user
 
 
@@ -48,7 +48,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
-    """A cluster-wide operator for the tests of one file that leave it in peace."""
+    """A cluster-wide operator for the tests of one file, which must not stop it."""
     log = logs / f"shared-{next(_numbers)}.log"
     with OperatorProcess(service_account, log, [*LOOPBACK, "--log-level=debug"]) as process:
         yield process.start()
@@ -58,7 +58,7 @@ def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
 def start_operator(
     service_account: Path, logs: Path, request: pytest.FixtureRequest
 ) -> Iterator[StartOperator]:
-    """Starts operators for this test alone."""
+    """Starts operators for one test."""
     with ExitStack() as stack:
 
         def start(*flags: str, kubeconfig: Path | None = None) -> OperatorProcess:
@@ -73,7 +73,7 @@ def start_operator(
 
 @pytest.fixture
 def bed(api: Api, namespace: str, linted: None) -> Bed:
-    """A namespace to work in; every status that is written there is held to the numbered rules."""
+    """A namespace for one test; every status written there must follow the numbered rules."""
     return Bed(api, namespace)
 
 
@@ -87,14 +87,14 @@ def confined(bed: Bed, cluster: LocalCluster) -> Path:
 
 @pytest.fixture
 def server() -> Iterator[MailServer]:
-    """A mail server that takes every mail, and the login mailer."""
+    """A mail server that accepts every email, and the username mailer."""
     with MailServer.in_thread(users={"mailer": PASSWORD}) as running:
         yield running
 
 
 @pytest.fixture
 def audit(cluster: LocalCluster) -> AuditLog:
-    """What the API server is asked for from now on."""
+    """The requests to the API server from now on."""
     log = AuditLog(cluster.audit_log)
     log.mark()
     return log
@@ -105,7 +105,7 @@ OPERATORS = pytest.StashKey[list[OperatorProcess]]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keeps what says why a test failed, and says where."""
+    """Save the evidence of a failed test, and report its folder."""
     report = yield
     if report.failed and report.when != "teardown" and isinstance(item, pytest.Function):
         evidence = Evidence(item.config.rootpath / ".failures" / folder_name(item.nodeid))

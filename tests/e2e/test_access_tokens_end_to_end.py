@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SmtpConfigs that log in by an access token, from the token endpoint to the mail; and who gets to see it."""
+"""SmtpConfigs that log in with an access token, from the token endpoint to the email, without leaks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535", "--log-level=debug")
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One that may connect to token endpoints on this machine."""
+    """An operator that may connect to token endpoints on this machine."""
     log = tmp_path_factory.mktemp("operator") / "operator.log"
     with OperatorProcess(service_account, log, FLAGS, metrics=True) as process:
         yield process.start()
@@ -35,13 +35,13 @@ def endpoint() -> Iterator[TokenServer]:
 
 @pytest.fixture
 def server(endpoint: TokenServer) -> Iterator[MailServer]:
-    """A mail server that takes what the endpoint has issued, and no password."""
+    """A mail server that accepts the tokens of the endpoint, and no password."""
     with MailServer.in_thread(tokens=endpoint.issued) as running:
         yield running
 
 
 def oauth2(bed: Bed, endpoint: TokenServer, **credential: Any) -> dict[str, Any]:
-    """The login of a spec; the endpoint's CA is in a ConfigMap."""
+    """Return the login of a spec; the endpoint's CA is in a ConfigMap."""
     name = "login-ca"
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
     bed.api.apply(f"{bed.core('configmaps')}/{name}", {**body, "data": {"ca.crt": endpoint.ca_pem}})
@@ -75,7 +75,7 @@ def test_a_client_secret_is_enough_for_a_mail(
     assert [it for secret in (SECRET, *endpoint.issued) for it in spellings(secret) if it in text] == []
 
 
-def test_a_token_that_the_mail_server_rejects_is_shown_to_nobody(
+def test_a_token_that_the_mail_server_rejects_is_never_shown(
     bed: Bed, endpoint: TokenServer, server: MailServer, audit: AuditLog, operator: OperatorProcess
 ) -> None:
     server.tokens = set()
@@ -128,7 +128,7 @@ def test_a_revoked_client_secret_is_a_failure(
 
 @pytest.fixture
 def federated(bed: Bed, endpoint: TokenServer, operator_user: str) -> dict[str, Any]:
-    """A ServiceAccount that the endpoint knows by this cluster's keys, and the operator may speak for."""
+    """Create a ServiceAccount that the endpoint trusts and whose tokens the operator may request."""
     annotations = {"smtp-operator.io/allowed-audiences": AUDIENCE}
     bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "mailer", "annotations": annotations}})
     bed.permit_tokens("mailer", to=operator_user)
@@ -174,7 +174,7 @@ def test_a_service_account_that_allows_no_audience_gives_no_token(
 def test_a_service_account_that_goes_comes_and_changes_is_noticed_at_once(
     bed: Bed, endpoint: TokenServer, server: MailServer, federated: dict[str, Any], operator: OperatorProcess
 ) -> None:
-    """The next recheck would be an hour later."""
+    """Wait less than the hour until the next recheck."""
     mailer = f"{bed.core('serviceaccounts')}/mailer"
     bed.verdict_of(server, **federated)
 

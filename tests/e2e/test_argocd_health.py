@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Argo CD's view of real objects: the scripts that are shipped, on what the operator really writes."""
+"""Argo CD's health of real objects: our scripts with statuses that the operator wrote."""
 
 import json
 from collections.abc import Iterator
@@ -74,7 +74,7 @@ def test_the_action_runs_a_test(bed: Bed, server: MailServer) -> None:
 
 
 def test_patching_the_config_map_leaves_what_is_in_it_already(cluster: LocalCluster, namespace: str) -> None:
-    """As the guide says; kubectl apply would take away what was applied before, also with --server-side."""
+    """Patch as in the guide; kubectl apply, also with --server-side, would remove earlier keys."""
     before = {"url": "https://argocd.example.com", "resource.customizations.health.x_Y": "return {}"}
     there = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": before}
     cluster.kubectl("apply", "-n", namespace, "-f", "-", input=json.dumps(there))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SmtpConfigs whose password lies in Azure Key Vault, on the real API server, from the vault object to the"
-" mail."""
+"""SmtpConfigs with a password in Azure Key Vault, on the real API server, from vault object to email."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -35,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("operator")
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
-    """One that may take this machine for Azure."""
+    """An operator that uses this machine as Azure."""
     with OperatorProcess(service_account, logs / "azure.log", FLAGS, metrics=True) as process:
         yield process.start()
 
@@ -54,9 +53,9 @@ def entra() -> Iterator[TokenServer]:
 
 @pytest.fixture
 def key_vault(entra: TokenServer) -> Iterator[KeyVaultServer]:
-    """Whoever asks for its token, checks that its host is below the domain that the token is for.
+    """A Key Vault with a host below the domain of the token, which clients verify.
 
-    No name of this machine is below another one; but to them 127.0.0.1 is below 0.0.1.
+    No name of this machine is below another one, but for clients 127.0.0.1 is below 0.0.1.
     """
     with KeyVaultServer.running(entra, name="127", domain="0.0.1", client=CLIENT) as running:
         running.put("smtp", PASSWORD)
@@ -68,7 +67,7 @@ def vaults(bed: Bed) -> str:
 
 
 def vault(bed: Bed, key_vault: KeyVaultServer, url: str = "", /, **auth: Any) -> None:
-    """A SmtpVault corp-kv; `url` is where it leads instead."""
+    """Create the SmtpVault corp-kv; `url` replaces its URL."""
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "vault-ca"}}
     entra = key_vault.entra
     bed.api.apply(f"{bed.core('configmaps')}/vault-ca", {**body, "data": {"ca.crt": entra.ca_pem}})
@@ -89,7 +88,7 @@ def vault(bed: Bed, key_vault: KeyVaultServer, url: str = "", /, **auth: Any) ->
 
 
 def principal(bed: Bed, key_vault: KeyVaultServer, url: str = "", /) -> None:
-    """The same, by a service principal's client secret."""
+    """Create the SmtpVault with a service principal's client secret."""
     bed.secret("vault-app", **{"client-secret": SECRET})
     reference = {"name": "vault-app", "key": "client-secret"}
     identity = {"tenantId": TENANT, "clientId": CLIENT, "clientSecretRef": reference}
@@ -102,7 +101,7 @@ def verdict(bed: Bed, server: MailServer) -> Seen:
 
 
 def reason_of_the_vault(bed: Bed, reason: str) -> str:
-    """Waits for the vault object's Ready with this reason; its message."""
+    """Wait until the vault object's Ready has this reason; return its message."""
 
     def ready(object_: dict[str, Any]) -> dict[str, Any]:
         conditions = object_.get("status", {}).get("conditions", [])
@@ -198,7 +197,7 @@ def test_a_wrong_client_secret_is_corrected_and_tested_at_once(
 
 @pytest.fixture
 def federated(bed: Bed, key_vault: KeyVaultServer, operator_user: str) -> None:
-    """A ServiceAccount that Entra ID knows by this cluster's keys, and the vault object that names it."""
+    """Create a ServiceAccount that Entra ID trusts, and a vault object that refers to it."""
     annotations = {"smtp-operator.io/allowed-audiences": AUDIENCE}
     metadata = {"name": "smtp-vault", "annotations": annotations}
     bed.api.create(bed.core("serviceaccounts"), {"metadata": metadata})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A status that breaks a rule is found on the real API server, of whichever kind: these tests write it."""
+"""The watch finds statuses of any kind that violate a rule; these tests write such statuses."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ SECRET = "t0p-s3cret"
 
 @dataclass(frozen=True)
 class Subject:
-    """An object that no operator looks at, so that whoever writes its status is alone."""
+    """An object without an operator, so that only the test writes its status."""
 
     api: Api
     path: str
@@ -34,11 +34,11 @@ class Subject:
 
     @property
     def without_conditions(self) -> list[str]:
-        """What is said of a status that has none."""
+        """The violations of a status without conditions."""
         return [f"FAIL0002 {self}: no Ready condition", f"FAIL0027 {self}: kstatus reads Current, not Failed"]
 
     def create(self) -> None:
-        """It has no status yet."""
+        """Create the object, without a status."""
         ccp: Object = {"url": "https://ccp.example.com", "appId": "smtp-operator"}
         login = {"name": "login", "namespace": self.namespace}
         spec: dict[str, Object] = {
@@ -55,11 +55,11 @@ class Subject:
         self.api.create(self.path, object_of(self.kind, spec[self.kind], NAME))
 
     def delete(self) -> None:
-        """It ends."""
+        """Delete the object."""
         self.api.delete(f"{self.path}/{NAME}")
 
     def write(self, reason: str = "ConnectTimeout", *, manager: str = FIELD_MANAGER, **status: Any) -> None:
-        """A status without a fault where nothing else is said."""
+        """Write a status, which is valid by default."""
         kinds = [("Ready", "False"), ("Failed", "True"), ("Stalled", "True")]
         conditions = [_condition(*it, reason) for it in kinds]
         whole = {"observedGeneration": 1, "conditions": conditions, "summary": reason, **status}
@@ -74,7 +74,7 @@ def _condition(kind: str, status: str, reason: str) -> Object:
 
 @pytest.fixture(params=[kind.name for kind in KINDS])
 def subject(request: pytest.FixtureRequest, api: Api, namespace: str) -> Iterator[Subject]:
-    """One of each kind, in a test of its own."""
+    """An object; each test runs once per kind."""
     it = Subject(api, path_of(request.param, namespace), request.param, namespace)
     it.create()
     yield it

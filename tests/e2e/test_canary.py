@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A password, and a username from a Secret, is sent to its mail server and shown nowhere."""
+"""A password, and a username from a Secret, go only to the mail server and leak nowhere."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name"
 
 
 def spellings(password: str) -> set[str]:
-    """The password as it could turn up somewhere."""
+    """Return all forms in which the password could leak."""
     raw, plain = password.encode(), f"\0mailer\0{password}".encode()
     return {
         password,
@@ -34,14 +34,14 @@ def spellings(password: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
-    """One that logs all it has to say, and serves metrics."""
+    """An operator with the most verbose log, and with metrics."""
     flags = [*FLAGS, "--log-level=debug"]
     with OperatorProcess(service_account, logs / "canary.log", flags, metrics=True) as process:
         yield process.start()
 
 
 def everything_told(bed: Bed, audit: AuditLog, operator: OperatorProcess) -> dict[str, str]:
-    """All that others can read after a test, by where it stands."""
+    """Return all texts that others can read after a test, by place."""
     process = Path("/proc") / str(operator.pid)
     return {
         "statuses, Events, log, metrics and audit log": told(bed, audit, operator),
@@ -189,7 +189,7 @@ def bao() -> Iterator[OpenBao]:
 def test_it_is_looked_for_where_it_could_be(
     bed: Bed, server: MailServer, audit: AuditLog, operator: OperatorProcess, bao: OpenBao
 ) -> None:
-    """What may be told is found in each place: else nothing would ever be found."""
+    """Find a harmless text in each place, which proves that the search works."""
     bao.put("mail/smtp", password=CANARY)
     server.users["mailer"] = CANARY
     bed.api.create(vaults(bed), vault(bed, bao))

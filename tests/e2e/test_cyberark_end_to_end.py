@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SmtpConfigs whose password lies in CyberArk, on the real API server, from the vault object to the mail."""
+"""SmtpConfigs with a password in CyberArk, on the real API server, from vault object to email."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ FLAGS = (*LOOPBACK, "--allow-vault-port=1-65535", "--log-level=debug")
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
-    """One that may connect to vaults on this machine."""
+    """An operator that may connect to vaults on this machine."""
     log = tmp_path_factory.mktemp("operator") / "operator.log"
     with OperatorProcess(service_account, log, FLAGS, metrics=True) as process:
         yield process.start()
@@ -38,7 +38,7 @@ def server() -> Iterator[MailServer]:
 
 
 def vault(bed: Bed, ca_pem: str, **block: Any) -> None:
-    """A SmtpVault corp that trusts this CA."""
+    """Create the SmtpVault corp, which trusts this CA."""
     body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "vault-ca"}}
     bed.api.apply(f"{bed.core('configmaps')}/vault-ca", {**body, "data": {"ca.crt": ca_pem}})
     spec = {"caRef": {"name": "vault-ca"}, "allowedServers": ["*:*"], **block}
@@ -58,7 +58,7 @@ def vaults(bed: Bed) -> str:
 
 
 def vault_ready(bed: Bed, status: str) -> dict[str, Any]:
-    """The condition Ready of the SmtpVault, once it is that."""
+    """Wait until the SmtpVault's Ready has this status; return the condition."""
 
     def ready(found: Any) -> dict[str, Any]:
         conditions = found.get("status", {}).get("conditions", [])
@@ -68,7 +68,7 @@ def vault_ready(bed: Bed, status: str) -> dict[str, Any]:
 
 
 def login(bed: Bed, server: MailServer, **item: str) -> dict[str, Any]:
-    """Those parts of a spec that log in by it, over TLS."""
+    """Return the fields of a spec for a login with the password, over TLS."""
     password = {"cyberArk": {"vaultRef": {"name": "corp"}, **item}}
     return {"username": "mailer", "password": password, "tls": bed.trust(server)}
 
@@ -81,7 +81,7 @@ def rotate(server: MailServer) -> None:
 
 
 def show_certificate(bed: Bed, ccp: CcpServer) -> trustme.LeafCert:
-    """Stores a new one in the Secret ccp-client."""
+    """Store a new client certificate in the Secret ccp-client."""
     leaf = ccp.client_ca.issue_cert("smtp-operator@example.com")
     pair = {"tls.crt": leaf.cert_chain_pems[0].bytes(), "tls.key": leaf.private_key_pem.bytes()}
     bed.secret("ccp-client", **pair)
@@ -90,7 +90,7 @@ def show_certificate(bed: Bed, ccp: CcpServer) -> trustme.LeafCert:
 
 @pytest.fixture
 def ccp(bed: Bed) -> Iterator[CcpServer]:
-    """One that knows its AppID by the certificate, asked for late; and the SmtpVault that leads to it."""
+    """A CCP that identifies the application by its certificate, requested late; and its SmtpVault."""
     with CcpServer.running(asks=Asks.LATE) as running:
         leaf = show_certificate(bed, running)
         running.applications["smtp-operator"] = Application(
@@ -158,7 +158,7 @@ def test_a_smtpvault_of_a_ccp_is_ready_until_its_certificate_is_one_that_cyberar
 
 @pytest.fixture
 def conjur(bed: Bed, operator_user: str) -> Iterator[ConjurServer]:
-    """One that takes this cluster's tokens of one ServiceAccount; and the SmtpVault that leads to it."""
+    """A Conjur that accepts this cluster's tokens of one ServiceAccount; and its SmtpVault."""
     annotations = {"smtp-operator.io/allowed-audiences": "conjur"}
     bed.api.create(
         bed.core("serviceaccounts"), {"metadata": {"name": "smtp-vault", "annotations": annotations}}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig is deleted: nothing holds it back, and nothing of it stays, whatever the operator does."""
+"""A deletion of an SmtpConfig is never blocked, and nothing about the object remains."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,26 +18,26 @@ READY = "smtp_operator_object_ready"
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    """Of the metrics."""
+    """The port of the metrics."""
     return free_ports(1)[0]
 
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path, port: int) -> Iterator[OperatorProcess]:
-    """One that tells its metrics."""
+    """An operator that serves metrics."""
     flags = [*LOOPBACK, f"--metrics-address=127.0.0.1:{port}", "--log-level=debug"]
     with OperatorProcess(service_account, logs / "deletion.log", flags) as process:
         yield process.start()
 
 
 def gone(bed: Bed) -> bool:
-    """Whether it can be deleted at once: without a finalizer it is gone when the request is answered."""
+    """Delete the object and return whether it is gone at once, as it is without a finalizer."""
     bed.delete()
     return all(it["metadata"]["name"] != "mail" for it in bed.api.items(bed.configs))
 
 
 def series(found: Exposition, bed: Bed) -> set[str]:
-    """The names of this namespace's objects that stand in the metrics."""
+    """Return the names of this namespace's objects in the metrics."""
     return {
         it.labels["name"]
         for family in found.families.values()
@@ -47,7 +47,7 @@ def series(found: Exposition, bed: Bed) -> set[str]:
 
 
 def wait_for_series(port: int, bed: Bed, *names: str) -> None:
-    """Returns when these and no others stand there."""
+    """Wait until exactly these names are in the metrics."""
     Exposition.awaited(port, lambda it: series(it, bed) == set(names))
 
 
@@ -93,7 +93,7 @@ def test_with_the_operator_down_it_goes_at_once_and_is_not_known_at_the_next_sta
 def test_a_deletion_during_a_break_of_the_watch_is_noticed(
     bed: Bed, server: MailServer, cluster: LocalCluster, operator: OperatorProcess, port: int
 ) -> None:
-    """An API server that has restarted remembers no past: kopf lists anew, where the deleted do not stand."""
+    """Restart the API server, so that kopf has to list again, without the deleted object."""
     bed.verdict_of(server)
     bed.create(server, "stays")
     bed.verdict("stays")

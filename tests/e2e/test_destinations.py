@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the operator connects to, and how often at a time."""
+"""The destinations of the operator, and its simultaneous connections to each."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events: what `kubectl describe` shows of a SmtpConfig's past."""
+"""Events, the history of an SmtpConfig in `kubectl describe`."""
 
 from datetime import UTC, datetime, timedelta
 

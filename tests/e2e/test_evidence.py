@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of a test that fails tells why it did."""
+"""The evidence of a failed test explains the failure."""
 
 from pathlib import Path
 

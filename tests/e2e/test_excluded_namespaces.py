@@ -21,7 +21,7 @@ UNTOUCHED = {"observedGeneration": -1}
 
 @pytest.fixture
 def elsewhere(api: Api) -> Iterator[Bed]:
-    """A namespace that nobody excludes."""
+    """A namespace that no operator excludes."""
     bed = Bed(api, "default")
     yield bed
     for it in api.items(bed.configs):
@@ -29,7 +29,7 @@ def elsewhere(api: Api) -> Iterator[Bed]:
 
 
 def works_elsewhere(elsewhere: Bed, server: MailServer, name: str) -> None:
-    """Returns when an operator that serves all but the bed's namespace has done what came until now."""
+    """Wait until the operator of all other namespaces has handled everything until now."""
     elsewhere.create(server, name)
     assert elsewhere.verdict(name).reason == "TestEmailSent"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What breaks in mid-test, and what a healthy neighbour notices of it: nothing."""
+"""Faults in the middle of a test do not affect other objects."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -82,7 +82,7 @@ def test_100_that_aim_at_a_tarpit_do_not_hold_up_a_healthy_one(bed: Bed, server:
         assert 0 < tarpit.connections <= 5
 
 
-def test_an_operator_at_a_tarpit_ends_by_itself(
+def test_an_operator_in_a_tarpit_stops_in_time(
     bed: Bed, server: MailServer, operator: OperatorProcess
 ) -> None:
     server.unanswered = {"banner"}

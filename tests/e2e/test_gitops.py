@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What GitOps controllers and people do with manifests costs no mail, and everybody's fields stay his own."""
+"""GitOps controllers and users can apply manifests without emails, and keep their fields."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ Kubectl = Callable[..., str]
 
 @pytest.fixture
 def kubectl(cluster: LocalCluster, bed: Bed) -> Kubectl:
-    """kubectl in the test's namespace; `manifest` is its standard input."""
+    """Run kubectl in the test's namespace; `manifest` is its standard input."""
 
     def run(*words: str, manifest: Any = None) -> str:
         text = None if manifest is None else yaml.safe_dump(manifest)
@@ -32,12 +32,12 @@ def kubectl(cluster: LocalCluster, bed: Bed) -> Kubectl:
 
 @pytest.fixture
 def manifest(server: MailServer) -> dict[str, Any]:
-    """As it lies in Git: defaults left out."""
+    """Return the manifest as in Git, without defaults."""
     return smtp_config("mail", settings(server))
 
 
 def told(bed: Bed, server: MailServer) -> list[str]:
-    """Who got mails of `mail`, once the operator has surely seen all that was done to it."""
+    """Return the recipients of emails of `mail`, after the operator has handled all changes."""
     name = f"barrier-{len(server.mails)}"
     bed.create(server, name, recipients={"to": ["barrier@example.com"]})
     bed.verdict(name)
@@ -145,7 +145,7 @@ def test_a_status_that_is_restored_with_its_object_costs_one_mail_at_most(
     assert told(bed, server) == [OPS]
 
 
-def test_a_spec_that_is_changed_and_changed_back_is_proved_anew(
+def test_a_spec_that_is_changed_and_changed_back_is_tested_again(
     bed: Bed, server: MailServer, kubectl: Kubectl, manifest: dict[str, Any]
 ) -> None:
     kubectl("apply", "-f", "-", manifest=manifest)
@@ -254,7 +254,7 @@ def test_a_verdict_of_an_older_spec_is_not_waited_for(
     start_operator: Callable[..., OperatorProcess],
     tmp_path: Path,
 ) -> None:
-    """kubectl wait compares observedGeneration, so that a new spec does not look ready for a moment."""
+    """Wait with kubectl, which compares observedGeneration, so a new spec never looks ready too early."""
     bed.verdict_of(server)
     server.unanswered = {"MAIL"}
     bed.change(recipients={"to": ["second@example.com"]})

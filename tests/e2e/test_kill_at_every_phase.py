@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 at any moment of a test costs at most one mail more, which bears the same Message-ID."""
+"""kill -9 at any moment of a test causes at most one extra email, with the same Message-ID."""
 
 import re
 from typing import Any

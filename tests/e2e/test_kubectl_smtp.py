@@ -22,7 +22,7 @@ Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def kubectl(cluster: LocalCluster, bed: Bed, tmp_path: Path) -> Kubectl:
-    """Runs kubectl with the plug-in on its PATH, in the test's namespace."""
+    """Run kubectl with the plug-in on its PATH, in the test's namespace."""
 
     def run(*words: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
         scripts = Path(sys.executable).parent

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log as a collector of JSON reads it: each verdict is one line, and nothing else is said."""
+"""The JSON log has one line for each verdict, and no other line."""
 
 import json
 from typing import Any

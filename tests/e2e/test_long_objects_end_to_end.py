@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A user of one namespace writes the longest objects that the API server takes; the operator goes on."""
+"""The operator keeps working when a user writes the longest objects that the API server accepts."""
 
 import itertools
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ KINDS = ("secrets", "configmaps", "serviceaccounts")
 
 
 def long(name: str) -> JsonObject:
-    """Of 7 MB as JSON."""
+    """Return an object of 7 MB as JSON."""
     owner = {"apiVersion": "v1", "kind": "Pod", "name": "<" * 1_200_000, "uid": "0"}
     return {"metadata": {"name": name, "ownerReferences": [owner]}}
 
 
 @pytest.fixture
 def numbers(api: Api, bed: Bed) -> Iterator[Iterator[int]]:
-    """Numbers of objects; at the end there are none, since other tests list these kinds too."""
+    """Numbers of objects; all are deleted at the end, because other tests list these kinds too."""
     used = itertools.count()
     yield used
     for number in range(next(used)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prometheus asks the running operator."""
+"""The running operator serves metrics for Prometheus."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""preferredNotifications: each kind of mail as it arrives at a mail server, and who gets it."""
+"""preferredNotifications: each kind of email, as received, and its recipients."""
 
 import time
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from smtp_testkit.testbed.operator_process import LOOPBACK
 PASSWORD = "s3cret-Passw0rd"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 WITHOUT_DOUBT = 2.5
-"""Seconds from a test to an edit that is surely told from the one before: managedFields count seconds."""
+"""Seconds after which two edits differ for sure, because managedFields count seconds."""
 TO, CC, BCC = "ops@example.com", "team@example.com", "hidden-bcc@example.com"
 EVERYBODY = {"to": [TO], "cc": [CC], "bcc": [BCC]}
 
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
-    """One of a cluster that has a name."""
+    """An operator with a cluster name."""
     flags = [*LOOPBACK, "--cluster-name=prod-eu", "--log-level=debug"]
     with OperatorProcess(service_account, logs / "notifications.log", flags) as process:
         yield process.start()
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("operator")
 
 
 def subject(mail: ReceivedMail) -> str:
-    """What stands before the name of the object."""
+    """Return the part of the subject before the name of the object."""
     found = str(message_from_bytes(mail.content, policy=policy.default)["Subject"])
     return found.partition(":")[0]
 
@@ -47,14 +47,14 @@ def text(mail: ReceivedMail) -> str:
 
 
 def told(bed: Bed, server: MailServer) -> list[tuple[str, tuple[str, ...]]]:
-    """The mails of `mail`, once whatever else was due has surely been sent."""
+    """Return the emails of `mail`, after all other due emails have been sent."""
     name = f"barrier-{len(server.mails)}"
     bed.create(server, name, recipients={"to": ["barrier@example.com"]})
     bed.verdict(name)
     return [(subject(it), it.recipients) for it in server.mails if "barrier@example.com" not in it.recipients]
 
 
-def test_recovered_tells_of_the_outage_that_is_over(bed: Bed, server: MailServer) -> None:
+def test_recovered_describes_the_outage(bed: Bed, server: MailServer) -> None:
     bed.verdict_of(server, recipients=EVERYBODY, preferredNotifications=["Recovered"])
     server.replies["MAIL"] = "550 5.7.1 blocked"
     bed.change(heloName="one.example.com")
@@ -101,7 +101,7 @@ def test_password_rotated_is_the_mail_of_that_test_and_comes_once_an_hour(
     assert "The password has changed, and the mail server accepts the new one." in text(server.mails[1])
 
 
-def test_certificate_expiring_is_a_mail_of_its_own_and_comes_once_over_restarts(
+def test_certificate_expiring_is_a_separate_email_and_is_sent_once_across_restarts(
     bed: Bed, server: MailServer, operator: OperatorProcess
 ) -> None:
     ends = datetime.now(UTC).replace(microsecond=0) + timedelta(days=10, hours=1)
@@ -121,7 +121,7 @@ def test_certificate_expiring_is_a_mail_of_its_own_and_comes_once_over_restarts(
     assert f"{ends:%Y-%m-%d}" in text(server.mails[1])
 
 
-def test_nobody_hears_of_a_kind_that_was_not_chosen(bed: Bed, server: MailServer) -> None:
+def test_a_kind_that_was_not_chosen_is_not_sent(bed: Bed, server: MailServer) -> None:
     chosen: dict[str, Any] = {"recipients": {"cc": [CC], "bcc": [BCC]}, "preferredNotifications": ["None"]}
     bed.verdict_of(server, **chosen)
     server.replies["MAIL"] = "550 5.7.1 blocked"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A password out of OpenBao with no secret in the cluster: a ServiceAccount's own identity is enough."""
+"""A password from OpenBao without a secret in the cluster: the ServiceAccount's identity is enough."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ POLICY = 'path "secret/data/mail/*" { capabilities = ["read"] }'
 
 @pytest.fixture(scope="module")
 def bao(api: Api) -> Iterator[OpenBao]:
-    """It knows this cluster's ServiceAccounts."""
+    """An OpenBao that accepts this cluster's ServiceAccounts."""
     with OpenBao.start() as server:
         server.policy("mail", POLICY)
         issuer = api.get("/.well-known/openid-configuration")["issuer"]
@@ -44,7 +44,7 @@ def server() -> Iterator[MailServer]:
 
 @pytest.fixture
 def login(bed: Bed, bao: OpenBao, operator: OperatorProcess, operator_user: str) -> dict[str, Any]:
-    """Of a SmtpConfig; ServiceAccount mailer may log in at the vault, and the operator ask for its tokens."""
+    """Return the login of an SmtpConfig, and permit it: ServiceAccount mailer, vault role, token requests."""
     annotations = {"smtp-operator.io/allowed-audiences": "vault"}
     bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "mailer", "annotations": annotations}})
     bed.permit_tokens("mailer", to=operator_user)

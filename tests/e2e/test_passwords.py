@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Passwords: where they come from, and what may be wrong with them before any server is asked."""
+"""Sources of passwords, and errors that appear before any connection to a mail server."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_a_missing_secret_is_waited_for(bed: Bed, server: MailServer) -> None:
 
 
 def test_creating_the_missing_secret_starts_the_test_at_once(bed: Bed, server: MailServer) -> None:
-    """No retry is due before an hour has passed."""
+    """Wait less than the hour until the next retry."""
     bed.verdict_of(server, **LOGIN)
 
     bed.secret("smtp-password", password=PASSWORD)
@@ -109,8 +109,8 @@ def test_a_changed_password_is_tested_at_once(bed: Bed, server: MailServer) -> N
 
     bed.secret("smtp-password", password=PASSWORD)
 
-    mended = bed.wait(lambda it: it.ready.status == "True")
-    assert mended.last_test["trigger"] == "PasswordChanged"
+    corrected = bed.wait(lambda it: it.ready.status == "True")
+    assert corrected.last_test["trigger"] == "PasswordChanged"
 
 
 def test_rule_6_an_edit_of_another_key_sends_no_mail(bed: Bed, server: MailServer) -> None:
@@ -118,7 +118,7 @@ def test_rule_6_an_edit_of_another_key_sends_no_mail(bed: Bed, server: MailServe
     bed.verdict_of(server, **LOGIN)
 
     bed.api.patch(f"{bed.core('secrets')}/smtp-password", {"stringData": {"unrelated": "x"}})
-    # Whoever comes after it has been seen after it, since a watch keeps the order.
+    # An object created later is also seen later, because a watch keeps the order.
     bed.secret("marker", password=PASSWORD)
     bed.create(server, "marker", **(LOGIN | {"password": {"secretRef": {"name": "marker"}}}))
     bed.verdict("marker")
@@ -138,7 +138,7 @@ def test_a_secret_that_may_only_go_elsewhere_is_not_sent_here(bed: Bed, server: 
 
 
 def test_an_edited_config_map_redirects_no_bound_password(bed: Bed, server: MailServer) -> None:
-    """The server has another certificate than the one that the Secret's owner knows."""
+    """Use a server certificate that the Secret's owner does not allow."""
     bed.secret("smtp-password", password=PASSWORD)
     annotations = {"smtp-operator.io/allowed-servers": f"127.0.0.1:{server.starttls_port}"}
     bed.api.patch(f"{bed.core('secrets')}/smtp-password", {"metadata": {"annotations": annotations}})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator may see, and what it does not even ask for."""
+"""What the operator may read, and what it never requests."""
 
 import base64
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def test_a_namespace_that_is_not_its_own_is_left_alone(
 def recording(
     cluster: LocalCluster, service_account: Path, start_operator: StartOperator, tmp_path: Path
 ) -> Iterator[RecordingProxy]:
-    """All that an operator says to the API server."""
+    """A proxy that records all requests of an operator."""
     with recorded(service_account, cluster.url, cluster.ca_file, tmp_path) as (proxy, kubeconfig):
         operator = start_operator(kubeconfig=kubeconfig)
         yield proxy
@@ -76,7 +76,7 @@ FOLLOWED = ("/secrets", "/configmaps", "/serviceaccounts")
 
 
 def collections(asked: list[Asked]) -> list[Asked]:
-    """Requests for more than one object of those that are followed."""
+    """Return requests for more than one object of the watched kinds."""
     return [it for it in asked if it.path.partition("?")[0].endswith(FOLLOWED)]
 
 

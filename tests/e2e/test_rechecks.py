@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator does by itself, a minute after the first tests, where nothing tells it of a change.
+"""Automatic rechecks a minute after the first tests, without any event.
 
-It runs with `--secret-watch none`, and all that is to be seen happens in the same minute.
+The operator runs with `--secret-watch none`. All rechecks happen in the same minute.
 """
 
 import time
@@ -23,12 +23,12 @@ from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "s3cret-Passw0rd"
 SECONDS = 300.0
-"""Everything here is due after 66 at most."""
+"""Seconds; everything here is due after at most 66."""
 
 
 @dataclass(frozen=True)
 class Lived:
-    """The SmtpConfigs after their first test, and after the next one that the operator made by itself."""
+    """The SmtpConfigs after their first test and after the first automatic recheck."""
 
     bed: Bed
     first: dict[str, Seen]
@@ -38,22 +38,22 @@ class Lived:
     operator_user: str
 
     def tested_again(self, name: str) -> Seen:
-        """It, as soon as another test of it than the first is over."""
+        """Wait until a second test has finished, and return the object."""
         return _tested_again(self.bed, self.first[name])
 
     def mails(self, name: str) -> int:
-        """How many its server got."""
+        """Return the number of emails that its server received."""
         return len(self.servers[name].mails)
 
 
 def login(name: str) -> dict[str, Any]:
-    """With the password of the Secret of that name."""
+    """Return the login with the password in this Secret."""
     return {"username": "mailer", "password": {"secretRef": {"name": name}}}
 
 
 @pytest.fixture(scope="module")
 def place(api: Api, pytestconfig: pytest.Config) -> Iterator[str]:
-    """The namespace of all that is here."""
+    """The namespace of all objects here."""
     name = f"{own_prefix(pytestconfig)}rechecks"
     api.create("/api/v1/namespaces", {"metadata": {"name": name}})
     yield name
@@ -77,7 +77,7 @@ def permitted(cluster: LocalCluster, place: str) -> tuple[str, Path]:
 def lived(
     cluster: LocalCluster, api: Api, place: str, permitted: tuple[str, Path], logs: Path
 ) -> Iterator[Lived]:
-    """Six SmtpConfigs, each with a mail server of its own and a life of its own."""
+    """Six SmtpConfigs, each with a separate mail server and different changes."""
     audit = AuditLog(cluster.audit_log)
     audit.mark()
     user, kubeconfig = permitted

@@ -80,7 +80,7 @@ def test_only_a_requested_test_that_takes_over_a_second_names_its_phase(bed: Bed
 
 
 def test_a_request_is_answered_whatever_the_state(bed: Bed, server: MailServer) -> None:
-    """With a password that is missing, and where nothing but a change mends it."""
+    """Request tests with a missing password, and with an error that only a change can fix."""
     bed.create(server, "waits", username="mailer", password={"secretRef": {"name": "missing"}})
     bed.create(server, "stalled", smtpType="TLS")
     assert bed.verdict("waits").conditions["Reconciling"] == "WaitingForDependency"

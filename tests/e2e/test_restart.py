@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator stops and starts, and what was found stays found."""
+"""A restart of the operator keeps all results."""
 
 from pathlib import Path
 from typing import Any

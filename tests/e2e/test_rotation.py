@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a SmtpConfig names comes, changes and goes: what each way of watching makes of it.
+"""Referenced objects are created, changed and deleted: the effect with each kind of watch.
 
-Without a watch it is found at a recheck: `test_rechecks.py`.
+For operators without a watch, which find changes at a recheck, see `test_rechecks.py`.
 """
 
 import base64
@@ -24,14 +24,14 @@ PASSWORD = "s3cret-Passw0rd"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 CA: dict[str, Any] = {"caRef": {"kind": "ConfigMap", "name": "mail-ca"}}
 WITHOUT_DOUBT = 2.5
-"""Seconds from one edit of an object to another that are surely told apart: managedFields count seconds."""
+"""Seconds after which two edits differ for sure, because managedFields count seconds."""
 
 Start = Callable[[str], None]
 
 
 @pytest.fixture
 def start(bed: Bed, cluster: LocalCluster, start_operator: StartOperator) -> Start:
-    """Starts an operator of this namespace with `--secret-watch MODE`, and the rights that this needs."""
+    """Start an operator of this namespace with `--secret-watch MODE` and the permissions for it."""
 
     def started(mode: str) -> None:
         manifests = Manifests.read(NAMESPACED).for_namespace(bed.namespace).permissions()
@@ -44,7 +44,7 @@ def start(bed: Bed, cluster: LocalCluster, start_operator: StartOperator) -> Sta
 
 
 def put(bed: Bed, kind: str, name: str, **data: str) -> None:
-    """Creates or changes a Secret or ConfigMap that has the label."""
+    """Create or change a Secret or ConfigMap that has the label."""
     values = {key: base64.b64encode(it.encode()).decode() for key, it in data.items()}
     metadata = {"name": name, "labels": {"smtp-operator.io/watch": "true"}}
     body = {"apiVersion": "v1", "kind": kind, "metadata": metadata}
@@ -56,8 +56,8 @@ def has(reason: str) -> Callable[[Seen], bool]:
     return lambda it: it.reason == reason
 
 
-# The next recheck would be an hour later. One object tells of two changes only: a third one right after them
-# waits until half a minute is over (`BURST`).
+# The next recheck would be an hour later. One object reports only two changes at once: a third one right
+# after them waits for half a minute (`BURST`).
 @pytest.mark.parametrize("mode", ["metadata", "label"])
 def test_a_secret_that_comes_changes_and_goes_is_noticed_at_once(
     bed: Bed, server: MailServer, start: Start, mode: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The watch that holds every status of tests with a control plane to the numbered rules really sees them."""
+"""The watch that checks every status in tests with a control plane really receives all statuses."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""spec.suspend: the verdict stays, nothing is tested, and resuming tests only what is due."""
+"""spec.suspend keeps the verdict and stops tests; after resuming only due tests run."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name"
 
 
 def after_a_while(bed: Bed, server: MailServer) -> int:
-    """How many mails `mail` has sent, once all that happened until now was surely seen.
+    """Return the number of emails of `mail`, after the operator has handled everything until now.
 
-    A watch keeps the order of Secrets, and the verdict of one that came later comes later.
+    A watch keeps the order of Secrets, so the verdict about a later Secret comes later.
     """
     bed.secret("barrier", password="not the password")
     bed.create(server, "barrier", **(LOGIN | {"password": {"secretRef": {"name": "barrier"}}}))

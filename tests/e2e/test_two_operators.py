@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two operators side by side, by default settings: one works, and no mail but one under way is sent twice."""
+"""Of two operators with default settings only one works; only an email in progress can be sent twice."""
 
 import http.client
 import os
@@ -29,7 +29,7 @@ Pair = tuple[OperatorProcess, OperatorProcess]
 
 @pytest.fixture
 def lease(api: Api, manifests: Manifests) -> Iterator[str]:
-    """Path of the Lease; nobody holds it."""
+    """The path of the Lease, which has no holder."""
     namespace, _ = manifests.service_account
     path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/smtp-operator"
     _delete(api, path)
@@ -47,7 +47,7 @@ def _delete(api: Api, path: str) -> None:
 
 @pytest.fixture
 def pair(bed: Bed, start_operator: StartOperator, lease: str) -> Pair:
-    """Who works, and who stands by."""
+    """The leader and the standby."""
     flags = (*LOOPBACK, f"--namespace={bed.namespace}", "--leader-elect")
     leader = start_operator(*flags)
     soon(lambda: "works: holds the lease" in leader.output())
@@ -69,26 +69,26 @@ def works(operator: OperatorProcess) -> bool:
 
 @pytest.fixture
 def servers() -> Iterator[list[MailServer]]:
-    """Several, so that many dialogues go on at a time."""
+    """Several mail servers, so that many dialogues run at the same time."""
     with ExitStack() as stack:
         yield [stack.enter_context(MailServer.in_thread()) for _ in range(3)]
 
 
 def mails_of(*servers: MailServer) -> Counter[str]:
-    """How many mails came for each SmtpConfig."""
+    """Return the number of emails of each SmtpConfig."""
     mails = [mail for server in servers for mail in server.mails]
     names = (re.findall(rb"(?mi)^X-Smtp-Operator: (\S+)", mail.content)[0] for mail in mails)
     return Counter(name.decode() for name in names)
 
 
 def message_ids(*servers: MailServer) -> set[bytes]:
-    """Of all mails that came."""
+    """Return the Message-IDs of all emails."""
     mails = [mail for server in servers for mail in server.mails]
     return {re.findall(rb"(?mi)^Message-ID: (\S+)", mail.content)[0] for mail in mails}
 
 
 def create_many(bed: Bed, servers: list[MailServer]) -> Counter[str]:
-    """Creates them; what `mails_of` has to be in the end."""
+    """Create SmtpConfigs; return the expected result of `mails_of`."""
     names = [f"mail-{number:03}" for number in range(MANY)]
     for name, server in zip(names, cycle(servers)):
         bed.create(server, name)
@@ -120,7 +120,7 @@ def test_a_leader_that_is_told_to_end_hands_over_in_the_middle_of_its_work(
     soon(lambda: mails_of(*servers).total() >= MANY // 4)
 
     assert leader.stop() == 0
-    # Not after the 15 s in which a lease ends by itself.
+    # Not after the 15 s in which a lease expires.
     soon(lambda: works(standby), seconds=10)
     soon(all_judged(bed))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One SmtpConfig is created, a real dialogue is had, and its status says how it went."""
+"""The status of a new SmtpConfig has the result of a real dialogue."""
 
 from typing import Any
 
@@ -114,7 +114,7 @@ def test_start_tls_where_it_is_not_offered_is_said_before_any_password_is_sent(
     assert server.auth_attempts == []
 
 
-def test_tls_against_a_server_that_starts_in_clear_is_plaintext_server(bed: Bed, server: MailServer) -> None:
+def test_tls_with_a_server_that_starts_in_plaintext_is_plaintext_server(bed: Bed, server: MailServer) -> None:
     assert bed.verdict_of(server, "TLS", port=server.starttls_port).reason == "PlaintextServer"
 
 
@@ -157,14 +157,14 @@ def test_a_refused_message_is_message_rejected(bed: Bed, server: MailServer) -> 
     assert bed.verdict_of(server).reason == "MessageRejected"
 
 
-def test_settings_that_are_mended_turn_ready(bed: Bed, server: MailServer) -> None:
+def test_corrected_settings_become_ready(bed: Bed, server: MailServer) -> None:
     bed.verdict_of(server, "TLS", port=server.plain_port)
 
     bed.change(smtpType="None")
 
-    mended = bed.verdict()
-    assert mended.conditions == {"Ready": "TestEmailSent"}
-    assert mended.status["observedGeneration"] == 2
+    corrected = bed.verdict()
+    assert corrected.conditions == {"Ready": "TestEmailSent"}
+    assert corrected.status["observedGeneration"] == 2
 
 
 def test_rule_5_a_suspended_object_without_a_verdict_is_not_tested(bed: Bed, server: MailServer) -> None:

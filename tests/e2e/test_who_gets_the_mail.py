@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who gets the test mail, and who may be seen to get it."""
+"""The recipients of the test email, and which of them are visible."""
 
 import json
 from email import message_from_bytes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator leaves on the user's object: status, and nothing else."""
+"""The operator changes only the status of the user's object."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_deleting_an_object_does_not_wait_for_the_operator(bed: Bed, server: Mai
     assert bed.api.items(bed.configs) == []
 
 
-def test_an_object_that_is_deleted_and_created_again_in_mid_test_gets_a_verdict_of_its_own(
+def test_an_object_that_is_deleted_and_created_again_during_a_test_gets_a_new_verdict(
     bed: Bed, server: MailServer
 ) -> None:
     def replaced_by_another(verb: str) -> None:

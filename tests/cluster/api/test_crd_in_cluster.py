@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CRD on a real API server: how users, scripts and other controllers meet it."""
+"""The CRD on a real API server, as users, scripts and other controllers use it."""
 
 import json
 from pathlib import Path
@@ -121,7 +121,7 @@ def users(cluster: LocalCluster, namespace: str) -> Users:
 
 
 def cells(line: str) -> list[str]:
-    """Columns are at least three blanks apart, their values less."""
+    """Split rows into cells: at least three blanks separate columns, fewer are within values."""
     return [cell.strip() for cell in line.split("   ") if cell.strip()]
 
 

@@ -21,7 +21,7 @@ LINK = "Log in at evil.example <noreply@example.com>"
 
 
 def crd(*, with_rule: bool) -> str:
-    """Ours in another group, with the rule of display names or as it was before."""
+    """Return our CRD in another group, with or without the rule for display names."""
     manifest = yaml.safe_load(CRD.read_text())
     manifest["metadata"] = {"name": RESOURCE}
     manifest["spec"]["group"] = GROUP

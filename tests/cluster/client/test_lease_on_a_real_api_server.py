@@ -14,7 +14,7 @@ from smtp_testkit.simulation.leases import LeaseServer
 
 @pytest.fixture(params=["real", "simulated"])
 async def server(request: pytest.FixtureRequest, real_client: KubernetesClient) -> LeaseApi:
-    """Both."""
+    """The real and the simulated API server."""
     return real_client if request.param == "real" else LeaseServer()
 
 

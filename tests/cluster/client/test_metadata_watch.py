@@ -51,7 +51,7 @@ def owner(cluster: LocalCluster, namespace: str) -> Owner:
 
 
 class Following:
-    """A running watch and what it tells."""
+    """A running watch and its events."""
 
     def __init__(self, watch: Callable[[Callable[..., None]], MetadataInformer]) -> None:
         self._news: asyncio.Queue[News] = asyncio.Queue()

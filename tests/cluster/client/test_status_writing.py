@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A status goes to the very object and generation that was tested, or nowhere. On a real API server."""
+"""A status is written only to the tested object and generation, on a real API server."""
 
 import json
 import logging
@@ -68,7 +68,7 @@ class Team:
 
 @pytest.fixture
 def linted(statuses: StatusWatch, namespace: str) -> Iterator[None]:
-    """No status here is held to the rules: they are made up, to see how one is written, not what it says."""
+    """Skip the status rules: the statuses here are made up to test the writing, not the content."""
     yield
     statuses.forget(namespace)
 

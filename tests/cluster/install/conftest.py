@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control plane for installing and removing: with nothing of ours to begin with, and nothing in the end."""
+"""A control plane for installing and removing, without any object of this project before and after."""
 
 import itertools
 import os
@@ -29,7 +29,7 @@ def cluster(plane: LocalCluster) -> LocalCluster:
 
 @pytest.fixture
 def namespace(cluster: LocalCluster) -> Iterator[str]:
-    """A fresh namespace under Pod Security restricted."""
+    """A new namespace with Pod Security `restricted`."""
     name = f"install-{next(_numbers)}"
     cluster.kubectl("create", "namespace", name)
     modes = (f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn"))

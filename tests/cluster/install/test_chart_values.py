@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The values of the chart: strict, each explained, and their defaults those of the program."""
+"""The values of the chart: strict, explained, and with the defaults of the program."""
 
 import json
 import tomllib
@@ -30,7 +30,7 @@ OF_FLAGS = {
     "logFormat": "--log-format",
     "logLevel": "--log-level",
 }
-"""Values whose flag is rendered only where they differ from its default."""
+"""Values whose flag is rendered only if they differ from its default."""
 
 
 def values(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages about installing, upgrading and uninstalling, each run on a cluster with nothing of ours."""
+"""The pages about installing, upgrading and uninstalling work on a new cluster."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removing: nothing waits for an operator that is gone, and nothing of ours is left in the end."""
+"""After removal, nothing waits for the operator, and no object of this project remains."""
 
 import json
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ SPECS: dict[str, Object] = {
 }
 STATUS: Object = {"status": {"summary": "seen", "observedGeneration": 1}}
 NOT_OURS = ("events", "leases.coordination.k8s.io", "events.events.k8s.io")
-"""Come and go with the control plane."""
+"""Resources that the control plane creates and deletes."""
 
 
 def everything(cluster: LocalCluster) -> set[str]:
-    """The names of all objects of the cluster, of every resource that can be listed."""
+    """Return the names of all objects of all listable resources."""
     words = ["api-resources", "--verbs=list", "--output=name", "--cached=false"]
     resources = sorted(set(cluster.kubectl(*words).stdout.split()) - set(NOT_OURS))
     found = cluster.kubectl(
@@ -42,13 +42,13 @@ def everything(cluster: LocalCluster) -> set[str]:
 
 
 def users_of(namespace: str) -> str:
-    """The namespace of those who have objects while the chart is installed in this one."""
+    """Return the namespace of the users, when the chart is installed in this one."""
     return f"{namespace}-users"
 
 
 @pytest.fixture
 def objects(cluster: LocalCluster, api: Api, namespace: str) -> Iterator[str]:
-    """The chart is installed, and there is one object of each kind with a status."""
+    """The installed chart, and one object of each kind with a status."""
     cluster.helm("install", "smtp-operator", str(CHART), "-n", namespace)
     cluster.kubectl("create", "namespace", users_of(namespace))
     cluster.kubectl("wait", "--for=condition=Established", *CRDS, "--timeout=60s")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Releases of the chart on a real API server: installed, upgraded, uninstalled, for each profile."""
+"""The chart can be installed, upgraded and uninstalled on a real API server, for each profile."""
 
 import json
 from collections.abc import Iterator

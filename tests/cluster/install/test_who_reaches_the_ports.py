@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attack: any Pod of the cluster reads the metrics, or holds the ports that the kubelet probes.
+"""Attack: any Pod of the cluster reads the metrics, or blocks the ports that the kubelet probes.
 
-The default installation lets in whom a NetworkPolicy names. Kubernetes lets the kubelet of a Pod's own node
-through, whatever a NetworkPolicy says, so no rule is for its probes.
+The default installation allows only clients in a NetworkPolicy. Kubernetes always allows the kubelet of the
+Pod's node, so its probes need no rule.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API server's strict validation accepts every manifest that is shipped, kinds of others too."""
+"""The API server's strict validation accepts every manifest, including foreign kinds."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kubectl apply -f deploy/manifests/``: valid to the letter, least privilege, Pods locked in."""
+"""``kubectl apply -f deploy/manifests/``: strictly valid, least privilege, restricted Pods."""
 
 import json
 import time
@@ -146,7 +146,7 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
 
 @pytest.fixture(scope="module")
 def permitted(cluster: LocalCluster) -> Manifests:
-    """The cluster-wide permissions, in place."""
+    """The cluster-wide permissions, applied."""
     permissions = Manifests.read(CLUSTER_WIDE).permissions()
     cluster.kubectl("apply", "-f", "-", input=str(permissions))
     return permissions

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``kubectl apply -f deploy/manifests/monitoring/`` where the kinds of the Prometheus operator exist.
+"""``kubectl apply -f deploy/manifests/monitoring/`` with the kinds of the Prometheus operator.
 
-These are defined as its own CRDs define them. Prometheus itself judges the rules (`make test-monitoring`).
+The CRDs are those of the Prometheus operator. Prometheus itself checks the rules (`make test-monitoring`).
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policies and user roles as they are shipped, and users who may do exactly what a test grants them."""
+"""Our policies and user roles, and users with exactly the permissions that a test grants."""
 
 import json
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ WARNED_OF: Object = {
     **{"server": "a.example", "port": 465, "from": "a@b.example", "smtpType": "StartTLS"},
     **{"username": "mailer", "password": {"value": "in clear"}},
 }
-"""A SmtpConfig of which both policies warn."""
+"""An SmtpConfig about which both policies warn."""
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def policies(cluster: LocalCluster, all_users: Users) -> Iterator[None]:
 
 
 def _warnings(cluster: LocalCluster) -> set[str]:
-    """The policies that warn of it now."""
+    """Return the policies that warn about the object now."""
     words = ["create", "--dry-run=server", "-f", "-"]
     said = cluster.kubectl(*words, input=json.dumps(object_of("SmtpConfig", WARNED_OF))).stderr
     return {name for name in WARNINGS if name in said}

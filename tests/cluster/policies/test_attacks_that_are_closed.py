@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users who may write our objects, but not read the referenced Secrets, cannot misuse the operator.
 
-The owner wrote the object and may get everything. Mallory may write all kinds of ours, and nothing else.
+The owner wrote the object and may get everything. Mallory may write all our kinds, and nothing else.
 """
 
 from copy import deepcopy
@@ -58,7 +58,7 @@ def owner(all_users: Users, namespace: str) -> Api:
 
 
 def changed(spec: Object, **fields: Any) -> Object:
-    """The spec with fields replaced, `a__b` for `a.b`."""
+    """Return the spec with replaced fields; `a__b` stands for `a.b`."""
     spec = deepcopy(spec)
     for path, value in fields.items():
         *parents, last = path.split("__")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings that are possible and seldom meant are warned of, and nothing else is."""
+"""Policies warn about valid settings that are rarely intended, and about nothing else."""
 
 import json
 

@@ -44,7 +44,7 @@ def test_a_password_in_a_secret_is_not(cluster: LocalCluster, namespace: str) ->
 
 @pytest.fixture
 def forbidden(cluster: LocalCluster, api: Api, namespace: str, policies: None) -> Iterator[None]:
-    """The binding refuses, as the documentation says it is done; one object was there before."""
+    """A binding that rejects, as in the documentation; one object existed before."""
     api.create(path_of("SmtpConfig", namespace), object_of("SmtpConfig", PLAIN, "before"))
     api.patch(BINDING, {"spec": {"validationActions": ["Deny"]}})
 

@@ -23,7 +23,7 @@ AZURE = "https://corp.vault.azure.net"
 
 @dataclass(frozen=True)
 class Case:
-    """A reference: an object with it in its place, and what its writer needs."""
+    """A reference: an object that has it, and the permissions that its writer needs."""
 
     kind: str
     path: str
@@ -72,7 +72,7 @@ OF_VAULTS: list[tuple[str, Object, Object, tuple[str, str]]] = [
 
 
 def within(spec: Object, path: str, reference: Object) -> Object:
-    """The spec with the reference at the path."""
+    """Return the spec with the reference at the path."""
     spec = deepcopy(spec)
     *parents, last = path.split(".")
     node = spec
@@ -173,7 +173,7 @@ def refusal(case: Case) -> str:
 
 
 def references(schema: Object, path: str) -> set[str]:
-    """Where the schema names other objects."""
+    """Return the paths of references in the schema."""
     below = schema.get("properties", {})
     return {f"{path}{name}" for name in below if name.endswith("Ref")} | {
         found for name, inner in below.items() for found in references(inner, f"{path}{name}.")
@@ -182,7 +182,7 @@ def references(schema: Object, path: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def team(api: Api) -> Iterator[str]:
-    """A namespace for all cases: nothing is kept there."""
+    """A namespace for all cases; nothing is stored in it."""
     api.create("/api/v1/namespaces", {"metadata": {"name": "policy-team"}})
     yield "policy-team"
     api.delete("/api/v1/namespaces/policy-team")
@@ -190,13 +190,13 @@ def team(api: Api) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def writer(all_users: Users, team: str) -> Api:
-    """May write all kinds of ours, and get the Secret `own`."""
+    """A user who may write all our kinds, and get the Secret `own`."""
     return all_users.user("writer", *WRITE_OURS, Right("get", "secrets", "own", team))
 
 
 @pytest.fixture(scope="module")
 def entitled(all_users: Users, team: str) -> Api:
-    """May besides do with the objects `theirs` all that any case needs."""
+    """A user who also has all permissions that any case needs for the objects `theirs`."""
     rights = {Right(*case.needs, "theirs", case.where or team) for case in CASES}
     return all_users.user("entitled", *WRITE_OURS, Right("get", "secrets", "own", team), *rights)
 

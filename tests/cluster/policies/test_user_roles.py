@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The roles for users, bound as administrators bind `edit` and `view`, with the policies in force."""
+"""The roles for users, bound as administrators bind `edit` and `view`, with active policies."""
 
 import itertools
 import time
@@ -35,13 +35,13 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def roles(cluster: LocalCluster) -> None:
-    """As they are shipped."""
+    """The roles in our manifests."""
     cluster.kubectl("apply", "-f", str(ROLES))
 
 
 @pytest.fixture
 def bound(all_users: Users, namespace: str) -> Callable[[str], Api]:
-    """A user to whom a role is bound in the namespace."""
+    """Return a user with a role in the namespace."""
 
     def bind(role: str) -> Api:
         name = f"{role}-{next(_numbers)}"
@@ -141,7 +141,7 @@ def test_who_views_a_namespace_sees_no_smtpconfig_since_it_may_hold_a_password(
 
 @pytest.fixture
 def aggregated(api: Api, roles: None) -> Iterator[None]:
-    """The role for viewers joined to `view`, as the documentation says it is done."""
+    """The role for viewers, aggregated to `view` as in the documentation."""
     api.patch(VIEW, {"metadata": {"labels": {AGGREGATED: "true"}}})
     yield
     api.patch(VIEW, {"metadata": {"labels": {AGGREGATED: None}}})

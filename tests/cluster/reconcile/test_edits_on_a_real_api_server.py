@@ -135,7 +135,7 @@ def secret(kubectl: Kubectl) -> JsonObject:
 
 
 def compared(before: JsonObject, after: JsonObject) -> ReferenceChange:
-    """As if a test had read the first a minute after it was written."""
+    """Compare as if a test had read the first version a minute after it was written."""
     reference = Reference("Secret", before["metadata"]["namespace"], "pw")
     was = metadata_of(reference, before)
     baseline = ReferenceBaseline(

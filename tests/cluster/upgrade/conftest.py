@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster that each release has run in, and that is upgraded to this one."""
+"""A cluster in which each release has run, and which is upgraded to this one."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from smtp_tools.localcluster import LocalCluster
 
 @pytest.fixture(scope="session")
 def cluster(plane: LocalCluster) -> LocalCluster:
-    """With nothing of ours to begin with, and in the end."""
+    """A control plane without our objects before and after."""
     return plane

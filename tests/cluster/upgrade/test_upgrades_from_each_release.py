@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects of each release stay valid under this release: nothing is written, and no email is sent.
 
-`python -m smtp_tools.release VERSION` records a release; what it left stands in the folder of its version.
+`python -m smtp_tools.release VERSION` records a release in the folder of its version.
 """
 
 import json
@@ -29,14 +29,14 @@ each_release = pytest.mark.parametrize("release", releases(), ids=str)
 
 @dataclass(frozen=True)
 class Upgraded:
-    """A release's objects as it left them, and as they are after this release ran for a while."""
+    """A release's objects as recorded, and after this release ran for a while."""
 
     release: Release
     namespace: str
     before: dict[str, Object]
     after: dict[str, Object]
     writes: set[str]
-    """Names of the SmtpConfigs whose status this release wrote."""
+    """Names of SmtpConfigs whose status this release wrote."""
     mails: int
 
 
@@ -44,7 +44,7 @@ class Upgraded:
 def upgraded(
     request: pytest.FixtureRequest, cluster: LocalCluster, api: Api, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Upgraded]:
-    """Old CRDs, objects and statuses; then the new CRDs and the new operator."""
+    """Create old CRDs, objects and statuses; then apply the new CRDs and run the new operator."""
     release: Release = request.param
     namespace = f"from-{str(release).replace('.', '-')}"
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(release.crds))

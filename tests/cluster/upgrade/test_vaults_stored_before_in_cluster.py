@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Vault objects that earlier CRDs accepted: readable, writable in status, of no use until corrected."""
+"""Vault objects of earlier CRDs: readable, with writable status, unusable until corrected."""
 
 import subprocess
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ each_one = pytest.mark.parametrize("name", SENTENCES)
 
 @pytest.fixture(scope="module", autouse=True)
 def stored(cluster: LocalCluster, api: Api) -> Iterator[None]:
-    """The objects of earlier CRDs, under those of this release."""
+    """The objects of earlier CRDs, with the CRDs of this release."""
     cluster.kubectl("apply", "--server-side", "-f", "-", input=yaml.safe_dump_all(earlier_crds()))
     cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     until(lambda: served(api), "SmtpVaults are never served")

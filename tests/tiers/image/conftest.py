@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image, really built on Debian's packages by buildah. Where tools are missing every test here fails."""
+"""The image, built from Debian's packages with buildah. If tools are missing, every test here fails."""
 
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ REVISION = subprocess.run(
 
 @pytest.fixture(scope="session")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The build context, for this Python: Debian's is the same."""
+    """The build context for this Python version, which is also Debian's."""
     folder = tmp_path_factory.mktemp("image") / "context"
     make_context(folder)
     return folder
@@ -26,7 +26,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
-    """buildah, with nothing in its storage."""
+    """A buildah with empty storage."""
     with closing(Builder(tmp_path_factory.mktemp("buildah"))) as builder:
         yield builder
 

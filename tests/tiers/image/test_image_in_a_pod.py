@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image run by runc as the Deployment says, with the ServiceAccount's token, on the real API server."""
+"""The image in runc, with the settings of the Deployment and a real token, on the real API server."""
 
 import http.client
 import time
@@ -21,7 +21,7 @@ SECONDS = 60.0
 
 @pytest.fixture(scope="module")
 def manifests(cluster: LocalCluster) -> Manifests:
-    """Those of deploy/manifests; of them the permissions are in place."""
+    """The manifests of deploy/manifests, with applied permissions."""
     manifests = Manifests.read()
     cluster.kubectl("apply", "-f", "-", input=str(manifests.permissions()))
     return manifests
@@ -37,7 +37,7 @@ def health_port() -> int:
 def pod(
     cluster: LocalCluster, manifests: Manifests, health_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Pod:
-    """The Deployment's Pod."""
+    """The Pod of the Deployment."""
     namespace, name = manifests.service_account
     account = tmp_path_factory.mktemp("serviceaccount")
     account.chmod(0o755)
@@ -62,7 +62,7 @@ def pod(
 def container(
     image: Image, pod: Pod, health_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Container]:
-    """The operator, ready."""
+    """The ready operator."""
     with Container("smtp-operator", image, pod, tmp_path_factory.mktemp("container")) as container:
         _until(lambda: _answer(health_port, "/readyz") == http.client.OK, container)
         yield container
@@ -118,7 +118,7 @@ def test_it_ends_when_the_kubelet_asks_it_to(
 
 
 def _listening(health_port: int) -> list[str]:
-    """Where on this machine's own network, which all containers here share."""
+    """Return listening addresses on this machine's network, which all containers here share."""
     (metrics_port,) = free_ports(1)
     return [f"--health-address=127.0.0.1:{health_port}", f"--metrics-address=127.0.0.1:{metrics_port}"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in the image, and what is not."""
+"""The content of the image."""
 
 import json
 import stat

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command of the guide, with a builder and a base that are to be had here."""
+"""The command of the guide works, with a builder and a base that are available here."""
 
 import os
 import subprocess

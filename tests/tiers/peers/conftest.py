@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Postfix, Dovecot and swaks for the tests of this folder. Where they are missing every test here fails."""
+"""Postfix, Dovecot and swaks for the tests of this folder. If they are missing, every test here fails."""
 
 import socket
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ def peers() -> Iterator[RealPeers]:
 
 @pytest.fixture
 def trial() -> Trial:
-    """Runs our engine."""
+    """A trial of our engine."""
     return Trial()
 
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port that is taken, but on which nothing listens."""
+    """A reserved port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Logins at a real Postfix that asks a real Dovecot: each mechanism, one attempt, no password told."""
+"""Logins to a real Postfix with a real Dovecot: each mechanism, one attempt, no leaked password."""
 
 import asyncio
 import base64

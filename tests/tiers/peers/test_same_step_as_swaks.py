@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Against one and the same Postfix, the engine names the reason, and swaks the step at which it fails too."""
+"""With the same Postfix, the engine reports the right reason, and swaks fails at the same step."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MEMBER = "noreply@test.example"
 
 @dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """Settings that do not fit the server at ``port``, and what is to be said of them."""
+    """Wrong settings for the server at ``port``, and the expected verdict."""
 
     port: str
     reason: Reason
@@ -243,7 +243,7 @@ async def test_nothing_listens(trial: Trial, peers: RealPeers, closed_port: int)
 
 
 async def test_the_first_of_two_tries_is_greylisted(trial: Trial, peers: RealPeers) -> None:
-    """Each client comes with a sender of its own, which this server has never seen."""
+    """Use a new sender for each client, which the server has never seen."""
     port = peers.ports["greylisted"]
     to = recipients(to=["ops@test.example"])
 

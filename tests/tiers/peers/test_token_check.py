@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dovecot asks the introspection endpoint about each token, so that a login by token is a real check here."""
+"""Dovecot queries the introspection endpoint for each token, so a login with a token is a real check."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ each_mechanism = pytest.mark.parametrize("mechanism", sorted(AGREES))
 
 
 async def log_in(peers: RealPeers, mechanism: str, token: str) -> tuple[int, str]:
-    """The code of the last reply, and what the server said of the token before it, if anything."""
+    """Log in; return the code of the last reply, and the server's error about the token, if any."""
     words, answer = AGREES[mechanism]
     client = aiosmtplib.SMTP(
         hostname="localhost",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running operator with something to tell, and Debian's Prometheus that scrapes it."""
+"""A running operator with several objects, and Debian's Prometheus that scrapes it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ NAMESPACE = "prometheus-tier"
 def prometheus(
     cluster: LocalCluster, api: Api, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
-    """It has seen a SmtpConfig that is ready, one that failed, one suspended, and a vault out of reach."""
+    """A Prometheus with metrics of a ready, a failed and a suspended SmtpConfig, and an unreachable vault."""
     folder = tmp_path_factory.mktemp("prometheus")
     manifests = Manifests.read().permissions()
     cluster.kubectl("apply", "-f", "-", input=str(manifests))

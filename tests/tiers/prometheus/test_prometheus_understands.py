@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's Prometheus and promtool judge: metrics, alerts, and every query of the dashboard."""
+"""Debian's Prometheus and promtool accept metrics, alerts, and every query of the dashboard."""
 
 import json
 import subprocess

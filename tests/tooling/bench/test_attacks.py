@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The attacks that the benchmark plays are those it names, and its servers are as hostile as they say."""
+"""The attacks of the benchmark are the documented ones, and its servers really attack."""
 
 import socket
 import ssl
@@ -9,7 +9,7 @@ from smtp_tools.bench.attacks import ATTACKS, LIMIT_MEGABYTES
 from smtp_tools.bench.sections import SECTIONS
 
 
-def test_each_attack_has_a_row_of_its_own() -> None:
+def test_each_attack_has_a_separate_row() -> None:
     rows = [str(attack.__doc__) for attack in ATTACKS]
     assert len(set(rows)) == len(rows)
     assert all(row.endswith(".") for row in rows)

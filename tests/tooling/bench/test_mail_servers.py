@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mail servers of the benchmark: several in one process, each on ports of its own."""
+"""The mail servers of the benchmark: several in one process, each with separate ports."""
 
 import smtplib
 from pathlib import Path
@@ -7,7 +7,7 @@ from pathlib import Path
 from smtp_tools.bench.mail import PASSWORD, USERNAME, MailProcess
 
 
-def test_each_server_has_ports_of_its_own_and_takes_the_login(tmp_path: Path) -> None:
+def test_each_server_has_separate_ports_and_accepts_the_login(tmp_path: Path) -> None:
     with MailProcess(tmp_path, servers=2) as mail:
         ports = [port for of_a_type in mail.ports.values() for port in of_a_type]
         assert len(set(ports)) == len(ports) == 2 * 3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read out of /proc, metrics, statuses and the command line."""
+"""Values from /proc, metrics, statuses and the command line."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Go that is a shell script: it takes no time, and does what a test wants of it."""
+"""A fake Go: a fast shell script that a test controls."""
 
 import os
 import select
@@ -51,7 +51,7 @@ class FakeGo:
         self.answers(version="go1.26.8 linux/amd64")
 
     def answers(self, *, version: str = "go1.26.8 linux/amd64", building: str = ":") -> None:
-        """Let it have a version, and run a shell command when it builds."""
+        """Set its version, and the shell command of a build."""
         text = SCRIPT.format(calls=self._calls, variables=self._variables, version=version, building=building)
         self.remove()
         go = self.bin / "go"
@@ -59,7 +59,7 @@ class FakeGo:
         go.chmod(0o755)
 
     def hangs(self) -> None:
-        """Let it build until SIGINT: then it writes to `interrupted`, as it wrote its pid to `started`."""
+        """Let it build until SIGINT: it writes its process ID to `started`, then to `interrupted`."""
         os.mkfifo(self.started)
         script = self._folder / "hanging.py"
         names = f"STARTED, INTERRUPTED = {str(self.started)!r}, {str(self.interrupted)!r}\n"
@@ -67,16 +67,16 @@ class FakeGo:
         self.answers(building=f"exec {sys.executable} {script}")
 
     def remove(self) -> None:
-        """Take it from the PATH."""
+        """Remove it from the PATH."""
         (self.bin / "go").unlink(missing_ok=True)
 
     def calls(self, command: str) -> list[str]:
-        """The words of all calls of one of its commands."""
+        """Return the arguments of all calls of one of its commands."""
         calls = self._calls.read_text().splitlines() if self._calls.exists() else []
         return [call for call in calls if call.split()[0] == command]
 
     def variables(self) -> dict[str, str]:
-        """The environment of the last call."""
+        """Return the environment of the last call."""
         return dict(line.split("=", 1) for line in self._variables.read_text().splitlines() if "=" in line)
 
 
@@ -89,7 +89,7 @@ def go(tmp_path: Path) -> FakeGo:
 
 @pytest.fixture
 def environment(tmp_path: Path, go: FakeGo) -> dict[str, str]:
-    """That of a user with this Go and an empty cache."""
+    """The environment of a user with this Go and an empty cache."""
     return {
         "PATH": f"{go.bin}:/usr/bin:/bin",
         "HOME": str(tmp_path / "home"),
@@ -110,7 +110,7 @@ def program(tmp_path: Path) -> Program:
 
 @pytest.fixture
 def wait_for_end() -> Callable[[int], None]:
-    """Wait until a process has ended, by a descriptor of it (`os.pidfd_open`): it need not be a child."""
+    """Wait until a process has stopped, by its descriptor (`os.pidfd_open`); it need not be a child."""
 
     def wait(process: int) -> None:
         ended, _, _ = select.select([process], [], [], 10)

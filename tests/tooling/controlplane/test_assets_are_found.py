@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The programs of the control plane: KUBEBUILDER_ASSETS, else the cache, else a build."""
+"""The programs of the control plane come from KUBEBUILDER_ASSETS, else the cache, else a build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def program(program: Program) -> Program:
-    """The control plane, but for its size."""
+    """A small program instead of the control plane."""
     return Program(program.source, announcement="Building all five.", links=PARTS)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A child never outlives its parent, and is not hit by what is meant for the parent alone."""
+"""A child never outlives its parent, and does not receive the parent's signals."""
 
 import os
 import signal

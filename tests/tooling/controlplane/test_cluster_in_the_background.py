@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make cluster` and `make cluster-down`: one control plane that outlives the command."""
+"""`make cluster` and `make cluster-down`: one control plane that keeps running after the command."""
 
 import os
 import signal
@@ -36,16 +36,16 @@ class Cli:
         )
 
     def file(self, name: str) -> Path:
-        """One of its files."""
+        """Return one of its files."""
         (found,) = self.state.glob(f"smtp-operator/*/{name}")
         return found
 
     def supervisor(self) -> int:
-        """The process id of the parent of the programs."""
+        """Return the process ID of the parent of the programs."""
         return int(self.file("supervisor").read_text())
 
     def programs(self) -> list[int]:
-        """Descriptors of the processes of the programs."""
+        """Return descriptors of the processes of the programs."""
         supervisor = self.supervisor()
         threads = Path(f"/proc/{supervisor}/task").glob("*/children")
         return [os.pidfd_open(int(pid)) for children in threads for pid in children.read_text().split()]
@@ -97,7 +97,7 @@ def test_it_is_detached_and_down_leaves_no_process(cli: Cli, wait_for_end: Calla
 
 
 @pytest.mark.own_cluster
-def test_a_killed_supervisor_leaves_no_process_and_the_next_up_starts_anew(
+def test_a_killed_supervisor_leaves_no_process_and_the_next_up_starts_again(
     cli: Cli, wait_for_end: Callable[[int], None]
 ) -> None:
     before = cli("up")

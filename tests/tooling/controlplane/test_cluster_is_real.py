@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The control plane behaves as one that people run: RBAC, admission, controllers, tokens, an audit log."""
+"""The control plane behaves like a real one: RBAC, admission, controllers, tokens, an audit log."""
 
 import json
 import os
@@ -47,7 +47,7 @@ spec: {policyName: NAME, validationActions: [Deny]}
 
 
 def audited(cluster: LocalCluster, user: str) -> Iterator[dict[str, Any]]:
-    """What the audit log has of a user; others write to it at the same time."""
+    """Return the lines of a user in the audit log, which also has lines of others."""
     with cluster.audit_log.open("rb") as log:
         for line in log:
             if user.encode() in line and line.endswith(b"\n"):
@@ -277,7 +277,7 @@ def _opened(descriptor: Path) -> str:
 
 
 def listening_addresses(pid: int, protocol: str) -> Iterator[str]:
-    """The local addresses of all sockets of a process that take connections or datagrams."""
+    """Return the local addresses of all sockets of a process that accept connections or datagrams."""
     opened = set(map(_opened, Path(f"/proc/{pid}/fd").iterdir()))
     wanted = "0A" if protocol.startswith("tcp") else "07"
     for line in Path(f"/proc/{pid}/net/{protocol}").read_text().splitlines()[1:]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A control plane leaves no process behind, whatever ends it, and says why it did not come up."""
+"""A control plane never leaves a process behind, and reports why it did not start."""
 
 import os
 import re
@@ -27,7 +27,7 @@ with LocalCluster.start() as cluster:
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Callable[[str], Assets]:
-    """Five programs that are one shell script."""
+    """Create five programs that are one shell script."""
 
     def write(script: str) -> Assets:
         path = tmp_path / "program"
@@ -125,7 +125,7 @@ def test_whatever_ends_the_parent_ends_all(
 
 
 @pytest.mark.own_cluster
-def test_the_api_server_comes_back_with_the_same_address_and_data_and_all_are_told_of_a_crash() -> None:
+def test_the_api_server_returns_with_the_same_address_and_data_and_a_crash_is_reported() -> None:
     with LocalCluster.start() as cluster:
         cluster.kubectl("create", "configmap", "kept")
         account = cluster.kubeconfig_for_service_account("default", "default")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The CRDs of other projects are printed by a program that Go builds, and that asks Go for their source."""
+"""A Go program prints the CRDs of other projects, from their source in the module cache."""
 
 from __future__ import annotations
 

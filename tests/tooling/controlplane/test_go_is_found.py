@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Go comes from the PATH if it is new enough there, else from PyPI: Python is all that is needed."""
+"""Go comes from the PATH if it is new enough, else from PyPI, so only Python is needed."""
 
 from __future__ import annotations
 

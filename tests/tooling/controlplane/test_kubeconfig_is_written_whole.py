@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes write the kubeconfig of one ServiceAccount while others read it."""
+"""The kubeconfig of a ServiceAccount is complete, even if several processes write and read it."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from pathlib import Path
 from smtp_tools.localcluster.kubeconfig import write_kubeconfig
 
 
-def test_each_reads_a_whole_one_whoever_else_writes_it(tmp_path: Path) -> None:
+def test_each_reads_a_complete_one_while_others_write_it(tmp_path: Path) -> None:
     authority = tmp_path / "ca.crt"
     authority.write_text("certificate " * 100)
     config = tmp_path / "kubeconfig"

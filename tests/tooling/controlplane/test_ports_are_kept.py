@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A port that was found free is still free when the server starts that it was found for."""
+"""A free port stays free until its server starts."""
 
 import errno
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Go program is built once, under a lock, and comes into the cache whole or not at all."""
+"""A Go program is built once, under a lock, and moved into the cache atomically."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(program_folder(Program(Path(sys.argv[1]), "Building hello.")))
 
 
 def building(program: Program, environment: dict[str, str]) -> subprocess.Popen[str]:
-    """Another process that builds the program."""
+    """Start another process that builds the program."""
     return subprocess.Popen(
         [sys.executable, "-c", BUILD_IN_A_PROCESS, program.source],
         env=environment | {"PYTHONPATH": PYTHONPATH},
@@ -43,7 +43,7 @@ def building(program: Program, environment: dict[str, str]) -> subprocess.Popen[
 
 
 def in_cache(environment: dict[str, str]) -> list[str]:
-    """All that is in the cache, but for the log of the last build."""
+    """Return the content of the cache, without the log of the last build."""
     cache = cache_folder(environment)
     return sorted(str(path.relative_to(cache)) for path in cache.glob("*/*") if path.name != "build.log")
 

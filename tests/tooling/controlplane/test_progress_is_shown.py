@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Progress: one line that is rewritten on a terminal, a line now and then in a log."""
+"""Progress is one line that is rewritten on a terminal, and a line from time to time in a log."""
 
 import io
 
@@ -9,7 +9,7 @@ from smtp_tools.gobuild.progress import Progress
 
 
 class Terminal(io.StringIO):
-    """What is written to it stays readable."""
+    """A terminal that keeps its output."""
 
     def isatty(self) -> bool:
         return True

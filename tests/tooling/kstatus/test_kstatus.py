@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kstatus as it was measured with Flux's own code: which status makes which word."""
+"""Results of kstatus as observed with Flux's own code."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is installed is what was tested: every package by version and hash, in the image too."""
+"""Every installed package has a fixed version and hash, also in the image."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ OF_THE_IMAGE = ROOT / "deploy" / "image" / "requirements.lock"
 
 
 def _locked(lock: Path) -> dict[str, str]:
-    """Each requirement with its hashes, by name."""
+    """Return each requirement with its hashes, by name."""
     blocks = re.findall(r"^([a-z0-9][^=\s]*)(==(?:.*\\\n)*.*)$", lock.read_text(), re.MULTILINE)
     return dict(blocks)
 

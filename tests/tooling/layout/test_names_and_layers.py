@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The folders ``operator/`` and ``secrets/`` never hide modules of Python, and the layers hold."""
+"""The folders ``operator/`` and ``secrets/`` never hide modules of Python, and the layers are intact."""
 
 import ast
 import os
@@ -88,13 +88,13 @@ def test_the_layers_hold() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_test_files_have_names_of_their_own() -> None:
+def test_test_files_have_unique_names() -> None:
     names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
     assert sorted(names) == sorted(set(names))
 
 
 def test_a_run_has_one_control_plane_but_for_tests_of_how_one_starts() -> None:
-    """All others ask for the fixture ``cluster``."""
+    """Check that all other tests use the fixture ``cluster``."""
     support = ROOT / "tests" / "support"
     for path in (it for it in (ROOT / "tests").rglob("*.py") if support not in it.parents):
         text = path.read_text(encoding="utf-8")
@@ -108,7 +108,7 @@ def test_a_run_has_one_control_plane_but_for_tests_of_how_one_starts() -> None:
 
 @pytest.mark.parametrize("folder", project_path())
 def test_the_path_gains_one_package_of_a_name_that_no_other_project_has(folder: str) -> None:
-    """A package named ``image`` or ``demo`` could hide one that is installed."""
+    """Check the names: a package named ``image`` or ``demo`` could hide an installed one."""
     packages = {it.parent.name for it in (ROOT / folder).glob("*/__init__.py")}
     modules = {it.stem for it in (ROOT / folder).glob("*.py")}
 
@@ -121,6 +121,6 @@ def test_tests_are_below_the_folder_of_their_kind() -> None:
 
 
 def test_the_root_conftest_has_no_hooks() -> None:
-    """They are in ``smtp_testkit.pytest_plugin``."""
+    """Check that hooks are only in ``smtp_testkit.pytest_plugin``."""
     tree = ast.parse((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
     assert [it.name for it in tree.body if isinstance(it, FUNCTIONS) and it.name.startswith("pytest_")] == []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """No text of a server, a vault or a user makes a regular expression take more than linear time.
 
-Times are CPU times of this thread, and compared with those over half the text in the same run: what else
-the machine does changes neither.
+Times are CPU times of this thread, compared with those for half the text in the same run, so other load on
+the machine has no effect.
 """
 
 import ast
@@ -26,18 +26,18 @@ from smtp_operator.smtp.replies import Reply
 
 PACKAGE: Final = Path(smtp_operator.alarm.__file__).parent
 MADE_OF_SECRETS: Final = frozenset({"smtp/redaction/redactor.py", "smtp/redaction/hidden_addresses.py"})
-"""Their patterns are made of escaped secrets at run time; ``test_forms_of_a_secret.py`` times them."""
+"""Modules with patterns of escaped secrets at run time; ``test_forms_of_a_secret.py`` times them."""
 
 METHODS: Final = ("search", "match", "fullmatch", "sub", "findall", "finditer", "split")
 LENGTH: Final = 1000
-"""Characters of a reply that rules look at."""
+"""Characters of a reply that rules examine."""
 MARGIN: Final = 3.0
-"""Twice the text may take that many times as long; quadratic time would be 4."""
+"""Twice the text may take so many times as long; quadratic time would be 4."""
 NOTICEABLE: Final = 0.000_3
-"""Seconds for twice the length, below which a measurement says nothing, and does no harm."""
+"""Seconds for twice the length, below which a measurement is meaningless, and the time harmless."""
 
 MOST: Final = 40
-"""Texts of words that a pattern is tried with; which of them depends on the pattern alone."""
+"""Number of texts to try with a pattern; the choice depends only on the pattern."""
 
 SEPARATORS: Final = ("", " ", ".", "1", "-", "_", "@", ":")
 FILLERS: Final = (
@@ -47,7 +47,7 @@ FILLERS: Final = (
 
 
 def modules() -> list[str]:
-    """Those that make patterns, by ``re`` or as rows of a rulebook."""
+    """Return the modules that create patterns, by ``re`` or as rules."""
     return sorted(
         ".".join(("smtp_operator", *path.relative_to(PACKAGE).with_suffix("").parts))
         for path in PACKAGE.rglob("*.py")
@@ -57,7 +57,7 @@ def modules() -> list[str]:
 
 
 def patterns_in(value: Any, name: str) -> Iterator[tuple[str, re.Pattern[Any], str | None]]:
-    """Patterns with the name of what holds them, and how they are used where that is known."""
+    """Return patterns with the name of their variable, and their use if it is known."""
     if isinstance(value, re.Pattern):
         yield name, value, None
     elif isinstance(value, ReplyRule):
@@ -76,7 +76,7 @@ def patterns_in(value: Any, name: str) -> Iterator[tuple[str, re.Pattern[Any], s
 
 
 def used_methods(source: str) -> dict[str, set[str]]:
-    """For each name the methods of a pattern that are called on it."""
+    """Return the methods of a pattern that are called on each name."""
     found: dict[str, set[str]] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in METHODS:
@@ -85,7 +85,7 @@ def used_methods(source: str) -> dict[str, set[str]]:
 
 
 def patterns_of(module: str) -> Iterator[tuple[str, re.Pattern[Any], str]]:
-    """Every pattern that a module makes, and each way in which it is used; search where that is not seen."""
+    """Return every pattern of a module with each of its uses; by default search."""
     loaded = importlib.import_module(module)
     assert loaded.__file__ is not None
     source = Path(loaded.__file__).read_text(encoding="utf-8")
@@ -98,14 +98,14 @@ def patterns_of(module: str) -> Iterator[tuple[str, re.Pattern[Any], str]]:
 
 
 def words_of(pattern: str) -> list[str]:
-    """The words that a pattern looks for, alone and with what stands between them."""
+    """Return the words that a pattern searches for, alone and with the text between them."""
     plain = re.sub(r"\\[A-Za-z]|\(\?[:!=<]+|\{[\d,]+\}", "\0", pattern).replace("\\", "")
     runs = re.findall(r"[\w@:/.=' -]+", plain)
     return list(dict.fromkeys([*runs, *re.findall(r"[A-Za-z0-9]{2,}", plain)]))
 
 
 def adversarial(pattern: re.Pattern[Any], *, anchored: bool) -> Iterator[Callable[[int], str]]:
-    """Makers of texts of any length: words repeated, interleaved and filled, at a start and with an end."""
+    """Return functions that create texts of any length: words repeated, interleaved and filled."""
     source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     chance = random.Random(source)
     words = words_of(source)
@@ -136,7 +136,7 @@ def seconds(run: Callable[[Any], Any], text: Any) -> float:
 
 
 def growth(run: Callable[[str], Any], made: Callable[[int], str]) -> float:
-    """How many times as long twice the text takes; 0 where that cannot be noticed."""
+    """Return how many times as long twice the text takes; 0 if the time is too short."""
     once, twice = made(LENGTH), made(2 * LENGTH)
     best = float("inf")
     for repeats in (1, 3, 5, 7):
@@ -174,7 +174,7 @@ def test_a_pattern_of_more_than_linear_time_is_found(quadratic: str) -> None:
 
 
 def test_every_pattern_is_a_constant_so_that_none_escapes_this_test() -> None:
-    """A pattern inside a function would not be seen here."""
+    """Find patterns inside functions, which this test would not see."""
     hidden = []
     for path in sorted(PACKAGE.rglob("*.py")):
         place = path.relative_to(PACKAGE).as_posix()
@@ -203,7 +203,7 @@ def test_every_pattern_is_a_constant_so_that_none_escapes_this_test() -> None:
 
 
 def texts_of_the_rules() -> list[Callable[[int], str]]:
-    """The words of all rules repeated and interleaved."""
+    """Return the words of all rules, repeated and interleaved."""
     words = dict.fromkeys(w for rule in RULES if rule.text for w in words_of(rule.text.pattern))
     chance = random.Random(0)
     units = [*FILLERS, *words, *(f"{word} " for word in words)]
@@ -235,7 +235,7 @@ def test_no_reply_makes_a_condition_take_more_than_linear_time(name: str) -> Non
     [(421, Phase.BANNER), (550, Phase.EHLO), (535, Phase.AUTH), (450, Phase.RCPT_TO), (550, Phase.DATA)],
 )
 def test_the_longest_reply_takes_no_longer_than_what_rules_look_at(code: int, phase: Phase) -> None:
-    """It took 270 ms, in which no other object was served: the text was cut for some conditions only."""
+    """Time the longest reply, which once took 270 ms: some conditions searched the uncut text."""
     slow = []
     for made in texts_of_the_rules():
         whole, part = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client may send its next command before the server's side of the handshake has come to its end."""
+"""A client may send its next command before the server has finished the handshake."""
 
 import asyncio
 import ssl

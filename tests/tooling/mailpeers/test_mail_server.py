@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The friendly mail server, as a client of somebody else's (smtplib) sees it."""
+"""The mail server works with a client of other authors (smtplib)."""
 
 import smtplib
 import ssl

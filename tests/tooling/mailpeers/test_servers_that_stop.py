@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server that stops while somebody connects leaves no open connection behind."""
+"""A server that stops while a client connects leaves no open connection."""
 
 import asyncio
 import gc
@@ -30,7 +30,7 @@ async def test_who_connects_at_that_moment_is_not_forgotten(kind: type[MailServe
         tasks: list[asyncio.Task[None]] = []
         await stopped.wait()
 
-    gc.collect()  # an open connection that nobody has any more would be a warning, and so a failure
+    gc.collect()  # an open connection without a reference would be a warning, and so a failure
 
 
 async def test_a_handshake_under_way_does_not_hold_it_up() -> None:

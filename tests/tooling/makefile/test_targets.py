@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""make: every target says what it is for, needs only Python, and leaves the user's own clusters alone."""
+"""Every make target has a help text, needs only Python, and never uses the user's clusters."""
 
 import os
 import re
@@ -26,7 +26,7 @@ def executable(path: Path, text: str) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A clone in which all is installed."""
+    """A clone with everything installed."""
     for name in ("Makefile", "hack/choose-python"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A week of rechecks, rotations, outages, mistakes and restarts: what it may cost (also `make simulate`)."""
+"""The cost of a week of rechecks, rotations, outages, mistakes and restarts (also `make simulate`)."""
 
 import pytest
 

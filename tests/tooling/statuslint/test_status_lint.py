@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules that every status keeps: each of them finds what goes against it."""
+"""Each rule for statuses finds a status that violates it."""
 
 from collections.abc import Callable
 from typing import Any

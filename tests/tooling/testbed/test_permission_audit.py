@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make audit` finds what the role grants for nothing, and what the operator asks for in vain."""
+"""`make audit` finds permissions that are unused, and permissions that are missing."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In a run of several processes, what needs the control plane for itself is over before others share it."""
+"""With several processes, tests that need the control plane alone finish before others share it."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ SUITE = {
 
 
 Ran = list[tuple[str, str, str]]
-"""Name of each test, the prefix of its namespaces, and those of others, in the order in which they ran."""
+"""Name of each test, the prefix of its namespaces, and those of others, in the order of execution."""
 
 
 def run(folder: Path, *words: str) -> Ran:
@@ -71,14 +71,14 @@ def in_one(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def test_first_comes_what_needs_it_empty_then_what_is_alone_and_then_what_is_shared(
     request: pytest.FixtureRequest, fixture: str
 ) -> None:
-    """Whether one of them fails or not."""
+    """Check the order with and without a failure."""
     ran = [name.split("_")[1] for name, *_ in request.getfixturevalue(fixture)]
 
     assert [it for it in ran if it != "beside"] == ["first"] * 4 + ["alone"] * 4 + ["shared"] * 8
     assert ran.count("beside") == 8
 
 
-def test_each_process_has_namespaces_of_its_own_and_knows_those_of_others(in_two: Ran) -> None:
+def test_each_process_has_separate_namespaces_and_knows_those_of_others(in_two: Ran) -> None:
     assert {(own, others) for _, own, others in in_two} == {("gw0-", "gw1-*"), ("gw1-", "gw0-*")}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process that runs tests tells the one that hands them out."""
+"""The messages of a worker to the main process."""
 
 import argparse
 from typing import Any
@@ -21,7 +21,7 @@ TOLD: list[tuple[str, dict[str, Any]]] = [
 
 
 class Worker:
-    """As pytest-xdist has one."""
+    """A worker like that of pytest-xdist."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, dict[str, Any]]] = []
@@ -31,7 +31,7 @@ class Worker:
 
 
 class Config:
-    """What is asked for."""
+    """The options of the run."""
 
     def __init__(self, **options: Any) -> None:
         usual: dict[str, Any] = {"durations": None, "xmlpath": None, "verbose": 0, "reportchars": "a"}
@@ -49,7 +49,7 @@ def told_by_a_worker(**options: Any) -> list[tuple[str, dict[str, Any]]]:
     return worker.sent
 
 
-def test_what_nobody_shows_is_not_told() -> None:
+def test_messages_that_are_not_shown_are_not_sent() -> None:
     assert told_by_a_worker() == [TOLD[2], *TOLD[4:]]
 
 
