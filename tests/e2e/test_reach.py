@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator may read, and what it never requests."""
+"""The operator reads only what it may, and never requests anything else."""
 
 import base64
 from collections.abc import Iterator

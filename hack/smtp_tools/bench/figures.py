@@ -9,7 +9,7 @@ HEAD = ("figure", "measured", "target", "ratio", "")
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured figure.
+    """A measured figure.
 
     Attributes:
         name: the name in the table.

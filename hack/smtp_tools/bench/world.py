@@ -35,7 +35,7 @@ def say(message: str) -> None:
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two controllers and its objects.
+    """A controller and its objects.
 
     Attributes:
         name: the name of its objects.

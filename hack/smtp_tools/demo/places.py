@@ -30,7 +30,7 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """What the demo needs to know about the cluster.
+    """The cluster of the demo, and how to use it.
 
     Attributes:
         kubectl: has all permissions that the demo needs.

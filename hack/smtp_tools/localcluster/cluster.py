@@ -79,7 +79,7 @@ class LocalCluster:
 
     @property
     def components(self) -> Components:
-        """Its files and addresses, with which another process can use it."""
+        """The files and addresses, with which another process can use the cluster."""
         return self._components
 
     @property

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process of the control plane, with its output in a log file."""
+"""A process of the control plane, with its output in a log file."""
 
 import subprocess
 from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ USERNAME: Final = "mailer@example.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One failure in the words of a real server, and the one right reason for it."""
+    """A failure in the words of a real server, and the one right reason for it."""
 
     id: str
     peer: str

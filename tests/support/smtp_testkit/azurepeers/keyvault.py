@@ -45,7 +45,7 @@ _REFUSALS = {
 
 @dataclass
 class Version:
-    """One version of a secret."""
+    """A version of a secret."""
 
     value: str = field(repr=False)
     version: str = field(default_factory=lambda: secrets.token_hex(16))

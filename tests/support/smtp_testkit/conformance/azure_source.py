@@ -24,7 +24,7 @@ _AUTHORITY = "login.microsoftonline.com"
 
 
 class AzureKeyVaultSource(VaultSource):
-    """One secret that one service principal may read, which logs in by its client secret."""
+    """A secret that a service principal may read; it logs in with its client secret."""
 
     column = "AzureKeyVault"
     unlike: ClassVar[Mapping[str, str]] = {}

@@ -27,7 +27,7 @@ _API_KEY = "2x5c4nary-Api-Key"
 
 
 class CyberArkCcpSource(VaultSource):
-    """One account that one application may read; the application is identified by its address."""
+    """An account that one application may read; the application is identified by its address."""
 
     column = "CyberArkCCP"
     unlike: ClassVar[Mapping[str, str]] = {
@@ -87,7 +87,7 @@ class CyberArkCcpSource(VaultSource):
 
 
 class CyberArkConjurSource(VaultSource):
-    """One variable that one host may read; the host logs in with its API key."""
+    """A variable that one host may read; the host logs in with its API key."""
 
     column = "CyberArkConjur"
     unlike: ClassVar[Mapping[str, str]] = {

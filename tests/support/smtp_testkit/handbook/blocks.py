@@ -28,7 +28,7 @@ _HEAD_LINES = 4
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block."""
+    """A fenced block."""
 
     page: Path
     line: int

@@ -34,7 +34,7 @@ class Gone(Exception):
 
 
 class Talk:
-    """One connection, for actions."""
+    """A connection, for actions."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to ``MailServer``: a line protocol without streams or tasks, cheap enough for thousands."""
+"""A connection to ``MailServer``: a line protocol without streams or tasks, cheap enough for thousands."""
 
 import asyncio
 import base64
@@ -18,7 +18,7 @@ _ADDRESS = re.compile(rb"<([^>]*)>")
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """One accepted email: its envelope, its bytes as sent, and details of the connection."""
+    """An accepted email: its envelope, its bytes as sent, and details of the connection."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -29,7 +29,7 @@ class ReceivedMail:
 
 @dataclass(frozen=True, slots=True)
 class AuthAttempt:
-    """One finished AUTH command."""
+    """A finished AUTH command."""
 
     mechanism: str
     username: str

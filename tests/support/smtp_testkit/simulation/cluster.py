@@ -81,7 +81,7 @@ class ObjectSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StatusWrite:
-    """One status that the API server accepted."""
+    """A status that the API server accepted."""
 
     at: float
     key: ObjectKey
@@ -104,7 +104,7 @@ class Faults:
 
 
 class FakeCluster:
-    """One API server. ``attach`` starts the watches of an operator, ``detach`` ends them."""
+    """An API server. ``attach`` starts the watches of an operator, ``detach`` ends them."""
 
     def __init__(self, storage: Storage, *, now: Callable[[], float], watch: Watch = "metadata") -> None:
         self.storage = storage

@@ -18,7 +18,7 @@ def now() -> float:
 
 
 class Replica:
-    """One process: waits for the Lease, works while it holds it, and records both."""
+    """A process that waits for the Lease, works while it holds it, and records both."""
 
     def __init__(self, server: LeaseServer, name: str, clock: Callable[[], float] = now) -> None:
         self.name = name

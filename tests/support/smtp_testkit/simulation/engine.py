@@ -110,7 +110,7 @@ def fails(
 
 @dataclass(slots=True)
 class Run:
-    """One test. Times are in seconds since the epoch."""
+    """A test. Times are in seconds since the epoch."""
 
     settings: TestRequest
     name: str
@@ -127,7 +127,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One email that a server accepted."""
+    """An email that a server accepted."""
 
     at: float
     message_id: str

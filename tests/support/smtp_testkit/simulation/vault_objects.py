@@ -33,7 +33,7 @@ class Surroundings(Protocol):
 
 
 class Vault:
-    """One vault object, as its owner sees it."""
+    """A vault object, as its owner sees it."""
 
     def __init__(self, world: Surroundings, reference: Reference) -> None:
         self._world = world
@@ -95,7 +95,7 @@ class Vault:
 
     @property
     def writes(self) -> list[StatusWrite]:
-        """Its written statuses."""
+        """The written statuses of the object."""
         key = ObjectKey(self.reference.namespace, self.reference.name)
         return [it for it in self._world.writes if it.key == key]
 

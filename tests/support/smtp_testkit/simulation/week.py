@@ -31,7 +31,7 @@ VAULT_CHECKS: Final = 7 * 24 + 20
 """Checks of a vault: one per hour, and some at restarts and after an outage."""
 
 _OF_VAULT, _ROTATED, _WRONG = 5, 2, 20
-"""One of so many SmtpConfigs reads from a vault; gets a new password; gets a wrong one."""
+"""Every so many SmtpConfigs, one reads from a vault; gets a new password; gets a wrong one."""
 
 
 @dataclass(frozen=True, slots=True)

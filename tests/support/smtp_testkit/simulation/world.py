@@ -248,7 +248,7 @@ class World:
 
 
 class SmtpConfig:
-    """One SmtpConfig, as its users see it."""
+    """An SmtpConfig, as its users see it."""
 
     def __init__(self, world: World, key: ObjectKey) -> None:
         self._world = world
@@ -356,10 +356,10 @@ class SmtpConfig:
 
     @property
     def runs(self) -> list[Run]:
-        """Its tests that opened a connection."""
+        """The tests of the object that opened a connection."""
         return [run for run in self._world.runs if run.name == str(self.key)]
 
     @property
     def writes(self) -> list[StatusWrite]:
-        """Its written statuses."""
+        """The written statuses of the object."""
         return [write for write in self._world.writes if write.key == self.key]

@@ -18,7 +18,7 @@ _MODELS: Final = {kind.name: kind.status for kind in KINDS}
 
 @dataclass(slots=True)
 class Case:
-    """One write of a status."""
+    """A write of a status."""
 
     object_: JsonObject
     """The stored object, with the previous status."""

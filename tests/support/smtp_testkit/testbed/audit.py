@@ -13,7 +13,7 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class Request:
-    """One answered request."""
+    """An answered request."""
 
     user: str
     verb: str

@@ -18,7 +18,7 @@ Labels = tuple[str, ...]
 
 
 class Exposition:
-    """One response of /metrics."""
+    """A response of /metrics."""
 
     def __init__(self, text: str) -> None:
         """Parse text in Prometheus's format."""

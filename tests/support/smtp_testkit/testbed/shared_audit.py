@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One audit of the operator's requests in all tests of a run, from all processes."""
+"""An audit of the operator's requests in all tests of a run, from all processes."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One control plane for all processes of a test run.
+"""A control plane for all processes of a test run.
 
 It belongs to the main process and starts when a test first requests it. Tests use it as a `LocalCluster`:
 actions on its processes go through a socket, everything else uses its files.

@@ -39,7 +39,7 @@ def sentence(error: ApiError) -> str:
 
 @dataclass(frozen=True)
 class Right:
-    """One permission of RBAC.
+    """A permission of RBAC.
 
     Attributes:
         verb: verb such as ``get``.
