@@ -36,7 +36,7 @@ class Api:
         """Return a new connection."""
         connection = http.client.HTTPSConnection(self._address, timeout=60, context=self._tls)
         connection.connect()
-        # Headers and body go in two packets; without this the second waits for the first one's receipt.
+        # Headers and body are two packets; without this the second waits for the acknowledgment of the first.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
@@ -49,7 +49,7 @@ class Api:
         deadline = time.monotonic() + BUSY_SECONDS
         status, answer = self._send(method, path, body, kind)
         while status == HTTPStatus.TOO_MANY_REQUESTS and time.monotonic() < deadline:
-            time.sleep(0.2)  # the storage of a new kind gets ready
+            time.sleep(0.2)  # until the storage of a new kind is ready
             status, answer = self._send(method, path, body, kind)
         if status >= 400:
             raise BenchError(f"{method} {path} was refused with {status}: {answer}")
@@ -69,7 +69,7 @@ class Api:
             del self._own.connection
             if not reused:
                 raise
-        # The API server closes a connection that was idle for long; then nothing was done.
+        # The API server has closed an idle connection; it did not handle the request.
         return self._send(method, path, body, kind)
 
     def request(self, method: str, path: str, body: Object | None = None, *, kind: str = "json") -> Object:
@@ -141,7 +141,7 @@ class VerdictWatch:
         while self._open and not self._closed:
             for line in self._lines():
                 self._look_at(json.loads(line)["object"])
-            # The API server ends the watch of a reader that is too slow for it.
+            # The API server ends the watch of a slow reader.
             if self._open and not self._closed:
                 self._connection, self._response = self._begin()
 
@@ -155,7 +155,7 @@ class VerdictWatch:
             self._done.set()
 
     def _lines(self) -> Iterator[bytes]:
-        # The end of this context ends the connection, in the middle of whatever it is at.
+        # The end of this context closes the connection, even in the middle of a read.
         with contextlib.suppress(OSError, http.client.HTTPException):
             yield from self._response
 
@@ -164,6 +164,6 @@ class VerdictWatch:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
-        # Closing would wait for the thread that reads.
+        # Closing would wait for the reading thread.
         with contextlib.suppress(OSError):
             self._connection.sock.shutdown(socket.SHUT_RDWR)

@@ -72,7 +72,7 @@ class AuditLog:
         """Return the requests of `user` since `mark`."""
         with self._path.open("rb") as file:
             file.seek(mark)
-            # The last line may be half written; its newline is what completes it.
+            # The last line may be incomplete; it is complete with its newline.
             return count((line for line in file if line.endswith(b"\n")), user)
 
 

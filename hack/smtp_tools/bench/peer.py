@@ -79,7 +79,7 @@ def secrets(names: list[str]) -> list[Object]:
     memory; so both sides ask the API server for each Secret. With the label the peer takes about a
     quarter less.
     """
-    certificate, key = _authority()  # one for all: making it takes longer than using it
+    certificate, key = _authority()  # one for all, because creating it takes long
     data = {"tls.crt": b64encode(certificate).decode(), "tls.key": b64encode(key).decode()}
     return [{"metadata": {"name": name}, "type": "kubernetes.io/tls", "data": data} for name in names]
 
@@ -93,7 +93,7 @@ def verdict(item: Object) -> str | None:
 
 
 def _authority() -> tuple[bytes, bytes]:
-    # The kind of key that cert-manager's own documentation makes a CA with.
+    # The kind of CA key in cert-manager's documentation.
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")])
     now = datetime.now(UTC)

@@ -46,12 +46,12 @@ class Round:
 def play(world: World, side: Side) -> Round:
     """Run a round; the caller stops the process and deletes the objects."""
     process = world.start(side)
-    # The first object has its way from end to end: imports, connections and caches are paid for by it.
+    # The first object runs alone from end to end, so that imports, connections and caches do not count.
     world.create(side, [WARM_UP], process)
     world.settle(process)
     mark, spent, begun = world.audit.mark(), cpu_seconds(process.pid), time.monotonic()
     watch = world.create(side, world.names, process)
-    # What follows a verdict belongs to it: its Event, and looking at one's own write.
+    # Work after a verdict also counts: its Event, and the watch event of the status write.
     world.settle(process)
     result = Round(
         objects=len(world.names),

@@ -10,7 +10,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 def cpu_seconds(pid: int, proc: Path = Path("/proc")) -> float:
     """Return user and system time of the process, all its threads, and its finished children."""
     stat = (proc / str(pid) / "stat").read_text()
-    # The second field is the program's name in brackets, and that may hold blanks and brackets.
+    # The second field is the program's name in parentheses, which may contain blanks and parentheses.
     fields = stat.rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / _TICKS
 

@@ -118,7 +118,7 @@ class World:
     @cached_property
     def smtp_configs(self) -> Side:
         """The operator, with its Secrets in place."""
-        # One by one: beside the CustomResourceDefinitions lie files that are no manifests.
+        # One by one, because the folder of the CustomResourceDefinitions also has other files.
         for file in sorted([*ours.DEFINITIONS.glob("*.yaml"), *ours.MANIFESTS.glob("*.yaml")]):
             self._apply(file)
         self.cluster.kubectl("wait", "--for=condition=Established", "crd/smtpconfigs.smtp-operator.io")

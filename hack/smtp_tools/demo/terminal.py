@@ -75,7 +75,7 @@ class Terminal:
         lines = _aligned(text)
         if self.redraws:
             width = shutil.get_terminal_size().columns - 1
-            lines = [line[:width] for line in lines]  # a line that wraps would spoil the count
+            lines = [line[:width] for line in lines]  # a wrapped line would make the count wrong
             up = f"\x1b[{len(self._table)}A\x1b[J" if self._table else ""
             self.say(up + "\n".join(map(self._row, lines)))
             self._table = lines

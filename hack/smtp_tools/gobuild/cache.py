@@ -16,7 +16,7 @@ PARTIAL = ".building-"
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Return `$XDG_CACHE_HOME/smtp-operator/go` or `~/.cache/smtp-operator/go`."""
     base = Path(environment.get("XDG_CACHE_HOME", ""))
-    # The XDG specification wants relative paths ignored.
+    # The XDG specification requires that relative paths are ignored.
     return (base if base.is_absolute() else Path.home() / ".cache") / "smtp-operator" / "go"
 
 
@@ -24,7 +24,7 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 def locked(cache: Path) -> Iterator[None]:
     """Hold the lock of `cache`; print a note to stderr before waiting for another process."""
     cache.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the folder: it outlives `clean_cache`, so all who wait hold the same file.
+    # Next to the folder, so that it survives `clean_cache` and all waiting processes have the same file.
     with cache.with_name(f"{cache.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

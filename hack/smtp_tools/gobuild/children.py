@@ -63,13 +63,13 @@ def _spawner(_process_id: int) -> ThreadPoolExecutor:
 def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
-    # Everything is looked up here: between fork and exec only the system calls are left to do.
+    # Everything is looked up here, so that only system calls run between fork and exec.
     parent = os.getpid()
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     number = int(death_signal)
 
     def in_child() -> None:
         if prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) != 0 or os.getppid() != parent:
-            os._exit(127)  # the parent is gone already, or nothing would tell us when it goes
+            os._exit(127)  # the parent is gone, or its end could not be detected
 
     return in_child

@@ -45,7 +45,7 @@ class Toolchain:
             environment |= {"GOROOT": str(_wheel_root(cache, self.version))}
             environment.setdefault("GOCACHE", str(cache / "go-build"))
             environment.setdefault("GOMODCACHE", str(cache / "go-mod"))
-            # Else Go takes the right to write from its modules, and `make clean-cache` could not remove them.
+            # Else Go makes its modules read-only, and `make clean-cache` could not remove them.
             environment["GOFLAGS"] = f"{ambient.get('GOFLAGS', '')} -modcacherw".strip()
         return environment
 

@@ -130,7 +130,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    # SEC 1, the only form in which Kubernetes takes an EC key for ServiceAccount tokens.
+    # SEC 1, the only format in which Kubernetes accepts an EC key for ServiceAccount tokens.
     form = serialization.PrivateFormat.TraditionalOpenSSL
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 

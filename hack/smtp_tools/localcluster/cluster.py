@@ -177,7 +177,7 @@ class LocalCluster:
     def _client(
         self, program: Path, args: tuple[str, ...], input: str | None, kubeconfig: Path | None, check: bool
     ) -> subprocess.CompletedProcess[str]:
-        # The user's own preferences (~/.kube/kuberc, helm's repositories) could change what the words mean.
+        # The user's preferences (~/.kube/kuberc, helm's repositories) could change the meaning of arguments.
         home = {"HOME": str(self._components.home), "KUBERC": "off"}
         environment = self.environment() | home | {"KUBECONFIG": str(kubeconfig or self.kubeconfig)}
         environment = {
@@ -251,7 +251,7 @@ class LocalCluster:
 
     def _start_all(self) -> None:
         self._run("etcd", self._components.etcd())
-        # Were its first call refused, the API server would wait a second before the next one.
+        # If its first call were refused, the API server would wait a second before the next one.
         self._wait("etcd", lambda: _listens(self._components.etcd_port))
         self.start_apiserver()
         self._run("kube-controller-manager", self._components.controller_manager())
@@ -261,7 +261,7 @@ class LocalCluster:
     def _run(self, name: str, command: Sequence[str | Path]) -> None:
         if name in self._processes:
             raise ClusterError(f"{name} is already running.")
-        # Nothing else: etcd would take settings from variables called ETCD_*.
+        # Nothing else, because etcd reads settings from variables ETCD_*.
         environment = {"HOME": str(self._components.home), "PATH": os.defpath}
         log = self.directory / f"{name}.log"
         self._processes[name] = Process(command, name=name, log=log, environment=environment)

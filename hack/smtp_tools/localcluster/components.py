@@ -35,7 +35,7 @@ CONTROLLERS = (
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    # One line a request, when it is complete; for a watch that is when it ends.
+    # One line per request, when it is complete; for a watch, when it ends.
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "rules": [{"level": "Metadata"}],
 }
@@ -135,7 +135,7 @@ class Components:
             "--max-mutating-requests-inflight=2000",
             f"--audit-policy-file={self.directory / 'audit-policy.json'}",
             f"--audit-log-path={self.audit_log}",
-            # Written before the request ends, so nothing is lost when the server is killed.
+            # Written before the request ends, so that no line is lost when the server is killed.
             "--audit-log-mode=blocking",
             f"--audit-log-maxsize={AUDIT_LOG_MEGABYTES}",
             "--audit-log-maxbackup=1",

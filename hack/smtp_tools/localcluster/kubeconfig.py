@@ -21,8 +21,8 @@ def write_kubeconfig(
         "contexts": [{"name": "local", "context": context}],
         "current-context": "local",
     }
-    # Written beside and moved into place: a reader may look for the file while it is being written, and
-    # another process may write the same one.
+    # Written to a temporary file and moved into place: a reader may open the file at any time, and another
+    # process may write it at the same time.
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as partial:
         json.dump(content, partial, indent=2)
     return Path(partial.name).rename(path)

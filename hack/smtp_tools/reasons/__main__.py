@@ -29,7 +29,7 @@ def measure() -> Measured:
     for name, (file, count) in _PARTS.items():
         scenarios = load(file)
         mutated[name] = [judge(scenario) for scenario in mutations(scenarios, count=count)]
-        print(f"playing the {len(scenarios)} scenarios {name}", file=sys.stderr)
+        print(f"Playing {len(scenarios)} scenarios ({name}).", file=sys.stderr)
         parts[name] = asyncio.run(play_all(scenarios))
     return Measured(parts, mutated)
 
@@ -52,8 +52,8 @@ def blind() -> str:
 def main() -> int:
     """Run the measurement and return the exit code."""
     parser = argparse.ArgumentParser(prog="make bench-reasons", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="end with 1 where less than 98 %% is right")
-    parser.add_argument("--blind", action="store_true", help="show the rules' author no reply held back")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if less than 98 %% is right")
+    parser.add_argument("--blind", action="store_true", help="for authors of rules: show no held-back reply")
     options = parser.parse_args()
     if options.blind:
         print(blind())
@@ -64,9 +64,9 @@ def main() -> int:
     if measured.judged_by_swaks:
         PAGE.write_text(text, encoding="utf-8")
     else:
-        print(f"{PAGE.name} is left as it is: swaks is not installed", file=sys.stderr)
+        print(f"{PAGE.name} is not updated, because swaks is not installed.", file=sys.stderr)
     if options.check and not measured.all_right:
-        print(f"less than {AT_LEAST:.0%} is right", file=sys.stderr)
+        print(f"Less than {AT_LEAST:.0%} is right.", file=sys.stderr)
         return 1
     return 0
 

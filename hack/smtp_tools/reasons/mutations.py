@@ -14,7 +14,7 @@ SEED: Final = 20261122
 COUNT: Final = 1000
 _ENHANCED: Final = re.compile(r"^#?\d\.\d{1,3}\.\d{1,3}\b:?\s*")
 
-# Each pair either way; whole words, any case.
+# Each pair in both directions; whole words, any case.
 _SYNONYMS: Final = (
     ("not allowed", "not permitted"),
     ("does not exist", "doesn't exist"),

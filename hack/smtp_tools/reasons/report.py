@@ -23,16 +23,15 @@ _HEAD: Final = """\
 
 # Reason precision
 
-How often the operator names the one right reason, measured on replies of real servers. Each scenario of the
-[corpus](../../tests/unit/smtp/diagnosis/corpus/README.md) was played:
-a server said its words at their phase, over the TLS mode
-of the scenario, to the operator's engine, to swaks, and to the scripts that people write with aiosmtplib and
-smtplib. The names of the scenarios lead to their sources. The corpus was committed before the rules.
+How often the operator names the one right reason, measured with replies of real servers. Each scenario of
+the [corpus](../../tests/unit/smtp/diagnosis/corpus/README.md) was played: a server sent the reply in its
+phase, with the TLS mode of the scenario. The clients were the operator's engine, swaks, and typical scripts
+with aiosmtplib and smtplib. The names of the scenarios link to their sources. The corpus was committed
+before the rules.
 
-The first measurement is that of rules whose author could not know the scenarios held back, when 253 were
-published. What stands beside it is today's, and a test of today's rules:
-[how they came about](../../tests/unit/smtp/diagnosis/corpus/README.md#rules-since-then)
-says what their author knew.
+The first measurement is of rules whose author could not know the held-back scenarios. At that time 253
+scenarios were published. The other columns are of today's rules; the corpus describes
+[what their author knew](../../tests/unit/smtp/diagnosis/corpus/README.md#rules-since-then).
 """
 
 
@@ -82,9 +81,9 @@ def _figure(name: str, judgements: Sequence[Judgement]) -> str:
 
 def _beside(played: Sequence[Played]) -> list[str]:
     lines = [
-        "What others tell apart, if each of their answers had the reason that is most often right for it:",
+        "What other clients distinguish, if each of their results stood for its most frequent reason:",
         "",
-        "| answer | different ones | precision at best |",
+        "| result | different ones | best precision |",
         "| --- | --- | --- |",
     ]
     others: dict[str, Callable[[Played], str]] = {
@@ -123,8 +122,8 @@ def page(measured: Measured) -> str:
         "",
         "## Mutations",
         "",
-        f"{COUNT} seeded mutations ({SEED}) of the published scenarios, and some of those held back:",
-        "other case, without the enhanced code, broken into more lines, or with other words, addresses,",
+        f"{COUNT} seeded mutations ({SEED}) of the published scenarios, and some of the held-back ones:",
+        "other case, without the enhanced code, split into more lines, or with other words, addresses,",
         "greetings and endings.",
         "",
         *([f"* `{name}: {number}" for name, number in sorted(missed.items())] or ["No misses."]),

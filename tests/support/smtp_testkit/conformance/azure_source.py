@@ -42,7 +42,7 @@ class AzureKeyVaultSource(VaultSource):
         """See ``Source``."""
         for name in SILENT:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        HttpChallengeCache.clear()  # of the process, and by host and port: ports come again
+        HttpChallengeCache.clear()  # it is per process, host and port, and ports are used again
         options: dict[str, Any] = {"secrets": {CLIENT: SECRET}, "tenant": TENANT, "scopes": set()}
         with (
             TokenServer.running(names=("login.microsoftonline.com",), **options) as entra,

@@ -98,7 +98,7 @@ class OAuth2Source(Source):
 
     def lead_to(self, url: str, ca_pem: str) -> None:
         """See ``Source``."""
-        self.time += HOLD_SECONDS  # what failed at another one is no answer any more
+        self.time += HOLD_SECONDS  # the cached failure of another one has expired
         self._changes["tokenUrl"] = f"{url}/token"
         self._endpoint.ca_pem = ca_pem
 

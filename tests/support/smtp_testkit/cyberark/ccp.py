@@ -98,7 +98,7 @@ class CcpServer(TlsServer):
         self.client_ca = trustme.CA(organization_name="clients")
         self.foreign_ca = trustme.CA(organization_name="strangers")
         if self.asks is not Asks.NEVER:
-            # Whom IIS does not trust, it tells so in HTML; so TLS must let them through.
+            # IIS rejects untrusted clients in HTML, so TLS must accept their certificates.
             self.client_ca.configure_trust(self.context)
             self.foreign_ca.configure_trust(self.context)
             self.context.verify_mode = ssl.CERT_OPTIONAL

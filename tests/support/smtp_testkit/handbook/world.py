@@ -77,9 +77,7 @@ class World:
             "8082": str(more_metrics),
             page.namespace: namespace,
         }
-        if (
-            page.world == "samples" or HOST in page.text
-        ):  # else the page speaks of this machine by its own names
+        if page.world == "samples" or HOST in page.text:  # else the page uses the real names of this machine
             self._names |= {HOST: "localhost", "192.0.2.10": "127.0.0.1"}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "deploy").symlink_to(ROOT / "deploy")

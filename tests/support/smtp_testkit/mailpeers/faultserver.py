@@ -221,7 +221,7 @@ class FaultServer:
         try:
             await self._dialogue(talk)
         except (Gone, OSError, asyncio.IncompleteReadError):
-            pass  # scripted, or the client has had enough
+            pass  # scripted, or the client has closed the connection
         except asyncio.CancelledError:
             pass  # the test is over
         finally:
@@ -280,7 +280,7 @@ def black_hole() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         address = listener.getsockname()
-        for _ in range(4):  # the backlog takes one or two; the rest hang, as everybody after them
+        for _ in range(4):  # the backlog accepts one or two; all later ones hang
             filler = socket.socket()
             fillers.append(filler)
             filler.setblocking(False)

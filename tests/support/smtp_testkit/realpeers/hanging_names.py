@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_testkit.realpeers.hanging_names PORT COUNT``: both resolvers with a silent name server.
+"""``python -m smtp_testkit.realpeers.hanging_names PORT COUNT``: both resolvers where no name server answers.
 
 Start tests of ``COUNT`` names of one namespace that DNS is asked for, then a test of another namespace: of
 the mail server at ``PORT`` of localhost, which is in /etc/hosts. Print name, reason and phase as each ends.
@@ -14,7 +14,7 @@ from smtp_testkit.mailpeers.trial import Trial
 
 
 async def main(port: int, count: int) -> None:
-    """Run all tests at the same time, in one engine."""
+    """All tests at the same time, by one engine."""
     trial = Trial()
     engine = trial.engine(ThreadedResolver())
 

@@ -54,7 +54,7 @@ class Greylist:
 class _PolicyServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
-    block_on_close = False  # Postfix keeps its connection open until it ends itself
+    block_on_close = False  # Postfix keeps its connection open until it stops
 
 
 class Introspection:

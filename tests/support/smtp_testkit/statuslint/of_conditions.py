@@ -56,7 +56,7 @@ def _ready_beside_failure(case: Case) -> Finding:
     """With Ready=True neither Failed nor Stalled exists."""
     for kind in ("Failed", "Stalled"):
         if case.ready == "True" and kind in case.conditions:
-            yield f"{kind} beside Ready=True"
+            yield f"{kind} with Ready=True"
 
 
 @rule("FAIL0002")
@@ -70,7 +70,7 @@ def _ready_is_there(case: Case) -> Finding:
 def _nothing_under_way_when_ready(case: Case) -> Finding:
     """With Ready=True nothing is reconciling, except a requested test."""
     if case.ready == "True" and "Reconciling" in case.conditions and not case.under_test:
-        yield "Reconciling beside Ready=True, and not for a test that was asked for"
+        yield "Reconciling with Ready=True, but not for a requested test"
 
 
 @rule("FAIL0004")
@@ -79,7 +79,7 @@ def _stalled_has_failed(case: Case) -> Finding:
     if "Stalled" not in case.conditions:
         return
     if case.ready != "False":
-        yield f"Stalled beside Ready={case.ready}"
+        yield f"Stalled with Ready={case.ready}"
     elif case.value("Stalled", "reason") != case.value("Ready", "reason"):
         yield "Stalled and Ready differ in their reason"
 

@@ -160,7 +160,7 @@ class Api:
         busy_until = time.monotonic() + PATIENCE
         status, answer = self._send(method, path, body, kind)
         while status == http.client.TOO_MANY_REQUESTS and time.monotonic() < busy_until:
-            time.sleep(_PAUSE)  # it did nothing: it is busy, or a CRD has just changed
+            time.sleep(_PAUSE)  # it did not handle the request: it is busy, or a CRD has just changed
             status, answer = self._send(method, path, body, kind)
         found: Object = json.loads(answer) if answer.startswith(b"{") else {"message": answer.decode()}
         if status >= 400:
@@ -189,7 +189,7 @@ class Api:
     def _connect(self) -> http.client.HTTPSConnection:
         connection = http.client.HTTPSConnection(self._address, timeout=PATIENCE, context=self._tls)
         connection.connect()
-        # Headers and body go in two packets; without this the second waits for the first one's receipt.
+        # Headers and body are two packets; without this the second waits for the acknowledgment of the first.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 

@@ -73,7 +73,7 @@ class AuditLog:
     def _lines(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
             file.seek(self._mark)
-            # The last line may be half written; its newline is what completes it.
+            # The last line may be incomplete; it is complete with its newline.
             yield from (line for line in file if line.endswith(b"\n"))
 
 

@@ -42,7 +42,7 @@ def _watch(cluster: LocalCluster, stop: threading.Event) -> None:
                 for name in failed & before:
                     api.patch(f"{CRDS}/{name}", {"metadata": {"annotations": {"testbed/remembered": "true"}}})
             except (ApiError, OSError, http.client.HTTPException):
-                continue  # some tests stop the API server; and what is gone needs nothing
+                continue  # some tests stop the API server; deleted ones need nothing
             before = failed
 
 

@@ -84,7 +84,7 @@ async def told(given: Any) -> dict[str, Any]:
     )
     test = RunTest(Trigger.REQUESTED, Mode.SEND_EMAIL)
     outcomes = [await tester.run(snapshot_of(given["config"]), test, on_phase=lambda _: None) for _ in "12"]
-    await asyncio.sleep(0)  # what woke this task held the last answer
+    await asyncio.sleep(0)  # the callback that resumed this task held the last response
     left = holders(password)
     held = [f"<{password}>"]
     finds = len(holders(password)) - len(left)

@@ -81,7 +81,7 @@ def put_in_order(config: pytest.Config, items: list[pytest.Item], longest: Seque
     sizes = Counter(_file(it.nodeid) for it in others)
     ranks = {file: rank for rank, file in enumerate(longest)}
     order = sorted(sizes, key=lambda it: (places[it], ranks.get(it, len(ranks)), -sizes[it], it))
-    # Whole or not at all: every worker writes the same.
+    # Replaced atomically, because every worker writes the same file.
     with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as written:
         json.dump({"alone": alone, "order": [_ALONE, *order]}, written)
     Path(written.name).replace(Path(folder, _ORDER))
@@ -151,7 +151,7 @@ class InTurn:
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
         """Wait before the test, so that its timeout does not include the wait."""
-        # They are in order of their places, so that the first one says whether any is alone.
+        # They are sorted by group, so the first one shows whether any runs alone.
         some_are_alone = item.session.items[0].stash[PLACE] <= Place.ALONE
         if self._over and some_are_alone and item.stash[PLACE] is Place.SHARED:
             complaint = "the tests that have the control plane alone do not end"

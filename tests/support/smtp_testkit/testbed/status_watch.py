@@ -165,7 +165,7 @@ class StatusWatch:
                     self._know(path, {})
                 self._stopped.wait(0.2)
             except (OSError, http.client.HTTPException, ValueError, KeyError):
-                self._stopped.wait(0.2)  # some tests end the API server
+                self._stopped.wait(0.2)  # some tests stop the API server
 
     def _follow(self, path: str) -> None:
         present: dict[str, Object] | None = {}
