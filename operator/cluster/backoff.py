@@ -4,7 +4,9 @@
 from collections.abc import Iterator
 from random import SystemRandom
 
-from smtp_operator.api.objects import ClusterError
+from smtp_operator.api.errors import (
+    ClusterError,
+)
 
 _spread = SystemRandom()
 

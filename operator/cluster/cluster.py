@@ -4,12 +4,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+from smtp_operator.api.errors import (
+    ObjectNotFound,
+)
 from smtp_operator.api.objects import (
     WATCHED_KINDS,
     EventRecord,
     JsonObject,
     ObjectKey,
-    ObjectNotFound,
     ObjectVersion,
     Reference,
     ServedKind,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     AccessDenied,
     ApiUnavailable,
     ClusterError,

@@ -11,23 +11,25 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from smtp_operator.api.names import WATCH_LABEL
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     AccessDenied,
     ApiUnavailable,
     ClusterError,
+)
+from smtp_operator.api.names import WATCH_LABEL
+from smtp_operator.api.objects import (
     JsonObject,
     ObjectMetadata,
     Reference,
     ReferenceKind,
     field_writes,
+    is_newer,
 )
 from smtp_operator.cluster import kept_fields, paths
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import METADATA, METADATA_LIST, KubernetesClient, Query
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.json_bodies import decoded
-from smtp_operator.cluster.versions import is_newer
 
 RECONNECT_SECONDS: Final = 300
 """Seconds for which the API server keeps one watch open; regular reconnects spread the load."""

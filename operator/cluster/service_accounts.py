@@ -6,7 +6,14 @@ from typing import Final
 
 import aiohttp
 
-from smtp_operator.api.objects import ApiUnavailable, JsonObject, Reference, RequestRefused
+from smtp_operator.api.errors import (
+    ApiUnavailable,
+    RequestRefused,
+)
+from smtp_operator.api.objects import (
+    JsonObject,
+    Reference,
+)
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.secrets.interfaces import GetObject

@@ -5,14 +5,16 @@ import asyncio
 import logging
 from typing import Final
 
-from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     AccessDenied,
     ApiUnavailable,
-    JsonObject,
     ObjectNotFound,
-    ObjectVersion,
     RequestRefused,
+)
+from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
+from smtp_operator.api.objects import (
+    JsonObject,
+    ObjectVersion,
 )
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.backoff import at_least, growing_delays

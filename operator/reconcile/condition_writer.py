@@ -6,8 +6,10 @@ from typing import Literal
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import Condition, ObjectStatus
+from smtp_operator.api.timestamps import (
+    to_timestamp,
+)
 from smtp_operator.api.verdict import Verdict, cut
-from smtp_operator.reconcile.timestamps import to_timestamp
 
 
 @dataclass(frozen=True, slots=True)

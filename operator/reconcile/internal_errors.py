@@ -4,7 +4,11 @@
 import traceback
 from typing import Final
 
-from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ClusterError
+from smtp_operator.api.errors import (
+    AccessDenied,
+    ApiUnavailable,
+    ClusterError,
+)
 
 _API_PAUSE: Final = 5.0
 _DENIED_PAUSE: Final = 60.0

@@ -14,12 +14,14 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     ApiUnavailable,
     ClusterError,
+    ObjectNotFound,
+)
+from smtp_operator.api.objects import (
     JsonObject,
     ObjectKey,
-    ObjectNotFound,
     Reference,
 )
 from smtp_operator.api.smtpconfig import TestSettings

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TextIO
 
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+)
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time
 from smtp_operator.cli.kubectl.wait import TestAnswer, wait_before_test
 from smtp_operator.cli.streams import Control, one_line, write
 from smtp_operator.cli.terminal import TerminalStyle, verdict_text
-from smtp_operator.reconcile.timestamps import from_timestamp
 
 
 def verdict_of(config: ConfigSnapshot, style: TerminalStyle, now: float) -> str:

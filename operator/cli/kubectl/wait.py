@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from smtp_operator.api.objects import ApiUnavailable, ClusterError, ObjectKey, ObjectNotFound
+from smtp_operator.api.errors import (
+    ApiUnavailable,
+    ClusterError,
+    ObjectNotFound,
+)
+from smtp_operator.api.objects import (
+    ObjectKey,
+    is_newer,
+)
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+)
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
 from smtp_operator.cli.kubectl.client import SmtpConfigClient
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time
 from smtp_operator.cluster.errors import Conflict
-from smtp_operator.cluster.versions import is_newer
 from smtp_operator.reconcile.backoff import REQUEST_SPACING
-from smtp_operator.reconcile.timestamps import from_timestamp
 
 _CONCURRENT_REQUESTS: Final = 8
 _HINT_AFTER: Final = 20.0

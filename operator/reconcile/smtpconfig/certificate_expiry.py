@@ -12,11 +12,14 @@ from typing import Final
 
 from smtp_operator.api.objects import EventRecord
 from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+    to_timestamp,
+)
 from smtp_operator.reconcile.backoff import DAY, HOUR
 from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
-from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 
 EXPIRING: Final = "CertificateExpiring"
 """Reason of the Event."""

@@ -10,6 +10,9 @@ from typing import Final
 import idna
 
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+)
 from smtp_operator.api.validation_rules import looks_like_a_link
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_text
@@ -20,7 +23,6 @@ from smtp_operator.reconcile.smtpconfig.notifications import (
     recipients_of_kind,
 )
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
-from smtp_operator.reconcile.timestamps import from_timestamp
 from smtp_operator.smtp.request import Recipient
 
 _BECAUSE: Final = {

@@ -11,12 +11,15 @@ from typing import Final
 
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.status import NotificationSent, SmtpConfigStatus
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+    to_timestamp,
+)
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.backoff import HOUR
 from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
-from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 from smtp_operator.smtp.request import Role
 
 SPACING: Final = HOUR

@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from smtp_operator.api.errors import (
+    ClusterError,
+)
 from smtp_operator.api.object_health import ObjectHealth
-from smtp_operator.api.objects import ClusterError, JsonObject, ObjectKey
+from smtp_operator.api.objects import (
+    JsonObject,
+    ObjectKey,
+    is_newer,
+)
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import Trigger, Verdict
 from smtp_operator.fair_slots import NAMESPACE
@@ -25,7 +32,6 @@ from smtp_operator.reconcile.ports import (
     TestObserver,
     TokenProvider,
 )
-from smtp_operator.reconcile.references.index import is_newer
 from smtp_operator.reconcile.references.tracker import ReferenceTracker
 from smtp_operator.reconcile.send_gate import GatePermit, SendGate
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_event

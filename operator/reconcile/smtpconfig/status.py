@@ -6,6 +6,10 @@ from typing import Final, Literal
 
 from smtp_operator.api.reasons import LIMITED, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+    to_timestamp,
+)
 from smtp_operator.api.verdict import Phase, Trigger, Verdict
 from smtp_operator.reconcile.backoff import MINUTE, delay_after, recheck_delay, stalled
 from smtp_operator.reconcile.condition_writer import ConditionWriter
@@ -16,7 +20,6 @@ from smtp_operator.reconcile.smtpconfig.notifications import recorded
 from smtp_operator.reconcile.smtpconfig.planner import generation_appeared
 from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
-from smtp_operator.reconcile.timestamps import from_timestamp, to_timestamp
 
 _HOLD_TIME: Final = 10 * MINUTE
 _HOLD_FAILURES: Final = 3

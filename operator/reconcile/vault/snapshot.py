@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, VaultKindName
 from smtp_operator.api.status import VaultStatus
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+)
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.reconcile.digest import digest_of
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError, invalid_spec
-from smtp_operator.reconcile.timestamps import from_timestamp
 
 _WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_namespaces"}
 """Fields of the spec that do not affect the login."""

@@ -5,7 +5,9 @@ import asyncio
 
 import pytest
 
-from smtp_operator.api.objects import ObjectNotFound
+from smtp_operator.api.errors import (
+    ObjectNotFound,
+)
 from smtp_operator.cluster.client import JSON, KubernetesClient
 from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseApi, LeaseLost

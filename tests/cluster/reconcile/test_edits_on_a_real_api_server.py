@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.reconcile.references.index import (
+from smtp_operator.reconcile.references.changes import (
     ReferenceBaseline,
     ReferenceChange,
     compare,

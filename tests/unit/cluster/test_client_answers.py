@@ -9,13 +9,15 @@ from urllib.parse import unquote
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     AccessDenied,
     ApiUnavailable,
     ClusterError,
-    JsonObject,
     ObjectNotFound,
     RequestRefused,
+)
+from smtp_operator.api.objects import (
+    JsonObject,
 )
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     ApiUnavailable,
+)
+from smtp_operator.api.objects import (
     JsonObject,
     ObjectKey,
     ObjectMetadata,

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     AccessDenied,
+)
+from smtp_operator.api.objects import (
     JsonObject,
     ObjectKey,
     ObjectMetadata,

@@ -9,20 +9,22 @@ from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
-from smtp_operator.api.names import WATCH_LABEL
-from smtp_operator.api.objects import (
-    WATCHED_KINDS,
+from smtp_operator.api.errors import (
     AccessDenied,
     ApiUnavailable,
     ClusterError,
+    ObjectNotFound,
+    RequestRefused,
+)
+from smtp_operator.api.names import WATCH_LABEL
+from smtp_operator.api.objects import (
+    WATCHED_KINDS,
     EventRecord,
     JsonObject,
     ObjectKey,
     ObjectMetadata,
-    ObjectNotFound,
     ObjectVersion,
     Reference,
-    RequestRefused,
     VaultKindName,
     field_writes,
 )

@@ -4,10 +4,12 @@
 import base64
 from collections.abc import Mapping
 
-from smtp_operator.api.objects import (
+from smtp_operator.api.errors import (
     AccessDenied,
-    JsonObject,
     ObjectNotFound,
+)
+from smtp_operator.api.objects import (
+    JsonObject,
     Reference,
     ReferenceKind,
     VaultKindName,

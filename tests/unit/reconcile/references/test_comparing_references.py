@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.objects import FieldWrite, ObjectKey, ObjectMetadata, Reference, field_writes
+from smtp_operator.api.objects import FieldWrite, ObjectKey, ObjectMetadata, Reference, field_writes, is_newer
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
-from smtp_operator.reconcile.references.index import (
+from smtp_operator.reconcile.references.changes import (
     ReferenceBaseline,
     ReferenceChange,
-    ReferenceIndex,
-    ReferenceUse,
     compare,
-    is_newer,
     key_owners,
+)
+from smtp_operator.reconcile.references.index import (
+    ReferenceIndex,
+)
+from smtp_operator.reconcile.references.uses import (
+    ReferenceUse,
     references_of,
 )
 

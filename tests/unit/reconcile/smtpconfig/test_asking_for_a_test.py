@@ -8,7 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from smtp_operator.api.objects import ApiUnavailable
+from smtp_operator.api.errors import (
+    ApiUnavailable,
+)
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import World, fails, passes
 

@@ -7,6 +7,11 @@ import pytest
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import SmtpConfigStatus
+from smtp_operator.api.timestamps import (
+    from_timestamp,
+    to_precise_timestamp,
+    to_timestamp,
+)
 from smtp_operator.api.verdict import (
     Certificate,
     DialogueReport,
@@ -19,7 +24,6 @@ from smtp_operator.api.verdict import (
     Suggestion,
     Verdict,
 )
-from smtp_operator.reconcile.timestamps import from_timestamp, to_precise_timestamp, to_timestamp
 from smtp_testkit.simulation import Answer, World, fails
 
 FAILED = Verdict(

@@ -3,7 +3,12 @@
 
 import pytest
 
-from smtp_operator.api.objects import AccessDenied, ApiUnavailable, ClusterError, RequestRefused
+from smtp_operator.api.errors import (
+    AccessDenied,
+    ApiUnavailable,
+    ClusterError,
+    RequestRefused,
+)
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import World, fails
 

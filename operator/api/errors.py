@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Errors of the Kubernetes API that the core knows."""
+
+
+class ClusterError(Exception):
+    """A request to the API server failed. The text names objects, never their content."""
+
+
+class ObjectNotFound(ClusterError):
+    """The object does not exist (404)."""
+
+
+class AccessDenied(ClusterError):
+    """The operator's role does not allow the request (401, 403)."""
+
+
+class RequestRefused(ClusterError):
+    """The API server rejects the request permanently: malformed, too large or invalid (400, 422 …)."""
+
+
+class ApiUnavailable(ClusterError):
+    """The API server did not answer, or a retry can succeed (5xx, 429, connection lost).
+
+    ``retry_after`` is in seconds, or None if the server named no time.
+    """
+
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
