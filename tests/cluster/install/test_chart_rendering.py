@@ -119,17 +119,17 @@ def test_the_image(render: Render, settings: list[str], image: str) -> None:
     [
         (
             "replicas=2,leaderElect=false",
-            "replicas is more than 1 without leaderElect: every mail would be sent by each of them;"
+            "replicas is more than 1 without leaderElect: every replica would send every email;"
             " set leaderElect=true",
         ),
         (
             "namespaces={team-a}",
-            "namespaces are named, but allNamespaces is true: set allNamespaces=false to serve only these",
+            "namespaces is set, but allNamespaces is true: set allNamespaces=false to serve only these namespaces",
         ),
         (
             "allNamespaces=false,excludedNamespaces={team-a}",
-            "excludedNamespaces are named, but allNamespaces is false: only what namespaces names is served"
-            " then",
+            "excludedNamespaces is set, but allNamespaces is false: remove it, since only the namespaces in"
+            " namespaces are served",
         ),
         ("excludedNamespaces={Team-A}", "'Team-A' does not match pattern"),
         ("replica=2", "additional properties 'replica' not allowed"),
