@@ -124,7 +124,8 @@ def test_the_image(render: Render, settings: list[str], image: str) -> None:
         ),
         (
             "namespaces={team-a}",
-            "namespaces is set, but allNamespaces is true: set allNamespaces=false to serve only these namespaces",
+            "namespaces is set, but allNamespaces is true: set allNamespaces=false to serve only"
+            " these namespaces",
         ),
         (
             "allNamespaces=false,excludedNamespaces={team-a}",
