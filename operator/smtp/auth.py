@@ -25,7 +25,7 @@ class AuthStep:
     words: tuple[bytes, ...] = field(repr=False)
     shown: str
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    """What the server may echo of it, beside what follows from the password alone."""
+    """Texts that the server may echo, in addition to forms of the password."""
 
 
 Mechanism = Callable[[SmtpLogin], Generator[AuthStep, Reply, None]]
@@ -46,7 +46,7 @@ def _plain(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
 
 
 def _login(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
-    """As draft-murchison-sasl-login has it, the user name on a line of its own: some servers want that."""
+    """draft-murchison-sasl-login, with the username on a separate line, as some servers require."""
     yield AuthStep((b"AUTH", b"LOGIN"), "AUTH LOGIN")
     yield AuthStep((_base64(login.username),), MASK)
     yield AuthStep((_base64(login.password),), MASK)
@@ -86,13 +86,13 @@ MECHANISMS: Final[dict[str, Mechanism]] = _OF_A_PASSWORD | _OF_A_TOKEN
 
 
 def choose(wanted: str, offered: tuple[str, ...], *, by_token: bool = False) -> str | None:
-    """The mechanism to use: ``wanted`` if it is offered and fit, with ``Auto`` the first that is both."""
+    """Return ``wanted`` if it is offered and usable; for ``Auto``, the first such mechanism; else None."""
     fit = _OF_A_TOKEN if by_token else _OF_A_PASSWORD
     return next((name for name in fit if name in offered and wanted in {"Auto", name}), None)
 
 
 def token_error(challenge: Reply) -> str:
-    """What the 334 to a token says of it: status, and the scope it should have; empty: nothing.
+    """Return the status and the required scope in the 334 reply to a token, or an empty text.
 
     It is whole: a piece of a secret at a cut could not be found any more.
     """

@@ -128,11 +128,11 @@ class _Recorder(SMTPProtocol):
 
     def _give_up(self) -> None:
         self.silent = True
-        self.eof_received()  # as if the server had hung up: whoever waits for the reply hears of it
+        self.eof_received()  # as if the server had closed the connection: the waiting command fails
 
 
 class SmtpConnection:
-    """Sends commands and gets replies; every limit is in seconds. After an error only ``close`` is left."""
+    """Sends commands and returns replies; every limit is in seconds. After an error, only close it."""
 
     def __init__(self, protocol: _Recorder) -> None:
         self._protocol = protocol
@@ -145,7 +145,7 @@ class SmtpConnection:
         """Over a connected socket, which belongs to the wire from now on; with TLS where there is a context.
 
         Raises:
-            Silent, Closed, TlsFailed: the TLS handshake did not come to its end.
+            ReplyTimeout, ConnectionClosed, TlsHandshakeFailed: the TLS handshake failed.
         """
         loop = asyncio.get_running_loop()
         protocol = _Recorder()
@@ -182,7 +182,7 @@ class SmtpConnection:
         return None if transport is None else transport.get_extra_info("ssl_object")
 
     async def greeting(self, limit: float) -> Reply:
-        """What the server says first."""
+        """Return the server's greeting."""
         try:
             return self._reply(await self._protocol.read_response(limit))
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
@@ -234,7 +234,7 @@ class SmtpConnection:
         if not 200 <= response.code <= 599:
             raise InvalidReply(bytes(received))
         end = _END_OF_REPLY.search(received)
-        del received[: end.end() if end else None]  # what is left, nobody has asked for
+        del received[: end.end() if end else None]  # the rest belongs to replies that no command asked for
         return Reply.of(response.code, response.message)
 
     def _broken(self, error: Exception, limit: float) -> ConnectionFailure:

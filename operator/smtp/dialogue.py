@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SMTP dialogue, phase by phase, from the greeting to the final dot.
 
-Every step either goes on, or raises ``Ended`` with a verdict, or lets a ``ConnectionFailure`` pass, whose
-meaning depends on the phase. STARTTLS is mandatory where it is asked for, and there is exactly one
-AUTH with one mechanism.
+A step returns, raises ``DialogueEnded`` with a verdict, or passes on a ``ConnectionFailure``, whose meaning
+depends on the phase. If ``smtpType`` is StartTLS, STARTTLS is mandatory. There is exactly one AUTH command.
 """
 
 import contextlib
@@ -45,12 +44,12 @@ TLS_PORTS: Final = (465, 2465)
 
 
 class SendAborted(Exception):
-    """``Leave`` did not want the mail to be sent."""
+    """The ``SendPermit`` did not allow sending."""
 
 
 @dataclass(slots=True)
 class DialogueFindings:
-    """What a dialogue brought to light so far; shown in the report even where it failed."""
+    """The findings of a dialogue so far; the report shows them after a failure, too."""
 
     address: str = ""
     """IP address and port, IPv6 in brackets."""
@@ -62,7 +61,7 @@ class DialogueFindings:
     response: str = ""
     recipients: list[RecipientVerdict] = field(default_factory=list)
     content_sent: bool = False
-    """Whether the mail left, so that it may have been accepted whatever comes after."""
+    """Whether the email was sent, so that the server may have accepted it in any case."""
 
 
 @contextlib.contextmanager
@@ -74,7 +73,7 @@ def _calling_off() -> Iterator[None]:
 
 
 def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
-    """What a reply to EHLO offers: keywords in capitals with parameters, and the AUTH mechanisms."""
+    """Return the offers of a reply to EHLO: keywords in capitals with parameters, and the AUTH mechanisms."""
     offered: dict[str, str] = {}
     for line in reply.lines[1:]:
         keyword, _, parameters = line.replace("=", " ", 1).partition(" ")
@@ -151,7 +150,7 @@ class Dialogue:
         return self.settings.server
 
     def context(self, *, recipient: str = "", closed: bool = False) -> DialogueContext:
-        """What is known now, for the rules; ``recipient`` and ``closed`` as in ``Context``."""
+        """Return the current facts for the rules; for the parameters see ``DialogueContext``."""
         settings = self.settings
         login = settings.login
         return DialogueContext(
@@ -336,7 +335,7 @@ class Dialogue:
         replies: dict[str, Reply] = {}
         for entry in self.envelope.addressees:
             address = entry.mailbox.address
-            if address not in replies:  # whoever stands in two lists gets one mail
+            if address not in replies:  # an address in two lists gets one email
                 place = entry.place if entry.role == "bcc" else address
                 words = (b"RCPT", f"TO:<{address}>".encode())
                 replies[address] = await self._command(wire, *words, shown=f"RCPT TO:<{place}>")

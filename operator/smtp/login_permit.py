@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a login may be tried: too many of the same user may have been rejected."""
+"""Permission to log in: the server may have rejected too many logins of the same user."""
 
 from typing import Protocol
 
@@ -11,13 +11,13 @@ class LoginPermit(Protocol):
     """Asked once per dialogue, right before AUTH."""
 
     async def before_login(self, server: str, address: Address, login: SmtpLogin) -> None:
-        """Wait until the login may be tried.
+        """Wait until a login is allowed.
 
         Raises:
-            Ended: it may not be tried now; the verdict says when.
+            DialogueEnded: no login is allowed now; the verdict says when.
         """
         ...
 
     def after_login(self, *, accepted: bool, rejected: bool) -> None:
-        """Take note of how it ended; neither: the server could not tell."""
+        """Record the result. Neither: the server could not check the login."""
         ...

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second look after a failure, without credentials: what does speak there?
+"""A probe after a failure, without credentials: which protocol does the server use?
 
-Only ever over a socket that the caller connected to the very address it tested before. Blunt on
-purpose: raw sockets, a few kilobytes at most, nothing shown of what came but the protocol's name.
+The caller connects the socket to the address that it tested. The probe reads a few kilobytes at most and
+shows only the name of the protocol.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _HANDSHAKE_RECORD, _SERVER_HELLO = 22, 2
 
 
 class Protocol(StrEnum):
-    """What speaks there."""
+    """The protocol of a server."""
 
     SMTP = "SMTP"
     IMAP = "IMAP"
@@ -62,11 +62,11 @@ def identify(first: bytes) -> Protocol:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """What a second look showed."""
+    """The result of a probe."""
 
     kind: Protocol
     start_tls: bool = False
-    """Whether it offers STARTTLS; only asked where it speaks SMTP in clear."""
+    """Whether the server offers STARTTLS; only known for SMTP in plaintext."""
     certificate: CertificateInfo | None = None
     server_hello: bool = False
     """Whether a TLS handshake got as far as agreeing on version and cipher."""
@@ -158,7 +158,7 @@ class _Line:
 
 
 async def look_in_plaintext(sock: socket.socket, helo_name: str, *, limit: float) -> ProbeResult:
-    """What greets in clear text, and whether it offers STARTTLS."""
+    """Find out which protocol greets in plaintext, and whether the server offers STARTTLS."""
     with sock:
         line = _Line(sock)
         try:
@@ -178,7 +178,7 @@ async def look_in_plaintext(sock: socket.socket, helo_name: str, *, limit: float
 
 
 async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) -> ProbeResult:
-    """What greets after a TLS handshake that checks nothing."""
+    """Find out which protocol greets after a TLS handshake without any check."""
     with sock:
         line = _Line(sock)
         try:
@@ -210,9 +210,9 @@ async def look_at_certificate(
     limit: float,
     objections: bool = False,
 ) -> ProbeResult:
-    """The certificate that is shown, after STARTTLS where the server speaks in clear first.
+    """Return the server's certificate, with ``start_tls`` after STARTTLS.
 
-    With ``objections`` also what the server objects to, as TLS 1.3 lets it after the handshake.
+    With ``objections``, also return the alert that a TLS 1.3 server may send after the handshake.
     """
     with sock:
         line = _Line(sock)

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a mail may still be sent: meanwhile somebody else may have come to send it."""
+"""Permission to send: another replica may have started to send the same email."""
 
 from typing import Protocol
 
 
 class SendPermit(Protocol):
-    """Asked twice for each mail. Whatever it raises, the mail is not delivered."""
+    """Asked twice for each email. If it raises, the email is not delivered."""
 
     async def acquire(self) -> None:
-        """Awaited right before DATA. It may take as long as it likes, which is not the test's time."""
+        """Wait for the permission, right before DATA. The wait does not count as time of the test."""
         ...
 
     def check(self) -> None:
-        """Called when the server wants the mail: without its final dot no server delivers it."""
+        """Check the permission when the server is ready for the content, before anything of it is sent."""
         ...

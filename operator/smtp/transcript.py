@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was said in a dialogue, in at most 20 lines that hold no secret."""
+"""The transcript of a dialogue, in at most 20 lines without secrets."""
 
 from typing import Final
 
@@ -19,15 +19,15 @@ class Transcript:
         self._said: list[tuple[str, str]] = []
 
     def client(self, shown: str) -> None:
-        """The client said this; any secret in it is masked by the caller already."""
+        """Add a line of the client; the caller has masked every secret in it."""
         self._said.append(("C", shown))
 
     def server(self, reply: Reply) -> None:
-        """The server said this."""
+        """Add a reply of the server."""
         self._said.append(("S", reply.line))
 
     def note(self, text: str) -> None:
-        """Something the client did that is no line, such as the TLS handshake."""
+        """Add an action of the client that is not a line, such as the TLS handshake."""
         self._said.append(("C", f"({text})"))
 
     @property

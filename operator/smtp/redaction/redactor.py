@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a mail server said, without the secrets and the bcc addresses that it may have echoed.
+"""Redaction of a mail server's text: no secret and no bcc address that the server may have echoed.
 
 A secret is masked in every form that ``secret_forms`` and ``readings`` know, and so is any run of 12 of its
 characters. A secret of 4 to 11 characters is masked wherever all of it is found, inside words too. A shorter
@@ -42,7 +42,7 @@ _ESCAPED: Final = re.compile(
 _HEX: Final = re.compile(r"\b(?:[0-9a-f]{2}[ :-]?){11,}[0-9a-f]{2}\b", re.IGNORECASE)
 _BASE64_TEXT: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}")
 _UNKNOWN: Final = 12
-"""Octets, at least, of encoded text that nobody can tell from an echo."""
+"""Octets, at least, of encoded text that cannot be told apart from an echo."""
 
 
 class Redactor:
