@@ -20,7 +20,7 @@ from smtp_operator.smtp.request import SmtpLogin
 
 @dataclass(frozen=True, slots=True)
 class AuthStep:
-    """One line of the client, and how the transcript shows it."""
+    """A line of the client, and its form in the transcript."""
 
     words: tuple[bytes, ...] = field(repr=False)
     shown: str

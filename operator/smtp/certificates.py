@@ -115,7 +115,7 @@ def _key(ca_pem: str | None, *, verify: bool, with_system: bool) -> _Key:
 
 @dataclass(frozen=True, slots=True)
 class CertificateInfo:
-    """What stands in a certificate; every text is clean and cut."""
+    """The content of a certificate; every text is clean and cut."""
 
     subject: str
     issuer: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to a mail server, over aiosmtplib's protocol, which guards against injected commands
+"""A connection to a mail server, over aiosmtplib's protocol, which guards against injected commands
 and bytes sent before TLS; replies are bounded and handed to it whole. Its errors become four of our own,
 which hold no server text but the bytes that were no SMTP.
 """

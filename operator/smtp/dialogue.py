@@ -86,7 +86,7 @@ def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
 
 @dataclass(slots=True)
 class Dialogue:
-    """One dialogue over one wire."""
+    """A dialogue over one connection."""
 
     settings: TestRequest
     envelope: Envelope

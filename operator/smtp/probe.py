@@ -71,7 +71,7 @@ class ProbeResult:
     server_hello: bool = False
     """Whether a TLS handshake got as far as agreeing on version and cipher."""
     alert: str = ""
-    """What the server objected to after the handshake, as OpenSSL calls it."""
+    """The alert of the server after the handshake, in OpenSSL's words."""
 
 
 class _Line:
@@ -115,7 +115,7 @@ class _Line:
                 return b""
 
     async def reply(self) -> bytes:
-        """One whole SMTP reply, or one line that is none."""
+        """Return a whole SMTP reply, or one line of another protocol."""
         got = b""
         while not _ENOUGH.search(got) and len(got) < _MOST:
             more = await self.receive()

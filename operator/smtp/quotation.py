@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """One reply, redacted but not cut. ``decisive`` is the part of ``text`` that led to the verdict."""
+    """A reply, redacted but not cut. ``decisive`` is the part of ``text`` that led to the verdict."""
 
     text: str = ""
     decisive: Span = (0, 0)

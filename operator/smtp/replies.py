@@ -34,12 +34,12 @@ def _harmless(sign: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One whole reply. ``text`` is clean, on one line, without the enhanced code, and not redacted."""
+    """A whole reply. ``text`` is clean, on one line, without the enhanced code, and not redacted."""
 
     code: int
     text: str = field(default="", repr=False)
     enhanced: str = ""
-    """Such as ``5.7.8``; empty where the server gave none or one of another class (RFC 2034)."""
+    """For example ``5.7.8``; empty if the server sent none, or one of another class (RFC 2034)."""
     lines: tuple[str, ...] = field(default=(), repr=False)
     """The lines, each clean; an EHLO reply lists its extensions there."""
 

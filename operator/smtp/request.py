@@ -14,7 +14,7 @@ Role = Literal["to", "cc", "bcc"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """One mail address as the user wrote it, and where in spec.recipients it stands."""
+    """An email address as the user wrote it, and its place in spec.recipients."""
 
     role: Role
     index: int
@@ -28,11 +28,11 @@ class SmtpLogin:
     username: str = field(repr=False)
     password: str = field(repr=False)
     origin: str
-    """Such as ``Secret smtp-password, key password`` or ``spec.password.value``."""
+    """For example ``Secret smtp-password, key password`` or ``spec.password.value``."""
     by_token: bool = False
     """Whether ``password`` is an OAuth 2.0 access token, which other mechanisms carry."""
     username_origin: str = ""
-    """Such as ``Secret smtp-login, key username``; empty: the username is in the spec and may be shown."""
+    """For example ``Secret smtp-login, key username``; empty: the username is in the spec and is shown."""
 
     @property
     def user(self) -> str:
@@ -68,7 +68,7 @@ class TestRequest:
     sender: str
     """spec.from as written: one address, display name allowed."""
     recipients: tuple[Recipient, ...] = ()
-    """Who is to get this mail, in the order to, cc, bcc. Never empty."""
+    """The recipients of this email, in the order to, cc, bcc. Never empty."""
     helo_name: str | None = None
     """None: the domain of the From address."""
     tls: TlsSettings = field(default_factory=TlsSettings)

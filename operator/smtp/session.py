@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One test from name resolution to the verdict: which address, whether it is allowed, what failed."""
+"""A test from name resolution to the verdict: which address, whether it is allowed, what failed."""
 
 import asyncio
 import contextlib
@@ -74,7 +74,7 @@ async def _writable(sock: socket.socket) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedResources:
-    """What all tests share."""
+    """Resources that all tests share."""
 
     policy: DestinationPolicy
     resolver: Resolver
@@ -85,7 +85,7 @@ class SharedResources:
 
 
 class TestSession:
-    """One test. ``run`` gives the verdict; ``report`` all that came to light."""
+    """A test. ``run`` returns the verdict, ``report`` returns all findings."""
 
     def __init__(
         self,

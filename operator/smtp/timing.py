@@ -54,7 +54,7 @@ class Budget:
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """What happens within takes no time of this budget."""
+        """Stop the budget for the time of the context."""
         before = self._now()
         try:
             yield

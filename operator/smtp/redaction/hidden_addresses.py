@@ -13,7 +13,7 @@ from smtp_operator.smtp.redaction.secret_forms import base64_forms, compact, oct
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")  # RFC 5321, section 4.1.2
 
 Label = tuple[Span, str]
-"""What to hide, and what is shown instead."""
+"""The span to hide, and the text that replaces it."""
 
 
 class HiddenAddresses:

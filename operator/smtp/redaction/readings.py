@@ -37,7 +37,7 @@ Span = tuple[int, int]
 
 
 class Reading:
-    """One reading of a text."""
+    """A reading of a text."""
 
     def __init__(self, text: str, places: list[Span] | None = None) -> None:
         """Keep ``text`` and, per character, the part of the original it stands for; None: itself."""
