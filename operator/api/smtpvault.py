@@ -6,17 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from smtp_operator.api.fields import (
-    ApiModel,
-    CaReference,
-    NamespacedCaReference,
-)
-from smtp_operator.api.validation_rules import (
-    ALLOWED_SERVER,
-    ListType,
-    exactly_one,
-    required,
-)
+from smtp_operator.api.fields import ApiModel, CaReference, NamespacedCaReference
+from smtp_operator.api.validation_rules import ALLOWED_SERVER, ListType, exactly_one, required
 from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
     ClusterAzureKeyVault,

@@ -23,10 +23,7 @@ from smtp_operator.api.smtpvault import (
     VaultSpec,
     provider_of,
 )
-from smtp_operator.api.vault_blocks import (
-    AzureKeyVault,
-    ClusterAzureKeyVault,
-)
+from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
 
 CERTIFICATE_KEYS = ("tls.crt", "tls.key")
 """The keys of a Secret of type kubernetes.io/tls."""

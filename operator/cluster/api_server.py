@@ -7,11 +7,7 @@ import logging
 from collections.abc import Collection
 from typing import Final
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ClusterError,
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import AccessDenied, ClusterError, ObjectNotFound
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.network.destination import Address, DestinationPolicy
 

@@ -4,9 +4,7 @@
 from collections.abc import Iterator
 from random import SystemRandom
 
-from smtp_operator.api.errors import (
-    ClusterError,
-)
+from smtp_operator.api.errors import ClusterError
 
 _spread = SystemRandom()
 

@@ -17,13 +17,8 @@ from urllib.parse import urlsplit
 import aiohttp
 from yarl import URL
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    ClusterError,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-)
+from smtp_operator.api.errors import ApiUnavailable, ClusterError
+from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.bodies import SHORT, BodyTooLong, Part, read_body, read_lines
 from smtp_operator.cluster.errors import ClusterUnknown, error_of

@@ -4,9 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from smtp_operator.api.errors import (
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import ObjectNotFound
 from smtp_operator.api.objects import (
     WATCHED_KINDS,
     EventRecord,

@@ -12,16 +12,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    ClusterError,
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import ApiUnavailable, ClusterError, ObjectNotFound
 from smtp_operator.api.names import API_VERSION, GROUP
-from smtp_operator.api.objects import (
-    EventRecord,
-    JsonObject,
-)
+from smtp_operator.api.objects import EventRecord, JsonObject
 from smtp_operator.api.timestamps import micro_time
 from smtp_operator.api.verdict import cut
 from smtp_operator.cluster import paths

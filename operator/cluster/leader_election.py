@@ -14,15 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ClusterError,
-    ObjectNotFound,
-    RequestRefused,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-)
+from smtp_operator.api.errors import AccessDenied, ClusterError, ObjectNotFound, RequestRefused
+from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.timestamps import micro_time
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import JSON, Query

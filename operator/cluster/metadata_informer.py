@@ -11,11 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-    ClusterError,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError
 from smtp_operator.api.names import WATCH_LABEL
 from smtp_operator.api.objects import (
     JsonObject,

@@ -9,10 +9,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from smtp_operator.api.errors import (
-    ClusterError,
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import ClusterError, ObjectNotFound
 from smtp_operator.api.names import GROUP, VERSION
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient

@@ -6,14 +6,8 @@ from typing import Final
 
 import aiohttp
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    RequestRefused,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.errors import ApiUnavailable, RequestRefused
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.secrets.interfaces import GetObject

@@ -5,17 +5,9 @@ import asyncio
 import logging
 from typing import Final
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-    ObjectNotFound,
-    RequestRefused,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ObjectNotFound, RequestRefused
 from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectVersion,
-)
+from smtp_operator.api.objects import JsonObject, ObjectVersion
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import APPLY, METADATA, KubernetesClient

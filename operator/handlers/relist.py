@@ -10,12 +10,8 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from smtp_operator.api.errors import (
-    ClusterError,
-)
-from smtp_operator.api.objects import (
-    ServedKind,
-)
+from smtp_operator.api.errors import ClusterError
+from smtp_operator.api.objects import ServedKind
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.handlers.watching import EventSink

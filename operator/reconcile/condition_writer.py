@@ -6,9 +6,7 @@ from typing import Literal
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import Condition, ObjectStatus
-from smtp_operator.api.timestamps import (
-    to_timestamp,
-)
+from smtp_operator.api.timestamps import to_timestamp
 from smtp_operator.api.verdict import Verdict, cut
 
 

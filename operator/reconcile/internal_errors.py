@@ -4,11 +4,7 @@
 import traceback
 from typing import Final
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-    ClusterError,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError
 
 _API_PAUSE: Final = 5.0
 _DENIED_PAUSE: Final = 60.0

@@ -8,14 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid

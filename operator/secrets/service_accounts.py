@@ -10,16 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-    RequestRefused,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound, RequestRefused
 from smtp_operator.api.names import ALLOWED_AUDIENCES
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 

@@ -14,16 +14,8 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    ClusterError,
-    ObjectNotFound,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectKey,
-    Reference,
-)
+from smtp_operator.api.errors import ApiUnavailable, ClusterError, ObjectNotFound
+from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
 from smtp_operator.cli.check.arguments import OPERATOR_SETTINGS, PROXIES, misuse

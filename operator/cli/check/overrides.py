@@ -11,23 +11,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.cli.check.manifest import metadata_of
 from smtp_operator.cli.check.yaml_documents import ManifestUnusable
-from smtp_operator.reconcile.references.uses import (
-    references_of,
-)
+from smtp_operator.reconcile.references.uses import references_of
 from smtp_operator.secrets.interfaces import GetObject, PasswordSource, ResolvedPassword
 from smtp_operator.secrets.sources import Reading, password_source
 from smtp_operator.secrets.vaults.password_source import reference_of

@@ -8,16 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    ClusterError,
-    RequestRefused,
-)
+from smtp_operator.api.errors import ApiUnavailable, ClusterError, RequestRefused
 from smtp_operator.api.names import TEST_REQUESTED_AT
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectKey,
-)
+from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
 from smtp_operator.cluster import paths

@@ -16,9 +16,7 @@ from typing import Final
 
 import yaml
 
-from smtp_operator.api.errors import (
-    ClusterError,
-)
+from smtp_operator.api.errors import ClusterError
 from smtp_operator.api.reasons import REASONS
 from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginFlag, Values
 from smtp_operator.cli.streams import Control, write

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TextIO
 
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time
 from smtp_operator.cli.kubectl.wait import TestAnswer, wait_before_test
 from smtp_operator.cli.streams import Control, one_line, write

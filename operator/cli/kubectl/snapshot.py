@@ -9,9 +9,7 @@ from smtp_operator.api.durations import format_duration
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.api.reasons import LIMITED, REASONS, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus, StatusModel
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.cli.exit_codes import TRANSIENT, code_of
 from smtp_operator.reconcile.smtpconfig.snapshot import request_of, status_of, version_of
 

@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    ClusterError,
-    ObjectNotFound,
-)
-from smtp_operator.api.objects import (
-    ObjectKey,
-    is_newer,
-)
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.errors import ApiUnavailable, ClusterError, ObjectNotFound
+from smtp_operator.api.objects import ObjectKey, is_newer
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
 from smtp_operator.cli.kubectl.client import SmtpConfigClient
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import kopf
 
 from smtp_operator.api.crd import KINDS
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-)
+from smtp_operator.api.errors import ApiUnavailable
 from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.cli.ca_file import read_ca_file
 from smtp_operator.cli.log_format import set_up_logging

@@ -14,9 +14,7 @@ from smtp_operator.api.objects import (
     field_writes,
     is_newer,
 )
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 
 
 class ReferenceChange(IntEnum):

@@ -4,12 +4,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from smtp_operator.api.objects import (
-    ObjectKey,
-    ObjectMetadata,
-    Reference,
-    ReferenceKind,
-)
+from smtp_operator.api.objects import ObjectKey, ObjectMetadata, Reference, ReferenceKind
 
 ReferenceUser = ObjectKey | Reference
 """An object with references: a SmtpConfig or a vault object."""

@@ -4,10 +4,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound
 from smtp_operator.api.objects import (
     JsonObject,
     ObjectKey,
@@ -18,9 +15,7 @@ from smtp_operator.api.objects import (
 )
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import TestedSettings, VaultStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.backoff import latest_recheck
@@ -31,14 +26,8 @@ from smtp_operator.reconcile.references.changes import (
     compare,
     metadata_of,
 )
-from smtp_operator.reconcile.references.index import (
-    ReferenceIndex,
-    ReferenceUser,
-)
-from smtp_operator.reconcile.references.uses import (
-    ReferenceUse,
-    uses_of_vault,
-)
+from smtp_operator.reconcile.references.index import ReferenceIndex, ReferenceUser
+from smtp_operator.reconcile.references.uses import ReferenceUse, uses_of_vault
 from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.secrets.interfaces import GetObject

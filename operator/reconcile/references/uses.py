@@ -4,9 +4,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from smtp_operator.api.objects import (
-    Reference,
-)
+from smtp_operator.api.objects import Reference
 from smtp_operator.api.smtpconfig import OAuth2, SmtpConfigSpec
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Trigger

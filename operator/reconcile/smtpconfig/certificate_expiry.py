@@ -12,10 +12,7 @@ from typing import Final
 
 from smtp_operator.api.objects import EventRecord
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-    to_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp, to_timestamp
 from smtp_operator.reconcile.backoff import DAY, HOUR
 from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.reconcile.smtpconfig.result import TestResult

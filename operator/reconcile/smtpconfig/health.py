@@ -5,9 +5,7 @@ from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import ObjectKey
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 
 
 def health_of(key: ObjectKey, status: SmtpConfigStatus) -> ObjectHealth:

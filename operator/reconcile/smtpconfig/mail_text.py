@@ -10,9 +10,7 @@ from typing import Final
 import idna
 
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.validation_rules import looks_like_a_link
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_text

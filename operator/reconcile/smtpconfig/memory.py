@@ -9,9 +9,7 @@ from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.reconcile.backoff import BURST, TRIES_BEFORE_CONFIGURATION
-from smtp_operator.reconcile.references.changes import (
-    ReferenceBaseline,
-)
+from smtp_operator.reconcile.references.changes import ReferenceBaseline
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 

@@ -11,10 +11,7 @@ from typing import Final
 
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.status import NotificationSent, SmtpConfigStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-    to_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp, to_timestamp
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.backoff import HOUR
 from smtp_operator.reconcile.smtpconfig.memory import TestHistory

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 
 from smtp_operator.api.reasons import ANNOUNCEMENTS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.backoff import (
     BURST,
@@ -21,9 +19,7 @@ from smtp_operator.reconcile.backoff import (
     due_time,
     recheck_delay,
 )
-from smtp_operator.reconcile.references.changes import (
-    ReferenceChange,
-)
+from smtp_operator.reconcile.references.changes import ReferenceChange
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import report_due
 from smtp_operator.reconcile.smtpconfig.memory import TestHistory, retry_of
 from smtp_operator.reconcile.smtpconfig.notifications import due_notification

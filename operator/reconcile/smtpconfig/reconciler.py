@@ -6,15 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from smtp_operator.api.errors import (
-    ClusterError,
-)
+from smtp_operator.api.errors import ClusterError
 from smtp_operator.api.object_health import ObjectHealth
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectKey,
-    is_newer,
-)
+from smtp_operator.api.objects import JsonObject, ObjectKey, is_newer
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import Trigger, Verdict
 from smtp_operator.fair_slots import NAMESPACE

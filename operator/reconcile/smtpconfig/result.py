@@ -9,9 +9,7 @@ from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
-from smtp_operator.reconcile.references.changes import (
-    ReferenceBaseline,
-)
+from smtp_operator.reconcile.references.changes import ReferenceBaseline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

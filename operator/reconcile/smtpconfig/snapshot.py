@@ -10,17 +10,12 @@ from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.verdict import Mode
 from smtp_operator.reconcile.backoff import EMAIL_INTERVAL
 from smtp_operator.reconcile.digest import settings_digest
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError, invalid_spec
-from smtp_operator.reconcile.references.uses import (
-    ReferenceUse,
-    references_of,
-)
+from smtp_operator.reconcile.references.uses import ReferenceUse, references_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

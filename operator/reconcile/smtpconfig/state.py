@@ -10,9 +10,7 @@ from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import EventRecord, JsonObject, ObjectKey, ObjectVersion, Reference
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.reconcile.references.changes import (
-    ReferenceBaseline,
-)
+from smtp_operator.reconcile.references.changes import ReferenceBaseline
 from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, request_of, snapshot_of
 

@@ -6,10 +6,7 @@ from typing import Final, Literal
 
 from smtp_operator.api.reasons import LIMITED, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-    to_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp, to_timestamp
 from smtp_operator.api.verdict import Phase, Trigger, Verdict
 from smtp_operator.reconcile.backoff import MINUTE, delay_after, recheck_delay, stalled
 from smtp_operator.reconcile.condition_writer import ConditionWriter

@@ -18,10 +18,7 @@ from smtp_operator.api.status import (
     TestedReference,
     TestedSettings,
 )
-from smtp_operator.api.timestamps import (
-    to_precise_timestamp,
-    to_timestamp,
-)
+from smtp_operator.api.timestamps import to_precise_timestamp, to_timestamp
 from smtp_operator.api.verdict import DialogueReport, Mode, ServerFacts, Verdict, cut
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot

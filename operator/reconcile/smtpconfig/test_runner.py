@@ -6,13 +6,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from smtp_operator.api.errors import (
-    ClusterError,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.errors import ClusterError
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
@@ -29,10 +24,7 @@ from smtp_operator.api.verdict import (
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.reconcile.internal_errors import origin
 from smtp_operator.reconcile.ports import Now, ReconcilePolicy, SmtpEngine, TokenProvider
-from smtp_operator.reconcile.references.changes import (
-    ReferenceBaseline,
-    baseline_of,
-)
+from smtp_operator.reconcile.references.changes import ReferenceBaseline, baseline_of
 from smtp_operator.reconcile.smtpconfig.mail_text import TestEmail, mail_about, mail_of_test
 from smtp_operator.reconcile.smtpconfig.notifications import bare_address
 from smtp_operator.reconcile.smtpconfig.planner import RunTest

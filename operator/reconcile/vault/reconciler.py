@@ -11,27 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from smtp_operator.api.errors import (
-    ClusterError,
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import ClusterError, ObjectNotFound
 from smtp_operator.api.object_health import ObjectHealth
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectKey,
-    ObjectVersion,
-    Reference,
-)
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, Reference
 from smtp_operator.api.objects import VaultKindName as Kind
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.status import VaultStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
-from smtp_operator.api.vault_blocks import (
-    AzureKeyVault,
-    ClusterAzureKeyVault,
-)
+from smtp_operator.api.timestamps import from_timestamp
+from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.api.vaultobject import VaultObject, vault_object_or_none
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.fair_slots import NAMESPACE
@@ -40,10 +27,7 @@ from smtp_operator.reconcile.events import verdict_event
 from smtp_operator.reconcile.internal_errors import origin, pause_after
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError
 from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy
-from smtp_operator.reconcile.references.changes import (
-    ReferenceChange,
-    baseline_of,
-)
+from smtp_operator.reconcile.references.changes import ReferenceChange, baseline_of
 from smtp_operator.reconcile.references.tracker import ReferenceTracker, vault_reference
 from smtp_operator.reconcile.vault.snapshot import (
     VaultSnapshot,

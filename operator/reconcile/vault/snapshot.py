@@ -8,9 +8,7 @@ from pydantic import ValidationError
 
 from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, VaultKindName
 from smtp_operator.api.status import VaultStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.vaultobject import VaultObject, vault_object
 from smtp_operator.reconcile.digest import digest_of
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError, invalid_spec

@@ -8,16 +8,11 @@ from typing import Final
 from smtp_operator.api.objects import ObjectVersion, Reference
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import TestedReference, TestedSettings, VaultStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-    to_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp, to_timestamp
 from smtp_operator.api.verdict import Verdict
 from smtp_operator.reconcile.backoff import HOUR, MINUTE, WAITING_TIME, delay_after, stalled
 from smtp_operator.reconcile.condition_writer import ConditionWriter
-from smtp_operator.reconcile.references.changes import (
-    ReferenceBaseline,
-)
+from smtp_operator.reconcile.references.changes import ReferenceBaseline
 from smtp_operator.reconcile.vault.snapshot import VaultSnapshot
 
 INTERVAL: Final = HOUR

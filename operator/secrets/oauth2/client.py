@@ -28,12 +28,7 @@ from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.oauth2.errors import TokenRequestContext, bundle_invalid, refused, unreachable
 from smtp_operator.secrets.oauth2.token_response import granted
 from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, SecretReader
-from smtp_operator.secrets.service_accounts import (
-    AccountUse,
-    ServiceAccounts,
-    account_token,
-    allowed_account,
-)
+from smtp_operator.secrets.service_accounts import AccountUse, ServiceAccounts, account_token, allowed_account
 
 SOURCE: Final = "OAuth2"
 """Source type, as in ``status.password.source``."""

@@ -6,13 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import unquote
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-)
-from smtp_operator.api.objects import (
-    Reference,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound
+from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import (
     AzureKeyVaultPassword,
     CyberArkPassword,

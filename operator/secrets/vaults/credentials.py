@@ -5,20 +5,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-)
-from smtp_operator.api.fields import (
-    CaReference,
-    SecretKeyReference,
-    ServiceAccountReference,
-    namespace_of,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound
+from smtp_operator.api.fields import CaReference, SecretKeyReference, ServiceAccountReference, namespace_of
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, NamedReference, VaultObject
 from smtp_operator.api.verdict import Phase, VerdictError
 from smtp_operator.network.tls import ClientCertificate

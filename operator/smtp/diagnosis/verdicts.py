@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Creation of verdicts. A step that cannot continue raises ``DialogueEnded`` with a verdict."""
 
+from typing import Final
+
 from smtp_operator.api.reasons import REASONS, Reason, Retry
-from smtp_operator.api.verdict import Phase, Suggestion, Verdict
-from smtp_operator.smtp.diagnosis.messages import NO_WORDS, compose
-from smtp_operator.smtp.quotation import Quotation
+from smtp_operator.api.verdict import MESSAGE_BYTES, Phase, Suggestion, Verdict, cut
+from smtp_operator.smtp.quotation import SERVER_TEXT, Quotation
+
+NO_WORDS: Final = Quotation()
 
 
 class DialogueEnded(Exception):
@@ -38,3 +41,31 @@ def verdict(
         retry_after=retry_after,
         suggestion=suggestion,
     )
+
+
+_LEAST: Final = 48
+"""Bytes of the server's words that a message keeps in any case."""
+
+
+def compose(
+    what: str, *, phase: Phase | None = None, said: Quotation = NO_WORDS, why: str = "", fix: str = ""
+) -> str:
+    """Return a message of at most 1,024 bytes: ``what [in PHASE, server said: "said"]. Why. Fix.``
+
+    If the message is too long, the server's words are cut first; the deciding words and the fix stay.
+    """
+    tail = "".join(f" {_sentence(text)}" for text in (why, fix) if text)
+    rest = len(_head(what, phase, "").encode()) + len(tail.encode()) + len(', server said: ""')
+    words = said.cut(SERVER_TEXT, octets=max(MESSAGE_BYTES - rest, _LEAST))
+    return cut(_head(what, phase, words) + tail)
+
+
+def _head(what: str, phase: Phase | None, said: str) -> str:
+    where = [f"in {phase}"] if phase is not None else []
+    if said:
+        where.append(f'server said: "{said}"')
+    return f"{what} [{', '.join(where)}]." if where else _sentence(what)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

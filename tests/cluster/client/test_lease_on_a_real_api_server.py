@@ -5,9 +5,7 @@ import asyncio
 
 import pytest
 
-from smtp_operator.api.errors import (
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import ObjectNotFound
 from smtp_operator.cluster.client import JSON, KubernetesClient
 from smtp_operator.cluster.errors import Conflict
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseApi, LeaseLost

@@ -9,14 +9,8 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.errors import (
-    RequestRefused,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectKey,
-    ObjectVersion,
-)
+from smtp_operator.api.errors import RequestRefused
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.status_writer import StatusWriter
 from smtp_testkit.testbed.status_watch import StatusWatch

@@ -8,10 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable
 from smtp_operator.cluster.api_server import ApiServerAddresses
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.network.destination import DestinationPolicy

@@ -16,9 +16,7 @@ from smtp_operator.api.errors import (
     ObjectNotFound,
     RequestRefused,
 )
-from smtp_operator.api.objects import (
-    JsonObject,
-)
+from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.errors import Conflict, ListExpired

@@ -14,16 +14,8 @@ from contextlib import contextmanager
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectKey,
-    ObjectMetadata,
-    Reference,
-    field_writes,
-)
+from smtp_operator.api.errors import ApiUnavailable
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, field_writes
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster

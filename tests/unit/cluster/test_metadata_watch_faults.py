@@ -7,13 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-)
-from smtp_operator.api.objects import (
-    ObjectMetadata,
-    Reference,
-)
+from smtp_operator.api.errors import AccessDenied
+from smtp_operator.api.objects import ObjectMetadata, Reference
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.metadata_informer import PAGE_SIZE, MetadataInformer
 from smtp_testkit.fakeapi import Answer, FakeApi, Stream, bookmark, error_event, event, expired, page, partial

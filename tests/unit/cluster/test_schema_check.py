@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.crd import KINDS, smtp_config_crd
-from smtp_operator.api.errors import (
-    AccessDenied,
-)
+from smtp_operator.api.errors import AccessDenied
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.schema_check import SchemaTooOld, check_schema, missing_fields
 from smtp_testkit.fakeapi import Answer, FakeApi

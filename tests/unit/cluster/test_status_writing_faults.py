@@ -6,14 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-)
-from smtp_operator.api.objects import (
-    ObjectKey,
-    ObjectVersion,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable
+from smtp_operator.api.objects import ObjectKey, ObjectVersion
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost
 from smtp_operator.cluster.status_writer import StatusWriter

@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    ObjectKey,
-    ObjectMetadata,
-    Reference,
-    VaultKindName,
-)
+from smtp_operator.api.errors import AccessDenied
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, VaultKindName
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.leader_election import LeaseLost

@@ -6,14 +6,8 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import generate_latest
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    ClusterError,
-)
-from smtp_operator.api.objects import (
-    ObjectKey,
-    ObjectVersion,
-)
+from smtp_operator.api.errors import ApiUnavailable, ClusterError
+from smtp_operator.api.objects import ObjectKey, ObjectVersion
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase
 from smtp_operator.cluster.client import KubernetesClient

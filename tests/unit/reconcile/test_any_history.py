@@ -11,15 +11,9 @@ import looptime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-    RequestRefused,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, RequestRefused
 from smtp_operator.api.names import TEST_REQUESTED_AT
-from smtp_operator.api.objects import (
-    Reference,
-)
+from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import Watch, World, fails, passes
 

@@ -5,14 +5,7 @@ import pytest
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.reconcile.backoff import (
-    BACKOFF,
-    delay_after,
-    due_time,
-    fraction,
-    recheck_delay,
-    stalled,
-)
+from smtp_operator.reconcile.backoff import BACKOFF, delay_after, due_time, fraction, recheck_delay, stalled
 
 MINUTE = 60.0
 HOUR = 3600.0

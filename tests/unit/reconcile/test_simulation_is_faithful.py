@@ -5,12 +5,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-    ObjectNotFound,
-    RequestRefused,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ObjectNotFound, RequestRefused
 from smtp_operator.api.objects import (
     FieldWrite,
     ObjectMetadata,
@@ -19,12 +14,7 @@ from smtp_operator.api.objects import (
     VaultKindName,
     field_writes,
 )
-from smtp_operator.reconcile.references.changes import (
-    ReferenceChange,
-    compare,
-    key_owners,
-    metadata_of,
-)
+from smtp_operator.reconcile.references.changes import ReferenceChange, compare, key_owners, metadata_of
 from smtp_operator.reconcile.smtpconfig.snapshot import version_of
 from smtp_testkit.simulation import SmtpConfig, World
 from smtp_testkit.simulation.cluster import VaultSink

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.errors import ApiUnavailable
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.secrets.secret_reader import SecretLine, SecretReader

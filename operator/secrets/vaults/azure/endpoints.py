@@ -10,10 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.vault_blocks import (
-    AzureKeyVault,
-    ClusterAzureKeyVault,
-)
+from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import AllowedHosts
 

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from smtp_operator.api.password import AzureKeyVaultPassword
-from smtp_operator.api.vault_blocks import (
-    AzureKeyVault,
-    ClusterAzureKeyVault,
-)
+from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_errors import HttpsError

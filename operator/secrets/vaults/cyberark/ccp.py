@@ -12,9 +12,7 @@ from urllib.parse import urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.vault_blocks import (
-    CyberArkCcp,
-)
+from smtp_operator.api.vault_blocks import CyberArkCcp
 from smtp_operator.api.verdict import VerdictError, cut
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.tls import ClientCertificate

@@ -11,9 +11,7 @@ from typing import Final
 from urllib.parse import quote_plus, urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
-from smtp_operator.api.vault_blocks import (
-    CyberArkConjur,
-)
+from smtp_operator.api.vault_blocks import CyberArkConjur
 from smtp_operator.api.verdict import cut
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.single_flight import SingleFlight

@@ -11,11 +11,7 @@ import hvac
 
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.vault_blocks import (
-    HashiCorpVault,
-    VaultAppRole,
-    VaultJwt,
-)
+from smtp_operator.api.vault_blocks import HashiCorpVault, VaultAppRole, VaultJwt
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.login_cache import CachedLogin, LoginCache

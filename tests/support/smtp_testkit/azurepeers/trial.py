@@ -8,10 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from smtp_operator.api.password import AzureKeyVaultPassword
-from smtp_operator.api.vault_blocks import (
-    AzureKeyVault,
-    ClusterAzureKeyVault,
-)
+from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsLimits

@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 from azure.keyvault.secrets._shared import HttpChallengeCache
 
 from smtp_operator.api.password import AzureKeyVaultPassword
-from smtp_operator.api.vault_blocks import (
-    AzureKeyVault,
-)
+from smtp_operator.api.vault_blocks import AzureKeyVault
 from smtp_operator.cli.log_format import SILENT
 from smtp_operator.secrets.vaults.azure.provider import KeyVault
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultProvider

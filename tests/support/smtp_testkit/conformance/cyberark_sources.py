@@ -8,10 +8,7 @@ from typing import Any, ClassVar
 
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.vault_blocks import (
-    ClusterCyberArkCcp,
-    CyberArkConjur,
-)
+from smtp_operator.api.vault_blocks import ClusterCyberArkCcp, CyberArkConjur
 from smtp_operator.secrets.vaults.cyberark.ccp import CyberArkCcpVault
 from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider

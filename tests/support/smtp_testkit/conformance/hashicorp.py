@@ -7,9 +7,7 @@ from itertools import count
 from typing import Any
 
 from smtp_operator.api.password import HashiCorpVaultPassword
-from smtp_operator.api.vault_blocks import (
-    HashiCorpVault,
-)
+from smtp_operator.api.vault_blocks import HashiCorpVault
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
 from smtp_testkit.conformance.source import Source, VaultSource

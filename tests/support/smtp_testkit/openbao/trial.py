@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import HashiCorpVaultPassword
-from smtp_operator.api.vault_blocks import (
-    HashiCorpVault,
-)
+from smtp_operator.api.vault_blocks import HashiCorpVault
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https, HttpsRequest, HttpsResponse

@@ -8,13 +8,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-    ObjectNotFound,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-)
+from smtp_operator.api.errors import ApiUnavailable, ObjectNotFound
+from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.errors import Conflict
 
 Query = Sequence[tuple[str, str]]

@@ -4,16 +4,8 @@
 import base64
 from collections.abc import Mapping
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-)
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-    ReferenceKind,
-    VaultKindName,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound
+from smtp_operator.api.objects import JsonObject, Reference, ReferenceKind, VaultKindName
 from smtp_operator.secrets.interfaces import Destination
 from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.secrets.service_accounts import NoServiceAccounts

@@ -6,9 +6,7 @@ from typing import Any, Final, Protocol
 
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.status import VaultStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_testkit.simulation.cluster import StatusWrite
 from smtp_testkit.simulation.storage import Storage
 

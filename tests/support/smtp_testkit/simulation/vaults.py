@@ -11,9 +11,7 @@ from smtp_operator.api.fields import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import VaultPassword
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.vault_blocks import (
-    HashiCorpVault,
-)
+from smtp_operator.api.vault_blocks import HashiCorpVault
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.interfaces import GetObject

@@ -12,9 +12,7 @@ from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.status import Condition, SmtpConfigStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.reconcile.controller import Controller
 from smtp_operator.reconcile.ports import ReconcilePolicy, TestObserver
 from smtp_operator.secrets.interfaces import GetObject

@@ -17,10 +17,7 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.crd import KINDS
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable
 from smtp_operator.cli.run.command import conclude, introduce
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings

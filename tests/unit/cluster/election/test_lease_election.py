@@ -7,11 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ObjectNotFound,
-    RequestRefused,
-)
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound, RequestRefused
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost, LeaseTiming
 from smtp_testkit.simulation.election import PATH, Stage, now
 from smtp_testkit.simulation.leases import LeaseServer

@@ -8,19 +8,9 @@ import pytest
 from smtp_operator.api.objects import FieldWrite, ObjectKey, ObjectMetadata, Reference, field_writes, is_newer
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
-from smtp_operator.reconcile.references.changes import (
-    ReferenceBaseline,
-    ReferenceChange,
-    compare,
-    key_owners,
-)
-from smtp_operator.reconcile.references.index import (
-    ReferenceIndex,
-)
-from smtp_operator.reconcile.references.uses import (
-    ReferenceUse,
-    references_of,
-)
+from smtp_operator.reconcile.references.changes import ReferenceBaseline, ReferenceChange, compare, key_owners
+from smtp_operator.reconcile.references.index import ReferenceIndex
+from smtp_operator.reconcile.references.uses import ReferenceUse, references_of
 
 SECRET = Reference("Secret", "team-a", "pw")
 ELEVEN = 1_795_000_000.0  # 2026-11-18T11:06:40Z

@@ -8,9 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-)
+from smtp_operator.api.errors import ApiUnavailable
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import World, fails, passes
 

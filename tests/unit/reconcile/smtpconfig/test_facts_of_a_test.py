@@ -7,11 +7,7 @@ import pytest
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.timestamps import (
-    from_timestamp,
-    to_precise_timestamp,
-    to_timestamp,
-)
+from smtp_operator.api.timestamps import from_timestamp, to_precise_timestamp, to_timestamp
 from smtp_operator.api.verdict import (
     Certificate,
     DialogueReport,

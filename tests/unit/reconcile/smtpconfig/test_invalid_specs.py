@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A spec that breaks a rule, although the API server took it (an older CRD, say)."""
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-)
+from smtp_operator.api.errors import ApiUnavailable
 from smtp_testkit.simulation import World
 
 

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A result is written to what was tested, or dropped."""
 
-from smtp_operator.api.errors import (
-    ApiUnavailable,
-)
+from smtp_operator.api.errors import ApiUnavailable
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import World, fails, passes
 

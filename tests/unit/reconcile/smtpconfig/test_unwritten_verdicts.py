@@ -3,12 +3,7 @@
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-    ClusterError,
-    RequestRefused,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, RequestRefused
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import World, fails
 

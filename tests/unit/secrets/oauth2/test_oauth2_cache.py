@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-)
+from smtp_operator.api.errors import AccessDenied
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.secret_reader import SecretReader

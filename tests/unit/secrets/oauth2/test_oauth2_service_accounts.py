@@ -5,12 +5,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.errors import (
-    AccessDenied,
-    ApiUnavailable,
-    ObjectNotFound,
-    RequestRefused,
-)
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ObjectNotFound, RequestRefused
 from smtp_operator.api.reasons import Retry
 from smtp_testkit.mailpeers.tokentrial import TokenTrial
 

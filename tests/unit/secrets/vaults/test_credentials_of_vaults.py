@@ -8,19 +8,11 @@ from typing import Any, get_type_hints
 import pytest
 import trustme
 
-from smtp_operator.api.errors import (
-    ObjectNotFound,
-)
+from smtp_operator.api.errors import ObjectNotFound
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
-from smtp_operator.api.objects import (
-    JsonObject,
-    Reference,
-)
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpvault import SmtpVaultSpec
-from smtp_operator.api.vault_blocks import (
-    AzureAuth,
-    AzureKeyVault,
-)
+from smtp_operator.api.vault_blocks import AzureAuth, AzureKeyVault
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.trust import ServerTrust

@@ -12,7 +12,7 @@ from smtp_operator.api.verdict import MESSAGE_BYTES, Phase
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp.diagnosis import no_reply as failures
 from smtp_operator.smtp.diagnosis.context import DialogueContext
-from smtp_operator.smtp.diagnosis.messages import compose
+from smtp_operator.smtp.diagnosis.verdicts import compose
 from smtp_operator.smtp.quotation import Quotation
 from smtp_testkit.mailpeers.faultserver import FaultServer, drop, then
 from smtp_testkit.mailpeers.faultserver import reply as says

@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.vault_blocks import (
-    ClusterCyberArkCcp,
-    CyberArkCcp,
-    CyberArkConjur,
-)
+from smtp_operator.api.vault_blocks import ClusterCyberArkCcp, CyberArkCcp, CyberArkConjur
 from smtp_operator.secrets.vaults.cyberark.ccp import CyberArkCcpVault
 from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider

@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtp_operator.api.password import HashiCorpVaultPassword
-from smtp_operator.api.vault_blocks import (
-    HashiCorpVault,
-)
+from smtp_operator.api.vault_blocks import HashiCorpVault
 from smtp_operator.api.verdict import MESSAGE_BYTES, VerdictError
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
