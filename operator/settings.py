@@ -71,9 +71,9 @@ class Settings:
     exclude_namespace: Annotated[
         tuple[str, ...],
         Setting(
-            "Do not serve this namespace, or the namespaces of a pattern such as team-*. SmtpConfigs and"
-            " SmtpVaults there are ignored; Secrets and ConfigMaps there that a ClusterSmtpVault names are"
-            " still read. Not together with --namespace.",
+            "Do not serve this namespace, or the namespaces that match a pattern such as team-*. The operator"
+            " ignores SmtpConfigs and SmtpVaults there, but reads Secrets and ConfigMaps that a"
+            " ClusterSmtpVault names. Cannot be combined with --namespace.",
             namespace_pattern,
             "NAME",
         ),
@@ -103,9 +103,8 @@ class Settings:
     max_tests_per_namespace: Annotated[
         int,
         Setting(
-            "Most simultaneous tests of one namespace. The namespace with the fewest running tests"
-            " goes first."
-            " 0: no limit.",
+            "Most simultaneous tests of one namespace; 0: no limit. A free slot goes to the namespace with"
+            " the fewest running tests.",
             limit,
             "NUMBER",
         ),
@@ -173,8 +172,7 @@ class Settings:
         tuple[str, ...],
         Setting(
             "Additional host that azureKeyVault.vaultUrl may name, such as one of Azure Stack Hub;"
-            " the hosts of"
-            " Azure Key Vault are always allowed. The host receives tokens for its domain.",
+            " the hosts of Azure Key Vault are always allowed. The host receives tokens for its domain.",
             host,
             "HOST",
         ),
@@ -238,8 +236,7 @@ class Settings:
         bool,
         Setting(
             "Work only while holding a Lease; stay on standby while another replica holds it."
-            " Required if more"
-            " than one replica can run, else every replica sends every email.",
+            " Required if more than one replica can run; otherwise every replica sends every email.",
             truth,
         ),
     ] = False
@@ -300,7 +297,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class CommandLineFlag:
-    """One setting as a command-line flag, for the parser and the documentation."""
+    """A setting as a command-line flag, for the parser and the documentation."""
 
     name: str
     """The field of ``Settings``."""

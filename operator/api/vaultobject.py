@@ -43,7 +43,7 @@ class NamedReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultObject:
-    """One state of a vault object."""
+    """A version of a vault object."""
 
     reference: Reference
     """Kind, namespace (empty for a ClusterSmtpVault) and name."""

@@ -20,7 +20,7 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One row of the table."""
+    """A row of the table of metrics."""
 
     name: str
     type: Type
@@ -88,8 +88,8 @@ HELD_TESTS: Final = Metric(
     name="smtp_operator_held_tests_total",
     type=Type.COUNTER,
     labels=("reason",),
-    help="How often a limit of the operator started to delay a test, by reason: TestsLimited, EmailsLimited"
-    " or LoginAttemptsLimited.",
+    help="Tests that a limit of the operator delayed, by reason: TestsLimited, EmailsLimited or"
+    " LoginAttemptsLimited. Counted once per delay.",
 )
 REJECTED_LOGINS: Final = Metric(
     name="smtp_operator_rejected_logins_total",

@@ -10,7 +10,7 @@ from smtp_operator.reconcile import backoff as schedule
 
 
 def retry_description(retry: Retry) -> str:
-    """Return text such as ``after 30s, 1m, and every 30m from then on``, counted from the last test's end."""
+    """Return text such as ``after 30s, 1m, then every 30m``, counted from the last test's end."""
     hour, day = format_duration(schedule.HOUR), format_duration(schedule.DAY)
     match retry:
         case Retry.PASSED:
@@ -22,13 +22,13 @@ def retry_description(retry: Retry) -> str:
         case Retry.CONFIGURATION | Retry.POLICY:
             every = format_duration(schedule.CONFIGURATION_INTERVAL)
             return (
-                f"failed before a login: after `recheck.interval`, {every} at least; later in the dialogue:"
-                " only after a change"
+                f"if it failed before the login: after `recheck.interval`, at least {every}; otherwise only"
+                " after a change"
             )
     steps = [format_duration(step) for step in schedule.BACKOFF[retry]]
-    text = f"after {', '.join(steps)}, and every {steps[-1]} from then on"
+    text = f"after {', '.join(steps)}, then every {steps[-1]}"
     if retry is Retry.DEPENDENCY:
-        text += "; where its arrival is seen by a watch: after `recheck.interval`, 1h at least"
+        text += "; if a watch reports its arrival: after `recheck.interval`, at least 1h"
     return text
 
 
@@ -42,8 +42,8 @@ def condition_until_then(retry: Retry) -> str:
         case Retry.TRANSIENT_THEN_CONFIGURATION:
             return f"Reconciling; Stalled from failure {schedule.TRIES_BEFORE_CONFIGURATION} on"
         case Retry.DEPENDENCY:
-            return f"Reconciling; Stalled once it lasted {format_duration(schedule.WAITING_TIME)}"
+            return f"Reconciling; Stalled after {format_duration(schedule.WAITING_TIME)}"
         case Retry.UNKNOWN_DELIVERY:
-            return "Reconciling; Stalled where `recheck.interval` is 0s"
+            return "Reconciling; Stalled if `recheck.interval` is 0s"
         case _:
             return "Reconciling"

@@ -174,7 +174,7 @@ def test_a_revoked_role_fails_the_smtpconfig(
     assert (seen.ready.status, seen.reason) == ("False", "VaultAccessDenied")
     assert seen.message == (
         f"SmtpVault {bed.namespace}/corp-kv: 127.0.0.1:{key_vault.port} does not permit client {CLIENT}"
-        f' (object ID {OBJECT}) to read secret smtp [vault said: "403 ForbiddenByRbac"]. Assign it the'
+        f" (object ID {OBJECT}) to read secret smtp [HTTP status 403, error ForbiddenByRbac]. Assign it the"
         ' role "Key Vault Secrets User" on the vault or the secret. It takes effect within ten minutes.'
     )
     assert "c4nary" not in told(bed, audit, operator)

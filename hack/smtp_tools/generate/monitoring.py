@@ -44,7 +44,7 @@ _HEIGHT: Final = 8
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel of the dashboard.
+    """A panel of the dashboard.
 
     Attributes:
         title: Title of the panel.

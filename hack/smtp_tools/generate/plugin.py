@@ -18,9 +18,12 @@ def plugin_reference() -> str:
     ]
     for command in COMMANDS:
         lines += [*_section(command), ""]
-    lines += ["## JSON\n", "Keys are added, never renamed. `test` and `status` print one object:\n"]
+    lines += [
+        "## JSON\n",
+        "New releases can add keys, but never rename them. `test` and `status` print one object:\n",
+    ]
     lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["list"].items())), ""]
-    lines += ["Each of its `items`:\n"]
+    lines += ["Each item has:\n"]
     lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["item"].items())), ""]
     for name in ("explain", "suggest"):
         lines += [f"`{name}` prints:\n"]

@@ -49,7 +49,7 @@ class Right:
 
 @dataclass(frozen=True, slots=True)
 class NamedObject:
-    """One field of a spec that names another object.
+    """A field of a spec that names another object.
 
     Attributes:
         path: Path of the field, such as ``spec.password.secretRef``.

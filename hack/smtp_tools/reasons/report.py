@@ -23,14 +23,14 @@ _HEAD: Final = """\
 
 # Reason precision
 
-How often the operator names the one right reason, measured with replies of real servers. Each scenario of
+How often the operator names the right reason, measured with replies of real servers. Each scenario of
 the [corpus](../../tests/unit/smtp/diagnosis/corpus/README.md) was played: a server sent the reply in its
 phase, with the TLS mode of the scenario. The clients were the operator's engine, swaks, and typical scripts
 with aiosmtplib and smtplib. The names of the scenarios link to their sources. The corpus was committed
 before the rules.
 
-The first measurement is of rules whose author could not know the held-back scenarios. At that time 253
-scenarios were published. The other columns are of today's rules; the corpus describes
+The author of the rules in the first measurement could not know the held-back scenarios. At that time 253
+scenarios were published. The other columns show the current rules; the corpus describes
 [what their author knew](../../tests/unit/smtp/diagnosis/corpus/README.md#rules-since-then).
 """
 
@@ -81,9 +81,9 @@ def _figure(name: str, judgements: Sequence[Judgement]) -> str:
 
 def _beside(played: Sequence[Played]) -> list[str]:
     lines = [
-        "What other clients distinguish, if each of their results stood for its most frequent reason:",
+        "How precise other clients could be, if each of their results stood for its most frequent reason:",
         "",
-        "| result | different ones | best precision |",
+        "| result | different results | best precision |",
         "| --- | --- | --- |",
     ]
     others: dict[str, Callable[[Played], str]] = {
@@ -122,9 +122,9 @@ def page(measured: Measured) -> str:
         "",
         "## Mutations",
         "",
-        f"{COUNT} seeded mutations ({SEED}) of the published scenarios, and some of the held-back ones:",
-        "other case, without the enhanced code, split into more lines, or with other words, addresses,",
-        "greetings and endings.",
+        f"{COUNT} seeded mutations ({SEED}) of the published scenarios, and some of the held-back ones.",
+        "They change the case, drop the enhanced code, split the reply into more lines, or replace words,",
+        "addresses, greetings and endings.",
         "",
         *([f"* `{name}: {number}" for name, number in sorted(missed.items())] or ["No misses."]),
     ]

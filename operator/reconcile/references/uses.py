@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which objects a SmtpConfig or a vault object names."""
+"""Find the objects that a SmtpConfig or a vault object names."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -14,7 +14,7 @@ from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.secrets.oauth2.token_response import token_error
-from smtp_operator.secrets.vaults.errors import retry_after
+from smtp_operator.secrets.vaults.errors import http_error, retry_after
 
 OUTLOOK_SCOPE: Final = "https://outlook.office365.com/.default"
 
@@ -226,7 +226,7 @@ def refused(answer: HttpsResponse, asked: TokenRequestContext, now: float) -> Ve
     }
     return _failed(
         Reason.OAUTH_TOKEN_FAILED,
-        f'{who} [in Token, server said: "{answer.status} {error.code}"]. {hint.format_map(facts)}'.rstrip(),
+        f"{who} [in Token, {http_error(answer.status, error.code)}]. {hint.format_map(facts)}".rstrip(),
     )
 
 

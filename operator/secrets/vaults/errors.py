@@ -38,6 +38,11 @@ _REASONS: Final[dict[ErrorKind, Reason]] = {
 _NOT_ASKED: Final = (ErrorKind.PORT_NOT_ALLOWED, ErrorKind.ADDRESS_NOT_ALLOWED)
 
 
+def http_error(status: int, code: str = "") -> str:
+    """Return status and error code for messages: ``HTTP status 403, error ForbiddenByRbac``."""
+    return f"HTTP status {status}" + (f", error {code}" if code else "")
+
+
 def failed(
     reason: Reason,
     message: str,

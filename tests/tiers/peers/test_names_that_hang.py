@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A name server that never answers delays the tests of its own namespace, and no others."""
+"""A name server that never answers delays only tests in the same namespace."""
 
 import asyncio
 import sys

@@ -43,7 +43,7 @@ class Judged:
         return f"/apis/{API_VERSION}/{where}{self.kind.plural}"
 
     def spec_of(self, fragment: Fragment) -> Fragment:
-        """A sound spec with these fields instead of its own."""
+        """Return a valid spec with these fields replaced; ``...`` removes a field."""
         return {name: value for name, value in {**self.sound, **fragment}.items() if value is not ...}
 
 
@@ -65,7 +65,7 @@ class ModelJudge:
         self._model = judged.kind.spec
 
     def says(self, fragment: Fragment) -> str:
-        """Nothing if the manifest is accepted, else a line for each refusal: the field and the sentence."""
+        """Return a line for each error, with its field and message; empty if the manifest is valid."""
         try:
             self._model.model_validate(self._judged.spec_of(fragment))
         except ValidationError as refused:
@@ -168,7 +168,7 @@ def server_judge(server_judges: ServerJudges) -> ServerJudge:
 
 @pytest.fixture(params=["models", pytest.param("apiserver", marks=pytest.mark.cluster)])
 def judge_of(request: pytest.FixtureRequest) -> Callable[[Judged], ModelJudge | ServerJudge]:
-    """One of the two judges, for the kind that is to be judged."""
+    """Return one of the two judges for a kind: the models or the API server."""
     if request.param == "models":
         return ModelJudge
     judges: ServerJudges = request.getfixturevalue("server_judges")
@@ -182,13 +182,13 @@ def judged_by(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> ModelJu
 
 @pytest.fixture
 def judge(judged_by: ModelJudge | ServerJudge) -> Callable[[Fragment], str]:
-    """What one of the judges says of a manifest with these fields: nothing, or the refusals."""
+    """Return what a judge says about a manifest with these fields: an empty string, or the errors."""
     return judged_by.says
 
 
 @pytest.fixture
 def vault_judge(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> Callable[[Fragment], str]:
-    """The same of a SmtpVault; without other fields it is one of CyberArk CCP."""
+    """Do the same for a SmtpVault; the default fields are those of CyberArk CCP."""
     return judge_of(VAULT).says
 
 

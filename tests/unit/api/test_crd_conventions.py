@@ -130,7 +130,7 @@ def test_objects_name_their_fields_or_are_maps_of_texts(fields: list[Node]) -> N
 
 
 def test_labels_are_the_only_maps(root: Schema) -> None:
-    """Their keys are the user's; where they are ours they are fields."""
+    """Use a map only where users choose the keys; keys of this API are fields."""
     maps = [node for node in nodes(root) if "additionalProperties" in node.schema]
     assert [node.path for node in maps] in ([], ["spec.allowedNamespaces.matchLabels"])
     for node in maps:
@@ -217,7 +217,7 @@ def test_required_fields_have_no_default(fields: list[Node]) -> None:
             assert "default" not in node.schema["properties"][name], f"{node.path}.{name}"
 
 
-def test_rules_have_a_sentence_of_their_own(fields: list[Node]) -> None:
+def test_each_rule_has_a_message(fields: list[Node]) -> None:
     rules = [(node.path, rule) for node in fields for rule in node.schema.get("x-kubernetes-validations", ())]
     assert rules
     for path, rule in rules:
@@ -341,7 +341,7 @@ def test_durations_are_texts_with_bounds_in_cel(smtpconfig_fields: dict[str, Sch
 
 
 @pytest.mark.parametrize("field", ["spec.test", "spec.recheck"])
-def test_objects_with_defaults_inside_appear_by_themselves(
+def test_objects_with_nested_defaults_default_to_an_empty_object(
     smtpconfig_fields: dict[str, Schema], field: str
 ) -> None:
     assert smtpconfig_fields[field]["default"] == {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `make generate` writes: up to date, and good for those who read it."""
+"""Check that the files of `make generate` are up to date, and valid for their readers."""
 
 import json
 import re
@@ -81,7 +81,7 @@ def schemas(schema: Schema) -> list[Schema]:
 
 
 def problems(schema: Schema, value: object, path: str = "") -> list[str]:
-    """What a JSON Schema validator would say, as far as our schema goes."""
+    """Return what a JSON Schema validator reports, for the keywords that this schema uses."""
     if "const" in schema and value != schema["const"]:
         return [f"{path}: not {schema['const']}"]
     if "enum" in schema and value not in schema["enum"]:

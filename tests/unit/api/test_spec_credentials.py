@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who logs in, and with what: one username and one password, or neither."""
+"""Credentials: one username and one password, or neither."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a manifest leaves out: the API server fills in the same as the models."""
+"""The API server and the models fill in the same defaults."""
 
 from collections.abc import Callable
 from typing import Any

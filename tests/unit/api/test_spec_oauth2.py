@@ -18,7 +18,7 @@ LOGIN = {"username": "mailer", "password": PASSWORD}
 
 
 def oauth2(**fields: Any) -> dict[str, Any]:
-    """A user name and a sound oauth2 block with these fields instead of its own; ... leaves one out."""
+    """Return a username and a valid oauth2 block with these fields replaced; ``...`` removes one."""
     sound = {"tokenUrl": TOKEN_URL, "clientId": "6731de76", "clientSecretRef": CLIENT_SECRET} | fields
     return {
         "username": "mailer@example.com",

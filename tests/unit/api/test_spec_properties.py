@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever somebody writes as host or address: the models judge it, and exactly as the API server does."""
+"""The models judge any host or address exactly as the API server does."""
 
 import unicodedata
 from collections.abc import Callable

@@ -286,7 +286,7 @@ def test_the_schema_itself_requires_nothing_that_an_object_may_be_stored_without
     assert spec["properties"]["cyberArkCCP"]["required"] == ["url", "appId"]
 
 
-def test_an_editor_is_told_of_what_is_required() -> None:
+def test_the_schema_for_editors_lists_required_fields() -> None:
     spec = SMTP_VAULT.json_schema()["properties"]["spec"]
     assert spec["required"] == ["allowedServers"]
     assert spec["properties"]["cyberArkCCP"]["required"] == ["url", "appId", "clientCertificateRef"]

@@ -11,7 +11,7 @@ from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.secrets.oauth2.token_response import token_error
 from smtp_operator.secrets.untrusted_json import claims_of
 from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD
-from smtp_operator.secrets.vaults.errors import failed, identity_unreachable, retry_after
+from smtp_operator.secrets.vaults.errors import failed, http_error, identity_unreachable, retry_after
 
 _PRIVATE_ISSUER: Final = "kubernetes.default"
 
@@ -113,18 +113,19 @@ def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) ->
     error = token_error(answer)
     reply = f"{answer.status} {error.code}".rstrip()
     who = f"{asked.vault}: {asked.host}"
-    said = f'[Entra ID said: "{reply}"]'
+    response = f"[{http_error(answer.status, error.code)}]"
     if answer.status == 429:
         return failed(
             Reason.VAULT_RATE_LIMITED,
-            f"{who} limits the rate of token requests {said}. No action needed; the operator"
+            f"{who} limits the rate of token requests {response}. No action needed; the operator"
             " retries automatically.",
             retry_after=retry_after(answer.headers, now),
         )
     if error.temporary:
         return failed(
             Reason.IDENTITY_PROVIDER_UNREACHABLE,
-            f"{who} returned a temporary error {said}. No action needed; the operator retries automatically.",
+            f"{who} returned a temporary error {response}. No action needed; the operator"
+            " retries automatically.",
             retry_after=retry_after(answer.headers, now),
         )
     if not error.name:
@@ -144,7 +145,7 @@ def refused(answer: HttpsResponse, asked: IdentityRequestContext, now: float) ->
     text = hint.format_map(asked.hint_values)
     return failed(
         Reason.VAULT_AUTH_FAILED,
-        f"{who} refused the login of client {asked.client} {said}. {text}.",
+        f"{who} refused the login of client {asked.client} {response}. {text}.",
         reply=reply,
     )
 
@@ -180,8 +181,8 @@ def metadata_refused(answer: HttpsResponse, asked: IdentityRequestContext, now: 
     choice = f", or set {asked.auth}.clientId to an identity that it has" if asked.client else ""
     return failed(
         Reason.IDENTITY_UNAVAILABLE,
-        f"{asked.vault}: the machine that the operator runs on does not have {which} [metadata service"
-        f' said: "{answer.status}"]. Assign it to the node pool\'s machines{choice}.',
+        f"{asked.vault}: the machine that the operator runs on does not have {which}"
+        f" [{http_error(answer.status)}]. Assign it to the node pool's machines{choice}.",
     )
 
 

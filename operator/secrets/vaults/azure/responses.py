@@ -15,7 +15,7 @@ from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD, URL_FIELD
-from smtp_operator.secrets.vaults.errors import failed, retry_after
+from smtp_operator.secrets.vaults.errors import failed, http_error, retry_after
 
 _ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")
 _CODE: Final = re.compile(r"(?:[A-Z][a-z]+){1,8}")
@@ -77,13 +77,14 @@ def is_not_permitted(answer: HttpsResponse) -> bool:
 def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> VerdictError:
     """Return the verdict for an answer without a secret; ``now`` is in seconds since the epoch."""
     code, inner, text = _codes(answer)
-    reply = " ".join(part for part in (str(answer.status), inner or _akv(text) or code) if part)
+    shown_code = inner or _akv(text) or code
+    reply = f"{answer.status} {shown_code}".rstrip()
     who = f"{reader.vault}: {reader.host}"
-    said = f'[vault said: "{reply}"]'
+    response = f"[{http_error(answer.status, shown_code)}]"
     if answer.status == 429:
         return failed(
             Reason.VAULT_RATE_LIMITED,
-            f"{who} limits the request rate {said}. The operator retries automatically. To send fewer"
+            f"{who} limits the request rate {response}. The operator retries automatically. To send fewer"
             " requests, set a longer recheck.interval in the SmtpConfigs that read from it.",
             retry_after=retry_after(answer.headers, now),
             reply=reply,
@@ -91,21 +92,22 @@ def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> V
     if answer.status >= 500:
         return failed(
             Reason.VAULT_UNAVAILABLE,
-            f"{who} returned an internal error {said}. No action needed; the operator retries automatically.",
+            f"{who} returned an internal error {response}. No action needed; the operator retries"
+            " automatically.",
             retry_after=retry_after(answer.headers, now),
             reply=reply,
         )
     if not code:
         return _no_key_vault(answer, reader)
     if answer.status == 401:
-        return _not_logged_in(reader, text, said, reply)
+        return _not_logged_in(reader, text, response, reply)
     if answer.status == 403:
-        return _forbidden(reader, inner, text, said, reply)
+        return _forbidden(reader, inner, text, response, reply)
     if code == "SecretNotFound":
-        return _not_found(reader, said, reply)
+        return _not_found(reader, response, reply)
     return failed(
         Reason.VAULT_REQUEST_INVALID,
-        f"{who} rejects the request as invalid {said}. Azure Stack Hub and old appliances may not support"
+        f"{who} rejects the request as invalid {response}. Azure Stack Hub and old appliances may not support"
         " this API version; ask their administrator.",
         reply=reply,
     )
@@ -162,20 +164,20 @@ def other_tenant(reader: VaultRequestContext, tenant: str) -> VerdictError:
     )
 
 
-def _not_logged_in(reader: VaultRequestContext, text: str, said: str, reply: str) -> VerdictError:
+def _not_logged_in(reader: VaultRequestContext, text: str, response: str, reply: str) -> VerdictError:
     if _akv(text) == "AKV10032":
         found = _TENANT.search(text)
         return other_tenant(reader, found[1] if found else "")
     return failed(
         Reason.VAULT_AUTH_FAILED,
-        f"{reader.vault}: {reader.host} does not accept the token of {reader.client} {said}. Check that"
+        f"{reader.vault}: {reader.host} does not accept the token of {reader.client} {response}. Check that"
         f" {URL_FIELD} and {AUTHORITY_FIELD} belong to the same cloud, and that the identity belongs to the"
         " vault's tenant.",
         reply=reply,
     )
 
 
-def _forbidden(reader: VaultRequestContext, inner: str, text: str, said: str, reply: str) -> VerdictError:
+def _forbidden(reader: VaultRequestContext, inner: str, text: str, response: str, reply: str) -> VerdictError:
     what = f"secret {reader.secret}" if reader.secret else "secrets"
     whom = reader.client + (f" (object ID {found[1]})" if (found := _OBJECT.search(text)) else "")
     who = f"{reader.vault}: {reader.host}"
@@ -183,14 +185,14 @@ def _forbidden(reader: VaultRequestContext, inner: str, text: str, said: str, re
         case "SecretDisabled":
             return failed(
                 Reason.VAULT_SECRET_DISABLED,
-                f"{who}: {_named(reader)} is disabled {said}. Enable it in the Key Vault, or set"
+                f"{who}: {_named(reader)} is disabled {response}. Enable it in the Key Vault, or set"
                 " password.azureKeyVault.version to an enabled version.",
                 reply=reply,
             )
         case "ForbiddenByFirewall" | "ForbiddenByConnection":
             return failed(
                 Reason.VAULT_NETWORK_DENIED,
-                f"{who}: its firewall blocks the operator{_from(text)} {said}. Allow the cluster's egress"
+                f"{who}: its firewall blocks the operator{_from(text)} {response}. Allow the cluster's egress"
                 " address in the Key Vault's networking, or give the cluster a private endpoint.",
                 reply=reply,
             )
@@ -208,16 +210,16 @@ def _forbidden(reader: VaultRequestContext, inner: str, text: str, said: str, re
             )
     return failed(
         Reason.VAULT_ACCESS_DENIED,
-        f"{who} does not permit {whom} to read {what} {said}. {fix}",
+        f"{who} does not permit {whom} to read {what} {response}. {fix}",
         reply=reply,
     )
 
 
-def _not_found(reader: VaultRequestContext, said: str, reply: str) -> VerdictError:
+def _not_found(reader: VaultRequestContext, response: str, reply: str) -> VerdictError:
     version = ", or set another password.azureKeyVault.version" if reader.version else ""
     return failed(
         Reason.VAULT_SECRET_NOT_FOUND,
-        f"{reader.vault}: {reader.host} has no {_named(reader)} {said}. Create or recover it in the Key"
+        f"{reader.vault}: {reader.host} has no {_named(reader)} {response}. Create or recover it in the Key"
         f" Vault, or set another password.azureKeyVault.secretName{version}.",
         reply=reply,
     )

@@ -17,7 +17,7 @@ from smtp_testkit.cyberark.ccp import Account, Application, CcpServer
 from smtp_testkit.cyberark.conjur import ConjurServer
 
 _APP = "smtp-operator"
-_NO_LOGIN = "There is no login: each request shows who asks."
+_NO_LOGIN = "There is no login: each request is authenticated."
 _LOGIN = "host/mail/operator"
 _VARIABLE = "prod/smtp/password"
 _API_KEY = "2x5c4nary-Api-Key"
@@ -28,8 +28,8 @@ class CyberArkCcpSource(VaultSource):
 
     column = "CyberArkCCP"
     unlike: ClassVar[Mapping[str, str]] = {
-        "test_a_version": "CCP tells of no version.",
-        "test_a_credential_that_may_not_go_there": "The AppID is no credential; a client certificate is one.",
+        "test_a_version": "CCP returns no version.",
+        "test_a_credential_that_may_not_go_there": "An AppID is not a credential; client certificates are.",
         "test_a_kept_login": _NO_LOGIN,
         "test_many_reads_at_a_time": _NO_LOGIN,
         "test_many_refused_logins_at_a_time": _NO_LOGIN,
@@ -88,7 +88,7 @@ class CyberArkConjurSource(VaultSource):
 
     column = "CyberArkConjur"
     unlike: ClassVar[Mapping[str, str]] = {
-        "test_a_version": "Conjur tells of no version, unless one is asked for."
+        "test_a_version": "Conjur returns no version, unless the request names one."
     }
     reasons: ClassVar[Mapping[str, Reason]] = {
         **VaultSource.reasons,

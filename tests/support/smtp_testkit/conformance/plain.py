@@ -12,7 +12,7 @@ from smtp_testkit.conformance.source import Found, Source
 from smtp_testkit.simulation import Shelf
 
 _NO_LOGIN = "It needs no login."
-_NO_HTTPS = "It asks nobody over HTTPS."
+_NO_HTTPS = "It uses no HTTPS."
 
 _WITHOUT_A_VAULT: Mapping[str, str] = {
     "test_a_wrong_credential": _NO_LOGIN,
@@ -56,12 +56,12 @@ class InputTextSource(Source):
     column = "InputText"
     unlike: ClassVar[Mapping[str, str]] = {
         **_WITHOUT_A_VAULT,
-        "test_a_version": "A version would be something to check guesses against; each generation is tested.",
-        "test_a_newline_at_the_end": "The text is taken as it stands.",
+        "test_a_version": "A version would let attackers verify guesses, so each generation is tested.",
+        "test_a_newline_at_the_end": "The text is used unchanged.",
         "test_a_missing_password": _IN_THE_SPEC,
-        "test_a_password_that_may_not_be_read": "Who reads the SmtpConfig reads it.",
+        "test_a_password_that_may_not_be_read": "Everyone who can read the SmtpConfig can read it.",
         "test_an_empty_value": _IN_THE_SPEC,
-        "test_a_value_of_several_lines": "The text is taken as it stands.",
+        "test_a_value_of_several_lines": "The text is used unchanged.",
         "test_a_value_that_is_too_long": _IN_THE_SPEC,
     }
 
@@ -84,7 +84,7 @@ class KubernetesSecretSource(Source):
     column = "KubernetesSecret"
     unlike: ClassVar[Mapping[str, str]] = {
         **_WITHOUT_A_VAULT,
-        "test_a_value_that_is_too_long": "The mail server says so, if it minds.",
+        "test_a_value_that_is_too_long": "The mail server rejects it, if it has a limit.",
     }
     reasons: ClassVar[Mapping[str, Reason]] = {
         "test_a_missing_password": Reason.SECRET_NOT_FOUND,

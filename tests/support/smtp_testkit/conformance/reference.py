@@ -14,10 +14,10 @@ PARTS = ("values", "logins", "connections", "answers")
 _HEAD = """\
 # Sources of passwords
 
-Where a password may be, and what each source does. The columns are the words of `status.password.source`.
-Every row is a test that runs against every source (`tests/unit/secrets/conformance/`): against a real OpenBao
-server, and for the others against servers of our own that keep their wire contracts. A row of a failure shows
-the [reason](reasons.md) that the SmtpConfig gets. A number tells that a source differs, and why.
+This page lists what each source of passwords does. Column names are the values of `status.password.source`.
+Each row is a test that runs against every source (`tests/unit/secrets/conformance/`). HashiCorp Vault is a
+real OpenBao server; the others are simulated servers with the same wire contracts. For a failure, the row
+shows the [reason](reasons.md) of the SmtpConfig. A number refers to a note on why the source differs.
 """
 
 
@@ -44,7 +44,7 @@ def conformance_reference() -> str:
         rows = [_row(test, sentence, notes) for test, sentence in tests.items()]
         lines += [f"## {title}", "", *(_line(cells) for cells in (head, ("---",) * len(head), *rows)), ""]
     listed = [f"{number}. {note}" for number, note in enumerate(notes, 1)]
-    return "\n".join([*lines, "## Where a source differs", "", *listed, ""])
+    return "\n".join([*lines, "## Notes", "", *listed, ""])
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from smtp_testkit.conformance.source import Found, Source
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
 
-_NO_CHECK = "There is no object of its own to check."
+_NO_CHECK = "There is no vault object to check."
 _A_LINE = "A token is one line by its definition (RFC 6750)."
 
 
@@ -26,14 +26,14 @@ class OAuth2Source(Source):
         " it.",
         "test_a_value_is_not_kept": "A token is used until 5 minutes before its end, unless a mail server"
         " rejects it.",
-        "test_a_version": "The version is that of the Secret by which the token was had.",
+        "test_a_version": "The version is that of the Secret with which the token was requested.",
         "test_letters_of_every_kind": _A_LINE,
         "test_a_newline_at_the_end": _A_LINE,
         "test_an_empty_value": _A_LINE,
         "test_a_value_of_several_lines": _A_LINE,
-        "test_a_value_that_is_too_long": "A token may have 16 KiB.",
-        "test_a_missing_password": "A client gets a token, or is refused.",
-        "test_a_credential_that_may_not_go_there": "Shown by the tests of oauth2: ServerNotAllowed.",
+        "test_a_value_that_is_too_long": "A token can have up to 16 KiB.",
+        "test_a_missing_password": "A token endpoint has no names to look up.",
+        "test_a_credential_that_may_not_go_there": "The tests of oauth2 check it: `ServerNotAllowed`.",
         "test_a_check": _NO_CHECK,
         "test_a_check_that_fails": _NO_CHECK,
         "test_its_end": _NO_CHECK,

@@ -47,7 +47,7 @@ def test_json_keys_are_stable(offline: Offline) -> None:
         "mends": "Set smtpType: StartTLS.",
         "retry": "Configuration",
         "nextTest": (
-            "failed before a login: after recheck.interval, 1h at least; later in the dialogue: only after a"
+            "if it failed before the login: after recheck.interval, at least 1h; otherwise only after a"
             " change"
         ),
         "condition": "Stalled",

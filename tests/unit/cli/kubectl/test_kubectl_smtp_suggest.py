@@ -54,8 +54,8 @@ async def test_json_has_patch_and_command(smtp: Smtp, fake: FakeApi) -> None:
         (passed(), "its last test passed (TestEmailSent)"),
         (
             failed("RelayDenied"),
-            "no second attempt found working settings for RelayDenied. Set username: USER and the"
-            " password, or ask the mail server's admin to relay for this cluster.",
+            "no second attempt found working settings for RelayDenied. Set username: USER and the password,"
+            " or ask the mail server's admin to relay for this cluster.",
         ),
         (failed("OfALaterRelease"), "no second attempt found working settings for OfALaterRelease."),
         (SUGGESTED | {"observedGeneration": 0}, "its spec has no verdict yet. See: kubectl smtp status mail"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers of the server."""
+"""Responses."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from smtp_testkit.conformance import Source
 from smtp_testkit.conformance.misbehaving import Misbehaving
 
 QUICK = HttpsLimits(connect=5.0, read=0.3, total=1.0)
-"""A server that says nothing is given up within a second."""
+"""Timeout, so that a silent server costs less than a second."""
 
 
 async def test_a_server_that_never_answers(source: Source, odd: Misbehaving, expected: Reason) -> None:
@@ -27,7 +27,7 @@ async def test_a_server_that_never_answers(source: Source, odd: Misbehaving, exp
 
 
 async def test_a_server_that_answers_byte_by_byte(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """The server answers byte by byte without an end: the read stops after 20 seconds."""
+    """The server sends an endless response byte by byte: the read stops after 20 seconds."""
     source.over(limits=QUICK)
     source.lead_to(odd.url, odd.ca_pem)
     odd.drips()
@@ -38,7 +38,7 @@ async def test_a_server_that_answers_byte_by_byte(source: Source, odd: Misbehavi
 async def test_a_server_that_closes_the_connection(
     source: Source, odd: Misbehaving, expected: Reason
 ) -> None:
-    """The server closes the connection without an answer."""
+    """The server closes the connection without a response."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.closes()
 
@@ -46,7 +46,7 @@ async def test_a_server_that_closes_the_connection(
 
 
 async def test_an_answer_that_is_too_large(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """The answer, including headers, has more than 64 KiB."""
+    """The response, including headers, has more than 64 KiB."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(200, b'"' + b"x" * 65_536 + b'"', {"Content-Type": "application/json"})
 
@@ -58,7 +58,7 @@ async def test_an_answer_that_is_too_large(source: Source, odd: Misbehaving, exp
 
 
 async def test_an_answer_that_is_broken(source: Source, odd: Misbehaving, expected: Reason) -> None:
-    """The answer is incomplete JSON."""
+    """The response is incomplete JSON."""
     source.lead_to(odd.url, odd.ca_pem)
     odd.says(200, b'{"data":{"c4n', {"Content-Type": "application/json"})
 
@@ -142,7 +142,7 @@ BODIES = {
 async def test_nothing_of_an_answer_is_repeated(
     source: Source, odd: Misbehaving, caplog: pytest.LogCaptureFixture, body: str
 ) -> None:
-    """No part of an answer or a credential is in a message, a log line of any level, or a traceback."""
+    """No part of a response or a credential is in a message, a log line of any level, or a traceback."""
     caplog.set_level(logging.NOTSET)
     for status in (200, 201, 204, 302, 400, 401, 403, 404, 405, 409, 412, 418, 422, 429, 500, 503):
         source.lead_to(odd.url, odd.ca_pem)

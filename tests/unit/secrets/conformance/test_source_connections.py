@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to the server."""
+"""Connections."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table in docs/reference/password-sources.md speaks of tests that exist."""
+"""The table in docs/reference/password-sources.md names only existing tests."""
 
 from smtp_operator.api.smtpvault import Provider
 from smtp_testkit.conformance.reference import unknown_tests

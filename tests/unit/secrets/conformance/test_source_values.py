@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Valid passwords, and their status."""
+"""Values."""
 
 import asyncio
 import gc
@@ -43,7 +43,7 @@ async def test_a_version(source: Source) -> None:
 
 
 async def test_letters_of_every_kind(source: Source) -> None:
-    """Every character of a password counts: outer blanks, quotes, URL-escaped characters, any script."""
+    """A password is used unchanged: outer spaces, quotes, URL-escaped characters, any script."""
     value = ' pä$$ "w0rd" \\ %41 +&= \U0001f511 '
     source.write(value)
 
@@ -51,7 +51,7 @@ async def test_letters_of_every_kind(source: Source) -> None:
 
 
 async def test_a_newline_at_the_end(source: Source) -> None:
-    """A trailing newline is removed, and the condition PasswordResolved says so."""
+    """A trailing newline is removed, and the condition PasswordResolved reports it."""
     source.write("s3cret\n")
 
     found = await source.read()
@@ -60,12 +60,12 @@ async def test_a_newline_at_the_end(source: Source) -> None:
 
 
 async def test_a_value_is_not_shown(source: Source) -> None:
-    """The representation of a read value shows no password."""
+    """Printing a read value does not show the password."""
     assert PASSWORD not in repr(await source.read())
 
 
 async def test_a_value_is_not_kept(source: Source) -> None:
-    """No part of a password, or of its answer, is kept after the read."""
+    """Neither the password nor its response is kept in memory after the read."""
     before = values_in_memory()
     found: Any = await source.read()
     assert values_in_memory() > 0

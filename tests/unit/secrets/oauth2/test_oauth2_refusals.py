@@ -30,8 +30,8 @@ async def test_wrong_client_secret(trial: TokenTrial) -> None:
     trial.secret("mail-app", {"client-secret": "the secret's ID"})
 
     assert failed(await trial.verdict()) == (
-        f'{REFUSED} [in Token, server said: "401 invalid_client, AADSTS7000215"]. The client secret is wrong.'
-        " Store the secret's value in Secret mail-app, key client-secret, not its ID."
+        f"{REFUSED} [in Token, HTTP status 401, error invalid_client, AADSTS7000215]. The client secret is"
+        " wrong. Store the secret's value in Secret mail-app, key client-secret, not its ID."
     )
 
 
@@ -39,15 +39,15 @@ async def test_expired_client_secret(trial: TokenTrial) -> None:
     trial.endpoint.expired_secrets.add(SECRET)
 
     assert failed(await trial.verdict()) == (
-        f'{REFUSED} [in Token, server said: "401 invalid_client, AADSTS7000222"]. The client secret has'
+        f"{REFUSED} [in Token, HTTP status 401, error invalid_client, AADSTS7000222]. The client secret has"
         " expired. Create a new one in Entra ID and store its value in Secret mail-app, key client-secret."
     )
 
 
 async def test_unknown_application(trial: TokenTrial) -> None:
     assert failed(await trial.verdict(clientId="nobody")) == (
-        'localhost issued no access token to client nobody [in Token, server said: "400'
-        ' unauthorized_client, AADSTS700016"]. The tenant has no such application. Set oauth2.clientId to'
+        "localhost issued no access token to client nobody [in Token, HTTP status 400, error"
+        " unauthorized_client, AADSTS700016]. The tenant has no such application. Set oauth2.clientId to"
         f" the Application (client) ID, and oauth2.tokenUrl to {ENDPOINT} with its tenant."
     )
 
@@ -56,20 +56,21 @@ async def test_unknown_tenant(trial: TokenTrial) -> None:
     url = trial.endpoint.url("/nowhere/oauth2/v2.0/token")
 
     assert failed(await trial.verdict(tokenUrl=url)) == (
-        f'{REFUSED} [in Token, server said: "400 invalid_request, AADSTS90002"]. There is no such tenant.'
+        f"{REFUSED} [in Token, HTTP status 400, error invalid_request, AADSTS90002]. There is no such tenant."
         f" Set oauth2.tokenUrl to {ENDPOINT} with the tenant's ID or domain."
     )
 
 
 async def test_a_permission_in_the_place_of_the_scope(trial: TokenTrial) -> None:
     assert failed(await trial.verdict(scope="SMTP.SendAsApp")) == (
-        f'{REFUSED} [in Token, server said: "400 invalid_scope, AADSTS1002012"]. Set oauth2.scope: {SCOPE}'
+        f"{REFUSED} [in Token, HTTP status 400, error invalid_scope, AADSTS1002012]. Set oauth2.scope:"
+        f" {SCOPE}"
     )
 
 
 async def test_no_scope(trial: TokenTrial) -> None:
     assert failed(await trial.verdict(scope=...)) == (
-        f'{REFUSED} [in Token, server said: "400 invalid_request, AADSTS900144"]. A parameter is missing,'
+        f"{REFUSED} [in Token, HTTP status 400, error invalid_request, AADSTS900144]. A parameter is missing,"
         f" usually the scope. Set oauth2.scope: {SCOPE}"
     )
 
@@ -78,7 +79,7 @@ async def test_a_refresh_token_that_has_ended(trial: TokenTrial) -> None:
     google: dict[str, Any] = {"scope": ..., "refreshTokenRef": {"name": "mail-app", "key": "refresh-token"}}
 
     assert failed(await trial.verdict(tokenUrl=trial.endpoint.url("/token"), **google)) == (
-        f'{REFUSED} [in Token, server said: "400 invalid_grant"]. The refresh token was revoked or has'
+        f"{REFUSED} [in Token, HTTP status 400, error invalid_grant]. The refresh token was revoked or has"
         " expired. (Google's refresh tokens last 7 days while the app is in testing, and become invalid"
         " when the password changes.) Authorize the app again and store the new refresh token in Secret"
         " mail-app, key refresh-token."
@@ -87,7 +88,7 @@ async def test_a_refresh_token_that_has_ended(trial: TokenTrial) -> None:
 
 async def test_google_without_a_refresh_token(trial: TokenTrial) -> None:
     assert failed(await trial.verdict(tokenUrl=trial.endpoint.url("/token"))) == (
-        f'{REFUSED} [in Token, server said: "400 unsupported_grant_type"]. The endpoint issues no token'
+        f"{REFUSED} [in Token, HTTP status 400, error unsupported_grant_type]. The endpoint issues no token"
         " for this grant. Set oauth2.tokenUrl to the token endpoint of your provider; Google also requires"
         " oauth2.refreshTokenRef."
     )
@@ -124,7 +125,7 @@ async def test_words_of_the_endpoint_are_never_shown(trial: TokenTrial) -> None:
     trial.endpoint.answers.append((400, told.encode(), {}))
 
     assert failed(await trial.verdict()) == (
-        f'{REFUSED} [in Token, server said: "400 invalid_client"]. The client ID and the credential do'
+        f"{REFUSED} [in Token, HTTP status 400, error invalid_client]. The client ID and the credential do"
         " not match. Set oauth2.clientId to the client's ID, and correct Secret mail-app, key"
         " client-secret."
     )

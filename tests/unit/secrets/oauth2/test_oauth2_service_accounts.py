@@ -175,6 +175,6 @@ async def test_entra_id_does_not_know_the_workload(trial: TokenTrial, number: in
 
     assert verdict.reason == "OAuthTokenFailed"
     assert verdict.message == (
-        "localhost issued no access token to client 6731de76 [in Token, server said: "
-        f'"401 invalid_client, AADSTS{number}"]. {hint}'
+        "localhost issued no access token to client 6731de76 [in Token, HTTP status 401,"
+        f" error invalid_client, AADSTS{number}]. {hint}"
     )

@@ -85,8 +85,8 @@ async def test_a_certificate_that_was_not_uploaded(trial: KeyVaultTrial, rsa_key
 
     assert (verdict.reason, verdict.message) == (
         Reason.VAULT_AUTH_FAILED,
-        f"{NAME}: {trial.authority}:{trial.entra.port} refused the login of client {CLIENT} [Entra ID said:"
-        ' "401 invalid_client, AADSTS700027"]. The application does not have this certificate. Upload'
+        f"{NAME}: {trial.authority}:{trial.entra.port} refused the login of client {CLIENT} [HTTP status"
+        " 401, error invalid_client, AADSTS700027]. The application does not have this certificate. Upload"
         " the certificate in Secret vault-app to it, under Certificates.",
     )
 
@@ -143,12 +143,11 @@ async def test_the_machine_logs_in_by_one_of_its_identities(trial: KeyVaultTrial
     [
         (
             {},
-            'does not have a managed identity [metadata service said: "400"]. Assign it to the node'
-            " pool's machines.",
+            "does not have a managed identity [HTTP status 400]. Assign it to the node pool's machines.",
         ),
         (
             {"clientId": CLIENT},
-            f'does not have the identity {CLIENT} [metadata service said: "400"]. Assign it to the node'
+            f"does not have the identity {CLIENT} [HTTP status 400]. Assign it to the node"
             " pool's machines, or set azureKeyVault.auth.managedIdentity.clientId to an identity that it"
             " has.",
         ),

@@ -31,7 +31,8 @@ def of(verdict: Verdict, trial: KeyVaultTrial) -> tuple[Reason, str]:
 
 
 def refused(said: str, hint: str, client: str = CLIENT) -> tuple[Reason, str]:
-    text = f'ENTRA refused the login of client {client} [Entra ID said: "{said}"]. {hint}.'
+    status, _, code = said.partition(" ")
+    text = f"ENTRA refused the login of client {client} [HTTP status {status}, error {code}]. {hint}."
     return Reason.VAULT_AUTH_FAILED, text
 
 
@@ -173,7 +174,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b"<html>c4nary",
             {},
             "IdentityProviderUnreachable",
-            'ENTRA returned a temporary error [Entra ID said: "500"]. No action needed; the'
+            "ENTRA returned a temporary error [HTTP status 500]. No action needed; the"
             " operator retries automatically.",
             None,
         ),
@@ -182,7 +183,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b'{"error":"temporarily_unavailable"}',
             {"Retry-After": "20"},
             "IdentityProviderUnreachable",
-            'ENTRA returned a temporary error [Entra ID said: "503 temporarily_unavailable"]. No action'
+            "ENTRA returned a temporary error [HTTP status 503, error temporarily_unavailable]. No action"
             " needed; the operator retries automatically.",
             20.0,
         ),
@@ -191,7 +192,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b'{"error":"too_many_requests"}',
             {"Retry-After": "9999"},
             "VaultRateLimited",
-            'ENTRA limits the rate of token requests [Entra ID said: "429 too_many_requests"]. No action'
+            "ENTRA limits the rate of token requests [HTTP status 429, error too_many_requests]. No action"
             " needed; the operator retries automatically.",
             600.0,
         ),

@@ -29,30 +29,30 @@ def of(verdict: Verdict, trial: KeyVaultTrial) -> tuple[Reason, str, str]:
 DENIALS: dict[str, tuple[Reason, str]] = {
     "ForbiddenByRbac": (
         Reason.VAULT_ACCESS_DENIED,
-        f'HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp [vault said: "403'
-        ' ForbiddenByRbac"]. Assign it the role "Key Vault Secrets User" on the vault or the secret. It'
+        f"HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp [HTTP status 403,"
+        ' error ForbiddenByRbac]. Assign it the role "Key Vault Secrets User" on the vault or the secret. It'
         " takes effect within ten minutes.",
     ),
     "AccessDenied": (
         Reason.VAULT_ACCESS_DENIED,
-        f'HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp [vault said: "403'
-        ' AccessDenied"]. Add an access policy for it with the secret permission "Get".',
+        f"HOST does not permit client {CLIENT} (object ID {OBJECT}) to read secret smtp [HTTP status 403,"
+        ' error AccessDenied]. Add an access policy for it with the secret permission "Get".',
     ),
     "ForbiddenByPolicy": (
         Reason.VAULT_ACCESS_DENIED,
-        f'HOST does not permit client {CLIENT} to read secret smtp [vault said: "403 ForbiddenByPolicy"].'
-        ' Assign it the role "Key Vault Secrets User", or add an access policy with the permission'
-        ' "Get".',
+        f"HOST does not permit client {CLIENT} to read secret smtp [HTTP status 403, error"
+        ' ForbiddenByPolicy]. Assign it the role "Key Vault Secrets User", or add an access policy'
+        ' with the permission "Get".',
     ),
     "ForbiddenByFirewall": (
         Reason.VAULT_NETWORK_DENIED,
-        'HOST: its firewall blocks the operator from 20.50.1.2 [vault said: "403 ForbiddenByFirewall"].'
+        "HOST: its firewall blocks the operator from 20.50.1.2 [HTTP status 403, error ForbiddenByFirewall]."
         " Allow the cluster's egress address in the Key Vault's networking, or give the cluster a private"
         " endpoint.",
     ),
     "ForbiddenByConnection": (
         Reason.VAULT_NETWORK_DENIED,
-        'HOST: its firewall blocks the operator [vault said: "403 ForbiddenByConnection"]. Allow the'
+        "HOST: its firewall blocks the operator [HTTP status 403, error ForbiddenByConnection]. Allow the"
         " cluster's egress address in the Key Vault's networking, or give the cluster a private endpoint.",
     ),
 }
@@ -104,7 +104,7 @@ async def test_a_disabled_secret(trial: KeyVaultTrial) -> None:
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_SECRET_DISABLED,
-        'HOST: secret smtp is disabled [vault said: "403 SecretDisabled"]. Enable it in the Key Vault,'
+        "HOST: secret smtp is disabled [HTTP status 403, error SecretDisabled]. Enable it in the Key Vault,"
         " or set password.azureKeyVault.version to an enabled version.",
         "403 SecretDisabled",
     )
@@ -113,9 +113,8 @@ async def test_a_disabled_secret(trial: KeyVaultTrial) -> None:
 async def test_a_secret_that_is_not_there(trial: KeyVaultTrial) -> None:
     assert of(await trial.verdict("nothing"), trial) == (
         Reason.VAULT_SECRET_NOT_FOUND,
-        'HOST has no secret nothing [vault said: "404 SecretNotFound"]. Create or recover it in the Key'
-        " Vault, or"
-        " set another password.azureKeyVault.secretName.",
+        "HOST has no secret nothing [HTTP status 404, error SecretNotFound]. Create or recover it in the Key"
+        " Vault, or set another password.azureKeyVault.secretName.",
         "404 SecretNotFound",
     )
 
@@ -123,9 +122,8 @@ async def test_a_secret_that_is_not_there(trial: KeyVaultTrial) -> None:
 async def test_a_version_that_is_not_there(trial: KeyVaultTrial) -> None:
     assert of(await trial.verdict(version=VERSION), trial) == (
         Reason.VAULT_SECRET_NOT_FOUND,
-        f'HOST has no secret smtp, version {VERSION} [vault said: "404 SecretNotFound"]. Create or recover'
-        " it in"
-        " the Key Vault, or set another password.azureKeyVault.secretName, or set another"
+        f"HOST has no secret smtp, version {VERSION} [HTTP status 404, error SecretNotFound]. Create or"
+        " recover it in the Key Vault, or set another password.azureKeyVault.secretName, or set another"
         " password.azureKeyVault.version.",
         "404 SecretNotFound",
     )
@@ -162,7 +160,7 @@ async def test_a_token_that_the_vault_cannot_check(trial: KeyVaultTrial) -> None
 
     assert of(await trial.verdict(), trial) == (
         Reason.VAULT_AUTH_FAILED,
-        f'HOST does not accept the token of client {CLIENT} [vault said: "401 AKV10046"]. Check that'
+        f"HOST does not accept the token of client {CLIENT} [HTTP status 401, error AKV10046]. Check that"
         " azureKeyVault.vaultUrl and azureKeyVault.authorityHost belong to the same cloud, and that the"
         " identity belongs to the vault's tenant.",
         "401 AKV10046",
@@ -234,7 +232,7 @@ NO_KEY_VAULT = (
             b'{"error":{"code":"BadParameter","message":"c4nary-Pa55word"}}',
             {},
             "VaultRequestInvalid",
-            'HOST rejects the request as invalid [vault said: "400 BadParameter"]. Azure Stack Hub and'
+            "HOST rejects the request as invalid [HTTP status 400, error BadParameter]. Azure Stack Hub and"
             " old appliances may not support this API version; ask their administrator.",
         ),
         (
@@ -242,7 +240,7 @@ NO_KEY_VAULT = (
             HTML,
             {},
             "VaultUnavailable",
-            'HOST returned an internal error [vault said: "500"]. No action needed; the operator retries'
+            "HOST returned an internal error [HTTP status 500]. No action needed; the operator retries"
             " automatically.",
         ),
         (
@@ -250,7 +248,7 @@ NO_KEY_VAULT = (
             b'{"error":{"code":"ServiceUnavailable","message":"c4nary-Pa55word"}}',
             {},
             "VaultUnavailable",
-            'HOST returned an internal error [vault said: "503 ServiceUnavailable"]. No action needed;'
+            "HOST returned an internal error [HTTP status 503, error ServiceUnavailable]. No action needed;"
             " the operator retries automatically.",
         ),
         (
@@ -258,7 +256,7 @@ NO_KEY_VAULT = (
             b'{"error":{"code":"Throttled","message":"c4nary-Pa55word"}}',
             {},
             "VaultRateLimited",
-            'HOST limits the request rate [vault said: "429 Throttled"]. The operator retries'
+            "HOST limits the request rate [HTTP status 429, error Throttled]. The operator retries"
             " automatically. To send fewer requests, set a longer recheck.interval in the SmtpConfigs that"
             " read from it.",
         ),
