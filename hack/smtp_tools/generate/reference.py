@@ -57,7 +57,7 @@ def reason_reference() -> str:
         (f"`{reason}`", info.meaning, fix_for(reason), f"[{info.retry}](schedule.md)")
         for reason, info in REASONS.items()
     )
-    head = "# Reasons\n\n`kubectl smtp explain REASON` shows the same.\n"
+    head = "# Reasons\n\n`kubectl smtp explain REASON` prints the same text.\n"
     return "\n".join([MADE, head, *table(("reason", "meaning", "fix", "retry"), rows), ""])
 
 
@@ -89,7 +89,7 @@ def metric_reference() -> str:
         (f"`{it.name}`", it.type, ", ".join(f"`{label}`" for label in it.labels), it.help) for it in METRICS
     ]
     bounds = next(it.buckets for it in METRICS if it.type is Type.HISTOGRAM)
-    tail = f"The upper bounds of the histograms, in seconds: {', '.join(f'{it:g}' for it in bounds)}."
+    tail = f"Upper bounds of the histogram buckets, in seconds: {', '.join(f'{it:g}' for it in bounds)}."
     return "\n".join([MADE, head, *table(("name", "type", "labels", "meaning"), rows), "", tail, ""])
 
 
@@ -153,7 +153,8 @@ def _row(path: str, schema: dict[str, Any], required: bool) -> tuple[str, ...]:
     if "enum" in schema:
         kind = ", ".join(f"`{value}`" for value in schema["enum"])
     default = "required" if required else _default(schema)
-    return f"`{path}`", kind, default, " ".join([schema.get("description", ""), *_rules(schema)]).strip()
+    description = " ".join(schema.get("description", "").split())  # a table cell has no paragraphs
+    return f"`{path}`", kind, default, " ".join([description, *_rules(schema)]).strip()
 
 
 def _default(schema: dict[str, Any]) -> str:
