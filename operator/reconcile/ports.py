@@ -62,7 +62,7 @@ class SmtpEngine(Protocol):
         settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = ...,
-        leave: SendPermit | None = None,
+        send_permit: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """Run one test. Every failure is a verdict; only cancellation is raised."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The login mechanisms (RFC 4954): what the client sends, one line after the other.
+"""The login mechanisms (RFC 4954).
 
-A mechanism is a generator: it yields a line with what of it may be shown, and is sent the reply. One
-more mechanism is one more generator in ``MECHANISMS``, in the order in which ``Auto`` prefers them.
+A mechanism is a generator: it yields a line and the form in which it may be shown, and receives the reply. To
+add a mechanism, add a generator to ``MECHANISMS``, in the order of preference of ``Auto``.
 """
 
 import base64
@@ -20,7 +20,7 @@ from smtp_operator.smtp.request import SmtpLogin
 
 @dataclass(frozen=True, slots=True)
 class AuthStep:
-    """A line of the client, and its form in the transcript."""
+    """A line that the client sends, and its form in the transcript."""
 
     words: tuple[bytes, ...] = field(repr=False)
     shown: str
@@ -40,20 +40,23 @@ def _base64(text: str | bytes) -> bytes:
 
 
 def _plain(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
-    """RFC 4616."""
+    """Log in with PLAIN (RFC 4616)."""
     blob = _base64(f"\0{login.username}\0{login.password}")
     yield AuthStep((b"AUTH", b"PLAIN", blob), f"AUTH PLAIN {MASK}")
 
 
 def _login(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
-    """draft-murchison-sasl-login, with the username on a separate line, as some servers require."""
+    """Log in with LOGIN (draft-murchison-sasl-login).
+
+    The username has its own line, as some servers require.
+    """
     yield AuthStep((b"AUTH", b"LOGIN"), "AUTH LOGIN")
     yield AuthStep((_base64(login.username),), MASK)
     yield AuthStep((_base64(login.password),), MASK)
 
 
 def _cram_md5(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
-    """RFC 2195."""
+    """Log in with CRAM-MD5 (RFC 2195)."""
     reply = yield AuthStep((b"AUTH", b"CRAM-MD5"), "AUTH CRAM-MD5")
     try:
         challenge = base64.b64decode(reply.text, validate=True)
@@ -61,18 +64,18 @@ def _cram_md5(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
         raise ChallengeInvalid from None
     digest = hmac.new(login.password.encode(), challenge, "md5").hexdigest()
     answer = _base64(f"{login.username} {digest}")
-    yield AuthStep((answer,), MASK, (digest, answer.decode()))  # a guess could be checked against it
+    yield AuthStep((answer,), MASK, (digest, answer.decode()))  # a password guess could be checked against it
 
 
 def _xoauth2(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
-    """Google's, and Microsoft's after it. A 334 is an error, which the server wants answered by nothing."""
+    """Log in with XOAUTH2 of Google and Microsoft. A 334 is an error; the answer is an empty line."""
     blob = _base64(f"user={login.username}\1auth=Bearer {login.password}\1\1")
     yield AuthStep((b"AUTH", b"XOAUTH2", blob), f"AUTH XOAUTH2 {MASK}", (blob.decode(),))
     yield AuthStep((b"",), "(an empty line)")
 
 
 def _oauthbearer(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
-    """RFC 7628; the answer to an error is in its section 3.2.3."""
+    """Log in with OAUTHBEARER (RFC 7628). The answer to an error is in section 3.2.3."""
     name = login.username.replace("=", "=3D").replace(",", "=2C")
     blob = _base64(f"n,a={name},\1auth=Bearer {login.password}\1\1")
     yield AuthStep((b"AUTH", b"OAUTHBEARER", blob), f"AUTH OAUTHBEARER {MASK}", (blob.decode(),))
@@ -94,7 +97,7 @@ def choose(wanted: str, offered: tuple[str, ...], *, by_token: bool = False) -> 
 def token_error(challenge: Reply) -> str:
     """Return the status and the required scope in the 334 reply to a token, or an empty text.
 
-    It is whole: a piece of a secret at a cut could not be found any more.
+    The text is not cut: redaction could not find a piece of a secret at the cut.
     """
     try:
         told = json.loads(base64.b64decode(challenge.text, validate=True))

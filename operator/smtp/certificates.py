@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Contexts for TLS with mail servers, and what stands in their certificates."""
+"""TLS contexts for mail servers, and the content of their certificates."""
 
 import asyncio
 import hashlib
@@ -20,18 +20,18 @@ __all__ = ["CaBundleInvalid", "CertificateInfo", "TlsContexts"]
 
 _KEPT_CONTEXTS: Final = 128
 _KEPT_BYTES: Final = 1024 * 1024
-"""Of all bundles of the contexts that are kept; parsed they take some ten times as much."""
+"""Total size of the bundles of cached contexts. Parsed bundles take about ten times as much memory."""
 _NAME: Final = 600
-"""Longest name out of a certificate that is looked at, in characters; what is shown is cut once redacted."""
+"""Characters of a name in a certificate that are read. The name is cut again when it is shown."""
 
 _Key = tuple[bytes | None, bool, bool]
 
 
 class TlsContexts:
-    """Makes contexts and keeps them: reading the system's CAs takes longer than a whole dialogue."""
+    """Creates and caches contexts: reading the system's CAs takes longer than a whole dialogue."""
 
     def __init__(self, ca_file: str | None = None) -> None:
-        """``ca_file`` is the PEM text of ``--ca-file``."""
+        """Create an empty cache. ``ca_file`` is the PEM text of ``--ca-file``."""
         self._ca_file = ca_file
         self._made: dict[_Key, tuple[ssl.SSLContext, int]] = {}
         self._parsing = asyncio.Lock()
@@ -44,7 +44,7 @@ class TlsContexts:
         client_certificate: ClientCertificate | None = None,
         with_system: bool = False,
     ) -> ssl.SSLContext:
-        """The context for these settings, as ``client_context`` has them; one that holds a key is not kept.
+        """Return the context for these settings of ``client_context``; one with a private key is not cached.
 
         Raises:
             CaBundleInvalid, ClientCertificateInvalid
@@ -66,7 +66,7 @@ class TlsContexts:
         client_certificate: ClientCertificate | None = None,
         with_system: bool = False,
     ) -> ssl.SSLContext:
-        """As ``get``; a bundle that is not known yet is parsed in a thread, one at a time.
+        """Return the same as ``get``, but parse a new bundle in a thread, one bundle at a time.
 
         Raises:
             CaBundleInvalid, ClientCertificateInvalid
@@ -120,15 +120,15 @@ class CertificateInfo:
     subject: str
     issuer: str
     names: tuple[str, ...]
-    """DNS names and IP addresses it is for."""
+    """DNS names and IP addresses."""
     not_before: datetime
     not_after: datetime
     self_issued: bool
 
     @classmethod
     def of(cls, der: bytes) -> "CertificateInfo | None":
-        """Of its bytes; None where they are no certificate that can be read."""
-        from cryptography import x509  # 8 MB, not needed where there is no TLS
+        """Parse a certificate. Return None if it is invalid."""
+        from cryptography import x509  # 8 MB; not needed without TLS
 
         try:
             certificate = x509.load_der_x509_certificate(der)
@@ -145,18 +145,18 @@ class CertificateInfo:
 
     @classmethod
     def of_session(cls, session: ssl.SSLObject | None) -> "CertificateInfo | None":
-        """Of the server's certificate in a TLS session."""
+        """Return the content of the server's certificate in a TLS session; None if it has none."""
         der = None if session is None else session.getpeercert(binary_form=True)
         return cls.of(der) if der else None
 
     def redacted(self, shown: Callable[[str], str]) -> "CertificateInfo":
-        """Return the same facts with every text as it may be shown: the server has written them."""
+        """Return a copy with every text redacted by ``shown``, because the server wrote the texts."""
         names = tuple(map(shown, self.names))
         return replace(self, subject=shown(self.subject), issuer=shown(self.issuer), names=names)
 
     @property
     def for_status(self) -> Certificate:
-        """As ``status.lastTest.server.certificate`` has it."""
+        """The form in ``status.lastTest.server.certificate``."""
         return Certificate(
             subject=self.subject,
             issuer=self.issuer,
@@ -165,7 +165,7 @@ class CertificateInfo:
         )
 
     def expired(self, now: datetime | None = None) -> bool:
-        """Whether its time is over."""
+        """Return whether the certificate has expired."""
         return self.not_after < (now or datetime.now(UTC))
 
 

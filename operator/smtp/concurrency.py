@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At most so many connections to one destination at a time, however many tests want one."""
+"""Limit of concurrent connections to one destination."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ _UNMEASURED: Final = nullcontext()
 
 
 class ConnectionLimits:
-    """Hands out ``per_destination`` places for each destination, first come, first served."""
+    """Allows ``per_destination`` connections to each destination, first come, first served."""
 
     def __init__(self, per_destination: int) -> None:
         if per_destination < 1:
@@ -23,7 +23,7 @@ class ConnectionLimits:
     async def place(
         self, destination: Hashable, *, waiting: AbstractContextManager[None] = _UNMEASURED
     ) -> AsyncIterator[None]:
-        """Hold a place for ``destination``, within ``waiting`` for as long as it takes to get one."""
+        """Hold a place for ``destination``. The wait for it runs in the context ``waiting``."""
         gate, users = self._gates.get(destination, (None, 0))
         if gate is None:
             gate = asyncio.Semaphore(self._places)

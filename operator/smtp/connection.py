@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A connection to a mail server, over aiosmtplib's protocol, which guards against injected commands
-and bytes sent before TLS; replies are bounded and handed to it whole. Its errors become four of our own,
-which hold no server text but the bytes that were no SMTP.
+"""A connection to a mail server, based on aiosmtplib's protocol.
+
+The protocol rejects injected commands and bytes sent before TLS. It receives only complete replies of bounded
+size. Its errors become four exceptions of this module. They contain no server text except bytes that are not
+SMTP.
 """
 
 import asyncio
@@ -20,11 +22,11 @@ from smtp_operator.smtp.replies import Reply
 from smtp_operator.smtp.reply_stream import MalformedReply, ReplyStream
 
 _KEPT: Final = 4096
-"""Bytes kept of what came since the last reply."""
+"""Bytes kept of the data since the last reply."""
 _END_OF_REPLY: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n")
 _LEFT_BEHIND: Final = re.compile(r"^([245]\d\d)[ -]")
 _CLOSING: Final = 1.0
-"""Seconds a server has to end its side of TLS."""
+"""Seconds that a server has to close its side of TLS."""
 
 
 class ConnectionFailure(Exception):
@@ -32,7 +34,7 @@ class ConnectionFailure(Exception):
 
 
 class ReplyTimeout(ConnectionFailure):
-    """No reply within ``limit`` seconds."""
+    """No reply arrived within ``limit`` seconds."""
 
     def __init__(self, limit: float) -> None:
         super().__init__(limit)
@@ -43,14 +45,14 @@ class ConnectionClosed(ConnectionFailure):
     """The server ended the connection."""
 
     def __init__(self, *, said: Reply | None = None, alert: str = "") -> None:
-        """``said``: a reply, perhaps cut short, that no command had asked for; ``alert``: of TLS."""
+        """Keep ``said``, an unrequested and perhaps incomplete reply, and ``alert``, a TLS alert."""
         super().__init__()
         self.said = said
         self.alert = alert
 
 
 class InvalidReply(ConnectionFailure):
-    """The server sent something that is no SMTP reply."""
+    """The server sent data that is not an SMTP reply."""
 
     def __init__(self, raw: bytes) -> None:
         super().__init__()
@@ -58,7 +60,7 @@ class InvalidReply(ConnectionFailure):
 
 
 class TlsHandshakeFailed(ConnectionFailure):
-    """The TLS handshake failed. ``reason`` is OpenSSL's word, ``verify_code`` 0 where no check failed."""
+    """The TLS handshake failed. ``reason`` is from OpenSSL; ``verify_code`` 0: no check failed."""
 
     def __init__(self, reason: str, verify_code: int) -> None:
         super().__init__(reason, verify_code)
@@ -67,7 +69,7 @@ class TlsHandshakeFailed(ConnectionFailure):
 
 
 class _Recorder(SMTPProtocol):
-    """Also keeps the first bytes since the last reply, limits the wait for one, and tells when it is over."""
+    """Also keeps the first bytes since the last reply, limits the wait for a reply, and signals the end."""
 
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
@@ -75,9 +77,9 @@ class _Recorder(SMTPProtocol):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.error: Exception | None = None
         self.silent = False
-        """Whether the last reply did not come in time."""
+        """Whether the last reply did not arrive in time."""
         self.garbled = False
-        """Whether the server sent what is no reply, or too much."""
+        """Whether the server sent data that is not a reply, or too much data."""
         self._replies = ReplyStream()
         self._alarm = Alarm(self._give_up)
         self.on_response: Callable[[SMTPResponse], None] | None = None
@@ -104,7 +106,7 @@ class _Recorder(SMTPProtocol):
     def abort(self) -> None:
         """End the connection at once."""
         if self.transport is not None:
-            # No isinstance: uvloop's transports are none of asyncio's classes.
+            # isinstance would fail: uvloop's transports do not derive from asyncio's classes
             cast(asyncio.WriteTransport, self.transport).abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -142,14 +144,14 @@ class SmtpConnection:
     async def open(
         cls, sock: socket.socket, *, context: ssl.SSLContext | None, server_name: str, limit: float
     ) -> "SmtpConnection":
-        """Over a connected socket, which belongs to the wire from now on; with TLS where there is a context.
+        """Take over a connected socket, and start TLS if ``context`` is given.
 
         Raises:
             ReplyTimeout, ConnectionClosed, TlsHandshakeFailed: the TLS handshake failed.
         """
         loop = asyncio.get_running_loop()
         protocol = _Recorder()
-        wire = cls(protocol)
+        connection = cls(protocol)
         try:
             if context is None:
                 await loop.create_connection(lambda: protocol, sock=sock)
@@ -163,18 +165,18 @@ class SmtpConnection:
                         ssl_handshake_timeout=limit + 1,
                         ssl_shutdown_timeout=_CLOSING,
                     )
-                wire._tls = wire._ssl_object()
+                connection._tls = connection._ssl_object()
         except TimeoutError:
             raise ReplyTimeout(limit) from None
         except ssl.SSLError as error:
             raise _tls_failed(error) from None
         except OSError:
             raise ConnectionClosed from None
-        return wire
+        return connection
 
     @property
     def tls(self) -> ssl.SSLObject | None:
-        """The TLS session, once there is one."""
+        """The TLS session; None without TLS."""
         return self._tls
 
     def _ssl_object(self) -> ssl.SSLObject | None:
@@ -189,14 +191,14 @@ class SmtpConnection:
             raise self._broken(error, limit) from None
 
     async def command(self, *words: bytes, limit: float) -> Reply:
-        """The reply to a command. ValueError where a word holds a control character."""
+        """Send a command and return the reply. ValueError: a word has a control character."""
         try:
             return self._reply(await self._protocol.execute_command(*words, timeout=limit))
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
             raise self._broken(error, limit) from None
 
     async def content(self, mail: bytes, *, limit: float) -> Reply:
-        """The reply to a mail, which is sent with leading dots doubled and the final dot after it."""
+        """Send the message, dot-stuffed and with the final dot, and return the reply."""
         lines = [b"." + line if line.startswith(b".") else line for line in mail.splitlines()]
         try:
             self._protocol.write(b"\r\n".join([*lines, b".\r\n"]))
@@ -207,7 +209,7 @@ class SmtpConnection:
     async def start_tls(
         self, context: ssl.SSLContext, *, server_name: str, limit: float, on_reply: Callable[[Reply], None]
     ) -> Reply:
-        """STARTTLS and, where the reply to it is 220, the handshake. ``on_reply`` is called in between."""
+        """Send STARTTLS; after a 220, call ``on_reply`` and do the TLS handshake."""
 
         def between(response: SMTPResponse) -> None:
             self._protocol.on_response = None
@@ -234,7 +236,7 @@ class SmtpConnection:
         if not 200 <= response.code <= 599:
             raise InvalidReply(bytes(received))
         end = _END_OF_REPLY.search(received)
-        del received[: end.end() if end else None]  # the rest belongs to replies that no command asked for
+        del received[: end.end() if end else None]  # the rest belongs to unrequested replies
         return Reply.of(response.code, response.message)
 
     def _broken(self, error: Exception, limit: float) -> ConnectionFailure:
@@ -251,7 +253,7 @@ class SmtpConnection:
         self._protocol.abort()
 
     async def close(self) -> None:
-        """End the connection, in an orderly way if the server takes part in it."""
+        """Close the connection, and wait up to a second for the server to close its side."""
         transport = self._protocol.transport
         if transport is None:
             return

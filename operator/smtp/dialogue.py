@@ -73,7 +73,7 @@ def _calling_off() -> Iterator[None]:
 
 
 def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the offers of a reply to EHLO: keywords in capitals with parameters, and the AUTH mechanisms."""
+    """Return the extensions in a reply to EHLO: keywords in capitals with parameters, and the AUTH mechanisms."""
     offered: dict[str, str] = {}
     for line in reply.lines[1:]:
         keyword, _, parameters = line.replace("=", " ", 1).partition(" ")
@@ -97,10 +97,10 @@ class Dialogue:
     redactor: Redactor
     transcript: Transcript
     findings: DialogueFindings
-    leave: SendPermit | None
+    send_permit: SendPermit | None
     permit: LoginPermit | None = None
     address: Address | None = None
-    """Of the server that it is connected to."""
+    """The address of the connected server."""
     greeting: str = field(default="", repr=False)
     offered: dict[str, str] = field(default_factory=dict)
     """EHLO keywords in capitals, with their parameters."""
@@ -110,28 +110,30 @@ class Dialogue:
     token_error: str = ""
     tls: bool = False
     hurried: bool = False
-    """Whether the present step got less than its limit, since the budget comes to its end."""
+    """Whether the current step got less than its limit because the budget is almost spent."""
 
-    async def run(self, wire: SmtpConnection, context: ssl.SSLContext | None, server_name: str) -> Verdict:
+    async def run(
+        self, connection: SmtpConnection, context: ssl.SSLContext | None, server_name: str
+    ) -> Verdict:
         """The dialogue, as deep as the mode wants. ``context`` and ``server_name`` are for STARTTLS."""
-        await self._greeting(wire)
-        await self._ehlo(wire)
+        await self._greeting(connection)
+        await self._ehlo(connection)
         if self.settings.smtp_type is SmtpType.START_TLS:
             assert context is not None
-            await self._start_tls(wire, context, server_name)
-            await self._ehlo(wire)
+            await self._start_tls(connection, context, server_name)
+            await self._ehlo(connection)
         mode, login = self.settings.mode, self.settings.login
         if mode is not Mode.CONNECT and login is not None:
-            await self._auth(wire, login)
+            await self._auth(connection, login)
         if mode in (Mode.CONNECT, Mode.LOGIN):
             return self._passed()
-        await self._mail_from(wire)
-        refusals = await self._rcpt_to(wire)
+        await self._mail_from(connection)
+        refusals = await self._rcpt_to(connection)
         if mode is Mode.ENVELOPE:
-            with contextlib.suppress(ConnectionFailure):  # the verdict is known, and QUIT does the same
-                await wire.command(b"RSET", limit=self.limit(self.limits.quit))
+            with contextlib.suppress(ConnectionFailure):  # the verdict is known, and QUIT also resets
+                await connection.command(b"RSET", limit=self.limit(self.limits.quit))
         else:
-            await self._data(wire)
+            await self._data(connection)
         accepted = len(self.envelope.addressees) - len(refusals)
         if refusals:
             return some_refused(refusals, accepted=accepted, mailed=mode is Mode.SEND_EMAIL)
@@ -150,7 +152,7 @@ class Dialogue:
         return self.settings.server
 
     def context(self, *, recipient: str = "", closed: bool = False) -> DialogueContext:
-        """Return the current facts for the rules; for the parameters see ``DialogueContext``."""
+        """Return the current facts for the rules; ``DialogueContext`` describes the parameters."""
         settings = self.settings
         login = settings.login
         return DialogueContext(
@@ -182,7 +184,7 @@ class Dialogue:
         return self.redactor.quotation(text)
 
     def limit(self, seconds: float, *, probe_after: bool = False) -> float:
-        """``seconds``, or what the budget has left; some of that is kept where a probe may have to follow."""
+        """Return ``seconds``, or less at the end of the budget. ``probe_after`` reserves time for a probe."""
         left = self.budget.left
         if probe_after:
             left -= min(self.limits.probe, self.budget.total / 4)
@@ -194,9 +196,9 @@ class Dialogue:
         tls_port = self.settings.port in TLS_PORTS and self.settings.smtp_type is not SmtpType.TLS
         return self.limits.banner_on_tls_port if tls_port else self.limits.banner
 
-    async def _command(self, wire: SmtpConnection, *words: bytes, shown: str = "") -> Reply:
+    async def _command(self, connection: SmtpConnection, *words: bytes, shown: str = "") -> Reply:
         self.transcript.client(shown or b" ".join(words).decode("utf-8", "replace"))
-        reply = await wire.command(*words, limit=self.limit(self.limits.command))
+        reply = await connection.command(*words, limit=self.limit(self.limits.command))
         self._note(reply)
         return reply
 
@@ -208,10 +210,10 @@ class Dialogue:
         assert self.clock.phase is not None
         return DialogueEnded(classify(self.clock.phase, reply, context=self.context()))
 
-    async def _greeting(self, wire: SmtpConnection) -> None:
+    async def _greeting(self, connection: SmtpConnection) -> None:
         self.clock.enter(Phase.BANNER)
         probe_after = self.settings.smtp_type is not SmtpType.TLS
-        reply = await wire.greeting(self.limit(self._banner_limit, probe_after=probe_after))
+        reply = await connection.greeting(self.limit(self._banner_limit, probe_after=probe_after))
         self._note(reply)
         self.greeting = reply.text
         self.findings.banner = self.redactor.shown(reply.text).partition(" ")[0]
@@ -220,12 +222,12 @@ class Dialogue:
         if reply.code != 220:
             raise self._refused(reply)
 
-    async def _ehlo(self, wire: SmtpConnection) -> None:
+    async def _ehlo(self, connection: SmtpConnection) -> None:
         self.clock.enter(Phase.EHLO)
         name = self.helo_name.encode("ascii")
-        reply = await self._command(wire, b"EHLO", name)
-        if reply.code in {500, 502}:  # RFC 5321 section 4.1.4: an old server may know HELO alone
-            older = await self._command(wire, b"HELO", name)
+        reply = await self._command(connection, b"EHLO", name)
+        if reply.code in {500, 502}:  # RFC 5321 section 4.1.4: an old server may know only HELO
+            older = await self._command(connection, b"HELO", name)
             if older.code != 250:
                 raise self._refused(reply)
             self.offered, self.mechanisms = {}, ()
@@ -234,7 +236,7 @@ class Dialogue:
             raise self._refused(reply)
         self.offered, self.mechanisms = extensions(reply)
 
-    async def _start_tls(self, wire: SmtpConnection, context: ssl.SSLContext, server_name: str) -> None:
+    async def _start_tls(self, connection: SmtpConnection, context: ssl.SSLContext, server_name: str) -> None:
         self.clock.enter(Phase.START_TLS)
         if "STARTTLS" not in self.offered:
             raise DialogueEnded(not_offered.start_tls(self.context()))
@@ -245,16 +247,16 @@ class Dialogue:
             if reply.code == 220:
                 self.clock.enter(Phase.TLS)
 
-        reply = await wire.start_tls(
+        reply = await connection.start_tls(
             context, server_name=server_name, limit=self.limit(self.limits.tls), on_reply=agreed
         )
         if reply.code != 220:
             raise self._refused(reply)
-        self.secured(wire)
+        self.secured(connection)
 
-    def secured(self, wire: SmtpConnection) -> None:
-        """Take down what the TLS handshake showed."""
-        session = wire.tls
+    def secured(self, connection: SmtpConnection) -> None:
+        """Record the TLS version and the certificate of the connection."""
+        session = connection.tls
         if session is None:
             return
         self.tls = True
@@ -263,7 +265,7 @@ class Dialogue:
         self.findings.certificate = facts.redacted(self.redactor.shown).for_status if facts else None
         self.transcript.note(f"TLS handshake: {self.findings.tls_version}")
 
-    async def _auth(self, wire: SmtpConnection, login: SmtpLogin) -> None:
+    async def _auth(self, connection: SmtpConnection, login: SmtpLogin) -> None:
         self.clock.enter(Phase.AUTH)
         name = auth.choose(self.settings.auth_mechanism, self.mechanisms, by_token=login.by_token)
         if name is None:
@@ -274,18 +276,18 @@ class Dialogue:
                 await self.permit.before_login(self.settings.server, self.address, login)
             reply = None
             try:
-                reply = await self._exchange(wire, login, name)
+                reply = await self._exchange(connection, login, name)
             finally:
                 accepted = reply is not None and reply.code == 235
                 unknown = reply is not None and 400 <= reply.code < 500
                 self.permit.after_login(accepted=accepted, rejected=not accepted and not unknown)
         else:
-            reply = await self._exchange(wire, login, name)
+            reply = await self._exchange(connection, login, name)
         if reply.code != 235:
             raise self._refused(reply)
         self.logged_in = True
 
-    async def _exchange(self, wire: SmtpConnection, login: SmtpLogin, name: str) -> Reply:
+    async def _exchange(self, connection: SmtpConnection, login: SmtpLogin, name: str) -> Reply:
         """Return the last reply to AUTH."""
         self.redactor.login_sent()
         steps = auth.MECHANISMS[name](login)
@@ -293,7 +295,7 @@ class Dialogue:
         while True:
             for secret in line.secrets:
                 self.redactor.add(secret)
-            reply = await self._command(wire, *line.words, shown=line.shown)
+            reply = await self._command(connection, *line.words, shown=line.shown)
             if reply.code != 334:
                 return reply
             if login.by_token and not self.token_error:
@@ -303,7 +305,7 @@ class Dialogue:
             except (StopIteration, auth.ChallengeInvalid):
                 return reply
 
-    async def _mail_from(self, wire: SmtpConnection) -> None:
+    async def _mail_from(self, connection: SmtpConnection) -> None:
         self.clock.enter(Phase.MAIL_FROM)
         self._check_smtputf8()
         sender = self.envelope.sender.address
@@ -311,7 +313,7 @@ class Dialogue:
         options = [f"SIZE={len(self.mail)}".encode()] if "SIZE" in self.offered else []
         if self._smtputf8:
             options += [b"BODY=8BITMIME", b"SMTPUTF8"]
-        reply = await self._command(wire, b"MAIL", f"FROM:<{sender}>".encode(), *options)
+        reply = await self._command(connection, b"MAIL", f"FROM:<{sender}>".encode(), *options)
         if not reply.good:
             raise self._refused(reply)
 
@@ -329,7 +331,7 @@ class Dialogue:
             if mailbox.needs_smtputf8:
                 raise DialogueEnded(not_offered.smtputf8(self.context(), label))
 
-    async def _rcpt_to(self, wire: SmtpConnection) -> list[Refusal]:
+    async def _rcpt_to(self, connection: SmtpConnection) -> list[Refusal]:
         self.clock.enter(Phase.RCPT_TO)
         refusals = []
         replies: dict[str, Reply] = {}
@@ -338,7 +340,7 @@ class Dialogue:
             if address not in replies:  # an address in two lists gets one email
                 place = entry.place if entry.role == "bcc" else address
                 words = (b"RCPT", f"TO:<{address}>".encode())
-                replies[address] = await self._command(wire, *words, shown=f"RCPT TO:<{place}>")
+                replies[address] = await self._command(connection, *words, shown=f"RCPT TO:<{place}>")
             reply = replies[address]
             if not reply.good:
                 meaning = classify(Phase.RCPT_TO, reply, context=self.context(recipient=entry.label))
@@ -353,20 +355,20 @@ class Dialogue:
             raise DialogueEnded(all_refused(refusals))
         return refusals
 
-    async def _data(self, wire: SmtpConnection) -> None:
+    async def _data(self, connection: SmtpConnection) -> None:
         self.clock.enter(Phase.DATA)
-        if self.leave is not None:
+        if self.send_permit is not None:
             with self.budget.paused(), _calling_off():
-                await self.leave.acquire()
-        reply = await self._command(wire, b"DATA")
+                await self.send_permit.acquire()
+        reply = await self._command(connection, b"DATA")
         if reply.code != 354:
             raise self._refused(reply)
-        if self.leave is not None:
+        if self.send_permit is not None:
             with _calling_off():
-                self.leave.check()
+                self.send_permit.check()
         self.findings.content_sent = True
         self.transcript.client("(the mail)")
-        reply = await wire.content(self.mail, limit=self.limit(self.limits.data))
+        reply = await connection.content(self.mail, limit=self.limit(self.limits.data))
         self._note(reply)
         refused = None if reply.good else self._refused(reply)
         self.findings.response = self.redactor.shown(reply.line)

@@ -46,7 +46,7 @@ class Engine:
         ``ca_file`` is the PEM text of ``--ca-file``.
         """
         self._resolver = resolver
-        self._surroundings = SharedResources(
+        self._resources = SharedResources(
             policy=policy,
             resolver=resolver,
             connections=connections,
@@ -60,15 +60,16 @@ class Engine:
         settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = _ignore_phase,
-        leave: SendPermit | None = None,
+        send_permit: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """Run one test within ``settings.timeout`` seconds; raise only ``CancelledError``.
 
-        ``on_phase`` is called at the start of each phase. ``leave`` is called right before DATA and before
-        the message content; if it raises, the email is not sent. ``permit`` is called right before AUTH.
+        ``on_phase`` is called at the start of each phase. ``send_permit`` is called right before DATA and
+        before the message content; if it raises, the email is not sent. ``permit`` is called right before
+        AUTH.
         """
-        session = TestSession(settings, self._surroundings, on_phase, leave, permit)
+        session = TestSession(settings, self._resources, on_phase, send_permit, permit)
         try:
             outcome = await session.run()
         except SendAborted:

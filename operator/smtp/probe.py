@@ -18,7 +18,7 @@ from smtp_operator.smtp.certificates import CertificateInfo
 
 _MOST: Final = 8192
 _FIRST: Final = 512
-"""Bytes of TLS records that are kept to be looked at."""
+"""Bytes of TLS records that are kept for analysis."""
 _BANNER_WAIT: Final = 2.0
 _OFFERS_STARTTLS: Final = re.compile(rb"(?mi)^250[ -]STARTTLS\b")
 _ENOUGH: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n|\A(?!\d{3}-)[^\n]*\n")
@@ -54,7 +54,7 @@ _SIGNS: Final = (
 
 
 def identify(first: bytes) -> Protocol:
-    """The protocol that the first bytes of a server belong to."""
+    """Return the protocol that matches the first bytes of a server."""
     return next(
         (kind for kind, sign in _SIGNS if sign.match(first)), Protocol.OTHER if first else Protocol.CLOSED
     )
@@ -69,13 +69,13 @@ class ProbeResult:
     """Whether the server offers STARTTLS; only known for SMTP in plaintext."""
     certificate: CertificateInfo | None = None
     server_hello: bool = False
-    """Whether a TLS handshake got as far as agreeing on version and cipher."""
+    """Whether client and server agreed on a TLS version and a cipher."""
     alert: str = ""
-    """The alert of the server after the handshake, in OpenSSL's words."""
+    """The server's alert after the handshake, as OpenSSL names it."""
 
 
 class _Line:
-    """A socket read with a deadline, and TLS over it whose records can be watched."""
+    """A socket with a deadline, and TLS over it with access to the records."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
@@ -101,7 +101,7 @@ class _Line:
         return data
 
     async def receive(self) -> bytes:
-        """The next bytes; none at the end, or where TLS fails."""
+        """Return the next bytes; empty at the end, or if TLS fails."""
         if self.tls is None:
             return await self._more()
         while True:
@@ -115,7 +115,7 @@ class _Line:
                 return b""
 
     async def reply(self) -> bytes:
-        """Return a whole SMTP reply, or one line of another protocol."""
+        """Return a complete SMTP reply, or one line of another protocol."""
         got = b""
         while not _ENOUGH.search(got) and len(got) < _MOST:
             more = await self.receive()
@@ -125,7 +125,7 @@ class _Line:
         return got
 
     async def handshake(self, server_name: str) -> bool:
-        """Start TLS without checking anything. Whether it came to its end."""
+        """Start TLS without any check. Return whether the handshake completed."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -149,7 +149,7 @@ class _Line:
 
     @property
     def server_hello(self) -> bool:
-        """Whether the first TLS record that came is a ServerHello (RFC 5246 section 7.4.1.3)."""
+        """Whether the first received TLS record is a ServerHello (RFC 5246 section 7.4.1.3)."""
         return (
             len(self.records) > 5
             and self.records[0] == _HANDSHAKE_RECORD

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 MARK: Final = "…"
-"""Stands wherever a cut left something out."""
+"""The sign that replaces each omitted part."""
 SERVER_TEXT: Final = 200
 """Longest text of a server in a status, in characters."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mail server's reply: its code, its enhanced code and its words, made harmless (RFC 5321, RFC 2034)."""
+"""A mail server's reply: code, enhanced code and sanitized text (RFC 5321, RFC 2034)."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _READ: Final = 8192
-"""Characters of a reply that are looked at: more than any server has to say."""
+"""Characters of a reply that are read; real replies are shorter."""
 _ENHANCED: Final = re.compile(r"^\W{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])[\s:-]*")
 _ENHANCED_INSIDE: Final = re.compile(r"[(\[]#?([245])\.(\d{1,3})\.(\d{1,3})[)\]]")
 _ENHANCED_ANYWHERE: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
@@ -17,7 +17,7 @@ _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\
 
 
 def clean(text: str) -> str:
-    """The text as one printable line: no control or escape sequence, no surrogate, no invisible sign."""
+    """Return one printable line without control or escape sequences, surrogates and invisible characters."""
     if not (text.isascii() and text.isprintable()):
         text = "".join(map(_harmless, _ESCAPE.sub("", text)))
     return " ".join(text.split())
@@ -34,7 +34,7 @@ def _harmless(sign: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole reply. ``text`` is clean, on one line, without the enhanced code, and not redacted."""
+    """A complete reply. ``text`` is clean, on one line, without the enhanced code, and not redacted."""
 
     code: int
     text: str = field(default="", repr=False)
@@ -45,7 +45,7 @@ class Reply:
 
     @classmethod
     def of(cls, code: int, raw: str) -> "Reply":
-        """Of a code and the words after it, several lines separated by ``\\n``."""
+        """Return a reply with this code; ``\\n`` separates the lines of its text."""
         lines = tuple(clean(line) for line in raw[:_READ].split("\n"))
         enhanced = ""
         words = []
@@ -64,7 +64,7 @@ class Reply:
 
     @classmethod
     def of_lines(cls, lines: Iterable[str]) -> "Reply":
-        """Of the lines as they came, each with its code. ValueError where they are no SMTP reply."""
+        """Parse the lines of a reply, each with its code. ValueError: they are not an SMTP reply."""
         words = []
         code = 0
         for line in lines:
@@ -79,14 +79,14 @@ class Reply:
 
     @property
     def short(self) -> str:
-        """Code and enhanced code alone, such as ``535 5.7.8``."""
+        """The code and the enhanced code, such as ``535 5.7.8``."""
         return f"{self.code} {self.enhanced}" if self.enhanced else str(self.code)
 
     @property
     def line(self) -> str:
-        """The whole reply on one line, as the server sent it; not redacted.
+        """The complete reply on one line, as the server sent it; not redacted.
 
-        The code, and an enhanced code that every line repeats, are in it once.
+        It contains the code once, and an enhanced code once if every line repeats it.
         """
         return f"{self.code} {' '.join(shown for shown, _ in self._parts)}".rstrip()
 
@@ -110,7 +110,7 @@ class Reply:
 
     @property
     def _parts(self) -> list[tuple[str, str]]:
-        """Each line that is shown, and its words without the enhanced code."""
+        """Return each line that is shown, and the part of it after the enhanced code."""
         if not self.lines:
             return [(f"{self.enhanced} {self.text}".strip(), self.text)] if self.enhanced or self.text else []
         parts: list[tuple[str, str]] = []
@@ -128,12 +128,12 @@ class Reply:
 
     @property
     def good(self) -> bool:
-        """Whether the code is one of success, 2xx."""
+        """Whether the code means success, 2xx."""
         return self.code // 100 == 2
 
     @property
     def temporary(self) -> bool:
-        """Whether the code says to try again, 4xx. Servers use it for lasting faults too."""
+        """Whether the code means "try again", 4xx. Servers also use it for permanent faults."""
         return self.code // 100 == 4
 
 

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the end of a reply in what arrives in pieces, and looks at each byte once."""
+"""Detection of the end of a reply that arrives in pieces. Each byte is read once."""
 
 from typing import Final
 
 _LINE: Final = 8192
 """Bytes of a line; RFC 5321 allows 512."""
 _REPLY: Final = 4 * _LINE
-"""Bytes of a reply, all of its lines; also of what follows it before the next command."""
+"""Bytes of a reply with all its lines, or of the data between it and the next command."""
 _PIECE_COST: Final = 32
-"""Bytes that a piece counts for at least: a reply in single bytes costs as much time as a megabyte."""
+"""Fewest bytes that a piece counts as: a reply in single bytes takes as much time as a megabyte."""
 
 
 class MalformedReply(Exception):
-    """The server sends something that is no SMTP reply, or more than a reply may have."""
+    """The server sent data that is not an SMTP reply, or a reply that is too long."""
 
 
 class ReplyStream:
-    """Collects one reply after each ``clear``; what follows it until the next one is counted and dropped."""
+    """Collects one reply after each ``clear``; later bytes are counted and dropped."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
@@ -34,10 +34,10 @@ class ReplyStream:
         self._whole = False
 
     def add(self, piece: bytes) -> bytes | None:
-        """Return the whole reply, once, with the piece that ends it; else None.
+        """Add received data. Return the reply when it is complete, once; else None.
 
         Raises:
-            MalformedReply: the connection is of no use any more.
+            MalformedReply: the connection cannot be used any longer.
         """
         self._left -= max(len(piece), _PIECE_COST)
         if self._left < 0:
@@ -60,6 +60,6 @@ class ReplyStream:
 
 
 def _of_one_code(lines: bytes) -> bytes:
-    """Return the lines that have the code of the last one: another code belongs to another reply."""
+    """Return the lines with the code of the last line; another code belongs to another reply."""
     each = lines.splitlines(keepends=True)
     return b"".join(line for line in each if line[:3] == each[-1][:3])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that one dialogue needs to know, secrets included. Built per test and dropped after it."""
+"""The input of one test, secrets included. It is built for each test and dropped after it."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,7 +14,7 @@ Role = Literal["to", "cc", "bcc"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """An email address as the user wrote it, and its place in spec.recipients."""
+    """An email address as written in the spec, and its place in spec.recipients."""
 
     role: Role
     index: int
@@ -23,7 +23,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpLogin:
-    """User name and password of AUTH. ``origin`` names the password's source in messages, never its value."""
+    """Username and password for AUTH. ``origin`` names the password's source in messages, never its value."""
 
     username: str = field(repr=False)
     password: str = field(repr=False)
@@ -36,7 +36,7 @@ class SmtpLogin:
 
     @property
     def user(self) -> str:
-        """Name the user in a sentence: by the username of the spec, or by where a secret username is from."""
+        """The user in a sentence: the username of the spec, or the origin of a secret username."""
         if self.username_origin:
             return f"the user from {self.username_origin}"
         return f'user "{clean(self.username)}"'
@@ -44,10 +44,10 @@ class SmtpLogin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
-    """How the server's certificate is checked."""
+    """The settings for the check of the server's certificate."""
 
     ca_pem: str | None = None
-    """PEM bundle that alone is trusted; None: the system's CAs and those of ``--ca-file``."""
+    """The only trusted CAs, in PEM; None: the system's CAs and those of ``--ca-file``."""
     not_admitted: NotAdmitted | None = None
     """See ``ServerTrust``."""
     server_name: str | None = None
@@ -73,7 +73,7 @@ class TestRequest:
     """None: the domain of the From address."""
     tls: TlsSettings = field(default_factory=TlsSettings)
     absolute_name: bool = False
-    """Whether ``server`` is looked up without search domains, since a value is bound to it."""
+    """Whether ``server`` is looked up without search domains, because a value is bound to it."""
     allow_insecure_auth: bool = False
     mode: Mode = Mode.SEND_EMAIL
     timeout: float = 45.0
@@ -84,4 +84,4 @@ class TestRequest:
     headers: tuple[tuple[str, str], ...] = ()
     """Further headers; names are constants of the code, never user input."""
     message_id: str = ""
-    """With angle brackets; derived by the caller so that a repeated test repeats it."""
+    """With angle brackets. The caller derives it, so that a repeated test has the same ID."""

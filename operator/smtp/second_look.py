@@ -47,7 +47,7 @@ class FailureAnalyzer:
     """Analyzes why one dialogue broke; ``connect`` opens one more connection to the same address."""
 
     dialogue: Dialogue
-    plan: PreparedTest
+    prepared: PreparedTest
     connect: Callable[[float], Awaitable[socket.socket]]
 
     async def analyze(self, error: ConnectionFailure) -> Verdict:
@@ -82,13 +82,13 @@ class FailureAnalyzer:
             dialogue.settings.tls.client_certificate is not None
             and tlsfailures.refuses_client_certificate(error.alert)
         ):
-            return tlsfailures.failed(dialogue.context(), error.alert, 0, name=self.plan.server_name)
+            return tlsfailures.failed(dialogue.context(), error.alert, 0, name=self.prepared.server_name)
         if error.said is not None:
             return classify(phase, error.said, context=dialogue.context(closed=True))
         if phase is Phase.EHLO and dialogue.settings.smtp_type is SmtpType.START_TLS and dialogue.tls:
-            sight = await self._look_at_certificate(objections=True)
-            if sight is not None and tlsfailures.wants_client_certificate(sight.alert):
-                return tlsfailures.failed(dialogue.context(), sight.alert, 0, name=self.plan.server_name)
+            probe = await self._look_at_certificate(objections=True)
+            if probe is not None and tlsfailures.wants_client_certificate(probe.alert):
+                return tlsfailures.failed(dialogue.context(), probe.alert, 0, name=self.prepared.server_name)
         found = await self._mismatch(phase)
         return found or failures.closed(
             dialogue.context(),
@@ -114,11 +114,11 @@ class FailureAnalyzer:
             return found or failures.closed(
                 self.dialogue.context(), Phase.TLS, Quotation(), content_sent=False
             )
-        sight = None
+        probe = None
         if error.verify_code or error.reason == tlsfailures.AMBIGUOUS:
-            sight = await self._look_at_certificate()
+            probe = await self._look_at_certificate()
         facts = (
-            sight.certificate.redacted(self.dialogue.redactor.shown) if sight and sight.certificate else None
+            probe.certificate.redacted(self.dialogue.redactor.shown) if probe and probe.certificate else None
         )
         if facts is not None:
             self.dialogue.findings.certificate = facts.for_status
@@ -128,26 +128,26 @@ class FailureAnalyzer:
             self.dialogue.context(),
             error.reason,
             error.verify_code,
-            name=self.plan.server_name,
+            name=self.prepared.server_name,
             facts=facts,
-            server_hello=sight is not None and sight.server_hello,
+            server_hello=probe is not None and probe.server_hello,
         )
 
     async def _mismatch(self, phase: Phase) -> Verdict | None:
         """Return a verdict if another ``smtpType`` or protocol works on this port; else None."""
         smtp_type = self.dialogue.settings.smtp_type
         if phase is Phase.BANNER and smtp_type is not SmtpType.TLS:
-            sight = await self._look_over_tls()
-            if sight.kind is Protocol.SMTP:
+            probe = await self._look_over_tls()
+            if probe.kind is Protocol.SMTP:
                 return self._tls_expected(smtp_type)
         elif phase is Phase.TLS and smtp_type is SmtpType.TLS:
-            sight = await self._look_in_plaintext()
-            if sight.kind is Protocol.SMTP:
-                return self._plaintext(sight)
+            probe = await self._look_in_plaintext()
+            if probe.kind is Protocol.SMTP:
+                return self._plaintext(probe)
         else:
             return None
-        if sight.kind in _NOT_SMTP:
-            return failures.not_smtp(self.dialogue.context(), phase, sight.kind)
+        if probe.kind in _NOT_SMTP:
+            return failures.not_smtp(self.dialogue.context(), phase, probe.kind)
         return None
 
     def _tls_expected(self, smtp_type: SmtpType) -> Verdict:
@@ -161,11 +161,11 @@ class FailureAnalyzer:
             suggestion=Suggestion(smtp_type=SmtpType.TLS),
         )
 
-    def _plaintext(self, sight: ProbeResult) -> Verdict:
+    def _plaintext(self, probe: ProbeResult) -> Verdict:
         settings = self.dialogue.settings
         fix = "Set smtpType: StartTLS (or port: 465 for TLS from the first byte)"
-        suggestion = Suggestion(smtp_type=SmtpType.START_TLS) if sight.start_tls else None
-        if not sight.start_tls:
+        suggestion = Suggestion(smtp_type=SmtpType.START_TLS) if probe.start_tls else None
+        if not probe.start_tls:
             fix = "Set port: 465 if the server supports TLS there, otherwise smtpType: None"
             if settings.login is None:
                 suggestion = Suggestion(smtp_type=SmtpType.NONE)
@@ -181,14 +181,14 @@ class FailureAnalyzer:
     async def _look_over_tls(self) -> ProbeResult:
         limit = self._limit()
         try:
-            return await look_over_tls(await self.connect(limit), self.plan.server_name, limit=limit)
+            return await look_over_tls(await self.connect(limit), self.prepared.server_name, limit=limit)
         except OSError:
             return ProbeResult(Protocol.CLOSED)
 
     async def _look_in_plaintext(self) -> ProbeResult:
         limit = self._limit()
         try:
-            return await look_in_plaintext(await self.connect(limit), self.plan.helo_name, limit=limit)
+            return await look_in_plaintext(await self.connect(limit), self.prepared.helo_name, limit=limit)
         except OSError:
             return ProbeResult(Protocol.CLOSED)
 
@@ -197,8 +197,8 @@ class FailureAnalyzer:
         try:
             return await look_at_certificate(
                 await self.connect(limit),
-                self.plan.server_name,
-                self.plan.helo_name,
+                self.prepared.server_name,
+                self.prepared.helo_name,
                 start_tls=self.dialogue.settings.smtp_type is SmtpType.START_TLS,
                 limit=limit,
                 objections=objections,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test from name resolution to the verdict: which address, whether it is allowed, what failed."""
+"""A test from name resolution to the verdict."""
 
 import asyncio
 import contextlib
@@ -33,17 +33,21 @@ class Connect(Protocol):
     """Opens a connection to an address."""
 
     async def __call__(self, address: Address, port: int, *, limit: float) -> socket.socket:
-        """A connected socket; OSError or TimeoutError where there is none to be had."""
+        """Return a connected socket.
+
+        Raises:
+            OSError, TimeoutError: the address does not accept a connection.
+        """
         ...
 
 
 async def connect(address: Address, port: int, *, limit: float) -> socket.socket:
-    """See ``Connect``."""
+    """Open a connection; see ``Connect``."""
     family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        # Not the loop's sock_connect: uvloop's looks the address up, in a thread, though it is no name.
+        # sock_connect of uvloop's loop would look up the address in a thread, although it is not a name.
         with contextlib.suppress(BlockingIOError):
             sock.connect((str(address), port))
         async with asyncio.timeout(limit):
@@ -90,15 +94,15 @@ class TestSession:
     def __init__(
         self,
         settings: TestRequest,
-        surroundings: SharedResources,
+        resources: SharedResources,
         on_phase: Callable[[Phase], None],
-        leave: SendPermit | None,
+        send_permit: SendPermit | None,
         permit: LoginPermit | None = None,
     ) -> None:
         self.settings = settings
-        self.surroundings = surroundings
-        self.limits = surroundings.limits
-        self.leave = leave
+        self.resources = resources
+        self.limits = resources.limits
+        self.send_permit = send_permit
         self.permit = permit
         self.budget = Budget(settings.timeout)
         self.clock = PhaseClock(self.budget, on_phase)
@@ -106,7 +110,7 @@ class TestSession:
         self.transcript = Transcript(Redactor())
 
     def report(self, outcome: Verdict) -> DialogueReport:
-        """All that the test found out, with its verdict."""
+        """Return all findings of the test, with its verdict."""
         found = self.findings
         return DialogueReport(
             verdict=outcome,
@@ -127,9 +131,9 @@ class TestSession:
         )
 
     async def run(self) -> Verdict:
-        """The test. Every failure that was foreseen is a verdict."""
+        """Run the test. Every expected failure is a verdict; other exceptions are defects."""
         try:
-            prepared = await prepare(self.settings, self.surroundings.policy, self.surroundings.contexts)
+            prepared = await prepare(self.settings, self.resources.policy, self.resources.contexts)
             addresses = await self._addresses(prepared.host)
             check_secrecy(self.settings, addresses)
             return await self._try_each(addresses, prepared)
@@ -140,7 +144,7 @@ class TestSession:
         self.clock.enter(Phase.RESOLVE)
         limit = self.budget.limit(self.limits.resolve)
         try:
-            found = await self.surroundings.resolver.addresses(
+            found = await self.resources.resolver.addresses(
                 host, limit=limit, absolute=self.settings.absolute_name
             )
         except NameNotFound:
@@ -153,7 +157,7 @@ class TestSession:
             raise DialogueEnded(invalid_host("server", self.settings.server)) from None
         except TimeoutError:
             raise DialogueEnded(failures.dns_silent(self.settings.server, limit)) from None
-        allowed = tuple(filter(self.surroundings.policy.allows, found))
+        allowed = tuple(filter(self.resources.policy.allows, found))
         if not allowed:
             raise DialogueEnded(failures.address_not_allowed(found[0]))
         return allowed
@@ -185,7 +189,7 @@ class TestSession:
             redactor=redactor,
             transcript=self.transcript,
             findings=self.findings,
-            leave=self.leave,
+            send_permit=self.send_permit,
             permit=self.permit,
         )
 
@@ -196,12 +200,12 @@ class TestSession:
         for address in addresses:
             self.clock.enter(Phase.CONNECT)
             destination = (address, self.settings.port)
-            async with self.surroundings.connections.place(destination, waiting=self.budget.paused()):
-                # half of what is left at most, so that a dead address leaves time for the next
+            async with self.resources.connections.place(destination, waiting=self.budget.paused()):
+                # at most half of the time left: an address that does not answer leaves time for the next
                 share = 1 if address == addresses[-1] else 2
                 limit = self.budget.limit(min(self.limits.connect, self.budget.left / share))
                 try:
-                    sock = await self.surroundings.connect(address, self.settings.port, limit=limit)
+                    sock = await self.resources.connect(address, self.settings.port, limit=limit)
                 except OSError as error:
                     errors[address] = error
                     continue
@@ -219,7 +223,7 @@ class TestSession:
         except ConnectionFailure as error:
 
             async def again(limit: float) -> socket.socket:
-                return await self.surroundings.connect(address, port, limit=limit)
+                return await self.resources.connect(address, port, limit=limit)
 
             return await FailureAnalyzer(dialogue, prepared, again).analyze(error)
 
@@ -227,29 +231,29 @@ class TestSession:
         implicit = self.settings.smtp_type is SmtpType.TLS
         if implicit:
             self.clock.enter(Phase.TLS)
-        wire = await SmtpConnection.open(
+        connection = await SmtpConnection.open(
             sock,
             context=prepared.context if implicit else None,
             server_name=prepared.server_name,
             limit=dialogue.limit(self.limits.tls, probe_after=True),
         )
         try:
-            dialogue.secured(wire)
-            outcome = await dialogue.run(wire, prepared.context, prepared.server_name)
+            dialogue.secured(connection)
+            outcome = await dialogue.run(connection, prepared.context, prepared.server_name)
         except DialogueEnded as ended:
             outcome = ended.verdict
         except BaseException:
-            wire.abort()
+            connection.abort()
             raise
         self.clock.ended()
-        await self._leave(wire)
+        await self._quit(connection)
         return outcome
 
-    async def _leave(self, wire: SmtpConnection) -> None:
+    async def _quit(self, connection: SmtpConnection) -> None:
         try:
-            await wire.command(b"QUIT", limit=self.budget.limit(self.limits.quit))
-            await wire.close()
+            await connection.command(b"QUIT", limit=self.budget.limit(self.limits.quit))
+            await connection.close()
         except ConnectionFailure:
-            pass  # the mail is accepted, or the verdict known: how the server says goodbye is all the same
+            pass  # the verdict is known; the reply to QUIT does not change it
         finally:
-            wire.abort()
+            connection.abort()

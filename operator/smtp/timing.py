@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time of one test: its total budget, the limit of each step, and how long each phase took."""
+"""Time limits and measured times of one test."""
 
 import asyncio
 import contextlib
@@ -11,8 +11,10 @@ from smtp_operator.api.verdict import Phase, PhaseTiming
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLimits:
-    """Longest time of each step, in seconds. RFC 5321 section 4.5.3.2 grants a server minutes; a
-    user who waits for a verdict does not, so these are the limits of a test, not of a mail server.
+    """Limit of each step, in seconds.
+
+    RFC 5321 section 4.5.3.2 grants a server minutes. These limits are shorter, because a user waits for the
+    verdict.
     """
 
     resolve: float = 5.0
@@ -21,13 +23,13 @@ class PhaseLimits:
     tls: float = 10.0
     banner: float = 15.0
     banner_on_tls_port: float = 3.0
-    """Where the port is meant for TLS from the first byte and smtpType is another."""
+    """If the port usually uses implicit TLS, and smtpType is another one."""
     command: float = 15.0
     data: float = 30.0
     """From the final dot to the reply."""
     quit: float = 2.0
     probe: float = 5.0
-    """For finding out what else would work, after a failure."""
+    """For the probes after a failure."""
 
 
 class Budget:
@@ -40,21 +42,21 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """Seconds that count so far."""
+        """The seconds spent so far, without pauses."""
         return self._now() - self._start
 
     @property
     def left(self) -> float:
-        """Seconds left, never below zero."""
+        """The seconds left, at least 0."""
         return max(0.0, self.total - self.spent)
 
     def limit(self, seconds: float) -> float:
-        """``seconds``, or what is left of the budget where that is less."""
+        """Return the smaller of ``seconds`` and the seconds left."""
         return min(seconds, self.left)
 
     @contextlib.contextmanager
     def paused(self) -> Iterator[None]:
-        """Stop the budget for the time of the context."""
+        """Stop the countdown inside the context."""
         before = self._now()
         try:
             yield
@@ -63,12 +65,12 @@ class Budget:
 
 
 class PhaseClock:
-    """Knows the phase a test is in, tells of each new one, and adds up the time each took."""
+    """Tracks the current phase of a test, reports each new one, and measures the time of each."""
 
     def __init__(self, budget: Budget, on_phase: Callable[[Phase], None]) -> None:
         self.phase: Phase | None = None
         self.replies = 0
-        """How many replies the server gave so far."""
+        """The number of replies so far."""
         self._budget = budget
         self._on_phase = on_phase
         self._since = 0.0
@@ -77,7 +79,7 @@ class PhaseClock:
         self._running = False
 
     def enter(self, phase: Phase) -> None:
-        """From now on the test is in ``phase``; a phase may be entered again."""
+        """Start ``phase``, which may have been entered before, and report it."""
         self.stop()
         self.phase = phase
         self._since = self._budget.spent
@@ -86,13 +88,13 @@ class PhaseClock:
         self._on_phase(phase)
 
     def stop(self) -> None:
-        """The present phase takes no more time; what comes now is no phase."""
+        """Stop measuring the current phase; the following time belongs to no phase."""
         if self.phase is not None and self._running:
             self._seconds[self.phase] += self._budget.spent - self._since
             self._running = False
 
     def ended(self) -> float:
-        """The test is over; its duration in seconds. What comes after, such as QUIT, does not count."""
+        """End the test at the first call. Return its duration in seconds, without later steps like QUIT."""
         if self._duration is None:
             self.stop()
             self._duration = self._budget.spent
@@ -100,5 +102,5 @@ class PhaseClock:
 
     @property
     def timings(self) -> tuple[PhaseTiming, ...]:
-        """Each phase once, in the order in which they were first entered."""
+        """The time of each phase, in the order of their first entry."""
         return tuple(PhaseTiming(phase, seconds) for phase, seconds in self._seconds.items())

@@ -12,14 +12,14 @@ _FIRST: Final = 6
 
 
 class Transcript:
-    """Collects lines ``S: …`` and ``C: …``. What the client sends is given as it may be shown."""
+    """Collects lines ``S: …`` and ``C: …``. Callers pass the client's lines without secrets."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._said: list[tuple[str, str]] = []
 
     def client(self, shown: str) -> None:
-        """Add a line of the client; the caller has masked every secret in it."""
+        """Add a line of the client, in which the caller has masked every secret."""
         self._said.append(("C", shown))
 
     def server(self, reply: Reply) -> None:
@@ -38,7 +38,7 @@ class Transcript:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The dialogue, redacted; of a long one the beginning and the end."""
+        """The redacted dialogue; the start and the end if it is long."""
         said = self._said
         left_out = len(said) - LINES
         if left_out > 0:

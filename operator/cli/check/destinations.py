@@ -31,12 +31,12 @@ class AnnouncedEngine:
         settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = _ignore_phase,
-        leave: SendPermit | None = None,
+        send_permit: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """See ``Engine``."""
         self._say(_description(settings))
-        return await self._engine.run(settings, on_phase=on_phase, leave=leave, permit=permit)
+        return await self._engine.run(settings, on_phase=on_phase, send_permit=send_permit, permit=permit)
 
 
 class AnnouncedSender:

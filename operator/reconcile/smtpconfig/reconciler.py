@@ -317,7 +317,7 @@ class Reconciler:
         async with progress:
             login_permit = self._limits.logins.permit(view.key, memory)
             outcome = await self._runner.run(
-                view, test, on_phase=progress.entered, leave=send_permit, permit=login_permit
+                view, test, on_phase=progress.entered, send_permit=send_permit, permit=login_permit
             )
             send_permit.email_sent()
             admission.sent = named_recipients(outcome.report)
@@ -350,7 +350,7 @@ class Reconciler:
         memory = self._known[view.key].history
         memory.pending_notifications -= {kind}
         login_permit = self._limits.logins.permit(view.key, memory)
-        report = await self._runner.notify(view, kind, leave=send_permit, permit=login_permit)
+        report = await self._runner.notify(view, kind, send_permit=send_permit, permit=login_permit)
         verdict, now = report.verdict, self._now()
         send_permit.email_sent()
         admission.sent = named_recipients(report)

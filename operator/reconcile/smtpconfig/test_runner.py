@@ -97,7 +97,7 @@ class TestRunner:
         test: RunTest,
         *,
         on_phase: OnPhase,
-        leave: SendPermit | None = None,
+        send_permit: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> TestResult:
         """Run one test.
@@ -122,7 +122,9 @@ class TestRunner:
             report = self._not_started(_INTERNAL_ERROR, test, started)
         else:
             preparation_time = self._now() - started
-            report = await self._engine.run(settings, on_phase=on_phase, leave=leave, permit=permit)
+            report = await self._engine.run(
+                settings, on_phase=on_phase, send_permit=send_permit, permit=permit
+            )
             if preparation.password is not None:
                 report = _with_phase_before(report, preparation.phase, preparation_time)
             if report.verdict.passed and test.mode is Mode.SEND_EMAIL:
@@ -142,7 +144,7 @@ class TestRunner:
         )
 
     async def notify(
-        self, view: Snapshot, kind: Notification, *, leave: SendPermit, permit: LoginPermit
+        self, view: Snapshot, kind: Notification, *, send_permit: SendPermit, permit: LoginPermit
     ) -> DialogueReport:
         """Send a separate email; return whether it was accepted, and why not.
 
@@ -155,7 +157,7 @@ class TestRunner:
             settings = await self._prepare(view, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
         except VerdictError as error:
             return DialogueReport(verdict=error.verdict, mode=Mode.SEND_EMAIL, duration=0.0)
-        return await self._engine.run(settings, leave=leave, permit=permit)
+        return await self._engine.run(settings, send_permit=send_permit, permit=permit)
 
     async def password_changed(self, view: Snapshot) -> bool:
         """Return whether the vault has another version of the password than the one that the last test used.

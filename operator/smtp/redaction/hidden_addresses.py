@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses that no text may show, in all forms: whole, rewritten, encoded, or the local part alone."""
+"""Search for hidden addresses in all forms: complete, rewritten, encoded, or only the local part."""
 
 import base64
 import re
@@ -19,13 +19,13 @@ Label = tuple[Span, str]
 class HiddenAddresses:
     """Finds addresses, and their local parts as whole words.
 
-    A local part inside an address or host that the spec shows anyway is left as it is.
+    A local part inside a public address or host of the spec stays.
     """
 
     def __init__(
         self, addresses: Mapping[str, str], *, words: Mapping[str, str], public: Iterable[str]
     ) -> None:
-        """``addresses`` and ``words`` map what to hide to what is shown instead."""
+        """Keep ``addresses`` and ``words``, which map hidden texts to their replacements."""
         self._forms: dict[str, str] = {}
         self._hex: dict[str, str] = {}
         self._words = {_same(word): label for word, label in words.items() if word}
@@ -42,7 +42,7 @@ class HiddenAddresses:
 
     @property
     def least(self) -> int:
-        """Characters of the shortest of them, but 4 at least."""
+        """The length of the shortest form, at least 4."""
         return max(4, min(map(len, (*self._words, *self._forms)), default=4))
 
     def __bool__(self) -> bool:
@@ -55,7 +55,7 @@ class HiddenAddresses:
         self._hex[raw.hex()] = label
 
     def spans_in(self, reading: Reading) -> Iterator[Label]:
-        """Yield every place of one of them."""
+        """Yield the span of each hidden address and word, with its replacement."""
         for forms, text, span in (
             (self._forms, reading.folded, reading.span_of_folded),
             (self._hex, reading.digits, reading.span_of_digits),
@@ -68,7 +68,7 @@ class HiddenAddresses:
         yield from self._words_in(reading)
 
     def label_of(self, decoded: str) -> str:
-        """Return what stands for a text that holds one of them; empty where none does."""
+        """Return the replacement for a text with a hidden address or word; empty if it has none."""
         return next((label for _, label in self.spans_in(Reading(decoded))), "")
 
     def _words_in(self, reading: Reading) -> Iterator[Label]:
@@ -85,7 +85,7 @@ class HiddenAddresses:
 
 
 def _words_of(local: str) -> Iterator[str]:
-    """Yield the words by which a server may name the mailbox."""
+    """Yield the words that a server may use for the mailbox."""
     yield local
     if local[:1] == local[-1:] == '"':
         local = _QUOTED_PAIR.sub(r"\1", local[1:-1])
@@ -102,7 +102,7 @@ def _words_of(local: str) -> Iterator[str]:
 
 
 def _pattern(words: Iterable[str], *, more: str = "") -> re.Pattern[str] | None:
-    """Match any of the words where no letter or digit precedes or follows, nor a character of ``more``."""
+    """Return a pattern for the words without an adjacent letter, digit or character of ``more``."""
     longest_first = sorted(set(words), key=lambda it: (-len(it), it))
     if not longest_first:
         return None

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readings of a text: as it is written, and with its escapes decoded, one layer after another.
+"""The readings of a text: unchanged, and with its escapes decoded layer by layer.
 
-Every reading knows which part of the original text each of its characters stands for. All of it is linear
-in the length of the text.
+A reading maps each of its characters to a part of the original text. All functions take linear time.
 """
 
 import html
@@ -26,7 +25,7 @@ _FAMILIES: Final = tuple(
 )
 _ANY: Final = re.compile("|".join((_PERCENT, _QUOTED, _BACKSLASH, _ENTITY)), re.IGNORECASE)
 _LAYERS: Final = 2
-"""Escapes within escapes that are decoded, such as ``%253D`` or ``&amp;#61;``."""
+"""Number of layers of nested escapes that are decoded, such as ``%253D`` or ``&amp;#61;``."""
 _BASES: Final = {"octal": 8, "entity": 10}
 _CONTROLS: Final = frozenset("abfnrtv")
 _DECIMALS: Final = re.compile(r"(?:\b[0-9]{1,3}(?:, ?| )){3,}[0-9]{1,3}\b")
@@ -40,32 +39,32 @@ class Reading:
     """A reading of a text."""
 
     def __init__(self, text: str, places: list[Span] | None = None) -> None:
-        """Keep ``text`` and, per character, the part of the original it stands for; None: itself."""
+        """Keep ``text`` and, per character, its part of the original. None: the text is the original."""
         self.text = text
         self._places = places
 
     @cached_property
     def folded(self) -> str:
-        """The reading without blanks, in one letter case."""
+        """The case-folded text without whitespace."""
         return "".join(self.text.split()).casefold()
 
     @cached_property
     def digits(self) -> str:
-        """The letters and digits alone, without ``0x``: hex digits in a row, whatever separates them."""
+        """The letters and digits without ``0x`` and separators, to find sequences of hex digits."""
         return _HEX_PREFIX.sub("", self.folded)
 
     def span(self, begin: int, end: int) -> Span:
-        """Return the part of the original that ``text[begin:end]`` stands for."""
+        """Return the part of the original for ``text[begin:end]``."""
         if self._places is None:
             return begin, end
         return self._places[begin][0], self._places[end - 1][1]
 
     def span_of_folded(self, begin: int, end: int) -> Span:
-        """Return the part of the original that ``folded[begin:end]`` stands for."""
+        """Return the part of the original for ``folded[begin:end]``."""
         return self.span(self._folded_at[begin], self._folded_at[end - 1] + 1)
 
     def span_of_digits(self, begin: int, end: int) -> Span:
-        """Return the part of the original that ``digits[begin:end]`` stands for."""
+        """Return the part of the original for ``digits[begin:end]``."""
         return self.span_of_folded(self._digits_at[begin], self._digits_at[end - 1] + 1)
 
     @cached_property
@@ -74,7 +73,7 @@ class Reading:
             at
             for at, sign in enumerate(self.text)
             if not sign.isspace()
-            for _ in sign.casefold()  # ``ß`` folds to two
+            for _ in sign.casefold()  # ``ß`` folds to two characters
         ]
 
     @cached_property
@@ -87,7 +86,7 @@ class Reading:
         return [*kept, *range(end, len(self.folded))]
 
     def decoded(self, escape: re.Pattern[str] = _ANY) -> "Reading | None":
-        """Return the reading with one layer of escapes decoded; None where there is none."""
+        """Decode one layer of escapes. Return None if the text has none."""
         text: list[str] = []
         places: list[Span] = []
         all_places = self._places or [(at, at + 1) for at in range(len(self.text))]
@@ -108,9 +107,9 @@ class Reading:
 
 
 def readings_of(text: str) -> Iterator[Reading]:
-    """Yield the text as it is, with decoded escapes, and its lists of decimal octets.
+    """Yield the unchanged text, the text with decoded escapes, and decoded lists of decimal octets.
 
-    Escapes are decoded kind by kind as well: what one kind leaves as it is may look like another.
+    Each kind of escapes is also decoded alone, because literal text may look like another kind of escape.
     """
     plain = Reading(text)
     yield plain

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Redaction of a mail server's text: no secret and no bcc address that the server may have echoed.
+"""Redaction of a mail server's text, which may contain an echo of a secret or a bcc address.
 
-A secret is masked in every form that ``secret_forms`` and ``readings`` know, and so is any run of 12 of its
-characters. A secret of 4 to 11 characters is masked wherever all of it is found, inside words too. A shorter
-one is masked only as a word: otherwise no text would be left. Local parts of hidden addresses are masked as
-words as well.
+A secret, and any run of 12 of its characters, is masked in every form of ``secret_forms`` and ``readings``. A
+secret of 4 to 11 characters is masked as a whole, also inside words. A shorter secret is masked only as a
+word, because otherwise no text would be left. Local parts of hidden addresses are also masked as words.
 """
 
 import base64
@@ -26,14 +25,14 @@ from smtp_operator.smtp.replies import clean
 MASK: Final = "********"
 
 _READ: Final = 1200
-"""Characters of a text that are read; more than the rules look at. The rest is cut off before."""
+"""Characters of a text that are read, more than the rules read. The rest is dropped first."""
 _LONG_TEXT: Final = 1100
 _TAIL: Final = 96
-"""Characters at the end of a long text that are never shown: if the text was cut off, a piece of a secret may
-be too short to be found (up to 12 characters of 8 each)."""
+"""Characters at the end of a long text that are never shown. If the text was cut, a piece of a secret there
+may be too short to find (up to 12 characters of 8 each)."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _BASE64: Final = 6
-"""Characters of base64 that may hold a secret."""
+"""Fewest characters of base64 that may contain a secret."""
 _CODES: Final = re.compile(r"([2-5]\d\d)(?: [245]\.\d{1,3}\.\d{1,3})?(?= |\Z)")
 _CHALLENGE: Final = "334"
 _ESCAPED: Final = re.compile(
@@ -42,11 +41,11 @@ _ESCAPED: Final = re.compile(
 _HEX: Final = re.compile(r"\b(?:[0-9a-f]{2}[ :-]?){11,}[0-9a-f]{2}\b", re.IGNORECASE)
 _BASE64_TEXT: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}")
 _UNKNOWN: Final = 12
-"""Octets, at least, of encoded text that cannot be told apart from an echo."""
+"""Fewest octets of an encoded text that count as a possible echo."""
 
 
 class Redactor:
-    """Makes texts fit to be shown: clean, cut, no secret in any usual form, no hidden address."""
+    """Sanitizes texts, cuts them, and masks secrets in all usual forms and hidden addresses."""
 
     def __init__(
         self,
@@ -57,10 +56,10 @@ class Redactor:
         hidden: Mapping[str, str] | None = None,
         public: Iterable[str] = (),
     ) -> None:
-        """Keep what to hide.
+        """Keep the texts to hide.
 
-        ``secret_user`` says that the username is a secret too. ``hidden`` maps addresses to what is shown
-        instead. ``public`` has addresses and hosts that the spec shows anyway.
+        ``secret_user``: the username is also a secret. ``hidden`` maps addresses to their replacements.
+        ``public`` contains public addresses and hosts of the spec.
         """
         self._secrets = [secret for secret in dict.fromkeys(secrets) if secret]
         self._username = username
@@ -78,30 +77,30 @@ class Redactor:
         return "Redactor()"
 
     def add(self, secret: str) -> None:
-        """Hide one more text from now on, such as the answer to a challenge."""
+        """Add a secret, such as the answer to a challenge."""
         self._secrets.append(secret)
         self._known.clear()
         for name in ("_plain", "_hex", "_base64", "_long", "_alone", "_octets", "_doubtful"):
             self.__dict__.pop(name, None)
 
     def login_sent(self) -> None:
-        """Show, from now on, no more than the code of a reply that may hold an echo in an unknown form."""
+        """From now on, show only the code of a reply that may contain an echo in an unknown form."""
         self._login_sent = True
         self._known.clear()
 
     def keep(self, text: str, decisive: Span) -> None:
-        """Mark the words of a clean text that led to the verdict: a cut leaves them in from now on."""
+        """Mark the part of a clean text that led to the verdict; later cuts keep it."""
         self._decisive[text] = decisive
 
     def shown(self, text: str, *, limit: int = SERVER_TEXT, ours: bool = False) -> str:
-        """Return ``text`` as it may be shown, at most ``limit`` characters.
+        """Return ``text`` redacted and cut to ``limit`` characters.
 
-        ``ours``: the text is the client's, in which nothing is doubtful.
+        ``ours``: the client wrote the text, so that an unknown form of an echo is impossible.
         """
         return self.quotation(text, ours=ours).cut(limit)
 
     def quotation(self, text: str, *, ours: bool = False) -> Quotation:
-        """Return ``text`` redacted and not cut, with its deciding words marked."""
+        """Return ``text`` redacted but not cut, with its deciding words marked."""
         if (text, ours) not in self._known:
             self._known[text, ours] = self._redacted(text, ours=ours)
         redacted = self._known[text, ours]
@@ -124,7 +123,7 @@ class Redactor:
         return bool(self._secrets or self._secret_user)
 
     def _labels(self, text: str) -> Iterator[Label]:
-        """Yield what to hide, and what is shown instead."""
+        """Yield each span to hide, with its replacement."""
         tokens = [it.span() for it in _TOKEN.finditer(text)]
         for reading in readings_of(text):
             if self._has_secrets:
@@ -147,12 +146,12 @@ class Redactor:
                 yield reading.span(*found.span())
 
     def _encoded_in(self, reading: Reading) -> Iterator[Span]:
-        """Yield places of which the whole token is hidden: the ends of it may be pieces too."""
+        """Yield spans in encoded tokens. The whole token is hidden, because its ends may be pieces too."""
         for begin, end in self._base64.found_in(reading.folded):
             yield reading.span_of_folded(begin, end)
 
     def _label_of_base64(self, token: str) -> str:
-        """Return what is shown instead of a token whose base64 holds what is hidden; else an empty text."""
+        """Return the replacement for a base64 token with hidden content; empty if it has none."""
         for decoded in _decoded(token):
             if self._has_secrets and self._holds_secret(decoded):
                 return MASK
@@ -173,7 +172,7 @@ class Redactor:
     def _is_doubtful(self, shown: str) -> bool:
         if self._doubtful.any_in(secret_forms.compact(shown)):
             return True
-        if shown.startswith(_CHALLENGE):  # base64 by the protocol
+        if shown.startswith(_CHALLENGE):  # always base64, by the protocol
             return False
         if _ESCAPED.search(shown):
             return True
@@ -183,7 +182,7 @@ class Redactor:
 
     @cached_property
     def _octets(self) -> int:
-        """The fewest octets that base64 has to hold to be of interest."""
+        """The fewest octets of base64 that may contain a hidden text."""
         least = [min(RUN, len(it)) for it in self._everything if len(it) >= LEAST]
         return min([*least, *([self._hidden.least] if self._hidden else [])], default=sys.maxsize)
 
@@ -238,7 +237,7 @@ class Redactor:
 
 
 def _decoded(token: str) -> Iterator[str]:
-    """Yield what the token may be the base64 of, wherever in it that starts; NULs of UTF-16 are left out."""
+    """Yield the decoded token, from each of its first four characters, without the NULs of UTF-16."""
     token = token.rstrip("=").replace("-", "+").replace("_", "/")
     if len(token) < _BASE64:
         return
@@ -252,7 +251,7 @@ def _decoded(token: str) -> Iterator[str]:
 
 
 def _widened(span: Span, tokens: list[Span]) -> Span:
-    """Return the span, grown to the ends of the tokens that it touches."""
+    """Extend the span to the ends of the tokens that it overlaps."""
     begin, end = span
     first = bisect_right(tokens, (begin, end)) - 1
     if first >= 0 and tokens[first][1] > begin:
@@ -264,7 +263,7 @@ def _widened(span: Span, tokens: list[Span]) -> Span:
 
 
 class _Redacted:
-    """A text up to ``end``, with labels in place of the spans; a mask goes before another label."""
+    """A text up to ``end`` in which labels replace the spans. If spans overlap, a mask wins."""
 
     def __init__(self, text: str, labels: Iterable[Label] = (), end: int = sys.maxsize) -> None:
         merged: list[Label] = []
@@ -285,7 +284,7 @@ class _Redacted:
         self.text = "".join([*shown, text[at:end]])
 
     def span(self, span: Span) -> Span:
-        """Return the place in the redacted text of a part of the original, touched labels included."""
+        """Return the span in the redacted text of a part of the original, including overlapping labels."""
         begin, end = span
         if begin >= end:
             return 0, 0
@@ -293,7 +292,7 @@ class _Redacted:
         return min(self._moved(begin, past=False), size), min(self._moved(end, past=True), size)
 
     def _moved(self, at: int, *, past: bool) -> int:
-        """Return where ``at`` is now; within a label, its start or its end."""
+        """Return the new position of ``at``; inside a label, its end if ``past``, else its start."""
         shift = 0
         for (begin, stop), label in self._labels:
             if stop <= at:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms in which servers and libraries write a secret, cut into the pieces that a text is searched for.
+"""The forms in which servers and libraries write a secret, cut into pieces for the search.
 
-Escapes (``%41``, ``=41``, ``\\x41``, ``&#65;`` …) are no forms: ``readings`` decodes them in the text.
+Escapes (``%41``, ``=41``, ``\\x41``, ``&#65;`` …) are not included: ``readings`` decodes them in the text.
 """
 
 import base64
@@ -13,16 +13,16 @@ from smtp_operator.smtp.redaction.readings import Span
 from smtp_operator.smtp.replies import clean
 
 RUN: Final = 12
-"""Characters of a secret in a row that are masked. Not fewer: masking "password" would tell that it is part
-of the secret."""
+"""Characters of a secret in a row that are masked. With fewer, a masked "password" would show that this
+word is part of the secret."""
 LEAST: Final = 4
 """Characters. A shorter secret is masked only as a word."""
 LONG: Final = 200
-"""Characters. A longer secret is an access token: its pieces are sampled, since each costs memory."""
+"""Characters. A longer secret is an access token; only some of its pieces are kept, to save memory."""
 _SAMPLE: Final = 8
 _BASE64_PIECE: Final = 8
 _BASE64_LEAST: Final = 6
-"""Fewer characters of base64, without letter case, are found in ordinary words."""
+"""Fewer case-folded base64 characters also occur in ordinary words."""
 _DOUBTFUL: Final = 6
 _DOUBTFUL_LETTERS: Final = 8
 _WORDS: Final = (
@@ -43,7 +43,7 @@ _UTF16: Final = ("utf-16-le", "utf-16-be")
 
 
 class Pieces:
-    """Pieces to find in a text, by their length."""
+    """Pieces to find in a text, grouped by length."""
 
     def __init__(self) -> None:
         self._by_size: dict[int, set[str]] = {}
@@ -52,9 +52,9 @@ class Pieces:
     def add(
         self, form: str, *, size: int, step: int = 1, margin: int = 0, but_of: Iterable[str] = ()
     ) -> None:
-        """Add every ``step``-th piece of ``size`` characters, or all of a shorter form.
+        """Add every ``step``-th piece of ``size`` characters, or the whole form if it is shorter.
 
-        Pieces of ``but_of`` are left out. ``margin`` characters on both sides count as found too.
+        Pieces that occur in ``but_of`` are omitted. ``margin`` characters on both sides count as found too.
         """
         size = min(size, len(form))
         if size:
@@ -69,7 +69,7 @@ class Pieces:
         return next(self.found_in(text), None) is not None
 
     def found_in(self, text: str) -> Iterator[Span]:
-        """Yield where a piece is; every place is looked at once per length."""
+        """Yield the span of each piece in the text. Each position is checked once per length."""
         for size, pieces in self._by_size.items():
             windows = [text[at : at + size] for at in range(len(text) - size + 1)]
             if pieces.isdisjoint(windows):
@@ -81,22 +81,22 @@ class Pieces:
 
 
 def compact(text: str) -> str:
-    """Return the text without blanks, in one letter case."""
+    """Return the case-folded text without whitespace."""
     return "".join(text.split()).casefold()
 
 
 def octets(text: str, encoding: str = "utf-8") -> bytes:
-    """Return the text encoded, lone surrogates included."""
+    """Encode the text, including lone surrogates."""
     return text.encode(encoding, "surrogatepass")
 
 
 def spellings(secret: str) -> Iterator[str]:
-    """Yield the secret as a text has it once its escapes are decoded, compact."""
+    """Yield the compact forms of the secret in a text with decoded escapes."""
     forms = [secret]
     if " " in secret:
         forms += [secret.replace(" ", "+"), secret.replace(" ", "_")]
     if not secret.isascii():
-        forms += [octets(form).decode("latin-1") for form in forms]  # octets that were taken for characters
+        forms += [octets(form).decode("latin-1") for form in forms]  # octets read as characters
         forms += [unicodedata.normalize(form, secret) for form in ("NFC", "NFD", "NFKC")]
         forms += ["".join(sign if sign.isascii() else stand_in for sign in secret) for stand_in in "?\ufffd"]
         forms.append(octets(secret).decode("ascii", "replace"))
@@ -108,9 +108,9 @@ def spellings(secret: str) -> Iterator[str]:
 
 
 def add_plain(pieces: Pieces, secrets: Iterable[str], *, but_of: Iterable[str] = ()) -> None:
-    """Add the pieces of the secrets as they are written.
+    """Add the pieces of the secrets in their spellings.
 
-    Of ``but_of``, which is shown anyway, no piece is added, but the whole secret is.
+    Pieces that occur in ``but_of``, the public texts, are omitted; the whole secret is still added.
     """
     for secret in secrets:
         for form in spellings(secret):
@@ -123,10 +123,10 @@ def add_plain(pieces: Pieces, secrets: Iterable[str], *, but_of: Iterable[str] =
 
 
 def add_doubtful(pieces: Pieces, secret: str, *, but_of: Iterable[str]) -> None:
-    """Add the pieces of a secret that may be an echo of it, too short to be masked.
+    """Add the pieces of a secret that are too short to be masked, but may be an echo.
 
-    Of letters alone they are longer, and no part of an ordinary word of replies: a reply that says "password"
-    would otherwise tell that this is part of the secret.
+    Pieces of letters only are longer and do not occur in ordinary words of replies. Otherwise, hiding a reply
+    with the word "password" would show that this word is part of the secret.
     """
     known = (_WORDS, *but_of)
     for form in spellings(secret):
@@ -140,7 +140,7 @@ def add_doubtful(pieces: Pieces, secret: str, *, but_of: Iterable[str]) -> None:
 
 
 def add_hex(pieces: Pieces, secrets: Iterable[str]) -> None:
-    """Add the pieces of the secrets in hex digits, of UTF-8 and UTF-16."""
+    """Add the pieces of the secrets in hex digits of UTF-8 and UTF-16."""
     for secret in secrets:
         raw, margin = octets(secret), 2 * (RUN - _SAMPLE)
         if len(secret) > LONG:
@@ -151,9 +151,9 @@ def add_hex(pieces: Pieces, secrets: Iterable[str]) -> None:
 
 
 def add_base64(pieces: Pieces, secrets: Iterable[str], *, username: str) -> None:
-    """Add the pieces of the secrets in base64 without letter case, at each of its three alignments.
+    """Add the pieces of the secrets in case-folded base64, at each of the three alignments.
 
-    Also of what the mechanisms send: ``\\0user\\0password`` and so on.
+    Also add the messages of the mechanisms, such as ``\\0user\\0password``.
     """
     user = octets(username)
     for secret in secrets:
@@ -172,7 +172,7 @@ def add_base64(pieces: Pieces, secrets: Iterable[str], *, username: str) -> None
 
 
 def base64_forms(raw: bytes) -> Iterator[str]:
-    """Yield the base64 characters that hold nothing but ``raw``, wherever in three octets it starts."""
+    """Yield the base64 characters that encode only ``raw``, for each offset within three octets."""
     for offset in range(3):
         bits = 8 * (offset + len(raw))
         written = base64.b64encode(bytes(offset) + raw).decode()
@@ -186,6 +186,6 @@ def base64_forms(raw: bytes) -> Iterator[str]:
 
 
 def alone(secret: str) -> set[str]:
-    """Return the forms of a secret that is too short to be looked for inside words."""
+    """Return the forms of a secret that is too short for a search inside words."""
     raw = octets(secret)
     return {secret, base64.b64encode(raw).decode(), base64.b64encode(raw).decode().rstrip("="), raw.hex()}

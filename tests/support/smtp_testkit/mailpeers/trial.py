@@ -102,7 +102,7 @@ class Trial:
         /,
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
-        leave: SendPermit | None = None,
+        send_permit: SendPermit | None = None,
         permit: LoginPermit | None = None,
         **changes: Any,
     ) -> DialogueReport:
@@ -111,7 +111,7 @@ class Trial:
             self.connect = target.connect
         port = target.port if isinstance(target, FaultServer) else target
         settings = self.settings(port, **changes)
-        return await self.engine().run(settings, on_phase=on_phase, leave=leave, permit=permit)
+        return await self.engine().run(settings, on_phase=on_phase, send_permit=send_permit, permit=permit)
 
 
 def recipients(

@@ -183,7 +183,7 @@ class ScriptedEngine:
         settings: TestRequest,
         *,
         on_phase: Callable[[Phase], None] = lambda phase: None,
-        leave: SendPermit | None = None,
+        send_permit: SendPermit | None = None,
         permit: LoginPermit | None = None,
     ) -> DialogueReport:
         """Run one test."""
@@ -198,7 +198,7 @@ class ScriptedEngine:
             self.most_at_once[settings.server], self._busy[settings.server]
         )
         try:
-            report = await self._dialogue(settings, self._answer(settings), on_phase, leave, permit)
+            report = await self._dialogue(settings, self._answer(settings), on_phase, send_permit, permit)
         finally:
             self.under_way.remove(name)
             self._busy[settings.server] -= 1
@@ -216,7 +216,7 @@ class ScriptedEngine:
         settings: TestRequest,
         answer: Answer,
         on_phase: Callable[[Phase], None],
-        leave: SendPermit | None,
+        send_permit: SendPermit | None,
         permit: LoginPermit | None,
     ) -> DialogueReport:
         phases = _phases(settings)
@@ -229,9 +229,9 @@ class ScriptedEngine:
             if phase is through[-1]:
                 seconds = max(seconds, answer.seconds - 0.01 * (len(through) - 1))
             on_phase(phase)
-            if phase is Phase.DATA and leave is not None:
-                await leave.acquire()
-                leave.check()
+            if phase is Phase.DATA and send_permit is not None:
+                await send_permit.acquire()
+                send_permit.check()
             if phase is Phase.AUTH and settings.login is not None:
                 if permit is not None:
                     address = ip_address(self.addresses.get(settings.server, "192.0.2.10"))

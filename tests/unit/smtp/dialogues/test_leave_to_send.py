@@ -33,9 +33,9 @@ async def test_its_turn_is_asked_for_after_the_last_recipient_and_before_data(
     trial: Trial, mailserver: MailServer
 ) -> None:
     said: list[str] = []
-    leave = RecordingPermit(at_turn=lambda: said.extend(mailserver.transcript))
+    send_permit = RecordingPermit(at_turn=lambda: said.extend(mailserver.transcript))
 
-    report = await trial(mailserver.plain_port, leave=leave)
+    report = await trial(mailserver.plain_port, send_permit=send_permit)
 
     assert report.verdict.passed
     assert any("RCPT" in line for line in said)
@@ -44,16 +44,16 @@ async def test_its_turn_is_asked_for_after_the_last_recipient_and_before_data(
 
 async def test_it_is_asked_again_when_the_server_wants_the_mail(trial: Trial, mailserver: MailServer) -> None:
     said: list[str] = []
-    leave = RecordingPermit(at_check=lambda: said.extend(mailserver.transcript))
+    send_permit = RecordingPermit(at_check=lambda: said.extend(mailserver.transcript))
 
-    report = await trial(mailserver.plain_port, leave=leave)
+    report = await trial(mailserver.plain_port, send_permit=send_permit)
 
     assert report.verdict.passed
     assert "354" in said[-1]
 
 
 @pytest.mark.parametrize(
-    ("leave", "last_word"),
+    ("send_permit", "last_word"),
     [
         (RecordingPermit(at_turn=refuse), "250 2.1.5 ok"),
         (RecordingPermit(at_check=refuse), "354 end with a dot"),
@@ -64,11 +64,11 @@ async def test_no_leave_no_mail(
     trial: Trial,
     mailserver: MailServer,
     caplog: pytest.LogCaptureFixture,
-    leave: RecordingPermit,
+    send_permit: RecordingPermit,
     last_word: str,
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        report = await trial(mailserver.plain_port, leave=leave)
+        report = await trial(mailserver.plain_port, send_permit=send_permit)
 
     assert report.verdict.reason is Reason.INTERNAL_ERROR
     assert report.verdict.message == "The operator canceled the test before it sent the email [in Data]."
@@ -79,8 +79,8 @@ async def test_no_leave_no_mail(
 
 
 async def test_a_mode_that_sends_no_mail_does_not_ask(trial: Trial, mailserver: MailServer) -> None:
-    leave = RecordingPermit(at_turn=refuse, at_check=refuse)
+    send_permit = RecordingPermit(at_turn=refuse, at_check=refuse)
 
-    report = await trial(mailserver.plain_port, leave=leave, mode=Mode.ENVELOPE)
+    report = await trial(mailserver.plain_port, send_permit=send_permit, mode=Mode.ENVELOPE)
 
     assert report.verdict.passed

@@ -22,7 +22,7 @@ BOUND = 32 * 1024
 class Dialogue:
     """A connected wire, the server's end, and how many lines aiosmtplib has parsed."""
 
-    wire: SmtpConnection
+    connection: SmtpConnection
     server: socket.socket
     parsed: list[bytes] = field(default_factory=list)
 
@@ -46,12 +46,12 @@ async def _connected() -> AsyncIterator[Dialogue]:
     with server:
         client.setblocking(False)
         server.setblocking(False)
-        wire = await SmtpConnection.open(client, context=None, server_name="mail.example.com", limit=60)
+        connection = await SmtpConnection.open(client, context=None, server_name="mail.example.com", limit=60)
         server.send(b"220 mail.example.com ESMTP\r\n")
-        await wire.greeting(60)
-        yield Dialogue(wire, server)
-        wire.abort()
-        await wire.close()
+        await connection.greeting(60)
+        yield Dialogue(connection, server)
+        connection.abort()
+        await connection.close()
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_a_reply_in_a_packet_for_each_line_is_parsed_once(
     """Each packet had all lines before it parsed again: 6,000 of them took two seconds of the event loop."""
     sending = asyncio.create_task(dialogue.send(pieces(500)))
 
-    reply = await dialogue.wire.command(b"EHLO me", limit=60)
+    reply = await dialogue.connection.command(b"EHLO me", limit=60)
 
     await sending
     assert len(reply.lines) == 500
@@ -110,7 +110,7 @@ async def test_an_endless_reply_is_given_up_before_its_time_is_over(dialogue: Di
     sending = asyncio.create_task(dialogue.send(ENDLESS[kind]))
 
     with pytest.raises(InvalidReply):
-        await dialogue.wire.command(b"EHLO me", limit=600)
+        await dialogue.connection.command(b"EHLO me", limit=600)
 
     await sending  # it ends since the connection has
     assert len(dialogue.parsed) <= 1
@@ -122,16 +122,16 @@ async def test_a_server_that_goes_on_unasked_loses_its_connection(dialogue: Dial
 
     assert sent < 100_000 * 1100
     with pytest.raises(ConnectionFailure):
-        await dialogue.wire.command(b"NOOP", limit=600)
+        await dialogue.connection.command(b"NOOP", limit=600)
 
 
 async def test_a_reply_that_no_command_asked_for_is_not_that_of_the_next_one(dialogue: Dialogue) -> None:
     sending = asyncio.create_task(dialogue.send([b"250 first\r\n250 unasked\r\n25"]))
-    assert (await dialogue.wire.command(b"NOOP", limit=60)).text == "first"
+    assert (await dialogue.connection.command(b"NOOP", limit=60)).text == "first"
     await sending
 
     sending = asyncio.create_task(dialogue.send([b"550 second\r\n"]))
-    assert (await dialogue.wire.command(b"NOOP", limit=60)).text == "second"
+    assert (await dialogue.connection.command(b"NOOP", limit=60)).text == "second"
     await sending
 
 

@@ -149,7 +149,7 @@ async def test_waiting_for_the_turn_to_send_takes_no_time_of_the_test(trial: Tri
             pass
 
     async with FaultServer() as server:
-        report = await trial(server, leave=InAnHour(), timeout=20)
+        report = await trial(server, send_permit=InAnHour(), timeout=20)
 
     assert report.verdict.passed
     assert report.duration < 0.5
