@@ -73,7 +73,7 @@ def _calling_off() -> Iterator[None]:
 
 
 def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return the extensions in a reply to EHLO: keywords in capitals with parameters, and the AUTH mechanisms."""
+    """Return the EHLO keywords, in capitals and with parameters, and the AUTH mechanisms."""
     offered: dict[str, str] = {}
     for line in reply.lines[1:]:
         keyword, _, parameters = line.replace("=", " ", 1).partition(" ")

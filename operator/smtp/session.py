@@ -115,7 +115,7 @@ class TestSession:
         return DialogueReport(
             verdict=outcome,
             mode=self.settings.mode,
-            duration=self.clock.ended(),
+            duration=self.clock.end(),
             phases=self.clock.timings,
             server=ServerFacts(
                 address=found.address,
@@ -209,17 +209,17 @@ class TestSession:
                 except OSError as error:
                     errors[address] = error
                     continue
-                return await self._over(sock, address, dialogue, prepared)
+                return await self._run_over(sock, address, dialogue, prepared)
         return failures.unreachable(dialogue.context(), errors, limit)
 
-    async def _over(
+    async def _run_over(
         self, sock: socket.socket, address: Address, dialogue: Dialogue, prepared: PreparedTest
     ) -> Verdict:
         port = self.settings.port
         dialogue.address = address
         self.findings.address = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
         try:
-            return await self._talk(sock, dialogue, prepared)
+            return await self._run_dialogue(sock, dialogue, prepared)
         except ConnectionFailure as error:
 
             async def again(limit: float) -> socket.socket:
@@ -227,7 +227,7 @@ class TestSession:
 
             return await FailureAnalyzer(dialogue, prepared, again).analyze(error)
 
-    async def _talk(self, sock: socket.socket, dialogue: Dialogue, prepared: PreparedTest) -> Verdict:
+    async def _run_dialogue(self, sock: socket.socket, dialogue: Dialogue, prepared: PreparedTest) -> Verdict:
         implicit = self.settings.smtp_type is SmtpType.TLS
         if implicit:
             self.clock.enter(Phase.TLS)
@@ -245,7 +245,7 @@ class TestSession:
         except BaseException:
             connection.abort()
             raise
-        self.clock.ended()
+        self.clock.end()
         await self._quit(connection)
         return outcome
 

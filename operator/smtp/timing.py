@@ -93,7 +93,7 @@ class PhaseClock:
             self._seconds[self.phase] += self._budget.spent - self._since
             self._running = False
 
-    def ended(self) -> float:
+    def end(self) -> float:
         """End the test at the first call. Return its duration in seconds, without later steps like QUIT."""
         if self._duration is None:
             self.stop()

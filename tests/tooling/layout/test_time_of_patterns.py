@@ -26,7 +26,7 @@ from smtp_operator.smtp.replies import Reply
 
 PACKAGE: Final = Path(smtp_operator.alarm.__file__).parent
 MADE_OF_SECRETS: Final = frozenset({"smtp/redaction/redactor.py", "smtp/redaction/hidden_addresses.py"})
-"""Modules with patterns of escaped secrets at run time; ``test_forms_of_a_secret.py`` times them."""
+"""Modules with patterns of escaped secrets at run time; ``test_secret_forms.py`` times them."""
 
 METHODS: Final = ("search", "match", "fullmatch", "sub", "findall", "finditer", "split")
 LENGTH: Final = 1000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the engine share; ``smtp_testkit.mailpeers.trial`` has the rest."""
+"""Fixtures for the tests of the engine, in addition to ``smtp_testkit.mailpeers.trial``."""
 
 from collections.abc import AsyncIterator
 
@@ -11,12 +11,12 @@ from smtp_testkit.mailpeers.trial import Trial
 
 @pytest.fixture
 def trial() -> Trial:
-    """Runs one test of mail settings; what a test does not name is plain, anonymous, to one recipient."""
+    """Run a test of mail settings; by default without TLS and login, to one recipient."""
     return Trial()
 
 
 @pytest.fixture
 async def mailserver() -> AsyncIterator[MailServer]:
-    """A friendly server that knows bob by the password ``s3cret-pw``."""
+    """Start a mail server with the user bob and the password ``s3cret-pw``."""
     async with MailServer(users={"bob": "s3cret-pw"}) as server:
         yield server

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever bytes a server sends in whatever phase: a verdict, in time, in few words, with no secret in it."""
+"""Any bytes in any phase lead to a short verdict in time, without a secret."""
 
 import base64
 import logging
@@ -116,7 +116,7 @@ async def test_a_server_that_echoes_secrets_in_well_formed_replies(script: dict[
 
 @given(said=REPLIES)
 @settings(deadline=None, max_examples=60)
-async def test_any_greeting_of_a_port_meant_for_tls(said: bytes) -> None:
+async def test_any_greeting_of_a_tls_port(said: bytes) -> None:
     async with FaultServer({"handshake": then(raw(said), drop())}, tls="implicit") as server:
         report = await Trial()(
             server, smtp_type=SmtpType.TLS, mode=Mode.CONNECT, ca_pem=server.ca_pem, timeout=BUDGET

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Client certificates: shown from memory, and each way in which one is of no use."""
+"""Client certificates are loaded from memory; each defect has a message."""
 
 import ssl
 import time
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def pair_of(ca: trustme.CA, **options: Any) -> tuple[bytes, bytes]:
-    """``tls.crt`` and ``tls.key``."""
+    """Return ``tls.crt`` and ``tls.key``."""
     issued = ca.issue_cert("client.example.com", **options)
     return b"".join(it.bytes() for it in issued.cert_chain_pems), issued.private_key_pem.bytes()
 
@@ -67,21 +67,21 @@ def test_an_expired_certificate(ca: trustme.CA) -> None:
     assert refusal(*pair) == "the certificate in tls.crt expired 2026-11-21"
 
 
-def test_a_certificate_of_tomorrow(ca: trustme.CA) -> None:
+def test_a_certificate_that_is_not_valid_yet(ca: trustme.CA) -> None:
     pair = pair_of(ca, not_before=NOW + timedelta(days=1), not_after=NOW + timedelta(days=9))
 
     assert refusal(*pair) == "the certificate in tls.crt is not valid before 2026-11-23 00:00 UTC"
 
 
 @pytest.mark.parametrize("nothing", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\n"])
-def test_what_is_no_pem(ca: trustme.CA, nothing: bytes) -> None:
+def test_a_certificate_that_is_not_pem(ca: trustme.CA, nothing: bytes) -> None:
     certificates, key = pair_of(ca)
 
     assert refusal(nothing, key) == "tls.crt has no readable PEM certificate"
     assert refusal(certificates, nothing) == "tls.key has no readable PEM key"
 
 
-def test_nothing_of_it_is_shown(ca: trustme.CA) -> None:
+def test_no_part_of_a_client_certificate_is_shown(ca: trustme.CA) -> None:
     assert repr(ClientCertificate.of(*pair_of(ca))) == "ClientCertificate()"
 
 
@@ -90,7 +90,7 @@ def tls_of(server: MailServer, certificate: ClientCertificate | None) -> TlsSett
 
 
 @pytest.mark.parametrize("smtp_type", [SmtpType.TLS, SmtpType.START_TLS])
-async def test_a_server_that_wants_one_gets_it(
+async def test_a_server_that_requests_a_certificate_gets_it(
     trial: Trial, mailserver: MailServer, smtp_type: SmtpType
 ) -> None:
     mailserver.tls_context.verify_mode = ssl.CERT_REQUIRED
@@ -106,7 +106,7 @@ async def test_a_server_that_wants_one_gets_it(
 @pytest.mark.parametrize(
     "alert", ["TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_BAD_CERTIFICATE"]
 )
-def test_a_server_that_does_not_accept_it(alert: str) -> None:
+def test_a_server_that_rejects_the_certificate(alert: str) -> None:
     context = DialogueContext(server="mail.example.com", port=465, client_certificate=True)
 
     verdict = tlsfailures.failed(context, alert, 0, name="mail.example.com")
@@ -121,7 +121,7 @@ def test_a_server_that_does_not_accept_it(alert: str) -> None:
 
 
 def key_of(bits: int) -> bytes:
-    """A key of that many bits whose primes are none: to look whether they are takes seconds."""
+    """Return a key of ``bits`` bits with invalid primes, whose check would take seconds."""
     p, q = (1 << (bits // 2)) - 1, (1 << (bits // 2)) - 3
     numbers = rsa.RSAPrivateNumbers(p, q, 3, 3, 3, 3, rsa.RSAPublicNumbers(65537, p * q))
     key = numbers.private_key(unsafe_skip_rsa_key_validation=True)
@@ -129,12 +129,12 @@ def key_of(bits: int) -> bytes:
 
 
 @pytest.mark.parametrize("bits", [4098, 8192, 16384])
-def test_a_key_so_large_that_a_login_holds_up_all_others(ca: trustme.CA, bits: int) -> None:
+def test_a_key_of_more_than_4096_bits_is_refused(ca: trustme.CA, bits: int) -> None:
     certificates, _ = pair_of(ca)
     assert refusal(certificates, key_of(bits)) == f"the key in tls.key has {bits:,} bits, more than 4,096"
 
 
-def test_a_key_is_not_looked_through_for_seconds(ca: trustme.CA) -> None:
+def test_a_key_is_not_checked_for_seconds(ca: trustme.CA) -> None:
     certificates, _ = pair_of(ca)
     begun = time.perf_counter()
     assert (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""At most so many connections to one destination; who waits for a place loses no time of his test."""
+"""Connections per destination are limited; the wait for a place does not count as time of the test."""
 
 import asyncio
 
@@ -11,7 +11,9 @@ from smtp_testkit.mailpeers.faultserver import FaultServer, after, reply
 from smtp_testkit.mailpeers.trial import Trial
 
 
-async def test_never_more_than_the_limit_and_all_get_their_turn(trial: Trial, mailserver: MailServer) -> None:
+async def test_connections_stay_within_the_limit_and_all_get_a_place(
+    trial: Trial, mailserver: MailServer
+) -> None:
     trial.connections = ConnectionLimits(3)
     engine = trial.engine()
     settings = trial.settings(mailserver.plain_port)
@@ -28,7 +30,7 @@ async def take(limits: ConnectionLimits, destination: str) -> None:
         pass
 
 
-async def test_another_destination_has_places_of_its_own() -> None:
+async def test_another_destination_has_its_own_places() -> None:
     limits = ConnectionLimits(1)
 
     async with limits.place("a"), asyncio.timeout(60), limits.place("b"):
@@ -54,7 +56,7 @@ async def test_first_come_first_served() -> None:
     assert order == [0, 1, 2, 3, 4]
 
 
-async def test_who_gives_up_waiting_leaves_no_trace() -> None:
+async def test_a_canceled_wait_leaves_no_trace() -> None:
     limits = ConnectionLimits(1)
 
     async def wait() -> None:
@@ -71,7 +73,7 @@ async def test_who_gives_up_waiting_leaves_no_trace() -> None:
         pass
 
 
-def test_no_place_at_all_is_no_limit() -> None:
+def test_a_limit_of_zero_is_rejected() -> None:
     with pytest.raises(ValueError, match="at least one"):
         ConnectionLimits(0)
 

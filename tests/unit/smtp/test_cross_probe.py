@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A second look, without credentials, tells mistakes of smtpType and port apart and names what to change."""
+"""A probe without credentials tells wrong smtpType from wrong port, and the verdict names the change."""
 
 import pytest
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.looptime
 
 
 @pytest.mark.parametrize("smtp_type", [SmtpType.NONE, SmtpType.START_TLS])
-async def test_a_client_in_clear_at_a_tls_port(trial: Trial, smtp_type: SmtpType) -> None:
+async def test_a_plaintext_client_at_a_tls_port(trial: Trial, smtp_type: SmtpType) -> None:
     async with FaultServer(tls="implicit") as server:
         report = await trial(server, smtp_type=smtp_type, password="s3cret-pw")
 
@@ -27,15 +27,15 @@ async def test_a_client_in_clear_at_a_tls_port(trial: Trial, smtp_type: SmtpType
         assert not any(b"AUTH" in line for line in server.received)
 
 
-async def test_a_tls_port_that_hangs_up_on_a_client_in_clear(trial: Trial) -> None:
-    """Some servers close instead of waiting for a ClientHello that does not come."""
+async def test_a_tls_port_that_hangs_up_on_a_plaintext_client(trial: Trial) -> None:
+    """Close early, as some servers do that receive no ClientHello."""
     async with FaultServer({"handshake": [drop(), then()]}, tls="implicit") as server:
         report = await trial(server, smtp_type=SmtpType.START_TLS)
 
     assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
 
 
-async def test_a_tls_client_at_a_port_in_clear_that_offers_starttls(trial: Trial) -> None:
+async def test_a_tls_client_at_a_plaintext_port_with_starttls(trial: Trial) -> None:
     async with FaultServer(tls="starttls") as server:
         report = await trial(server, smtp_type=SmtpType.TLS, ca_pem=server.ca_pem, password="s3cret-pw")
 
@@ -50,7 +50,7 @@ async def test_a_tls_client_at_a_port_in_clear_that_offers_starttls(trial: Trial
         assert not any(b"AUTH" in line for line in server.received)
 
 
-async def test_a_port_in_clear_without_starttls_is_suggested_only_where_no_password_is_at_stake(
+async def test_plaintext_without_starttls_is_suggested_only_without_a_password(
     trial: Trial,
 ) -> None:
     async with FaultServer() as server:
@@ -78,7 +78,7 @@ async def test_another_protocol_is_named_and_its_bytes_are_not_shown(
     trial: Trial, greeting: bytes, kind: str, smtp_type: SmtpType
 ) -> None:
     script = {"banner": raw(greeting), "EHLO": reply("530 Please login with USER and PASS.")}
-    if smtp_type is SmtpType.TLS:  # an SMTP port of nobody: the greeting comes in the handshake's place
+    if smtp_type is SmtpType.TLS:  # the server sends its greeting instead of a handshake
         script = {"handshake": then(raw(greeting), silence()), "banner": raw(greeting)}
     async with FaultServer(script, tls="none" if smtp_type is SmtpType.NONE else "implicit") as server:
         report = await trial(server, smtp_type=smtp_type, ca_pem=server.ca_pem)
@@ -89,7 +89,7 @@ async def test_another_protocol_is_named_and_its_bytes_are_not_shown(
         assert word not in report.verdict.message
 
 
-async def test_imap_over_tls_behind_a_client_in_clear(trial: Trial) -> None:
+async def test_a_plaintext_client_at_an_imap_port_with_tls(trial: Trial) -> None:
     async with FaultServer({"banner": raw(b"* OK IMAP4rev1\r\n")}, tls="implicit") as server:
         report = await trial(server, smtp_type=SmtpType.START_TLS)
 
@@ -97,7 +97,7 @@ async def test_imap_over_tls_behind_a_client_in_clear(trial: Trial) -> None:
     assert "is an IMAP server" in report.verdict.message
 
 
-async def test_a_server_that_is_silent_in_clear_and_over_tls(trial: Trial) -> None:
+async def test_a_server_that_is_silent_in_plaintext_and_over_tls(trial: Trial) -> None:
     async with FaultServer({"banner": silence()}) as server:
         report = await trial(server, smtp_type=SmtpType.START_TLS)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the operator may connect to: what is denied by default, and what flags change about it."""
+"""Destinations that are denied by default, and the flags that change them."""
 
 import ipaddress
 
@@ -154,7 +154,7 @@ def test_ports_may_be_ranges() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "0", "65536", "600-500", "5-", "-5"])
-def test_a_range_that_is_none(text: str) -> None:
+def test_invalid_port_ranges(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         PortRange.parse(text)
 
@@ -200,7 +200,7 @@ async def test_of_several_addresses_the_allowed_ones_are_used(trial: Trial, mail
 async def test_a_name_that_moves_to_a_denied_address_meanwhile_is_not_followed(
     trial: Trial, mailserver: MailServer
 ) -> None:
-    """DNS rebinding: the address that was judged is the one that is connected to."""
+    """Connect to the checked address (DNS rebinding)."""
     trial.names.known["mail.example.com"] = ("127.0.0.1",)
 
     await trial(mailserver.plain_port, server="mail.example.com")

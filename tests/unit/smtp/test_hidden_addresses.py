@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bcc recipient is shown by its place, however a server names the mailbox that it refuses."""
+"""The place in the spec replaces a bcc recipient in every form in which a server names it."""
 
 import base64
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No secret and no bcc address passes, however a server writes it back."""
+"""Secrets and bcc addresses are masked in every form in which a server echoes them."""
 
 import base64
 import binascii
@@ -56,7 +56,7 @@ def redactor() -> Redactor:
         f"AUTH PLAIN {b64(f'{chr(0)}bob{chr(0)}{PASSWORD}')} is not understood",
     ],
 )
-def test_a_secret_in_any_usual_writing(redactor: Redactor, echo: str) -> None:
+def test_a_secret_in_any_usual_spelling(redactor: Redactor, echo: str) -> None:
     shown = redactor.shown(f"bad command: {echo} (refused)")
 
     assert MASK in shown
@@ -73,7 +73,7 @@ def test_a_secret_cut_off_by_the_server(redactor: Redactor) -> None:
 
 
 @pytest.mark.parametrize("secret", ["a", "42", "pw1"])
-def test_a_short_password_is_masked_where_it_stands_alone(secret: str) -> None:
+def test_a_short_password_is_masked_as_a_word(secret: str) -> None:
     redactor = Redactor(secrets=[secret], username="bob")
 
     assert redactor.shown(f"wrong password '{secret}' for bob") == f"wrong password '{MASK}' for bob"
@@ -119,14 +119,14 @@ def test_a_servers_text_is_one_harmless_line(said: str, shown: str) -> None:
     assert Redactor().shown(said) == shown
 
 
-def test_it_is_cut() -> None:
+def test_long_texts_are_cut() -> None:
     shown = Redactor().shown("word " * 100)
 
     assert len(shown) <= SERVER_TEXT
     assert shown.endswith("…")
 
 
-def test_nothing_of_it_can_be_printed_by_accident(redactor: Redactor) -> None:
+def test_the_redactor_prints_no_secret(redactor: Redactor) -> None:
     assert repr(redactor) == "Redactor()"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names become addresses in threads, so that a name server that hangs delays nobody else."""
+"""Names are looked up in threads, so that a hanging name server delays no other lookup."""
 
 import asyncio
 import ipaddress
@@ -24,7 +24,7 @@ ANSWER = (ipaddress.ip_address("192.0.2.1"),)
 
 
 class NameServer:
-    """Answers at once, but for names in ``hanging`` only when told."""
+    """Answers at once, but names in ``hanging`` only on request."""
 
     def __init__(self) -> None:
         self.hanging: set[str] = set()
@@ -32,7 +32,7 @@ class NameServer:
         self.asked: list[str] = []
 
     def __call__(self, name: str) -> tuple[Address, ...]:
-        name = name.removesuffix(".")  # which has search domains left out
+        name = name.removesuffix(".")  # no search domains
         self.asked.append(name)
         if name in self.hanging:
             self.told.wait(60)
@@ -46,7 +46,7 @@ def name_server() -> Iterator[NameServer]:
     server.told.set()
 
 
-async def test_a_name_that_hangs_ends_at_its_limit_and_delays_nobody(name_server: NameServer) -> None:
+async def test_a_lookup_that_hangs_ends_at_its_limit_and_delays_no_others(name_server: NameServer) -> None:
     name_server.hanging = {f"hangs-{number}.example" for number in range(5)}
     resolver = ThreadedResolver(threads=8, lookup=name_server)
     slow = [asyncio.create_task(resolver.addresses(name, limit=0.2)) for name in name_server.hanging]
@@ -83,7 +83,7 @@ async def test_the_threads_are_bounded_and_the_queue_moves_on(name_server: NameS
     assert await asyncio.gather(*waiting) == [ANSWER] * 4
 
 
-async def test_who_gives_up_does_not_take_the_answer_from_others(name_server: NameServer) -> None:
+async def test_a_canceled_lookup_does_not_cancel_those_of_others(name_server: NameServer) -> None:
     name_server.hanging = {"mail.example.com"}
     resolver = ThreadedResolver(lookup=name_server)
     impatient = asyncio.create_task(resolver.addresses("mail.example.com", limit=60))
@@ -110,7 +110,7 @@ async def test_an_international_name_is_looked_up_by_its_a_label(name_server: Na
     assert name_server.asked == ["xn--bcher-kva.example"]
 
 
-async def test_a_closed_resolver_starts_nothing_that_waits(name_server: NameServer) -> None:
+async def test_a_closed_resolver_starts_no_waiting_lookup(name_server: NameServer) -> None:
     name_server.hanging = {"a.example"}
     resolver = ThreadedResolver(threads=1, lookup=name_server)
     first = asyncio.create_task(resolver.addresses("a.example", limit=60))
@@ -135,7 +135,7 @@ async def test_a_closed_resolver_starts_nothing_that_waits(name_server: NameServ
         (UnicodeError("label empty or too long"), NameInvalid),
     ],
 )
-def test_what_the_system_says(
+def test_errors_of_name_lookups(
     monkeypatch: pytest.MonkeyPatch, error: Exception, expected: type[Exception]
 ) -> None:
     def fail(*args: object, **options: object) -> None:
@@ -147,7 +147,7 @@ def test_what_the_system_says(
         system_lookup("mail.example.com")
 
 
-def test_each_address_once_in_the_systems_order(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_addresses_are_unique_and_in_the_systems_order(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(0, 0, 0, "", (address, 0)) for address in ("2001:db8::1", "192.0.2.1", "192.0.2.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: found)
 
@@ -180,7 +180,7 @@ def test_each_address_once_in_the_systems_order(monkeypatch: pytest.MonkeyPatch)
         ),
     ],
 )
-async def test_what_users_read(
+async def test_messages_about_name_lookups(
     trial: Trial, error: Exception, reason: Reason, retry: Retry, message: str
 ) -> None:
     trial.names.fails_with = error
@@ -211,7 +211,7 @@ async def test_did_you_mean(trial: Trial, server: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize("server", ["mail.example.com", "smtp.company.example", "mx.internal", "a.b"])
-async def test_no_guess_where_nothing_is_near(trial: Trial, server: str) -> None:
+async def test_no_suggestion_without_a_similar_name(trial: Trial, server: str) -> None:
     trial.names.fails_with = NameNotFound()
 
     report = await trial(587, server=server)
@@ -237,8 +237,8 @@ async def test_no_guess_where_nothing_is_near(trial: Trial, server: str) -> None
         ("bü..cher", None),
     ],
 )
-async def test_what_is_no_host_name(trial: Trial, server: str, message: str | None) -> None:
-    trial.names.fails_with = AssertionError("nobody looks that up")
+async def test_invalid_host_names(trial: Trial, server: str, message: str | None) -> None:
+    trial.names.fails_with = AssertionError("unexpected lookup")
 
     report = await trial(587, server=server)
 
@@ -248,7 +248,7 @@ async def test_what_is_no_host_name(trial: Trial, server: str, message: str | No
         assert report.verdict.message == message
 
 
-async def test_a_heloname_that_would_smuggle_is_refused(trial: Trial) -> None:
+async def test_a_heloname_with_an_injected_command_is_refused(trial: Trial) -> None:
     report = await trial(587, helo_name="x\r\nMAIL FROM:<>")
 
     assert report.verdict.reason is Reason.INVALID_SPEC

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A search domain of ``resolv.conf`` leads no name elsewhere, above all none that a password is bound to.
+"""Search domains of ``resolv.conf`` do not redirect names, in particular names of bound passwords.
 
-In a Pod ``postfix.mail`` is first looked up as ``postfix.mail.NAMESPACE.svc.cluster.local`` and
-``postfix.mail.svc.cluster.local``: whoever may create the namespace ``mail`` would get what is for the
-top-level domain.
+A Pod first looks up ``postfix.mail`` as ``postfix.mail.NAMESPACE.svc.cluster.local`` and
+``postfix.mail.svc.cluster.local``. A user who can create the namespace ``mail`` would receive the connections
+to the top-level domain.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ RIGHT, WRONG = (ipaddress.ip_address(it) for it in ("192.0.2.1", "203.0.113.66")
 
 
 class Dns:
-    """Answers as a resolver with search domains: ``NAME.`` is that name, ``NAME`` may be another one."""
+    """Answers like a resolver with search domains: ``NAME.`` is absolute, ``NAME`` may be another name."""
 
     def __init__(self, known: Mapping[str, Address | Exception]) -> None:
         self.known = known
@@ -59,20 +59,20 @@ async def test_a_bound_name_is_never_looked_up_with_search_domains(name: str) ->
     assert dns.asked == [f"{name}."]
 
 
-async def test_nor_where_the_name_servers_fail() -> None:
+async def test_a_bound_name_is_not_looked_up_with_search_domains_after_a_failure() -> None:
     dns = Dns({"smtp.example.com.": NameServersFailed(), "smtp.example.com": WRONG})
 
     assert await found(dns, "smtp.example.com", absolute=True) == "NameServersFailed"
 
 
-async def test_another_name_with_a_dot_is_itself_first() -> None:
+async def test_another_name_with_a_dot_is_first_looked_up_as_absolute() -> None:
     dns = Dns({"smtp.example.com": WRONG, "smtp.example.com.": RIGHT})
 
     assert await found(dns, "smtp.example.com") == RIGHT
 
 
 @pytest.mark.parametrize("fails", [NameNotFound(), NameServersFailed()])
-async def test_and_then_with_search_domains(fails: Exception) -> None:
+async def test_another_name_with_a_dot_is_then_looked_up_with_search_domains(fails: Exception) -> None:
     dns = Dns({"postfix.mail": RIGHT, "postfix.mail.": fails})
 
     assert await found(dns, "postfix.mail") == RIGHT
@@ -93,7 +93,7 @@ async def test_a_name_that_ends_with_a_dot_is_absolute_anyway(absolute: bool) ->
     assert dns.asked == ["smtp.example.com."]
 
 
-async def test_both_ways_to_look_up_a_name_share_no_answer() -> None:
+async def test_absolute_and_relative_lookups_share_no_result() -> None:
     dns = Dns({"postfix.mail": WRONG})
     resolver = ThreadedResolver(lookup=dns)
 
@@ -105,12 +105,12 @@ async def test_both_ways_to_look_up_a_name_share_no_answer() -> None:
         await bound
 
 
-# Names that the admin of the operator's Pod has given (hostAliases).
+# Names that the admin of the operator's Pod set (hostAliases).
 
 
 @pytest.fixture
 def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hosts file of the Pod; DNS knows nothing."""
+    """Create the hosts file of the Pod; DNS has no names."""
     file = tmp_path / "hosts"
     file.write_text(
         "192.0.2.1 Relay.corp relay # mail\n# 192.0.2.9 other.corp\nnone relay.corp\n2001:db8::1 relay\n\n"
@@ -126,23 +126,23 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "addresses"), [("relay.corp.", ["192.0.2.1"]), ("RELAY.", ["192.0.2.1", "2001:db8::1"])]
 )
-def test_an_absolute_name_may_stand_in_the_hosts_file(hosts: None, name: str, addresses: list[str]) -> None:
+def test_the_hosts_file_answers_absolute_names(hosts: None, name: str, addresses: list[str]) -> None:
     assert list(map(str, system_lookup(name))) == addresses
 
 
 @pytest.mark.parametrize("name", ["other.corp.", "mail.", "corp.", "relay.corp"])
-def test_another_name_does_not(hosts: None, name: str) -> None:
+def test_another_name_is_not_in_the_hosts_file(hosts: None, name: str) -> None:
     with pytest.raises(NameNotFound):
         system_lookup(name)
 
 
-def test_without_a_hosts_file_there_is_dns_alone(hosts: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_hosts_file_only_dns_is_used(hosts: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "_HOSTS_FILE", "/nowhere")
     with pytest.raises(NameNotFound):
         system_lookup("relay.corp.")
 
 
-# What the engine makes of it.
+# the verdict of the engine
 
 
 async def test_the_message_says_how_a_bound_name_is_looked_up(trial: Trial) -> None:

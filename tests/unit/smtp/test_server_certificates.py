@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A certificate that is refused is named with its fault, and what is wrong stands in it."""
+"""The message about a rejected certificate names its fault and the wrong value."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ async def test_an_unknown_authority(trial: Trial, authority: Authority, mode: Tl
     assert not any(b"AUTH" in line for line in server.received)
 
 
-async def test_a_certificate_signed_by_itself(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+async def test_a_self_signed_certificate(trial: Trial, authority: Authority, mode: TlsMode) -> None:
     context = authority.server_context("localhost", self_signed=True)
     async with FaultServer(tls=mode, context=context) as server:
         report = await trial(server.port, smtp_type=OF_MODE[mode])
@@ -74,7 +74,7 @@ async def test_an_expired_certificate(trial: Trial, authority: Authority, mode: 
     )
 
 
-async def test_a_certificate_of_the_future(trial: Trial, authority: Authority, mode: TlsMode) -> None:
+async def test_a_certificate_that_is_not_valid_yet(trial: Trial, authority: Authority, mode: TlsMode) -> None:
     context = authority.server_context("localhost", valid=(NOW + DAY, NOW + 9 * DAY))
     async with FaultServer(tls=mode, context=context) as server:
         report = await trial(server.port, smtp_type=OF_MODE[mode], ca_pem=authority.pem)
@@ -96,7 +96,7 @@ async def test_a_certificate_for_another_name(trial: Trial, authority: Authority
     )
 
 
-async def test_tls_server_name_is_the_name_that_is_looked_for(
+async def test_tls_server_name_is_the_expected_name(
     trial: Trial, authority: Authority, mode: TlsMode
 ) -> None:
     async with FaultServer(tls=mode, context=authority.server_context("mail.example.net")) as server:
@@ -106,7 +106,7 @@ async def test_tls_server_name_is_the_name_that_is_looked_for(
     assert report.verdict.passed
 
 
-async def test_a_server_given_by_address_is_looked_for_by_address(trial: Trial, authority: Authority) -> None:
+async def test_a_server_address_is_the_expected_name(trial: Trial, authority: Authority) -> None:
     for names, passes in ((("127.0.0.1",), True), (("localhost",), False)):
         async with FaultServer(tls="implicit", context=authority.server_context(*names)) as server:
             report = await trial(
@@ -132,7 +132,7 @@ async def test_a_chain_that_breaks_rfc_5280_fails_on_every_python(trial: Trial, 
     )
 
 
-async def test_a_certificate_for_clients_is_not_one_for_servers(trial: Trial, authority: Authority) -> None:
+async def test_a_client_certificate_of_a_server_is_rejected(trial: Trial, authority: Authority) -> None:
     context = authority.server_context("localhost", purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
     async with FaultServer(tls="implicit", context=context) as server:
         report = await trial(server.port, smtp_type=SmtpType.TLS, ca_pem=authority.pem)
@@ -141,7 +141,7 @@ async def test_a_certificate_for_clients_is_not_one_for_servers(trial: Trial, au
     assert "is not for servers" in report.verdict.message
 
 
-async def test_a_bundle_alone_is_trusted_where_one_is_given(trial: Trial, authority: Authority) -> None:
+async def test_a_given_bundle_is_trusted_exclusively(trial: Trial, authority: Authority) -> None:
     other = Authority.make("another-ca")
     async with FaultServer(tls="implicit", context=authority.server_context("localhost")) as server:
         report = await trial(server.port, smtp_type=SmtpType.TLS, ca_pem=other.pem)
@@ -152,7 +152,7 @@ async def test_a_bundle_alone_is_trusted_where_one_is_given(trial: Trial, author
 @pytest.mark.parametrize(
     "bundle", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]
 )
-async def test_a_bundle_that_is_none(trial: Trial, bundle: str) -> None:
+async def test_an_invalid_bundle(trial: Trial, bundle: str) -> None:
     report = await trial(1, smtp_type=SmtpType.TLS, ca_pem=bundle)
 
     assert report.verdict.reason is Reason.CA_BUNDLE_INVALID

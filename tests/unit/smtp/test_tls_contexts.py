@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLS is decided here and not by the Python version: 1.2 at least, names checked, RFC 5280 strictly."""
+"""TLS settings do not depend on the Python version: TLS 1.2 or later, name checks, strict RFC 5280."""
 
 import asyncio
 import ssl
@@ -29,13 +29,13 @@ def test_what_is_checked(bundle: str) -> None:
         assert context.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
 
 
-def test_a_bundle_alone_is_trusted(bundle: str) -> None:
+def test_a_bundle_is_trusted_exclusively(bundle: str) -> None:
     (certificate,) = TlsContexts().get(bundle, verify=True).get_ca_certs()
 
     assert certificate["subject"] == ((("commonName", "corp-ca"),),)
 
 
-def test_without_verification_nothing_is_checked_but_the_version(bundle: str) -> None:
+def test_without_verification_only_the_version_is_checked(bundle: str) -> None:
     context = TlsContexts().get(bundle, verify=False)
 
     assert context.verify_mode is ssl.CERT_NONE
@@ -79,7 +79,7 @@ async def test_a_bundle_is_parsed_while_the_loop_goes_on(
     assert threads[0] != threading.get_ident()
 
 
-async def test_500_certificates_hold_up_no_other_thread() -> None:
+async def test_500_certificates_block_no_other_thread() -> None:
     ended, worst = threading.Event(), 0.0
     ca_pem = "".join(Authority.make(f"ca-{number}").pem for number in range(MOST_CERTIFICATES))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every field that a hint tells the user to set exists in the spec of a CRD that is shipped."""
+"""Every field in a hint exists in the spec of a shipped CRD."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ SOURCES = sorted(
     it for layer in ("network", "smtp", "secrets") for it in (ROOT / "operator" / layer).rglob("*.py")
 )
 SETTING = re.compile(r"\bset\b(?:[^.;]|\.(?=\w))*", re.IGNORECASE)
-FIELD = re.compile(r"(?<![\w.])([a-z]\w*(?:\.[a-z]\w*)*): ")  # one that begins elsewhere is not judged
+FIELD = re.compile(r"(?<![\w.])([a-z]\w*(?:\.[a-z]\w*)*): ")  # other paths are not checked
 TARGET = re.compile(r"set ((?!it\b)[a-z]\w*(?:\.[a-z]\w*)*) to ", re.IGNORECASE)
 
 
@@ -41,7 +41,7 @@ def has(schema: Any, names: list[str]) -> bool:
 
 
 def texts(source: Path) -> Iterator[str]:
-    """Of the source; constants of its module stand where it names them."""
+    """Yield the texts of a module, with its constants in place of their names."""
     module = vars(
         import_module(
             ".".join(("smtp_operator", *source.relative_to(ROOT / "operator").with_suffix("").parts))
@@ -73,7 +73,7 @@ def test_fields_exist(source: Path) -> None:
     assert {field for field in hinted(source) if not exists(field)} == set()
 
 
-def test_the_hints_are_found_at_all() -> None:
+def test_hints_are_found() -> None:
     found = set().union(*map(hinted, SOURCES))
 
     assert {"smtpType", "port", "username", "heloName", "from", "server", "authMechanism"} <= found

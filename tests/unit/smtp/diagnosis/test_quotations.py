@@ -51,7 +51,7 @@ def test_a_reply_is_quoted_verbatim(lines: str, line: str) -> None:
     assert quoted(classify(Phase.RCPT_TO, reply).message) == line
 
 
-def test_a_cut_keeps_the_words_that_the_rule_looked_at() -> None:
+def test_a_cut_keeps_the_words_that_the_rule_matched() -> None:
     verdict = classify(Phase.RCPT_TO, Reply.of_lines([BLOCKED]))
 
     said = quoted(verdict.message)
@@ -86,7 +86,7 @@ def test_a_cut_of_a_long_message_keeps_them_too() -> None:
     size=st.integers(0, 300),
     limit=st.integers(20, 200),
 )
-def test_a_cut_leaves_out_and_adds_nothing_unmarked(text: str, begin: int, size: int, limit: int) -> None:
+def test_a_cut_marks_every_omission_and_adds_nothing(text: str, begin: int, size: int, limit: int) -> None:
     text = (text * 300)[:300].replace("…", ".")
     quotation = Quotation(f"550 {text}", (4 + begin, min(304, 4 + begin + size)) if begin < 300 else (0, 0))
 
@@ -116,9 +116,7 @@ def test_a_secret_is_masked_before_the_cut() -> None:
     assert "horse" not in redactor.shown(line)
 
 
-async def test_every_place_of_the_status_keeps_the_deciding_words(
-    trial: Trial, mailserver: MailServer
-) -> None:
+async def test_every_status_field_keeps_the_deciding_words(trial: Trial, mailserver: MailServer) -> None:
     mailserver.refused_recipients = {"dev@example.com": BLOCKED}
 
     report = await trial(mailserver.plain_port, password=mailserver.users["bob"])
@@ -129,9 +127,7 @@ async def test_every_place_of_the_status_keeps_the_deciding_words(
     assert all("blocked using zen.example" in text and "…" in text for text in shown)
 
 
-async def test_each_refused_recipient_has_a_quotation_of_its_own(
-    trial: Trial, mailserver: MailServer
-) -> None:
+async def test_each_refused_recipient_has_its_own_quotation(trial: Trial, mailserver: MailServer) -> None:
     reply = f"550 {FILLER * 4}no such user here, {FILLER * 3}"
     mailserver.refused_recipients = {"a@example.com": reply, "b@example.com": "550 unknown recipient"}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replies of real servers, and what they mean; also shouted, without enhanced codes, and cut into lines.
+"""Reasons for replies of real servers, also in capitals, without enhanced codes, and on several lines.
 
-The table is ``real_replies.txt``: one row a reply, so that another server's words are one more row.
+The table is ``real_replies.txt``, with one row per reply.
 """
 
 import re
@@ -21,7 +21,7 @@ TABLE = Path(__file__).with_name("real_replies.txt")
 
 
 class Row(NamedTuple):
-    """One reply of the table."""
+    """A row of the table, with one reply."""
 
     phase: Phase
     lines: list[str]
@@ -71,7 +71,7 @@ def with_a_signature(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("row", list(rows()), ids=lambda row: f"{row.phase}-{row.lines[0][:60]}")
-def test_a_reply_and_its_meaning(row: Row) -> None:
+def test_each_reply_has_its_reason(row: Row) -> None:
     verdict = classify(row.phase, Reply.of_lines(row.lines), context=row.context)
 
     assert verdict.reason is row.reason
@@ -82,7 +82,9 @@ def test_a_reply_and_its_meaning(row: Row) -> None:
 @pytest.mark.parametrize(
     "mutate", [shouted, whispered, without_enhanced_codes, cut_in_two, numbered, with_a_signature]
 )
-def test_the_meaning_survives_other_manners(mutate: Callable[[list[str]], list[str]]) -> None:
+def test_the_reason_does_not_depend_on_the_form_of_the_reply(
+    mutate: Callable[[list[str]], list[str]],
+) -> None:
     table = list(rows())
 
     missed = [
@@ -95,8 +97,8 @@ def test_the_meaning_survives_other_manners(mutate: Callable[[list[str]], list[s
     assert len(missed) <= len(table) * 0.01, missed
 
 
-def test_no_enhanced_code_but_one_of_its_own_class_is_believed() -> None:
-    """RFC 2034: Azure's ``451 5.7.3`` is a temporary refusal with a lasting code."""
+def test_an_enhanced_code_of_another_class_is_ignored() -> None:
+    """Azure's ``451 5.7.3`` is a temporary refusal with a permanent enhanced code (RFC 2034)."""
     assert Reply.of_lines(["451 5.7.3 STARTTLS is required"]).enhanced == ""
     assert Reply.of_lines(["451 4.7.3 STARTTLS is required"]).enhanced == "4.7.3"
 

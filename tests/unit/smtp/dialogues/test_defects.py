@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A defect of the operator is a verdict too; the log says where, and nobody learns with what."""
+"""A defect of the operator is a verdict; the log names its place and no value."""
 
 import logging
 
@@ -17,7 +17,7 @@ def secretive(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-async def test_an_unforeseen_error(trial: Trial, secretive: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_error(trial: Trial, secretive: pytest.LogCaptureFixture) -> None:
     trial.names.fails_with = RuntimeError("the password is s3cret-pw")
 
     report = await trial(587, password="s3cret-pw")

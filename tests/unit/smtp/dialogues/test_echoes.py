@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server writes back what it was sent, or what it knows: no output of the test shows it."""
+"""No output of a test shows a secret that the server echoes or knows."""
 
 import base64
 
@@ -22,7 +22,7 @@ async def test_a_login_in_lower_case_base64_is_not_shown(trial: Trial) -> None:
 
 
 async def test_after_auth_a_reply_in_an_unknown_encoding_is_its_code_alone(trial: Trial) -> None:
-    """It is the password backwards, which no list of forms has."""
+    """Echo the password backwards, which is not a known form."""
     blob = base64.b64encode(PASSWORD[::-1].encode()).decode()
     async with FaultServer({"AUTH": reply(f"535 5.7.8 cannot use {blob}")}) as server:
         report = await trial(server, password=PASSWORD)
@@ -35,7 +35,7 @@ async def test_after_auth_a_reply_in_an_unknown_encoding_is_its_code_alone(trial
     assert blob not in repr(report)
 
 
-async def test_a_reply_after_the_mail_is_doubted_too(trial: Trial) -> None:
+async def test_a_doubtful_reply_after_the_email_is_its_code_alone(trial: Trial) -> None:
     said = f"250 2.0.0 queued as 4F1B2 {PASSWORD[3:13]}"
     async with FaultServer({".": reply(said)}) as server:
         report = await trial(server, password=PASSWORD)
@@ -47,7 +47,7 @@ async def test_a_reply_after_the_mail_is_doubted_too(trial: Trial) -> None:
     )
 
 
-async def test_a_banner_that_is_a_password_with_blanks(trial: Trial) -> None:
+async def test_a_banner_that_contains_a_password_with_spaces(trial: Trial) -> None:
     async with FaultServer({"banner": raw(b"220 my pass phrase ESMTP\r\n")}) as server:
         report = await trial(server, password="my pass phrase", mode=Mode.CONNECT)
 

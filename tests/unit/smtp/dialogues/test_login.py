@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One AUTH with one mechanism per test, and never where the password could be read."""
+"""A test sends one AUTH with one mechanism, and never sends the password in a readable form."""
 
 import pytest
 
@@ -52,7 +52,7 @@ async def test_auto_takes_the_first_offered_of_plain_login_cram_md5(
         (("GSSAPI",), "Use a server or port that offers PLAIN, LOGIN or CRAM-MD5."),
     ],
 )
-async def test_no_common_mechanism_is_no_login(
+async def test_without_a_common_mechanism_there_is_no_login(
     trial: Trial, mailserver: MailServer, offered: tuple[str, ...], fix: str
 ) -> None:
     mailserver.mechanisms = offered
@@ -65,7 +65,7 @@ async def test_no_common_mechanism_is_no_login(
     assert not any("C: AUTH" in line for line in mailserver.transcript)
 
 
-async def test_a_mechanism_that_is_asked_for_is_the_only_one(trial: Trial, mailserver: MailServer) -> None:
+async def test_a_configured_mechanism_is_the_only_one(trial: Trial, mailserver: MailServer) -> None:
     mailserver.mechanisms = ("LOGIN",)
 
     report = await trial(mailserver.plain_port, password="s3cret-pw", auth_mechanism="PLAIN")
@@ -74,7 +74,7 @@ async def test_a_mechanism_that_is_asked_for_is_the_only_one(trial: Trial, mails
     assert report.verdict.message.endswith("Set authMechanism: Auto.")
 
 
-async def test_a_user_name_out_of_a_secret_is_shown_as_one_line(trial: Trial, mailserver: MailServer) -> None:
+async def test_a_username_from_a_secret_is_shown_as_one_line(trial: Trial, mailserver: MailServer) -> None:
     report = await trial(mailserver.plain_port, username="bob\n\x1b[31m", password="s3cret-pw")
 
     assert report.verdict.reason is Reason.AUTHENTICATION_FAILED
@@ -111,7 +111,7 @@ async def test_a_login_offered_only_after_starttls_points_there(trial: Trial, ma
     assert "Set smtpType: StartTLS" in report.verdict.message
 
 
-async def test_a_challenge_that_is_no_base64_ends_the_login(trial: Trial) -> None:
+async def test_a_challenge_that_is_not_base64_ends_the_login(trial: Trial) -> None:
     async with FaultServer({"AUTH": reply("334 ***not base64***")}) as server:
         report = await trial(server.port, password="s3cret-pw", auth_mechanism="CRAM-MD5")
 
@@ -119,7 +119,7 @@ async def test_a_challenge_that_is_no_base64_ends_the_login(trial: Trial) -> Non
     assert report.verdict.phase is Phase.AUTH
 
 
-async def test_a_server_that_asks_for_ever_more_gets_no_more(trial: Trial) -> None:
+async def test_a_server_that_sends_endless_challenges_gets_no_more_answers(trial: Trial) -> None:
     async with FaultServer({"AUTH": reply("334 more"), "line": reply("334 more")}) as server:
         report = await trial(server.port, password="s3cret-pw", auth_mechanism="LOGIN")
 
@@ -134,7 +134,7 @@ async def test_a_password_beyond_ascii_is_sent_as_utf8(trial: Trial, mailserver:
         assert report.verdict.passed
 
 
-async def test_a_password_never_crosses_a_network_in_clear(trial: Trial, mailserver: MailServer) -> None:
+async def test_a_password_never_crosses_a_network_in_plaintext(trial: Trial, mailserver: MailServer) -> None:
     trial.names.known["mail.example.com"] = ("192.0.2.1",)
     trial.policy = type(trial.policy)(ports=trial.policy.ports)
 
@@ -159,7 +159,9 @@ async def test_a_password_is_not_sent_over_unverified_tls(
     assert mailserver.connections_total == 0
 
 
-async def test_allow_insecure_auth_lifts_that(trial: Trial, mailserver: MailServer) -> None:
+async def test_allow_insecure_auth_permits_a_password_in_plaintext(
+    trial: Trial, mailserver: MailServer
+) -> None:
     report = await trial(
         mailserver.tls_port,
         smtp_type=SmtpType.TLS,
@@ -172,7 +174,7 @@ async def test_allow_insecure_auth_lifts_that(trial: Trial, mailserver: MailServ
     assert report.server.certificate is not None
 
 
-async def test_mode_connect_may_look_without_verifying_since_it_sends_no_password(
+async def test_mode_connect_works_without_verification_because_it_sends_no_password(
     trial: Trial, mailserver: MailServer
 ) -> None:
     report = await trial(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test goes as deep as its mode says, and not a command further."""
+"""A test stops after the last command of its mode."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from smtp_testkit.mailpeers.trial import Trial
 
 
 def verbs(server: MailServer) -> list[str]:
-    """What the client said, first words alone."""
+    """Return the first word of each line of the client."""
     return [line.split("C: ")[1].split()[0] for line in server.transcript if " C: " in line]
 
 
@@ -56,13 +56,15 @@ async def test_each_mode(
         (Mode.ENVELOPE, "localhost accepted the sender and 1 recipient; no email was sent."),
     ],
 )
-async def test_what_each_mode_proved(trial: Trial, mailserver: MailServer, mode: Mode, message: str) -> None:
+async def test_the_message_says_what_each_mode_proved(
+    trial: Trial, mailserver: MailServer, mode: Mode, message: str
+) -> None:
     report = await trial(mailserver.plain_port, password="s3cret-pw", mode=mode)
 
     assert report.verdict.message == message
 
 
-async def test_mode_login_without_a_user_name_says_that_there_was_no_login(
+async def test_mode_login_without_a_username_says_that_there_was_no_login(
     trial: Trial, mailserver: MailServer
 ) -> None:
     report = await trial(mailserver.plain_port, mode=Mode.LOGIN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each recipient has a verdict of its own; what they have in common is the test's."""
+"""Each recipient has its own verdict; a common cause is the verdict of the test."""
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Mode, Phase, RecipientVerdict
@@ -10,7 +10,9 @@ UNKNOWN = "550 5.1.1 no such user"
 LATER = "450 4.7.1 greylisted, try again in 5 minutes"
 
 
-async def test_some_refused_the_others_get_the_mail(trial: Trial, mailserver: MailServer) -> None:
+async def test_accepted_recipients_get_the_email_if_others_are_refused(
+    trial: Trial, mailserver: MailServer
+) -> None:
     mailserver.refused_recipients = {"dev@example.com": UNKNOWN}
 
     report = await trial(
@@ -33,7 +35,7 @@ async def test_some_refused_the_others_get_the_mail(trial: Trial, mailserver: Ma
     )
 
 
-async def test_in_mode_envelope_nobody_gets_a_mail(trial: Trial, mailserver: MailServer) -> None:
+async def test_mode_envelope_sends_no_email(trial: Trial, mailserver: MailServer) -> None:
     mailserver.refused_recipients = {"dev@example.com": UNKNOWN}
 
     report = await trial(
@@ -60,7 +62,7 @@ async def test_all_refused(trial: Trial, mailserver: MailServer) -> None:
     assert mailserver.mails == []
 
 
-async def test_one_recipient_refused_is_told_in_one_sentence(trial: Trial, mailserver: MailServer) -> None:
+async def test_one_refused_recipient_needs_one_sentence(trial: Trial, mailserver: MailServer) -> None:
     mailserver.refused_recipients = {"dev@example.com": UNKNOWN}
 
     report = await trial(mailserver.plain_port)
@@ -83,7 +85,9 @@ async def test_greylisting_of_all_waits_as_long_as_the_server_asks(
     assert report.verdict.retry_after == 300
 
 
-async def test_a_lasting_refusal_counts_more_than_a_deferral(trial: Trial, mailserver: MailServer) -> None:
+async def test_a_permanent_refusal_takes_precedence_over_a_deferral(
+    trial: Trial, mailserver: MailServer
+) -> None:
     mailserver.refused_recipients = {"a@example.com": LATER, "b@example.com": UNKNOWN}
 
     report = await trial(mailserver.plain_port, recipients=recipients(to=["a@example.com", "b@example.com"]))
@@ -91,10 +95,10 @@ async def test_a_lasting_refusal_counts_more_than_a_deferral(trial: Trial, mails
     assert report.verdict.reason is Reason.RECIPIENTS_REFUSED
 
 
-async def test_what_a_server_holds_against_the_client_goes_before_what_is_wrong_with_a_recipient(
+async def test_a_refusal_of_the_client_takes_precedence_over_a_refused_recipient(
     trial: Trial, mailserver: MailServer
 ) -> None:
-    """Postfix says at RCPT what it has against HELO, From and client."""
+    """Postfix rejects HELO, From and client at RCPT."""
     mailserver.refused_recipients = {
         "a@example.com": UNKNOWN,
         "b@example.com": "553 5.7.1 <ops@example.com>: Sender address rejected: not owned by user bob",
@@ -135,7 +139,7 @@ async def test_an_international_domain_needs_nothing(trial: Trial, mailserver: M
     assert mailserver.mails[0].recipients == ("info@xn--bcher-kva.example",)
 
 
-async def test_whoever_stands_in_two_lists_gets_one_mail(trial: Trial, mailserver: MailServer) -> None:
+async def test_an_address_in_two_lists_gets_one_email(trial: Trial, mailserver: MailServer) -> None:
     report = await trial(
         mailserver.plain_port, recipients=recipients(to=["ops@example.com"], bcc=["ops@example.com"])
     )
@@ -153,7 +157,7 @@ async def test_a_421_at_a_recipient_ends_the_dialogue(trial: Trial, mailserver: 
     assert not any("b@example.com" in line for line in mailserver.transcript)
 
 
-async def test_a_bcc_with_an_international_domain_is_hidden_in_both_writings(
+async def test_a_bcc_with_an_international_domain_is_hidden_in_both_spellings(
     trial: Trial, mailserver: MailServer
 ) -> None:
     refusal = "550 5.1.1 neither audit@bücher.example nor audit@xn--bcher-kva.example is known"

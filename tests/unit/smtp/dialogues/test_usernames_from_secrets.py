@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A username from a Secret is a credential: it is sent to the mail server and shown nowhere."""
+"""A username from a Secret is a credential: the mail server receives it, and no output shows it."""
 
 import base64
 import logging
@@ -21,7 +21,7 @@ NAMED = "the user from Secret smtp-login, key username"
 
 
 def leaks(report: DialogueReport) -> bool:
-    """Whether the report shows the username, its parts or its base64."""
+    """Return whether the report shows the username, its parts or its base64."""
     text = repr(report).casefold()
     encoded = base64.b64encode(USERNAME.encode()).decode().casefold()
     return any(form in text for form in ("c4nary", "value.of", "another-secret", encoded[:16]))
@@ -112,7 +112,7 @@ async def test_a_token_login_of_a_secret_user(trial: Trial) -> None:
     assert not leaks(report)
 
 
-async def test_nothing_of_it_is_logged_or_printed_by_accident(
+async def test_no_part_of_the_username_is_logged_or_printed(
     trial: Trial, mailserver: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
@@ -122,7 +122,7 @@ async def test_nothing_of_it_is_logged_or_printed_by_accident(
     assert "c4nary" not in repr(trial.settings(25, **LOGIN))
 
 
-async def test_a_username_of_the_spec_is_still_named(trial: Trial, mailserver: MailServer) -> None:
+async def test_a_username_of_the_spec_is_shown(trial: Trial, mailserver: MailServer) -> None:
     report = await trial(mailserver.plain_port, mode=Mode.LOGIN, password="s3cret-pw")
 
     assert report.verdict.message == 'localhost accepted user "bob" via PLAIN.'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One mail address out of what a user wrote, or a sentence that says why it is none."""
+"""The parser returns one email address, or a sentence with the reason why the text is invalid."""
 
 import pytest
 from hypothesis import given
@@ -76,7 +76,7 @@ def test_one_address(text: str, mailbox: Mailbox) -> None:
         ),
     ],
 )
-def test_what_is_wrong(text: str, why: str) -> None:
+def test_invalid_addresses(text: str, why: str) -> None:
     with pytest.raises(AddressInvalid) as caught:
         parse_mailbox(text)
 
@@ -91,7 +91,7 @@ def test_a_recipient_is_a_plain_address() -> None:
 
 
 @given(st.text())
-def test_whatever_is_written_becomes_one_line_or_none(text: str) -> None:
+def test_any_text_becomes_one_line_or_is_rejected(text: str) -> None:
     try:
         mailbox = parse_mailbox(text)
     except AddressInvalid:
@@ -117,14 +117,14 @@ def test_whatever_is_written_becomes_one_line_or_none(text: str) -> None:
         ),
     ],
 )
-async def test_what_users_read_of_from(trial: Trial, sender: str, message: str) -> None:
+async def test_messages_about_from(trial: Trial, sender: str, message: str) -> None:
     report = await trial(587, sender=sender)
 
     assert report.verdict.reason is Reason.INVALID_FROM_ADDRESS
     assert report.verdict.message == message
 
 
-async def test_what_users_read_of_a_recipient(trial: Trial) -> None:
+async def test_messages_about_a_recipient(trial: Trial) -> None:
     report = await trial(587, recipients=recipients(to=["ops@example.com"], cc=["x@y.z", "a@x, b@y"]))
 
     assert report.verdict.reason is Reason.INVALID_RECIPIENT_ADDRESS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The test mail, built by hand, as the standard library's parser reads it."""
+"""The standard library's parser reads the test email."""
 
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -80,10 +80,10 @@ def test_the_display_name(sender: str, name: str) -> None:
 
     (address,) = message["From"].addresses
     assert address.addr_spec == "ops@example.com"
-    assert address.display_name.replace(" ", "") == name.replace(" ", "")  # bpo-35547: blanks between words
+    assert address.display_name.replace(" ", "") == name.replace(" ", "")  # bpo-35547: spaces between words
 
 
-def test_nobody_in_to_is_said_so() -> None:
+def test_an_email_without_to_has_undisclosed_recipients() -> None:
     assert parsed(build(to=()))["To"] == "undisclosed-recipients:;"
 
 
@@ -107,7 +107,7 @@ def test_ten_long_recipients_keep_lines_short() -> None:
         ("= equals and tab\t \n", "7bit"),
     ],
 )
-def test_the_body_is_sent_as_plainly_as_may_be(body: str, encoding: str) -> None:
+def test_the_body_has_the_plainest_possible_encoding(body: str, encoding: str) -> None:
     raw = build(body=body)
 
     message = parsed(raw)
@@ -155,6 +155,6 @@ def test_any_display_name_arrives_and_adds_no_address(name: str) -> None:
     assert [entry.addr_spec for entry in message["From"].addresses] == ["ops@example.com"]
 
 
-def test_what_looks_like_an_encoded_word_is_encoded() -> None:
+def test_a_text_that_looks_like_an_encoded_word_is_encoded() -> None:
     assert encode_words("=?utf-8?q?evil?=") != "=?utf-8?q?evil?="
     assert parsed(build(subject="=?utf-8?q?evil?="))["Subject"] == "=?utf-8?q?evil?="

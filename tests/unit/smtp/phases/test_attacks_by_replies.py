@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Attacks by how a mail server's replies arrive: in tiny pieces, without an end, or unasked."""
+"""Attacks by a mail server with replies in tiny pieces, endless replies and unrequested replies."""
 
 import asyncio
 import contextlib
@@ -20,14 +20,14 @@ BOUND = 32 * 1024
 
 @dataclass
 class Dialogue:
-    """A connected wire, the server's end, and how many lines aiosmtplib has parsed."""
+    """A connection, the server's side of it, and the number of lines that aiosmtplib parsed."""
 
     connection: SmtpConnection
     server: socket.socket
     parsed: list[bytes] = field(default_factory=list)
 
     async def send(self, pieces: Iterable[bytes]) -> int:
-        """Send each piece in a packet of its own until the client hangs up; return the bytes sent."""
+        """Send each piece in its own packet until the client hangs up; return the number of bytes sent."""
         sent = 0
         for piece in pieces:
             try:
@@ -62,7 +62,7 @@ async def dialogue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Dialogue]:
             made.parsed.append(text)
             return int(text)
 
-        # aiosmtplib calls it once for each line that it parses.
+        # aiosmtplib calls this once per parsed line.
         monkeypatch.setattr(protocol, "int", counted, raising=False)
         yield made
 
@@ -73,7 +73,7 @@ def lines(count: int) -> Iterator[bytes]:
 
 
 def between_lines(count: int) -> Iterator[bytes]:
-    """The same; each packet ends after a code, as a reply that is not complete does."""
+    """Return the same lines in packets that end after a code, so that no reply is complete."""
     yield b"250-x"
     yield from itertools.repeat(b"\r\n250-x", count - 2)
     yield b"\r\n250 x\r\n"
@@ -83,7 +83,7 @@ def between_lines(count: int) -> Iterator[bytes]:
 async def test_a_reply_in_a_packet_for_each_line_is_parsed_once(
     dialogue: Dialogue, pieces: Callable[[int], Iterator[bytes]]
 ) -> None:
-    """Each packet had all lines before it parsed again: 6,000 of them took two seconds of the event loop."""
+    """Parse each line once. Parsing all lines again per packet took two seconds for 6,000 lines."""
     sending = asyncio.create_task(dialogue.send(pieces(500)))
 
     reply = await dialogue.connection.command(b"EHLO me", limit=60)
@@ -112,12 +112,12 @@ async def test_an_endless_reply_is_given_up_before_its_time_is_over(dialogue: Di
     with pytest.raises(InvalidReply):
         await dialogue.connection.command(b"EHLO me", limit=600)
 
-    await sending  # it ends since the connection has
+    await sending  # the connection has ended
     assert len(dialogue.parsed) <= 1
 
 
-async def test_a_server_that_goes_on_unasked_loses_its_connection(dialogue: Dialogue) -> None:
-    """Between two commands, while a test waits for its turn to send: nobody reads what comes there."""
+async def test_a_server_that_sends_unrequested_replies_loses_its_connection(dialogue: Dialogue) -> None:
+    """Send data between two commands, such as during the wait for the send permit, when no code reads it."""
     sent = await dialogue.send(itertools.repeat(b"250 again\r\n" * 100, 100_000))
 
     assert sent < 100_000 * 1100
@@ -125,7 +125,7 @@ async def test_a_server_that_goes_on_unasked_loses_its_connection(dialogue: Dial
         await dialogue.connection.command(b"NOOP", limit=600)
 
 
-async def test_a_reply_that_no_command_asked_for_is_not_that_of_the_next_one(dialogue: Dialogue) -> None:
+async def test_an_unrequested_reply_is_not_the_reply_to_the_next_command(dialogue: Dialogue) -> None:
     sending = asyncio.create_task(dialogue.send([b"250 first\r\n250 unasked\r\n25"]))
     assert (await dialogue.connection.command(b"NOOP", limit=60)).text == "first"
     await sending
@@ -135,7 +135,7 @@ async def test_a_reply_that_no_command_asked_for_is_not_that_of_the_next_one(dia
     await sending
 
 
-def test_each_byte_is_looked_at_once() -> None:
+def test_each_byte_is_read_once() -> None:
     stream = ReplyStream()
     pieces = [b"2", b"50", b"-", b"one\r", b"\n25", b"0 tw", b"o\r\n250 three\r\n"]
 
@@ -145,7 +145,7 @@ def test_each_byte_is_looked_at_once() -> None:
 
 
 def test_a_reply_in_single_bytes_is_given_up_after_a_thousand() -> None:
-    """Each byte is a read of its own: 32,768 of them cost half a second of the event loop."""
+    """Send single bytes. 32,768 reads would take half a second of the event loop."""
     stream = ReplyStream()
     for _ in range(BOUND // 32):
         assert stream.add(b"2") is None
@@ -166,11 +166,11 @@ def test_a_reply_in_single_bytes_is_given_up_after_a_thousand() -> None:
         b"\xb2\xb50 x\r\n",
     ],
 )
-def test_what_is_no_reply_or_has_too_much(reply: bytes) -> None:
+def test_invalid_and_oversized_replies(reply: bytes) -> None:
     with pytest.raises(MalformedReply):
         ReplyStream().add(reply)
 
 
 @pytest.mark.parametrize("reply", [b"250\r\n", b"250 \n", b"250 " + b"x" * 8180 + b"\r\n", b"250_x\r\n"])
-def test_what_is_a_reply(reply: bytes) -> None:
+def test_valid_replies(reply: bytes) -> None:
     assert ReplyStream().add(reply) == reply

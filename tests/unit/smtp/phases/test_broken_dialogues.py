@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever a server does wrong in a phase, there is a verdict that says what and where."""
+"""Each fault of a server in each phase has a verdict that names the fault and the phase."""
 
 import pytest
 
@@ -60,7 +60,7 @@ async def test_silence_an_abrupt_end_and_garbage(
         ("handshake", after(1, reply("250 clear text")), Reason.START_TLS_UNAVAILABLE, Phase.TLS),
     ],
 )
-async def test_starttls_going_wrong(
+async def test_failures_of_starttls(
     trial: Trial, step: str, action: Action, reason: Reason, phase: Phase
 ) -> None:
     async with FaultServer({step: action}, tls="starttls") as server:
@@ -74,14 +74,14 @@ async def test_starttls_going_wrong(
     ("action", "reason"),
     [(silence(), Reason.TLS_HANDSHAKE_TIMEOUT), (drop(), Reason.TLS_HANDSHAKE_DROPPED)],
 )
-async def test_a_handshake_of_implicit_tls_going_wrong(trial: Trial, action: Action, reason: Reason) -> None:
+async def test_failures_of_an_implicit_tls_handshake(trial: Trial, action: Action, reason: Reason) -> None:
     async with FaultServer({"handshake": action}, tls="implicit") as server:
         report = await trial(server, smtp_type=SmtpType.TLS, ca_pem=server.ca_pem)
 
     assert (report.verdict.reason, report.verdict.phase) == (reason, Phase.TLS)
 
 
-async def test_a_421_at_any_time_is_the_server_closing_down(trial: Trial) -> None:
+async def test_a_421_in_any_phase_means_that_the_server_shuts_down(trial: Trial) -> None:
     async with FaultServer({"MAIL": then(reply("421 4.3.2 shutting down"), drop())}) as server:
         report = await trial(server)
 
@@ -89,7 +89,7 @@ async def test_a_421_at_any_time_is_the_server_closing_down(trial: Trial) -> Non
     assert report.verdict.reply == "421 4.3.2"
 
 
-async def test_a_421_that_no_command_asked_for_is_not_lost(trial: Trial) -> None:
+async def test_an_unrequested_421_is_not_lost(trial: Trial) -> None:
     async with FaultServer(
         {"EHLO": then(reply("250 fault.test"), reply("421 4.4.2 idle too long"), drop())}
     ) as server:
@@ -106,7 +106,7 @@ async def test_a_reply_cut_off_by_the_end_of_the_connection_still_counts(trial: 
     assert report.verdict.reply == "550 5.7.1"
 
 
-async def test_535_stays_the_reason_where_421_and_the_end_follow(trial: Trial) -> None:
+async def test_535_stays_the_reason_if_421_and_the_end_follow(trial: Trial) -> None:
     refusal = then(reply("535 5.7.8 bad credentials"), reply("421 4.7.0 go away"), drop())
     async with FaultServer({"AUTH": refusal}) as server:
         report = await trial(server, password="wrong-pw")
@@ -117,7 +117,7 @@ async def test_535_stays_the_reason_where_421_and_the_end_follow(trial: Trial) -
 
 
 async def test_bytes_sent_before_tls_are_not_taken_for_replies_after_it(trial: Trial) -> None:
-    """RFC 3207 section 4.2; what a man in the middle would inject."""
+    """Inject a reply before TLS, as a man in the middle would (RFC 3207 section 4.2)."""
     injected = raw(b"220 go\r\n250-evil.test\r\n250 AUTH PLAIN\r\n")
     async with FaultServer({"STARTTLS": injected}, tls="starttls") as server:
         report = await trial(server, smtp_type=SmtpType.START_TLS, ca_pem=server.ca_pem, password="s3cret-pw")
@@ -125,7 +125,7 @@ async def test_bytes_sent_before_tls_are_not_taken_for_replies_after_it(trial: T
     assert report.verdict.reason is Reason.TEST_EMAIL_SENT
 
 
-async def test_quit_is_ignored_whatever_it_brings(trial: Trial) -> None:
+async def test_the_reply_to_quit_is_ignored(trial: Trial) -> None:
     for action in (silence(), drop(), GARBAGE, reply("500 what?")):
         async with FaultServer({"QUIT": action}) as server:
             report = await trial(server)
@@ -142,7 +142,7 @@ async def test_an_unknown_delivery_is_never_sent_again_soon(trial: Trial) -> Non
     assert "not sent again before the next recheck" in report.verdict.message
 
 
-async def test_an_old_server_that_knows_helo_alone_is_talked_to(trial: Trial) -> None:
+async def test_an_old_server_that_knows_only_helo_is_supported(trial: Trial) -> None:
     async with FaultServer({"EHLO": reply("502 5.5.1 not implemented")}) as server:
         report = await trial(server)
 
@@ -150,14 +150,14 @@ async def test_an_old_server_that_knows_helo_alone_is_talked_to(trial: Trial) ->
     assert b"HELO example.com" in server.received
 
 
-async def test_a_name_refused_with_ehlo_and_helo_is_the_name_s_fault(trial: Trial) -> None:
+async def test_a_refusal_of_ehlo_and_helo_is_helo_rejected(trial: Trial) -> None:
     async with FaultServer({"EHLO": reply("550 bad name"), "HELO": reply("550 bad name")}) as server:
         report = await trial(server)
 
     assert report.verdict.reason is Reason.HELO_REJECTED
 
 
-async def test_a_slow_reply_within_its_limit_is_no_failure(trial: Trial) -> None:
+async def test_a_slow_reply_within_its_limit_is_not_a_failure(trial: Trial) -> None:
     async with FaultServer({"banner": after(10, reply("220 fault.test"))}) as server:
         report = await trial(server)
 

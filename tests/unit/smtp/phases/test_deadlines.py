@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every phase has its limit and the whole has its budget; on a fake clock, so that seconds cost none."""
+"""Limits of the phases and of the whole test, on a fake clock."""
 
 import asyncio
 import socket
@@ -47,7 +47,7 @@ async def test_a_greeting_byte_by_byte_does_not_stretch_the_limit(trial: Trial) 
     assert report.duration < 21
 
 
-async def test_an_endless_greeting_is_a_tarpit_and_ends_too(trial: Trial) -> None:
+async def test_an_endless_greeting_ends_at_its_limit(trial: Trial) -> None:
     tarpit = dribble(b"220-please wait\r\n" * 1000, every=0.05)
     async with FaultServer({"banner": tarpit}) as server:
         report = await trial(server)
@@ -75,7 +75,7 @@ async def test_slow_but_steady_replies_use_up_the_budget(trial: Trial) -> None:
     assert report.duration == pytest.approx(7, abs=0.2)
 
 
-async def test_a_step_that_alone_used_up_a_small_budget_is_named(trial: Trial) -> None:
+async def test_a_step_that_used_up_a_small_budget_is_named(trial: Trial) -> None:
     async with FaultServer({"MAIL": silence()}) as server:
         report = await trial(server, timeout=5)
 
@@ -99,15 +99,15 @@ async def test_a_silent_login_is_not_tried_again_soon(trial: Trial) -> None:
     assert report.verdict.retry is Retry.SLOW
 
 
-async def nobody_answers(address: object, port: int, *, limit: float) -> socket.socket:
-    """A firewall that drops every packet."""
+async def no_answer(address: object, port: int, *, limit: float) -> socket.socket:
+    """Wait forever, like behind a firewall that drops every packet."""
     async with asyncio.timeout(limit):
         await asyncio.Event().wait()
-    raise AssertionError("nobody sets it")
+    raise AssertionError("unreachable")
 
 
 async def test_a_black_hole_gets_three_seconds(trial: Trial) -> None:
-    trial.connect = nobody_answers
+    trial.connect = no_answer
 
     report = await trial(587)
 
@@ -122,7 +122,7 @@ async def test_a_black_hole_gets_three_seconds(trial: Trial) -> None:
 
 async def test_black_holes_share_a_small_budget(trial: Trial) -> None:
     trial.names.known["mail.example.com"] = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
-    trial.connect = nobody_answers
+    trial.connect = no_answer
 
     report = await trial(587, server="mail.example.com", timeout=5)
 
@@ -130,7 +130,7 @@ async def test_black_holes_share_a_small_budget(trial: Trial) -> None:
     assert "tried 127.0.0.1, 127.0.0.2, 127.0.0.3" in report.verdict.message
 
 
-async def test_quit_is_waited_for_two_seconds_after_the_verdict(trial: Trial) -> None:
+async def test_the_reply_to_quit_has_two_seconds_after_the_verdict(trial: Trial) -> None:
     loop = asyncio.get_running_loop()
     async with FaultServer({"QUIT": silence()}) as server:
         start = loop.time()
@@ -140,7 +140,7 @@ async def test_quit_is_waited_for_two_seconds_after_the_verdict(trial: Trial) ->
     assert report.duration < 0.5
 
 
-async def test_waiting_for_the_turn_to_send_takes_no_time_of_the_test(trial: Trial) -> None:
+async def test_waiting_for_the_send_permit_takes_no_time_of_the_test(trial: Trial) -> None:
     class InAnHour:
         async def acquire(self) -> None:
             await asyncio.sleep(3600)

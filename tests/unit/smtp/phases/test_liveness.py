@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits on a real clock and a real network: that they end a test at all."""
+"""Limits end a test on a real clock and a real network."""
 
 import asyncio
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A connection broken off with a RST, over a real network, means what its end means."""
+"""A connection reset (RST) has the same meaning as a closed connection, over a real network."""
 
 import pytest
 
@@ -38,7 +38,7 @@ async def test_in_the_tls_handshake(trial: Trial) -> None:
     assert from_the_first_byte.verdict.reason is Reason.TLS_HANDSHAKE_DROPPED
 
 
-async def test_at_quit_it_is_all_the_same(trial: Trial) -> None:
+async def test_a_reset_at_quit_changes_nothing(trial: Trial) -> None:
     async with FaultServer({"QUIT": reset()}) as server:
         report = await trial(server.port)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The corpus of replies keeps its own format; what it says about the rules is tested elsewhere."""
+"""Format of the corpus of replies; other tests apply the rules to it."""
 
 import json
 import re
@@ -17,7 +17,7 @@ AT_LEAST = {"replies.yaml": 240, "held_back.yaml": 60}
 FILES = [name for name in AT_LEAST if (HERE / name).exists()]
 
 PHASES = ["Banner", "Ehlo", "StartTls", "Auth", "MailFrom", "RcptTo", "Data"]
-REASONS = {  # those that rest on what a server says
+REASONS = {  # reasons that depend on the reply of a server
     "AddressNeedsSmtpUtf8",
     "AppPasswordRequired",
     "AuthDisabledByProvider",
@@ -69,7 +69,7 @@ def lines_of(scenario: Scenario) -> list[str]:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_there_are_enough(name: str) -> None:
+def test_the_corpus_has_enough_replies(name: str) -> None:
     assert len(scenarios(name)) >= AT_LEAST[name]
 
 
@@ -78,7 +78,7 @@ def test_ids_are_unique() -> None:
     assert sorted(set(ids)) == sorted(ids)
 
 
-def test_no_reply_is_there_twice() -> None:
+def test_replies_are_unique() -> None:
     seen: dict[str, str] = {}
     for scenario in ALL:
         told = {
@@ -112,7 +112,7 @@ def test_reply_is_what_a_server_sends(scenario: Scenario) -> None:
     lines = lines_of(scenario)
     assert all(lines)
     if scenario["reason"] == "NotAnSmtpServer":
-        return  # what another protocol says has no form of ours
+        return  # another protocol has another form
     codes: list[tuple[str, bool]] = []
     for line in lines:
         match = REPLY_LINE.fullmatch(line)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/reference/reason-precision.md takes minutes to make, so a test sees to it that it is not stale."""
+"""docs/reference/reason-precision.md takes minutes to generate; a test checks that it is current."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[5] / "docs" / "reference" / "reason-precision.md"
 
 
 @pytest.mark.parametrize("part", [PUBLISHED, HELD_BACK])
-def test_the_page_has_each_scenario_with_the_reason_of_today(part: str) -> None:
+def test_the_page_has_each_scenario_with_its_current_reason(part: str) -> None:
     rows = PAGE.read_text(encoding="utf-8").splitlines()
 
     wanted = {scenario.id: row_start(judge(scenario)) for scenario in load(part)}
@@ -23,7 +23,7 @@ def test_the_page_has_each_scenario_with_the_reason_of_today(part: str) -> None:
     assert stale == [], "run make bench-reasons"
 
 
-def test_the_page_has_no_scenario_that_is_gone() -> None:
+def test_the_page_has_no_removed_scenario() -> None:
     known = {scenario.id for part in (PUBLISHED, HELD_BACK) for scenario in load(part)}
     tables = PAGE.read_text(encoding="utf-8").partition("## Scenarios")[2]
     shown = re.findall(r"^\| \[?([a-z0-9-]*[a-z0-9])(?:\]\(| \(RFC )", tables, re.MULTILINE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench-reasons` plays a scenario as it is told: at its phase, in its words, over its TLS mode."""
+"""`make bench-reasons` plays each scenario at its phase, with its reply and its TLS mode."""
 
 import pytest
 
@@ -31,10 +31,10 @@ SCENARIOS = {scenario.id: scenario for scenario in load(PUBLISHED)}
         "gmail-421-470-temporary-problem-at-mail",
         "postfix-relay-denied-554",
         "gmail-421-tls-required-for-rcpt-domain",  # without TLS
-        "gmail-550-5726-dmarc",  # after the mail
+        "gmail-550-5726-dmarc",  # after the email
     ],
 )
-async def test_the_engine_hears_what_the_rules_are_judged_by(name: str) -> None:
+async def test_the_engine_receives_the_replies_of_the_corpus(name: str) -> None:
     scenario = SCENARIOS[name]
 
     async with server_of(scenario) as server:
@@ -44,7 +44,7 @@ async def test_the_engine_hears_what_the_rules_are_judged_by(name: str) -> None:
     assert scenario.offers or verdict.phase is scenario.phase
 
 
-async def test_plain_scripts_meet_the_same_server() -> None:
+async def test_plain_scripts_talk_to_the_same_server() -> None:
     scenario = SCENARIOS["postfix-relay-denied-554"]
 
     async with server_of(scenario) as server:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What users read where no reply was to be had; the whole texts."""
+"""Complete messages for failures without a reply."""
 
 import errno
 import ipaddress
@@ -87,7 +87,7 @@ def test_no_connection(
 
 async def test_a_refused_port(trial: Trial) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))  # bound, but without a listener
 
         report = await trial(taken.getsockname()[1])
 
@@ -103,7 +103,7 @@ async def test_a_refused_port(trial: Trial) -> None:
         (110, "Set port: 587, because port 110 is for POP3."),
     ],
 )
-def test_a_port_that_is_meant_for_something_else_is_named(port: int, hint: str) -> None:
+def test_a_port_of_another_protocol_is_named(port: int, hint: str) -> None:
     context = DialogueContext(server="mail.example.com", port=port)
 
     for verdict in (
@@ -113,7 +113,7 @@ def test_a_port_that_is_meant_for_something_else_is_named(port: int, hint: str) 
         assert verdict.message.endswith(hint)
 
 
-def test_a_mail_that_may_have_been_accepted() -> None:
+def test_an_email_that_may_have_been_accepted() -> None:
     silent = failures.silent(MAIL, Phase.DATA, 30, content_sent=True)
     closed = failures.closed(MAIL, Phase.DATA, Quotation(), content_sent=True)
 
@@ -127,7 +127,7 @@ def test_a_mail_that_may_have_been_accepted() -> None:
     )
 
 
-async def test_a_lost_connection_repeats_the_last_words(trial: Trial) -> None:
+async def test_a_lost_connection_repeats_the_last_reply(trial: Trial) -> None:
     async with FaultServer({"EHLO": then(says("250 hello and goodbye"), drop())}) as server:
         report = await trial(server.port)
 
@@ -150,7 +150,7 @@ async def test_a_connection_closed_after_the_login(trial: Trial) -> None:
     assert report.verdict.message.endswith("Check the username and password.")
 
 
-def test_a_message_is_cut_where_it_hurts_least() -> None:
+def test_a_long_message_loses_the_least_important_words() -> None:
     message = compose(
         "The server refused", phase=Phase.DATA, said=Quotation("é" * 2000), why="Because", fix="Set port: 587"
     )
@@ -159,7 +159,7 @@ def test_a_message_is_cut_where_it_hurts_least() -> None:
     assert message.endswith('…"]. Because. Set port: 587.')
 
 
-def test_even_a_message_of_facts_alone_fits() -> None:
+def test_a_message_with_only_facts_fits() -> None:
     message = compose("x" * 2000, phase=Phase.DATA, said=Quotation("said"), why="y" * 2000, fix="z" * 2000)
 
     assert len(message.encode()) <= MESSAGE_BYTES

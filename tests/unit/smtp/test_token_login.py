@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""XOAUTH2 and OAUTHBEARER: what is sent, what a refused token is called, and what is never shown of it."""
+"""Login with XOAUTH2 and OAUTHBEARER, messages about refused tokens, and no token in any output."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ def by_token(token: str = TOKEN, username: str = MAILBOX) -> SmtpLogin:
 
 @pytest.fixture
 async def server() -> AsyncIterator[MailServer]:
-    """Knows one token and one password."""
+    """Start a server with one token and one password."""
     async with MailServer(tokens={TOKEN}, users={"bob": "s3cret"}) as running:
         yield running
 
@@ -47,7 +47,7 @@ def tls(server: MailServer) -> dict[str, Any]:
         (("XOAUTH2", "OAUTHBEARER"), "OAUTHBEARER", "OAUTHBEARER"),
     ],
 )
-async def test_a_token_logs_in_by_a_mechanism_of_its_own(
+async def test_a_token_has_its_own_login_mechanisms(
     trial: Trial, server: MailServer, tls: dict[str, Any], offered: tuple[str, ...], wanted: str, used: str
 ) -> None:
     server.token_mechanisms = offered
@@ -61,7 +61,7 @@ async def test_a_token_logs_in_by_a_mechanism_of_its_own(
     ]
 
 
-async def test_a_user_name_with_signs_that_mean_something_to_gs2(
+async def test_a_username_with_special_characters_of_gs2(
     trial: Trial, server: MailServer, tls: dict[str, Any]
 ) -> None:
     login = by_token(username="a=b,c@example.com")
@@ -80,7 +80,7 @@ async def test_a_password_is_never_sent_as_a_token(
 
 
 def rejected(verdict: Verdict) -> str:
-    """The message of a token that the mail server did not take."""
+    """Return the message about a token that the mail server rejected."""
     assert (verdict.reason, verdict.retry, verdict.phase) == (
         "OAuthTokenRejected",
         Retry.AUTHENTICATION,
@@ -133,7 +133,7 @@ async def test_an_error_that_repeats_the_token_does_not_show_it(
 
 
 @pytest.mark.parametrize("mechanism", ["XOAUTH2", "OAUTHBEARER"])
-async def test_a_server_that_echoes_what_it_got_does_not_spread_it(
+async def test_a_token_that_the_server_echoes_is_not_shown(
     trial: Trial, server: MailServer, tls: dict[str, Any], mechanism: str
 ) -> None:
     blob = f"user={MAILBOX}\1auth=Bearer {TOKEN}\1\1"
@@ -149,7 +149,7 @@ async def test_a_server_that_echoes_what_it_got_does_not_spread_it(
     assert f"C: AUTH {mechanism} ********" in report.dialogue
 
 
-async def test_microsoft_365_names_what_an_application_needs(
+async def test_microsoft_365_names_the_permissions_of_an_application(
     trial: Trial, server: MailServer, tls: dict[str, Any]
 ) -> None:
     server.replies["AUTH"] = "535 5.7.3 Authentication unsuccessful [FR3P281CA0094.DEUP281.PROD.OUTLOOK.COM]"
@@ -199,7 +199,7 @@ async def test_a_mechanism_that_is_not_offered_is_replaced_by_one_that_is(
     assert verdict.suggestion.auth_mechanism == "OAUTHBEARER"
 
 
-async def test_a_token_in_clear_is_refused(trial: Trial, server: MailServer) -> None:
+async def test_a_token_in_plaintext_is_refused(trial: Trial, server: MailServer) -> None:
     trial.policy = type(trial.policy)(ports=trial.policy.ports)
     trial.names.known["localhost"] = ("192.0.2.1",)
 

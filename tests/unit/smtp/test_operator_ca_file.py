@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--ca-file adds CAs to the system's; a server of a bound password needs one of these, or an admitted one."""
+"""--ca-file adds CAs to the system's. For a bound password, only these and allowed CAs count."""
 
 from dataclasses import replace
 
@@ -47,23 +47,25 @@ async def test_a_ca_of_the_file_verifies_a_server(trial: Trial, authority: Autho
     assert report.verdict.reason is Reason.CONNECTED
 
 
-async def test_a_ca_ref_still_stands_alone(trial: Trial, authority: Authority, other: Authority) -> None:
+async def test_a_ca_ref_is_trusted_exclusively(trial: Trial, authority: Authority, other: Authority) -> None:
     report = await report_of(trial, authority, TlsSettings(ca_pem=other.pem), ca_file=authority.pem)
     assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
 
 
-async def test_where_a_ca_ref_is_left_out_the_file_verifies(trial: Trial, authority: Authority) -> None:
+async def test_without_a_ca_ref_the_file_verifies_a_server(trial: Trial, authority: Authority) -> None:
     report = await report_of(trial, authority, TlsSettings(not_admitted=LEFT_OUT), ca_file=authority.pem)
     assert report.verdict.reason is Reason.CONNECTED
 
 
-async def test_what_is_left_of_it_verifies_too(trial: Trial, authority: Authority, other: Authority) -> None:
+async def test_the_rest_of_a_ca_ref_also_verifies(
+    trial: Trial, authority: Authority, other: Authority
+) -> None:
     tls = TlsSettings(ca_pem=authority.pem, not_admitted=LEFT_OUT)
     report = await report_of(trial, authority, tls, ca_file=other.pem)
     assert report.verdict.reason is Reason.CONNECTED
 
 
-async def test_nothing_else_does(trial: Trial, authority: Authority, other: Authority) -> None:
+async def test_no_other_ca_verifies_a_server(trial: Trial, authority: Authority, other: Authority) -> None:
     tls = TlsSettings(ca_pem=other.pem, not_admitted=LEFT_OUT)
     report = await report_of(trial, authority, tls)
     assert report.verdict.reason is Reason.CA_NOT_ALLOWED

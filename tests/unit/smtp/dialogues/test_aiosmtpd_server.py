@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The happy path against aiosmtpd, which nobody of this project wrote."""
+"""Basic dialogues with aiosmtpd, a server of other authors."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from smtp_testkit.mailpeers.trial import Trial
 
 
 class Box(Message):
-    """Keeps what it gets."""
+    """Keeps received emails."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,9 @@ async def aiosmtpd(box: Box, context: ssl.SSLContext, *, implicit: bool) -> Asyn
 
 @pytest.mark.parametrize("smtp_type", [SmtpType.START_TLS, SmtpType.TLS])
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-async def test_a_mail_reaches_it(trial: Trial, ca: trustme.CA, smtp_type: SmtpType, mechanism: str) -> None:
+async def test_aiosmtpd_receives_an_email(
+    trial: Trial, ca: trustme.CA, smtp_type: SmtpType, mechanism: str
+) -> None:
     box = Box()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("localhost").configure_cert(context)
@@ -71,7 +73,7 @@ async def test_a_mail_reaches_it(trial: Trial, ca: trustme.CA, smtp_type: SmtpTy
     assert box.subjects == ["Test mail of smtp-operator"]
 
 
-async def test_it_refuses_a_wrong_password(trial: Trial, ca: trustme.CA) -> None:
+async def test_aiosmtpd_rejects_a_wrong_password(trial: Trial, ca: trustme.CA) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("localhost").configure_cert(context)
     async with aiosmtpd(Box(), context, implicit=False) as port:
@@ -83,7 +85,7 @@ async def test_it_refuses_a_wrong_password(trial: Trial, ca: trustme.CA) -> None
     assert report.verdict.reply == "535 5.7.8"
 
 
-async def test_it_wants_starttls_first(trial: Trial, ca: trustme.CA) -> None:
+async def test_aiosmtpd_requires_starttls_first(trial: Trial, ca: trustme.CA) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert("localhost").configure_cert(context)
     async with aiosmtpd(Box(), context, implicit=False) as port:

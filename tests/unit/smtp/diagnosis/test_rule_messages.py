@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole messages that users read, provider by provider, and what retries they ask for."""
+"""Complete messages for refusals by provider, and their retries."""
 
 import pytest
 
@@ -76,7 +76,7 @@ def login_at(server: str, username: str = "bob") -> DialogueContext:
         ),
     ],
 )
-def test_first_aid_for_a_refused_login(context: DialogueContext, reply: str, expected: str) -> None:
+def test_fixes_for_a_rejected_login(context: DialogueContext, reply: str, expected: str) -> None:
     assert message(Phase.AUTH, reply, context) == expected
 
 
@@ -91,7 +91,7 @@ def test_an_authorization_code_is_an_app_password() -> None:
     )
 
 
-def test_smtp_that_is_not_switched_on() -> None:
+def test_smtp_that_is_not_enabled() -> None:
     reply = "550 The SMTP service is not enabled for this mailbox"
 
     assert message(Phase.AUTH, reply, login_at("smtp.example.com")) == (
@@ -101,7 +101,7 @@ def test_smtp_that_is_not_switched_on() -> None:
     )
 
 
-def test_a_suspended_account_is_no_matter_of_the_mail() -> None:
+def test_a_suspended_account_is_not_a_fault_of_the_email() -> None:
     context = DialogueContext(
         server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com"
     )
@@ -114,7 +114,7 @@ def test_a_suspended_account_is_no_matter_of_the_mail() -> None:
     )
 
 
-def test_postfix_on_the_name_at_rcpt() -> None:
+def test_postfix_rejects_the_heloname_at_rcpt() -> None:
     context = DialogueContext(server="mail.example.com", helo_name="smtp-operator-7f9c")
     reply = "504 5.5.2 <smtp-operator-7f9c>: Helo command rejected: need fully-qualified hostname"
 
@@ -126,7 +126,7 @@ def test_postfix_on_the_name_at_rcpt() -> None:
     )
 
 
-def test_postfix_on_the_sender_at_rcpt() -> None:
+def test_postfix_rejects_the_sender_at_rcpt() -> None:
     context = DialogueContext(
         server="mail.example.com", user='user "bob"', logged_in=True, sender="ops@example.com"
     )
@@ -140,14 +140,14 @@ def test_postfix_on_the_sender_at_rcpt() -> None:
     )
 
 
-def test_relaying_depends_on_whether_somebody_logged_in() -> None:
+def test_the_reason_for_refused_relaying_depends_on_the_login() -> None:
     reply = "454 4.7.1 <dev@gmail.com>: Relay access denied"
-    nobody = DialogueContext(server="mail.example.com", recipient="to[0] dev@gmail.com")
+    anonymous = DialogueContext(server="mail.example.com", recipient="to[0] dev@gmail.com")
     bob = DialogueContext(
         server="mail.example.com", recipient="to[0] dev@gmail.com", user='user "bob"', logged_in=True
     )
 
-    assert message(Phase.RCPT_TO, reply, nobody) == (
+    assert message(Phase.RCPT_TO, reply, anonymous) == (
         "mail.example.com does not relay to to[0] dev@gmail.com for this client [in RcptTo, server said: "
         '"454 4.7.1 <dev@gmail.com>: Relay access denied"]. '
         "Without a login, a server accepts email for its domains only, unless it knows the client's address. "
@@ -162,7 +162,7 @@ def test_relaying_depends_on_whether_somebody_logged_in() -> None:
     )
 
 
-def test_starttls_is_asked_for() -> None:
+def test_a_server_that_requires_starttls() -> None:
     context = DialogueContext(server="mail.example.com", smtp_type=SmtpType.NONE)
 
     assert message(Phase.MAIL_FROM, "451 5.7.3 STARTTLS is required to send mail", context) == (
@@ -171,7 +171,7 @@ def test_starttls_is_asked_for() -> None:
     )
 
 
-def test_ses_in_the_sandbox_means_whom_it_names() -> None:
+def test_ses_in_the_sandbox_names_the_rejected_address() -> None:
     context = DialogueContext(server="email-smtp.eu-west-1.amazonaws.com", sender="ops@example.com")
     words = (
         "554 Message rejected: Email address is not verified. The following identities failed the check in "
@@ -217,7 +217,7 @@ def test_4xx_does_not_always_mean_retry(phase: Phase, reply: str, reason: Reason
         ("greylisted, come back in 90000 hours", None),
     ],
 )
-def test_how_long_a_server_asks_to_wait(words: str, seconds: float | None) -> None:
+def test_a_retry_waits_as_long_as_the_server_asks(words: str, seconds: float | None) -> None:
     assert classify(Phase.RCPT_TO, Reply.of_lines([f"450 4.7.1 {words}"])).retry_after == seconds
 
 
@@ -229,5 +229,5 @@ def test_the_summary_fits_a_column() -> None:
 
 @pytest.mark.parametrize("code", [250, 334, 354, 220])
 @pytest.mark.parametrize("phase", [Phase.EHLO, Phase.AUTH, Phase.MAIL_FROM, Phase.RCPT_TO, Phase.DATA])
-def test_a_good_code_in_the_wrong_place_is_no_refusal(phase: Phase, code: int) -> None:
+def test_an_unexpected_success_code_is_not_a_refusal(phase: Phase, code: int) -> None:
     assert classify(phase, Reply.of(code, "fine")).reason is Reason.REPLY_INVALID

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rules make of the corpus, and of the same replies put otherwise."""
+"""The rules give the expected reasons for the corpus and for mutations of its replies."""
 
 from collections.abc import Iterable
 
@@ -23,15 +23,15 @@ def test_the_published_scenarios_get_their_reasons() -> None:
     assert precision(judged) >= AT_LEAST, told(judged)
 
 
-def test_the_fifth_held_back_gets_its_reasons() -> None:
-    """Says no word of what is missed, so that who writes rules may run it; see README.md."""
+def test_the_held_back_fifth_gets_its_reasons() -> None:
+    """Check the reasons without printing missed replies, so that authors of rules may run it (README.md)."""
     judged = [judge(scenario) for scenario in load(HELD_BACK)]
 
     assert len(judged) == FIRST["held back"][1]
     assert precision(judged) >= AT_LEAST
 
 
-def test_a_thousand_mutations_get_the_reasons_of_what_they_were_made_of() -> None:
+def test_a_thousand_mutations_get_the_reasons_of_their_originals() -> None:
     judged = [judge(scenario) for scenario in mutations(load(PUBLISHED))]
 
     assert len(judged) == COUNT

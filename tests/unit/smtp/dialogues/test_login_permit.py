@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Right before AUTH the caller is asked whether a login may be tried, and afterwards told how it ended."""
+"""The login permit is checked right before AUTH and records the result of the login."""
 
 import ipaddress
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Permit:
-    """Permits a login, or holds it, and remembers what it was asked."""
+    """Allows or refuses a login, and records the calls."""
 
     def __init__(self, *, held: bool = False) -> None:
         self._held = held
@@ -32,7 +32,7 @@ class Permit:
         self.ended.append("accepted" if accepted else "rejected" if rejected else "unknown")
 
 
-async def test_a_login_that_is_held_is_not_tried(trial: Trial) -> None:
+async def test_a_login_without_a_permit_is_not_tried(trial: Trial) -> None:
     permit = Permit(held=True)
     async with FaultServer({}) as server:
         report = await trial(server, password="s3cret-pw", permit=permit)
@@ -58,7 +58,7 @@ async def test_a_login_that_is_held_is_not_tried(trial: Trial) -> None:
     ],
     ids=["235", "535", "534", "454", "421", "closed", "silence"],
 )
-async def test_how_a_login_ended_is_told_once(trial: Trial, answer: Action, ended: str) -> None:
+async def test_the_result_of_a_login_is_recorded_once(trial: Trial, answer: Action, ended: str) -> None:
     permit = Permit()
     async with FaultServer({"AUTH": answer}) as server:
         await trial(server, password="s3cret-pw", permit=permit)
@@ -66,7 +66,7 @@ async def test_how_a_login_ended_is_told_once(trial: Trial, answer: Action, ende
     assert permit.ended == [ended]
 
 
-async def test_without_a_login_nothing_is_asked(trial: Trial) -> None:
+async def test_without_a_login_no_permit_is_needed(trial: Trial) -> None:
     permit = Permit()
     async with FaultServer({}) as server:
         await trial(server, permit=permit)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test of mode SendEmail sends one mail, over each kind of connection and with each kind of login."""
+"""Mode SendEmail sends one email, over each kind of connection and with each kind of login."""
 
 import re
 from email import message_from_bytes, policy
@@ -59,7 +59,7 @@ async def test_the_verdict_names_the_queue_id_and_does_not_promise_delivery(
     assert report.dialogue == ()
 
 
-async def test_to_and_cc_stand_in_headers_and_bcc_only_in_the_envelope(
+async def test_to_and_cc_are_in_headers_and_bcc_is_only_in_the_envelope(
     trial: Trial, mailserver: MailServer
 ) -> None:
     await trial(
@@ -74,7 +74,9 @@ async def test_to_and_cc_stand_in_headers_and_bcc_only_in_the_envelope(
     assert b"hidden" not in mail.content
 
 
-async def test_what_the_caller_gives_reaches_the_mail(trial: Trial, mailserver: MailServer) -> None:
+async def test_the_subject_body_and_headers_of_the_caller_are_in_the_email(
+    trial: Trial, mailserver: MailServer
+) -> None:
     await trial(
         mailserver.plain_port,
         subject="Grüße",
@@ -91,7 +93,7 @@ async def test_what_the_caller_gives_reaches_the_mail(trial: Trial, mailserver: 
     assert parsed.get_content() == "erste Zeile\r\n.Punkt\r\n"
 
 
-async def test_a_message_id_is_made_up_where_the_caller_gives_none(
+async def test_a_message_id_is_generated_if_the_caller_gives_none(
     trial: Trial, mailserver: MailServer
 ) -> None:
     report = await trial(mailserver.plain_port)
@@ -100,9 +102,7 @@ async def test_a_message_id_is_made_up_where_the_caller_gives_none(
     assert f"Message-ID: {report.message_id}".encode() in mailserver.mails[0].content
 
 
-async def test_the_report_tells_phases_in_their_order_and_server_facts(
-    trial: Trial, mailserver: MailServer
-) -> None:
+async def test_the_report_has_phases_in_order_and_server_facts(trial: Trial, mailserver: MailServer) -> None:
     seen: list[Phase] = []
 
     report = await trial(
@@ -145,13 +145,13 @@ async def test_implicit_tls_times_the_handshake_apart_from_the_greeting(
     assert phases[:4] == [Phase.RESOLVE, Phase.CONNECT, Phase.TLS, Phase.BANNER]
 
 
-async def test_heloname_is_what_the_client_calls_itself(trial: Trial, mailserver: MailServer) -> None:
+async def test_heloname_is_sent_in_ehlo(trial: Trial, mailserver: MailServer) -> None:
     await trial(mailserver.plain_port, helo_name="cluster.example.net")
 
     assert any("EHLO cluster.example.net" in line for line in mailserver.transcript)
 
 
-async def test_without_heloname_it_is_the_domain_of_from(trial: Trial, mailserver: MailServer) -> None:
+async def test_without_heloname_ehlo_has_the_domain_of_from(trial: Trial, mailserver: MailServer) -> None:
     await trial(mailserver.plain_port, sender="ops@bücher.example")
 
     assert any("EHLO xn--bcher-kva.example" in line for line in mailserver.transcript)
@@ -165,8 +165,10 @@ async def test_a_non_ascii_address_is_sent_with_smtputf8(trial: Trial, mailserve
     assert any("SMTPUTF8" in line for line in mailserver.transcript if "MAIL" in line)
 
 
-async def test_a_dead_first_address_does_not_fail_the_test(trial: Trial, mailserver: MailServer) -> None:
-    trial.names.known["mail.example.com"] = ("127.0.0.66", "127.0.0.1")  # nothing listens on the first
+async def test_an_unreachable_first_address_does_not_fail_the_test(
+    trial: Trial, mailserver: MailServer
+) -> None:
+    trial.names.known["mail.example.com"] = ("127.0.0.66", "127.0.0.1")  # the first address has no listener
 
     report = await trial(mailserver.plain_port, server="mail.example.com")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""200 names with a silent name server: the namespace that names them waits, the others do not."""
+"""200 names with a silent name server delay only their own namespace."""
 
 import asyncio
 import ipaddress
@@ -15,14 +15,14 @@ ANSWER = (ipaddress.ip_address("192.0.2.1"),)
 
 
 class SilentNameServer:
-    """Answers no name of ``silent.example``, and any other at once."""
+    """Answers all names at once, except those of ``silent.example``, which get no answer."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.ends = threading.Event()
 
     def __call__(self, name: str) -> tuple[Address, ...]:
-        name = name.removesuffix(".")  # which rules out search domains
+        name = name.removesuffix(".")  # no search domains
         self.asked.append(name)
         if name.endswith(".silent.example"):
             self.ends.wait(60)
@@ -93,7 +93,7 @@ async def test_a_lookup_that_never_ends_does_not_hold_a_slot_that_no_test_waits_
     assert await look_up(resolver, "mail.example.com", namespace="team-a", limit=5) == ANSWER
 
 
-async def test_lookups_that_no_test_waits_for_any_more_are_never_started(
+async def test_abandoned_lookups_are_never_started(
     name_server: SilentNameServer,
 ) -> None:
     resolver = ThreadedResolver(threads=1, per_namespace=1, lookup=name_server)
@@ -121,7 +121,7 @@ async def test_threads_are_bounded_however_often_lookups_are_given_up(
     assert threading.active_count() - before <= 8
 
 
-async def test_a_name_that_waits_in_one_namespace_is_answered_at_once_in_another(
+async def test_a_name_that_waits_in_one_namespace_is_resolved_at_once_in_another(
     name_server: SilentNameServer,
 ) -> None:
     resolver = ThreadedResolver(threads=8, per_namespace=2, lookup=name_server)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server writes a secret back in any form, alignment, letter case and text: the mask stands for it."""
+"""An echo of a secret is masked in any form, alignment, letter case and text."""
 
 import base64
 import html
@@ -97,7 +97,7 @@ WORDS = st.sampled_from(
 
 
 def leaks(shown: str, echo: str, size: int) -> bool:
-    """Whether a piece of the echo is shown."""
+    """Return whether a piece of the echo is shown."""
     pieces = {echo[at : at + size].casefold() for at in range(len(echo) - size + 1)}
     return any(piece in shown.casefold() for piece in pieces if piece.strip("*"))
 
@@ -122,7 +122,7 @@ def test_twelve_characters_of_a_secret_in_every_form(form: str, begin: int) -> N
 
 @pytest.mark.parametrize("form", [form for form in FORMS if "UTF-16" not in form])
 def test_a_piece_of_an_access_token_in_every_form(form: str) -> None:
-    changed = "er case" in form or "swapped" in form  # of base64: then a longer piece is needed
+    changed = "er case" in form or "swapped" in form  # base64 needs a longer piece
     run = TOKEN[901:1001] if changed else TOKEN[901:921]
     shown = Redactor(secrets=[TOKEN], username="bob").shown(f"cut: {FORMS[form](run)}, see?", limit=2000)
 
@@ -138,7 +138,7 @@ def test_a_piece_of_an_access_token_in_every_form(form: str) -> None:
 def test_any_secret_in_every_form_in_any_text(form: str, secret: str, before: str, after: str) -> None:
     echo = FORMS[form](secret)
     assume(not (form == "upper case" and secret.upper().casefold() != secret.casefold()))
-    assume(not ("er case" in form and len(secret.encode()) < 6))  # base64 so short is like a word
+    assume(not ("er case" in form and len(secret.encode()) < 6))  # such short base64 looks like a word
     assume(not ("UTF-16 in lower" in form and len(secret) < 5))
     text = f"{before} {echo} {after}"
 
@@ -149,7 +149,7 @@ def test_any_secret_in_every_form_in_any_text(form: str, secret: str, before: st
 
 
 @given(secret=SECRETS, before=st.binary(max_size=7), after=st.binary(max_size=7), data=st.data())
-def test_base64_of_whatever_surrounds_the_secret(
+def test_base64_of_a_secret_within_other_text(
     secret: str, before: bytes, after: bytes, data: st.DataObject
 ) -> None:
     assume(len(secret.encode()) >= 6)
@@ -164,7 +164,7 @@ def test_base64_of_whatever_surrounds_the_secret(
 @pytest.mark.parametrize("cut", range(1156, 1216, 3))
 @pytest.mark.parametrize("form", ["plain", "base64", "%XX", "&#0N;", "hex with prefixes"])
 def test_a_cut_leaves_no_piece_of_a_secret(form: str, cut: int) -> None:
-    """Masks are shorter than what they stand for, so the place of the cut may be within what is shown."""
+    """Cut at each position. Masks are shorter than secrets, so a cut may fall inside the shown text."""
     echo = FORMS[form](PASSWORD)
     text = (f"{echo} " * 300)[:cut] + echo
     redactor = Redactor(secrets=[PASSWORD], username="bob")
@@ -189,7 +189,7 @@ def test_ordinary_words_stay() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "535 5.7.8 bad: rd-Hor",  # a run too short to be masked, and no word
+        "535 5.7.8 bad: rd-Hor",  # a run that is too short for a mask, and not a word
         "535 5.7.8 bad: staplebo",
         f"535 5.7.8 bad: {b64(b'something unknown')}",
         "535 5.7.8 bad: %73%6f%6d%65%78",
@@ -232,8 +232,8 @@ def test_a_challenge_is_base64_by_the_protocol() -> None:
     ],
 )
 @pytest.mark.parametrize("secret", ["A" * 190, "A1" * 2048, "secret", "41" * 90])
-def test_no_text_keeps_the_redactor_busy(unit: str, secret: str) -> None:
-    """The work grows with the length of the text alone, and a long text is cut before."""
+def test_redaction_takes_linear_time(unit: str, secret: str) -> None:
+    """Check that the time is linear in the length of the text, which is limited."""
     hidden = {f"{'a' * size}@secret.example": f"bcc[{size}]" for size in range(1, 11)}
     redactor = Redactor(secrets=[secret], username=secret, secret_user=True, hidden=hidden)
     redactor.login_sent()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Right before DATA and right before the mail the caller is asked: he may have lost the right to send."""
+"""The send permit is acquired before DATA and checked before the message content."""
 
 import logging
 from collections.abc import Callable
@@ -13,27 +13,27 @@ from smtp_testkit.mailpeers.trial import Trial
 
 
 class RecordingPermit:
-    """Says yes, unless told otherwise."""
+    """Grants the permit by default."""
 
     def __init__(
-        self, at_turn: Callable[[], None] = lambda: None, at_check: Callable[[], None] = lambda: None
+        self, at_acquire: Callable[[], None] = lambda: None, at_check: Callable[[], None] = lambda: None
     ) -> None:
-        self._at_turn = at_turn
+        self._at_acquire = at_acquire
         self.check = at_check
 
     async def acquire(self) -> None:
-        self._at_turn()
+        self._at_acquire()
 
 
 def refuse() -> None:
     raise RuntimeError("the lease is lost")
 
 
-async def test_its_turn_is_asked_for_after_the_last_recipient_and_before_data(
+async def test_the_permit_is_acquired_after_the_last_recipient_and_before_data(
     trial: Trial, mailserver: MailServer
 ) -> None:
     said: list[str] = []
-    send_permit = RecordingPermit(at_turn=lambda: said.extend(mailserver.transcript))
+    send_permit = RecordingPermit(at_acquire=lambda: said.extend(mailserver.transcript))
 
     report = await trial(mailserver.plain_port, send_permit=send_permit)
 
@@ -42,7 +42,9 @@ async def test_its_turn_is_asked_for_after_the_last_recipient_and_before_data(
     assert not any("DATA" in line for line in said)
 
 
-async def test_it_is_asked_again_when_the_server_wants_the_mail(trial: Trial, mailserver: MailServer) -> None:
+async def test_the_permit_is_checked_when_the_server_is_ready_for_the_content(
+    trial: Trial, mailserver: MailServer
+) -> None:
     said: list[str] = []
     send_permit = RecordingPermit(at_check=lambda: said.extend(mailserver.transcript))
 
@@ -55,12 +57,12 @@ async def test_it_is_asked_again_when_the_server_wants_the_mail(trial: Trial, ma
 @pytest.mark.parametrize(
     ("send_permit", "last_word"),
     [
-        (RecordingPermit(at_turn=refuse), "250 2.1.5 ok"),
+        (RecordingPermit(at_acquire=refuse), "250 2.1.5 ok"),
         (RecordingPermit(at_check=refuse), "354 end with a dot"),
     ],
     ids=["before DATA", "before the mail"],
 )
-async def test_no_leave_no_mail(
+async def test_no_email_is_sent_without_a_permit(
     trial: Trial,
     mailserver: MailServer,
     caplog: pytest.LogCaptureFixture,
@@ -74,12 +76,12 @@ async def test_no_leave_no_mail(
     assert report.verdict.message == "The operator canceled the test before it sent the email [in Data]."
     assert "lease" not in caplog.text
     assert mailserver.transcript[-1].endswith(last_word)
-    await mailserver.stop()  # all that was sent has been read then
+    await mailserver.stop()  # after this, the server has read everything
     assert mailserver.mails == []
 
 
-async def test_a_mode_that_sends_no_mail_does_not_ask(trial: Trial, mailserver: MailServer) -> None:
-    send_permit = RecordingPermit(at_turn=refuse, at_check=refuse)
+async def test_a_mode_that_sends_no_email_needs_no_permit(trial: Trial, mailserver: MailServer) -> None:
+    send_permit = RecordingPermit(at_acquire=refuse, at_check=refuse)
 
     report = await trial(mailserver.plain_port, send_permit=send_permit, mode=Mode.ENVELOPE)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An FTP server greets with 220 as well, and only its words give it away."""
+"""An FTP server also greets with 220; only the text differs."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from smtp_testkit.mailpeers.trial import Trial
 @pytest.mark.parametrize(
     "greeting", ["220 (vsFTPd 3.0.3)", "220 ProFTPD Server ready.", "220 Local FTP Service"]
 )
-async def test_an_ftp_server_is_told_by_its_whole_greeting(trial: Trial, greeting: str) -> None:
+async def test_an_ftp_server_is_recognized_by_its_whole_greeting(trial: Trial, greeting: str) -> None:
     unknown = reply("500 unknown command")
 
     async with FaultServer({"banner": reply(greeting), "EHLO": unknown, "HELO": unknown}) as server:

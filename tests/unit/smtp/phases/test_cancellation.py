@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test that is called off leaves no connection behind, on either event loop."""
+"""A canceled test closes its connection, on both event loops."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ async def _called_off_before_the_banner(trial: Trial) -> None:
 
     async def says_nothing(talk: Talk) -> None:
         with contextlib.suppress(ConnectionError):
-            await talk.reader.read()  # until the client is gone
+            await talk.reader.read()  # until the client has closed
         left.set()
 
     async with FaultServer({"banner": says_nothing}) as server:
@@ -35,12 +35,12 @@ async def _called_off_before_the_banner(trial: Trial) -> None:
         with pytest.raises(asyncio.CancelledError) as called_off:
             await test
 
-        # Its trace keeps alive what the test used, so that nothing is closed by being forgotten.
+        # The traceback keeps the objects of the test alive, so that garbage collection closes nothing.
         assert called_off.tb is not None
         async with asyncio.timeout(60):
             await left.wait()
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_the_connection_of_a_test_that_is_called_off_is_closed_at_once(run: Run, trial: Trial) -> None:
+def test_the_connection_of_a_canceled_test_is_closed_at_once(run: Run, trial: Trial) -> None:
     run(_called_off_before_the_banner(trial))
