@@ -24,7 +24,7 @@ from smtp_operator.smtp.reply_stream import MalformedReply, ReplyStream
 _KEPT: Final = 4096
 """Bytes kept of the data since the last reply."""
 _END_OF_REPLY: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n")
-_LEFT_BEHIND: Final = re.compile(r"^([245]\d\d)[ -]")
+_UNREAD_REPLY: Final = re.compile(r"^([245]\d\d)[ -]")
 _CLOSING: Final = 1.0
 """Seconds that a server has to close its side of TLS."""
 
@@ -78,21 +78,21 @@ class _Recorder(SMTPProtocol):
         self.error: Exception | None = None
         self.silent = False
         """Whether the last reply did not arrive in time."""
-        self.garbled = False
+        self.invalid_reply = False
         """Whether the server sent data that is not a reply, or too much data."""
         self._replies = ReplyStream()
-        self._alarm = Alarm(self._give_up)
+        self._alarm = Alarm(self._on_timeout)
         self.on_response: Callable[[SMTPResponse], None] | None = None
 
     def data_received(self, data: bytes) -> None:
         if len(self.received) < _KEPT:
             self.received += data[:_KEPT]
-        if self.garbled:
+        if self.invalid_reply:
             return
         try:
             reply = self._replies.add(data)
         except MalformedReply:
-            self.garbled = True
+            self.invalid_reply = True
             self.eof_received()  # the waiting command fails
             self.abort()
             return
@@ -128,7 +128,7 @@ class _Recorder(SMTPProtocol):
             self.on_response(response)
         return response
 
-    def _give_up(self) -> None:
+    def _on_timeout(self) -> None:
         self.silent = True
         self.eof_received()  # as if the server had closed the connection: the waiting command fails
 
@@ -240,13 +240,13 @@ class SmtpConnection:
         return Reply.of(response.code, response.message)
 
     def _broken(self, error: Exception, limit: float) -> ConnectionFailure:
-        if self._protocol.garbled or isinstance(error, SMTPResponseException):
+        if self._protocol.invalid_reply or isinstance(error, SMTPResponseException):
             return InvalidReply(bytes(self._protocol.received))
         if self._protocol.silent or isinstance(error, SMTPTimeoutError):
             return ReplyTimeout(limit)
         cause = self._protocol.error or error.__cause__
         alert = cause.reason if isinstance(cause, ssl.SSLError) else None
-        return ConnectionClosed(said=_left_unread(self._protocol.received), alert=alert or "")
+        return ConnectionClosed(said=_unread_reply(self._protocol.received), alert=alert or "")
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -265,10 +265,10 @@ class SmtpConnection:
             enough.cancel()
 
 
-def _left_unread(received: bytearray) -> Reply | None:
+def _unread_reply(received: bytearray) -> Reply | None:
     lines = received.decode("utf-8", "replace").splitlines()
     for start, line in enumerate(lines):
-        found = _LEFT_BEHIND.match(line)
+        found = _UNREAD_REPLY.match(line)
         if found is not None and found[1][0] != "2":
             reply = []
             for text in lines[start:]:

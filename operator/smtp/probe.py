@@ -157,7 +157,7 @@ class _Line:
         )
 
 
-async def look_in_plaintext(sock: socket.socket, helo_name: str, *, limit: float) -> ProbeResult:
+async def probe_plaintext(sock: socket.socket, helo_name: str, *, limit: float) -> ProbeResult:
     """Find out which protocol greets in plaintext, and whether the server offers STARTTLS."""
     with sock:
         line = _Line(sock)
@@ -177,7 +177,7 @@ async def look_in_plaintext(sock: socket.socket, helo_name: str, *, limit: float
         return ProbeResult(kind, start_tls=_OFFERS_STARTTLS.search(offered) is not None)
 
 
-async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) -> ProbeResult:
+async def probe_tls(sock: socket.socket, server_name: str, *, limit: float) -> ProbeResult:
     """Find out which protocol greets after a TLS handshake without any check."""
     with sock:
         line = _Line(sock)
@@ -201,18 +201,18 @@ async def look_over_tls(sock: socket.socket, server_name: str, *, limit: float) 
             return ProbeResult(Protocol.CLOSED)
 
 
-async def look_at_certificate(
+async def probe_certificate(
     sock: socket.socket,
     server_name: str,
     helo_name: str,
     *,
     start_tls: bool,
     limit: float,
-    objections: bool = False,
+    read_alert: bool = False,
 ) -> ProbeResult:
     """Return the server's certificate, with ``start_tls`` after STARTTLS.
 
-    With ``objections``, also return the alert that a TLS 1.3 server may send after the handshake.
+    With ``read_alert``, also return the alert that a TLS 1.3 server may send after the handshake.
     """
     with sock:
         line = _Line(sock)
@@ -228,7 +228,7 @@ async def look_at_certificate(
                 if not await line.handshake(server_name):
                     return ProbeResult(Protocol.TLS, server_hello=line.server_hello)
                 facts = CertificateInfo.of_session(line.tls)
-                if objections:
+                if read_alert:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(limit / 2):
                             await line.receive()

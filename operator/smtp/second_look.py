@@ -31,9 +31,9 @@ from smtp_operator.smtp.probe import (
     ProbeResult,
     Protocol,
     identify,
-    look_at_certificate,
-    look_in_plaintext,
-    look_over_tls,
+    probe_certificate,
+    probe_plaintext,
+    probe_tls,
 )
 from smtp_operator.smtp.quotation import Quotation
 
@@ -63,7 +63,7 @@ class FailureAnalyzer:
             case TlsHandshakeFailed():
                 return await self._tls_failed(error)
             case InvalidReply():
-                return await self._garbled(phase, error.raw)
+                return await self._invalid_reply(phase, error.raw)
             case _:
                 raise AssertionError("unknown connection failure")
 
@@ -86,7 +86,7 @@ class FailureAnalyzer:
         if error.said is not None:
             return classify(phase, error.said, context=dialogue.context(closed=True))
         if phase is Phase.EHLO and dialogue.settings.smtp_type is SmtpType.START_TLS and dialogue.tls:
-            probe = await self._look_at_certificate(objections=True)
+            probe = await self._probe_certificate(read_alert=True)
             if probe is not None and tlsfailures.wants_client_certificate(probe.alert):
                 return tlsfailures.failed(dialogue.context(), probe.alert, 0, name=self.prepared.server_name)
         found = await self._mismatch(phase)
@@ -97,9 +97,9 @@ class FailureAnalyzer:
             content_sent=dialogue.findings.content_sent,
         )
 
-    async def _garbled(self, phase: Phase, raw: bytes) -> Verdict:
+    async def _invalid_reply(self, phase: Phase, raw: bytes) -> Verdict:
         if phase is not Phase.BANNER:
-            return failures.garbled(self.dialogue.context(), phase)
+            return failures.invalid_reply(self.dialogue.context(), phase)
         kind = identify(raw)
         if kind is Protocol.TLS:
             found = await self._mismatch(phase)
@@ -116,7 +116,7 @@ class FailureAnalyzer:
             )
         probe = None
         if error.verify_code or error.reason == tlsfailures.AMBIGUOUS:
-            probe = await self._look_at_certificate()
+            probe = await self._probe_certificate()
         facts = (
             probe.certificate.redacted(self.dialogue.redactor.shown) if probe and probe.certificate else None
         )
@@ -137,11 +137,11 @@ class FailureAnalyzer:
         """Return a verdict if another ``smtpType`` or protocol works on this port; else None."""
         smtp_type = self.dialogue.settings.smtp_type
         if phase is Phase.BANNER and smtp_type is not SmtpType.TLS:
-            probe = await self._look_over_tls()
+            probe = await self._probe_tls()
             if probe.kind is Protocol.SMTP:
                 return self._tls_expected(smtp_type)
         elif phase is Phase.TLS and smtp_type is SmtpType.TLS:
-            probe = await self._look_in_plaintext()
+            probe = await self._probe_plaintext()
             if probe.kind is Protocol.SMTP:
                 return self._plaintext(probe)
         else:
@@ -178,30 +178,30 @@ class FailureAnalyzer:
             suggestion=suggestion,
         )
 
-    async def _look_over_tls(self) -> ProbeResult:
+    async def _probe_tls(self) -> ProbeResult:
         limit = self._limit()
         try:
-            return await look_over_tls(await self.connect(limit), self.prepared.server_name, limit=limit)
+            return await probe_tls(await self.connect(limit), self.prepared.server_name, limit=limit)
         except OSError:
             return ProbeResult(Protocol.CLOSED)
 
-    async def _look_in_plaintext(self) -> ProbeResult:
+    async def _probe_plaintext(self) -> ProbeResult:
         limit = self._limit()
         try:
-            return await look_in_plaintext(await self.connect(limit), self.prepared.helo_name, limit=limit)
+            return await probe_plaintext(await self.connect(limit), self.prepared.helo_name, limit=limit)
         except OSError:
             return ProbeResult(Protocol.CLOSED)
 
-    async def _look_at_certificate(self, *, objections: bool = False) -> ProbeResult | None:
+    async def _probe_certificate(self, *, read_alert: bool = False) -> ProbeResult | None:
         limit = self._limit()
         try:
-            return await look_at_certificate(
+            return await probe_certificate(
                 await self.connect(limit),
                 self.prepared.server_name,
                 self.prepared.helo_name,
                 start_tls=self.dialogue.settings.smtp_type is SmtpType.START_TLS,
                 limit=limit,
-                objections=objections,
+                read_alert=read_alert,
             )
         except OSError:
             return None

@@ -43,4 +43,4 @@ class Transcript:
         left_out = len(said) - LINES
         if left_out > 0:
             said = [*said[:_FIRST], ("C", f"(… {left_out + 1} lines …)"), *said[_FIRST + left_out + 1 :]]
-        return tuple(f"{who}: {self._redactor.shown(text, ours=who == 'C')}" for who, text in said)
+        return tuple(f"{who}: {self._redactor.shown(text, from_client=who == 'C')}" for who, text in said)

@@ -235,7 +235,7 @@ def not_smtp(context: DialogueContext, phase: Phase, kind: str) -> Verdict:
     )
 
 
-def garbled(context: DialogueContext, phase: Phase) -> Verdict:
+def invalid_reply(context: DialogueContext, phase: Phase) -> Verdict:
     """Return the verdict on data during a dialogue that is not an SMTP reply."""
     return verdict(
         Reason.REPLY_INVALID,

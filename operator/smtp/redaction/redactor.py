@@ -92,26 +92,26 @@ class Redactor:
         """Mark the part of a clean text that led to the verdict; later cuts keep it."""
         self._decisive[text] = decisive
 
-    def shown(self, text: str, *, limit: int = SERVER_TEXT, ours: bool = False) -> str:
+    def shown(self, text: str, *, limit: int = SERVER_TEXT, from_client: bool = False) -> str:
         """Return ``text`` redacted and cut to ``limit`` characters.
 
-        ``ours``: the client wrote the text, so that an unknown form of an echo is impossible.
+        ``from_client``: the client wrote the text, so that an unknown form of an echo is impossible.
         """
-        return self.quotation(text, ours=ours).cut(limit)
+        return self.quotation(text, from_client=from_client).cut(limit)
 
-    def quotation(self, text: str, *, ours: bool = False) -> Quotation:
+    def quotation(self, text: str, *, from_client: bool = False) -> Quotation:
         """Return ``text`` redacted but not cut, with its deciding words marked."""
-        if (text, ours) not in self._known:
-            self._known[text, ours] = self._redacted(text, ours=ours)
-        redacted = self._known[text, ours]
+        if (text, from_client) not in self._known:
+            self._known[text, from_client] = self._redacted(text, from_client=from_client)
+        redacted = self._known[text, from_client]
         return Quotation(redacted.text, redacted.span(self._decisive.get(text, (0, 0))))
 
-    def _redacted(self, raw: str, *, ours: bool) -> "_Redacted":
+    def _redacted(self, raw: str, *, from_client: bool) -> "_Redacted":
         text = clean(raw[:_READ])
         has_labels = self._has_secrets or bool(self._hidden)
         end = len(text) - _TAIL if has_labels and len(text) >= _LONG_TEXT else len(text)
         redacted = _Redacted(text, self._labels(text) if has_labels else (), end)
-        if has_labels and self._login_sent and not ours and self._is_doubtful(redacted.text):
+        if has_labels and self._login_sent and not from_client and self._is_doubtful(redacted.text):
             codes = _CODES.match(redacted.text)
             return _Redacted(codes[0] if codes else MASK)
         if end < len(text) or len(raw) > _READ:
