@@ -49,10 +49,9 @@ def test_objects_of_7_mb_neither_keep_it_from_starting_nor_end_it(
     operator = start_operator(
         *LOOPBACK, f"--namespace={bed.namespace}", f"--metrics-address=127.0.0.1:{port}"
     )
-    listed = Exposition.awaited(port, lambda it: len(it.samples(OVERSIZED)) == len(KINDS))
-    assert all(count >= 5 for count in listed.samples(OVERSIZED).values())
+    Exposition.awaited(port, lambda it: all(it.samples(OVERSIZED)[(kind,)] >= 5 for kind in KINDS))
     create(1)
-    Exposition.awaited(port, lambda it: all(count >= 6 for count in it.samples(OVERSIZED).values()))
+    Exposition.awaited(port, lambda it: all(it.samples(OVERSIZED)[(kind,)] >= 6 for kind in KINDS))
     bed.verdict_of(server)
     assert operator.runs
     assert peak_megabytes(operator.pid) < LIMIT_MEGABYTES

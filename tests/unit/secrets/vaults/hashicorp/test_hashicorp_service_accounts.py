@@ -109,7 +109,8 @@ async def test_another_service_account(
     verdict = await trial.verdict()
 
     assert verdict.reason == "VaultAuthFailed"
-    assert f'role "smtp" is for others than "system:serviceaccount:{namespace}:default".' in verdict.message
+    subject = f"system:serviceaccount:{namespace}:default"
+    assert f'role "smtp" does not accept "{subject}". Set' in verdict.message
 
 
 async def test_a_reviewer_that_may_not_ask(
@@ -120,4 +121,4 @@ async def test_a_reviewer_that_may_not_ask(
     verdict = await trial.verdict()
 
     assert verdict.reason == "VaultAuthFailed"
-    assert "where its token reviewer may not review tokens" in verdict.message
+    assert "if its token reviewer may not review tokens" in verdict.message
