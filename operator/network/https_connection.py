@@ -137,7 +137,8 @@ class BoundedResponse(http.client.HTTPResponse):
                 if 100 <= self.status < 200 and self.status != http.HTTPStatus.SWITCHING_PROTOCOLS:
                     this.headers = None
         finally:
-            this.fp = stream
+            if this.fp is not None:  # None: an invalid status line has closed the stream
+                this.fp = stream
 
 
 class _Connection(urllib3.connection.HTTPSConnection):
