@@ -40,6 +40,8 @@ VALUES = {
     "InputText", "KubernetesSecret", "IfNotPresent",
 }  # fmt: skip
 ALERTS = re.findall(r"- alert: (\w+)", (ROOT / "deploy/monitoring/alerts.yaml").read_text(encoding="utf-8"))
+FOREIGN_FLAGS = {"--force-conflicts"}
+"""Flags of Helm that the text explains."""
 IN_CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -132,7 +134,7 @@ def test_every_make_target_exists(page: Path) -> None:
 @each_page
 def test_every_flag_and_variable_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    ours = {flag.option for flag in FLAGS} | {"--help", "--version"}
+    ours = {flag.option for flag in FLAGS} | {"--help", "--version", *FOREIGN_FLAGS}
     of_check = set(re.findall(r"--[a-z-]+", check_help()))
     of_plugin = {option for command in COMMANDS for flag in command.flags for option in flag.options}
     for span in spans(page):

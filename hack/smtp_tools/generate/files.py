@@ -59,9 +59,11 @@ def generated_files() -> dict[str, str]:
     }
     return {
         **{f"deploy/{path}": text for path, text in crds.items()},
-        # After the roles of users, and before the operator starts.
+        # After the roles of users, and before the operator starts. Files of this folder can be concatenated.
         **{
-            f"deploy/manifests/{number}-policy-{name}.yaml": policies[name]
+            f"deploy/manifests/{number}-policy-{name}.yaml": policies[name].replace(
+                MADE_OF_MODELS, f"{MADE_OF_MODELS}---\n"
+            )
             for number, name in enumerate(policies, 31)
         },
         **{f"{CHART}/files/{path}": text for path, text in of_chart.items()},

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fenced blocks of a Markdown page, with the HTML comments that say how to check each.
 
-A comment `<!-- key: value -->` directly above a fence belongs to that block. One in the page's first lines
-belongs to all blocks:
+A comment `<!-- key: value -->` directly above a fence belongs to that block; several with one key are lines
+of one value. One in the page's first lines belongs to all blocks:
 
     file: NAME             the block is a file that later commands use
     world: NAME            environment of its commands, see `world.py`; default: `bare`
@@ -10,6 +10,8 @@ belongs to all blocks:
     background: listens P  the command keeps running; the next one waits until it listens on port P
     background: says TEXT  the same; the next one waits until it prints TEXT
     mail: NAME             the email that the SmtpConfig with this name sends, as received
+    before: COMMAND        runs before the block's commands; what a reader has done already
+    operator: WORDS        starts an operator with NAME=VALUE and --flag=VALUE (`-`: none): no Pod runs
     afterwards: COMMAND    runs at the end, to clean up
     elsewhere: TEST        is not run here but by the file TEST
 """
@@ -85,11 +87,11 @@ def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:
             at += 1
             continue
         end = lines.index(fence["fence"], at + 1)
-        above = []
+        above: list[str] = []
         for line in reversed(lines[:at]):
             if not line.startswith("<!--"):
                 break
-            above.append(line)
+            above.insert(0, line)
         text = "\n".join(lines[at + 1 : end])
         yield Block(page, at + 1, fence["language"], text, {**common, **_tags(above)})
         at = end + 1
@@ -97,4 +99,7 @@ def _blocks(page: Path, lines: list[str]) -> Iterator[Block]:
 
 def _tags(lines: list[str]) -> dict[str, str]:
     found = (_COMMENT.fullmatch(line) for line in lines)
-    return {it["key"]: it["value"] for it in found if it}
+    tags: dict[str, str] = {}
+    for it in filter(None, found):
+        tags[it["key"]] = f"{tags[it['key']]}\n{it['value']}" if it["key"] in tags else it["value"]
+    return tags

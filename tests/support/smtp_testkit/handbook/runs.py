@@ -50,10 +50,14 @@ class Run:
             if "background" in block.tags:
                 world.start(block.text, block.tags["background"])
                 continue
+            if "before" in block.tags:
+                world.run(block.tags["before"])
             if "afterwards" in block.tags:
                 world.tidy_up_by(block.tags["afterwards"])
             for command, quoted in block.steps:
                 yield block, command, quoted, aligned(world.run(command))
+            if "operator" in block.tags:
+                world.start_operator(block.tags["operator"].split())
 
 
 def runs_of(page: Path) -> list[Run]:

@@ -18,7 +18,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from smtp_tools.localcluster.ports import free_ports
 from smtp_tools.localcluster.processes import Process
 
 FRESH = "fresh"
+RUN = ".venv/bin/smtp-operator run"
 SECONDS = 120.0
 POLL_SECONDS = 0.05
 
@@ -127,7 +128,7 @@ class World:
                         "kubectl create configmap argocd-cm --from-literal=url=https://argocd.example.com"
                     )
                 elif page.world not in ("bare", FRESH):
-                    world.start(".venv/bin/smtp-operator run", "says serves")
+                    world.start(RUN, "says serves")
                 if page.world == "samples":
                     world.save("samples.yaml", SAMPLES.read_text(encoding="utf-8"))
                     world.run("kubectl apply -f samples.yaml")
@@ -195,6 +196,13 @@ class World:
             if process.exited() is not None or time.monotonic() > deadline:
                 raise CommandFailed(f"$ {command}\ndoes not get ready: {process.output()}")
             time.sleep(POLL_SECONDS)
+
+    def start_operator(self, words: Sequence[str]) -> None:
+        """Start an operator with these flags, after `NAME=VALUE` of its environment; `-` is no flag."""
+        environment = [it for it in words if "=" in it and not it.startswith("-")]
+        flags = [it for it in words if it.startswith("--")]
+        until = "says works: holds the lease" if "--leader-elect" in flags else "says serves"
+        self.start(" ".join(["env", *environment, RUN, *flags]), until)
 
     def _inward(self, text: str) -> str:
         return _exchanged(text, self._names)
