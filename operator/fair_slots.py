@@ -5,8 +5,8 @@ A free slot goes to the namespace that holds the fewest, so that one namespace w
 and not the others.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from typing import Final
 
@@ -39,57 +39,124 @@ class Slot:
 
 
 class FairSlots:
-    """Grant ``total`` slots, and at most ``per_namespace`` of them to one namespace; 0 means no limit."""
+    """Grant ``total`` slots, and at most ``per_namespace`` of them to one namespace; 0 means no limit.
+
+    Each call takes constant time, however many namespaces and slots wait.
+    """
 
     def __init__(self, total: int, per_namespace: int) -> None:
         self._total = total
         self._per_namespace = per_namespace
+        self._granted = 0
         self._held: Counter[str] = Counter()
-        self._waiting: dict[str, deque[Slot]] = {}
+        self._waiting: dict[str, dict[Slot, None]] = {}
+        """Slots to grant, for each namespace, in the order of their requests."""
+        self._waiting_by_held: dict[int, dict[str, None]] = {}
+        """Waiting namespaces in order, for each number of slots that they hold."""
 
     def ask(self, namespace: str, on_grant: Callable[[], None]) -> Slot:
         """Ask for a slot: it is granted at once if one is free, else ``on_grant`` is called later."""
         slot = Slot(self, namespace, on_grant)
-        if self._free and self._may_have(namespace):
-            self._held[namespace] += 1
+        if self._free and self._may_have(self._held[namespace]):
+            self._hold(namespace, 1)
             slot.granted = True
         else:
-            self._waiting.setdefault(namespace, deque()).append(slot)
+            if namespace not in self._waiting:
+                self._waiting[namespace] = {}
+                self._waiting_by_held.setdefault(self._held[namespace], {})[namespace] = None
+            self._waiting[namespace][slot] = None
         return slot
 
     def held(self, namespace: str) -> int:
         """Return how many slots a namespace holds."""
         return self._held[namespace]
 
+    @property
+    def idle(self) -> bool:
+        """Whether no slot is held or waited for."""
+        return not self._granted and not self._waiting
+
     def give_back(self, slot: Slot) -> None:
         """Take a slot back and grant it to the next one; called by ``Slot.release`` alone."""
-        namespace = slot.namespace
         if not slot.granted:
-            self._waiting[namespace].remove(slot)
-            if not self._waiting[namespace]:
-                del self._waiting[namespace]
+            self._stop_waiting(slot)
             return
-        self._held[namespace] -= 1
-        if not self._held[namespace]:
-            del self._held[namespace]
+        self._hold(slot.namespace, -1)
         self._grant_next()
 
     @property
     def _free(self) -> bool:
-        return not self._total or self._held.total() < self._total
+        return not self._total or self._granted < self._total
 
-    def _may_have(self, namespace: str) -> bool:
-        return not self._per_namespace or self._held[namespace] < self._per_namespace
+    def _may_have(self, held: int) -> bool:
+        return not self._per_namespace or held < self._per_namespace
 
     def _grant_next(self) -> None:
-        while self._free:
-            candidates = filter(self._may_have, self._waiting)
-            namespace = min(candidates, key=self._held.__getitem__, default=None)
-            if namespace is None:
+        while self._free and self._waiting:
+            fewest = min(self._waiting_by_held)
+            if not self._may_have(fewest):
                 return
-            waiting = self._waiting.pop(namespace)
-            slot = waiting.popleft()
-            if waiting:
-                self._waiting[namespace] = waiting  # at the end, so that equals take turns
-            self._held[namespace] += 1
+            slot = next(iter(self._waiting[next(iter(self._waiting_by_held[fewest]))]))
+            self._stop_waiting(slot)
+            self._hold(slot.namespace, 1)
             slot.grant()
+
+    def _hold(self, namespace: str, change: int) -> None:
+        held = self._held[namespace]
+        self._granted += change
+        self._held[namespace] += change
+        if not self._held[namespace]:
+            del self._held[namespace]
+        if namespace in self._waiting:  # at the end, so that equals take turns
+            self._leave(held, namespace)
+            self._waiting_by_held.setdefault(held + change, {})[namespace] = None
+
+    def _stop_waiting(self, slot: Slot) -> None:
+        waiting = self._waiting[slot.namespace]
+        del waiting[slot]
+        if not waiting:
+            del self._waiting[slot.namespace]
+            self._leave(self._held[slot.namespace], slot.namespace)
+
+    def _leave(self, held: int, namespace: str) -> None:
+        namespaces = self._waiting_by_held[held]
+        del namespaces[namespace]
+        if not namespaces:
+            del self._waiting_by_held[held]
+
+
+class KeyedFairSlots:
+    """The ``FairSlots`` of each key, such as a mail server; those of an unused key are forgotten."""
+
+    def __init__(self, total: int, per_namespace: int = 0) -> None:
+        self._total = total
+        self._per_namespace = per_namespace
+        self._slots: dict[Hashable, FairSlots] = {}
+
+    def __len__(self) -> int:
+        """Return how many keys are in use."""
+        return len(self._slots)
+
+    def ask(self, key: Hashable, namespace: str, on_grant: Callable[[], None]) -> Slot:
+        """Ask for a slot of this key, like ``FairSlots.ask``."""
+        slots = self._slots.get(key)
+        if slots is None:
+            slots = self._slots[key] = _SlotsOfKey(
+                self._total, self._per_namespace, lambda: self._forget(key)
+            )
+        return slots.ask(namespace, on_grant)
+
+    def _forget(self, key: Hashable) -> None:
+        if key in self._slots and self._slots[key].idle:
+            del self._slots[key]
+
+
+class _SlotsOfKey(FairSlots):
+    def __init__(self, total: int, per_namespace: int, on_idle: Callable[[], None]) -> None:
+        super().__init__(total, per_namespace)
+        self._on_idle = on_idle
+
+    def give_back(self, slot: Slot) -> None:
+        super().give_back(slot)
+        if self.idle:
+            self._on_idle()

@@ -70,7 +70,7 @@ class Controller:
             vaults=self._vault_clients,
             tokens=None if tokens is None else tokens(self._references.read),
             observer=observer,
-            send_gate=SendGate(may_send),
+            send_gate=SendGate(may_send, per_destination=policy.connections_per_destination),
         )
         self._vault_objects = VaultReconciler(
             cluster=cluster,

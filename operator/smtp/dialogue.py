@@ -359,7 +359,7 @@ class Dialogue:
         self.clock.enter(Phase.DATA)
         if self.send_permit is not None:
             with self.budget.paused(), _calling_off():
-                await self.send_permit.acquire()
+                await self.send_permit.acquire((self.address, self.settings.port))
         reply = await self._command(connection, b"DATA")
         if reply.code != 354:
             raise self._refused(reply)

@@ -74,7 +74,7 @@ def mail_of_test(view: Snapshot, trigger: Trigger, *, cluster_name: str, now: fl
         recipients=recipients_of(view.spec, kinds),
         subject=_subject(view, kinds, cluster_name),
         body=_body(view, kinds, cluster_name, because=_BECAUSE[trigger], now=now),
-        message_id=message_id(view, trigger),
+        message_id=message_id(view),
     )
 
 
@@ -162,13 +162,13 @@ def _to_do(view: Snapshot, kinds: frozenset[Notification]) -> list[str]:
     return [f"No action needed. {unsubscribe}"]
 
 
-def message_id(view: Snapshot, trigger: Trigger) -> str:
+def message_id(view: Snapshot) -> str:
     """Return the Message-ID of a test's email.
 
-    The ID depends only on the object, its state and the trigger. If the operator is killed between DATA and
-    the status write, the repeated test sends the same ID, so that mail systems see one email.
+    The ID depends only on the object and its state. If the operator is killed between DATA and the status
+    write, the repeated test sends the same ID, whatever triggers it, so that mail systems see one email.
     """
-    return _identified(view, trigger, view.request or "")
+    return _identified(view, "", view.request or "")
 
 
 def _identified(view: Snapshot, why: str, what: str) -> str:

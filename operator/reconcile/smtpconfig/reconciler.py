@@ -2,7 +2,7 @@
 """Reconcile SmtpConfigs: decide the next step, run tests, derive verdicts and write statuses."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -104,7 +104,7 @@ class Reconciler:
         )
         self._queue: WorkQueue[ObjectKey] = WorkQueue(
             self._reconcile,
-            concurrency_key_of=lambda key: self._known[key].concurrency_key if key in self._known else key,
+            concurrency_key_of=self._concurrency_key,
             per_concurrency_key=policy.connections_per_destination,
             now=now,
         )
@@ -162,6 +162,7 @@ class Reconciler:
             return
         del self._known[key]
         self._limits.withdraw(key)
+        self._send_gate.reported(key)
         self._references.forget(key)
         self._queue.discard(key)
 
@@ -190,6 +191,11 @@ class Reconciler:
         """Work until cancelled."""
         self._started = self._now()
         await self._queue.run()
+
+    def _concurrency_key(self, key: ObjectKey) -> Hashable:
+        known = self._known.get(key)
+        # The write of a pending status needs no mail server, and tests may wait for it.
+        return key if known is None or known.pending_status is not None else known.concurrency_key
 
     async def _reconcile(self, key: ObjectKey) -> None:
         NAMESPACE.set(key.namespace)
@@ -250,6 +256,7 @@ class Reconciler:
         if pending is None or pending.tested.generation != view.generation:
             return False
         await self._writes.write(pending)
+        self._send_gate.reported(view.key)
         self._queue.add(view.key, at=self._now())
         return True
 
@@ -281,7 +288,7 @@ class Reconciler:
                     if admission.hold is not None:
                         await self._hold(view, plan, admission.hold)
                         return True
-                    with self._send_gate.permit(view.key.namespace, known.concurrency_key) as permit:
+                    with self._send_gate.permit(view.key) as permit:
                         if isinstance(plan, RunTest):
                             await self._test(view, plan, permit, admission)
                         else:
@@ -307,9 +314,7 @@ class Reconciler:
             self._observer.held(hold.reason)
             await self._writes.write(PendingStatus(tested=view.version, status=step.status))
 
-    async def _test(
-        self, view: Snapshot, test: RunTest, send_permit: GatePermit, admission: Admission
-    ) -> None:
+    async def _test(self, view: Snapshot, test: RunTest, permit: GatePermit, admission: Admission) -> None:
         known = self._known[view.key]
         memory, known.references_polled_at = known.history, self._now()
         memory.record_start(self._now())
@@ -317,9 +322,8 @@ class Reconciler:
         async with progress:
             login_permit = self._limits.logins.permit(view.key, memory)
             outcome = await self._runner.run(
-                view, test, on_phase=progress.entered, send_permit=send_permit, permit=login_permit
+                view, test, on_phase=progress.entered, send_permit=permit, permit=login_permit
             )
-            send_permit.email_sent()
             admission.sent = named_recipients(outcome.report)
         # The mail server is free; the rest concerns only the API server.
         self._queue.release_slot(view.key)
@@ -352,7 +356,6 @@ class Reconciler:
         login_permit = self._limits.logins.permit(view.key, memory)
         report = await self._runner.notify(view, kind, send_permit=send_permit, permit=login_permit)
         verdict, now = report.verdict, self._now()
-        send_permit.email_sent()
         admission.sent = named_recipients(report)
         if verdict.passed:
             about = view.status.certificate_expiring if kind is Notification.CERTIFICATE_EXPIRING else None

@@ -230,7 +230,7 @@ class ScriptedEngine:
                 seconds = max(seconds, answer.seconds - 0.01 * (len(through) - 1))
             on_phase(phase)
             if phase is Phase.DATA and send_permit is not None:
-                await send_permit.acquire()
+                await send_permit.acquire((settings.server.lower(), settings.port))
                 send_permit.check()
             if phase is Phase.AUTH and settings.login is not None:
                 if permit is not None:

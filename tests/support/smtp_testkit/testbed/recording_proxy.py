@@ -47,6 +47,8 @@ class RecordingProxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self.port = 0
+        self.partitioned = False
+        """Whether everything is lost in both directions, without an error; it cannot be undone."""
 
     @property
     def ca_pem(self) -> bytes:
@@ -91,21 +93,23 @@ class RecordingProxy:
         there = await asyncio.open_connection("127.0.0.1", self._target, ssl=self._trust)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_pass_on(reader, there[1], connection.said))
-                group.create_task(_pass_on(there[0], writer, connection.heard))
+                group.create_task(self._pass_on(reader, there[1], connection.said))
+                group.create_task(self._pass_on(there[0], writer, connection.heard))
         except* OSError:
             pass  # one side has gone
         finally:
             writer.transport.abort()
             there[1].transport.abort()
 
-
-async def _pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, record: bytearray) -> None:
-    while data := await source.read(65536):
-        record += data
-        sink.write(data)
-        await sink.drain()
-    sink.transport.abort()
+    async def _pass_on(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, record: bytearray
+    ) -> None:
+        while data := await source.read(65536):
+            record += data
+            if not self.partitioned:
+                sink.write(data)
+                await sink.drain()
+        sink.transport.abort()
 
 
 def _headers(lines: bytes) -> dict[str, str]:

@@ -2,7 +2,8 @@
 """The send permit is acquired before DATA and checked before the message content."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from ipaddress import ip_address
 
 import pytest
 
@@ -20,8 +21,10 @@ class RecordingPermit:
     ) -> None:
         self._at_acquire = at_acquire
         self.check = at_check
+        self.destination: Hashable = None
 
-    async def acquire(self) -> None:
+    async def acquire(self, destination: Hashable) -> None:
+        self.destination = destination
         self._at_acquire()
 
 
@@ -38,6 +41,7 @@ async def test_the_permit_is_acquired_after_the_last_recipient_and_before_data(
     report = await trial(mailserver.plain_port, send_permit=send_permit)
 
     assert report.verdict.passed
+    assert send_permit.destination == (ip_address("127.0.0.1"), mailserver.plain_port)
     assert any("RCPT" in line for line in said)
     assert not any("DATA" in line for line in said)
 

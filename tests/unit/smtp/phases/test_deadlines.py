@@ -3,7 +3,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 
 import pytest
 
@@ -142,7 +142,7 @@ async def test_the_reply_to_quit_has_two_seconds_after_the_verdict(trial: Trial)
 
 async def test_waiting_for_the_send_permit_takes_no_time_of_the_test(trial: Trial) -> None:
     class InAnHour:
-        async def acquire(self) -> None:
+        async def acquire(self, destination: Hashable) -> None:
             await asyncio.sleep(3600)
 
         def check(self) -> None:
