@@ -5,6 +5,7 @@ A free slot goes to the namespace that holds the fewest, so that one namespace w
 and not the others.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
@@ -44,9 +45,11 @@ class FairSlots:
     Each call takes constant time, however many namespaces and slots wait.
     """
 
-    def __init__(self, total: int, per_namespace: int) -> None:
-        self._total = total
+    def __init__(self, total: int, per_namespace: int = 0, *, reserved: int = 0) -> None:
+        """``reserved``: the last so many slots are only for namespaces that hold fewer than that."""
+        self.total = total
         self._per_namespace = per_namespace
+        self._reserved = reserved
         self._granted = 0
         self._held: Counter[str] = Counter()
         self._waiting: dict[str, dict[Slot, None]] = {}
@@ -57,7 +60,7 @@ class FairSlots:
     def ask(self, namespace: str, on_grant: Callable[[], None]) -> Slot:
         """Ask for a slot: it is granted at once if one is free, else ``on_grant`` is called later."""
         slot = Slot(self, namespace, on_grant)
-        if self._free and self._may_have(self._held[namespace]):
+        if self._may_have(self._held[namespace]):
             self._hold(namespace, 1)
             slot.granted = True
         else:
@@ -66,6 +69,10 @@ class FairSlots:
                 self._waiting_by_held.setdefault(self._held[namespace], {})[namespace] = None
             self._waiting[namespace][slot] = None
         return slot
+
+    async def take(self, namespace: str) -> Slot:
+        """Wait for a slot and return it; a canceled caller stops waiting."""
+        return await _granted(lambda on_grant: self.ask(namespace, on_grant))
 
     def held(self, namespace: str) -> int:
         """Return how many slots a namespace holds."""
@@ -84,15 +91,14 @@ class FairSlots:
         self._hold(slot.namespace, -1)
         self._grant_next()
 
-    @property
-    def _free(self) -> bool:
-        return not self._total or self._granted < self._total
-
     def _may_have(self, held: int) -> bool:
-        return not self._per_namespace or held < self._per_namespace
+        if self._per_namespace and held >= self._per_namespace:
+            return False
+        kept_free = self._reserved if held >= self._reserved else 0
+        return not self.total or self._granted < self.total - kept_free
 
     def _grant_next(self) -> None:
-        while self._free and self._waiting:
+        while self._waiting:
             fewest = min(self._waiting_by_held)
             if not self._may_have(fewest):
                 return
@@ -146,6 +152,10 @@ class KeyedFairSlots:
             )
         return slots.ask(namespace, on_grant)
 
+    async def take(self, key: Hashable, namespace: str) -> Slot:
+        """Wait for a slot of this key, like ``FairSlots.take``."""
+        return await _granted(lambda on_grant: self.ask(key, namespace, on_grant))
+
     def _forget(self, key: Hashable) -> None:
         if key in self._slots and self._slots[key].idle:
             del self._slots[key]
@@ -160,3 +170,15 @@ class _SlotsOfKey(FairSlots):
         super().give_back(slot)
         if self.idle:
             self._on_idle()
+
+
+async def _granted(ask: Callable[[Callable[[], None]], Slot]) -> Slot:
+    granted = asyncio.Event()
+    slot = ask(granted.set)
+    try:
+        if not slot.granted:
+            await granted.wait()
+    except BaseException:
+        slot.release()
+        raise
+    return slot

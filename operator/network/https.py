@@ -9,7 +9,7 @@ not read. An answer that is too large or too slow is an error.
 import asyncio
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -99,7 +99,9 @@ class Https:
         # A dedicated pool, so that hanging endpoints do not delay anything else; threads start on demand.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="https")
         self._limiter = PerHostLimiter(threads)
-        self._closed = threading.Event()
+        self._closed = False
+        self._running: set[threading.Event] = set()
+        """Events of the requests in progress; a set event stops the thread of its request."""
         self._contexts = _Contexts(ca_file)
 
     async def send(self, request: HttpsRequest) -> HttpsResponse:
@@ -115,9 +117,26 @@ class Https:
         # The proxy gets the checked address: it could resolve the name to a different one.
         addresses = await self._addresses(request)
         proxy = self._proxy.url if self._proxy is not None and self._proxy.is_for(host) else ""
-        job = partial(_send, request, addresses, self._limits, self._closed, self._contexts, proxy=proxy)
-        loop = asyncio.get_running_loop()
-        return await self._limiter.run((host, port), lambda: loop.run_in_executor(self._threads, job))
+        stop = threading.Event()
+        job = partial(_send, request, addresses, self._limits, stop, self._contexts, proxy=proxy)
+        try:
+            return await self._limiter.run((host, port), partial(self._run, job, stop))
+        except asyncio.CancelledError:
+            stop.set()  # no one waits for the answer
+            raise
+
+    async def _run(self, job: Callable[[], HttpsResponse], stop: threading.Event) -> HttpsResponse:
+        self._running.add(stop)
+        if self._closed:
+            stop.set()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, job)
+        except HttpsError:
+            if stop.is_set() and not self._closed:
+                raise asyncio.CancelledError from None  # otherwise the server would count as hanging
+            raise
+        finally:
+            self._running.discard(stop)
 
     async def _addresses(self, request: HttpsRequest) -> tuple[Address, ...]:
         host, port = request.place
@@ -137,7 +156,9 @@ class Https:
 
     def close(self) -> None:
         """Start no more requests, and cancel those that wait for data."""
-        self._closed.set()
+        self._closed = True
+        for stop in self._running:
+            stop.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -179,13 +200,16 @@ def _send(
     request: HttpsRequest,
     addresses: tuple[Address, ...],
     limits: HttpsLimits,
-    closed: threading.Event,
+    stop: threading.Event,
     contexts: _Contexts,
     *,
     proxy: str,
 ) -> HttpsResponse:
-    """Send a request; blocks for at most ``limits.total`` seconds. ``proxy`` is its URL, or empty."""
-    bounds.begin(total=limits.total, read=limits.read, size=limits.size, closed=closed)
+    """Send a request; blocks for at most ``limits.total`` seconds, or until ``stop`` is set.
+
+    ``proxy`` is its URL, or empty.
+    """
+    bounds.begin(total=limits.total, read=limits.read, size=limits.size, stop=stop)
     host, port = request.place
     with closing(Adapter(contexts.of(request), host.removesuffix("."))) as adapter:
         errors: dict[Address, HttpsError] = {}
@@ -203,7 +227,7 @@ def _send(
                     proxy=proxy,
                     not_admitted=request.trust.not_admitted,
                 )
-                if not errors[address].before_request or bounds.seconds_left <= 0:
+                if not errors[address].before_request or bounds.seconds_left <= 0 or stop.is_set():
                     break
     raise list(errors.values())[-1] from None
 

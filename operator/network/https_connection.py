@@ -14,12 +14,14 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+
+T = TypeVar("T")
 
 _SLICE: Final = 0.5
 """Seconds between two checks of whether a thread should keep waiting for data."""
@@ -42,14 +44,14 @@ class _Bounds(threading.local):
     deadline = 0.0
     read = 0.0
     size = 0
-    closed: threading.Event | None = None
+    stop: threading.Event | None = None
 
-    def begin(self, *, total: float, read: float, size: int, closed: threading.Event) -> None:
+    def begin(self, *, total: float, read: float, size: int, stop: threading.Event) -> None:
         """Start a request: seconds in total and between two packets, and bytes."""
         self.deadline = time.monotonic() + total
         self.read = read
         self.size = size
-        self.closed = closed
+        self.stop = stop
 
     @property
     def seconds_left(self) -> float:
@@ -68,20 +70,25 @@ bounds: Final = _Bounds()
 """Bounds of the request that this thread sends."""
 
 
-def _receive(waiting: socket.socket, receive: Callable[[], int]) -> int:
-    """Read until the thread's deadline, so that a server gains nothing by sending a byte now and then."""
+def _until(waiting: socket.socket, seconds: float, attempt: Callable[[], T]) -> T:
+    """Repeat an operation until it succeeds, the time is over, or the request is stopped."""
     before = waiting.gettimeout()
-    until = min(bounds.deadline, time.monotonic() + bounds.read)
+    until = min(bounds.deadline, time.monotonic() + seconds)
     try:
-        while (left := until - time.monotonic()) > 0 and not (bounds.closed and bounds.closed.is_set()):
+        while (left := until - time.monotonic()) > 0 and not (bounds.stop and bounds.stop.is_set()):
             waiting.settimeout(min(left, _SLICE))
             try:
-                return bounds.count(receive())
+                return attempt()
             except TimeoutError:
                 continue
     finally:
         waiting.settimeout(before)
     raise TimeoutError
+
+
+def _receive(waiting: socket.socket, receive: Callable[[], int]) -> int:
+    """Read until the thread's deadline, so that a server gains nothing by sending a byte now and then."""
+    return _until(waiting, bounds.read, lambda: bounds.count(receive()))
 
 
 class TlsSocket(ssl.SSLSocket):
@@ -90,6 +97,10 @@ class TlsSocket(ssl.SSLSocket):
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         """Read within the bounds of the request."""
         return _receive(self, lambda: ssl.SSLSocket.recv_into(self, buffer, nbytes, flags))
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Shake hands within the socket's timeout."""
+        _until(self, self.gettimeout() or 0.0, lambda: ssl.SSLSocket.do_handshake(self, block))
 
 
 class _PlainSocket(socket.socket):

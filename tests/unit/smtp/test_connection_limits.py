@@ -5,6 +5,7 @@ import asyncio
 
 import pytest
 
+from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.faultserver import FaultServer, after, reply
@@ -54,6 +55,32 @@ async def test_first_come_first_served() -> None:
     await asyncio.gather(*tasks)
 
     assert order == [0, 1, 2, 3, 4]
+
+
+async def test_a_free_place_goes_to_the_namespace_with_the_fewest() -> None:
+    limits = ConnectionLimits(2)
+    order: list[str] = []
+    leave = {namespace: asyncio.Event() for namespace in ("attacker", "team-a")}
+
+    async def connected(namespace: str) -> None:
+        NAMESPACE.set(namespace)
+        async with limits.place("a"):
+            order.append(namespace)
+            await leave[namespace].wait()
+
+    attacks = [asyncio.create_task(connected("attacker")) for _ in range(300)]
+    await asyncio.sleep(0)
+    victim = asyncio.create_task(connected("team-a"))
+    await asyncio.sleep(0)
+    assert order == ["attacker", "attacker"]
+
+    attacks[0].cancel()
+    leave["team-a"].set()
+    await victim
+
+    assert order[:3] == ["attacker", "attacker", "team-a"]
+    leave["attacker"].set()
+    await asyncio.gather(*attacks, return_exceptions=True)
 
 
 async def test_a_canceled_wait_leaves_no_trace() -> None:

@@ -16,7 +16,7 @@ def test_a_response_without_a_valid_status_line_can_be_closed(sent: bytes) -> No
     with ours, theirs:
         theirs.sendall(sent)
         theirs.shutdown(socket.SHUT_WR)
-        bounds.begin(total=5, read=5, size=1000, closed=threading.Event())
+        bounds.begin(total=5, read=5, size=1000, stop=threading.Event())
         response = BoundedResponse(ours, method="GET")
         with pytest.raises(http.client.HTTPException):
             response.begin()

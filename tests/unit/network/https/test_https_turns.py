@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.host_limiter import _REQUESTS_PER_HOST, PROMPT, PerHostLimiter
+from smtp_operator.network.host_limiter import PROMPT, REQUESTS_PER_HOST, PerHostLimiter
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_testkit.mailpeers.tokenserver import TokenServer
@@ -54,7 +54,7 @@ async def test_a_hundred_hanging_servers_delay_no_other(
 class Desk:
     """Requests that end when the test says so."""
 
-    def __init__(self, threads: int = 8) -> None:
+    def __init__(self, threads: int = 16) -> None:
         self.turns = PerHostLimiter(threads)
         self.asked: list[str] = []
         self._ends: list[tuple[str, asyncio.Future[str]]] = []
@@ -123,12 +123,12 @@ async def test_a_server_that_never_answered_is_asked_one_thing_at_a_time() -> No
 
 async def test_a_server_that_answers_is_asked_several_things_at_a_time() -> None:
     desk = Desk()
-    tasks = desk.sends("a", _REQUESTS_PER_HOST + 2)
+    tasks = desk.sends("a", REQUESTS_PER_HOST + 2)
     await settled()
     await desk.end("a")
-    assert len(desk.asked) == 1 + _REQUESTS_PER_HOST
+    assert len(desk.asked) == 1 + REQUESTS_PER_HOST
     await desk.end("a")
-    assert len(desk.asked) == 2 + _REQUESTS_PER_HOST
+    assert len(desk.asked) == 2 + REQUESTS_PER_HOST
     await cancelled(tasks)
 
 
@@ -190,9 +190,9 @@ async def test_a_server_that_answers_again_is_trusted_again() -> None:
     desk = Desk()
     await desk.hangs("a")
     await desk.answers_promptly("a")
-    tasks = desk.sends("a", _REQUESTS_PER_HOST)
+    tasks = desk.sends("a", REQUESTS_PER_HOST)
     await settled()
-    assert len(desk.asked) == _REQUESTS_PER_HOST
+    assert len(desk.asked) == REQUESTS_PER_HOST
     await cancelled(tasks)
 
 
