@@ -4,12 +4,13 @@
 import asyncio
 import heapq
 import logging
-from collections import Counter, defaultdict, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from smtp_operator.alarm import Alarm
+from smtp_operator.fair_slots import KeyedFairSlots, Slot
 from smtp_operator.reconcile.internal_errors import origin
 from smtp_operator.reconcile.ports import Now
 
@@ -26,22 +27,38 @@ _LONGEST_PAUSE: Final = 3600.0
 
 _STALE_ENTRIES: Final = 1000
 
+_NAMESPACES: Final = 4
+"""Number of namespaces that can have all their slots of one concurrency key.
+
+More than one, so that a namespace whose passwords are read slowly does not keep others from the mail server;
+connections to it have a separate limit.
+"""
+
 
 @dataclass(slots=True)
 class _RunningItem:
     task: asyncio.Task[None]
+    slot: Slot
     concurrency_key: Hashable
     slot_released: bool = False
     """Whether the item has already released its slot."""
+
+
+@dataclass(slots=True)
+class _BlockedItem:
+    slot: Slot
+    concurrency_key: Hashable
+    since: float
 
 
 class WorkQueue(Generic[K]):
     """Call ``handle(key)`` when a key is due.
 
     A key that is added again keeps its earliest deadline; a key that is added while it is handled is handled
-    once more afterwards. ``per_concurrency_key`` keys of one concurrency key (here: one mail server) are
-    handled at a time. Waiting keys hold no resources, so a server that never responds delays only its own
-    keys.
+    once more afterwards. For each namespace, ``per_concurrency_key`` keys of one concurrency key (here: one
+    mail server) are handled at a time, and for all namespaces a few times as many. A free slot goes to the
+    namespace with the fewest. Waiting keys hold no resources, so a server that never responds delays only its
+    own keys.
     """
 
     def __init__(
@@ -49,30 +66,30 @@ class WorkQueue(Generic[K]):
         handle: Callable[[K], Awaitable[None]],
         *,
         concurrency_key_of: Callable[[K], Hashable],
+        namespace_of: Callable[[K], str],
         per_concurrency_key: int,
         now: Now,
     ) -> None:
         self._handle = handle
         self._concurrency_key_of = concurrency_key_of
+        self._namespace_of = namespace_of
         self._per_key = per_concurrency_key
         self._now = now
         self._due: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._added = 0
         self._running: dict[K, _RunningItem] = {}
-        self._slots_taken: Counter[Hashable] = Counter()
-        """Number of slots taken, for each concurrency key."""
-        self._beyond: Counter[Hashable] = Counter()
-        """Number of running keys that have released their slot, for each concurrency key."""
-        self._blocked: defaultdict[Hashable, deque[K]] = defaultdict(deque)
-        self._blocked_on: dict[K, tuple[Hashable, float]] = {}
+        self._slots = KeyedFairSlots(_NAMESPACES * per_concurrency_key, per_concurrency_key)
+        self._beyond: Counter[tuple[Hashable, str]] = Counter()
+        """Number of running keys that have released their slot, for each concurrency key and namespace."""
+        self._blocked: dict[K, _BlockedItem] = {}
         self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
         self._closing = False
 
     def __len__(self) -> int:
         """Return how many keys wait for their deadline or for a slot."""
-        return len(self._due.keys() | self._blocked_on.keys())
+        return len(self._due.keys() | self._blocked.keys())
 
     def add(self, key: K, *, at: float) -> None:
         """Schedule the key for that time (seconds since the epoch), unless it is scheduled for earlier."""
@@ -95,26 +112,28 @@ class WorkQueue(Generic[K]):
     def release_slot(self, key: K) -> None:
         """Release the slot of a key that is being handled, because the rest of its handling needs none.
 
-        At most ``per_concurrency_key`` running keys have released their slot, so that a slow rest still
-        delays the next keys.
+        At most ``per_concurrency_key`` running keys of one concurrency key and namespace have released their
+        slot, so that a slow rest still delays the next keys.
         """
         item = self._running.get(key)
-        if item is None or item.slot_released or self._beyond[item.concurrency_key] >= self._per_key:
+        if item is None or item.slot_released:
             return
-        item.slot_released = True
-        self._beyond[item.concurrency_key] += 1
-        self._free_slot(item.concurrency_key)
+        pool = (item.concurrency_key, item.slot.namespace)
+        if self._beyond[pool] < self._per_key:
+            item.slot_released = True
+            self._beyond[pool] += 1
+            item.slot.release()
 
     def oldest_overdue(self) -> float:
         """Return for how many seconds the oldest due key has been waiting; 0 if no key waits."""
         now = self._now()
-        waiting = min((since for _, since in self._blocked_on.values()), default=now)
+        waiting = min((it.since for it in self._blocked.values()), default=now)
         return max(0.0, now - min(self._due.values(), default=now), now - waiting)
 
     def due(self) -> int:
         """Return how many keys are due and waiting."""
         now = self._now()
-        return len({key for key, at in self._due.items() if at <= now} | self._blocked_on.keys())
+        return len({key for key, at in self._due.items() if at <= now} | self._blocked.keys())
 
     def running(self) -> int:
         """Return how many keys are being handled."""
@@ -137,8 +156,7 @@ class WorkQueue(Generic[K]):
                 await self._wake.wait()
         finally:
             alarm.close()
-            self._blocked.clear()  # otherwise each cancelled task would start one of these
-            self._blocked_on.clear()
+            self._closing = True  # otherwise each cancelled task would start a blocked one
             tasks = [it.task for it in self._running.values()]
             for task in tasks:
                 task.cancel()
@@ -162,15 +180,10 @@ class WorkQueue(Generic[K]):
                 continue  # replaced by an earlier deadline, or rescheduled when its task ends
             del self._due[key]
             concurrency_key = self._concurrency_key_of(key)
-            blocked_on, since = self._blocked_on.get(key, (None, at))
-            if key in self._blocked_on and blocked_on == concurrency_key:
-                continue
-            self._unblock(key)  # the object's server may have changed while it waited
-            if self._slots_taken[concurrency_key] < self._per_key:
-                self._start(key, concurrency_key)
-            else:
-                self._blocked[concurrency_key].append(key)
-                self._blocked_on[key] = (concurrency_key, since)
+            blocked = self._blocked.get(key)
+            if blocked is None or blocked.concurrency_key != concurrency_key:
+                self._unblock(key)  # the object's server may have changed while it waited
+                self._ask_for_slot(key, concurrency_key, since=at if blocked is None else blocked.since)
 
     def _push(self, key: K, at: float) -> None:
         if len(self._heap) > 2 * len(self._due) + _STALE_ENTRIES:
@@ -180,16 +193,26 @@ class WorkQueue(Generic[K]):
         heapq.heappush(self._heap, (at, self._added, key))
 
     def _unblock(self, key: K) -> None:
-        if key in self._blocked_on:
-            concurrency_key, _ = self._blocked_on.pop(key)
-            self._blocked[concurrency_key].remove(key)
-            if not self._blocked[concurrency_key]:
-                del self._blocked[concurrency_key]
+        item = self._blocked.pop(key, None)
+        if item is not None:
+            item.slot.release()
 
-    def _start(self, key: K, concurrency_key: Hashable) -> None:
-        self._slots_taken[concurrency_key] += 1
+    def _ask_for_slot(self, key: K, concurrency_key: Hashable, *, since: float) -> None:
+        namespace = self._namespace_of(key)
+        slot = self._slots.ask(concurrency_key, namespace, lambda: self._start_blocked(key))
+        if slot.granted:
+            self._start(key, slot, concurrency_key)
+        else:
+            self._blocked[key] = _BlockedItem(slot, concurrency_key, since)
+
+    def _start_blocked(self, key: K) -> None:
+        if not self._closing:
+            item = self._blocked.pop(key)
+            self._start(key, item.slot, item.concurrency_key)
+
+    def _start(self, key: K, slot: Slot, concurrency_key: Hashable) -> None:
         task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
-        self._running[key] = _RunningItem(task, concurrency_key)
+        self._running[key] = _RunningItem(task, slot, concurrency_key)
         task.add_done_callback(lambda _: self._done(key))
 
     async def _work(self, key: K) -> None:
@@ -207,19 +230,10 @@ class WorkQueue(Generic[K]):
         item = self._running.pop(key)
         if key in self._due:
             self._push(key, self._due[key])
-        if not item.slot_released:
-            self._free_slot(item.concurrency_key)
-        else:
-            self._beyond[item.concurrency_key] -= 1
-            if not self._beyond[item.concurrency_key]:
-                del self._beyond[item.concurrency_key]
+        if item.slot_released:
+            pool = (item.concurrency_key, item.slot.namespace)
+            self._beyond[pool] -= 1
+            if not self._beyond[pool]:
+                del self._beyond[pool]
+        item.slot.release()
         self._wake.set()
-
-    def _free_slot(self, concurrency_key: Hashable) -> None:
-        self._slots_taken[concurrency_key] -= 1
-        if concurrency_key in self._blocked and not self._closing:
-            waiting = self._blocked[concurrency_key][0]
-            self._unblock(waiting)
-            self._start(waiting, concurrency_key)
-        elif not self._slots_taken[concurrency_key]:
-            del self._slots_taken[concurrency_key]

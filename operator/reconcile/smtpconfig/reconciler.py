@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconcile SmtpConfigs: decide the next step, run tests, derive verdicts and write statuses."""
+"""Reconcile SmtpConfigs, level-triggered: decide the next step, run tests, write verdicts into statuses."""
 
 import logging
 from collections.abc import Hashable, Iterator
@@ -72,10 +72,7 @@ _SHUTDOWN_GRACE: Final = 1.0
 
 
 class Reconciler:
-    """Level-triggered reconciler: every event leads to a decision based on the current object.
-
-    ``on_change``, ``forget`` and ``enqueue`` only record the event; ``run`` does the work.
-    """
+    """Reconciler of SmtpConfigs. ``on_change``, ``forget`` and ``enqueue`` record events; ``run`` works."""
 
     def __init__(
         self,
@@ -105,6 +102,7 @@ class Reconciler:
         self._queue: WorkQueue[ObjectKey] = WorkQueue(
             self._reconcile,
             concurrency_key_of=self._concurrency_key,
+            namespace_of=lambda key: key.namespace,
             per_concurrency_key=policy.connections_per_destination,
             now=now,
         )

@@ -50,7 +50,7 @@ from smtp_operator.secrets.vaults.clients import VaultClients
 _log: Final = logging.getLogger("smtp_operator.verdict")
 
 _AT_ONCE: Final = 5
-"""Maximum number of concurrent checks of one vault."""
+"""Maximum number of concurrent checks of one vault for each namespace."""
 
 _INTERNAL_ERROR: Final = Verdict(
     reason=Reason.INTERNAL_ERROR,
@@ -113,6 +113,7 @@ class VaultReconciler:
         self._queue: WorkQueue[Reference] = WorkQueue(
             self._reconcile,
             concurrency_key_of=lambda key: self._known[key].concurrency_key if key in self._known else key,
+            namespace_of=lambda key: key.namespace,
             per_concurrency_key=_AT_ONCE,
             now=now,
         )

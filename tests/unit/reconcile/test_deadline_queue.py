@@ -314,7 +314,13 @@ async def test_an_idle_queue_sleeps(desk: Desk) -> None:
         calls += 1
         return asyncio.get_running_loop().time()
 
-    queue: WorkQueue[str] = WorkQueue(desk.handle, concurrency_key_of=str, per_concurrency_key=1, now=now)
+    queue: WorkQueue[str] = WorkQueue(
+        desk.handle,
+        concurrency_key_of=str,
+        namespace_of=lambda key: "",
+        per_concurrency_key=1,
+        now=now,
+    )
     task = asyncio.create_task(queue.run())
     queue.add("a", at=100)
     await asyncio.sleep(90)

@@ -58,3 +58,17 @@ async def test_what_is_due_and_what_is_handled_is_counted(desk: Desk) -> None:
         assert (queue.due(), queue.running()) == (1, 1)
         await asyncio.sleep(5)
         assert (queue.due(), queue.running()) == (0, 0)
+
+
+async def test_a_free_slot_goes_to_the_namespace_with_the_fewest(desk: Desk) -> None:
+    keys = [f"team-{namespace}/{number}" for namespace in "abcde" for number in range(10)]
+    desk.lanes = dict.fromkeys(keys, "lane")
+    desk.seconds.update(dict.fromkeys(keys, 10))
+    async with running(desk, per_lane=2) as queue:
+        for key in keys:
+            queue.add(key, at=0)
+        await asyncio.sleep(0.1)
+        assert desk.order == [f"team-{namespace}/{number}" for namespace in "abcd" for number in range(2)]
+        await asyncio.sleep(10)
+        assert {key for key in desk.order[8:] if key.startswith("team-e")} == {"team-e/0", "team-e/1"}
+        assert desk.most == 8

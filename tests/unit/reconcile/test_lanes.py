@@ -115,3 +115,39 @@ async def test_a_restart_amid_the_tarpit_leaves_no_test_behind(world: World) -> 
     assert world.engine.under_way == []
     await world.passes(100)
     assert len(world.runs) == 5
+
+
+async def test_a_namespace_with_a_hundred_objects_delays_another_by_one_test(world: World) -> None:
+    world.engine.always(passes(seconds=45), server=TARPIT)
+    await world.start()
+    for number in range(100):
+        world.smtp_config(f"stuck-{number}").create(server=TARPIT)
+    await world.passes(10)
+    other = world.smtp_config("other", "team-b").create(server=TARPIT)
+    await world.passes(36)
+    assert len(other.runs) == 1
+    assert world.engine.most_at_once[TARPIT] == 5
+
+
+async def test_a_namespace_whose_passwords_are_read_slowly_delays_no_other(world: World) -> None:
+    world.vaults.latency = 30
+    vault = world.vault().create()
+    await world.start()
+    await world.passes(40)
+    for number in range(50):
+        slow = world.smtp_config(f"slow-{number}")
+        slow.create(username="mailer@example.com", password=vault.password())
+    await world.passes(1)
+    other = world.smtp_config("other", "team-b").create()
+    await world.passes(0.5)
+    assert other.ready == "True"
+
+
+async def test_ten_namespaces_take_turns_at_one_mail_server(world: World) -> None:
+    world.engine.always(passes(seconds=1))
+    await world.start()
+    for number in range(100):
+        world.smtp_config(f"mail-{number % 10}", f"team-{number // 10}").create()
+    await world.passes(7)
+    assert world.engine.most_at_once["smtp.example.com"] == 5
+    assert len({run.name.partition("/")[0] for run in world.runs}) == 10

@@ -54,6 +54,7 @@ async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[WorkQueue
     queue: WorkQueue[str] = WorkQueue(
         desk.handle,
         concurrency_key_of=lambda key: desk.lanes.get(key, key),
+        namespace_of=lambda key: key.rpartition("/")[0],
         per_concurrency_key=per_lane,
         now=desk.now,
     )

@@ -20,6 +20,7 @@ from smtp_operator.api.verdict import (
     Suggestion,
     Verdict,
 )
+from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.request import TestRequest
@@ -149,8 +150,9 @@ class _Server:
 class ScriptedEngine:
     """``reconcile.ports.SmtpEngine`` without a network."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], connections: int = 5) -> None:
         self._now = now
+        self._connections = ConnectionLimits(connections)
         self._servers: defaultdict[str, _Server] = defaultdict(_Server)
         self.slow_phases = 0.01
         """Minimum duration of each phase, in seconds."""
@@ -188,11 +190,25 @@ class ScriptedEngine:
     ) -> DialogueReport:
         """Run one test."""
         name = dict(settings.headers)["X-Smtp-Operator"]
-        run = Run(settings, name, self._now())
-        self.runs.append(run)
         if name in self.under_way:
             self.overlaps.append(name)
         self.under_way.append(name)
+        try:
+            async with self._connections.place((settings.server.lower(), settings.port)):
+                return await self._connected(name, settings, on_phase, send_permit, permit)
+        finally:
+            self.under_way.remove(name)
+
+    async def _connected(
+        self,
+        name: str,
+        settings: TestRequest,
+        on_phase: Callable[[Phase], None],
+        send_permit: SendPermit | None,
+        permit: LoginPermit | None,
+    ) -> DialogueReport:
+        run = Run(settings, name, self._now())
+        self.runs.append(run)
         self._busy[settings.server] += 1
         self.most_at_once[settings.server] = max(
             self.most_at_once[settings.server], self._busy[settings.server]
@@ -200,7 +216,6 @@ class ScriptedEngine:
         try:
             report = await self._dialogue(settings, self._answer(settings), on_phase, send_permit, permit)
         finally:
-            self.under_way.remove(name)
             self._busy[settings.server] -= 1
         run.ended = self._now()
         return report

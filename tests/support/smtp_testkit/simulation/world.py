@@ -56,7 +56,7 @@ class World:
         """How many seconds the operator's clock is fast."""
         self.storage = Storage(self.time)
         self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
-        self.engine = ScriptedEngine(self.time)
+        self.engine = ScriptedEngine(self.time, policy.connections_per_destination)
         self._may_send = may_send
         self.tokens = SimulatedTokens()
         self.vaults = SimulatedVaults(self.time)
