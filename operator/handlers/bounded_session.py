@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Provide the HTTP session with which kopf lists and watches; it reads only needed fields of long objects.
+"""Provide the HTTP session with which kopf lists and watches.
+
+It reads only needed fields of long objects, and shows kopf only events that matter.
 
 kopf itself reads a whole page or line of a watch, parses it and keeps it until its handler is done.
 """
@@ -15,16 +17,18 @@ from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.bodies import SHORT, BodyTooLong, read_body, read_lines
 from smtp_operator.cluster.client import PAGE_BYTES, tls_context
-from smtp_operator.cluster.json_bodies import decoded
+from smtp_operator.cluster.json_bodies import decoded, encoded
 from smtp_operator.cluster.kept_fields import OURS, change_of, page_of
-from smtp_operator.cluster.long_objects import LongObjects
+from smtp_operator.cluster.long_objects import LongObjects, resource_of
+from smtp_operator.handlers.event_filter import EventFilter
 
 _CHANGE: Final = change_of(OURS)
 _PAGE: Final = page_of(OURS)
+_CHANGES: Final = frozenset(("ADDED", "MODIFIED", "DELETED"))
 
 
 def bounded_session(
-    access: Access, authorization: str | None, long_objects: LongObjects
+    access: Access, authorization: str | None, long_objects: LongObjects, event_filter: EventFilter
 ) -> aiohttp.ClientSession:
     """Return a session with these credentials; ``long_objects`` records each long object."""
     configuration = access.configuration
@@ -41,7 +45,7 @@ def bounded_session(
         proxy=configuration.proxy or None,
         trust_env=False,
         response_class=_Response,
-        middlewares=[_Bounds(long_objects)],
+        middlewares=[_Bounds(long_objects, event_filter)],
     )
 
 
@@ -57,8 +61,9 @@ class _Response(aiohttp.ClientResponse):
 class _Bounds:
     """Middleware that reads lists, and the lines of watches, for kopf."""
 
-    def __init__(self, long_objects: LongObjects) -> None:
+    def __init__(self, long_objects: LongObjects, event_filter: EventFilter) -> None:
         self._long_objects = long_objects
+        self._event_filter = event_filter
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: ClientHandlerType
@@ -67,7 +72,7 @@ class _Bounds:
         if query.get("watch") == "true":
             response = await handler(request)
             if response.status < 400:
-                changes = _Changes(response.content, request.url.path, self._long_objects)
+                changes = _Changes(response.content, request.url.path, self._long_objects, self._event_filter)
                 response.content = cast(aiohttp.StreamReader, changes)
             return response
         if not query.get("limit", "").isdecimal():
@@ -101,41 +106,61 @@ class _Bounds:
                 raise
             if alone:
                 self._long_objects.note(request.url.path, part.size, page)
-            cast(_Response, response).found = _without_writers(page)
+            items = _items_of(page)
+            page["items"] = self._event_filter.listed(resource_of(request.url.path), items)
+            cast(_Response, response).found = page
             return response
 
 
 class _Changes:
-    """Lines of a watch, reduced to the needed fields; the part of ``aiohttp.StreamReader`` that kopf uses."""
+    """Lines of a watch, reduced to the needed ones; the part of ``aiohttp.StreamReader`` that kopf uses."""
 
-    def __init__(self, content: aiohttp.StreamReader, path: str, long_objects: LongObjects) -> None:
+    def __init__(
+        self,
+        content: aiohttp.StreamReader,
+        path: str,
+        long_objects: LongObjects,
+        event_filter: EventFilter,
+    ) -> None:
         self._content = content
         self._path = path
+        self._resource = resource_of(path)
         self._long_objects = long_objects
+        self._event_filter = event_filter
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
-        """Yield each line."""
+        """Yield each line; a bookmark with its version in place of an event that does not matter."""
         try:
             async for part in read_lines(self._content, keep=_CHANGE):
-                if part.size <= SHORT:
-                    yield part.content
-                    continue
-                shown = decoded(part.content).get("object")
-                self._long_objects.note(self._path, part.size, shown)
-                if shown is not None:
-                    yield part.content + b"\n"
-        except (ValueError, AttributeError):
+                change = decoded(part.content)
+                shown = change.get("object")
+                if part.size > SHORT:
+                    self._long_objects.note(self._path, part.size, shown)
+                    if shown is None:
+                        continue
+                if change["type"] not in _CHANGES or self._event_filter.passes(
+                    self._resource, change["type"], shown
+                ):
+                    yield part.content.rstrip(b"\n") + b"\n"
+                else:
+                    yield _bookmark(shown["metadata"]["resourceVersion"])
+        except (ValueError, AttributeError, KeyError, TypeError):
             raise aiohttp.ClientPayloadError("a line of the watch is not an event") from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
 
 
-def _without_writers(page: Any) -> JsonObject:
-    """Remove managedFields, which nothing reads, and which take more memory than all other fields."""
+def _bookmark(version: str) -> bytes:
+    """Return a line that only moves the version from which kopf continues to watch."""
+    return encoded({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}) + b"\n"
+
+
+def _items_of(page: Any) -> list[JsonObject]:
+    """Return the objects without managedFields: nothing reads these, and they take most of the memory."""
     if not isinstance(page, dict):
         raise aiohttp.ClientPayloadError("the response is not a list")
-    page["items"] = [item for item in page.get("items") or () if isinstance(item, dict)]
-    for item in page["items"]:
+    items = [item for item in page.get("items") or () if isinstance(item, dict)]
+    for item in items:
         item["metadata"].pop("managedFields", None)
-    return page
+    return items

@@ -13,6 +13,7 @@ from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.long_objects import LongObjects
 from smtp_operator.cluster.traffic import ApiTraffic, Uncounted
 from smtp_operator.handlers.bounded_session import bounded_session
+from smtp_operator.handlers.event_filter import EventFilter
 
 _RELOGIN: Final = timedelta(minutes=10)
 """Interval for reading the ServiceAccount's token, which changes about every hour."""
@@ -84,7 +85,9 @@ def informer_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def log_in(access: Access, traffic: ApiTraffic | None = None) -> kopf.AiohttpSession:
+async def log_in(
+    access: Access, event_filter: EventFilter, traffic: ApiTraffic | None = None
+) -> kopf.AiohttpSession:
     """Return a session for kopf with the current credentials of our own client.
 
     ``traffic`` counts the objects of which most was left unread.
@@ -93,7 +96,9 @@ async def log_in(access: Access, traffic: ApiTraffic | None = None) -> kopf.Aioh
     authorization = await access.authorization()
     return kopf.AiohttpSession(
         server=access.configuration.host,
-        aiohttp_session=bounded_session(access, authorization, LongObjects(traffic or Uncounted())),
+        aiohttp_session=bounded_session(
+            access, authorization, LongObjects(traffic or Uncounted()), event_filter
+        ),
         expiration=datetime.now(UTC) + _RELOGIN if authorization else None,
     )
 

@@ -10,8 +10,8 @@ from smtp_operator.api.objects import ObjectMetadata, Reference, ServedKind, Vau
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.schema_check import Schema, check_schema
+from smtp_operator.handlers.event_filter import EventSink
 from smtp_operator.handlers.relist import DeletionDetector
-from smtp_operator.handlers.watching import EventSink
 from smtp_operator.setting_parsers import SecretWatch
 
 SILENCE_LIMIT: Final = 300.0

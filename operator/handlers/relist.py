@@ -14,7 +14,7 @@ from smtp_operator.api.errors import ClusterError
 from smtp_operator.api.objects import ServedKind
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.cluster import KubernetesCluster
-from smtp_operator.handlers.watching import EventSink
+from smtp_operator.handlers.event_filter import EventSink
 
 SETTLING: Final = 2.0
 """Seconds to wait after the start of a listing: by then most of it has arrived."""

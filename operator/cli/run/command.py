@@ -36,9 +36,10 @@ from smtp_operator.cluster.leader_election import LeaderLease
 from smtp_operator.cluster.schema_check import Schema, check_schema
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.cluster.traffic import ApiTraffic
+from smtp_operator.handlers.event_filter import EventFilter, EventSink
 from smtp_operator.handlers.kopf_setup import informer_settings, log_in, mute_kopf, quieten_kopf, silence_kopf
 from smtp_operator.handlers.lifecycle import OperatorLifecycle
-from smtp_operator.handlers.watching import EventSink, build_registry
+from smtp_operator.handlers.watching import build_registry
 from smtp_operator.network.destination import DestinationPolicy, PortRange
 from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
@@ -285,6 +286,11 @@ async def _inform(
 
     event_sinks: dict[str, EventSink] = {SMTP_CONFIG_KIND: controller}
     event_sinks.update({str(kind): sink for kind, sink in controller.vaults.items()})
+    event_filter = EventFilter(
+        {_PLURALS[kind]: sink for kind, sink in event_sinks.items()},
+        served=settings.served,
+        listed=operation.deletions.listed,
+    )
 
     async def start() -> None:
         await operation.start()
@@ -293,12 +299,10 @@ async def _inform(
     informer = asyncio.create_task(
         kopf.operator(
             registry=build_registry(
-                {_PLURALS[kind]: sink for kind, sink in event_sinks.items()},
-                served=settings.served,
-                login=lambda: log_in(client.access, client.traffic),
+                event_filter,
+                login=lambda: log_in(client.access, event_filter, client.traffic),
                 start=start,
                 stop=operation.stop,
-                listed=operation.deletions.listed,
             ),
             settings=informer_settings(),
             identity=_KOPF_IDENTITY,

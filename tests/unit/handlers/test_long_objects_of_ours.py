@@ -12,7 +12,9 @@ from kubernetes.aio.client.configuration import Configuration
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.traffic import Uncounted
+from smtp_operator.handlers.event_filter import EventFilter
 from smtp_operator.handlers.kopf_setup import log_in
+from smtp_operator.setting_parsers import ServedNamespaces
 from smtp_testkit.fakeapi import Answer, FakeApi, Stream, event, page
 from smtp_testkit.fakeapi.smtpconfigs import smtp_config
 
@@ -40,7 +42,8 @@ def traffic() -> Counting:
 
 @pytest.fixture
 async def session(fake: FakeApi, traffic: Counting) -> AsyncIterator[aiohttp.ClientSession]:
-    info = await log_in(Access(Configuration(host=fake.url), None, "test"), traffic)
+    event_filter = EventFilter({}, served=ServedNamespaces(), listed=lambda: None)
+    info = await log_in(Access(Configuration(host=fake.url), None, "test"), event_filter, traffic)
     async with info.aiohttp_session as it:
         yield it
 
