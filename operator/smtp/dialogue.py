@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from smtp_operator.api.reasons import Retry
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp import auth
@@ -19,6 +20,7 @@ from smtp_operator.smtp.connection import ConnectionFailure, InvalidReply, SmtpC
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
 from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.diagnosis.login_advice import is_unusual
 from smtp_operator.smtp.diagnosis.outcomes import (
     Refusal,
     all_refused,
@@ -108,6 +110,8 @@ class Dialogue:
     mail: bytes = b""
     logged_in: bool = False
     token_error: str = ""
+    refusals: list[Reply] = field(default_factory=list)
+    """Permanent refusals of commands other than RCPT."""
     tls: bool = False
     hurried: bool = False
     """Whether the current step got less than its limit because the budget is almost spent."""
@@ -167,12 +171,15 @@ class Dialogue:
             token_error=self.token_error,
             client_certificate=settings.tls.client_certificate is not None,
             mechanism=self.findings.mechanism,
+            auth_mechanism=settings.auth_mechanism,
+            unusual_password=login is not None and not login.by_token and is_unusual(login.password),
             tls=self.tls,
             offered=frozenset(self.offered),
             mechanisms=self.mechanisms,
             sender=self.envelope.sender.address,
             recipient=recipient,
             helo_name=self.helo_name,
+            refusals=tuple(self.refusals),
             banner=self.greeting,
             closed=closed,
             shown=self.redactor.shown,
@@ -227,6 +234,7 @@ class Dialogue:
         name = self.helo_name.encode("ascii")
         reply = await self._command(connection, b"EHLO", name)
         if reply.code in {500, 502}:  # RFC 5321 section 4.1.4: an old server may know only HELO
+            self.refusals.append(reply)
             older = await self._command(connection, b"HELO", name)
             if older.code != 250:
                 raise self._refused(reply)
@@ -279,13 +287,16 @@ class Dialogue:
                 reply = await self._exchange(connection, login, name)
             finally:
                 accepted = reply is not None and reply.code == 235
-                unknown = reply is not None and 400 <= reply.code < 500
+                unknown = reply is not None and reply.temporary and not self._rejects_password(reply)
                 self.permit.after_login(accepted=accepted, rejected=not accepted and not unknown)
         else:
             reply = await self._exchange(connection, login, name)
         if reply.code != 235:
             raise self._refused(reply)
         self.logged_in = True
+
+    def _rejects_password(self, reply: Reply) -> bool:
+        return classify(Phase.AUTH, reply, context=self.context()).retry is Retry.AUTHENTICATION
 
     async def _exchange(self, connection: SmtpConnection, login: SmtpLogin, name: str) -> Reply:
         """Return the last reply to AUTH."""

@@ -50,12 +50,12 @@ NOT_SMTP: Final = Advice(
     Reason.NOT_AN_SMTP_SERVER,
     "{server}:{port} does not greet like an SMTP server",
     "The greeting of an SMTP server starts with 220",
-    "Set port: 587 with smtpType: StartTLS, or port: 465 with smtpType: TLS",
+    "{submission}",
 )
 FTP_SERVER: Final = Advice(
     Reason.NOT_AN_SMTP_SERVER,
     "{server}:{port} is an FTP server",
-    fix="Set port: 587 or port: 465, the ports for SMTP submission",
+    fix="{submission}",
 )
 HELO_REJECTED: Final = Advice(
     Reason.HELO_REJECTED,
@@ -73,20 +73,37 @@ ENCRYPTION_TOO_WEAK: Final = Advice(
     Reason.START_TLS_REQUIRED,
     "{server} requires stronger encryption, although this connection uses TLS",
     "The server says so in its reply",
-    "Set smtpType: StartTLS on the submission port, port: 587",
+    "Set smtpType: StartTLS{and_start_tls_port}",
 )
 STARTTLS_UNAVAILABLE: Final = Advice(
     Reason.START_TLS_UNAVAILABLE,
     "{server} offers STARTTLS but cannot start TLS",
     "The server has a TLS problem, often a certificate that it cannot read",
-    "If the error persists, contact the server's owner. If the server offers TLS on port 465, "
-    "set port: 465 and smtpType: TLS",
+    "If the error persists, contact the server's owner. If the server offers TLS from the first byte, "
+    "set {tls_port}",
 )
 STARTTLS_UNKNOWN: Final = Advice(
     Reason.START_TLS_NOT_OFFERED,
     "{server} does not know STARTTLS",
     "A middlebox may have removed STARTTLS, or this port does not support TLS",
-    "Set port: 465 with smtpType: TLS if the server supports it, or set smtpType: None on a trusted network",
+    "Set {tls_port} if the server supports it, or set smtpType: None on a trusted network",
+)
+STARTTLS_REFUSED: Final = Advice(
+    Reason.START_TLS_UNAVAILABLE,
+    "{server} offers STARTTLS but refuses the command",
+    "The reply does not name the cause",
+    "If the error persists, contact the server's owner",
+)
+CLIENT_CERTIFICATE_REQUIRED: Final = Advice(
+    Reason.CLIENT_CERTIFICATE_REQUIRED,
+    "{server}:{port} requires a client certificate",
+    fix="Set tls.clientCertificateRef: a Secret of type kubernetes.io/tls",
+)
+CLIENT_CERTIFICATE_REFUSED: Final = Advice(
+    Reason.CLIENT_CERTIFICATE_INVALID,
+    "{server}:{port} does not accept this client's certificate",
+    "The server may not trust its CA, or the certificate is expired, revoked or not for clients",
+    "Set tls.clientCertificateRef: a Secret with a certificate that the server's owner issued",
 )
 OLD_TLS: Final = Advice(
     Reason.TLS_PROTOCOL_MISMATCH,
@@ -197,139 +214,7 @@ MECHANISM_UNSUPPORTED: Final = Advice(
 AUTH_NOT_OFFERED: Final = Advice(
     Reason.AUTH_NOT_OFFERED,
     "{server} does not accept a login on this connection",
-    fix="For a submission server, set smtpType: StartTLS and port: 587. For a relay without login, "
-    "remove username and password",
-)
-
-# sender
-AUTH_REQUIRED: Final = Advice(
-    Reason.AUTHENTICATION_REQUIRED,
-    "{server} does not accept email without a login",
-    fix="Set username: USER and its password",
-)
-AUTH_REQUIRED_IN_SPITE: Final = Advice(
-    Reason.AUTHENTICATION_REQUIRED,
-    "{server} requires a login although it accepted {user}",
-    "The login may not be valid for this sender, or a proxy may hide it from the server",
-    "Set from: an address of the user that logs in",
-)
-FROM_REJECTED: Final = Advice(
-    Reason.FROM_ADDRESS_REJECTED,
-    "{server} does not accept email from {sender}{for_user}",
-    "The server allows certain sender addresses only, or does not know the domain",
-    "Verify {sender} at the server or grant Send As on it, or set from: an address that the server accepts",
-)
-FROM_UNVERIFIED: Final = Advice(
-    Reason.FROM_ADDRESS_REJECTED,
-    "{server} does not accept email from {sender}: the address is not verified",
-    fix="Verify the address or its domain at the provider, or set from: a verified address",
-)
-FROM_UNVERIFIED_SES: Final = Advice(
-    Reason.FROM_ADDRESS_REJECTED,
-    "Amazon SES does not accept email from {sender}: the address is not verified in this region",
-    "SES verifies identities separately for each region",
-    "Verify the address or its domain in the region in the server name, or set from: a verified address",
-)
-RECIPIENT_UNVERIFIED_SES: Final = Advice(
-    Reason.RECIPIENTS_REFUSED,
-    "Amazon SES does not send to a recipient that is not verified",
-    "The account is in the SES sandbox, which requires verified recipients",
-    "Verify the recipient, or ask AWS for production access",
-)
-FROM_UNVERIFIED_SENDGRID: Final = Advice(
-    Reason.FROM_ADDRESS_REJECTED,
-    "SendGrid does not accept email from {sender}: the address is not a verified Sender Identity",
-    fix="Verify the sender or authenticate its domain at SendGrid, or set from: a verified address",
-)
-SEND_AS_DENIED: Final = Advice(
-    Reason.FROM_ADDRESS_REJECTED,
-    "{server} does not let{the_user} send as {sender}",
-    "The From address must be the user's address, or an address that the user may send as",
-    "Grant Send As on {sender}, or set from: the address of the user that logs in",
-)
-SENDER_DOMAIN: Final = Advice(
-    Reason.FROM_ADDRESS_REJECTED,
-    "{server} does not accept email from {sender}: it cannot find the domain in DNS",
-    fix="Correct the domain's MX or A record, or set from: an address in an existing domain",
-)
-
-# recipients
-RELAY_DENIED: Final = Advice(
-    Reason.RELAY_DENIED,
-    "{server} does not relay to {recipient} for this client",
-    "Without a login, a server accepts email for its domains only, unless it knows the client's address",
-    "Set username: USER and its password, or ask the server's owner to let the cluster's egress address "
-    "relay",
-)
-RELAY_DENIED_LOGGED_IN: Final = Advice(
-    Reason.RELAY_DENIED,
-    "{server} does not relay to {recipient} for {user}",
-    "The server accepted the login, but this user may not send to that domain",
-    "Ask the server's owner to let this user relay",
-)
-RECIPIENT_REFUSED: Final = Advice(
-    Reason.RECIPIENTS_REFUSED,
-    "{server} refused {recipient}",
-    fix="Correct or remove the address under recipients",
-)
-RECIPIENT_FULL: Final = Advice(
-    Reason.RECIPIENTS_REFUSED,
-    "{server} refused {recipient}: the mailbox is full",
-    fix="Empty the mailbox, or use another address under recipients",
-)
-NO_RECIPIENTS: Final = Advice(
-    Reason.RECIPIENTS_REFUSED,
-    "{server} accepted the email for no recipient",
-    fix="Correct the addresses under recipients",
-)
-RECIPIENT_DEFERRED: Final = Advice(
-    Reason.RECIPIENT_DEFERRED,
-    "{server} cannot accept email for {recipient} now",
-    "The server asks to try again later",
-)
-GREYLISTED: Final = Advice(
-    Reason.GREYLISTED,
-    "{server} asks to try again later",
-    "The server uses greylisting: it delays the first email from an unknown client. "
-    "No action needed; the operator retries automatically",
-)
-SMTPUTF8: Final = Advice(
-    Reason.ADDRESS_NEEDS_SMTP_UTF8,
-    "{server} does not accept an address with non-ASCII characters",
-    fix="Use addresses with only ASCII characters before the @",
-)
-
-# message
-TOO_LARGE: Final = Advice(
-    Reason.MESSAGE_TOO_LARGE,
-    "The test email, of a few hundred bytes, is larger than {server} accepts",
-)
-MESSAGE_REJECTED: Final = Advice(
-    Reason.MESSAGE_REJECTED,
-    "{server} refused the content of the test email",
-    "A policy or a spam filter of the server refuses it",
-    "Check SPF, DKIM and DMARC of {sender_domain}, or ask the server's owner",
-)
-UNAUTHENTICATED_DOMAIN: Final = Advice(
-    Reason.MESSAGE_REJECTED,
-    "{server} refused the test email because {sender_domain} does not authorize it",
-    "The SPF, DKIM or DMARC check failed for the IP address that this cluster sends from",
-    "Add the egress address to the domain's SPF record, or send through the domain's mail server",
-)
-RATE_EXCEEDED: Final = Advice(
-    Reason.QUOTA_OR_RATE_EXCEEDED,
-    "The test reached a quota or rate limit of {server}",
-    "Other senders with the same account or address count toward it",
-)
-RATE_EXCEEDED_SENDGRID: Final = Advice(
-    Reason.QUOTA_OR_RATE_EXCEEDED,
-    "The SendGrid account has used up its credits",
-    fix="Wait for the next billing period, or upgrade the plan",
-)
-NO_STORAGE: Final = Advice(
-    Reason.QUOTA_OR_RATE_EXCEEDED,
-    "{server} has run out of storage or other resources",
-    "This is usually temporary",
+    fix="{for_a_login}For a relay without login, remove username and password",
 )
 
 # any phase
@@ -349,6 +234,18 @@ OUT_OF_SEQUENCE: Final = Advice(
     Reason.COMMAND_REJECTED,
     "{server} refused a command that every SMTP server must know",
     "A proxy or firewall on the way may change commands",
+)
+PARAMETER_UNKNOWN: Final = Advice(
+    Reason.COMMAND_REJECTED,
+    "{server} does not accept a parameter of the command",
+    "A proxy or firewall on the way may change commands or the list of extensions",
+    "Ask the server's owner",
+)
+SERVER_FAULT: Final = Advice(
+    Reason.SERVER_NOT_ACCEPTING,
+    "{server} reports an internal error or an outage",
+    "The reply names no fault of the settings or the email",
+    "If the error persists, contact the server's owner",
 )
 REFUSED: Final = Advice(Reason.COMMAND_REJECTED, "{server} refused the command without a known reason")
 SERVER_ERROR: Final = Advice(

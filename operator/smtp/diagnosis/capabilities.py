@@ -4,12 +4,25 @@
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
 from smtp_operator.smtp.auth import choose
-from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.diagnosis import ports
+from smtp_operator.smtp.diagnosis.context import SENDMAIL_REFUSES, DialogueContext
 from smtp_operator.smtp.diagnosis.verdicts import verdict
+
+
+def _refused_client(context: DialogueContext, phase: Phase) -> Verdict:
+    return verdict(
+        Reason.CLIENT_BLOCKED,
+        f"{context.server}:{context.port} offers nothing but ENHANCEDSTATUSCODES",
+        phase=phase,
+        why="Sendmail does this if its access list refuses the IP address that this cluster sends from",
+        fix="Ask the server's owner to allow the cluster's egress address",
+    )
 
 
 def start_tls(context: DialogueContext) -> Verdict:
     """Return the verdict on a server without STARTTLS."""
+    if context.offered == SENDMAIL_REFUSES:
+        return _refused_client(context, Phase.START_TLS)
     stripped = any(keyword.startswith("XXXX") for keyword in context.offered)
     why = (
         'A firewall on the way overwrites STARTTLS ("XXXX…"), as Cisco firewalls do'
@@ -23,7 +36,7 @@ def start_tls(context: DialogueContext) -> Verdict:
         why=why,
         fix="Turn off SMTP inspection in the firewall"
         if stripped
-        else "Set smtpType: TLS with port: 465 if supported, or smtpType: None on a trusted network",
+        else f"Set {ports.tls_port(context)} if supported, or smtpType: None on a trusted network",
     )
 
 
@@ -54,19 +67,23 @@ def mechanism(context: DialogueContext, wanted: str) -> Verdict:
         ),
         phase=Phase.AUTH,
         fix=fix,
-        suggestion=Suggestion(auth_mechanism=usable) if usable and fits else None,
+        suggestion=Suggestion(auth_mechanism="Auto") if usable and fits else None,
     )
 
 
 def _login(context: DialogueContext) -> Verdict:
+    if context.offered == SENDMAIL_REFUSES:
+        return _refused_client(context, Phase.AUTH)
     after_starttls = context.smtp_type is SmtpType.NONE and "STARTTLS" in context.offered
+    login_port = ports.login_port(context)
     return verdict(
         Reason.AUTH_NOT_OFFERED,
         f"{context.server}:{context.port} offers no login ({_offers(context)})",
         phase=Phase.AUTH,
         fix="Set smtpType: StartTLS, because many servers offer a login only after STARTTLS"
         if after_starttls
-        else "Remove username and password if this is a relay without login, or set port: 587",
+        else "Remove username and password if this is a relay without login"
+        + (f", or set {login_port}" if login_port else ""),
     )
 
 

@@ -7,15 +7,21 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Retry
 from smtp_operator.api.verdict import Phase, Verdict
+from smtp_operator.smtp.diagnosis import ports
 from smtp_operator.smtp.diagnosis.context import DialogueContext
-from smtp_operator.smtp.diagnosis.matcher import ReplyRule
+from smtp_operator.smtp.diagnosis.login_advice import login_hint
+from smtp_operator.smtp.diagnosis.matcher import ReplyRule, ranked
 from smtp_operator.smtp.diagnosis.providers import provider_of
+from smtp_operator.smtp.diagnosis.rules_client import CLIENT_RULES
+from smtp_operator.smtp.diagnosis.rules_encryption import ENCRYPTION_RULES
+from smtp_operator.smtp.diagnosis.rules_login import LOGIN_RULES
 from smtp_operator.smtp.diagnosis.rules_message import MESSAGE_RULES
-from smtp_operator.smtp.diagnosis.rules_session import SESSION_RULES
-from smtp_operator.smtp.diagnosis.verdicts import verdict
+from smtp_operator.smtp.diagnosis.verdicts import sentences, verdict
 from smtp_operator.smtp.replies import Reply
 
-RULES: Final[tuple[ReplyRule, ...]] = (*SESSION_RULES, *MESSAGE_RULES)
+RULES: Final[tuple[ReplyRule, ...]] = ranked((*ENCRYPTION_RULES, *CLIENT_RULES, *LOGIN_RULES, *MESSAGE_RULES))
+"""All rows, the strongest evidence first. Rows with the same evidence keep the order of their subjects:
+encryption, host name, sender or client, login, message, sender, relaying, recipient."""
 
 _WAIT: Final = re.compile(
     r"\b(?:in|after|wait|for)\s+(?:about\s+)?(\d{1,5})\s*(sec|min|hour|s\b|m\b|h\b)", re.IGNORECASE
@@ -32,18 +38,20 @@ def classify(phase: Phase, reply: Reply, *, context: DialogueContext | None = No
     context = context or DialogueContext()
     rule = find(phase, reply, context)
     advice = rule.advice
-    facts = _facts(context)
+    facts = placeholders(context)
     retry = advice.retry or REASONS[advice.reason].retry
+    hint = login_hint(context, phase, advice.reason)
     return verdict(
         advice.reason,
         advice.what.format_map(facts),
-        why=advice.why.format_map(facts),
-        fix=advice.fix.format_map(facts),
+        why=sentences(advice.why.format_map(facts), hint.why),
+        fix=hint.fix or advice.fix.format_map(facts),
         phase=phase,
         said=context.quote(reply.line, rule.decisive(_read(reply))),
         reply=reply.short,
         retry=retry,
         retry_after=_wait(reply.text[:_RULE_TEXT]) if retry in _MAY_PASS else None,
+        suggestion=hint.suggestion,
     )
 
 
@@ -59,12 +67,18 @@ def _read(reply: Reply) -> Reply:
     return replace(reply, text=reply.text[:_RULE_TEXT])
 
 
-def _facts(context: DialogueContext) -> dict[str, str]:
+def placeholders(context: DialogueContext) -> dict[str, str]:
+    """Return the values of the placeholders in advice."""
     user = context.user
+    login_port = ports.login_port(context)
     return {
         "server": context.server,
         "port": str(context.port),
         "smtp_type": str(context.smtp_type),
+        "submission": ports.submission(context),
+        "and_start_tls_port": ports.and_start_tls_port(context),
+        "for_a_login": f"For a submission server, set {login_port}. " if login_port else "",
+        "tls_port": ports.tls_port(context),
         "user": user,
         "mechanism": context.mechanism or "used",
         "by_mechanism": f" via {context.mechanism}" if context.mechanism else "",
@@ -74,7 +88,7 @@ def _facts(context: DialogueContext) -> dict[str, str]:
         "the_user": f" {user}" if user else "",
         "sender": context.sender or "the From address",
         "sender_domain": context.sender.rpartition("@")[2] or "the From address's domain",
-        "recipient": context.recipient or "the recipient",
+        "recipient": context.recipient or "a recipient",
         "helo_name": context.helo_name,
     }
 

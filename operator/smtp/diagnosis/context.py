@@ -3,9 +3,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from smtp_operator.api.verdict import SmtpType
 from smtp_operator.smtp.quotation import Quotation, Span
+from smtp_operator.smtp.replies import Reply
+
+SENDMAIL_REFUSES: Final = frozenset({"ENHANCEDSTATUSCODES"})
+"""The only keyword that sendmail offers to a client that its access list refuses."""
 
 
 def _unredacted(text: str) -> str:
@@ -37,7 +42,13 @@ class DialogueContext:
     """The server's words about the token, from before it refused the login; not redacted."""
     client_certificate: bool = False
     """Whether this client has a certificate."""
+    certificate_requested: bool = False
+    """Whether the server asked for a client certificate in the TLS handshake of this connection."""
     mechanism: str = ""
+    auth_mechanism: str = "Auto"
+    """The mechanism that the settings force, or ``Auto``."""
+    unusual_password: bool = False
+    """Whether the form of the password suggests that it was stored wrongly."""
     tls: bool = False
     """Whether TLS is active now."""
     offered: frozenset[str] = frozenset()
@@ -48,6 +59,8 @@ class DialogueContext:
     recipient: str = ""
     """The recipient of the RCPT command: ``to[0] ops@example.com``, for a bcc only ``bcc[0]``."""
     helo_name: str = ""
+    refusals: tuple[Reply, ...] = ()
+    """Permanent refusals of earlier commands of this dialogue, other than RCPT; not redacted."""
     banner: str = ""
     """The whole text of the greeting; never shown."""
     closed: bool = False

@@ -9,9 +9,11 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
 from smtp_operator.network.destination import Address, PortRange
 from smtp_operator.network.trust import FULL_NAME
+from smtp_operator.smtp.diagnosis import ports
 from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.diagnosis.login_advice import login_hint
 from smtp_operator.smtp.diagnosis.providers import did_you_mean
-from smtp_operator.smtp.diagnosis.verdicts import verdict
+from smtp_operator.smtp.diagnosis.verdicts import sentences, verdict
 from smtp_operator.smtp.quotation import Quotation
 
 _NO_ROUTE: Final = {
@@ -78,8 +80,8 @@ def port_not_allowed(port: int, allowed: Iterable[PortRange]) -> Verdict:
     return verdict(
         Reason.DESTINATION_NOT_ALLOWED,
         f"The cluster admin has not allowed port {port}, only {', '.join(map(str, allowed))}",
-        fix="Set port: 587 or another allowed port, or ask the cluster admin to add this port to "
-        "the operator's --allow-smtp-port",
+        fix=f"Set port: {'' if port == 587 else '587 or '}another allowed port, or ask the cluster admin to "
+        "add this port to the operator's --allow-smtp-port",
     )
 
 
@@ -204,13 +206,18 @@ def closed(context: DialogueContext, phase: Phase, last: Quotation, *, content_s
             why="A middlebox may block TLS, or the server has no usable certificate",
         )
     if phase is Phase.AUTH:
+        hint = login_hint(context, phase, Reason.AUTH_CONNECTION_DROPPED)
         return verdict(
             Reason.AUTH_CONNECTION_DROPPED,
             f"{context.server} closed the connection right after the login",
             phase=phase,
             said=last,
-            why=f"Some servers do this if the password of {context.user} is wrong (from {context.origin})",
-            fix="Check the username and password",
+            why=sentences(
+                f"Some servers do this if the password of {context.user} is wrong (from {context.origin})",
+                hint.why,
+            ),
+            fix=hint.fix or "Check the username and password",
+            suggestion=hint.suggestion,
         )
     return verdict(
         Reason.CONNECTION_LOST,
@@ -231,7 +238,7 @@ def not_smtp(context: DialogueContext, phase: Phase, kind: str) -> Verdict:
         f"{context.server}:{context.port} {what}",
         phase=phase,
         why=f"{why}SMTP submission uses port 587 or 465",
-        fix="Set port: 587 with smtpType: StartTLS, or port: 465 with smtpType: TLS",
+        fix=ports.submission(context),
     )
 
 

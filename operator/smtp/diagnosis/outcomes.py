@@ -17,6 +17,7 @@ _QUEUED: Final = re.compile(
     r"queued (?:mail for delivery|as (?P<id>[\w.-]+))|\bid=(?P<exim>[\w-]+)", re.IGNORECASE
 )
 _SHOWN_REFUSALS: Final = 6
+_CORRECT: Final = "Correct or remove these addresses under recipients"
 
 _OF_ONE_RECIPIENT: Final = (Reason.RECIPIENTS_REFUSED, Reason.RECIPIENT_DEFERRED, Reason.GREYLISTED)
 
@@ -82,6 +83,7 @@ def all_refused(refusals: Sequence[Refusal]) -> Verdict:
         f"The server refused all {len(refusals)} recipients",
         phase=Phase.RCPT_TO,
         why=_listed(refusals),
+        fix=_CORRECT if first.reason is Reason.RECIPIENTS_REFUSED else "",
         reply=first.reply,
         retry=first.retry,
         retry_after=first.retry_after,
@@ -96,7 +98,7 @@ def some_refused(refusals: Sequence[Refusal], *, accepted: int, mailed: bool) ->
         f"The server refused {len(refusals)} of {len(refusals) + accepted} recipients{got}",
         phase=Phase.RCPT_TO,
         why=_listed(refusals),
-        fix="Correct or remove these addresses under recipients",
+        fix=_CORRECT,
         reply=refusals[0].reply.short,
     )
 

@@ -13,9 +13,63 @@ AFTER_EHLO: Final = (AUTH, MAIL, RCPT, DATA)
 
 TRANSIENT: Final = "4.."
 LASTING: Final = "5.."
+NOT_421: Final = "(?!421)[45].."
+NOT_421_BUT_4XX: Final = "(?!421)4.."
+"""A 421 ends the session, whatever the subject of its words is."""
+TOO_MANY_RECIPIENTS: Final = (
+    r"too many (?:\w+ ){,2}?(?:recipients?|rcpts?|addressees|addresses)\b"
+    r"|(?:recipients?|rcpts?) (?:\w+ ){,2}?(?:limit|maximum|count)\b"
+    r"|max\w{,4} (?:\w+ ){,2}?(?:recipients|rcpts)\b"
+)
+RATE_OF_TIME: Final = (
+    r"\b(?:per|this|an?|last|each) (?:\w+ )?(?:hour|day|minute|second)|hourly|daily|\bday\b|rate|quota"
+)
 GREYLIST: Final = r"gr[ae]y[- ]?list"
 LATER: Final = (
     r"\b(?:again|later|retry|re-?send|re-?submit|come back|deferr?|temporar\w{1,8} (?:reject|refus|block))"
+)
+SERVER_STATE: Final = (
+    r"\bmaintenance|shut(?:ting)? ?down|going down|being (?:restarted|rebooted|upgraded)",
+    r"(?:internal|unexpected|unknown) (?:\w+ )?(?:error|failure|fault|exception|problem)|software error",
+    r"(?:fail(?:ed|ure)|unable|cannot|can't|could ?n[o']t|error)\b.{0,20}\bconnect(?:ing)?\b",
+    r"connect(?:ion)? (?:to|with) .{0,40}(?:refused|failed|timed? ?out|lost|unavailable|closed)",
+    r"\b(?:upstream|back-?end|next[- ]hop|smart ?host|milter|scanner|database|directory|ldap|sql)"
+    r"\b.{0,30}\b(?:unavailable|unreachable|not (?:available|responding|reachable)|down|error|time ?d? ?out"
+    r"|fail\w{,3})\b",
+    r"\b(?:server|system|service|host) (?:is )?(?:currently |temporarily )?"
+    r"(?:down|offline|overloaded|out of (?:service|order)|not (?:ready|operational))\b",
+    r"queue file write|local configuration error|system config\w{,10} error|temporar\w{,3} (?:\w+ )?outage",
+)
+"""Words about the server's own state. They hold for any code: servers also use 5xx for outages."""
+LOAD: Final = r"\bover-?limit|\bover limit|\bhigh load|load (?:average|level)?.{0,10}too high|\bqueue quota"
+"""Words for a rate or load limit, whose fix is to wait."""
+NO_SPACE: Final = (
+    r"(?:insufficient|not enough|no|low on|out of|lack of) (?:\w+ ){,2}?"
+    r"(?:disk|storage|space|memory|resources?)\b",
+    r"insufficient system|\b(?:disk|spool|file ?system|mail ?system|storage) (?:is )?(?:\w+ )?full",
+    r"space shortage",
+)
+BLOCKLISTED: Final = r"(?:black|block|deny)[- ]?list|\blisted\b"
+DENIED: Final = (
+    r"\b(?:den(?:y|ied)|refus\w{,3}|reject\w{,3}|block\w{,3}|forbidden|restricted"
+    r"|disallow\w{,3}|bann\w{,3})\b"
+)
+CLIENT_CERTIFICATE: Final = (
+    r"\b(?:client|peer|user|ssl|tls|x\.?509)[ /-]?(?:\w+ )?cert\w{,10}\b.{0,40}"
+    r"(?:required|need|missing|mandatory|not (?:presented|provided|sent|found|verif|trust|valid|accepted)"
+    r"|invalid|unverified|untrusted|rejected|denied|fail|error)",
+    r"(?:no|without(?: an?)?|requires?(?: an?)?|missing|invalid|need(?:s|ed)?(?: an?)?|untrusted|unverified)"
+    r" (?:required |valid |trusted |verified )?(?:ssl |tls |client |peer |x\.?509 )+cert",
+    r"n[o']t (?:present|provide|send|supply|return)\w{,3} (?:an? |any |the )?(?:\w+ ){,3}?cert",
+    r"no valid cert\b|cert\w{,10} (?:is )?(?:required|needed|mandatory)\b",
+)
+WRONG_PASSWORD: Final = (
+    r"\b(?:invalid|incorrect|wrong|bad|illegal)\b\W{1,3}(?:\w+[\s/]{1,3}){,3}?"
+    r"(?:credentials?|passw(?:or)?d|user ?names?|user ?id|login|pass)\b",
+    r"\b(?:credentials?|password|user ?name)\b(?:\W{1,3}\w+){,4}?\W{1,3}"
+    r"(?:invalid|incorrect|wrong|bad|mismatch\w{,2}|not (?:match|accepted|valid|correct|recogni[sz]ed)"
+    r"|n['o ]?t match)",
+    r"\b(?:no such|unknown) (?:user|account)\b|\buser (?:not found|unknown|does not exist)",
 )
 SERVER_FAULT: Final = (
     r"local (?:problem|error)|lookup fail|internal|server error|system (?:problem|error|fail)",

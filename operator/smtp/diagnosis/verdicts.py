@@ -43,6 +43,11 @@ def verdict(
     )
 
 
+def sentences(*texts: str) -> str:
+    """Return the texts that are not empty as sentences."""
+    return ". ".join(text.removesuffix(".") for text in texts if text)
+
+
 _LEAST: Final = 48
 """Bytes of the server's words that a message keeps in any case."""
 

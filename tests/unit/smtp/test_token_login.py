@@ -196,7 +196,7 @@ async def test_a_mechanism_that_is_not_offered_is_replaced_by_one_that_is(
         " authMechanism: Auto."
     )
     assert verdict.suggestion is not None
-    assert verdict.suggestion.auth_mechanism == "OAUTHBEARER"
+    assert verdict.suggestion.auth_mechanism == "Auto"
 
 
 async def test_a_token_in_plaintext_is_refused(trial: Trial, server: MailServer) -> None:

@@ -52,11 +52,12 @@ async def test_a_login_without_a_permit_is_not_tried(trial: Trial) -> None:
         (reply("535 5.7.8 no"), "rejected"),
         (reply("534 5.7.9 app password"), "rejected"),
         (reply("454 4.7.0 later"), "unknown"),
+        (reply("454 4.7.0 invalid credentials"), "rejected"),
         (reply("421 4.7.0 later"), "unknown"),
         (drop(), "rejected"),
         (silence(), "rejected"),
     ],
-    ids=["235", "535", "534", "454", "421", "closed", "silence"],
+    ids=["235", "535", "534", "454", "454 with words", "421", "closed", "silence"],
 )
 async def test_the_result_of_a_login_is_recorded_once(trial: Trial, answer: Action, ended: str) -> None:
     permit = Permit()

@@ -57,7 +57,8 @@ async def test_all_refused(trial: Trial, mailserver: MailServer) -> None:
     assert report.verdict.message == (
         "The server refused all 2 recipients [in RcptTo]. recipients.to[0] a@example.com: "
         '"550 5.1.1 no such user"; '
-        'recipients.to[1] b@example.com: "550 5.1.1 no such user".'
+        'recipients.to[1] b@example.com: "550 5.1.1 no such user". '
+        "Correct or remove these addresses under recipients."
     )
     assert mailserver.mails == []
 
@@ -176,5 +177,5 @@ async def test_many_refusals_fit_into_one_message(trial: Trial, mailserver: Mail
     report = await trial(mailserver.plain_port, recipients=recipients(to=people))
 
     assert len(report.verdict.message.encode()) <= 1024
-    assert report.verdict.message.endswith("and 4 more.")
+    assert report.verdict.message.endswith("and 4 more. Correct or remove these addresses under recipients.")
     assert len(report.dialogue) <= 20
