@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Protocol, Self
 
 import trustme
 from cryptography import x509
@@ -37,10 +37,19 @@ def connection(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-class _Server:
-    """Serves each connection in a thread; a context."""
+class _Handler(Protocol):
+    """Serves one client."""
 
-    def __init__(self) -> None:
+    def __call__(self, client: socket.socket, over: threading.Event, /) -> None:
+        """Return when the client is served; at the latest soon after ``over`` is set."""
+        ...
+
+
+class _Server:
+    """Passes each connection to a handler in a thread; a context."""
+
+    def __init__(self, serve: _Handler) -> None:
+        self._serve = serve
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self._over = threading.Event()
@@ -61,11 +70,7 @@ class _Server:
 
     def _handle(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError), client:
-            self.serve(client)
-
-    def serve(self, client: socket.socket) -> None:
-        """Serve one client."""
-        raise NotImplementedError
+            self._serve(client, self._over)
 
 
 class LongHeaders(_Server):
@@ -76,9 +81,9 @@ class LongHeaders(_Server):
         self.ca_pem = authority.cert_pem.bytes().decode()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(self._context)
-        super().__init__()
+        super().__init__(self._send)
 
-    def serve(self, client: socket.socket) -> None:
+    def _send(self, client: socket.socket, _: threading.Event) -> None:
         """Send many interim responses, then endless headers."""
         with self._context.wrap_socket(client, server_side=True) as connection_:
             connection_.recv(65536)
@@ -90,19 +95,27 @@ class LongHeaders(_Server):
 class HardReplies(_Server):
     """SMTP with replies that regular expressions need long for."""
 
-    def serve(self, client: socket.socket) -> None:
-        """Send a refusal of many lines."""
-        lines = [_HARD[start : start + 500] for start in range(0, len(_HARD), 500)]
-        client.sendall(b"".join(b"554-" + line + b"\r\n" for line in lines) + b"554 end\r\n")
-        self._over.wait(1)
+    def __init__(self) -> None:
+        super().__init__(_send_hard_reply)
+
+
+def _send_hard_reply(client: socket.socket, over: threading.Event) -> None:
+    """Send a refusal of many lines."""
+    lines = [_HARD[start : start + 500] for start in range(0, len(_HARD), 500)]
+    client.sendall(b"".join(b"554-" + line + b"\r\n" for line in lines) + b"554 end\r\n")
+    over.wait(1)
 
 
 class Segments(_Server):
     """SMTP with a greeting that arrives byte by byte."""
 
-    def serve(self, client: socket.socket) -> None:
-        """Send one long greeting."""
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while not self._over.is_set():
-            for byte in b"220-" + b"x" * 400 + b"\r\n":
-                client.sendall(bytes([byte]))
+    def __init__(self) -> None:
+        super().__init__(_send_segments)
+
+
+def _send_segments(client: socket.socket, over: threading.Event) -> None:
+    """Send one long greeting."""
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    while not over.is_set():
+        for byte in b"220-" + b"x" * 400 + b"\r\n":
+            client.sendall(bytes([byte]))
