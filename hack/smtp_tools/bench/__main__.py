@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
+from smtp_tools.bench import scale
 from smtp_tools.bench.errors import BenchError
 from smtp_tools.bench.figures import exit_code, table
 from smtp_tools.bench.sections import SECTIONS, Sections
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     _warn_of_load()
     try:
         with World(options.objects, options.smtp_type, options.servers) as world:
-            figures = Sections(world, options.rounds).measure(options.sections or list(SECTIONS))
+            figures = Sections(world, options.rounds, options.wait).measure(
+                options.sections or list(SECTIONS)
+            )
     except (BenchError, BuildError, ClusterError, KubectlError) as error:
         say(str(error))
         return COULD_NOT
@@ -74,6 +77,14 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         metavar="N",
         help="mail servers to distribute the SmtpConfigs to (%(default)s); the operator limits the tests"
         " per server (--max-connections-per-destination)",
+    )
+    parser.add_argument(
+        "--wait",
+        type=_positive,
+        default=scale.WAIT_SECONDS,
+        metavar="SECONDS",
+        help="in section scale, time from the start with the most SmtpConfigs until memory is read again"
+        " (%(default)s)",
     )
     parser.add_argument(
         "--smtp-type",

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from smtp_tools.bench import attacks, metrics, ours, truth
+from smtp_tools.bench import attacks, metrics, ours, scale, truth
 from smtp_tools.bench.errors import BenchError
 from smtp_tools.bench.figures import Figure
 from smtp_tools.bench.rounds import Round, play
@@ -15,7 +15,7 @@ from smtp_tools.bench.usage import cpu_seconds, peak_megabytes, resident_megabyt
 from smtp_tools.bench.world import World, say
 from smtp_tools.localcluster.processes import Process
 
-TIMES_AN_ISSUER = 2.0
+TIMES_AN_ISSUER = 1.5
 START_TARGET_SECONDS = 2.0
 MEMORY_TARGET_MEGABYTES = 100.0
 REST_SECONDS = 10.0
@@ -31,9 +31,10 @@ BALLAST_BYTES = 256 * 1024
 class Sections:
     """The sections, in an order in which they build on each other. Each also works alone."""
 
-    def __init__(self, world: World, rounds: int) -> None:
+    def __init__(self, world: World, rounds: int, wait: float = scale.WAIT_SECONDS) -> None:
         self._world = world
         self._rounds = rounds
+        self._wait = wait
         self._newest: Round | None = None
         self._peak = 0.0
         self._process: Process | None = None
@@ -194,6 +195,12 @@ class Sections:
         self._end()
         return attacks.measure(self._world)
 
+    def scale(self) -> list[Figure]:
+        """Memory and processor time of starts with 1,000, 5,000 and 10,000 tested SmtpConfigs."""
+        self._end()
+        self._newest = None  # its objects are deleted
+        return scale.measure(self._world, self._wait)
+
     def _start(self, name: str) -> tuple[float, int, int]:
         """Start the operator with one object to test; return seconds, emails and status writes."""
         world, side = self._world, self._world.smtp_configs
@@ -263,6 +270,7 @@ SECTIONS: dict[str, Callable[[Sections], list[Figure]]] = {
     "rotation": Sections.rotation,
     "handover": Sections.handover,
     "attacks": Sections.attacks,
+    "scale": Sections.scale,
 }
 """All sections by name, in the order in which they are measured."""
 

@@ -22,6 +22,7 @@ from smtp_tools.localcluster import LocalCluster
 from smtp_tools.localcluster.processes import Process
 
 VERDICT_SECONDS = 120.0
+SETTLE_SECONDS = 60
 QUIET_SECONDS = 1.0
 QUIET_TIMES = 2
 QUIET_CPU = 0.02
@@ -151,7 +152,9 @@ class World:
         say(f"  The {side.name} side runs as process {process.pid}.")
         return process
 
-    def create(self, side: Side, names: list[str], process: Process) -> VerdictWatch:
+    def create(
+        self, side: Side, names: list[str], process: Process, *, seconds: float = VERDICT_SECONDS
+    ) -> VerdictWatch:
         """Create objects at once and wait until each has its verdict.
 
         Raises:
@@ -161,7 +164,7 @@ class World:
         with VerdictWatch(self.api, side.collection, set(names), side.verdict) as watch:
             self.api.create(side.collection, items)
             try:
-                watch.wait(VERDICT_SECONDS)
+                watch.wait(seconds)
             except BenchError as error:
                 raise BenchError(f"{side.name}: {error}\n{process.described()}") from None
         bad = {name: said for name, said in watch.verdicts.items() if said != "True"}
@@ -175,10 +178,14 @@ class World:
         self.api.text("DELETE", side.collection)
         self.api.text("DELETE", f"/api/v1/namespaces/{side.namespace}/events")
 
-    def settle(self, process: Process) -> None:
-        """Wait until the process is idle."""
+    def settle(self, process: Process, seconds: int = SETTLE_SECONDS) -> None:
+        """Wait until the process is idle.
+
+        Raises:
+            BenchError: it is still busy after so many seconds.
+        """
         spent, quiet = cpu_seconds(process.pid), 0
-        for _ in range(60):
+        for _ in range(seconds):
             time.sleep(QUIET_SECONDS)
             before, spent = spent, cpu_seconds(process.pid)
             quiet = quiet + 1 if spent - before <= QUIET_CPU else 0
