@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Generic, TypeVar
 
+from smtp_operator.api.verdict import VerdictError
+from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.single_flight import SingleFlight
-from smtp_operator.secrets.vaults.errors import vault_changed
+from smtp_operator.secrets.vaults.errors import LoginError, vault_changed
+from smtp_operator.secrets.vaults.provider import VaultContext
 
 S = TypeVar("S")
 
@@ -23,21 +26,24 @@ class CachedLogin(Generic[S]):
 
 
 class LoginCache(Generic[S]):
-    """The login of one vault object. A failure is raised for all waiting callers and is not cached."""
+    """The login of one vault object. A failure is raised for all waiting callers and is not cached.
+
+    A login serves all callers, so it counts for the namespace of the vault object, not for that of the
+    first caller.
+    """
 
     def __init__(
         self,
         log_in: Callable[[], Awaitable[CachedLogin[S]]],
-        still_known: Callable[[S], Awaitable[bool]],
+        context: VaultContext,
         *,
-        monotonic: Callable[[], float],
-        vault: str,
+        still_known: Callable[[S], Awaitable[bool]] | None = None,
     ) -> None:
-        """Both functions send requests to the vault; ``vault`` is ``VaultContext.name``."""
+        """Both functions send requests to the vault. ``still_known`` is for ``replacing`` only."""
         self._log_in = log_in
         self._still_known = still_known
-        self._monotonic = monotonic
-        self._vault = vault
+        self._monotonic = context.monotonic
+        self._context = context
         self._cached: CachedLogin[S] | None = None
         self._made = 0.0
         self._best_before = inf
@@ -54,15 +60,19 @@ class LoginCache(Generic[S]):
         return await self.refresh(), False
 
     async def refresh(self) -> CachedLogin[S]:
-        """Log in again, or join a login in progress; if it fails, the cached login stays."""
+        """Log in again, or join a login in progress; if it fails, the cached login stays.
+
+        Raises:
+            LoginError, ApiUnavailable
+        """
         if self._closed:
-            raise vault_changed(self._vault)
+            raise vault_changed(self._context.name)
         return await self._making.run(None, self._make)
 
     async def replacing(self, refused: CachedLogin[S]) -> CachedLogin[S] | None:
         """Return a new login if the vault no longer accepts this one; None: it does, the cause is another."""
         if refused is not self._ended:  # otherwise another caller already found out
-            if await self._checking.run(refused, lambda: self._still_known(refused.session)):
+            if await self._checking.run(refused, lambda: self._is_known(refused.session)):
                 return None
             self._ended = refused
         self.forget(refused)
@@ -85,7 +95,15 @@ class LoginCache(Generic[S]):
         self._cached = self._ended = None
 
     async def _make(self) -> CachedLogin[S]:
-        made = await self._log_in()
+        NAMESPACE.set(self._context.namespace)
+        try:
+            made = await self._log_in()
+        except VerdictError as error:
+            raise LoginError(error.verdict) from None
         if not self._closed:
             self._cached, self._made, self._best_before = made, self._monotonic(), inf
         return made
+
+    async def _is_known(self, session: S) -> bool:
+        NAMESPACE.set(self._context.namespace)
+        return self._still_known is not None and await self._still_known(session)

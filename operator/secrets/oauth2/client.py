@@ -7,7 +7,6 @@ kept only in memory, until 5 minutes before they expire. If the endpoint issues 
 rejects it, the endpoint gets another request after a pause, regardless of the number of SmtpConfigs.
 """
 
-import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
@@ -25,10 +24,12 @@ from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS, FailureCache
 from smtp_operator.secrets.interfaces import ResolvedPassword
+from smtp_operator.secrets.login_cache import CachedLogin
 from smtp_operator.secrets.oauth2.errors import TokenRequestContext, bundle_invalid, refused, unreachable
 from smtp_operator.secrets.oauth2.token_response import granted
 from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, SecretReader
 from smtp_operator.secrets.service_accounts import AccountUse, ServiceAccounts, account_token, allowed_account
+from smtp_operator.secrets.single_flight import SingleFlight
 
 SOURCE: Final = "OAuth2"
 """Source type, as in ``status.password.source``."""
@@ -55,12 +56,6 @@ class ResolvedToken:
     key: Hashable
     credential_objects: tuple[JsonObject, ...]
     """The Secrets or the ServiceAccount used to obtain it, which say where it may be sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class _CachedToken:
-    value: str = field(repr=False)
-    until: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,9 +98,9 @@ class TokenCache:
         self._monotonic = monotonic
         self._now = now
         self._required = require_allowed_servers
-        self._tokens: dict[Hashable, _CachedToken] = {}
-        self._asking: dict[Hashable, asyncio.Task[_CachedToken]] = {}
-        self._failures: dict[Hashable, FailureCache] = {}
+        self._tokens: dict[Hashable, CachedLogin[str]] = {}
+        self._asking: SingleFlight[CachedLogin[str]] = SingleFlight()
+        self._failures = FailureCache(monotonic)
         self._dropped: dict[Hashable, float] = {}
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
@@ -196,28 +191,22 @@ class TokenCache:
         key = client.key
         cached = self._tokens.get(key)
         if cached is not None and self._monotonic() < cached.until:
-            return cached.value
-        if (failures := self._failures.get(key)) is not None:
-            failures.raise_if_active()
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = asyncio.create_task(self._ask(client), name=f"token from {client.asked.host}")
-            self._asking[key] = asking
-            asking.add_done_callback(lambda task: self._on_token(key, task))
-        return (await asyncio.shield(asking)).value
+            return cached.session
+        self._failures.raise_if_active(key)
+        return (await self._asking.run(key, lambda: self._renewed(client))).session
 
-    def _on_token(self, key: Hashable, task: asyncio.Task[_CachedToken]) -> None:
-        del self._asking[key]
-        if task.cancelled() or task.exception() is not None:
-            return
+    async def _renewed(self, client: _Client) -> CachedLogin[str]:
+        key = client.key
+        token = await self._ask(client)
         now = self._monotonic()
         self._tokens = {it: cached for it, cached in self._tokens.items() if now < cached.until}
-        if task.result().until > now:
+        if token.until > now:
             if len(self._tokens) >= _MAX_TOKENS:
                 del self._tokens[next(iter(self._tokens))]
-            self._tokens[key] = task.result()
+            self._tokens[key] = token
+        return token
 
-    async def _ask(self, client: _Client) -> _CachedToken:
+    async def _ask(self, client: _Client) -> CachedLogin[str]:
         form = dict(client.form)
         account = client.oauth2.service_account_ref
         if account is not None:
@@ -234,14 +223,10 @@ class TokenCache:
         try:
             return await self._granted(request, client.asked)
         except VerdictError as error:
-            self._failures = {
-                it: failures for it, failures in self._failures.items() if not failures.is_inactive
-            }
-            self._failures[client.key] = FailureCache(self._monotonic)
-            self._failures[client.key].record(error.verdict)
+            self._failures.record(client.key, error.verdict)
             raise
 
-    async def _granted(self, request: HttpsRequest, asked: TokenRequestContext) -> _CachedToken:
+    async def _granted(self, request: HttpsRequest, asked: TokenRequestContext) -> CachedLogin[str]:
         started = self._monotonic()
         try:
             answer = await self._https.send(request)
@@ -252,7 +237,7 @@ class TokenCache:
         value, lifetime = granted(answer)
         if value is None:
             raise refused(answer, asked, self._now())
-        return _CachedToken(value, started + lifetime - _EARLY)
+        return CachedLogin(value, started + lifetime - _EARLY)
 
 
 def described(oauth2: OAuth2) -> str:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The vault clients in use: one per vault object, shared by all tests that read through it.
 
-So there is one login for all callers, and all respect the vault's errors (retry later, login refused): a
-vault that fails gets no more requests than one that works.
+So there is one login for all callers, and a failure of the login is cached for all of them: a vault that
+fails gets no more requests than one that works. Failures of a read are cached for its item and namespace, so
+that no namespace can cause failed reads of another one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
@@ -17,11 +18,13 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.secrets.failure_cache import FailureCache
+from smtp_operator.fair_slots import NAMESPACE
+from smtp_operator.secrets.failure_cache import LONGEST_WAIT, FailureCache
 from smtp_operator.secrets.interfaces import Destination, GetObject, ReadObject
 from smtp_operator.secrets.service_accounts import ServiceAccounts
+from smtp_operator.secrets.single_flight import SingleFlight
 from smtp_operator.secrets.vaults.credentials import VaultCredentials
-from smtp_operator.secrets.vaults.errors import LONGEST_WAIT
+from smtp_operator.secrets.vaults.errors import LoginError
 from smtp_operator.secrets.vaults.metrics import CountingSender, VaultObserver
 from smtp_operator.secrets.vaults.provider import (
     AllowedHosts,
@@ -32,7 +35,7 @@ from smtp_operator.secrets.vaults.provider import (
 )
 from smtp_operator.secrets.vaults.registry import PROVIDERS, ProviderClass
 
-_OF_ONE_ITEM: Final = frozenset(
+_FIXED_AT_ONCE: Final = frozenset(
     {
         Reason.VAULT_ACCESS_DENIED,
         Reason.VAULT_SECRET_NOT_FOUND,
@@ -44,7 +47,10 @@ _OF_ONE_ITEM: Final = frozenset(
         Reason.VAULT_RESPONSE_INVALID,
     }
 )
-"""Reasons that concern a single password, not the whole vault."""
+"""Reasons of reads that are not cached: a fix in the vault applies to the next test."""
+
+_LOGIN: Final = None
+"""Key of failures that concern the whole vault."""
 
 
 class VaultClient:
@@ -60,7 +66,7 @@ class VaultClient:
         self.vault = vault
         self._client = client
         self._credentials = credentials
-        self._reading: dict[VaultPassword, asyncio.Task[VaultSecret]] = {}
+        self._reads: SingleFlight[VaultSecret] = SingleFlight()
         self._failures = FailureCache(monotonic)
         self._busy = 0
         self._idle = asyncio.Event()
@@ -72,19 +78,18 @@ class VaultClient:
         return self._credentials.read_objects
 
     async def read(self, item: VaultPassword, *, destination: Destination) -> VaultSecret:
-        """Return the password for this mail server; concurrent callers share one request.
+        """Return the password for this mail server.
+
+        Concurrent callers of one namespace share one request. A failure is cached for them alone, unless
+        it is one of the login.
 
         Raises:
             VerdictError: it cannot be read, or the login may not be used for this server.
             ApiUnavailable
         """
         await self._credentials.check_mail_server(destination)
-        reading = self._reading.get(item)
-        if reading is None:
-            reading = asyncio.create_task(self._read(item), name=f"read of {self.vault.reference}")
-            self._reading[item] = reading
-            reading.add_done_callback(lambda task: self._on_read(item, task))
-        return await asyncio.shield(reading)
+        key = NAMESPACE.get(), item
+        return await self._reads.run(key, lambda: self._read(key))
 
     async def check(self) -> str:
         """Log in without cached login; return a sentence that says where and as whom.
@@ -92,7 +97,7 @@ class VaultClient:
         Raises:
             VerdictError, ApiUnavailable
         """
-        async with self._request():
+        async with self._request(_LOGIN):
             return await self._client.check()
 
     async def close(self) -> None:
@@ -102,40 +107,38 @@ class VaultClient:
 
     def break_off(self) -> None:
         """Cancel all reads in progress."""
-        for reading in self._reading.values():
-            reading.cancel()
+        self._reads.cancel()
 
-    def _on_read(self, item: VaultPassword, task: asyncio.Task[VaultSecret]) -> None:
-        del self._reading[item]
-        if not task.cancelled():
-            task.exception()  # retrieved, so that asyncio does not log it when no one waits
-
-    async def _read(self, item: VaultPassword) -> VaultSecret:
-        async with self._request():
-            return await self._client.read(item)
+    async def _read(self, key: tuple[str, VaultPassword]) -> VaultSecret:
+        async with self._request(key):
+            return await self._client.read(key[1])
 
     @asynccontextmanager
-    async def _request(self) -> AsyncIterator[None]:
-        """Permit calls of the vault inside the context; cache failures that concern all callers."""
-        self._failures.raise_if_active()
+    async def _request(self, key: Hashable) -> AsyncIterator[None]:
+        """Permit calls of the vault inside the context; cache their failures."""
+        self._failures.raise_if_active(_LOGIN)
+        self._failures.raise_if_active(key)
         self._busy += 1
         self._idle.clear()
         try:
             yield
         except VerdictError as error:
-            raise VerdictError(self._record(error.verdict)) from None
+            if isinstance(error, LoginError):
+                key = _LOGIN
+            raise VerdictError(self._record(key, error.verdict)) from None
         else:
-            self._failures.clear()
+            self._failures.clear(_LOGIN)
+            self._failures.clear(key)
         finally:
             self._busy -= 1
             if not self._busy:
                 self._idle.set()
 
-    def _record(self, verdict: Verdict) -> Verdict:
+    def _record(self, key: Hashable, verdict: Verdict) -> Verdict:
         if verdict.retry_after is not None:
             verdict = replace(verdict, retry_after=min(verdict.retry_after, LONGEST_WAIT))
-        if verdict.reason not in _OF_ONE_ITEM:
-            self._failures.record(verdict)
+        if key is _LOGIN or verdict.reason not in _FIXED_AT_ONCE:
+            self._failures.record(key, verdict)
         return verdict
 
 
@@ -225,6 +228,7 @@ class VaultClients:
             )
         context = VaultContext(
             name=str(vault.reference),
+            namespace=vault.reference.namespace,
             credentials=credentials,
             https=https,
             monotonic=self._monotonic,

@@ -15,10 +15,8 @@ from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.network.trust import FULL_NAME
+from smtp_operator.secrets.failure_cache import LONGEST_WAIT
 from smtp_operator.secrets.vaults.provider import VaultSender
-
-LONGEST_WAIT: Final = 600.0
-"""Maximum seconds of a ``Retry-After``."""
 
 _EXPIRED, _NOT_YET_VALID, _OTHER_NAME = (10,), (9,), (62, 64)  # X509_V_ERR_… of OpenSSL
 _CERTIFICATE_WANTED: Final = frozenset(
@@ -36,6 +34,10 @@ _REASONS: Final[dict[ErrorKind, Reason]] = {
     ErrorKind.CA_NOT_ALLOWED: Reason.CA_NOT_ALLOWED,
 }
 _NOT_ASKED: Final = (ErrorKind.PORT_NOT_ALLOWED, ErrorKind.ADDRESS_NOT_ALLOWED)
+
+
+class LoginError(VerdictError):
+    """The login to a vault failed, so every read would."""
 
 
 def http_error(status: int, code: str = "") -> str:

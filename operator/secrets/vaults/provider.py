@@ -84,6 +84,8 @@ class VaultContext:
 
     name: str
     """The vault object as text for messages: ``SmtpVault team-a/corp-kv``."""
+    namespace: str = ""
+    """The namespace of the vault object; empty for a ClusterSmtpVault."""
     credentials: Credentials
     https: VaultSender
     monotonic: Callable[[], float]
@@ -104,6 +106,7 @@ class VaultProvider(Protocol):
         """Return the password that ``item`` names: this provider's block of ``spec.password``.
 
         Raises:
+            LoginError: every read would fail.
             VerdictError, ApiUnavailable
         """
         ...

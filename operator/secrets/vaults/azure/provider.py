@@ -16,14 +16,13 @@ from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
-from smtp_operator.secrets.failure_cache import FailureCache
-from smtp_operator.secrets.single_flight import SingleFlight
+from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
 from smtp_operator.secrets.vaults.azure import responses as answers
 from smtp_operator.secrets.vaults.azure.endpoints import URL_FIELD, check_endpoints
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.password import password_of
 from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext
-from smtp_operator.secrets.vaults.errors import bundle_invalid, unreachable, vault_changed
+from smtp_operator.secrets.vaults.errors import LoginError, bundle_invalid, unreachable
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 
 if TYPE_CHECKING:
@@ -53,12 +52,10 @@ class _LoginEnded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Login:
+class _Session:
     client: "SecretClient"
     identity: "Identity"
     reader: VaultRequestContext
-    until: float
-    """By the clock of ``VaultContext.monotonic``."""
 
 
 class KeyVault:
@@ -75,53 +72,33 @@ class KeyVault:
         self._context = context
         self._metadata = metadata or MetadataService()
         self._host = urlsplit(block.vault_url).netloc
-        self._login: _Login | None = None
-        self._closed = False
-        self._forbidden = FailureCache(context.monotonic)
-        """A refusal of the login's probe, which affects all reads."""
-        self._logging_in: SingleFlight[_Login] = SingleFlight()
+        self._logins: LoginCache[_Session] = LoginCache(self._log_in, context)
 
     async def read(self, item: object) -> VaultSecret:
         """See ``VaultProvider``; ``item`` is an ``AzureKeyVaultPassword``."""
         assert isinstance(item, AzureKeyVaultPassword)
-        login = self._login
-        if login is None or self._context.monotonic() >= login.until:
-            self._forbidden.raise_if_active()
-            login = await self._shared_login()
+        login, _ = await self._logins.current()
         try:
-            return await self._read(login, item)
+            return await self._read(login.session, item)
         except _LoginEnded:
-            if self._login is login:
-                self._login = None
-        login = self._login or await self._shared_login()
+            self._logins.forget(login)
+        login, _ = await self._logins.current()
         try:
-            return await self._read(login, item)
+            return await self._read(login.session, item)
         except _LoginEnded as ended:
-            raise ended.why(_reader_of(login, item), self._context.now()) from None
+            why = ended.why(_reader_of(login.session, item), self._context.now())
+            raise LoginError(why.verdict) from None
 
     async def check(self) -> str:
         """See ``VaultProvider``."""
-        login = await self._shared_login()
-        return f"{self._host} lets {login.reader.client} in."
+        login = await self._logins.refresh()
+        return f"{self._host} lets {login.session.reader.client} in."
 
     async def close(self) -> None:
         """See ``VaultProvider``. Requests in progress end within their limits."""
-        self._closed = True
-        self._login = None
+        self._logins.close()
 
-    async def _shared_login(self) -> _Login:
-        """Return a new login, shared by concurrent callers."""
-        return await self._logging_in.run(None, self._cached_login)
-
-    async def _cached_login(self) -> _Login:
-        if self._closed:
-            raise vault_changed(self._context.name)
-        login = await self._log_in()
-        if not self._closed:
-            self._login = login
-        return login
-
-    async def _log_in(self) -> _Login:
+    async def _log_in(self) -> CachedLogin[_Session]:
         context = self._context
         check_endpoints(self._block, context.allowed_hosts, context.name)
         await asyncio.to_thread(_load)
@@ -150,7 +127,7 @@ class KeyVault:
             await identity.forget()
         assert identity.token is not None
         lasts = identity.token.expires_on - context.now() - _EARLY
-        return _Login(client, identity, reader, context.monotonic() + lasts)
+        return CachedLogin(_Session(client, identity, reader), context.monotonic() + lasts)
 
     async def _probe(self, client: "SecretClient", identity: "Identity", reader: VaultRequestContext) -> None:
         """Read a secret that does not exist; raise VerdictError if the identity is refused."""
@@ -162,10 +139,7 @@ class KeyVault:
             let_in = answers.is_unknown_version(error.answer) or answers.is_not_permitted(error.answer)
             if identity.token is not None and let_in:
                 return
-            why = answers.refused(error.answer, reader, self._context.now())
-            if error.answer.status == 403:
-                self._forbidden.record(why.verdict)
-            raise why from None
+            raise answers.refused(error.answer, reader, self._context.now()) from None
         except _LoginEnded as ended:
             if identity.token is not None:
                 raise ended.why(reader, self._context.now()) from None
@@ -173,12 +147,12 @@ class KeyVault:
             pass
         raise answers.no_challenge(reader)
 
-    async def _read(self, login: _Login, item: AzureKeyVaultPassword) -> VaultSecret:
+    async def _read(self, session: _Session, item: AzureKeyVaultPassword) -> VaultSecret:
         from smtp_operator.secrets.vaults.azure.transport import ResponseRejected
 
-        reader = _reader_of(login, item)
+        reader = _reader_of(session, item)
         try:
-            found = await self._call(login.client, item.secret_name, item.version or "")
+            found = await self._call(session.client, item.secret_name, item.version or "")
         except ResponseRejected as error:
             raise answers.refused(error.answer, reader, self._context.now()) from None
         except _NoChallenge:
@@ -210,8 +184,8 @@ class _NoChallenge(Exception):
     """The vault's challenge is unreadable or for another host."""
 
 
-def _reader_of(login: _Login, item: AzureKeyVaultPassword) -> VaultRequestContext:
-    return replace(login.reader, secret=item.secret_name, version=item.version or "")
+def _reader_of(session: _Session, item: AzureKeyVaultPassword) -> VaultRequestContext:
+    return replace(session.reader, secret=item.secret_name, version=item.version or "")
 
 
 def _is_for_the_sdk(answer: HttpsResponse) -> bool:

@@ -14,7 +14,7 @@ from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.vault_blocks import CyberArkConjur
 from smtp_operator.api.verdict import cut
 from smtp_operator.network.https import HttpsResponse
-from smtp_operator.secrets.single_flight import SingleFlight
+from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.cyberark.conjur_errors import (
     ConjurRequestContext,
@@ -22,7 +22,6 @@ from smtp_operator.secrets.vaults.cyberark.conjur_errors import (
     read_refused,
     token_refused,
 )
-from smtp_operator.secrets.vaults.errors import vault_changed
 from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
@@ -37,14 +36,7 @@ _TOKEN_PARTS: Final = ("protected", "payload", "signature")
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
-    header: str = field(repr=False)
-    """Value of the Authorization header."""
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Login:
+class _LoginRequest:
     """The request of a login."""
 
     segments: tuple[str, ...]
@@ -59,9 +51,8 @@ class CyberArkConjurVault:
         self._block = block
         self._context = context
         self._https = VaultHttps(context, block.url, field=f"{_FIELD}.url")
-        self._logins: SingleFlight[_Token] = SingleFlight()
-        self._token: _Token | None = None
-        self._closed = False
+        self._logins: LoginCache[str] = LoginCache(self._log_in, context)
+        """Sessions are values of the Authorization header."""
         self._who = _who(block, context.name)
 
     async def read(self, item: object) -> VaultSecret:
@@ -77,8 +68,8 @@ class CyberArkConjurVault:
 
     async def check(self) -> str:
         """Log in again and verify the token; if it fails, the cached token stays."""
-        token = await self._logins.run("login", self._login)
-        answer = await self._https.send("GET", ("whoami",), headers={"Authorization": token.header})
+        login = await self._logins.refresh()
+        answer = await self._https.send("GET", ("whoami",), headers={"Authorization": login.session})
         # 404: old versions lack this endpoint. The login succeeded anyway.
         if answer.status not in (200, 404):
             raise token_refused(answer, self._who)
@@ -87,40 +78,27 @@ class CyberArkConjurVault:
 
     async def close(self) -> None:
         """Drop the token, which expires automatically; requests in progress still complete."""
-        self._closed = True
-        self._token = None
+        self._logins.close()
 
     async def _secret(self, variable: str, version: str | None) -> HttpsResponse:
-        token = await self._current_token()
-        answer = await self._ask(token, variable, version)
+        login, _ = await self._logins.current()
+        answer = await self._ask(login, variable, version)
         if answer.status == 401:
-            if self._token is token:
-                self._token = None
-            answer = await self._ask(await self._current_token(), variable, version)
+            self._logins.forget(login)
+            login, _ = await self._logins.current()
+            answer = await self._ask(login, variable, version)
         return answer
 
-    async def _ask(self, token: _Token, variable: str, version: str | None) -> HttpsResponse:
+    async def _ask(self, login: CachedLogin[str], variable: str, version: str | None) -> HttpsResponse:
         return await self._https.send(
             "GET",
             ("secrets", self._block.account, "variable", variable),
             query={"version": version} if version else None,
-            headers={"Authorization": token.header, "Accept": "*/*"},
+            headers={"Authorization": login.session, "Accept": "*/*"},
         )
 
-    async def _current_token(self) -> _Token:
-        if self._token is not None and self._context.monotonic() < self._token.until:
-            return self._token
-        return await self._logins.run("login", self._login)
-
-    async def _login(self) -> _Token:
-        if self._closed:
-            raise vault_changed(self._context.name)
-        token = await self._authenticate(await self._credential())
-        if not self._closed:
-            self._token = token
-        return token
-
-    async def _authenticate(self, login: _Login) -> _Token:
+    async def _log_in(self) -> CachedLogin[str]:
+        login = await self._credential()
         asked = self._context.monotonic()
         answer = await self._https.send(
             "POST",
@@ -132,9 +110,9 @@ class CyberArkConjurVault:
         if lifetime is None:
             raise login_refused(answer, self._who)
         written = base64.b64encode(answer.body).decode()
-        return _Token(f'Token token="{written}"', asked + lifetime - min(_EARLY, lifetime / 4))
+        return CachedLogin(f'Token token="{written}"', asked + lifetime - min(_EARLY, lifetime / 4))
 
-    async def _credential(self) -> _Login:
+    async def _credential(self) -> _LoginRequest:
         auth, account = self._block.auth, self._block.account
         if auth.api_key is not None:
             key = await self._context.credentials.secret(
@@ -142,7 +120,7 @@ class CyberArkConjurVault:
                 goes_to=self._block.url,
                 field_path=f"{_FIELD}.auth.apiKey.apiKeyRef",
             )
-            return _Login(("authn", account, auth.api_key.login), key.encode())
+            return _LoginRequest(("authn", account, auth.api_key.login), key.encode())
         jwt = auth.jwt
         assert jwt is not None  # guaranteed by validation: exactly one
         token = await self._context.credentials.service_account_token(
@@ -151,7 +129,9 @@ class CyberArkConjurVault:
             field_path=f"{_FIELD}.auth.jwt.serviceAccountRef",
         )
         host = (jwt.host_id,) if jwt.host_id else ()
-        return _Login(("authn-jwt", jwt.service_id, account, *host), f"jwt={quote_plus(token)}".encode())
+        return _LoginRequest(
+            ("authn-jwt", jwt.service_id, account, *host), f"jwt={quote_plus(token)}".encode()
+        )
 
 
 def _who(block: CyberArkConjur, vault: str) -> ConjurRequestContext:

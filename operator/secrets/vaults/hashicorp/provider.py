@@ -12,11 +12,11 @@ import hvac
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vault_blocks import HashiCorpVault, VaultAppRole, VaultJwt
-from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
 from smtp_operator.secrets.untrusted_json import claims_of
-from smtp_operator.secrets.vaults.errors import ask, failed
+from smtp_operator.secrets.vaults.errors import LoginError, ask, failed
 from smtp_operator.secrets.vaults.hashicorp.client import client
 from smtp_operator.secrets.vaults.hashicorp.errors import (
     AUTH_FIELD,
@@ -66,11 +66,7 @@ class HashiCorpKv:
     def __init__(self, block: HashiCorpVault, context: VaultContext) -> None:
         self._block = block
         self._context = context
-        self._logins: LoginCache[_Session] = LoginCache(
-            self._log_in, self._still_knows, monotonic=context.monotonic, vault=context.name
-        )
-        self._pause: Verdict | None = None
-        self._paused_until = 0.0
+        self._logins: LoginCache[_Session] = LoginCache(self._log_in, context, still_known=self._still_knows)
         self._mount = block.mount.strip("/")
         self._place = VaultLocation(
             vault=context.name, host=urlsplit(block.url).netloc.lower(), namespace=block.namespace
@@ -110,25 +106,19 @@ class HashiCorpKv:
     async def _still_knows(self, session: _Session) -> bool:
         answer = await self._answer(session.client.auth.token.lookup_self())
         if self._block.auth.token_ref is not None and answer.status == 403 and not refused_by_policy(answer):
-            raise token_refused(answer, self._place)  # a new login would only check the same token again
+            # A new login would only check the same token again.
+            raise LoginError(token_refused(answer, self._place).verdict)
         return answer.status == 200 or refused_by_policy(answer)
 
     async def _answer(self, asked: Awaitable[HttpsResponse]) -> HttpsResponse:
         """Return the answer to the request; raise errors unrelated to it."""
         answer = await asked
         error = self._place.error(answer, self._context.now())
-        if error is None:
-            return answer
-        if error.verdict.retry_after is not None:
-            # Pause all callers: otherwise each of 100 SmtpConfigs would send a request to learn it.
-            self._pause = error.verdict
-            self._paused_until = self._context.monotonic() + error.verdict.retry_after
-        raise error
+        if error is not None:
+            raise error
+        return answer
 
     async def _ask(self, request: HttpsRequest) -> HttpsResponse:
-        left = self._paused_until - self._context.monotonic()
-        if self._pause is not None and left > 0:
-            raise VerdictError(replace(self._pause, retry_after=left))
         return await ask(self._context.https, request, vault=self._place.vault, field=URL_FIELD)
 
     async def _log_in(self) -> CachedLogin[_Session]:

@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from typing import Any
 
 from smtp_operator.api.fields import SecretKeyReference
@@ -15,6 +16,7 @@ from smtp_operator.api.vault_blocks import HashiCorpVault
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.interfaces import GetObject
+from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
 from smtp_operator.secrets.vaults.access import reference_in_vault
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
@@ -81,6 +83,8 @@ class SimulatedVaults:
         """The time and vault object of each login."""
         self.reads: list[tuple[float, str]] = []
         """The time and reference of each read."""
+        self.on_login: Callable[[], None] = lambda: None
+        """Called at each login."""
         self.open: int = 0
         """Number of open clients."""
 
@@ -112,15 +116,12 @@ class _Client:
         self._vaults = vaults
         self._block = block
         self._context = context
-        self._token: str | None = None
-        self._login = asyncio.Lock()
+        self._logins: LoginCache[str] = LoginCache(self._log_in, context)
 
     async def read(self, item: object) -> VaultSecret:
         """See ``VaultProvider``."""
         assert isinstance(item, VaultPassword)
-        async with self._login:
-            if self._token is None:
-                await self._log_in()
+        await self._logins.current()
         place = reference_in_vault(item)
         self._vaults.reads.append((self._vaults.now(), place))
         await self._answer()
@@ -136,26 +137,25 @@ class _Client:
 
     async def check(self) -> str:
         """See ``VaultProvider``."""
-        async with self._login:
-            await self._log_in()
+        await self._logins.refresh()
         return f"{self._context.name}: logged in by a token."
 
     async def close(self) -> None:
         """See ``VaultProvider``."""
-        self._token = None
+        self._logins.close()
         self._vaults.open -= 1
 
-    async def _log_in(self) -> None:
-        self._token = None
+    async def _log_in(self) -> CachedLogin[str]:
         named = self._block.auth.token_ref
         assert isinstance(named, SecretKeyReference)
         token = await self._context.credentials.secret(named, goes_to=self._block.url, field_path=LOGIN_FIELD)
         await self._context.credentials.trust()
+        self._vaults.on_login()
         self._vaults.logins.append((self._vaults.now(), self._context.name))
         await self._answer()
         if token not in self._vaults.tokens:
             raise VerdictError(vault_verdict(Reason.VAULT_AUTH_FAILED))
-        self._token = token
+        return CachedLogin(token, inf)
 
     async def _answer(self) -> None:
         await asyncio.sleep(self._vaults.latency)

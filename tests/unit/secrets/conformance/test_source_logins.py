@@ -69,7 +69,7 @@ async def test_many_refused_logins_at_a_time(source: Source) -> None:
 
     failures = await asyncio.gather(*(source.read() for _ in range(100)), return_exceptions=True)
 
-    assert {type(it) for it in failures} == {VerdictError}
+    assert all(isinstance(it, VerdictError) for it in failures)
     assert source.logins == 1
 
 

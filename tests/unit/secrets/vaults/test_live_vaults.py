@@ -12,7 +12,8 @@ from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject, vault_object
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import Verdict, VerdictError
+from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
@@ -28,6 +29,11 @@ SPEC = {
     }
 }
 ITEM = HashiCorpVaultPassword.model_validate({"vaultRef": {"name": "bao"}, "path": "mail/smtp"})
+
+
+OTHER_ITEM = HashiCorpVaultPassword.model_validate({"vaultRef": {"name": "bao"}, "path": "mail/other"})
+TOKEN_REF = {"namespace": "team-a", "name": "bao-login", "key": "token"}
+CLUSTER_SPEC = {"hashiCorpVault": {"url": "https://bao.example.com", "auth": {"tokenRef": TOKEN_REF}}}
 
 
 class Bench:
@@ -55,10 +61,27 @@ class Bench:
     async def read(self, generation: int = 1) -> VaultSecret:
         return await self.vaults.of(self.object_(generation)).read(ITEM, destination=MAIL_SERVER)
 
+    def reading(self, namespace: str, item: HashiCorpVaultPassword) -> "asyncio.Task[VaultSecret]":
+        """Start a read through a ClusterSmtpVault."""
+        reference = self.shelf.put_vault("ClusterSmtpVault", "bao", CLUSTER_SPEC)
+        client = self.vaults.of(vault_object("ClusterSmtpVault", self.shelf.objects[reference]))
+
+        async def read() -> VaultSecret:
+            NAMESPACE.set(namespace)
+            return await client.read(item, destination=MAIL_SERVER)
+
+        return asyncio.create_task(read())
+
     async def reason(self) -> Reason:
         with pytest.raises(VerdictError) as failed:
             await self.read()
         return failed.value.verdict.reason
+
+
+async def settled() -> None:
+    """Let all tasks proceed that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -102,7 +125,91 @@ async def test_a_canceled_caller_does_not_cancel_it_for_others(bench: Bench) -> 
     assert (await second).value == "s3cret-1"
 
 
-# What a failure of the whole vault means.
+async def test_a_read_that_no_caller_waits_for_is_canceled(bench: Bench) -> None:
+    bench.server.latency = 3600.0
+    first, second = (asyncio.create_task(bench.read()) for _ in range(2))
+    await settled()
+    assert len(bench.server.logins) == 1
+    first.cancel()
+    second.cancel()
+    await asyncio.gather(first, second, return_exceptions=True)
+
+    bench.server.latency = 0.0
+    async with asyncio.timeout(60):
+        assert (await bench.read()).value == "s3cret-1"
+
+
+async def test_a_namespace_does_not_wait_for_the_read_of_another_one(bench: Bench) -> None:
+    await bench.reading("team-a", ITEM)
+    bench.server.latency = 3600.0
+    hanging = bench.reading("attacker", ITEM)
+    await settled()
+    bench.server.latency = 0.0
+
+    async with asyncio.timeout(60):
+        assert (await bench.reading("team-a", ITEM)).value == "s3cret-1"
+    hanging.cancel()
+    await asyncio.gather(hanging, return_exceptions=True)
+
+
+async def test_a_login_counts_for_the_namespace_of_the_vault_object(bench: Bench) -> None:
+    namespaces: list[str] = []
+    bench.server.on_login = lambda: namespaces.append(NAMESPACE.get())
+    await bench.reading("attacker", ITEM)
+    await bench.read()
+    assert namespaces == ["", "team-a"]
+
+
+# What a failure means, and to whom.
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        vault_verdict(Reason.VAULT_UNAVAILABLE),
+        vault_verdict(Reason.VAULT_UNREACHABLE),
+        vault_verdict(Reason.VAULT_RATE_LIMITED, retry_after=600.0),
+    ],
+    ids=lambda verdict: verdict.reason,
+)
+async def test_a_failed_read_of_one_namespace_fails_no_read_of_another(
+    bench: Bench, verdict: Verdict
+) -> None:
+    bench.server.put("mail/other", "s3cret-2", "1")
+    await bench.reading("team-a", ITEM)
+    bench.server.fails = verdict
+    for item in (ITEM, OTHER_ITEM):
+        with pytest.raises(VerdictError):
+            await bench.reading("attacker", item)
+    bench.server.fails = None
+
+    assert [(await bench.reading("team-a", ITEM)).value for _ in range(3)] == ["s3cret-1"] * 3
+    assert [(await bench.reading("team-a", OTHER_ITEM)).value for _ in range(3)] == ["s3cret-2"] * 3
+    calls = bench.server.calls
+    with pytest.raises(VerdictError) as failed:
+        await bench.reading("attacker", ITEM)
+    assert (failed.value.verdict.reason, bench.server.calls) == (verdict.reason, calls)
+
+
+async def test_a_failed_read_of_one_item_fails_no_read_of_another_item(bench: Bench) -> None:
+    bench.server.put("mail/other", "s3cret-2", "1")
+    await bench.reading("team-a", ITEM)
+    bench.server.fails = vault_verdict(Reason.VAULT_UNAVAILABLE)
+    with pytest.raises(VerdictError):
+        await bench.reading("team-a", ITEM)
+    bench.server.fails = None
+
+    assert (await bench.reading("team-a", OTHER_ITEM)).value == "s3cret-2"
+
+
+@pytest.mark.parametrize("reason", [Reason.VAULT_AUTH_FAILED, Reason.VAULT_ACCESS_DENIED])
+async def test_a_failed_login_is_the_answer_to_all_namespaces(bench: Bench, reason: Reason) -> None:
+    bench.server.fails = vault_verdict(reason)
+    for namespace, item in (("team-a", ITEM), ("team-b", ITEM), ("team-b", OTHER_ITEM)):
+        with pytest.raises(VerdictError) as failed:
+            await bench.reading(namespace, item)
+        assert failed.value.verdict.reason is reason
+    assert bench.server.calls == 1
 
 
 async def test_a_failure_of_the_vault_is_the_answer_to_everybody_for_a_while(bench: Bench) -> None:

@@ -136,7 +136,7 @@ async def test_a_password_that_was_read(trial: KeyVaultTrial, told: Told) -> Non
     found = await trial.read()
 
     assert CANARY in found.value
-    assert CANARY not in "\n".join([*told, repr(found), repr(trial.vault._login)])
+    assert CANARY not in "\n".join([*told, repr(found), repr(await trial.vault._logins.current())])
     assert not any(token and token in line for token in trial.key_vault.tokens for line in told)
 
 

@@ -351,16 +351,15 @@ async def test_two_vault_objects_of_one_vault_log_in_separately(trial: KeyVaultT
 async def test_what_a_login_was_made_of_is_not_kept(trial: KeyVaultTrial) -> None:
     await trial.read()
 
-    login = trial.vault._login
-    assert login is not None
-    assert login.identity._source is None
+    login, _ = await trial.vault._logins.current()
+    assert login.session.identity._source is None
 
 
 async def test_what_is_closed_keeps_no_login(trial: KeyVaultTrial) -> None:
     await trial.read()
     await trial.vault.close()
 
-    assert trial.vault._login is None
+    assert trial.vault._logins._cached is None
 
 
 async def test_a_missing_secret_causes_no_request(trial: KeyVaultTrial) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
-from smtp_operator.secrets.failure_cache import HOLD_SECONDS
+from smtp_operator.secrets.vaults.errors import LoginError
 from smtp_testkit.azurepeers.keyvault import OBJECT, TENANT, KeyVaultServer
 from smtp_testkit.azurepeers.trial import CLIENT, NAME, PASSWORD, KeyVaultTrial
 
@@ -77,15 +77,15 @@ async def test_who_may_read_nothing_at_all_is_not_let_in(trial: KeyVaultTrial, c
     assert of(await trial.verdict(), trial) == expected
 
 
-async def test_that_is_asked_once_in_ten_seconds_by_however_many_read(trial: KeyVaultTrial) -> None:
+async def test_a_denial_of_the_probe_is_a_failure_of_the_login(trial: KeyVaultTrial) -> None:
+    """``VaultClient`` caches it for all reads of the vault."""
     trial.key_vault.denies = "AccessDenied"
-    verdicts = [await trial.verdict() for _ in range(100)]
+    with pytest.raises(LoginError) as failed:
+        await trial.read()
 
-    assert {it.reason for it in verdicts} == {Reason.VAULT_ACCESS_DENIED}
-    assert (len(trial.entra.forms), len(trial.key_vault.requests)) == (1, 2)
+    assert failed.value.verdict.reason is Reason.VAULT_ACCESS_DENIED
 
     trial.key_vault.denies = ""
-    trial.time += HOLD_SECONDS
     assert (await trial.read()).value == PASSWORD
 
 

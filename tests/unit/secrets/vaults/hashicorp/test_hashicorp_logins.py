@@ -5,8 +5,8 @@ import asyncio
 
 import pytest
 
-from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
+from smtp_operator.secrets.vaults.errors import LoginError
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.openbao import OpenBao
 from smtp_testkit.openbao.trial import BaoTrial
@@ -173,7 +173,7 @@ async def test_a_failed_login_is_told_to_all_who_wait_and_not_kept(trial: BaoTri
 
     failures = await asyncio.gather(*(trial.read() for _ in range(3)), return_exceptions=True)
 
-    assert [type(failure) for failure in failures] == [VerdictError] * 3
+    assert [type(failure) for failure in failures] == [LoginError] * 3
     assert trial.line.calls == [LOGIN]
     trial.named.token_for = good
     assert (await trial.read()).value == "s3cret"
@@ -206,20 +206,18 @@ async def test_closing_forgets_the_login_and_asks_for_none_any_more(trial: BaoTr
     assert trial.line.calls == []
 
 
-async def test_a_vault_that_asks_for_a_pause_is_left_alone_by_all(
+async def test_a_pause_that_one_read_is_asked_for_holds_no_other_read(
     odd: BaoTrial, scripted: TokenServer
 ) -> None:
-    scripted.answers.append((429, b'{"errors":["slow down"]}', {"Retry-After": "120"}))
+    scripted.answers += [(429, b'{"errors":["slow down"]}', {"Retry-After": "120"}), (503, b"{}", {})]
 
     first = await odd.verdict()
-    odd.time += 100
     second = await odd.verdict("other/path")
 
     assert [(it.reason, it.retry_after) for it in (first, second)] == [
         ("VaultRateLimited", 120),
-        ("VaultRateLimited", 20),
+        ("VaultUnavailable", None),
     ]
-    assert len(scripted.paths) == 1
 
 
 async def test_a_vault_is_asked_again_after_the_pause(odd: BaoTrial, scripted: TokenServer) -> None:
