@@ -27,14 +27,16 @@ class ObjectKey(NamedTuple):
 
 VaultKindName = Literal["SmtpVault", "ClusterSmtpVault"]
 ServedKind = Literal["SmtpConfig", "SmtpVault", "ClusterSmtpVault"]
-ReferenceKind = Literal["Secret", "ConfigMap", "ServiceAccount", "Namespace", "SmtpVault", "ClusterSmtpVault"]
+ReferenceKind = Literal[
+    "Secret", "ConfigMap", "ServiceAccount", "Namespace", "SmtpConfig", "SmtpVault", "ClusterSmtpVault"
+]
 
 WATCHED_KINDS: Final[tuple[ReferenceKind, ...]] = ("Secret", "ConfigMap", "ServiceAccount")
 """Kinds whose changes are detected as ``--secret-watch`` says."""
 
 
 class Reference(NamedTuple):
-    """An object that a SmtpConfig or a vault object references; possibly it does not exist (yet)."""
+    """An object of any kind, of ours or referenced; possibly it does not exist (yet)."""
 
     kind: ReferenceKind
     namespace: str
@@ -113,6 +115,11 @@ class ObjectVersion:
     uid: str
     generation: int
     resource_version: str
+
+    @property
+    def reference(self) -> Reference:
+        """Return the reference to the object."""
+        return Reference(self.kind, self.key.namespace, self.key.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

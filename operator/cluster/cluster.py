@@ -4,16 +4,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
-from smtp_operator.api.errors import ObjectNotFound
 from smtp_operator.api.objects import (
     WATCHED_KINDS,
     EventRecord,
     JsonObject,
-    ObjectKey,
     ObjectVersion,
     Reference,
     ServedKind,
-    VaultKindName,
 )
 from smtp_operator.cluster import kept_fields, paths
 from smtp_operator.cluster.client import JSON, METADATA_LIST, KubernetesClient
@@ -50,34 +47,15 @@ class KubernetesCluster:
         self.watches: tuple[MetadataInformer, ...] = ()
         """The watches that ``watch_references`` created."""
 
-    async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
-        """Return the current object; None if it does not exist.
+    async def list_objects(self, kind: ServedKind) -> AsyncIterator[JsonObject]:
+        """Yield all objects of one of our kinds in the served namespaces, possibly some twice.
+
+        They are never all in memory.
 
         Raises:
             AccessDenied, ApiUnavailable
         """
-        try:
-            return await self._client.request("GET", paths.smtp_config(key), keep=kept_fields.OURS)
-        except ObjectNotFound:
-            return None
-
-    async def list_smtp_configs(self) -> AsyncIterator[JsonObject]:
-        """Yield all SmtpConfigs of the served namespaces, possibly some twice; never all in memory.
-
-        Raises:
-            AccessDenied, ApiUnavailable
-        """
-        for namespace in self._namespaces:
-            async for item in self._list(paths.smtp_configs(namespace)):
-                yield item
-
-    async def list_vaults(self, kind: VaultKindName) -> AsyncIterator[JsonObject]:
-        """Yield all vault objects of that kind in the served namespaces, possibly some twice.
-
-        Raises:
-            AccessDenied, ApiUnavailable
-        """
-        for namespace in self._namespaces if kind == "SmtpVault" else (None,):
+        for namespace in self._namespaces_of(kind):
             async for item in self._list(paths.objects(kind, namespace)):
                 yield item
 
@@ -87,13 +65,15 @@ class KubernetesCluster:
         Raises:
             AccessDenied, ApiUnavailable
         """
-        namespaced = kind != "ClusterSmtpVault"
         found: set[str] = set()
-        for namespace in self._namespaces if namespaced else (None,):
-            path = paths.all_of_ours(kind, namespace)
+        for namespace in self._namespaces_of(kind):
+            path = paths.objects(kind, namespace)
             async for item in self._list(path, accept=METADATA_LIST, page_size=_PAGE_OF_METADATA):
                 found.add(item["metadata"]["uid"])
         return frozenset(found)
+
+    def _namespaces_of(self, kind: ServedKind) -> Sequence[str | None]:
+        return (None,) if kind == "ClusterSmtpVault" else self._namespaces
 
     async def _list(
         self, path: str, *, accept: str = JSON, page_size: int = _PAGE_SIZE
@@ -112,12 +92,13 @@ class KubernetesCluster:
                     raise
 
     async def get_object(self, reference: Reference) -> JsonObject:
-        """Return an object that a SmtpConfig or a vault object references, with its data.
+        """Return an object of ours, or one that an object of ours references with its data.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
         """
-        found = await self._client.request("GET", paths.referred_object(reference), keep=kept_fields.REFERRED)
+        keep = kept_fields.OURS if reference.kind == "SmtpConfig" else kept_fields.REFERRED
+        found = await self._client.request("GET", paths.object_path(reference), keep=keep)
         metadata = found["metadata"]
         for watch in self.watches:
             if watch.covers(reference, metadata.get("labels") or {}):

@@ -10,7 +10,7 @@ from smtp_operator.api.names import (
     SMTP_VAULT_PLURAL,
     VERSION,
 )
-from smtp_operator.api.objects import ObjectKey, Reference, ReferenceKind, ServedKind
+from smtp_operator.api.objects import Reference, ReferenceKind
 
 _GROUP_VERSION: Final = f"/apis/{GROUP}/{VERSION}"
 _CORE: Final = "/api/v1"
@@ -19,6 +19,7 @@ _LISTS: Final[dict[ReferenceKind, str]] = {
     "ConfigMap": f"{_CORE}{{}}/configmaps",
     "ServiceAccount": f"{_CORE}{{}}/serviceaccounts",
     "Namespace": f"{_CORE}{{}}/namespaces",
+    "SmtpConfig": f"{_GROUP_VERSION}{{}}/{SMTP_CONFIG_PLURAL}",
     "SmtpVault": f"{_GROUP_VERSION}{{}}/{SMTP_VAULT_PLURAL}",
     "ClusterSmtpVault": f"{_GROUP_VERSION}{{}}/{CLUSTER_SMTP_VAULT_PLURAL}",
 }
@@ -27,35 +28,13 @@ _LISTS: Final[dict[ReferenceKind, str]] = {
 NAMESPACES: Final = f"{_CORE}/namespaces"
 
 
-def smtp_configs(namespace: str | None) -> str:
-    """Return the path of the list in one namespace; None: in all."""
-    return f"{_GROUP_VERSION}{_in(namespace)}/{SMTP_CONFIG_PLURAL}"
-
-
-def smtp_config(key: ObjectKey) -> str:
-    """Return the path of a SmtpConfig."""
-    return f"{smtp_configs(key.namespace)}/{key.name}"
-
-
-def ours(kind: ServedKind, key: ObjectKey) -> str:
-    """Return the path of an object of one of our kinds."""
-    if kind == "SmtpConfig":
-        return smtp_config(key)
-    return referred_object(Reference(kind, key.namespace, key.name))
-
-
-def all_of_ours(kind: ServedKind, namespace: str | None) -> str:
-    """Return the path of the list of one of our kinds in one namespace; None: in all."""
-    return smtp_configs(namespace) if kind == "SmtpConfig" else objects(kind, namespace)
-
-
 def objects(kind: ReferenceKind, namespace: str | None) -> str:
     """Return the path of the list in one namespace; None: in all."""
     return _LISTS[kind].format(_in(namespace))
 
 
-def referred_object(reference: Reference) -> str:
-    """Return the path of an object that a SmtpConfig or a vault object references."""
+def object_path(reference: Reference) -> str:
+    """Return the path of an object of any kind."""
     return f"{objects(reference.kind, reference.namespace or None)}/{reference.name}"
 
 

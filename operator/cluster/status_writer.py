@@ -71,7 +71,7 @@ class StatusWriter:
             except Conflict:
                 self._client.traffic.status_conflict()
             try:
-                now = await self._client.request("GET", paths.ours(tested.kind, tested.key), accept=METADATA)
+                now = await self._client.request("GET", paths.object_path(tested.reference), accept=METADATA)
             except ObjectNotFound:
                 return None
             metadata = now["metadata"]
@@ -86,7 +86,7 @@ class StatusWriter:
         namespace, name = tested.key
         answer = await self._client.request(
             "PATCH",
-            f"{paths.ours(tested.kind, tested.key)}/status",
+            f"{paths.object_path(tested.reference)}/status",
             query=[("fieldManager", FIELD_MANAGER), ("force", "true")],
             content_type=APPLY,
             accept=METADATA,

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from smtp_operator.api.objects import ObjectMetadata, Reference, ServedKind, VaultKindName
+from smtp_operator.api.objects import ObjectMetadata, Reference, ServedKind
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.schema_check import Schema, check_schema
@@ -20,16 +20,16 @@ SILENCE_LIMIT: Final = 300.0
 _log: Final = logging.getLogger(__name__)
 
 
-class ControllerPort(EventSink, Protocol):
+class ControllerPort(Protocol):
     """The controller, which decides and tests."""
 
     @property
-    def vaults(self) -> Mapping[VaultKindName, EventSink]:
-        """Return the event sinks for vault objects by kind; a missing kind is not watched."""
+    def sinks(self) -> Mapping[ServedKind, EventSink]:
+        """Return the event sink of each of our kinds; a missing kind is not watched."""
         ...
 
-    def vaults_listed(self) -> None:
-        """Record that every existing vault object has been reported."""
+    def objects_listed(self) -> None:
+        """Record that every existing object of our kinds has been reported."""
         ...
 
     def wants(self, reference: Reference) -> bool:
@@ -59,14 +59,6 @@ class LeadershipLease(Protocol):
     async def hold(self) -> None:
         """Keep the Lease until cancelled; raise when it is lost."""
         ...
-
-
-def _event_sinks(controller: ControllerPort) -> dict[ServedKind, EventSink]:
-    """Return the event sink of each of our kinds."""
-    sinks: dict[ServedKind, EventSink] = {"SmtpConfig": controller}
-    for kind, sink in controller.vaults.items():
-        sinks[kind] = sink
-    return sinks
 
 
 class OperatorLifecycle:
@@ -102,7 +94,7 @@ class OperatorLifecycle:
         self._secret_watch = secret_watch
         self._stop_flag = stop_flag
         self._tasks: list[asyncio.Task[None]] = []
-        self.deletions = DeletionDetector(cluster, _event_sinks(core))
+        self.deletions = DeletionDetector(cluster, core.sinks)
         """Receives kopf's listings."""
         self._stopping = False
         self.stopped = asyncio.Event()
@@ -159,14 +151,12 @@ class OperatorLifecycle:
         return f"no sign of life: {', '.join(silent)}" if silent and self.ready else None
 
     async def _load_objects(self) -> None:
-        """Load SmtpConfigs and vaults first, because they name the wanted Secrets and ConfigMaps."""
+        """Load our own kinds first, because they name the wanted Secrets and ConfigMaps."""
         self._spawn(self._cluster.run(), "Event recorder")
-        async for object_ in self._cluster.list_smtp_configs():
-            self._core.on_change(object_)
-        for kind, sink in self._core.vaults.items():
-            async for object_ in self._cluster.list_vaults(kind):
+        for kind, sink in self._core.sinks.items():
+            async for object_ in self._cluster.list_objects(kind):
                 sink.on_change(object_)
-        self._core.vaults_listed()
+        self._core.objects_listed()
         watches = self._cluster.watch_references(
             wanted=self._core.wants, changed=self._core.reference_changed
         )

@@ -5,6 +5,8 @@ import traceback
 from typing import Final
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.verdict import Verdict
 
 _API_PAUSE: Final = 5.0
 _DENIED_PAUSE: Final = 60.0
@@ -16,6 +18,16 @@ def pause_after(error: ClusterError) -> float:
     if isinstance(error, ApiUnavailable):
         return max(_API_PAUSE, error.retry_after or 0.0)
     return _DENIED_PAUSE if isinstance(error, AccessDenied) else _REFUSED_PAUSE
+
+
+def internal_error(when: str) -> Verdict:
+    """Return the verdict on a test that failed with a bug; ``when`` such as ``before it connected``."""
+    return Verdict(
+        reason=Reason.INTERNAL_ERROR,
+        message=f"The operator failed with an unexpected error {when}; its log has the details."
+        " No action needed; the operator retries automatically.",
+        retry=REASONS[Reason.INTERNAL_ERROR].retry,
+    )
 
 
 def origin(error: BaseException) -> str:

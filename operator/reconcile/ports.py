@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
-from smtp_operator.api.objects import EventRecord, JsonObject, ObjectKey, ObjectVersion, Reference
+from smtp_operator.api.objects import EventRecord, JsonObject, ObjectVersion, Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
@@ -22,16 +22,8 @@ Now = Callable[[], float]
 class ClusterPort(Protocol):
     """Access to the cluster."""
 
-    async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
-        """Return the current object; None if it does not exist.
-
-        Raises:
-            AccessDenied, ApiUnavailable
-        """
-        ...
-
     async def get_object(self, reference: Reference) -> JsonObject:
-        """Return a referenced object with its data.
+        """Return an object of ours, or a referenced object with its data.
 
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable

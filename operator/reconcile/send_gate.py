@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from smtp_operator.api.errors import ApiUnavailable
-from smtp_operator.api.objects import ObjectKey
+from smtp_operator.api.objects import Reference
 from smtp_operator.fair_slots import KeyedFairSlots, Slot
 
 _PATIENCE_WITH_STATUS: Final = 12.0
@@ -30,10 +30,10 @@ class SendGate:
         self.may_send = may_send
         self.slots = KeyedFairSlots(per_destination)
         self.closing = False
-        self._unreported: dict[ObjectKey, Slot] = {}
+        self._unreported: dict[Reference, Slot] = {}
         """Slots of sent emails whose status is still to be written."""
 
-    def permit(self, key: ObjectKey) -> "GatePermit":
+    def permit(self, key: Reference) -> "GatePermit":
         """Return the permit of one email, for a ``with`` block that ends when its status is written.
 
         If the block ends because the API server is not available, the email counts until ``reported``.
@@ -41,12 +41,12 @@ class SendGate:
         self.reported(key)
         return GatePermit(self, key)
 
-    def keep(self, key: ObjectKey, slot: Slot) -> None:
+    def keep(self, key: Reference, slot: Slot) -> None:
         """Keep the slot of an email whose status was not written."""
         self._unreported[key] = slot
         asyncio.get_running_loop().call_later(_PATIENCE_WITH_STATUS, slot.release)
 
-    def reported(self, key: ObjectKey) -> None:
+    def reported(self, key: Reference) -> None:
         """Record that the email of this object is not sent again: its status is written, or it has gone."""
         slot = self._unreported.pop(key, None)
         if slot is not None:
@@ -60,7 +60,7 @@ class SendGate:
 class GatePermit:
     """The ``SendPermit`` of one email, which the engine acquires."""
 
-    def __init__(self, gate: SendGate, key: ObjectKey) -> None:
+    def __init__(self, gate: SendGate, key: Reference) -> None:
         """Create a permit; use ``SendGate.permit`` instead."""
         self._gate = gate
         self._key = key

@@ -149,9 +149,10 @@ class _Check:
         try:
             cluster = KubernetesCluster(client, self.settings)
             key = ObjectKey(self.options.namespace or access.namespace, self.options.name)
-            config = await cluster.get_smtp_config(key)
-            if config is None:
-                raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}")
+            try:
+                config = await cluster.get_object(Reference("SmtpConfig", *key))
+            except ObjectNotFound:
+                raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}") from None
             snapshot = snapshot_of(_with_new_uid(config, self.options.timeout))
             return await self._test(
                 snapshot,

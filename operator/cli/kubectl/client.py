@@ -10,7 +10,7 @@ from typing import Final
 
 from smtp_operator.api.errors import ApiUnavailable, ClusterError, RequestRefused
 from smtp_operator.api.names import TEST_REQUESTED_AT
-from smtp_operator.api.objects import JsonObject, ObjectKey
+from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
 from smtp_operator.cluster import paths
@@ -58,7 +58,7 @@ class SmtpConfigClient:
     def __init__(self, client: KubernetesClient, selection: Selection) -> None:
         self._client = client
         self._selection = selection
-        self._path = paths.smtp_configs(selection.namespace)
+        self._path = paths.objects("SmtpConfig", selection.namespace)
 
     async def list_configs(self) -> tuple[list[ConfigSnapshot], str]:
         """Return all SmtpConfigs, sorted by namespace and name, and the resourceVersion to watch from.
@@ -94,7 +94,7 @@ class SmtpConfigClient:
         metadata = {"uid": config.uid, "annotations": {TEST_REQUESTED_AT: value}}
         answer = await self._client.request(
             "PATCH",
-            paths.smtp_config(config.key),
+            paths.object_path(Reference("SmtpConfig", *config.key)),
             query=[("fieldManager", FIELD_MANAGER)],
             body={"metadata": metadata},
             content_type=MERGE_PATCH,

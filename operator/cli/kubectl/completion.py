@@ -138,7 +138,7 @@ async def _of_cluster(values: Values, line: _Line, environment: Mapping[str, str
         client = KubernetesClient(access)
         try:
             namespace = flag_values.get("--namespace") or access.namespace
-            path = paths.NAMESPACES if values is Values.NAMESPACES else paths.smtp_configs(namespace)
+            path = paths.NAMESPACES if values is Values.NAMESPACES else paths.objects("SmtpConfig", namespace)
             answer = await client.request("GET", path, query=[("limit", str(_MAX_OFFERS))])
             items = answer.get("items") or ()
             if values is Values.NAMESPACES:

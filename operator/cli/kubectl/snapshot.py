@@ -11,7 +11,8 @@ from smtp_operator.api.reasons import LIMITED, REASONS, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus, StatusModel
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.cli.exit_codes import TRANSIENT, code_of
-from smtp_operator.reconcile.smtpconfig.snapshot import request_of, status_of, version_of
+from smtp_operator.reconcile.smtpconfig.snapshot import request_of
+from smtp_operator.reconcile.snapshot import status_of, version_of
 
 NOT_TESTED: Final = "not tested yet"
 
@@ -37,7 +38,7 @@ class ConfigSnapshot:
     @classmethod
     def of(cls, object_: JsonObject) -> Self:
         """Return the snapshot of an object from the API server."""
-        version = version_of(object_)
+        version = version_of("SmtpConfig", object_)
         spec = object_.get("spec") or {}
         return cls(
             key=version.key,
@@ -47,7 +48,7 @@ class ConfigSnapshot:
             server=str(spec.get("server", "")),
             suspended=bool(spec.get("suspend")),
             request=request_of(object_),
-            status=status_of(object_),
+            status=status_of(SmtpConfigStatus, object_),
         )
 
     @property

@@ -18,7 +18,6 @@ import kopf
 
 from smtp_operator.api.crd import KINDS
 from smtp_operator.api.errors import ApiUnavailable
-from smtp_operator.api.names import SMTP_CONFIG_KIND
 from smtp_operator.cli.ca_file import read_ca_file
 from smtp_operator.cli.log_format import set_up_logging
 from smtp_operator.cli.run.event_loop import run_in_loop
@@ -36,7 +35,7 @@ from smtp_operator.cluster.leader_election import LeaderLease
 from smtp_operator.cluster.schema_check import Schema, check_schema
 from smtp_operator.cluster.service_accounts import ServiceAccountTokens
 from smtp_operator.cluster.traffic import ApiTraffic
-from smtp_operator.handlers.event_filter import EventFilter, EventSink
+from smtp_operator.handlers.event_filter import EventFilter
 from smtp_operator.handlers.kopf_setup import informer_settings, log_in, mute_kopf, quieten_kopf, silence_kopf
 from smtp_operator.handlers.lifecycle import OperatorLifecycle
 from smtp_operator.handlers.watching import build_registry
@@ -284,10 +283,8 @@ async def _inform(
 ) -> None:
     """Run kopf until the operator stops; errors of the operator take precedence over those of kopf."""
 
-    event_sinks: dict[str, EventSink] = {SMTP_CONFIG_KIND: controller}
-    event_sinks.update({str(kind): sink for kind, sink in controller.vaults.items()})
     event_filter = EventFilter(
-        {_PLURALS[kind]: sink for kind, sink in event_sinks.items()},
+        {_PLURALS[kind]: sink for kind, sink in controller.sinks.items()},
         served=settings.served,
         listed=operation.deletions.listed,
     )

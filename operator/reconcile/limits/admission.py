@@ -1,27 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Admit tests: each waits for a slot, and until its namespace may send its emails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
-from smtp_operator.api.objects import ObjectKey
+from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import DialogueReport, Mode, Phase
 from smtp_operator.fair_slots import FairSlots, Slot
-from smtp_operator.reconcile.backoff import MINUTE, fraction
 from smtp_operator.reconcile.limits.emails import EmailLimits, EmailsHeld
+from smtp_operator.reconcile.limits.hold import Hold
 from smtp_operator.reconcile.limits.logins import LoginLimits
 from smtp_operator.reconcile.ports import Now, ReconcilePolicy, TestObserver
-from smtp_operator.reconcile.smtpconfig.mail_text import recipients_of
-from smtp_operator.reconcile.smtpconfig.memory import Hold
-from smtp_operator.reconcile.smtpconfig.notifications import kinds_of_test
-from smtp_operator.reconcile.smtpconfig.planner import RunTest, SendNotification
-from smtp_operator.reconcile.smtpconfig.result import TestResult
-from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
-
-_LOGIN_SPREAD: Final = 5 * MINUTE
-"""Objects that log in as one user are retried over this time, not all at once."""
 
 
 class Admission:
@@ -44,25 +34,23 @@ class Admission:
 
 
 class Limits:
-    """Limits of tests, emails and logins of one process."""
+    """Limits of tests, emails and logins of one process, shared by all kinds that test."""
 
     def __init__(
-        self, policy: ReconcilePolicy, *, now: Now, observer: TestObserver, wake: Callable[[ObjectKey], None]
+        self, policy: ReconcilePolicy, *, now: Now, observer: TestObserver, wake: Callable[[Reference], None]
     ) -> None:
         """Create limits; ``wake`` receives the key of an object whose test has got the slot it waited for."""
         self._policy = policy
-        self._now = now
         self._wake = wake
         self._slots = FairSlots(policy.max_tests, policy.max_tests_per_namespace)
-        self._slot_of: dict[ObjectKey, Slot] = {}
+        self._slot_of: dict[Reference, Slot] = {}
         self._emails = EmailLimits(
             per_namespace=policy.emails_per_namespace, per_mailbox=policy.emails_per_mailbox, now=now
         )
         self.logins = LoginLimits(policy.rejected_logins, now=now, observer=observer)
 
-    def admit(self, view: Snapshot, plan: RunTest | SendNotification) -> Admission:
-        """Let a test or a notification start, or say why it has to wait."""
-        key, addresses = view.key, addresses_of(view, plan, now=self._now())
+    def admit(self, key: Reference, addresses: Collection[str]) -> Admission:
+        """Let a test of this object, with an email to these addresses, start, or say why it has to wait."""
         held = self._emails.hold(key, addresses)
         if held is not None:
             self._release_slot(key)
@@ -75,12 +63,12 @@ class Limits:
         self._emails.begin(key, addresses)
         return Admission(None, lambda sent: self._emails.end(key, addresses, sent=sent))
 
-    def withdraw(self, key: ObjectKey) -> None:
+    def withdraw(self, key: Reference) -> None:
         """Give back what an object holds or waits for."""
         self._emails.withdraw(key)
         self._release_slot(key)
 
-    def _release_slot(self, key: ObjectKey) -> None:
+    def _release_slot(self, key: Reference) -> None:
         slot = self._slot_of.pop(key, None)
         if slot is not None:
             slot.release()
@@ -97,31 +85,6 @@ class Limits:
             " No action needed; the operator starts it automatically.",
             f"{most} tests at a time allowed",
         )
-
-
-def addresses_of(view: Snapshot, plan: RunTest | SendNotification, *, now: float) -> list[str]:
-    """Return the recipients that a server will be asked to take."""
-    if isinstance(plan, SendNotification):
-        kinds = frozenset({plan.kind})
-    elif plan.mode.depth < Mode.ENVELOPE.depth:
-        return []
-    else:
-        kinds = kinds_of_test(view, plan.trigger, now)
-    return [recipient.address for recipient in recipients_of(view.spec, kinds)]
-
-
-def named_recipients(report: DialogueReport) -> bool:
-    """Return whether the server was asked to take a recipient."""
-    return any(timing.phase is Phase.RCPT_TO for timing in report.phases)
-
-
-def login_hold(outcome: TestResult, uid: str) -> Hold | None:
-    """Return why a test that came to AUTH has to wait; None if it tried to log in, or had no need to."""
-    verdict = outcome.verdict
-    if verdict.reason is not Reason.LOGIN_ATTEMPTS_LIMITED:
-        return None
-    until = outcome.ended + (verdict.retry_after or 0.0) + _LOGIN_SPREAD * fraction(uid)
-    return Hold(verdict.reason, verdict.message, "so many logins of this user were rejected", until)
 
 
 def _emails(count: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
-from smtp_operator.api.objects import ObjectKey
+from smtp_operator.api.objects import Reference
 from smtp_operator.reconcile.backoff import HOUR, MINUTE
 from smtp_operator.reconcile.limits.rate_windows import UNDER_WAY, RateWindow
 from smtp_operator.reconcile.ports import Now
@@ -39,12 +39,12 @@ class EmailLimits:
         self._now = now
         self._namespaces = RateWindow(per_namespace, MINUTE, now=now)
         self._mailboxes = RateWindow(per_mailbox, HOUR, now=now)
-        self._waiting: defaultdict[str, dict[ObjectKey, int]] = defaultdict(dict)
+        self._waiting: defaultdict[str, dict[Reference, int]] = defaultdict(dict)
         """Number of emails of each waiting object, by namespace, in order of arrival."""
         self._all_waiting: Counter[str] = Counter()
         """Number of waiting emails in each namespace."""
 
-    def hold(self, key: ObjectKey, addresses: Iterable[str]) -> EmailsHeld | None:
+    def hold(self, key: Reference, addresses: Iterable[str]) -> EmailsHeld | None:
         """Return why emails to these addresses may not be sent now; None if they may."""
         mailboxes = Counter(map(mailbox, addresses))
         namespace, count = key.namespace, mailboxes.total()
@@ -60,7 +60,7 @@ class EmailLimits:
             return EmailsHeld(times[latest], mailboxes[latest], self._mailboxes.limit, True)
         return None
 
-    def _ahead_of(self, key: ObjectKey, count: int) -> int:
+    def _ahead_of(self, key: Reference, count: int) -> int:
         """Record an object that waits, and return how many emails came before its own."""
         namespace, waiting = key.namespace, self._waiting[key.namespace]
         if key in waiting:
@@ -71,7 +71,7 @@ class EmailLimits:
             self._all_waiting[namespace] += count
         return ahead
 
-    def withdraw(self, key: ObjectKey) -> None:
+    def withdraw(self, key: Reference) -> None:
         """Forget an object that no longer waits."""
         waiting = self._waiting.get(key.namespace, {})
         self._all_waiting[key.namespace] -= waiting.pop(key, 0)
@@ -79,13 +79,13 @@ class EmailLimits:
             self._waiting.pop(key.namespace, None)
             del self._all_waiting[key.namespace]
 
-    def begin(self, key: ObjectKey, addresses: Iterable[str]) -> None:
+    def begin(self, key: Reference, addresses: Iterable[str]) -> None:
         """Count emails that are about to be sent."""
         for it, count in Counter(map(mailbox, addresses)).items():
             self._namespaces.begin(key.namespace, count)
             self._mailboxes.begin((key.namespace, it), count)
 
-    def end(self, key: ObjectKey, addresses: Iterable[str], *, sent: bool) -> None:
+    def end(self, key: Reference, addresses: Iterable[str], *, sent: bool) -> None:
         """End emails that have begun; emails that were not offered to a server do not count."""
         for it, count in Counter(map(mailbox, addresses)).items():
             self._namespaces.end(key.namespace, count, happened=sent)

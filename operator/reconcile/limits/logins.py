@@ -10,10 +10,9 @@ import hmac
 import secrets
 import unicodedata
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, Protocol
 
 from smtp_operator.api.durations import format_duration
-from smtp_operator.api.objects import ObjectKey
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase
 from smtp_operator.network.destination import Address
@@ -21,12 +20,18 @@ from smtp_operator.network.resolver import NameInvalid, host_to_ascii
 from smtp_operator.reconcile.backoff import HOUR
 from smtp_operator.reconcile.limits.rate_windows import RateWindow
 from smtp_operator.reconcile.ports import Now, TestObserver
-from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded, verdict
 from smtp_operator.smtp.request import SmtpLogin
 
 _REMEMBERED: Final = 8
 """Number of accepted credentials remembered for each object: a server may have several addresses."""
+
+
+class LoginState(Protocol):
+    """The part of an object's state that the limit uses."""
+
+    passed_logins: tuple[bytes, ...]
+    """Digests of the credentials that the mail server accepted last."""
 
 
 class LoginLimits:
@@ -40,9 +45,9 @@ class LoginLimits:
         """Set, and replaced by a new event, when a login ends."""
         self._key = secrets.token_bytes(32)
 
-    def permit(self, key: ObjectKey, memory: TestHistory) -> "ObjectLogins":
-        """Return the permit for one test of this object."""
-        return ObjectLogins(self, key.namespace, memory)
+    def permit(self, namespace: str, state: LoginState) -> "ObjectLogins":
+        """Return the permit for one test of an object with this state."""
+        return ObjectLogins(self, namespace, state)
 
     def digest(self, *parts: str) -> bytes:
         """Return a digest that only this process can make, to recognize a credential without keeping it."""
@@ -52,11 +57,11 @@ class LoginLimits:
 class ObjectLogins:
     """The ``LoginPermit`` of one test."""
 
-    def __init__(self, limits: LoginLimits, namespace: str, memory: TestHistory) -> None:
+    def __init__(self, limits: LoginLimits, namespace: str, state: LoginState) -> None:
         """Create a permit; use ``LoginLimits.permit`` instead."""
         self._limits = limits
         self._namespace = namespace
-        self._memory = memory
+        self._state = state
         self._keys: tuple[Hashable, ...] = ()
         self._digest = b""
 
@@ -66,7 +71,7 @@ class ObjectLogins:
         name, ip, user = server_name(server), str(_unmapped(address)), user_name(login.username)
         self._digest = limits.digest(name, ip, user, login.password)
         keys = tuple((self._namespace, it, user) for it in dict.fromkeys((name, ip)))
-        if self._digest not in self._memory.passed_logins:
+        if self._digest not in self._state.passed_logins:
             while until := max(map(window.free_at, keys)):
                 if any(window.ended(key) >= window.limit for key in keys):
                     raise self._held(server, until - limits.now())
@@ -81,11 +86,11 @@ class ObjectLogins:
             self._limits.window.end(key, happened=rejected)
         self._limits.changed.set()
         self._limits.changed = asyncio.Event()
-        passed = [it for it in self._memory.passed_logins if it != self._digest]
+        passed = [it for it in self._state.passed_logins if it != self._digest]
         if accepted:
-            self._memory.passed_logins = (*passed, self._digest)[-_REMEMBERED:]
+            self._state.passed_logins = (*passed, self._digest)[-_REMEMBERED:]
         if rejected:
-            self._memory.passed_logins = tuple(passed)
+            self._state.passed_logins = tuple(passed)
             self._limits.observer.login_rejected()
 
     def _held(self, server: str, seconds: float) -> DialogueEnded:

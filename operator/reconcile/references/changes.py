@@ -14,7 +14,15 @@ from smtp_operator.api.objects import (
     field_writes,
     is_newer,
 )
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.status import TestedReference, TestedSettings
 from smtp_operator.api.timestamps import from_timestamp
+from smtp_operator.api.verdict import Trigger
+from smtp_operator.reconcile.references.tracker import ReferenceTracker
+from smtp_operator.reconcile.snapshot import ObjectSnapshot
+
+_BY_ANNOTATION: Final = frozenset({Reason.SERVER_NOT_ALLOWED, Reason.CA_NOT_ALLOWED})
+"""Reasons that an edit of only an object's annotations can fix."""
 
 
 class ReferenceChange(IntEnum):
@@ -72,6 +80,32 @@ def baseline_of(
 def key_owners(writes: Iterable[FieldWrite], data_key: str) -> Owners:
     """Return the entries of managedFields that own ``data[data_key]``."""
     return tuple(sorted((it.manager, it.operation, it.time) for it in writes if data_key in it.data_keys))
+
+
+def changes_since_test(
+    snapshot: ObjectSnapshot, baselines: Mapping[Reference, ReferenceBaseline], tracker: ReferenceTracker
+) -> tuple[ReferenceChange, Trigger]:
+    """Return whether any object that the last test read has changed since, and the trigger of the next test.
+
+    ``baselines`` are what this process remembers of the read objects.
+    """
+    ready, tested = snapshot.status.condition("Ready"), snapshot.tested_versions
+    found = (ReferenceChange.NONE, Trigger.DEPENDENCY_CHANGED)
+    for use in tracker.all_uses(snapshot.uses):
+        name = (use.reference.kind, use.reference.written_from(snapshot.key.namespace))
+        if not tracker.known(use.reference) or name not in tested:
+            continue
+        change = compare(
+            tested[name],
+            tracker.metadata(use.reference),
+            use.data_key,
+            baseline=baselines.get(use.reference),
+            test_started=snapshot.last_test_started or 0.0,
+            any_key=ready is not None and ready.reason in _BY_ANNOTATION,
+        )
+        if change > found[0]:
+            found = (change, use.trigger)
+    return found
 
 
 def compare(
@@ -133,3 +167,21 @@ def _latest(owners: Owners) -> float:
 def _seconds(time: str) -> float:
     seconds = from_timestamp(time)
     return float("inf") if seconds is None else seconds
+
+
+def settings_of_verdict(
+    snapshot: ObjectSnapshot,
+    read: Mapping[Reference, ReferenceBaseline],
+    *,
+    previous: Mapping[tuple[str, str], str | None] | None = None,
+) -> TestedSettings:
+    """Return the settings and objects that a verdict applies to, with the objects of the ``previous`` one."""
+    namespace = snapshot.key.namespace
+    versions = {(it.kind, it.written_from(namespace)): seen.version for it, seen in read.items()}
+    return TestedSettings(
+        settings=snapshot.digest,
+        references=[
+            TestedReference(kind=kind, name=name, version=version)
+            for (kind, name), version in sorted((dict(previous or {}) | versions).items())
+        ],
+    )

@@ -66,27 +66,27 @@ class TestEmail:
     message_id: str
 
 
-def mail_of_test(view: Snapshot, trigger: Trigger, *, cluster_name: str, now: float) -> TestEmail:
+def mail_of_test(snapshot: Snapshot, trigger: Trigger, *, cluster_name: str, now: float) -> TestEmail:
     """Return the email that a test sends to prove that the settings work."""
-    kinds = kinds_of_test(view, trigger, now)
+    kinds = kinds_of_test(snapshot, trigger, now)
     return TestEmail(
         kinds=kinds,
-        recipients=recipients_of(view.spec, kinds),
-        subject=_subject(view, kinds, cluster_name),
-        body=_body(view, kinds, cluster_name, because=_BECAUSE[trigger], now=now),
-        message_id=message_id(view),
+        recipients=recipients_of(snapshot.spec, kinds),
+        subject=_subject(snapshot, kinds, cluster_name),
+        body=_body(snapshot, kinds, cluster_name, because=_BECAUSE[trigger], now=now),
+        message_id=message_id(snapshot),
     )
 
 
-def mail_about(view: Snapshot, kind: Notification, *, cluster_name: str, now: float) -> TestEmail:
+def mail_about(snapshot: Snapshot, kind: Notification, *, cluster_name: str, now: float) -> TestEmail:
     """Return a separate email about this kind, for the recipients that chose it."""
     kinds = frozenset({kind})
     return TestEmail(
         kinds=kinds,
-        recipients=recipients_of(view.spec, kinds),
-        subject=_subject(view, kinds, cluster_name),
-        body=_body(view, kinds, cluster_name, because=None, now=now),
-        message_id=_identified(view, kind, view.status.certificate_expiring or ""),
+        recipients=recipients_of(snapshot.spec, kinds),
+        subject=_subject(snapshot, kinds, cluster_name),
+        body=_body(snapshot, kinds, cluster_name, because=None, now=now),
+        message_id=_identified(snapshot, kind, snapshot.status.certificate_expiring or ""),
     )
 
 
@@ -99,61 +99,61 @@ def recipients_of(spec: SmtpConfigSpec, kinds: Iterable[Notification]) -> tuple[
     return tuple(recipients.values())
 
 
-def _subject(view: Snapshot, kinds: frozenset[Notification], cluster_name: str) -> str:
+def _subject(snapshot: Snapshot, kinds: frozenset[Notification], cluster_name: str) -> str:
     """Return one line that tells the reader where the email comes from."""
     where = f" in cluster {cluster_name}" if cluster_name else ""
     title = next(text for kind, text in _TITLES.items() if kind in kinds)
-    return f"{title}: SmtpConfig {_named(view)}{where}"
+    return f"{title}: SmtpConfig {_named(snapshot)}{where}"
 
 
 def _body(
-    view: Snapshot, kinds: frozenset[Notification], cluster_name: str, *, because: str | None, now: float
+    snapshot: Snapshot, kinds: frozenset[Notification], cluster_name: str, *, because: str | None, now: float
 ) -> str:
     """Return plain text: what happened, to which object, since when, and what to do."""
     lines = [
-        *_what(view, kinds, is_test=because is not None, now=now),
+        *_what(snapshot, kinds, is_test=because is not None, now=now),
         "",
-        f"SmtpConfig: {_named(view)}",
+        f"SmtpConfig: {_named(snapshot)}",
         *([f"Cluster:    {cluster_name}"] if cluster_name else []),
-        f"Server:     {view.spec.server}, port {view.spec.port}, smtpType {view.spec.smtp_type}",
-        f"From:       {view.spec.from_}",
-        *([_outage(view)] if _RECOVERED in kinds and is_recovery(view) else []),
+        f"Server:     {snapshot.spec.server}, port {snapshot.spec.port}, smtpType {snapshot.spec.smtp_type}",
+        f"From:       {snapshot.spec.from_}",
+        *([_outage(snapshot)] if _RECOVERED in kinds and is_recovery(snapshot) else []),
         *([f"Tested:     because {because}"] if because else []),
         "",
-        *_to_do(view, kinds),
-        f"{view.key.namespace} to remove your address from spec.recipients",
+        *_to_do(snapshot, kinds),
+        f"{snapshot.key.namespace} to remove your address from spec.recipients",
         "or to change spec.preferredNotifications.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _named(view: Snapshot) -> str:
+def _named(snapshot: Snapshot) -> str:
     """Return namespace and name, shortened and without a host name that a mail program would link."""
-    name = view.key.name
+    name = snapshot.key.name
     if len(name) > _NAME_CHARACTERS:
         name = name[: _NAME_CHARACTERS - 1] + "…"
     if looks_like_a_link(name):
         name = name.replace(".", "[.]")
-    return f"{view.key.namespace}/{name}"
+    return f"{snapshot.key.namespace}/{name}"
 
 
-def _what(view: Snapshot, kinds: frozenset[Notification], *, is_test: bool, now: float) -> list[str]:
+def _what(snapshot: Snapshot, kinds: frozenset[Notification], *, is_test: bool, now: float) -> list[str]:
     if _CERTIFICATE in kinds:
-        ends = from_timestamp(view.status.certificate_expiring)
+        ends = from_timestamp(snapshot.status.certificate_expiring)
         assert ends is not None  # otherwise there is nothing to report
-        return wrap(expiry_text(view, view.status, ends=ends, now=now), _WIDTH)
+        return wrap(expiry_text(snapshot, snapshot.status, ends=ends, now=now), _WIDTH)
     news = [text for kind, text in _NEWS.items() if kind in kinds]
     return [*news, *(["This email proves that these SMTP settings work."] if is_test else [])]
 
 
-def _outage(view: Snapshot) -> str:
-    ready = view.status.condition("Ready")
+def _outage(snapshot: Snapshot) -> str:
+    ready = snapshot.status.condition("Ready")
     if ready is not None and ready.status == "False":
-        return f"Failed:     since {ready.last_transition_time} ({view.status.summary or ready.reason})"
-    return f"Failed:     after the last success at {view.status.last_success_time}"
+        return f"Failed:     since {ready.last_transition_time} ({snapshot.status.summary or ready.reason})"
+    return f"Failed:     after the last success at {snapshot.status.last_success_time}"
 
 
-def _to_do(view: Snapshot, kinds: frozenset[Notification]) -> list[str]:
+def _to_do(snapshot: Snapshot, kinds: frozenset[Notification]) -> list[str]:
     unsubscribe = "To stop these emails, ask the admins of namespace"
     if _RECOVERED in kinds:
         return ["Senders must resend the email that was rejected during the outage.", unsubscribe]
@@ -162,20 +162,20 @@ def _to_do(view: Snapshot, kinds: frozenset[Notification]) -> list[str]:
     return [f"No action needed. {unsubscribe}"]
 
 
-def message_id(view: Snapshot) -> str:
+def message_id(snapshot: Snapshot) -> str:
     """Return the Message-ID of a test's email.
 
     The ID depends only on the object and its state. If the operator is killed between DATA and the status
     write, the repeated test sends the same ID, whatever triggers it, so that mail systems see one email.
     """
-    return _identified(view, "", view.request or "")
+    return _identified(snapshot, "", snapshot.request or "")
 
 
-def _identified(view: Snapshot, why: str, what: str) -> str:
-    before = view.status.last_test.start_time if view.status.last_test else ""
-    seed = "\n".join([view.version.uid, str(view.generation), why, what, before])
+def _identified(snapshot: Snapshot, why: str, what: str) -> str:
+    before = snapshot.status.last_test.start_time if snapshot.status.last_test else ""
+    seed = "\n".join([snapshot.version.uid, str(snapshot.generation), why, what, before])
     digest = hashlib.sha256(seed.encode()).hexdigest()[:32]
-    return f"<{digest}@{_ascii_domain(bare_address(view.spec.from_))}>"
+    return f"<{digest}@{_ascii_domain(bare_address(snapshot.spec.from_))}>"
 
 
 def _ascii_domain(address: str) -> str:

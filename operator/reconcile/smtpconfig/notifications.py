@@ -14,9 +14,9 @@ from smtp_operator.api.status import NotificationSent, SmtpConfigStatus
 from smtp_operator.api.timestamps import from_timestamp, to_timestamp
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.backoff import HOUR
-from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
+from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState
 from smtp_operator.smtp.request import Role
 
 SPACING: Final = HOUR
@@ -28,30 +28,30 @@ _ROTATED: Final = Notification.PASSWORD_ROTATED
 _CERTIFICATE: Final = Notification.CERTIFICATE_EXPIRING
 
 
-def kinds_of_test(view: Snapshot, trigger: Trigger, now: float) -> frozenset[Notification]:
+def kinds_of_test(snapshot: Snapshot, trigger: Trigger, now: float) -> frozenset[Notification]:
     """Return the kinds that the email of a test reports if it arrives."""
-    transitions = _transitions(view, trigger)
-    return frozenset({_TEST, *(it for it in transitions if not _sent_recently(view.status, it, now))})
+    transitions = _transitions(snapshot, trigger)
+    return frozenset({_TEST, *(it for it in transitions if not _sent_recently(snapshot.status, it, now))})
 
 
-def kinds_without_mail(view: Snapshot, outcome: TestResult) -> frozenset[Notification]:
+def kinds_without_mail(snapshot: Snapshot, outcome: TestResult) -> frozenset[Notification]:
     """Return the kinds to report after a test that passed at its full depth but sent no email."""
-    deep_enough = outcome.mode is view.spec.test.mode
+    deep_enough = outcome.mode is snapshot.spec.test.mode
     if not outcome.verdict.passed or outcome.mode is Mode.SEND_EMAIL or not deep_enough:
         return frozenset()
-    transitions = _transitions(view, outcome.trigger)
-    return frozenset(it for it in transitions if not _sent_recently(view.status, it, outcome.ended))
+    transitions = _transitions(snapshot, outcome.trigger)
+    return frozenset(it for it in transitions if not _sent_recently(snapshot.status, it, outcome.ended))
 
 
-def due_notification(view: Snapshot, memory: TestHistory, now: float) -> Notification | None:
+def due_notification(snapshot: Snapshot, state: SmtpConfigState, now: float) -> Notification | None:
     """Return the next kind to report in a separate email; None if email fails or has no recipient."""
-    if view.ready != "True" or view.spec.suspend or now < memory.notify_after:
+    if snapshot.ready != "True" or snapshot.spec.suspend or now < state.notify_after:
         return None
     kinds = [
-        *sorted(memory.pending_notifications),
-        *([_CERTIFICATE] if _certificate_unreported(view, now) else []),
+        *sorted(state.pending_notifications),
+        *([_CERTIFICATE] if _certificate_unreported(snapshot, now) else []),
     ]
-    return next((kind for kind in kinds if has_recipients(view.spec, kind)), None)
+    return next((kind for kind in kinds if has_recipients(snapshot.spec, kind)), None)
 
 
 def has_recipients(spec: SmtpConfigSpec, kind: Notification) -> bool:
@@ -88,23 +88,23 @@ def recorded(
     return [sent[kind] for kind in sorted(sent)] or None
 
 
-def is_recovery(view: Snapshot) -> bool:
+def is_recovery(snapshot: Snapshot) -> bool:
     """Return whether a passed test would end an outage: email worked before, and the last test failed."""
-    success, last = from_timestamp(view.status.last_success_time), view.last_test_started
-    return view.ready != "True" and success is not None and last is not None and last > success
+    success, last = from_timestamp(snapshot.status.last_success_time), snapshot.last_test_started
+    return snapshot.ready != "True" and success is not None and last is not None and last > success
 
 
-def _transitions(view: Snapshot, trigger: Trigger) -> list[Notification]:
-    recovered = [_RECOVERED] if is_recovery(view) else []
+def _transitions(snapshot: Snapshot, trigger: Trigger) -> list[Notification]:
+    recovered = [_RECOVERED] if is_recovery(snapshot) else []
     return [*recovered, *([_ROTATED] if trigger is Trigger.PASSWORD_CHANGED else [])]
 
 
-def _certificate_unreported(view: Snapshot, now: float) -> bool:
-    expires = view.status.certificate_expiring
+def _certificate_unreported(snapshot: Snapshot, now: float) -> bool:
+    expires = snapshot.status.certificate_expiring
     ends = from_timestamp(expires)
-    if ends is None or ends <= now or _sent_recently(view.status, _CERTIFICATE, now):
+    if ends is None or ends <= now or _sent_recently(snapshot.status, _CERTIFICATE, now):
         return False
-    sent = _last_sent(view.status, _CERTIFICATE)
+    sent = _last_sent(snapshot.status, _CERTIFICATE)
     return sent is None or sent.about != expires
 
 

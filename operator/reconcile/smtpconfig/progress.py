@@ -27,11 +27,11 @@ WriteStatus = Callable[[ObjectVersion, SmtpConfigStatus], Awaitable[str | None]]
 class ProgressReporter:
     """Report the progress of one test while it runs in this context. Most tests end before the first report.
 
-    ``view`` is the object with the status that was reported last.
+    ``snapshot`` is the object with the status that was reported last.
     """
 
-    def __init__(self, view: Snapshot, test: RunTest, *, write: WriteStatus, now: Now) -> None:
-        self.view = view
+    def __init__(self, snapshot: Snapshot, test: RunTest, *, write: WriteStatus, now: Now) -> None:
+        self.snapshot = snapshot
         self._requested = test.trigger is Trigger.REQUESTED
         self._write = write
         self._now = now
@@ -46,7 +46,7 @@ class ProgressReporter:
         self._phase = phase
 
     async def __aenter__(self) -> Self:
-        if self._requested or not self.view.has_verdict:
+        if self._requested or not self.snapshot.has_verdict:
             self._wait()
         return self
 
@@ -70,7 +70,7 @@ class ProgressReporter:
             self._timer.cancel()
 
     def _start_report(self) -> None:
-        self._reporting = asyncio.create_task(self._report(), name=f"report progress of {self.view.key}")
+        self._reporting = asyncio.create_task(self._report(), name=f"report progress of {self.snapshot.key}")
 
     async def _report(self) -> None:
         """Report settings without a verdict once, and a requested test with each phase."""
@@ -79,17 +79,17 @@ class ProgressReporter:
             return
         self._reported_phase = self._phase
         status = under_test(
-            self.view, phase=self._reported_phase if self._requested else None, now=self._now()
+            self.snapshot, phase=self._reported_phase if self._requested else None, now=self._now()
         )
         try:
-            version = await self._write(self.view.version, status)
+            version = await self._write(self.snapshot.version, status)
         except Exception as error:  # only the verdict is essential
-            _log.debug("%s: the progress of its test was not written: %s", self.view.key, origin(error))
+            _log.debug("%s: the progress of its test was not written: %s", self.snapshot.key, origin(error))
             return
         if version is None:
             return
-        written = replace(self.view.version, resource_version=version)
-        self.view = replace(self.view, version=written, status=status)
+        written = replace(self.snapshot.version, resource_version=version)
+        self.snapshot = replace(self.snapshot, version=written, status=status)
         self._reported = True
         if self._requested:
             self._wait()

@@ -15,32 +15,13 @@ from smtp_operator.api.status import (
     RecipientResult,
     ServerStatus,
     SuggestedSettings,
-    TestedReference,
-    TestedSettings,
 )
 from smtp_operator.api.timestamps import to_precise_timestamp, to_timestamp
 from smtp_operator.api.verdict import DialogueReport, Mode, ServerFacts, Verdict, cut
 from smtp_operator.reconcile.smtpconfig.result import TestResult
-from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 
 _DIALOGUE_LINES: Final = 20
 _LIST: Final = 64
-
-
-def tested_settings(view: Snapshot, outcome: TestResult, *, adding: bool) -> TestedSettings:
-    """Return the settings that the verdict applies to; with ``adding``, keep the previous references too."""
-    versions: dict[tuple[str, str], str | None] = {}
-    if adding and view.status.tested is not None:
-        versions = {(it.kind, it.name): it.version for it in view.status.tested.references}
-    namespace = view.key.namespace
-    versions |= {(it.kind, it.written_from(namespace)): read.version for it, read in outcome.read.items()}
-    return TestedSettings(
-        settings=view.digest,
-        references=[
-            TestedReference(kind=kind, name=name, version=version)
-            for (kind, name), version in sorted(versions.items())
-        ],
-    )
 
 
 def last_test(outcome: TestResult) -> LastTest:

@@ -22,7 +22,7 @@ from smtp_operator.api.verdict import (
     VerdictError,
 )
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.reconcile.internal_errors import origin
+from smtp_operator.reconcile.internal_errors import internal_error, origin
 from smtp_operator.reconcile.ports import Now, ReconcilePolicy, SmtpEngine, TokenProvider
 from smtp_operator.reconcile.references.changes import ReferenceBaseline, baseline_of
 from smtp_operator.reconcile.smtpconfig.mail_text import TestEmail, mail_about, mail_of_test
@@ -47,13 +47,6 @@ OnPhase = Callable[[Phase], None]
 
 SourceOf = Callable[[Password, Reading], PasswordSource]
 """Returns the source that reads a password."""
-
-_INTERNAL_ERROR: Final = Verdict(
-    reason=Reason.INTERNAL_ERROR,
-    message="The operator failed with an unexpected error before it connected; its log has the details."
-    " No action needed; the operator retries automatically.",
-    retry=REASONS[Reason.INTERNAL_ERROR].retry,
-)
 
 
 @dataclass(slots=True)
@@ -93,7 +86,7 @@ class TestRunner:
 
     async def run(
         self,
-        view: Snapshot,
+        snapshot: Snapshot,
         test: RunTest,
         *,
         on_phase: OnPhase,
@@ -107,19 +100,19 @@ class TestRunner:
                 is no result.
         """
         started = self._now()
-        preparation = _Preparation(self._values(view))
+        preparation = _Preparation(self._values(snapshot))
         notified: frozenset[Notification] = frozenset()
         try:
             on_phase(Phase.PASSWORD)
-            mail = mail_of_test(view, test.trigger, cluster_name=self._policy.cluster_name, now=started)
-            settings = await self._prepare(view, mail, test.mode, preparation, on_phase)
+            mail = mail_of_test(snapshot, test.trigger, cluster_name=self._policy.cluster_name, now=started)
+            settings = await self._prepare(snapshot, mail, test.mode, preparation, on_phase)
         except VerdictError as error:
             report = self._not_started(error.verdict, test, started)
         except ClusterError:
             raise
         except Exception as error:
-            _log.error("%s: its test could not be prepared: %s", view.key, origin(error))
-            report = self._not_started(_INTERNAL_ERROR, test, started)
+            _log.error("%s: its test could not be prepared: %s", snapshot.key, origin(error))
+            report = self._not_started(internal_error("before it connected"), test, started)
         else:
             preparation_time = self._now() - started
             report = await self._engine.run(
@@ -132,48 +125,48 @@ class TestRunner:
             if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED and self._tokens is not None:
                 self._tokens.drop(preparation.token)
         return TestResult(
-            trigger=_trigger(view, test, preparation.password),
+            trigger=_trigger(snapshot, test, preparation.password),
             mode=test.mode,
             started=started,
             ended=self._now(),
             report=report,
             password=preparation.password,
-            read=_baselines(preparation.values, view, started),
-            request=view.request if test.mode is view.spec.test.mode else None,
+            read=_baselines(preparation.values, snapshot, started),
+            request=snapshot.request if test.mode is snapshot.spec.test.mode else None,
             notified=notified,
         )
 
     async def notify(
-        self, view: Snapshot, kind: Notification, *, send_permit: SendPermit, permit: LoginPermit
+        self, snapshot: Snapshot, kind: Notification, *, send_permit: SendPermit, permit: LoginPermit
     ) -> DialogueReport:
         """Send a separate email; return whether it was accepted, and why not.
 
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = _Preparation(self._values(view))
-        mail = mail_about(view, kind, cluster_name=self._policy.cluster_name, now=self._now())
+        preparation = _Preparation(self._values(snapshot))
+        mail = mail_about(snapshot, kind, cluster_name=self._policy.cluster_name, now=self._now())
         try:
-            settings = await self._prepare(view, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
+            settings = await self._prepare(snapshot, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
         except VerdictError as error:
             return DialogueReport(verdict=error.verdict, mode=Mode.SEND_EMAIL, duration=0.0)
         return await self._engine.run(settings, send_permit=send_permit, permit=permit)
 
-    async def password_changed(self, view: Snapshot) -> bool:
+    async def password_changed(self, snapshot: Snapshot) -> bool:
         """Return whether the vault has another version of the password than the one that the last test used.
 
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = _Preparation(self._values(view))
+        preparation = _Preparation(self._values(snapshot))
         try:
-            resolved = await self._resolved(view, preparation, lambda phase: None)
+            resolved = await self._resolved(snapshot, preparation, lambda phase: None)
         except VerdictError:
             return False  # the next test reports it
-        return _is_another(view, resolved.version)
+        return _is_another(snapshot, resolved.version)
 
-    def _values(self, view: Snapshot) -> SecretReader:
-        named = {(use.reference, use.data_key) for use in view.uses}
+    def _values(self, snapshot: Snapshot) -> SecretReader:
+        named = {(use.reference, use.data_key) for use in snapshot.uses}
         return SecretReader(
             self._get_object, keys=lambda reference: {key for it, key in named if it == reference}
         )
@@ -185,19 +178,19 @@ class TestRunner:
         return DialogueReport(verdict=verdict, mode=test.mode, duration=seconds, phases=phases)
 
     async def _prepare(
-        self, view: Snapshot, mail: TestEmail, mode: Mode, preparation: _Preparation, on_phase: OnPhase
+        self, snapshot: Snapshot, mail: TestEmail, mode: Mode, preparation: _Preparation, on_phase: OnPhase
     ) -> TestRequest:
-        spec = view.spec
+        spec = snapshot.spec
         self._check_recipients([recipient.address for recipient in mail.recipients])
         values = preparation.values
-        login = await self._login(view, preparation, on_phase)
-        certificate = await self._client_certificate(view, preparation)
-        self._check_allowed_servers(view, preparation)
+        login = await self._login(snapshot, preparation, on_phase)
+        certificate = await self._client_certificate(snapshot, preparation)
+        self._check_allowed_servers(snapshot, preparation)
         ca_pem = None
         if spec.tls is not None and spec.tls.ca_ref is not None:
-            bundle = Reference(spec.tls.ca_ref.kind, view.key.namespace, spec.tls.ca_ref.name)
+            bundle = Reference(spec.tls.ca_ref.kind, snapshot.key.namespace, spec.tls.ca_ref.name)
             ca_pem = await values.bundle(bundle, spec.tls.ca_ref.key, field_path="tls.caRef")
-        trust = server_trust(ca_pem, bindings_of(_bound(view, preparation)), field="tls.caRef")
+        trust = server_trust(ca_pem, bindings_of(_bound(snapshot, preparation)), field="tls.caRef")
         return TestRequest(
             server=spec.server,
             port=spec.port,
@@ -220,16 +213,18 @@ class TestRunner:
             timeout=spec.test.timeout_seconds,
             subject=mail.subject,
             body=mail.body,
-            headers=(("X-Smtp-Operator", str(view.key)),),
+            headers=(("X-Smtp-Operator", str(snapshot.key)),),
             message_id=mail.message_id,
         )
 
-    async def _login(self, view: Snapshot, preparation: _Preparation, on_phase: OnPhase) -> SmtpLogin | None:
-        spec, values = view.spec, preparation.values
+    async def _login(
+        self, snapshot: Snapshot, preparation: _Preparation, on_phase: OnPhase
+    ) -> SmtpLogin | None:
+        spec, values = snapshot.spec, preparation.values
         if spec.password is None and spec.oauth2 is None:
             return None
         try:
-            resolved = await self._resolved(view, preparation, on_phase)
+            resolved = await self._resolved(snapshot, preparation, on_phase)
         except VerdictError as error:
             preparation.password = _unresolved(spec, error.verdict)
             raise
@@ -245,7 +240,7 @@ class TestRunner:
         username, username_origin = spec.username, ""
         if spec.username_ref is not None:
             name, key = spec.username_ref.name, spec.username_ref.key
-            secret = Reference("Secret", view.key.namespace, name)
+            secret = Reference("Secret", snapshot.key.namespace, name)
             username = (await values.line(secret, key, field_path="usernameRef")).text
             username_origin = f"Secret {name}, key {key}"
         assert username is not None
@@ -258,9 +253,9 @@ class TestRunner:
         )
 
     async def _resolved(
-        self, view: Snapshot, preparation: _Preparation, on_phase: OnPhase
+        self, snapshot: Snapshot, preparation: _Preparation, on_phase: OnPhase
     ) -> ResolvedPassword:
-        spec, values, namespace = view.spec, preparation.values, view.key.namespace
+        spec, values, namespace = snapshot.spec, preparation.values, snapshot.key.namespace
         if spec.oauth2 is not None:
             assert self._tokens is not None
             preparation.phase = Phase.TOKEN
@@ -280,17 +275,17 @@ class TestRunner:
         return await self._source_of(spec.password, reading).resolve(spec.password, namespace)
 
     async def _client_certificate(
-        self, view: Snapshot, preparation: _Preparation
+        self, snapshot: Snapshot, preparation: _Preparation
     ) -> ClientCertificate | None:
-        tls, values = view.spec.tls, preparation.values
+        tls, values = snapshot.spec.tls, preparation.values
         if tls is None or tls.client_certificate_ref is None:
             return None
-        named = Reference("Secret", view.key.namespace, tls.client_certificate_ref.name)
+        named = Reference("Secret", snapshot.key.namespace, tls.client_certificate_ref.name)
         return await values.client_certificate(named, field_path="tls.clientCertificateRef")
 
-    def _check_allowed_servers(self, view: Snapshot, preparation: _Preparation) -> None:
-        spec = view.spec
-        for credential in _credentials(view, preparation):
+    def _check_allowed_servers(self, snapshot: Snapshot, preparation: _Preparation) -> None:
+        spec = snapshot.spec
+        for credential in _credentials(snapshot, preparation):
             check_destination(
                 credential,
                 server=spec.server,
@@ -325,18 +320,18 @@ class TestRunner:
                 )
 
 
-def _trigger(view: Snapshot, test: RunTest, password: PasswordResult | None) -> Trigger:
+def _trigger(snapshot: Snapshot, test: RunTest, password: PasswordResult | None) -> Trigger:
     """Return the trigger of the test; a changed vault password is known only after the test."""
     automatic = test.trigger in (Trigger.RECHECK, Trigger.RETRY)
-    if automatic and password is not None and _is_another(view, password.version):
+    if automatic and password is not None and _is_another(snapshot, password.version):
         return Trigger.PASSWORD_CHANGED
     return test.trigger
 
 
-def _is_another(view: Snapshot, version: str | None) -> bool:
+def _is_another(snapshot: Snapshot, version: str | None) -> bool:
     """Return whether the vault's password has another version than in the last test, if known."""
-    used = view.status.password
-    if view.spec.password is None or view.spec.password.vault_item is None or used is None:
+    used = snapshot.status.password
+    if snapshot.spec.password is None or snapshot.spec.password.vault_item is None or used is None:
         return False
     return None not in (used.version, version) and used.version != version
 
@@ -346,10 +341,10 @@ def _verified(spec: SmtpConfigSpec) -> bool:
     return spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
 
 
-def _credentials(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
+def _credentials(snapshot: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
     """Yield the objects whose annotations limit where their values may be sent: all but CA bundles."""
-    spec, namespace = view.spec, view.key.namespace
-    named = {use.reference for use in view.uses if use.trigger is Trigger.PASSWORD_CHANGED}
+    spec, namespace = snapshot.spec, snapshot.key.namespace
+    named = {use.reference for use in snapshot.uses if use.trigger is Trigger.PASSWORD_CHANGED}
     if spec.tls is not None and spec.tls.client_certificate_ref is not None:
         named.add(Reference("Secret", namespace, spec.tls.client_certificate_ref.name))
     for reference, found in preparation.values.read.items():
@@ -358,9 +353,9 @@ def _credentials(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObje
     yield from preparation.credential_objects
 
 
-def _bound(view: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
+def _bound(snapshot: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
     """Yield the objects that may bind the sent values: their holders, and the objects on the way to them."""
-    yield from _credentials(view, preparation)
+    yield from _credentials(snapshot, preparation)
     for reference, found in preparation.values.read.items():
         if reference.is_vault and found is not None:
             yield found
@@ -385,9 +380,11 @@ def _unresolved(spec: SmtpConfigSpec, verdict: Verdict) -> PasswordResult:
     )
 
 
-def _baselines(values: SecretReader, view: Snapshot, started: float) -> dict[Reference, ReferenceBaseline]:
+def _baselines(
+    values: SecretReader, snapshot: Snapshot, started: float
+) -> dict[Reference, ReferenceBaseline]:
     keys: dict[Reference, list[str]] = {}
-    for use in view.uses:
+    for use in snapshot.uses:
         keys.setdefault(use.reference, []).append(use.data_key)
     read = {
         reference: baseline_of(reference, found, keys.get(reference, ()), read_at=started)

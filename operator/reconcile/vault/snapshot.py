@@ -6,65 +6,44 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectVersion, VaultKindName
-from smtp_operator.api.status import VaultStatus
+from smtp_operator.api.objects import JsonObject, VaultKindName
+from smtp_operator.api.status import TestedSettings, VaultStatus
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.vaultobject import VaultObject, vault_object
+from smtp_operator.reconcile.backoff import HOUR
 from smtp_operator.reconcile.digest import digest_of
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError, invalid_spec
+from smtp_operator.reconcile.references.uses import uses_of_vault
+from smtp_operator.reconcile.snapshot import ObjectSnapshot, created_at, status_of, version_of
+
+INTERVAL: Final = HOUR
+"""Seconds between two checks of a working login."""
 
 _WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_namespaces"}
 """Fields of the spec that do not affect the login."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VaultSnapshot:
+class VaultSnapshot(ObjectSnapshot):
     """A state of a vault object."""
 
-    version: ObjectVersion
     vault: VaultObject
     status: VaultStatus
-    digest: str
-    created: float
-    """Seconds since the epoch."""
 
     @property
-    def ready(self) -> str | None:
-        """Return the status of the Ready condition; None if there is none."""
-        condition = self.status.condition("Ready")
-        return condition.status if condition else None
+    def tested(self) -> TestedSettings | None:
+        """Return the input of the last verdict."""
+        return self.status.tested
 
     @property
-    def generation_is_new(self) -> bool:
-        """Return whether status describes an older generation."""
-        return self.status.observed_generation != self.version.generation
+    def poll_interval(self) -> float | None:
+        """Return the seconds between two polls of references: as often as the vault is checked."""
+        return INTERVAL
 
     @property
-    def has_verdict(self) -> bool:
-        """Return whether status holds a verdict on exactly this login."""
-        if self.status.tested is None or self.ready not in ("True", "False"):
-            return False
-        return self.status.tested.settings == self.digest
-
-
-def vault_version_of(kind: VaultKindName, object_: JsonObject) -> ObjectVersion:
-    """Return the identity and the version of a vault object."""
-    metadata = object_["metadata"]
-    return ObjectVersion(
-        key=ObjectKey(metadata.get("namespace", ""), metadata["name"]),
-        kind=kind,
-        uid=metadata["uid"],
-        generation=metadata["generation"],
-        resource_version=metadata["resourceVersion"],
-    )
-
-
-def vault_status_of(object_: JsonObject) -> VaultStatus:
-    """Return the stored status; an empty one if it cannot be parsed, which only costs a check."""
-    try:
-        return VaultStatus.model_validate(object_.get("status") or {})
-    except ValidationError:
-        return VaultStatus()
+    def last_test_started(self) -> float | None:
+        """Return when the last ended check was started, in seconds since the epoch."""
+        return from_timestamp(self.status.last_check_time)
 
 
 def vault_snapshot_of(kind: VaultKindName, object_: JsonObject) -> VaultSnapshot:
@@ -78,11 +57,12 @@ def vault_snapshot_of(kind: VaultKindName, object_: JsonObject) -> VaultSnapshot
     except ValidationError as error:
         raise InvalidSpecError(invalid_spec(error)) from None
     return VaultSnapshot(
-        version=vault_version_of(kind, object_),
+        version=version_of(kind, object_),
         vault=vault,
-        status=vault_status_of(object_),
+        status=status_of(VaultStatus, object_),
         digest=_digest(vault),
-        created=from_timestamp(object_["metadata"].get("creationTimestamp")) or 0.0,
+        uses=uses_of_vault(vault),
+        created=created_at(object_),
     )
 
 

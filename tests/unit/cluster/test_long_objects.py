@@ -15,7 +15,7 @@ import pytest
 from kubernetes.aio.client.configuration import Configuration
 
 from smtp_operator.api.errors import ApiUnavailable
-from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, field_writes
+from smtp_operator.api.objects import JsonObject, ObjectMetadata, Reference, field_writes
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
@@ -212,8 +212,8 @@ async def test_our_own_objects_are_listed_without_their_ballast(
     )
     cluster = KubernetesCluster(counted, Settings())
     with little_memory():
-        (listed,) = [it async for it in cluster.list_smtp_configs()]
-        read = await cluster.get_smtp_config(ObjectKey("team-a", "mail"))
+        (listed,) = [it async for it in cluster.list_objects("SmtpConfig")]
+        read = await cluster.get_object(Reference("SmtpConfig", "team-a", "mail"))
     assert (
         read
         == listed

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.errors import ObjectNotFound
-from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference
+from smtp_operator.api.objects import JsonObject, ObjectMetadata, Reference
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.errors import ListExpired
@@ -21,6 +21,7 @@ VAULTS = "/apis/smtp-operator.io/v1alpha1/smtpvaults"
 CLUSTER_VAULTS = "/apis/smtp-operator.io/v1alpha1/clustersmtpvaults"
 SECRETS = "/api/v1/namespaces/team-a/secrets"
 MAIL = Reference("Secret", "team-a", "mail")
+OURS = Reference("SmtpConfig", "team-a", "mail")
 
 
 def secret(version: int, **labels: str) -> JsonObject:
@@ -30,18 +31,19 @@ def secret(version: int, **labels: str) -> JsonObject:
 
 
 async def names(cluster: KubernetesCluster) -> list[Any]:
-    return [it["metadata"]["name"] async for it in cluster.list_smtp_configs()]
+    return [it["metadata"]["name"] async for it in cluster.list_objects("SmtpConfig")]
 
 
-async def test_an_object_that_is_gone_is_none(fake: FakeApi, client: KubernetesClient) -> None:
+async def test_an_object_that_is_gone_is_not_found(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtpconfigs/mail", Answer(404))
-    assert await KubernetesCluster(client, Settings()).get_smtp_config(ObjectKey("team-a", "mail")) is None
+    with pytest.raises(ObjectNotFound):
+        await KubernetesCluster(client, Settings()).get_object(OURS)
 
 
 async def test_an_object_comes_as_it_is(fake: FakeApi, client: KubernetesClient) -> None:
     path = "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtpconfigs/mail"
     fake.on("GET", path, Answer(body=partial("mail", 3)))
-    found = await KubernetesCluster(client, Settings()).get_smtp_config(ObjectKey("team-a", "mail"))
+    found = await KubernetesCluster(client, Settings()).get_object(OURS)
     assert found == partial("mail", 3)
 
 
@@ -89,7 +91,7 @@ async def test_so_are_their_vaults(fake: FakeApi, client: KubernetesClient) -> N
     fake.on("GET", VAULTS, Answer(body=in_three_namespaces()))
     found = [
         it["metadata"]["name"]
-        async for it in KubernetesCluster(client, ALL_BUT_TEAM_B).list_vaults("SmtpVault")
+        async for it in KubernetesCluster(client, ALL_BUT_TEAM_B).list_objects("SmtpVault")
     ]
     assert found == ["of-team-a", "of-team-c"]
 
@@ -101,7 +103,7 @@ async def test_vaults_of_the_cluster_come_whatever_is_excluded(
     del corp["metadata"]["namespace"]
     fake.on("GET", CLUSTER_VAULTS, Answer(body=page(corp, version=9)))
     cluster = KubernetesCluster(client, Settings(exclude_namespace=("*c*", "team-b")))
-    assert [it async for it in cluster.list_vaults("ClusterSmtpVault")] == [corp]
+    assert [it async for it in cluster.list_objects("ClusterSmtpVault")] == [corp]
 
 
 async def test_what_is_there_does_not_count_what_is_excluded(fake: FakeApi, client: KubernetesClient) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.errors import AccessDenied
-from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, VaultKindName
+from smtp_operator.api.objects import JsonObject, ObjectKey, ObjectMetadata, Reference, ServedKind
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.cluster import KubernetesCluster
 from smtp_operator.cluster.leader_election import LeaseLost
 from smtp_operator.cluster.schema_check import SchemaTooOld
+from smtp_operator.handlers.event_filter import EventSink
 from smtp_operator.handlers.lifecycle import OperatorLifecycle
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
@@ -54,18 +55,6 @@ class FakeController:
         self.running = asyncio.Event()
         self.failing = asyncio.Event()
 
-    def is_relevant(self, object_: JsonObject) -> bool:
-        return True
-
-    def on_change(self, object_: JsonObject) -> None:
-        self.told.append(f"observe {object_['metadata']['name']}")
-
-    def forget(self, key: ObjectKey, uid: str) -> None:
-        self.told.append(f"forget {key}")
-
-    def known(self) -> list[tuple[ObjectKey, str]]:
-        return []
-
     def wants(self, reference: Reference) -> bool:
         return True
 
@@ -73,11 +62,11 @@ class FakeController:
         self.told.append(f"{reference}: {metadata.resource_version if metadata else 'gone'}")
 
     @property
-    def vaults(self) -> dict[VaultKindName, "VaultSink"]:
-        return {"SmtpVault": VaultSink(self.told)}
+    def sinks(self) -> dict[ServedKind, EventSink]:
+        return {kind: RecordingSink(kind, self.told) for kind in ("SmtpConfig", "SmtpVault")}
 
-    def vaults_listed(self) -> None:
-        self.told.append("all vaults listed")
+    def objects_listed(self) -> None:
+        self.told.append("all objects listed")
 
     def references_listed(self) -> None:
         self.told.append("all references listed")
@@ -103,20 +92,21 @@ class Claim:
         raise LeaseLost("the lease ops/smtp-operator is lost")
 
 
-class VaultSink:
-    """Record the calls about vault objects."""
+class RecordingSink:
+    """Record the calls about objects of one kind."""
 
-    def __init__(self, told: list[str]) -> None:
+    def __init__(self, kind: str, told: list[str]) -> None:
+        self.kind = kind
         self.told = told
 
     def is_relevant(self, object_: JsonObject) -> bool:
         return True
 
     def on_change(self, object_: JsonObject) -> None:
-        self.told.append(f"observe vault {object_['metadata']['name']}")
+        self.told.append(f"observe {self.kind} {object_['metadata']['name']}")
 
     def forget(self, key: ObjectKey, uid: str) -> None:
-        self.told.append(f"forget vault {key}")
+        self.told.append(f"forget {self.kind} {key}")
 
     def known(self) -> list[tuple[ObjectKey, str]]:
         return []
@@ -158,7 +148,7 @@ async def test_all_is_known_before_the_core_runs(fake: FakeApi, client: Kubernet
     await it.core.running.wait()
     assert it.operation.ready
     *first, _, _, _, listed, run = it.core.told
-    assert first == ["observe mail", "observe vault bao", "all vaults listed"]
+    assert first == ["observe SmtpConfig mail", "observe SmtpVault bao", "all objects listed"]
     assert (listed, run) == ("all references listed", "run")
     middle = it.core.told[3:-2]
     assert sorted(middle) == [
@@ -184,7 +174,7 @@ async def test_without_a_secret_watch_nothing_is_listed(fake: FakeApi, client: K
     it = Setting(fake, client, secret_watch=SecretWatch.NONE)
     await it.operation.start()
     await it.core.running.wait()
-    assert it.core.told == ["observe mail", "observe vault bao", "all vaults listed", "run"]
+    assert it.core.told == ["observe SmtpConfig mail", "observe SmtpVault bao", "all objects listed", "run"]
     assert [it.path for it in fake.seen] == [OPENAPI, CONFIGS, VAULTS]
     await it.operation.stop()
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulation's API server behaves as a real one was measured to, as far as the core depends on it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -11,19 +11,19 @@ from smtp_operator.api.objects import (
     ObjectMetadata,
     ObjectVersion,
     Reference,
-    VaultKindName,
+    ServedKind,
     field_writes,
 )
 from smtp_operator.reconcile.references.changes import ReferenceChange, compare, key_owners, metadata_of
-from smtp_operator.reconcile.smtpconfig.snapshot import version_of
+from smtp_operator.reconcile.snapshot import version_of
 from smtp_testkit.simulation import SmtpConfig, World
-from smtp_testkit.simulation.cluster import VaultSink
+from smtp_testkit.simulation.cluster import KindSink
 
 SECRET = Reference("Secret", "team-a", "smtp-password")
 
 
 def now_tested(mail: SmtpConfig) -> ObjectVersion:
-    return version_of(mail.object_)
+    return version_of("SmtpConfig", mail.object_)
 
 
 def writes(world: World) -> tuple[FieldWrite, ...]:
@@ -119,9 +119,9 @@ async def test_a_status_that_the_schema_does_not_know_is_refused(world: World, w
 
 
 async def test_what_is_not_there_cannot_be_read(world: World) -> None:
-    assert await world.cluster.get_smtp_config(world.smtp_config().key) is None
-    with pytest.raises(ObjectNotFound):
-        await world.cluster.get_object(SECRET)
+    for reference in (Reference("SmtpConfig", *world.smtp_config().key), SECRET):
+        with pytest.raises(ObjectNotFound):
+            await world.cluster.get_object(reference)
 
 
 async def test_what_is_denied_is_denied_whether_it_exists_or_not(world: World) -> None:
@@ -135,7 +135,7 @@ async def test_when_it_is_down_nothing_answers(world: World) -> None:
     tested = now_tested(mail)
     world.cluster.faults.down = True
     for call in (
-        world.cluster.get_smtp_config(mail.key),
+        world.cluster.get_object(Reference("SmtpConfig", *mail.key)),
         world.cluster.get_object(SECRET),
         world.cluster.write_status(tested, GOOD),
     ):
@@ -189,12 +189,15 @@ async def test_a_recreated_secret_has_another_uid(world: World) -> None:
 async def test_events_come_in_the_order_of_the_changes(world: World) -> None:
     seen: list[str] = []
 
-    class Inbox:
+    class SmtpConfigs:
         def on_change(self, object_: dict[str, Any]) -> None:
             seen.append(f"port {object_['spec']['port']}")
 
         def forget(self, key: object, uid: str) -> None:
             seen.append("gone")
+
+    class Recorder:
+        sinks: ClassVar[dict[ServedKind, KindSink]] = {"SmtpConfig": SmtpConfigs()}
 
         def wants(self, reference: Reference) -> bool:
             return reference == SECRET
@@ -205,15 +208,11 @@ async def test_events_come_in_the_order_of_the_changes(world: World) -> None:
         def references_listed(self) -> None:
             seen.append("all listed")
 
-        @property
-        def vaults(self) -> dict[VaultKindName, VaultSink]:
-            return {}
-
-        def vaults_listed(self) -> None:
+        def objects_listed(self) -> None:
             pass
 
     world.smtp_config().create()
-    world.cluster.attach(Inbox())
+    world.cluster.attach(Recorder())
     mail = world.smtp_config()
     for port in (1, 2, 3):
         mail.edit(port=port)

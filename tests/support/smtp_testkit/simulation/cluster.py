@@ -25,7 +25,7 @@ from smtp_operator.api.objects import (
     ObjectMetadata,
     ObjectVersion,
     Reference,
-    VaultKindName,
+    ServedKind,
     field_writes,
 )
 from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
@@ -36,8 +36,8 @@ Watch = Literal["metadata", "label", "none"]
 Call = Literal["get_smtp_config", "get_object", "write_status"]
 
 
-class VaultSink(Protocol):
-    """Receives the events of one kind of vault objects."""
+class KindSink(Protocol):
+    """Receives the events of one of our kinds."""
 
     def on_change(self, object_: JsonObject) -> None:
         """Receive an object that was created, changed or listed."""
@@ -50,14 +50,6 @@ class VaultSink(Protocol):
 
 class ObjectSink(Protocol):
     """Receives all events: the controller."""
-
-    def on_change(self, object_: JsonObject) -> None:
-        """Receive an SmtpConfig that was created, changed or listed."""
-        ...
-
-    def forget(self, key: ObjectKey, uid: str) -> None:
-        """Receive the deletion of an SmtpConfig."""
-        ...
 
     def wants(self, reference: Reference) -> bool:
         """Return whether a change of this object is relevant."""
@@ -72,12 +64,12 @@ class ObjectSink(Protocol):
         ...
 
     @property
-    def vaults(self) -> Mapping[VaultKindName, VaultSink]:
-        """The sinks for vault objects."""
+    def sinks(self) -> Mapping[ServedKind, KindSink]:
+        """The sinks of our kinds."""
         ...
 
-    def vaults_listed(self) -> None:
-        """Receive the end of the list of vault objects."""
+    def objects_listed(self) -> None:
+        """Receive the end of the list of objects of our kinds."""
         ...
 
 
@@ -144,11 +136,11 @@ class FakeCluster:
         self._inbox = inbox
         self._learnt.clear()
         for object_ in list(self.storage.smtp_configs.values()):
-            inbox.on_change(object_)
+            self._deliver_ours(inbox, "MODIFIED", "SmtpConfig", object_)
         for reference, object_ in list(self.storage.objects.items()):
             if reference.is_vault:
-                self._deliver_vault(inbox, "MODIFIED", reference, object_)
-        inbox.vaults_listed()
+                self._deliver_ours(inbox, "MODIFIED", reference.kind, object_)
+        inbox.objects_listed()
         for reference, object_ in list(self.storage.objects.items()):
             if self._covered(object_):
                 self._tell(inbox, reference, object_)
@@ -174,20 +166,19 @@ class FakeCluster:
 
     # What the core calls.
 
-    async def get_smtp_config(self, key: ObjectKey) -> JsonObject | None:
-        """Return the current object."""
-        await self._called("get_smtp_config", str(key))
-        return self.storage.smtp_configs.get(key)
-
     async def get_object(self, reference: Reference) -> JsonObject:
-        """Return a Secret or ConfigMap with its data."""
-        await self._called("get_object", str(reference))
+        """Return an object of any kind, with its data."""
+        is_smtp_config = reference.kind == "SmtpConfig"
+        await self._called("get_smtp_config" if is_smtp_config else "get_object", str(reference))
         if reference in self.faults.denied:
             raise AccessDenied(f"GET {reference}: 403")
-        object_ = self.storage.objects.get(reference)
+        key = ObjectKey(reference.namespace, reference.name)
+        object_ = (
+            self.storage.smtp_configs.get(key) if is_smtp_config else self.storage.objects.get(reference)
+        )
         if object_ is None:
             raise ObjectNotFound(f"GET {reference}: 404")
-        if not reference.is_vault:
+        if reference.kind in WATCHED_KINDS:
             self._learnt[reference] = _version(object_)
         return object_
 
@@ -278,29 +269,21 @@ class FakeCluster:
     # Watches.
 
     def _smtp_config_changed(self, change: Change, object_: JsonObject) -> None:
-        def tell(inbox: ObjectSink) -> None:
-            if change == "DELETED":
-                metadata = object_["metadata"]
-                inbox.forget(ObjectKey(metadata["namespace"], metadata["name"]), metadata["uid"])
-            else:
-                inbox.on_change(object_)
+        self._send(lambda inbox: self._deliver_ours(inbox, change, "SmtpConfig", object_))
 
-        self._send(tell)
-
-    def _deliver_vault(
-        self, inbox: ObjectSink, change: Change, reference: Reference, object_: JsonObject
-    ) -> None:
-        match reference.kind:
-            case "SmtpVault" | "ClusterSmtpVault" as kind if kind in inbox.vaults:
-                if change == "DELETED":
-                    key = ObjectKey(reference.namespace, reference.name)
-                    inbox.vaults[kind].forget(key, object_["metadata"]["uid"])
-                else:
-                    inbox.vaults[kind].on_change(object_)
+    def _deliver_ours(self, inbox: ObjectSink, change: Change, kind: str, object_: JsonObject) -> None:
+        sink = next((it for served, it in inbox.sinks.items() if served == kind), None)
+        if sink is None:
+            return
+        if change == "DELETED":
+            metadata = object_["metadata"]
+            sink.forget(ObjectKey(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
+        else:
+            sink.on_change(object_)
 
     def _object_changed(self, change: Change, reference: Reference, object_: JsonObject) -> None:
         if reference.is_vault:
-            self._send(lambda inbox: self._deliver_vault(inbox, change, reference, object_))
+            self._send(lambda inbox: self._deliver_ours(inbox, change, reference.kind, object_))
             return
         followed = reference in self._followed
         covered = change != "DELETED" and self._covered(object_)

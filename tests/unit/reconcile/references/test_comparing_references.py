@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.objects import FieldWrite, ObjectKey, ObjectMetadata, Reference, field_writes, is_newer
+from smtp_operator.api.objects import FieldWrite, ObjectMetadata, Reference, field_writes, is_newer
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.reconcile.references.changes import ReferenceBaseline, ReferenceChange, compare, key_owners
-from smtp_operator.reconcile.references.index import ReferenceIndex
+from smtp_operator.reconcile.references.tracker import ReferenceTracker
 from smtp_operator.reconcile.references.uses import ReferenceUse, references_of
 
 SECRET = Reference("Secret", "team-a", "pw")
+USES = (ReferenceUse(SECRET, "password", Trigger.PASSWORD_CHANGED),)
 ELEVEN = 1_795_000_000.0  # 2026-11-18T11:06:40Z
 HOUR = 3600.0
 
@@ -214,83 +215,83 @@ def test_a_spec_names_user_name_password_and_ca() -> None:
     )
 
 
-FIRST, SECOND = ObjectKey("team-a", "first"), ObjectKey("team-a", "second")
+FIRST, SECOND = (Reference("SmtpConfig", "team-a", name) for name in ("first", "second"))
 
 
 def test_those_who_name_an_object_are_to_look_at_it() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    index.set_references(SECOND, [SECRET])
-    assert index.record(SECRET, secret(OWNED)) == {FIRST, SECOND}
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    tracker.set_uses(SECOND, USES)
+    assert tracker.record(SECRET, secret(OWNED)) == {FIRST, SECOND}
 
 
 def test_those_who_name_it_no_more_are_not() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    index.set_references(SECOND, [SECRET])
-    index.set_references(FIRST, [])
-    assert index.record(SECRET, None) == {SECOND}
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    tracker.set_uses(SECOND, USES)
+    tracker.set_uses(FIRST, ())
+    assert tracker.record(SECRET, None) == {SECOND}
 
 
 def test_an_unreferenced_object_is_forgotten() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    index.record(SECRET, secret(OWNED))
-    index.set_references(FIRST, [])
-    assert not index.wants(SECRET)
-    assert not index.known(SECRET)
-    assert index.record(SECRET, secret(OWNED)) == frozenset()
-    assert not index.known(SECRET)
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    tracker.record(SECRET, secret(OWNED))
+    tracker.set_uses(FIRST, ())
+    assert not tracker.wants(SECRET)
+    assert not tracker.known(SECRET)
+    assert tracker.record(SECRET, secret(OWNED)) == frozenset()
+    assert not tracker.known(SECRET)
 
 
 def test_an_object_is_wanted_before_it_exists() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    assert index.wants(SECRET)
-    assert not index.known(SECRET)
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    assert tracker.wants(SECRET)
+    assert not tracker.known(SECRET)
 
 
 def test_what_a_whole_listing_does_not_show_does_not_exist() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    index.all_listed({"Secret"})
-    assert index.known(SECRET)
-    assert index.metadata(SECRET) is None
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    tracker.all_listed({"Secret"})
+    assert tracker.known(SECRET)
+    assert tracker.metadata(SECRET) is None
 
 
 def test_a_listing_does_not_undo_what_was_told() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    index.record(SECRET, secret(OWNED))
-    index.all_listed({"Secret"})
-    assert index.metadata(SECRET) == secret(OWNED)
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    tracker.record(SECRET, secret(OWNED))
+    tracker.all_listed({"Secret"})
+    assert tracker.metadata(SECRET) == secret(OWNED)
 
 
 def test_a_listing_of_other_kinds_says_nothing() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    index.all_listed({"ConfigMap"})
-    assert not index.known(SECRET)
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    tracker.all_listed({"ConfigMap"})
+    assert not tracker.known(SECRET)
 
 
 def test_a_read_is_newer_than_what_was_told_before_it() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    index.record(SECRET, None)
-    index.record_read(SECRET, secret(OWNED), sequence=index.sequence(SECRET))
-    assert index.metadata(SECRET) == secret(OWNED)
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    tracker.record(SECRET, None)
+    tracker.record_read(SECRET, secret(OWNED), sequence=tracker.sequence(SECRET))
+    assert tracker.metadata(SECRET) == secret(OWNED)
 
 
 def test_a_read_is_older_than_what_was_told_meanwhile() -> None:
-    index = ReferenceIndex()
-    index.set_references(FIRST, [SECRET])
-    sequence = index.sequence(SECRET)
-    index.record(SECRET, None)
-    index.record_read(SECRET, secret(OWNED), sequence=sequence)
-    assert index.metadata(SECRET) is None
+    tracker = ReferenceTracker()
+    tracker.set_uses(FIRST, USES)
+    sequence = tracker.sequence(SECRET)
+    tracker.record(SECRET, None)
+    tracker.record_read(SECRET, secret(OWNED), sequence=sequence)
+    assert tracker.metadata(SECRET) is None
 
 
 def test_a_read_of_a_no_longer_referenced_object_is_not_kept() -> None:
-    index = ReferenceIndex()
-    index.record_read(SECRET, secret(OWNED), sequence=0)
-    assert not index.known(SECRET)
+    tracker = ReferenceTracker()
+    tracker.record_read(SECRET, secret(OWNED), sequence=0)
+    assert not tracker.known(SECRET)

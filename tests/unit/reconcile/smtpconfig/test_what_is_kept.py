@@ -11,9 +11,8 @@ import pytest
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, field_writes
 from smtp_operator.reconcile.backoff import BURST
-from smtp_operator.reconcile.smtpconfig.memory import TestHistory
 from smtp_operator.reconcile.smtpconfig.snapshot import snapshot_of
-from smtp_operator.reconcile.smtpconfig.state import ObjectState, packed, unpacked
+from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState, packed, unpacked
 
 MANY = 1000
 
@@ -75,21 +74,21 @@ def test_of_who_wrote_a_secret_a_fifth_is_kept() -> None:
 
 
 def test_an_object_of_which_nothing_is_remembered_takes_some_hundred_bytes() -> None:
-    assert bytes_of(lambda: ObjectState(uid="uid-1", observed=(1, None))) < 700
+    assert bytes_of(lambda: SmtpConfigState(uid="uid-1", generation=1)) < 700
 
 
 def test_of_many_tests_the_last_ones_are_remembered() -> None:
-    memory = TestHistory()
+    state = SmtpConfigState(uid="uid-1")
     for at in range(100):
-        memory.record_start(float(at))
-    assert memory.recent_tests == tuple(map(float, range(100 - BURST, 100)))
+        state.record_start(float(at))
+    assert state.recent_tests == tuple(map(float, range(100 - BURST, 100)))
 
 
 def test_of_many_certificates_the_last_ones_are_remembered() -> None:
-    memory = TestHistory()
+    state = SmtpConfigState(uid="uid-1")
     for number in range(100):
-        memory.record_expiry(str(number))
-    assert memory.reported_expiries == tuple(map(str, range(92, 100)))
+        state.record_expiry(str(number))
+    assert state.reported_expiries == tuple(map(str, range(92, 100)))
 
 
 def bytes_of(make: Callable[[], Any]) -> float:

@@ -1,0 +1,436 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reconcile objects of any of our kinds; a kind adds its snapshot, its planner and its status.
+
+An event only records that its object has changed, and puts the object into the queue. When the object is
+due, the reconciler reads it, decides the next step and executes it. A decision depends on the current object
+and its ``ObjectState`` only, so a lost or repeated event changes nothing.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Generic, TypeVar
+
+from smtp_operator.api.errors import ClusterError, ObjectNotFound
+from smtp_operator.api.object_health import ObjectHealth
+from smtp_operator.api.objects import (
+    JsonObject,
+    ObjectKey,
+    ObjectVersion,
+    Reference,
+    ServedKind,
+    is_newer,
+)
+from smtp_operator.api.status import ObjectStatus
+from smtp_operator.api.verdict import Verdict
+from smtp_operator.fair_slots import NAMESPACE
+from smtp_operator.reconcile.actions import RefreshStatus, Wait
+from smtp_operator.reconcile.events import log, verdict_event
+from smtp_operator.reconcile.internal_errors import pause_after
+from smtp_operator.reconcile.invalid_spec import InvalidSpecError
+from smtp_operator.reconcile.limits.admission import Limits
+from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy
+from smtp_operator.reconcile.references.reader import ReferenceReader
+from smtp_operator.reconcile.references.tracker import ReferenceTracker
+from smtp_operator.reconcile.send_gate import SendGate
+from smtp_operator.reconcile.snapshot import ObjectSnapshot, is_judged, status_as_json, version_of
+from smtp_operator.reconcile.state import ObjectState, PendingStatus
+from smtp_operator.reconcile.workqueue import WorkQueue
+
+Snapshot = TypeVar("Snapshot", bound=ObjectSnapshot)
+State = TypeVar("State", bound=ObjectState)
+Action = TypeVar("Action")
+"""The actions of a kind, in addition to ``RefreshStatus`` and ``Wait``."""
+
+_SHUTDOWN_GRACE: Final = 1.0
+"""Seconds that running tests get to end when the operator stops."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedParts:
+    """Parts that the reconcilers of all kinds share."""
+
+    cluster: ClusterPort
+    policy: ReconcilePolicy
+    now: Now
+    tracker: ReferenceTracker
+    reader: ReferenceReader
+    limits: Limits
+    send_gate: SendGate
+    enqueue: Callable[[Iterable[Reference]], None]
+    """Reconciles objects of any kind soon."""
+
+
+class Reconciler(ABC, Generic[Snapshot, State, Action]):
+    """Level-triggered reconciler of objects of one or several kinds.
+
+    ``on_change``, ``forget`` and ``enqueue`` only record the event; ``run`` does the work.
+    """
+
+    kinds: ClassVar[tuple[ServedKind, ...]]
+    """The kinds whose objects this class reconciles."""
+    uses_terminating: ClassVar[bool] = False
+    """Whether an object that is being deleted, and waits for a foreign finalizer, is still used."""
+
+    def __init__(self, parts: SharedParts, *, per_concurrency_key: int) -> None:
+        """Create a reconciler that handles so many objects of one concurrency key at a time."""
+        self.cluster = parts.cluster
+        self.policy = parts.policy
+        self.now = parts.now
+        self.tracker = parts.tracker
+        self.reader = parts.reader
+        self.limits = parts.limits
+        self.send_gate = parts.send_gate
+        self.enqueue_others = parts.enqueue
+        self.started = parts.now()
+        self.states: dict[Reference, State] = {}
+        self.queue: WorkQueue[Reference] = WorkQueue(
+            self._reconcile,
+            concurrency_key_of=self._concurrency_key,
+            namespace_of=lambda it: it.namespace,
+            per_concurrency_key=per_concurrency_key,
+            now=parts.now,
+        )
+
+    # What a kind adds.
+
+    @abstractmethod
+    def new_state(self, uid: str) -> State:
+        """Return the state of an object that was not known before."""
+
+    @abstractmethod
+    def snapshot_of(self, kind: ServedKind, object_: JsonObject) -> Snapshot:
+        """Return the snapshot of an object.
+
+        Raises:
+            InvalidSpecError: with a verdict that names the field.
+        """
+
+    @abstractmethod
+    def status_of(self, object_: JsonObject) -> ObjectStatus:
+        """Return the stored status of an object."""
+
+    @abstractmethod
+    def decide(self, snapshot: Snapshot, state: State) -> Action | RefreshStatus | Wait:
+        """Return the next step; a pure function."""
+
+    @abstractmethod
+    async def execute(self, action: Action, snapshot: Snapshot, state: State) -> bool:
+        """Execute an action of this kind; return whether it still waits for a limit.
+
+        Raises:
+            ClusterError: the object is reconciled again later.
+        """
+
+    @abstractmethod
+    def refreshed(self, snapshot: Snapshot, state: State) -> PendingStatus:
+        """Return the status without a test."""
+
+    @abstractmethod
+    def invalid_status(self, object_: JsonObject, version: ObjectVersion, verdict: Verdict) -> ObjectStatus:
+        """Return the status of an object whose spec is invalid."""
+
+    def health_of(self, tested: ObjectVersion, status: ObjectStatus) -> ObjectHealth:
+        """Return the health of an object with this status."""
+        ready = status.condition("Ready")
+        return ObjectHealth(
+            kind=tested.kind,
+            namespace=tested.key.namespace,
+            name=tested.key.name,
+            ready=ready.status if ready else "Unknown",
+        )
+
+    def observed(self, object_: JsonObject) -> Hashable:
+        """Return the relevant parts of an event in addition to uid, generation and verdict."""
+        return None
+
+    def observe(
+        self, version: ObjectVersion, object_: JsonObject, snapshot: Snapshot | None, state: State
+    ) -> None:
+        """Record a changed object; ``snapshot`` is None if its spec is invalid."""
+
+    def forgotten(self, reference: Reference) -> None:
+        """Record the deletion of an object."""
+
+    def written(self, pending: PendingStatus, state: State) -> None:
+        """Record a status that the API server has accepted."""
+
+    def take_snapshot(self, state: State) -> Snapshot | None:
+        """Return a snapshot that is recent enough to be used without a read; None if there is none."""
+        return None
+
+    async def next_action(self, snapshot: Snapshot, state: State) -> Action | RefreshStatus | Wait:
+        """Return the next step, after requests that the decision needs."""
+        return self.decide(snapshot, state)
+
+    def times(self, snapshot: Snapshot, state: State) -> Iterator[float | None]:
+        """Yield when to decide again, in addition to the time that ``decide`` returns."""
+        yield self._next_poll(snapshot, state)
+
+    # Events.
+
+    def is_relevant(self, kind: ServedKind, object_: JsonObject) -> bool:
+        """Return whether ``on_change`` would do anything; our own writes and changed labels do not matter."""
+        metadata = object_["metadata"]
+        state = self.states.get(Reference(kind, metadata.get("namespace", ""), metadata["name"]))
+        if "deletionTimestamp" in metadata:
+            return state is not None and not self.uses_terminating
+        return (
+            state is None
+            or (state.uid, state.generation) != (metadata["uid"], metadata["generation"])
+            or state.observed != self.observed(object_)
+            or (
+                state.has_verdict
+                and not is_judged(object_)
+                and is_newer(metadata["resourceVersion"], state.written_version)
+            )
+        )
+
+    def on_change(self, kind: ServedKind, object_: JsonObject) -> None:
+        """Handle an object that was created, changed or listed."""
+        if not self.is_relevant(kind, object_):
+            return
+        version = version_of(kind, object_)
+        reference, state = version.reference, self.states.get(version.reference)
+        terminating = "deletionTimestamp" in object_["metadata"]
+        if state is not None and (terminating or state.uid != version.uid):
+            self.forget(reference, state.uid)
+            state = None
+        if terminating:
+            return
+        if state is None:
+            state = self.states[reference] = self.new_state(version.uid)
+        has_verdict = is_judged(object_)
+        if state.generation != version.generation and not has_verdict:
+            state.generation_seen = (version.generation, self.now())
+        state.generation, state.has_verdict = version.generation, has_verdict
+        state.observed = self.observed(object_)
+        try:
+            snapshot = self.snapshot_of(kind, object_)
+        except InvalidSpecError:
+            snapshot = None
+        status = self.status_of(object_) if snapshot is None else snapshot.status
+        state.health = self.health_of(version, status)
+        self.tracker.set_uses(reference, () if snapshot is None else snapshot.uses)
+        self.observe(version, object_, snapshot, state)
+        self.queue.add(reference, at=self.now())
+
+    def forget(self, reference: Reference, uid: str) -> None:
+        """Handle the deletion of an object; another one of the same name may already exist."""
+        state = self.states.get(reference)
+        if state is None or state.uid != uid:
+            return
+        del self.states[reference]
+        self.limits.withdraw(reference)
+        self.send_gate.reported(reference)
+        self.tracker.set_uses(reference, ())
+        self.queue.discard(reference)
+        self.forgotten(reference)
+
+    def known(self, kind: ServedKind) -> Iterator[tuple[ObjectKey, str]]:
+        """Yield the known objects of a kind with their uids."""
+        for reference, state in self.states.items():
+            if reference.kind == kind:
+                yield ObjectKey(reference.namespace, reference.name), state.uid
+
+    def enqueue(self, reference: Reference) -> None:
+        """Reconcile an object soon, because an object that it references has changed."""
+        if reference in self.states:
+            self.queue.add(reference, at=self.now())
+
+    def healths(self) -> Iterator[ObjectHealth]:
+        """Yield the health of each object, from its newest known status."""
+        return (state.health for state in self.states.values() if state.health is not None)
+
+    def backlog(self) -> tuple[int, float, int]:
+        """Return the number of due objects, the seconds the oldest waits, and the number being handled."""
+        return self.queue.due(), self.queue.oldest_overdue(), self.queue.running()
+
+    async def finish(self) -> None:
+        """Start nothing more, and give running tests a moment, so that no sent email is repeated."""
+        await self.queue.finish(_SHUTDOWN_GRACE)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        self.started = self.now()
+        await self.queue.run()
+
+    def _concurrency_key(self, reference: Reference) -> Hashable:
+        state = self.states.get(reference)
+        # The write of a pending status needs no server, and tests may wait for it.
+        return reference if state is None or state.pending_status is not None else state.concurrency_key
+
+    # One reconciliation.
+
+    async def _reconcile(self, reference: Reference) -> None:
+        NAMESPACE.set(reference.namespace)
+        waits = False
+        try:
+            snapshot = await self._current_snapshot(reference)
+            if snapshot is not None and not await self._write_pending(snapshot):
+                state = self.states[reference]
+                await self.poll(snapshot, state)
+                waits = await self._take(await self.next_action(snapshot, state), snapshot, state)
+        except ClusterError as error:
+            pause = pause_after(error)
+            log.warning("%s: %s; next try in %.0f s", reference, error, pause)
+            self.queue.add(reference, at=self.now() + pause)
+        finally:
+            if not waits:
+                self.limits.withdraw(reference)
+
+    async def _current_snapshot(self, reference: Reference) -> Snapshot | None:
+        """Return the current object; None if there is nothing to decide."""
+        state = self.states.get(reference)
+        if state is None:
+            return None
+        recent = self.take_snapshot(state)
+        if recent is not None:
+            return recent
+        kind = next(it for it in self.kinds if it == reference.kind)
+        try:
+            object_ = await self.reader.read(reference)
+        except ObjectNotFound:
+            self.forget(reference, state.uid)
+            return None
+        self.on_change(kind, object_)  # has no effect unless the event is still to come
+        if self.states.get(reference) is not state:
+            return None
+        try:
+            return self.snapshot_of(kind, object_)
+        except InvalidSpecError as error:
+            await self._reject_spec(version_of(kind, object_), object_, error.verdict)
+            return None
+
+    async def _write_pending(self, snapshot: Snapshot) -> bool:
+        state = self.states[snapshot.version.reference]
+        pending, state.pending_status = state.pending_status, None
+        if pending is None or pending.tested.generation != snapshot.generation:
+            return False
+        await self.write(pending)
+        self.send_gate.reported(pending.tested.reference)
+        self.queue.add(snapshot.version.reference, at=self.now())
+        return True
+
+    async def _take(self, action: Action | RefreshStatus | Wait, snapshot: Snapshot, state: State) -> bool:
+        match action:
+            case Wait(until):
+                self.wait(snapshot, state, until)
+                return self.waits_for_limit(snapshot, state)
+            case RefreshStatus():
+                await self.write(self.refreshed(snapshot, state))
+                self.enqueue(snapshot.version.reference)
+                return False
+        return await self.execute(action, snapshot, state)
+
+    def waits_for_limit(self, snapshot: Snapshot, state: State) -> bool:
+        """Return whether an object that waits keeps its place in the limits."""
+        return False
+
+    def wait(self, snapshot: Snapshot, state: State, until: float | None) -> None:
+        """Reconcile an object again at that time, or when its references are to be polled."""
+        times = [time for time in (until, *self.times(snapshot, state)) if time is not None]
+        if times:
+            self.queue.add(snapshot.version.reference, at=min(times))
+
+    async def _reject_spec(self, version: ObjectVersion, object_: JsonObject, verdict: Verdict) -> None:
+        """Write the verdict on an invalid spec, unless status already states it."""
+        before = self.status_of(object_)
+        status = self.invalid_status(object_, version, verdict)
+        if status == before:
+            return
+        event = verdict_event(before, version, verdict, action="ReadSpec")
+        events = () if event is None else (event,)
+        if await self.write(PendingStatus(tested=version, status=status, events=events)) is None:
+            self.queue.add(version.reference, at=self.now())
+
+    # Status.
+
+    async def write(self, pending: PendingStatus) -> str | None:
+        """Write a status, then its Events; return the new resourceVersion, None if the object has changed.
+
+        Raises:
+            ClusterError: the status was not written; the state keeps it for the next attempt.
+        """
+        state = self.states[pending.tested.reference]
+        try:
+            version = await self.write_status(pending.tested, pending.status)
+        except Exception:
+            state.pending_status = pending
+            raise
+        if version is not None:
+            state.written_version = version
+            state.baselines = state.baselines if pending.read is None else pending.read
+            self.written(pending, state)
+            for event in pending.events:
+                await self.cluster.publish(event)
+        return version
+
+    async def write_status(self, tested: ObjectVersion, status: ObjectStatus) -> str | None:
+        """Write only a status; return the new resourceVersion, None if the object has changed."""
+        version = await self.cluster.write_status(tested, status_as_json(status))
+        state = self.states.get(tested.reference)
+        if version is not None and state is not None and state.uid == tested.uid:
+            state.health = self.health_of(tested, status)
+            state.has_verdict = status.observed_generation == state.generation
+        return version
+
+    # References.
+
+    def is_watched(self, snapshot: Snapshot) -> bool:
+        """Return whether watches cover all references of an object."""
+        if not self.policy.watches_references or self.policy.watches_cluster_vaults:
+            return self.policy.watches_references
+        return all(it.reference.kind != "ClusterSmtpVault" for it in self.tracker.all_uses(snapshot.uses))
+
+    async def poll(self, snapshot: Snapshot, state: State, *, now: bool = False) -> bool:
+        """Read unwatched references if a poll is due; return whether it was due.
+
+        Also read objects that a watch reported as deleted, because they may only have lost their label.
+        """
+        due_at = None if self.policy.watches_references else self._next_poll(snapshot, state)
+        due = due_at is not None and (now or due_at <= self.now())
+        if snapshot.has_verdict:
+            uses = self.tracker.all_uses(snapshot.uses)
+            await self.reader.read_all(
+                it.reference for it in uses if due or self._reported_deleted(it.reference, snapshot)
+            )
+        if due:
+            state.references_polled_at = self.now()
+        return due
+
+    def _next_poll(self, snapshot: Snapshot, state: State) -> float | None:
+        """Return when to poll references if no test reads them before; None if no poll is needed."""
+        if self.policy.watches_references or snapshot.poll_interval is None:
+            return None
+        return state.references_polled_at + snapshot.poll_interval
+
+    def _reported_deleted(self, reference: Reference, snapshot: Snapshot) -> bool:
+        if not self.tracker.known(reference) or self.tracker.metadata(reference) is not None:
+            return False
+        name = (reference.kind, reference.written_from(snapshot.key.namespace))
+        return snapshot.tested_versions.get(name) is not None
+
+
+class KindEvents:
+    """Event sink of one kind."""
+
+    def __init__(self, kind: ServedKind, reconciler: Reconciler[Any, Any, Any]) -> None:
+        self._kind: ServedKind = kind
+        self._reconciler = reconciler
+
+    def is_relevant(self, object_: JsonObject) -> bool:
+        """Return whether ``on_change`` would do anything."""
+        return self._reconciler.is_relevant(self._kind, object_)
+
+    def on_change(self, object_: JsonObject) -> None:
+        """Handle an object that was created, changed or listed."""
+        self._reconciler.on_change(self._kind, object_)
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """Handle the deletion of an object."""
+        self._reconciler.forget(Reference(self._kind, key.namespace, key.name), uid)
+
+    def known(self) -> Iterator[tuple[ObjectKey, str]]:
+        """Return the known objects with their uids."""
+        return self._reconciler.known(self._kind)
