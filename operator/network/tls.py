@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from smtp_operator.network.tls_alerts import AlertingContext
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
@@ -106,7 +108,7 @@ def client_context(
         CaBundleInvalid: ``ca_pem`` is not a valid bundle.
         ClientCertificateInvalid: OpenSSL rejects the certificate, for example because of a weak key.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = AlertingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if client_certificate is not None:
         _identify(context, client_certificate)

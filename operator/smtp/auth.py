@@ -35,6 +35,22 @@ class ChallengeInvalid(Exception):
     """The server's challenge is not base64."""
 
 
+_LONGEST_COMMAND: Final = 512
+"""Octets of a command line with CRLF (RFC 5321 section 4.5.3.1.4)."""
+
+
+def _initial(mechanism: str, response: bytes, *secrets: str) -> Generator[AuthStep, Reply, Reply]:
+    """Send AUTH with its initial response, or in two steps if that line is too long (RFC 4954 section 4).
+
+    Return the reply to the response.
+    """
+    name = mechanism.encode()
+    if len(b"AUTH  \r\n") + len(name) + len(response) <= _LONGEST_COMMAND:
+        return (yield AuthStep((b"AUTH", name, response), f"AUTH {mechanism} {MASK}", secrets))
+    yield AuthStep((b"AUTH", name), f"AUTH {mechanism}")
+    return (yield AuthStep((response,), MASK, secrets))
+
+
 def _base64(text: str | bytes) -> bytes:
     return base64.b64encode(text.encode() if isinstance(text, str) else text)
 
@@ -42,7 +58,7 @@ def _base64(text: str | bytes) -> bytes:
 def _plain(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """Log in with PLAIN (RFC 4616)."""
     blob = _base64(f"\0{login.username}\0{login.password}")
-    yield AuthStep((b"AUTH", b"PLAIN", blob), f"AUTH PLAIN {MASK}")
+    yield from _initial("PLAIN", blob)
 
 
 def _login(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
@@ -70,7 +86,7 @@ def _cram_md5(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
 def _xoauth2(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """Log in with XOAUTH2 of Google and Microsoft. A 334 is an error; the answer is an empty line."""
     blob = _base64(f"user={login.username}\1auth=Bearer {login.password}\1\1")
-    yield AuthStep((b"AUTH", b"XOAUTH2", blob), f"AUTH XOAUTH2 {MASK}", (blob.decode(),))
+    yield from _initial("XOAUTH2", blob, blob.decode())
     yield AuthStep((b"",), "(an empty line)")
 
 
@@ -78,7 +94,7 @@ def _oauthbearer(login: SmtpLogin) -> Generator[AuthStep, Reply, None]:
     """Log in with OAUTHBEARER (RFC 7628). The answer to an error is in section 3.2.3."""
     name = login.username.replace("=", "=3D").replace(",", "=2C")
     blob = _base64(f"n,a={name},\1auth=Bearer {login.password}\1\1")
-    yield AuthStep((b"AUTH", b"OAUTHBEARER", blob), f"AUTH OAUTHBEARER {MASK}", (blob.decode(),))
+    yield from _initial("OAUTHBEARER", blob, blob.decode())
     yield AuthStep((b"AQ==",), "AQ==")
 
 

@@ -7,10 +7,12 @@ SMTP.
 """
 
 import asyncio
+import contextlib
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from aiosmtplib import SMTPResponseException, SMTPServerDisconnected, SMTPTimeoutError
@@ -18,6 +20,7 @@ from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
 from smtp_operator.alarm import Alarm
+from smtp_operator.network.tls_alerts import alerts_sent_to
 from smtp_operator.smtp.replies import Reply
 from smtp_operator.smtp.reply_stream import MalformedReply, ReplyStream
 
@@ -25,6 +28,7 @@ _KEPT: Final = 4096
 """Bytes kept of the data since the last reply."""
 _END_OF_REPLY: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n")
 _UNREAD_REPLY: Final = re.compile(r"^([245]\d\d)[ -]")
+_CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
 _CLOSING: Final = 1.0
 """Seconds that a server has to close its side of TLS."""
 
@@ -81,6 +85,8 @@ class _Recorder(SMTPProtocol):
         self.invalid_reply = False
         """Whether the server sent data that is not a reply, or too much data."""
         self._replies = ReplyStream()
+        self._read_later: deque[bytes] = deque()
+        """Replies to later commands of a group."""
         self._alarm = Alarm(self._on_timeout)
         self.on_response: Callable[[SMTPResponse], None] | None = None
 
@@ -90,18 +96,38 @@ class _Recorder(SMTPProtocol):
         if self.invalid_reply:
             return
         try:
-            reply = self._replies.add(data)
+            replies = self._replies.add(data)
         except MalformedReply:
             self.invalid_reply = True
             self.eof_received()  # the waiting command fails
             self.abort()
             return
-        if reply is not None:
-            super().data_received(reply)
+        for reply in replies:
+            waiter = self._response_waiter
+            if self._response_pending and waiter is not None and not waiter.done():
+                super().data_received(reply)
+            else:
+                self._read_later.append(reply)
 
-    def write(self, data: bytes) -> None:
-        self._replies.clear()
+    def write(self, data: bytes, replies: int = 1) -> None:
+        self._replies.expect(replies)
+        self._read_later.clear()
         super().write(data)
+
+    @property
+    def readable(self) -> bool:
+        """Whether the next reply has arrived."""
+        return bool(self._read_later)
+
+    def pop_response(self) -> SMTPResponse:
+        """Return the next reply, which has arrived."""
+        lines = self._read_later.popleft().splitlines()
+        text = b"\n".join(line[4:].strip() for line in lines)
+        return SMTPResponse(int(lines[-1][:3]), text.decode("utf-8", "surrogateescape"))
+
+    def expect_another(self) -> None:
+        """Expect one more reply without a command."""
+        self._replies.expect(1)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -134,11 +160,18 @@ class _Recorder(SMTPProtocol):
 
 
 class SmtpConnection:
-    """Sends commands and returns replies; every limit is in seconds. After an error, only close it."""
+    """Sends commands and returns replies; every limit is in seconds.
 
-    def __init__(self, protocol: _Recorder) -> None:
+    After an error only close it; after a ``ReplyTimeout`` in ``greeting``, that method may be called again.
+    """
+
+    def __init__(self, protocol: _Recorder, sock: socket.socket) -> None:
         self._protocol = protocol
+        self._sock = sock
         self._tls: ssl.SSLObject | None = None
+        self._upgrading = False
+        self.unanswered = 1
+        """The number of replies that the server owes, at first its greeting."""
 
     @classmethod
     async def open(
@@ -151,20 +184,21 @@ class SmtpConnection:
         """
         loop = asyncio.get_running_loop()
         protocol = _Recorder()
-        connection = cls(protocol)
+        connection = cls(protocol, sock)
         try:
             if context is None:
                 await loop.create_connection(lambda: protocol, sock=sock)
             else:
                 async with asyncio.timeout(limit):
-                    await loop.create_connection(
-                        lambda: protocol,
-                        sock=sock,
-                        ssl=context,
-                        server_hostname=server_name,
-                        ssl_handshake_timeout=limit + 1,
-                        ssl_shutdown_timeout=_CLOSING,
-                    )
+                    with alerts_sent_to(sock):
+                        await loop.create_connection(
+                            lambda: protocol,
+                            sock=sock,
+                            ssl=context,
+                            server_hostname=server_name,
+                            ssl_handshake_timeout=limit + 1,
+                            ssl_shutdown_timeout=_CLOSING,
+                        )
                 connection._tls = connection._ssl_object()
         except TimeoutError:
             raise ReplyTimeout(limit) from None
@@ -185,26 +219,58 @@ class SmtpConnection:
 
     async def greeting(self, limit: float) -> Reply:
         """Return the server's greeting."""
-        try:
-            return self._reply(await self._protocol.read_response(limit))
-        except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
-            raise self._broken(error, limit) from None
+        return await self._next_reply(limit)
 
     async def command(self, *words: bytes, limit: float) -> Reply:
         """Send a command and return the reply. ValueError: a word has a control character."""
-        try:
-            return self._reply(await self._protocol.execute_command(*words, timeout=limit))
-        except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
-            raise self._broken(error, limit) from None
+        self.send_group([words])
+        return await self._next_reply(limit)
+
+    def send_group(self, commands: Sequence[tuple[bytes, ...]]) -> None:
+        """Send several commands at once (RFC 2920); ``reply`` returns the reply to each.
+
+        Raises:
+            ValueError: a word has a control character.
+            ConnectionClosed: the connection is closed.
+        """
+        if any(_CONTROL.search(word) for words in commands for word in words):
+            raise ValueError("a word of a command has a control character")
+        self._send(b"".join(b" ".join(words) + b"\r\n" for words in commands), len(commands))
+
+    async def reply(self, limit: float) -> Reply:
+        """Return the reply to the next command of a group."""
+        return await self._next_reply(limit)
 
     async def content(self, mail: bytes, *, limit: float) -> Reply:
         """Send the message, dot-stuffed and with the final dot, and return the reply."""
         lines = [b"." + line if line.startswith(b".") else line for line in mail.splitlines()]
+        self._send(b"\r\n".join([*lines, b".\r\n"]), 1)
+        return await self._next_reply(limit)
+
+    async def unrequested(self, limit: float) -> bytes:
+        """Return data after the last reply, for which the client did not ask; wait for its first line."""
+        protocol = self._protocol
+        if b"\n" not in protocol.received and limit:
+            protocol.expect_another()
+            with contextlib.suppress(SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException):
+                await protocol.read_response(limit)
+        return bytes(protocol.received)
+
+    def _send(self, data: bytes, replies: int) -> None:
+        self.unanswered = replies
         try:
-            self._protocol.write(b"\r\n".join([*lines, b".\r\n"]))
-            return self._reply(await self._protocol.read_response(limit))
+            self._protocol.write(data, replies)
+        except SMTPServerDisconnected as error:
+            raise self._broken(error, 0.0) from None
+
+    async def _next_reply(self, limit: float) -> Reply:
+        protocol = self._protocol
+        try:
+            response = protocol.pop_response() if protocol.readable else await protocol.read_response(limit)
         except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
             raise self._broken(error, limit) from None
+        self.unanswered -= 1
+        return self._reply(response)
 
     async def start_tls(
         self, context: ssl.SSLContext, *, server_name: str, limit: float, on_reply: Callable[[Reply], None]
@@ -213,11 +279,20 @@ class SmtpConnection:
 
         def between(response: SMTPResponse) -> None:
             self._protocol.on_response = None
+            self.unanswered = 0
+            self._upgrading = response.code == 220
             on_reply(self._reply(response))
 
         self._protocol.on_response = between
+        self.unanswered = 1
         try:
-            response = await self._protocol.start_tls(context, server_hostname=server_name, timeout=limit)
+            async with asyncio.timeout(limit):  # the library applies it to the reply and the handshake
+                with alerts_sent_to(self._sock):
+                    response = await self._protocol.start_tls(
+                        context, server_hostname=server_name, timeout=limit + 1
+                    )
+        except TimeoutError:
+            raise ReplyTimeout(limit) from None
         except SMTPResponseException as error:
             if error.code == -1:
                 raise self._broken(error, limit) from None
@@ -229,6 +304,7 @@ class SmtpConnection:
         except OSError:
             raise ConnectionClosed from None
         self._tls = self._ssl_object()
+        self._upgrading = False
         return Reply.of(response.code, response.message)
 
     def _reply(self, response: SMTPResponse) -> Reply:
@@ -249,20 +325,21 @@ class SmtpConnection:
         return ConnectionClosed(said=_unread_reply(self._protocol.received), alert=alert or "")
 
     def abort(self) -> None:
-        """End the connection at once."""
-        self._protocol.abort()
+        """End the connection without waiting for the server; over TLS, with a close_notify."""
+        transport = self._protocol.transport
+        if transport is not None:
+            transport.close()
+            self._protocol.abort()
 
-    async def close(self) -> None:
-        """Close the connection, and wait up to a second for the server to close its side."""
+    async def close(self, limit: float = _CLOSING) -> None:
+        """Close the connection, and give the server up to ``limit`` seconds to close its side of TLS."""
         transport = self._protocol.transport
         if transport is None:
             return
         transport.close()
-        enough = asyncio.get_running_loop().call_later(_CLOSING, self.abort)
-        try:
-            await self._protocol.lost
-        finally:
-            enough.cancel()
+        if not self._upgrading:  # else the end of the connection is not reported
+            await asyncio.wait({self._protocol.lost}, timeout=limit)
+        self.abort()
 
 
 def _unread_reply(received: bytearray) -> Reply | None:

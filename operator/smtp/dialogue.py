@@ -5,44 +5,43 @@ A step returns, raises ``DialogueEnded`` with a verdict, or passes on a ``Connec
 depends on the phase. If ``smtpType`` is StartTLS, STARTTLS is mandatory. There is exactly one AUTH command.
 """
 
-import contextlib
+import re
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from smtp_operator.api.reasons import Retry
+from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp import auth
 from smtp_operator.smtp.certificates import CertificateInfo
-from smtp_operator.smtp.connection import ConnectionFailure, InvalidReply, SmtpConnection
+from smtp_operator.smtp.connection import ConnectionClosed, InvalidReply, SmtpConnection
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
+from smtp_operator.smtp.diagnosis import no_reply
 from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.login_advice import is_unusual
-from smtp_operator.smtp.diagnosis.outcomes import (
-    Refusal,
-    all_refused,
-    connected,
-    envelope_accepted,
-    logged_in,
-    sent,
-    some_refused,
-)
+from smtp_operator.smtp.diagnosis.outcomes import connected, logged_in
 from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.message.envelope import Envelope
-from smtp_operator.smtp.message.mime import build_message
 from smtp_operator.smtp.quotation import Quotation, Span
 from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.replies import Reply
 from smtp_operator.smtp.request import SmtpLogin, TestRequest
+from smtp_operator.smtp.second_look_race import SecondLook, first_reply
 from smtp_operator.smtp.send_permit import SendPermit
 from smtp_operator.smtp.timing import Budget, PhaseClock, PhaseLimits
 from smtp_operator.smtp.transcript import Transcript
 
 TLS_PORTS: Final = (465, 2465)
+
+_UNKNOWN: Final = re.compile(r"\b(?:syntax|command|unrecogni[sz]ed|unknown|invalid)\b", re.IGNORECASE)
+_SYNTAX_ERROR: Final = frozenset({500, 501, 502, 503})
+_WAIT_FOR_GREETING: Final = 1.0
+"""Seconds after a syntax error in place of the greeting."""
+_NO_POLICY: Final = frozenset({Reason.HELO_REJECTED, Reason.COMMAND_REJECTED})
+"""Reasons of a refused EHLO after which HELO may work."""
 
 
 class SendAborted(Exception):
@@ -64,14 +63,6 @@ class DialogueFindings:
     recipients: list[RecipientVerdict] = field(default_factory=list)
     content_sent: bool = False
     """Whether the email was sent, so that the server may have accepted it in any case."""
-
-
-@contextlib.contextmanager
-def _calling_off() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise SendAborted from error
 
 
 def extensions(reply: Reply) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -107,19 +98,31 @@ class Dialogue:
     offered: dict[str, str] = field(default_factory=dict)
     """EHLO keywords in capitals, with their parameters."""
     mechanisms: tuple[str, ...] = ()
-    mail: bytes = b""
     logged_in: bool = False
     token_error: str = ""
     refusals: list[Reply] = field(default_factory=list)
     """Permanent refusals of commands other than RCPT."""
     tls: bool = False
-    hurried: bool = False
-    """Whether the current step got less than its limit because the budget is almost spent."""
+    pipelining: bool = True
+    """Whether to send commands in groups, if the server offers it."""
+    second_look: SecondLook | None = None
+    """Starts after some silence before the greeting."""
+
+    def restart(self) -> None:
+        """Forget the connection, for a new one to the same server."""
+        self.greeting, self.offered, self.mechanisms = "", {}, ()
+        self.logged_in = self.tls = False
+        self.token_error = ""
+        self.refusals.clear()
+        self.findings.recipients.clear()
 
     async def run(
         self, connection: SmtpConnection, context: ssl.SSLContext | None, server_name: str
-    ) -> Verdict:
-        """The dialogue, as deep as the mode wants. ``context`` and ``server_name`` are for STARTTLS."""
+    ) -> Verdict | None:
+        """Open the session, as deep as the mode wants. ``context`` and ``server_name`` are for STARTTLS.
+
+        Return the verdict; None if the mode also needs a mail transaction.
+        """
         await self._greeting(connection)
         await self._ehlo(connection)
         if self.settings.smtp_type is SmtpType.START_TLS:
@@ -129,21 +132,7 @@ class Dialogue:
         mode, login = self.settings.mode, self.settings.login
         if mode is not Mode.CONNECT and login is not None:
             await self._auth(connection, login)
-        if mode in (Mode.CONNECT, Mode.LOGIN):
-            return self._passed()
-        await self._mail_from(connection)
-        refusals = await self._rcpt_to(connection)
-        if mode is Mode.ENVELOPE:
-            with contextlib.suppress(ConnectionFailure):  # the verdict is known, and QUIT also resets
-                await connection.command(b"RSET", limit=self.limit(self.limits.quit))
-        else:
-            await self._data(connection)
-        accepted = len(self.envelope.addressees) - len(refusals)
-        if refusals:
-            return some_refused(refusals, accepted=accepted, mailed=mode is Mode.SEND_EMAIL)
-        if mode is Mode.ENVELOPE:
-            return envelope_accepted(self._server, accepted)
-        return sent(self._server, accepted, self.findings.response)
+        return self._passed() if mode in (Mode.CONNECT, Mode.LOGIN) else None
 
     def _passed(self) -> Verdict:
         login = self.settings.login
@@ -190,59 +179,91 @@ class Dialogue:
         self.redactor.keep(text, decisive)
         return self.redactor.quotation(text)
 
-    def limit(self, seconds: float, *, probe_after: bool = False) -> float:
-        """Return ``seconds``, or less at the end of the budget. ``probe_after`` reserves time for a probe."""
-        left = self.budget.left
-        if probe_after:
-            left -= min(self.limits.probe, self.budget.total / 4)
-        self.hurried = left < seconds
-        return max(0.0, min(seconds, left))
-
-    @property
-    def _banner_limit(self) -> float:
-        tls_port = self.settings.port in TLS_PORTS and self.settings.smtp_type is not SmtpType.TLS
-        return self.limits.banner_on_tls_port if tls_port else self.limits.banner
-
-    async def _command(self, connection: SmtpConnection, *words: bytes, shown: str = "") -> Reply:
+    async def command(self, connection: SmtpConnection, *words: bytes, shown: str = "") -> Reply:
+        """Send a command, as the transcript shows it, and return the reply."""
         self.transcript.client(shown or b" ".join(words).decode("utf-8", "replace"))
-        reply = await connection.command(*words, limit=self.limit(self.limits.command))
-        self._note(reply)
+        reply = await connection.command(*words, limit=self.budget.left)
+        self.note(reply)
         return reply
 
-    def _note(self, reply: Reply) -> None:
-        self.clock.replies += 1
+    def note(self, reply: Reply) -> None:
+        """Record a reply."""
+        self.clock.replied()
         self.transcript.server(reply)
 
-    def _refused(self, reply: Reply) -> DialogueEnded:
+    def refused(self, reply: Reply) -> DialogueEnded:
+        """Return the end of the dialogue by a refusal of the current phase."""
         assert self.clock.phase is not None
         return DialogueEnded(classify(self.clock.phase, reply, context=self.context()))
 
     async def _greeting(self, connection: SmtpConnection) -> None:
-        self.clock.enter(Phase.BANNER)
-        probe_after = self.settings.smtp_type is not SmtpType.TLS
-        reply = await connection.greeting(self.limit(self._banner_limit, probe_after=probe_after))
-        self._note(reply)
+        if self.clock.phase is not Phase.BANNER:
+            self.clock.enter(Phase.BANNER)
+        reply = await first_reply(connection.greeting, self.second_look, self.look_after, self.budget)
+        self.note(reply)
+        if reply.code in _SYNTAX_ERROR:
+            await self._check_greeting(connection, reply)
         self.greeting = reply.text
         self.findings.banner = self.redactor.shown(reply.text).partition(" ")[0]
         if reply.code < 400 and reply.code != 220:
             raise InvalidReply(reply.line.encode())
         if reply.code != 220:
-            raise self._refused(reply)
+            raise self.refused(reply)
+        early = await connection.unrequested(0)
+        if early[:3].isdigit() and int(early[:3]) in _SYNTAX_ERROR:
+            raise DialogueEnded(no_reply.proxy_header(self.context(), Phase.BANNER))
+
+    async def _check_greeting(self, connection: SmtpConnection, reply: Reply) -> None:
+        """Raise ``DialogueEnded`` if the reply is to a command that this client did not send."""
+        early = await connection.unrequested(self.budget.limit(_WAIT_FOR_GREETING))
+        if early.startswith(b"220") or reply.enhanced.startswith("5.5.") or _UNKNOWN.search(reply.text):
+            raise DialogueEnded(no_reply.proxy_header(self.context(), Phase.BANNER))
+
+    @property
+    def _on_tls_port(self) -> bool:
+        return self.settings.port in TLS_PORTS and self.settings.smtp_type is not SmtpType.TLS
+
+    @property
+    def look_after(self) -> float:
+        """The seconds of silence after which the second look starts."""
+        limits = self.limits
+        seconds = limits.look_after_on_tls_port if self._on_tls_port else limits.look_after
+        return min(seconds, self.budget.left / 4)
+
+    @property
+    def look_listens(self) -> float:
+        """The seconds for which the second look waits for a greeting, before it speaks."""
+        limits = self.limits
+        seconds = limits.look_listens_on_tls_port if self._on_tls_port else limits.look_listens
+        return min(seconds, self.budget.left / 3)
 
     async def _ehlo(self, connection: SmtpConnection) -> None:
         self.clock.enter(Phase.EHLO)
         name = self.helo_name.encode("ascii")
-        reply = await self._command(connection, b"EHLO", name)
-        if reply.code in {500, 502}:  # RFC 5321 section 4.1.4: an old server may know only HELO
-            self.refusals.append(reply)
-            older = await self._command(connection, b"HELO", name)
-            if older.code != 250:
-                raise self._refused(reply)
-            self.offered, self.mechanisms = {}, ()
+        reply = await self.command(connection, b"EHLO", name)
+        if reply.code == 250:
+            self.offered, self.mechanisms = extensions(reply)
             return
-        if reply.code != 250:
-            raise self._refused(reply)
-        self.offered, self.mechanisms = extensions(reply)
+        refused = self.refused(reply)
+        if (
+            reply.code // 100 != 5
+            or reply.enhanced.startswith("5.7.")
+            or (refused.verdict.reason not in _NO_POLICY)
+        ):
+            raise refused
+        if (await connection.unrequested(0)).startswith(b"250"):
+            raise DialogueEnded(no_reply.proxy_header(self.context(), Phase.EHLO))
+        self.refusals.append(reply)
+        # RFC 5321 section 4.1.4: an old server may know only HELO
+        try:
+            older = await self.command(connection, b"HELO", name)
+        except ConnectionClosed:
+            raise refused from None
+        if older.code != 250:
+            raise refused
+        if len(older.lines) > 1:  # the reply to EHLO: the one before was to something else
+            raise DialogueEnded(no_reply.proxy_header(self.context(), Phase.EHLO))
+        self.offered, self.mechanisms = {}, ()
 
     async def _start_tls(self, connection: SmtpConnection, context: ssl.SSLContext, server_name: str) -> None:
         self.clock.enter(Phase.START_TLS)
@@ -251,15 +272,15 @@ class Dialogue:
         self.transcript.client("STARTTLS")
 
         def agreed(reply: Reply) -> None:
-            self._note(reply)
+            self.note(reply)
             if reply.code == 220:
                 self.clock.enter(Phase.TLS)
 
         reply = await connection.start_tls(
-            context, server_name=server_name, limit=self.limit(self.limits.tls), on_reply=agreed
+            context, server_name=server_name, limit=self.budget.left, on_reply=agreed
         )
         if reply.code != 220:
-            raise self._refused(reply)
+            raise self.refused(reply)
         self.secured(connection)
 
     def secured(self, connection: SmtpConnection) -> None:
@@ -269,7 +290,10 @@ class Dialogue:
             return
         self.tls = True
         self.findings.tls_version = session.version() or "TLS"
-        facts = CertificateInfo.of_session(session)
+        try:
+            facts = CertificateInfo.of_session(session)
+        except ValueError:  # the server has already ended the session with an alert
+            facts = None
         self.findings.certificate = facts.redacted(self.redactor.shown).for_status if facts else None
         self.transcript.note(f"TLS handshake: {self.findings.tls_version}")
 
@@ -292,7 +316,7 @@ class Dialogue:
         else:
             reply = await self._exchange(connection, login, name)
         if reply.code != 235:
-            raise self._refused(reply)
+            raise self.refused(reply)
         self.logged_in = True
 
     def _rejects_password(self, reply: Reply) -> bool:
@@ -306,7 +330,7 @@ class Dialogue:
         while True:
             for secret in line.secrets:
                 self.redactor.add(secret)
-            reply = await self._command(connection, *line.words, shown=line.shown)
+            reply = await self.command(connection, *line.words, shown=line.shown)
             if reply.code != 334:
                 return reply
             if login.by_token and not self.token_error:
@@ -315,86 +339,3 @@ class Dialogue:
                 line = steps.send(reply)
             except (StopIteration, auth.ChallengeInvalid):
                 return reply
-
-    async def _mail_from(self, connection: SmtpConnection) -> None:
-        self.clock.enter(Phase.MAIL_FROM)
-        self._check_smtputf8()
-        sender = self.envelope.sender.address
-        self.mail = self._mail()
-        options = [f"SIZE={len(self.mail)}".encode()] if "SIZE" in self.offered else []
-        if self._smtputf8:
-            options += [b"BODY=8BITMIME", b"SMTPUTF8"]
-        reply = await self._command(connection, b"MAIL", f"FROM:<{sender}>".encode(), *options)
-        if not reply.good:
-            raise self._refused(reply)
-
-    @property
-    def _smtputf8(self) -> bool:
-        boxes = [self.envelope.sender, *(entry.mailbox for entry in self.envelope.addressees)]
-        return any(box.needs_smtputf8 for box in boxes)
-
-    def _check_smtputf8(self) -> None:
-        if "SMTPUTF8" in self.offered:
-            return
-        boxes = [(f"from {self.envelope.sender.address}", self.envelope.sender)]
-        boxes += [(entry.label, entry.mailbox) for entry in self.envelope.addressees]
-        for label, mailbox in boxes:
-            if mailbox.needs_smtputf8:
-                raise DialogueEnded(not_offered.smtputf8(self.context(), label))
-
-    async def _rcpt_to(self, connection: SmtpConnection) -> list[Refusal]:
-        self.clock.enter(Phase.RCPT_TO)
-        refusals = []
-        replies: dict[str, Reply] = {}
-        for entry in self.envelope.addressees:
-            address = entry.mailbox.address
-            if address not in replies:  # an address in two lists gets one email
-                place = entry.place if entry.role == "bcc" else address
-                words = (b"RCPT", f"TO:<{address}>".encode())
-                replies[address] = await self._command(connection, *words, shown=f"RCPT TO:<{place}>")
-            reply = replies[address]
-            if not reply.good:
-                meaning = classify(Phase.RCPT_TO, reply, context=self.context(recipient=entry.label))
-                if reply.code == 421:
-                    raise DialogueEnded(meaning)
-                refusals.append(Refusal(entry, reply, self.redactor.quotation(reply.line), meaning))
-            shown = self.redactor.shown(reply.line)
-            self.findings.recipients.append(
-                RecipientVerdict(role=entry.role, index=entry.index, accepted=reply.good, response=shown)
-            )
-        if len(refusals) == len(self.envelope.addressees):
-            raise DialogueEnded(all_refused(refusals))
-        return refusals
-
-    async def _data(self, connection: SmtpConnection) -> None:
-        self.clock.enter(Phase.DATA)
-        if self.send_permit is not None:
-            with self.budget.paused(), _calling_off():
-                await self.send_permit.acquire((self.address, self.settings.port))
-        reply = await self._command(connection, b"DATA")
-        if reply.code != 354:
-            raise self._refused(reply)
-        if self.send_permit is not None:
-            with _calling_off():
-                self.send_permit.check()
-        self.findings.content_sent = True
-        self.transcript.client("(the mail)")
-        reply = await connection.content(self.mail, limit=self.limit(self.limits.data))
-        self._note(reply)
-        refused = None if reply.good else self._refused(reply)
-        self.findings.response = self.redactor.shown(reply.line)
-        if refused is not None:
-            raise refused
-
-    def _mail(self) -> bytes:
-        envelope = self.envelope
-        return build_message(
-            sender=envelope.sender,
-            to=envelope.of_role("to"),
-            cc=envelope.of_role("cc"),
-            subject=self.settings.subject,
-            body=self.settings.body,
-            headers=self.settings.headers,
-            message_id=self.findings.message_id,
-            smtputf8=self._smtputf8,
-        )

@@ -19,7 +19,9 @@ from smtp_operator.smtp.certificates import CertificateInfo
 _MOST: Final = 8192
 _FIRST: Final = 512
 """Bytes of TLS records that are kept for analysis."""
-_BANNER_WAIT: Final = 2.0
+_LISTENS_AFTER_HANDSHAKE: Final = 2.0
+_QUIT_LIMIT: Final = 1.0
+"""Seconds for QUIT and the end of TLS."""
 _OFFERS_STARTTLS: Final = re.compile(rb"(?mi)^250[ -]STARTTLS\b")
 _ENOUGH: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n|\A(?!\d{3}-)[^\n]*\n")
 _HANDSHAKE_RECORD, _SERVER_HELLO = 22, 2
@@ -55,6 +57,7 @@ _SIGNS: Final = (
 
 def identify(first: bytes) -> Protocol:
     """Return the protocol that matches the first bytes of a server."""
+    first = first.lstrip(b"\r\n")
     return next(
         (kind for kind, sign in _SIGNS if sign.match(first)), Protocol.OTHER if first else Protocol.CLOSED
     )
@@ -65,6 +68,10 @@ class ProbeResult:
     """The result of a probe."""
 
     kind: Protocol
+    in_plaintext: bool = False
+    """Whether the server greeted before the probe spoke."""
+    spoke: bool = False
+    """Whether the probe sent something."""
     start_tls: bool = False
     """Whether the server offers STARTTLS; only known for SMTP in plaintext."""
     certificate: CertificateInfo | None = None
@@ -83,6 +90,7 @@ class _Line:
         self.tls: ssl.SSLObject | None = None
         self.records = bytearray()
         self.alert = ""
+        self._got = b""
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
 
@@ -116,13 +124,34 @@ class _Line:
 
     async def reply(self) -> bytes:
         """Return a complete SMTP reply, or one line of another protocol."""
-        got = b""
-        while not _ENOUGH.search(got) and len(got) < _MOST:
+        self._got = b""
+        while not _ENOUGH.search(self._got) and len(self._got) < _MOST:
             more = await self.receive()
             if not more:
                 break
-            got += more
-        return got
+            self._got = (self._got + more).lstrip(b"\r\n")
+        return self._got
+
+    async def reply_within(self, limit: float) -> bytes | None:
+        """Return a reply, or a part of it after so many seconds; None if the server is silent."""
+        try:
+            async with asyncio.timeout(limit):
+                return await self.reply()
+        except TimeoutError:
+            return self._got or None
+
+    async def end(self, *, greeted: bool) -> None:
+        """End the session: with QUIT if the server has greeted, and with a close_notify over TLS."""
+        with contextlib.suppress(OSError):  # ssl.SSLError is one, and TimeoutError
+            async with asyncio.timeout(_QUIT_LIMIT):
+                if greeted:
+                    await self.send(b"QUIT\r\n")
+                    await self.reply()
+                if self.tls is not None:
+                    try:
+                        self.tls.unwrap()
+                    finally:
+                        await self._flush()
 
     async def handshake(self, server_name: str) -> bool:
         """Start TLS without any check. Return whether the handshake completed."""
@@ -138,6 +167,7 @@ class _Line:
                 if not await self._more():
                     return False
             except ssl.SSLError:
+                await self._flush()  # the alert
                 return False
             else:
                 await self._flush()
@@ -162,43 +192,79 @@ async def probe_plaintext(sock: socket.socket, helo_name: str, *, limit: float) 
     with sock:
         line = _Line(sock)
         try:
-            async with asyncio.timeout(min(limit, _BANNER_WAIT)):
-                kind = identify(await line.reply())
-            if kind is not Protocol.SMTP:
-                return ProbeResult(kind)
             async with asyncio.timeout(limit):
+                kind = identify(await line.reply())
+                if kind is not Protocol.SMTP:
+                    return ProbeResult(kind, in_plaintext=True)
                 await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n")
                 offered = await line.reply()
-                await line.send(b"QUIT\r\n")
+            await line.end(greeted=True)
         except TimeoutError:
             return ProbeResult(Protocol.SILENT)
         except OSError:
             return ProbeResult(Protocol.CLOSED)
-        return ProbeResult(kind, start_tls=_OFFERS_STARTTLS.search(offered) is not None)
+        starts = _OFFERS_STARTTLS.search(offered) is not None
+        return ProbeResult(kind, in_plaintext=True, spoke=True, start_tls=starts)
 
 
-async def probe_tls(sock: socket.socket, server_name: str, *, limit: float) -> ProbeResult:
-    """Find out which protocol greets after a TLS handshake without any check."""
+async def probe_tls(
+    sock: socket.socket, server_name: str, helo_name: str, *, listen: float, limit: float
+) -> ProbeResult:
+    """Find out which protocol the server speaks over TLS, without any check.
+
+    The probe speaks after ``listen`` seconds, since servers punish clients that speak before the greeting.
+    After the handshake it waits as long for a greeting; then an EHLO makes an HTTP server answer.
+    """
+    spoke = False
     with sock:
         line = _Line(sock)
         try:
             async with asyncio.timeout(limit):
+                early = await line.reply_within(listen) if listen else None
+                if early is not None:
+                    kind = identify(early)
+                    if kind is Protocol.SMTP:
+                        await line.end(greeted=True)
+                    return ProbeResult(kind, in_plaintext=True)
+                spoke = True
                 if not await line.handshake(server_name):
                     kind = identify(bytes(line.records))
                     return ProbeResult(
-                        Protocol.OTHER if kind is Protocol.SMTP else kind
+                        Protocol.OTHER if kind is Protocol.SMTP else kind, spoke=True
                     )  # SMTP, but not over TLS
                 facts = CertificateInfo.of_session(line.tls)
-                try:
-                    async with asyncio.timeout(min(limit / 2, _BANNER_WAIT)):
-                        kind = identify(await line.reply())
-                except TimeoutError:
-                    kind = Protocol.SILENT
-                return ProbeResult(kind, certificate=facts, server_hello=True)
+                said = await line.reply_within(max(listen, _LISTENS_AFTER_HANDSHAKE))
+                greeted = said is not None and identify(said) is Protocol.SMTP
+                if said is None:
+                    # An HTTP server answers a request; the blank line ends it.
+                    await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n\r\n")
+                    said = await line.reply_within(_LISTENS_AFTER_HANDSHAKE)
+                await line.end(greeted=greeted)
+                kind = Protocol.SILENT if said is None else identify(said)
+                return ProbeResult(kind, spoke=True, certificate=facts, server_hello=True)
         except TimeoutError:
-            return ProbeResult(Protocol.SILENT)
+            return ProbeResult(Protocol.SILENT, spoke=spoke)
         except OSError:
-            return ProbeResult(Protocol.CLOSED)
+            return ProbeResult(Protocol.CLOSED, spoke=spoke)
+
+
+async def probe_proxy(sock: socket.socket, server_name: str, *, tls: bool, limit: float) -> bool:
+    """Find out whether the server greets after a header of the PROXY protocol.
+
+    The header says that the addresses of the connection count, so it claims nothing.
+    """
+    with sock:
+        line = _Line(sock)
+        try:
+            async with asyncio.timeout(limit):
+                await line.send(b"PROXY UNKNOWN\r\n")
+                if tls and not await line.handshake(server_name):
+                    return False
+                greeted = (await line.reply()).startswith(b"220")
+                await line.end(greeted=greeted)
+                return greeted
+        except OSError:
+            return False
 
 
 async def probe_certificate(
@@ -218,20 +284,22 @@ async def probe_certificate(
         line = _Line(sock)
         try:
             async with asyncio.timeout(limit):
+                greeted = start_tls
                 if start_tls:
                     await line.reply()
                     await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n")
                     await line.reply()
                     await line.send(b"STARTTLS\r\n")
                     if not (await line.reply()).startswith(b"220"):
+                        await line.end(greeted=True)
                         return ProbeResult(Protocol.SMTP)
                 if not await line.handshake(server_name):
                     return ProbeResult(Protocol.TLS, server_hello=line.server_hello)
                 facts = CertificateInfo.of_session(line.tls)
-                if read_alert:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(limit / 2):
-                            await line.receive()
+                if read_alert or not start_tls:
+                    said = await line.reply_within(min(limit / 2, _LISTENS_AFTER_HANDSHAKE))
+                    greeted = greeted or (said or b"").startswith(b"220")
+                await line.end(greeted=greeted and not line.alert)
         except OSError:
             return ProbeResult(Protocol.OTHER, server_hello=line.server_hello)
         return ProbeResult(Protocol.TLS, certificate=facts, server_hello=True, alert=line.alert)

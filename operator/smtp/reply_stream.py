@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Detection of the end of a reply that arrives in pieces. Each byte is read once."""
+"""Detection of the end of each reply in data that arrives in pieces. Each byte is read once."""
 
 from typing import Final
 
@@ -16,25 +16,26 @@ class MalformedReply(Exception):
 
 
 class ReplyStream:
-    """Collects one reply after each ``clear``; later bytes are counted and dropped."""
+    """Collects the expected replies after each ``expect``; later bytes are counted and dropped."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
-        self._start = 0
-        """Where the last line begins."""
-        self._searched = 0
-        self._left = _REPLY
-        self._whole = False
+        self._expected = 0
+        self._start = self._searched = self._left = 0
+        self.expect(1)
 
-    def clear(self) -> None:
-        """Expect a new reply."""
+    def expect(self, replies: int) -> None:
+        """Expect so many new replies."""
         self._pending.clear()
+        self._expected = replies
         self._start = self._searched = 0
-        self._left = _REPLY
-        self._whole = False
+        """Where the last line begins, and where the search for its end continues."""
+        self._left = _REPLY * replies
 
-    def add(self, piece: bytes) -> bytes | None:
-        """Add received data. Return the reply when it is complete, once; else None.
+    def add(self, piece: bytes) -> list[bytes]:
+        """Add received data. Return each expected reply once, when it is complete.
+
+        Blank lines are dropped, although no server should send them.
 
         Raises:
             MalformedReply: the connection cannot be used any longer.
@@ -42,21 +43,28 @@ class ReplyStream:
         self._left -= max(len(piece), _PIECE_COST)
         if self._left < 0:
             raise MalformedReply
-        if self._whole:
-            return None
+        if not self._expected:
+            return []
         self._pending += piece
+        replies: list[bytes] = []
         while (end := self._pending.find(b"\n", self._searched)) >= 0:
             start, self._start = self._start, end + 1
             self._searched = self._start
+            if not self._pending[start : self._start].strip():
+                continue
             if self._start - start > _LINE or not self._pending[start : start + 3].isdigit():
                 raise MalformedReply
             if self._pending[start + 3 : start + 4] != b"-":
-                self._whole = True
-                return _of_one_code(bytes(self._pending[: self._start]))
+                replies.append(_of_one_code(bytes(self._pending[: self._start])))
+                del self._pending[: self._start]
+                self._start = self._searched = 0
+                self._expected -= 1
+                if not self._expected:
+                    return replies
         self._searched = len(self._pending)
         if self._searched - self._start > _LINE:
             raise MalformedReply
-        return None
+        return replies
 
 
 def _of_one_code(lines: bytes) -> bytes:

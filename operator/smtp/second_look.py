@@ -2,8 +2,8 @@
 """Analysis of a broken connection, if necessary with a second connection.
 
 A client that sends plaintext to a TLS port gets no reply; a client that sends TLS to a plaintext port gets
-invalid data. After such failures, one more connection without credentials finds out which protocol the server
-uses, and the verdict names the field to change.
+invalid data. After such failures, and during a long silence before the greeting, more connections without
+credentials find out which protocol the server uses, and the verdict names the field to change.
 """
 
 import socket
@@ -21,7 +21,7 @@ from smtp_operator.smtp.connection import (
     ReplyTimeout,
     TlsHandshakeFailed,
 )
-from smtp_operator.smtp.diagnosis import no_reply as failures
+from smtp_operator.smtp.diagnosis import no_reply
 from smtp_operator.smtp.diagnosis import tls_failures as tlsfailures
 from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.verdicts import verdict
@@ -33,6 +33,7 @@ from smtp_operator.smtp.probe import (
     identify,
     probe_certificate,
     probe_plaintext,
+    probe_proxy,
     probe_tls,
 )
 from smtp_operator.smtp.quotation import Quotation
@@ -40,6 +41,8 @@ from smtp_operator.smtp.quotation import Quotation
 _NOT_SMTP: Final = frozenset(
     {Protocol.IMAP, Protocol.POP3, Protocol.SSH, Protocol.HTTP, Protocol.FTP, Protocol.NNTP}
 )
+_WAITS_FOR_HEADER: Final = 1.0
+"""Seconds after which a server that waits for a PROXY header may close the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class FailureAnalyzer:
         self.dialogue.clock.stop()
         match error:
             case ReplyTimeout():
-                return await self._silent(phase, error.limit)
+                return self._silent(phase)
             case ConnectionClosed():
                 return await self._closed(phase, error)
             case TlsHandshakeFailed():
@@ -67,14 +70,15 @@ class FailureAnalyzer:
             case _:
                 raise AssertionError("unknown connection failure")
 
-    async def _silent(self, phase: Phase, waited: float) -> Verdict:
+    def _silent(self, phase: Phase) -> Verdict:
         dialogue = self.dialogue
+        clock, budget = dialogue.clock, dialogue.budget
         content_sent = dialogue.findings.content_sent
-        replies = dialogue.clock.replies
-        if replies and dialogue.hurried and waited < dialogue.budget.total / 2 and not content_sent:
-            return failures.too_slow(phase, dialogue.budget.spent, replies)
-        found = await self._mismatch(phase)
-        return found or failures.silent(dialogue.context(), phase, waited, content_sent=content_sent)
+        waited = clock.waited
+        slow = no_reply.Waiting(phase, waited, budget.spent, budget.total, content_sent=content_sent)
+        if clock.replies and waited < budget.total / 2 and not content_sent:
+            return no_reply.too_slow(slow, clock.replies)
+        return no_reply.silent(dialogue.context(), slow)
 
     async def _closed(self, phase: Phase, error: ConnectionClosed) -> Verdict:
         dialogue = self.dialogue
@@ -89,8 +93,8 @@ class FailureAnalyzer:
             probe = await self._probe_certificate(read_alert=True)
             if probe is not None and tlsfailures.wants_client_certificate(probe.alert):
                 return tlsfailures.failed(dialogue.context(), probe.alert, 0, name=self.prepared.server_name)
-        found = await self._mismatch(phase)
-        return found or failures.closed(
+        found = await self._mismatch_after_failure(phase)
+        return found or no_reply.closed(
             dialogue.context(),
             phase,
             dialogue.transcript.last_words,
@@ -99,19 +103,19 @@ class FailureAnalyzer:
 
     async def _invalid_reply(self, phase: Phase, raw: bytes) -> Verdict:
         if phase is not Phase.BANNER:
-            return failures.invalid_reply(self.dialogue.context(), phase)
+            return no_reply.invalid_reply(self.dialogue.context(), phase)
         kind = identify(raw)
         if kind is Protocol.TLS:
-            found = await self._mismatch(phase)
+            found = await self._mismatch_after_failure(phase)
             if found:
                 return found
-        return failures.not_smtp(self.dialogue.context(), phase, kind)
+        return no_reply.not_smtp(self.dialogue.context(), phase, kind)
 
     async def _tls_failed(self, error: TlsHandshakeFailed) -> Verdict:
         settings = self.dialogue.settings
         if error.reason in tlsfailures.NOT_TLS and settings.smtp_type is SmtpType.TLS:
-            found = await self._mismatch(Phase.TLS)
-            return found or failures.closed(
+            found = await self._mismatch_after_failure(Phase.TLS)
+            return found or no_reply.closed(
                 self.dialogue.context(), Phase.TLS, Quotation(), content_sent=False
             )
         probe = None
@@ -133,21 +137,35 @@ class FailureAnalyzer:
             server_hello=probe is not None and probe.server_hello,
         )
 
-    async def _mismatch(self, phase: Phase) -> Verdict | None:
+    async def look(self) -> Verdict | None:
+        """Return a verdict if the silence before the greeting has a provable cause; else None."""
+        dialogue = self.dialogue
+        return await self._mismatch(
+            dialogue.clock.phase, listen=dialogue.look_listens, limit=dialogue.budget.left, silent=True
+        )
+
+    async def _mismatch(
+        self, phase: Phase | None, *, listen: float, limit: float, silent: bool = False
+    ) -> Verdict | None:
         """Return a verdict if another ``smtpType`` or protocol works on this port; else None."""
         smtp_type = self.dialogue.settings.smtp_type
-        if phase is Phase.BANNER and smtp_type is not SmtpType.TLS:
-            probe = await self._probe_tls()
-            if probe.kind is Protocol.SMTP:
-                return self._tls_expected(smtp_type)
-        elif phase is Phase.TLS and smtp_type is SmtpType.TLS:
-            probe = await self._probe_plaintext()
+        if phase is Phase.TLS and smtp_type is SmtpType.TLS:
+            probe = await self._probe_plaintext(limit)
             if probe.kind is Protocol.SMTP:
                 return self._plaintext(probe)
+        elif phase is Phase.BANNER:
+            listen = 0.0 if smtp_type is SmtpType.TLS else listen
+            probe = await self._probe_tls(listen, limit)
+            if probe.kind is Protocol.CLOSED and not probe.spoke:
+                probe = await self._probe_tls(0.0, limit)
+            if smtp_type is not SmtpType.TLS and _speaks_tls(probe):
+                return self._tls_expected(smtp_type)
         else:
             return None
         if probe.kind in _NOT_SMTP:
-            return failures.not_smtp(self.dialogue.context(), phase, probe.kind)
+            return no_reply.not_smtp(self.dialogue.context(), phase, probe.kind)
+        if (silent or self.dialogue.clock.waited >= _WAITS_FOR_HEADER) and await self._probe_proxy():
+            return no_reply.proxy_expected(self.dialogue.context(), phase, silent=silent)
         return None
 
     def _tls_expected(self, smtp_type: SmtpType) -> Verdict:
@@ -178,22 +196,39 @@ class FailureAnalyzer:
             suggestion=suggestion,
         )
 
-    async def _probe_tls(self) -> ProbeResult:
-        limit = self._limit()
+    async def _mismatch_after_failure(self, phase: Phase) -> Verdict | None:
+        limits = self.dialogue.limits
+        listen = min(limits.look_listens_on_tls_port, self.dialogue.budget.left / 4)
+        return await self._mismatch(phase, listen=listen, limit=listen + self._limit)
+
+    async def _probe_tls(self, listen: float, limit: float) -> ProbeResult:
+        prepared = self.prepared
         try:
-            return await probe_tls(await self.connect(limit), self.prepared.server_name, limit=limit)
+            sock = await self.connect(self._limit)
+            return await probe_tls(sock, prepared.server_name, prepared.helo_name, listen=listen, limit=limit)
         except OSError:
             return ProbeResult(Protocol.CLOSED)
 
-    async def _probe_plaintext(self) -> ProbeResult:
-        limit = self._limit()
+    async def _probe_plaintext(self, limit: float) -> ProbeResult:
         try:
-            return await probe_plaintext(await self.connect(limit), self.prepared.helo_name, limit=limit)
+            return await probe_plaintext(
+                await self.connect(self._limit), self.prepared.helo_name, limit=limit
+            )
         except OSError:
             return ProbeResult(Protocol.CLOSED)
+
+    async def _probe_proxy(self) -> bool:
+        tls = self.dialogue.settings.smtp_type is SmtpType.TLS
+        limit = self._limit
+        try:
+            return await probe_proxy(
+                await self.connect(limit), self.prepared.server_name, tls=tls, limit=limit
+            )
+        except OSError:
+            return False
 
     async def _probe_certificate(self, *, read_alert: bool = False) -> ProbeResult | None:
-        limit = self._limit()
+        limit = self._limit
         try:
             return await probe_certificate(
                 await self.connect(limit),
@@ -206,5 +241,15 @@ class FailureAnalyzer:
         except OSError:
             return None
 
+    @property
     def _limit(self) -> float:
-        return self.dialogue.budget.limit(self.dialogue.limits.probe) / 2
+        """The seconds for a connection, and for a probe; a slow server gets the time that it took before."""
+        budget = self.dialogue.budget
+        return budget.limit(max(self.dialogue.limits.probe, 2 * budget.spent)) / 2
+
+
+def _speaks_tls(probe: ProbeResult) -> bool:
+    """Return whether the server speaks TLS from the first byte, and no other protocol than SMTP over it."""
+    if probe.kind is Protocol.SMTP:
+        return not probe.in_plaintext
+    return probe.kind is Protocol.TLS or (probe.kind is Protocol.SILENT and probe.server_hello)

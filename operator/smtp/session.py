@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Callable
@@ -16,14 +17,17 @@ from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServer
 from smtp_operator.smtp.certificates import TlsContexts
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.connection import ConnectionFailure, SmtpConnection
-from smtp_operator.smtp.diagnosis import no_reply as failures
+from smtp_operator.smtp.diagnosis import no_reply
+from smtp_operator.smtp.diagnosis.slow_steps import with_slow_steps
 from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
 from smtp_operator.smtp.dialogue import Dialogue, DialogueFindings
 from smtp_operator.smtp.login_permit import LoginPermit
+from smtp_operator.smtp.mail_transaction import MailTransaction, PipeliningFailed
 from smtp_operator.smtp.preflight import PreparedTest, check_secrecy, invalid_host, prepare
 from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.request import TestRequest
 from smtp_operator.smtp.second_look import FailureAnalyzer
+from smtp_operator.smtp.second_look_race import first_handshake
 from smtp_operator.smtp.send_permit import SendPermit
 from smtp_operator.smtp.timing import Budget, PhaseClock, PhaseLimits
 from smtp_operator.smtp.transcript import Transcript
@@ -149,17 +153,17 @@ class TestSession:
             )
         except NameNotFound:
             raise DialogueEnded(
-                failures.host_not_found(self.settings.server, bound=self.settings.absolute_name)
+                no_reply.host_not_found(self.settings.server, bound=self.settings.absolute_name)
             ) from None
         except NameServersFailed:
-            raise DialogueEnded(failures.dns_failed(self.settings.server)) from None
+            raise DialogueEnded(no_reply.dns_failed(self.settings.server)) from None
         except NameInvalid:
             raise DialogueEnded(invalid_host("server", self.settings.server)) from None
         except TimeoutError:
-            raise DialogueEnded(failures.dns_silent(self.settings.server, limit)) from None
+            raise DialogueEnded(no_reply.dns_silent(self.settings.server, limit)) from None
         allowed = tuple(filter(self.resources.policy.allows, found))
         if not allowed:
-            raise DialogueEnded(failures.address_not_allowed(found[0]))
+            raise DialogueEnded(no_reply.address_not_allowed(found[0]))
         return allowed
 
     def _dialogue(self, prepared: PreparedTest) -> Dialogue:
@@ -210,7 +214,7 @@ class TestSession:
                     errors[address] = error
                     continue
                 return await self._run_over(sock, address, dialogue, prepared)
-        return failures.unreachable(dialogue.context(), errors, limit)
+        return no_reply.unreachable(dialogue.context(), errors, limit)
 
     async def _run_over(
         self, sock: socket.socket, address: Address, dialogue: Dialogue, prepared: PreparedTest
@@ -218,40 +222,65 @@ class TestSession:
         port = self.settings.port
         dialogue.address = address
         self.findings.address = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        analyzer = FailureAnalyzer(dialogue, prepared, functools.partial(self._connect_again, address))
+        dialogue.second_look = analyzer.look
         try:
+            try:
+                return await self._run_dialogue(sock, dialogue, prepared)
+            except PipeliningFailed:
+                dialogue.pipelining = False
+                dialogue.restart()
+                self.transcript.note("new connection, one command at a time")
+            limit = self.budget.limit(self.limits.connect)
+            try:
+                sock = await self._connect_again(address, limit)
+            except OSError as error:
+                return no_reply.unreachable(dialogue.context(), {address: error}, limit)
             return await self._run_dialogue(sock, dialogue, prepared)
         except ConnectionFailure as error:
+            return await analyzer.analyze(error)
 
-            async def again(limit: float) -> socket.socket:
-                return await self.resources.connect(address, port, limit=limit)
-
-            return await FailureAnalyzer(dialogue, prepared, again).analyze(error)
+    async def _connect_again(self, address: Address, limit: float) -> socket.socket:
+        return await self.resources.connect(address, self.settings.port, limit=limit)
 
     async def _run_dialogue(self, sock: socket.socket, dialogue: Dialogue, prepared: PreparedTest) -> Verdict:
-        implicit = self.settings.smtp_type is SmtpType.TLS
-        if implicit:
-            self.clock.enter(Phase.TLS)
-        connection = await SmtpConnection.open(
-            sock,
-            context=prepared.context if implicit else None,
-            server_name=prepared.server_name,
-            limit=dialogue.limit(self.limits.tls, probe_after=True),
-        )
+        connection = await self._open(sock, dialogue, prepared)
         try:
             dialogue.secured(connection)
             outcome = await dialogue.run(connection, prepared.context, prepared.server_name)
+            if outcome is None:
+                outcome = await MailTransaction(dialogue, connection).run()
         except DialogueEnded as ended:
             outcome = ended.verdict
+        except (ConnectionFailure, PipeliningFailed):
+            self.clock.stop()
+            await connection.close(self.budget.limit(self.limits.close))
+            raise
         except BaseException:
             connection.abort()
             raise
         self.clock.end()
         await self._quit(connection)
-        return outcome
+        return with_slow_steps(outcome, self.clock.timings) if outcome.passed else outcome
+
+    async def _open(self, sock: socket.socket, dialogue: Dialogue, prepared: PreparedTest) -> SmtpConnection:
+        implicit = self.settings.smtp_type is SmtpType.TLS
+        self.clock.enter(Phase.TLS if implicit else Phase.BANNER)
+        opening = SmtpConnection.open(
+            sock,
+            context=prepared.context if implicit else None,
+            server_name=prepared.server_name,
+            limit=self.budget.left,
+        )
+        if implicit and dialogue.second_look is not None:
+            return await first_handshake(opening, dialogue.second_look, dialogue.look_after)
+        return await opening
 
     async def _quit(self, connection: SmtpConnection) -> None:
+        """Send QUIT, unless the server still owes a reply, and close the connection."""
         try:
-            await connection.command(b"QUIT", limit=self.budget.limit(self.limits.quit))
+            if not connection.unanswered:
+                await connection.command(b"QUIT", limit=self.limits.quit)
             await connection.close()
         except ConnectionFailure:
             pass  # the verdict is known; the reply to QUIT does not change it

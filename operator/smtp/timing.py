@@ -11,25 +11,27 @@ from smtp_operator.api.verdict import Phase, PhaseTiming
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseLimits:
-    """Limit of each step, in seconds.
+    """Limits of the steps that are not a wait for the server's reply, in seconds.
 
-    RFC 5321 section 4.5.3.2 grants a server minutes. These limits are shorter, because a user waits for the
-    verdict.
+    RFC 5321 section 4.5.3.2 grants a server minutes for each reply. Only ``test.timeout`` limits that wait.
     """
 
-    resolve: float = 5.0
+    resolve: float = 15.0
+    """The resolver of libc asks the second name server after 5 s."""
     connect: float = 3.0
     """For each address."""
-    tls: float = 10.0
-    banner: float = 15.0
-    banner_on_tls_port: float = 3.0
-    """If the port usually uses implicit TLS, and smtpType is another one."""
-    command: float = 15.0
-    data: float = 30.0
-    """From the final dot to the reply."""
     quit: float = 2.0
+    close: float = 1.0
+    """For the server to close its side of TLS after a failure."""
     probe: float = 5.0
     """For the probes after a failure."""
+    look_after: float = 10.0
+    """Silence before the greeting after which the second look starts."""
+    look_listens: float = 5.0
+    """Wait of the second look for a greeting, before it speaks."""
+    look_after_on_tls_port: float = 1.0
+    """If the port usually uses implicit TLS, and smtpType is another one."""
+    look_listens_on_tls_port: float = 2.0
 
 
 class Budget:
@@ -77,15 +79,26 @@ class PhaseClock:
         self._seconds: dict[Phase, float] = {}
         self._duration: float | None = None
         self._running = False
+        self._waiting_since = 0.0
 
     def enter(self, phase: Phase) -> None:
         """Start ``phase``, which may have been entered before, and report it."""
         self.stop()
         self.phase = phase
-        self._since = self._budget.spent
+        self._since = self._waiting_since = self._budget.spent
         self._running = True
         self._seconds.setdefault(phase, 0.0)
         self._on_phase(phase)
+
+    def replied(self) -> None:
+        """Count a reply."""
+        self.replies += 1
+        self._waiting_since = self._budget.spent
+
+    @property
+    def waited(self) -> float:
+        """The seconds since the last reply or the start of the phase."""
+        return self._budget.spent - self._waiting_since
 
     def stop(self) -> None:
         """Stop measuring the current phase; the following time belongs to no phase."""

@@ -2,7 +2,9 @@
 """Verdicts without a reply: no address, no connection, a timeout, a closed connection."""
 
 import errno
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from smtp_operator.api.reasons import Reason, Retry
@@ -23,6 +25,21 @@ _NO_ROUTE: Final = {
     errno.EHOSTDOWN,
     errno.EADDRNOTAVAIL,
 }
+_RESET: Final = {errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN}
+_COMMANDS: Final = {
+    Phase.EHLO: "EHLO",
+    Phase.START_TLS: "STARTTLS",
+    Phase.MAIL_FROM: "MAIL FROM",
+    Phase.RCPT_TO: "RCPT TO",
+    Phase.DATA: "DATA",
+}
+_GRANTED: Final = 300
+"""Seconds that RFC 5321 section 4.5.3.2 grants a server for most replies."""
+_GRANTED_AFTER_CONTENT: Final = 600
+_LONGEST_TEST: Final = 600
+_PROXY_IN_FRONT: Final = (
+    "A load balancer on the way sends a PROXY protocol header, which the mail server takes for a command"
+)
 _MAY_ARRIVE: Final = "The server may have accepted the email, so it is not sent again before the next recheck"
 _MAIL_READING: Final = {110: "POP3", 143: "IMAP", 993: "IMAP over TLS", 995: "POP3 over TLS"}
 
@@ -110,6 +127,8 @@ def unreachable(context: DialogueContext, errors: Mapping[Address, OSError], sec
             why="Submission ports are 587 (StartTLS) and 465 (TLS). Relays listen on port 25",
             fix="Set port: the port that the server listens on",
         )
+    if numbers & _RESET:
+        return closed(context, Phase.BANNER, Quotation(), content_sent=False)
     if numbers & _NO_ROUTE and all(address.version == 6 for address in errors):
         return verdict(
             Reason.NO_USABLE_ADDRESS,
@@ -126,57 +145,93 @@ def unreachable(context: DialogueContext, errors: Mapping[Address, OSError], sec
     )
 
 
-def too_slow(phase: Phase, seconds: float, replies: int) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A wait for a reply that ended with the time of the test. Times are in seconds."""
+
+    phase: Phase
+    waited: float
+    test: float
+    """The time of the test so far."""
+    timeout: float
+    """test.timeout"""
+    content_sent: bool = False
+
+    @property
+    def longer(self) -> str:
+        """Return the fix: the timeout with which a server passes that keeps to RFC 5321; or an empty text."""
+        granted = _GRANTED_AFTER_CONTENT if self.content_sent else _GRANTED
+        minutes = math.ceil(min(self.test - self.waited + granted, _LONGEST_TEST) / 60)
+        if minutes * 60 <= self.timeout:
+            return ""
+        return f"Set test.timeout: {minutes}m if this server is expected to be slow"
+
+
+def too_slow(wait: Waiting, replies: int) -> Verdict:
     """Return the verdict on a server that uses up the total time with slow replies."""
     answers = "reply" if replies == 1 else "replies"
     return verdict(
         Reason.TOTAL_BUDGET_EXCEEDED,
-        f"The server answers slowly: {_seconds(seconds)} for {replies} {answers}",
-        phase=phase,
+        f"The server answers slowly: {_seconds(wait.test - wait.waited)} for {replies} {answers}, then "
+        f"{_seconds(wait.waited)} without {_awaited(wait.phase)}",
+        phase=wait.phase,
         why="The test took longer than test.timeout. The phases in the status show where",
-        fix="Set test.timeout: a longer time, if this server is expected to be slow",
+        fix=wait.longer,
     )
 
 
-def silent(context: DialogueContext, phase: Phase, seconds: float, *, content_sent: bool) -> Verdict:
-    """Return the verdict if no reply came within ``seconds``."""
+def _awaited(phase: Phase) -> str:
+    if phase is Phase.TLS:
+        return "completing the TLS handshake"
+    if phase is Phase.AUTH:
+        return "an answer to the login"
+    return f"an answer to {_COMMANDS[phase]}" if phase in _COMMANDS else "a greeting"
+
+
+def silent(context: DialogueContext, wait: Waiting) -> Verdict:
+    """Return the verdict if no reply came before the end of the test."""
     where = f"{context.server}:{context.port}"
-    if content_sent:
+    phase, seconds = wait.phase, _seconds(wait.waited)
+    if wait.content_sent:
         return verdict(
             Reason.DATA_TIMEOUT,
-            f"{context.server} received the email but did not accept or refuse it within {_seconds(seconds)}",
+            f"{context.server} received the email but did not accept or refuse it within {seconds}",
             phase=phase,
             why=_MAY_ARRIVE,
+            fix=wait.longer,
         )
     if phase is Phase.BANNER:
         return verdict(
             Reason.BANNER_TIMEOUT,
-            f"{where} accepts connections but sent no greeting within {_seconds(seconds)}",
+            f"{where} accepts connections but sent no greeting within {seconds}",
             phase=phase,
             why="A proxy or firewall blocks the greeting, the server delays clients, or it expects the PROXY "
             "protocol",
-            fix=_other_port(context),
+            fix=_other_port(context) or wait.longer,
         )
     if phase is Phase.TLS:
         return verdict(
             Reason.TLS_HANDSHAKE_TIMEOUT,
-            f"{where} did not complete the TLS handshake within {_seconds(seconds)}",
+            f"{where} did not complete the TLS handshake within {seconds}",
             phase=phase,
             why="A middlebox may drop the handshake, or the server is overloaded",
+            fix=wait.longer,
         )
     if phase is Phase.AUTH:
         return verdict(
             Reason.REPLY_TIMEOUT,
-            f"{context.server} did not accept or refuse the login within {_seconds(seconds)}",
+            f"{context.server} did not accept or refuse the login within {seconds}",
             phase=phase,
             why="Its user directory may be down. Whether the password is correct is not known yet",
+            fix=wait.longer,
             retry=Retry.SLOW,
         )
     return verdict(
         Reason.REPLY_TIMEOUT,
-        f"{context.server} did not answer within {_seconds(seconds)}",
+        f"{context.server} did not answer {_COMMANDS[phase]} within {seconds}",
         phase=phase,
         why="RFC 5321 allows minutes, but most servers this slow are overloaded or delay clients on purpose",
+        fix=wait.longer,
     )
 
 
@@ -249,6 +304,28 @@ def invalid_reply(context: DialogueContext, phase: Phase) -> Verdict:
         f"{context.server} sent data that is not an SMTP reply",
         phase=phase,
         why="A proxy or firewall on the way may change the session",
+    )
+
+
+def proxy_header(context: DialogueContext, phase: Phase) -> Verdict:
+    """Return the verdict on a server that answers a command which this client did not send."""
+    return verdict(
+        Reason.REPLY_INVALID,
+        f"{context.server}:{context.port} answered before this client sent a command",
+        phase=phase,
+        why=_PROXY_IN_FRONT,
+        fix="Turn on the PROXY protocol in the mail server, or turn it off in the load balancer",
+    )
+
+
+def proxy_expected(context: DialogueContext, phase: Phase, *, silent: bool) -> Verdict:
+    """Return the verdict on a server that greets only after a header of the PROXY protocol."""
+    return verdict(
+        Reason.BANNER_TIMEOUT if silent else Reason.CONNECTION_CLOSED_BY_SERVER,
+        f"{context.server}:{context.port} greets only after a header of the PROXY protocol",
+        phase=phase,
+        why="A second connection, without the password, found this. The port is for a load balancer",
+        fix="Set server and port: those of the load balancer, or turn off the PROXY protocol on this port",
     )
 
 

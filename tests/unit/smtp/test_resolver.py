@@ -175,7 +175,7 @@ def test_addresses_are_unique_and_in_the_systems_order(monkeypatch: pytest.Monke
             TimeoutError(),
             Reason.DNS_TIMEOUT,
             Retry.TRANSIENT,
-            'DNS did not resolve "smpt.gmail.com" within 5 s [in Resolve]. '
+            'DNS did not resolve "smpt.gmail.com" within 15 s [in Resolve]. '
             "DNS has an error, in the cluster or in that domain. No mail server was contacted yet.",
         ),
     ],

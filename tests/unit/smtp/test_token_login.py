@@ -136,13 +136,14 @@ async def test_an_error_that_repeats_the_token_does_not_show_it(
 async def test_a_token_that_the_server_echoes_is_not_shown(
     trial: Trial, server: MailServer, tls: dict[str, Any], mechanism: str
 ) -> None:
-    blob = f"user={MAILBOX}\1auth=Bearer {TOKEN}\1\1"
+    token = TOKEN[:300]  # short enough for an initial response
+    blob = f"user={MAILBOX}\1auth=Bearer {token}\1\1"
     if mechanism == "OAUTHBEARER":
-        blob = f"n,a={MAILBOX},\1auth=Bearer {TOKEN}\1\1"
+        blob = f"n,a={MAILBOX},\1auth=Bearer {token}\1\1"
     encoded = base64.b64encode(blob.encode()).decode()
-    server.replies["AUTH"] = f"535 5.7.8 no: {TOKEN[200:320]} {encoded[300:420]}"
+    server.replies["AUTH"] = f"535 5.7.8 no: {token[150:270]} {encoded[300:420]}"
 
-    report = await trial(server.starttls_port, login=by_token(), auth_mechanism=mechanism, **tls)
+    report = await trial(server.starttls_port, login=by_token(token), auth_mechanism=mechanism, **tls)
 
     assert "c4nary" not in repr(report)
     assert encoded[310:340] not in repr(report)

@@ -160,6 +160,8 @@ class FaultServer:
         self.tls = tls
         self._context = context
         self.port = 0
+        self.longest_command = 0
+        """Longest command line that is accepted, with CRLF; 0: any."""
         self.connections = 0
         self.received: list[bytes] = []
         """Every line that clients sent, including emails."""
@@ -208,7 +210,11 @@ class FaultServer:
         client, own = socket.socketpair()
         client.setblocking(False)
         protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(), self._serve)
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, own)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, own)
+        except BaseException:
+            client.close()
+            raise
         return client
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -240,6 +246,9 @@ class FaultServer:
             self.received.append(line.rstrip(b"\r\n"))
             verb = line.split(b" ")[0].strip().upper().decode("ascii", "replace")
             step = verb if verb in _POLITE else "line"
+            if step != "line" and 0 < self.longest_command < len(line):
+                await reply("500 5.5.2 Line too long")(talk)
+                continue
             if step == "EHLO" and offers_starttls and "EHLO" not in self.script:
                 await _OFFERS_STARTTLS(talk)
                 continue

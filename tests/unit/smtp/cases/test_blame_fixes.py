@@ -33,7 +33,7 @@ def test_no_fix_names_the_present_port(port: int, smtp_type: SmtpType) -> None:
             capabilities.start_tls(context).message,
             capabilities.mechanism(context, "Auto").message,
             no_reply.not_smtp(context, Phase.BANNER, "HTTP").message,
-            no_reply.silent(context, Phase.BANNER, 9, content_sent=False).message,
+            no_reply.silent(context, no_reply.Waiting(Phase.BANNER, 9, 9, 9)).message,
             no_reply.closed(context, Phase.BANNER, Quotation(), content_sent=False).message,
             no_reply.unreachable(context, {}, 3).message,
             no_reply.port_not_allowed(port, [PortRange(25, 25)]).message,

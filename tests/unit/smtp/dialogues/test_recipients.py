@@ -151,6 +151,7 @@ async def test_an_address_in_two_lists_gets_one_email(trial: Trial, mailserver: 
 
 async def test_a_421_at_a_recipient_ends_the_dialogue(trial: Trial, mailserver: MailServer) -> None:
     mailserver.refused_recipients = {"a@example.com": "421 4.3.2 closing"}
+    mailserver.extensions = ("8BITMIME",)  # no PIPELINING
 
     report = await trial(mailserver.plain_port, recipients=recipients(to=["a@example.com", "b@example.com"]))
 
