@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The common parts of all specs: base model, field types and references."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -141,11 +142,12 @@ def namespace_of(reference: ApiModel, otherwise: str) -> str:
 def spec_problems(error: ValidationError) -> list[str]:
     """Return the errors of a spec, one line per field: ``spec.port: Input should be …``; no values."""
     return [
-        f"{_path(problem['loc'])}: {problem['msg']}"
+        f"{field_path(('spec', *problem['loc']))}: {problem['msg']}"
         for problem in error.errors(include_url=False, include_input=False, include_context=False)
     ]
 
 
-def _path(location: tuple[int | str, ...]) -> str:
-    """Return the path of a field below spec, such as ``spec.recipients.cc[0]``."""
-    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+def field_path(location: Iterable[int | str]) -> str:
+    """Return the path of a field, such as ``recipients.cc[0]``; empty for an empty location."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")

@@ -123,17 +123,11 @@ class _Check:
             snapshot = snapshot_of(config)
             host = f"[{options.server}]" if ":" in options.server else options.server
             return await self._test(snapshot, _not_found, place="", name=f"{host}:{options.port}")
-        documents = read_documents(options.file, sys.stdin)
-        source = source_name(options.file)
-        config = config_of(
-            documents,
-            source=source,
-            name=options.name,
-            namespace=options.namespace,
-            timeout=options.timeout,
-        )
+        manifest = read_documents(options.file, sys.stdin)
+        config = config_of(manifest, name=options.name, namespace=options.namespace, timeout=options.timeout)
         snapshot = snapshot_of(config)
-        find = objects_of_file(documents, snapshot.spec, namespace=snapshot.key.namespace, source=source)
+        source, namespace = manifest.source, snapshot.key.namespace
+        find = objects_of_file(manifest.documents, snapshot.spec, namespace=namespace, source=source)
         return await self._test(snapshot, find, place=source, name=str(snapshot.key))
 
     async def from_cluster(self) -> int:

@@ -4,14 +4,17 @@
 No message quotes a value: it could be a password.
 """
 
+import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import yaml
 
 from smtp_operator.api.objects import JsonObject
+from smtp_operator.cli.check.yaml_errors import DuplicateKey, explain
 
 STANDARD_INPUT: Final = "-"
 
@@ -26,15 +29,13 @@ class _Loader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """Compose a mapping and reject duplicate keys."""
         node: yaml.MappingNode = super().compose_mapping_node(anchor)
-        keys = set()
+        keys: dict[str, yaml.Mark] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if key.value in keys:
-                raise yaml.MarkedYAMLError(
-                    problem=f"duplicate key {_as_key(key.value)}", problem_mark=key.start_mark
-                )
-            keys.add(key.value)
+                raise DuplicateKey(key.value, keys[key.value], key.start_mark)
+            keys[key.value] = key.start_mark
         return node
 
 
@@ -58,10 +59,18 @@ _Loader.add_implicit_resolver(
     list("-+0123456789."),
 )
 
-_KEY: Final = re.compile(r"[\w./-]{1,63}", re.ASCII)
-_QUOTED: Final = re.compile(r"(?P<quote>['\"]).*(?P=quote)")
-_EXPECTED_TOKEN: Final = re.compile(r"expected '?(?:<|[\[\]{},:?-])")
-_TAB: Final = r"'\t'"
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The objects of a file, with Lists expanded."""
+
+    source: str
+    documents: Sequence[JsonObject]
+    text: str = field(default="", repr=False)
+    others: Sequence[str] = ()
+    """Contents other than maps, such as ``a list``."""
 
 
 def source_name(path: str) -> str:
@@ -78,34 +87,33 @@ def read_text(path: str, stdin: TextIO) -> str:
     try:
         # Not stdin.read(), which decodes by the locale.
         raw = stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
+        if raw.startswith(_UTF_16):
+            raise ManifestUnusable(f"{source_name(path)} is UTF-16 text; save it as UTF-8")
         return raw.decode("utf-8-sig")
     except OSError as error:
         raise ManifestUnusable(f"{source_name(path)} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ManifestUnusable(f"{source_name(path)} is not UTF-8 text") from None
+        raise ManifestUnusable(f"{source_name(path)} is not UTF-8 text; save it as UTF-8") from None
 
 
-def read_documents(path: str, stdin: TextIO) -> list[JsonObject]:
-    """Return the objects of a file, with Lists expanded; ``-`` is standard input.
+def read_documents(path: str, stdin: TextIO) -> Manifest:
+    """Return the objects of a file; ``-`` is standard input.
 
     Raises:
         ManifestUnusable: the file cannot be read, or is not YAML.
     """
-    text = read_text(path, stdin)
+    text, source = read_text(path, stdin), source_name(path)
     try:
         documents = list(yaml.load_all(text, Loader=_Loader))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f", line {mark.line + 1}" if mark else ""
-        problem = error.problem or error.context or "unreadable"
-        raise ManifestUnusable(f"{source_name(path)}{line}: not YAML ({_without_values(problem)})") from None
-    except yaml.YAMLError:
-        raise ManifestUnusable(f"{source_name(path)}: not YAML (it contains a control character)") from None
+    except yaml.YAMLError as error:
+        found = explain(text, error)
+        line = f", line {found.line}" if found.line else ""
+        raise ManifestUnusable(f"{source}{line}: not YAML: {found.text}") from None
     except (ValueError, OverflowError, RecursionError):
-        raise ManifestUnusable(
-            f"{source_name(path)}: not YAML (a number, a tag or the nesting cannot be read)"
-        ) from None
-    return [it for document in documents for it in _objects(document)]
+        raise ManifestUnusable(f"{source}: not YAML: a number, a tag or the nesting cannot be read") from None
+    others = ["a list" if isinstance(it, list) else "text" for it in documents if isinstance(it, list | str)]
+    objects = [it for document in documents for it in _objects(document)]
+    return Manifest(source, objects, text, others)
 
 
 def _objects(document: Any) -> Iterator[JsonObject]:
@@ -117,17 +125,3 @@ def _objects(document: Any) -> Iterator[JsonObject]:
             yield from _objects(item)
     else:
         yield document
-
-
-def _without_values(problem: str) -> str:
-    if _TAB in problem:
-        return "found a tab; use spaces for indentation"
-    if _EXPECTED_TOKEN.match(problem):
-        return problem  # it quotes tokens such as <block end>, not values
-    short = _QUOTED.sub("…", problem)
-    hint = "; put a string that starts with a special character in quotes" if short != problem else ""
-    return f"{short}{hint}"
-
-
-def _as_key(text: str) -> str:
-    return text if _KEY.fullmatch(text) else "…"

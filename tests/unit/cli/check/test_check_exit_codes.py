@@ -41,8 +41,9 @@ def test_2_the_manifest_cannot_be_used(check: Check, write: Write, config: Docum
     del config["spec"]["server"]
     ended = check("-f", write(config))
     assert (ended.code, ended.out) == (2, "")
-    assert (
-        ended.err == "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n  spec.server: is required\n"
+    assert ended.err == (
+        "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
+        "  spec.server: is required; write: server: smtp.example.com\n"
     )
 
 

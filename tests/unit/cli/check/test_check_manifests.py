@@ -25,12 +25,15 @@ def test_a_manifest_from_standard_input(check: Check, anonymous: Document) -> No
 
 
 def test_problems_of_standard_input_name_it(check: Check, config: Document) -> None:
-    assert check("-f", "-", stdin=b"").err == "smtp-operator: standard input contains no SmtpConfig\n"
+    assert (
+        check("-f", "-", stdin=b"").err
+        == "smtp-operator: standard input contains no SmtpConfig; it is empty\n"
+    )
     config["spec"]["port"] = 0
     ended = check("-f", "-", stdin=yaml.safe_dump(config).encode())
     assert ended.err == (
         "smtp-operator: standard input: this SmtpConfig cannot be used:\n"
-        "  spec.port: must be greater than or equal to 1\n"
+        "  spec.port: must be greater than or equal to 1; write: port: 587\n"
     )
 
 
@@ -115,38 +118,19 @@ def test_invalid_names_are_not_repeated(check: Check, write: Write, anonymous: D
 
 
 UNREADABLE: dict[str, tuple[bytes, str]] = {
-    "an indentation": (b"a: 1\n b: 2\n", ", line 2: not YAML (mapping values are not allowed here)"),
-    "a tab": (b"a:\n\tb: 1\n", ", line 2: not YAML (found a tab; use spaces for indentation)"),
-    "no end": (b"a: {b: 1\n", ", line 2: not YAML (expected ',' or '}', but got '<stream end>')"),
-    "a key twice": (b"a:\n  port: 1\n  port: 2\n", ", line 3: not YAML (duplicate key port)"),
-    "a key twice, unusual": (b'"\x7f": 1\n"\x7f": 2', ": not YAML (it contains a control character)"),
-    "an alias": (
-        b"password: *s3cret\n",
-        ", line 1: not YAML (found undefined alias …;"
-        " put a string that starts with a special character in quotes)",
-    ),
-    "a tag": (
-        b"password: !s3cret x\n",
-        ", line 1: not YAML (could not determine a constructor for the tag …;"
-        " put a string that starts with a special character in quotes)",
-    ),
-    "a strange sign": (
-        b"password: @s3cret\n",
-        ", line 1: not YAML (found character … that cannot start any token;"
-        " put a string that starts with a special character in quotes)",
-    ),
-    "a control character": (b"a: \x00\n", ": not YAML (it contains a control character)"),
-    "a bottomless pit": (
-        b"a: " + b"[" * 1500,
-        ": not YAML (a number, a tag or the nesting cannot be read)",
-    ),
+    "a key twice, unusual": (b'"\x7f": 1\n"\x7f": 2', ": not YAML: a control character"),
+    "a control character": (b"a: \x00\n", ": not YAML: a control character"),
+    "a bottomless pit": (b"a: " + b"[" * 1500, ": not YAML: a number, a tag or the nesting cannot be read"),
     "a number of letters": (
         b"a: !!int s3cret",
-        ": not YAML (a number, a tag or the nesting cannot be read)",
+        ": not YAML: a number, a tag or the nesting cannot be read",
     ),
-    "another encoding": ("a: Größe\n".encode("latin-1"), " is not UTF-8 text"),
-    "nothing": (b"", " contains no SmtpConfig"),
-    "a text": (b"s3cret", " contains no SmtpConfig"),
+    "another encoding": ("a: Größe\n".encode("latin-1"), " is not UTF-8 text; save it as UTF-8"),
+    "an encoding of Windows": ("a: 1\n".encode("utf-16"), " is UTF-16 text; save it as UTF-8"),
+    "nothing": (b"", " contains no SmtpConfig; it is empty"),
+    "comments": (b"# s3cret", " contains no SmtpConfig; it has only comments"),
+    "separators": (b"---\n", " contains no SmtpConfig; it has no YAML"),
+    "a text": (b"s3cret", " contains no SmtpConfig; it contains: text"),
 }
 
 
@@ -185,26 +169,35 @@ def test_every_problem_is_listed(check: Check, write: Write, config: Document) -
     first, *problems = ended.err.splitlines()
     assert first == "smtp-operator: mail.yaml: this SmtpConfig cannot be used:"
     assert sorted(problems) == [
-        "  apiVersion: must be smtp-operator.io/v1alpha1",
-        "  metadata.name: must be a name such as corporate-mail",
-        "  metadata.namespace: must be a name such as team-a",
-        "  sepc: unknown field",
+        "  apiVersion: must be smtp-operator.io/v1alpha1; write: apiVersion: smtp-operator.io/v1alpha1",
+        "  metadata.name: must be a name of lowercase letters, digits, - and ., such as corporate-mail;"
+        " write: name: corporate-mail",
+        "  metadata.namespace: must be a name of lowercase letters, digits, - and ., such as team-a; write:"
+        " namespace: team-a",
+        "  sepc: unknown field; the field is spec",
         "  spec.from: from must be one email address, such as noreply@example.com or"
-        " Platform Team <noreply@example.com>",
-        "  spec.password: must be a map of fields",
-        "  spec.port: must be a valid integer",
-        "  spec.recipients.to[1]: must have at least 3 characters",
-        "  spec.server: is required",
-        "  spec.smtpType: must be 'None', 'StartTLS' or 'TLS'",
-        "  spec.test.timeout: must be a duration such as 90s, 15m or 1h30m between 5s and 10m",
-        "  spec.tls.caRef.name: is required",
-        "  spec.tls.serverNam: unknown field",
+        " Platform Team <noreply@example.com>; write: from: noreply@example.com",
+        "  spec.password: must be a map of fields, not text; put the password into a Secret; write: password:"
+        " {secretRef: {name: smtp-password}}",
+        "  spec.port: must be a whole number without quotes, not text in quotes; write: port: 587",
+        "  spec.recipients.to[1]: must have at least 3 characters; write: - ops@example.com",
+        "  spec.server: is required; write: server: smtp.example.com",
+        "  spec.smtpType: must be 'None', 'StartTLS' or 'TLS'; write: smtpType: TLS",
+        "  spec.test.timeout: must be a duration such as 90s, 15m or 1h30m between 5s and 10m;"
+        " write: timeout:"
+        " 45s",
+        "  spec.tls.caRef.name: is required; write: name: mail-ca",
+        "  spec.tls.serverNam: unknown field; the field is tls.serverName; write: tls: {serverName: x}",
     ]
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
-    [(None, "is required"), ("x", "must be a map of fields"), ([], "must be a map of fields")],
+    [
+        (None, "is required"),
+        ("x", "must be a map of fields, not text"),
+        ([], "must be a map of fields, not a list; remove the dashes before its fields"),
+    ],
 )
 def test_an_invalid_spec(spec: object, words: str, check: Check, write: Write, config: Document) -> None:
     config["spec"] = spec
@@ -216,7 +209,9 @@ def test_invalid_metadata(check: Check, write: Write, config: Document) -> None:
     config["metadata"] = "corporate-mail"
     assert check("-f", write(config)).err == (
         "smtp-operator: mail.yaml: this SmtpConfig cannot be used:\n"
-        "  metadata.name: must be a name such as corporate-mail\n"
+        "  metadata.name: must be a name of lowercase letters, digits, - and ., such as"
+        " corporate-mail; write:"
+        " name: corporate-mail\n"
     )
 
 

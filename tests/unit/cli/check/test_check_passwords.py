@@ -149,7 +149,7 @@ def test_unreadable_files_are_usage_errors(check: Check, write: Write, reference
     write(b"-----BEGIN NOTHING-----", name="other.pem")
     for flag, file, words in (
         ("--password-file", "nowhere.txt", "nowhere.txt cannot be read: No such file or directory"),
-        ("--password-file", "latin.txt", "latin.txt is not UTF-8 text"),
+        ("--password-file", "latin.txt", "latin.txt is not UTF-8 text; save it as UTF-8"),
         ("--ca-file", "nowhere.pem", "nowhere.pem cannot be read: No such file or directory"),
         ("--ca-file", "other.pem", "other.pem contains no PEM certificate"),
     ):
