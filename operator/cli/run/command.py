@@ -99,9 +99,10 @@ def run_operator(settings: Settings, environment: Mapping[str, str]) -> None:
 
 
 def _reduce_garbage_collection() -> None:
-    """Exclude imported objects from garbage collection: they stay, so scanning them is wasted."""
+    """Enable garbage collection without imported objects: they stay, so scanning them is wasted."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(_ALLOCATIONS_PER_COLLECTION, 10, 10)
 
 
