@@ -141,9 +141,10 @@ class VerdictWatch:
         while self._open and not self._closed:
             for line in self._lines():
                 self._look_at(json.loads(line)["object"])
-            # The API server ends the watch of a slow reader.
-            if self._open and not self._closed:
-                self._connection, self._response = self._begin()
+            # The API server ends the watch of a slow reader; a busy one also breaks off a long list.
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self._open and not self._closed:
+                    self._connection, self._response = self._begin()
 
     def _look_at(self, item: Object) -> None:
         name = item["metadata"].get("name", "")
