@@ -125,6 +125,7 @@ class LastTest(StatusModel):
     mode: Text32 | None = Field(None, description="How deep the test went.")
     start_time: Timestamp = Field(description="When the test started, in microseconds.")
     duration: Text32 | None = Field(None, description="Duration.")
+    phase: Text32 | None = Field(None, description="Where a failed test ended; absent when it passed.")
     phases: Annotated[
         list[PhaseTime],
         Field(max_length=64, description="Duration of each phase, in order; a phase can occur twice."),
@@ -143,6 +144,15 @@ class LastTest(StatusModel):
         Field(max_length=64, description="Redacted dialogue of a failed test."),
         ListType.ATOMIC,
     ] = Field(default_factory=list)
+
+
+class CurrentTest(StatusModel):
+    """The running test: a requested one, or one of settings without a verdict, that has taken over 1 s."""
+
+    trigger: Text64 = Field(description="Why the test runs.")
+    mode: Text32 | None = Field(None, description="How deep the test goes.")
+    phase: Text32 | None = Field(None, description="The current phase of a requested test.")
+    start_time: Timestamp = Field(description="When the test started, in microseconds.")
 
 
 class PasswordStatus(StatusModel):
@@ -208,6 +218,7 @@ class SmtpConfigStatus(ObjectStatus):
     last_test: LastTest | None = None
     last_success_time: Timestamp | None = Field(None, description="When a test last passed.")
     next_test_time: Timestamp | None = Field(None, description="When the next test is due.")
+    current_test: CurrentTest | None = None
     password: PasswordStatus | None = None
     suggestion: SuggestedSettings | None = None
     certificate_expiring: Timestamp | None = Field(

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A SmtpConfig of the cluster, as the plug-in shows it."""
 
-import re
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -15,9 +14,6 @@ from smtp_operator.reconcile.smtpconfig.snapshot import request_of
 from smtp_operator.reconcile.snapshot import status_of, version_of
 
 NOT_TESTED: Final = "not tested yet"
-
-_PHASE: Final = re.compile(r"phase (\w+)\.$")
-_FAILED_IN: Final = re.compile(r" in (\w+)(?::|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +88,8 @@ class ConfigSnapshot:
 
     @property
     def under_test(self) -> bool:
-        """Whether a test is running, by the Reconciling condition."""
-        condition = self.status.condition("Reconciling")
-        return condition is not None and condition.reason == Reason.TESTING
+        """Whether a test is running that has taken more than a second."""
+        return self.status.current_test is not None
 
     @property
     def held(self) -> bool:
@@ -104,10 +99,8 @@ class ConfigSnapshot:
 
     @property
     def phase(self) -> str | None:
-        """The current phase of a requested test."""
-        condition = self.status.condition("Reconciling")
-        found = _PHASE.search(condition.message) if condition is not None and self.under_test else None
-        return found[1] if found else None
+        """The phase of the running test, if it is known."""
+        return self.status.current_test.phase if self.status.current_test else None
 
     @property
     def request_pending(self) -> bool:
@@ -116,9 +109,9 @@ class ConfigSnapshot:
 
     @property
     def failed_phase(self) -> str | None:
-        """The phase that failed, from the summary."""
-        found = _FAILED_IN.search(self.status.summary or "") if self.passed is False else None
-        return found[1] if found else None
+        """The phase in which the test failed."""
+        last = self.status.last_test
+        return last.phase if last is not None and self.passed is False else None
 
     @property
     def exit_code(self) -> int:

@@ -72,7 +72,11 @@ def decide(
     """
     plan = _decide(snapshot, state=state, now=now, started=started, compare=compare)
     held_until = state.held_until(snapshot)
-    return Wait(held_until) if isinstance(plan, RunTest) and held_until > now else plan
+    if isinstance(plan, RunTest) and held_until > now:
+        plan = Wait(held_until)
+    if isinstance(plan, Wait) and snapshot.status.current_test is not None:
+        return RefreshStatus()  # that test does not run any more
+    return plan
 
 
 def _decide(

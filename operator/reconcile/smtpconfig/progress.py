@@ -32,7 +32,9 @@ class ProgressReporter:
 
     def __init__(self, snapshot: Snapshot, test: RunTest, *, write: WriteStatus, now: Now) -> None:
         self.snapshot = snapshot
+        self._test = test
         self._requested = test.trigger is Trigger.REQUESTED
+        self._started = now()
         self._write = write
         self._now = now
         self._phase: Phase | None = None
@@ -79,7 +81,11 @@ class ProgressReporter:
             return
         self._reported_phase = self._phase
         status = under_test(
-            self.snapshot, phase=self._reported_phase if self._requested else None, now=self._now()
+            self.snapshot,
+            self._test,
+            phase=self._reported_phase if self._requested else None,
+            started=self._started,
+            now=self._now(),
         )
         try:
             version = await self._write(self.snapshot.version, status)

@@ -14,6 +14,7 @@ from smtp_operator.reconcile.references.changes import settings_of_verdict
 from smtp_operator.reconcile.smtpconfig import status_fields
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiring_after_test, expiring_by_clock
 from smtp_operator.reconcile.smtpconfig.notifications import recorded
+from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState, retry_of
@@ -56,6 +57,7 @@ def status_after_test(
         ),
         "last_test": status_fields.last_test(outcome),
         "next_test_time": None if delay is None else to_timestamp(now + delay),
+        "current_test": None,
         "certificate_expiring": expiring_after_test(snapshot, outcome),
     }
     if outcome.notified:
@@ -112,9 +114,12 @@ def refreshed_status(
     snapshot: Snapshot, *, state: SmtpConfigState, watched: bool, now: float
 ) -> SmtpConfigStatus:
     """Return the status without a test: after a carried-over verdict, a suspension or the end of a wait."""
+    if not snapshot.has_verdict and not snapshot.spec.suspend:  # a test follows
+        return snapshot.status.model_copy(update={"current_test": None})
     write = ConditionWriter(snapshot.status, snapshot.generation, now)
     failure = _failure(snapshot)
     update: dict[str, object] = {
+        "current_test": None,
         "observed_generation": snapshot.generation,
         "certificate_expiring": expiring_by_clock(snapshot, now),
         **_summary_again(snapshot),
@@ -154,9 +159,9 @@ def _failure(snapshot: Snapshot) -> Verdict | None:
     ready = snapshot.status.condition("Ready")
     if ready is None or (retry := retry_of(ready.reason)) is None:
         return None
-    phases = snapshot.status.last_test.phases if snapshot.status.last_test else []
-    last = phases[-1].name if phases else None
-    phase = Phase(last) if last in tuple(Phase) else None
+    last = snapshot.status.last_test
+    name = last and (last.phase or (last.phases[-1].name if last.phases else None))
+    phase = Phase(name) if name in tuple(Phase) else None
     return Verdict(reason=Reason(ready.reason), message=ready.message, retry=retry, phase=phase)
 
 
@@ -191,34 +196,38 @@ def _next_test_after(
     return None if delay is None else to_timestamp(ended + delay)
 
 
-def under_test(snapshot: Snapshot, *, phase: Phase | None, now: float) -> SmtpConfigStatus:
-    """Return the status while a slow test runs; ``phase`` is reported for requested tests only."""
+def under_test(
+    snapshot: Snapshot, test: RunTest, *, phase: Phase | None, started: float, now: float
+) -> SmtpConfigStatus:
+    """Return the status while a slow test runs, which started at ``started`` (seconds since the epoch).
+
+    ``phase`` is reported for requested tests only.
+    """
+    update: dict[str, object] = {
+        "current_test": status_fields.current_test(test, phase=phase, started=started)
+    }
     write = ConditionWriter(snapshot.status, snapshot.generation, now)
     text = "A test of these settings is under way"
     text += f": phase {phase}." if phase is not None else "."
     testing = write.condition("Reconciling", "True", Reason.TESTING, text)
     if snapshot.has_verdict:
         conditions = [*_kept(snapshot, "Ready", "Failed"), testing, *_kept(snapshot, "PasswordResolved")]
-        return snapshot.status.model_copy(update={"conditions": conditions})
-    unknown = write.condition("Ready", "Unknown", Reason.TESTING, text)
-    conditions = [unknown, testing]
-    if (
-        snapshot.spec.password is not None or snapshot.spec.oauth2 is not None
-    ):  # otherwise, it describes older settings
-        conditions += _kept(snapshot, "PasswordResolved")
-    return snapshot.status.model_copy(
-        update={
-            "conditions": conditions,
-            "summary": str(Reason.TESTING),
-            "next_test_time": None,
-            "suggestion": None,
-        }
-    )
+        return snapshot.status.model_copy(update=update | {"conditions": conditions})
+    conditions = [write.condition("Ready", "Unknown", Reason.TESTING, text), testing]
+    if snapshot.spec.password is not None or snapshot.spec.oauth2 is not None:
+        conditions += _kept(snapshot, "PasswordResolved")  # otherwise, it describes older settings
+    update |= {
+        "conditions": conditions,
+        "summary": str(Reason.TESTING),
+        "next_test_time": None,
+        "suggestion": None,
+    }
+    return snapshot.status.model_copy(update=update)
 
 
 def held(snapshot: Snapshot, trigger: Trigger, hold: Hold, *, now: float) -> SmtpConfigStatus:
     """Return the status while a limit holds a test back; a recheck that waits keeps the verdict."""
-    update: dict[str, object] = {}
+    update: dict[str, object] = {"current_test": None}
     if hold.until is not None:
         update["next_test_time"] = to_timestamp(hold.until)
     if trigger is Trigger.RECHECK:

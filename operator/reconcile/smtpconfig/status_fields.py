@@ -9,6 +9,7 @@ from typing import Final
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.status import (
     CertificateStatus,
+    CurrentTest,
     LastTest,
     PasswordStatus,
     PhaseTime,
@@ -17,7 +18,8 @@ from smtp_operator.api.status import (
     SuggestedSettings,
 )
 from smtp_operator.api.timestamps import to_precise_timestamp, to_timestamp
-from smtp_operator.api.verdict import DialogueReport, Mode, ServerFacts, Verdict, cut
+from smtp_operator.api.verdict import DialogueReport, Mode, Phase, ServerFacts, Verdict, cut
+from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 
 _DIALOGUE_LINES: Final = 20
@@ -32,6 +34,7 @@ def last_test(outcome: TestResult) -> LastTest:
         mode=str(outcome.mode),
         start_time=to_precise_timestamp(outcome.started),
         duration=format_duration(report.duration),
+        phase=_failed_phase(report),
         phases=[
             PhaseTime(name=str(it.phase), duration=format_duration(it.seconds))
             for it in report.phases[:_LIST]
@@ -47,6 +50,25 @@ def last_test(outcome: TestResult) -> LastTest:
         ],
         dialogue=[] if report.verdict.passed else _dialogue(report),
     )
+
+
+def current_test(test: RunTest, *, phase: Phase | None, started: float) -> CurrentTest:
+    """Return the facts about a running test; ``started`` is in seconds since the epoch."""
+    return CurrentTest(
+        trigger=str(test.trigger),
+        mode=str(test.mode),
+        phase=None if phase is None else str(phase),
+        start_time=to_precise_timestamp(started),
+    )
+
+
+def _failed_phase(report: DialogueReport) -> str | None:
+    """Return where a failed test ended: the phase of its verdict, else the last one that it entered."""
+    if report.verdict.passed:
+        return None
+    if report.verdict.phase is not None:
+        return str(report.verdict.phase)
+    return str(report.phases[-1].phase) if report.phases else None
 
 
 def _server(server: ServerFacts) -> ServerStatus | None:

@@ -44,16 +44,17 @@ def failed(reason: str = "ConnectTimeout", **more: Any) -> Json:
     return passed() | {
         "summary": f"{reason} in Connect",
         "conditions": [condition("Ready", "False", reason), condition("Failed", "True", reason)],
-        "lastTest": passed()["lastTest"] | {"dialogue": ["C: EHLO example.com", "S: 421 later"]},
+        "lastTest": passed()["lastTest"]
+        | {"phase": "Connect", "dialogue": ["C: EHLO example.com", "S: 421 later"]},
         **more,
     }
 
 
 def under_test(phase: str) -> Json:
-    """Return the status of a running test."""
-    text = f"A test of these settings is under way: phase {phase}."
+    """Return the status of a running test; its conditions say the same in a sentence."""
     return passed() | {
-        "conditions": [*passed()["conditions"], condition("Reconciling", "True", "Testing", text)]
+        "conditions": [*passed()["conditions"], condition("Reconciling", "True", "Testing", "Any text.")],
+        "currentTest": {"trigger": "Requested", "mode": "SendEmail", "phase": phase, "startTime": EARLIER},
     }
 
 

@@ -273,6 +273,48 @@ async def test_an_unrequested_test_reports_no_phase(world: World) -> None:
     assert len(mail.writes) == 2
 
 
+async def test_a_slow_requested_test_is_the_current_test(world: World) -> None:
+    mail = await world.ready()
+    await world.passes(60)
+    world.engine.slow_phases = 0.8
+    mail.request_test()
+    await world.passes(20)
+    running = [write.status["currentTest"] for write in mail.writes if "currentTest" in write.status]
+    assert {(it["trigger"], it["mode"]) for it in running} == {("Requested", "SendEmail")}
+    assert len({it["startTime"] for it in running}) == 1
+    assert len({it["phase"] for it in running}) == len(running) > 1
+    assert mail.status.current_test is None
+    assert mail.status.last_test is not None
+    assert mail.status.last_test.start_time == running[0]["startTime"]
+
+
+async def test_a_slow_first_test_is_the_current_test_without_a_phase(world: World) -> None:
+    await world.start()
+    world.engine.script(passes(seconds=5))
+    mail = world.smtp_config().create()
+    await world.passes(3)
+    running = mail.status.current_test
+    assert running is not None
+    assert (running.trigger, running.mode, running.phase) == ("SpecChanged", "SendEmail", None)
+    await world.passes(20)
+    assert mail.status.current_test is None
+
+
+async def test_a_test_that_died_with_its_operator_is_not_the_current_test(world: World) -> None:
+    mail = await world.ready()
+    await world.passes(60)
+    world.engine.script(passes(seconds=50))
+    mail.request_test()
+    await world.passes(3)
+    assert mail.status.current_test is not None
+    await world.stop()
+    mail.request_test("")
+    await world.start()
+    await world.passes(5)
+    assert mail.status.current_test is None
+    assert len(world.runs) == 1
+
+
 async def test_a_request_that_is_over_within_a_second_announces_nothing(world: World) -> None:
     mail = await world.ready()
     await world.passes(60)

@@ -66,6 +66,7 @@ async def test_all_that_a_test_brings_to_light(world: World) -> None:
         "mode": "SendEmail",
         "startTime": "2026-11-18T11:06:40.010000Z",
         "duration": "412ms",
+        "phase": "RcptTo",
         "phases": [{"name": "Resolve", "duration": "2ms"}, {"name": "Connect", "duration": "1.5s"}],
         "server": {
             "address": "192.0.2.10:587",
@@ -93,6 +94,7 @@ async def test_what_a_test_did_not_get_to_is_left_out(world: World) -> None:
         "mode": "SendEmail",
         "startTime": "2026-11-18T11:06:40.010000Z",
         "duration": "412ms",
+        "phase": "RcptTo",
         "phases": [],
         "recipients": [],
         "dialogue": [],
