@@ -63,6 +63,9 @@ class PortRange(NamedTuple):
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
+DEFAULT_SMTP_PORTS: Final = tuple(PortRange(port, port) for port in (25, 465, 587, 2465, 2525, 2587))
+
+
 class ListenAddress(NamedTuple):
     """Listen address of an HTTP server; an empty host means all addresses."""
 

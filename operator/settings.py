@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from smtp_operator.setting_parsers import (
+    DEFAULT_SMTP_PORTS,
     ListenAddress,
     LogFormat,
     LogLevel,
@@ -136,7 +137,7 @@ class Settings:
     allow_smtp_port: Annotated[
         tuple[PortRange, ...],
         Setting("Allowed ports of mail servers; ranges such as 2525-2587 are possible.", ports, "PORTS"),
-    ] = tuple(PortRange(port, port) for port in (25, 465, 587, 2465, 2525, 2587))
+    ] = DEFAULT_SMTP_PORTS
     allow_vault_port: Annotated[
         tuple[PortRange, ...],
         Setting("Allowed ports of vaults and token endpoints; ranges are possible.", ports, "PORTS"),

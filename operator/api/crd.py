@@ -153,16 +153,6 @@ CLUSTER_SMTP_VAULT: Final = CustomResource(
 KINDS: Final = (SMTP_CONFIG, SMTP_VAULT, CLUSTER_SMTP_VAULT)
 
 
-def smtp_config_crd() -> Schema:
-    """Return the CustomResourceDefinition of SmtpConfig."""
-    return SMTP_CONFIG.crd()
-
-
-def smtp_config_json_schema() -> Schema:
-    """Return the JSON Schema of a SmtpConfig manifest."""
-    return SMTP_CONFIG.json_schema()
-
-
 def structural_schema(model: type[BaseModel]) -> Schema:
     """Return the model's schema in the structural form of Kubernetes: no $ref, no anyOf, no null."""
     schema = model.model_json_schema(by_alias=True)

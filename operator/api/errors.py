@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors of the Kubernetes API that the core knows."""
+"""Errors of the Kubernetes API that the core knows, and the origin of unexpected errors."""
+
+import traceback
+from pathlib import Path
 
 
 class ClusterError(Exception):
@@ -27,3 +30,12 @@ class ApiUnavailable(ClusterError):
     def __init__(self, text: str, *, retry_after: float | None = None) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+
+
+def origin(error: BaseException) -> str:
+    """Return the error's type and where it was raised; never its text, which may quote a password."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
+    return f"{type(error).__qualname__} at {where}"

@@ -36,6 +36,22 @@ class Retry(StrEnum):
     DEPENDENCY = "Dependency"
     """An object that spec names does not exist yet. The test runs as soon as the object is created."""
 
+    @property
+    def is_transient(self) -> bool:
+        """Return whether the cause may disappear without a change of settings."""
+        return self in _TRANSIENT
+
+
+_TRANSIENT: Final = frozenset(
+    {
+        Retry.TRANSIENT,
+        Retry.TRANSIENT_THEN_CONFIGURATION,
+        Retry.SLOW,
+        Retry.GREYLISTED,
+        Retry.UNKNOWN_DELIVERY,
+    }
+)
+
 
 class Reason(StrEnum):
     """All reasons, in the order in which a test can end with them."""

@@ -153,11 +153,6 @@ class RecheckSettings(ApiModel):
         " deeper than test.mode.",
     )
 
-    @property
-    def interval_seconds(self) -> float:
-        """Return the interval in seconds; 0: no rechecks."""
-        return parse_duration(self.interval)
-
 
 class Notification(StrEnum):
     """A kind of email that Cc and Bcc recipients can choose."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.reasons import REASONS, Reason, Retry
 
 MESSAGE_BYTES: Final = 1024
 """Longest condition message, in bytes of UTF-8."""
@@ -132,6 +132,31 @@ class VerdictError(Exception):
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(str(verdict.reason))
         self.verdict = verdict
+
+
+def failed(
+    reason: Reason,
+    message: str,
+    *,
+    phase: Phase | None = Phase.PASSWORD,
+    retry: Retry | None = None,
+    retry_after: float | None = None,
+    reply: str = "",
+) -> VerdictError:
+    """Return the error of a test that cannot continue; ``retry`` overrides the reason's default.
+
+    ``retry_after`` is in seconds; ``reply`` is a status and code, such as ``403 ForbiddenByRbac``.
+    """
+    return VerdictError(
+        Verdict(
+            reason=reason,
+            message=cut(message),
+            retry=retry or REASONS[reason].retry,
+            phase=phase,
+            reply=reply,
+            retry_after=retry_after,
+        )
+    )
 
 
 class PhaseTiming(NamedTuple):

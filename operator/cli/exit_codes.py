@@ -12,16 +12,6 @@ TRANSIENT: Final = 3
 PASSWORD_UNRESOLVED: Final = 4
 INTERRUPTED: Final = 130
 
-_TEMPORARY: Final = frozenset(
-    {
-        Retry.TRANSIENT,
-        Retry.TRANSIENT_THEN_CONFIGURATION,
-        Retry.SLOW,
-        Retry.GREYLISTED,
-        Retry.UNKNOWN_DELIVERY,
-    }
-)
-
 
 def code_of(retry: Retry, *, password_resolved: bool) -> int:
     """Return 0 (passed), 1 (wrong settings), 3 (temporary failure) or 4 (password not resolved)."""
@@ -29,4 +19,4 @@ def code_of(retry: Retry, *, password_resolved: bool) -> int:
         return PASSED
     if not password_resolved:
         return PASSWORD_UNRESOLVED
-    return TRANSIENT if retry in _TEMPORARY else FAILED
+    return TRANSIENT if retry.is_transient else FAILED

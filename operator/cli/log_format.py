@@ -4,7 +4,6 @@
 import json
 import logging
 import sys
-import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -51,7 +50,7 @@ class JsonFormatter(logging.Formatter):
         }
         line.update(_extra(record))
         if self._tracebacks and record.exc_info:
-            line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
+            line["traceback"] = self.formatException(record.exc_info)
         return _to_json(line)
 
 
@@ -73,7 +72,7 @@ class TextFormatter(logging.Formatter):
             ]
         )
         if self._tracebacks and record.exc_info:
-            text += "\n" + "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            text += "\n" + self.formatException(record.exc_info)
         return text
 
 

@@ -3,13 +3,12 @@
 
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from smtp_operator.setting_parsers import DEFAULT_SMTP_PORTS, PortRange
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-DEFAULT_SMTP_PORTS: Final = (25, 465, 587, 2465, 2525, 2587)
 
 _DENIED_BY_DEFAULT: Final[tuple[Network, ...]] = tuple(
     map(
@@ -46,29 +45,6 @@ _IN_THE_LAST_BITS: Final = tuple(
         ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "::ffff:0:0/96", "64:ff9b::/96")
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PortRange:
-    """Ports from ``first`` to ``last``, both included."""
-
-    first: int
-    last: int
-
-    @classmethod
-    def parse(cls, text: str) -> "PortRange":
-        """Parse ``587`` or ``2500-2599``; raise ValueError for anything else."""
-        first, dash, last = text.strip().partition("-")
-        ports = cls(int(first), int(last if dash else first))
-        if not 1 <= ports.first <= ports.last <= 65535:
-            raise ValueError(f"{text} is not a range of ports from 1 to 65535")
-        return ports
-
-    def __contains__(self, port: int) -> bool:
-        return self.first <= port <= self.last
-
-    def __str__(self) -> str:
-        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
 def embedded_addresses(address: Address) -> Iterator[Address]:
@@ -116,7 +92,7 @@ class DestinationPolicy:
     ) -> None:
         self._allow = tuple(allow_networks)
         self._deny = tuple(deny_networks)
-        self.ports = tuple(ports) or tuple(PortRange(port, port) for port in DEFAULT_SMTP_PORTS)
+        self.ports = tuple(ports) or DEFAULT_SMTP_PORTS
         self._api_server: set[Network] = set()
         self.deny_api_server(api_server)
 

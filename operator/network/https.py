@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakValueDictionary
 
@@ -71,6 +72,14 @@ class HttpsResponse:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     body: bytes = field(repr=False)
+
+
+class HttpsSender(Protocol):
+    """Sends HTTPS requests within the size and time limits and the destination policy."""
+
+    async def send(self, request: HttpsRequest) -> HttpsResponse:
+        """Send a request and return the answer of any status; raise HttpsError if there is none."""
+        ...
 
 
 class Https:

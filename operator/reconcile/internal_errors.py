@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handle errors of the operator itself: what the log may contain, and how long to pause."""
+"""Verdicts on bugs of the operator, and pauses after failed requests to the API server."""
 
-import traceback
 from typing import Final
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError
@@ -28,10 +27,3 @@ def internal_error(when: str) -> Verdict:
         " No action needed; the operator retries automatically.",
         retry=REASONS[Reason.INTERNAL_ERROR].retry,
     )
-
-
-def origin(error: BaseException) -> str:
-    """Return the error's type and where it was raised; never its text, which may quote a password."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
-    return f"{type(error).__qualname__} at {where}"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from smtp_operator.alarm import Alarm
+from smtp_operator.api.errors import origin
 from smtp_operator.fair_slots import KeyedFairSlots, Slot
-from smtp_operator.reconcile.internal_errors import origin
 from smtp_operator.reconcile.ports import Now
 
 K = TypeVar("K", bound=Hashable)

@@ -14,8 +14,8 @@ import idna
 
 from smtp_operator.api.names import ALLOWED_SERVERS
 from smtp_operator.api.objects import JsonObject
-from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import VerdictError, failed
 
 _EVERYWHERE: Final = "*:*"
 _LONGEST: Final = 16 * 1024
@@ -126,7 +126,4 @@ def _written(server: str, port: int) -> str:
 
 
 def _refused(message: str) -> VerdictError:
-    reason = Reason.SERVER_NOT_ALLOWED
-    return VerdictError(
-        Verdict(reason=reason, message=message, retry=REASONS[reason].retry, phase=Phase.PASSWORD)
-    )
+    return failed(Reason.SERVER_NOT_ALLOWED, message)

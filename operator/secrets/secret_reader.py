@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from smtp_operator.api.errors import AccessDenied, ObjectNotFound
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.tls import ClientCertificate, ClientCertificateInvalid
 from smtp_operator.secrets.interfaces import GetObject, ReadObject
 
@@ -112,20 +112,20 @@ class SecretReader:
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
-            raise _failed(
+            raise failed(
                 Reason.SECRET_VALUE_INVALID,
                 f"{where} is not UTF-8 text (named by spec.{field_path}{self._of}). Store plain text:"
                 " base64-encoded in data, or unencoded in stringData.",
             ) from None
         stripped = text.removesuffix("\n").removesuffix("\r")
         if not stripped.strip():
-            raise _failed(
+            raise failed(
                 Reason.SECRET_VALUE_EMPTY,
                 f"{where} is empty (named by spec.{field_path}{self._of}). Store the value; the test then"
                 " starts automatically.",
             )
         if any(ord(character) < 0x20 or ord(character) == 0x7F for character in stripped):
-            raise _failed(
+            raise failed(
                 Reason.SECRET_VALUE_INVALID,
                 f"{where} holds a line break or control character (named by spec.{field_path}{self._of})."
                 " The value must be one line; the operator removes one newline at its end.",
@@ -148,7 +148,7 @@ class SecretReader:
         except UnicodeDecodeError:
             text = ""
         if "-----BEGIN CERTIFICATE-----" not in text:
-            raise _failed(
+            raise failed(
                 Reason.CA_BUNDLE_INVALID,
                 f"{reference}, key {key} holds no PEM certificate (named by spec.{field_path}{self._of})."
                 " Store the CA certificate there, with its BEGIN and END lines.",
@@ -170,7 +170,7 @@ class SecretReader:
         try:
             return await asyncio.to_thread(ClientCertificate.of, certificates, key)
         except ClientCertificateInvalid as error:
-            raise _failed(
+            raise failed(
                 Reason.CLIENT_CERTIFICATE_INVALID,
                 f"{reference} is not a usable client certificate (named by spec.{field_path}{self._of}):"
                 f" {error}. Store a certificate and its unencrypted key there, in the format of type"
@@ -192,14 +192,14 @@ class SecretReader:
             raw = _value(found, key, at_most)
         except _TooLongError:
             what = "CA's certificates" if too_long is Reason.CA_BUNDLE_INVALID else "value"
-            raise _failed(
+            raise failed(
                 too_long,
                 f"{reference}, key {key} holds more than {at_most:,} bytes (named by"
                 f" spec.{field_path}{self._of}). Store only the {what} there.",
             ) from None
         if raw is None:
             other = f", or set {field_path}.key{self._of} to the key of the value"
-            raise _failed(
+            raise failed(
                 _KEY_MISSING[reference.kind],
                 f'{reference} has no key "{key}" (named by spec.{field_path}{self._of}).'
                 f" Add the key{'' if fixed else other}.",
@@ -218,7 +218,7 @@ class SecretReader:
             found = await self._get(reference)
             return _bounded(found, None if self._keys is None else self._keys(reference))
         except ObjectNotFound:
-            return _failed(
+            return failed(
                 _MISSING[reference.kind],
                 f"{reference} does not exist (named by spec.{field_path}{self._of}). Create it; the test"
                 " then starts automatically.",
@@ -229,13 +229,13 @@ class SecretReader:
                 f" lacks get on {_RESOURCES[reference.kind]}"
             )
             if not reference.namespace:
-                return _failed(
+                return failed(
                     _DENIED[reference.kind],
                     f"{may_not}, as always when the operator serves single namespaces. Grant it for that"
                     f" name by a ClusterRole, or set {field_path}.kind: SmtpVault and describe the vault in"
                     " this namespace.",
                 )
-            return _failed(
+            return failed(
                 _DENIED[reference.kind],
                 f"{may_not} in namespace {reference.namespace}. Grant it, or run the operator for that"
                 " namespace with --namespace.",
@@ -312,9 +312,3 @@ def _decoded(value: Any) -> bytes:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, TypeError, ValueError):
         return b""
-
-
-def _failed(reason: Reason, message: str) -> VerdictError:
-    return VerdictError(
-        Verdict(reason=reason, message=message, retry=REASONS[reason].retry, phase=Phase.PASSWORD)
-    )

@@ -13,8 +13,8 @@ from typing import Final, Protocol
 from smtp_operator.api.errors import AccessDenied, ObjectNotFound, RequestRefused
 from smtp_operator.api.names import ALLOWED_AUDIENCES
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.api.reasons import REASONS, Reason, Retry
-from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Phase, VerdictError, failed
 
 _FIELD: Final = "oauth2.serviceAccountRef"
 
@@ -199,5 +199,4 @@ def _denied(use: AccountUse, what: str, right: str) -> VerdictError:
 
 
 def _failed(use: AccountUse, reason: Reason, message: str, retry: Retry | None = None) -> VerdictError:
-    verdict = Verdict(reason=reason, message=message, retry=retry or REASONS[reason].retry, phase=use.phase)
-    return VerdictError(verdict)
+    return failed(reason, message, phase=use.phase, retry=retry)

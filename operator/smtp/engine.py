@@ -2,11 +2,10 @@
 """The SMTP test engine. It takes settings and returns a verdict, and does not depend on Kubernetes."""
 
 import logging
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
+from smtp_operator.api.errors import origin
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Phase, Verdict
 from smtp_operator.network.destination import DestinationPolicy
@@ -91,11 +90,7 @@ def _canceled(phase: Phase | None) -> Verdict:
 
 def _internal_error(error: Exception, phase: Phase | None) -> Verdict:
     """Log the place of the error, never its text: an exception may contain a password."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(
-        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames)
-    )
-    _log.error("unexpected error in a test in phase %s: %s at %s", phase, type(error).__qualname__, where)
+    _log.error("unexpected error in a test in phase %s: %s", phase, origin(error))
     return verdict(
         Reason.INTERNAL_ERROR,
         "The operator had an unexpected error. Its log has the details",

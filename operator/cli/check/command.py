@@ -37,8 +37,8 @@ from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
 from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cli.streams import write
 from smtp_operator.cli.terminal import TerminalStyle
-from smtp_operator.network.destination import DestinationPolicy, PortRange
-from smtp_operator.network.https import Https
+from smtp_operator.network.destination import DestinationPolicy
+from smtp_operator.network.https import Https, HttpsSender
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError
@@ -52,7 +52,7 @@ from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.oauth2.client import TokenCache
 from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
-from smtp_operator.secrets.vaults.provider import VaultSender
+from smtp_operator.setting_parsers import PortRange
 from smtp_operator.settings import InvalidSetting, Settings, read_settings
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
@@ -179,7 +179,7 @@ class _Check:
         progress = CheckProgress(
             sys.stderr, TerminalStyle.of(sys.stderr, self.environment), clock=time.monotonic
         )
-        sender: VaultSender = https
+        sender: HttpsSender = https
         test_engine: SmtpEnginePort = engine
         if place == CLUSTER:
             sender = AnnouncedSender(https, progress.note)

@@ -4,9 +4,8 @@
 from collections.abc import Callable
 
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase
-from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.network.https import HttpsRequest, HttpsResponse, HttpsSender
 from smtp_operator.reconcile.ports import SmtpEngine
-from smtp_operator.secrets.vaults.provider import VaultSender
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.request import TestRequest
 from smtp_operator.smtp.send_permit import SendPermit
@@ -42,7 +41,7 @@ class AnnouncedEngine:
 class AnnouncedSender:
     """Shows each vault or token endpoint once before it receives credentials, then sends the request."""
 
-    def __init__(self, sender: VaultSender, say: Say) -> None:
+    def __init__(self, sender: HttpsSender, say: Say) -> None:
         self._sender = sender
         self._say = say
         self._shown: set[tuple[str, int]] = set()

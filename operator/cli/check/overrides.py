@@ -16,7 +16,7 @@ from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from smtp_operator.api.verdict import Phase, Verdict, VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.cli.check.manifest import metadata_of
 from smtp_operator.cli.check.yaml_documents import ManifestUnusable
 from smtp_operator.reconcile.references.uses import references_of
@@ -115,9 +115,7 @@ def _resolved(supplied: PasswordInput) -> ResolvedPassword:
 
 
 def _unresolved(reason: Reason, message: str) -> VerdictError:
-    return VerdictError(
-        Verdict(reason=reason, message=message, retry=Retry.CONFIGURATION, phase=Phase.PASSWORD)
-    )
+    return failed(reason, message, retry=Retry.CONFIGURATION)
 
 
 @dataclass(frozen=True, slots=True)

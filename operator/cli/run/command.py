@@ -39,14 +39,14 @@ from smtp_operator.handlers.event_filter import EventFilter
 from smtp_operator.handlers.kopf_setup import informer_settings, log_in, mute_kopf, quieten_kopf, silence_kopf
 from smtp_operator.handlers.lifecycle import OperatorLifecycle
 from smtp_operator.handlers.watching import build_registry
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.controller import Controller
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.secrets.oauth2.client import TokenCache
 from smtp_operator.secrets.vaults.clients import VaultClients
-from smtp_operator.setting_parsers import SecretWatch
+from smtp_operator.setting_parsers import PortRange, SecretWatch
 from smtp_operator.settings import InvalidSetting, Settings
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
@@ -340,12 +340,12 @@ async def conclude(informer: asyncio.Task[None], failure: BaseException | None, 
 
 
 async def _destinations(
-    client: KubernetesClient, settings: Settings, ports: Iterable[tuple[int, int]]
+    client: KubernetesClient, settings: Settings, ports: Iterable[PortRange]
 ) -> DestinationPolicy:
     return DestinationPolicy(
         allow_networks=settings.allow_network,
         deny_networks=settings.deny_network,
-        ports=[PortRange(*it) for it in ports],
+        ports=ports,
         api_server=[ipaddress.ip_address(address) for address in await client.addresses()],
     )
 

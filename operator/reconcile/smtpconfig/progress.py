@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final, Self
 
+from smtp_operator.api.errors import origin
 from smtp_operator.api.objects import ObjectVersion
 from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import Phase, Trigger
-from smtp_operator.reconcile.internal_errors import origin
 from smtp_operator.reconcile.ports import Now
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot

@@ -20,16 +20,6 @@ from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState, retry_of
 from smtp_operator.reconcile.state import StatusUpdate
 
-_MAY_PASS: Final = frozenset(
-    {
-        Retry.TRANSIENT,
-        Retry.TRANSIENT_THEN_CONFIGURATION,
-        Retry.SLOW,
-        Retry.GREYLISTED,
-        Retry.UNKNOWN_DELIVERY,
-    }
-)
-
 _BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPENDENCY, Retry.UNKNOWN_DELIVERY})
 """Failures whose next test depends on ``recheck.interval``, which may have changed."""
 
@@ -91,7 +81,7 @@ def _verdict_holds(snapshot: Snapshot, outcome: TestResult, state: SmtpConfigSta
         return outcome.mode.depth < snapshot.spec.test.mode.depth  # rule 1: the test proved less
     is_recheck = outcome.trigger is Trigger.RECHECK or outcome.mode.depth < snapshot.spec.test.mode.depth
     nothing_read = outcome.verdict.phase is Phase.PASSWORD and not _is_outage(outcome.verdict)
-    if outcome.verdict.retry not in _MAY_PASS or nothing_read or not is_recheck:
+    if not outcome.verdict.retry.is_transient or nothing_read or not is_recheck:
         return False
     return state.tolerates_failure(outcome.ended, interval=snapshot.interval)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from smtp_operator.api.errors import ClusterError
+from smtp_operator.api.errors import ClusterError, origin
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password
-from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.verdict import (
     DialogueReport,
@@ -20,9 +20,10 @@ from smtp_operator.api.verdict import (
     Trigger,
     Verdict,
     VerdictError,
+    failed,
 )
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.reconcile.internal_errors import internal_error, origin
+from smtp_operator.reconcile.internal_errors import internal_error
 from smtp_operator.reconcile.ports import Now, ReconcilePolicy, SmtpEngine, TokenProvider
 from smtp_operator.reconcile.references.changes import ReferenceBaseline, baseline_of
 from smtp_operator.reconcile.smtpconfig.mail_text import TestEmail, mail_about, mail_of_test
@@ -308,15 +309,12 @@ class TestRunner:
         for address in addresses:
             domain = bare_address(address).rpartition("@")[2].lower()
             if allowed and domain not in allowed:
-                reason = Reason.RECIPIENT_NOT_ALLOWED
-                raise VerdictError(
-                    Verdict(
-                        reason=reason,
-                        message="A recipient's domain is not among the domains that this operator may send"
-                        f" to: {', '.join(allowed)}. Set recipients to addresses in these domains, or ask a"
-                        " cluster admin to add the domain to --allow-recipient-domain.",
-                        retry=REASONS[reason].retry,
-                    )
+                raise failed(
+                    Reason.RECIPIENT_NOT_ALLOWED,
+                    "A recipient's domain is not among the domains that this operator may send to:"
+                    f" {', '.join(allowed)}. Set recipients to addresses in these domains, or ask a cluster"
+                    " admin to add the domain to --allow-recipient-domain.",
+                    phase=None,
                 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
-from smtp_operator.api.errors import ClusterError
+from smtp_operator.api.errors import ClusterError, origin
 from smtp_operator.api.objects import (
     JsonObject,
     ObjectMetadata,
@@ -24,7 +24,7 @@ from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.reconcile.actions import RefreshStatus, Wait
 from smtp_operator.reconcile.events import log, log_verdict, verdict_event
-from smtp_operator.reconcile.internal_errors import internal_error, origin
+from smtp_operator.reconcile.internal_errors import internal_error
 from smtp_operator.reconcile.reconciler import Reconciler, SharedParts
 from smtp_operator.reconcile.references.changes import baseline_of, changes_since_test
 from smtp_operator.reconcile.snapshot import status_of

@@ -3,10 +3,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from smtp_operator.api.objects import ObjectVersion, Reference
-from smtp_operator.api.reasons import Retry
 from smtp_operator.api.status import VaultStatus
 from smtp_operator.api.timestamps import to_timestamp
 from smtp_operator.api.verdict import Verdict
@@ -15,8 +13,6 @@ from smtp_operator.reconcile.condition_writer import ConditionWriter
 from smtp_operator.reconcile.references.changes import ReferenceBaseline, settings_of_verdict
 from smtp_operator.reconcile.state import ObjectState, StatusUpdate
 from smtp_operator.reconcile.vault.snapshot import INTERVAL, VaultSnapshot
-
-_MAY_PASS: Final = frozenset({Retry.TRANSIENT, Retry.SLOW})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +88,6 @@ def invalid_vault_status(
 
 
 def _verdict_holds(snapshot: VaultSnapshot, check: VaultCheck, state: ObjectState) -> bool:
-    if not snapshot.has_verdict or snapshot.ready != "True" or check.verdict.retry not in _MAY_PASS:
+    if not snapshot.has_verdict or snapshot.ready != "True" or not check.verdict.retry.is_transient:
         return False
     return state.tolerates_failure(check.ended)

@@ -9,14 +9,14 @@ rejects it, the endpoint gets another request after a pause, regardless of the n
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlencode
 
 from smtp_operator.api.fields import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import VerdictError
-from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.network.https import HttpsRequest, HttpsSender
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.network.trust import ServerTrust
@@ -38,14 +38,6 @@ _EARLY: Final = 300.0
 """Seconds before its expiry when a token is no longer used."""
 _MAX_TOKENS: Final = 1024
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-
-class HttpsSender(Protocol):
-    """Sends HTTPS requests."""
-
-    async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """Send a request and return the answer; raise HttpsError if there is none."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

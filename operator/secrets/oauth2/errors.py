@@ -6,10 +6,11 @@ number, and for common numbers which field to set to which value.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from smtp_operator.api.reasons import REASONS, Reason, Retry
-from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import Phase, VerdictError, cut, failed
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.trust import FULL_NAME
@@ -106,7 +107,7 @@ def unreachable(error: HttpsError) -> VerdictError:
     lasting = error.kind in (ErrorKind.PORT_NOT_ALLOWED, ErrorKind.ADDRESS_NOT_ALLOWED)
     reason = Reason.DESTINATION_NOT_ALLOWED if lasting else Reason.IDENTITY_PROVIDER_UNREACHABLE
     slow = error.kind is ErrorKind.TLS_FAILED
-    return _failed(reason, f"{what} [in Token]. {fix}", Retry.SLOW if slow else None)
+    return _failed(reason, f"{what} [in Token]. {fix}", retry=Retry.SLOW if slow else None)
 
 
 def _unreachable(error: HttpsError) -> tuple[str, str]:
@@ -230,15 +231,4 @@ def refused(answer: HttpsResponse, asked: TokenRequestContext, now: float) -> Ve
     )
 
 
-def _failed(
-    reason: Reason, message: str, retry: Retry | None = None, *, retry_after: float | None = None
-) -> VerdictError:
-    return VerdictError(
-        Verdict(
-            reason=reason,
-            message=cut(message),
-            retry=retry or REASONS[reason].retry,
-            phase=Phase.TOKEN,
-            retry_after=retry_after,
-        )
-    )
+_failed: Final = partial(failed, phase=Phase.TOKEN)

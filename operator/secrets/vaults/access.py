@@ -17,9 +17,9 @@ from smtp_operator.api.password import (
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpvault import AllowedNamespaces, ClusterSmtpVaultSpec, Provider
 from smtp_operator.api.vaultobject import VaultObject
+from smtp_operator.api.verdict import failed
 from smtp_operator.secrets.allowed_servers import server_allowed
 from smtp_operator.secrets.interfaces import Destination, GetObject
-from smtp_operator.secrets.vaults.errors import failed
 
 _EVERYONE: Final = "*"
 _USUAL_FOLDER: Final = "root"

@@ -19,6 +19,7 @@ from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.fair_slots import NAMESPACE
+from smtp_operator.network.https import HttpsSender
 from smtp_operator.secrets.failure_cache import LONGEST_WAIT, FailureCache
 from smtp_operator.secrets.interfaces import Destination, GetObject, ReadObject
 from smtp_operator.secrets.service_accounts import ServiceAccounts
@@ -31,7 +32,6 @@ from smtp_operator.secrets.vaults.provider import (
     VaultContext,
     VaultProvider,
     VaultSecret,
-    VaultSender,
 )
 from smtp_operator.secrets.vaults.registry import PROVIDERS, ProviderClass
 
@@ -150,7 +150,7 @@ class VaultClients:
         *,
         get_object: GetObject,
         accounts: ServiceAccounts,
-        https: VaultSender,
+        https: HttpsSender,
         monotonic: Callable[[], float],
         now: Callable[[], float],
         require_allowed_servers: bool = False,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from smtp_operator.api.errors import AccessDenied, ObjectNotFound
+from smtp_operator.api.errors import ObjectNotFound
 from smtp_operator.api.fields import CaReference, SecretKeyReference, ServiceAccountReference, namespace_of
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.vaultobject import CERTIFICATE_KEYS, NamedReference, VaultObject
@@ -18,6 +18,7 @@ from smtp_operator.secrets.interfaces import Destination, GetObject, ReadObject
 from smtp_operator.secrets.secret_reader import LONGEST_LINE, LONGEST_TOKEN, SecretReader
 from smtp_operator.secrets.service_accounts import (
     AccountUse,
+    Note,
     ServiceAccounts,
     account_token,
     allowed_account,
@@ -71,14 +72,7 @@ class VaultCredentials:
         self, named: ServiceAccountReference, *, goes_to: str, field_path: str
     ) -> str:
         """See ``Credentials``."""
-        use = AccountUse(
-            namespace=self._namespace(named),
-            name=named.name,
-            audience=named.audience,
-            field_path=field_path,
-            owner=str(self._vault.reference),
-            phase=Phase.PASSWORD,
-        )
+        use = self._use(self._namespace(named), named.name, named.audience, field_path)
         found = await allowed_account(self._accounts, use, lambda account, it: self._note(account, it, ()))
         self._check(found, goes_to)
         return await account_token(self._accounts, use)
@@ -95,19 +89,17 @@ class VaultCredentials:
     async def _holders(self) -> list[JsonObject]:
         """Return the objects with the credentials; read those that were not read before."""
         found = []
-        for reference in dict.fromkeys(it.reference for it in self._vault.credentials()):
-            read = self._read.get(reference)
+        for named in self._named().values():
+            read = self._read.get(named.reference)
             if read is None:
-                with suppress(ObjectNotFound, AccessDenied):  # the login reports it
-                    found.append(await self._holder(reference))
+                with suppress(VerdictError):  # the login reports it
+                    found.append(await self._holder(named))
             elif read.object_ is not None:
                 found.append(read.object_)
         return found
 
-    async def _holder(self, reference: Reference) -> JsonObject:
-        if reference.kind == "ServiceAccount":
-            return await self._accounts.get_service_account(reference.namespace, reference.name)
-        return await self._get_object(reference)
+    def _named(self) -> dict[Reference, NamedReference]:
+        return {it.reference: it for it in self._vault.credentials()}
 
     async def check_mail_server(self, destination: Destination) -> None:
         """Refuse a mail server or vault that the annotation of a login credential does not list.
@@ -117,8 +109,8 @@ class VaultCredentials:
         Raises:
             VerdictError, ApiUnavailable
         """
-        for named in {it.reference: it for it in self._vault.credentials()}.values():
-            holder = await self._current_holder(named)
+        for named in self._named().values():
+            holder = await self._holder(named)
             needed = (*map(_place, self._vault.urls), (destination.server, destination.port))
             try:
                 self._check(holder, *self._vault.urls, needed=needed)
@@ -134,45 +126,48 @@ class VaultCredentials:
                 self._note(named.reference, holder, ())  # the refusal depends on this version
                 raise
 
-    async def _current_holder(self, named: NamedReference) -> JsonObject:
-        """Return a credential's current object; record it only if missing: the login records the rest."""
+    async def _holder(self, named: NamedReference) -> JsonObject:
+        """Return a credential's current object; record it only if missing: the login records the rest.
+
+        Raises:
+            VerdictError, ApiUnavailable
+        """
 
         def note(reference: Reference, found: JsonObject | None) -> None:
             if found is None:
                 self._note(reference, None, ())
 
-        reference, path = named.reference, named.field_path
-        if reference.kind == "ServiceAccount":
-            use = AccountUse(
-                namespace=reference.namespace,
-                name=reference.name,
-                audience="",
-                field_path=path,
-                owner=str(self._vault.reference),
-                phase=Phase.PASSWORD,
-            )
+        if named.reference.kind == "ServiceAccount":
+            use = self._use(named.reference.namespace, named.reference.name, "", named.field_path)
             return await existing_account(self._accounts, use, note)
+        return await self._reader(note).get(named.reference, field_path=named.field_path)
 
-        async def get(reference: Reference) -> JsonObject:
-            try:
-                return await self._get_object(reference)
-            except ObjectNotFound:
-                note(reference, None)
-                raise
-
-        return await SecretReader(get, owner=str(self._vault.reference)).get(reference, field_path=path)
+    def _use(self, namespace: str, name: str, audience: str, field_path: str) -> AccountUse:
+        return AccountUse(
+            namespace=namespace,
+            name=name,
+            audience=audience,
+            field_path=field_path,
+            owner=str(self._vault.reference),
+            phase=Phase.PASSWORD,
+        )
 
     def _namespace(self, named: SecretKeyReference | ServiceAccountReference | CaReference) -> str:
         return namespace_of(named, self._vault.reference.namespace)
 
     def _values(self, data_keys: tuple[str, ...]) -> SecretReader:
+        return self._reader(lambda reference, found: self._note(reference, found, data_keys), data_keys)
+
+    def _reader(self, note: Note, data_keys: tuple[str, ...] = ()) -> SecretReader:
+        """Return a reader of these keys that reports each object that it reads to ``note``."""
+
         async def get(reference: Reference) -> JsonObject:
             try:
                 found = await self._get_object(reference)
             except ObjectNotFound:
-                self._note(reference, None, data_keys)
+                note(reference, None)
                 raise
-            self._note(reference, found, data_keys)
+            note(reference, found)
             return found
 
         return SecretReader(get, owner=str(self._vault.reference), keys=lambda _: data_keys)

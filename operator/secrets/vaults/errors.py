@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from smtp_operator.api.reasons import REASONS, Reason, Retry
-from smtp_operator.api.verdict import Phase, Verdict, VerdictError, cut
-from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.api.reasons import Reason, Retry
+from smtp_operator.api.verdict import VerdictError, failed
+from smtp_operator.network.https import HttpsRequest, HttpsResponse, HttpsSender
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificateInvalid
 from smtp_operator.network.trust import FULL_NAME
 from smtp_operator.secrets.failure_cache import LONGEST_WAIT
-from smtp_operator.secrets.vaults.provider import VaultSender
 
 _EXPIRED, _NOT_YET_VALID, _OTHER_NAME = (10,), (9,), (62, 64)  # X509_V_ERR_… of OpenSSL
 _CERTIFICATE_WANTED: Final = frozenset(
@@ -45,30 +44,6 @@ def http_error(status: int, code: str = "") -> str:
     return f"HTTP status {status}" + (f", error {code}" if code else "")
 
 
-def failed(
-    reason: Reason,
-    message: str,
-    *,
-    retry: Retry | None = None,
-    retry_after: float | None = None,
-    reply: str = "",
-) -> VerdictError:
-    """Return a verdict in phase Password; ``retry`` overrides the reason's default.
-
-    ``retry_after`` is in seconds; ``reply`` is the vault's status and code, such as ``403 ForbiddenByRbac``.
-    """
-    return VerdictError(
-        Verdict(
-            reason=reason,
-            message=cut(message),
-            retry=retry or REASONS[reason].retry,
-            phase=Phase.PASSWORD,
-            reply=reply,
-            retry_after=retry_after,
-        )
-    )
-
-
 def vault_changed(vault: str) -> VerdictError:
     """Return the verdict for a vault object that changed during the read."""
     return failed(
@@ -78,7 +53,7 @@ def vault_changed(vault: str) -> VerdictError:
     )
 
 
-async def ask(sender: VaultSender, request: HttpsRequest, *, vault: str, field: str) -> HttpsResponse:
+async def ask(sender: HttpsSender, request: HttpsRequest, *, vault: str, field: str) -> HttpsResponse:
     """Send a request and return the answer of any status. ``spec.<field>`` of ``vault`` has the URL.
 
     Raises:

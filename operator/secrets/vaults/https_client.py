@@ -7,9 +7,10 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import failed
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
-from smtp_operator.secrets.vaults.errors import ask, failed, retry_after
+from smtp_operator.secrets.vaults.errors import ask, retry_after
 from smtp_operator.secrets.vaults.provider import VaultContext
 
 _SEPARATOR: Final = re.compile(r"[/\\]")

@@ -4,8 +4,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from smtp_operator.network.https import HttpsRequest, HttpsResponse
-from smtp_operator.secrets.vaults.provider import VaultSender
+from smtp_operator.network.https import HttpsRequest, HttpsResponse, HttpsSender
 
 
 class VaultObserver(Protocol):
@@ -20,7 +19,7 @@ class CountingSender:
     """Sends with another sender and reports the outcomes."""
 
     def __init__(
-        self, sender: VaultSender, *, provider: str, observer: VaultObserver, monotonic: Callable[[], float]
+        self, sender: HttpsSender, *, provider: str, observer: VaultObserver, monotonic: Callable[[], float]
     ) -> None:
         """``provider`` is the name of its block in the spec, such as ``hashiCorpVault``."""
         self._sender = sender

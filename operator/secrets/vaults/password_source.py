@@ -10,12 +10,11 @@ from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.password import Password, VaultKind, VaultPassword, VaultReference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vaultobject import VaultObject, vault_object
-from smtp_operator.api.verdict import cut
+from smtp_operator.api.verdict import cut, failed
 from smtp_operator.secrets.interfaces import Destination, ResolvedPassword
 from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.secrets.vaults.access import block_of, check_use, provider_for, reference_in_vault
 from smtp_operator.secrets.vaults.clients import VaultClients
-from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
 _LONGEST_REFERENCE: Final = 1024

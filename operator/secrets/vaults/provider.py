@@ -12,7 +12,7 @@ from typing import Protocol
 
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.reasons import Reason
-from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.network.https import HttpsSender
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
 
@@ -58,14 +58,6 @@ class Credentials(Protocol):
         ...
 
 
-class VaultSender(Protocol):
-    """Sends HTTPS requests within the size and time limits and the destination policy."""
-
-    async def send(self, request: HttpsRequest) -> HttpsResponse:
-        """Send a request and return the answer of any status; raise HttpsError if there is none."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedHosts:
     """Additional hosts to which the cluster admin lets the operator send credentials or tokens."""
@@ -87,7 +79,7 @@ class VaultContext:
     namespace: str = ""
     """The namespace of the vault object; empty for a ClusterSmtpVault."""
     credentials: Credentials
-    https: VaultSender
+    https: HttpsSender
     monotonic: Callable[[], float]
     """Seconds of a monotonic clock, for cache durations."""
     now: Callable[[], float]

@@ -4,7 +4,7 @@
 from typing import Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.api.verdict import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 
 LONGEST: Final = 1024

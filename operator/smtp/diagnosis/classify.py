@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from smtp_operator.api.reasons import REASONS, Retry
+from smtp_operator.api.reasons import REASONS
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.smtp.diagnosis import ports
 from smtp_operator.smtp.diagnosis.context import DialogueContext
@@ -30,7 +30,6 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_WAIT: Final = 86_400
 _RULE_TEXT: Final = 1000
 """Characters of a reply, and of a greeting, that rules and their conditions read."""
-_MAY_PASS: Final = (Retry.TRANSIENT, Retry.SLOW, Retry.GREYLISTED)
 
 
 def classify(phase: Phase, reply: Reply, *, context: DialogueContext | None = None) -> Verdict:
@@ -50,7 +49,7 @@ def classify(phase: Phase, reply: Reply, *, context: DialogueContext | None = No
         said=context.quote(reply.line, rule.decisive(_read(reply))),
         reply=reply.short,
         retry=retry,
-        retry_after=_wait(reply.text[:_RULE_TEXT]) if retry in _MAY_PASS else None,
+        retry_after=_wait(reply.text[:_RULE_TEXT]) if retry.is_transient else None,
         suggestion=hint.suggestion,
     )
 

@@ -9,8 +9,9 @@ from typing import Final
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, SmtpType, Verdict
-from smtp_operator.network.destination import Address, PortRange
+from smtp_operator.network.destination import Address
 from smtp_operator.network.trust import FULL_NAME
+from smtp_operator.setting_parsers import PortRange
 from smtp_operator.smtp.diagnosis import ports
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.login_advice import login_hint

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from smtp_operator.api.crd import smtp_config_crd
+from smtp_operator.api.crd import SMTP_CONFIG
 from smtp_operator.api.reasons import Reason
 from smtp_tools.generate.files import generated_files, stale_files
 
@@ -153,7 +153,7 @@ def test_stale_file_is_named(files: dict[str, str], tmp_path: Path) -> None:
 
 def test_crd_on_disk_is_the_one_of_the_models() -> None:
     text = (ROOT / "deploy" / "crds" / "smtpconfigs.yaml").read_text("utf-8")
-    assert yaml.safe_load(text) == smtp_config_crd()
+    assert yaml.safe_load(text) == SMTP_CONFIG.crd()
     assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n")
 
 
@@ -217,7 +217,7 @@ def test_json_schema_refuses(
 
 
 def test_json_schema_knows_the_fields_of_the_crd(json_schema: Schema) -> None:
-    crd_spec = smtp_config_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    crd_spec = SMTP_CONFIG.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     assert len(schemas(json_schema["properties"]["spec"])) == len(schemas(crd_spec))
 
 

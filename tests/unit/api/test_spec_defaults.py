@@ -101,6 +101,6 @@ def test_models_hold_defaults_as_values_to_reckon_with() -> None:
     assert spec.test.mode is Mode.SEND_EMAIL
     assert spec.test.timeout_seconds == 45
     assert spec.recheck.mode is Mode.LOGIN
-    assert spec.recheck.interval_seconds == 3600
+    assert spec.recheck.interval == "1h"
     assert spec.preferred_notifications == [Notification.TEST_EMAIL]
     assert (spec.recipients.to, spec.recipients.cc, spec.recipients.bcc) == ([], [], [])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.api.crd import KINDS, smtp_config_crd
+from smtp_operator.api.crd import KINDS, SMTP_CONFIG
 from smtp_operator.api.errors import AccessDenied
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.cluster.schema_check import SchemaTooOld, check_schema, missing_fields
@@ -21,7 +21,7 @@ HINT = (
 
 def document(*lacking: str) -> Answer:
     """Return the published schema of our CRD, without some fields."""
-    (served,) = smtp_config_crd()["spec"]["versions"]
+    (served,) = SMTP_CONFIG.crd()["spec"]["versions"]
     schema: dict[str, Any] = served["schema"]["openAPIV3Schema"]
     for path in lacking:
         *parents, last = path.split(".")
@@ -56,7 +56,7 @@ async def test_an_older_crd_is_refused_with_the_fields_that_it_lacks(
 ) -> None:
     fake.always("GET", OPENAPI, document("status.suggestion", "spec.tls.serverName"))
     with pytest.raises(SchemaTooOld) as caught:
-        await check_schema(client, [smtp_config_crd()])
+        await check_schema(client, [SMTP_CONFIG.crd()])
     assert str(caught.value) == (
         "the cluster's CRD smtpconfigs.smtp-operator.io is older than this operator and lacks"
         f" spec.tls.serverName, status.suggestion; {HINT}"
@@ -71,7 +71,7 @@ async def test_a_much_older_crd_gives_a_short_list(fake: FakeApi, client: Kubern
         document(*(f"spec.{it}" for it in ("server", "port", "test", "tls", "from", "suspend"))),
     )
     with pytest.raises(SchemaTooOld) as caught:
-        await check_schema(client, [smtp_config_crd()])
+        await check_schema(client, [SMTP_CONFIG.crd()])
     assert "spec.server, spec.port, spec.from, spec.tls, spec.test and 1 more; " in str(caught.value)
 
 
@@ -79,7 +79,7 @@ async def test_a_much_older_crd_gives_a_short_list(fake: FakeApi, client: Kubern
 async def test_a_cluster_without_the_crd_is_refused(fake: FakeApi, client: KubernetesClient) -> None:
     fake.always("GET", OPENAPI, Answer(404))
     with pytest.raises(SchemaTooOld) as caught:
-        await check_schema(client, [smtp_config_crd()])
+        await check_schema(client, [SMTP_CONFIG.crd()])
     assert str(caught.value) == (
         f"the cluster has no CRD smtpconfigs.smtp-operator.io with version v1alpha1; {HINT}"
     )
@@ -88,14 +88,14 @@ async def test_a_cluster_without_the_crd_is_refused(fake: FakeApi, client: Kuber
 @pytest.mark.looptime
 async def test_a_crd_that_was_just_applied_is_waited_for(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", OPENAPI, Answer(404), document("status.summary"), document())
-    await check_schema(client, [smtp_config_crd()])
+    await check_schema(client, [SMTP_CONFIG.crd()])
     assert asyncio.get_running_loop().time() < 4
 
 
 async def test_a_server_that_does_not_tell_is_an_error(fake: FakeApi, client: KubernetesClient) -> None:
     fake.on("GET", OPENAPI, Answer(403, {"reason": "Forbidden", "message": "no"}))
     with pytest.raises(AccessDenied):
-        await check_schema(client, [smtp_config_crd()])
+        await check_schema(client, [SMTP_CONFIG.crd()])
 
 
 @pytest.mark.parametrize(
@@ -121,4 +121,4 @@ def test_fields_are_compared_at_every_depth(
 @pytest.mark.usefixtures("older_crd")
 async def test_on_a_real_api_server_an_older_crd_is_found_out(real_client: KubernetesClient) -> None:
     with pytest.raises(SchemaTooOld, match=r"lacks status\.suggestion; "):
-        await check_schema(real_client, [smtp_config_crd()])
+        await check_schema(real_client, [SMTP_CONFIG.crd()])

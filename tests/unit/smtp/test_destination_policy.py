@@ -6,7 +6,8 @@ import ipaddress
 import pytest
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.network.destination import DestinationPolicy, Network, PortRange
+from smtp_operator.network.destination import DestinationPolicy, Network
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.trial import Trial
 
@@ -145,18 +146,12 @@ def test_other_ports_are_not(port: int) -> None:
 
 
 def test_ports_may_be_ranges() -> None:
-    policy = DestinationPolicy(ports=[PortRange.parse("2500-2599"), PortRange.parse("587")])
+    policy = DestinationPolicy(ports=[PortRange(2500, 2599), PortRange(587, 587)])
 
     assert policy.allows_port(2500)
     assert policy.allows_port(2599)
     assert policy.allows_port(587)
     assert not policy.allows_port(25)
-
-
-@pytest.mark.parametrize("text", ["", "x", "0", "65536", "600-500", "5-", "-5"])
-def test_invalid_port_ranges(text: str) -> None:
-    with pytest.raises(ValueError, match=r".*"):
-        PortRange.parse(text)
 
 
 async def test_a_denied_address_is_named_and_nothing_of_what_is_there(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
-from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.api.verdict import failed
 from smtp_operator.secrets.vaults.provider import AllowedHosts
 
 URL_FIELD: Final = "azureKeyVault.vaultUrl"

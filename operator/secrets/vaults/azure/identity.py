@@ -28,7 +28,8 @@ from smtp_operator.api.vault_blocks import (
     ServicePrincipal,
     WorkloadIdentity,
 )
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
+from smtp_operator.network.https import HttpsSender
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.network.trust import ServerTrust
@@ -38,8 +39,8 @@ from smtp_operator.secrets.vaults.azure.identity_errors import IdentityRequestCo
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext, other_tenant
 from smtp_operator.secrets.vaults.azure.transport import PlainHttpRefused, ResponseRejected, Transport
-from smtp_operator.secrets.vaults.errors import bundle_invalid, failed
-from smtp_operator.secrets.vaults.provider import Credentials, VaultContext, VaultSender
+from smtp_operator.secrets.vaults.errors import bundle_invalid
+from smtp_operator.secrets.vaults.provider import Credentials, VaultContext
 
 _TENANT: Final = re.compile(r"[0-9A-Za-z.-]{1,128}")
 _DEPTH: Final = 8
@@ -226,7 +227,7 @@ def _made(make: Make, asked: IdentityRequestContext, authority: str, transport: 
         raise refusals.certificate_unusable(asked) from None
 
 
-def _transport(sender: VaultSender, trust: ServerTrust, metadata: MetadataService | None) -> Transport:
+def _transport(sender: HttpsSender, trust: ServerTrust, metadata: MetadataService | None) -> Transport:
     get: Callable[..., Awaitable[Any]] | None = metadata.get if metadata is not None else None
     return Transport(sender, trust=trust, accepts=lambda it: granted(it)[1] > 0, metadata=get)
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.secrets.oauth2.token_response import token_error
 from smtp_operator.secrets.untrusted_json import claims_of
 from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD
-from smtp_operator.secrets.vaults.errors import failed, http_error, identity_unreachable, retry_after
+from smtp_operator.secrets.vaults.errors import http_error, identity_unreachable, retry_after
 
 _PRIVATE_ISSUER: Final = "kubernetes.default"
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from smtp_operator.api.reasons import Reason
+from smtp_operator.api.verdict import failed
 from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext
-from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.provider import VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret
 

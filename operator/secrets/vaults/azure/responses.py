@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD, URL_FIELD
-from smtp_operator.secrets.vaults.errors import failed, http_error, retry_after
+from smtp_operator.secrets.vaults.errors import http_error, retry_after
 
 _ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")
 _CODE: Final = re.compile(r"(?:[A-Z][a-z]+){1,8}")

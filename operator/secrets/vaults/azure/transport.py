@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Azure's SDK over our HTTPS, with our destination policy and limits.
 
-Imported only if an Azure vault is used, since azure.core is large. Errors of ``VaultSender`` pass through
+Imported only if an Azure vault is used, since azure.core is large. Errors of ``HttpsSender`` pass through
 the SDK unchanged, so that messages do not depend on the SDK's classes and texts.
 """
 
@@ -16,9 +16,8 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.core.utils import case_insensitive_dict
 
-from smtp_operator.network.https import HttpsRequest, HttpsResponse
+from smtp_operator.network.https import HttpsRequest, HttpsResponse, HttpsSender
 from smtp_operator.network.trust import ServerTrust
-from smtp_operator.secrets.vaults.provider import VaultSender
 
 _OURS = frozenset({"host", "content-length", "user-agent", "connection", "accept-encoding"})
 
@@ -137,7 +136,7 @@ class Transport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     def __init__(
         self,
-        sender: VaultSender,
+        sender: HttpsSender,
         *,
         trust: ServerTrust,
         accepts: Callable[[HttpsResponse], bool],

@@ -13,12 +13,11 @@ from urllib.parse import urlsplit
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vault_blocks import CyberArkCcp
-from smtp_operator.api.verdict import VerdictError, cut
+from smtp_operator.api.verdict import VerdictError, cut, failed
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.untrusted_json import json_object_or_none
 from smtp_operator.secrets.vaults.cyberark.ccp_errors import CcpRequestContext, changing, no_json, refused
-from smtp_operator.secrets.vaults.errors import failed
 from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
 from smtp_operator.secrets.vaults.values import vault_secret

@@ -11,10 +11,9 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
-from smtp_operator.secrets.vaults.errors import failed
 
 CHANGE_TAKES: Final = 30.0
 """Seconds until the next read while a password is being changed."""

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.https import HttpsResponse
-from smtp_operator.secrets.vaults.errors import failed
 
 _CODE: Final = re.compile(rb"\bCONJ\d{5}[EW]\b")
 _ADDRESS_REJECTED: Final = b"IP address rejected"

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object_or_none
-from smtp_operator.secrets.vaults.errors import failed, retry_after
+from smtp_operator.secrets.vaults.errors import retry_after
 
 URL_FIELD: Final = "hashiCorpVault.url"
 MOUNT_FIELD: Final = "hashiCorpVault.mount"

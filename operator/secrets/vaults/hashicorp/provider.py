@@ -12,11 +12,11 @@ import hvac
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vault_blocks import HashiCorpVault, VaultAppRole, VaultJwt
-from smtp_operator.api.verdict import VerdictError
+from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
 from smtp_operator.secrets.untrusted_json import claims_of
-from smtp_operator.secrets.vaults.errors import LoginError, ask, failed
+from smtp_operator.secrets.vaults.errors import LoginError, ask
 from smtp_operator.secrets.vaults.hashicorp.client import client
 from smtp_operator.secrets.vaults.hashicorp.errors import (
     AUTH_FIELD,

@@ -10,11 +10,12 @@ from typing import Any
 from smtp_operator.api.password import AzureKeyVaultPassword
 from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsLimits
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.provider import KeyVault
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultSecret
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.azurepeers.keyvault import KeyVaultServer
 from smtp_testkit.azurepeers.metadata import MetadataServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names

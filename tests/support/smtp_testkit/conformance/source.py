@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Protocol
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Verdict, VerdictError
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsLimits
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultProvider
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 from smtp_testkit.openbao.trial import Line, Named
 

@@ -11,11 +11,12 @@ import trustme
 from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider, VaultSecret
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.cyberark.listener import TlsServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 

@@ -9,10 +9,11 @@ from smtp_operator.api.errors import ObjectNotFound
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https
 from smtp_operator.secrets.oauth2.client import ResolvedToken, TokenCache
 from smtp_operator.secrets.secret_reader import SecretReader
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.tokenserver import SCOPE, TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 

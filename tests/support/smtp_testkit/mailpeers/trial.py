@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smtp_operator.api.verdict import DialogueReport, Phase, SmtpType
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.resolver import Address, NameNotFound, Resolver, address_of
+from smtp_operator.setting_parsers import PortRange
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
 from smtp_operator.smtp.login_permit import LoginPermit

@@ -11,12 +11,13 @@ from smtp_operator.api.fields import SecretKeyReference, ServiceAccountReference
 from smtp_operator.api.password import HashiCorpVaultPassword
 from smtp_operator.api.vault_blocks import HashiCorpVault
 from smtp_operator.api.verdict import Verdict, VerdictError
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsRequest, HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import NotAdmitted, ServerTrust
 from smtp_operator.secrets.vaults.hashicorp.provider import HashiCorpKv
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
 NAME = "SmtpVault team-a/bao"

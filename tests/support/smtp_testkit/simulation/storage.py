@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_VAULT, smtp_config_crd, structural_schema
+from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, structural_schema
 from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 
 Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
-_SCHEMA: JsonObject = smtp_config_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+_SCHEMA: JsonObject = SMTP_CONFIG.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 _VAULT_MODELS = {kind.name: kind.spec for kind in (SMTP_VAULT, CLUSTER_SMTP_VAULT)}
 _VAULT_SCHEMAS = {name: structural_schema(model) for name, model in _VAULT_MODELS.items()}
 

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from smtp_operator.api.verdict import Mode, Trigger
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https
 from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.reconcile.ports import ReconcilePolicy
@@ -23,6 +23,7 @@ from smtp_operator.reconcile.smtpconfig.snapshot import snapshot_of
 from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_operator.setting_parsers import PortRange
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
 from smtp_testkit.simulation import Shelf

@@ -15,7 +15,6 @@ REPORT = Path(".failures") / "permissions.txt"
 
 DELIBERATE: dict[Permission, str] = {
     Permission("create", "serviceaccounts/token"): "no role names the ServiceAccount of the test",
-    Permission("get", "endpointslices"): "the role of one namespace does not grant it",
 }
 """Requests that the API server refuses on purpose in tests."""
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.trust import ServerTrust
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 

@@ -20,10 +20,11 @@ import pytest
 
 from smtp_operator.network import https as https_module
 from smtp_operator.network import tls
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest, HttpsResponse
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.proxy import HttpsProxy
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.http_listener import Call, serving
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameNotFound
 from smtp_operator.secrets.oauth2.errors import unreachable
 from smtp_operator.secrets.vaults.errors import unreachable as vault_unreachable
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.proxyserver import ProxyServer
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import trustme
 
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.resolver import NameNotFound, NameServersFailed
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificate, client_context
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 

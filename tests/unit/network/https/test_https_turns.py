@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.host_limiter import PROMPT, REQUESTS_PER_HOST, PerHostLimiter
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 

@@ -7,8 +7,9 @@ import pytest
 import trustme
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.network.destination import DestinationPolicy, PortRange
+from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.resolver import NameNotFound
+from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.conformance import Source
 from smtp_testkit.conformance.misbehaving import Misbehaving
 from smtp_testkit.conformance.source import PASSWORD

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from smtp_operator.api.verdict import Phase, SmtpType
-from smtp_operator.network.destination import PortRange
+from smtp_operator.setting_parsers import PortRange
 from smtp_operator.smtp.diagnosis import capabilities, no_reply
 from smtp_operator.smtp.diagnosis.classify import RULES, placeholders
 from smtp_operator.smtp.diagnosis.context import DialogueContext

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.secrets.vaults.errors import failed
+from smtp_operator.api.verdict import failed
 from smtp_testkit.cyberark.conjur import ConjurServer
 from smtp_testkit.cyberark.trial import CANARY, VaultTrial
 from smtp_testkit.http_listener import Call, Reply
