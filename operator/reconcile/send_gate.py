@@ -74,7 +74,7 @@ class GatePermit:
     ) -> None:
         if self._slot is None:
             return
-        if self._slot.granted and isinstance(error, ApiUnavailable):
+        if isinstance(error, ApiUnavailable):
             self._gate.keep(self._key, self._slot)
         else:
             self._slot.release()
@@ -82,12 +82,9 @@ class GatePermit:
     async def acquire(self, destination: Hashable) -> None:
         """Wait until this email may be sent; raise if another replica may send it."""
         self.check()
-        granted = asyncio.Event()
         if self._slot is not None:  # of an earlier attempt of the same test
             self._slot.release()
-        self._slot = self._gate.slots.ask(destination, self._key.namespace, granted.set)
-        if not self._slot.granted:
-            await granted.wait()
+        self._slot = await self._gate.slots.take(destination, self._key.namespace)
         if self._gate.closing:
             await asyncio.Event().wait()
         self.check()

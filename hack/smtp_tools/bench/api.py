@@ -122,14 +122,17 @@ class VerdictWatch:
         """The time of the newest verdict, by time.monotonic."""
         return max(self.times.values())
 
-    def wait(self, seconds: float) -> None:
-        """Wait for the last verdict.
+    def wait(self, seconds: float, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Wait for the last verdict, as long as ``goes_on`` returns True.
 
         Raises:
             BenchError: it did not come in time.
         """
-        if not self._done.wait(seconds):
-            raise BenchError(f"{len(self._open)} objects had no verdict after {seconds:g} s.")
+        begun = time.monotonic()
+        while not self._done.wait(1.0):
+            waited = time.monotonic() - begun
+            if waited > seconds or not goes_on():
+                raise BenchError(f"{len(self._open)} objects had no verdict after {waited:.0f} s.")
 
     def _begin(self) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
         found = self._api.request("GET", self._path)

@@ -2,6 +2,7 @@
 """Servers that send what no server should, and parts of hostile objects."""
 
 import contextlib
+import json
 import socket
 import ssl
 import threading
@@ -119,3 +120,29 @@ def _send_segments(client: socket.socket, over: threading.Event) -> None:
     while not over.is_set():
         for byte in b"220-" + b"x" * 400 + b"\r\n":
             client.sendall(bytes([byte]))
+
+
+class Vault(_Server):
+    """HashiCorp Vault for every token; only the item ``mail/good`` can be read, the others fail."""
+
+    def __init__(self, password: str) -> None:
+        authority = trustme.CA()
+        self.ca_pem = authority.cert_pem.bytes().decode()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        item = {"data": {"password": password}, "metadata": {"version": 1}}
+        good = json.dumps({"data": item}).encode()
+        super().__init__(lambda client, over: _answer_as_vault(client, context, good))
+
+
+def _answer_as_vault(client: socket.socket, context: ssl.SSLContext, good: bytes) -> None:
+    """Answer one request."""
+    with context.wrap_socket(client, server_side=True) as connection_:
+        asked = connection_.recv(65536)
+        status, body = b"500 Internal Server Error", b'{"errors": ["storage failed"]}'
+        if b"/lookup-self" in asked:
+            status, body = b"200 OK", b'{"data": {"ttl": 0, "display_name": "token"}}'
+        elif b"/mail/good" in asked:
+            status, body = b"200 OK", good
+        head = b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        connection_.sendall(head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)

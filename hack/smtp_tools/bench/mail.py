@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mail servers, in a separate process, so that their work does not count.
 
-`python -m smtp_tools.bench.mail NUMBER` prints one event per line: first the ports, then each connection and
-each email with its time.
+`python -m smtp_tools.bench.mail DELAY …` starts a server for each delay of its replies, in seconds. It prints
+one event per line: first the ports, then each connection and each email with its time.
 """
 
 import asyncio
 import json
 import os
+import re
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -36,15 +38,38 @@ class _TellingServer(MailServer):
 
     def received(self, mail: ReceivedMail) -> None:
         super().received(mail)
-        _say("mail", time.monotonic())
+        about, message_id = (_header(mail, name) for name in ("X-Smtp-Operator", "Message-ID"))
+        _say("mail", time.monotonic(), self.plain_port, about, message_id)
+
+
+def _header(mail: ReceivedMail, name: str) -> str:
+    found = re.search(rf"(?mi)^{name}: (\S+)".encode(), mail.content)
+    return found[1].decode() if found else "-"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An accepted email.
+
+    Attributes:
+        at: its time, by time.monotonic.
+        server: the plaintext port of the mail server.
+        about: namespace and name of the SmtpConfig.
+        message_id: its Message-ID.
+    """
+
+    at: float
+    server: int
+    about: str
+    message_id: str
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Times, by time.monotonic, of the connections and emails since some moment."""
+    """Times of the connections, by time.monotonic, and the emails since some moment."""
 
     connections: list[float]
-    mails: list[float]
+    mails: list[Delivery]
 
 
 class MailProcess:
@@ -55,17 +80,16 @@ class MailProcess:
         ca_pem: the CA certificates of all servers.
     """
 
-    def __init__(self, directory: Path, servers: int = 1) -> None:
-        """Start so many servers and wait until they listen.
+    def __init__(self, directory: Path, delays: Sequence[float] = (0.0,)) -> None:
+        """Start a server for each of these delays of replies, and wait until they listen.
 
         Raises:
             BenchError: they did not start.
         """
         environment = {"PATH": os.defpath, "PYTHONPATH": PYTHONPATH}
-        command = [sys.executable, "-m", "smtp_tools.bench.mail", str(servers)]
-        self._process = Process(
-            command, name="the mail server", log=directory / "mail.log", environment=environment
-        )
+        command = [sys.executable, "-m", "smtp_tools.bench.mail", *map(str, delays)]
+        log = directory / f"mail-{time.monotonic_ns()}.log"
+        self._process = Process(command, name="the mail server", log=log, environment=environment)
         greeting = json.loads(self._first_line())
         self.ports: dict[str, list[int]] = greeting["ports"]
         self.ca_pem: str = greeting["ca"]
@@ -80,12 +104,14 @@ class MailProcess:
 
     def since(self, moment: float) -> Seen:
         """Return the connections and emails since `moment`."""
-        seen: dict[str, list[float]] = {"connection": [], "mail": []}
+        seen = Seen([], [])
         for line in self._process.output().splitlines()[1:]:
-            what, _, when = line.partition(" ")
-            if what in seen and float(when) >= moment:
-                seen[what].append(float(when))
-        return Seen(seen["connection"], seen["mail"])
+            match line.split():
+                case ["connection", when] if float(when) >= moment:
+                    seen.connections.append(float(when))
+                case ["mail", when, server, about, message_id] if float(when) >= moment:
+                    seen.mails.append(Delivery(float(when), int(server), about, message_id))
+        return seen
 
     def __enter__(self) -> Self:
         return self
@@ -94,11 +120,13 @@ class MailProcess:
         self._process.kill()
 
 
-async def _serve(number: int) -> None:
+async def _serve(delays: Sequence[float]) -> None:
     async with AsyncExitStack() as stack:
         servers = [
-            await stack.enter_async_context(_TellingServer(users={USERNAME: PASSWORD}, require_auth=True))
-            for _ in range(number)
+            await stack.enter_async_context(
+                _TellingServer(users={USERNAME: PASSWORD}, require_auth=True, reply_delay=delay)
+            )
+            for delay in delays
         ]
         ports = {
             "None": [server.plain_port for server in servers],
@@ -110,4 +138,4 @@ async def _serve(number: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1])))
+    asyncio.run(_serve([float(delay) for delay in sys.argv[1:]]))

@@ -7,9 +7,10 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 
-from smtp_tools.bench import attacks, metrics, ours, scale, truth
+from smtp_tools.bench import attacks, metrics, neighbors, ours, replicas, scale, truth
 from smtp_tools.bench.errors import BenchError
 from smtp_tools.bench.figures import Figure
+from smtp_tools.bench.replicas import LEADER_ELECT, wait_for
 from smtp_tools.bench.rounds import Round, play
 from smtp_tools.bench.usage import cpu_seconds, peak_megabytes, resident_megabytes
 from smtp_tools.bench.world import World, say
@@ -21,7 +22,6 @@ MEMORY_TARGET_MEGABYTES = 100.0
 REST_SECONDS = 10.0
 STARTS = 3
 FIRST_DIALOGUE_SECONDS = 30.0
-LEADER_ELECT = "--leader-elect"
 HANDOVERS = 3
 HANDOVER_TARGET_SECONDS = 2.0
 BALLAST = 20
@@ -172,11 +172,11 @@ class Sections:
         self._end()
         world, side = self._world, self._world.smtp_configs
         leader = world.start(side, LEADER_ELECT)
-        _until(leader, "works: holds the lease")
+        wait_for(leader, replicas.WORKS)
         seconds = []
         for number in range(HANDOVERS):
             standby = world.start(side, LEADER_ELECT)
-            _until(standby, "stands by: ")
+            wait_for(standby, replicas.STANDS_BY)
             name = f"handover-{number}"
             world.api.create(f"/api/v1/namespaces/{side.namespace}/secrets", side.secrets([name]))
             begun = time.monotonic()
@@ -189,6 +189,17 @@ class Sections:
         return [
             Figure("SIGTERM to the next leader's dialogue", max(seconds), "s", HANDOVER_TARGET_SECONDS),
         ]
+
+    def replicas(self) -> list[Figure]:
+        """Throughput with leader election, and emails that are sent again when the leader is lost."""
+        self._end()
+        self._newest = None
+        return replicas.measure(self._world)
+
+    def neighbors(self) -> list[Figure]:
+        """Delay of one namespace's verdict next to each kind of attacker in another namespace."""
+        self._end()
+        return neighbors.measure(self._world)
 
     def attacks(self) -> list[Figure]:
         """Peak memory and latency of the event loop under attack, within 256 MiB."""
@@ -269,19 +280,12 @@ SECTIONS: dict[str, Callable[[Sections], list[Figure]]] = {
     "storm": Sections.storm,
     "rotation": Sections.rotation,
     "handover": Sections.handover,
+    "replicas": Sections.replicas,
+    "neighbors": Sections.neighbors,
     "attacks": Sections.attacks,
     "scale": Sections.scale,
 }
 """All sections by name, in the order in which they are measured."""
-
-
-def _until(process: Process, text: str) -> None:
-    """Wait until the output of the process has `text`."""
-    deadline = time.monotonic() + FIRST_DIALOGUE_SECONDS
-    while text not in process.output():
-        if process.exited() is not None or time.monotonic() > deadline:
-            raise BenchError(f'{process.name} does not print "{text}": {process.described()}')
-        time.sleep(0.02)
 
 
 def _round_figures(name: str, rounds: Sequence[Round]) -> list[Figure]:

@@ -95,7 +95,7 @@ class World:
     @cached_property
     def mail(self) -> MailProcess:
         """The mail servers."""
-        return self._stack.enter_context(MailProcess(self.cluster.directory, self.servers))
+        return self._stack.enter_context(MailProcess(self.cluster.directory, [0.0] * self.servers))
 
     @cached_property
     def issuers(self) -> Side:
@@ -140,7 +140,7 @@ class World:
             )
         )
 
-    def start(self, side: Side, *flags: str) -> Process:
+    def start(self, side: Side, *flags: str | Path) -> Process:
         """Start one side with these additional flags; do not wait until it is ready."""
         self._starts += 1
         home = self.cluster.directory / "home"
@@ -153,9 +153,15 @@ class World:
         return process
 
     def create(
-        self, side: Side, names: list[str], process: Process, *, seconds: float = VERDICT_SECONDS
+        self,
+        side: Side,
+        names: list[str],
+        process: Process,
+        *,
+        meanwhile: Callable[[], object] = lambda: None,
+        seconds: float = VERDICT_SECONDS,
     ) -> VerdictWatch:
-        """Create objects at once and wait until each has its verdict.
+        """Create objects at once, call ``meanwhile``, and wait until each object has its verdict.
 
         Raises:
             BenchError: an object has no verdict, or is not ready.
@@ -163,8 +169,9 @@ class World:
         items = [side.item(name) for name in names]
         with VerdictWatch(self.api, side.collection, set(names), side.verdict) as watch:
             self.api.create(side.collection, items)
+            meanwhile()
             try:
-                watch.wait(seconds)
+                watch.wait(seconds, lambda: process.exited() is None)
             except BenchError as error:
                 raise BenchError(f"{side.name}: {error}\n{process.described()}") from None
         bad = {name: said for name, said in watch.verdicts.items() if said != "True"}

@@ -201,6 +201,19 @@ async def test_the_next_email_waits_no_longer_than_the_status(replicas: World, e
     await replicas.stop()
 
 
+async def test_the_next_email_is_one_of_the_namespace_with_the_fewest() -> None:
+    world = World(replace(ReconcilePolicy(), connections_per_destination=2), may_send=always)
+    world.cluster.latency = 3.0
+    await start_with(world, SERVERS[0], each=20)
+    await world.passes(10)
+    before = len(world.mails)
+    world.smtp_config("other", "team-b").create(server=SERVERS[0])
+    await world.passes(30)
+    names = [name_of(mail) for mail in world.mails[before:]]
+    assert names.index("team-b/other") <= 2
+    await world.stop()
+
+
 async def test_a_refused_status_delays_no_other_email(replicas: World) -> None:
     replicas.policy = replace(replicas.policy, connections_per_destination=1)
     await replicas.start()
