@@ -165,18 +165,24 @@ _FIXES: Final[dict[Reason, str]] = {
     Reason.START_TLS_NOT_OFFERED: (
         "Set port: 465 and set smtpType: TLS. On a trusted network, set smtpType: None instead."
     ),
-    Reason.START_TLS_UNAVAILABLE: f"{_RETRIED} {_PERSISTS} check the server's certificate.",
+    Reason.START_TLS_UNAVAILABLE: f"{_RETRIED} {_PERSISTS} check the server's certificate and its log.",
     Reason.START_TLS_REQUIRED: "Set smtpType: StartTLS.",
     Reason.CERTIFICATE_UNTRUSTED: "Store the issuer's CA in a ConfigMap, and set tls.caRef.name: NAME.",
     Reason.CERTIFICATE_EXPIRED: "Ask the mail server's admin to renew the certificate.",
     Reason.CERTIFICATE_NOT_YET_VALID: (
         "Check the clocks of the server and of the operator's node, or replace the server's certificate."
     ),
-    Reason.CERTIFICATE_HOSTNAME_MISMATCH: "Set server or tls.serverName to a host name in the certificate.",
-    Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE: (
-        "Replace the server's certificate; the message names the rule."
+    Reason.CERTIFICATE_HOSTNAME_MISMATCH: (
+        "Set server or tls.serverName to a host name in the certificate. If it has no subject alternative"
+        " name, replace it."
     ),
-    Reason.TLS_PROTOCOL_MISMATCH: "Ask the mail server's admin to enable TLS 1.2 or newer.",
+    Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE: (
+        "Replace the certificate that the message names; it also names the rule."
+    ),
+    Reason.TLS_PROTOCOL_MISMATCH: (
+        "Ask the mail server's admin to enable TLS 1.2 or newer with current ciphers, keys and signatures;"
+        " the message names the cause."
+    ),
     Reason.CLIENT_CERTIFICATE_REQUIRED: (
         "Set tls.clientCertificateRef.name to the name of a kubernetes.io/tls Secret."
     ),

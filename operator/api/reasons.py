@@ -347,12 +347,14 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.CERTIFICATE_UNTRUSTED: ReasonInfo("The issuer of the server's certificate is not trusted.", _C),
     Reason.CERTIFICATE_EXPIRED: ReasonInfo("The server's certificate has expired.", _SLOW),
     Reason.CERTIFICATE_NOT_YET_VALID: ReasonInfo("The server's certificate is not valid yet.", _SLOW),
-    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo("The server's certificate is for another host.", _C),
+    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo(
+        "The server's certificate is for another host, or has no subject alternative name.", _C
+    ),
     Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE: ReasonInfo(
-        "The server's certificate violates RFC 5280, which strict verification enforces.", _C
+        "A certificate of the server, or of caRef, violates RFC 5280, which strict verification enforces.", _C
     ),
     Reason.TLS_PROTOCOL_MISMATCH: ReasonInfo(
-        "The operator and the server share no TLS version or cipher.", _C
+        "The operator and the server share no TLS version, cipher, key size or signature.", _C
     ),
     Reason.CLIENT_CERTIFICATE_REQUIRED: ReasonInfo("The server requires a client certificate.", _C),
     Reason.TLS_HANDSHAKE_TIMEOUT: ReasonInfo("The TLS handshake did not finish in time.", _T),

@@ -110,6 +110,7 @@ def client_context(
     """
     context = AlertingContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False  # RFC 9525: subject alternative names only
     if client_certificate is not None:
         _identify(context, client_certificate)
     if not verify:

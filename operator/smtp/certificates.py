@@ -4,14 +4,16 @@
 import asyncio
 import hashlib
 import ssl
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from smtp_operator.api.verdict import Certificate
 from smtp_operator.network.tls import CaBundleInvalid, ClientCertificate, client_context
 from smtp_operator.smtp.replies import clean
+from smtp_operator.smtp.strictness import violations
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -24,7 +26,31 @@ _KEPT_BYTES: Final = 1024 * 1024
 _NAME: Final = 600
 """Characters of a name in a certificate that are read. The name is cut again when it is shown."""
 
+_MESSAGE_CALLBACK: Final = "_msg_callback"
+"""Attribute of ``SSLContext`` that receives the messages of handshakes. The ssl module has it for tests."""
+_HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13
+
+_requested: "weakref.WeakSet[ssl.SSLObject]" = weakref.WeakSet()
+
 _Key = tuple[bytes | None, bool, bool]
+
+
+def watch(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Make ``certificate_requested`` work for the sessions of a context, and return the context."""
+
+    def on_message(session: Any, direction: str, *details: Any) -> None:
+        _, kind, message, _ = details
+        if direction == "read" and (kind, message) == (_HANDSHAKE, _CERTIFICATE_REQUEST):
+            _requested.add(session)
+
+    if hasattr(context, _MESSAGE_CALLBACK):
+        setattr(context, _MESSAGE_CALLBACK, on_message)
+    return context
+
+
+def certificate_requested(session: ssl.SSLObject | None) -> bool:
+    """Return whether the server asked for a client certificate (CertificateRequest) in this session."""
+    return session is not None and session in _requested
 
 
 class TlsContexts:
@@ -93,12 +119,14 @@ class TlsContexts:
         client_certificate: ClientCertificate | None,
         with_system: bool,
     ) -> ssl.SSLContext:
-        return client_context(
-            ca_pem,
-            verify=verify,
-            client_certificate=client_certificate,
-            with_system=with_system,
-            ca_file=self._ca_file,
+        return watch(
+            client_context(
+                ca_pem,
+                verify=verify,
+                client_certificate=client_certificate,
+                with_system=with_system,
+                ca_file=self._ca_file,
+            )
         )
 
     def _keep(self, key: _Key, context: ssl.SSLContext, size: int) -> None:
@@ -120,10 +148,12 @@ class CertificateInfo:
     subject: str
     issuer: str
     names: tuple[str, ...]
-    """DNS names and IP addresses."""
+    """Subject alternative names: DNS names and IP addresses."""
     not_before: datetime
     not_after: datetime
     self_issued: bool
+    violations: frozenset[int] = frozenset()
+    """OpenSSL's codes of the rules of RFC 5280 that the certificate violates, see ``strictness``."""
 
     @classmethod
     def of(cls, der: bytes) -> "CertificateInfo | None":
@@ -139,6 +169,7 @@ class CertificateInfo:
                 not_before=certificate.not_valid_before_utc,
                 not_after=certificate.not_valid_after_utc,
                 self_issued=certificate.subject == certificate.issuer,
+                violations=violations(certificate),
             )
         except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
             return None
@@ -148,6 +179,12 @@ class CertificateInfo:
         """Return the content of the server's certificate in a TLS session; None if it has none."""
         der = None if session is None else session.getpeercert(binary_form=True)
         return cls.of(der) if der else None
+
+    def fits(self, name: str) -> bool:
+        """Return whether one of the names is ``name``, or a wildcard for it."""
+        name = name.lower().rstrip(".")
+        wildcard = "*." + name.partition(".")[2]
+        return any(it.lower().rstrip(".") in {name, wildcard} for it in self.names)
 
     def redacted(self, shown: Callable[[str], str]) -> "CertificateInfo":
         """Return a copy with every text redacted by ``shown``, because the server wrote the texts."""
@@ -176,13 +213,12 @@ def _name(name: "x509.Name") -> str:
 
 def _names(certificate: "x509.Certificate") -> tuple[str, ...]:
     from cryptography import x509
-    from cryptography.x509.oid import ExtensionOID, NameOID
+    from cryptography.x509.oid import ExtensionOID
 
     try:
         found = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except x509.ExtensionNotFound:
-        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        return tuple(clean(str(entry.value))[:_NAME] for entry in common)
+        return ()
     if not isinstance(found, x509.SubjectAlternativeName):
         return ()
     names = [*found.get_values_for_type(x509.DNSName)]

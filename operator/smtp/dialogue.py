@@ -14,7 +14,7 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp import auth
-from smtp_operator.smtp.certificates import CertificateInfo
+from smtp_operator.smtp.certificates import CertificateInfo, certificate_requested
 from smtp_operator.smtp.connection import ConnectionClosed, InvalidReply, SmtpConnection
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
 from smtp_operator.smtp.diagnosis import no_reply
@@ -101,8 +101,8 @@ class Dialogue:
     logged_in: bool = False
     token_error: str = ""
     refusals: list[Reply] = field(default_factory=list)
-    """Permanent refusals of commands other than RCPT."""
     tls: bool = False
+    certificate_requested: bool = False
     pipelining: bool = True
     """Whether to send commands in groups, if the server offers it."""
     second_look: SecondLook | None = None
@@ -159,6 +159,7 @@ class Dialogue:
             by_token=login is not None and login.by_token,
             token_error=self.token_error,
             client_certificate=settings.tls.client_certificate is not None,
+            certificate_requested=self.certificate_requested,
             mechanism=self.findings.mechanism,
             auth_mechanism=settings.auth_mechanism,
             unusual_password=login is not None and not login.by_token and is_unusual(login.password),
@@ -289,6 +290,7 @@ class Dialogue:
         if session is None:
             return
         self.tls = True
+        self.certificate_requested = certificate_requested(session)
         self.findings.tls_version = session.version() or "TLS"
         try:
             facts = CertificateInfo.of_session(session)
@@ -311,16 +313,17 @@ class Dialogue:
                 reply = await self._exchange(connection, login, name)
             finally:
                 accepted = reply is not None and reply.code == 235
-                unknown = reply is not None and reply.temporary and not self._rejects_password(reply)
+                unknown = (
+                    reply is not None
+                    and reply.temporary
+                    and (self.refused(reply).verdict.retry is not Retry.AUTHENTICATION)
+                )
                 self.permit.after_login(accepted=accepted, rejected=not accepted and not unknown)
         else:
             reply = await self._exchange(connection, login, name)
         if reply.code != 235:
             raise self.refused(reply)
         self.logged_in = True
-
-    def _rejects_password(self, reply: Reply) -> bool:
-        return classify(Phase.AUTH, reply, context=self.context()).retry is Retry.AUTHENTICATION
 
     async def _exchange(self, connection: SmtpConnection, login: SmtpLogin, name: str) -> Reply:
         """Return the last reply to AUTH."""

@@ -7,6 +7,7 @@ shows only the name of the protocol.
 
 import asyncio
 import contextlib
+import os
 import re
 import socket
 import ssl
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from smtp_operator.smtp.certificates import CertificateInfo
+from smtp_operator.smtp.certificates import CertificateInfo, certificate_requested, watch
 
 _MOST: Final = 8192
 _FIRST: Final = 512
@@ -25,6 +26,11 @@ _QUIT_LIMIT: Final = 1.0
 _OFFERS_STARTTLS: Final = re.compile(rb"(?mi)^250[ -]STARTTLS\b")
 _ENOUGH: Final = re.compile(rb"(?m)^\d{3}(?: [^\n]*|\r?)\n|\A(?!\d{3}-)[^\n]*\n")
 _HANDSHAKE_RECORD, _SERVER_HELLO = 22, 2
+_SERVER_VERSION: Final = slice(9, 11)
+"""Where the first record has the version of a ServerHello."""
+_OLD_VERSIONS: Final = (b"\3\2", b"\3\1", b"\3\0")
+"""TLS 1.1, TLS 1.0, SSL 3.0."""
+_OLD_CIPHERS: Final = bytes.fromhex("c014c00ac013c009 00390033 0035002f 000a 00050004 00ff")
 
 
 class Protocol(StrEnum):
@@ -77,6 +83,8 @@ class ProbeResult:
     certificate: CertificateInfo | None = None
     server_hello: bool = False
     """Whether client and server agreed on a TLS version and a cipher."""
+    certificate_requested: bool = False
+    """Whether the server asked for a client certificate."""
     alert: str = ""
     """The server's alert after the handshake, as OpenSSL names it."""
 
@@ -158,6 +166,7 @@ class _Line:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+        watch(context)
         self.tls = context.wrap_bio(self._in, self._out, server_hostname=server_name)
         while True:
             try:
@@ -166,7 +175,8 @@ class _Line:
                 await self._flush()
                 if not await self._more():
                     return False
-            except ssl.SSLError:
+            except ssl.SSLError as error:
+                self.alert = error.reason or ""
                 await self._flush()  # the alert
                 return False
             else:
@@ -176,6 +186,16 @@ class _Line:
     async def _flush(self) -> None:
         if self._out.pending:
             await self._loop.sock_sendall(self._sock, self._out.read())
+
+    def result(self, kind: Protocol, facts: CertificateInfo | None = None) -> ProbeResult:
+        """Return the result of a probe of TLS."""
+        return ProbeResult(
+            kind,
+            certificate=facts,
+            server_hello=facts is not None or self.server_hello,
+            certificate_requested=certificate_requested(self.tls),
+            alert=self.alert,
+        )
 
     @property
     def server_hello(self) -> bool:
@@ -267,6 +287,45 @@ async def probe_proxy(sock: socket.socket, server_name: str, *, tls: bool, limit
             return False
 
 
+async def probe_old_tls(sock: socket.socket, helo_name: str, *, start_tls: bool, limit: float) -> bool:
+    """Return whether the server answers a ClientHello of TLS 1.1, with ``start_tls`` after STARTTLS.
+
+    The ClientHello has no name and no certificate. Nothing follows it.
+    """
+    with sock:
+        line = _Line(sock)
+        try:
+            async with asyncio.timeout(limit):
+                if start_tls and not await _begin_start_tls(line, helo_name):
+                    return False
+                await line.send(_client_hello())
+                got = b""
+                while len(got) < _SERVER_VERSION.stop and (more := await line.receive()):
+                    got += more
+        except OSError:
+            return False
+    return (got[:1] == bytes([_HANDSHAKE_RECORD]) and got[5:6] == bytes([_SERVER_HELLO])) and got[
+        _SERVER_VERSION
+    ] in _OLD_VERSIONS
+
+
+def _client_hello() -> bytes:
+    """Return a ClientHello of TLS 1.1 (RFC 4346 section 7.4.1.2) with the usual ciphers of its time."""
+    groups = bytes.fromhex("000a0008000600170018001d 000b00020100")
+    body = _OLD_VERSIONS[0] + os.urandom(32) + b"\0" + len(_OLD_CIPHERS).to_bytes(2) + _OLD_CIPHERS + b"\1\0"
+    body += len(groups).to_bytes(2) + groups
+    message = b"\1" + len(body).to_bytes(3) + body
+    return bytes([_HANDSHAKE_RECORD]) + b"\3\1" + len(message).to_bytes(2) + message
+
+
+async def _begin_start_tls(line: _Line, helo_name: str) -> bool:
+    await line.reply()
+    await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n")
+    await line.reply()
+    await line.send(b"STARTTLS\r\n")
+    return (await line.reply()).startswith(b"220")
+
+
 async def probe_certificate(
     sock: socket.socket,
     server_name: str,
@@ -285,21 +344,16 @@ async def probe_certificate(
         try:
             async with asyncio.timeout(limit):
                 greeted = start_tls
-                if start_tls:
-                    await line.reply()
-                    await line.send(b"EHLO " + helo_name.encode("ascii") + b"\r\n")
-                    await line.reply()
-                    await line.send(b"STARTTLS\r\n")
-                    if not (await line.reply()).startswith(b"220"):
-                        await line.end(greeted=True)
-                        return ProbeResult(Protocol.SMTP)
+                if start_tls and not await _begin_start_tls(line, helo_name):
+                    await line.end(greeted=True)
+                    return ProbeResult(Protocol.SMTP)
                 if not await line.handshake(server_name):
-                    return ProbeResult(Protocol.TLS, server_hello=line.server_hello)
+                    return line.result(Protocol.TLS)
                 facts = CertificateInfo.of_session(line.tls)
                 if read_alert or not start_tls:
                     said = await line.reply_within(min(limit / 2, _LISTENS_AFTER_HANDSHAKE))
                     greeted = greeted or (said or b"").startswith(b"220")
                 await line.end(greeted=greeted and not line.alert)
         except OSError:
-            return ProbeResult(Protocol.OTHER, server_hello=line.server_hello)
-        return ProbeResult(Protocol.TLS, certificate=facts, server_hello=True, alert=line.alert)
+            return line.result(Protocol.OTHER)
+        return line.result(Protocol.TLS, facts)

@@ -32,6 +32,7 @@ from smtp_operator.smtp.probe import (
     Protocol,
     identify,
     probe_certificate,
+    probe_old_tls,
     probe_plaintext,
     probe_proxy,
     probe_tls,
@@ -89,17 +90,33 @@ class FailureAnalyzer:
             return tlsfailures.failed(dialogue.context(), error.alert, 0, name=self.prepared.server_name)
         if error.said is not None:
             return classify(phase, error.said, context=dialogue.context(closed=True))
-        if phase is Phase.EHLO and dialogue.settings.smtp_type is SmtpType.START_TLS and dialogue.tls:
-            probe = await self._probe_certificate(read_alert=True)
-            if probe is not None and tlsfailures.wants_client_certificate(probe.alert):
-                return tlsfailures.failed(dialogue.context(), probe.alert, 0, name=self.prepared.server_name)
-        found = await self._mismatch_after_failure(phase)
+        found = await self._closed_around_tls(phase) or await self._mismatch_after_failure(phase)
         return found or no_reply.closed(
             dialogue.context(),
             phase,
             dialogue.transcript.last_words,
             content_sent=dialogue.findings.content_sent,
         )
+
+    async def _closed_around_tls(self, phase: Phase) -> Verdict | None:
+        """Return the verdict on a connection that was closed during the handshake, or right after it."""
+        dialogue = self.dialogue
+        if phase is Phase.TLS:
+            old = await self._probe_old_tls()
+            if old:
+                return tlsfailures.old_tls(dialogue.context())
+        elif phase not in (Phase.BANNER, Phase.EHLO) or not dialogue.tls:
+            return None
+        elif dialogue.certificate_requested:
+            return tlsfailures.client_certificate(dialogue.context(), Phase.TLS)
+        probe = await self._probe_certificate(read_alert=True)
+        if probe is None:
+            return None
+        if tlsfailures.wants_client_certificate(probe.alert):
+            return tlsfailures.failed(dialogue.context(), probe.alert, 0, name=self.prepared.server_name)
+        if probe.certificate_requested:
+            return tlsfailures.client_certificate(dialogue.context(), Phase.TLS)
+        return None
 
     async def _invalid_reply(self, phase: Phase, raw: bytes) -> Verdict:
         if phase is not Phase.BANNER:
@@ -135,6 +152,7 @@ class FailureAnalyzer:
             name=self.prepared.server_name,
             facts=facts,
             server_hello=probe is not None and probe.server_hello,
+            ca_pem=settings.tls.ca_pem,
         )
 
     async def look(self) -> Verdict | None:
@@ -181,10 +199,13 @@ class FailureAnalyzer:
 
     def _plaintext(self, probe: ProbeResult) -> Verdict:
         settings = self.dialogue.settings
-        fix = "Set smtpType: StartTLS (or port: 465 for TLS from the first byte)"
+        other = "" if settings.port == 465 else " (or port: 465 for TLS from the first byte)"
+        fix = f"Set smtpType: StartTLS{other}"
         suggestion = Suggestion(smtp_type=SmtpType.START_TLS) if probe.start_tls else None
         if not probe.start_tls:
-            fix = "Set port: 465 if the server supports TLS there, otherwise smtpType: None"
+            fix = "Set smtpType: None"
+            if settings.port != 465:
+                fix = "Set port: 465 if the server supports TLS there, otherwise smtpType: None"
             if settings.login is None:
                 suggestion = Suggestion(smtp_type=SmtpType.NONE)
         return verdict(
@@ -223,6 +244,18 @@ class FailureAnalyzer:
         try:
             return await probe_proxy(
                 await self.connect(limit), self.prepared.server_name, tls=tls, limit=limit
+            )
+        except OSError:
+            return False
+
+    async def _probe_old_tls(self) -> bool:
+        limit = self._limit
+        try:
+            return await probe_old_tls(
+                await self.connect(limit),
+                self.prepared.helo_name,
+                start_tls=self.dialogue.settings.smtp_type is SmtpType.START_TLS,
+                limit=limit,
             )
         except OSError:
             return False

@@ -6,6 +6,7 @@ from smtp_operator.api.verdict import Phase, SmtpType, Suggestion, Verdict
 from smtp_operator.smtp.auth import choose
 from smtp_operator.smtp.diagnosis import ports
 from smtp_operator.smtp.diagnosis.context import SENDMAIL_REFUSES, DialogueContext
+from smtp_operator.smtp.diagnosis.tls_failures import client_certificate
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 
 
@@ -74,6 +75,8 @@ def mechanism(context: DialogueContext, wanted: str) -> Verdict:
 def _login(context: DialogueContext) -> Verdict:
     if context.offered == SENDMAIL_REFUSES:
         return _refused_client(context, Phase.AUTH)
+    if context.certificate_requested and not context.offered and not context.client_certificate:
+        return client_certificate(context, Phase.AUTH)
     after_starttls = context.smtp_type is SmtpType.NONE and "STARTTLS" in context.offered
     login_port = ports.login_port(context)
     return verdict(

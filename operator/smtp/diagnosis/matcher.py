@@ -165,6 +165,11 @@ def offers_next_to_nothing(context: DialogueContext, reply: Reply) -> bool:
     return context.offered == SENDMAIL_REFUSES
 
 
+def certificate_is_missing(context: DialogueContext, reply: Reply) -> bool:
+    """The server asked for a client certificate, received none, and offers no extensions."""
+    return context.certificate_requested and not context.client_certificate and not context.offered
+
+
 def refused_alike(context: DialogueContext, reply: Reply) -> bool:
     """The server has refused another command with the same words."""
     return any((it.code, it.text) == (reply.code, reply.text) for it in context.refusals)

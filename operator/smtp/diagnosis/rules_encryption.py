@@ -10,6 +10,7 @@ from typing import Final
 from smtp_operator.smtp.diagnosis import advice as say
 from smtp_operator.smtp.diagnosis.matcher import (
     ReplyRule,
+    certificate_is_missing,
     greets_as_ftp,
     in_plaintext,
     offers_next_to_nothing,
@@ -71,6 +72,7 @@ ENCRYPTION_RULES: Final[tuple[ReplyRule, ...]] = (
         text=r"must issue a starttls|(?:tls|encryption) (?:is )?required|encryption (?:is )?(?:too )?weak",
     ),
     reply_rule(say.ENCRYPTION_TOO_WEAK, *AFTER_EHLO, code="538|523"),
+    reply_rule(say.CLIENT_CERTIFICATE_REQUIRED, EHLO, *AFTER_EHLO, code=LASTING, when=certificate_is_missing),
     # STARTTLS: TLS is to blame only if the words say so
     reply_rule(
         say.STARTTLS_UNAVAILABLE,

@@ -9,7 +9,10 @@ from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.smtp.certificates import CertificateInfo
 from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.diagnosis.tls_alerts import meaning_of, origin_of
 from smtp_operator.smtp.diagnosis.verdicts import verdict
+from smtp_operator.smtp.strictness import RULES as STRICT_RULES
+from smtp_operator.smtp.strictness import violator_in
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
 _NOT_YET_VALID, _EXPIRED = 9, 10
@@ -18,7 +21,6 @@ _WRONG_PURPOSE: Final = 26
 _WEAK_KEY: Final = {66, 67, 68}
 _OTHER_NAME: Final = {62, 64}
 _BREAKS_RFC_5280: Final = {*range(72, 79), *range(80, 95)}
-_MISSING_AUTHORITY_KEY_IDENTIFIER: Final = 85
 
 NOT_TLS: Final = frozenset(
     {
@@ -38,12 +40,14 @@ AMBIGUOUS: Final = "SSLV3_ALERT_HANDSHAKE_FAILURE"
 
 _CLIENT_CERTIFICATE: Final = ("CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_NO_CERTIFICATE")
 _REFUSED_CERTIFICATE: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR", "BAD_CERT")
-_OLD_VERSION: Final = (
-    "PROTOCOL_VERSION",
-    "UNSUPPORTED_PROTOCOL",
-    "NO_PROTOCOLS_AVAILABLE",
-    "INAPPROPRIATE_FALLBACK",
+_WHY_REFUSED: Final = (
+    ("UNKNOWN_CA", "The server does not trust the CA that issued the certificate"),
+    ("EXPIRED", "The certificate is expired for the server; the clocks may differ"),
+    ("REVOKED", "The certificate is revoked"),
+    ("UNSUPPORTED", "The server does not support this type of certificate, or it is not for clients"),
+    ("", "The server may not trust the CA that issued it, or it is expired, revoked or not for clients"),
 )
+"""Causes by the word in OpenSSL's reason; the last one fits all."""
 
 
 def wants_client_certificate(reason: str) -> bool:
@@ -64,29 +68,22 @@ def failed(
     name: str,
     facts: CertificateInfo | None = None,
     server_hello: bool = False,
+    ca_pem: str | None = None,
     now: datetime | None = None,
 ) -> Verdict:
     """Return the verdict. ``name`` is the expected name in the certificate; ``facts`` is its content.
 
+    ``ca_pem`` is the bundle of ``tls.caRef``.
     ``server_hello``: whether the server agreed on a version and a cipher before the handshake failed.
     """
     if verify_code:
-        return _certificate(context, verify_code, name, facts, now or datetime.now(UTC))
-    if context.client_certificate and refuses_client_certificate(reason):
-        return verdict(
-            Reason.CLIENT_CERTIFICATE_INVALID,
-            f"{context.server}:{context.port} does not accept this client's certificate",
-            phase=Phase.TLS,
-            why="Its issuer may not be trusted, or the certificate is expired, revoked or not for clients",
-            fix="Set tls.clientCertificateRef: a Secret with a certificate that the server's owner issued",
-        )
-    if wants_client_certificate(reason) or (reason == AMBIGUOUS and server_hello):
-        return verdict(
-            Reason.CLIENT_CERTIFICATE_REQUIRED,
-            f"{context.server}:{context.port} requires a client certificate",
-            phase=Phase.TLS,
-            fix="Set tls.clientCertificateRef: a Secret of type kubernetes.io/tls",
-        )
+        return _certificate(context, verify_code, name, facts, ca_pem=ca_pem, now=now or datetime.now(UTC))
+    if (
+        (context.client_certificate and refuses_client_certificate(reason))
+        or wants_client_certificate(reason)
+        or (reason == AMBIGUOUS and server_hello)
+    ):
+        return client_certificate(context, Phase.TLS, reason)
     if "UNRECOGNIZED_NAME" in reason:
         return verdict(
             Reason.CERTIFICATE_HOSTNAME_MISMATCH,
@@ -101,16 +98,47 @@ def failed(
             phase=Phase.TLS,
             why="The server's TLS is broken, or a middlebox blocks TLS",
         )
-    old = any(word in reason for word in _OLD_VERSION)
+    meaning = meaning_of(reason)
+    where = f"{context.server}:{context.port}"
+    return verdict(
+        meaning.reason,
+        meaning.what.format(where=where) + (f" ({origin})" if (origin := origin_of(reason)) else ""),
+        phase=Phase.TLS,
+        why=meaning.why,
+        fix=meaning.fix,
+    )
+
+
+def old_tls(context: DialogueContext) -> Verdict:
+    """Return the verdict on a server that answers TLS 1.1 or older only, as a second look found."""
     return verdict(
         Reason.TLS_PROTOCOL_MISMATCH,
-        f"{context.server}:{context.port} and this client share no "
-        + ("TLS version" if old else "cipher or key that both consider secure"),
+        f"{context.server}:{context.port} and this client share no TLS version",
         phase=Phase.TLS,
-        why="The server supports only TLS 1.1 or older, which RFC 8996 forbids"
-        if old
-        else "The ciphers, keys or signatures of the server are too weak",
+        why="The server drops connections with TLS 1.2 and answers TLS 1.1 or older, which RFC 8996 forbids. "
+        "A second connection, without the password, found this",
         fix="Ask the server's owner to offer TLS 1.2 or 1.3",
+    )
+
+
+def client_certificate(context: DialogueContext, phase: Phase, alert: str = "") -> Verdict:
+    """Return the verdict on a server that asked for a client certificate and refused what it received."""
+    where = f"{context.server}:{context.port}"
+    origin = f" ({origin_of(alert)})" if alert else ""
+    if not context.client_certificate:
+        return verdict(
+            Reason.CLIENT_CERTIFICATE_REQUIRED,
+            f"{where} requires a client certificate",
+            phase=phase,
+            fix="Set tls.clientCertificateRef: a Secret of type kubernetes.io/tls",
+        )
+    why = next((text for word, text in _WHY_REFUSED if word in alert), _WHY_REFUSED[-1][1])
+    return verdict(
+        Reason.CLIENT_CERTIFICATE_INVALID,
+        f"{where} does not accept this client's certificate{origin}",
+        phase=phase,
+        why=why,
+        fix="Set tls.clientCertificateRef: a Secret with a certificate that the server's owner issued",
     )
 
 
@@ -126,7 +154,13 @@ def not_admitted(context: DialogueContext, left_out: NotAdmitted) -> Verdict:
 
 
 def _certificate(
-    context: DialogueContext, code: int, name: str, facts: CertificateInfo | None, now: datetime
+    context: DialogueContext,
+    code: int,
+    name: str,
+    facts: CertificateInfo | None,
+    *,
+    ca_pem: str | None,
+    now: datetime,
 ) -> Verdict:
     where = f"{context.server}:{context.port}"
     if code == _EXPIRED:
@@ -154,6 +188,15 @@ def _certificate(
             why=f"The clock of this node shows {now:%Y-%m-%d %H:%M} UTC",
             fix="Check the clocks of the node and the server",
         )
+    if code in _OTHER_NAME and facts is not None and not facts.names:
+        return verdict(
+            Reason.CERTIFICATE_HOSTNAME_MISMATCH,
+            f'The certificate of {where} ("{facts.subject}") has no subject alternative name',
+            phase=Phase.TLS,
+            why="The common name does not count (RFC 9525). Many programs, such as those in Go, refuse such "
+            "certificates",
+            fix=f"Re-issue the certificate with the subject alternative name {name}",
+        )
     if code in _OTHER_NAME:
         names = ", ".join(facts.names[:5]) if facts and facts.names else "another name"
         return verdict(
@@ -163,20 +206,31 @@ def _certificate(
             fix="Set server: a name in the certificate, or set tls.serverName: that name",
         )
     if code in _BREAKS_RFC_5280:
-        missing = code == _MISSING_AUTHORITY_KEY_IDENTIFIER
-        return verdict(
-            Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE,
-            f"A certificate of {where} violates RFC 5280"
-            + (": it has no Authority Key Identifier" if missing else ""),
-            phase=Phase.TLS,
-            why="Python 3.13 and other new programs refuse such certificates; older programs accept them",
-            fix="Re-issue the CA and the certificate"
-            + (" with an Authority Key Identifier" if missing else " according to RFC 5280"),
-        )
-    return _untrusted(context, code, facts)
+        return _strict(where, code, facts, ca_pem)
+    return _untrusted(context, code, facts, name)
 
 
-def _untrusted(context: DialogueContext, code: int, facts: CertificateInfo | None) -> Verdict:
+def _strict(where: str, code: int, facts: CertificateInfo | None, ca_pem: str | None) -> Verdict:
+    rule = STRICT_RULES.get(code, f"OpenSSL's check {code} fails")
+    authority = violator_in(ca_pem, code)
+    if facts is not None and code in facts.violations:
+        which, fix = f'The certificate of {where} ("{facts.subject}")', "Re-issue the certificate"
+    elif authority:
+        which = f'The CA certificate "{authority}" in tls.caRef, which verifies {where},'
+        fix = "Re-issue the CA certificate, and store it in the object of tls.caRef"
+    else:
+        which = f"A CA certificate in the chain of {where}"
+        fix = "Re-issue the CA certificate; if tls.caRef holds it, store the new one there"
+    return verdict(
+        Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE,
+        f"{which} violates RFC 5280: {rule}",
+        phase=Phase.TLS,
+        why="Python 3.13 and other new programs refuse such certificates; older programs accept them",
+        fix=fix,
+    )
+
+
+def _untrusted(context: DialogueContext, code: int, facts: CertificateInfo | None, name: str) -> Verdict:
     where = f"{context.server}:{context.port}"
     if code in _WEAK_KEY:
         what, fix = f"A certificate of {where} has a weak key", "Re-issue it with a stronger key"
@@ -185,6 +239,7 @@ def _untrusted(context: DialogueContext, code: int, facts: CertificateInfo | Non
     elif code == _SELF_SIGNED or (facts is not None and facts.self_issued):
         what = f"The certificate of {where} is self-signed" + (f' ("{facts.subject}")' if facts else "")
         fix = "Set tls.caRef: the ConfigMap or Secret that holds this certificate"
+        fix += _other_name(facts, name)
     else:
         issuer = f'"{facts.issuer}"' if facts else "an authority"
         what = f"The certificate of {where} is signed by {issuer}, which the operator does not trust"
@@ -195,4 +250,14 @@ def _untrusted(context: DialogueContext, code: int, facts: CertificateInfo | Non
                 "Set tls.caRef: the ConfigMap or Secret that holds its CA certificate, or configure the "
                 "server to send its intermediate certificates"
             )
+        fix += _other_name(facts, name)
     return verdict(Reason.CERTIFICATE_UNTRUSTED, what, phase=Phase.TLS, fix=fix)
+
+
+def _other_name(facts: CertificateInfo | None, name: str) -> str:
+    """Return the second part of the fix if the certificate would be refused for its name next."""
+    if facts is None or facts.fits(name):
+        return ""
+    if not facts.names:
+        return f". The certificate has no subject alternative name either: re-issue it with {name}"
+    return f". It is for {', '.join(facts.names[:5])}, not {name}: also set tls.serverName: {facts.names[0]}"

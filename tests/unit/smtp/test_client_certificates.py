@@ -104,19 +104,31 @@ async def test_a_server_that_requests_a_certificate_gets_it(
 
 
 @pytest.mark.parametrize(
-    "alert", ["TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_CERTIFICATE_EXPIRED", "SSLV3_ALERT_BAD_CERTIFICATE"]
+    ("alert", "number", "why"),
+    [
+        ("TLSV1_ALERT_UNKNOWN_CA", 48, "The server does not trust the CA that issued the certificate."),
+        (
+            "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+            45,
+            "The certificate is expired for the server; the clocks may differ.",
+        ),
+        (
+            "SSLV3_ALERT_BAD_CERTIFICATE",
+            42,
+            "The server may not trust the CA that issued it, or it is expired, revoked or not for clients.",
+        ),
+    ],
 )
-def test_a_server_that_rejects_the_certificate(alert: str) -> None:
+def test_a_server_that_rejects_the_certificate(alert: str, number: int, why: str) -> None:
     context = DialogueContext(server="mail.example.com", port=465, client_certificate=True)
 
     verdict = tlsfailures.failed(context, alert, 0, name="mail.example.com")
 
     assert verdict.reason == "ClientCertificateInvalid"
     assert verdict.message == (
-        "mail.example.com:465 does not accept this client's certificate [in Tls]. Its issuer may not be "
-        "trusted, or the certificate is expired, revoked or not for clients. Set tls.clientCertificateRef: a"
-        " Secret with"
-        " a certificate that the server's owner issued."
+        f"mail.example.com:465 does not accept this client's certificate (OpenSSL: {alert}, alert {number}) "
+        f"[in Tls]. {why} Set tls.clientCertificateRef: a Secret with a certificate that the server's owner "
+        "issued."
     )
 
 

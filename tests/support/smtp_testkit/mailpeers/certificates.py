@@ -21,11 +21,15 @@ class Authority:
     name: str
     key: ec.EllipticCurvePrivateKey
     key_identifiers: bool = True
+    critical: bool = True
+    """Whether basicConstraints and keyUsage of the CA are critical, as RFC 5280 section 4.2.1.9 requires."""
 
     @classmethod
-    def make(cls, name: str = "corp-ca", *, key_identifiers: bool = True) -> "Authority":
+    def make(
+        cls, name: str = "corp-ca", *, key_identifiers: bool = True, critical: bool = True
+    ) -> "Authority":
         """Create a CA."""
-        return cls(name, ec.generate_private_key(ec.SECP256R1()), key_identifiers)
+        return cls(name, ec.generate_private_key(ec.SECP256R1()), key_identifiers, critical)
 
     @property
     def subject(self) -> x509.Name:
@@ -44,13 +48,18 @@ class Authority:
         valid: tuple[datetime, datetime] | None = None,
         self_signed: bool = False,
         purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+        alternatives: bool = True,
     ) -> ssl.SSLContext:
-        """Return a server's TLS context with a certificate for ``names``, by default valid for a year."""
+        """Return a server's TLS context with a certificate for ``names``, by default valid for a year.
+
+        The first name is the common name; without ``alternatives`` it is the only one.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.now(UTC)
         issuer = Authority(names[0], key, self.key_identifiers) if self_signed else self
-        alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-        usage: list[x509.ExtensionType] = [alternatives, x509.ExtendedKeyUsage([purpose])]
+        usage: list[x509.ExtensionType] = [x509.ExtendedKeyUsage([purpose])]
+        if alternatives:
+            usage.append(x509.SubjectAlternativeName([_general_name(name) for name in names]))
         certificate = _sign(
             issuer, key.public_key(), _name(names[0]), usage, valid or (now - _DAY, now + _YEAR)
         )
@@ -101,7 +110,7 @@ def _sign(
         .not_valid_after(valid[1])
     )
     for extension in extensions:
-        critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+        critical = issuer.critical and isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
         builder = builder.add_extension(extension, critical=critical)
     if issuer.key_identifiers:
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
