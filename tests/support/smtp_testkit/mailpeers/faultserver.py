@@ -144,6 +144,9 @@ _POLITE: Final[dict[str, Action]] = {
     "RSET": reply("250 2.0.0 ok"),
     "QUIT": then(reply("221 2.0.0 bye"), drop()),
 }
+_OFFERS_PIPELINING: Final = reply(
+    "250-fault.test\n250-SIZE 1000000\n250-PIPELINING\n250 AUTH PLAIN LOGIN CRAM-MD5"
+)
 _OFFERS_STARTTLS: Final = reply(
     "250-fault.test\n250-SIZE 1000000\n250-STARTTLS\n250 AUTH PLAIN LOGIN CRAM-MD5"
 )
@@ -160,6 +163,8 @@ class FaultServer:
         self.tls = tls
         self._context = context
         self.port = 0
+        self.pipelining = False
+        """Whether the normal reply to EHLO offers PIPELINING."""
         self.longest_command = 0
         """Longest command line that is accepted, with CRLF; 0: any."""
         self.connections = 0
@@ -271,6 +276,8 @@ class FaultServer:
 
     async def _act(self, step: str, talk: Talk, times: dict[str, int]) -> None:
         found = self.script.get(step, _POLITE.get(step))
+        if step == "EHLO" and self.pipelining and step not in self.script:
+            found = _OFFERS_PIPELINING
         assert found is not None
         if callable(found):
             await found(talk)
