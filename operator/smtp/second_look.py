@@ -159,7 +159,7 @@ class FailureAnalyzer:
         """Return a verdict if the silence before the greeting has a provable cause; else None."""
         dialogue = self.dialogue
         return await self._mismatch(
-            dialogue.clock.phase, listen=dialogue.look_listens, limit=dialogue.budget.left, silent=True
+            dialogue.clock.phase, listen=dialogue.look_listens, limit=dialogue.budget.left / 2, silent=True
         )
 
     async def _mismatch(
