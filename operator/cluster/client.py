@@ -85,10 +85,11 @@ class KubernetesClient:
         self._session = aiohttp.ClientSession(
             # Watches hold their connections permanently; the controller bounds the rest.
             connector=aiohttp.TCPConnector(limit=0, ssl=context),
-            headers={
-                "User-Agent": f"smtp-operator/{version('smtp-operator')}",
-                "Accept-Encoding": "identity",  # the size of a compressed body is unknown until unpacked
-            },
+            headers=[
+                ("User-Agent", f"smtp-operator/{version('smtp-operator')}"),
+                ("Accept-Encoding", "identity"),  # the size of a compressed body is unknown until unpacked
+                *access.headers,
+            ],
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,  # a proxy must not see API traffic
         )
@@ -153,7 +154,9 @@ class KubernetesClient:
         Raises:
             ClusterError: the subclass for the HTTP status; ApiUnavailable if there is no response.
         """
-        asked = _Request(method, path, query, accept, _limits(timeout), body, content_type)
+        asked = _Request(
+            method, path, query, accept, _limits(self.access.request_timeout or timeout), body, content_type
+        )
         keep = keep or (KEPT_METADATA if accept == METADATA else None)
         answer, size = await self._decoded(asked, keep, SHORT if keep else _LONGEST)
         self._long_objects.note(path, size, answer)

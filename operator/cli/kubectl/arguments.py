@@ -110,6 +110,16 @@ exit codes:
   2  the reason does not exist; similar ones are listed
 """
 
+_VERSION: Final = """\
+Shows the version of the plug-in, and the versions of the operators in the cluster. The latter come from the
+label app.kubernetes.io/version of their Deployments: you need the verb list on deployments.
+
+exit codes:
+  0  shown
+  2  the arguments or the kubeconfig cannot be used, or you are not allowed to list deployments
+  3  the API server did not answer
+"""
+
 _SUGGEST: Final = """\
 Prints status.suggestion as a patch: settings that worked in a second attempt. It changes nothing. Apply the
 patch with:
@@ -143,6 +153,18 @@ _CLUSTER_FLAGS: Final = (
         help="kubeconfig; default: KUBECONFIG, else ~/.kube/config",
         values=Values.FILES,
     ),
+    PluginFlag(name="--cluster", metavar="NAME", help="cluster of the kubeconfig"),
+    PluginFlag(name="--user", metavar="NAME", help="user of the kubeconfig"),
+    PluginFlag(name="--token", metavar="TOKEN", help="bearer token for the API server"),
+    PluginFlag(name="--as", metavar="USER", help="user to impersonate"),
+    PluginFlag(
+        name="--as-group",
+        metavar="GROUP",
+        help="group to impersonate; can be given several times",
+        repeated=True,
+    ),
+    PluginFlag(name="--request-timeout", metavar="DURATION", help="how long to wait for a single request"),
+    PluginFlag(name="--insecure-skip-tls-verify", help="do not verify the API server's certificate"),
 )
 _SELECTION_FLAGS: Final = (
     PluginFlag(
@@ -225,6 +247,20 @@ COMMANDS: Final = (
         ),
     ),
     PluginCommand(
+        name="version",
+        argument="",
+        count=None,
+        values=Values.NOTHING,
+        help="show the versions of the plug-in and the operator",
+        description=_VERSION,
+        flags=(
+            PluginFlag(name="--client", help="only the version of the plug-in; needs no cluster"),
+            _output("text", "json"),
+            *_CLUSTER_FLAGS,
+            _DEBUG,
+        ),
+    ),
+    PluginCommand(
         name="explain",
         argument="REASON",
         count=None,
@@ -281,6 +317,10 @@ JSON_KEYS: Final = {
         "nextTest": "time of the next automatic test, counted from the end of the last one",
         "condition": "condition in addition to Ready=False until then",
     },
+    "version": {
+        "client": "version of the plug-in",
+        "operators": "`namespace`, `name` and `version` of each Deployment; with `--client` empty",
+    },
     "suggest": {
         "namespace": "namespace of the SmtpConfig",
         "name": "name of the SmtpConfig",
@@ -302,7 +342,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace | None:
 
     ``--help``, ``--version`` and invalid arguments exit the program, as in argparse.
     """
-    program = _program()
+    program, words = _program(), command_first(_switched(words))
     if not words:
         program.print_help(sys.stderr)
         return None
@@ -313,6 +353,22 @@ def parsed(words: Sequence[str]) -> argparse.Namespace | None:
     options = parser.parse_intermixed_args(words[1:])  # names and flags in any order, as in kubectl
     options.command = command.name
     return options
+
+
+def _switched(words: Sequence[str]) -> list[str]:
+    """Write switches with ``=true`` and ``=false`` as kubectl accepts them: present or absent."""
+    switch = "--insecure-skip-tls-verify"
+    return [switch if it == f"{switch}=true" else it for it in words if it != f"{switch}=false"]
+
+
+def command_first(words: Sequence[str]) -> list[str]:
+    """Move the global flags before the command behind it, where kubectl accepts them too."""
+    with_value = {option for flag in _CLUSTER_FLAGS if flag.takes_value for option in flag.options}
+    known = with_value | {option for flag in _CLUSTER_FLAGS for option in flag.options}
+    position = 0
+    while position < len(words) and words[position].partition("=")[0] in known:
+        position += 2 if words[position] in with_value else 1
+    return [*words[position : position + 1], *words[:position], *words[position + 1 :]]
 
 
 def _program() -> argparse.ArgumentParser:
@@ -336,7 +392,10 @@ def _parser(command: PluginCommand) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("words", nargs=command.count, metavar=command.argument)
+    if command.argument:
+        parser.add_argument("words", nargs=command.count, metavar=command.argument)
+    else:
+        parser.set_defaults(words=[])
     for flag in command.flags:
         _add(parser, flag)
     return parser

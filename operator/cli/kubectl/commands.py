@@ -23,10 +23,11 @@ from smtp_operator.cli.kubectl.explain import reason_named
 from smtp_operator.cli.kubectl.output import TestProgress, history_of, listing, verdict_of
 from smtp_operator.cli.kubectl.results import as_json, show
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
+from smtp_operator.cli.kubectl.version import show_version
 from smtp_operator.cli.kubectl.wait import TestAnswer, TestRequests
 from smtp_operator.cli.streams import write
 from smtp_operator.cli.terminal import ColorMode, TerminalStyle
-from smtp_operator.cluster.access import Access, find_access
+from smtp_operator.cluster.access import Access, AccessOverrides, find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 
@@ -60,8 +61,13 @@ class PluginSession:
         """
         options = self._options
         settings = Settings(kubeconfig=options.kubeconfig or "", context=options.context or "")
-        access = await find_access(settings, self._environment)
+        access = await find_access(settings, self._environment, self._overrides())
         client = KubernetesClient(access)
+        if options.command == "version":
+            try:
+                return await show_version(client, options.output)
+            finally:
+                await client.close()
         commands: dict[str, Callable[..., Any]] = {
             "test": self._test,
             "status": self._status,
@@ -74,15 +80,34 @@ class PluginSession:
         finally:
             await client.close()
 
+    def _overrides(self) -> AccessOverrides:
+        options = self._options
+        try:
+            text = options.request_timeout or "0s"
+            timeout = float(text) if text.isdecimal() else parse_duration(text)
+        except ValueError as error:
+            raise PluginFailed(f"--request-timeout: {error}") from None
+        return AccessOverrides(
+            cluster=options.cluster or "",
+            user=options.user or "",
+            token=options.token or "",
+            impersonate=getattr(options, "as") or "",
+            groups=tuple(options.as_group or ()),
+            insecure_skip_tls_verify=options.insecure_skip_tls_verify,
+            request_timeout=timeout or None,
+        )
+
     def _check(self) -> None:
         options = self._options
+        if options.as_group and not getattr(options, "as"):
+            raise PluginFailed("--as-group requires --as")
         names = [options.words] if isinstance(options.words, str) else options.words
         for name in names:
             if not is_object_name(_TYPED_NAME.sub("", name, count=1)):
                 raise PluginFailed(f"{name!r} is not the name of a SmtpConfig")
         if options.namespace is not None and not is_object_name(options.namespace):
             raise PluginFailed(f"--namespace: {options.namespace!r} is not the name of a namespace")
-        if options.command == "suggest":
+        if options.command in ("suggest", "version"):
             return
         if options.all_namespaces and names:
             raise PluginFailed("NAME cannot be combined with --all-namespaces; set its namespace with -n")

@@ -18,7 +18,7 @@ import yaml
 
 from smtp_operator.api.errors import ClusterError
 from smtp_operator.api.reasons import REASONS
-from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginFlag, Values
+from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginFlag, Values, command_first
 from smtp_operator.cli.streams import Control, write
 
 NO_FILES: Final = 4
@@ -49,7 +49,8 @@ def main() -> int:
 def completed(words: Sequence[str], environment: Mapping[str, str]) -> tuple[list[Offer], int]:
     """Return completions of the last word, and the directive; none if the cluster does not answer."""
     *before, current = words or [""]
-    if not before:
+    before = command_first(before)
+    if not before or before[0].startswith("-"):
         offers: Iterable[Offer] = [(it.name, it.help) for it in COMMANDS]
         return _starting(current, offers), NO_FILES
     command = next((it for it in COMMANDS if it.name == before[0]), None)

@@ -53,6 +53,10 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
         explain(options.words, options.output)
         return PASSED
+    if options.command == "version" and options.client:
+        from smtp_operator.cli.kubectl.version import show_client_version
+
+        return show_client_version(options.output)
     from smtp_operator.cli.kubectl.commands import PluginSession  # loads the client, which is slow
 
     return asyncio.run(PluginSession(options, environment).run())

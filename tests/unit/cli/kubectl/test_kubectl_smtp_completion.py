@@ -28,9 +28,10 @@ def offered(environment: dict[str, str]) -> Offered:
 
 
 async def test_commands(offered: Offered) -> None:
-    assert await offered("") == ["test", "status", "explain", "suggest"]
+    assert await offered("") == ["test", "status", "version", "explain", "suggest"]
+    assert await offered("-n", "team-b", "st") == ["status"]
     assert await offered("s") == ["status", "suggest"]
-    assert await offered() == ["test", "status", "explain", "suggest"]
+    assert await offered() == ["test", "status", "version", "explain", "suggest"]
 
 
 async def test_no_completions_after_an_unknown_command(offered: Offered) -> None:
@@ -38,8 +39,8 @@ async def test_no_completions_after_an_unknown_command(offered: Offered) -> None
 
 
 async def test_only_unused_flags_are_offered(offered: Offered) -> None:
-    assert await offered("test", "--t") == ["--timeout"]
-    assert await offered("test", "--timeout", "5s", "--t") == []
+    assert await offered("test", "--ti") == ["--timeout"]
+    assert await offered("test", "--timeout", "5s", "--ti") == []
     assert await offered("status", "--reason", "Connected", "--rea") == ["--reason"]
     assert "-n" in await offered("test", "-")
 
