@@ -173,16 +173,19 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         """Return whether ``on_change`` would do anything; our own writes and changed labels do not matter."""
         metadata = object_["metadata"]
         state = self.states.get(Reference(kind, metadata.get("namespace", ""), metadata["name"]))
+        if state is not None and state.uid != metadata["uid"]:
+            # A read may have found the object before the events of its predecessor of the same name arrive.
+            return is_newer(metadata["resourceVersion"], state.newest_version)
         if "deletionTimestamp" in metadata:
             return state is not None and not self.uses_terminating
         return (
             state is None
-            or (state.uid, state.generation) != (metadata["uid"], metadata["generation"])
+            or state.generation != metadata["generation"]
             or state.observed != self.observed(object_)
             or (
                 state.has_verdict
                 and not is_judged(object_)
-                and is_newer(metadata["resourceVersion"], state.written_version)
+                and is_newer(metadata["resourceVersion"], state.newest_version)
             )
         )
 
@@ -205,6 +208,8 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
             state.generation_seen = (version.generation, self.now())
         state.generation, state.has_verdict = version.generation, has_verdict
         state.observed = self.observed(object_)
+        if is_newer(version.resource_version, state.newest_version):
+            state.newest_version = version.resource_version
         try:
             snapshot = self.snapshot_of(kind, object_)
         except InvalidSpecError:
@@ -359,7 +364,7 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
             state.pending_status = pending
             raise
         if version is not None:
-            state.written_version = version
+            state.newest_version = version
             state.baselines = state.baselines if pending.read is None else pending.read
             self.written(pending, state)
             for event in pending.events:

@@ -60,8 +60,8 @@ class ObjectState:
     concurrency_key: Hashable = None
     """Key that limits how many objects are handled at a time, for example the mail server."""
 
-    written_version: str = "0"
-    """The resourceVersion of our last write."""
+    newest_version: str = "0"
+    """The newest known resourceVersion, from events and our own writes."""
     pending_status: PendingStatus | None = None
 
     baselines: Mapping[Reference, ReferenceBaseline] = field(default_factory=dict)

@@ -120,7 +120,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         if latest is None:
             return None
         at, snapshot = latest[0], unpacked(latest[1])
-        if is_newer(state.written_version, snapshot.version.resource_version):
+        if is_newer(state.newest_version, snapshot.version.resource_version):
             return None
         recent = 0 <= self.now() - at < _STILL_FRESH or isinstance(self.decide(snapshot, state), Wait)
         return snapshot if recent else None

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import looptime
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, RequestRefused
@@ -227,6 +227,18 @@ HISTORIES = st.lists(st.tuples(STEPS, PAUSES), max_size=25)
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 @given(WATCHES, HISTORIES)
+@example(
+    # The new object is read before the late events of its predecessor arrive.
+    "metadata",
+    [
+        (annotate, 0.0),
+        (lag(0.5), 0.1),
+        (new_password("external-secrets"), 0.1),
+        (request(1), 0.005),
+        (recreate(1), 400.0),
+        (next_fails("get_smtp_config", 2), 0.1),
+    ],
+)
 def test_any_history_ends_well(watch: Watch, steps: list[tuple[Step, float]]) -> None:
     errors = Errors()
     log = logging.getLogger("smtp_operator")
