@@ -187,7 +187,8 @@ class SmtpConnection:
         connection = cls(protocol, sock)
         try:
             if context is None:
-                await loop.create_connection(lambda: protocol, sock=sock)
+                with alerts_sent_to(sock):  # uvloop upgrades a connection in the context of its start
+                    await loop.create_connection(lambda: protocol, sock=sock)
             else:
                 async with asyncio.timeout(limit):
                     with alerts_sent_to(sock):

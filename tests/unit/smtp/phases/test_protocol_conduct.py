@@ -6,13 +6,15 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 import pytest
 import trustme
+import uvloop
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import SmtpType
+from smtp_operator.api.verdict import DialogueReport, SmtpType
 from smtp_testkit.mailpeers.faultserver import FaultServer, Talk, after, reply, silence
 from smtp_testkit.mailpeers.trial import Trial
 
@@ -53,10 +55,14 @@ def start_tls(connection: socket.socket) -> None:
             connection.recv(1024)
 
 
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("smtp_type", [SmtpType.TLS, SmtpType.START_TLS])
-async def test_a_refused_certificate_ends_with_an_alert(
-    trial: Trial, smtp_type: SmtpType, version: ssl.TLSVersion
+def test_a_refused_certificate_ends_with_an_alert(
+    trial: Trial,
+    smtp_type: SmtpType,
+    version: ssl.TLSVersion,
+    run: Callable[[Coroutine[Any, Any, DialogueReport]], DialogueReport],
 ) -> None:
     errors: list[str] = []
     context = server_context()
@@ -76,7 +82,7 @@ async def test_a_refused_certificate_ends_with_an_alert(
             errors.append(error.reason or "")
 
     with serving(talk) as port:
-        report = await trial(port, smtp_type=smtp_type)
+        report = run(trial(port, smtp_type=smtp_type))
 
     assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
     assert "TLSV1_ALERT_UNKNOWN_CA" in errors
