@@ -4,7 +4,7 @@
 ``--check`` exits with 1 if less than 98 % of a part is right. Without swaks the documentation does not
 change.
 ``--blind`` is for authors of rules. It judges the replies without playing them. It shows the wrong reasons
-only for the published part, and for the held-back part only how many are right. It writes nothing.
+only for the published part, and for the other parts only how many are right. It writes nothing.
 """
 
 import argparse
@@ -16,10 +16,10 @@ from smtp_tools.reasons.judging import judge, precision
 from smtp_tools.reasons.mutations import COUNT, mutations
 from smtp_tools.reasons.playing import play_all
 from smtp_tools.reasons.report import AT_LEAST, Measured, misses, page
-from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, load
+from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, UNSEEN, load
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "reason-precision.md"
-_PARTS = {"published": (PUBLISHED, COUNT), "held back": (HELD_BACK, COUNT // 4)}
+_PARTS = {"published": (PUBLISHED, COUNT), "held back": (HELD_BACK, COUNT // 4), "unseen": (UNSEEN, 0)}
 
 
 def measure() -> Measured:
@@ -28,7 +28,10 @@ def measure() -> Measured:
     mutated = {}
     for name, (file, count) in _PARTS.items():
         scenarios = load(file)
-        mutated[name] = [judge(scenario) for scenario in mutations(scenarios, count=count)]
+        if not scenarios:
+            continue
+        if count:
+            mutated[name] = [judge(scenario) for scenario in mutations(scenarios, count=count)]
         print(f"Playing {len(scenarios)} scenarios ({name}).", file=sys.stderr)
         parts[name] = asyncio.run(play_all(scenarios))
     return Measured(parts, mutated)
@@ -39,9 +42,16 @@ def blind() -> str:
     published = [judge(scenario) for scenario in load(PUBLISHED)]
     mutated = [judge(scenario) for scenario in mutations(load(PUBLISHED))]
     held_back = [judge(scenario) for scenario in load(HELD_BACK)]
+    unseen = [judge(scenario) for scenario in load(UNSEEN)]
     lines = [
         f"{name}: {sum(one.right for one in judged)} of {len(judged)} ({precision(judged):.1%})"
-        for name, judged in (("published", published), ("mutations", mutated), ("held back", held_back))
+        for name, judged in (
+            ("published", published),
+            ("mutations", mutated),
+            ("held back", held_back),
+            ("unseen", unseen),
+        )
+        if judged
     ]
     wrong = [one for one in (*published, *mutated) if not one.right]
     for line, one in zip(misses(wrong), wrong, strict=True):

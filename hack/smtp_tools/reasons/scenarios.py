@@ -16,6 +16,8 @@ from smtp_operator.smtp.message.addresses import AddressInvalid, parse_address
 CORPUS: Final = Path(__file__).resolve().parents[3] / "tests" / "unit" / "smtp" / "diagnosis" / "corpus"
 PUBLISHED: Final = "replies.yaml"
 HELD_BACK: Final = "held_back.yaml"
+UNSEEN: Final = "unseen.yaml"
+"""Scenarios by a person who writes no rules; the file exists once they have been measured."""
 
 SENDER: Final = "noreply@example.com"
 RECIPIENT: Final = "ops@example.net"
@@ -97,6 +99,8 @@ def _mailbox(address: str, instead: str) -> str:
 
 @cache
 def load(name: str) -> tuple[Scenario, ...]:
-    """Return the scenarios of one file of the corpus."""
+    """Return the scenarios of one file of the corpus; none if the file does not exist."""
+    if not (CORPUS / name).exists():
+        return ()
     entries = yaml.load((CORPUS / name).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return tuple(map(Scenario.of, entries))

@@ -252,6 +252,12 @@ def names_others_only(context: DialogueContext, reply: Reply) -> bool:
     return bool(sender and named) and not any(sender in name.lower() for name in named)
 
 
+def names_sender_only(context: DialogueContext, reply: Reply) -> bool:
+    """The text names the address of the sender, and no other address."""
+    named = {word.lower() for word in _WORD_END.split(reply.text) if "@" in word[1:-1]}
+    return bool(context.sender) and named == {context.sender.lower()}
+
+
 def greets_as_ftp(context: DialogueContext, reply: Reply) -> bool:
     """The greeting is from an FTP server."""
     return "ftp" in context.banner.lower() and "smtp" not in context.banner.lower()

@@ -15,6 +15,7 @@ from smtp_operator.smtp.diagnosis.matcher import (
     logged_in,
     login_not_made,
     names_others_only,
+    names_sender_only,
     no_other_subject,
     not_of_security,
     reply_rule,
@@ -170,6 +171,7 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
         mail.FROM_UNVERIFIED,
         *LETTER,
         when=silent_on_recipients,
+        unless="unverified address",
         text=(
             r"(?:not|un|isn.t) ?-?(?:a )?(?:verified|validated|confirmed)",
             r"sender signature|unconfigured sending domain|sending from .{0,60}not allowed",
@@ -276,6 +278,7 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(say.PARAMETER_UNKNOWN, MAIL, RCPT, code="555"),
     reply_rule(say.OUT_OF_SEQUENCE, code="50[0-5]|555", enhanced="5.5.x"),
     reply_rule(say.OUT_OF_SEQUENCE, code="50[0234]|555"),
+    reply_rule(mail.FROM_REJECTED, RCPT, code=LASTING, text="@", when=names_sender_only),
     reply_rule(
         mail.RECIPIENT_REFUSED,
         RCPT,
