@@ -239,6 +239,10 @@ COMMANDS: Final = (
                 help="only SmtpConfigs with this spec.server; can be given several times",
                 repeated=True,
             ),
+            PluginFlag(
+                name="--vaults",
+                help="SmtpVaults instead of SmtpConfigs; with -A also ClusterSmtpVaults",
+            ),
             PluginFlag(name="--exit-code", help="set the exit code by the verdicts"),
             _output("text", "wide", "json"),
             *_COLOR_FLAGS,

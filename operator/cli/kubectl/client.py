@@ -60,6 +60,11 @@ class SmtpConfigClient:
         self._selection = selection
         self._path = paths.objects("SmtpConfig", selection.namespace)
 
+    @property
+    def client(self) -> KubernetesClient:
+        """The connection to the API server."""
+        return self._client
+
     async def list_configs(self) -> tuple[list[ConfigSnapshot], str]:
         """Return all SmtpConfigs, sorted by namespace and name, and the resourceVersion to watch from.
 

@@ -23,6 +23,7 @@ from smtp_operator.cli.kubectl.explain import reason_named
 from smtp_operator.cli.kubectl.output import TestProgress, history_of, listing, verdict_of
 from smtp_operator.cli.kubectl.results import as_json, show
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
+from smtp_operator.cli.kubectl.vaults import list_vaults, show_vaults
 from smtp_operator.cli.kubectl.version import show_version
 from smtp_operator.cli.kubectl.wait import TestAnswer, TestRequests
 from smtp_operator.cli.streams import write
@@ -82,6 +83,8 @@ class PluginSession:
 
     def _overrides(self) -> AccessOverrides:
         options = self._options
+        if options.as_group and not getattr(options, "as"):
+            raise PluginFailed("--as-group requires --as")
         try:
             text = options.request_timeout or "0s"
             timeout = float(text) if text.isdecimal() else parse_duration(text)
@@ -99,8 +102,6 @@ class PluginSession:
 
     def _check(self) -> None:
         options = self._options
-        if options.as_group and not getattr(options, "as"):
-            raise PluginFailed("--as-group requires --as")
         names = [options.words] if isinstance(options.words, str) else options.words
         for name in names:
             if not is_object_name(_TYPED_NAME.sub("", name, count=1)):
@@ -122,6 +123,10 @@ class PluginSession:
                 raise PluginFailed(
                     "select SmtpConfigs with NAME, -l SELECTOR, --all (of the namespace) or -A"
                 )
+        elif options.vaults and (
+            names or options.selector or options.not_ready or options.reason or options.server
+        ):
+            raise PluginFailed("--vaults cannot be combined with NAME or a filter")
         elif names and (options.not_ready or options.reason or options.server):
             raise PluginFailed("NAME cannot be combined with --not-ready, --reason or --server")
 
@@ -163,6 +168,11 @@ class PluginSession:
 
     async def _status(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options, now = self._options, time.time()
+        if options.vaults:
+            vaults = await list_vaults(configs.client, selection.namespace)
+            show_vaults(vaults, options.output, self._style(sys.stdout))
+            failed = any(it.passed is False for it in vaults)
+            return FAILED if failed and options.exit_code else PASSED
         reasons = [reason_named(it) for it in options.reason or ()]
         found, _ = await configs.list_configs()
         shown = [it for it in found if _matches(it, options, reasons)]
