@@ -6,7 +6,7 @@ import pytest
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion
 from smtp_testkit.mailpeers import MailServer
-from smtp_testkit.mailpeers.faultserver import FaultServer, drop, raw, reply, silence, then
+from smtp_testkit.mailpeers.faultserver import FaultServer, Talk, drop, raw, reply, silence, then
 from smtp_testkit.mailpeers.trial import Trial
 
 pytestmark = pytest.mark.looptime
@@ -108,6 +108,20 @@ async def test_a_server_that_is_silent_in_plaintext_and_over_tls(trial: Trial) -
         "A proxy or firewall blocks the greeting, the server delays clients, or it expects the PROXY "
         "protocol. Set test.timeout: 5m if this server is expected to be slow."
     )
+
+
+@pytest.mark.parametrize("smtp_type", [SmtpType.TLS, SmtpType.START_TLS, SmtpType.NONE])
+async def test_an_https_server_that_waits_for_a_request(trial: Trial, smtp_type: SmtpType) -> None:
+    async def answer(talk: Talk) -> None:
+        await talk.reader.readuntil(b"\r\n\r\n")
+        await raw(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")(talk)
+
+    async with FaultServer({"banner": answer}, tls="implicit") as server:
+        report = await trial(server, smtp_type=smtp_type, ca_pem=server.ca_pem)
+
+    assert report.verdict.reason is Reason.NOT_AN_SMTP_SERVER
+    assert "is an HTTP server" in report.verdict.message
+    assert report.duration < 30
 
 
 async def test_a_server_that_closes_at_once(trial: Trial) -> None:
