@@ -134,7 +134,7 @@ lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 		--no-annotate --no-header --quiet -o requirements.lock
 	@$(BIN)/uv pip compile $(FOREIGN)/requirements.in --upgrade --python-version 3.11 --universal \
 		--generate-hashes --no-annotate --no-header --quiet -o $(FOREIGN)/requirements.lock
-	@$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --constraints requirements.lock \
+	@$(BIN)/uv pip compile pyproject.toml --extra operator --universal --generate-hashes --constraints requirements.lock \
 		--no-annotate --no-header --quiet -o deploy/image/requirements.lock
 
 # Installs from requirements.lock only if uv is missing, so that a broken lock can be replaced.
