@@ -15,10 +15,12 @@ from pathlib import Path
 from smtp_tools.reasons.judging import judge, precision
 from smtp_tools.reasons.mutations import COUNT, mutations
 from smtp_tools.reasons.playing import play_all
-from smtp_tools.reasons.report import AT_LEAST, Measured, misses, page
+from smtp_tools.reasons.report import AT_LEAST, Measured, misses, page, summary
 from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, UNSEEN, load
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "reason-precision.md"
+ROOT = Path(__file__).resolve().parents[3]
+PAGE = ROOT / "tests" / "unit" / "smtp" / "diagnosis" / "corpus" / "precision.md"
+SUMMARY = ROOT / "docs" / "contribute" / "reason-precision.md"
 _PARTS = {"published": (PUBLISHED, COUNT), "held back": (HELD_BACK, COUNT // 4), "unseen": (UNSEEN, 0)}
 
 
@@ -73,6 +75,7 @@ def main() -> int:
     print(text, end="")
     if measured.judged_by_swaks:
         PAGE.write_text(text, encoding="utf-8")
+        SUMMARY.write_text(summary(measured), encoding="utf-8")
     else:
         print(f"{PAGE.name} is not updated, because swaks is not installed.", file=sys.stderr)
     if options.check and not measured.all_right:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures and the table, for the terminal and for docs/reference/reason-precision.md."""
+"""The figures and the table, for the terminal and for the two pages of `make bench-reasons`."""
 
 import re
 from collections import Counter, defaultdict
@@ -24,14 +24,14 @@ _HEAD: Final = """\
 # Reason precision
 
 How often the operator names the right reason, measured with replies of real servers. Each scenario of
-the [corpus](../../tests/unit/smtp/diagnosis/corpus/README.md) was played: a server sent the reply in its
+the [corpus](CORPUS) was played: a server sent the reply in its
 phase, with the TLS mode of the scenario. The clients were the operator's engine, swaks, and typical scripts
 with aiosmtplib and smtplib. The names of the scenarios link to their sources. The corpus was committed
 before the rules.
 
 The author of the rules in the first measurement could not know the held-back scenarios. At that time 253
 scenarios were published. The other columns show the current rules; the corpus describes
-[what their author knew](../../tests/unit/smtp/diagnosis/corpus/README.md#rules-since-then).
+[what their author knew](CORPUS#rules-since-then).
 """
 
 
@@ -114,9 +114,16 @@ def misses(judgements: Iterable[Judgement]) -> list[str]:
     ]
 
 
+def summary(measured: Measured) -> str:
+    """Return the content of docs/contribute/reason-precision.md: the figures only."""
+    folder = "../../tests/unit/smtp/diagnosis/corpus"
+    tail = f"Every scenario, with the results of all clients, is in [precision.md]({folder}/precision.md)."
+    return "\n".join([_HEAD.replace("CORPUS", f"{folder}/README.md"), *figures(measured), "", tail, ""])
+
+
 def page(measured: Measured) -> str:
-    """Return the content of docs/reference/reason-precision.md."""
-    parts = [_HEAD, *figures(measured), "", "## Misses", ""]
+    """Return the content of the page next to the corpus: the figures and every scenario."""
+    parts = [_HEAD.replace("CORPUS", "README.md"), *figures(measured), "", "## Misses", ""]
     parts += misses(one.judgement for one in measured.played) or ["None."]
     mutated = [one for part in measured.mutations.values() for one in part]
     missed = Counter(one.scenario.id.replace("/", "`, ") for one in mutated if not one.right)

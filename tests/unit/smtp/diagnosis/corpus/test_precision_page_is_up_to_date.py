@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/reference/reason-precision.md takes minutes to generate; a test checks that it is current."""
+"""precision.md takes minutes to generate; a test checks that it is current."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ from smtp_tools.reasons.judging import judge
 from smtp_tools.reasons.report import row_start
 from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, load
 
-PAGE = Path(__file__).parents[5] / "docs" / "reference" / "reason-precision.md"
+PAGE = Path(__file__).parent / "precision.md"
+SUMMARY = Path(__file__).parents[5] / "docs" / "contribute" / "reason-precision.md"
 
 
 @pytest.mark.parametrize("part", [PUBLISHED, HELD_BACK])
@@ -29,3 +30,11 @@ def test_the_page_has_no_removed_scenario() -> None:
     shown = re.findall(r"^\| \[?([a-z0-9-]*[a-z0-9])(?:\]\(| \(RFC )", tables, re.MULTILINE)
 
     assert sorted(shown) == sorted(known)
+
+
+def test_the_summary_for_contributors_has_the_figures_of_the_page() -> None:
+    figures = [row for row in SUMMARY.read_text(encoding="utf-8").splitlines() if row.startswith("| ")]
+    rows = PAGE.read_text(encoding="utf-8").partition("## Misses")[0].splitlines()
+
+    assert figures == [row for row in rows if row.startswith("| ")]
+    assert len(figures) > 10
