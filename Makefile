@@ -128,6 +128,17 @@ lint: $(INSTALLED) ## check style, types and layers
 lint-docs: $(INSTALLED) ## list sentences of the documentation with more than 25 words
 	@$(BIN)/python -m smtp_tools.docslint $(ARGS)
 
+# Material for MkDocs would advertise its successor. With --quiet, MkDocs does not count warnings.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+.PHONY: docs
+docs: $(INSTALLED) ## build the documentation site into site/; a dead link, a missing page or an orphan fails
+	@$(MKDOCS) build --strict && echo "The documentation is in site/; make docs-serve shows it."
+
+.PHONY: docs-serve
+docs-serve: $(INSTALLED) ## show the documentation site at http://127.0.0.1:8000, and follow changes
+	@$(MKDOCS) serve $(ARGS)
+
 .PHONY: lock
 lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --upgrade --all-extras --universal --generate-hashes \

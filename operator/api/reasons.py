@@ -246,8 +246,8 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
         "The value in the Secret is not one line of UTF-8 text without control characters.", _C
     ),
     Reason.SECRET_VALUE_TOO_LONG: ReasonInfo(
-        "The value in the Secret is too long. The limits are 4,096 bytes for a password, username or API key,"
-        " 16 KiB for a token, and 64 KiB for a certificate or key file.",
+        "The value in the Secret is too long. The limit is 4,096 bytes for a password, username or API key."
+        " It is 16 KiB for a token, and 64 KiB for a certificate or key file.",
         _C,
     ),
     Reason.CONFIG_MAP_NOT_FOUND: ReasonInfo("A ConfigMap that spec names does not exist.", _D),

@@ -12,6 +12,7 @@ from smtp_tools.generate.chart import CHART, ROOT, values_file, values_reference
 from smtp_tools.generate.monitoring import dashboard, monitoring_manifests
 from smtp_tools.generate.plugin import plugin_reference
 from smtp_tools.generate.policies import policy_groups
+from smtp_tools.generate.reason_pages import reason_pages
 from smtp_tools.generate.reference import (
     MADE,
     field_reference,
@@ -81,6 +82,7 @@ def generated_files() -> dict[str, str]:
         "docs/reference/fields.md": field_reference(),
         "docs/reference/vault-fields.md": vault_field_reference(),
         "docs/reference/reasons.md": reason_reference(),
+        **reason_pages(),
         "docs/reference/flags.md": flag_reference(),
         "docs/reference/kubectl-smtp.md": plugin_reference(),
         "docs/reference/password-sources.md": f"{MADE}\n{conformance_reference()}",

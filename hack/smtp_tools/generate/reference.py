@@ -54,10 +54,13 @@ def _field_tables(title: str, kind: CustomResource, level: int = 1) -> list[str]
 def reason_reference() -> str:
     """Return ``docs/reference/reasons.md``: the meaning, fix and retry class of every reason."""
     rows = (
-        (f"`{reason}`", info.meaning, fix_for(reason), f"[{info.retry}](schedule.md)")
+        (f"[`{reason}`](reasons/{reason}.md)", info.meaning, fix_for(reason), f"[{info.retry}](schedule.md)")
         for reason, info in REASONS.items()
     )
-    head = "# Reasons\n\n`kubectl smtp explain REASON` prints the same text.\n"
+    head = (
+        "# Reasons\n\nEvery reason has a page with its message, causes and fix."
+        " `kubectl smtp explain REASON` prints the same fix.\n"
+    )
     return "\n".join([MADE, head, *table(("reason", "meaning", "fix", "retry"), rows), ""])
 
 

@@ -231,4 +231,4 @@ def test_field_reference_has_a_line_for_every_field(field: str) -> None:
 
 def test_reason_reference_has_a_line_for_every_reason() -> None:
     text = (ROOT / "docs" / "reference" / "reasons.md").read_text("utf-8")
-    assert [reason for reason in Reason if f"\n| `{reason}` |" not in text] == []
+    assert [it for it in Reason if f"\n| [`{it}`](reasons/{it}.md) |" not in text] == []
