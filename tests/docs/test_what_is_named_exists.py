@@ -37,7 +37,7 @@ CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
 EVENTS = {EXPIRING}
 VALUES = {
     *Provider, *Notification, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue", "AzureADTokenExchange",
-    "InputText", "KubernetesSecret", "IfNotPresent",
+    "InputText", "KubernetesSecret", "IfNotPresent", "SmtpTest",
 }  # fmt: skip
 ALERTS = re.findall(r"- alert: (\w+)", (ROOT / "deploy/monitoring/alerts.yaml").read_text(encoding="utf-8"))
 FOREIGN_FLAGS = {"--force-conflicts"}
@@ -257,4 +257,13 @@ def test_every_flag_of_check_is_in_its_table() -> None:
 
 def test_every_alert_is_in_its_table() -> None:
     table = section(ROOT / "docs/how-to/monitoring.md", "## Alerts and dashboard")
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == ALERTS
+    assert re.findall(r"^\| \[`(\w+)`\]\(\.\./runbooks/\1\.md\) \|", table, re.MULTILINE) == ALERTS
+
+
+def test_every_alert_has_a_runbook_and_there_is_no_other() -> None:
+    folder = ROOT / "docs" / "runbooks"
+    assert {it.stem for it in folder.glob("*.md")} == {*ALERTS, "README"}
+    for name in ALERTS:
+        text = (folder / f"{name}.md").read_text(encoding="utf-8")
+        assert re.findall(r"^##? (.+)$", text, re.MULTILINE) == [name, "Check", "Fix"]
+        assert f"({name}.md)" in (folder / "README.md").read_text(encoding="utf-8")
