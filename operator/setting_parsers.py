@@ -203,6 +203,17 @@ def proxy_url(text: str) -> str:
     return text.removesuffix("/")
 
 
+def site_url(text: str) -> str:
+    """Check ``https://HOST[:PORT][/PATH]`` or http; empty: none. No query, fragment or username."""
+    parts = urlsplit(text)
+    usable = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+    if text and (
+        not usable or "@" in parts.netloc or len(text) > 200 or not text.isprintable() or " " in text
+    ):
+        raise ValueError("is not the address of a site such as https://docs.example.com/smtp-operator")
+    return text.rstrip("/")
+
+
 def proxy_exception(text: str) -> str:
     """Check a host name, with or without a leading dot, an IP address, a network, or ``*``."""
     try:

@@ -33,6 +33,7 @@ from smtp_operator.setting_parsers import (
     ports,
     proxy_exception,
     proxy_url,
+    site_url,
     truth,
 )
 
@@ -224,6 +225,10 @@ class Settings:
     ] = SecretWatch.METADATA
     cluster_name: Annotated[
         str, Setting("Name of the cluster in the subject and body of test emails.", line_of_text, "NAME")
+    ] = ""
+    docs_url: Annotated[
+        str,
+        Setting("Documentation site; Events of failures link to the page of the reason.", site_url, "URL"),
     ] = ""
     helo_name: Annotated[
         str,

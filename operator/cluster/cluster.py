@@ -43,7 +43,7 @@ class KubernetesCluster:
         self._served = settings.served
         self._secret_watch = settings.secret_watch
         self._status_writer = StatusWriter(client, lease)
-        self._events = EventRecorder(client)
+        self._events = EventRecorder(client, settings.docs_url)
         self.watches: tuple[MetadataInformer, ...] = ()
         """The watches that ``watch_references`` created."""
 

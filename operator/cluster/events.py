@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
+from smtp_operator.api.documentation import reason_url
 from smtp_operator.api.errors import ApiUnavailable, ClusterError, ObjectNotFound
 from smtp_operator.api.names import API_VERSION, GROUP
 from smtp_operator.api.objects import EventRecord, JsonObject
 from smtp_operator.api.timestamps import micro_time
-from smtp_operator.api.verdict import cut
+from smtp_operator.api.verdict import MESSAGE_BYTES, cut
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import MERGE_PATCH, METADATA, KubernetesClient
@@ -46,8 +47,9 @@ class _Posted:
 class EventRecorder:
     """Write Events in the background. Failures are logged and do no harm."""
 
-    def __init__(self, client: KubernetesClient) -> None:
+    def __init__(self, client: KubernetesClient, docs_url: str = "") -> None:
         self._client = client
+        self._docs_url = docs_url
         self._queue: asyncio.Queue[tuple[EventRecord, datetime]] = asyncio.Queue(WAITING)
         self._posted: OrderedDict[Hashable, _Posted] = OrderedDict()
         self._instance = socket.gethostname()[:128] or "unknown"
@@ -104,6 +106,13 @@ class EventRecorder:
         while len(self._posted) > _REMEMBERED:
             self._posted.popitem(last=False)
 
+    def _note(self, event: EventRecord) -> str:
+        """Return the note; it ends with the address of the reason's page, if a site is configured."""
+        url = reason_url(self._docs_url, event.reason) if event.type == "Warning" else ""
+        if not url:
+            return cut(event.note)
+        return f"{cut(event.note, limit=MESSAGE_BYTES - len(url.encode()) - 1)} {url}"
+
     async def _create(self, event: EventRecord, time: datetime) -> str:
         name, namespace = event.key.name, _namespace(event)
         body: JsonObject = {
@@ -114,7 +123,7 @@ class EventRecorder:
             "type": event.type,
             "reason": event.reason,
             "action": event.action,
-            "note": cut(event.note),
+            "note": self._note(event),
             "reportingController": _CONTROLLER,
             "reportingInstance": self._instance,
             "regarding": {

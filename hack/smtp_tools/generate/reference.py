@@ -152,12 +152,45 @@ def _fields(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, dict[str
 def _row(path: str, schema: dict[str, Any], required: bool) -> tuple[str, ...]:
     kind = schema["type"]
     if kind == "array":
-        kind = f"list of {schema['items']['type']}"
+        items = schema["items"]
+        kind = f"list of {_choices(items) if 'enum' in items else items['type']}"
     if "enum" in schema:
-        kind = ", ".join(f"`{value}`" for value in schema["enum"])
+        kind = _choices(schema)
     default = "required" if required else _default(schema)
     description = " ".join(schema.get("description", "").split())  # a table cell has no paragraphs
-    return f"`{path}`", kind, default, " ".join([description, *_rules(schema)]).strip()
+    return f"`{path}`", kind, default, " ".join([description, *_bounds(schema), *_rules(schema)]).strip()
+
+
+def _choices(schema: dict[str, Any]) -> str:
+    return ", ".join(f"`{value}`" for value in schema["enum"])
+
+
+def _bounds(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the limits of a value, and of the items or keys of a list or map, as sentences."""
+    ranges = (
+        ("minimum", "maximum", "", ""),
+        ("minLength", "maxLength", " character", "s"),
+        ("minItems", "maxItems", " item", "s"),
+        ("minProperties", "maxProperties", " field", "s"),
+    )
+    for low, high, unit, plural in ranges:
+        least, most = schema.get(low), schema.get(high)
+        if least is None and most is None:
+            continue
+        last = most if most is not None else least
+        units = f"{unit}{plural if last != 1 else ''}" if unit else ""
+        if least is not None and most is not None and least > 0:
+            limits = f"{least:,} to {most:,}" if least != most else f"{most:,}"
+        else:
+            limits = f"at most {most:,}" if most is not None else f"at least {least:,}"
+        limits = f"{least:,} to {most:,}" if not unit and None not in (least, most) else limits
+        text = f"{limits}{units}"
+        yield f"{prefix or ''}{text if prefix else text[0].upper() + text[1:]}."
+    if "items" in schema and "properties" not in schema["items"]:
+        yield from _bounds(schema["items"], "Each item: ")
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict):
+        yield from _bounds(values, "Each value: ")
 
 
 def _default(schema: dict[str, Any]) -> str:

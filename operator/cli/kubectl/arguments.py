@@ -271,7 +271,16 @@ COMMANDS: Final = (
         values=Values.REASONS,
         help="show what a reason means and how to fix it",
         description=_EXPLAIN,
-        flags=(_output("text", "json"), *_COLOR_FLAGS, _DEBUG),
+        flags=(
+            _output("text", "json"),
+            PluginFlag(
+                name="--docs-url",
+                metavar="URL",
+                help="address of the documentation site; default: SMTP_OPERATOR_DOCS_URL",
+            ),
+            *_COLOR_FLAGS,
+            _DEBUG,
+        ),
     ),
     PluginCommand(
         name="suggest",
@@ -320,6 +329,7 @@ JSON_KEYS: Final = {
         "retry": "[retry class](schedule.md)",
         "nextTest": "time of the next automatic test, counted from the end of the last one",
         "condition": "condition in addition to Ready=False until then",
+        "page": "path of the reason's page, or its address with `--docs-url`",
     },
     "version": {
         "client": "version of the plug-in",

@@ -4,12 +4,17 @@
 import difflib
 from typing import Any, Final
 
+from smtp_operator.api.documentation import reason_page, reason_url
 from smtp_operator.api.fixes import fix_for
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.results import as_json, show
 from smtp_operator.cli.terminal import wrapped
 from smtp_operator.reconcile.backoff_text import condition_until_then, retry_description
+from smtp_operator.setting_parsers import site_url
+
+DOCS_URL_VARIABLE: Final = "SMTP_OPERATOR_DOCS_URL"
+"""The operator's variable for the same setting."""
 
 _MATCHES: Final = 5
 
@@ -35,16 +40,21 @@ def reason_named(text: str) -> Reason:
     )
 
 
-def explain(text: str, output: str) -> None:
-    """Show what a reason means; ``output`` is ``text`` or ``json``.
+def explain(text: str, output: str, docs_url: str = "") -> None:
+    """Show what a reason means; ``output`` is ``text`` or ``json``. It ends with the page, or its address.
 
     Raises:
         PluginFailed: the reason does not exist.
     """
-    show(_explanation(reason_named(text), output))
+    reason = reason_named(text)
+    try:
+        page = reason_url(site_url(docs_url), reason) or reason_page(reason)
+    except ValueError as error:
+        raise PluginFailed(f"--docs-url {docs_url!r} {error}") from None
+    show(_explanation(reason, output, page))
 
 
-def _explanation(reason: Reason, output: str) -> str:
+def _explanation(reason: Reason, output: str, page: str) -> str:
     info = REASONS[reason]
     if output == "json":
         shown: dict[str, Any] = {
@@ -54,6 +64,7 @@ def _explanation(reason: Reason, output: str) -> str:
             "retry": str(info.retry),
             "nextTest": _plain(retry_description(info.retry)),
             "condition": _plain(condition_until_then(info.retry)),
+            "page": page,
         }
         return as_json(shown)
     rows = [
@@ -67,7 +78,7 @@ def _explanation(reason: Reason, output: str) -> str:
         if text:
             first, *rest = wrapped(text, " " * 17)
             lines += [f"  {title + ':':<15}{first.lstrip()}", *rest]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, f"  {'Page:':<15}{page}"]) + "\n"
 
 
 def _plain(text: str) -> str:

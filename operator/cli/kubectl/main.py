@@ -49,9 +49,9 @@ def run_plugin(words: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if options.command == "explain":
-        from smtp_operator.cli.kubectl.explain import explain
+        from smtp_operator.cli.kubectl.explain import DOCS_URL_VARIABLE, explain
 
-        explain(options.words, options.output)
+        explain(options.words, options.output, options.docs_url or environment.get(DOCS_URL_VARIABLE, ""))
         return PASSED
     if options.command == "version" and options.client:
         from smtp_operator.cli.kubectl.version import show_client_version

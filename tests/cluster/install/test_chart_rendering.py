@@ -69,6 +69,7 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
         ("httpsProxy=http://proxy.example.com:3128", "--https-proxy=http://proxy.example.com:3128"),
         ("noProxy={vault.example.com}", "--no-proxy=vault.example.com"),
         ("clusterName=east 1", "--cluster-name=east 1"),
+        ("docsURL=https://docs.example.com", "--docs-url=https://docs.example.com"),
         ("heloName=mail.example.com", "--helo-name=mail.example.com"),
         ("allowedAuthorityHosts={login.example.com}", "--allow-authority-host=login.example.com"),
         ("allowedKeyVaultHosts={vault.example.com}", "--allow-key-vault-host=vault.example.com"),

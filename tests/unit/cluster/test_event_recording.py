@@ -29,8 +29,8 @@ NOTICE = EventRecord(
 
 
 @asynccontextmanager
-async def recording(client: KubernetesClient) -> AsyncIterator[EventRecorder]:
-    recorder = EventRecorder(client)
+async def recording(client: KubernetesClient, docs_url: str = "") -> AsyncIterator[EventRecorder]:
+    recorder = EventRecorder(client, docs_url)
     task = asyncio.create_task(recorder.run())
     yield recorder
     task.cancel()
@@ -103,6 +103,24 @@ async def test_the_longest_names_and_notes_are_accepted(
     (event,) = events_of()
     assert len(event["note"].encode()) <= 1024
     assert event["note"].endswith("…")
+
+
+async def test_an_event_of_a_failure_links_to_the_page_of_its_reason(
+    fake: FakeApi, client: KubernetesClient
+) -> None:
+    fake.on("POST", EVENTS, *[Answer()] * 4)
+    url = "https://docs.example.com/reference/reasons/AuthenticationFailed.html"
+    async with recording(client, "https://docs.example.com") as recorder:
+        recorder.record(NOTICE)
+        recorder.record(replace(NOTICE, note="ü" * 2000))
+        recorder.record(replace(NOTICE, reason="TestEmailSent", type="Normal"))
+        recorder.record(replace(NOTICE, reason="CertificateExpiring"))
+        await recorder.drain()
+    failed, long, passed, other = (it.body["note"] for it in fake.seen)
+    assert failed == f"{NOTICE.note} {url}"
+    assert long.endswith(f"… {url}")
+    assert len(long.encode()) <= 1024
+    assert passed == other == NOTICE.note
 
 
 async def test_another_reason_is_another_event(fake: FakeApi, recorder: EventRecorder) -> None:

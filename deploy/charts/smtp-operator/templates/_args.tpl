@@ -79,6 +79,9 @@
 {{- with .Values.clusterName }}
 - --cluster-name={{ . }}
 {{- end }}
+{{- with .Values.docsURL }}
+- --docs-url={{ . }}
+{{- end }}
 {{- with .Values.heloName }}
 - --helo-name={{ . }}
 {{- end }}

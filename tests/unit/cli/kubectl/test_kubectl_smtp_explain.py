@@ -24,7 +24,22 @@ def test_it_shows_meaning_fix_and_time_of_the_next_test(offline: Offline) -> Non
         "                 after a change or a request\n"
         "  Until then:    Stalled\n"
         "  Retry class:   Authentication\n"
+        "  Page:          docs/reference/reasons/AuthenticationFailed.md\n"
     )
+
+
+def test_with_the_address_of_a_site_it_ends_with_a_link(offline: Offline) -> None:
+    shown = offline("explain", "RelayDenied", "--docs-url", "https://docs.example.com/mail/")
+    assert shown.out.endswith(
+        "  Page:          https://docs.example.com/mail/reference/reasons/RelayDenied.html\n"
+    )
+
+
+@pytest.mark.parametrize("url", ["docs.example.com", "javascript:alert(1)", "https://user@docs.example.com"])
+def test_what_is_no_address_is_refused(offline: Offline, url: str) -> None:
+    ended = offline("explain", "RelayDenied", f"--docs-url={url}")
+    assert ended.code == 2
+    assert "is not the address of a site" in ended.err
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -51,6 +66,7 @@ def test_json_keys_are_stable(offline: Offline) -> None:
             " change"
         ),
         "condition": "Stalled",
+        "page": "docs/reference/reasons/StartTlsRequired.md",
     }
 
 
