@@ -347,9 +347,7 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.CERTIFICATE_UNTRUSTED: ReasonInfo("The issuer of the server's certificate is not trusted.", _C),
     Reason.CERTIFICATE_EXPIRED: ReasonInfo("The server's certificate has expired.", _SLOW),
     Reason.CERTIFICATE_NOT_YET_VALID: ReasonInfo("The server's certificate is not valid yet.", _SLOW),
-    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo(
-        "The server's certificate is for another host, or has no subject alternative name.", _C
-    ),
+    Reason.CERTIFICATE_HOSTNAME_MISMATCH: ReasonInfo("The server's certificate is not for this host.", _C),
     Reason.CERTIFICATE_REJECTED_BY_STRICT_MODE: ReasonInfo(
         "A certificate of the server, or of caRef, violates RFC 5280, which strict verification enforces.", _C
     ),
