@@ -2,13 +2,14 @@
 """The generated files and their sources."""
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
 
 from smtp_operator.api.crd import KINDS
 from smtp_testkit.argocd.customizations import as_text, config_map
 from smtp_testkit.conformance.reference import conformance_reference
-from smtp_tools.generate.chart import CHART, ROOT, values_file, values_reference
+from smtp_tools.generate.chart import CHART, values_file, values_reference
 from smtp_tools.generate.monitoring import dashboard, monitoring_manifests
 from smtp_tools.generate.plugin import plugin_reference
 from smtp_tools.generate.policies import policy_groups
@@ -37,16 +38,22 @@ MADE_OF_LUA = (
     "# Merge this into the existing argocd-cm; do not apply it. See docs/how-to/gitops.md.\n"
 )
 
-MANIFESTS = ROOT / "deploy" / "manifests"
-POD_MONITOR = "monitoring/10-pod-monitor.yaml"
+_KUSTOMIZATION = """\
+# SPDX-License-Identifier: Apache-2.0
+# For deploy/kustomize/base. kubectl apply -f ignores this file. Run `make generate`.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+"""
 
 
 def generated_files() -> dict[str, str]:
     """Return the text of every generated file by its path below the root."""
     crds = {f"crds/{kind.plural}.yaml": MADE_OF_MODELS + to_yaml(kind.crd()) for kind in KINDS}
     policies = {
-        name: MADE_OF_MODELS + "---\n".join(map(to_yaml, documents))
-        for name, documents in policy_groups().items()
+        # Each file starts with ---, so that the files of deploy/manifests/ can be concatenated.
+        f"policies/{number}0-{name}.yaml": MADE_OF_MODELS + "".join(f"---\n{to_yaml(it)}" for it in documents)
+        for number, (name, documents) in enumerate(policy_groups().items(), 1)
     }
     monitoring = {
         f"monitoring/{name}": MADE_OF_MONITORING + to_yaml(document)
@@ -54,29 +61,19 @@ def generated_files() -> dict[str, str]:
     }
     of_chart = {
         **crds,
-        **{f"policies/{number}0-{name}.yaml": policies[name] for number, name in enumerate(policies, 1)},
+        **policies,
         **monitoring,
-        POD_MONITOR: (MANIFESTS / POD_MONITOR).read_text("utf-8"),
+        "crds/Kustomization": kustomization(crds),
+        "policies/Kustomization": kustomization(policies),
     }
     return {
-        **{f"deploy/{path}": text for path, text in crds.items()},
-        # After the roles of users, and before the operator starts. Files of this folder can be concatenated.
-        **{
-            f"deploy/manifests/{number}-policy-{name}.yaml": policies[name].replace(
-                MADE_OF_MODELS, f"{MADE_OF_MODELS}---\n"
-            )
-            for number, name in enumerate(policies, 31)
-        },
         **{f"{CHART}/files/{path}": text for path, text in of_chart.items()},
         f"{CHART}/values.yaml": values_file(),
         **{
             f"deploy/schemas/{kind.name.lower()}.schema.json": json.dumps(kind.json_schema(), indent=2) + "\n"
             for kind in KINDS
         },
-        **{f"deploy/manifests/{path}": text for path, text in monitoring.items()},
         "deploy/monitoring/dashboard.json": dashboard(),
-        "deploy/kustomize/base/crds.yaml": "---\n".join(crds.values()),
-        "deploy/kustomize/base/policies.yaml": "---\n".join(policies.values()),
         "docs/reference/chart-values.md": values_reference(),
         "deploy/argocd/argocd-cm.yaml": MADE_OF_LUA + as_text(config_map()),
         "docs/reference/fields.md": field_reference(),
@@ -89,6 +86,40 @@ def generated_files() -> dict[str, str]:
         "docs/reference/metrics.md": metric_reference(),
         "docs/reference/schedule.md": schedule_reference(),
     }
+
+
+def kustomization(paths: Iterable[str]) -> str:
+    """Return a Kustomization of the files in its folder."""
+    return _KUSTOMIZATION + "".join(f"  - {PurePath(path).name}\n" for path in paths)
+
+
+def generated_links() -> dict[str, str]:
+    """Return the target of every symbolic link by its path below the root.
+
+    The files are in the chart, since neither Helm without a notice nor Flux follows links out of a chart.
+    """
+    found = {
+        **{f"deploy/crds/{kind.plural}.yaml": f"crds/{kind.plural}.yaml" for kind in KINDS},
+        # After the roles of users, and before the operator starts.
+        **{
+            f"deploy/manifests/3{number}-policy-{name}.yaml": f"policies/{number}0-{name}.yaml"
+            for number, name in enumerate(policy_groups(), 1)
+        },
+        **{
+            f"deploy/manifests/monitoring/{name}": f"monitoring/{name}"
+            for name in ("10-pod-monitor.yaml", *monitoring_manifests())
+        },
+    }
+    return {link: os.path.relpath(CHART / "files" / file, Path(link).parent) for link, file in found.items()}
+
+
+def stale_links(root: Path, links: Mapping[str, str]) -> list[str]:
+    """Return the links that are missing or have another target below ``root``."""
+    return [
+        path
+        for path, target in links.items()
+        if not (root / path).is_symlink() or (root / path).readlink() != Path(target)
+    ]
 
 
 def stale_files(root: Path, files: Mapping[str, str]) -> list[str]:

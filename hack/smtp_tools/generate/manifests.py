@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plain manifests and the kustomize base, rendered from the Helm chart by Helm."""
+"""The plain manifests, rendered from the Helm chart by Helm."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smtp_tools.generate.chart import CHART, ROOT
+from smtp_tools.generate.files import kustomization
 
 _LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
 _MADE = "# Rendered from deploy/charts/smtp-operator/; run `make generate`.\n"
@@ -91,11 +92,10 @@ NAMESPACED = Folder(
 def rendered_files(helm: Path) -> dict[str, str]:
     """Return the text of every file rendered from the chart by its path below the root."""
     cluster_wide, namespaced = (_rendered(helm, folder) for folder in (CLUSTER_WIDE, NAMESPACED))
-    base = [text for template, _ in CLUSTER_WIDE.files.values() for text in cluster_wide[template]]
     return {
         **_files(CLUSTER_WIDE, cluster_wide),
         **_files(NAMESPACED, namespaced),
-        "deploy/kustomize/base/operator.yaml": _joined("", base),
+        "deploy/manifests/Kustomization": kustomization(CLUSTER_WIDE.files),
     }
 
 

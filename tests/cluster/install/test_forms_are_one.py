@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,13 @@ def test_the_namespaced_profile_is_the_namespaced_manifests(render: Render) -> N
 def test_the_kustomize_base_is_the_plain_manifests(cluster: LocalCluster) -> None:
     built = cluster.kubectl("kustomize", str(DEPLOY / "kustomize" / "base")).stdout
     assert by_name(list(yaml.safe_load_all(built))) == read("crds/*.yaml", "manifests/*.yaml")
+
+
+def test_the_packaged_chart_renders_the_same(helm: Callable[..., str], tmp_path: Path) -> None:
+    chart, more = str(DEPLOY / "charts" / "smtp-operator"), "--set=metrics.podMonitor=true"
+    helm("package", chart, "--destination", str(tmp_path))
+    (package,) = tmp_path.glob("*.tgz")
+    assert helm("template", "x", str(package), more) == helm("template", "x", chart, more)
 
 
 @pytest.mark.parametrize("folder", ["crds", "manifests"])

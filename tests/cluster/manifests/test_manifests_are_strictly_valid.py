@@ -25,7 +25,8 @@ def objects(text: str) -> list[Object]:
 FILES = {
     str(file.relative_to(DEPLOY)): file.read_text()
     for file in sorted(DEPLOY.rglob("*.yaml"))
-    if "templates" not in file.parts and "resource_customizations" not in file.parts
+    if not file.is_symlink()  # its target is in the chart
+    and not {"templates", "resource_customizations"} & set(file.parts)
 }
 MANIFESTS = {name: text for name, text in FILES.items() if objects(text)}
 

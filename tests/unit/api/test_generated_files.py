@@ -11,7 +11,7 @@ import yaml
 
 from smtp_operator.api.crd import SMTP_CONFIG
 from smtp_operator.api.reasons import Reason
-from smtp_tools.generate.files import generated_files, stale_files
+from smtp_tools.generate.files import generated_files, generated_links, stale_files, stale_links
 
 ROOT = Path(__file__).parents[3]
 
@@ -146,9 +146,34 @@ def test_stale_file_is_named(files: dict[str, str], tmp_path: Path) -> None:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     assert stale_files(tmp_path, files) == []
-    (tmp_path / "deploy/crds/smtpconfigs.yaml").write_text("old", encoding="utf-8")
+    crd = "deploy/charts/smtp-operator/files/crds/smtpconfigs.yaml"
+    (tmp_path / crd).write_text("old", encoding="utf-8")
     (tmp_path / "docs/reference/fields.md").unlink()
-    assert stale_files(tmp_path, files) == ["deploy/crds/smtpconfigs.yaml", "docs/reference/fields.md"]
+    assert stale_files(tmp_path, files) == [crd, "docs/reference/fields.md"]
+
+
+def test_crds_policies_and_monitoring_are_stored_once(files: dict[str, str]) -> None:
+    links = generated_links()
+    assert stale_links(ROOT, links) == [], "run make generate"
+    assert {path for path in files if "/crds/" in path and path.endswith(".yaml")} == {
+        (ROOT / path).resolve().relative_to(ROOT).as_posix() for path in links if "/crds/" in path
+    }
+    documents = [
+        (it["kind"], it["metadata"]["name"])
+        for path in sorted((ROOT / "deploy").rglob("*.yaml"))
+        if not path.is_symlink() and "templates" not in path.parts and "argocd" not in path.parts
+        for it in yaml.safe_load_all(path.read_text("utf-8"))
+        if it and it.get("kind") in {"CustomResourceDefinition", "ValidatingAdmissionPolicy", "PodMonitor"}
+    ]
+    assert len(documents) == len(set(documents)) >= 7
+
+
+def test_a_stale_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "right").symlink_to("target")
+    (tmp_path / "wrong").symlink_to("other")
+    (tmp_path / "copy").write_text("target", encoding="utf-8")
+    links = dict.fromkeys(("right", "wrong", "copy", "missing"), "target")
+    assert stale_links(tmp_path, links) == ["wrong", "copy", "missing"]
 
 
 def test_crd_on_disk_is_the_one_of_the_models() -> None:
