@@ -100,6 +100,36 @@ image: $(INSTALLED) ## build the container image (BUILDER=podman, BASE=..., PYTH
 		--build-arg VERSION="$(VERSION)" --build-arg REVISION="$$(git rev-parse HEAD)" \
 		--build-arg CREATED="$$(date -u +%Y-%m-%dT%H:%M:%SZ)" .image
 
+# Where a release is published. The tag v0.1.0 makes .github/workflows/release.yaml run these targets.
+REPOSITORY := registry.example.com/smtp-operator
+CHARTS := registry.example.com/charts
+
+.PHONY: release
+release: $(INSTALLED) ## build all artifacts of a release into dist/ (VERSION=0.1.0, REPOSITORY=...)
+	@$(BIN)/python -m smtp_tools.release build "$(VERSION)" --repository "$(REPOSITORY)"
+
+.PHONY: release-again
+release-again: $(INSTALLED) ## build the release again without a network, and compare (as root)
+	@unshare --net $(BIN)/python -m smtp_tools.release build "$(VERSION)" --repository "$(REPOSITORY)" \
+		--dist .release/again
+	@diff --brief --recursive dist .release/again && echo "Both builds are equal."
+
+.PHONY: release-inputs
+release-inputs: $(INSTALLED) ## download everything that make release needs, locked by hash
+	@$(BIN)/python -m smtp_tools.release fetch
+
+.PHONY: lock-image
+lock-image: $(INSTALLED) ## lock the newest Debian packages for the released image
+	@$(BIN)/python -m smtp_tools.release lock
+
+.PHONY: publish
+publish: ## publish dist/ and sign it (VERSION=0.1.0, REPOSITORY=..., CHARTS=..., DRY_RUN=1: print the commands)
+	@hack/publish "$(VERSION)" "$(REPOSITORY)" "$(CHARTS)"
+
+.PHONY: lint-workflows
+lint-workflows: $(INSTALLED) ## check .github/workflows with actionlint
+	@$(BIN)/python -m smtp_tools.actionlint
+
 .PHONY: cluster
 cluster: $(INSTALLED) ## start a local control plane: eval "$(make cluster)"
 	@$(BIN)/python -m smtp_tools.localcluster up

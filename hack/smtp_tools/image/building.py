@@ -58,14 +58,23 @@ class Builder:
         words = ["build", "--quiet", "--isolation=chroot", "--pull-never", f"--build-arg=BASE={base}"]
         words += [f"--build-arg={key}={value}" for key, value in arguments.items()]
         self._buildah(*words, f"--tag={name}", f"--file={DOCKERFILE}", str(context), prefix=_WITHOUT_NETWORK)
-        told = json.loads(self._buildah("inspect", "--type=image", name))
+        return self._image(name, base_size=self._size(base))
+
+    def pull(self, archive: Path, reference: str, *, name: str) -> Image:
+        """Take the image with that reference from the archive of an OCI image layout."""
+        number = self._buildah("pull", "--quiet", f"oci-archive:{archive}:{reference}")
+        self._buildah("tag", number, name)
+        return self._image(name, base_size=0)
+
+    def _image(self, name: str, *, base_size: int) -> Image:
+        found = json.loads(self._buildah("inspect", "--type=image", name))
         container = self._buildah("from", "--pull-never", name)
         return Image(
             name=name,
-            config=told["OCIv1"]["config"],
+            config=found["OCIv1"]["config"],
             root=Path(self._buildah("mount", container)),
             size=self._size(name),
-            base_size=self._size(base),
+            base_size=base_size,
         )
 
     @property

@@ -44,9 +44,9 @@ def make_context(folder: Path, target: Target | None = None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     wheels = folder / "wheels"
     wheels.mkdir(parents=True)
-    _download(LOCK, wheels, target or Target())
+    download(LOCK, wheels, target or Target())
     _fetch_pip(wheels)
-    ours = _build(wheels)
+    ours = build_wheel(wheels)
     requirement = f"{ours.name.split('-')[0]} @ file:///wheels/{ours.name}"
     digest = hashlib.sha256(ours.read_bytes()).hexdigest()
     lines = [LOCK.read_text(), f"{requirement} --hash=sha256:{digest}\n"]
@@ -56,7 +56,12 @@ def make_context(folder: Path, target: Target | None = None) -> None:
     (folder / "sbom.cdx.json").write_text(sbom(ours, others), encoding="utf-8")
 
 
-def _download(lock: Path, wheels: Path, target: Target) -> None:
+def download(lock: Path, wheels: Path, target: Target) -> None:
+    """Download the wheels of a lock file, with verified hashes.
+
+    Raises:
+        CalledProcessError: pip failed.
+    """
     _run("pip", "download", "-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps",
          "--only-binary=:all:", *target.flags(), "-r", lock, "-d", wheels)  # fmt: skip
 
@@ -75,13 +80,24 @@ def _fetch_pip(wheels: Path) -> None:
         shutil.move(found, wheels / "pip.whl")
 
 
-def _build(wheels: Path) -> Path:
-    """Build our wheel from a copy, because setuptools leaves a ``build/`` that would restore old modules."""
+def copy_sources(folder: Path) -> None:
+    """Copy what our wheel is built from: in the clone, setuptools would leave a ``build/``."""
+    for name in _SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+
+
+def build_wheel(wheels: Path) -> Path:
+    """Build our wheel into the folder, and return its path.
+
+    Raises:
+        CalledProcessError: pip failed.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        for name in _SOURCES:
-            source = ROOT / name
-            copy = shutil.copytree if source.is_dir() else shutil.copy
-            copy(source, Path(scratch) / name)
+        copy_sources(Path(scratch))
         _run("pip", "wheel", "-qq", "--disable-pip-version-check", "--no-deps", "--no-build-isolation",
              "--no-index", "-w", wheels, scratch)  # fmt: skip
     (ours,) = wheels.glob("smtp_operator-*.whl")

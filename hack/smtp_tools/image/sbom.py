@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SBOM of what the image adds to its base: a CycloneDX document with one component per wheel."""
+"""The SBOM of an image: a CycloneDX document with one component per wheel and per package of its base."""
 
 import hashlib
+import uuid
 import zipfile
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -15,12 +17,25 @@ from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
 
-def sbom(ours: Path, others: Iterable[Path]) -> str:
-    """Return the document as JSON; ``ours`` is the application, the other wheels are its components."""
-    bom = Bom()
+def sbom(
+    ours: Path, others: Iterable[Path], *, base: Iterable[Component] = (), time: int | None = None
+) -> str:
+    """Return the document as JSON.
+
+    Args:
+        ours: the wheel of the application.
+        others: the wheels that it needs.
+        base: packages of the base image.
+        time: seconds since the epoch; with it, the same input gives the same document. None: now.
+    """
     application = _component(ours, ComponentType.APPLICATION)
+    parts = [*(_component(wheel, ComponentType.LIBRARY) for wheel in sorted(others)), *base]
+    bom = Bom()
+    if time is not None:
+        hashes = "".join(str(it.hashes) for it in (application, *parts))
+        bom.serial_number = uuid.uuid5(uuid.NAMESPACE_URL, f"{application.bom_ref.value} {hashes}")
+        bom.metadata.timestamp = datetime.fromtimestamp(time, UTC)
     bom.metadata.component = application
-    parts = [_component(wheel, ComponentType.LIBRARY) for wheel in sorted(others)]
     bom.components.update(parts)
     bom.register_dependency(application, parts)
     return JsonV1Dot6(bom).output_as_string(indent=2)

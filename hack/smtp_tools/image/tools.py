@@ -5,12 +5,15 @@ import os
 import shutil
 from typing import Final
 
-PACKAGES: Final = ("buildah", "runc", "mmdebstrap", "golang-github-containers-common")
+PACKAGES: Final = (
+    *("buildah", "runc", "mmdebstrap", "golang-github-containers-common"),
+    *("openssl", "qemu-user-static"),
+)
 INSTALL: Final = (
     "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
     + " ".join(PACKAGES)
 )
-_PROGRAMS: Final = ("buildah", "runc", "mmdebstrap", "unshare")
+_PROGRAMS: Final = ("buildah", "runc", "mmdebstrap", "unshare", "openssl", "qemu-aarch64-static")
 _PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
 
 

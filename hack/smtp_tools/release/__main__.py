@@ -1,88 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``python -m smtp_tools.release VERSION`` records a release: the CRDs, and ``samples.yaml`` with statuses.
-
-Run it before you tag a release. It runs the operator that this Python imports.
-"""
+"""Command line of the release tools: ``python -m smtp_tools.release COMMAND``."""
 
 import argparse
+import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
+from smtp_tools.release import debian
+from smtp_tools.release.build import DIST, build, check_version, head
+from smtp_tools.release.errors import ReleaseError
+from smtp_tools.release.inputs import FOLDER, Inputs
 
-from smtp_testkit.mailpeers import MailServer
-from smtp_testkit.releases.kept import CORE, KEPT, OURS, written
-from smtp_testkit.testbed import Api, OperatorProcess
-from smtp_tools.localcluster import LocalCluster
-
-ROOT = Path(__file__).resolve().parents[3]
-SAMPLES = Path(__file__).with_name("samples.yaml")
-NAMESPACE = "mail"
-LICENCE = "# SPDX-License-Identifier: Apache-2.0\n"
-HEAD = LICENCE + "# Recorded by `python -m smtp_tools.release VERSION`; never edited.\n"
+_REPOSITORY = "registry.example.com/smtp-operator"
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Write ``tests/cluster/upgrade/VERSION/`` and return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m smtp_tools.release", description=__doc__)
-    parser.add_argument("version", help="such as 0.1.0")
-    parser.add_argument("--crds", type=Path, default=ROOT / "deploy" / "crds", help="its CRDs")
-    arguments = parser.parse_args(words)
-    folder = KEPT / arguments.version
-    crds = [file.read_text(encoding="utf-8") for file in sorted(arguments.crds.glob("*.yaml"))]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "crds.yaml").write_text(LICENCE + "---\n".join(crds), encoding="utf-8")
-    (folder / "objects.yaml").write_text(HEAD + _recorded(arguments.crds), encoding="utf-8")
-    print(folder)
+    """Run the command and return the exit code: 0 done, 1 failed, 2 usage."""
+    arguments = _parser().parse_args(words)
+    try:
+        _run(arguments)
+    except ReleaseError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
-def _recorded(crds: Path) -> str:
-    with (
-        LocalCluster.start() as cluster,
-        MailServer.in_thread(
-            users={"mailer": "s3cret"},
-            refused_recipients={"nobody@example.com": "550 5.1.1 User unknown"},
-        ) as server,
-        tempfile.TemporaryDirectory() as logs,
-    ):
-        cluster.kubectl("apply", "--server-side", "-f", str(crds))
-        cluster.kubectl("create", "namespace", NAMESPACE)
-        ports = {
-            "PLAIN_PORT": server.plain_port,
-            "STARTTLS_PORT": server.starttls_port,
-            "TLS_PORT": server.tls_port,
-        }
-        text = SAMPLES.read_text(encoding="utf-8")
-        for name, port in ports.items():
-            text = text.replace(name, str(port))
-        samples = [it for it in yaml.safe_load_all(text) if it]
-        bundle = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "mail-ca"}}
-        samples.append({**bundle, "data": {"ca.crt": server.ca_pem}})
-        with OperatorProcess(cluster.kubeconfig, Path(logs, "operator.log")) as operator:
-            operator.start()
-            return _objects(Api(cluster.url, cluster.ca_file, cluster.admin_token), samples)
-
-
-def _objects(api: Api, samples: list[dict[str, object]]) -> str:
-    kept = []
-    for it in sorted(samples, key=lambda it: it["kind"] in OURS):
-        assert isinstance(it["metadata"], dict)
-        if it["kind"] in CORE:
-            kept.append({**it, **api.create(f"/api/v1/namespaces/{NAMESPACE}/{CORE[str(it['kind'])]}", it)})
-            continue
-        collection = f"/apis/{it['apiVersion']}/namespaces/{NAMESPACE}/{OURS[str(it['kind'])]}"
-        api.create(collection, it)
-        seen = api.wait(
-            collection, it["metadata"]["name"], lambda now: now["status"]["observedGeneration"] == 1
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m smtp_tools.release", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("lock", help="lock the newest Debian packages for the image")
+    fetch = commands.add_parser("fetch", help="download all locked inputs")
+    build = commands.add_parser("build", help="fetch missing inputs, and build all artifacts")
+    build.add_argument("version", help="such as 0.1.0")
+    build.add_argument("--repository", default=_REPOSITORY, help="where the image will be published")
+    build.add_argument("--dist", type=Path, default=DIST, help="folder of the artifacts (default: dist)")
+    for command in (fetch, build):
+        command.add_argument(
+            "--inputs", type=Path, default=FOLDER, help="folder of the inputs (default: .release)"
         )
-        kept.append(seen)
-    text = written(kept, datetime.now(UTC))
-    api.close()
-    return text
+    record = commands.add_parser("record", help="record what the release stores in a cluster")
+    record.add_argument("version", help="such as 0.1.0")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    match arguments.command:
+        case "lock":
+            debian.write_lock()
+        case "fetch":
+            Inputs(arguments.inputs).fetch()
+        case "record":
+            from smtp_tools.release.record import record
+
+            print(record(arguments.version))
+        case _:
+            check_version(arguments.version)
+            inputs = Inputs(arguments.inputs)
+            _report("inputs")
+            inputs.fetch()
+            build(arguments.version, inputs=inputs, repository=arguments.repository, commit=head(),
+                  report=_report, dist=arguments.dist)  # fmt: skip
+            print(arguments.dist)
+
+
+def _report(step: str) -> None:
+    print(f"Building: {step} ...", file=sys.stderr)
 
 
 if __name__ == "__main__":

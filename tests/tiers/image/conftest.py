@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The image, built from Debian's packages with buildah. If tools are missing, every test here fails."""
 
+import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +17,14 @@ REVISION = subprocess.run(
 ).stdout.strip()
 
 
+def make(target: str) -> str:
+    """Run a make target for a release of this tree, and return what it prints."""
+    command = ["make", target, f"VERSION={version('smtp-operator')}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.fixture(scope="session")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The build context for this Python version, which is also Debian's."""
@@ -29,6 +38,22 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Builder]:
     """A buildah with empty storage."""
     with closing(Builder(tmp_path_factory.mktemp("buildah"))) as builder:
         yield builder
+
+
+@pytest.fixture(scope="session")
+def dist() -> Path:
+    """The artifacts of a release of this tree, built with the documented command."""
+    make("release")
+    return ROOT / "dist"
+
+
+@pytest.fixture(scope="session")
+def released(builder: Builder, dist: Path) -> Image:
+    """The released image for this machine."""
+    release = version("smtp-operator")
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    archive = dist / f"smtp-operator-{release}.oci.tar"
+    return builder.pull(archive, f"{release}-{architecture}", name=f"localhost/released:{release}")
 
 
 @pytest.fixture(scope="session")

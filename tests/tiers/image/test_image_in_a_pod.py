@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The image in runc, with the settings of the Deployment and a real token, on the real API server."""
+"""Both images in runc: that of the Dockerfile, and the released one.
+
+They have the settings of the Deployment and a real token, on the real API server.
+"""
 
 import http.client
 import time
@@ -17,6 +20,13 @@ from smtp_tools.localcluster import LocalCluster
 from smtp_tools.localcluster.ports import free_ports
 
 SECONDS = 60.0
+
+
+@pytest.fixture(scope="module", params=["image", "released"])
+def tested_image(request: pytest.FixtureRequest) -> Image:
+    """The image of the Dockerfile, or the released one."""
+    image: Image = request.getfixturevalue(request.param)
+    return image
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +70,10 @@ def pod(
 
 @pytest.fixture(scope="module")
 def container(
-    image: Image, pod: Pod, health_port: int, tmp_path_factory: pytest.TempPathFactory
+    tested_image: Image, pod: Pod, health_port: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Container]:
     """The ready operator."""
-    with Container("smtp-operator", image, pod, tmp_path_factory.mktemp("container")) as container:
+    with Container("smtp-operator", tested_image, pod, tmp_path_factory.mktemp("container")) as container:
         _until(lambda: _answer(health_port, "/readyz") == http.client.OK, container)
         yield container
 
@@ -106,12 +116,12 @@ def test_liveness_and_startup_probes_find_it_well(container: Container, health_p
 
 
 def test_it_ends_when_the_kubelet_asks_it_to(
-    image: Image, pod: Pod, tmp_path: Path, health_port: int
+    tested_image: Image, pod: Pod, tmp_path: Path, health_port: int
 ) -> None:
     (port,) = free_ports(1)
     args = [*pod.more_args, *_listening(port)]
     own = Pod(template=pod.template, account=pod.account, environment=pod.environment, more_args=args)
-    with Container("smtp-operator-ends", image, own, tmp_path / "container") as container:
+    with Container("smtp-operator-ends", tested_image, own, tmp_path / "container") as container:
         _until(lambda: _answer(port, "/readyz") == http.client.OK, container)
 
         assert container.end(pod.template["spec"]["terminationGracePeriodSeconds"]) == 0
