@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the build takes from the network, locked by hash and fetched once."""
+"""Fetch what the build needs from the network, locked by hash, once."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -20,7 +20,7 @@ _SOURCE: Final = "https://smtp-operator.io/smtp-operator"
 def provenance(folder: Path, inputs: Inputs, version: str, commit: Commit) -> dict[str, Any]:
     """Return the statement for all artifacts in the folder.
 
-    It names no builder, time or machine of its own, so a second build of the commit gives the same
+    It names neither the machine nor the time of the build, so a second build gives the same
     statement. The release workflow signs it, and the signature names the builder.
     """
     return {
