@@ -16,7 +16,8 @@ from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.smtpvault import Provider
 from smtp_operator.cli.check.overrides import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS
+from smtp_operator.cli.kubectl.arguments import COMMANDS
+from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
 from smtp_operator.cli.main import run_program
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import EXPIRING
 from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS

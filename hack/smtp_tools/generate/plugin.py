@@ -3,7 +3,8 @@
 
 from collections.abc import Iterator
 
-from smtp_operator.cli.kubectl.arguments import COMMANDS, JSON_KEYS, PluginCommand, PluginFlag, exit_codes
+from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginFlag, exit_codes
+from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
 from smtp_tools.generate.reference import MADE, table
 
 

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arguments of ``kubectl smtp``: one table for the parser, the completion and the reference."""
+"""The commands and flags of ``kubectl smtp``: one table for parser, completion and reference."""
 
-import argparse
 import re
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
-from importlib.metadata import version
 from typing import Final
 
 from smtp_operator.cli.terminal import ColorMode
@@ -74,7 +70,7 @@ exit codes:
   4  the password could not be read
 """
 
-_DESCRIPTION: Final = f"""\
+DESCRIPTION: Final = f"""\
 Requests tests of SmtpConfigs from the smtp-operator of a cluster, and shows the results. Results go to
 standard output, everything else to standard error.
 
@@ -133,7 +129,7 @@ exit codes:
   3  the API server did not answer
 """
 
-_CLUSTER_FLAGS: Final = (
+CLUSTER_FLAGS: Final = (
     PluginFlag(
         name="--namespace",
         short="-n",
@@ -212,7 +208,7 @@ COMMANDS: Final = (
             ),
             _output("text", "json"),
             *_COLOR_FLAGS,
-            *_CLUSTER_FLAGS,
+            *CLUSTER_FLAGS,
             _DEBUG,
         ),
     ),
@@ -246,7 +242,7 @@ COMMANDS: Final = (
             PluginFlag(name="--exit-code", help="set the exit code by the verdicts"),
             _output("text", "wide", "json"),
             *_COLOR_FLAGS,
-            *_CLUSTER_FLAGS,
+            *CLUSTER_FLAGS,
             _DEBUG,
         ),
     ),
@@ -260,7 +256,7 @@ COMMANDS: Final = (
         flags=(
             PluginFlag(name="--client", help="only the version of the plug-in; needs no cluster"),
             _output("text", "json"),
-            *_CLUSTER_FLAGS,
+            *CLUSTER_FLAGS,
             _DEBUG,
         ),
     ),
@@ -289,138 +285,12 @@ COMMANDS: Final = (
         values=Values.NAMES,
         help="print the suggested patch",
         description=_SUGGEST,
-        flags=(_output("yaml", "json"), *_CLUSTER_FLAGS, _DEBUG),
+        flags=(_output("yaml", "json"), *CLUSTER_FLAGS, _DEBUG),
     ),
 )
-
-
-JSON_KEYS: Final = {
-    "list": {
-        "exitCode": "exit code of the command",
-        "items": "one object per SmtpConfig, sorted by namespace and name",
-    },
-    "item": {
-        "namespace": "namespace of the SmtpConfig",
-        "name": "name of the SmtpConfig",
-        "server": "`spec.server`",
-        "passed": "whether the test of the current spec passed; null: no verdict",
-        "reason": "reason of the Ready condition; null: no verdict on the current spec",
-        "message": "message of the Ready condition",
-        "summary": "the verdict in at most 80 characters",
-        "phase": "phase that failed; null: none",
-        "retry": "[retry class](schedule.md) of the reason",
-        "exitCode": "exit code of this SmtpConfig",
-        "since": "last change of the status of Ready",
-        "nextTestTime": "as in status",
-        "lastSuccessTime": "as in status",
-        "underTest": "whether a test is running for over a second",
-        "suspended": "`spec.suspend`",
-        "conditions": "as in status",
-        "test": "`status.lastTest`",
-        "password": "`status.password`",
-        "suggestion": "`status.suggestion`",
-        "lastHandledTestRequest": "as in status",
-        "error": "why `test` got no verdict; null: it got one",
-    },
-    "explain": {
-        "reason": "name of the reason",
-        "meaning": "what it means",
-        "mends": "how to fix it",
-        "retry": "[retry class](schedule.md)",
-        "nextTest": "time of the next automatic test, counted from the end of the last one",
-        "condition": "condition in addition to Ready=False until then",
-        "page": "path of the reason's page, or its address with `--docs-url`",
-    },
-    "version": {
-        "client": "version of the plug-in",
-        "operators": "`namespace`, `name` and `version` of each Deployment; with `--client` empty",
-    },
-    "suggest": {
-        "namespace": "namespace of the SmtpConfig",
-        "name": "name of the SmtpConfig",
-        "patch": "a merge patch",
-        "command": "command that applies the patch",
-    },
-}
-"""Keys of ``-o json`` and their meaning, for the reference."""
 
 
 def exit_codes(command: PluginCommand) -> list[tuple[str, str]]:
     """Return the exit codes of a command and their meaning, from its help, and that of Ctrl-C."""
     codes = _EXIT_CODE.findall(command.description)
     return [*codes, ("130", "interrupted")]
-
-
-def parsed(words: Sequence[str]) -> argparse.Namespace | None:
-    """Parse the arguments; return None if there are none.
-
-    ``--help``, ``--version`` and invalid arguments exit the program, as in argparse.
-    """
-    program, words = _program(), command_first(_switched(words))
-    if not words:
-        program.print_help(sys.stderr)
-        return None
-    command = next((it for it in COMMANDS if it.name == words[0]), None)
-    if command is None:
-        return program.parse_args(words)
-    parser = _parser(command)
-    options = parser.parse_intermixed_args(words[1:])  # names and flags in any order, as in kubectl
-    options.command = command.name
-    return options
-
-
-def _switched(words: Sequence[str]) -> list[str]:
-    """Write switches with ``=true`` and ``=false`` as kubectl accepts them: present or absent."""
-    switch = "--insecure-skip-tls-verify"
-    return [switch if it == f"{switch}=true" else it for it in words if it != f"{switch}=false"]
-
-
-def command_first(words: Sequence[str]) -> list[str]:
-    """Move the global flags before the command behind it, where kubectl accepts them too."""
-    with_value = {option for flag in _CLUSTER_FLAGS if flag.takes_value for option in flag.options}
-    known = with_value | {option for flag in _CLUSTER_FLAGS for option in flag.options}
-    position = 0
-    while position < len(words) and words[position].partition("=")[0] in known:
-        position += 2 if words[position] in with_value else 1
-    return [*words[position : position + 1], *words[:position], *words[position + 1 :]]
-
-
-def _program() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="kubectl smtp",
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"smtp-operator {version('smtp-operator')}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", required=True)
-    for command in COMMANDS:
-        commands.add_parser(command.name, help=command.help)
-    return parser
-
-
-def _parser(command: PluginCommand) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"kubectl smtp {command.name}",
-        description=command.description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    if command.argument:
-        parser.add_argument("words", nargs=command.count, metavar=command.argument)
-    else:
-        parser.set_defaults(words=[])
-    for flag in command.flags:
-        _add(parser, flag)
-    return parser
-
-
-def _add(parser: argparse.ArgumentParser, flag: PluginFlag) -> None:
-    if not flag.takes_value:
-        parser.add_argument(*flag.options, action="store_true", help=flag.help)
-    elif flag.repeated:
-        parser.add_argument(*flag.options, action="append", metavar=flag.metavar, help=flag.help)
-    elif flag.choices:
-        parser.add_argument(*flag.options, choices=flag.choices, default=flag.default, help=flag.help)
-    else:
-        parser.add_argument(*flag.options, metavar=flag.metavar, default=flag.default, help=flag.help)

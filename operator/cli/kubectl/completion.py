@@ -18,7 +18,8 @@ import yaml
 
 from smtp_operator.api.errors import ClusterError
 from smtp_operator.api.reasons import REASONS
-from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginFlag, Values, command_first
+from smtp_operator.cli.kubectl.arguments import COMMANDS, PluginCommand, PluginFlag, Values
+from smtp_operator.cli.kubectl.parser import command_first
 from smtp_operator.cli.streams import Control, write
 
 NO_FILES: Final = 4

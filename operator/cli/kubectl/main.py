@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from smtp_operator.api.errors import ApiUnavailable, ClusterError
 from smtp_operator.cli.exit_codes import INTERRUPTED, PASSED, TRANSIENT, USAGE
-from smtp_operator.cli.kubectl.arguments import parsed
 from smtp_operator.cli.kubectl.errors import PluginFailed
+from smtp_operator.cli.kubectl.parser import parsed
 from smtp_operator.cli.main import traceback_without_text
 from smtp_operator.cli.streams import write
 

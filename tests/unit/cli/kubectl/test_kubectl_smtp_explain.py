@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.reasons import REASONS, Reason
-from smtp_operator.cli.kubectl.arguments import JSON_KEYS
+from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
 
 Offline = Callable[..., Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.cli.kubectl.arguments import JSON_KEYS
+from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
 from smtp_testkit.fakeapi import Answer, FakeApi
 from smtp_testkit.fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smtp_operator.cli.kubectl.arguments import JSON_KEYS
+from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
 from smtp_testkit.fakeapi import Answer, FakeApi, Stream, event
 from smtp_testkit.fakeapi.smtpconfigs import LIST, condition, failed, listed, passed, smtp_config, under_test
 from smtp_testkit.interrupts import interruptible
