@@ -20,16 +20,12 @@ from smtp_operator.metrics import definitions as table
 from smtp_operator.metrics.definitions import Metric
 
 
-class HealthSource(Protocol):
-    """Source of the health of objects."""
+class WorkSource(Protocol):
+    """Source of the health of objects, with the queue of their tests."""
 
     def healths(self) -> Iterable[ObjectHealth]:
         """Return the current health of each object."""
         ...
-
-
-class WorkSource(HealthSource, Protocol):
-    """Source of the health of objects that also has a queue."""
 
     def backlog(self) -> tuple[int, float, int]:
         """Return the number of due objects, the wait of the oldest in seconds, and the number in progress."""
@@ -72,11 +68,6 @@ class Metrics:
     def attach(self, work: WorkSource) -> None:
         """Collect the health of these objects, and this queue, at each scrape."""
         self._gauges.work = work
-        self._gauges.sources.append(work)
-
-    def attach_objects(self, source: HealthSource) -> None:
-        """Collect the health of these objects at each scrape."""
-        self._gauges.sources.append(source)
 
     def tested(self, *, trigger: Trigger, mode: Mode, report: DialogueReport) -> None:
         """Count a completed test."""
@@ -126,7 +117,6 @@ class _Gauges(Collector):
     def __init__(self, leads: Callable[[], bool], *, object_names: bool) -> None:
         self._leads = leads
         self._object_names = object_names
-        self.sources: list[HealthSource] = []
         self.work: WorkSource | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -147,15 +137,14 @@ class _Gauges(Collector):
     def _of_objects(self) -> Iterator[GaugeMetricFamily]:
         ready, expiry = _family(table.OBJECT_READY), _family(table.CERTIFICATE_EXPIRY)
         tally: Tally[tuple[str, str]] = Tally()
-        for source in self.sources:
-            for it in source.healths():
-                tally[it.kind, it.ready] += 1
-                if not self._object_names:
-                    continue
-                if it.ready != "Unknown":
-                    ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))
-                if it.certificate_not_after is not None:
-                    expiry.add_metric([it.namespace, it.name], it.certificate_not_after)
+        for it in self.work.healths() if self.work is not None else ():
+            tally[it.kind, it.ready] += 1
+            if not self._object_names:
+                continue
+            if it.ready != "Unknown":
+                ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))
+            if it.certificate_not_after is not None:
+                expiry.add_metric([it.namespace, it.name], it.certificate_not_after)
         objects = _family(table.OBJECTS)
         for labels, count in sorted(tally.items()):
             objects.add_metric(labels, count)

@@ -7,7 +7,7 @@ import ssl
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from smtp_operator.api.verdict import Certificate
@@ -200,10 +200,6 @@ class CertificateInfo:
             not_before=self.not_before.timestamp(),
             not_after=self.not_after.timestamp(),
         )
-
-    def expired(self, now: datetime | None = None) -> bool:
-        """Return whether the certificate has expired."""
-        return self.not_after < (now or datetime.now(UTC))
 
 
 def _name(name: "x509.Name") -> str:

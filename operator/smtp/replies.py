@@ -3,7 +3,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,7 +11,6 @@ _READ: Final = 8192
 _ENHANCED: Final = re.compile(r"^\W{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])[\s:-]*")
 _ENHANCED_INSIDE: Final = re.compile(r"[(\[]#?([245])\.(\d{1,3})\.(\d{1,3})[)\]]")
 _ENHANCED_ANYWHERE: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
-_LINE: Final = re.compile(r"^([2-5]\d\d)(?:[ -]|$)")
 _ESCAPE: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 
 
@@ -61,21 +59,6 @@ class Reply:
             if inside is not None and int(inside[1]) == code // 100:
                 enhanced = _code(inside)
         return cls(code, " ".join(filter(None, words)), enhanced, lines)
-
-    @classmethod
-    def of_lines(cls, lines: Iterable[str]) -> "Reply":
-        """Parse the lines of a reply, each with its code. ValueError: they are not an SMTP reply."""
-        words = []
-        code = 0
-        for line in lines:
-            found = _LINE.match(line)
-            if found is None:
-                raise ValueError("not an SMTP reply")
-            code = int(found[1])
-            words.append(line[4:])
-        if not code:
-            raise ValueError("not an SMTP reply")
-        return cls.of(code, "\n".join(words))
 
     @property
     def short(self) -> str:

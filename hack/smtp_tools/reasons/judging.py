@@ -12,7 +12,7 @@ from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.dialogue import extensions
 from smtp_operator.smtp.probe import Protocol, identify
-from smtp_operator.smtp.replies import Reply
+from smtp_testkit.replies import reply_of
 from smtp_tools.reasons.scenarios import USERNAME, Scenario
 
 
@@ -52,7 +52,7 @@ def context_of(scenario: Scenario) -> DialogueContext:
         user=f'user "{USERNAME}"' if scenario.login else "",
         origin=scenario.origin,
         by_token=scenario.oauth2,
-        token_error=token_error(Reply.of_lines([scenario.challenge_reply])) if scenario.challenge else "",
+        token_error=token_error(reply_of([scenario.challenge_reply])) if scenario.challenge else "",
         mechanism=("XOAUTH2" if scenario.oauth2 else "PLAIN") if scenario.login else "",
         tls=smtp_type is SmtpType.TLS or (smtp_type is SmtpType.START_TLS and not starts_in_plaintext),
         sender=scenario.sender,
@@ -69,7 +69,7 @@ def _reason(scenario: Scenario) -> Reason:
         kind = identify("\n".join(scenario.lines).encode() + b"\r\n")
         if kind not in {Protocol.SMTP, Protocol.OTHER}:
             return Reason.NOT_AN_SMTP_SERVER
-    reply = Reply.of_lines(scenario.first_reply)
+    reply = reply_of(scenario.first_reply)
     if not scenario.offers:
         return classify(scenario.phase, reply, context=context).reason
     offered, mechanisms = extensions(reply)

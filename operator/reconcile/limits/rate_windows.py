@@ -27,10 +27,6 @@ class RateWindow:
         self._under_way: Counter[Hashable] = Counter()
         self._next_sweep = 0.0
 
-    def under_way(self, key: Hashable) -> int:
-        """Return how many events have begun and not ended."""
-        return self._under_way[key]
-
     def ended(self, key: Hashable) -> int:
         """Return how many events ended within the window."""
         return len(self._recent(key))

@@ -135,17 +135,21 @@ async def test_without_tls_there_is_no_certificate_to_report(world: World, scrap
     assert scrape().samples(EXPIRY) == {}
 
 
-class Vaults:
-    """Objects of another kind."""
+class TwoKinds:
+    """An operator with objects of two kinds."""
 
     def healths(self) -> list[ObjectHealth]:
-        return [ObjectHealth("ClusterSmtpVault", "", "corp", "False")]
+        return [
+            ObjectHealth("SmtpConfig", "team-a", "corporate-mail", "True"),
+            ObjectHealth("ClusterSmtpVault", "", "corp", "False"),
+        ]
+
+    def backlog(self) -> tuple[int, float, int]:
+        return 0, 0.0, 0
 
 
-async def test_objects_of_other_kinds_stand_beside_them(
-    world: World, metrics: Metrics, scrape: Scrape
-) -> None:
-    world.smtp_config().create()
-    metrics.attach_objects(Vaults())
-    await world.passes(1)
-    assert scrape().samples(READY) == {MAIL: 1, ("ClusterSmtpVault", "corp", ""): 0}
+async def test_objects_of_both_kinds_are_shown() -> None:
+    metrics = Metrics(leads=lambda: True)
+    metrics.attach(TwoKinds())
+    shown = Exposition(generate_latest(metrics.registry).decode())
+    assert shown.samples(READY) == {MAIL: 1, ("ClusterSmtpVault", "corp", ""): 0}

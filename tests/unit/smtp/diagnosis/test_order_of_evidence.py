@@ -8,7 +8,7 @@ from smtp_operator.api.verdict import Phase
 from smtp_operator.smtp.diagnosis.classify import RULES, classify, find
 from smtp_operator.smtp.diagnosis.context import SENDMAIL_REFUSES, DialogueContext
 from smtp_operator.smtp.diagnosis.matcher import Evidence
-from smtp_operator.smtp.replies import Reply
+from smtp_testkit.replies import reply_of
 
 NO_LOGIN = DialogueContext(mechanisms=("PLAIN",), offered=frozenset({"AUTH"}))
 REFUSED = DialogueContext(offered=SENDMAIL_REFUSES)
@@ -16,11 +16,11 @@ PHASES = (Phase.EHLO, Phase.START_TLS, Phase.AUTH, Phase.MAIL_FROM, Phase.RCPT_T
 
 
 def evidence(phase: Phase, reply: str, context: DialogueContext) -> Evidence:
-    return find(phase, Reply.of_lines([reply]), context).evidence
+    return find(phase, reply_of([reply]), context).evidence
 
 
 def reason(phase: Phase, reply: str, context: DialogueContext) -> Reason:
-    return classify(phase, Reply.of_lines([reply]), context=context).reason
+    return classify(phase, reply_of([reply]), context=context).reason
 
 
 def test_rows_are_in_the_order_of_their_evidence() -> None:
@@ -71,7 +71,7 @@ def test_facts_decide_where_words_say_nothing(phase: Phase, words: str) -> None:
 
 
 def test_the_same_refusal_of_two_commands_is_about_the_client() -> None:
-    refused = DialogueContext(refusals=(Reply.of_lines(["550 5.7.1 no"]),), logged_in=True, login=True)
+    refused = DialogueContext(refusals=(reply_of(["550 5.7.1 no"]),), logged_in=True, login=True)
 
     assert reason(Phase.MAIL_FROM, "550 5.7.1 no", refused) is Reason.CLIENT_BLOCKED
     assert reason(Phase.MAIL_FROM, "550 5.7.1 never", refused) is Reason.FROM_ADDRESS_REJECTED
@@ -91,7 +91,7 @@ def test_without_a_login_no_password_is_wrong(phase: Phase, words: str, code: st
 @pytest.mark.parametrize("code", ["430", "450", "451", "452", "454", "455", "471"])
 @pytest.mark.parametrize("phase", [Phase.EHLO, Phase.START_TLS, Phase.MAIL_FROM, Phase.RCPT_TO, Phase.DATA])
 def test_a_temporary_code_without_words_names_no_cause(phase: Phase, code: str) -> None:
-    message = classify(phase, Reply.of_lines([f"{code} no"])).message
+    message = classify(phase, reply_of([f"{code} no"])).message
 
     for cause in ("quota", "spam", "sender", "relay", "greylist", "certificate"):
         assert cause not in message

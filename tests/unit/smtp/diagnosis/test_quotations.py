@@ -13,10 +13,10 @@ from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.quotation import SERVER_TEXT, Quotation
 from smtp_operator.smtp.redaction.redactor import MASK, Redactor
-from smtp_operator.smtp.replies import Reply
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.faultserver import FaultServer, drop, raw, then
 from smtp_testkit.mailpeers.trial import Trial, recipients
+from smtp_testkit.replies import reply_of
 
 FILLER = "please read the policy page of this mail system before you go on, "
 BLOCKED = f"550 {FILLER * 4}the address is blocked using zen.example, {FILLER * 3}"
@@ -45,14 +45,14 @@ def quoted(message: str) -> str:
     ],
 )
 def test_a_reply_is_quoted_verbatim(lines: str, line: str) -> None:
-    reply = Reply.of_lines(lines.split("\n"))
+    reply = reply_of(lines.split("\n"))
 
     assert reply.line == line
     assert quoted(classify(Phase.RCPT_TO, reply).message) == line
 
 
 def test_a_cut_keeps_the_words_that_the_rule_matched() -> None:
-    verdict = classify(Phase.RCPT_TO, Reply.of_lines([BLOCKED]))
+    verdict = classify(Phase.RCPT_TO, reply_of([BLOCKED]))
 
     said = quoted(verdict.message)
     assert verdict.reason is Reason.CLIENT_BLOCKED
@@ -63,7 +63,7 @@ def test_a_cut_keeps_the_words_that_the_rule_matched() -> None:
 
 
 def test_a_cut_keeps_an_enhanced_code_at_the_end() -> None:
-    verdict = classify(Phase.RCPT_TO, Reply.of_lines([f"550 {'no ' * 100}(#5.7.25)"]))
+    verdict = classify(Phase.RCPT_TO, reply_of([f"550 {'no ' * 100}(#5.7.25)"]))
 
     assert verdict.reason is Reason.CLIENT_BLOCKED
     assert quoted(verdict.message).startswith("550 …no ")
@@ -72,7 +72,7 @@ def test_a_cut_keeps_an_enhanced_code_at_the_end() -> None:
 
 def test_a_cut_of_a_long_message_keeps_them_too() -> None:
     context = DialogueContext(server="mail.example.com", helo_name="é" * 400)
-    reply = Reply.of_lines([f"550 {'wörter ' * 25}EHLO name is wrong {'wörter ' * 25}"])
+    reply = reply_of([f"550 {'wörter ' * 25}EHLO name is wrong {'wörter ' * 25}"])
 
     verdict = classify(Phase.EHLO, reply, context=context)
 

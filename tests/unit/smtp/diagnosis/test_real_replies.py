@@ -15,7 +15,7 @@ from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.verdict import Phase
 from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.context import DialogueContext
-from smtp_operator.smtp.replies import Reply
+from smtp_testkit.replies import reply_of
 
 TABLE = Path(__file__).with_name("real_replies.txt")
 
@@ -72,7 +72,7 @@ def with_a_signature(lines: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("row", list(rows()), ids=lambda row: f"{row.phase}-{row.lines[0][:60]}")
 def test_each_reply_has_its_reason(row: Row) -> None:
-    verdict = classify(row.phase, Reply.of_lines(row.lines), context=row.context)
+    verdict = classify(row.phase, reply_of(row.lines), context=row.context)
 
     assert verdict.reason is row.reason
     assert verdict.phase is row.phase
@@ -90,7 +90,7 @@ def test_the_reason_does_not_depend_on_the_form_of_the_reply(
     missed = [
         (row.phase, mutate(row.lines), row.reason, verdict.reason)
         for row in table
-        if (verdict := classify(row.phase, Reply.of_lines(mutate(row.lines)), context=row.context)).reason
+        if (verdict := classify(row.phase, reply_of(mutate(row.lines)), context=row.context)).reason
         is not row.reason
     ]
 
@@ -99,8 +99,8 @@ def test_the_reason_does_not_depend_on_the_form_of_the_reply(
 
 def test_an_enhanced_code_of_another_class_is_ignored() -> None:
     """Azure's ``451 5.7.3`` is a temporary refusal with a permanent enhanced code (RFC 2034)."""
-    assert Reply.of_lines(["451 5.7.3 STARTTLS is required"]).enhanced == ""
-    assert Reply.of_lines(["451 4.7.3 STARTTLS is required"]).enhanced == "4.7.3"
+    assert reply_of(["451 5.7.3 STARTTLS is required"]).enhanced == ""
+    assert reply_of(["451 4.7.3 STARTTLS is required"]).enhanced == "4.7.3"
 
 
 def test_every_reason_that_a_reply_can_have_is_in_the_table() -> None:

@@ -8,12 +8,13 @@ from smtp_operator.api.verdict import Phase, SmtpType
 from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.replies import Reply
+from smtp_testkit.replies import reply_of
 
 SECRET = "Secret smtp-password, key password"
 
 
 def message(phase: Phase, reply: str, context: DialogueContext) -> str:
-    return classify(phase, Reply.of_lines(reply.split("\n")), context=context).message
+    return classify(phase, reply_of(reply.split("\n")), context=context).message
 
 
 def login_at(server: str, username: str = "bob") -> DialogueContext:
@@ -201,7 +202,7 @@ def test_ses_in_the_sandbox_names_the_rejected_address() -> None:
     ],
 )
 def test_4xx_does_not_always_mean_retry(phase: Phase, reply: str, reason: Reason, retry: Retry) -> None:
-    verdict = classify(phase, Reply.of_lines([reply]))
+    verdict = classify(phase, reply_of([reply]))
 
     assert (verdict.reason, verdict.retry) == (reason, retry)
 
@@ -218,11 +219,11 @@ def test_4xx_does_not_always_mean_retry(phase: Phase, reply: str, reason: Reason
     ],
 )
 def test_a_retry_waits_as_long_as_the_server_asks(words: str, seconds: float | None) -> None:
-    assert classify(Phase.RCPT_TO, Reply.of_lines([f"450 4.7.1 {words}"])).retry_after == seconds
+    assert classify(Phase.RCPT_TO, reply_of([f"450 4.7.1 {words}"])).retry_after == seconds
 
 
 def test_the_summary_fits_a_column() -> None:
-    assert classify(Phase.AUTH, Reply.of_lines(["535 5.7.8 no"])).summary == (
+    assert classify(Phase.AUTH, reply_of(["535 5.7.8 no"])).summary == (
         "AuthenticationFailed in Auth: 535 5.7.8"
     )
 
