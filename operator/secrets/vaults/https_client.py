@@ -7,11 +7,12 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import failed
+from smtp_operator.api.verdict import cut
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.vaults.errors import ask, retry_after
 from smtp_operator.secrets.vaults.provider import VaultContext
+from smtp_operator.secrets.vaults.request_context import RequestContext
 
 _SEPARATOR: Final = re.compile(r"[/\\]")
 _PAUSE: Final = 30.0
@@ -27,6 +28,9 @@ class VaultHttps:
         self._field = field
         self.base = url.rstrip("/")
         """The URL to which paths are appended."""
+        # Cut, so that the message has space for the fix.
+        self.asked = RequestContext(vault=context.name, server=cut(self.base, limit=200))
+        """The server in messages, without a client and an item."""
 
     async def send(
         self,
@@ -55,9 +59,9 @@ class VaultHttps:
         )
         answer = await ask(self._context.https, request, vault=self._context.name, field=self._field)
         if 300 <= answer.status < 400:
-            raise failed(
+            raise self.asked.failed(
                 Reason.VAULT_ENDPOINT_INVALID,
-                f"{self._context.name}: {self.base} answers with a redirect ({answer.status}), which the"
+                f"{self.asked.server} answers with a redirect ({answer.status}), which the"
                 f" operator does not follow. Correct {self._field}: it must lead to the vault itself, not"
                 " to a login page or a load balancer's default page.",
                 reply=str(answer.status),
@@ -69,9 +73,9 @@ class VaultHttps:
         for segment in segments:
             if {".", ".."} & set(_SEPARATOR.split(segment)):
                 # Clients and proxies treat these as the parent path, some even with escaped slashes.
-                raise failed(
+                raise self.asked.failed(
                     Reason.VAULT_REQUEST_INVALID,
-                    f'{self._context.name}: "{segment}" is not a valid name in a vault. Correct the name,'
+                    f'"{segment}" is not a valid name in a vault. Correct the name,'
                     " in the vault object or in spec.password.",
                 )
         path = "/".join(quote(segment, safe="") for segment in segments)
@@ -80,18 +84,7 @@ class VaultHttps:
     def _raise_while_paused(self, answer: HttpsResponse) -> None:
         wait = retry_after(answer.headers, self._context.now())
         if answer.status == 429:
-            raise failed(
-                Reason.VAULT_RATE_LIMITED,
-                f"{self._context.name}: the vault limits the request rate (429). The operator retries"
-                " automatically. To send fewer requests, set a longer recheck.interval in the SmtpConfigs.",
-                retry_after=_PAUSE if wait is None else wait,
-                reply="429",
-            )
+            raise self.asked.rate_limited("(429)", reply="429", retry_after=_PAUSE if wait is None else wait)
         if answer.status == 503 and wait is not None:
-            raise failed(
-                Reason.VAULT_UNAVAILABLE,
-                f"{self._context.name}: the vault returned an internal error (503) and asks to retry later."
-                " No action needed; the operator retries automatically.",
-                retry_after=wait,
-                reply="503",
-            )
+            what = "the vault returned an internal error (503) and asks to retry later"
+            raise self.asked.temporary(Reason.VAULT_UNAVAILABLE, what, reply="503", retry_after=wait)

@@ -28,19 +28,19 @@ from smtp_operator.api.vault_blocks import (
     ServicePrincipal,
     WorkloadIdentity,
 )
-from smtp_operator.api.verdict import VerdictError, failed
+from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsSender
 from smtp_operator.network.https_errors import HttpsError
 from smtp_operator.network.tls import CaBundleInvalid
 from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.oauth2.token_response import granted
 from smtp_operator.secrets.vaults.azure import identity_errors as refusals
-from smtp_operator.secrets.vaults.azure.identity_errors import IdentityRequestContext
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
-from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext, other_tenant
+from smtp_operator.secrets.vaults.azure.responses import other_tenant
 from smtp_operator.secrets.vaults.azure.transport import PlainHttpRefused, ResponseRejected, Transport
 from smtp_operator.secrets.vaults.errors import bundle_invalid
 from smtp_operator.secrets.vaults.provider import Credentials, VaultContext
+from smtp_operator.secrets.vaults.request_context import RequestContext, TokenClaims
 
 _TENANT: Final = re.compile(r"[0-9A-Za-z.-]{1,128}")
 _DEPTH: Final = 8
@@ -70,9 +70,13 @@ Make = Callable[..., TokenSource]
 class Identity:
     """Provides one token to the vault's client: requests it during the login, caches it afterwards."""
 
-    def __init__(self, source: TokenSource, asked: IdentityRequestContext, now: Callable[[], float]) -> None:
+    def __init__(
+        self, source: TokenSource, asked: RequestContext, *, key_vault: str, now: Callable[[], float]
+    ) -> None:
+        """``asked`` describes the request for a token; ``key_vault`` is the host that the token is for."""
         self._source: TokenSource | None = source
         self._asked = asked
+        self._key_vault = key_vault
         self._now = now
         self.token: AccessTokenInfo | None = None
 
@@ -139,19 +143,12 @@ class Identity:
 
     def _check_tenant(self, tenant: str) -> None:
         asked = self._asked
-        if asked.tenant and tenant and tenant.casefold() != asked.tenant.casefold():
-            reader = VaultRequestContext(
-                vault=asked.vault,
-                host=asked.key_vault,
-                client=f"client {asked.client}",
-                auth=asked.auth,
-                tenant=asked.tenant,
-            )
-            raise other_tenant(reader, tenant)
+        if asked.namespace and tenant and tenant.casefold() != asked.namespace.casefold():
+            raise other_tenant(replace(asked, server=self._key_vault), tenant)
 
     def _why(self, error: BaseException) -> VerdictError:
         asked = self._asked
-        managed = not asked.tenant
+        managed = not asked.namespace
         for cause in _causes(error):
             if isinstance(cause, ResponseRejected):
                 if managed:
@@ -163,11 +160,7 @@ class Identity:
                 return bundle_invalid(asked.vault)
             if isinstance(cause, PlainHttpRefused):
                 return refusals.no_metadata(asked)
-        return failed(
-            Reason.VAULT_RESPONSE_INVALID,
-            f"{asked.vault}: {asked.host} answered without a token. No action needed; the operator retries"
-            " automatically.",
-        )
+        return asked.temporary(Reason.VAULT_RESPONSE_INVALID, f"{asked.server} answered without a token")
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -184,19 +177,16 @@ async def identity_of(
     context: VaultContext,
     *,
     metadata: MetadataService,
-) -> tuple[Identity, IdentityRequestContext, ServerTrust]:
+) -> tuple[Identity, RequestContext, ServerTrust]:
     """Return the vault object's identity, its context for messages, and how to verify its servers.
 
     Raises:
         VerdictError, ApiUnavailable: a credential is missing, unusable, or not allowed for this host.
     """
     auth, authority = block.auth, block.authority_host.rstrip("/")
-    asked = IdentityRequestContext(
+    asked = RequestContext(
         vault=context.name,
-        host=urlsplit(authority).netloc,
-        key_vault=urlsplit(block.vault_url).netloc,
-        auth="azureKeyVault.auth.managedIdentity",
-        client="",
+        server=urlsplit(authority).netloc,
     )
     if auth.service_principal is not None:
         make, asked = await _service_principal(auth.service_principal, asked, context.credentials, authority)
@@ -205,16 +195,21 @@ async def identity_of(
     else:
         assert auth.managed_identity is not None  # guaranteed by validation: exactly one
         if not context.allowed_hosts.metadata:
-            raise refusals.metadata_denied(context.name)
+            raise refusals.metadata_denied(asked)
         make, asked = _managed(auth.managed_identity, asked)
-    if asked.tenant and not _TENANT.fullmatch(asked.tenant):
-        raise refusals.tenant_malformed(asked)
+    if asked.namespace and not _TENANT.fullmatch(asked.namespace):
+        raise asked.failed(
+            Reason.VAULT_REQUEST_INVALID,
+            f"tenantId is not valid. Set {asked.auth}.tenantId to the Directory (tenant) ID or a domain of"
+            " the tenant.",
+        )
     trust = await context.credentials.trust()
-    transport = _transport(context.https, trust, None if asked.tenant else metadata)
-    return Identity(_made(make, asked, authority, transport), asked, context.now), asked, trust
+    transport = _transport(context.https, trust, None if asked.namespace else metadata)
+    source, key_vault = _made(make, asked, authority, transport), urlsplit(block.vault_url).netloc
+    return Identity(source, asked, key_vault=key_vault, now=context.now), asked, trust
 
 
-def _made(make: Make, asked: IdentityRequestContext, authority: str, transport: Transport) -> TokenSource:
+def _made(make: Make, asked: RequestContext, authority: str, transport: Transport) -> TokenSource:
     try:
         return make(
             authority=authority,
@@ -224,7 +219,11 @@ def _made(make: Make, asked: IdentityRequestContext, authority: str, transport: 
             permit_redirects=False,
         )
     except ValueError:  # everything else that they check was checked before
-        raise refusals.certificate_unusable(asked) from None
+        raise asked.failed(
+            Reason.CLIENT_CERTIFICATE_INVALID,
+            f"the key in {asked.credential} is not an RSA key, but Entra ID accepts only RSA keys. Store an"
+            " RSA key and its certificate there.",
+        ) from None
 
 
 def _transport(sender: HttpsSender, trust: ServerTrust, metadata: MetadataService | None) -> Transport:
@@ -233,13 +232,13 @@ def _transport(sender: HttpsSender, trust: ServerTrust, metadata: MetadataServic
 
 
 async def _service_principal(
-    principal: ServicePrincipal, asked: IdentityRequestContext, credentials: Credentials, authority: str
-) -> tuple[Make, IdentityRequestContext]:
+    principal: ServicePrincipal, asked: RequestContext, credentials: Credentials, authority: str
+) -> tuple[Make, RequestContext]:
     asked = replace(
         asked,
         auth="azureKeyVault.auth.servicePrincipal",
-        client=principal.client_id,
-        tenant=principal.tenant_id,
+        client=f"client {principal.client_id}",
+        namespace=principal.tenant_id,
     )
     if principal.client_secret_ref is not None:
         named = principal.client_secret_ref
@@ -247,46 +246,54 @@ async def _service_principal(
             named, goes_to=authority, field_path=f"{asked.auth}.clientSecretRef"
         )
         asked = replace(asked, credential=f"Secret {named.name}, key {named.key}")
-        return _bound(ClientSecretCredential, asked.tenant, asked.client, secret), asked
+        return _bound(ClientSecretCredential, principal.tenant_id, principal.client_id, secret), asked
     assert principal.certificate_ref is not None  # guaranteed by validation: exactly one
     name = principal.certificate_ref.name
     certificate = await credentials.client_certificate(
         name, goes_to=authority, field_path=f"{asked.auth}.certificateRef"
     )
     asked = replace(asked, credential=f"Secret {name}")
-    return _bound(CertificateCredential, asked.tenant, asked.client, certificate_data=certificate.pem), asked
+    make = _bound(
+        CertificateCredential, principal.tenant_id, principal.client_id, certificate_data=certificate.pem
+    )
+    return make, asked
 
 
 async def _workload(
-    workload: WorkloadIdentity, asked: IdentityRequestContext, credentials: Credentials, authority: str
-) -> tuple[Make, IdentityRequestContext]:
+    workload: WorkloadIdentity, asked: RequestContext, credentials: Credentials, authority: str
+) -> tuple[Make, RequestContext]:
     asked = replace(
         asked,
         auth="azureKeyVault.auth.workloadIdentity",
-        client=workload.client_id,
-        tenant=workload.tenant_id,
+        client=f"client {workload.client_id}",
+        namespace=workload.tenant_id,
     )
     named = workload.service_account_ref
     token = await credentials.service_account_token(
         named, goes_to=authority, field_path=f"{asked.auth}.serviceAccountRef"
     )
-    issuer, subject, audience = refusals.shown_claims(token)
     asked = replace(
         asked,
         credential=f"ServiceAccount {named.name}",
-        issuer=issuer,
-        subject=subject or f"ServiceAccount {named.name}",
-        audience=audience or named.audience,
+        claims=TokenClaims.of(token, audience=named.audience),
     )
-    return _bound(ClientAssertionCredential, asked.tenant, asked.client, lambda: token), asked
+    return _bound(ClientAssertionCredential, workload.tenant_id, workload.client_id, lambda: token), asked
 
 
-def _managed(identity: ManagedIdentity, asked: IdentityRequestContext) -> tuple[Make, IdentityRequestContext]:
+def _managed(identity: ManagedIdentity, asked: RequestContext) -> tuple[Make, RequestContext]:
     # An identity federated to the operator's Pod requires workloadIdentity, explicitly.
     options: dict[str, Any] = {"_exclude_workload_identity_credential": True}
+    asked = replace(
+        asked, auth="azureKeyVault.auth.managedIdentity", client="the operator's managed identity"
+    )
     if identity.client_id is not None:
         options["client_id"] = identity.client_id
-    return _bound(ManagedIdentityCredential, **options), replace(asked, client=identity.client_id or "")
+        asked = replace(
+            asked,
+            client=f"{asked.client} {identity.client_id}",
+            credential=f"the identity {identity.client_id}",
+        )
+    return _bound(ManagedIdentityCredential, **options), asked
 
 
 def _bound(kind: Callable[..., TokenSource], *positional: Any, **named: Any) -> Make:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import failed
-from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext
 from smtp_operator.secrets.vaults.provider import VaultSecret
+from smtp_operator.secrets.vaults.request_context import RequestContext
 from smtp_operator.secrets.vaults.values import vault_secret
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _CERTIFICATES: Final = frozenset({"application/x-pem-file", "application/x-pkcs1
 _SOON: Final = timedelta(days=14)
 
 
-def password_of(secret: "KeyVaultSecret", reader: VaultRequestContext, now: float) -> VaultSecret:
+def password_of(secret: "KeyVaultSecret", reader: RequestContext, now: float) -> VaultSecret:
     """Return the secret as a password; ``now`` is in seconds since the epoch.
 
     Raises:
@@ -26,7 +26,7 @@ def password_of(secret: "KeyVaultSecret", reader: VaultRequestContext, now: floa
     """
     properties = secret.properties
     version = f", version {reader.version}" if reader.version else ""
-    where = f"{reader.vault}: secret {reader.secret}{version} of {reader.host}"
+    where = f"{reader.vault}: secret {reader.item}{version} of {reader.server}"
     kind = (properties.content_type or "").partition(";")[0].strip().lower()
     if properties.managed or kind in _CERTIFICATES:
         raise failed(

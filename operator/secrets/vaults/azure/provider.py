@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from smtp_operator.api.password import AzureKeyVaultPassword
+from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vault_blocks import AzureKeyVault, ClusterAzureKeyVault
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsResponse
@@ -21,9 +22,9 @@ from smtp_operator.secrets.vaults.azure import responses as answers
 from smtp_operator.secrets.vaults.azure.endpoints import URL_FIELD, check_endpoints
 from smtp_operator.secrets.vaults.azure.imds import MetadataService
 from smtp_operator.secrets.vaults.azure.password import password_of
-from smtp_operator.secrets.vaults.azure.responses import VaultRequestContext
 from smtp_operator.secrets.vaults.errors import LoginError, bundle_invalid, unreachable
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.request_context import RequestContext
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import KeyVaultSecret
@@ -44,18 +45,22 @@ class _LoginEnded(Exception):
         super().__init__()
         self._answer = answer
 
-    def why(self, reader: VaultRequestContext, now: float) -> VerdictError:
+    def why(self, reader: RequestContext, now: float) -> VerdictError:
         """Return the verdict if a new login does not help."""
         if self._answer is not None:
             return answers.refused(self._answer, reader, now)
-        return answers.token_refused(reader)
+        return reader.failed(
+            Reason.VAULT_AUTH_FAILED,
+            f"{reader.server} does not accept the token of {reader.client}, not even a new one. A Conditional"
+            " Access policy of the tenant may block the cluster's address: check Entra ID's sign-in logs.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Session:
     client: "SecretClient"
     identity: "Identity"
-    reader: VaultRequestContext
+    reader: RequestContext
 
 
 class KeyVault:
@@ -109,9 +114,7 @@ class KeyVault:
         from smtp_operator.secrets.vaults.azure.transport import Transport
 
         identity, asked, trust = await identity_of(self._block, context, metadata=self._metadata)
-        reader = VaultRequestContext(
-            vault=context.name, host=self._host, client=asked.identity, auth=asked.auth, tenant=asked.tenant
-        )
+        reader = replace(asked, server=self._host)
         client = SecretClient(
             self._block.vault_url.rstrip("/"),
             identity,
@@ -129,7 +132,7 @@ class KeyVault:
         lasts = identity.token.expires_on - context.now() - _EARLY
         return CachedLogin(_Session(client, identity, reader), context.monotonic() + lasts)
 
-    async def _probe(self, client: "SecretClient", identity: "Identity", reader: VaultRequestContext) -> None:
+    async def _probe(self, client: "SecretClient", identity: "Identity", reader: RequestContext) -> None:
         """Read a secret that does not exist; raise VerdictError if the identity is refused."""
         from smtp_operator.secrets.vaults.azure.transport import ResponseRejected
 
@@ -145,7 +148,7 @@ class KeyVault:
                 raise ended.why(reader, self._context.now()) from None
         except _NoChallenge:
             pass
-        raise answers.no_challenge(reader)
+        raise _no_challenge(reader)
 
     async def _read(self, session: _Session, item: AzureKeyVaultPassword) -> VaultSecret:
         from smtp_operator.secrets.vaults.azure.transport import ResponseRejected
@@ -156,7 +159,7 @@ class KeyVault:
         except ResponseRejected as error:
             raise answers.refused(error.answer, reader, self._context.now()) from None
         except _NoChallenge:
-            raise answers.no_challenge(reader) from None
+            raise _no_challenge(reader) from None
         return password_of(found, reader, self._context.now())
 
     async def _call(self, client: "SecretClient", name: str, version: str) -> "KeyVaultSecret":
@@ -184,8 +187,16 @@ class _NoChallenge(Exception):
     """The vault's challenge is unreadable or for another host."""
 
 
-def _reader_of(session: _Session, item: AzureKeyVaultPassword) -> VaultRequestContext:
-    return replace(session.reader, secret=item.secret_name, version=item.version or "")
+def _no_challenge(reader: RequestContext) -> VerdictError:
+    return reader.failed(
+        Reason.VAULT_ENDPOINT_INVALID,
+        f"{reader.server} does not ask for a login as a Key Vault of that name does, so the operator sent no"
+        " token. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
+    )
+
+
+def _reader_of(session: _Session, item: AzureKeyVaultPassword) -> RequestContext:
+    return replace(session.reader, item=item.secret_name, version=item.version or "")
 
 
 def _is_for_the_sdk(answer: HttpsResponse) -> bool:

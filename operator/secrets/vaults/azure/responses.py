@@ -7,15 +7,15 @@ Only addresses and IDs are taken from its texts, if they have the expected form.
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import VerdictError, failed
+from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.azure.endpoints import AUTHORITY_FIELD, URL_FIELD
 from smtp_operator.secrets.vaults.errors import http_error, retry_after
+from smtp_operator.secrets.vaults.request_context import RequestContext
 
 _ID: Final = re.compile(r"https://[^/\s]+/secrets/[0-9a-zA-Z-]{1,127}/[0-9a-f]{32}")
 _CODE: Final = re.compile(r"(?:[A-Z][a-z]+){1,8}")
@@ -28,24 +28,6 @@ _TENANT_NAME: Final = re.compile(r"[0-9A-Za-z.-]{1,64}")
 _AKV: Final = re.compile(r"\bAKV\d{5}\b")
 _LAST_SECOND: Final = 253402300799
 """End of the year 9999, the last second that a datetime supports."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaultRequestContext:
-    """The identity and secret of a request; all values may be shown."""
-
-    vault: str
-    """The vault object."""
-    host: str
-    client: str
-    """For example, ``client 6731de76`` or ``the operator's managed identity``."""
-    auth: str = ""
-    """The block of spec with the identity, such as ``azureKeyVault.auth.servicePrincipal``."""
-    tenant: str = ""
-    """Value of ``tenantId``, or empty."""
-    secret: str = ""
-    """Name of the secret; empty: only the login."""
-    version: str = ""
 
 
 def is_secret(answer: HttpsResponse) -> bool:
@@ -74,28 +56,20 @@ def is_not_permitted(answer: HttpsResponse) -> bool:
     return answer.status == 403 and _codes(answer)[1] == "ForbiddenByRbac"
 
 
-def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> VerdictError:
+def refused(answer: HttpsResponse, reader: RequestContext, now: float) -> VerdictError:
     """Return the verdict for an answer without a secret; ``now`` is in seconds since the epoch."""
     code, inner, text = _codes(answer)
     shown_code = inner or _akv(text) or code
     reply = f"{answer.status} {shown_code}".rstrip()
-    who = f"{reader.vault}: {reader.host}"
     response = f"[{http_error(answer.status, shown_code)}]"
     if answer.status == 429:
-        return failed(
-            Reason.VAULT_RATE_LIMITED,
-            f"{who} limits the request rate {response}. The operator retries automatically. To send fewer"
-            " requests, set a longer recheck.interval in the SmtpConfigs that read from it.",
-            retry_after=retry_after(answer.headers, now),
-            reply=reply,
-        )
+        return reader.rate_limited(response, reply=reply, retry_after=retry_after(answer.headers, now))
     if answer.status >= 500:
-        return failed(
+        return reader.temporary(
             Reason.VAULT_UNAVAILABLE,
-            f"{who} returned an internal error {response}. No action needed; the operator retries"
-            " automatically.",
-            retry_after=retry_after(answer.headers, now),
+            f"{reader.server} returned an internal error {response}",
             reply=reply,
+            retry_after=retry_after(answer.headers, now),
         )
     if not code:
         return _no_key_vault(answer, reader)
@@ -105,92 +79,66 @@ def refused(answer: HttpsResponse, reader: VaultRequestContext, now: float) -> V
         return _forbidden(reader, inner, text, response, reply)
     if code == "SecretNotFound":
         return _not_found(reader, response, reply)
-    return failed(
+    return reader.failed(
         Reason.VAULT_REQUEST_INVALID,
-        f"{who} rejects the request as invalid {response}. Azure Stack Hub and old appliances may not support"
-        " this API version; ask their administrator.",
+        f"{reader.server} rejects the request as invalid {response}. Azure Stack Hub and old appliances may"
+        " not support this API version; ask their administrator.",
         reply=reply,
     )
 
 
-def _no_key_vault(answer: HttpsResponse, reader: VaultRequestContext) -> VerdictError:
+def _no_key_vault(answer: HttpsResponse, reader: RequestContext) -> VerdictError:
     if answer.status == 200 and b"<" not in answer.body[:64]:
-        return failed(
-            Reason.VAULT_RESPONSE_INVALID,
-            f"{reader.vault}: {reader.host} answered with {len(answer.body)} bytes that are not a secret."
-            " No action needed; the operator retries automatically.",
-        )
-    return failed(
-        Reason.VAULT_ENDPOINT_INVALID,
-        f"{reader.vault}: {reader.host} answered {answer.status}, but not as a Key Vault does; a proxy or"
-        " login page may be in between. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
-    )
+        what = f"{reader.server} answered with {len(answer.body)} bytes that are not a secret"
+        return reader.temporary(Reason.VAULT_RESPONSE_INVALID, what)
+    fix = "A proxy or login page may be in between. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net"
+    return reader.other_server(answer, "a Key Vault", fix)
 
 
-def no_challenge(reader: VaultRequestContext) -> VerdictError:
-    """Return the verdict for a server without the login challenge of a Key Vault."""
-    return failed(
-        Reason.VAULT_ENDPOINT_INVALID,
-        f"{reader.vault}: {reader.host} does not ask for a login as a Key Vault of that name does, so the"
-        " operator sent no token. Set azureKeyVault.vaultUrl: https://NAME.vault.azure.net",
-    )
-
-
-def token_refused(reader: VaultRequestContext) -> VerdictError:
-    """Return the verdict for a vault that refuses even a new token."""
-    return failed(
-        Reason.VAULT_AUTH_FAILED,
-        f"{reader.vault}: {reader.host} does not accept the token of {reader.client}, not even a new one. A"
-        " Conditional Access policy of the tenant may block the cluster's address: check Entra ID's"
-        " sign-in logs.",
-    )
-
-
-def other_tenant(reader: VaultRequestContext, tenant: str) -> VerdictError:
+def other_tenant(reader: RequestContext, tenant: str) -> VerdictError:
     """Return the verdict for a vault of another tenant; ``tenant`` is its name, if known."""
     named = tenant if _TENANT_NAME.fullmatch(tenant) else ""
     location = f"is in tenant {named}" if named else "is in another tenant"
-    if not reader.tenant:
-        return failed(
+    if not reader.namespace:
+        return reader.failed(
             Reason.VAULT_TENANT_MISMATCH,
-            f"{reader.vault}: {reader.host} {location} than {reader.client}. Use an identity of the vault's"
-            " tenant.",
+            f"{reader.server} {location} than {reader.client}. Use an identity of the vault's tenant.",
         )
     which = named or "the one that the vault's overview shows (Directory ID)"
-    return failed(
+    return reader.failed(
         Reason.VAULT_TENANT_MISMATCH,
-        f"{reader.vault}: {reader.host} {location}, but tenantId is {reader.tenant}. Set"
+        f"{reader.server} {location}, but tenantId is {reader.namespace}. Set"
         f" {reader.auth}.tenantId to {which}, with an application of that tenant.",
     )
 
 
-def _not_logged_in(reader: VaultRequestContext, text: str, response: str, reply: str) -> VerdictError:
+def _not_logged_in(reader: RequestContext, text: str, response: str, reply: str) -> VerdictError:
     if _akv(text) == "AKV10032":
         found = _TENANT.search(text)
         return other_tenant(reader, found[1] if found else "")
-    return failed(
+    return reader.failed(
         Reason.VAULT_AUTH_FAILED,
-        f"{reader.vault}: {reader.host} does not accept the token of {reader.client} {response}. Check that"
+        f"{reader.server} does not accept the token of {reader.client} {response}. Check that"
         f" {URL_FIELD} and {AUTHORITY_FIELD} belong to the same cloud, and that the identity belongs to the"
         " vault's tenant.",
         reply=reply,
     )
 
 
-def _forbidden(reader: VaultRequestContext, inner: str, text: str, response: str, reply: str) -> VerdictError:
-    what = f"secret {reader.secret}" if reader.secret else "secrets"
+def _forbidden(reader: RequestContext, inner: str, text: str, response: str, reply: str) -> VerdictError:
+    what = f"secret {reader.item}" if reader.item else "secrets"
     whom = reader.client + (f" (object ID {found[1]})" if (found := _OBJECT.search(text)) else "")
-    who = f"{reader.vault}: {reader.host}"
+    who = reader.server
     match inner:
         case "SecretDisabled":
-            return failed(
+            return reader.failed(
                 Reason.VAULT_SECRET_DISABLED,
                 f"{who}: {_named(reader)} is disabled {response}. Enable it in the Key Vault, or set"
                 " password.azureKeyVault.version to an enabled version.",
                 reply=reply,
             )
         case "ForbiddenByFirewall" | "ForbiddenByConnection":
-            return failed(
+            return reader.failed(
                 Reason.VAULT_NETWORK_DENIED,
                 f"{who}: its firewall blocks the operator{_from(text)} {response}. Allow the cluster's egress"
                 " address in the Key Vault's networking, or give the cluster a private endpoint.",
@@ -208,25 +156,25 @@ def _forbidden(reader: VaultRequestContext, inner: str, text: str, response: str
                 'Assign it the role "Key Vault Secrets User", or add an access policy with the'
                 ' permission "Get".'
             )
-    return failed(
+    return reader.failed(
         Reason.VAULT_ACCESS_DENIED,
         f"{who} does not permit {whom} to read {what} {response}. {fix}",
         reply=reply,
     )
 
 
-def _not_found(reader: VaultRequestContext, response: str, reply: str) -> VerdictError:
+def _not_found(reader: RequestContext, response: str, reply: str) -> VerdictError:
     version = ", or set another password.azureKeyVault.version" if reader.version else ""
-    return failed(
+    return reader.failed(
         Reason.VAULT_SECRET_NOT_FOUND,
-        f"{reader.vault}: {reader.host} has no {_named(reader)} {response}. Create or recover it in the Key"
+        f"{reader.server} has no {_named(reader)} {response}. Create or recover it in the Key"
         f" Vault, or set another password.azureKeyVault.secretName{version}.",
         reply=reply,
     )
 
 
-def _named(reader: VaultRequestContext) -> str:
-    return f"secret {reader.secret}" + (f", version {reader.version}" if reader.version else "")
+def _named(reader: RequestContext) -> str:
+    return f"secret {reader.item}" + (f", version {reader.version}" if reader.version else "")
 
 
 def _from(text: str) -> str:

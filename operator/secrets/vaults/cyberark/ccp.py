@@ -6,20 +6,21 @@ certificate, its address, or both. Between requests, only password changes in pr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from smtp_operator.api.password import CyberArkPassword
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.vault_blocks import CyberArkCcp
-from smtp_operator.api.verdict import VerdictError, cut, failed
+from smtp_operator.api.verdict import VerdictError, cut
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.secrets.untrusted_json import json_object_or_none
-from smtp_operator.secrets.vaults.cyberark.ccp_errors import CcpRequestContext, changing, no_json, refused
+from smtp_operator.secrets.vaults.cyberark.ccp_errors import changing, no_json, refused
 from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.request_context import RequestContext
 from smtp_operator.secrets.vaults.values import vault_secret
 
 CHECK_OBJECT: Final = "smtp-operator-login-check"
@@ -62,12 +63,12 @@ class CyberArkCcpVault:
         body = _account(answer, asked)
         content = body.get("Content")
         if not isinstance(content, str):
-            raise failed(
+            raise asked.failed(
                 Reason.VAULT_SECRET_UNUSABLE,
-                f"{asked.vault}: the {asked.account} has no password in CyberArk. Set one there, or select"
+                f"the {asked.item} has no password in CyberArk. Set one there, or select"
                 " another account in password.cyberArk.",
             )
-        secret = vault_secret(content, where=f"{asked.vault}: the password of {asked.account}")
+        secret = vault_secret(content, where=f"{asked.vault}: the password of {asked.item}")
         return self._checked(query, body, secret, asked)
 
     async def check(self) -> str:
@@ -80,22 +81,20 @@ class CyberArkCcpVault:
         except VerdictError as error:
             if error.verdict.reason not in _AFTER_LOGIN:
                 raise
-        by = f" with the certificate in Secret {asked.certificate}" if asked.certificate else ""
-        return f"The CCP at {urlsplit(self._https.base).netloc} accepts AppID {asked.app_id}{by}."
+        by = f" with the certificate in {asked.credential}" if asked.credential else ""
+        return f"The CCP at {urlsplit(self._https.base).netloc} accepts AppID {asked.client}{by}."
 
     async def close(self) -> None:
         """Forget the observed password changes."""
         self._changes.clear()
 
-    def _asked(self, account: str) -> CcpRequestContext:
+    def _asked(self, account: str) -> RequestContext:
         reference = self._block.client_certificate_ref
-        return CcpRequestContext(
-            vault=self._context.name,
-            # Cut, so that the message has space for the fix.
-            url=cut(self._https.base, limit=200),
-            app_id=cut(self._block.app_id, limit=100),
-            certificate=reference.name if reference else None,
-            account=cut(account, limit=300),
+        return replace(
+            self._https.asked,
+            client=cut(self._block.app_id, limit=100),
+            credential=f"Secret {reference.name}" if reference else "",
+            item=cut(account, limit=300),
         )
 
     async def _ask(self, query: _Query) -> HttpsResponse:
@@ -115,7 +114,7 @@ class CyberArkCcpVault:
         )
 
     def _checked(
-        self, query: _Query, body: Mapping[str, Any], secret: VaultSecret, asked: CcpRequestContext
+        self, query: _Query, body: Mapping[str, Any], secret: VaultSecret, asked: RequestContext
     ) -> VaultSecret:
         """Wait for a password change in progress: the password may be the old or the new one."""
         if str(body.get("PasswordChangeInProcess", "")).lower() != "true":
@@ -130,7 +129,7 @@ class CyberArkCcpVault:
         return VaultSecret(
             value=secret.value,
             reason=Reason.VAULT_SECRET_CHANGING,
-            message=f"{asked.vault}: CyberArk has been changing the password of {asked.account} for"
+            message=f"{asked.vault}: CyberArk has been changing the password of {asked.item} for"
             " minutes. The operator read it anyway. Ask CyberArk's administrators whether the"
             " change hangs.",
         )
@@ -153,7 +152,7 @@ def _described(query: _Query) -> str:
     return "account with " + ", ".join(f"{name.lower()} {value}" for name, value in query)
 
 
-def _account(answer: HttpsResponse, asked: CcpRequestContext) -> dict[str, Any]:
+def _account(answer: HttpsResponse, asked: RequestContext) -> dict[str, Any]:
     if answer.status != 200:
         raise refused(answer, asked)
     body = json_object_or_none(answer.body)

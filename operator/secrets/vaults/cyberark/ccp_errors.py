@@ -6,14 +6,14 @@ temporary. Codes are from "Central Credential Provider web service: return codes
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import VerdictError, failed
+from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object
+from smtp_operator.secrets.vaults.request_context import RequestContext
 
 CHANGE_TAKES: Final = 30.0
 """Seconds until the next read while a password is being changed."""
@@ -22,6 +22,10 @@ _CODE: Final = re.compile(r"\b(?:APPAP|APPBC|AIMWS|CASVL|ITATS)\d{3}[EWI]\b")
 _SUBSTATUS: Final = re.compile(rb"\b40[13]\.\d{1,2}\b")
 _WORDS: Final = ("ErrorCode", "ErrorMsg", "ErrorMessage", "Details", "Message")
 _TEXT: Final = 2000
+_ENDPOINT_FIX: Final = (
+    "Set cyberArkCCP.url to the host of the CCP, and cyberArkCCP.webService to its web service, usually"
+    " AIMWebService."
+)
 
 
 class _Kind(Enum):
@@ -60,21 +64,7 @@ _BY_STATUS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CcpRequestContext:
-    """The client and account of a CCP request; all values may be shown."""
-
-    vault: str
-    """The vault object as text."""
-    url: str
-    app_id: str
-    certificate: str | None
-    """Secret with the client certificate, if one was sent."""
-    account: str
-    """For example, ``object smtp-relay, safe Mail``."""
-
-
-def refused(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
+def refused(answer: HttpsResponse, asked: RequestContext) -> VerdictError:
     """Return the verdict for an answer without a password."""
     body = json_object(answer.body)
     code = _code(body)
@@ -87,61 +77,61 @@ def refused(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
     return _failed(kind, reply, asked)
 
 
-def no_json(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
+def no_json(answer: HttpsResponse, asked: RequestContext) -> VerdictError:
     """Return the verdict for status 200 without a JSON object."""
     if "json" in answer.headers.get("content-type", ""):
-        return failed(
+        return asked.failed(
             Reason.VAULT_RESPONSE_INVALID,
-            f"{asked.vault}: the CCP's answer of {len(answer.body)} bytes is not JSON. The operator retries"
+            f"the CCP's answer of {len(answer.body)} bytes is not JSON. The operator retries"
             " automatically. If this persists, look for a proxy in between.",
         )
-    return _endpoint(answer, asked)
+    return asked.other_server(answer, "a CCP", _ENDPOINT_FIX)
 
 
-def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> VerdictError:
-    vault, app_id, account = asked.vault, asked.app_id, asked.account
+def _failed(kind: _Kind | None, reply: str, asked: RequestContext) -> VerdictError:
+    app_id, account = asked.client, asked.item
     match kind:
         case _Kind.REQUEST:
-            return failed(
+            return asked.failed(
                 Reason.VAULT_REQUEST_INVALID,
-                f"{vault}: the CCP rejects the request for {account} with AppID {app_id} as invalid"
+                f"the CCP rejects the request for {account} with AppID {app_id} as invalid"
                 f" ({reply}). Correct password.cyberArk, and cyberArkCCP.appId of the vault object.",
                 reply=reply,
             )
         case _Kind.CHARACTERS:
-            return failed(
+            return asked.failed(
                 Reason.VAULT_REQUEST_INVALID,
-                f"{vault}: the request for {account} with AppID {app_id} has a character that CyberArk does"
+                f"the request for {account} with AppID {app_id} has a character that CyberArk does"
                 f" not accept ({reply}). Correct password.cyberArk, and cyberArkCCP.appId of the vault"
                 " object.",
                 reply=reply,
             )
         case _Kind.AMBIGUOUS:
-            return failed(
+            return asked.failed(
                 Reason.VAULT_SECRET_AMBIGUOUS,
-                f"{vault}: several accounts match {account} ({reply}). Set password.cyberArk.object to the"
+                f"several accounts match {account} ({reply}). Set password.cyberArk.object to the"
                 " name of one account, and password.cyberArk.safe to its Safe.",
                 reply=reply,
             )
         case _Kind.APPLICATION_REFUSED:
-            return failed(
+            return asked.failed(
                 Reason.VAULT_AUTH_FAILED,
-                f"{vault}: CyberArk does not accept AppID {app_id} from here ({reply}). {_access_fix(asked)}",
+                f"CyberArk does not accept AppID {app_id} from here ({reply}). {_access_fix(asked)}",
                 reply=reply,
             )
         case _Kind.APPLICATION_UNKNOWN:
-            return failed(
+            return asked.failed(
                 Reason.VAULT_ACCESS_DENIED,
-                f"{vault}: CyberArk does not know AppID {app_id}, or it is not a member of any Safe"
+                f"CyberArk does not know AppID {app_id}, or it is not a member of any Safe"
                 f" ({reply}). Set cyberArkCCP.appId to the application's ID. Or ask CyberArk's"
                 " administrators to define this AppID, and to add it and the CCP's provider user to the"
                 " Safe.",
                 reply=reply,
             )
         case _Kind.NOT_FOUND:
-            return failed(
+            return asked.failed(
                 Reason.VAULT_SECRET_NOT_FOUND,
-                f"{vault}: CyberArk has no {account}, or does not show it to AppID {app_id} ({reply})."
+                f"CyberArk has no {account}, or does not show it to AppID {app_id} ({reply})."
                 " Correct password.cyberArk. Or ask CyberArk's administrators to add this AppID and the"
                 " CCP's provider user to the Safe, with the right to list and retrieve accounts.",
                 reply=reply,
@@ -149,82 +139,65 @@ def _failed(kind: _Kind | None, reply: str, asked: CcpRequestContext) -> Verdict
         case _Kind.CHANGING:
             return changing(asked, reply)
         case _Kind.NO_VAULT:
-            return failed(
-                Reason.VAULT_UNAVAILABLE,
-                f"{vault}: the CCP cannot reach its Vault ({reply}). No action needed; the operator retries"
-                " automatically.",
-                reply=reply,
-            )
+            what = f"the CCP cannot reach its Vault ({reply})"
+            return asked.temporary(Reason.VAULT_UNAVAILABLE, what, reply=reply)
         case None:
-            return failed(
-                Reason.VAULT_UNAVAILABLE,
-                f"{vault}: the CCP returned an internal error ({reply}). No action needed; the"
-                " operator retries automatically.",
-                reply=reply,
-            )
+            what = f"the CCP returned an internal error ({reply})"
+            return asked.temporary(Reason.VAULT_UNAVAILABLE, what, reply=reply)
 
 
-def changing(asked: CcpRequestContext, reply: str) -> VerdictError:
+def changing(asked: RequestContext, reply: str) -> VerdictError:
     """Return the verdict for a password that the CPM is changing."""
-    return failed(
+    return asked.failed(
         Reason.VAULT_SECRET_CHANGING,
-        f"{asked.vault}: CyberArk is changing the password of {asked.account} now ({reply}). No action"
+        f"CyberArk is changing the password of {asked.item} now ({reply}). No action"
         " needed; the operator reads it again automatically.",
         retry_after=CHANGE_TAKES,
         reply=reply,
     )
 
 
-def _no_ccp(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
+def _no_ccp(answer: HttpsResponse, asked: RequestContext) -> VerdictError:
     """Return the verdict for a web server without a CCP."""
     if answer.status not in (401, 403):
-        return _endpoint(answer, asked)
+        return asked.other_server(answer, "a CCP", _ENDPOINT_FIX)
     found = _SUBSTATUS.search(answer.body[:_TEXT])
     reply = found[0].decode() if found else str(answer.status)
     if answer.status == 401:
-        return failed(
+        return asked.failed(
             Reason.VAULT_AUTH_FAILED,
-            f"{asked.vault}: the web server of the CCP requires a login other than a certificate ({reply}),"
+            f"the web server of the CCP requires a login other than a certificate ({reply}),"
             " usually a Windows login. Set cyberArkCCP.webService to a web service that accepts"
             " certificates.",
             reply=reply,
         )
-    if asked.certificate is None:
-        return failed(
+    if not asked.credential:
+        return asked.failed(
             Reason.VAULT_AUTH_FAILED,
-            f"{asked.vault}: the web server of the CCP refuses this client ({reply}), usually because it"
+            f"the web server of the CCP refuses this client ({reply}), usually because it"
             " requires a client certificate. Set cyberArkCCP.clientCertificateRef to a Secret of type"
             " kubernetes.io/tls with a certificate that CyberArk's administrators have allowed.",
             reply=reply,
         )
-    return failed(
+    return asked.failed(
         Reason.VAULT_AUTH_FAILED,
-        f"{asked.vault}: the web server of the CCP does not accept the client certificate in Secret"
-        f" {asked.certificate} ({reply}). Ask CyberArk's administrators to check that IIS trusts the"
+        f"the web server of the CCP does not accept the client certificate in"
+        f" {asked.credential} ({reply}). Ask CyberArk's administrators to check that IIS trusts the"
         " issuing CA and can reach its certificate revocation list, or store another certificate in that"
         " Secret.",
         reply=reply,
     )
 
 
-def _endpoint(answer: HttpsResponse, asked: CcpRequestContext) -> VerdictError:
-    return failed(
-        Reason.VAULT_ENDPOINT_INVALID,
-        f"{asked.vault}: {asked.url} answers {answer.status}, but not as a CCP does. Set cyberArkCCP.url to"
-        " the host of the CCP, and cyberArkCCP.webService to its web service, usually AIMWebService.",
-        reply=str(answer.status),
-    )
-
-
-def _access_fix(asked: CcpRequestContext) -> str:
-    if asked.certificate is None:
+def _access_fix(asked: RequestContext) -> str:
+    if not asked.credential:
         return (
             "The operator sent no client certificate. Set cyberArkCCP.clientCertificateRef, or ask"
             " CyberArk's administrators to allow the cluster's egress address."
         )
     return (
         "Ask CyberArk's administrators to allow, for this AppID, the serial number of the certificate in"
-        f" Secret {asked.certificate}, and the cluster's egress address."
+        f" {asked.credential}, and the cluster's egress address."
     )
 
 

@@ -6,7 +6,7 @@ The token is cached for its stated lifetime, and dropped at the first 401.
 
 import base64
 import binascii
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote_plus, urlsplit
 
@@ -17,13 +17,14 @@ from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
 from smtp_operator.secrets.untrusted_json import json_object
 from smtp_operator.secrets.vaults.cyberark.conjur_errors import (
-    ConjurRequestContext,
+    API_KEY,
     login_refused,
     read_refused,
     token_refused,
 )
 from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.request_context import RequestContext, TokenClaims
 from smtp_operator.secrets.vaults.values import vault_secret
 
 _DEFAULT_LIFETIME: Final = 300.0
@@ -53,7 +54,7 @@ class CyberArkConjurVault:
         self._https = VaultHttps(context, block.url, field=f"{_FIELD}.url")
         self._logins: LoginCache[str] = LoginCache(self._log_in, context)
         """Sessions are values of the Authorization header."""
-        self._who = _who(block, context.name)
+        self._asked = _request_context(block, self._https.asked)
 
     async def read(self, item: object) -> VaultSecret:
         """Return the variable's value; the version is the requested one, since Conjur returns none."""
@@ -62,7 +63,8 @@ class CyberArkConjurVault:
         assert variable is not None  # otherwise it belongs to a CCP
         answer = await self._secret(variable, version)
         if answer.status != 200 or "html" in answer.headers.get("content-type", ""):
-            raise read_refused(answer, self._who, cut(variable, limit=200), version)
+            item = cut(variable, limit=200)
+            raise read_refused(answer, replace(self._asked, item=item, version=version or ""))
         where = f"{self._context.name}: variable {cut(variable, limit=200)}"
         return vault_secret(answer.body, where=where, version=version)
 
@@ -72,9 +74,9 @@ class CyberArkConjurVault:
         answer = await self._https.send("GET", ("whoami",), headers={"Authorization": login.session})
         # 404: old versions lack this endpoint. The login succeeded anyway.
         if answer.status not in (200, 404):
-            raise token_refused(answer, self._who)
+            raise token_refused(answer, self._asked)
         place = urlsplit(self._https.base).netloc
-        return f"Logged in to Conjur at {place}, account {self._block.account}, as {self._who.identity}."
+        return f"Logged in to Conjur at {place}, account {self._block.account}, as {self._asked.client}."
 
     async def close(self) -> None:
         """Drop the token, which expires automatically; requests in progress still complete."""
@@ -108,7 +110,7 @@ class CyberArkConjurVault:
         )
         lifetime = _lifetime(answer) if answer.status == 200 else None
         if lifetime is None:
-            raise login_refused(answer, self._who)
+            raise login_refused(answer, self._asked)
         written = base64.b64encode(answer.body).decode()
         return CachedLogin(f'Token token="{written}"', asked + lifetime - min(_EARLY, lifetime / 4))
 
@@ -120,7 +122,7 @@ class CyberArkConjurVault:
                 goes_to=self._block.url,
                 field_path=f"{_FIELD}.auth.apiKey.apiKeyRef",
             )
-            return _LoginRequest(("authn", account, auth.api_key.login), key.encode())
+            return _LoginRequest((API_KEY, account, auth.api_key.login), key.encode())
         jwt = auth.jwt
         assert jwt is not None  # guaranteed by validation: exactly one
         token = await self._context.credentials.service_account_token(
@@ -134,32 +136,27 @@ class CyberArkConjurVault:
         )
 
 
-def _who(block: CyberArkConjur, vault: str) -> ConjurRequestContext:
-    url, account = cut(block.url.rstrip("/"), limit=200), cut(block.account, limit=100)
+def _request_context(block: CyberArkConjur, asked: RequestContext) -> RequestContext:
+    asked = replace(asked, namespace=cut(block.account, limit=100))
     if block.auth.api_key is not None:
         reference = block.auth.api_key.api_key_ref
-        return ConjurRequestContext(
-            vault=vault,
-            url=url,
-            account=account,
-            identity=cut(block.auth.api_key.login, limit=100),
-            fix=f"Correct {_FIELD}.auth.apiKey.login (a host's login starts with host/), and the API"
-            f" key in Secret {reference.name}, key {reference.key}. A rotation makes the old API"
-            " key invalid.",
-            authenticator="authn",
+        return replace(
+            asked,
+            client=cut(block.auth.api_key.login, limit=100),
+            auth=f"{_FIELD}.auth.apiKey",
+            method=API_KEY,
+            credential=f"Secret {reference.name}, key {reference.key}",
         )
     jwt = block.auth.jwt
     assert jwt is not None  # guaranteed by validation: exactly one
-    reference_name = f"ServiceAccount {jwt.service_account_ref.name}"
-    return ConjurRequestContext(
-        vault=vault,
-        url=url,
-        account=account,
-        identity=cut(jwt.host_id or reference_name, limit=100),
-        fix=f"Correct {_FIELD}.auth.jwt: serviceId must name an enabled authenticator, and its host"
-        f" must be defined for the token of {reference_name} with audience"
-        f' "{cut(jwt.service_account_ref.audience, limit=100)}".',
-        authenticator=f"authn-jwt/{cut(jwt.service_id, limit=100)}",
+    account = f"ServiceAccount {jwt.service_account_ref.name}"
+    return replace(
+        asked,
+        client=cut(jwt.host_id or account, limit=100),
+        auth=f"{_FIELD}.auth.jwt",
+        method=f"authn-jwt/{cut(jwt.service_id, limit=100)}",
+        credential=account,
+        claims=TokenClaims(audience=cut(jwt.service_account_ref.audience, limit=100)),
     )
 
 

@@ -6,14 +6,14 @@ sent. If the two products differ, the patterns cover both.
 """
 
 import re
-from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.api.verdict import VerdictError, failed
+from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsResponse
 from smtp_operator.secrets.untrusted_json import json_object_or_none
 from smtp_operator.secrets.vaults.errors import retry_after
+from smtp_operator.secrets.vaults.request_context import RequestContext
 
 URL_FIELD: Final = "hashiCorpVault.url"
 MOUNT_FIELD: Final = "hashiCorpVault.mount"
@@ -21,12 +21,13 @@ AUTH_FIELD: Final = "hashiCorpVault.auth"
 
 _PAUSE: Final = 30.0
 """Seconds to wait if a vault asks for a pause without a duration."""
+_UNKNOWN: Final = "?"
+"""In place of a claim that a message may not show."""
 _STANDBY: Final = (472, 473)
 _NO_NAMESPACE: Final = "namespace not found"
 _INSPECTED: Final = 8192
 """Maximum characters of an error that are inspected."""
 _ACL: Final = re.compile(r"\b1 error occurred:\s*\* permission denied\b")
-_SHOWN: Final = re.compile(r"[\x21-\x7e]{1,253}")
 
 
 def json_body(answer: HttpsResponse) -> dict[str, Any] | None:
@@ -47,89 +48,64 @@ def refused_by_policy(answer: HttpsResponse) -> bool:
     return answer.status == 403 and _ACL.search(errors(answer)) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VaultLocation:
-    """The address of a vault, for messages."""
+def within(asked: RequestContext) -> str:
+    """Return the namespace as a suffix for mounts and policies."""
+    return f' in namespace "{asked.namespace}"' if asked.namespace else ""
 
-    vault: str
-    """``VaultContext.name``."""
-    host: str
-    namespace: str | None
 
-    @property
-    def within(self) -> str:
-        """Return the namespace as a suffix for mounts and policies."""
-        return f' in namespace "{self.namespace}"' if self.namespace else ""
+def general_error(answer: HttpsResponse, asked: RequestContext, now: float) -> VerdictError | None:
+    """Return the verdict for an error unrelated to the request; None: it is an answer to the request.
 
-    def error(self, answer: HttpsResponse, now: float) -> VerdictError | None:
-        """Return the verdict for an error unrelated to the request; None: it is an answer to the request.
-
-        ``now`` is in seconds since the epoch.
-        """
-        status, said = answer.status, errors(answer)
-        wait = retry_after(answer.headers, now)
-        who = f"{self.vault}: {self.host}"
-        if status == 429:
-            return failed(
-                Reason.VAULT_RATE_LIMITED,
-                f"{who} limits the request rate (429). The operator retries automatically. To send fewer"
-                " requests, set a longer recheck.interval in the SmtpConfigs.",
-                retry_after=_PAUSE if wait is None else wait,
-                reply="429",
-            )
-        if status in (307, 308) and "/v1/" in answer.headers.get("location", ""):
-            return self._unavailable(
-                f"{who} is a standby node that redirects to the active node ({status}); the operator does"
-                f" not follow redirects. It retries automatically. If this persists, set {URL_FIELD} to the"
-                " address of the active node.",
-                answer,
-                wait,
-            )
-        if status >= 500 or status in _STANDBY or (status == 412 and json_body(answer) is not None):
-            if status == 503 and "sealed" in said:
-                text = (
-                    f"{who} is sealed (503). Ask the vault's operators to unseal it; the operator"
-                    " then retries automatically."
-                )
-            else:
-                what = "returned an internal error" if status >= 500 else "is not ready"
-                text = f"{who} {what} ({status}). No action needed; the operator retries automatically."
-            return self._unavailable(text, answer, wait)
-        if status >= 300 and (json_body(answer) is None or status < 400):
-            return self.no_vault(answer)
-        return None
-
-    def no_vault(self, answer: HttpsResponse) -> VerdictError:
-        """Return the verdict for a server that is not a vault."""
-        return failed(
-            Reason.VAULT_ENDPOINT_INVALID,
-            f"{self.vault}: {self.host} answers ({answer.status}), but not as a vault does. Set {URL_FIELD}"
-            " to the URL of the vault itself, without /v1 and /ui, not to a web page or a login proxy.",
-            reply=str(answer.status),
+    ``now`` is in seconds since the epoch.
+    """
+    status, said = answer.status, errors(answer)
+    wait = retry_after(answer.headers, now)
+    if status == 429:
+        return asked.rate_limited("(429)", reply="429", retry_after=_PAUSE if wait is None else wait)
+    if status in (307, 308) and "/v1/" in answer.headers.get("location", ""):
+        return asked.failed(
+            Reason.VAULT_UNAVAILABLE,
+            f"{asked.server} is a standby node that redirects to the active node ({status}); the operator"
+            f" does not follow redirects. It retries automatically. If this persists, set {URL_FIELD} to the"
+            " address of the active node.",
+            reply=str(status),
+            retry_after=wait,
         )
-
-    def not_understood(self, answer: HttpsResponse, what: str) -> VerdictError:
-        """Return the verdict for a successful answer without the expected content."""
-        if json_body(answer) is None and "json" not in answer.headers.get("content-type", ""):
-            return self.no_vault(answer)
-        return failed(
-            Reason.VAULT_RESPONSE_INVALID,
-            f"{self.vault}: {self.host} answered ({answer.status}) with {len(answer.body)} bytes that are"
-            f" not {what}. No action needed; the operator retries automatically.",
-            reply=str(answer.status),
+    if status == 503 and "sealed" in said:
+        return asked.failed(
+            Reason.VAULT_UNAVAILABLE,
+            f"{asked.server} is sealed (503). Ask the vault's operators to unseal it; the operator then"
+            " retries automatically.",
+            reply="503",
+            retry_after=wait,
         )
+    if status >= 500 or status in _STANDBY or (status == 412 and json_body(answer) is not None):
+        what = "returned an internal error" if status >= 500 else "is not ready"
+        what = f"{asked.server} {what} ({status})"
+        return asked.temporary(Reason.VAULT_UNAVAILABLE, what, reply=str(status), retry_after=wait)
+    if status >= 300 and (json_body(answer) is None or status < 400):
+        return _no_vault(answer, asked)
+    return None
 
-    def _unavailable(self, message: str, answer: HttpsResponse, wait: float | None) -> VerdictError:
-        return failed(Reason.VAULT_UNAVAILABLE, message, retry_after=wait, reply=str(answer.status))
+
+def not_understood(answer: HttpsResponse, asked: RequestContext, what: str) -> VerdictError:
+    """Return the verdict for a successful answer without the expected content."""
+    if json_body(answer) is None and "json" not in answer.headers.get("content-type", ""):
+        return _no_vault(answer, asked)
+    status, size = answer.status, len(answer.body)
+    return asked.temporary(
+        Reason.VAULT_RESPONSE_INVALID,
+        f"{asked.server} answered ({status}) with {size} bytes that are not {what}",
+        reply=str(status),
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """The claims of a ServiceAccount's token, shown when a vault refuses it."""
-
-    subject: str
-    issuer: str
-    audience: str
+def _no_vault(answer: HttpsResponse, asked: RequestContext) -> VerdictError:
+    fix = (
+        f"Set {URL_FIELD} to the URL of the vault itself, without /v1 and /ui, not to a web page or a login"
+        " proxy."
+    )
+    return asked.other_server(answer, "a vault", fix)
 
 
 _JWT_REFUSALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
@@ -183,35 +159,40 @@ _JWT_REFUSALS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 """Patterns of a vault's errors about a ServiceAccount's token, in lower case; the first match counts."""
 
 
-def jwt_refused(
-    answer: HttpsResponse, place: VaultLocation, *, mount: str, role: str, workload: Workload
-) -> VerdictError:
+def jwt_refused(answer: HttpsResponse, asked: RequestContext, *, mount: str, role: str) -> VerdictError:
     """Return the verdict for a refused login with a ServiceAccount's token."""
     said = errors(answer)
     if _NO_NAMESPACE in said:
-        return _no_namespace(answer, place)
+        return _no_namespace(answer, asked)
     why = next(text for pattern, text in _JWT_REFUSALS if pattern.search(said))
-    facts = {"mount": mount, "role": role, "within": place.within, **asdict(workload)}
-    text = f'refused the login as role "{role}" ({answer.status}): {why.format_map(facts)}'
-    return _auth_failed(answer, place, text)
+    why = why.format(
+        mount=mount,
+        role=role,
+        within=within(asked),
+        subject=asked.claims.subject or _UNKNOWN,
+        issuer=asked.claims.issuer or _UNKNOWN,
+        audience=asked.claims.audience,
+    )
+    text = f'refused the login as role "{role}" ({answer.status}): {why}'
+    return _auth_failed(answer, asked, text)
 
 
-def app_role_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
+def app_role_refused(answer: HttpsResponse, asked: RequestContext) -> VerdictError:
     """Return the verdict for a refused login with AppRole."""
     said, field = errors(answer), f"{AUTH_FIELD}.appRole"
     if _NO_NAMESPACE in said:
-        return _no_namespace(answer, place)
+        return _no_namespace(answer, asked)
     if "cidr" in said:
-        return failed(
+        return asked.failed(
             Reason.VAULT_NETWORK_DENIED,
-            f"{place.vault}: {place.host} refused the login by AppRole ({answer.status}): it does not"
+            f"{asked.server} refused the login by AppRole ({answer.status}): it does not"
             " accept this client's address. Add the cluster's egress address to secret_id_bound_cidrs of"
             " the AppRole.",
             reply=str(answer.status),
         )
     if answer.status == 404 or "permission denied" in said:
         why = (
-            f'no auth method at "approle"{place.within} accepts it. Enable it there (bao auth enable'
+            f'no auth method at "approle"{within(asked)} accepts it. Enable it there (bao auth enable'
             " approle), and check token_bound_cidrs of the AppRole."
         )
     elif "secret" in said or "role" in said:
@@ -222,77 +203,71 @@ def app_role_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictErro
         )
     else:
         why = "the vault's log says why. Check the AppRole there."
-    return _auth_failed(answer, place, f"refused the login by AppRole ({answer.status}): {why}")
+    return _auth_failed(answer, asked, f"refused the login by AppRole ({answer.status}): {why}")
 
 
-def token_refused(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
+def token_refused(answer: HttpsResponse, asked: RequestContext) -> VerdictError:
     """Return the verdict for a token that the vault does not accept."""
     if _NO_NAMESPACE in errors(answer):
-        return _no_namespace(answer, place)
+        return _no_namespace(answer, asked)
     return _auth_failed(
         answer,
-        place,
+        asked,
         f"does not accept the token that {AUTH_FIELD}.tokenRef names ({answer.status}): it is wrong,"
         " expired, revoked, or belongs to another namespace. Store a new one in that Secret.",
     )
 
 
-def _no_namespace(answer: HttpsResponse, place: VaultLocation) -> VerdictError:
+def _no_namespace(answer: HttpsResponse, asked: RequestContext) -> VerdictError:
     return _auth_failed(
         answer,
-        place,
-        f'has no namespace "{place.namespace}" ({answer.status}). Set hashiCorpVault.namespace to the'
+        asked,
+        f'has no namespace "{asked.namespace}" ({answer.status}). Set hashiCorpVault.namespace to the'
         " full path of an existing namespace, or remove it.",
     )
 
 
-def _auth_failed(answer: HttpsResponse, place: VaultLocation, text: str) -> VerdictError:
-    message = f"{place.vault}: {place.host} {text}"
-    return failed(Reason.VAULT_AUTH_FAILED, message, reply=str(answer.status))
+def _auth_failed(answer: HttpsResponse, asked: RequestContext, text: str) -> VerdictError:
+    return asked.failed(Reason.VAULT_AUTH_FAILED, f"{asked.server} {text}", reply=str(answer.status))
 
 
 def read_refused(
-    answer: HttpsResponse, place: VaultLocation, *, who: str, mount: str, path: str, version: int | None
+    answer: HttpsResponse, asked: RequestContext, *, mount: str, path: str, version: int | None
 ) -> VerdictError:
-    """Return the verdict for a failed read at a path. ``who`` is the login."""
+    """Return the verdict for a failed read at a path."""
     whole, said = f"{mount}/data/{path}", errors(answer)
     if answer.status == 403:
-        return failed(
+        return asked.failed(
             Reason.VAULT_ACCESS_DENIED,
-            f"{place.vault}: {place.host} does not let {who} read {path} of mount {mount} (403). Add to its"
-            f' policy{place.within}: path "{whole}" {{ capabilities = ["read"] }} Also check'
+            f"{asked.server} does not let {asked.client} read {path} of mount {mount} (403). Add to its"
+            f' policy{within(asked)}: path "{whole}" {{ capabilities = ["read"] }} Also check'
             f" {MOUNT_FIELD}.",
             reply="403",
         )
     if answer.status != 404:
-        return failed(
+        return asked.failed(
             Reason.VAULT_REQUEST_INVALID,
-            f"{place.vault}: {place.host} rejects the request for {path} of mount {mount}"
+            f"{asked.server} rejects the request for {path} of mount {mount}"
             f" ({answer.status}). Set {MOUNT_FIELD} to the mount of a KV version 2 engine.",
             retry=Retry.CONFIGURATION,
             reply=str(answer.status),
         )
     if "no handler for route" in said or "route entry not found" in said:
         what = (
-            f'nothing is mounted at "{mount}"{place.within}. Set {MOUNT_FIELD} to the mount of the KV'
+            f'nothing is mounted at "{mount}"{within(asked)}. Set {MOUNT_FIELD} to the mount of the KV'
             ' engine, as "bao secrets list" shows it.'
         )
     elif _NO_NAMESPACE in said:
-        return _no_namespace(answer, place)
+        return _no_namespace(answer, asked)
     elif version is not None:
         what = (
-            f"there is no version {version} of {path} in mount {mount}{place.within}. Check the path. Set"
+            f"there is no version {version} of {path} in mount {mount}{within(asked)}. Check the path. Set"
             " password.hashiCorpVault.version to an existing version, or remove it to read the newest."
         )
     else:
         what = (
-            f"there is no {path} in mount {mount}{place.within}. Set password.hashiCorpVault.path to the"
+            f"there is no {path} in mount {mount}{within(asked)}. Set password.hashiCorpVault.path to the"
             f" path below the mount, without data/, or write the secret. If {mount} is a KV version 1"
             " engine: only version 2 is supported."
         )
-    return failed(Reason.VAULT_SECRET_NOT_FOUND, f"{place.vault}: {what}", reply="404")
-
-
-def shown(text: object) -> str:
-    """Return a token's claim if a message may show it, otherwise ``?``."""
-    return text if isinstance(text, str) and _SHOWN.fullmatch(text) else "?"
+    return asked.failed(Reason.VAULT_SECRET_NOT_FOUND, what, reply="404")

@@ -15,23 +15,23 @@ from smtp_operator.api.vault_blocks import HashiCorpVault, VaultAppRole, VaultJw
 from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.network.https import HttpsRequest, HttpsResponse
 from smtp_operator.secrets.login_cache import CachedLogin, LoginCache
-from smtp_operator.secrets.untrusted_json import claims_of
 from smtp_operator.secrets.vaults.errors import LoginError, ask
 from smtp_operator.secrets.vaults.hashicorp.client import client
 from smtp_operator.secrets.vaults.hashicorp.errors import (
     AUTH_FIELD,
     URL_FIELD,
-    VaultLocation,
-    Workload,
     app_role_refused,
+    general_error,
     json_body,
     jwt_refused,
+    not_understood,
     read_refused,
     refused_by_policy,
-    shown,
     token_refused,
+    within,
 )
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
+from smtp_operator.secrets.vaults.request_context import RequestContext, TokenClaims
 from smtp_operator.secrets.vaults.values import vault_secret
 
 _LONGEST: Final = 3600.0
@@ -68,8 +68,8 @@ class HashiCorpKv:
         self._context = context
         self._logins: LoginCache[_Session] = LoginCache(self._log_in, context, still_known=self._still_knows)
         self._mount = block.mount.strip("/")
-        self._place = VaultLocation(
-            vault=context.name, host=urlsplit(block.url).netloc.lower(), namespace=block.namespace
+        self._asked = RequestContext(
+            vault=context.name, server=urlsplit(block.url).netloc.lower(), namespace=block.namespace or ""
         )
 
     async def read(self, item: object) -> VaultSecret:
@@ -90,7 +90,7 @@ class HashiCorpKv:
     async def check(self) -> str:
         """See ``VaultProvider``."""
         login = await self._logins.refresh()
-        return f"Logged in to {self._place.host}{self._place.within} with {login.session.who}."
+        return f"Logged in to {self._asked.server}{within(self._asked)} with {login.session.who}."
 
     async def close(self) -> None:
         """See ``VaultProvider``."""
@@ -107,19 +107,19 @@ class HashiCorpKv:
         answer = await self._answer(session.client.auth.token.lookup_self())
         if self._block.auth.token_ref is not None and answer.status == 403 and not refused_by_policy(answer):
             # A new login would only check the same token again.
-            raise LoginError(token_refused(answer, self._place).verdict)
+            raise LoginError(token_refused(answer, self._asked).verdict)
         return answer.status == 200 or refused_by_policy(answer)
 
     async def _answer(self, asked: Awaitable[HttpsResponse]) -> HttpsResponse:
         """Return the answer to the request; raise errors unrelated to it."""
         answer = await asked
-        error = self._place.error(answer, self._context.now())
+        error = general_error(answer, self._asked, self._context.now())
         if error is not None:
             raise error
         return answer
 
     async def _ask(self, request: HttpsRequest) -> HttpsResponse:
-        return await ask(self._context.https, request, vault=self._place.vault, field=URL_FIELD)
+        return await ask(self._context.https, request, vault=self._asked.vault, field=URL_FIELD)
 
     async def _log_in(self) -> CachedLogin[_Session]:
         started = self._context.monotonic()
@@ -145,8 +145,8 @@ class HashiCorpKv:
         asked = unknown.auth.jwt.jwt_login(jwt.role, token, use_token=False, path=mount)
         answer = await self._answer(asked)
         if answer.status >= 400:
-            workload = _workload(token, reference.audience)
-            raise jwt_refused(answer, self._place, mount=mount, role=jwt.role, workload=workload)
+            claims = TokenClaims.of(token, audience=reference.audience)
+            raise jwt_refused(answer, replace(self._asked, claims=claims), mount=mount, role=jwt.role)
         issued, lease = self._token_of(answer)
         return issued, lease, f'role "{jwt.role}" of auth/{mount}'
 
@@ -158,7 +158,7 @@ class HashiCorpKv:
         asked = unknown.auth.approle.login(app_role.role_id, secret_id, use_token=False)
         answer = await self._answer(asked)
         if answer.status >= 400:
-            raise app_role_refused(answer, self._place)
+            raise app_role_refused(answer, self._asked)
         issued, lease = self._token_of(answer)
         return issued, lease, f"AppRole {app_role.role_id}"
 
@@ -169,9 +169,9 @@ class HashiCorpKv:
             named, goes_to=self._block.url, field_path=f"{AUTH_FIELD}.tokenRef"
         )
         if not token.isascii() or " " in token:
-            raise failed(
+            raise self._asked.failed(
                 Reason.SECRET_VALUE_INVALID,
-                f"{self._place.vault}: the value that {AUTH_FIELD}.tokenRef names is not a token: it"
+                f"the value that {AUTH_FIELD}.tokenRef names is not a token: it"
                 " contains blanks or non-ASCII characters. Store only the token there.",
             )
         known = await self._client(token)
@@ -183,10 +183,10 @@ class HashiCorpKv:
                 f"the token that {AUTH_FIELD}.tokenRef names",
             )  # valid, but may not look itself up
         if answer.status >= 400:
-            raise token_refused(answer, self._place)
+            raise token_refused(answer, self._asked)
         data = (json_body(answer) or {}).get("data")
         if not isinstance(data, dict) or "ttl" not in data:
-            raise self._place.not_understood(answer, "a token's properties")
+            raise not_understood(answer, self._asked, "a token's properties")
         lease = 0.0 if data.get("num_uses") else _seconds(data["ttl"]) or _LONGEST
         return token, lease, f"the token that {AUTH_FIELD}.tokenRef names"
 
@@ -195,25 +195,24 @@ class HashiCorpKv:
         auth = (json_body(answer) or {}).get("auth")
         token = auth.get("client_token") if isinstance(auth, dict) else None
         if not isinstance(auth, dict) or not isinstance(token, str):
-            raise self._place.not_understood(answer, "a login")
+            raise not_understood(answer, self._asked, "a login")
         if not token:
-            raise failed(
+            raise self._asked.failed(
                 Reason.VAULT_AUTH_FAILED,
-                f"{self._place.vault}: {self._place.host} requires a second factor for this login, which"
+                f"{self._asked.server} requires a second factor for this login, which"
                 " the operator cannot provide. Log in as a role without one.",
             )
         if not token.isascii() or not token.isprintable():
-            raise self._place.not_understood(answer, "a login")
+            raise not_understood(answer, self._asked, "a login")
         return token, 0.0 if auth.get("num_uses") else _seconds(auth.get("lease_duration")) or _LONGEST
 
     async def _client(self, token: str = "") -> hvac.Client:
         """Return a client that trusts the servers to which the credentials, already read, may be sent."""
         namespace = self._block.namespace
         if namespace is not None and not namespace.isascii():
-            raise failed(
+            raise self._asked.failed(
                 Reason.VAULT_REQUEST_INVALID,
-                f"{self._place.vault}: a namespace name must be ASCII. Set hashiCorpVault.namespace to an"
-                " existing namespace.",
+                "a namespace name must be ASCII. Set hashiCorpVault.namespace to an existing namespace.",
             )
         trust = await self._context.credentials.trust()
         return client(url=self._block.url, namespace=namespace, ask=self._ask, trust=trust, token=token)
@@ -224,16 +223,15 @@ class HashiCorpKv:
         if isinstance(found, dict) and isinstance(metadata, dict) and found.get("data", found) is None:
             raise self._gone(metadata, item)
         if answer.status >= 400:
-            raise read_refused(
-                answer, self._place, who=who, mount=self._mount, path=item.path, version=item.version
-            )
+            asked = replace(self._asked, client=who)
+            raise read_refused(answer, asked, mount=self._mount, path=item.path, version=item.version)
         if not isinstance(found, dict):
-            raise self._place.not_understood(answer, "a secret")
+            raise not_understood(answer, self._asked, "a secret")
         values = found.get("data")
         if not isinstance(metadata, dict) or not isinstance(values, dict):
-            raise failed(
+            raise self._asked.failed(
                 Reason.VAULT_SECRET_UNUSABLE,
-                f"{self._place.vault}: mount {self._mount} is not a KV version 2 engine. Set"
+                f"mount {self._mount} is not a KV version 2 engine. Set"
                 " hashiCorpVault.mount to one of version 2, or upgrade it (bao kv enable-versioning).",
             )
         return self._password(values, metadata, item)
@@ -243,13 +241,13 @@ class HashiCorpKv:
     ) -> VaultSecret:
         key = item.key
         if key not in values:
-            raise failed(
+            raise self._asked.failed(
                 Reason.VAULT_SECRET_UNUSABLE,
-                f'{self._place.vault}: {item.path} has no key "{key}". Set password.hashiCorpVault.key to'
+                f'{item.path} has no key "{key}". Set password.hashiCorpVault.key to'
                 " the key of the password, or add this key.",
             )
         value = values[key]
-        where = f'{self._place.vault}: key "{key}" of {item.path}'
+        where = f'{self._asked.vault}: key "{key}" of {item.path}'
         if not isinstance(value, str):
             raise failed(
                 Reason.VAULT_SECRET_UNUSABLE,
@@ -263,7 +261,7 @@ class HashiCorpKv:
             secret,
             expires=ends,
             reason=Reason.VAULT_SECRET_EXPIRING,
-            message=f"{self._place.vault}: the vault deletes this version of {item.path} on {ends:%Y-%m-%d}"
+            message=f"{self._asked.vault}: the vault deletes this version of {item.path} on {ends:%Y-%m-%d}"
             " (delete_version_after). Write a new version before that.",
         )
 
@@ -281,10 +279,9 @@ class HashiCorpKv:
             ways.append(f"undelete it ({undelete})")
         if item.version is not None:
             ways.append("set password.hashiCorpVault.version to another version")
-        return failed(
+        return self._asked.failed(
             Reason.VAULT_SECRET_DISABLED,
-            f"{self._place.vault}: {number} of {item.path} in mount {self._mount} {what}."
-            f" {', or '.join(ways)}.",
+            f"{number} of {item.path} in mount {self._mount} {what}. {', or '.join(ways)}.",
             reply="404",
         )
 
@@ -307,9 +304,3 @@ def _time(text: object) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else None
-
-
-def _workload(token: str, audience: str) -> Workload:
-    """Return the claims of a ServiceAccount's token that the API server just signed."""
-    claims = claims_of(token)
-    return Workload(subject=shown(claims.get("sub")), issuer=shown(claims.get("iss")), audience=audience)

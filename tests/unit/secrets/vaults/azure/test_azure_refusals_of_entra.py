@@ -201,7 +201,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b"<html>c4nary",
             {},
             "VaultEndpointInvalid",
-            "ENTRA answered 200, but not as Entra ID does; a proxy or login page may be in between. Set"
+            "ENTRA answers 200, but not as Entra ID does. A proxy or login page may be in between. Set"
             " azureKeyVault.authorityHost: https://login.microsoftonline.com",
             None,
         ),
@@ -210,7 +210,7 @@ async def test_a_token_that_tells_nothing_of_itself(trial: KeyVaultTrial) -> Non
             b"",
             {"Location": "https://evil.example/"},
             "VaultEndpointInvalid",
-            "ENTRA answered 302, but not as Entra ID does; a proxy or login page may be in between. Set"
+            "ENTRA answers 302, but not as Entra ID does. A proxy or login page may be in between. Set"
             " azureKeyVault.authorityHost: https://login.microsoftonline.com",
             None,
         ),

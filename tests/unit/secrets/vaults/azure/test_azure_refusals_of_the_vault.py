@@ -185,7 +185,7 @@ SECRET = json.dumps(
 ).encode()
 HTML = b"<!DOCTYPE html><html>" + PASSWORD.encode()
 NO_KEY_VAULT = (
-    ", but not as a Key Vault does; a proxy or login page may be in between. Set azureKeyVault.vaultUrl:"
+    ", but not as a Key Vault does. A proxy or login page may be in between. Set azureKeyVault.vaultUrl:"
     " https://NAME.vault.azure.net"
 )
 
@@ -193,15 +193,15 @@ NO_KEY_VAULT = (
 @pytest.mark.parametrize(
     ("status", "body", "headers", "reason", "said"),
     [
-        (200, HTML, {}, "VaultEndpointInvalid", f"HOST answered 200{NO_KEY_VAULT}"),
-        (404, HTML, {}, "VaultEndpointInvalid", f"HOST answered 404{NO_KEY_VAULT}"),
-        (403, HTML, {}, "VaultEndpointInvalid", f"HOST answered 403{NO_KEY_VAULT}"),
+        (200, HTML, {}, "VaultEndpointInvalid", f"HOST answers 200{NO_KEY_VAULT}"),
+        (404, HTML, {}, "VaultEndpointInvalid", f"HOST answers 404{NO_KEY_VAULT}"),
+        (403, HTML, {}, "VaultEndpointInvalid", f"HOST answers 403{NO_KEY_VAULT}"),
         (
             302,
             b"",
             {"Location": "https://evil.example/"},
             "VaultEndpointInvalid",
-            f"HOST answered 302{NO_KEY_VAULT}",
+            f"HOST answers 302{NO_KEY_VAULT}",
         ),
         (
             401,
@@ -257,8 +257,7 @@ NO_KEY_VAULT = (
             {},
             "VaultRateLimited",
             "HOST limits the request rate [HTTP status 429, error Throttled]. The operator retries"
-            " automatically. To send fewer requests, set a longer recheck.interval in the SmtpConfigs that"
-            " read from it.",
+            " automatically. To send fewer requests, set a longer recheck.interval in the SmtpConfigs.",
         ),
     ],
 )

@@ -342,7 +342,7 @@ async def test_a_pause_that_is_asked_for(
 
 async def test_words_of_a_pause(ccp: Ccp) -> None:
     assert (await said(ccp, 429, b"")).message == (
-        f"{NAME}: the vault limits the request rate (429). The operator retries automatically. To send"
+        f"{NAME}: {ccp.server.url} limits the request rate (429). The operator retries automatically. To send"
         " fewer requests, set a longer recheck.interval in the SmtpConfigs."
     )
 

@@ -32,7 +32,7 @@ STANDBY = (
     " active node."
 )
 NO_VAULT = (
-    "HOST answers ({}), but not as a vault does. Set hashiCorpVault.url to the URL of the vault itself,"
+    "HOST answers {}, but not as a vault does. Set hashiCorpVault.url to the URL of the vault itself,"
     " without /v1 and /ui, not to a web page or a login proxy."
 )
 INTERNAL_ERROR = "HOST returned an internal error ({}). No action needed; the operator retries automatically."
