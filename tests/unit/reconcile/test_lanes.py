@@ -2,6 +2,7 @@
 """A few tests of one mail server at a time; one that never answers delays its own objects alone."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -141,6 +142,36 @@ async def test_a_namespace_whose_passwords_are_read_slowly_delays_no_other(world
     other = world.smtp_config("other", "team-b").create()
     await world.passes(0.5)
     assert other.ready == "True"
+
+
+@pytest.mark.parametrize("source", ["password", "token"])
+async def test_the_password_or_token_is_read_before_a_place_at_the_mail_server_is_taken(
+    world: World, source: str
+) -> None:
+    world.vaults.latency = world.tokens.latency = 30
+    vault = world.vault().create()
+    world.put_secret("mail-app", data={"client-secret": "s3cret"})
+    login: dict[str, Any] = {"password": vault.password()}
+    if source == "token":
+        login = {
+            "authMechanism": "XOAUTH2",
+            "oauth2": {
+                "tokenUrl": "https://login.example.com/token",
+                "clientId": "app",
+                "clientSecretRef": {"name": "mail-app", "key": "client-secret"},
+            },
+        }
+    await world.start()
+    await world.passes(40)  # the vault object is tested
+    for number in range(10):
+        world.smtp_config(f"reads-{number}").create(username="mailer@example.com", **login)
+    await world.passes(20)
+    assert world.engine.under_way == []  # all wait for the vault or the identity provider
+    other = world.smtp_config("other", "team-b").create()
+    await world.passes(0.5)
+    assert other.ready == "True"
+    await world.passes(60)
+    assert {world.smtp_config(f"reads-{number}").ready for number in range(10)} == {"True"}
 
 
 async def test_ten_namespaces_take_turns_at_one_mail_server(world: World) -> None:

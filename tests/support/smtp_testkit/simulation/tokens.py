@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Access tokens without a token endpoint."""
 
+import asyncio
 from collections.abc import Hashable
 
 from smtp_operator.api.objects import JsonObject, Reference
@@ -26,6 +27,8 @@ class SimulatedTokens:
     def __init__(self) -> None:
         self._accounts: ServiceAccounts = NoServiceAccounts()
         self.fails_with: VerdictError | None = None
+        self.latency = 0.0
+        """Seconds that the identity provider takes per token."""
         self.dropped: list[Hashable] = []
 
     def by(self, accounts: ServiceAccounts) -> "SimulatedTokens":
@@ -35,6 +38,7 @@ class SimulatedTokens:
 
     async def resolve(self, oauth2: OAuth2, namespace: str, values: SecretReader) -> ResolvedToken:
         """See ``TokenProvider``."""
+        await asyncio.sleep(self.latency)
         if self.fails_with is not None:
             raise self.fails_with
         if oauth2.service_account_ref is not None:
