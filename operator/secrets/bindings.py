@@ -10,8 +10,9 @@ import base64
 import binascii
 import hashlib
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from smtp_operator.api.names import ALLOWED_CA, ALLOWED_SERVERS
@@ -64,13 +65,13 @@ def server_trust(bundle: str | None, bindings: Iterable[Binding], *, field: str)
         return ServerTrust(ca_pem=bundle)
     if bundle is None:
         return ServerTrust(absolute_name=True)
-    certificates = _certificates(bundle)
+    certificates, whole = _certificates(bundle)
     for binding in bindings:
         refused = tuple(it for it in certificates if it not in binding.admitted)
         if refused:
             break
     else:
-        return ServerTrust(ca_pem="".join(certificates.values()), absolute_name=True)
+        return ServerTrust(ca_pem=whole, absolute_name=True)
     admitted = [pem for it, pem in certificates.items() if all(it in one.admitted for one in bindings)]
     return ServerTrust(
         ca_pem="".join(admitted) or None,
@@ -89,17 +90,19 @@ def _is_bound(holder: JsonObject, annotations: dict[str, Any]) -> bool:
     return annotation is not None and _EVERYWHERE not in (it.strip() for it in annotation.split(","))
 
 
-def _certificates(bundle: str) -> dict[str, str]:
-    """Return fingerprint and PEM of each certificate; empty if one is unreadable.
+@lru_cache(maxsize=4)
+def _certificates(bundle: str) -> tuple[Mapping[str, str], str]:
+    """Return fingerprint and PEM of each certificate, and the text of all; empty if one is unreadable.
 
-    Each certificate is re-encoded, so that OpenSSL reads exactly the checked data.
+    Each certificate is re-encoded, so that OpenSSL reads exactly the checked data. The last bundles are
+    cached: every test reads its bundle, and most are the same.
     """
     found: dict[str, str] = {}
     for der in _blocks(bundle):
         if der is None:
-            return {}
+            return {}, ""
         found[hashlib.sha256(der).hexdigest()] = ssl.DER_cert_to_PEM_cert(der)
-    return found
+    return found, "".join(found.values())
 
 
 def _blocks(bundle: str) -> Iterator[bytes | None]:

@@ -2,7 +2,6 @@
 """TLS contexts for mail servers, and the content of their certificates."""
 
 import asyncio
-import hashlib
 import ssl
 import weakref
 from collections.abc import Callable
@@ -32,7 +31,8 @@ _HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13
 
 _requested: "weakref.WeakSet[ssl.SSLObject]" = weakref.WeakSet()
 
-_Key = tuple[bytes | None, bool, bool]
+_Key = tuple[str | None, bool, bool]
+"""The bundle, and whether to verify and to trust the system's CAs. Tests share the text of a bundle."""
 
 
 def watch(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -77,7 +77,7 @@ class TlsContexts:
         """
         if client_certificate is not None:
             return self._context(ca_pem, verify, client_certificate, with_system)
-        key = _key(ca_pem, verify=verify, with_system=with_system)
+        key = ca_pem, verify, with_system
         if key in self._made:
             return self._made[key][0]
         context = self._context(ca_pem, verify, None, with_system)
@@ -101,7 +101,7 @@ class TlsContexts:
             return self.get(
                 ca_pem, verify=verify, client_certificate=client_certificate, with_system=with_system
             )
-        key = _key(ca_pem, verify=verify, with_system=with_system)
+        key = ca_pem, verify, with_system
         if client_certificate is None and key in self._made:
             return self._made[key][0]
         async with self._parsing:
@@ -134,11 +134,6 @@ class TlsContexts:
         while self._made and (len(self._made) >= _KEPT_CONTEXTS or kept > _KEPT_BYTES):
             kept -= self._made.pop(next(iter(self._made)))[1]
         self._made[key] = (context, size)
-
-
-def _key(ca_pem: str | None, *, verify: bool, with_system: bool) -> _Key:
-    digest = None if ca_pem is None else hashlib.sha256(ca_pem.encode(errors="replace")).digest()
-    return digest, verify, with_system
 
 
 @dataclass(frozen=True, slots=True)

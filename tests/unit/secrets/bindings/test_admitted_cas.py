@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """smtp-operator.io/allowed-ca: which certificates of a caRef verify the server of a bound value."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -53,6 +54,20 @@ def test_what_is_bound_to_no_server_keeps_its_ca_ref(free: JsonObject) -> None:
 
 
 # Bound values.
+
+
+def test_a_bundle_is_parsed_once_for_all_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = trustme.CA().cert_pem.bytes().decode() + MINE
+    admitted = holder(servers="smtp.example.com:587", ca=f"{fingerprint(MINE)},{_first(bundle)}")
+    first = trust(bundle, admitted)
+    monkeypatch.setattr(hashlib, "sha256", None)
+    again = trust("".join([*bundle]), admitted)
+    assert first.not_admitted is None
+    assert again.ca_pem is first.ca_pem  # one text, so that one TLS context serves all tests
+
+
+def _first(bundle: str) -> str:
+    return fingerprint(bundle.partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n")
 
 
 BOUND = "smtp.example.com:587"
