@@ -25,6 +25,7 @@ import (
 var kinds = []schema.GroupKind{
 	{Group: flux.GroupVersion.Group, Kind: flux.KustomizationKind},
 	{Group: monitoring.GroupName, Kind: monitoringv1.PodMonitorsKind},
+	{Group: monitoring.GroupName, Kind: monitoringv1.ServiceMonitorsKind},
 	{Group: monitoring.GroupName, Kind: monitoringv1.PrometheusRuleKind},
 }
 

@@ -38,7 +38,8 @@ CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
 EVENTS = {EXPIRING}
 VALUES = {
     *Provider, *Notification, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue", "AzureADTokenExchange",
-    "InputText", "KubernetesSecret", "IfNotPresent", "SmtpTest",
+    "InputText", "KubernetesSecret", "IfNotPresent", "SmtpTest", "ClusterFirst", "ClusterFirstWithHostNet",
+    "RuntimeDefault",
 }  # fmt: skip
 ALERTS = re.findall(r"- alert: (\w+)", (ROOT / "deploy/monitoring/alerts.yaml").read_text(encoding="utf-8"))
 FOREIGN_FLAGS = {"--force-conflicts"}

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from smtp_operator.api.crd import KINDS
 from smtp_testkit.argocd.customizations import as_text, config_map
 from smtp_testkit.conformance.reference import conformance_reference
-from smtp_tools.generate.chart import CHART, values_file, values_reference
+from smtp_tools.generate.chart import CHART, flags_file, values_file, values_reference
 from smtp_tools.generate.monitoring import dashboard, monitoring_manifests
 from smtp_tools.generate.plugin import plugin_reference
 from smtp_tools.generate.policies import policy_groups
@@ -68,6 +68,7 @@ def generated_files() -> dict[str, str]:
     }
     return {
         **{f"{CHART}/files/{path}": text for path, text in of_chart.items()},
+        f"{CHART}/files/flags.yaml": flags_file(),
         f"{CHART}/values.yaml": values_file(),
         **{
             f"deploy/schemas/{kind.name.lower()}.schema.json": json.dumps(kind.json_schema(), indent=2) + "\n"

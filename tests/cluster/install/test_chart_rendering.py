@@ -10,6 +10,7 @@ import pytest
 
 from smtp_operator.settings import FLAGS
 from smtp_testkit.testbed import Object
+from smtp_testkit.testbed.rendered import arguments, of_kind, the
 from smtp_tools.localcluster import KubectlError
 
 if TYPE_CHECKING:
@@ -17,22 +18,6 @@ if TYPE_CHECKING:
 
 CHART = Path(__file__).parents[3] / "deploy" / "charts" / "smtp-operator"
 PROFILES = sorted((CHART / "profiles").glob("*.yaml"))
-
-
-def of_kind(documents: list[Object], kind: str) -> list[Object]:
-    return [it for it in documents if it["kind"] == kind]
-
-
-def the(documents: list[Object], kind: str, name: str = "smtp-operator") -> Object:
-    (found,) = (it for it in of_kind(documents, kind) if it["metadata"]["name"] == name)
-    return found
-
-
-def arguments(documents: list[Object]) -> list[str]:
-    (deployment,) = of_kind(documents, "Deployment")
-    (container,) = deployment["spec"]["template"]["spec"]["containers"]
-    args: list[str] = container["args"]
-    return args
 
 
 def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
@@ -79,6 +64,8 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
         ("extraArgs={--debug}", "--debug"),
         ("metrics.port=9090", "--metrics-address=:9090"),
         ("metrics.objectNames=false", "--metrics-object-names=false"),
+        ("maxTests=0", "--max-tests=0"),
+        ("clusterName=east: 1 # a", "--cluster-name=east: 1 # a"),
     ],
 )
 def test_a_value_is_a_flag_of_the_program(render: Render, setting: str, argument: str) -> None:
@@ -86,16 +73,9 @@ def test_a_value_is_a_flag_of_the_program(render: Render, setting: str, argument
     assert argument.partition("=")[0] in {it.option for it in FLAGS}
 
 
-def test_trusted_cas_are_mounted_where_the_flag_finds_them(render: Render) -> None:
-    settings = ("--set", "trustedCAs.name=corp-ca", "--set", "trustedCAs.key=bundle.pem")
-    pod = the(render(*settings), "Deployment")["spec"]["template"]["spec"]
-    (mount,) = [it for it in pod["containers"][0]["volumeMounts"] if it["name"] == "trusted-cas"]
-    (volume,) = [it for it in pod["volumes"] if it["name"] == "trusted-cas"]
-    assert (mount["mountPath"], mount["readOnly"]) == ("/etc/smtp-operator/ca", True)
-    assert volume["configMap"] == {
-        "name": "corp-ca",
-        "items": [{"key": "bundle.pem", "path": "ca.crt"}],
-    }
+@pytest.mark.parametrize("setting", ["maxTests=400", "metrics.objectNames=true", "logLevel=info"])
+def test_a_value_equal_to_the_program_s_default_is_no_flag(render: Render, setting: str) -> None:
+    assert arguments(render("--set", setting)) == arguments(render())
 
 
 @pytest.mark.parametrize(
@@ -136,9 +116,22 @@ def test_the_image(render: Render, settings: list[str], image: str) -> None:
         ("excludedNamespaces={Team-A}", "'Team-A' does not match pattern"),
         ("replica=2", "additional properties 'replica' not allowed"),
         ("image.name=x", "additional properties 'name' not allowed"),
-        ("secretWatch=all", "value must be one of 'metadata', 'label', 'none'"),
+        ("secretWatch=all", "value must be one of 'metadata', 'label', 'none', ''"),
         ("policies.references=maybe", "value must be one of 'off', 'warn', 'deny'"),
         ("runAsUser=0", "minimum: got 0, want 1"),
+        (
+            "serviceAccount.create=false",
+            "serviceAccount.create is false, but serviceAccount.name is empty: set it to the name of an"
+            " existing ServiceAccount",
+        ),
+        ("serviceAccount.name=Mail", "'Mail' does not match pattern"),
+        ("extraVolumes[0].emptyDir.medium=Memory", "missing property 'name'"),
+        ("extraVolumeMounts[0].name=a", "missing property 'mountPath'"),
+        (
+            "dnsPolicy=Never",
+            "value must be one of 'ClusterFirst', 'ClusterFirstWithHostNet',",
+        ),
+        ("revisionHistoryLimit=-1", "minimum: got -1, want 0"),
         ("allowedNetworks={mail.example.com}", "'mail.example.com' does not match pattern"),
     ],
 )
@@ -271,6 +264,13 @@ def test_the_network_policy_says_what_the_flags_say(render: Render) -> None:
     }
 
 
+def test_without_ports_it_allows_those_that_the_program_allows(render: Render) -> None:
+    ports = {it["port"] for it in egress(render("--set", "networkPolicy.enabled=true"))[2]["ports"]}
+
+    wanted = [it.default for it in FLAGS if it.option in ("--allow-smtp-port", "--allow-vault-port")]
+    assert ports == {int(port) for text in wanted for port in text.split(",")}
+
+
 def test_without_allowed_networks_it_leaves_out_what_is_denied(render: Render) -> None:
     rendered = render("--set", "networkPolicy.enabled=true,deniedNetworks={10.0.0.0/8,fd00::/8}")
 
@@ -322,12 +322,13 @@ def test_the_lease_is_the_only_one_that_it_may_write(render: Render) -> None:
 def test_monitoring_carries_the_labels_by_which_it_is_selected(render: Render) -> None:
     rendered = render(
         "--set=metrics.podMonitor=true,metrics.prometheusRule=true,metrics.dashboard=true",
+        "--set=metrics.serviceMonitor=true",
         "--set=metrics.labels.prometheus=main",
     )
-    kinds = ("PodMonitor", "PrometheusRule", "ConfigMap")
+    kinds = ("PodMonitor", "ServiceMonitor", "PrometheusRule", "ConfigMap")
     found = [it["metadata"] for kind in kinds for it in of_kind(rendered, kind)]
 
-    assert [(it["namespace"], it["labels"]["prometheus"]) for it in found] == [("mail", "main")] * 3
+    assert [(it["namespace"], it["labels"]["prometheus"]) for it in found] == [("mail", "main")] * 4
 
 
 @pytest.mark.parametrize("wanted", [False, True])
@@ -336,42 +337,16 @@ def test_a_service_for_metrics_is_there_where_it_is_wanted(render: Render, wante
     assert [it["spec"]["clusterIP"] for it in of_kind(rendered, "Service")] == ["None"] * wanted
 
 
-def test_the_pod_is_locked_in(render: Render) -> None:
-    pod = the(render(), "Deployment")["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
+def test_a_service_monitor_finds_the_service_that_comes_with_it(render: Render) -> None:
+    rendered = render("--set=metrics.serviceMonitor=true,fullnameOverride=mailer")
 
-    assert pod["securityContext"] == {
-        "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "runAsGroup": 65532,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"]) == (False, False)
-
-
-def test_its_token_is_a_projected_one_of_an_hour_and_read_only(render: Render) -> None:
-    pod = the(render(), "Deployment")["spec"]["template"]["spec"]
-    (volume,) = pod["volumes"]
-    (mount,) = pod["containers"][0]["volumeMounts"]
-
-    assert mount == {
-        "name": volume["name"],
-        "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount",
-        "readOnly": True,
-    }
-    assert volume["projected"]["sources"][0] == {
-        "serviceAccountToken": {"path": "token", "expirationSeconds": 3607}
-    }
-
-
-def test_the_platform_may_choose_the_user(render: Render) -> None:
-    pod = the(render("--set", "runAsUser=null"), "Deployment")["spec"]["template"]["spec"]
-    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    (service,) = of_kind(rendered, "Service")
+    monitor = the(rendered, "ServiceMonitor", "mailer")
+    assert monitor["metadata"]["namespace"] == service["metadata"]["namespace"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert [it["port"] for it in monitor["spec"]["endpoints"]] == [
+        it["name"] for it in service["spec"]["ports"]
+    ]
 
 
 @pytest.mark.parametrize("profile", [None, *PROFILES], ids=lambda it: it.stem if it else "default")

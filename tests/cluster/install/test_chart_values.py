@@ -10,27 +10,26 @@ from typing import Any
 import pytest
 import yaml
 
-from smtp_operator.settings import FLAGS
-from smtp_tools.generate.chart import CHART, values_schema
+from smtp_operator.settings import FLAGS, CommandLineFlag
+from smtp_tools.generate.chart import CHART, flags_of_values, values_schema
 
 ROOT = Path(__file__).parents[3]
 
 Schema = dict[str, Any]
 
-OF_FLAGS = {
-    "secretWatch": "--secret-watch",
-    "allowedSmtpPorts": "--allow-smtp-port",
-    "allowedVaultPorts": "--allow-vault-port",
-    "maxConnectionsPerDestination": "--max-connections-per-destination",
-    "maxTests": "--max-tests",
-    "maxTestsPerNamespace": "--max-tests-per-namespace",
-    "maxEmailsPerNamespace": "--max-emails-per-namespace",
-    "maxEmailsPerMailbox": "--max-emails-per-mailbox",
-    "maxRejectedLogins": "--max-rejected-logins",
-    "logFormat": "--log-format",
-    "logLevel": "--log-level",
+RENDERED_OTHERWISE = {
+    "--all-namespaces",
+    "--namespace",
+    "--ca-file",
+    "--health-address",
+    "--leader-elect",
+    "--lease-name",
+    "--metrics-address",
 }
-"""Values whose flag is rendered only if they differ from its default."""
+"""Flags that the chart renders from values of another form."""
+
+NOT_FOR_PODS = {"--kubeconfig", "--context", "--lease-namespace", "--debug"}
+"""Flags without a value; extraArgs can set them."""
 
 
 def values(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
@@ -78,11 +77,28 @@ def test_the_values_file_holds_exactly_these(defaults: Schema) -> None:
     assert defaults == expected(values_schema())
 
 
-@pytest.mark.parametrize(("value", "option"), OF_FLAGS.items())
-def test_its_default_is_that_of_the_flag(defaults: Schema, value: str, option: str) -> None:
-    (flag,) = (it for it in FLAGS if it.option == option)
-    default = defaults[value]
-    assert (",".join(map(str, default)) if isinstance(default, list) else str(default)) == flag.default
+def test_no_value_repeats_a_default_of_the_program() -> None:
+    flags = [it for _, it in values(values_schema()) if "x-flag" in it]
+    assert len(flags) > 20
+    for value in flags:
+        assert value["default"] in ("", None, False) or value["default"] == [], value
+
+
+def test_every_flag_has_a_value_or_a_reason_for_none() -> None:
+    found = {flag.option for _, flag in flags_of_values()} | RENDERED_OTHERWISE | NOT_FOR_PODS
+    assert found == {flag.option for flag in FLAGS}
+
+
+@pytest.mark.parametrize(("path", "flag"), list(flags_of_values()), ids=lambda it: getattr(it, "name", it))
+def test_the_reference_shows_the_default_of_the_program(path: str, flag: CommandLineFlag) -> None:
+    text = (ROOT / "docs" / "reference" / "chart-values.md").read_text(encoding="utf-8")
+    (line,) = (it for it in text.splitlines() if it.startswith(f"| `{path}` |"))
+    assert f": the program's default, `{flag.default}` |" in line or not flag.default
+
+
+def test_the_name_of_the_lease_is_that_of_the_chart(chart: Schema) -> None:
+    (flag,) = (it for it in FLAGS if it.option == "--lease-name")
+    assert flag.default == chart["name"]
 
 
 def test_chart_and_program_have_one_version(chart: Schema) -> None:

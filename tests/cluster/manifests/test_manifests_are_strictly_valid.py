@@ -73,10 +73,11 @@ def test_the_api_server_accepts_all_that_the_chart_renders(
     cluster: LocalCluster, namespace: str, profile: str
 ) -> None:
     words = [f"--values={CHART}/profiles/{profile}.yaml"] if profile else []
-    monitoring = "--set=metrics.podMonitor=true,metrics.prometheusRule=true,metrics.dashboard=true"
+    monitors = ("podMonitor", "serviceMonitor", "prometheusRule", "dashboard")
+    monitoring = "--set=" + ",".join(f"metrics.{it}=true" for it in monitors)
     rendered = cluster.helm(
         "template", "smtp-operator", str(CHART), f"--namespace={namespace}", monitoring, *words
     ).stdout
 
-    foreign = {"podmonitor.monitoring.coreos.com", "prometheusrule.monitoring.coreos.com"}
+    foreign = {f"{it}.monitoring.coreos.com" for it in ("podmonitor", "servicemonitor", "prometheusrule")}
     assert foreign | {"deployment.apps"} <= set(accepts(cluster, namespace, rendered))

@@ -18,6 +18,14 @@ app.kubernetes.io/name: {{ .Values.nameOverride | default .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/* The name of the operator's ServiceAccount. */}}
+{{- define "smtp-operator.serviceAccountName" -}}
+{{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) -}}
+{{- fail "serviceAccount.create is false, but serviceAccount.name is empty: set it to the name of an existing ServiceAccount" -}}
+{{- end -}}
+{{- .Values.serviceAccount.name | default (include "smtp-operator.fullname" .) -}}
+{{- end -}}
+
 {{- define "smtp-operator.labels" -}}
 {{ include "smtp-operator.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

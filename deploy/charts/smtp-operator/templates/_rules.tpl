@@ -48,6 +48,6 @@ roleRef:
   name: {{ index . 1 }}
 subjects:
   - kind: ServiceAccount
-    name: {{ include "smtp-operator.fullname" (index . 2) }}
+    name: {{ include "smtp-operator.serviceAccountName" (index . 2) }}
     namespace: {{ (index . 2).Release.Namespace }}
 {{- end -}}
