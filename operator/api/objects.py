@@ -3,7 +3,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 JsonObject = dict[str, Any]
@@ -135,7 +135,6 @@ class EventRecord:
     """The operator's action as one CamelCase word, such as ``TestEmail``."""
     note: str
     """At most 1,024 bytes."""
-    related: Mapping[str, str] = field(default_factory=dict)
 
 
 def is_newer(one: str, other: str) -> bool:

@@ -134,8 +134,6 @@ class EventRecorder:
                 "uid": event.uid,
             },
         }
-        if event.related:
-            body["related"] = dict(event.related)
         await self._client.request("POST", paths.events(namespace), body=body, accept=METADATA, timeout=10)
         return str(body["metadata"]["name"])
 

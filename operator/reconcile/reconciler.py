@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from smtp_operator.api.errors import ClusterError, ObjectNotFound
+from smtp_operator.api.errors import ClusterError, ObjectNotFound, origin
 from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import (
     JsonObject,
@@ -26,7 +26,7 @@ from smtp_operator.api.verdict import Verdict
 from smtp_operator.fair_slots import NAMESPACE
 from smtp_operator.reconcile.actions import RefreshStatus, Wait
 from smtp_operator.reconcile.events import log, verdict_event
-from smtp_operator.reconcile.internal_errors import pause_after
+from smtp_operator.reconcile.internal_errors import pause_after, pause_after_bug
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError
 from smtp_operator.reconcile.limits.admission import Limits
 from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy
@@ -226,8 +226,8 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         if state is None or state.uid != uid:
             return
         del self.states[reference]
-        self.limits.withdraw(reference)
-        self.send_gate.reported(reference)
+        self.limits.withdraw(reference, state)
+        self.send_gate.reported(state)
         self.tracker.set_uses(reference, ())
         self.queue.discard(reference)
         self.forgotten(reference)
@@ -269,26 +269,31 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
 
     async def _reconcile(self, reference: Reference) -> None:
         NAMESPACE.set(reference.namespace)
+        state = self.states.get(reference)
+        if state is None:
+            return
         waits = False
         try:
-            snapshot = await self._current_snapshot(reference)
-            if snapshot is not None and not await self._write_pending(snapshot):
-                state = self.states[reference]
+            snapshot = await self._current_snapshot(reference, state)
+            if snapshot is not None and not await self._write_pending(snapshot, state):
                 await self.poll(snapshot, state)
                 waits = await self._take(await self.next_action(snapshot, state), snapshot, state)
+            state.internal_errors = 0
         except ClusterError as error:
             pause = pause_after(error)
             log.warning("%s: %s; next try in %.0f s", reference, error, pause)
             self.queue.add(reference, at=self.now() + pause)
+        except Exception as error:  # a bug in handling one object must not stop the others
+            state.internal_errors += 1
+            pause = pause_after_bug(state.internal_errors)
+            log.error("reconciling %s failed: %s; next try in %.0f s", reference, origin(error), pause)
+            self.queue.add(reference, at=self.now() + pause)
         finally:
             if not waits:
-                self.limits.withdraw(reference)
+                self.limits.withdraw(reference, state)
 
-    async def _current_snapshot(self, reference: Reference) -> Snapshot | None:
+    async def _current_snapshot(self, reference: Reference, state: State) -> Snapshot | None:
         """Return the current object; None if there is nothing to decide."""
-        state = self.states.get(reference)
-        if state is None:
-            return None
         recent = self.take_snapshot(state)
         if recent is not None:
             return recent
@@ -307,13 +312,12 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
             await self._reject_spec(version_of(kind, object_), object_, error.verdict)
             return None
 
-    async def _write_pending(self, snapshot: Snapshot) -> bool:
-        state = self.states[snapshot.version.reference]
+    async def _write_pending(self, snapshot: Snapshot, state: State) -> bool:
         pending, state.pending_status = state.pending_status, None
         if pending is None or pending.tested.generation != snapshot.generation:
             return False
         await self.write(pending)
-        self.send_gate.reported(pending.tested.reference)
+        self.send_gate.reported(state)
         self.queue.add(snapshot.version.reference, at=self.now())
         return True
 

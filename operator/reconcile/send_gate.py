@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from smtp_operator.api.errors import ApiUnavailable
-from smtp_operator.api.objects import Reference
 from smtp_operator.fair_slots import KeyedFairSlots, Slot
+from smtp_operator.reconcile.state import ObjectState
 
 _PATIENCE_WITH_STATUS: Final = 12.0
 """Seconds for which an email counts whose status the API server did not accept.
@@ -30,25 +30,18 @@ class SendGate:
         self.may_send = may_send
         self.slots = KeyedFairSlots(per_destination)
         self.closing = False
-        self._unreported: dict[Reference, Slot] = {}
-        """Slots of sent emails whose status is still to be written."""
 
-    def permit(self, key: Reference) -> "GatePermit":
+    def permit(self, namespace: str, state: ObjectState) -> "GatePermit":
         """Return the permit of one email, for a ``with`` block that ends when its status is written.
 
         If the block ends because the API server is not available, the email counts until ``reported``.
         """
-        self.reported(key)
-        return GatePermit(self, key)
+        self.reported(state)
+        return GatePermit(self, namespace, state)
 
-    def keep(self, key: Reference, slot: Slot) -> None:
-        """Keep the slot of an email whose status was not written."""
-        self._unreported[key] = slot
-        asyncio.get_running_loop().call_later(_PATIENCE_WITH_STATUS, slot.release)
-
-    def reported(self, key: Reference) -> None:
-        """Record that the email of this object is not sent again: its status is written, or it has gone."""
-        slot = self._unreported.pop(key, None)
+    def reported(self, state: ObjectState) -> None:
+        """Record that the email of an object is not sent again: its status is written, or it is deleted."""
+        slot, state.email_slot = state.email_slot, None
         if slot is not None:
             slot.release()
 
@@ -60,10 +53,11 @@ class SendGate:
 class GatePermit:
     """The ``SendPermit`` of one email, which the engine acquires."""
 
-    def __init__(self, gate: SendGate, key: Reference) -> None:
+    def __init__(self, gate: SendGate, namespace: str, state: ObjectState) -> None:
         """Create a permit; use ``SendGate.permit`` instead."""
         self._gate = gate
-        self._key = key
+        self._namespace = namespace
+        self._state = state
         self._slot: Slot | None = None
 
     def __enter__(self) -> Self:
@@ -75,7 +69,8 @@ class GatePermit:
         if self._slot is None:
             return
         if isinstance(error, ApiUnavailable):
-            self._gate.keep(self._key, self._slot)
+            self._state.email_slot = self._slot
+            asyncio.get_running_loop().call_later(_PATIENCE_WITH_STATUS, self._slot.release)
         else:
             self._slot.release()
 
@@ -84,7 +79,7 @@ class GatePermit:
         self.check()
         if self._slot is not None:  # of an earlier attempt of the same test
             self._slot.release()
-        self._slot = await self._gate.slots.take(destination, self._key.namespace)
+        self._slot = await self._gate.slots.take(destination, self._namespace)
         if self._gate.closing:
             await asyncio.Event().wait()
         self.check()

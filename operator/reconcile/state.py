@@ -11,6 +11,7 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import ObjectStatus
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.verdict import Verdict
+from smtp_operator.fair_slots import Slot
 from smtp_operator.reconcile.backoff import MINUTE, WAITING_TIME
 from smtp_operator.reconcile.references.changes import ReferenceBaseline
 from smtp_operator.reconcile.snapshot import ObjectSnapshot, Status
@@ -73,6 +74,13 @@ class ObjectState:
     """Consecutive failed tests."""
     failing_since: float | None = None
     """When the first consecutive failure ended, in seconds since the epoch."""
+    internal_errors: int = 0
+    """Consecutive reconciliations that failed with a bug of the operator."""
+
+    test_slot: Slot | None = None
+    """Slot of its running test, or of one that waits; see ``limits/admission.py``."""
+    email_slot: Slot | None = None
+    """Slot of a sent email whose status is still to be written; see ``send_gate.py``."""
 
     def record_result(self, snapshot: ObjectSnapshot, verdict: Verdict, *, ended: float) -> None:
         """Record a test result; ``snapshot`` is the object before the test."""

@@ -3,27 +3,19 @@
 
 import asyncio
 import heapq
-import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from smtp_operator.alarm import Alarm
-from smtp_operator.api.errors import origin
 from smtp_operator.fair_slots import KeyedFairSlots, Slot
 from smtp_operator.reconcile.ports import Now
 
 K = TypeVar("K", bound=Hashable)
 
-_log = logging.getLogger(__name__)
-
 LONGEST_SLEEP: Final = 30.0
 """Maximum sleep in seconds, because the wall clock may jump during a long sleep."""
-
-_PAUSE_AFTER_INTERNAL_ERROR: Final = 60.0
-_LONGEST_PAUSE: Final = 3600.0
-# A bug that shows after the email was sent would send another one at each retry, so the pause doubles.
 
 _STALE_ENTRIES: Final = 1000
 
@@ -52,7 +44,7 @@ class _BlockedItem:
 
 
 class WorkQueue(Generic[K]):
-    """Call ``handle(key)`` when a key is due.
+    """Call ``handle(key)``, which never fails, when a key is due.
 
     A key that is added again keeps its earliest deadline; a key that is added while it is handled is handled
     once more afterwards. For each namespace, ``per_concurrency_key`` keys of one concurrency key (here: one
@@ -63,7 +55,7 @@ class WorkQueue(Generic[K]):
 
     def __init__(
         self,
-        handle: Callable[[K], Awaitable[None]],
+        handle: Callable[[K], Coroutine[Any, Any, None]],
         *,
         concurrency_key_of: Callable[[K], Hashable],
         namespace_of: Callable[[K], str],
@@ -83,13 +75,8 @@ class WorkQueue(Generic[K]):
         self._beyond: Counter[tuple[Hashable, str]] = Counter()
         """Number of running keys that have released their slot, for each concurrency key and namespace."""
         self._blocked: dict[K, _BlockedItem] = {}
-        self._failures: dict[K, int] = {}
         self._wake = asyncio.Event()
         self._closing = False
-
-    def __len__(self) -> int:
-        """Return how many keys wait for their deadline or for a slot."""
-        return len(self._due.keys() | self._blocked.keys())
 
     def add(self, key: K, *, at: float) -> None:
         """Schedule the key for that time (seconds since the epoch), unless it is scheduled for earlier."""
@@ -103,7 +90,6 @@ class WorkQueue(Generic[K]):
     def discard(self, key: K) -> None:
         """Forget the key, and cancel its task."""
         self._due.pop(key, None)
-        self._failures.pop(key, None)
         self._unblock(key)
         item = self._running.get(key)
         if item is not None:
@@ -211,20 +197,9 @@ class WorkQueue(Generic[K]):
             self._start(key, item.slot, item.concurrency_key)
 
     def _start(self, key: K, slot: Slot, concurrency_key: Hashable) -> None:
-        task = asyncio.create_task(self._work(key), name=f"reconcile {key}")
+        task = asyncio.create_task(self._handle(key), name=f"reconcile {key}")
         self._running[key] = _RunningItem(task, slot, concurrency_key)
         task.add_done_callback(lambda _: self._done(key))
-
-    async def _work(self, key: K) -> None:
-        try:
-            await self._handle(key)
-        except Exception as error:  # a bug in handling one object must not stop the others
-            failures = self._failures[key] = self._failures.get(key, 0) + 1
-            pause = min(_PAUSE_AFTER_INTERNAL_ERROR * 2 ** min(failures - 1, 10), _LONGEST_PAUSE)
-            _log.error("reconciling %s failed: %s; next try in %.0f s", key, origin(error), pause)
-            self.add(key, at=self._now() + pause)
-        else:
-            self._failures.pop(key, None)
 
     def _done(self, key: K) -> None:
         item = self._running.pop(key)

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Collection
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
@@ -33,6 +33,13 @@ class Admission:
             self._end(self.sent)
 
 
+class TestState(Protocol):
+    """The part of an object's state that the limits use."""
+
+    test_slot: Slot | None
+    """Slot of its running test, or of one that waits."""
+
+
 class Limits:
     """Limits of tests, emails and logins of one process, shared by all kinds that test."""
 
@@ -43,35 +50,28 @@ class Limits:
         self._policy = policy
         self._wake = wake
         self._slots = FairSlots(policy.max_tests, policy.max_tests_per_namespace)
-        self._slot_of: dict[Reference, Slot] = {}
         self._emails = EmailLimits(
             per_namespace=policy.emails_per_namespace, per_mailbox=policy.emails_per_mailbox, now=now
         )
         self.logins = LoginLimits(policy.rejected_logins, now=now, observer=observer)
 
-    def admit(self, key: Reference, addresses: Collection[str]) -> Admission:
+    def admit(self, key: Reference, state: TestState, addresses: Collection[str]) -> Admission:
         """Let a test of this object, with an email to these addresses, start, or say why it has to wait."""
         held = self._emails.hold(key, addresses)
         if held is not None:
-            self._release_slot(key)
+            _release_slot(state)
             return Admission(_emails_held(held, key.namespace))
-        slot = self._slot_of.get(key)
-        if slot is None:
-            slot = self._slot_of[key] = self._slots.ask(key.namespace, lambda: self._wake(key))
-        if not slot.granted:
+        if state.test_slot is None:
+            state.test_slot = self._slots.ask(key.namespace, lambda: self._wake(key))
+        if not state.test_slot.granted:
             return Admission(self._no_slot(key.namespace))
         self._emails.begin(key, addresses)
         return Admission(None, lambda sent: self._emails.end(key, addresses, sent=sent))
 
-    def withdraw(self, key: Reference) -> None:
+    def withdraw(self, key: Reference, state: TestState) -> None:
         """Give back what an object holds or waits for."""
         self._emails.withdraw(key)
-        self._release_slot(key)
-
-    def _release_slot(self, key: Reference) -> None:
-        slot = self._slot_of.pop(key, None)
-        if slot is not None:
-            slot.release()
+        _release_slot(state)
 
     def _no_slot(self, namespace: str) -> Hold:
         most = self._policy.max_tests_per_namespace
@@ -85,6 +85,12 @@ class Limits:
             " No action needed; the operator starts it automatically.",
             f"{most} tests at a time allowed",
         )
+
+
+def _release_slot(state: TestState) -> None:
+    slot, state.test_slot = state.test_slot, None
+    if slot is not None:
+        slot.release()
 
 
 def _emails(count: int) -> str:

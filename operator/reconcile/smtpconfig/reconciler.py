@@ -169,11 +169,11 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
     ) -> bool:
         """Run a test or send a notification, or hold it back; return whether it is held back."""
         addresses = addresses_of(snapshot, action, now=self.now())
-        with self.limits.admit(snapshot.version.reference, addresses) as admission:
+        with self.limits.admit(snapshot.version.reference, state, addresses) as admission:
             if admission.hold is not None:
                 await self._hold(snapshot, state, action, admission.hold)
                 return True
-            with self.send_gate.permit(snapshot.version.reference) as permit:
+            with self.send_gate.permit(snapshot.key.namespace, state) as permit:
                 if isinstance(action, RunTest):
                     await self._test(snapshot, state, action, permit, admission)
                 else:

@@ -15,8 +15,10 @@ from smtp_tools.localcluster import KubectlError, LocalCluster
 Manifest = dict[str, Any]
 
 CRD = Path(__file__).parents[3] / "deploy" / "crds" / "smtpconfigs.yaml"
-GROUP = "ratcheting.example.com"  # a separate group, so that the CRD of the other tests stays unchanged
-RESOURCE = f"smtpconfigs.{GROUP}"
+# Group and names are not ours, so that `kubectl get smtpconfig` of other tests still means our kind.
+GROUP = "ratcheting.example.com"
+KIND, PLURAL, SINGULAR = "StoredConfig", "storedconfigs", "storedconfig"
+RESOURCE = f"{PLURAL}.{GROUP}"
 LINK = "Log in at evil.example <noreply@example.com>"
 
 
@@ -25,7 +27,12 @@ def crd(*, with_rule: bool) -> str:
     manifest = yaml.safe_load(CRD.read_text())
     manifest["metadata"] = {"name": RESOURCE}
     manifest["spec"]["group"] = GROUP
-    manifest["spec"]["names"] |= {"shortNames": [], "categories": []}
+    manifest["spec"]["names"] = {
+        "kind": KIND,
+        "listKind": f"{KIND}List",
+        "plural": PLURAL,
+        "singular": SINGULAR,
+    }
     for version in manifest["spec"]["versions"]:
         from_ = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["from"]
         rules = from_["x-kubernetes-validations"]
@@ -38,7 +45,7 @@ def crd(*, with_rule: bool) -> str:
 def mail(name: str) -> str:
     spec = {"server": "smtp.example.com", "port": 587, "from": LINK}
     metadata = {"name": name, "namespace": "default"}
-    api = {"apiVersion": f"{GROUP}/v1alpha1", "kind": "SmtpConfig"}
+    api = {"apiVersion": f"{GROUP}/v1alpha1", "kind": KIND}
     return json.dumps(api | {"metadata": metadata, "spec": spec})
 
 

@@ -3,7 +3,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from itertools import pairwise
 
 import pytest
 
@@ -252,40 +251,6 @@ async def test_a_key_discarded_and_added_at_once_is_handled_again(desk: Desk) ->
     assert [round(at, 3) for at in desk.times("a")] == [0.0, 1.0]
 
 
-async def test_an_error_in_one_key_does_not_end_the_others(
-    desk: Desk, caplog: pytest.LogCaptureFixture
-) -> None:
-    desk.errors["a"] = [RuntimeError("s3cret-canary")]
-    async with running(desk) as queue:
-        queue.add("a", at=0)
-        queue.add("b", at=1)
-        await asyncio.sleep(5)
-    assert desk.order == ["a", "b"]
-    assert "reconciling a failed: RuntimeError at " in caplog.text
-    assert "s3cret-canary" not in caplog.text
-
-
-async def test_a_key_with_an_error_is_tried_again_after_growing_pauses(desk: Desk) -> None:
-    desk.errors["a"] = [RuntimeError()] * 9
-    async with running(desk) as queue:
-        queue.add("a", at=0)
-        await asyncio.sleep(40000)
-    starts = [round(at) for at in desk.times("a")]
-    pauses = [later - earlier for earlier, later in pairwise(starts)]
-    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
-
-
-async def test_a_success_ends_the_growing_of_pauses(desk: Desk) -> None:
-    desk.errors["a"] = [RuntimeError(), RuntimeError()]
-    async with running(desk) as queue:
-        queue.add("a", at=0)
-        await asyncio.sleep(1000)
-        desk.errors["a"] = [RuntimeError()]
-        queue.add("a", at=desk.now())
-        await asyncio.sleep(1000)
-    assert [round(at) for at in desk.times("a")] == [0, 60, 180, 1000, 1060]
-
-
 async def test_a_clock_set_forward_is_noticed_within_half_a_minute(desk: Desk) -> None:
     async with running(desk) as queue:
         queue.add("a", at=3600)
@@ -327,19 +292,6 @@ async def test_an_idle_queue_sleeps(desk: Desk) -> None:
     assert calls < 20
     task.cancel()
     await asyncio.wait([task])
-
-
-async def test_its_length_is_that_of_what_waits(desk: Desk) -> None:
-    desk.lanes = {"a": "lane", "b": "lane"}
-    desk.seconds["a"] = 10
-    async with running(desk, per_lane=1) as queue:
-        queue.add("later", at=100)
-        queue.add("a", at=0)
-        queue.add("b", at=0)
-        await asyncio.sleep(1)
-        assert len(queue) == 2
-        queue.add("b", at=50)
-        assert len(queue) == 2
 
 
 async def test_it_tells_for_how_long_the_oldest_waits(desk: Desk) -> None:

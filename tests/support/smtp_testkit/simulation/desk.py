@@ -14,7 +14,6 @@ class Desk:
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.errors: dict[str, list[Exception]] = {}
         self.lanes: dict[str, str] = {}
         self.started: list[tuple[float, str]] = []
         self.under_way: list[str] = []
@@ -33,8 +32,6 @@ class Desk:
         self.most = max(self.most, len(self.under_way))
         try:
             await asyncio.sleep(self.seconds[key])
-            if self.errors.get(key):
-                raise self.errors[key].pop(0)
         finally:
             self.under_way.remove(key)
 
