@@ -12,6 +12,7 @@ from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
 from smtp_testkit.testbed import Api, Bed, Object
 from smtp_testkit.testbed.status_watch import StatusWatch
 from smtp_testkit.testbed.users import object_of, path_of
+from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.alone
 
@@ -73,7 +74,9 @@ def _condition(kind: str, status: str, reason: str) -> Object:
 
 
 @pytest.fixture(params=[kind.name for kind in KINDS])
-def subject(request: pytest.FixtureRequest, api: Api, namespace: str) -> Iterator[Subject]:
+def subject(
+    request: pytest.FixtureRequest, cluster: LocalCluster, api: Api, namespace: str
+) -> Iterator[Subject]:
     """An object; each test runs once per kind."""
     it = Subject(api, path_of(request.param, namespace), request.param, namespace)
     it.create()

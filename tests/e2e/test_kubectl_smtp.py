@@ -73,13 +73,13 @@ def test_a_failing_test_shows_the_dialogue_and_sets_the_exit_code(
 ) -> None:
     bed.create(server, suspend=True)
     bed.verdict()
-    server.replies["MAIL"] = "550 5.7.1 not you"
+    server.replies["MAIL"] = "550 5.7.1 sender not allowed"
 
     done = kubectl("smtp", "test", "mail", "-n", bed.namespace)
 
     assert done.returncode == 1, done
     assert done.stdout.startswith(f"✗ FromAddressRejected in MailFrom: 550 5.7.1  {bed.namespace}/mail\n")
-    assert "    S: 550 5.7.1 not you\n" in done.stdout
+    assert "    S: 550 5.7.1 sender not allowed\n" in done.stdout
     assert done.stderr.endswith("MailFrom 0ms\n") or "✗ MailFrom" in done.stderr
 
 
