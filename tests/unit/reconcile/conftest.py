@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from smtp_operator.reconcile import workqueue as deadlines
+from smtp_operator.reconcile import workqueue
 from smtp_testkit.simulation import World
 
 HERE = Path(__file__).parent
-CLOCKS_ARE_SET = {"test_deadline_queue.py", "test_wrong_clocks.py"}
+CLOCKS_ARE_SET = {"test_workqueue.py", "test_wrong_clocks.py"}
 """Tests during which somebody sets a clock that the operator sleeps by."""
 
 
@@ -26,7 +26,7 @@ def uninterrupted_sleep(request: pytest.FixtureRequest) -> Iterator[None]:
     """Sleep until each deadline in one go: clock checks cost time, and would hide a missing wake-up."""
     with pytest.MonkeyPatch.context() as patch:
         if request.path.name not in CLOCKS_ARE_SET:
-            patch.setattr(deadlines, "LONGEST_SLEEP", float("inf"))
+            patch.setattr(workqueue, "LONGEST_SLEEP", float("inf"))
         yield
 
 

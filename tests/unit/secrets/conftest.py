@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import pytest
 
 from smtp_testkit.openbao import OpenBao
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    """An empty shelf."""
-    return Shelf()
+def store() -> ObjectStore:
+    """An empty store."""
+    return ObjectStore()
 
 
 @pytest.fixture(scope="session")

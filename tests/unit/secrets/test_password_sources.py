@@ -10,19 +10,19 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.sources import described, password_source
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 
 
 def password(**fields: Any) -> Password:
     return Password.model_validate(fields)
 
 
-async def resolved(shelf: Shelf, it: Password) -> ResolvedPassword:
-    return await password_source(it, shelf.reading()).resolve(it, "team-a")
+async def resolved(store: ObjectStore, it: Password) -> ResolvedPassword:
+    return await password_source(it, store.reading()).resolve(it, "team-a")
 
 
-async def test_input_text(shelf: Shelf) -> None:
-    assert await resolved(shelf, password(value="s3cret")) == ResolvedPassword(
+async def test_input_text(store: ObjectStore) -> None:
+    assert await resolved(store, password(value="s3cret")) == ResolvedPassword(
         value="s3cret",
         source="InputText",
         reference="spec.password.value",
@@ -34,13 +34,13 @@ async def test_input_text(shelf: Shelf) -> None:
     )
 
 
-async def test_input_text_is_taken_as_it_stands(shelf: Shelf) -> None:
-    assert (await resolved(shelf, password(value=" s3cret\n"))).value == " s3cret\n"
+async def test_input_text_is_taken_as_it_stands(store: ObjectStore) -> None:
+    assert (await resolved(store, password(value=" s3cret\n"))).value == " s3cret\n"
 
 
-async def test_a_secret(shelf: Shelf) -> None:
-    shelf.put("Secret", "smtp-password", {"password": "s3cret"})
-    found = await resolved(shelf, password(secretRef={"name": "smtp-password"}))
+async def test_a_secret(store: ObjectStore) -> None:
+    store.put("Secret", "smtp-password", {"password": "s3cret"})
+    found = await resolved(store, password(secretRef={"name": "smtp-password"}))
     assert found == ResolvedPassword(
         value="s3cret",
         source="KubernetesSecret",
@@ -52,9 +52,9 @@ async def test_a_secret(shelf: Shelf) -> None:
     )
 
 
-async def test_a_secret_with_a_newline_at_its_end(shelf: Shelf) -> None:
-    shelf.put("Secret", "smtp-password", {"pw": "s3cret\n"})
-    found = await resolved(shelf, password(secretRef={"name": "smtp-password", "key": "pw"}))
+async def test_a_secret_with_a_newline_at_its_end(store: ObjectStore) -> None:
+    store.put("Secret", "smtp-password", {"pw": "s3cret\n"})
+    found = await resolved(store, password(secretRef={"name": "smtp-password", "key": "pw"}))
     assert (found.value, found.reason) == ("s3cret", Reason.TRAILING_NEWLINE_STRIPPED)
     assert found.message == (
         'The password in Secret smtp-password, key pw ends with a newline (made by "echo | base64"?),'
@@ -62,11 +62,11 @@ async def test_a_secret_with_a_newline_at_its_end(shelf: Shelf) -> None:
     )
 
 
-async def test_a_secret_of_another_namespace_is_out_of_reach(shelf: Shelf) -> None:
-    shelf.put("Secret", "smtp-password", {"password": "s3cret"})
+async def test_a_secret_of_another_namespace_is_out_of_reach(store: ObjectStore) -> None:
+    store.put("Secret", "smtp-password", {"password": "s3cret"})
     it = password(secretRef={"name": "smtp-password"})
     with pytest.raises(VerdictError, match="SecretNotFound"):
-        await password_source(it, shelf.reading()).resolve(it, "team-b")
+        await password_source(it, store.reading()).resolve(it, "team-b")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ def test_a_source_is_described_without_reading_it(fields: dict[str, Any], expect
     assert described(password(**fields)) == expected
 
 
-async def test_what_was_resolved_does_not_show_the_password(shelf: Shelf) -> None:
-    found = await resolved(shelf, password(value="s3cret-canary"))
+async def test_what_was_resolved_does_not_show_the_password(store: ObjectStore) -> None:
+    found = await resolved(store, password(value="s3cret-canary"))
     assert "canary" not in repr(found)

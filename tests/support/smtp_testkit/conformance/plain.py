@@ -9,7 +9,7 @@ from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
 from smtp_operator.secrets.sources import InputText, KubernetesSecret
 from smtp_testkit.conformance.source import Found, Source
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 
 _NO_LOGIN = "It needs no login."
 _NO_HTTPS = "It uses no HTTPS."
@@ -95,24 +95,24 @@ class KubernetesSecretSource(Source):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shelf = Shelf()
+        self._store = ObjectStore()
         self._versions = 0
 
     async def read(self) -> Found:
         """See ``Source``; every call counts as another test."""
         named = Password.model_validate({"secretRef": {"name": "smtp"}})
-        return await KubernetesSecret(self._shelf.values).resolve(named, "team-a")
+        return await KubernetesSecret(self._store.values).resolve(named, "team-a")
 
     def write(self, value: str) -> None:
         """See ``Source``."""
         self._versions += 1
-        reference = self._shelf.put("Secret", "smtp", {"password": value})
-        self._shelf.objects[reference]["metadata"]["resourceVersion"] = str(self._versions)
+        reference = self._store.put("Secret", "smtp", {"password": value})
+        self._store.objects[reference]["metadata"]["resourceVersion"] = str(self._versions)
 
     def remove(self) -> None:
         """See ``Source``."""
-        self._shelf.objects.clear()
+        self._store.objects.clear()
 
     def forbid(self) -> None:
         """See ``Source``."""
-        self._shelf.locked.add(Reference("Secret", "team-a", "smtp"))
+        self._store.locked.add(Reference("Secret", "team-a", "smtp"))

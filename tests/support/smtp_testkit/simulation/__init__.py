@@ -13,7 +13,7 @@ Time is that of the event loop, so with a fake one (looptime) a day passes insta
 
 from smtp_testkit.simulation.cluster import FakeCluster, StatusWrite, Watch
 from smtp_testkit.simulation.engine import Answer, Mail, Run, ScriptedEngine, fails, passes
-from smtp_testkit.simulation.shelf import Shelf
+from smtp_testkit.simulation.object_store import ObjectStore
 from smtp_testkit.simulation.storage import Storage
 from smtp_testkit.simulation.vault_objects import NAMESPACE, Vault
 from smtp_testkit.simulation.vaults import SimulatedVaults, vault_verdict
@@ -24,9 +24,9 @@ __all__ = [
     "Answer",
     "FakeCluster",
     "Mail",
+    "ObjectStore",
     "Run",
     "ScriptedEngine",
-    "Shelf",
     "SimulatedVaults",
     "SmtpConfig",
     "StatusWrite",

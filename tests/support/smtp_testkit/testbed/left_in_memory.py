@@ -26,7 +26,7 @@ from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.setting_parsers import PortRange
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 from smtp_testkit.testbed.told import spellings
 
 
@@ -51,16 +51,16 @@ def holders(password: str) -> list[str]:
     return [type(it).__name__ for it in gc.get_objects() if any(map(holds, gc.get_referents(it)))]
 
 
-def objects(given: Any) -> Shelf:
+def objects(given: Any) -> ObjectStore:
     """Return the objects that the test reads."""
-    shelf = Shelf()
-    shelf.put("Secret", "bao-login", {"token": given["token"]})
-    shelf.put("ConfigMap", "bao-ca", {"ca.crt": given["vault_ca"]})
-    shelf.put("ConfigMap", "mail-ca", {"ca.crt": given["mail_ca"]})
+    store = ObjectStore()
+    store.put("Secret", "bao-login", {"token": given["token"]})
+    store.put("ConfigMap", "bao-ca", {"ca.crt": given["vault_ca"]})
+    store.put("ConfigMap", "mail-ca", {"ca.crt": given["mail_ca"]})
     token = {"name": "bao-login", "key": "token"}
     block = {"url": given["url"], "auth": {"tokenRef": token}}
-    shelf.put_vault("SmtpVault", "bao", {"hashiCorpVault": block, "caRef": {"name": "bao-ca"}})
-    return shelf
+    store.put_vault("SmtpVault", "bao", {"hashiCorpVault": block, "caRef": {"name": "bao-ca"}})
+    return store
 
 
 async def told(given: Any) -> dict[str, Any]:
@@ -71,9 +71,9 @@ async def told(given: Any) -> dict[str, Any]:
     )
     resolver = ThreadedResolver()
     https = Https(policy=policy, resolver=resolver)
-    shelf = objects(given)
+    store = objects(given)
     vaults = VaultClients(
-        get_object=shelf.get,
+        get_object=store.get,
         accounts=NoServiceAccounts(),
         https=https,
         monotonic=time.monotonic,
@@ -81,7 +81,7 @@ async def told(given: Any) -> dict[str, Any]:
     )
     engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
     tester = TestRunner(
-        get_object=shelf.get, engine=engine, policy=ReconcilePolicy(), now=time.time, vaults=vaults
+        get_object=store.get, engine=engine, policy=ReconcilePolicy(), now=time.time, vaults=vaults
     )
     test = RunTest(Trigger.REQUESTED, Mode.SEND_EMAIL)
     outcomes = [await tester.run(snapshot_of(given["config"]), test, on_phase=lambda _: None) for _ in "12"]

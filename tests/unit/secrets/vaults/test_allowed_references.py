@@ -23,7 +23,7 @@ from smtp_operator.secrets.vaults.hashicorp.client import client
 from smtp_operator.secrets.vaults.https_client import VaultHttps
 from smtp_operator.secrets.vaults.password_source import described
 from smtp_operator.secrets.vaults.provider import VaultContext
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 
 SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 VAULT = {"vaultRef": {"kind": "ClusterSmtpVault", "name": "corp"}}
@@ -62,7 +62,7 @@ async def refusal(of: VaultObject, block: str, **item: str) -> Verdict | None:
             password,
             namespace="team-a",
             destination=SERVER,
-            get_object=Shelf().get,
+            get_object=ObjectStore().get,
         )
     except VerdictError as error:
         return error.verdict

@@ -19,7 +19,7 @@ from smtp_operator.network.trust import ServerTrust
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.credentials import VaultCredentials
 from smtp_testkit.mailpeers.fingerprints import fingerprint
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 from smtp_testkit.simulation.vaults import SimulatedAccounts
 
 SERVERS = "smtp-operator.io/allowed-servers"
@@ -67,12 +67,12 @@ class Opened(SimulatedAccounts):
 
 
 def credentials(
-    shelf: Shelf, accounts: SimulatedAccounts | None = None, *, required: bool = False
+    store: ObjectStore, accounts: SimulatedAccounts | None = None, *, required: bool = False
 ) -> VaultCredentials:
-    reference = shelf.put_vault("SmtpVault", "bao", SPEC)
+    reference = store.put_vault("SmtpVault", "bao", SPEC)
     return VaultCredentials(
-        vault_object("SmtpVault", shelf.objects[reference]),
-        get_object=shelf.get,
+        vault_object("SmtpVault", store.objects[reference]),
+        get_object=store.get,
         accounts=accounts or SimulatedAccounts(allowing({})),
         now=lambda: 7.0,
         require_allowed_servers=required,
@@ -80,15 +80,15 @@ def credentials(
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    shelf = Shelf()
-    shelf.put("Secret", "bao-login", {"token": CANARY})
-    shelf.put("ConfigMap", "ca", {"ca.crt": "-----BEGIN CERTIFICATE-----"})
-    return shelf
+def store() -> ObjectStore:
+    store = ObjectStore()
+    store.put("Secret", "bao-login", {"token": CANARY})
+    store.put("ConfigMap", "ca", {"ca.crt": "-----BEGIN CERTIFICATE-----"})
+    return store
 
 
-def bind(shelf: Shelf, servers: str) -> None:
-    shelf.annotate(Reference("Secret", "team-a", "bao-login"), **{SERVERS: servers})
+def bind(store: ObjectStore, servers: str) -> None:
+    store.annotate(Reference("Secret", "team-a", "bao-login"), **{SERVERS: servers})
 
 
 async def refused(asked: Any) -> Verdict:
@@ -123,10 +123,10 @@ async def refused(asked: Any) -> Verdict:
     ],
 )
 async def test_a_value_goes_where_its_secret_lets_it(
-    shelf: Shelf, servers: str, goes_to: str, may: bool
+    store: ObjectStore, servers: str, goes_to: str, may: bool
 ) -> None:
-    bind(shelf, servers)
-    asked = credentials(shelf).secret(TOKEN, goes_to=goes_to, field_path="f")
+    bind(store, servers)
+    asked = credentials(store).secret(TOKEN, goes_to=goes_to, field_path="f")
     if may:
         assert await asked == CANARY
     else:
@@ -135,9 +135,9 @@ async def test_a_value_goes_where_its_secret_lets_it(
         assert CANARY not in verdict.message
 
 
-async def test_a_vault_that_is_not_allowed_is_named_with_both_ways_out(shelf: Shelf) -> None:
-    bind(shelf, "smtp.example.com:587")
-    verdict = await refused(credentials(shelf).secret(TOKEN, goes_to=VAULT, field_path="f"))
+async def test_a_vault_that_is_not_allowed_is_named_with_both_ways_out(store: ObjectStore) -> None:
+    bind(store, "smtp.example.com:587")
+    verdict = await refused(credentials(store).secret(TOKEN, goes_to=VAULT, field_path="f"))
     assert verdict.message == (
         "Secret team-a/bao-login, which SmtpVault team-a/bao uses to log in, does not allow server"
         f" bao.example.com:8200. Ask its owner to add it to the annotation {SERVERS}, or set the URLs of"
@@ -145,36 +145,36 @@ async def test_a_vault_that_is_not_allowed_is_named_with_both_ways_out(shelf: Sh
     )
 
 
-async def test_without_the_annotation_it_is_up_to_the_operators_flag(shelf: Shelf) -> None:
-    assert await credentials(shelf).secret(TOKEN, goes_to=VAULT, field_path="f") == CANARY
-    verdict = await refused(credentials(shelf, required=True).secret(TOKEN, goes_to=VAULT, field_path="f"))
+async def test_without_the_annotation_it_is_up_to_the_operators_flag(store: ObjectStore) -> None:
+    assert await credentials(store).secret(TOKEN, goes_to=VAULT, field_path="f") == CANARY
+    verdict = await refused(credentials(store, required=True).secret(TOKEN, goes_to=VAULT, field_path="f"))
     assert verdict.reason == "ServerNotAllowed"
 
 
 # What a ServiceAccount's token may be asked for.
 
 
-async def test_a_token_is_asked_for_an_audience_that_its_owner_allows(shelf: Shelf) -> None:
+async def test_a_token_is_asked_for_an_audience_that_its_owner_allows(store: ObjectStore) -> None:
     accounts = Opened(mailer="other, vault")
-    token = await credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+    token = await credentials(store, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     assert token == "token of team-a/mailer for vault"
 
 
 @pytest.mark.parametrize("allowed", ["", "other", "vault2", "VAULT", "*"])
-async def test_no_token_is_asked_for_another_audience(shelf: Shelf, allowed: str) -> None:
+async def test_no_token_is_asked_for_another_audience(store: ObjectStore, allowed: str) -> None:
     accounts = Opened(mailer=allowed)
     verdict = await refused(
-        credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+        credentials(store, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     )
     assert verdict.reason == "AudienceNotAllowed"
     assert accounts.asked == []
 
 
-async def test_a_token_that_opens_the_api_server_is_never_sent(shelf: Shelf) -> None:
+async def test_a_token_that_opens_the_api_server_is_never_sent(store: ObjectStore) -> None:
     """Regardless of the owner's annotations."""
     accounts = Opened("vault", mailer="vault")
     verdict = await refused(
-        credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+        credentials(store, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     )
     assert verdict.reason == "AudienceNotAllowed"
     assert verdict.message == (
@@ -183,10 +183,10 @@ async def test_a_token_that_opens_the_api_server_is_never_sent(shelf: Shelf) -> 
     )
 
 
-async def test_a_service_account_may_be_bound_to_servers_too(shelf: Shelf) -> None:
+async def test_a_service_account_may_be_bound_to_servers_too(store: ObjectStore) -> None:
     accounts = Opened(mailer="vault")
     verdict = await refused(
-        credentials(shelf, accounts, required=True).service_account_token(
+        credentials(store, accounts, required=True).service_account_token(
             MAILER, goes_to=VAULT, field_path="f"
         )
     )
@@ -194,11 +194,11 @@ async def test_a_service_account_may_be_bound_to_servers_too(shelf: Shelf) -> No
 
 
 async def test_a_service_account_of_another_namespace_is_out_of_a_namespaced_objects_reach(
-    shelf: Shelf,
+    store: ObjectStore,
 ) -> None:
     accounts = SimulatedAccounts(allowing({("team-b", "mailer"): "vault"}))
     verdict = await refused(
-        credentials(shelf, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
+        credentials(store, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     )
     assert verdict.reason == "ServiceAccountNotFound"
 
@@ -215,8 +215,8 @@ def test_a_namespaced_object_has_no_field_for_the_operators_own_identity() -> No
 # What is kept.
 
 
-async def test_nothing_is_kept_but_which_version_was_read(shelf: Shelf) -> None:
-    read = credentials(shelf)
+async def test_nothing_is_kept_but_which_version_was_read(store: ObjectStore) -> None:
+    read = credentials(store)
     await read.secret(TOKEN, goes_to=VAULT, field_path="f")
     await read.trust()
     assert {str(reference): it.data_keys for reference, it in read.read_objects.items()} == {
@@ -228,39 +228,39 @@ async def test_nothing_is_kept_but_which_version_was_read(shelf: Shelf) -> None:
     assert CANARY not in repr(vars(read))
 
 
-async def test_what_was_missing_is_remembered_as_missing(shelf: Shelf) -> None:
-    read = credentials(shelf)
+async def test_what_was_missing_is_remembered_as_missing(store: ObjectStore) -> None:
+    read = credentials(store)
     missing = SecretKeyReference(name="other", key="token")
     assert (await refused(read.secret(missing, goes_to=VAULT, field_path="f"))).reason == "SecretNotFound"
     assert read.read_objects[Reference("Secret", "team-a", "other")].object_ is None
 
 
-async def test_which_version_of_a_service_account_was_looked_at_is_remembered(shelf: Shelf) -> None:
+async def test_which_version_of_a_service_account_was_looked_at_is_remembered(store: ObjectStore) -> None:
     """A change of it is one of the login."""
     mailer = Reference("ServiceAccount", "team-a", "mailer")
-    read = credentials(shelf, Opened(mailer="vault"))
+    read = credentials(store, Opened(mailer="vault"))
     await read.service_account_token(MAILER, goes_to=VAULT, field_path="f")
     assert (read.read_objects[mailer].object_ or {})["metadata"]["resourceVersion"] == "9"
 
-    missing = credentials(shelf)
+    missing = credentials(store)
     await refused(missing.service_account_token(MAILER, goes_to=VAULT, field_path="f"))
     assert missing.read_objects[mailer].object_ is None
 
 
-async def test_it_is_read_again_each_time(shelf: Shelf) -> None:
-    read = credentials(shelf)
+async def test_it_is_read_again_each_time(store: ObjectStore) -> None:
+    read = credentials(store)
     await read.secret(TOKEN, goes_to=VAULT, field_path="f")
-    shelf.put("Secret", "bao-login", {"token": "rotated"})
+    store.put("Secret", "bao-login", {"token": "rotated"})
     assert await read.secret(TOKEN, goes_to=VAULT, field_path="f") == "rotated"
 
 
 # Who verifies the vault.
 
 
-async def test_an_edited_config_map_does_not_redirect_a_bound_login(shelf: Shelf) -> None:
-    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
-    bind(shelf, "bao.example.com:8200")
-    read = credentials(shelf)
+async def test_an_edited_config_map_does_not_redirect_a_bound_login(store: ObjectStore) -> None:
+    store.put("ConfigMap", "ca", {"ca.crt": CA})
+    bind(store, "bao.example.com:8200")
+    read = credentials(store)
     await read.secret(TOKEN, goes_to=VAULT, field_path="f")
 
     trust = await read.trust()
@@ -272,31 +272,31 @@ async def test_an_edited_config_map_does_not_redirect_a_bound_login(shelf: Shelf
     assert trust.not_admitted.fingerprints == (fingerprint(CA),)
 
 
-async def test_its_owner_may_admit_the_ca(shelf: Shelf) -> None:
-    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
+async def test_its_owner_may_admit_the_ca(store: ObjectStore) -> None:
+    store.put("ConfigMap", "ca", {"ca.crt": CA})
     login = Reference("Secret", "team-a", "bao-login")
-    shelf.annotate(login, **{SERVERS: "bao.example.com:8200", "smtp-operator.io/allowed-ca": fingerprint(CA)})
+    store.annotate(login, **{SERVERS: "bao.example.com:8200", "smtp-operator.io/allowed-ca": fingerprint(CA)})
 
-    trust = await credentials(shelf).trust()
+    trust = await credentials(store).trust()
 
     assert trust == ServerTrust(ca_pem=CA, absolute_name=True)
 
 
-async def test_a_bound_login_counts_before_it_is_read(shelf: Shelf) -> None:
-    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
-    bind(shelf, "bao.example.com:8200")
+async def test_a_bound_login_counts_before_it_is_read(store: ObjectStore) -> None:
+    store.put("ConfigMap", "ca", {"ca.crt": CA})
+    bind(store, "bao.example.com:8200")
 
-    assert (await credentials(shelf).trust()).not_admitted is not None
-
-
-async def test_a_login_that_nothing_binds_keeps_its_ca_ref(shelf: Shelf) -> None:
-    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
-
-    assert await credentials(shelf).trust() == ServerTrust(ca_pem=CA)
+    assert (await credentials(store).trust()).not_admitted is not None
 
 
-async def test_a_missing_login_is_reported_by_the_read(shelf: Shelf) -> None:
-    shelf.put("ConfigMap", "ca", {"ca.crt": CA})
-    del shelf.objects[Reference("Secret", "team-a", "bao-login")]
+async def test_a_login_that_nothing_binds_keeps_its_ca_ref(store: ObjectStore) -> None:
+    store.put("ConfigMap", "ca", {"ca.crt": CA})
 
-    assert await credentials(shelf).trust() == ServerTrust(ca_pem=CA)
+    assert await credentials(store).trust() == ServerTrust(ca_pem=CA)
+
+
+async def test_a_missing_login_is_reported_by_the_read(store: ObjectStore) -> None:
+    store.put("ConfigMap", "ca", {"ca.crt": CA})
+    del store.objects[Reference("Secret", "team-a", "bao-login")]
+
+    assert await credentials(store).trust() == ServerTrust(ca_pem=CA)

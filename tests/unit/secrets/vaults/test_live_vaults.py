@@ -18,8 +18,8 @@ from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.provider import VaultSecret
-from smtp_testkit.simulation import Shelf
-from smtp_testkit.simulation.shelf import MAIL_SERVER
+from smtp_testkit.simulation import ObjectStore
+from smtp_testkit.simulation.object_store import MAIL_SERVER
 from smtp_testkit.simulation.vaults import NoHttps, SimulatedVaults, vault_verdict
 
 SPEC = {
@@ -41,12 +41,12 @@ class Bench:
 
     def __init__(self) -> None:
         self.time = 1000.0
-        self.shelf = Shelf()
-        self.shelf.put("Secret", "bao-login", {"token": "root"})
+        self.store = ObjectStore()
+        self.store.put("Secret", "bao-login", {"token": "root"})
         self.server = SimulatedVaults(lambda: self.time)
         self.server.latency = 0.0
         self.vaults = VaultClients(
-            get_object=self.shelf.get,
+            get_object=self.store.get,
             accounts=NoServiceAccounts(),
             https=NoHttps(),
             monotonic=lambda: self.time,
@@ -55,16 +55,16 @@ class Bench:
         )
 
     def object_(self, generation: int = 1) -> VaultObject:
-        reference = self.shelf.put_vault("SmtpVault", "bao", SPEC, generation=generation)
-        return vault_object("SmtpVault", self.shelf.objects[reference])
+        reference = self.store.put_vault("SmtpVault", "bao", SPEC, generation=generation)
+        return vault_object("SmtpVault", self.store.objects[reference])
 
     async def read(self, generation: int = 1) -> VaultSecret:
         return await self.vaults.of(self.object_(generation)).read(ITEM, destination=MAIL_SERVER)
 
     def reading(self, namespace: str, item: HashiCorpVaultPassword) -> "asyncio.Task[VaultSecret]":
         """Start a read through a ClusterSmtpVault."""
-        reference = self.shelf.put_vault("ClusterSmtpVault", "bao", CLUSTER_SPEC)
-        client = self.vaults.of(vault_object("ClusterSmtpVault", self.shelf.objects[reference]))
+        reference = self.store.put_vault("ClusterSmtpVault", "bao", CLUSTER_SPEC)
+        client = self.vaults.of(vault_object("ClusterSmtpVault", self.store.objects[reference]))
 
         async def read() -> VaultSecret:
             NAMESPACE.set(namespace)

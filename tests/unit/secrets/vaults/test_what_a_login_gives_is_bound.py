@@ -18,7 +18,7 @@ from smtp_operator.secrets.interfaces import Destination, ResolvedPassword
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.secrets.vaults.password_source import VaultPasswords
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultSecret
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 from smtp_testkit.simulation.vaults import NoHttps, SimulatedAccounts
 
 SERVERS = "smtp-operator.io/allowed-servers"
@@ -111,9 +111,9 @@ class Bench:
     def __init__(self, how: str, *, cluster_wide: bool = False, required: bool = False) -> None:
         spec, kind = copy.deepcopy(LOGINS[how])
         (self.block,) = spec
-        self.shelf, self.vault = Shelf(), Told()
+        self.store, self.vault = ObjectStore(), Told()
         self.login = Reference("Secret" if kind == "Secret" else "ServiceAccount", "team-a", "login")
-        self.shelf.put(self.login.kind, "login", {})
+        self.store.put(self.login.kind, "login", {})
         self.bind(None)
         spec["allowedServers"] = ["*:*"]
         vault_kind = "SmtpVault"
@@ -121,14 +121,14 @@ class Bench:
             vault_kind = "ClusterSmtpVault"
             spec["allowedNamespaces"] = {"matchNames": ["team-a"]}
             _put_namespace(spec)
-        self.shelf.put_vault("ClusterSmtpVault" if cluster_wide else "SmtpVault", "corp", spec)
+        self.store.put_vault("ClusterSmtpVault" if cluster_wide else "SmtpVault", "corp", spec)
         self.name = "ClusterSmtpVault corp" if cluster_wide else "SmtpVault team-a/corp"
         item = copy.deepcopy(ITEMS[self.block])
         next(iter(item.values()))["vaultRef"] = {"kind": vault_kind, "name": "corp"}
         self.password = Password.model_validate(item)
         self.vaults = VaultClients(
-            get_object=self.shelf.get,
-            accounts=SimulatedAccounts(self.shelf.get),
+            get_object=self.store.get,
+            accounts=SimulatedAccounts(self.store.get),
             https=NoHttps(),
             monotonic=lambda: 0.0,
             now=lambda: 0.0,
@@ -139,10 +139,10 @@ class Bench:
     def bind(self, servers: str | None) -> None:
         """Annotates the login."""
         bound = {} if servers is None else {SERVERS: servers}
-        self.shelf.annotate(self.login, **{AUDIENCES: "vault"}, **bound)
+        self.store.annotate(self.login, **{AUDIENCES: "vault"}, **bound)
 
     async def read(self, to: Destination = MAIL) -> ResolvedPassword:
-        return await VaultPasswords(self.shelf.values, self.vaults, to).resolve(self.password, "team-a")
+        return await VaultPasswords(self.store.values, self.vaults, to).resolve(self.password, "team-a")
 
     async def refused(self, to: Destination = MAIL) -> Verdict:
         with pytest.raises(VerdictError) as failed:
@@ -234,7 +234,7 @@ async def test_a_login_that_is_kept_does_not_outlive_what_its_annotation_allows(
     bench.vault.reads = 0
     bench.bind(",".join((*PLACES[bench.block], "smtp.example.com:587")))
     assert (await bench.refused(EVIL)).reason == "ServerNotAllowed"
-    del bench.shelf.objects[bench.login]
+    del bench.store.objects[bench.login]
     missing = "SecretNotFound" if bench.login.kind == "Secret" else "ServiceAccountNotFound"
     assert (await bench.refused(EVIL)).reason == missing
 
@@ -244,17 +244,17 @@ async def test_a_refusal_stands_on_the_login_that_was_judged(how: str) -> None:
     """So that an edit of its annotation starts the next test, and nothing else does."""
     bench = Bench(how)
     bench.bind("elsewhere.example:443")
-    values = bench.shelf.values
+    values = bench.store.values
     with pytest.raises(VerdictError):
         await VaultPasswords(values, bench.vaults, MAIL).resolve(bench.password, "team-a")
     judged = values.login_objects[bench.login].object_
     assert judged is not None
-    assert judged["metadata"] == bench.shelf.objects[bench.login]["metadata"]
+    assert judged["metadata"] == bench.store.objects[bench.login]["metadata"]
 
 
 async def test_a_managed_identity_is_bound_by_its_vault_object_alone() -> None:
     bench = Bench("client secret", cluster_wide=True, required=True)
-    vault = bench.shelf.objects[Reference("ClusterSmtpVault", "", "corp")]
+    vault = bench.store.objects[Reference("ClusterSmtpVault", "", "corp")]
     vault["spec"]["azureKeyVault"]["auth"] = {"managedIdentity": {}}
     vault["spec"]["allowedServers"] = ["smtp.example.com:587"]
     assert (await bench.read()).value == "s3cret"

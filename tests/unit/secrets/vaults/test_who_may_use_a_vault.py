@@ -12,7 +12,7 @@ from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.secrets.interfaces import Destination
 from smtp_operator.secrets.vaults.access import check_use
-from smtp_testkit.simulation import Shelf
+from smtp_testkit.simulation import ObjectStore
 
 BAO = {
     "hashiCorpVault": {"url": "https://bao.example.com", "auth": {"tokenRef": {"name": "bao", "key": "t"}}}
@@ -59,7 +59,7 @@ async def verdict(
     cluster_wide: bool = False,
     namespace: str = "team-a",
     to: Destination = SERVER,
-    shelf: Shelf | None = None,
+    store: ObjectStore | None = None,
 ) -> Verdict | None:
     """None: it is allowed. Only what the test is about is said in `spec`."""
     spec = {"allowedServers": ["*:*"]} | spec
@@ -72,7 +72,7 @@ async def verdict(
         metadata["namespace"] = "team-a"
     item = Password.model_validate(password).vault_item
     assert item is not None
-    shelf = shelf or Shelf()
+    store = store or ObjectStore()
     try:
         await check_use(
             vault_object(
@@ -81,7 +81,7 @@ async def verdict(
             item,
             namespace=namespace,
             destination=to,
-            get_object=shelf.get,
+            get_object=store.get,
         )
     except VerdictError as error:
         return error.verdict
@@ -152,10 +152,10 @@ async def test_a_vault_of_another_kind_is_named_with_the_field_to_set() -> None:
 async def test_a_cluster_wide_vault_is_for_the_namespaces_that_it_allows(
     allowed: dict[str, Any] | None, may: bool
 ) -> None:
-    shelf = Shelf()
-    shelf.label_namespace("team-a", mail="yes", tier="gold")
+    store = ObjectStore()
+    store.label_namespace("team-a", mail="yes", tier="gold")
     spec = {"allowedNamespaces": allowed}
-    assert await reason(spec, cluster_wide=True, shelf=shelf) is (None if may else Reason.VAULT_NOT_ALLOWED)
+    assert await reason(spec, cluster_wide=True, store=store) is (None if may else Reason.VAULT_NOT_ALLOWED)
 
 
 async def test_a_namespace_that_is_not_allowed_is_told_who_can_allow_it() -> None:
@@ -168,9 +168,9 @@ async def test_a_namespace_that_is_not_allowed_is_told_who_can_allow_it() -> Non
 
 
 async def test_labels_that_the_operator_may_not_read_allow_nothing() -> None:
-    shelf = Shelf()
-    shelf.locked.add(Reference("Namespace", "", "team-a"))
-    found = await verdict({"allowedNamespaces": {"matchLabels": {"a": "b"}}}, cluster_wide=True, shelf=shelf)
+    store = ObjectStore()
+    store.locked.add(Reference("Namespace", "", "team-a"))
+    found = await verdict({"allowedNamespaces": {"matchLabels": {"a": "b"}}}, cluster_wide=True, store=store)
     assert found is not None
     assert found.reason is Reason.VAULT_NOT_ALLOWED
     assert found.message == (
@@ -181,10 +181,10 @@ async def test_labels_that_the_operator_may_not_read_allow_nothing() -> None:
 
 
 async def test_labels_are_not_read_where_the_name_is_enough() -> None:
-    shelf = Shelf()
+    store = ObjectStore()
     spec = {"allowedNamespaces": {"matchNames": ["team-a"], "matchLabels": {"a": "b"}}}
-    assert await reason(spec, cluster_wide=True, shelf=shelf) is None
-    assert shelf.reads == []
+    assert await reason(spec, cluster_wide=True, store=store) is None
+    assert store.reads == []
 
 
 # What may be read.

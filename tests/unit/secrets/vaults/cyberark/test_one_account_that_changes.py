@@ -13,8 +13,8 @@ from smtp_operator.secrets.service_accounts import NoServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_testkit.cyberark.ccp import Account, CcpServer
 from smtp_testkit.cyberark.trial import CANARY, VaultTrial
-from smtp_testkit.simulation import Shelf
-from smtp_testkit.simulation.shelf import MAIL_SERVER
+from smtp_testkit.simulation import ObjectStore
+from smtp_testkit.simulation.object_store import MAIL_SERVER
 
 MAIL = [Account(safe="Mail", object=name, content=CANARY) for name in ("changes", "stays")]
 
@@ -24,21 +24,21 @@ def item(name: str) -> CyberArkPassword:
 
 
 async def test_other_accounts_are_read_meanwhile(
-    ccp_of: Callable[..., VaultTrial[CcpServer]], shelf: Shelf
+    ccp_of: Callable[..., VaultTrial[CcpServer]], store: ObjectStore
 ) -> None:
     ccp = ccp_of(accounts=MAIL, changing={"changes"})
-    shelf.put("ConfigMap", "ca", {"ca.crt": ccp.server.ca_pem})
+    store.put("ConfigMap", "ca", {"ca.crt": ccp.server.ca_pem})
     block = {"url": ccp.server.url, "appId": "smtp-operator"}
     spec = {"cyberArkCCP": block, "caRef": {"name": "ca", "namespace": "team-a"}}
-    reference = shelf.put_vault("ClusterSmtpVault", "corp", spec)
+    reference = store.put_vault("ClusterSmtpVault", "corp", spec)
     vaults = VaultClients(
-        get_object=shelf.get,
+        get_object=store.get,
         accounts=NoServiceAccounts(),
         https=ccp.https,
         monotonic=lambda: ccp.time,
         now=time.time,
     )
-    live = vaults.of(vault_object("ClusterSmtpVault", shelf.objects[reference]))
+    live = vaults.of(vault_object("ClusterSmtpVault", store.objects[reference]))
 
     with pytest.raises(VerdictError) as failed:
         await live.read(item("changes"), destination=MAIL_SERVER)

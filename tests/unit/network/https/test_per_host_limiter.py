@@ -52,16 +52,16 @@ async def test_a_hundred_hanging_servers_delay_no_other(
     https.close()
 
 
-class Desk:
+class ControlledRequests:
     """Requests that end when the test says so."""
 
     def __init__(self, threads: int = 16) -> None:
-        self.turns = PerHostLimiter(threads)
+        self.limiter = PerHostLimiter(threads)
         self.asked: list[str] = []
         self._ends: list[tuple[str, asyncio.Future[str]]] = []
 
     async def send(self, server: str) -> str:
-        return await self.turns.run(server, lambda: self._ask(server))
+        return await self.limiter.run(server, lambda: self._ask(server))
 
     def sends(self, server: str, times: int = 1) -> list["asyncio.Task[str]"]:
         return [asyncio.create_task(self.send(server)) for _ in range(times)]
@@ -115,122 +115,128 @@ async def cancelled(tasks: list["asyncio.Task[str]"]) -> None:
 
 
 async def test_a_server_that_never_answered_is_asked_one_thing_at_a_time() -> None:
-    desk = Desk()
-    tasks = desk.sends("a", 3)
+    requests = ControlledRequests()
+    tasks = requests.sends("a", 3)
     await settled()
-    assert desk.asked == ["a"]
+    assert requests.asked == ["a"]
     await cancelled(tasks)
 
 
 async def test_a_server_that_answers_is_asked_several_things_at_a_time() -> None:
-    desk = Desk()
-    tasks = desk.sends("a", REQUESTS_PER_HOST + 2)
+    requests = ControlledRequests()
+    tasks = requests.sends("a", REQUESTS_PER_HOST + 2)
     await settled()
-    await desk.end("a")
-    assert len(desk.asked) == 1 + REQUESTS_PER_HOST
-    await desk.end("a")
-    assert len(desk.asked) == 2 + REQUESTS_PER_HOST
+    await requests.end("a")
+    assert len(requests.asked) == 1 + REQUESTS_PER_HOST
+    await requests.end("a")
+    assert len(requests.asked) == 2 + REQUESTS_PER_HOST
     await cancelled(tasks)
 
 
 async def test_who_waits_behind_a_request_that_hangs_is_told_and_nothing_is_sent() -> None:
-    desk = Desk()
-    tasks = desk.sends("a", 5)
+    requests = ControlledRequests()
+    tasks = requests.sends("a", 5)
     await settled()
 
-    await desk.end("a", HUNG)
+    await requests.end("a", HUNG)
 
     failures = await asyncio.gather(*tasks, return_exceptions=True)
-    assert desk.asked == ["a"]
+    assert requests.asked == ["a"]
     assert [(type(it), str(it)) for it in failures] == [(HttpsError, "too slow")] * 5
     assert len(set(map(id, failures))) == 5  # each with its own traceback
 
 
 async def test_who_waits_behind_another_failure_is_asked_for() -> None:
-    desk = Desk()
-    tasks = desk.sends("a", 2)
+    requests = ControlledRequests()
+    tasks = requests.sends("a", 2)
     await settled()
 
-    await desk.end("a", HttpsError(ErrorKind.REFUSED, "vault.example.com", 443))
+    await requests.end("a", HttpsError(ErrorKind.REFUSED, "vault.example.com", 443))
 
-    assert desk.asked == ["a", "a"]
+    assert requests.asked == ["a", "a"]
     await cancelled(tasks)
 
 
 async def test_those_that_hang_get_half_of_the_threads() -> None:
-    desk = Desk(threads=8)
+    requests = ControlledRequests(threads=8)
     for name in "abcdef":
-        await desk.hangs(name)
+        await requests.hangs(name)
 
-    tasks = [*desk.sends("a"), *desk.sends("b"), *desk.sends("c"), *desk.sends("d"), *desk.sends("e", 9)]
+    tasks = [
+        *requests.sends("a"),
+        *requests.sends("b"),
+        *requests.sends("c"),
+        *requests.sends("d"),
+        *requests.sends("e", 9),
+    ]
     await settled()
-    assert desk.asked == ["a", "b", "c", "d"]
-    tasks += desk.sends("new")
+    assert requests.asked == ["a", "b", "c", "d"]
+    tasks += requests.sends("new")
     await settled()
-    assert desk.asked == ["a", "b", "c", "d", "new"]
-    await desk.end("b")
-    assert desk.asked[5:] == ["e"]
+    assert requests.asked == ["a", "b", "c", "d", "new"]
+    await requests.end("b")
+    assert requests.asked[5:] == ["e"]
     await cancelled(tasks)
 
 
 @pytest.mark.looptime
 async def test_an_answer_that_takes_long_is_none_of_a_prompt_server() -> None:
-    desk = Desk()
-    tasks = desk.sends("a", 3)
+    requests = ControlledRequests()
+    tasks = requests.sends("a", 3)
     await settled()
     await asyncio.sleep(PROMPT)
-    await desk.end("a")
-    assert desk.asked == ["a", "a"]
-    await desk.end("a")
-    assert desk.asked == ["a", "a", "a"]
+    await requests.end("a")
+    assert requests.asked == ["a", "a"]
+    await requests.end("a")
+    assert requests.asked == ["a", "a", "a"]
     assert await ended(tasks) == ["a", "a"]
     await cancelled(tasks)
 
 
 async def test_a_server_that_answers_again_is_trusted_again() -> None:
-    desk = Desk()
-    await desk.hangs("a")
-    await desk.answers_promptly("a")
-    tasks = desk.sends("a", REQUESTS_PER_HOST)
+    requests = ControlledRequests()
+    await requests.hangs("a")
+    await requests.answers_promptly("a")
+    tasks = requests.sends("a", REQUESTS_PER_HOST)
     await settled()
-    assert len(desk.asked) == REQUESTS_PER_HOST
+    assert len(requests.asked) == REQUESTS_PER_HOST
     await cancelled(tasks)
 
 
 async def test_who_gives_up_waiting_leaves_the_turn_to_the_next() -> None:
-    desk = Desk()
-    first, second, third = desk.sends("a", 3)
+    requests = ControlledRequests()
+    first, second, third = requests.sends("a", 3)
     await settled()
     await cancelled([second])
-    await desk.end("a")
-    assert desk.asked == ["a", "a"]
+    await requests.end("a")
+    assert requests.asked == ["a", "a"]
     assert await first == "a"
     await cancelled([third])
 
 
 async def test_an_abandoned_request_keeps_its_slot_until_it_ends() -> None:
     """The thread continues after the caller was canceled."""
-    desk = Desk()
-    (first,) = desk.sends("a")
+    requests = ControlledRequests()
+    (first,) = requests.sends("a")
     await settled()
     await cancelled([first])
-    tasks = desk.sends("a")
+    tasks = requests.sends("a")
     await settled()
-    assert desk.asked == ["a"]
-    await desk.end("a")
-    assert desk.asked == ["a", "a"]
+    assert requests.asked == ["a"]
+    await requests.end("a")
+    assert requests.asked == ["a", "a"]
     await cancelled(tasks)
 
 
 async def test_what_is_remembered_of_servers_is_bounded() -> None:
-    desk = Desk()
+    requests = ControlledRequests()
     tracemalloc.start()
     try:
         for number in range(1200):
-            await desk.turns.run(number, lambda: asyncio.sleep(0))
+            await requests.limiter.run(number, lambda: asyncio.sleep(0))
         before, _ = tracemalloc.get_traced_memory()
         for number in range(1200, 4000):
-            await desk.turns.run(number, lambda: asyncio.sleep(0))
+            await requests.limiter.run(number, lambda: asyncio.sleep(0))
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -16,7 +16,7 @@ from smtp_testkit.simulation.vaults import NoHttps
 MAIL_SERVER = Destination(server="smtp.example.com", port=587, verified_tls=True)
 
 
-class Shelf:
+class ObjectStore:
     """Objects of namespace team-a, and whether they may be read."""
 
     def __init__(self) -> None:

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from smtp_operator.reconcile.workqueue import WorkQueue
 
 
-class Desk:
+class RecordingHandler:
     """Handles keys, with a set duration for each, and records them."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.lanes: dict[str, str] = {}
+        self.concurrency_keys: dict[str, str] = {}
         self.started: list[tuple[float, str]] = []
-        self.under_way: list[str] = []
+        self.running_keys: list[str] = []
         self.most = 0
         self.wrong_by = 0.0
 
@@ -27,13 +27,13 @@ class Desk:
     async def handle(self, key: str) -> None:
         """Handle a key for its duration."""
         self.started.append((self.now(), key))
-        assert key not in self.under_way
-        self.under_way.append(key)
-        self.most = max(self.most, len(self.under_way))
+        assert key not in self.running_keys
+        self.running_keys.append(key)
+        self.most = max(self.most, len(self.running_keys))
         try:
             await asyncio.sleep(self.seconds[key])
         finally:
-            self.under_way.remove(key)
+            self.running_keys.remove(key)
 
     @property
     def order(self) -> list[str]:
@@ -46,14 +46,16 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(desk: Desk, *, per_lane: int = 100) -> AsyncIterator[WorkQueue[str]]:
-    """Run a queue whose keys this object handles."""
+async def running(
+    handler: RecordingHandler, *, per_concurrency_key: int = 100
+) -> AsyncIterator[WorkQueue[str]]:
+    """Run a queue with this handler."""
     queue: WorkQueue[str] = WorkQueue(
-        desk.handle,
-        concurrency_key_of=lambda key: desk.lanes.get(key, key),
+        handler.handle,
+        concurrency_key_of=lambda key: handler.concurrency_keys.get(key, key),
         namespace_of=lambda key: key.rpartition("/")[0],
-        per_concurrency_key=per_lane,
-        now=desk.now,
+        per_concurrency_key=per_concurrency_key,
+        now=handler.now,
     )
     task = asyncio.create_task(queue.run())
     await asyncio.sleep(0)
