@@ -24,7 +24,7 @@ from smtp_testkit.testbed.manifests import CRDS
 from smtp_testkit.testbed.shared_cluster import ClusterOfTheRun
 from smtp_testkit.testbed.side_by_side import (
     PLACE,
-    Place,
+    FileGroup,
     namespaces_of_others,
     own_prefix,
 )
@@ -89,7 +89,7 @@ def linted(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("namespace")  # it ends after this: no status may show what its Secrets hold
     yield
     statuses.check()
-    if request.node.stash[PLACE] is Place.SHARED:
+    if request.node.stash[PLACE] is FileGroup.SHARED:
         assert statuses.writes(namespace="") == cluster_wide, (
             "operators of all test processes judge a ClusterSmtpVault: mark the test that makes one as alone"
         )

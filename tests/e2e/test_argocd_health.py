@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smtp_testkit.argocd import CUSTOMIZATIONS, run
-from smtp_testkit.argocd.scenarios import SCENARIOS, Scenario, Stage
+from smtp_testkit.argocd.scenarios import SCENARIOS, Scenario, ScenarioEnvironment
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.openbao import OpenBao
 from smtp_testkit.testbed import Api, Bed, OperatorProcess
@@ -36,8 +36,8 @@ def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
 
 
 @pytest.fixture
-def stage(bed: Bed, server: MailServer, bao: OpenBao, api: Api) -> Stage:
-    return Stage(bed, server, bao, api)
+def stage(bed: Bed, server: MailServer, bao: OpenBao, api: Api) -> ScenarioEnvironment:
+    return ScenarioEnvironment(bed, server, bao, api)
 
 
 def conditions(object_: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -51,7 +51,7 @@ def conditions(object_: dict[str, Any]) -> list[tuple[str, str, str]]:
         for it in SCENARIOS
     ],
 )
-def test_argo_cd_reads_the_state_that_an_object_is_in(scenario: Scenario, stage: Stage) -> None:
+def test_argo_cd_reads_the_state_that_an_object_is_in(scenario: Scenario, stage: ScenarioEnvironment) -> None:
     customization = BY_KIND[scenario.kind]
 
     found = scenario.play(stage)

@@ -13,7 +13,7 @@ from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.tokenserver import Federation, TokenServer
 from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess
 from smtp_testkit.testbed.operator_process import LOOPBACK
-from smtp_testkit.testbed.seen import Seen
+from smtp_testkit.testbed.seen import ObservedObject
 from smtp_testkit.testbed.told import told
 
 CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
@@ -95,7 +95,7 @@ def principal(bed: Bed, key_vault: KeyVaultServer, url: str = "", /) -> None:
     vault(bed, key_vault, url, servicePrincipal=identity)
 
 
-def verdict(bed: Bed, server: MailServer) -> Seen:
+def verdict(bed: Bed, server: MailServer) -> ObservedObject:
     password = {"azureKeyVault": {"vaultRef": {"name": "corp-kv"}, "secretName": "smtp"}}
     return bed.verdict_of(server, "TLS", username="mailer", password=password, tls=bed.trust(server))
 

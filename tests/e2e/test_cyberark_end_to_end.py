@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trustme
 
-from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
+from smtp_testkit.cyberark.ccp import Account, Application, CcpServer, CertificateRequest, serial_number
 from smtp_testkit.cyberark.conjur import ConjurServer, JwtAuthenticator
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import AuditLog, Bed, OperatorProcess
@@ -91,7 +91,7 @@ def show_certificate(bed: Bed, ccp: CcpServer) -> trustme.LeafCert:
 @pytest.fixture
 def ccp(bed: Bed) -> Iterator[CcpServer]:
     """A CCP that identifies the application by its certificate, requested late; and its SmtpVault."""
-    with CcpServer.running(asks=Asks.LATE) as running:
+    with CcpServer.running(asks=CertificateRequest.LATE) as running:
         leaf = show_certificate(bed, running)
         running.applications["smtp-operator"] = Application(
             safes=frozenset({"Mail"}), serial_numbers=frozenset({serial_number(leaf)})

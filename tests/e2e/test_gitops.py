@@ -10,7 +10,7 @@ import yaml
 
 from smtp_testkit.kstatus import Kstatus, kstatus
 from smtp_testkit.mailpeers import MailServer
-from smtp_testkit.testbed import Bed, OperatorProcess, Seen
+from smtp_testkit.testbed import Bed, ObservedObject, OperatorProcess
 from smtp_testkit.testbed.bed import settings, smtp_config
 from smtp_tools.localcluster import LocalCluster
 
@@ -217,7 +217,7 @@ def test_a_dry_run_shows_no_difference(
     assert kubectl(*words, manifest=manifest) == ""
 
 
-def word(seen: Seen) -> Kstatus:
+def word(seen: ObservedObject) -> Kstatus:
     return kstatus(seen.object).status
 
 

@@ -12,7 +12,7 @@ from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, StartOperator
 from smtp_testkit.testbed.manifests import NAMESPACED
 from smtp_testkit.testbed.operator_process import LOOPBACK
-from smtp_testkit.testbed.recording_proxy import Asked, RecordingProxy, recorded
+from smtp_testkit.testbed.recording_proxy import RecordedRequest, RecordingProxy, recorded
 from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "s3cret-Passw0rd"
@@ -75,7 +75,7 @@ def recording(
 FOLLOWED = ("/secrets", "/configmaps", "/serviceaccounts")
 
 
-def collections(asked: list[Asked]) -> list[Asked]:
+def collections(asked: list[RecordedRequest]) -> list[RecordedRequest]:
     """Return requests for more than one object of the watched kinds."""
     return [it for it in asked if it.path.partition("?")[0].endswith(FOLLOWED)]
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from smtp_testkit.mailpeers import MailServer
-from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, OperatorProcess, Seen
+from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, ObservedObject, OperatorProcess
 from smtp_testkit.testbed.manifests import NAMESPACED
 from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_testkit.testbed.side_by_side import own_prefix
@@ -27,17 +27,17 @@ SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Lived:
+class Rechecked:
     """The SmtpConfigs after their first test and after the first automatic recheck."""
 
     bed: Bed
-    first: dict[str, Seen]
-    then: dict[str, Seen]
+    first: dict[str, ObservedObject]
+    then: dict[str, ObservedObject]
     servers: dict[str, MailServer]
     audit: AuditLog
     operator_user: str
 
-    def tested_again(self, name: str) -> Seen:
+    def tested_again(self, name: str) -> ObservedObject:
         """Wait until a second test has finished, and return the object."""
         return _tested_again(self.bed, self.first[name])
 
@@ -76,7 +76,7 @@ def permitted(cluster: LocalCluster, place: str) -> tuple[str, Path]:
 @pytest.fixture(scope="module")
 def lived(
     cluster: LocalCluster, api: Api, place: str, permitted: tuple[str, Path], logs: Path
-) -> Iterator[Lived]:
+) -> Iterator[Rechecked]:
     """Six SmtpConfigs, each with a separate mail server and different changes."""
     audit = AuditLog(cluster.audit_log)
     audit.mark()
@@ -104,15 +104,15 @@ def lived(
         alone = ("suspended", "refused")
         then = {name: _tested_again(bed, first[name]) for name in names if name not in alone}
         then["refused"] = bed.seen("refused")
-        yield Lived(bed, first, then, servers, audit, user)
+        yield Rechecked(bed, first, then, servers, audit, user)
 
 
-def _tested_again(bed: Bed, first: Seen) -> Seen:
+def _tested_again(bed: Bed, first: ObservedObject) -> ObservedObject:
     before = first.last_test["startTime"]
     return bed.wait(lambda it: it.last_test["startTime"] != before, first.name, seconds=SECONDS)
 
 
-def test_a_recheck_is_a_login_by_default_at_the_time_that_status_announced(lived: Lived) -> None:
+def test_a_recheck_is_a_login_by_default_at_the_time_that_status_announced(lived: Rechecked) -> None:
     first, then = lived.first["steady"], lived.then["steady"]
 
     assert (first.last_test["mode"], first.last_test["trigger"]) == ("SendEmail", "SpecChanged")
@@ -124,7 +124,9 @@ def test_a_recheck_is_a_login_by_default_at_the_time_that_status_announced(lived
     assert due < datetime.fromisoformat(then.status["nextTestTime"])
 
 
-def test_a_suspended_one_is_not_rechecked_but_at_once_when_it_is_resumed_as_it_is_due(lived: Lived) -> None:
+def test_a_suspended_one_is_not_rechecked_but_at_once_when_it_is_resumed_as_it_is_due(
+    lived: Rechecked,
+) -> None:
     first = lived.first["suspended"]
     due = datetime.fromisoformat(first.status["nextTestTime"]).timestamp()
     time.sleep(max(0.0, due - time.time()))
@@ -139,13 +141,13 @@ def test_a_suspended_one_is_not_rechecked_but_at_once_when_it_is_resumed_as_it_i
     assert lived.mails("suspended") == 1
 
 
-def test_without_a_watch_it_finds_the_new_password(lived: Lived) -> None:
+def test_without_a_watch_it_finds_the_new_password(lived: Rechecked) -> None:
     then = lived.then["rotated"]
 
     assert (then.reason, then.last_test["trigger"]) == ("AuthenticationFailed", "PasswordChanged")
 
 
-def test_without_a_watch_nothing_is_listed_or_watched(lived: Lived) -> None:
+def test_without_a_watch_nothing_is_listed_or_watched(lived: Rechecked) -> None:
     asked = lived.audit.until("get", "secrets", user=lived.operator_user, namespace=lived.bed.namespace)
 
     followed = ("secrets", "configmaps", "serviceaccounts")
@@ -153,7 +155,7 @@ def test_without_a_watch_nothing_is_listed_or_watched(lived: Lived) -> None:
     assert [it for it in asked if it.code == 403] == []
 
 
-def test_a_temporary_failure_at_a_recheck_keeps_the_last_ready(lived: Lived) -> None:
+def test_a_temporary_failure_at_a_recheck_keeps_the_last_ready(lived: Rechecked) -> None:
     first, then = lived.first["overloaded"], lived.then["overloaded"]
 
     assert (then.last_test["mode"], then.last_test["trigger"]) == ("Login", "Recheck")
@@ -162,7 +164,7 @@ def test_a_temporary_failure_at_a_recheck_keeps_the_last_ready(lived: Lived) -> 
     assert lived.mails("overloaded") == 1
 
 
-def test_what_failed_for_now_is_retried_in_full(lived: Lived) -> None:
+def test_what_failed_for_now_is_retried_in_full(lived: Rechecked) -> None:
     first, then = lived.first["away"], lived.then["away"]
 
     assert (first.ready.status, first.conditions["Reconciling"]) == ("False", "ProgressingWithRetry")
@@ -171,7 +173,7 @@ def test_what_failed_for_now_is_retried_in_full(lived: Lived) -> None:
     assert lived.mails("away") == 1
 
 
-def test_a_refused_password_is_not_tried_again_with_the_next_recheck(lived: Lived) -> None:
+def test_a_refused_password_is_not_tried_again_with_the_next_recheck(lived: Rechecked) -> None:
     first, then = lived.first["refused"], lived.then["refused"]
 
     assert first.reason == "AuthenticationFailed"

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from smtp_testkit.mailpeers import MailServer
-from smtp_testkit.testbed import Bed, Seen
+from smtp_testkit.testbed import Bed, ObservedObject
 from smtp_testkit.testbed.bed import settings, smtp_config
 from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 
 
-def handled(value: str) -> Callable[[Seen], bool]:
+def handled(value: str) -> Callable[[ObservedObject], bool]:
     return lambda seen: seen.status.get("lastHandledTestRequest") == value
 
 

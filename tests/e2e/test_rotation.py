@@ -17,7 +17,7 @@ from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Bed, Manifests, StartOperator
 from smtp_testkit.testbed.manifests import NAMESPACED
 from smtp_testkit.testbed.operator_process import LOOPBACK
-from smtp_testkit.testbed.seen import Seen
+from smtp_testkit.testbed.seen import ObservedObject
 from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "s3cret-Passw0rd"
@@ -52,7 +52,7 @@ def put(bed: Bed, kind: str, name: str, **data: str) -> None:
     bed.api.apply(f"{bed.core(f'{kind.lower()}s')}/{name}", body)
 
 
-def has(reason: str) -> Callable[[Seen], bool]:
+def has(reason: str) -> Callable[[ObservedObject], bool]:
     return lambda it: it.reason == reason
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 
 
 @dataclass
-class Bell:
+class CallRecorder:
     """Takes down when it rang, in seconds since the start."""
 
     rang: list[float] = field(default_factory=list)
@@ -40,7 +40,7 @@ async def timers(monkeypatch: pytest.MonkeyPatch) -> list[asyncio.TimerHandle]:
 
 
 async def test_it_rings_once_when_the_time_is_up() -> None:
-    bell = Bell()
+    bell = CallRecorder()
 
     Alarm(bell).set(15)
     await asyncio.sleep(60)
@@ -49,7 +49,7 @@ async def test_it_rings_once_when_the_time_is_up() -> None:
 
 
 async def test_it_can_be_put_off() -> None:
-    bell = Bell()
+    bell = CallRecorder()
     alarm = Alarm(bell)
 
     for _ in range(3):
@@ -61,7 +61,7 @@ async def test_it_can_be_put_off() -> None:
 
 
 async def test_a_shorter_time_after_a_longer_one_is_kept() -> None:
-    bell = Bell()
+    bell = CallRecorder()
     alarm = Alarm(bell)
 
     alarm.set(30)
@@ -73,7 +73,7 @@ async def test_a_shorter_time_after_a_longer_one_is_kept() -> None:
 
 @pytest.mark.parametrize("end", [Alarm.off, Alarm.close])
 async def test_it_does_not_ring_once_it_is_off(end: Callable[[Alarm], None]) -> None:
-    bell = Bell()
+    bell = CallRecorder()
     alarm = Alarm(bell)
 
     alarm.set(15)
@@ -84,7 +84,7 @@ async def test_it_does_not_ring_once_it_is_off(end: Callable[[Alarm], None]) -> 
 
 
 async def test_it_can_be_set_again_after_it_rang_and_after_it_was_off() -> None:
-    bell = Bell()
+    bell = CallRecorder()
     alarm = Alarm(bell)
 
     alarm.set(5)
@@ -97,7 +97,7 @@ async def test_it_can_be_set_again_after_it_rang_and_after_it_was_off() -> None:
 
 
 async def test_one_timer_serves_many_waits(timers: list[asyncio.TimerHandle]) -> None:
-    alarm = Alarm(Bell())
+    alarm = Alarm(CallRecorder())
 
     for _ in range(100):
         alarm.set(15)
@@ -107,7 +107,7 @@ async def test_one_timer_serves_many_waits(timers: list[asyncio.TimerHandle]) ->
 
 
 async def test_a_closed_one_leaves_no_timer_behind(timers: list[asyncio.TimerHandle]) -> None:
-    alarm = Alarm(Bell())
+    alarm = Alarm(CallRecorder())
 
     alarm.set(15)
     alarm.set(5)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from email import message_from_bytes, policy
 
 from smtp_testkit.mailpeers import MailServer, ReceivedMail
-from smtp_testkit.testbed import OperatorProcess, Seen
+from smtp_testkit.testbed import ObservedObject, OperatorProcess
 from smtp_tools.demo.places import DemoError, Place
 from smtp_tools.demo.samples import (
     CORRECTED,
@@ -141,17 +141,17 @@ class _Stage:
 
     def _watch(
         self, samples: Sequence[Sample], *, first: Callable[[], object] = lambda: None
-    ) -> dict[str, Seen]:
+    ) -> dict[str, ObservedObject]:
         """Call `first`, show a table until each sample has a verdict, and return the objects by name."""
         self._terminal.begin_table()
         wanted = {sample.name for sample in samples}
         words = [CORRECTED.name] if wanted == {CORRECTED.name} else []
-        seen: dict[str, Seen] = {}
+        seen: dict[str, ObservedObject] = {}
         watch = self._kubectl.watch("smtpconfigs", *words, seconds=VERDICT_SECONDS)
         with ThreadPoolExecutor(1) as pool, watch as changes:
             applying = pool.submit(first)
             for change in changes:
-                found = Seen(change)
+                found = ObservedObject(change)
                 seen[found.name] = found
                 self._terminal.table(self._kubectl("get", "smtpconfigs", *words).rstrip())
                 if all(name in seen and seen[name].judged for name in wanted):
@@ -180,7 +180,7 @@ def _subject(mail: ReceivedMail) -> str:
     return str(message_from_bytes(mail.content, policy=policy.default)["Subject"])
 
 
-def _as_expected(samples: Sequence[Sample], seen: Mapping[str, Seen], terminal: Terminal) -> bool:
+def _as_expected(samples: Sequence[Sample], seen: Mapping[str, ObservedObject], terminal: Terminal) -> bool:
     others = [
         f"{sample.name} should have the reason {sample.reason}, but has {seen[sample.name].reason}"
         for sample in samples

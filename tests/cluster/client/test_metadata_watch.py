@@ -50,7 +50,7 @@ def owner(cluster: LocalCluster, namespace: str) -> Owner:
     return Owner(cluster, namespace)
 
 
-class Following:
+class RunningWatch:
     """A running watch and its events."""
 
     def __init__(self, watch: Callable[[Callable[..., None]], MetadataInformer]) -> None:
@@ -67,8 +67,8 @@ class Following:
 
 
 @pytest.fixture
-async def following(real_client: KubernetesClient, owner: Owner) -> AsyncIterator[Following]:
-    it = Following(
+async def following(real_client: KubernetesClient, owner: Owner) -> AsyncIterator[RunningWatch]:
+    it = RunningWatch(
         lambda changed: MetadataInformer(
             real_client,
             "Secret",
@@ -111,7 +111,7 @@ async def test_no_page_of_a_list_holds_data(real_client: KubernetesClient, owner
     assert ENCODED not in json.dumps(pages)
 
 
-async def test_create_update_and_delete_are_seen(following: Following, owner: Owner) -> None:
+async def test_create_update_and_delete_are_seen(following: RunningWatch, owner: Owner) -> None:
     owner.create("mail")
     name, created = await following.next()
     assert (name, created and created.reference) == ("mail", owner.reference("mail"))
@@ -125,7 +125,7 @@ async def test_create_update_and_delete_are_seen(following: Following, owner: Ow
     assert await following.next() == ("mail", None)
 
 
-async def test_who_changed_which_key_is_known(following: Following, owner: Owner) -> None:
+async def test_who_changed_which_key_is_known(following: RunningWatch, owner: Owner) -> None:
     owner.create("mail")
     _, metadata = await following.next()
     assert metadata is not None
@@ -133,7 +133,7 @@ async def test_who_changed_which_key_is_known(following: Following, owner: Owner
     assert write.data_keys == ("password",)
 
 
-async def test_unreferenced_objects_are_not_reported(following: Following, owner: Owner) -> None:
+async def test_unreferenced_objects_are_not_reported(following: RunningWatch, owner: Owner) -> None:
     owner.create("other")
     owner.create("mail")
     assert (await following.next())[0] == "mail"
@@ -144,7 +144,7 @@ async def test_in_label_mode_only_labelled_objects_are_seen(
 ) -> None:
     owner.create("plain")
     owner.create("chosen", "smtp-operator.io/watch=true")
-    following = Following(
+    following = RunningWatch(
         lambda changed: MetadataInformer(
             real_client,
             "Secret",
@@ -171,7 +171,7 @@ async def test_lists_come_in_pages(real_client: KubernetesClient, owner: Owner) 
 
 @pytest.mark.alone
 async def test_a_restart_of_the_api_server_is_survived_and_nothing_missed(
-    cluster: LocalCluster, owner: Owner, following: Following
+    cluster: LocalCluster, owner: Owner, following: RunningWatch
 ) -> None:
     owner.create("mail")
     _, before = await following.next()

@@ -28,7 +28,7 @@ each_release = pytest.mark.parametrize("release", releases(), ids=str)
 
 
 @dataclass(frozen=True)
-class Upgraded:
+class UpgradedObjects:
     """A release's objects as recorded, and after this release ran for a while."""
 
     release: Release
@@ -43,7 +43,7 @@ class Upgraded:
 @pytest.fixture(scope="module", params=releases(), ids=str)
 def upgraded(
     request: pytest.FixtureRequest, cluster: LocalCluster, api: Api, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Upgraded]:
+) -> Iterator[UpgradedObjects]:
     """Create old CRDs, objects and statuses; then apply the new CRDs and run the new operator."""
     release: Release = request.param
     namespace = f"from-{str(release).replace('.', '-')}"
@@ -69,14 +69,14 @@ def upgraded(
         asked = audit.until("create", "events", user=manifests.user, namespace=namespace)
         writes = {it.name for it in asked if it.writes and it.resource == "smtpconfigs/status"}
         after = {it["metadata"]["name"]: it for it in api.items(bed.configs)}
-        yield Upgraded(release, namespace, before, after, writes, len(server.mails))
+        yield UpgradedObjects(release, namespace, before, after, writes, len(server.mails))
     cluster.kubectl("delete", "-f", str(CRDS))
     # To wait until a namespace is gone takes 5 seconds at least.
     cluster.kubectl("delete", "-f", "-", "--wait=false", input=str(manifests))
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def test_every_object_is_left_as_it_was(upgraded: Upgraded) -> None:
+def test_every_object_is_left_as_it_was(upgraded: UpgradedObjects) -> None:
     assert len(upgraded.before) >= 8
     kept = {name: upgraded.after[name] for name in upgraded.before}
     assert {name: it["metadata"]["resourceVersion"] for name, it in kept.items()} == {
@@ -84,12 +84,12 @@ def test_every_object_is_left_as_it_was(upgraded: Upgraded) -> None:
     }
 
 
-def test_only_what_is_new_is_tested_and_gets_a_mail(upgraded: Upgraded) -> None:
+def test_only_what_is_new_is_tested_and_gets_a_mail(upgraded: UpgradedObjects) -> None:
     assert upgraded.writes == {"later"}
     assert upgraded.mails == 1
 
 
-def test_every_object_is_still_valid(upgraded: Upgraded, api: Api) -> None:
+def test_every_object_is_still_valid(upgraded: UpgradedObjects, api: Api) -> None:
     for it in upgraded.release.objects:
         if it["apiVersion"].startswith("smtp-operator.io/"):
             collection = f"/apis/{it['apiVersion']}/namespaces/{upgraded.namespace}/{it['kind'].lower()}s"

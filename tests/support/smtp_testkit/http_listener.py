@@ -16,7 +16,7 @@ JSON: Mapping[str, str] = {"Content-Type": "application/json; charset=utf-8"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class HttpRequest:
     """A request as received."""
 
     method: str
@@ -59,7 +59,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answer = Callable[[Call], Reply | None]
+Answer = Callable[[HttpRequest], Reply | None]
 """Called in the thread of the connection; None closes it without an answer."""
 
 
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.settimeout(self.server.seconds)
 
     def do_GET(self) -> None:
-        call = Call(
+        call = HttpRequest(
             method=self.command,
             target=self.path,
             headers={name.lower(): value for name, value in self.headers.items()},

@@ -18,9 +18,9 @@ from smtp_testkit.testbed.shared_audit import SharedAudit, audit_of
 from smtp_testkit.testbed.shared_cluster import SharedCluster
 from smtp_testkit.testbed.side_by_side import (
     PLACE,
-    InTurn,
-    Place,
+    FileGroup,
     SideBySide,
+    WaitsForLoneTests,
     namespaces_of_others,
     processes,
     put_in_order,
@@ -105,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
             config.pluginmanager.register(SharedAudit(lambda: audit_of(shared)))
         if config.getoption("--record-durations"):
             config.pluginmanager.register(DurationRecorder())
-    config.pluginmanager.register(InTurn(config))
+    config.pluginmanager.register(WaitsForLoneTests(config))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -118,18 +118,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("cluster")
     files = {item.path for item in items if item.stash[ON_CLUSTER]}
     for item in items:
-        item.stash[PLACE] = _place(item) if item.path in files else Place.BESIDE
+        item.stash[PLACE] = _place(item) if item.path in files else FileGroup.BESIDE
     put_in_order(config, items, longest_first())
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set the namespaces that operators of this test leave to those of other processes."""
-    others = namespaces_of_others(item.config) if item.stash[PLACE] is Place.SHARED else []
+    others = namespaces_of_others(item.config) if item.stash[PLACE] is FileGroup.SHARED else []
     leave_alone([*others, "smtp-demo-*"] if others else [])
 
 
-def _place(item: pytest.Item) -> Place:
+def _place(item: pytest.Item) -> FileGroup:
     if any(folder in item.path.parents for folder in FIRST):
-        return Place.FIRST
-    return Place.ALONE if item.get_closest_marker("alone") else Place.SHARED
+        return FileGroup.FIRST
+    return FileGroup.ALONE if item.get_closest_marker("alone") else FileGroup.SHARED

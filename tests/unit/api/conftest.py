@@ -30,7 +30,7 @@ _VALUE = re.compile(r'Invalid value: (?:"(?:[^"\\]|\\.)*": |[-+.0-9e]+: )?')
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class KindWithSpec:
     """A kind, and a sound spec of it that a test's fields go into."""
 
     kind: CustomResource
@@ -50,9 +50,9 @@ class Judged:
 _CCP: Fragment = {"url": "https://ccp.example.com", "appId": "smtp-operator"}
 _BY_CERTIFICATE: Fragment = {**_CCP, "clientCertificateRef": {"name": "vault-client"}}
 _SERVERS: Fragment = {"allowedServers": ["smtp.example.com:587"]}
-CONFIG = Judged(SMTP_CONFIG, {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"})
-VAULT = Judged(SMTP_VAULT, {"cyberArkCCP": _BY_CERTIFICATE, **_SERVERS})
-CLUSTER_VAULT = Judged(CLUSTER_SMTP_VAULT, {"cyberArkCCP": _CCP, **_SERVERS})
+CONFIG = KindWithSpec(SMTP_CONFIG, {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"})
+VAULT = KindWithSpec(SMTP_VAULT, {"cyberArkCCP": _BY_CERTIFICATE, **_SERVERS})
+CLUSTER_VAULT = KindWithSpec(CLUSTER_SMTP_VAULT, {"cyberArkCCP": _CCP, **_SERVERS})
 
 
 class ModelJudge:
@@ -60,7 +60,7 @@ class ModelJudge:
 
     name = "models"
 
-    def __init__(self, judged: Judged) -> None:
+    def __init__(self, judged: KindWithSpec) -> None:
         self._judged = judged
         self._model = judged.kind.spec
 
@@ -89,7 +89,7 @@ class ServerJudge:
 
     name = "apiserver"
 
-    def __init__(self, cluster: LocalCluster, judged: Judged) -> None:
+    def __init__(self, cluster: LocalCluster, judged: KindWithSpec) -> None:
         self._judged = judged
         self._connection = http.client.HTTPSConnection(
             cluster.url.removeprefix("https://"), context=ssl.create_default_context(cafile=cluster.ca_file)
@@ -150,7 +150,7 @@ def _refusal(cause: Mapping[str, str]) -> str:
     return f"{cause['field']}: {_VALUE.sub('', cause['message'], count=1)}"
 
 
-ServerJudges = Callable[[Judged], ServerJudge]
+ServerJudges = Callable[[KindWithSpec], ServerJudge]
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +167,7 @@ def server_judge(server_judges: ServerJudges) -> ServerJudge:
 
 
 @pytest.fixture(params=["models", pytest.param("apiserver", marks=pytest.mark.cluster)])
-def judge_of(request: pytest.FixtureRequest) -> Callable[[Judged], ModelJudge | ServerJudge]:
+def judge_of(request: pytest.FixtureRequest) -> Callable[[KindWithSpec], ModelJudge | ServerJudge]:
     """Return one of the two judges for a kind: the models or the API server."""
     if request.param == "models":
         return ModelJudge
@@ -176,7 +176,7 @@ def judge_of(request: pytest.FixtureRequest) -> Callable[[Judged], ModelJudge | 
 
 
 @pytest.fixture
-def judged_by(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> ModelJudge | ServerJudge:
+def judged_by(judge_of: Callable[[KindWithSpec], ModelJudge | ServerJudge]) -> ModelJudge | ServerJudge:
     return judge_of(CONFIG)
 
 
@@ -187,20 +187,22 @@ def judge(judged_by: ModelJudge | ServerJudge) -> Callable[[Fragment], str]:
 
 
 @pytest.fixture
-def vault_judge(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> Callable[[Fragment], str]:
+def vault_judge(judge_of: Callable[[KindWithSpec], ModelJudge | ServerJudge]) -> Callable[[Fragment], str]:
     """Do the same for a SmtpVault; the default fields are those of CyberArk CCP."""
     return judge_of(VAULT).says
 
 
 @pytest.fixture
-def cluster_vault_judge(judge_of: Callable[[Judged], ModelJudge | ServerJudge]) -> Callable[[Fragment], str]:
+def cluster_vault_judge(
+    judge_of: Callable[[KindWithSpec], ModelJudge | ServerJudge],
+) -> Callable[[Fragment], str]:
     """The same of a ClusterSmtpVault, which allows one server."""
     return judge_of(CLUSTER_VAULT).says
 
 
 @pytest.fixture
 def vault_filled(
-    judge_of: Callable[[Judged], ModelJudge | ServerJudge],
+    judge_of: Callable[[KindWithSpec], ModelJudge | ServerJudge],
 ) -> Callable[[Fragment], Fragment]:
     """The spec of a SmtpVault as a judge completes it with defaults."""
     return judge_of(VAULT).fills

@@ -37,7 +37,7 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SAME_EACH_TIME = settings(PATIENT, max_examples=200, derandomize=True, database=None)
 
 
-class Says(Protocol):
+class SpecCheck(Protocol):
     def says(self, fragment: dict[str, Any]) -> str: ...
 
 
@@ -140,6 +140,6 @@ def test_models_refuse_any_nonsense_without_falling_over(nonsense: object) -> No
 @pytest.mark.parametrize("field", FIELDS)
 @SAME_EACH_TIME
 @given(data=st.data())
-def test_api_server_agrees(server_judge: Says, field: str, data: st.DataObject) -> None:
+def test_api_server_agrees(server_judge: SpecCheck, field: str, data: st.DataObject) -> None:
     fragment = FIELDS[field](data.draw(GENERATED[field]))
     assert (server_judge.says(fragment) == "") == accepted(fragment)

@@ -42,7 +42,7 @@ class RecordingSink:
         return list(self.there.items())
 
 
-class Search:
+class RelistRun:
     """Runs on a fake API server."""
 
     def __init__(self, client: KubernetesClient) -> None:
@@ -56,14 +56,14 @@ class Search:
 
 
 @pytest.fixture
-async def search(client: KubernetesClient) -> AsyncIterator[Search]:
-    it = Search(client)
+async def search(client: KubernetesClient) -> AsyncIterator[RelistRun]:
+    it = RelistRun(client)
     yield it
     it.task.cancel()
     await asyncio.wait([it.task])
 
 
-async def test_what_is_gone_after_a_listing_is_forgotten(fake: FakeApi, search: Search) -> None:
+async def test_what_is_gone_after_a_listing_is_forgotten(fake: FakeApi, search: RelistRun) -> None:
     fake.on("GET", CONFIGS, Answer(body=page(partial("mail", 5), version=9)))
 
     search.deletions.listed()
@@ -73,7 +73,7 @@ async def test_what_is_gone_after_a_listing_is_forgotten(fake: FakeApi, search: 
     assert asyncio.get_running_loop().time() < INTERVAL
 
 
-async def test_one_of_the_same_name_is_another_one(fake: FakeApi, search: Search) -> None:
+async def test_one_of_the_same_name_is_another_one(fake: FakeApi, search: RelistRun) -> None:
     again = partial("other", 8, uid="another-uid")
     fake.on("GET", CONFIGS, Answer(body=page(partial("mail", 5), again, version=9)))
 
@@ -82,7 +82,7 @@ async def test_one_of_the_same_name_is_another_one(fake: FakeApi, search: Search
     assert await search.configs.forgotten.get() == OTHER
 
 
-async def test_it_asks_for_metadata_once_for_a_whole_listing(fake: FakeApi, search: Search) -> None:
+async def test_it_asks_for_metadata_once_for_a_whole_listing(fake: FakeApi, search: RelistRun) -> None:
     fake.always("GET", CONFIGS, Answer(body=page(partial("mail", 5), partial("other", 6), version=9)))
 
     for _ in range(100):
@@ -94,7 +94,7 @@ async def test_it_asks_for_metadata_once_for_a_whole_listing(fake: FakeApi, sear
     assert search.configs.forgotten.empty()
 
 
-async def test_without_a_listing_it_looks_every_five_minutes(fake: FakeApi, search: Search) -> None:
+async def test_without_a_listing_it_looks_every_five_minutes(fake: FakeApi, search: RelistRun) -> None:
     """An empty listing produces no event."""
     fake.always("GET", CONFIGS, Answer(body=page(version=9)))
 
@@ -102,7 +102,7 @@ async def test_without_a_listing_it_looks_every_five_minutes(fake: FakeApi, sear
     assert asyncio.get_running_loop().time() >= INTERVAL
 
 
-async def test_of_a_kind_of_which_nothing_is_known_it_does_not_ask(fake: FakeApi, search: Search) -> None:
+async def test_of_a_kind_of_which_nothing_is_known_it_does_not_ask(fake: FakeApi, search: RelistRun) -> None:
     fake.always("GET", CONFIGS, Answer(body=page(partial("mail", 5), partial("other", 6), version=9)))
 
     await asyncio.sleep(3 * INTERVAL)
@@ -110,7 +110,7 @@ async def test_of_a_kind_of_which_nothing_is_known_it_does_not_ask(fake: FakeApi
     assert fake.asked("GET", VAULTS) == []
 
 
-async def test_a_deleted_vault_object_is_forgotten_too(fake: FakeApi, search: Search) -> None:
+async def test_a_deleted_vault_object_is_forgotten_too(fake: FakeApi, search: RelistRun) -> None:
     fake.always("GET", CONFIGS, Answer(body=page(partial("mail", 5), partial("other", 6), version=9)))
     fake.always("GET", VAULTS, Answer(body=page(version=9)))
     corp = ObjectKey("", "corp")
@@ -122,7 +122,7 @@ async def test_a_deleted_vault_object_is_forgotten_too(fake: FakeApi, search: Se
 
 
 async def test_where_it_cannot_be_known_nothing_is_forgotten_and_it_asks_again(
-    fake: FakeApi, search: Search
+    fake: FakeApi, search: RelistRun
 ) -> None:
     throttled = Answer(429, {"message": "too many requests"}, {"Retry-After": "40"})
     fake.on("GET", CONFIGS, throttled, Answer(500), Answer(403))

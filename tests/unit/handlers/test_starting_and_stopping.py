@@ -112,7 +112,7 @@ class RecordingSink:
         return []
 
 
-class Setting:
+class OperationRun:
     """An operation on a fake API server."""
 
     def __init__(self, fake: FakeApi, client: KubernetesClient, **settings: Any) -> None:
@@ -142,7 +142,7 @@ class Setting:
 
 
 async def test_all_is_known_before_the_core_runs(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     assert not it.operation.ready
     await it.operation.start()
     await it.core.running.wait()
@@ -163,7 +163,7 @@ async def test_all_is_known_before_the_core_runs(fake: FakeApi, client: Kubernet
 async def test_in_label_mode_the_unlisted_are_not_taken_for_missing(
     fake: FakeApi, client: KubernetesClient
 ) -> None:
-    it = Setting(fake, client, secret_watch=SecretWatch.LABEL)
+    it = OperationRun(fake, client, secret_watch=SecretWatch.LABEL)
     await it.operation.start()
     await it.core.running.wait()
     assert "all references listed" not in it.core.told
@@ -171,7 +171,7 @@ async def test_in_label_mode_the_unlisted_are_not_taken_for_missing(
 
 
 async def test_without_a_secret_watch_nothing_is_listed(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client, secret_watch=SecretWatch.NONE)
+    it = OperationRun(fake, client, secret_watch=SecretWatch.NONE)
     await it.operation.start()
     await it.core.running.wait()
     assert it.core.told == ["observe SmtpConfig mail", "observe SmtpVault bao", "all objects listed", "run"]
@@ -180,7 +180,7 @@ async def test_without_a_secret_watch_nothing_is_listed(fake: FakeApi, client: K
 
 
 async def test_with_namespaces_only_those_are_read(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client, namespaces=("team-b",))
+    it = OperationRun(fake, client, namespaces=("team-b",))
     ours = "/apis/smtp-operator.io/v1alpha1"
     for path, group in (("smtpconfigs", ours), ("smtpvaults", ours), ("secrets", "/api/v1")):
         fake.always("GET", f"{group}/namespaces/team-b/{path}", Answer(body=page(version=9)))
@@ -193,7 +193,7 @@ async def test_with_namespaces_only_those_are_read(fake: FakeApi, client: Kubern
 
 @pytest.mark.looptime
 async def test_a_missing_crd_is_why_it_does_not_start(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     fake.always("GET", OPENAPI, Answer(404))
     with pytest.raises(SchemaTooOld):
         await it.operation.start()
@@ -205,7 +205,7 @@ async def test_a_missing_crd_is_why_it_does_not_start(fake: FakeApi, client: Kub
 async def test_a_list_that_is_forbidden_is_why_it_does_not_start(
     fake: FakeApi, client: KubernetesClient, path: str
 ) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     fake.always("GET", path, Answer(403, {"reason": "Forbidden", "message": "you may not"}))
     with pytest.raises(AccessDenied) as caught:
         await it.operation.start()
@@ -215,7 +215,7 @@ async def test_a_list_that_is_forbidden_is_why_it_does_not_start(
 
 
 async def test_a_core_that_fails_ends_everything(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     await it.operation.start()
     it.core.failing.set()
     await asyncio.wait_for(it.stop_flag.wait(), 60)
@@ -227,7 +227,7 @@ async def test_a_core_that_fails_ends_everything(fake: FakeApi, client: Kubernet
 
 @pytest.mark.looptime
 async def test_a_watch_that_dies_ends_everything(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     await it.operation.start()
     fake.always("GET", SECRETS, Answer(403))
     it.streams[SECRETS].say(error_event(expired()))
@@ -237,7 +237,7 @@ async def test_a_watch_that_dies_ends_everything(fake: FakeApi, client: Kubernet
 
 
 async def test_being_stopped_is_no_failure(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     await it.operation.start()
     await it.operation.stop()
     await it.operation.stop()
@@ -248,7 +248,7 @@ async def test_being_stopped_is_no_failure(fake: FakeApi, client: KubernetesClie
 async def test_what_was_begun_ends_where_the_start_is_cut_short(
     fake: FakeApi, client: KubernetesClient
 ) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     fake.on("GET", CONFIG_MAPS, Stream())
     starting = asyncio.create_task(it.operation.start())
     await it.streams[SECRETS].open.wait()
@@ -260,7 +260,7 @@ async def test_what_was_begun_ends_where_the_start_is_cut_short(
 
 @pytest.mark.looptime
 async def test_a_living_operation_is_in_no_trouble(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     await it.operation.start()
     for _ in range(40):
         fake.on("WATCH", SECRETS, Stream())
@@ -272,7 +272,7 @@ async def test_a_living_operation_is_in_no_trouble(fake: FakeApi, client: Kubern
 
 
 async def test_a_lost_lease_ends_everything_at_once(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     await it.operation.start()
     await it.core.running.wait()
     it.claim.lost.set()
@@ -285,7 +285,7 @@ async def test_a_lost_lease_ends_everything_at_once(fake: FakeApi, client: Kuber
 async def test_a_lease_that_is_lost_during_the_start_keeps_the_core_from_running(
     fake: FakeApi, client: KubernetesClient
 ) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     it.claim.lost.set()
     with pytest.raises(LeaseLost):
         await it.operation.start()
@@ -294,7 +294,7 @@ async def test_a_lease_that_is_lost_during_the_start_keeps_the_core_from_running
 
 
 async def test_told_to_stop_it_lets_the_core_finish(fake: FakeApi, client: KubernetesClient) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     await it.operation.start()
     await it.operation.stop()
     assert it.core.told[-1] == "finish"
@@ -321,7 +321,7 @@ async def test_a_watch_that_is_dead_is_trouble(
     seconds: float,
     trouble: str | None,
 ) -> None:
-    it = Setting(fake, client)
+    it = OperationRun(fake, client)
     await it.operation.start()
     monkeypatch.setattr(it.cluster, "watches", (Silent(seconds),))
     assert it.operation.failed_part() == trouble

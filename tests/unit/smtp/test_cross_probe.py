@@ -6,7 +6,15 @@ import pytest
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import Phase, SmtpType, Suggestion
 from smtp_testkit.mailpeers import MailServer
-from smtp_testkit.mailpeers.faultserver import FaultServer, Talk, drop, raw, reply, silence, then
+from smtp_testkit.mailpeers.faultserver import (
+    FaultServer,
+    ScriptedConnection,
+    drop,
+    raw,
+    reply,
+    silence,
+    then,
+)
 from smtp_testkit.mailpeers.trial import Trial
 
 pytestmark = pytest.mark.looptime
@@ -112,7 +120,7 @@ async def test_a_server_that_is_silent_in_plaintext_and_over_tls(trial: Trial) -
 
 @pytest.mark.parametrize("smtp_type", [SmtpType.TLS, SmtpType.START_TLS, SmtpType.NONE])
 async def test_an_https_server_that_waits_for_a_request(trial: Trial, smtp_type: SmtpType) -> None:
-    async def answer(talk: Talk) -> None:
+    async def answer(talk: ScriptedConnection) -> None:
         await talk.reader.readuntil(b"\r\n\r\n")
         await raw(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")(talk)
 

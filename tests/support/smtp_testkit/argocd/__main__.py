@@ -11,7 +11,7 @@ import yaml
 
 from smtp_testkit.argocd.customizations import CUSTOMIZATIONS, FOLDER, as_text
 from smtp_testkit.argocd.machine import run
-from smtp_testkit.argocd.scenarios import SCENARIOS, Stage
+from smtp_testkit.argocd.scenarios import SCENARIOS, ScenarioEnvironment
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.openbao import OpenBao
 from smtp_testkit.testbed import Api, Bed, OperatorProcess
@@ -35,7 +35,7 @@ def main() -> int:
                 namespace = f"team-{number}"
                 api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
                 with MailServer.in_thread(users={"mailer": "s3cret"}) as server:
-                    found = scenario.play(Stage(Bed(api, namespace), server, bao, api))
+                    found = scenario.play(ScenarioEnvironment(Bed(api, namespace), server, bao, api))
                 path = FOLDER / scenario.kind / "testdata" / f"{scenario.name}.yaml"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(_WRITTEN + as_text(_told(found, namespace)), encoding="utf-8")

@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Stage:
+class ScenarioEnvironment:
     """The environment of a scenario."""
 
     bed: Bed
@@ -31,65 +31,65 @@ class Scenario:
     name: str
     health: str
     """The health that Argo CD must show."""
-    play: Callable[[Stage], Json]
+    play: Callable[[ScenarioEnvironment], Json]
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
 
 
-def _new(stage: Stage) -> Json:
+def _new(stage: ScenarioEnvironment) -> Json:
     stage.server.unanswered = {"RCPT"}
     return stage.bed.create(stage.server).object
 
 
-def _testing(stage: Stage) -> Json:
+def _testing(stage: ScenarioEnvironment) -> Json:
     stage.server.unanswered = {"RCPT"}
     stage.bed.create(stage.server)
     return stage.bed.wait(lambda it: it.reason == "Testing").object
 
 
-def _passed(stage: Stage) -> Json:
+def _passed(stage: ScenarioEnvironment) -> Json:
     return stage.bed.verdict_of(stage.server).object
 
 
-def _changed(stage: Stage) -> Json:
+def _changed(stage: ScenarioEnvironment) -> Json:
     stage.bed.verdict_of(stage.server)
     stage.server.unanswered = {"RCPT"}
     return stage.bed.change(recipients={"to": ["second@example.com"]}).object
 
 
-def _requested(stage: Stage) -> Json:
+def _requested(stage: ScenarioEnvironment) -> Json:
     stage.bed.verdict_of(stage.server)
     stage.server.unanswered = {"RCPT"}
     stage.bed.ask("by Argo CD")
     return stage.bed.wait(lambda it: it.conditions.get("Reconciling") == "Testing", seconds=40).object
 
 
-def _retried(stage: Stage) -> Json:
+def _retried(stage: ScenarioEnvironment) -> Json:
     stage.server.replies["MAIL"] = "451 4.3.0 later"
     return stage.bed.verdict_of(stage.server).object
 
 
-def _outage(stage: Stage) -> Json:
+def _outage(stage: ScenarioEnvironment) -> Json:
     stage.bed.verdict_of(stage.server)
     stage.server.replies["MAIL"] = "451 4.3.0 later"
     return stage.bed.test_again().object
 
 
-def _waits_for_secret(stage: Stage) -> Json:
+def _waits_for_secret(stage: ScenarioEnvironment) -> Json:
     login = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
     return stage.bed.verdict_of(stage.server, **login).object
 
 
-def _refused(stage: Stage) -> Json:
+def _refused(stage: ScenarioEnvironment) -> Json:
     return stage.bed.verdict_of(stage.server, smtpType="TLS").object
 
 
-def _suspended(stage: Stage) -> Json:
+def _suspended(stage: ScenarioEnvironment) -> Json:
     return stage.bed.verdict_of(stage.server, suspend=True).object
 
 
-def _suspended_later(stage: Stage) -> Json:
+def _suspended_later(stage: ScenarioEnvironment) -> Json:
     stage.bed.verdict_of(stage.server)
     stage.bed.change(suspend=True)
     return stage.bed.verdict().object
@@ -99,7 +99,7 @@ def _judged(object_: Json) -> bool:
     return bool(object_["status"].get("observedGeneration") == object_["metadata"]["generation"])
 
 
-def _vault(stage: Stage, kind: str, **spec: Any) -> Json:
+def _vault(stage: ScenarioEnvironment, kind: str, **spec: Any) -> Json:
     collection = CLUSTER_WIDE if kind == "ClusterSmtpVault" else vaults(stage.bed)
     name = f"corp-{stage.bed.namespace}" if kind == "ClusterSmtpVault" else "corp"
     if kind == "ClusterSmtpVault":
@@ -111,12 +111,12 @@ def _vault(stage: Stage, kind: str, **spec: Any) -> Json:
         stage.api.delete(f"{collection}/{name}")
 
 
-def _logged_in(kind: str) -> Callable[[Stage], Json]:
+def _logged_in(kind: str) -> Callable[[ScenarioEnvironment], Json]:
     return lambda stage: _vault(stage, kind)
 
 
-def _login_missing(kind: str) -> Callable[[Stage], Json]:
-    def play(stage: Stage) -> Json:
+def _login_missing(kind: str) -> Callable[[ScenarioEnvironment], Json]:
+    def play(stage: ScenarioEnvironment) -> Json:
         there = {"namespace": stage.bed.namespace} if kind == "ClusterSmtpVault" else {}
         token = {"name": "missing", "key": "token", **there}
         return _vault(stage, kind, hashiCorpVault={"url": stage.bao.url, "auth": {"tokenRef": token}})
@@ -124,8 +124,8 @@ def _login_missing(kind: str) -> Callable[[Stage], Json]:
     return play
 
 
-def _login_refused(kind: str) -> Callable[[Stage], Json]:
-    def play(stage: Stage) -> Json:
+def _login_refused(kind: str) -> Callable[[ScenarioEnvironment], Json]:
+    def play(stage: ScenarioEnvironment) -> Json:
         there = {"namespace": stage.bed.namespace} if kind == "ClusterSmtpVault" else {}
         stage.bed.secret("of-nobody", token="hvs.of-nobody")
         token = {"name": "of-nobody", "key": "token", **there}
@@ -134,8 +134,8 @@ def _login_refused(kind: str) -> Callable[[Stage], Json]:
     return play
 
 
-def _unreachable(kind: str) -> Callable[[Stage], Json]:
-    def play(stage: Stage) -> Json:
+def _unreachable(kind: str) -> Callable[[ScenarioEnvironment], Json]:
+    def play(stage: ScenarioEnvironment) -> Json:
         there = {"namespace": stage.bed.namespace} if kind == "ClusterSmtpVault" else {}
         token = {"name": "bao-login", "key": "token", **there}
         provider = {"url": "https://127.0.0.1:9", "auth": {"tokenRef": token}}

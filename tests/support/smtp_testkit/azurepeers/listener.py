@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from smtp_testkit import http_listener
-from smtp_testkit.http_listener import JSON, Call, Reply
+from smtp_testkit.http_listener import JSON, HttpRequest, Reply
 
 
 class Answers(Protocol):
@@ -24,7 +24,7 @@ class Answers(Protocol):
 def listening(answers: Answers, context: ssl.SSLContext | None = None) -> Iterator[int]:
     """Serve until the block ends; yield the port. With a context, serve TLS."""
 
-    def answer(call: Call) -> Reply:
+    def answer(call: HttpRequest) -> Reply:
         status, body, headers = answers.answer(call.method, call.target, call.headers, call.body)
         return Reply(status, body, {**JSON, **headers})
 

@@ -5,6 +5,6 @@ Each test there is one behavior. Its docstring is the sentence in `docs/referenc
 source declares, by the name of the test, where and why it differs, or the reason with which it fails.
 """
 
-from smtp_testkit.conformance.source import Found, Source
+from smtp_testkit.conformance.source import ReadPassword, Source
 
-__all__ = ["Found", "Source"]
+__all__ = ["ReadPassword", "Source"]

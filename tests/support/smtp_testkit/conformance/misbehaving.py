@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from smtp_testkit.cyberark.listener import TlsServer
-from smtp_testkit.http_listener import Call, Reply
+from smtp_testkit.http_listener import HttpRequest, Reply
 
 _DRIP_SECONDS = 0.05
 
@@ -33,7 +33,7 @@ class Misbehaving(TlsServer):
         """The number of requests so far."""
         return len(self.calls)
 
-    def answer(self, call: Call) -> Reply:
+    def answer(self, call: HttpRequest) -> Reply:
         """See ``TlsServer``."""
         return self.reply
 
@@ -44,7 +44,7 @@ class Misbehaving(TlsServer):
     def closes(self) -> None:
         """Close the connection without a response."""
 
-        def close(call: Call) -> None:
+        def close(call: HttpRequest) -> None:
             raise ConnectionAbortedError
 
         self.before_answer = close
@@ -52,7 +52,7 @@ class Misbehaving(TlsServer):
     def is_silent(self) -> None:
         """Send nothing and keep the connection open."""
 
-        def wait(call: Call) -> None:
+        def wait(call: HttpRequest) -> None:
             self.ended.wait()
 
         self.before_answer = wait
@@ -60,7 +60,7 @@ class Misbehaving(TlsServer):
     def drips(self) -> None:
         """Send one byte from time to time."""
 
-        def drip(call: Call) -> None:
+        def drip(call: HttpRequest) -> None:
             call.connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
             while not self.ended.wait(_DRIP_SECONDS):
                 call.connection.sendall(b"x")
@@ -70,7 +70,7 @@ class Misbehaving(TlsServer):
     def floods(self) -> None:
         """Send headers until the client stops reading."""
 
-        def flood(call: Call) -> None:
+        def flood(call: HttpRequest) -> None:
             call.connection.sendall(b"HTTP/1.1 200 OK\r\n")
             while True:
                 call.connection.sendall(b"X-Long: " + b"x" * 60_000 + b"\r\n")

@@ -8,7 +8,7 @@ from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
 from smtp_operator.secrets.sources import InputText, KubernetesSecret
-from smtp_testkit.conformance.source import Found, Source
+from smtp_testkit.conformance.source import ReadPassword, Source
 from smtp_testkit.simulation import ObjectStore
 
 _NO_LOGIN = "It needs no login."
@@ -69,7 +69,7 @@ class InputTextSource(Source):
         super().__init__()
         self._value = ""
 
-    async def read(self) -> Found:
+    async def read(self) -> ReadPassword:
         """See ``Source``."""
         return await InputText().resolve(Password.model_validate({"value": self._value}), "team-a")
 
@@ -98,7 +98,7 @@ class KubernetesSecretSource(Source):
         self._store = ObjectStore()
         self._versions = 0
 
-    async def read(self) -> Found:
+    async def read(self) -> ReadPassword:
         """See ``Source``; every call counts as another test."""
         named = Password.model_validate({"secretRef": {"name": "smtp"}})
         return await KubernetesSecret(self._store.values).resolve(named, "team-a")

@@ -14,14 +14,14 @@ from smtp_operator.network.https import Https, HttpsLimits
 from smtp_operator.secrets.vaults.provider import AllowedHosts, VaultContext, VaultProvider
 from smtp_operator.setting_parsers import PortRange
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
-from smtp_testkit.openbao.trial import Line, Named
+from smtp_testkit.openbao.trial import Named, RecordingHttps
 
 POLICY = DestinationPolicy(allow_networks=LOOPBACK, ports=[PortRange(1, 65535)])
 NAME = "SmtpVault team-a/corp"
 PASSWORD = "c4nary-Pa55w0rd"
 
 
-class Found(Protocol):
+class ReadPassword(Protocol):
     """A password as a source returns it."""
 
     @property
@@ -54,7 +54,7 @@ class Source(ABC):
 
     def __init__(self) -> None:
         self.names = Names()
-        self.line = Line(Https(policy=POLICY, resolver=self.names))
+        self.line = RecordingHttps(Https(policy=POLICY, resolver=self.names))
         self.time = 1000.0
 
     @classmethod
@@ -66,7 +66,7 @@ class Source(ABC):
         source.line.https.close()
 
     @abstractmethod
-    async def read(self) -> Found:
+    async def read(self) -> ReadPassword:
         """Return the password. Raises VerdictError."""
 
     async def verdict(self) -> Verdict:
@@ -169,7 +169,7 @@ class VaultSource(Source):
     def item(self) -> object:
         """Return the block of ``spec.password``."""
 
-    async def read(self) -> Found:
+    async def read(self) -> ReadPassword:
         """See ``Source``."""
         return await self.vault.read(self.item())
 

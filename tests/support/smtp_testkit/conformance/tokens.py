@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from smtp_operator.api.reasons import Reason
 from smtp_operator.secrets.failure_cache import HOLD_SECONDS
 from smtp_operator.secrets.oauth2.client import TokenCache
-from smtp_testkit.conformance.source import Found, Source
+from smtp_testkit.conformance.source import ReadPassword, Source
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.tokentrial import CLIENT, SECRET, Accounts, TokenTrial
 
@@ -77,7 +77,7 @@ class OAuth2Source(Source):
             yield source
             source.line.https.close()
 
-    async def read(self) -> Found:
+    async def read(self) -> ReadPassword:
         """See ``Source``."""
         return (await self._trial.token(**self._changes)).password
 

@@ -17,7 +17,7 @@ from typing import Any
 import trustme
 
 from smtp_testkit.cyberark.listener import TlsServer
-from smtp_testkit.http_listener import Call, Reply
+from smtp_testkit.http_listener import HttpRequest, Reply
 
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
 _HTML = {"Content-Type": "text/html"}
@@ -30,7 +30,7 @@ _ANSWERS_AT_ONCE = 0.2
 """Seconds to wait for the rest of a client's certificate after its first bytes."""
 
 
-class Asks(Enum):
+class CertificateRequest(Enum):
     """When IIS asks for the client's certificate."""
 
     NEVER = "never"
@@ -83,7 +83,7 @@ class CcpServer(TlsServer):
     """The web service."""
 
     web_service: str = "AIMWebService"
-    asks: Asks = Asks.NEVER
+    asks: CertificateRequest = CertificateRequest.NEVER
     accounts: list[Account] = field(default_factory=list)
     applications: dict[str, Application] = field(default_factory=dict)
     vault_is_up: bool = True
@@ -97,20 +97,20 @@ class CcpServer(TlsServer):
         super().__post_init__()
         self.client_ca = trustme.CA(organization_name="clients")
         self.foreign_ca = trustme.CA(organization_name="strangers")
-        if self.asks is not Asks.NEVER:
+        if self.asks is not CertificateRequest.NEVER:
             # IIS rejects untrusted clients in HTML, so TLS must accept their certificates.
             self.client_ca.configure_trust(self.context)
             self.foreign_ca.configure_trust(self.context)
             self.context.verify_mode = ssl.CERT_OPTIONAL
-            self.context.post_handshake_auth = self.asks is Asks.LATE
+            self.context.post_handshake_auth = self.asks is CertificateRequest.LATE
 
-    def answer(self, call: Call) -> Reply:
+    def answer(self, call: HttpRequest) -> Reply:
         """See ``TlsServer``."""
         if [it.lower() for it in call.segments] != [self.web_service.lower(), "api", "accounts"]:
             return _page(404, "404 - File or directory not found.")
         certificate = None
-        if self.asks is not Asks.NEVER:
-            certificate = _shown(call.tls) if self.asks is Asks.LATE else _peer(call.tls)
+        if self.asks is not CertificateRequest.NEVER:
+            certificate = _shown(call.tls) if self.asks is CertificateRequest.LATE else _peer(call.tls)
             self.certificates.append(certificate)
             if certificate is None:
                 return _page(403, "403.7 - Forbidden: SSL client certificate is required.")

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from smtp_testkit.cyberark.listener import TlsServer
-from smtp_testkit.http_listener import Call, Reply
+from smtp_testkit.http_listener import HttpRequest, Reply
 from smtp_testkit.mailpeers.assertions import verified
 
 _JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -81,7 +81,7 @@ class ConjurServer(TlsServer):
         """The number of authentication requests."""
         return sum(call.segments[-1] == "authenticate" for call in self.calls)
 
-    def answer(self, call: Call) -> Reply:
+    def answer(self, call: HttpRequest) -> Reply:
         """See ``TlsServer``."""
         before = tuple(part for part in self.prefix.split("/") if part)
         if call.segments[: len(before)] != before:
@@ -101,13 +101,13 @@ class ConjurServer(TlsServer):
                 return self._batch(call)
         return _not_found("CONJ00004E", "No such resource.")
 
-    def _by_key(self, login: str, call: Call) -> Reply:
+    def _by_key(self, login: str, call: HttpRequest) -> Reply:
         key = self.api_keys.get(login)
         if key is None or not hmac.compare_digest(call.body, key.encode()):
             return Reply(401)
         return self._token(login, call)
 
-    def _by_jwt(self, service: str, host: str | None, call: Call) -> Reply:
+    def _by_jwt(self, service: str, host: str | None, call: HttpRequest) -> Reply:
         given = parse_qs(call.body.decode()).get("jwt")  # whatever its Content-Type
         if given is None:
             return Reply(400)
@@ -125,7 +125,7 @@ class ConjurServer(TlsServer):
             return Reply(401)
         return self._token(named, call) if known.permitted else Reply(403)
 
-    def _token(self, login: str, call: Call) -> Reply:
+    def _token(self, login: str, call: HttpRequest) -> Reply:
         begins = int(self.now())
         payload = {"sub": login, "exp": begins + self.lifetime, "iat": begins}
         head = _encoded({"alg": "conjur.org/slosilo/v2", "kid": "e3b0c442"})
@@ -138,7 +138,7 @@ class ConjurServer(TlsServer):
             return Reply(200, written.encode(), _TEXT | {"Content-Encoding": "base64"})
         return Reply(200, token, _JSON)
 
-    def _login_of(self, call: Call) -> str | Reply:
+    def _login_of(self, call: HttpRequest) -> str | Reply:
         header = call.headers.get("authorization")
         if header is None:
             return Reply(401, b"Authorization missing", _TEXT)
@@ -157,14 +157,14 @@ class ConjurServer(TlsServer):
         login = str(payload["sub"])
         return Reply(403, b"IP address rejected", _TEXT) if login in self.rejected else login
 
-    def _whoami(self, call: Call) -> Reply:
+    def _whoami(self, call: HttpRequest) -> Reply:
         login = self._login_of(call)
         if isinstance(login, Reply):
             return login
         told = {"client_ip": "127.0.0.1", "user_agent": call.headers.get("user-agent")}
         return _json(200, told | {"account": self.account, "username": login})
 
-    def _secret(self, account: str, variable: str, call: Call) -> Reply:
+    def _secret(self, account: str, variable: str, call: HttpRequest) -> Reply:
         login = self._login_of(call)
         if isinstance(login, Reply):
             return login
@@ -187,7 +187,7 @@ class ConjurServer(TlsServer):
         wanted = len(values) if version is None else int(version)
         return values[wanted - 1] if 0 < wanted <= len(values) else missing
 
-    def _batch(self, call: Call) -> Reply:
+    def _batch(self, call: HttpRequest) -> Reply:
         login = self._login_of(call)
         if isinstance(login, Reply):
             return login

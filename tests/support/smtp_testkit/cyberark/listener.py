@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import trustme
 
-from smtp_testkit.http_listener import Call, Reply, listening
+from smtp_testkit.http_listener import HttpRequest, Reply, listening
 
 _PATIENCE = 10.0
 """Seconds that a client may take for a request before the server closes the connection."""
@@ -21,10 +21,10 @@ class TlsServer:
 
     replies: list[Reply] = field(default_factory=list)
     """Responses to send instead of normal ones, one per request."""
-    before_answer: Callable[[Call], None] = lambda call: None
+    before_answer: Callable[[HttpRequest], None] = lambda call: None
     """Called with each request, in its connection's thread."""
 
-    calls: list[Call] = field(default_factory=list, init=False)
+    calls: list[HttpRequest] = field(default_factory=list, init=False)
     port: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -48,11 +48,11 @@ class TlsServer:
         """The URL of the server."""
         return f"https://localhost:{self.port}"
 
-    def answer(self, call: Call) -> Reply:
+    def answer(self, call: HttpRequest) -> Reply:
         """Return the response to a request."""
         raise NotImplementedError
 
-    def _reply(self, call: Call) -> Reply:
+    def _reply(self, call: HttpRequest) -> Reply:
         self.calls.append(call)
         self.before_answer(call)
         own = self.answer(call)

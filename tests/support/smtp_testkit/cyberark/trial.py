@@ -28,7 +28,7 @@ S = TypeVar("S", bound=TlsServer)
 
 
 @dataclass
-class Given:
+class GivenCredentials:
     """The credentials that the vault object refers to; implements ``Credentials``."""
 
     ca: str | None = None
@@ -74,7 +74,7 @@ class VaultTrial(Generic[S]):
     server: S
     make: Callable[[VaultContext, dict[str, Any]], VaultProvider]
     """Number of changes to the block of the vault object."""
-    given: Given = field(default_factory=Given)
+    given: GivenCredentials = field(default_factory=GivenCredentials)
     names: Names = field(default_factory=Names)
     time: float = 1000.0
 

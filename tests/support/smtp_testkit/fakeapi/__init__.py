@@ -6,12 +6,12 @@ async with FakeApi.start() as api:
 """
 
 from smtp_testkit.fakeapi.objects import bookmark, error_event, event, expired, page, partial
-from smtp_testkit.fakeapi.server import Answer, FakeApi, Seen, Stream
+from smtp_testkit.fakeapi.server import Answer, FakeApi, ReceivedRequest, Stream
 
 __all__ = [
     "Answer",
     "FakeApi",
-    "Seen",
+    "ReceivedRequest",
     "Stream",
     "bookmark",
     "error_event",

@@ -13,7 +13,7 @@ from aiohttp import web
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ReceivedRequest:
     """A received request."""
 
     method: str
@@ -72,7 +72,7 @@ class FakeApi:
     def __init__(self) -> None:
         """Do not call this; use `start`."""
         self.url = ""
-        self.seen: list[Seen] = []
+        self.seen: list[ReceivedRequest] = []
         self._answers: defaultdict[tuple[str, str], deque[Answer | Stream]] = defaultdict(deque)
         self._standing: dict[tuple[str, str], Answer] = {}
 
@@ -101,7 +101,7 @@ class FakeApi:
         """Set the response for requests without a queued one."""
         self._standing[method, path] = answer
 
-    def asked(self, method: str, path: str) -> list[Seen]:
+    def asked(self, method: str, path: str) -> list[ReceivedRequest]:
         """Return the requests with this method and path so far."""
         return [it for it in self.seen if (it.method, it.path) == (method, path)]
 
@@ -109,7 +109,7 @@ class FakeApi:
         method = "WATCH" if request.query.get("watch") == "true" else request.method
         text = await request.text()
         self.seen.append(
-            Seen(
+            ReceivedRequest(
                 method=method,
                 path=request.path,
                 query=dict(request.query),

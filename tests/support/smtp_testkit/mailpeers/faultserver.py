@@ -29,11 +29,11 @@ from smtp_testkit.mailpeers.listening import stop_listening
 TlsMode = Literal["none", "starttls", "implicit"]
 
 
-class Gone(Exception):
+class ConnectionClosed(Exception):
     """The script closed the connection."""
 
 
-class Talk:
+class ScriptedConnection:
     """A connection, for actions."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,14 +46,14 @@ class Talk:
         await self.writer.drain()
 
 
-Action = Callable[[Talk], Awaitable[None]]
+Action = Callable[[ScriptedConnection], Awaitable[None]]
 Script = Mapping[str, Action | Sequence[Action]]
 
 
 def raw(data: bytes) -> Action:
     """Send these bytes."""
 
-    async def action(talk: Talk) -> None:
+    async def action(talk: ScriptedConnection) -> None:
         await talk.send(data)
 
     return action
@@ -71,7 +71,7 @@ def reply(text: str) -> Action:
 def after(seconds: float, action: Action) -> Action:
     """Do an action after a delay."""
 
-    async def delayed(talk: Talk) -> None:
+    async def delayed(talk: ScriptedConnection) -> None:
         await asyncio.sleep(seconds)
         await action(talk)
 
@@ -81,7 +81,7 @@ def after(seconds: float, action: Action) -> Action:
 def dribble(data: bytes, *, every: float) -> Action:
     """Send these bytes one by one, ``every`` so many seconds."""
 
-    async def action(talk: Talk) -> None:
+    async def action(talk: ScriptedConnection) -> None:
         for byte in data:
             await talk.send(bytes([byte]))
             await asyncio.sleep(every)
@@ -92,8 +92,8 @@ def dribble(data: bytes, *, every: float) -> Action:
 def drop() -> Action:
     """Close the connection."""
 
-    async def action(talk: Talk) -> None:
-        raise Gone
+    async def action(talk: ScriptedConnection) -> None:
+        raise ConnectionClosed
 
     return action
 
@@ -101,10 +101,10 @@ def drop() -> Action:
 def reset() -> Action:
     """Abort the connection with a RST."""
 
-    async def action(talk: Talk) -> None:
+    async def action(talk: ScriptedConnection) -> None:
         sock = talk.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        raise Gone
+        raise ConnectionClosed
 
     return action
 
@@ -112,10 +112,10 @@ def reset() -> Action:
 def silence() -> Action:
     """Send nothing until the client closes the connection."""
 
-    async def action(talk: Talk) -> None:
+    async def action(talk: ScriptedConnection) -> None:
         while await talk.reader.read(4096):
             pass
-        raise Gone
+        raise ConnectionClosed
 
     return action
 
@@ -123,7 +123,7 @@ def silence() -> Action:
 def then(*actions: Action) -> Action:
     """Do several actions in order."""
 
-    async def action(talk: Talk) -> None:
+    async def action(talk: ScriptedConnection) -> None:
         for one in actions:
             await one(talk)
 
@@ -228,17 +228,17 @@ class FaultServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self.connections += 1
-        talk = Talk(reader, writer)
+        talk = ScriptedConnection(reader, writer)
         try:
             await self._dialogue(talk)
-        except (Gone, OSError, asyncio.IncompleteReadError):
+        except (ConnectionClosed, OSError, asyncio.IncompleteReadError):
             pass  # scripted, or the client has closed the connection
         except asyncio.CancelledError:
             pass  # the test is over
         finally:
             writer.transport.abort() if self.tls != "none" else writer.close()
 
-    async def _dialogue(self, talk: Talk) -> None:
+    async def _dialogue(self, talk: ScriptedConnection) -> None:
         times: dict[str, int] = {}
         offers_starttls = self.tls == "starttls"
         if self.tls == "implicit":
@@ -264,17 +264,17 @@ class FaultServer:
             if step == "DATA":
                 await self._mail(talk, times)
 
-    async def _mail(self, talk: Talk, times: dict[str, int]) -> None:
+    async def _mail(self, talk: ScriptedConnection, times: dict[str, int]) -> None:
         while (line := await talk.reader.readline()) not in {b".\r\n", b""}:
             self.received.append(line.rstrip(b"\r\n"))
         await self._act(".", talk, times)
 
-    async def _handshake(self, talk: Talk, times: dict[str, int]) -> None:
+    async def _handshake(self, talk: ScriptedConnection, times: dict[str, int]) -> None:
         if "handshake" in self.script:
             await self._act("handshake", talk, times)
         await talk.writer.start_tls(self.context)
 
-    async def _act(self, step: str, talk: Talk, times: dict[str, int]) -> None:
+    async def _act(self, step: str, talk: ScriptedConnection, times: dict[str, int]) -> None:
         found = self.script.get(step, _POLITE.get(step))
         if step == "EHLO" and self.pipelining and step not in self.script:
             found = _OFFERS_PIPELINING

@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from smtp_testkit.http_listener import JSON, Call, Reply, listening
+from smtp_testkit.http_listener import JSON, HttpRequest, Reply, listening
 from smtp_testkit.mailpeers.assertions import decoded, verified
 
 TENANT = "contoso.example"
@@ -74,7 +74,7 @@ class TokenServer:
     lifetime: int = 3599
     answers: list[tuple[int, bytes, Mapping[str, str]]] = field(default_factory=list)
     """Status, body and headers to send instead of normal responses, one per request."""
-    before_answer: Callable[[Call], bool] = lambda call: True
+    before_answer: Callable[[HttpRequest], bool] = lambda call: True
     """Called with each request; False: the callback has sent the response."""
 
     forms: list[Form] = field(default_factory=list, init=False)
@@ -136,7 +136,7 @@ class TokenServer:
         told = {"token_type": "Bearer", "expires_in": self.lifetime, "access_token": token}
         return told | ({"ext_expires_in": self.lifetime} if entra else {"scope": "https://mail.google.com/"})
 
-    def _reply(self, call: Call) -> Reply | None:
+    def _reply(self, call: HttpRequest) -> Reply | None:
         sent = call.body.decode()
         if call.headers.get("content-type") == "application/json":
             sent = ""  # not a token request; the test has set up the answer

@@ -69,7 +69,7 @@ class Named:
 
 
 @dataclass
-class Line:
+class RecordingHttps:
     """Sends requests and records them."""
 
     https: Https
@@ -93,7 +93,7 @@ class BaoTrial:
         """Use the server at `url`, whose CA certificate is `ca_pem`."""
         self.names = Names()
         self.named = Named(ca=ca_pem)
-        self.line = Line(Https(policy=POLICY, resolver=self.names))
+        self.line = RecordingHttps(Https(policy=POLICY, resolver=self.names))
         self.time = 1000.0
         self.block: dict[str, Any] = {"url": url}
         self._vault: HashiCorpKv | None = None

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from smtp_testkit.http_listener import JSON, Call, Reply, listening
+from smtp_testkit.http_listener import JSON, HttpRequest, Reply, listening
 
 _DEFERRED: Final = "DEFER_IF_PERMIT 4.7.1 Greylisted, try again later"
 
@@ -77,7 +77,7 @@ class Introspection:
     ) -> None:
         self._running.close()
 
-    def _answer(self, call: Call) -> Reply:
+    def _answer(self, call: HttpRequest) -> Reply:
         token = parse_qs(urlsplit(call.target).query).get("token", [""])[0]
         self.asked.append(token)
         user = self._tokens.get(token)

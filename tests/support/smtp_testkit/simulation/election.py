@@ -51,7 +51,7 @@ class Replica:
         return error
 
 
-class Stage:
+class Replicas:
     """A server and its replicas."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from smtp_testkit.simulation.storage import Storage
 NAMESPACE: Final = "team-a"
 
 
-class Surroundings(Protocol):
+class VaultEnvironment(Protocol):
     """The part of the world that a vault object needs."""
 
     storage: Storage
@@ -35,7 +35,7 @@ class Surroundings(Protocol):
 class Vault:
     """A vault object, as its owner sees it."""
 
-    def __init__(self, world: Surroundings, reference: Reference) -> None:
+    def __init__(self, world: VaultEnvironment, reference: Reference) -> None:
         self._world = world
         self.reference = reference
 

@@ -6,7 +6,7 @@ from smtp_testkit.testbed.audit import AuditLog, Request
 from smtp_testkit.testbed.bed import Bed
 from smtp_testkit.testbed.manifests import Manifests
 from smtp_testkit.testbed.operator_process import OperatorProcess, StartOperator
-from smtp_testkit.testbed.seen import Condition, Seen
+from smtp_testkit.testbed.seen import Condition, ObservedObject
 
 __all__ = [
     "Api",
@@ -16,8 +16,8 @@ __all__ = [
     "Condition",
     "Manifests",
     "Object",
+    "ObservedObject",
     "OperatorProcess",
     "Request",
-    "Seen",
     "StartOperator",
 ]

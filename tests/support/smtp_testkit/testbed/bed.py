@@ -8,7 +8,7 @@ from typing import Any
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.faultserver import FaultServer
 from smtp_testkit.testbed.api import PATIENCE, Api, Object
-from smtp_testkit.testbed.seen import Seen
+from smtp_testkit.testbed.seen import ObservedObject
 
 REQUEST = "smtp-operator.io/test-requested-at"
 CA_NAME = "mail-ca"
@@ -67,19 +67,23 @@ class Bed:
         self.api.apply(f"{self.core('configmaps')}/{CA_NAME}", body)
         return {"caRef": {"kind": "ConfigMap", "name": CA_NAME}}
 
-    def create(self, server: Server, /, name: str = "mail", smtp_type: str = "None", **spec: Any) -> Seen:
+    def create(
+        self, server: Server, /, name: str = "mail", smtp_type: str = "None", **spec: Any
+    ) -> ObservedObject:
         """Create an SmtpConfig for this server, with these other fields in its spec."""
-        return Seen(self.api.create(self.configs, smtp_config(name, settings(server, smtp_type, **spec))))
+        return ObservedObject(
+            self.api.create(self.configs, smtp_config(name, settings(server, smtp_type, **spec)))
+        )
 
-    def change(self, name: str = "mail", **spec: Any) -> Seen:
+    def change(self, name: str = "mail", **spec: Any) -> ObservedObject:
         """Change fields of the spec."""
-        return Seen(self.api.patch(f"{self.configs}/{name}", {"spec": spec}))
+        return ObservedObject(self.api.patch(f"{self.configs}/{name}", {"spec": spec}))
 
     def ask(self, value: str, name: str = "mail") -> None:
         """Request a test."""
         self.api.patch(f"{self.configs}/{name}", {"metadata": {"annotations": {REQUEST: value}}})
 
-    def test_again(self, name: str = "mail") -> Seen:
+    def test_again(self, name: str = "mail") -> ObservedObject:
         """Change the spec and return the verdict; unlike a requested test, this never waits for 10 s."""
         self._changes += 1
         self.change(name, heloName=f"host-{self._changes}.example.com")
@@ -89,19 +93,23 @@ class Bed:
         """Delete it."""
         self.api.delete(f"{self.configs}/{name}")
 
-    def seen(self, name: str = "mail") -> Seen:
+    def seen(self, name: str = "mail") -> ObservedObject:
         """Return the current object."""
-        return Seen(self.api.get(f"{self.configs}/{name}"))
+        return ObservedObject(self.api.get(f"{self.configs}/{name}"))
 
-    def wait(self, until: Callable[[Seen], bool], name: str = "mail", *, seconds: float = PATIENCE) -> Seen:
+    def wait(
+        self, until: Callable[[ObservedObject], bool], name: str = "mail", *, seconds: float = PATIENCE
+    ) -> ObservedObject:
         """Wait until `until` holds for the object, and return it."""
-        return Seen(self.api.wait(self.configs, name, lambda it: until(Seen(it)), seconds=seconds))
+        return ObservedObject(
+            self.api.wait(self.configs, name, lambda it: until(ObservedObject(it)), seconds=seconds)
+        )
 
-    def verdict(self, name: str = "mail", *, seconds: float = PATIENCE) -> Seen:
+    def verdict(self, name: str = "mail", *, seconds: float = PATIENCE) -> ObservedObject:
         """Wait until the status is about the current spec, and return the object."""
         return self.wait(lambda it: it.judged, name, seconds=seconds)
 
-    def verdict_of(self, server: Server, smtp_type: str = "None", /, **spec: Any) -> Seen:
+    def verdict_of(self, server: Server, smtp_type: str = "None", /, **spec: Any) -> ObservedObject:
         """Create an SmtpConfig for this server and return its verdict."""
         self.create(server, smtp_type=smtp_type, **spec)
         return self.verdict()

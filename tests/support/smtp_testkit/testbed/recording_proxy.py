@@ -21,7 +21,7 @@ _HEAD = re.compile(rb"(?ms)^([A-Z]+) (/\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """Start line and headers of a request."""
 
     method: str
@@ -55,10 +55,10 @@ class RecordingProxy:
         """The CA of the proxy's certificate."""
         return self._ca.cert_pem.bytes()
 
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[RecordedRequest]:
         """Return every request so far; those of one connection are in order."""
         return [
-            Asked(method.decode(), path.decode(), _headers(lines))
+            RecordedRequest(method.decode(), path.decode(), _headers(lines))
             for connection in self._connections
             for method, path, lines in _HEAD.findall(bytes(connection.said))
         ]

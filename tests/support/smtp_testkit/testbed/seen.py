@@ -19,7 +19,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedObject:
     """An object, with short names for its parts."""
 
     object: Object

@@ -33,7 +33,7 @@ _LONG = 1800.0
 """Seconds; longer than all tests together."""
 
 
-class Place(IntEnum):
+class FileGroup(IntEnum):
     """The group of a test file."""
 
     FIRST = 0
@@ -46,7 +46,7 @@ class Place(IntEnum):
     """Shares the control plane with other tests."""
 
 
-PLACE = pytest.StashKey[Place]()
+PLACE = pytest.StashKey[FileGroup]()
 
 
 def processes(*, waiting: bool) -> int:
@@ -75,8 +75,8 @@ def put_in_order(config: pytest.Config, items: list[pytest.Item], longest: Seque
     folder = getattr(config, "workerinput", {}).get(_FOLDER)
     if folder is None:
         return
-    alone = [it.nodeid for it in items if it.stash[PLACE] <= Place.ALONE]
-    others = [it for it in items if it.stash[PLACE] > Place.ALONE]
+    alone = [it.nodeid for it in items if it.stash[PLACE] <= FileGroup.ALONE]
+    others = [it for it in items if it.stash[PLACE] > FileGroup.ALONE]
     places = {_file(it.nodeid): it.stash[PLACE] for it in others}
     sizes = Counter(_file(it.nodeid) for it in others)
     ranks = {file: rank for rank, file in enumerate(longest)}
@@ -137,7 +137,7 @@ class InOrder(LoadScopeScheduling):
         return _ALONE if nodeid in self._alone else _file(nodeid)
 
 
-class InTurn:
+class WaitsForLoneTests:
     """A plug-in of each worker: tests that share the control plane wait for those that run alone."""
 
     def __init__(self, config: pytest.Config) -> None:
@@ -152,14 +152,14 @@ class InTurn:
     ) -> Generator[None, object, object]:
         """Wait before the test, so that its timeout does not include the wait."""
         # They are sorted by group, so the first one shows whether any runs alone.
-        some_are_alone = item.session.items[0].stash[PLACE] <= Place.ALONE
-        if self._over and some_are_alone and item.stash[PLACE] is Place.SHARED:
+        some_are_alone = item.session.items[0].stash[PLACE] <= FileGroup.ALONE
+        if self._over and some_are_alone and item.stash[PLACE] is FileGroup.SHARED:
             complaint = "the tests that have the control plane alone do not end"
             until(self._over.exists, complaint, seconds=_LONG)
-        elif item.stash[PLACE] <= Place.ALONE:
+        elif item.stash[PLACE] <= FileGroup.ALONE:
             self._begun = True
         result = yield
-        if self._begun and (nextitem is None or nextitem.stash[PLACE] > Place.ALONE):
+        if self._begun and (nextitem is None or nextitem.stash[PLACE] > FileGroup.ALONE):
             self._end()
         return result
 

@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """Exit code and outputs of a command."""
 
     code: int
@@ -59,14 +59,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-Check = Callable[..., Ended]
+Check = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Check:
     """Runs the command with a separate environment and standard input."""
 
-    def run(*words: str, stdin: bytes = b"", terminal: TextIO | None = None, **environment: str) -> Ended:
+    def run(
+        *words: str, stdin: bytes = b"", terminal: TextIO | None = None, **environment: str
+    ) -> CommandResult:
         capsys.readouterr()
         with monkeypatch.context() as patch:
             for name in os.environ:
@@ -82,7 +84,7 @@ def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
             except SystemExit as ended:  # argparse
                 code = int(ended.code or 0)
         captured = capsys.readouterr()
-        return Ended(code, captured.out, captured.err)
+        return CommandResult(code, captured.out, captured.err)
 
     return run
 

@@ -17,7 +17,7 @@ from smtp_testkit.mailpeers.trial import Trial
 
 
 @dataclass
-class Said:
+class RecordedOutput:
     """The messages and actions, in order."""
 
     lines: list[str] = field(default_factory=list)
@@ -58,13 +58,13 @@ LOGIN = SmtpLogin(username="mailer", password="s3cret", origin="Secret smtp-pass
     ],
 )
 async def test_the_mail_server_is_named_before_the_test(settings: dict[str, object], line: str) -> None:
-    said = Said()
+    said = RecordedOutput()
     await AnnouncedEngine(said, said.lines.append).run(Trial().settings(587, **settings))
     assert said.lines == [line, "tested"]
 
 
 async def test_each_vault_and_token_endpoint_is_named_before_the_first_request() -> None:
-    said = Said()
+    said = RecordedOutput()
     sender = AnnouncedSender(said, said.lines.append)
     urls = ["https://bao.example.com:8200/v1/a", "https://bao.example.com:8200/v1/b", "https://idp.example/t"]
     for url in urls:

@@ -21,7 +21,7 @@ Outputs = pytest.CaptureFixture[str]
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """Exit code and outputs of a command."""
 
     code: int
@@ -39,7 +39,7 @@ class Ended:
         return " ".join(self.out.split())
 
 
-def run(words: tuple[str, ...], environment: dict[str, str], outputs: Outputs) -> Ended:
+def run(words: tuple[str, ...], environment: dict[str, str], outputs: Outputs) -> CommandResult:
     """Run the command in this process."""
     outputs.readouterr()
     try:
@@ -47,10 +47,10 @@ def run(words: tuple[str, ...], environment: dict[str, str], outputs: Outputs) -
     except SystemExit as ended:  # argparse
         code = int(ended.code or 0)
     captured = outputs.readouterr()
-    return Ended(code, captured.out, captured.err)
+    return CommandResult(code, captured.out, captured.err)
 
 
-Smtp = Callable[..., Coroutine[Any, Any, Ended]]
+Smtp = Callable[..., Coroutine[Any, Any, CommandResult]]
 
 
 @pytest.fixture
@@ -88,19 +88,19 @@ def environment(home: Path, kubeconfig: Path) -> dict[str, str]:
 def smtp(environment: dict[str, str], capsys: Outputs) -> Smtp:
     """Runs the command with the fake API server."""
 
-    async def started(*words: str, **more: str) -> Ended:
+    async def started(*words: str, **more: str) -> CommandResult:
         return await asyncio.to_thread(run, words, environment | more, capsys)
 
     return started
 
 
 @pytest.fixture
-def offline(home: Path, capsys: Outputs) -> Callable[..., Ended]:
+def offline(home: Path, capsys: Outputs) -> Callable[..., CommandResult]:
     """Runs the command without a cluster."""
     return lambda *words, **more: run(words, {"PATH": os.defpath, "HOME": str(home), **more}, capsys)
 
 
-class Asked:
+class RequestedTest:
     """A requested test and its watch."""
 
     def __init__(self, fake: FakeApi) -> None:
@@ -127,8 +127,8 @@ def asking(fake: FakeApi, smtp: Smtp) -> Any:
     @asynccontextmanager
     async def started(
         *words: str, before: Json | None = None
-    ) -> AsyncIterator[tuple[Asked, asyncio.Task[Any]]]:
-        asked = Asked(fake)
+    ) -> AsyncIterator[tuple[RequestedTest, asyncio.Task[Any]]]:
+        asked = RequestedTest(fake)
         fake.on("GET", LIST, Answer(body=listed(smtp_config(before))))
         fake.on("WATCH", LIST, asked.watch)
         echo = smtp_config(before, version=20, asked="echo")

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from smtp_testkit.simulation.election import Stage
+from smtp_testkit.simulation.election import Replicas
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    stage = Stage()
+async def stage() -> AsyncIterator[Replicas]:
+    stage = Replicas()
     yield stage
     for replica in stage.replicas:
         await replica.kill()

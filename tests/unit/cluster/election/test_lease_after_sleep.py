@@ -6,12 +6,12 @@ import asyncio
 import pytest
 
 from smtp_operator.cluster.leader_election import LeaseLost
-from smtp_testkit.simulation.election import Stage, now
+from smtp_testkit.simulation.election import Replicas, now
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 
-async def test_one_that_slept_sends_nothing_when_it_wakes_up(stage: Stage) -> None:
+async def test_one_that_slept_sends_nothing_when_it_wakes_up(stage: Replicas) -> None:
     """The clock goes on while a process is stopped; the event loop does not."""
     slept = 0.0
     leader = stage.start(clock=lambda: now() + slept)
@@ -24,7 +24,7 @@ async def test_one_that_slept_sends_nothing_when_it_wakes_up(stage: Stage) -> No
     await leader.ends()
 
 
-async def test_a_loss_is_for_good(stage: Stage) -> None:
+async def test_a_loss_is_for_good(stage: Replicas) -> None:
     slept = 0.0
     leader = stage.start(clock=lambda: now() + slept)
     await leader.works.wait()
@@ -36,7 +36,7 @@ async def test_a_loss_is_for_good(stage: Stage) -> None:
         leader.lease.check()
 
 
-async def test_hold_ends_as_soon_as_any_caller_finds_the_loss(stage: Stage) -> None:
+async def test_hold_ends_as_soon_as_any_caller_finds_the_loss(stage: Replicas) -> None:
     slept = 0.0
     leader = stage.start(clock=lambda: now() + slept)
     await leader.works.wait()

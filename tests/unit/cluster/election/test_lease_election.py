@@ -9,13 +9,13 @@ import pytest
 
 from smtp_operator.api.errors import AccessDenied, ObjectNotFound, RequestRefused
 from smtp_operator.cluster.leader_election import LeaderLease, LeaseLost, LeaseTiming
-from smtp_testkit.simulation.election import PATH, Stage, now
+from smtp_testkit.simulation.election import PATH, Replicas, now
 from smtp_testkit.simulation.leases import LeaseServer
 
 pytestmark = pytest.mark.looptime(noop_cycles=0)
 
 
-async def test_the_first_one_works_at_once(stage: Stage) -> None:
+async def test_the_first_one_works_at_once(stage: Replicas) -> None:
     leader = await stage.leader()
     assert now() < 0.1
     assert leader.lease.held
@@ -24,7 +24,7 @@ async def test_the_first_one_works_at_once(stage: Stage) -> None:
     assert stage.spec["leaseTransitions"] == 0
 
 
-async def test_the_times_in_it_are_micro_times(stage: Stage) -> None:
+async def test_the_times_in_it_are_micro_times(stage: Replicas) -> None:
     await stage.leader()
     for field in ("acquireTime", "renewTime"):
         text = str(stage.spec[field])
@@ -32,7 +32,7 @@ async def test_the_times_in_it_are_micro_times(stage: Stage) -> None:
         assert datetime.fromisoformat(text).tzinfo is not None
 
 
-async def test_another_one_stands_by_for_as_long_as_it_is_renewed(stage: Stage) -> None:
+async def test_another_one_stands_by_for_as_long_as_it_is_renewed(stage: Replicas) -> None:
     await stage.leader()
     standby = stage.start()
     await asyncio.sleep(3600)
@@ -42,14 +42,14 @@ async def test_another_one_stands_by_for_as_long_as_it_is_renewed(stage: Stage) 
         standby.lease.check()
 
 
-async def test_it_is_renewed_every_two_seconds(stage: Stage) -> None:
+async def test_it_is_renewed_every_two_seconds(stage: Replicas) -> None:
     await stage.leader()
     stage.server.asked.clear()
     await asyncio.sleep(60)
     assert 28 <= stage.server.asked.count(f"PUT {PATH}") <= 30
 
 
-async def test_of_a_killed_one_it_is_taken_once_it_has_ended(stage: Stage) -> None:
+async def test_of_a_killed_one_it_is_taken_once_it_has_ended(stage: Replicas) -> None:
     leader = await stage.leader()
     standby = stage.start()
     await asyncio.sleep(30)
@@ -61,7 +61,7 @@ async def test_of_a_killed_one_it_is_taken_once_it_has_ended(stage: Stage) -> No
 
 
 async def test_a_later_replica_waits_a_whole_term_since_times_in_the_lease_are_not_trusted(
-    stage: Stage,
+    stage: Replicas,
 ) -> None:
     leader = await stage.leader()
     await leader.kill()
@@ -72,7 +72,7 @@ async def test_a_later_replica_waits_a_whole_term_since_times_in_the_lease_are_n
     assert 15 <= now() - started <= 15.1
 
 
-async def test_one_that_is_stopped_gives_it_back_and_the_next_works_at_once(stage: Stage) -> None:
+async def test_one_that_is_stopped_gives_it_back_and_the_next_works_at_once(stage: Replicas) -> None:
     leader = await stage.leader()
     standby = stage.start()
     await asyncio.sleep(30)
@@ -85,7 +85,7 @@ async def test_one_that_is_stopped_gives_it_back_and_the_next_works_at_once(stag
 
 
 async def test_without_its_watch_the_next_works_within_two_seconds(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Replicas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leader = await stage.leader()
     monkeypatch.setattr(stage.server, "_tell", lambda *_: None)
@@ -97,7 +97,7 @@ async def test_without_its_watch_the_next_works_within_two_seconds(
     assert now() - stopped <= 2.1
 
 
-async def test_of_ten_that_stand_by_one_works(stage: Stage) -> None:
+async def test_of_ten_that_stand_by_one_works(stage: Replicas) -> None:
     leader = await stage.leader()
     others = [stage.start() for _ in range(10)]
     await asyncio.sleep(10)
@@ -107,14 +107,14 @@ async def test_of_ten_that_stand_by_one_works(stage: Stage) -> None:
     assert sum(it.lease.held for it in others) == 1
 
 
-async def test_of_ten_that_start_at_the_same_time_one_works(stage: Stage) -> None:
+async def test_of_ten_that_start_at_the_same_time_one_works(stage: Replicas) -> None:
     replicas = [stage.start() for _ in range(10)]
     await asyncio.sleep(60)
     assert sum(it.worked_from is not None for it in replicas) == 1
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0, 7.4])
-async def test_an_api_server_that_is_away_for_some_seconds_is_borne(stage: Stage, seconds: float) -> None:
+async def test_an_api_server_that_is_away_for_some_seconds_is_borne(stage: Replicas, seconds: float) -> None:
     leader = await stage.leader()
     standby = stage.start()
     await asyncio.sleep(30)
@@ -126,7 +126,7 @@ async def test_an_api_server_that_is_away_for_some_seconds_is_borne(stage: Stage
     assert standby.worked_from is None
 
 
-async def test_one_that_cannot_renew_gives_up_before_anybody_takes_it(stage: Stage) -> None:
+async def test_one_that_cannot_renew_gives_up_before_anybody_takes_it(stage: Replicas) -> None:
     leader = await stage.leader()
     standby = stage.start()
     await asyncio.sleep(30)
@@ -145,7 +145,7 @@ async def test_one_that_cannot_renew_gives_up_before_anybody_takes_it(stage: Sta
     assert standby.worked_from - gave_up > 3
 
 
-async def test_a_request_that_hangs_does_not_use_up_the_term(stage: Stage) -> None:
+async def test_a_request_that_hangs_does_not_use_up_the_term(stage: Replicas) -> None:
     leader = await stage.leader()
     await asyncio.sleep(3)
     stage.server.latency = 100.0
@@ -155,7 +155,7 @@ async def test_a_request_that_hangs_does_not_use_up_the_term(stage: Stage) -> No
     assert leader.lease.held
 
 
-async def test_another_holder_ends_it_at_the_next_renewal(stage: Stage) -> None:
+async def test_another_holder_ends_it_at_the_next_renewal(stage: Replicas) -> None:
     leader = await stage.leader()
     stage.server.edit(PATH, {"holderIdentity": "somebody-else"})
     error = await leader.ends()
@@ -164,7 +164,7 @@ async def test_another_holder_ends_it_at_the_next_renewal(stage: Stage) -> None:
         leader.lease.check()
 
 
-async def test_an_edit_of_somebody_elses_is_no_loss(stage: Stage) -> None:
+async def test_an_edit_of_somebody_elses_is_no_loss(stage: Replicas) -> None:
     leader = await stage.leader()
     stage.server.edit(PATH, {"acquireTime": None})
     await asyncio.sleep(60)
@@ -172,7 +172,7 @@ async def test_an_edit_of_somebody_elses_is_no_loss(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("field", ["holderIdentity", "leaseDurationSeconds"])
-async def test_what_somebody_took_out_of_it_is_written_again(stage: Stage, field: str) -> None:
+async def test_what_somebody_took_out_of_it_is_written_again(stage: Replicas, field: str) -> None:
     leader = await stage.leader()
     before = stage.spec[field]
     stage.server.edit(PATH, {field: None})
@@ -181,14 +181,14 @@ async def test_what_somebody_took_out_of_it_is_written_again(stage: Stage, field
     assert leader.lease.held
 
 
-async def test_a_lease_that_was_deleted_is_made_again_by_its_holder(stage: Stage) -> None:
+async def test_a_lease_that_was_deleted_is_made_again_by_its_holder(stage: Replicas) -> None:
     leader = await stage.leader()
     stage.server.delete(PATH)
     await asyncio.sleep(10)
     assert stage.spec["holderIdentity"] == leader.name
 
 
-async def test_a_lease_that_was_deleted_and_taken_by_another_is_lost(stage: Stage) -> None:
+async def test_a_lease_that_was_deleted_and_taken_by_another_is_lost(stage: Replicas) -> None:
     leader = await stage.leader()
     standby = stage.start()
     await asyncio.sleep(5)
@@ -198,7 +198,7 @@ async def test_a_lease_that_was_deleted_and_taken_by_another_is_lost(stage: Stag
     assert stage.spec["holderIdentity"] == (leader if leader.lease.held else standby).name
 
 
-async def test_labels_and_fields_of_others_stay(stage: Stage) -> None:
+async def test_labels_and_fields_of_others_stay(stage: Replicas) -> None:
     leader = await stage.leader()
     stage.server.leases[PATH]["metadata"]["labels"] = {"team": "mail"}
     stage.server.edit(PATH, {"strategy": "OldestEmulationVersion"})
@@ -209,7 +209,7 @@ async def test_labels_and_fields_of_others_stay(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("drift", [0.9, 1.1])
-async def test_clocks_that_do_not_agree_do_no_harm(stage: Stage, drift: float) -> None:
+async def test_clocks_that_do_not_agree_do_no_harm(stage: Replicas, drift: float) -> None:
     leader = await stage.leader()
     standby = stage.start(clock=lambda: 1e6 + drift * now())
     await asyncio.sleep(600)
@@ -217,7 +217,7 @@ async def test_clocks_that_do_not_agree_do_no_harm(stage: Stage, drift: float) -
     assert standby.worked_from is None
 
 
-async def test_a_lost_lease_is_not_given_back(stage: Stage) -> None:
+async def test_a_lost_lease_is_not_given_back(stage: Replicas) -> None:
     leader = await stage.leader()
     stage.server.edit(PATH, {"holderIdentity": "somebody-else"})
     await leader.ends()
@@ -226,7 +226,7 @@ async def test_a_lost_lease_is_not_given_back(stage: Stage) -> None:
     assert stage.server.asked == []
 
 
-async def test_a_standby_gives_nothing_back(stage: Stage) -> None:
+async def test_a_standby_gives_nothing_back(stage: Replicas) -> None:
     leader = await stage.leader()
     standby = stage.start()
     await asyncio.sleep(10)
@@ -235,7 +235,7 @@ async def test_a_standby_gives_nothing_back(stage: Stage) -> None:
 
 
 async def test_an_api_server_that_is_away_does_not_keep_it_from_ending(
-    stage: Stage, caplog: pytest.LogCaptureFixture
+    stage: Replicas, caplog: pytest.LogCaptureFixture
 ) -> None:
     leader = await stage.leader()
     stage.server.latency = 100.0
@@ -247,7 +247,7 @@ async def test_an_api_server_that_is_away_does_not_keep_it_from_ending(
     )
 
 
-async def test_one_that_stands_by_bears_an_api_server_that_is_away(stage: Stage) -> None:
+async def test_one_that_stands_by_bears_an_api_server_that_is_away(stage: Replicas) -> None:
     leader = await stage.leader()
     standby = stage.start()
     await asyncio.sleep(10)
@@ -288,7 +288,7 @@ async def test_a_namespace_that_does_not_exist_is_told() -> None:
     assert caught.value is missing
 
 
-async def test_each_state_is_logged_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_state_is_logged_once(stage: Replicas, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "smtp_operator.cluster.leader_election"):
         leader = await stage.leader()
         stage.start()

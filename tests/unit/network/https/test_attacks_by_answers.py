@@ -25,7 +25,7 @@ from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest, HttpsR
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.setting_parsers import PortRange
-from smtp_testkit.http_listener import Call, serving
+from smtp_testkit.http_listener import HttpRequest, serving
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
@@ -78,7 +78,7 @@ def says(endpoint: TokenServer) -> Callable[[Sent], None]:
     """Have the endpoint send these pieces to each who asks, until they hang up."""
 
     def say(sent: Sent) -> None:
-        def answer(call: Call) -> bool:
+        def answer(call: HttpRequest) -> bool:
             try:
                 for piece in sent():
                     call.connection.sendall(piece)
@@ -270,7 +270,7 @@ async def test_silent_servers_do_not_cost_the_systems_cas_each(
     monkeypatch.setattr(https_module, "client_context", counted)
     together = threading.Barrier(8)
 
-    def wait_for_the_others(call: Call) -> bool:
+    def wait_for_the_others(call: HttpRequest) -> bool:
         together.wait()
         return True
 

@@ -11,7 +11,7 @@ from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https, HttpsLimits, HttpsRequest
 from smtp_operator.network.https_errors import ErrorKind, HttpsError
 from smtp_operator.setting_parsers import PortRange
-from smtp_testkit.http_listener import Call
+from smtp_testkit.http_listener import HttpRequest
 from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names
 
@@ -48,7 +48,7 @@ async def test_an_answer_that_is_too_large_is_cut_off(
 async def test_a_header_that_drips_for_ever_ends_at_the_deadline(
     impatient: Https, endpoint: TokenServer, request_of: RequestOf, ended: threading.Event
 ) -> None:
-    def drip(call: Call) -> bool:
+    def drip(call: HttpRequest) -> bool:
         call.connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
         while not ended.wait(0.1):
             call.connection.sendall(b"x")
@@ -62,7 +62,7 @@ async def test_a_header_that_drips_for_ever_ends_at_the_deadline(
 async def test_a_body_that_drips_for_ever_ends_at_the_deadline(
     impatient: Https, endpoint: TokenServer, request_of: RequestOf, ended: threading.Event
 ) -> None:
-    def drip(call: Call) -> bool:
+    def drip(call: HttpRequest) -> bool:
         call.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
         while not ended.wait(0.1):
             call.connection.sendall(b"x")
@@ -95,7 +95,7 @@ async def test_closing_has_those_who_wait_give_up(
     """Else a process that should end would wait for its threads."""
     asked = threading.Event()
 
-    def say_nothing(call: Call) -> bool:
+    def say_nothing(call: HttpRequest) -> bool:
         asked.set()
         return ended.wait() and False
 

@@ -50,7 +50,7 @@ def allowing(audiences: Mapping[tuple[str, str], str]) -> GetObject:
     return get
 
 
-class Opened(SimulatedAccounts):
+class AcceptingAccounts(SimulatedAccounts):
     """An API server that takes tokens of some audience as its own."""
 
     def __init__(self, audience: str = "", **allowed: str) -> None:
@@ -155,14 +155,14 @@ async def test_without_the_annotation_it_is_up_to_the_operators_flag(store: Obje
 
 
 async def test_a_token_is_asked_for_an_audience_that_its_owner_allows(store: ObjectStore) -> None:
-    accounts = Opened(mailer="other, vault")
+    accounts = AcceptingAccounts(mailer="other, vault")
     token = await credentials(store, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     assert token == "token of team-a/mailer for vault"
 
 
 @pytest.mark.parametrize("allowed", ["", "other", "vault2", "VAULT", "*"])
 async def test_no_token_is_asked_for_another_audience(store: ObjectStore, allowed: str) -> None:
-    accounts = Opened(mailer=allowed)
+    accounts = AcceptingAccounts(mailer=allowed)
     verdict = await refused(
         credentials(store, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     )
@@ -172,7 +172,7 @@ async def test_no_token_is_asked_for_another_audience(store: ObjectStore, allowe
 
 async def test_a_token_that_opens_the_api_server_is_never_sent(store: ObjectStore) -> None:
     """Regardless of the owner's annotations."""
-    accounts = Opened("vault", mailer="vault")
+    accounts = AcceptingAccounts("vault", mailer="vault")
     verdict = await refused(
         credentials(store, accounts).service_account_token(MAILER, goes_to=VAULT, field_path="f")
     )
@@ -184,7 +184,7 @@ async def test_a_token_that_opens_the_api_server_is_never_sent(store: ObjectStor
 
 
 async def test_a_service_account_may_be_bound_to_servers_too(store: ObjectStore) -> None:
-    accounts = Opened(mailer="vault")
+    accounts = AcceptingAccounts(mailer="vault")
     verdict = await refused(
         credentials(store, accounts, required=True).service_account_token(
             MAILER, goes_to=VAULT, field_path="f"
@@ -238,7 +238,7 @@ async def test_what_was_missing_is_remembered_as_missing(store: ObjectStore) -> 
 async def test_which_version_of_a_service_account_was_looked_at_is_remembered(store: ObjectStore) -> None:
     """A change of it is one of the login."""
     mailer = Reference("ServiceAccount", "team-a", "mailer")
-    read = credentials(store, Opened(mailer="vault"))
+    read = credentials(store, AcceptingAccounts(mailer="vault"))
     await read.service_account_token(MAILER, goes_to=VAULT, field_path="f")
     assert (read.read_objects[mailer].object_ or {})["metadata"]["resourceVersion"] == "9"
 

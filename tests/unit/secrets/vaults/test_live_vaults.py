@@ -36,7 +36,7 @@ TOKEN_REF = {"namespace": "team-a", "name": "bao-login", "key": "token"}
 CLUSTER_SPEC = {"hashiCorpVault": {"url": "https://bao.example.com", "auth": {"tokenRef": TOKEN_REF}}}
 
 
-class Bench:
+class ScriptedVaultObject:
     """A vault object with a scripted vault and its own clock."""
 
     def __init__(self) -> None:
@@ -85,8 +85,8 @@ async def settled() -> None:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def bench() -> ScriptedVaultObject:
+    return ScriptedVaultObject()
 
 
 def passwords_in_memory(canary: str) -> int:
@@ -96,7 +96,7 @@ def passwords_in_memory(canary: str) -> int:
 
 
 @pytest.fixture
-def canary(bench: Bench) -> str:
+def canary(bench: ScriptedVaultObject) -> str:
     """The password."""
     bench.server.put("mail/smtp", "c4nary", "1")
     return "c4nary"
@@ -105,19 +105,21 @@ def canary(bench: Bench) -> str:
 # Who shares what.
 
 
-async def test_those_who_ask_at_the_same_time_share_one_read_and_one_login(bench: Bench) -> None:
+async def test_those_who_ask_at_the_same_time_share_one_read_and_one_login(
+    bench: ScriptedVaultObject,
+) -> None:
     found = await asyncio.gather(*(bench.read() for _ in range(100)))
     assert {it.value for it in found} == {"s3cret-1"}
     assert (len(bench.server.logins), len(bench.server.reads)) == (1, 1)
 
 
-async def test_a_later_read_sends_a_new_request_with_the_same_login(bench: Bench) -> None:
+async def test_a_later_read_sends_a_new_request_with_the_same_login(bench: ScriptedVaultObject) -> None:
     await bench.read()
     await bench.read()
     assert (len(bench.server.logins), len(bench.server.reads)) == (1, 2)
 
 
-async def test_a_canceled_caller_does_not_cancel_it_for_others(bench: Bench) -> None:
+async def test_a_canceled_caller_does_not_cancel_it_for_others(bench: ScriptedVaultObject) -> None:
     first = asyncio.create_task(bench.read())
     second = asyncio.create_task(bench.read())
     await asyncio.sleep(0)
@@ -125,7 +127,7 @@ async def test_a_canceled_caller_does_not_cancel_it_for_others(bench: Bench) -> 
     assert (await second).value == "s3cret-1"
 
 
-async def test_a_read_that_no_caller_waits_for_is_canceled(bench: Bench) -> None:
+async def test_a_read_that_no_caller_waits_for_is_canceled(bench: ScriptedVaultObject) -> None:
     bench.server.latency = 3600.0
     first, second = (asyncio.create_task(bench.read()) for _ in range(2))
     await settled()
@@ -139,7 +141,7 @@ async def test_a_read_that_no_caller_waits_for_is_canceled(bench: Bench) -> None
         assert (await bench.read()).value == "s3cret-1"
 
 
-async def test_a_namespace_does_not_wait_for_the_read_of_another_one(bench: Bench) -> None:
+async def test_a_namespace_does_not_wait_for_the_read_of_another_one(bench: ScriptedVaultObject) -> None:
     await bench.reading("team-a", ITEM)
     bench.server.latency = 3600.0
     hanging = bench.reading("attacker", ITEM)
@@ -152,7 +154,7 @@ async def test_a_namespace_does_not_wait_for_the_read_of_another_one(bench: Benc
     await asyncio.gather(hanging, return_exceptions=True)
 
 
-async def test_a_login_counts_for_the_namespace_of_the_vault_object(bench: Bench) -> None:
+async def test_a_login_counts_for_the_namespace_of_the_vault_object(bench: ScriptedVaultObject) -> None:
     namespaces: list[str] = []
     bench.server.on_login = lambda: namespaces.append(NAMESPACE.get())
     await bench.reading("attacker", ITEM)
@@ -173,7 +175,7 @@ async def test_a_login_counts_for_the_namespace_of_the_vault_object(bench: Bench
     ids=lambda verdict: verdict.reason,
 )
 async def test_a_failed_read_of_one_namespace_fails_no_read_of_another(
-    bench: Bench, verdict: Verdict
+    bench: ScriptedVaultObject, verdict: Verdict
 ) -> None:
     bench.server.put("mail/other", "s3cret-2", "1")
     await bench.reading("team-a", ITEM)
@@ -191,7 +193,7 @@ async def test_a_failed_read_of_one_namespace_fails_no_read_of_another(
     assert (failed.value.verdict.reason, bench.server.calls) == (verdict.reason, calls)
 
 
-async def test_a_failed_read_of_one_item_fails_no_read_of_another_item(bench: Bench) -> None:
+async def test_a_failed_read_of_one_item_fails_no_read_of_another_item(bench: ScriptedVaultObject) -> None:
     bench.server.put("mail/other", "s3cret-2", "1")
     await bench.reading("team-a", ITEM)
     bench.server.fails = vault_verdict(Reason.VAULT_UNAVAILABLE)
@@ -203,7 +205,9 @@ async def test_a_failed_read_of_one_item_fails_no_read_of_another_item(bench: Be
 
 
 @pytest.mark.parametrize("reason", [Reason.VAULT_AUTH_FAILED, Reason.VAULT_ACCESS_DENIED])
-async def test_a_failed_login_is_the_answer_to_all_namespaces(bench: Bench, reason: Reason) -> None:
+async def test_a_failed_login_is_the_answer_to_all_namespaces(
+    bench: ScriptedVaultObject, reason: Reason
+) -> None:
     bench.server.fails = vault_verdict(reason)
     for namespace, item in (("team-a", ITEM), ("team-b", ITEM), ("team-b", OTHER_ITEM)):
         with pytest.raises(VerdictError) as failed:
@@ -212,7 +216,9 @@ async def test_a_failed_login_is_the_answer_to_all_namespaces(bench: Bench, reas
     assert bench.server.calls == 1
 
 
-async def test_a_failure_of_the_vault_is_the_answer_to_everybody_for_a_while(bench: Bench) -> None:
+async def test_a_failure_of_the_vault_is_the_answer_to_everybody_for_a_while(
+    bench: ScriptedVaultObject,
+) -> None:
     bench.server.fails = vault_verdict(Reason.VAULT_UNAVAILABLE)
     assert await bench.reason() is Reason.VAULT_UNAVAILABLE
     calls = bench.server.calls
@@ -223,7 +229,7 @@ async def test_a_failure_of_the_vault_is_the_answer_to_everybody_for_a_while(ben
     assert (await bench.read()).value == "s3cret-1"
 
 
-async def test_a_failure_of_one_password_says_nothing_of_others(bench: Bench) -> None:
+async def test_a_failure_of_one_password_says_nothing_of_others(bench: ScriptedVaultObject) -> None:
     del bench.server.secrets["mail/smtp"]
     assert await bench.reason() is Reason.VAULT_SECRET_NOT_FOUND
     bench.server.put("mail/smtp", "s3cret-2", "2")
@@ -232,7 +238,7 @@ async def test_a_failure_of_one_password_says_nothing_of_others(bench: Bench) ->
 
 @pytest.mark.parametrize(("asked", "kept"), [(120.0, 120.0), (86400.0, 600.0)])
 async def test_a_pause_that_the_vault_asks_for_is_kept_for_ten_minutes_at_most(
-    bench: Bench, asked: float, kept: float
+    bench: ScriptedVaultObject, asked: float, kept: float
 ) -> None:
     bench.server.fails = vault_verdict(Reason.VAULT_RATE_LIMITED, retry_after=asked)
     with pytest.raises(VerdictError) as failed:
@@ -251,7 +257,7 @@ async def test_a_pause_that_the_vault_asks_for_is_kept_for_ten_minutes_at_most(
 # What ends a client.
 
 
-async def test_a_new_version_of_the_object_is_another_client(bench: Bench) -> None:
+async def test_a_new_version_of_the_object_is_another_client(bench: ScriptedVaultObject) -> None:
     await bench.read()
     await bench.read(generation=2)
     assert len(bench.server.logins) == 2
@@ -259,7 +265,7 @@ async def test_a_new_version_of_the_object_is_another_client(bench: Bench) -> No
     assert bench.server.open == 0
 
 
-async def test_a_change_of_what_it_logs_in_by_ends_it(bench: Bench) -> None:
+async def test_a_change_of_what_it_logs_in_by_ends_it(bench: ScriptedVaultObject) -> None:
     await bench.read()
     bench.vaults.changed(Reference("Secret", "team-a", "another"))
     await bench.read()
@@ -269,7 +275,7 @@ async def test_a_change_of_what_it_logs_in_by_ends_it(bench: Bench) -> None:
     assert len(bench.server.logins) == 2
 
 
-async def test_who_reads_while_the_object_changes_still_gets_an_answer(bench: Bench) -> None:
+async def test_who_reads_while_the_object_changes_still_gets_an_answer(bench: ScriptedVaultObject) -> None:
     bench.server.latency = 0.01
     reading = asyncio.create_task(bench.read())
     await asyncio.sleep(0)
@@ -277,7 +283,7 @@ async def test_who_reads_while_the_object_changes_still_gets_an_answer(bench: Be
     assert (await reading).value == "s3cret-1"
 
 
-async def test_closing_breaks_off_who_still_asks(bench: Bench) -> None:
+async def test_closing_breaks_off_who_still_asks(bench: ScriptedVaultObject) -> None:
     bench.server.latency = 3600.0
     reading = asyncio.create_task(bench.read())
     await asyncio.sleep(0)
@@ -291,7 +297,9 @@ async def test_closing_breaks_off_who_still_asks(bench: Bench) -> None:
 # What is kept of a password.
 
 
-async def test_a_password_is_gone_with_those_who_asked_for_it(bench: Bench, canary: str) -> None:
+async def test_a_password_is_gone_with_those_who_asked_for_it(
+    bench: ScriptedVaultObject, canary: str
+) -> None:
     found: Any = await bench.read()
     assert passwords_in_memory(canary) == 1
     del found
@@ -299,7 +307,7 @@ async def test_a_password_is_gone_with_those_who_asked_for_it(bench: Bench, cana
     assert passwords_in_memory(canary) == 0
 
 
-async def test_an_abandoned_password_is_dropped_too(bench: Bench, canary: str) -> None:
+async def test_an_abandoned_password_is_dropped_too(bench: ScriptedVaultObject, canary: str) -> None:
     bench.server.latency = 0.01
     reading = asyncio.create_task(bench.read())
     await asyncio.sleep(0)

@@ -85,13 +85,13 @@ PLACES = {
 }
 
 
-class Told:
+class RecordingVault:
     """A vault that gives everything, and remembers that it was asked."""
 
     def __init__(self) -> None:
         self.reads = 0
 
-    def client(self, block: Any, context: VaultContext) -> "Told":
+    def client(self, block: Any, context: VaultContext) -> "RecordingVault":
         return self
 
     async def read(self, item: object) -> VaultSecret:
@@ -105,13 +105,13 @@ class Told:
         """Do nothing: nothing is kept."""
 
 
-class Bench:
+class VaultWithLogin:
     """A vault object, its login, and its vault."""
 
     def __init__(self, how: str, *, cluster_wide: bool = False, required: bool = False) -> None:
         spec, kind = copy.deepcopy(LOGINS[how])
         (self.block,) = spec
-        self.store, self.vault = ObjectStore(), Told()
+        self.store, self.vault = ObjectStore(), RecordingVault()
         self.login = Reference("Secret" if kind == "Secret" else "ServiceAccount", "team-a", "login")
         self.store.put(self.login.kind, "login", {})
         self.bind(None)
@@ -168,7 +168,7 @@ both_kinds = pytest.mark.parametrize("cluster_wide", [False, True], ids=["SmtpVa
 async def test_a_password_read_through_a_bound_login_is_not_sent_to_another_mail_server(
     how: str, cluster_wide: bool
 ) -> None:
-    bench = Bench(how, cluster_wide=cluster_wide)
+    bench = VaultWithLogin(how, cluster_wide=cluster_wide)
     bench.bind(",".join((*PLACES[bench.block], "smtp.example.com:587")))
     assert (await bench.read()).value == "s3cret"
     bench.vault.reads = 0
@@ -186,7 +186,7 @@ async def test_a_password_read_through_a_bound_login_is_not_sent_to_another_mail
 async def test_a_bound_login_is_not_used_for_a_vault_that_it_does_not_list(
     how: str, cluster_wide: bool
 ) -> None:
-    bench = Bench(how, cluster_wide=cluster_wide)
+    bench = VaultWithLogin(how, cluster_wide=cluster_wide)
     for missing in PLACES[bench.block]:
         listed = [place for place in PLACES[bench.block] if place != missing]
         bench.bind(",".join((*listed, "smtp.example.com:587")))
@@ -201,7 +201,7 @@ async def test_a_bound_login_is_not_used_for_a_vault_that_it_does_not_list(
 
 @every_login
 async def test_a_password_read_through_a_bound_login_is_not_sent_in_plaintext(how: str) -> None:
-    bench = Bench(how)
+    bench = VaultWithLogin(how)
     bench.bind("*:*")
     verdict = await bench.refused(Destination(server="smtp.example.com", port=587, verified_tls=False))
     assert verdict.reason == "ServerNotAllowed"
@@ -214,7 +214,7 @@ async def test_an_unbound_login_is_of_no_use_where_the_operator_requires_allowed
     how: str, cluster_wide: bool
 ) -> None:
     """ServiceAccounts are asked for it as Secrets are. The message names every place that is needed."""
-    bench = Bench(how, cluster_wide=cluster_wide, required=True)
+    bench = VaultWithLogin(how, cluster_wide=cluster_wide, required=True)
     verdict = await bench.refused()
     needed = ",".join((*PLACES[bench.block], "smtp.example.com:587"))
     assert (verdict.reason, verdict.message) == (
@@ -229,7 +229,7 @@ async def test_an_unbound_login_is_of_no_use_where_the_operator_requires_allowed
 
 @every_login
 async def test_a_login_that_is_kept_does_not_outlive_what_its_annotation_allows(how: str) -> None:
-    bench = Bench(how)
+    bench = VaultWithLogin(how)
     assert (await bench.read(EVIL)).value == "s3cret"
     bench.vault.reads = 0
     bench.bind(",".join((*PLACES[bench.block], "smtp.example.com:587")))
@@ -242,7 +242,7 @@ async def test_a_login_that_is_kept_does_not_outlive_what_its_annotation_allows(
 @every_login
 async def test_a_refusal_stands_on_the_login_that_was_judged(how: str) -> None:
     """So that an edit of its annotation starts the next test, and nothing else does."""
-    bench = Bench(how)
+    bench = VaultWithLogin(how)
     bench.bind("elsewhere.example:443")
     values = bench.store.values
     with pytest.raises(VerdictError):
@@ -253,7 +253,7 @@ async def test_a_refusal_stands_on_the_login_that_was_judged(how: str) -> None:
 
 
 async def test_a_managed_identity_is_bound_by_its_vault_object_alone() -> None:
-    bench = Bench("client secret", cluster_wide=True, required=True)
+    bench = VaultWithLogin("client secret", cluster_wide=True, required=True)
     vault = bench.store.objects[Reference("ClusterSmtpVault", "", "corp")]
     vault["spec"]["azureKeyVault"]["auth"] = {"managedIdentity": {}}
     vault["spec"]["allowedServers"] = ["smtp.example.com:587"]

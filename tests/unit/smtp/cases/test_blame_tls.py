@@ -18,7 +18,16 @@ from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.tls_failures import failed
 from smtp_operator.smtp.request import TlsSettings
 from smtp_testkit.mailpeers.certificates import Authority
-from smtp_testkit.mailpeers.faultserver import Action, FaultServer, Script, Talk, TlsMode, drop, reply, then
+from smtp_testkit.mailpeers.faultserver import (
+    Action,
+    FaultServer,
+    Script,
+    ScriptedConnection,
+    TlsMode,
+    drop,
+    reply,
+    then,
+)
 from smtp_testkit.mailpeers.picky import picky_server
 from smtp_testkit.mailpeers.trial import Trial
 
@@ -46,7 +55,7 @@ def mode(request: pytest.FixtureRequest) -> TlsMode:
 def alert(number: int) -> Action:
     """Answer the ClientHello with a fatal alert."""
 
-    async def action(talk: Talk) -> None:
+    async def action(talk: ScriptedConnection) -> None:
         await talk.reader.read(4096)
         await talk.send(struct.pack("!BBBHBB", 21, 3, 3, 2, 2, number))
 
@@ -128,7 +137,7 @@ def test_each_reason_of_openssl_has_its_own_fix(reason: str, expected: Reason, f
 
 
 def http() -> Action:
-    async def action(talk: Talk) -> None:
+    async def action(talk: ScriptedConnection) -> None:
         await talk.reader.readline()
         await talk.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
 

@@ -11,7 +11,16 @@ import pytest
 import yaml
 
 from smtp_operator.api.verdict import SmtpType
-from smtp_testkit.mailpeers.faultserver import Action, FaultServer, Talk, after, drop, raw, reply, then
+from smtp_testkit.mailpeers.faultserver import (
+    Action,
+    FaultServer,
+    ScriptedConnection,
+    after,
+    drop,
+    raw,
+    reply,
+    then,
+)
 from smtp_testkit.mailpeers.trial import Trial, recipients
 
 pytestmark = pytest.mark.looptime
@@ -39,7 +48,7 @@ def script(case: Mapping[str, Any]) -> dict[str, Action | list[Action]]:
 def bad_at_groups(how: str) -> Action:
     """Return an action for MAIL: what comes with it is not read as commands."""
 
-    async def mail(talk: Talk) -> None:
+    async def mail(talk: ScriptedConnection) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0.05):
                 await talk.reader.read(4096)

@@ -10,7 +10,7 @@ import pytest
 import uvloop
 
 from smtp_operator.api.verdict import Phase
-from smtp_testkit.mailpeers.faultserver import FaultServer, Talk
+from smtp_testkit.mailpeers.faultserver import FaultServer, ScriptedConnection
 from smtp_testkit.mailpeers.trial import Trial
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -23,7 +23,7 @@ async def _called_off_before_the_banner(trial: Trial) -> None:
         if phase is Phase.BANNER:
             waits.set()
 
-    async def says_nothing(talk: Talk) -> None:
+    async def says_nothing(talk: ScriptedConnection) -> None:
         with contextlib.suppress(ConnectionError):
             await talk.reader.read()  # until the client has closed
         left.set()

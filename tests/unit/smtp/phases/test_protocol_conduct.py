@@ -15,7 +15,7 @@ import uvloop
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, SmtpType
-from smtp_testkit.mailpeers.faultserver import FaultServer, Talk, after, reply, silence
+from smtp_testkit.mailpeers.faultserver import FaultServer, ScriptedConnection, after, reply, silence
 from smtp_testkit.mailpeers.trial import Trial
 
 CA = trustme.CA()
@@ -117,7 +117,7 @@ async def test_the_second_look_waits_for_a_greeting_before_it_speaks(
 ) -> None:
     early: list[bytes] = []
 
-    async def greet(talk: Talk) -> None:
+    async def greet(talk: ScriptedConnection) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(14):
                 early.append(await talk.reader.read(100))
@@ -154,7 +154,7 @@ async def test_a_slow_greeting_ends_the_second_look(trial: Trial) -> None:
 @pytest.mark.looptime
 @pytest.mark.parametrize("smtp_type", [SmtpType.NONE, SmtpType.START_TLS])
 async def test_a_server_that_waits_for_a_proxy_header_is_named(trial: Trial, smtp_type: SmtpType) -> None:
-    async def greet(talk: Talk) -> None:
+    async def greet(talk: ScriptedConnection) -> None:
         line = await talk.reader.readline()
         if not line.startswith(b"PROXY "):
             await silence()(talk)

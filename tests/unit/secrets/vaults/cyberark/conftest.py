@@ -13,7 +13,7 @@ from smtp_operator.secrets.vaults.cyberark.conjur import CyberArkConjurVault
 from smtp_operator.secrets.vaults.provider import VaultContext, VaultProvider
 from smtp_testkit.cyberark.ccp import Account, Application, CcpServer
 from smtp_testkit.cyberark.conjur import ConjurServer
-from smtp_testkit.cyberark.trial import CANARY, Given, VaultTrial
+from smtp_testkit.cyberark.trial import CANARY, GivenCredentials, VaultTrial
 
 RELAY = Account(safe="Mail", object="smtp-relay", content=CANARY)
 API_KEY = "2x5c4nary-Api-Key"
@@ -65,6 +65,6 @@ def conjur() -> Iterator[VaultTrial[ConjurServer]]:
             block = {"url": server.url, "account": "corp", "auth": auth} | changes
             return CyberArkConjurVault(CyberArkConjur.model_validate(block), context)
 
-        trial = VaultTrial(server, make, Given(secrets={("conjur", "api-key"): API_KEY}))
+        trial = VaultTrial(server, make, GivenCredentials(secrets={("conjur", "api-key"): API_KEY}))
         yield trial
         trial.https.close()

@@ -9,7 +9,7 @@ import pytest
 
 from smtp_operator.api.reasons import Retry
 from smtp_operator.secrets.vaults.cyberark.ccp import CHECK_OBJECT
-from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
+from smtp_testkit.cyberark.ccp import Account, Application, CcpServer, CertificateRequest, serial_number
 from smtp_testkit.cyberark.trial import CANARY, VaultTrial, client_certificate
 from smtp_testkit.http_listener import Reply
 
@@ -81,9 +81,9 @@ async def test_one_newline_at_the_end_is_left_out(ccp: Ccp) -> None:
 # the client's certificate
 
 
-@pytest.mark.parametrize("asks", [Asks.IN_HANDSHAKE, Asks.LATE])
+@pytest.mark.parametrize("asks", [CertificateRequest.IN_HANDSHAKE, CertificateRequest.LATE])
 async def test_a_client_certificate_is_shown_whenever_iis_asks_for_it(
-    ccp_of: Callable[..., Ccp], asks: Asks
+    ccp_of: Callable[..., Ccp], asks: CertificateRequest
 ) -> None:
     ccp = ccp_of(asks=asks)
     leaf, certificate = client_certificate(ccp.server.client_ca)

@@ -11,7 +11,7 @@ import pytest
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.network.resolver import NameNotFound
-from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer
+from smtp_testkit.cyberark.ccp import Account, Application, CcpServer, CertificateRequest
 from smtp_testkit.cyberark.trial import CANARY, NAME, VaultTrial, client_certificate
 from smtp_testkit.http_listener import Reply
 
@@ -198,7 +198,7 @@ async def test_an_answer_that_was_cut_off(ccp: Ccp) -> None:
 
 
 async def test_iis_wants_a_certificate_and_none_is_named(ccp_of: Callable[..., Ccp]) -> None:
-    verdict = await ccp_of(asks=Asks.LATE).verdict(**NAMED)
+    verdict = await ccp_of(asks=CertificateRequest.LATE).verdict(**NAMED)
 
     assert (verdict.reason, verdict.retry, verdict.reply) == ("VaultAuthFailed", Retry.DENIED, "403.7")
     assert verdict.message == (
@@ -208,8 +208,10 @@ async def test_iis_wants_a_certificate_and_none_is_named(ccp_of: Callable[..., C
     )
 
 
-@pytest.mark.parametrize("asks", [Asks.LATE, Asks.IN_HANDSHAKE])
-async def test_iis_does_not_trust_the_certificate(ccp_of: Callable[..., Ccp], asks: Asks) -> None:
+@pytest.mark.parametrize("asks", [CertificateRequest.LATE, CertificateRequest.IN_HANDSHAKE])
+async def test_iis_does_not_trust_the_certificate(
+    ccp_of: Callable[..., Ccp], asks: CertificateRequest
+) -> None:
     ccp = ccp_of(asks=asks)
     ccp.given.certificates["ccp-client"] = client_certificate(ccp.server.foreign_ca)[1]
     ccp.vault(clientCertificateRef={"name": "ccp-client"})
@@ -235,7 +237,7 @@ async def test_iis_wants_a_windows_user(ccp: Ccp) -> None:
 
 
 async def test_the_certificate_is_not_that_of_the_application(ccp_of: Callable[..., Ccp]) -> None:
-    ccp = ccp_of(asks=Asks.LATE)
+    ccp = ccp_of(asks=CertificateRequest.LATE)
     ccp.server.applications["smtp-operator"] = Application(
         safes=frozenset({"Mail"}), serial_numbers=frozenset({"0A"})
     )

@@ -11,7 +11,7 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import failed
 from smtp_testkit.cyberark.conjur import ConjurServer
 from smtp_testkit.cyberark.trial import CANARY, VaultTrial
-from smtp_testkit.http_listener import Call, Reply
+from smtp_testkit.http_listener import HttpRequest, Reply
 
 Conjur = VaultTrial[ConjurServer]
 VARIABLE = "prod/smtp/password"
@@ -95,7 +95,7 @@ async def test_a_token_that_is_refused_is_replaced_once(conjur: Conjur) -> None:
 
 
 async def test_a_new_token_that_is_refused_too_ends_it(conjur: Conjur) -> None:
-    def revoke(call: Call) -> None:
+    def revoke(call: HttpRequest) -> None:
         conjur.server.revoked.update(conjur.server.issued)
 
     conjur.server.before_answer = revoke
@@ -135,7 +135,7 @@ async def test_a_credential_that_is_missing_is_looked_for_each_time(conjur: Conj
 async def test_a_canceled_caller_leaves_the_others_their_login(conjur: Conjur) -> None:
     arrived, go = threading.Event(), threading.Event()
 
-    def hold(call: Call) -> None:
+    def hold(call: HttpRequest) -> None:
         arrived.set()
         go.wait(30)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from smtp_operator.api.verdict import VerdictError
-from smtp_testkit.cyberark.ccp import Asks, CcpServer
+from smtp_testkit.cyberark.ccp import CcpServer, CertificateRequest
 from smtp_testkit.cyberark.conjur import ConjurServer
 from smtp_testkit.cyberark.trial import CANARY, VaultTrial, client_certificate
 from smtp_testkit.http_listener import Reply
@@ -77,7 +77,7 @@ async def test_of_what_is_read(
     conjur: VaultTrial[ConjurServer],
     log: pytest.LogCaptureFixture,
 ) -> None:
-    ccp = ccp_of(asks=Asks.LATE)
+    ccp = ccp_of(asks=CertificateRequest.LATE)
     leaf, certificate = client_certificate(ccp.server.client_ca)
     ccp.given.certificates["ccp-client"] = certificate
     ccp.vault(clientCertificateRef={"name": "ccp-client"})

@@ -13,7 +13,7 @@ import pytest
 import requests
 import trustme
 
-from smtp_testkit.cyberark.ccp import Account, Application, Asks, CcpServer, serial_number
+from smtp_testkit.cyberark.ccp import Account, Application, CcpServer, CertificateRequest, serial_number
 from smtp_testkit.cyberark.conjur import ConjurServer, JwtAuthenticator
 from smtp_testkit.cyberark.issuer import Issuer
 from smtp_testkit.cyberark.trial import CANARY, VaultTrial
@@ -58,10 +58,10 @@ def ask(python: Path) -> Asking:
 
 
 @pytest.fixture
-def pair(ccp_of: Callable[..., VaultTrial[CcpServer]], tmp_path: Path) -> Callable[[Asks], Any]:
+def pair(ccp_of: Callable[..., VaultTrial[CcpServer]], tmp_path: Path) -> Callable[[CertificateRequest], Any]:
     """A CCP that knows the AppID by its certificate, and what a client needs to ask it."""
 
-    def build(asks: Asks) -> tuple[CcpServer, dict[str, Any]]:
+    def build(asks: CertificateRequest) -> tuple[CcpServer, dict[str, Any]]:
         server = ccp_of(asks=asks).server
         leaf = server.client_ca.issue_cert("smtp-operator@example.com")
         server.applications["smtp-operator"] = Application(
@@ -86,8 +86,8 @@ def _files(server: CcpServer, leaf: trustme.LeafCert, folder: Path) -> dict[str,
     }
 
 
-async def test_pyaim_reads_from_our_ccp(ask: Asking, pair: Callable[[Asks], Any]) -> None:
-    server, words = pair(Asks.IN_HANDSHAKE)
+async def test_pyaim_reads_from_our_ccp(ask: Asking, pair: Callable[[CertificateRequest], Any]) -> None:
+    server, words = pair(CertificateRequest.IN_HANDSHAKE)
     server.accounts.append(Account(safe="Mail", object="second", content="0ther"))
 
     found, ambiguous, missing, unknown = await ask(
@@ -113,8 +113,8 @@ async def test_pyaim_reads_from_our_ccp(ask: Asking, pair: Callable[[Asks], Any]
     assert "Status: 403" in unknown
 
 
-async def test_aiobastion_reads_from_our_ccp(ask: Asking, pair: Callable[[Asks], Any]) -> None:
-    server, words = pair(Asks.IN_HANDSHAKE)
+async def test_aiobastion_reads_from_our_ccp(ask: Asking, pair: Callable[[CertificateRequest], Any]) -> None:
+    server, words = pair(CertificateRequest.IN_HANDSHAKE)
     server.accounts.append(Account(safe="Mail", object="second", content="0ther"))
 
     answers = await ask(
@@ -138,8 +138,8 @@ async def test_aiobastion_reads_from_our_ccp(ask: Asking, pair: Callable[[Asks],
     ]
 
 
-async def test_requests_is_asked_for_its_certificate_late(pair: Callable[[Asks], Any]) -> None:
-    server, words = pair(Asks.LATE)
+async def test_requests_is_asked_for_its_certificate_late(pair: Callable[[CertificateRequest], Any]) -> None:
+    server, words = pair(CertificateRequest.LATE)
 
     def get(**options: Any) -> requests.Response:
         query = {"AppID": "smtp-operator", "Safe": "Mail", "Object": "smtp-relay"}
