@@ -16,6 +16,10 @@ FILES: Final = ("kubernetes", "vaults", "network", "dialogue")
 _MICROSOFT: Final = "https://learn.microsoft.com/en-us"
 _SOURCES: Final = {
     "azure": ("Read passwords from Azure Key Vault", "../../how-to/azure-key-vault.md"),
+    "azure-port25": (
+        "Microsoft: outbound SMTP in Azure",
+        f"{_MICROSOFT}/azure/virtual-network/troubleshoot-outbound-smtp-connectivity",
+    ),
     "azure-private": (
         "Microsoft: private endpoint DNS",
         f"{_MICROSOFT}/azure/private-link/private-endpoint-dns",
@@ -63,7 +67,7 @@ _SOURCES: Final = {
     "report": ("How to report an error", "../../../CONTRIBUTING.md"),
     "sendgrid": (
         "Twilio SendGrid: SMTP",
-        "https://www.twilio.com/docs/sendgrid/for-developers/sending-email/getting-started-smtp",
+        "https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api",
     ),
     "ses-credentials": (
         "Amazon SES: SMTP credentials",
