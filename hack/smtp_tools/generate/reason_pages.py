@@ -143,23 +143,23 @@ def _corpus() -> dict[Reason, dict[str, tuple[str, str]]]:
 
 
 def _reproduction(reason: Reason) -> list[str]:
+    again = "`kubectl smtp test NAME --namespace NAMESPACE` repeats the test in the cluster."
     if reason in _ONLY_IN_A_CLUSTER:
-        return [
-            "Only the operator reports this reason: `smtp-operator check` has no status and no such limits."
-        ]
-    guide = "[Check SMTP settings without the operator](../../how-to/check-offline.md)"
+        return [again, "Only the operator reports this reason: `check` has no status and no such limits."]
+    mode, effect = _mode_of(reason)
+    return [
+        again,
+        f"`docker run IMAGE check -f FILE --mode {mode}` runs the same test once, from your machine.",
+        f"It {effect}. [Check SMTP settings without the operator](../../how-to/check-offline.md) shows how",
+        "to pass files and passwords, and how results can differ.",
+    ]
+
+
+def _mode_of(reason: Reason) -> tuple[str, str]:
     order = list(Reason)
     for first, last, mode, effect in _MODES:
         if reason in _LATER and mode != _LATER[reason]:
             continue
         if reason in _LATER or order.index(first) <= order.index(reason) <= order.index(last):
-            return [
-                f"`smtp-operator check NAME --namespace NAMESPACE --mode {mode}` runs the same test once,",
-                f"from your machine. It {effect}. {guide}",
-                "says how to run it with the image, and how results can differ.",
-            ]
-    return [
-        "`smtp-operator check NAME --namespace NAMESPACE --mode Login` reads the same objects with your",
-        f"permissions. It sends no email. {guide}",
-        "says how to run it with the image, and how results can differ.",
-    ]
+            return mode, effect
+    return "Login", "sends no email"

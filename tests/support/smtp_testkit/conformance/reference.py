@@ -15,9 +15,9 @@ _HEAD = """\
 # Sources of passwords
 
 This page lists what each source of passwords does. Column names are the values of `status.password.source`.
-Each row is a test that runs against every source (`tests/unit/secrets/conformance/`). HashiCorp Vault is a
-real OpenBao server; the others are simulated servers with the same wire contracts. For a failure, the row
-shows the [reason](reasons.md) of the SmtpConfig. A number refers to a note on why the source differs.
+Each row is a sentence that the tests check with every source. They use a real OpenBao server for HashiCorp
+Vault, and simulated servers with the same wire contracts for the others. For a failure, the row shows the
+[reason](reasons.md) of the SmtpConfig. A number refers to a note on why the source differs.
 """
 
 

@@ -9,6 +9,7 @@ of one value. One in the page's first lines belongs to all blocks:
     namespace: NAME        the page's name of the namespace that they use; default: `team-a`
     background: listens P  the command keeps running; the next one waits until it listens on port P
     background: says TEXT  the same; the next one waits until it prints TEXT
+    instead: COMMAND       runs in place of a background command that needs a Pod: here no Pod runs
     mail: NAME             the email that the SmtpConfig with this name sends, as received
     before: COMMAND        runs before the block's commands; what a reader has done already
     operator: WORDS        starts an operator with NAME=VALUE and --flag=VALUE (`-`: none): no Pod runs

@@ -48,7 +48,7 @@ class Run:
             if not block.runs or "elsewhere" in block.tags:
                 continue
             if "background" in block.tags:
-                world.start(block.text, block.tags["background"])
+                world.start(block.tags.get("instead", block.text), block.tags["background"])
                 continue
             if "before" in block.tags:
                 world.run(block.tags["before"])

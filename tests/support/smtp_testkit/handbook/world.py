@@ -8,7 +8,8 @@ Worlds: `bare` has no operator, the page starts one. `served` has one. `samples`
 SmtpConfigs of `docs/samples.yaml`. In all of them the mail server's CA is trusted like a public one; in
 `private`, which also has an operator, it is not. Its certificate is in the file `ca.pem`. `argocd` has no
 operator, but the ConfigMap that Argo CD reads. `fresh` is a cluster with nothing of ours, not even the CRDs;
-tests/cluster/install runs it.
+tests/cluster/install runs it. In all worlds, `docker run` with the operator's image runs the installed
+program, see `container.py`.
 """
 
 import os
@@ -23,6 +24,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from smtp_testkit.handbook import container
 from smtp_testkit.handbook.blocks import ROOT
 from smtp_testkit.mailpeers import MailServer
 from smtp_tools.localcluster import LocalCluster
@@ -97,6 +99,7 @@ class World:
             "PATH": os.pathsep.join(
                 str(place)
                 for place in (
+                    container.install(folder),
                     cluster.kubectl_path.parent,
                     cluster.helm_path.parent,
                     Path(sys.executable).parent,
