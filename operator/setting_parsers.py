@@ -12,11 +12,14 @@ from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
+from smtp_operator.api.verdict import RECHECK_MODES, Mode
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST_NAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAMESPACE_PATTERN: Final = re.compile(r"[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?")
+_DURATION_CHARACTERS: Final = 16
 _TRUE: Final = frozenset({"true", "1", "yes"})
 _FALSE: Final = frozenset({"false", "0", "no", ""})
 
@@ -149,6 +152,34 @@ def object_name(text: str) -> str:
     if not _HOST_NAME.fullmatch(text) or text != text.lower() or len(text) > 253:
         raise ValueError("is not a name of an object, such as smtp-operator")
     return text
+
+
+def recheck_interval(text: str) -> str:
+    """Return the text if it is a value for ``recheck.interval``."""
+    from smtp_operator.api.validation_rules import RECHECK_INTERVAL  # loads pydantic
+
+    return _duration(text, RECHECK_INTERVAL.holds, RECHECK_INTERVAL.message)
+
+
+def test_timeout(text: str) -> str:
+    """Return the text if it is a value for ``test.timeout``."""
+    from smtp_operator.api.validation_rules import TEST_TIMEOUT  # loads pydantic
+
+    return _duration(text, TEST_TIMEOUT.holds, TEST_TIMEOUT.message)
+
+
+def _duration(text: str, holds: Callable[[str], bool], message: str) -> str:
+    if len(text) > _DURATION_CHARACTERS or not holds(text):
+        raise ValueError(message)
+    return text
+
+
+def recheck_mode(text: str) -> Mode:
+    """Return the mode of rechecks with this name."""
+    for mode in RECHECK_MODES:
+        if mode.lower() == text.lower():
+            return mode
+    raise ValueError(f"is not one of {', '.join(RECHECK_MODES)}")
 
 
 def ports(text: str) -> PortRange:

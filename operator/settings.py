@@ -5,10 +5,12 @@ A setting is a field of ``Settings``. Its flag is the field's name with dashes, 
 ``SMTP_OPERATOR_`` and the name in capitals. The parser in its metadata defines the accepted texts.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
+from smtp_operator.api.defaults import TEST_DEFAULTS, TestDefaults
+from smtp_operator.api.verdict import RECHECK_MODES, Mode
 from smtp_operator.setting_parsers import (
     DEFAULT_SMTP_PORTS,
     ListenAddress,
@@ -33,7 +35,10 @@ from smtp_operator.setting_parsers import (
     ports,
     proxy_exception,
     proxy_url,
+    recheck_interval,
+    recheck_mode,
     site_url,
+    test_timeout,
     truth,
 )
 
@@ -135,6 +140,27 @@ class Settings:
             "NUMBER",
         ),
     ] = 5
+    default_recheck_interval: Annotated[
+        str,
+        Setting(
+            "Time between two rechecks if spec.recheck.interval is not set; 0s: no rechecks. A new value"
+            " applies to a SmtpConfig from its next scheduled test on.",
+            recheck_interval,
+            "DURATION",
+        ),
+    ] = TEST_DEFAULTS.recheck_interval
+    default_recheck_mode: Annotated[
+        Mode,
+        Setting(
+            "How deep a recheck goes if spec.recheck.mode is not set; never deeper than spec.test.mode.",
+            recheck_mode,
+            "|".join(RECHECK_MODES),
+        ),
+    ] = TEST_DEFAULTS.recheck_mode
+    default_test_timeout: Annotated[
+        str,
+        Setting("Time limit of one test if spec.test.timeout is not set.", test_timeout, "DURATION"),
+    ] = TEST_DEFAULTS.test_timeout
     allow_smtp_port: Annotated[
         tuple[PortRange, ...],
         Setting("Allowed ports of mail servers; ranges such as 2525-2587 are possible.", ports, "PORTS"),
@@ -300,6 +326,15 @@ class Settings:
         """Return the namespaces whose SmtpConfigs and SmtpVaults are served."""
         return ServedNamespaces(self.namespaces, self.exclude_namespace)
 
+    @property
+    def test_defaults(self) -> TestDefaults:
+        """Return the values for fields that a SmtpConfig leaves out."""
+        return TestDefaults(
+            recheck_interval=self.default_recheck_interval,
+            recheck_mode=self.default_recheck_mode,
+            test_timeout=self.default_test_timeout,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class CommandLineFlag:
@@ -343,57 +378,3 @@ def _written(value: object) -> str:
 
 FLAGS: Final = tuple(_flags())
 """All flags, in the order of the help."""
-
-
-def read_settings(given: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> Settings:
-    """Return the settings from the command line, else from the environment, else the defaults.
-
-    Args:
-        given: The texts of flags by field name; a flag overrides its variable.
-        environment: The environment variables of the process; unknown ones are ignored.
-
-    Raises:
-        InvalidSetting: A value is invalid; the text names the flag or variable.
-    """
-    values: dict[str, Any] = {}
-    for flag in FLAGS:
-        if flag.name in given:
-            values[flag.name] = _parse(flag, flag.option, given[flag.name])
-        elif flag.variable in environment:
-            values[flag.name] = _parse(flag, flag.variable, [environment[flag.variable]])
-    _choose_scope(values, given.keys())
-    return Settings(**values)
-
-
-def _choose_scope(values: dict[str, Any], by_flag: Set[str]) -> None:
-    """Keep either the settings for single namespaces or those for all namespaces.
-
-    A flag on the command line overrides the other kind in the environment.
-    """
-    of_all = {name for name in ("all_namespaces", "exclude_namespace") if values.get(name)}
-    if not of_all or not values.get("namespaces"):
-        return
-    if ("namespaces" in by_flag) == bool(of_all & by_flag):
-        other = next(flag.option for flag in FLAGS if flag.name in (of_all & by_flag or of_all))
-        raise InvalidSetting(f"{other} and --namespace exclude each other: set only one of them")
-    for name in of_all if "namespaces" in by_flag else {"namespaces"}:
-        del values[name]
-
-
-def _parse(flag: CommandLineFlag, source: str, texts: Sequence[str]) -> Any:
-    if flag.is_list:
-        # An empty value on the command line is a mistake, such as an unset shell variable.
-        nothing = [""] if source == flag.option else []
-        return tuple(_parse_one(flag, source, item) for text in texts for item in _items(text) or nothing)
-    return _parse_one(flag, source, texts[-1].strip())
-
-
-def _items(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
-def _parse_one(flag: CommandLineFlag, source: str, text: str) -> Any:
-    try:
-        return flag.setting.parse(text)
-    except ValueError as error:
-        raise InvalidSetting(f"{source}: {text!r} {error}") from None

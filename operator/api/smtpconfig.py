@@ -7,7 +7,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from smtp_operator.api.durations import parse_duration
 from smtp_operator.api.fields import (
     ApiModel,
     CaReference,
@@ -32,7 +31,7 @@ from smtp_operator.api.validation_rules import (
     exactly_one,
     host_rule,
 )
-from smtp_operator.api.verdict import Mode, SmtpType
+from smtp_operator.api.verdict import RECHECK_MODES, Mode, SmtpType
 
 _server, _server_name, _helo_name = (host_rule(name) for name in ("server", "serverName", "heloName"))
 Server = Annotated[str, Field(min_length=1, max_length=253), _server]
@@ -117,19 +116,15 @@ class TestSettings(ApiModel):
         description="How deep a test goes: SendEmail sends an email, Envelope stops after RCPT, Login after"
         " AUTH, Connect after TLS.",
     )
-    timeout: TestTimeout = Field("45s", description="Time limit of one test, 5s to 10m.")
-
-    @property
-    def timeout_seconds(self) -> float:
-        """Return the time limit in seconds."""
-        return parse_duration(self.timeout)
-
-
-_RECHECK_MODES = (Mode.SEND_EMAIL, Mode.LOGIN, Mode.CONNECT)
+    timeout: TestTimeout | None = Field(
+        None,
+        description="Time limit of one test, 5s to 10m. Default: the operator's --default-test-timeout"
+        " (45s).",
+    )
 
 
 def _recheck_mode(value: Any) -> Any:
-    if value not in _RECHECK_MODES:
+    if value not in RECHECK_MODES:
         raise PydanticCustomError("enum", "Input should be 'SendEmail', 'Login' or 'Connect'")
     return value
 
@@ -137,20 +132,22 @@ def _recheck_mode(value: Any) -> Any:
 RecheckMode = Annotated[
     Mode,
     BeforeValidator(_recheck_mode),
-    WithJsonSchema({"type": "string", "enum": [str(mode) for mode in _RECHECK_MODES]}),
+    WithJsonSchema({"type": "string", "enum": [str(mode) for mode in RECHECK_MODES]}),
 ]
 
 
 class RecheckSettings(ApiModel):
     """Settings of the regular rechecks."""
 
-    interval: RecheckInterval = Field(
-        "1h", description='Time between two rechecks, at least 1m; "0s": no rechecks.'
+    interval: RecheckInterval | None = Field(
+        None,
+        description='Time between two rechecks, at least 1m; "0s": no rechecks. Default: the operator\'s'
+        " --default-recheck-interval (1h).",
     )
-    mode: RecheckMode = Field(
-        Mode.LOGIN,
+    mode: RecheckMode | None = Field(
+        None,
         description="How deep a recheck goes: SendEmail (at most every 15 minutes), Login or Connect. Never"
-        " deeper than test.mode.",
+        " deeper than test.mode. Default: the operator's --default-recheck-mode (Login).",
     )
 
 
@@ -259,6 +256,6 @@ class SmtpConfigSpec(ApiModel):
         " (with oauth2: XOAUTH2, OAUTHBEARER).",
     )
     test: TestSettings = Field(TestSettings(), json_schema_extra={"default": {}})
-    recheck: RecheckSettings = Field(RecheckSettings(), json_schema_extra={"default": {}})
+    recheck: RecheckSettings = Field(default_factory=RecheckSettings)
     allow_insecure_auth: Switch = Field(False, description="Allow sending the password without verified TLS.")
     suspend: Switch = Field(False, description="Pause all tests; the last verdict is kept.")

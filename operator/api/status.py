@@ -201,6 +201,14 @@ class ObjectStatus(StatusModel):
         return None
 
 
+class EffectiveSettings(StatusModel):
+    """The values that apply: those of spec, or else those of the operator's flags."""
+
+    recheck_interval: Text32 | None = Field(None, description='Time between two rechecks; "0s": no rechecks.')
+    recheck_mode: Text32 | None = Field(None, description="How deep a recheck goes.")
+    timeout: Text32 | None = Field(None, description="Time limit of one test.")
+
+
 class NotificationSent(StatusModel):
     """The last email of one kind."""
 
@@ -219,6 +227,7 @@ class SmtpConfigStatus(ObjectStatus):
     last_success_time: Timestamp | None = Field(None, description="When a test last passed.")
     next_test_time: Timestamp | None = Field(None, description="When the next test is due.")
     current_test: CurrentTest | None = None
+    effective: EffectiveSettings | None = None
     password: PasswordStatus | None = None
     suggestion: SuggestedSettings | None = None
     certificate_expiring: Timestamp | None = Field(

@@ -36,6 +36,10 @@ class Mode(StrEnum):
         return tuple(Mode).index(self)
 
 
+RECHECK_MODES: Final = (Mode.SEND_EMAIL, Mode.LOGIN, Mode.CONNECT)
+"""The modes of ``recheck.mode``."""
+
+
 class Trigger(StrEnum):
     """The cause of a test."""
 

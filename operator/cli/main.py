@@ -15,7 +15,8 @@ from typing import Final
 from smtp_operator.cli.check.arguments import add_check_arguments
 from smtp_operator.cli.exit_codes import INTERRUPTED, USAGE
 from smtp_operator.cli.streams import write
-from smtp_operator.settings import FLAGS, CommandLineFlag, InvalidSetting, read_settings
+from smtp_operator.setting_reader import read_settings
+from smtp_operator.settings import FLAGS, CommandLineFlag, InvalidSetting
 
 DONE: Final = 0
 FAILED: Final = 1

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
+from smtp_operator.api.defaults import TEST_DEFAULTS, TestDefaults
 from smtp_operator.api.objects import EventRecord, JsonObject, ObjectVersion, Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import OAuth2
@@ -116,6 +117,7 @@ class ReconcilePolicy:
     recipient_domains: tuple[str, ...] = ()
     """Domains to which emails may be sent; empty: all."""
     require_allowed_servers: bool = False
+    defaults: TestDefaults = TEST_DEFAULTS
     connections_per_destination: int = 5
     max_tests: int = 400
     max_tests_per_namespace: int = 100

@@ -5,8 +5,10 @@ import ipaddress
 
 import pytest
 
+from smtp_operator.api.verdict import Mode
 from smtp_operator.setting_parsers import ListenAddress, LogFormat, LogLevel, PortRange, SecretWatch
-from smtp_operator.settings import FLAGS, CommandLineFlag, InvalidSetting, Settings, read_settings
+from smtp_operator.setting_reader import read_settings
+from smtp_operator.settings import FLAGS, CommandLineFlag, InvalidSetting, Settings
 
 
 def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
@@ -30,6 +32,11 @@ def test_without_anything_the_operator_is_cluster_wide_and_careful() -> None:
         ("kubeconfig", "/etc/kubeconfig", "/etc/kubeconfig"),
         ("context", "staging", "staging"),
         ("max_connections_per_destination", "20", 20),
+        ("default_recheck_interval", "1h30m", "1h30m"),
+        ("default_recheck_interval", "0s", "0s"),
+        ("default_recheck_mode", "sendemail", Mode.SEND_EMAIL),
+        ("default_recheck_mode", "Connect", Mode.CONNECT),
+        ("default_test_timeout", "10m", "10m"),
         ("max_tests", "0", 0),
         ("max_tests_per_namespace", "50", 50),
         ("max_emails_per_namespace", "100000", 100_000),
@@ -121,6 +128,32 @@ def test_unknown_variables_are_ignored() -> None:
             "max_rejected_logins",
             "100001",
             "--max-rejected-logins: '100001' is not a number from 0 (no limit) to 100000",
+        ),
+        *(
+            (
+                "default_recheck_interval",
+                text,
+                f"--default-recheck-interval: {text!r} must be a duration such as 90s, 15m or 1h30m between"
+                ' 1m and 8760h, or "0s" for no rechecks',
+            )
+            for text in ("", "1", "59s", "8761h", "-1h", "1d", "hourly", f"{'0' * 17}h")
+        ),
+        *(
+            (
+                "default_test_timeout",
+                text,
+                f"--default-test-timeout: {text!r} must be a duration such as 90s, 15m or 1h30m between 5s"
+                " and 10m",
+            )
+            for text in ("", "0s", "4.999s", "601s", "45", "45 s")
+        ),
+        *(
+            (
+                "default_recheck_mode",
+                text,
+                f"--default-recheck-mode: {text!r} is not one of SendEmail, Login, Connect",
+            )
+            for text in ("", "Envelope", "None")
         ),
         (
             "allow_smtp_port",

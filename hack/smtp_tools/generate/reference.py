@@ -102,7 +102,9 @@ def schedule_reference() -> str:
         "# Schedule of tests\n\n"
         "A change of spec, a change of a referenced key, and a request start a test immediately. This page\n"
         "lists the automatic tests. Delays count from the end of the last test. The operator adds up to 10%\n"
-        "to most delays, always the same for one object, so that tests of one server do not coincide.\n"
+        "to most delays, always the same for one object, so that tests of one server do not coincide.\n\n"
+        "`recheck.interval` and `recheck.mode` are optional. The operator's flags have their defaults;\n"
+        "`status.effective` shows what applies.\n"
     )
     meanings = attribute_docs(Retry)
     rows = (

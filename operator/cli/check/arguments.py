@@ -70,14 +70,14 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
         "--mode", choices=tuple(map(str, Mode)), help="depth of the test; default: test.mode of the spec"
     )
     parser.add_argument(
-        "--timeout", metavar="DURATION", help="maximum time of the test; default: test.timeout of the spec"
+        "--timeout", metavar="DURATION", help="maximum time of the test; instead of test.timeout of the spec"
     )
     parser.add_argument("--helo-name", metavar="HOST", help="hostname to send in EHLO if the spec has none")
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     parser.add_argument("--debug", action="store_true", help="show the location of an unexpected error")
     parser.add_argument("--password", nargs="?", action=_RejectPassword, help=argparse.SUPPRESS)
     for it in FLAGS:
-        if it.name in PROXIES:
+        if it.name in (*PROXIES, *DEFAULTS):
             _add(parser, it)
     cluster = parser.add_argument_group("with NAME")
     for flag, metavar, text in _CLUSTER_FLAGS:
@@ -125,6 +125,8 @@ _CLUSTER_FLAGS: Final = (
 )
 PROXIES: Final = ("https_proxy", "no_proxy")
 """Settings of the operator for connections to vaults and token endpoints."""
+DEFAULTS: Final = ("default_test_timeout",)
+"""Settings of the operator for fields that a SmtpConfig leaves out."""
 OPERATOR_SETTINGS: Final = ("allow_authority_host", "allow_key_vault_host", "require_allowed_servers")
 """Settings of the operator that restrict the objects and hosts a SmtpConfig of the cluster can use."""
 _SPEC_FLAGS: Final = {

@@ -18,7 +18,7 @@ from smtp_operator.api.errors import ApiUnavailable, ClusterError, ObjectNotFoun
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
-from smtp_operator.cli.check.arguments import OPERATOR_SETTINGS, PROXIES, misuse
+from smtp_operator.cli.check.arguments import DEFAULTS, OPERATOR_SETTINGS, PROXIES, misuse
 from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
 from smtp_operator.cli.check.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
 from smtp_operator.cli.check.overrides import (
@@ -53,7 +53,8 @@ from smtp_operator.secrets.oauth2.client import TokenCache
 from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.setting_parsers import PortRange
-from smtp_operator.settings import InvalidSetting, Settings, read_settings
+from smtp_operator.setting_reader import read_settings
+from smtp_operator.settings import InvalidSetting, Settings
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
 
@@ -96,7 +97,7 @@ def _settings(options: argparse.Namespace) -> Settings:
     values = {
         field: [value] for field, name in names.items() if (value := getattr(options, name)) is not None
     }
-    for name in (*OPERATOR_SETTINGS, *PROXIES):
+    for name in (*OPERATOR_SETTINGS, *PROXIES, *DEFAULTS):
         if value := getattr(options, name):
             values[name] = value if isinstance(value, list) else [str(value)]
     if options.name is not None and not is_object_name(options.name):
@@ -120,12 +121,12 @@ class _Check:
         options = self.options
         if options.file is None:
             config = config_of_flags(_spec_of(options))
-            snapshot = snapshot_of(config)
+            snapshot = snapshot_of(config, self.settings.test_defaults)
             host = f"[{options.server}]" if ":" in options.server else options.server
             return await self._test(snapshot, _not_found, place="", name=f"{host}:{options.port}")
         manifest = read_documents(options.file, sys.stdin)
         config = config_of(manifest, name=options.name, namespace=options.namespace, timeout=options.timeout)
-        snapshot = snapshot_of(config)
+        snapshot = snapshot_of(config, self.settings.test_defaults)
         source, namespace = manifest.source, snapshot.key.namespace
         find = objects_of_file(manifest.documents, snapshot.spec, namespace=namespace, source=source)
         return await self._test(snapshot, find, place=source, name=str(snapshot.key))
@@ -147,7 +148,7 @@ class _Check:
                 config = await cluster.get_object(Reference("SmtpConfig", *key))
             except ObjectNotFound:
                 raise CheckFailed(f"SmtpConfig {key} does not exist on {client.server}") from None
-            snapshot = snapshot_of(_with_new_uid(config, self.options.timeout))
+            snapshot = snapshot_of(_with_new_uid(config, self.options.timeout), self.settings.test_defaults)
             return await self._test(
                 snapshot,
                 cluster.get_object,

@@ -356,6 +356,7 @@ def _policy(settings: Settings) -> ReconcilePolicy:
         cluster_name=settings.cluster_name,
         recipient_domains=settings.allow_recipient_domain,
         require_allowed_servers=settings.require_allowed_servers,
+        defaults=settings.test_defaults,
         connections_per_destination=settings.max_connections_per_destination,
         max_tests=settings.max_tests,
         max_tests_per_namespace=settings.max_tests_per_namespace,

@@ -96,8 +96,8 @@ def _decide(
     if change is ReferenceChange.CHANGED or (in_doubt and snapshot.ready == "False"):
         return _after(_burst_over(state, now), now, RunTest(trigger, snapshot.spec.test.mode))
     if in_doubt:  # rule 6: no email
-        return _after(_burst_over(state, now), now, RunTest(trigger, _at_most(Mode.LOGIN, snapshot)))
-    if snapshot.generation_is_new or _announcement_outdated(snapshot):
+        return _after(_burst_over(state, now), now, RunTest(trigger, snapshot.at_most(Mode.LOGIN)))
+    if snapshot.generation_is_new or _announcement_outdated(snapshot) or snapshot.defaults_changed:
         return RefreshStatus()
     return _by_time(snapshot, state=state, now=now, started=started)
 
@@ -105,10 +105,12 @@ def _decide(
 def _by_time(snapshot: Snapshot, *, state: SmtpConfigState, now: float, started: float) -> PlannedAction:
     due = from_timestamp(snapshot.status.next_test_time)
     if due is not None:
-        due = due_time(due, uid=snapshot.version.uid, interval=snapshot.interval, started=started, now=now)
+        due = due_time(
+            due, uid=snapshot.version.uid, interval=snapshot.longest_interval, started=started, now=now
+        )
         if due <= now:
             if snapshot.ready == "True":
-                return RunTest(Trigger.RECHECK, _at_most(snapshot.spec.recheck.mode, snapshot))
+                return RunTest(Trigger.RECHECK, snapshot.recheck_mode)
             return RunTest(Trigger.RETRY, snapshot.spec.test.mode)  # rule 1
     refreshes = [time for time in (state.waiting_ends(snapshot), report_due(snapshot)) if time is not None]
     if refreshes and min(refreshes) <= now:
@@ -147,12 +149,11 @@ def _missed_a_recovery(snapshot: Snapshot, state: SmtpConfigState) -> bool:
 def _suspended(snapshot: Snapshot) -> PlannedAction:
     ready = snapshot.status.condition("Ready")
     if snapshot.has_verdict:
-        settled = not snapshot.generation_is_new and not _announcement_outdated(
-            snapshot
-        )  # rule 5: keep the verdict
+        settled = not _announcement_outdated(snapshot)  # rule 5: keep the verdict
     else:
-        settled = ready is not None and ready.reason == Reason.SUSPENDED and not snapshot.generation_is_new
-    return Wait(None) if settled else RefreshStatus()
+        settled = ready is not None and ready.reason == Reason.SUSPENDED
+    outdated = snapshot.generation_is_new or snapshot.defaults_changed
+    return Wait(None) if settled and not outdated else RefreshStatus()
 
 
 def _announcement_outdated(snapshot: Snapshot) -> bool:
@@ -175,8 +176,3 @@ def _burst_over(state: SmtpConfigState, now: float) -> float:
 
 def _after(earliest: float, now: float, test: RunTest) -> PlannedAction:
     return test if earliest <= now else Wait(earliest)
-
-
-def _at_most(mode: Mode, snapshot: Snapshot) -> Mode:
-    """Return the mode, or ``test.mode`` if that is less deep."""
-    return min(mode, snapshot.spec.test.mode, key=lambda it: it.depth)

@@ -68,6 +68,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         """Create a reconciler; ``tokens`` is for ``spec.oauth2``, without it no such test is possible."""
         super().__init__(parts, per_concurrency_key=parts.policy.connections_per_destination)
         self._observer = observer
+        self._defaults = parts.policy.defaults
         self._runner = TestRunner(
             get_object=parts.reader.read,
             engine=engine,
@@ -83,7 +84,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
 
     def snapshot_of(self, kind: ServedKind, object_: JsonObject) -> Snapshot:
         """Return the snapshot of an object."""
-        return snapshot_of(object_)
+        return snapshot_of(object_, self._defaults)
 
     def status_of(self, object_: JsonObject) -> SmtpConfigStatus:
         """Return the stored status of an object."""
@@ -119,7 +120,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         latest, state.latest = state.latest, None
         if latest is None:
             return None
-        at, snapshot = latest[0], unpacked(latest[1])
+        at, snapshot = latest[0], unpacked(latest[1], self._defaults)
         if is_newer(state.newest_version, snapshot.version.resource_version):
             return None
         recent = 0 <= self.now() - at < _STILL_FRESH or isinstance(self.decide(snapshot, state), Wait)

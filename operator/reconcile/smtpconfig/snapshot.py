@@ -3,11 +3,12 @@
 
 from dataclasses import dataclass
 
-from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.defaults import TEST_DEFAULTS, TestDefaults
+from smtp_operator.api.durations import format_duration, parse_duration
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
-from smtp_operator.api.status import SmtpConfigStatus, TestedSettings
+from smtp_operator.api.status import EffectiveSettings, SmtpConfigStatus, TestedSettings
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.verdict import Mode
 from smtp_operator.reconcile.backoff import EMAIL_INTERVAL, latest_recheck
@@ -24,6 +25,8 @@ class Snapshot(ObjectSnapshot):
     status: SmtpConfigStatus
     request: str | None
     """Value of the annotation that requests a test."""
+    defaults: TestDefaults
+    """Values for fields that the spec leaves out."""
 
     @property
     def request_pending(self) -> bool:
@@ -39,10 +42,61 @@ class Snapshot(ObjectSnapshot):
 
     @property
     def interval(self) -> float:
-        """Return ``recheck.interval`` in seconds, 0 for never; it is longer for rechecks with recipients."""
-        interval = parse_duration(self.spec.recheck.interval)
-        depth = min(self.spec.recheck.mode.depth, self.spec.test.mode.depth)
-        return max(interval, EMAIL_INTERVAL) if interval and depth >= Mode.ENVELOPE.depth else interval
+        """Return the seconds between two rechecks, 0 for never; more for rechecks with recipients."""
+        interval = parse_duration(self._recheck_interval)
+        with_recipients = self.recheck_mode.depth >= Mode.ENVELOPE.depth
+        return max(interval, EMAIL_INTERVAL) if interval and with_recipients else interval
+
+    @property
+    def _recheck_interval(self) -> str:
+        return self.spec.recheck.interval or self.defaults.recheck_interval
+
+    @property
+    def recheck_mode(self) -> Mode:
+        """Return the mode of rechecks, at most ``test.mode``."""
+        return self.at_most(self.spec.recheck.mode or self.defaults.recheck_mode)
+
+    @property
+    def timeout(self) -> float:
+        """Return the time limit of a test in seconds."""
+        return parse_duration(self._timeout)
+
+    @property
+    def _timeout(self) -> str:
+        return self.spec.test.timeout or self.defaults.test_timeout
+
+    @property
+    def effective(self) -> EffectiveSettings:
+        """Return the values that apply, for status; durations as written, unless a minimum replaces them."""
+        interval = self._recheck_interval
+        if parse_duration(interval) != self.interval:
+            interval = format_duration(self.interval)
+        return EffectiveSettings(
+            recheck_interval=interval, recheck_mode=str(self.recheck_mode), timeout=self._timeout
+        )
+
+    @property
+    def defaults_changed(self) -> bool:
+        """Return whether status shows values of other flags, and no scheduled test will replace them.
+
+        A status of an older release shows no values; they appear with its next write.
+        """
+        shown = self.status.effective
+        return self.status.next_test_time is None and shown is not None and shown != self.effective
+
+    @property
+    def longest_interval(self) -> float:
+        """Return the interval, or the one that ``status.nextTestTime`` was computed with, if it is longer."""
+        shown = self.status.effective
+        try:
+            before = parse_duration(shown.recheck_interval or "0s") if shown else 0.0
+        except ValueError:
+            before = 0.0
+        return max(self.interval, before)
+
+    def at_most(self, mode: Mode) -> Mode:
+        """Return the mode, or ``test.mode`` if that is less deep."""
+        return min(mode, self.spec.test.mode, key=lambda it: it.depth)
 
     @property
     def poll_interval(self) -> float | None:
@@ -72,8 +126,8 @@ def request_of(object_: JsonObject) -> str | None:
     return value[:256] if value else None
 
 
-def snapshot_of(object_: JsonObject) -> Snapshot:
-    """Return the snapshot of an object from the API server.
+def snapshot_of(object_: JsonObject, defaults: TestDefaults = TEST_DEFAULTS) -> Snapshot:
+    """Return the snapshot of an object from the API server; ``defaults`` are the values of the flags.
 
     Raises:
         InvalidSpecError: with a verdict that names the field.
@@ -86,5 +140,6 @@ def snapshot_of(object_: JsonObject) -> Snapshot:
         digest=settings_digest(spec),
         uses=references_of(spec, version.key.namespace),
         request=request_of(object_),
+        defaults=defaults,
         created=created_at(object_),
     )

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
+from smtp_operator.api.defaults import TestDefaults
 from smtp_operator.api.names import TEST_REQUESTED_AT
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.api.reasons import REASONS, Reason, Retry
@@ -129,6 +130,6 @@ def packed(object_: JsonObject) -> bytes:
     return json.dumps(kept, separators=(",", ":")).encode()
 
 
-def unpacked(stored: Snapshot | bytes) -> Snapshot:
-    """Return the snapshot that ``latest`` stores."""
-    return snapshot_of(json.loads(stored)) if isinstance(stored, bytes) else stored
+def unpacked(stored: Snapshot | bytes, defaults: TestDefaults) -> Snapshot:
+    """Return the snapshot that ``latest`` stores; ``defaults`` are the values of the flags."""
+    return snapshot_of(json.loads(stored), defaults) if isinstance(stored, bytes) else stored

@@ -48,6 +48,7 @@ def status_after_test(
         "last_test": status_fields.last_test(outcome),
         "next_test_time": None if delay is None else to_timestamp(now + delay),
         "current_test": None,
+        "effective": snapshot.effective,
         "certificate_expiring": expiring_after_test(snapshot, outcome),
     }
     if outcome.notified:
@@ -111,6 +112,7 @@ def refreshed_status(
     update: dict[str, object] = {
         "current_test": None,
         "observed_generation": snapshot.generation,
+        "effective": snapshot.effective,
         "certificate_expiring": expiring_by_clock(snapshot, now),
         **_summary_again(snapshot),
     }
@@ -125,10 +127,10 @@ def refreshed_status(
     elif snapshot.ready == "True":
         update |= {
             "conditions": write.kept("Ready", "PasswordResolved"),
-            "next_test_time": _next_recheck(snapshot, state),
+            "next_test_time": _next_recheck(snapshot, state, now),
         }
     elif failure is not None:
-        next_test = _next_test_after(failure, snapshot, state, watched=watched)
+        next_test = _next_test_after(failure, snapshot, state, watched=watched, now=now)
         stalls = _stalls(snapshot, failure, state=state, retried=next_test is not None, now=now)
         update |= {
             "conditions": [
@@ -155,24 +157,24 @@ def _failure(snapshot: Snapshot) -> Verdict | None:
     return Verdict(reason=Reason(ready.reason), message=ready.message, retry=retry, phase=phase)
 
 
-def _next_recheck(snapshot: Snapshot, state: SmtpConfigState) -> str | None:
+def _next_recheck(snapshot: Snapshot, state: SmtpConfigState, now: float) -> str | None:
     """Return the time of the next recheck; the interval may have changed."""
-    ended = snapshot.last_test_ended
-    if ended is None:
+    start = _start_of_delay(snapshot, now)
+    if start is None:
         return snapshot.status.next_test_time
     delay = recheck_delay(snapshot.version.uid, snapshot.interval)
-    due = None if delay is None else ended + delay
+    due = None if delay is None else start + delay
     sooner = from_timestamp(snapshot.status.next_test_time) if state.failures else None
     times = [time for time in (due, sooner) if time is not None]
     return to_timestamp(min(times)) if times else None
 
 
 def _next_test_after(
-    failure: Verdict, snapshot: Snapshot, state: SmtpConfigState, *, watched: bool
+    failure: Verdict, snapshot: Snapshot, state: SmtpConfigState, *, watched: bool, now: float
 ) -> str | None:
     """Return the time of the next test; a suspended object keeps its time until it is resumed."""
-    ended = snapshot.last_test_ended
-    if failure.retry not in _BY_INTERVAL or ended is None:
+    start = _start_of_delay(snapshot, now)
+    if failure.retry not in _BY_INTERVAL or start is None:
         return snapshot.status.next_test_time
     delay = delay_after(
         failure,
@@ -183,7 +185,16 @@ def _next_test_after(
         had_passed=False,
         watched=watched,
     )
-    return None if delay is None else to_timestamp(ended + delay)
+    return None if delay is None else to_timestamp(start + delay)
+
+
+def _start_of_delay(snapshot: Snapshot, now: float) -> float | None:
+    """Return from when the delay of the next test counts; None if no test has ended.
+
+    After a change of the operator's flags this is now: the change alone must not start a test.
+    """
+    by_flags = snapshot.defaults_changed and not snapshot.generation_is_new
+    return now if by_flags else snapshot.last_test_ended
 
 
 def under_test(
@@ -209,6 +220,7 @@ def under_test(
     update |= {
         "conditions": conditions,
         "summary": str(Reason.TESTING),
+        "effective": snapshot.effective,
         "next_test_time": None,
         "suggestion": None,
     }
@@ -230,7 +242,7 @@ def held(snapshot: Snapshot, trigger: Trigger, hold: Hold, *, now: float) -> Smt
         conditions = [*_kept(snapshot, "Ready", "Failed"), waiting, *_kept(snapshot, "PasswordResolved")]
     else:
         conditions = [write.condition("Ready", "Unknown", hold.reason, hold.message), waiting]
-        update["suggestion"] = None
+        update |= {"effective": snapshot.effective, "suggestion": None}
     return snapshot.status.model_copy(update=update | {"conditions": conditions, "summary": hold.summary})
 
 

@@ -211,7 +211,7 @@ class TestRunner:
             absolute_name=trust.absolute_name,
             allow_insecure_auth=spec.allow_insecure_auth,
             mode=mode,
-            timeout=spec.test.timeout_seconds,
+            timeout=snapshot.timeout,
             subject=mail.subject,
             body=mail.body,
             headers=(("X-Smtp-Operator", str(snapshot.key)),),

@@ -5,6 +5,7 @@
 """
 
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,31 @@ def test_every_object_is_still_valid(upgraded: UpgradedObjects, api: Api) -> Non
             collection = f"/apis/{it['apiVersion']}/namespaces/{upgraded.namespace}/{it['kind'].lower()}s"
             copy = {**it, "metadata": {"name": f"{it['metadata']['name']}-copy"}}
             api.create(f"{collection}?dryRun=All&fieldValidation=Strict", copy)
+
+
+def test_the_command_of_the_upgrade_page_removes_the_stored_defaults(
+    upgraded: UpgradedObjects, cluster: LocalCluster, api: Api
+) -> None:
+    page = (CRDS.parents[1] / "docs" / "how-to" / "upgrade.md").read_text()
+    (command,) = (it for it in page.split("```sh\n")[1:] if it.startswith("kubectl get smtpconfigs"))
+    subprocess.run(
+        ["sh", "-euc", command.partition("```")[0]],
+        env={"KUBECONFIG": str(cluster.kubeconfig), "PATH": f"{cluster.kubectl_path.parent}:/usr/bin:/bin"},
+        check=True,
+    )
+    collection = f"/apis/smtp-operator.io/v1alpha1/namespaces/{upgraded.namespace}/smtpconfigs"
+    for name, before in upgraded.before.items():
+        after = api.wait(collection, name, lambda it: "effective" in it["status"])
+        old = {"recheck": {"interval": "1h", "mode": "Login"}, "test": {"timeout": "45s"}}
+        for part, values in old.items():
+            stored = before["spec"][part]
+            kept = {key: value for key, value in stored.items() if value != values.get(key)}
+            assert after["spec"][part] == kept
+        shown, stored = after["status"]["effective"], before["spec"]
+        assert shown["recheckInterval"] == stored["recheck"]["interval"]
+        assert shown["timeout"] == stored["test"]["timeout"]
+        if "value" not in stored.get("password", {}):
+            assert after["status"].get("lastTest") == before["status"].get("lastTest")
 
 
 @each_release

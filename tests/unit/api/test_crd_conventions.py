@@ -341,12 +341,20 @@ def test_durations_are_texts_with_bounds_in_cel(smtpconfig_fields: dict[str, Sch
     assert "duration(self) <= duration(" in rule["rule"]
 
 
-@pytest.mark.parametrize("field", ["spec.test", "spec.recheck"])
 def test_objects_with_nested_defaults_default_to_an_empty_object(
+    smtpconfig_fields: dict[str, Schema],
+) -> None:
+    assert smtpconfig_fields["spec.test"]["default"] == {}
+    assert "required" not in smtpconfig_fields["spec.test"]
+
+
+@pytest.mark.parametrize(
+    "field", ["spec.recheck", "spec.recheck.interval", "spec.recheck.mode", "spec.test.timeout"]
+)
+def test_the_operators_flags_have_the_defaults_of_these(
     smtpconfig_fields: dict[str, Schema], field: str
 ) -> None:
-    assert smtpconfig_fields[field]["default"] == {}
-    assert "required" not in smtpconfig_fields[field]
+    assert "default" not in smtpconfig_fields[field]
 
 
 def test_three_fields_of_spec_are_required(smtpconfig_fields: dict[str, Schema]) -> None:

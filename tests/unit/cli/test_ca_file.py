@@ -7,7 +7,8 @@ import pytest
 import trustme
 
 from smtp_operator.cli.ca_file import read_ca_file
-from smtp_operator.settings import InvalidSetting, read_settings
+from smtp_operator.setting_reader import read_settings
+from smtp_operator.settings import InvalidSetting
 
 PEM = trustme.CA().cert_pem.bytes()
 

@@ -39,8 +39,8 @@ async def test_a_new_object_has_generation_1_and_the_default_status(world: World
 async def test_defaults_are_filled_in(world: World) -> None:
     mail = world.smtp_config().create()
     assert mail.object_["spec"]["smtpType"] == "StartTLS"
-    assert mail.object_["spec"]["recheck"] == {"interval": "1h", "mode": "Login"}
-    assert mail.object_["spec"]["test"] == {"mode": "SendEmail", "timeout": "45s"}
+    assert mail.object_["spec"]["test"] == {"mode": "SendEmail"}
+    assert "recheck" not in mail.object_["spec"]
 
 
 async def test_a_changed_spec_is_a_new_generation(world: World) -> None:
