@@ -74,8 +74,10 @@ def run_program(arguments: Sequence[str]) -> int:
 
 def _command(options: argparse.Namespace) -> int:
     if options.command == "crds":
-        from smtp_operator.cli.crds import print_crds  # loads the models
-
+        try:  # loads the models
+            from smtp_operator.cli.crds import print_crds
+        except ModuleNotFoundError as error:
+            return _fail(_extra_missing("crds", error), USAGE)
         print_crds(sys.stdout)
         return DONE
     if options.command == "check":
@@ -86,8 +88,10 @@ def _command(options: argparse.Namespace) -> int:
     except InvalidSetting as error:
         return _fail(str(error), USAGE)
     gc.disable()  # until run_operator: collections while modules load take a tenth of the startup time
-    from smtp_operator.cli.run.command import UnusableError, run_operator  # takes most of the startup time
-
+    try:  # takes most of the startup time
+        from smtp_operator.cli.run.command import UnusableError, run_operator
+    except ModuleNotFoundError as error:
+        return _fail(_extra_missing("run", error), USAGE)
     try:
         run_operator(settings, os.environ)
     except UnusableError as error:
@@ -104,8 +108,10 @@ def _check(options: argparse.Namespace) -> int:
     # They are None if the parent process closed them.
     sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     try:
-        from smtp_operator.cli.check.command import CheckFailed, run_check  # loads the engine
-
+        try:  # loads the engine
+            from smtp_operator.cli.check.command import CheckFailed, run_check
+        except ModuleNotFoundError as error:
+            return _fail(_extra_missing("check", error), USAGE)
         try:
             return run_check(options, os.environ)
         except CheckFailed as error:
@@ -116,6 +122,13 @@ def _check(options: argparse.Namespace) -> int:
         if options.debug:
             write(sys.stderr, traceback_without_text(error))
         return _fail(f"unexpected error ({type(error).__name__}); use --debug to see where", UNEXPECTED)
+
+
+def _extra_missing(command: str, error: ModuleNotFoundError) -> str:
+    return (
+        f"{command} needs the package {error.name}, which is not installed;"
+        " install the operator with: pip install 'smtp-operator[operator]'"
+    )
 
 
 def traceback_without_text(error: BaseException) -> str:

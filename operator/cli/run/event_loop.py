@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event loop of the operator: uvloop, with all connections closed at the end."""
+"""The event loop of the operator: uvloop where it is installed, with all connections closed at the end."""
 
 import asyncio
 import socket
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
-import uvloop
+if TYPE_CHECKING:
+    from asyncio import SelectorEventLoop as _BaseLoop
+else:
+    try:
+        from uvloop import Loop as _BaseLoop
+    except ImportError:  # there is no uvloop for Windows
+        from asyncio import SelectorEventLoop as _BaseLoop
 
 _CLOSE_CHECKS: Final = 1000
 _CHECK_INTERVAL: Final = 0.001
 
 
-class _Loop(uvloop.Loop):
+class _Loop(_BaseLoop):
     """An event loop that records its connections."""
 
     def __init__(self) -> None:

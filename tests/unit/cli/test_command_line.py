@@ -167,6 +167,43 @@ def test_a_port_that_is_taken_is_a_usage_error(cluster: LocalCluster) -> None:
     )
 
 
+WITHOUT_EXTRA = """
+import sys
+for name in sys.argv.pop(1).split(","):
+    sys.modules[name] = None
+from smtp_operator.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["run"], "run"),
+        (["check", "--server", "127.0.0.1", "--port", "25", "--from", "a@example.com"], "check"),
+        (["check", "-f", "missing.yaml"], "check"),
+    ],
+)
+@pytest.mark.parametrize("missing", ["kopf,aiosmtplib,cryptography,prometheus_client", "aiosmtplib"])
+def test_without_its_extra_one_sentence_names_the_extra(words: list[str], command: str, missing: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRA, missing, *words], capture_output=True, text=True, check=False
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"smtp-operator: {command} needs the package ")
+    assert line.endswith(
+        ", which is not installed; install the operator with: pip install 'smtp-operator[operator]'"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_crds_needs_no_extra() -> None:
+    extra = "kopf,aiosmtplib,cryptography,prometheus_client,azure,hvac,uvloop,requests"
+    command = [sys.executable, "-c", WITHOUT_EXTRA, extra, "crds"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert len(list(yaml.safe_load_all(done.stdout))) == len(KINDS)
+
+
 def test_it_is_also_a_module(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
     monkeypatch.setattr(sys, "argv", ["smtp-operator", "crds"])
     assert main() == 0

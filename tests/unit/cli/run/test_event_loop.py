@@ -1,18 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The event loop of the operator ends immediately, also with open connections."""
+"""The event loop of the operator ends immediately, also with open connections, with and without uvloop."""
 
 import asyncio
+import importlib
 import socket
 import ssl
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 
 import aiohttp
 import pytest
 import trustme
 
-from smtp_operator.cli.run.event_loop import run_in_loop
+from smtp_operator.cli.run import event_loop
+
+RunInLoop = Callable[[Coroutine[None, None, None]], None]
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def run_in_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunInLoop]:
+    """Run work in a loop of this package; asyncio's loop if uvloop cannot be imported."""
+    if request.param == "asyncio":
+        monkeypatch.setitem(sys.modules, "uvloop", None)
+    module = importlib.reload(event_loop)
+    yield module.run_in_loop
+    monkeypatch.undo()
+    importlib.reload(event_loop)
 
 
 @pytest.fixture
@@ -53,11 +68,25 @@ async def watch(url: str, authority: trustme.CA) -> None:
         assert response.status == 200
 
 
-def test_a_canceled_watch_does_not_delay_the_end(url: str, authority: trustme.CA) -> None:
+def test_uvloop_is_used_if_it_is_installed(run_in_loop: RunInLoop, request: pytest.FixtureRequest) -> None:
+    loops = []
+
+    async def work() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    run_in_loop(work())
+    assert (
+        type(loops[0]).__mro__[1].__module__.partition(".")[0] == request.node.callspec.params["run_in_loop"]
+    )
+
+
+def test_a_canceled_watch_does_not_delay_the_end(
+    run_in_loop: RunInLoop, url: str, authority: trustme.CA
+) -> None:
     run_in_loop(watch(url, authority))
 
 
-def test_errors_of_the_work_are_raised(url: str, authority: trustme.CA) -> None:
+def test_errors_of_the_work_are_raised(run_in_loop: RunInLoop, url: str, authority: trustme.CA) -> None:
     async def work() -> None:
         await watch(url, authority)
         raise LookupError("the work's own")
@@ -66,7 +95,7 @@ def test_errors_of_the_work_are_raised(url: str, authority: trustme.CA) -> None:
         run_in_loop(work())
 
 
-def test_the_work_can_be_canceled() -> None:
+def test_the_work_can_be_canceled(run_in_loop: RunInLoop) -> None:
     async def work() -> None:
         current = asyncio.current_task()
         assert current is not None
