@@ -16,6 +16,8 @@ def plugin_reference() -> str:
         "See also the [guide](../how-to/kubectl-smtp.md). Results go to standard output, other messages to",
         "standard error. The plugin finds the cluster like kubectl: `--kubeconfig` and `--context`, else",
         "`KUBECONFIG`, else `~/.kube/config`.\n",
+        "Global flags of kubectl can stand before and after the command. `--server` is not one of them: with",
+        "`status` it selects a mail server. Choose another API server with `--context` or `--cluster`.\n",
     ]
     for command in COMMANDS:
         lines += [*_section(command), ""]
@@ -26,8 +28,10 @@ def plugin_reference() -> str:
     lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["list"].items())), ""]
     lines += ["Each item has:\n"]
     lines += [*table(("key", "meaning"), ((f"`{key}`", text) for key, text in JSON_KEYS["item"].items())), ""]
-    for name in ("explain", "suggest"):
-        lines += [f"`{name}` prints:\n"]
+    sections = {"vault": "With `--vaults`, each item of `status` has instead:"}
+    sections |= {name: f"`{name}` prints:" for name in ("explain", "suggest", "version")}
+    for name, head in sections.items():
+        lines += [f"{head}\n"]
         rows = ((f"`{key}`", text) for key, text in JSON_KEYS[name].items())
         lines += [*table(("key", "meaning"), rows), ""]
     return "\n".join(lines)

@@ -31,6 +31,17 @@ JSON_KEYS: Final = {
         "lastHandledTestRequest": "as in status",
         "error": "why `test` got no verdict; null: it got one",
     },
+    "vault": {
+        "kind": "SmtpVault or ClusterSmtpVault",
+        "namespace": "namespace; null: a ClusterSmtpVault",
+        "name": "name of the vault object",
+        "provider": "`status.provider`",
+        "passed": "whether the operator could log in; null: it has not tried yet",
+        "reason": "reason of the Ready condition; null: no result for the current spec",
+        "message": "message of the Ready condition",
+        "summary": "the result in at most 80 characters",
+        "nextCheckTime": "as in status",
+    },
     "explain": {
         "reason": "name of the reason",
         "meaning": "what it means",

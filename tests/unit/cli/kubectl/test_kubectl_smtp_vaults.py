@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
 from smtp_testkit.fakeapi import Answer, FakeApi
 
 Smtp = Callable[..., Any]
@@ -56,6 +57,13 @@ async def test_the_vaults_of_the_cluster_as_json(fake: FakeApi, smtp: Smtp) -> N
             }
         ],
     }
+
+
+async def test_its_json_has_the_keys_of_the_reference(fake: FakeApi, smtp: Smtp) -> None:
+    new = {"metadata": {"namespace": "team-a", "name": "new", "generation": 1}}
+    fake.on("GET", f"{GROUP}/namespaces/team-a/smtpvaults", listed(new))
+    (item,) = (await smtp("status", "--vaults", "-o", "json")).json["items"]
+    assert list(item) == list(JSON_KEYS["vault"])
 
 
 async def test_filters_of_smtpconfigs_do_not_apply(smtp: Smtp) -> None:
