@@ -148,9 +148,9 @@ def test_a_key_of_more_than_4096_bits_is_refused(ca: trustme.CA, bits: int) -> N
 
 def test_a_key_is_not_checked_for_seconds(ca: trustme.CA) -> None:
     certificates, _ = pair_of(ca)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     assert (
         refusal(certificates, key_of(4096))
         == "the key in tls.key does not belong to the certificate in tls.crt"
     )
-    assert time.perf_counter() - begun < 0.5
+    assert time.thread_time() - begun < 0.5

@@ -104,7 +104,7 @@ async def test_a_test_that_ends_early_ends_tls_with_close_notify(trial: Trial) -
                 ends.append(repr(error))
 
     with serving(talk) as port:
-        report = await trial(port, smtp_type=SmtpType.TLS, ca_pem=CA_PEM, timeout=1)
+        report = await trial(port, smtp_type=SmtpType.TLS, ca_pem=CA_PEM, timeout=5)
 
     assert report.verdict.reason is Reason.REPLY_TIMEOUT
     assert ends == ["close_notify"]
