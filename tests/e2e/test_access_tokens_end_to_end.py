@@ -184,7 +184,7 @@ def test_a_service_account_that_goes_comes_and_changes_is_noticed_at_once(
     bed.api.create(bed.core("serviceaccounts"), {"metadata": {"name": "mailer"}})
     assert bed.wait(lambda it: it.reason == "AudienceNotAllowed").last_test["trigger"] == "DependencyChanged"
 
-    # A third change would have to wait: see BURST.
+    # A third change would wait: see BURST.
     bed.create(server, "later", **federated)
     bed.wait(lambda it: it.reason == "AudienceNotAllowed", "later")
     annotations = {"smtp-operator.io/allowed-audiences": AUDIENCE}

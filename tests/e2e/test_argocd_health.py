@@ -57,7 +57,7 @@ def test_argo_cd_reads_the_state_that_an_object_is_in(scenario: Scenario, stage:
     found = scenario.play(stage)
 
     assert run(customization.health, found)["status"] == scenario.health
-    # The test data that is shipped is still what the operator writes; else: python -m smtp_testkit.argocd.
+    # The shipped test data equals what the operator writes; to update it, run python -m smtp_testkit.argocd.
     assert conditions(customization.read(f"testdata/{scenario.name}.yaml")) == conditions(found)
 
 

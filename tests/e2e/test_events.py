@@ -63,7 +63,7 @@ def test_the_same_verdict_again_is_no_event(bed: Bed, server: MailServer) -> Non
     bed.verdict_of(server)
     bed.change(recipients={"to": ["other@example.com"]})
     assert bed.verdict().status["observedGeneration"] == 2
-    # The recorder keeps the order, so what the second verdict had caused would be there before this one.
+    # The recorder keeps the order, so an Event of the second verdict would come before this one.
     bed.create(server, "marker")
     bed.verdict("marker")
     bed.wait_for_event("TestEmailSent", "marker")

@@ -77,7 +77,7 @@ def test_100_that_aim_at_a_tarpit_do_not_hold_up_a_healthy_one(bed: Bed, server:
 
         bed.create(server, "healthy")
 
-        # In turn with the others it would wait for nineteen times 30 s.
+        # If tests ran one after another, this one would wait 19 times 30 s.
         assert bed.verdict("healthy").reason == "TestEmailSent"
         assert 0 < tarpit.connections <= 5
 

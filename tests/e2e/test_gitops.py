@@ -212,7 +212,7 @@ def test_a_dry_run_shows_no_difference(
     kubectl("apply", "--server-side", "--field-manager=flux", "-f", "-", manifest=manifest)
     bed.verdict()
 
-    # kubectl diff ends with 1 where there is a difference, which is an error here.
+    # `kubectl diff` exits with 1 if there is a difference, which is an error here.
     words = ["diff", "--server-side", "--field-manager=flux", "-f", "-"]
     assert kubectl(*words, manifest=manifest) == ""
 

@@ -12,7 +12,7 @@ PASSWORD = "s3cret-Passw0rd"
 
 
 def verdicts(operator: OperatorProcess) -> list[dict[str, Any]]:
-    # The last one may be half written.
+    # The last line may be incomplete.
     lines = [json.loads(line) for line in operator.output().splitlines(keepends=True) if line.endswith("\n")]
     return [line for line in lines if "smtpconfig" in line]
 

@@ -17,7 +17,7 @@ from smtp_testkit.testbed.operator_process import LOOPBACK
 PASSWORD = "s3cret-Passw0rd"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 WITHOUT_DOUBT = 2.5
-"""Seconds after which two edits differ for sure, because managedFields count seconds."""
+"""Seconds after which two edits certainly differ, because managedFields has whole seconds."""
 TO, CC, BCC = "ops@example.com", "team@example.com", "hidden-bcc@example.com"
 EVERYBODY = {"to": [TO], "cc": [CC], "bcc": [BCC]}
 
@@ -81,7 +81,7 @@ def test_password_rotated_is_the_mail_of_that_test_and_comes_once_an_hour(
 
     def rotated(password: str) -> None:
         nonlocal seen
-        # An edit in the second of the one before is in doubt, and tested without a mail (rule 6).
+        # An edit in the same second as the previous one is in doubt, and tested without an email (rule 6).
         time.sleep(WITHOUT_DOUBT)
         server.users["mailer"] = password
         before = seen.last_test["startTime"]

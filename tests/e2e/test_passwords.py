@@ -118,7 +118,7 @@ def test_rule_6_an_edit_of_another_key_sends_no_mail(bed: Bed, server: MailServe
     bed.verdict_of(server, **LOGIN)
 
     bed.api.patch(f"{bed.core('secrets')}/smtp-password", {"stringData": {"unrelated": "x"}})
-    # An object created later is also seen later, because a watch keeps the order.
+    # A watch keeps the order, so the operator receives a later object later.
     bed.secret("marker", password=PASSWORD)
     bed.create(server, "marker", **(LOGIN | {"password": {"secretRef": {"name": "marker"}}}))
     bed.verdict("marker")

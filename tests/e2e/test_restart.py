@@ -30,7 +30,7 @@ def test_a_restart_sends_no_mail_and_writes_nothing(
     audit.mark()
 
     operator.start()
-    # One that is created now has its verdict after all that stood in the first listing.
+    # A new object gets its verdict after all objects of the first listing.
     bed.create(server, "later")
     bed.verdict("later")
 

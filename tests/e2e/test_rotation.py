@@ -24,7 +24,7 @@ PASSWORD = "s3cret-Passw0rd"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 CA: dict[str, Any] = {"caRef": {"kind": "ConfigMap", "name": "mail-ca"}}
 WITHOUT_DOUBT = 2.5
-"""Seconds after which two edits differ for sure, because managedFields count seconds."""
+"""Seconds after which two edits certainly differ, because managedFields has whole seconds."""
 
 Start = Callable[[str], None]
 
@@ -110,7 +110,7 @@ def test_an_edit_that_leaves_the_key_alone_tests_nothing(
     before = bed.verdict_of(server, **LOGIN)
 
     bed.api.patch(f"{bed.core('secrets')}/smtp-password", {"stringData": {"unrelated": "x"}})
-    # What comes after it has been seen after it, since a watch keeps the order.
+    # A watch keeps the order, so the operator receives a later object later.
     put(bed, "Secret", "marker", password="not the password")
     bed.create(server, "marker", **(LOGIN | {"password": {"secretRef": {"name": "marker"}}}))
     bed.verdict("marker")

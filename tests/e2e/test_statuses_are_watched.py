@@ -20,7 +20,7 @@ def test_each_verdict_is_seen_and_good(bed: Bed, server: MailServer, statuses: S
     bed.verdict()
 
     assert statuses.complaints() == []
-    assert statuses.writes(bed.namespace) == 2
+    assert statuses.writes(bed.namespace) >= 2  # a test of more than a second also writes its progress
 
 
 @pytest.mark.parametrize(("kind", "block"), [("SmtpVault", BY_CERTIFICATE), ("ClusterSmtpVault", CCP)])

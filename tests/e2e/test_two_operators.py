@@ -133,7 +133,7 @@ def test_a_leader_that_is_told_to_end_hands_over_in_the_middle_of_its_work(
     soon(lambda: mails_of(*servers).total() >= MANY // 4)
 
     assert leader.stop() == 0
-    # Not after the 15 s in which a lease expires.
+    # Sooner than after the 15 s in which a Lease expires.
     soon(lambda: works(standby), seconds=10)
     soon(all_judged(bed))
 

@@ -58,7 +58,7 @@ def test_a_password_in_openbao_is_read_and_the_vault_object_is_ready(
     header, row = cluster.kubectl("-n", bed.namespace, "get", "smtpvaults").stdout.splitlines()
     assert header.split() == ["NAME", "PROVIDER", "READY", "STATUS", "AGE"]
     assert row.split()[:4] == ["bao", "HashiCorpVault", "True", "VaultLoginSucceeded"]
-    # The user's object is the user's: status and nothing else.
+    # The operator changes only the status of the user's object.
     left = {name: found["metadata"].get(name) for name in ("annotations", "finalizers", "labels")}
     assert left == {"annotations": None, "finalizers": None, "labels": None}
 

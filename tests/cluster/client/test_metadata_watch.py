@@ -26,7 +26,7 @@ class Owner:
         self._cluster, self.namespace = cluster, namespace
 
     def create(self, name: str, *labels: str) -> None:
-        # Not by `kubectl apply`, which would copy the data into an annotation.
+        # `kubectl apply` would copy the data into an annotation.
         self._kubectl("create", "secret", "generic", name, f"--from-literal=password={PASSWORD}")
         if labels:
             self._kubectl("label", "secret", name, *labels)

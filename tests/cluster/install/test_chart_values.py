@@ -128,5 +128,5 @@ def test_a_profile_says_only_what_differs(profile: Path, defaults: Schema) -> No
                 yield f"{prefix}{name}"
 
     said = set(repeated(yaml.safe_load(profile.read_text()), defaults, ""))
-    # What the profile is about may be said although it is the default.
+    # A profile may state its subject although it is the default.
     assert said <= {"policies.references", "policies.habits"}

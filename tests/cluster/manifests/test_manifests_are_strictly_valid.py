@@ -47,7 +47,7 @@ def accepts(cluster: LocalCluster, namespace: str, text: str) -> list[str]:
         "--server-side",
         "--dry-run=server",
         "--validate=strict",
-        # Another test may have applied the same: no conflict with that, nor a word about it.
+        # Another test may have applied the same objects: avoid a conflict with it, and a warning.
         "--force-conflicts",
         "--field-manager=strict-validation",
         f"--namespace={namespace}",

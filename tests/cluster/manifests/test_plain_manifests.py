@@ -269,7 +269,7 @@ def _name(object_: Object) -> str:
     return str(object_["metadata"]["name"])
 
 
-# The policies: `kubectl apply -f deploy/manifests/` alone brings them.
+# The policies, which `kubectl apply -f deploy/manifests/` installs, too.
 
 POLICY_NAMES = [
     "clustersmtpvault-references.smtp-operator.io",

@@ -64,7 +64,7 @@ def upgraded(
     ):
         operator.start()
         bed = Bed(api, namespace)
-        # One that is created now has its verdict after all that stood in the first listing.
+        # A new object gets its verdict after all objects of the first listing.
         bed.create(server, "later")
         bed.verdict("later")
         asked = audit.until("create", "events", user=manifests.user, namespace=namespace)
@@ -72,7 +72,7 @@ def upgraded(
         after = {it["metadata"]["name"]: it for it in api.items(bed.configs)}
         yield UpgradedObjects(release, namespace, before, after, writes, len(server.mails))
     cluster.kubectl("delete", "-f", str(CRDS))
-    # To wait until a namespace is gone takes 5 seconds at least.
+    # The deletion of a namespace takes at least 5 seconds.
     cluster.kubectl("delete", "-f", "-", "--wait=false", input=str(manifests))
     cluster.kubectl("delete", "namespace", namespace, "--wait=false")
 
