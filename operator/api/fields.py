@@ -100,13 +100,13 @@ class SecretKeyReference(ApiModel):
 
 
 class ServiceAccountReference(ApiModel):
-    """A ServiceAccount of this namespace whose token is the client assertion; no secret is needed."""
+    """A ServiceAccount of this namespace. Its token replaces a client secret."""
 
     name: ObjectName = Field(description="Name of the ServiceAccount.")
     audience: Audience = Field(
         "api://AzureADTokenExchange",
         description="Audience of the requested token. The ServiceAccount must list it in its annotation"
-        " smtp-operator.io/allowed-audiences. The API server's own audiences are refused at run time.",
+        " smtp-operator.io/allowed-audiences. The operator refuses audiences of the API server.",
     )
 
 

@@ -29,7 +29,7 @@ class UserNameReference(ApiModel):
 
 
 class PasswordReference(ApiModel):
-    """Internal Secret manager: a Secret of this namespace."""
+    """A Secret of this namespace."""
 
     name: ObjectName = Field(description="Name of the Secret.")
     key: DataKey = Field("password", description="Key in the Secret; default: `password`.")
@@ -43,7 +43,7 @@ class VaultKind(StrEnum):
 
 
 class VaultReference(ApiModel):
-    """The vault object, which has the location of the vault and the login to it."""
+    """The SmtpVault or ClusterSmtpVault with the URL and the login of the vault."""
 
     kind: VaultKind = Field(
         VaultKind.SMTP_VAULT,
@@ -75,7 +75,7 @@ _CCP_FIELDS = ("safe", "folder", "object", "username", "address")
 
 
 class CyberArkPassword(ApiModel):
-    """An account in CyberArk: safe, folder, object, username, address for CCP; variable for Conjur."""
+    """An account in CyberArk."""
 
     rules = (
         FieldRule(
@@ -94,15 +94,17 @@ class CyberArkPassword(ApiModel):
     )
 
     vault_ref: VaultReference
-    safe: CyberArkValue | None = Field(None, description="CCP: Safe.")
-    folder: CyberArkValue | None = Field(None, description="CCP: Folder; the vault's default is Root.")
-    object: CyberArkValue | None = Field(None, description="CCP: Object (the account name).")
-    username: CyberArkValue | None = Field(None, description="CCP: UserName of the account.")
-    address: CyberArkValue | None = Field(None, description="CCP: Address of the account.")
+    safe: CyberArkValue | None = Field(None, description="CCP: name of the safe.")
+    folder: CyberArkValue | None = Field(None, description="CCP: folder in the safe; default: Root.")
+    object: CyberArkValue | None = Field(None, description="CCP: name of the account (Object).")
+    username: CyberArkValue | None = Field(None, description="CCP: username of the account (UserName).")
+    address: CyberArkValue | None = Field(None, description="CCP: address of the account (Address).")
     variable: ConjurVariable | None = Field(
         None, description="Conjur: ID of the variable, such as prod/smtp/password."
     )
-    version: ConjurVersion | None = Field(None, description="Conjur: version; default: the newest.")
+    version: ConjurVersion | None = Field(
+        None, description="Conjur: version of the variable; default: the newest."
+    )
 
 
 class HashiCorpVaultPassword(ApiModel):
@@ -120,7 +122,7 @@ VaultPassword = AzureKeyVaultPassword | CyberArkPassword | HashiCorpVaultPasswor
 
 
 class Password(ApiModel):
-    """Source of the password; exactly one input type."""
+    """Source of the password."""
 
     rules = (exactly_one("value", "secretRef", "azureKeyVault", "cyberArk", "hashiCorpVault"),)
 
@@ -131,8 +133,8 @@ class Password(ApiModel):
         max_length=4096,
         repr=False,
         json_schema_extra={"format": "password"},
-        description="Input Text: the password in plaintext. Everyone with read access to the SmtpConfig can"
-        " see it: prefer secretRef.",
+        description="The password in plaintext. Everyone with read access to the SmtpConfig can see it:"
+        " prefer secretRef.",
     )
     secret_ref: PasswordReference | None = None
     azure_key_vault: AzureKeyVaultPassword | None = None

@@ -113,8 +113,8 @@ class TestSettings(ApiModel):
 
     mode: Mode = Field(
         Mode.SEND_EMAIL,
-        description="How deep a test goes: SendEmail sends an email, Envelope stops after RCPT, Login after"
-        " AUTH, Connect after TLS.",
+        description="What a test does: Connect stops after TLS, Login after AUTH, Envelope after RCPT."
+        " SendEmail sends an email.",
     )
     timeout: TestTimeout | None = Field(
         None,
@@ -146,8 +146,8 @@ class RecheckSettings(ApiModel):
     )
     mode: RecheckMode | None = Field(
         None,
-        description="How deep a recheck goes: SendEmail (at most every 15 minutes), Login or Connect. Never"
-        " deeper than test.mode. Default: the operator's --default-recheck-mode (Login).",
+        description="What a recheck does: Connect, Login, or SendEmail (at most every 15 minutes). A recheck"
+        " never does more than test.mode. Default: the operator's --default-recheck-mode (Login).",
     )
 
 
@@ -239,9 +239,8 @@ class SmtpConfigSpec(ApiModel):
         list[Notification],
         Field(
             max_length=4,
-            description="Kinds of email that Cc and Bcc recipients receive. To recipients receive"
-            " all kinds if"
-            " recipients.to is set, else only TestEmail.",
+            description="Kinds of email for Cc and Bcc recipients; [None]: no emails. To recipients receive"
+            " every kind. If recipients.to is not set, the From address receives TestEmail only.",
         ),
         ListType.SET,
     ] = Field([Notification.TEST_EMAIL])

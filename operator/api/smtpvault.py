@@ -40,23 +40,23 @@ LabelValue = Annotated[str, Field(max_length=63)]
 
 _PROVIDERS = exactly_one("azureKeyVault", "cyberArkCCP", "cyberArkConjur", "hashiCorpVault")
 _SERVERS = (
-    "Mail servers that may receive passwords from this vault."
-    ' Required. An empty list allows none; "*:*" allows all.'
+    'Mail servers that may receive passwords from this vault. An empty list allows none; "*:*" allows all.'
 )
 AllowedServers = Annotated[list[AllowedServer], Field(max_length=64, description=_SERVERS), ListType.SET]
 AllowedReferences = Annotated[
     list[AllowedReference],
     Field(
         max_length=64,
-        description="Secrets that may be read: prefix patterns for secretName, variable, path or safe/object"
-        " (safe/folder/object if the folder is not Root). Default: all.",
+        description="Secrets that SmtpConfigs can read; default: all. An entry is compared with secretName,"
+        " variable, path, or safe/object (safe/folder/object if the folder is not Root). A * at its end"
+        " matches any ending.",
     ),
     ListType.SET,
 ]
 
 
 class SmtpVaultSpec(ApiModel):
-    """Location of a vault and login to it, for SmtpConfigs of this namespace; exactly one provider."""
+    """A vault and the login to it, for SmtpConfigs of this namespace."""
 
     rules = (
         _PROVIDERS,
@@ -91,7 +91,7 @@ class AllowedNamespaces(ApiModel):
 
 
 class ClusterSmtpVaultSpec(ApiModel):
-    """Location of a vault and login to it, for the namespaces that it allows; exactly one provider."""
+    """A vault and the login to it, for the namespaces that it allows."""
 
     rules = (_PROVIDERS,)
 

@@ -67,7 +67,7 @@ class TestedReference(StatusModel):
 
 
 class TestedSettings(StatusModel):
-    """The input of the verdict."""
+    """The settings and objects on which the verdict depends."""
 
     __test__: ClassVar[bool] = False
 
@@ -112,7 +112,9 @@ class RecipientResult(StatusModel):
 
     role: Annotated[str, Field(max_length=8)] = Field(description="to, cc or bcc.")
     index: int = Field(
-        ge=0, description="Index in the list of spec.recipients.", json_schema_extra={"format": "int32"}
+        ge=0,
+        description="Position in the list of this role in spec.recipients; the first is 0.",
+        json_schema_extra={"format": "int32"},
     )
     accepted: bool = Field(description="Whether the server accepted the recipient.")
     response: Text1024 | None = Field(None, description="The server's reply, shortened.")
@@ -122,10 +124,10 @@ class LastTest(StatusModel):
     """The last completed test."""
 
     trigger: Text64 = Field(description="Why the test ran.")
-    mode: Text32 | None = Field(None, description="How deep the test went.")
-    start_time: Timestamp = Field(description="When the test started, in microseconds.")
+    mode: Text32 | None = Field(None, description="Mode of the test, as in test.mode.")
+    start_time: Timestamp = Field(description="When the test started, with microseconds.")
     duration: Text32 | None = Field(None, description="Duration.")
-    phase: Text32 | None = Field(None, description="Where a failed test ended; absent when it passed.")
+    phase: Text32 | None = Field(None, description="The phase in which the test failed; absent if it passed.")
     phases: Annotated[
         list[PhaseTime],
         Field(max_length=64, description="Duration of each phase, in order; a phase can occur twice."),
@@ -134,7 +136,7 @@ class LastTest(StatusModel):
     server: ServerStatus | None = None
     message_id: Text1024 | None = Field(None, description="Message-ID of the sent email.")
     response: Text1024 | None = Field(
-        None, description="The server's last reply, without control characters and shortened."
+        None, description="The server's last reply, shortened and without control characters."
     )
     recipients: Annotated[
         list[RecipientResult], Field(max_length=64, description="Result of each recipient."), ListType.ATOMIC
@@ -147,18 +149,18 @@ class LastTest(StatusModel):
 
 
 class CurrentTest(StatusModel):
-    """The running test: a requested one, or one of settings without a verdict, that has taken over 1 s."""
+    """The running test, after its first second. Shown for requested tests and settings without a verdict."""
 
     trigger: Text64 = Field(description="Why the test runs.")
-    mode: Text32 | None = Field(None, description="How deep the test goes.")
+    mode: Text32 | None = Field(None, description="Mode of the test, as in test.mode.")
     phase: Text32 | None = Field(None, description="The current phase of a requested test.")
-    start_time: Timestamp = Field(description="When the test started, in microseconds.")
+    start_time: Timestamp = Field(description="When the test started, with microseconds.")
 
 
 class PasswordStatus(StatusModel):
-    """The password source that was used; nothing here helps to verify a guessed password."""
+    """Where the password came from; never its value, length or digest."""
 
-    source: Text64 = Field(description="Input type.")
+    source: Text64 = Field(description="Type of the source, such as KubernetesSecret.")
     reference: Text1024 | None = Field(None, description="Where the password was read.")
     version: Text256 | None = Field(None, description="Version of the password, if the source has versions.")
     expires: Timestamp | None = Field(None, description="Expiry of the password, if the source has one.")
@@ -175,7 +177,9 @@ class SuggestedSettings(StatusModel):
 
 Conditions = Annotated[
     list[Condition],
-    Field(max_length=32, description="Ready, Failed, PasswordResolved, Reconciling, Stalled."),
+    Field(
+        max_length=32, description="The conditions Ready, Failed, PasswordResolved, Reconciling and Stalled."
+    ),
     ListType.MAP_BY_TYPE,
 ]
 Summary = Annotated[str, Field(max_length=80)]
@@ -191,7 +195,7 @@ class ObjectStatus(StatusModel):
         json_schema_extra={"format": "int64"},
     )
     conditions: Conditions = Field(default_factory=list)
-    summary: Summary | None = Field(None, description="The verdict in at most 80 characters.")
+    summary: Summary | None = Field(None, description="The verdict in one line.")
 
     def condition(self, kind: str) -> Condition | None:
         """Return the condition of a type, or None."""
@@ -205,7 +209,7 @@ class EffectiveSettings(StatusModel):
     """The values that apply: those of spec, or else those of the operator's flags."""
 
     recheck_interval: Text32 | None = Field(None, description='Time between two rechecks; "0s": no rechecks.')
-    recheck_mode: Text32 | None = Field(None, description="How deep a recheck goes.")
+    recheck_mode: Text32 | None = Field(None, description="Mode of rechecks, as in recheck.mode.")
     timeout: Text32 | None = Field(None, description="Time limit of one test.")
 
 
@@ -213,9 +217,9 @@ class NotificationSent(StatusModel):
     """The last email of one kind."""
 
     kind: Text32 = Field(description="Kind, as in spec.preferredNotifications.")
-    time: Timestamp = Field(description="When a server accepted it.")
+    time: Timestamp = Field(description="When the mail server accepted the email.")
     about: Text64 | None = Field(
-        None, description="Subject of the email: the expiry date of the certificate."
+        None, description="For CertificateExpiring: the expiry date of the certificate."
     )
 
 
@@ -231,7 +235,7 @@ class SmtpConfigStatus(ObjectStatus):
     password: PasswordStatus | None = None
     suggestion: SuggestedSettings | None = None
     certificate_expiring: Timestamp | None = Field(
-        None, description="Expiry of the server's certificate; set during the last 14 days before it."
+        None, description="Expiry of the server's certificate, if it is less than 14 days away."
     )
     notifications: (
         Annotated[

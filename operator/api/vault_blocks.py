@@ -32,13 +32,13 @@ from smtp_operator.api.validation_rules import (
 
 _AUDIENCE = (
     "Audience of the requested token. The ServiceAccount must list it in its annotation"
-    " smtp-operator.io/allowed-audiences. The API server's own audiences are refused at run time."
+    " smtp-operator.io/allowed-audiences. The operator refuses audiences of the API server."
 )
 _NAMESPACE = "Namespace of the ServiceAccount."
 
 
 class NamespacedServiceAccountReference(ServiceAccountReference):
-    """A ServiceAccount whose token is the client assertion."""
+    """A ServiceAccount. Its token replaces a client secret."""
 
     namespace: NamespaceName = Field(description=_NAMESPACE)
 
@@ -108,7 +108,7 @@ class ManagedIdentity(ApiModel):
 
 
 class AzureAuth(ApiModel):
-    """Login method; exactly one."""
+    """Login method."""
 
     rules = (exactly_one("servicePrincipal", "workloadIdentity"),)
 
@@ -133,7 +133,7 @@ class AzureKeyVault(ApiModel):
 
 
 class ClusterAzureAuth(ApiModel):
-    """Login method; exactly one."""
+    """Login method."""
 
     rules = (exactly_one("servicePrincipal", "workloadIdentity", "managedIdentity"),)
 
@@ -200,7 +200,7 @@ class ConjurJwt(ApiModel):
     service_id: Line128 = Field(description="Service ID of authn-jwt.")
     service_account_ref: ConjurServiceAccountReference
     host_id: Line256 | None = Field(
-        None, description="Host, such as host/smtp-operator, if the token does not name it."
+        None, description="Conjur host, such as host/smtp-operator. Needed if the token does not name it."
     )
 
 
@@ -211,7 +211,7 @@ class ClusterConjurJwt(ConjurJwt):
 
 
 class ConjurAuth(ApiModel):
-    """Login method; exactly one."""
+    """Login method."""
 
     rules = (exactly_one("apiKey", "jwt"),)
 
@@ -220,7 +220,7 @@ class ConjurAuth(ApiModel):
 
 
 class ClusterConjurAuth(ConjurAuth):
-    """Login method; exactly one."""
+    """Login method."""
 
     api_key: ClusterConjurApiKey | None = None
     jwt: ClusterConjurJwt | None = None
@@ -229,7 +229,9 @@ class ClusterConjurAuth(ConjurAuth):
 class CyberArkConjur(ApiModel):
     """CyberArk Conjur or Secrets Manager."""
 
-    url: HttpsUrl = Field(description="URL of Conjur; a path is kept.")
+    url: HttpsUrl = Field(
+        description="URL of Conjur, such as https://conjur.example.com. It can have a path."
+    )
     account: Line128 = Field(description="Conjur account.")
     auth: ConjurAuth
 
@@ -268,7 +270,7 @@ class ClusterVaultAppRole(VaultAppRole):
 
 
 class HashiCorpVaultAuth(ApiModel):
-    """Login method; exactly one."""
+    """Login method."""
 
     rules = (exactly_one("jwt", "appRole", "tokenRef"),)
 
@@ -278,7 +280,7 @@ class HashiCorpVaultAuth(ApiModel):
 
 
 class ClusterHashiCorpVaultAuth(HashiCorpVaultAuth):
-    """Login method; exactly one."""
+    """Login method."""
 
     jwt: ClusterVaultJwt | None = None
     app_role: ClusterVaultAppRole | None = None
