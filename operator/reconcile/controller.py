@@ -17,10 +17,11 @@ from smtp_operator.reconcile.ports import (
     TestObserver,
     TokenProvider,
 )
-from smtp_operator.reconcile.reconciler import KindEvents, Reconciler, SharedParts
+from smtp_operator.reconcile.reconciler import KindEvents, Reconciler
 from smtp_operator.reconcile.references.reader import ReferenceReader
 from smtp_operator.reconcile.references.tracker import ReferenceTracker
 from smtp_operator.reconcile.send_gate import SendGate
+from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.smtpconfig.reconciler import SmtpConfigReconciler
 from smtp_operator.reconcile.vault.reconciler import VaultReconciler
 from smtp_operator.secrets.interfaces import GetObject

@@ -7,8 +7,7 @@ and its ``ObjectState`` only, so a lost or repeated event changes nothing.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from smtp_operator.api.errors import ClusterError, ObjectNotFound, origin
@@ -28,11 +27,8 @@ from smtp_operator.reconcile.actions import RefreshStatus, Wait
 from smtp_operator.reconcile.events import log, verdict_event
 from smtp_operator.reconcile.internal_errors import pause_after, pause_after_bug
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError
-from smtp_operator.reconcile.limits.admission import Limits
-from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy
-from smtp_operator.reconcile.references.reader import ReferenceReader
-from smtp_operator.reconcile.references.tracker import ReferenceTracker
-from smtp_operator.reconcile.send_gate import SendGate
+from smtp_operator.reconcile.reference_poller import ReferencePoller
+from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.snapshot import ObjectSnapshot, is_judged, status_as_json, version_of
 from smtp_operator.reconcile.state import ObjectState, PendingStatus
 from smtp_operator.reconcile.workqueue import WorkQueue
@@ -44,21 +40,6 @@ Action = TypeVar("Action")
 
 _SHUTDOWN_GRACE: Final = 1.0
 """Seconds that running tests get to end when the operator stops."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SharedParts:
-    """Parts that the reconcilers of all kinds share."""
-
-    cluster: ClusterPort
-    policy: ReconcilePolicy
-    now: Now
-    tracker: ReferenceTracker
-    reader: ReferenceReader
-    limits: Limits
-    send_gate: SendGate
-    enqueue: Callable[[Iterable[Reference]], None]
-    """Reconciles objects of any kind soon."""
 
 
 class Reconciler(ABC, Generic[Snapshot, State, Action]):
@@ -79,6 +60,7 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         self.now = parts.now
         self.tracker = parts.tracker
         self.reader = parts.reader
+        self.poller = ReferencePoller(parts)
         self.limits = parts.limits
         self.send_gate = parts.send_gate
         self.enqueue_others = parts.enqueue
@@ -165,7 +147,7 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
 
     def times(self, snapshot: Snapshot, state: State) -> Iterator[float | None]:
         """Yield when to decide again, in addition to the time that ``decide`` returns."""
-        yield self._next_poll(snapshot, state)
+        yield self.poller.next_poll(snapshot, state)
 
     # Events.
 
@@ -276,7 +258,7 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         try:
             snapshot = await self._current_snapshot(reference, state)
             if snapshot is not None and not await self._write_pending(snapshot, state):
-                await self.poll(snapshot, state)
+                await self.poller.poll(snapshot, state)
                 waits = await self._take(await self.next_action(snapshot, state), snapshot, state)
             state.internal_errors = 0
         except ClusterError as error:
@@ -383,42 +365,6 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
             state.health = self.health_of(tested, status)
             state.has_verdict = status.observed_generation == state.generation
         return version
-
-    # References.
-
-    def is_watched(self, snapshot: Snapshot) -> bool:
-        """Return whether watches cover all references of an object."""
-        if not self.policy.watches_references or self.policy.watches_cluster_vaults:
-            return self.policy.watches_references
-        return all(it.reference.kind != "ClusterSmtpVault" for it in self.tracker.all_uses(snapshot.uses))
-
-    async def poll(self, snapshot: Snapshot, state: State, *, now: bool = False) -> bool:
-        """Read unwatched references if a poll is due; return whether it was due.
-
-        Also read objects that a watch reported as deleted, because they may only have lost their label.
-        """
-        due_at = None if self.policy.watches_references else self._next_poll(snapshot, state)
-        due = due_at is not None and (now or due_at <= self.now())
-        if snapshot.has_verdict:
-            uses = self.tracker.all_uses(snapshot.uses)
-            await self.reader.read_all(
-                it.reference for it in uses if due or self._reported_deleted(it.reference, snapshot)
-            )
-        if due:
-            state.references_polled_at = self.now()
-        return due
-
-    def _next_poll(self, snapshot: Snapshot, state: State) -> float | None:
-        """Return when to poll references if no test reads them before; None if no poll is needed."""
-        if self.policy.watches_references or snapshot.poll_interval is None:
-            return None
-        return state.references_polled_at + snapshot.poll_interval
-
-    def _reported_deleted(self, reference: Reference, snapshot: Snapshot) -> bool:
-        if not self.tracker.known(reference) or self.tracker.metadata(reference) is not None:
-            return False
-        name = (reference.kind, reference.written_from(snapshot.key.namespace))
-        return snapshot.tested_versions.get(name) is not None
 
 
 class KindEvents:

@@ -15,9 +15,10 @@ from smtp_operator.reconcile.events import log, log_verdict
 from smtp_operator.reconcile.limits.admission import Admission
 from smtp_operator.reconcile.limits.hold import Hold
 from smtp_operator.reconcile.ports import SmtpEngine, TestObserver, TokenProvider
-from smtp_operator.reconcile.reconciler import Reconciler, SharedParts
+from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.reconcile.references.changes import changes_since_test
 from smtp_operator.reconcile.send_gate import GatePermit
+from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expires_at, expiry_event
 from smtp_operator.reconcile.smtpconfig.events import events_of_test
 from smtp_operator.reconcile.smtpconfig.holding import addresses_of, hold_back, login_hold, named_recipients
@@ -140,7 +141,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         """Return the next step, after a poll of passwords that no watch covers."""
         action = self.decide(snapshot, state)
         if isinstance(action, RunTest) and action.trigger is Trigger.RECHECK:
-            if not await self.poll(snapshot, state, now=True):
+            if not await self.poller.poll(snapshot, state, now=True):
                 return action
             # Otherwise, a new password would count as the one that passed.
             action = self.decide(snapshot, state)
@@ -215,7 +216,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
             await self._hold(current, state, test, hold)
             return
         state.record_test(snapshot, result)
-        update = status_after_test(current, result, state=state, watched=self.is_watched(snapshot))
+        update = status_after_test(current, result, state=state, watched=self.poller.is_watched(snapshot))
         log_verdict(
             str(snapshot.key),
             snapshot.version,
@@ -268,7 +269,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
     def refreshed(self, snapshot: Snapshot, state: SmtpConfigState) -> PendingStatus:
         """Return the status without a test, and the Event of an expiring certificate."""
         now = self.now()
-        status = refreshed_status(snapshot, state=state, watched=self.is_watched(snapshot), now=now)
+        status = refreshed_status(snapshot, state=state, watched=self.poller.is_watched(snapshot), now=now)
         event = expiry_event(snapshot, status, state=state, now=now)
         return PendingStatus(tested=snapshot.version, status=status, events=() if event is None else (event,))
 

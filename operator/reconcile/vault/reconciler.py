@@ -25,8 +25,9 @@ from smtp_operator.api.verdict import Phase, Verdict, VerdictError
 from smtp_operator.reconcile.actions import RefreshStatus, Wait
 from smtp_operator.reconcile.events import log, log_verdict, verdict_event
 from smtp_operator.reconcile.internal_errors import internal_error
-from smtp_operator.reconcile.reconciler import Reconciler, SharedParts
+from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.reconcile.references.changes import baseline_of, changes_since_test
+from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.snapshot import status_of
 from smtp_operator.reconcile.state import PendingStatus
 from smtp_operator.reconcile.vault.planner import CheckLogin, decide
@@ -122,7 +123,9 @@ class VaultReconciler(Reconciler[VaultSnapshot, VaultState, CheckLogin]):
         }
         check = VaultCheck(verdict=verdict, started=started, ended=self.now(), read=read)
         state.record_result(snapshot, verdict, ended=check.ended)
-        update = vault_status_after_check(snapshot, check, state=state, watched=self.is_watched(snapshot))
+        update = vault_status_after_check(
+            snapshot, check, state=state, watched=self.poller.is_watched(snapshot)
+        )
         name = str(snapshot.vault.reference)
         log_verdict(name, snapshot.version, verdict, seconds=check.ended - started, vault=name)
         event = verdict_event(snapshot.status, snapshot.version, update.verdict, action="LogIn")

@@ -26,7 +26,7 @@ from smtp_operator.reconcile.digest import digest_of
 from smtp_operator.reconcile.events import verdict_event
 from smtp_operator.reconcile.limits.admission import Limits
 from smtp_operator.reconcile.ports import NoTestObserver, ReconcilePolicy
-from smtp_operator.reconcile.reconciler import KindEvents, Reconciler, SharedParts
+from smtp_operator.reconcile.reconciler import KindEvents, Reconciler
 from smtp_operator.reconcile.references.changes import (
     ReferenceChange,
     baseline_of,
@@ -38,6 +38,7 @@ from smtp_operator.reconcile.references.reader import ReferenceReader
 from smtp_operator.reconcile.references.tracker import ReferenceTracker
 from smtp_operator.reconcile.references.uses import ReferenceUse
 from smtp_operator.reconcile.send_gate import SendGate
+from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.snapshot import ObjectSnapshot, created_at, spec_of, status_of, version_of
 from smtp_operator.reconcile.state import ObjectState, PendingStatus
 
