@@ -103,14 +103,17 @@ image: $(INSTALLED) ## build the container image (BUILDER=podman, BASE=..., PYTH
 # Where a release is published. The tag v0.1.0 makes .github/workflows/release.yaml run these targets.
 REPOSITORY := registry.example.com/smtp-operator
 CHARTS := registry.example.com/charts
+HOMEPAGE := https://git.example.com/smtp-operator
+# The krew manifest names the archives at HOMEPAGE/releases/download/vVERSION, or at BASE_URL.
+PLUGIN = --homepage "$(HOMEPAGE)" $(if $(BASE_URL),--base-url "$(BASE_URL)")
 
 .PHONY: release
-release: $(INSTALLED) ## build all artifacts of a release into dist/ (VERSION=0.1.0, REPOSITORY=...)
-	@$(BIN)/python -m smtp_tools.release build "$(VERSION)" --repository "$(REPOSITORY)"
+release: $(INSTALLED) ## build all artifacts of a release into dist/ (VERSION=0.1.0, REPOSITORY=..., HOMEPAGE=...)
+	@$(BIN)/python -m smtp_tools.release build "$(VERSION)" --repository "$(REPOSITORY)" $(PLUGIN)
 
 .PHONY: release-again
 release-again: $(INSTALLED) ## build the release again without a network, and compare (as root)
-	@unshare --net $(BIN)/python -m smtp_tools.release build "$(VERSION)" --repository "$(REPOSITORY)" \
+	@unshare --net $(BIN)/python -m smtp_tools.release build "$(VERSION)" --repository "$(REPOSITORY)" $(PLUGIN) \
 		--dist .release/again
 	@diff --brief --recursive dist .release/again && echo "Both builds are equal."
 
@@ -177,6 +180,8 @@ lock: | $(BIN)/uv ## choose the newest versions that pyproject.toml allows
 		--generate-hashes --no-annotate --no-header --quiet -o $(FOREIGN)/requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --extra operator --universal --generate-hashes --constraints requirements.lock \
 		--no-annotate --no-header --quiet -o deploy/image/requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --extra kubectl --universal --generate-hashes --constraints requirements.lock \
+		--no-annotate --no-header --quiet -o deploy/krew/requirements.lock
 
 # Installs from requirements.lock only if uv is missing, so that a broken lock can be replaced.
 $(BIN)/uv:

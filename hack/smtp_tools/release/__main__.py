@@ -13,6 +13,7 @@ from smtp_tools.release.errors import ReleaseError
 from smtp_tools.release.inputs import FOLDER, Inputs
 
 _REPOSITORY = "registry.example.com/smtp-operator"
+_HOMEPAGE = "https://git.example.com/smtp-operator"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -37,6 +38,10 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="fetch missing inputs, and build all artifacts")
     build.add_argument("version", help="such as 0.1.0")
     build.add_argument("--repository", default=_REPOSITORY, help="where the image will be published")
+    build.add_argument("--homepage", default=_HOMEPAGE, help="the project's page, for krew")
+    build.add_argument(
+        "--base-url", default="", help="where the plug-in will be published (default: as releases on GitHub)"
+    )
     build.add_argument("--dist", type=Path, default=DIST, help="folder of the artifacts (default: dist)")
     for command in (fetch, build):
         command.add_argument(
@@ -62,7 +67,9 @@ def _run(arguments: argparse.Namespace) -> None:
             inputs = Inputs(arguments.inputs)
             _report("inputs")
             inputs.fetch()
-            build(arguments.version, inputs=inputs, repository=arguments.repository, commit=head(),
+            download = f"{arguments.homepage.rstrip('/')}/releases/download/v{arguments.version}"
+            build(arguments.version, inputs=inputs, repository=arguments.repository,
+                  homepage=arguments.homepage, base_url=arguments.base_url or download, commit=head(),
                   report=_report, dist=arguments.dist)  # fmt: skip
             print(arguments.dist)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from smtp_tools.paths import ROOT
-from smtp_tools.release import artifacts
+from smtp_tools.release import artifacts, krew
 from smtp_tools.release.commands import run
 from smtp_tools.release.errors import ReleaseError
 from smtp_tools.release.images import Commit, build_layout
@@ -44,6 +44,8 @@ def build(
     *,
     inputs: Inputs,
     repository: str,
+    homepage: str,
+    base_url: str,
     commit: Commit,
     report: Callable[[str], None],
     dist: Path,
@@ -54,6 +56,8 @@ def build(
         version: such as 0.1.0.
         inputs: the fetched inputs.
         repository: where the image will be published, such as registry.example.com/smtp-operator.
+        homepage: where users find the project.
+        base_url: where the archives of the plug-in will be published.
         commit: the commit that is released.
         report: called with each step.
         dist: replaced as a whole.
@@ -78,6 +82,10 @@ def build(
     packaged = artifacts.chart(repository, layout.index_digest, version, notes, commit)
     artifacts.write(dist, f"smtp-operator-{version}.tgz", packaged)
     artifacts.write(dist, "artifacthub-repo.yml", artifacts.artifact_hub_repository())
+    report("archives of the plug-in for krew")
+    krew.build(
+        dist, inputs.krew, wheel, version=version, time=commit.time, homepage=homepage, base_url=base_url
+    )
     report("provenance and checksums")
     artifacts.write(dist, PROVENANCE, artifacts.as_json(provenance(dist, inputs, version, commit)))
     artifacts.write(dist, CHECKSUMS, checksums(dist))

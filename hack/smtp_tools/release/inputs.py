@@ -7,7 +7,7 @@ from typing import Final
 
 from smtp_tools.image.context import LOCK, Target, download
 from smtp_tools.paths import ROOT
-from smtp_tools.release import debian
+from smtp_tools.release import debian, krew
 
 PYTHON: Final = "3.13"
 """The version of Python in the locked Debian packages."""
@@ -29,14 +29,20 @@ class Inputs:
         """Return the folder of the wheels for an architecture in Debian's name, such as ``arm64``."""
         return self.folder / f"wheels-{architecture}"
 
+    @property
+    def krew(self) -> Path:
+        """The wheels of the plug-in."""
+        return self.folder / "krew"
+
     def fetch(self) -> None:
         """Download what is missing.
 
         Raises:
-            ReleaseError: a Debian package is not to be had.
+            ReleaseError: a Debian package, or a wheel of the plug-in, is not to be had.
             CalledProcessError: a wheel is not to be had.
         """
         debian.fetch(self.debs)
+        krew.fetch(self.krew)
         for architecture, machine in (("amd64", "x86_64"), ("arm64", "aarch64")):
             wheels, stamp = self.wheels(architecture), self.folder / f"wheels-{architecture}.lock"
             if stamp.exists() and stamp.read_bytes() == LOCK.read_bytes():

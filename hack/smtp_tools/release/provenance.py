@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from smtp_tools.image.context import LOCK
 from smtp_tools.paths import ROOT
-from smtp_tools.release import debian
+from smtp_tools.release import debian, krew
 from smtp_tools.release.images import Commit
 from smtp_tools.release.inputs import Inputs
 
@@ -51,13 +51,13 @@ def checksums(folder: Path) -> str:
 
 
 def _dependencies(inputs: Inputs) -> Iterator[dict[str, Any]]:
-    for lock in (LOCK, debian.LOCK):
+    for lock in (LOCK, debian.LOCK, krew.LOCK):
         yield {"uri": f"file:{lock.relative_to(ROOT).as_posix()}", "digest": {"sha256": _sha256(lock)}}
     packages = {it.purl: it.sha256 for it in debian.locked()}
     for purl, digest in sorted(packages.items()):
         yield {"uri": purl, "digest": {"sha256": digest}}
     wheels = {it.name: it for name in debian.ARCHITECTURES for it in inputs.wheels(name).glob("*.whl")}
-    for name, file in sorted(wheels.items()):
+    for name, file in sorted((wheels | krew.fetched(inputs.krew)).items()):
         distribution, release = name.split("-")[:2]
         purl = f"pkg:pypi/{distribution.lower().replace('_', '-')}@{release}?file_name={name}"
         yield {"uri": purl, "digest": {"sha256": _sha256(file)}}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make release` builds the same bytes again without a network, and images that other clients accept."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from smtp_testkit.mailpeers import MailServer
 from smtp_tools.image import ROOT, Builder, Image
+from smtp_tools.release import krew
 from tests.tiers.image.conftest import make
 
 VERSION = version("smtp-operator")
@@ -37,12 +40,28 @@ def test_all_artifacts_are_there_and_match_their_checksums(dist: Path) -> None:
         f"smtp-operator-{VERSION}.oci.tar",
         f"smtp-operator-{VERSION}-linux-amd64.cdx.json",
         f"smtp-operator-{VERSION}-linux-arm64.cdx.json",
+        *(f"kubectl-smtp-{VERSION}-{it.name}.tar.gz" for it in krew.PLATFORMS),
+        "smtp.yaml",
         "install.yaml",
         "crds.yaml",
         "provenance.intoto.json",
         "artifacthub-repo.yml",
         "RELEASE_NOTES.md",
     }
+
+
+def test_the_plugin_for_krew_runs_with_the_python_of_the_machine(dist: Path, tmp_path: Path) -> None:
+    platforms = yaml.safe_load((dist / "smtp.yaml").read_text())["spec"]["platforms"]
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    (ours,) = (it for it in platforms if it["selector"]["matchLabels"] == {"os": "linux", "arch": machine})
+    package = dist / Path(ours["uri"]).name
+    assert hashlib.sha256(package.read_bytes()).hexdigest() == ours["sha256"]
+
+    with tarfile.open(package) as members:
+        members.extractall(tmp_path, filter="data")
+    words = [tmp_path / ours["bin"], "version", "--client"]
+    done = subprocess.run(words, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True)
+    assert VERSION in done.stdout
 
 
 def test_a_second_build_without_a_network_gives_the_same_hashes(dist: Path) -> None:
