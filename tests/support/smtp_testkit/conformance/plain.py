@@ -32,6 +32,8 @@ _WITHOUT_A_VAULT: Mapping[str, str] = {
         "test_an_address_that_is_not_allowed",
         "test_a_port_that_is_not_allowed",
         "test_a_certificate_of_an_unknown_authority",
+        "test_no_ca",
+        "test_a_ca_of_the_operator",
         "test_a_certificate_for_another_name",
         "test_a_server_that_never_answers",
         "test_a_server_that_answers_byte_by_byte",

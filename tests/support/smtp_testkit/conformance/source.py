@@ -104,6 +104,10 @@ class Source(ABC):
         """Replace the server by another one."""
         raise NotImplementedError
 
+    def remove_ca_ref(self) -> str:
+        """Remove `caRef`; return the CA of the server."""
+        raise NotImplementedError
+
     @property
     def url(self) -> str:
         """The URL of the server."""
@@ -122,10 +126,16 @@ class Source(ABC):
         """Close the source, as when its object changes or is deleted."""
         raise NotImplementedError
 
-    def over(self, *, policy: DestinationPolicy = POLICY, limits: HttpsLimits | None = None) -> None:
+    def over(
+        self,
+        *,
+        policy: DestinationPolicy = POLICY,
+        limits: HttpsLimits | None = None,
+        ca_file: str | None = None,
+    ) -> None:
         """Use another ``Https``, with these arguments instead of the usual ones."""
         self.line.https.close()
-        self.line.https = Https(policy=policy, resolver=self.names, limits=limits)
+        self.line.https = Https(policy=policy, resolver=self.names, limits=limits, ca_file=ca_file)
 
 
 class VaultSource(Source):
@@ -143,6 +153,7 @@ class VaultSource(Source):
         "test_an_address_that_is_not_allowed": Reason.VAULT_URL_NOT_ALLOWED,
         "test_a_port_that_is_not_allowed": Reason.VAULT_URL_NOT_ALLOWED,
         "test_a_certificate_of_an_unknown_authority": Reason.VAULT_TLS_FAILED,
+        "test_no_ca": Reason.VAULT_TLS_FAILED,
         "test_a_certificate_for_another_name": Reason.VAULT_TLS_FAILED,
         "test_a_server_that_never_answers": Reason.VAULT_UNREACHABLE,
         "test_a_server_that_answers_byte_by_byte": Reason.VAULT_UNREACHABLE,
@@ -200,6 +211,13 @@ class VaultSource(Source):
     def lead_to(self, url: str, ca_pem: str) -> None:
         """See ``Source``."""
         self._url, self.named.ca, self._vault = url, ca_pem, None
+
+    def remove_ca_ref(self) -> str:
+        """See ``Source``."""
+        ca_pem = self.named.ca
+        assert ca_pem is not None
+        self.named.ca = self._vault = None
+        return ca_pem
 
     @property
     def url(self) -> str:

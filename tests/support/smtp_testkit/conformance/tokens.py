@@ -46,6 +46,7 @@ class OAuth2Source(Source):
         "test_an_address_that_is_not_allowed": Reason.DESTINATION_NOT_ALLOWED,
         "test_a_port_that_is_not_allowed": Reason.DESTINATION_NOT_ALLOWED,
         "test_a_certificate_of_an_unknown_authority": Reason.IDENTITY_PROVIDER_UNREACHABLE,
+        "test_no_ca": Reason.IDENTITY_PROVIDER_UNREACHABLE,
         "test_a_certificate_for_another_name": Reason.IDENTITY_PROVIDER_UNREACHABLE,
         "test_a_server_that_never_answers": Reason.IDENTITY_PROVIDER_UNREACHABLE,
         "test_a_server_that_answers_byte_by_byte": Reason.IDENTITY_PROVIDER_UNREACHABLE,
@@ -66,7 +67,7 @@ class OAuth2Source(Source):
         tokens = TokenCache(https=self.line, accounts=accounts, monotonic=lambda: self.time, now=time.time)
         self._trial = TokenTrial(endpoint, self.names, self.line.https, accounts, tokens)
         self._trial.secret("mail-app", {"client-secret": SECRET})
-        self._changes: dict[str, str] = {}
+        self._changes: dict[str, str | None] = {}
 
     @classmethod
     @contextmanager
@@ -102,10 +103,15 @@ class OAuth2Source(Source):
         self._changes["tokenUrl"] = f"{url}/token"
         self._endpoint.ca_pem = ca_pem
 
+    def remove_ca_ref(self) -> str:
+        """See ``Source``."""
+        self._changes["caRef"] = None
+        return self._endpoint.ca_pem
+
     @property
     def url(self) -> str:
         """See ``Source``."""
-        return self._changes.get("tokenUrl", self._endpoint.url())
+        return self._changes.get("tokenUrl") or self._endpoint.url()
 
     @property
     def logins(self) -> int:

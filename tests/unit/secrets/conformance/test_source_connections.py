@@ -54,6 +54,20 @@ async def test_a_certificate_of_an_unknown_authority(
     assert odd.requests == 0
 
 
+async def test_no_ca(source: Source, expected: Reason) -> None:
+    """Neither the system nor `caRef` has the authority of the certificate."""
+    source.remove_ca_ref()
+
+    assert (await source.verdict()).reason is expected
+
+
+async def test_a_ca_of_the_operator(source: Source) -> None:
+    """Without `caRef`, the CAs of `--ca-file` count in addition to the system's."""
+    source.over(ca_file=source.remove_ca_ref())
+
+    assert (await source.read()).value == PASSWORD
+
+
 async def test_a_certificate_for_another_name(source: Source, odd: Misbehaving, expected: Reason) -> None:
     """The certificate is for another name: nothing is sent."""
     source.names.known["other.example"] = ("127.0.0.1",)
