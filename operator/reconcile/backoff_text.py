@@ -22,13 +22,13 @@ def retry_description(retry: Retry) -> str:
         case Retry.CONFIGURATION | Retry.POLICY:
             every = format_duration(schedule.CONFIGURATION_INTERVAL)
             return (
-                f"if it failed before the login: after `recheck.interval`, at least {every}; otherwise only"
+                f"after `recheck.interval` (at least {every}) if it failed before the login; otherwise only"
                 " after a change"
             )
     steps = [format_duration(step) for step in schedule.BACKOFF[retry]]
     text = f"after {', '.join(steps)}, then every {steps[-1]}"
     if retry is Retry.DEPENDENCY:
-        text += "; if a watch reports its arrival: after `recheck.interval`, at least 1h"
+        text += "; after `recheck.interval` (at least 1h) for a missing object that the operator watches"
     return text
 
 

@@ -106,7 +106,7 @@ def _next_test(retry: Retry) -> Iterator[str]:
     condition = condition_until_then(retry)
     if condition:
         yield f"Until then the condition is: {condition}."
-    yield "At once: after a change of spec or of an object that it names, and on request."
+    yield "Immediately: after a change of spec or of an object that it names, and on request."
     yield f"The retry class is [{retry}](../schedule.md)."
 
 

@@ -62,7 +62,7 @@ def test_json_keys_are_stable(offline: Offline) -> None:
         "mends": "Set smtpType: StartTLS.",
         "retry": "Configuration",
         "nextTest": (
-            "if it failed before the login: after recheck.interval, at least 1h; otherwise only after a"
+            "after recheck.interval (at least 1h) if it failed before the login; otherwise only after a"
             " change"
         ),
         "condition": "Stalled",
