@@ -236,7 +236,7 @@ class Dialogue:
         """The seconds for which the second look waits for a greeting, before it speaks."""
         limits = self.limits
         seconds = limits.look_listens_on_tls_port if self._on_tls_port else limits.look_listens
-        return min(seconds, self.budget.left / 3)
+        return min(seconds, self.budget.left / 6)
 
     async def _ehlo(self, connection: SmtpConnection) -> None:
         self.clock.enter(Phase.EHLO)

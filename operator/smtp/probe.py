@@ -236,6 +236,7 @@ async def probe_tls(
     After the handshake it waits as long for a greeting; then an EHLO makes an HTTP server answer.
     """
     spoke = False
+    listen_over_tls = min(max(listen, _LISTENS_AFTER_HANDSHAKE), limit / 3)  # leaves time for the answer
     with sock:
         line = _Line(sock)
         try:
@@ -253,7 +254,7 @@ async def probe_tls(
                         Protocol.OTHER if kind is Protocol.SMTP else kind, spoke=True
                     )  # SMTP, but not over TLS
                 facts = CertificateInfo.of_session(line.tls)
-                said = await line.reply_within(max(listen, _LISTENS_AFTER_HANDSHAKE))
+                said = await line.reply_within(listen_over_tls)
                 greeted = said is not None and identify(said) is Protocol.SMTP
                 if said is None:
                     # An HTTP server answers a request; the blank line ends it.

@@ -182,7 +182,9 @@ class FailureAnalyzer:
             return None
         if probe.kind in _NOT_SMTP:
             return no_reply.not_smtp(self.dialogue.context(), phase, probe.kind)
-        if (silent or self.dialogue.clock.waited >= _WAITS_FOR_HEADER) and await self._probe_proxy():
+        # A ClientHello is an invalid header, after which such a server closes the connection at once.
+        waits = silent or phase is Phase.TLS or self.dialogue.clock.waited >= _WAITS_FOR_HEADER
+        if waits and await self._probe_proxy():
             return no_reply.proxy_expected(self.dialogue.context(), phase, silent=silent)
         return None
 

@@ -206,8 +206,9 @@ class TestSession:
             destination = (address, self.settings.port)
             async with self.resources.connections.place(destination, waiting=self.budget.paused()):
                 # at most half of the time left: an address that does not answer leaves time for the next
-                share = 1 if address == addresses[-1] else 2
-                limit = self.budget.limit(min(self.limits.connect, self.budget.left / share))
+                limit = self.budget.limit(self.limits.connect)
+                if address != addresses[-1]:
+                    limit = min(self.limits.connect_before_others, self.budget.left / 2)
                 try:
                     sock = await self.resources.connect(address, self.settings.port, limit=limit)
                 except OSError as error:

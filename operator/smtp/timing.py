@@ -18,8 +18,10 @@ class PhaseLimits:
 
     resolve: float = 15.0
     """The resolver of libc asks the second name server after 5 s."""
-    connect: float = 3.0
-    """For each address."""
+    connect: float = 10.0
+    """For the last address; Linux repeats a lost SYN after 1, 3 and 7 s."""
+    connect_before_others: float = 4.0
+    """For each address that others follow."""
     quit: float = 2.0
     close: float = 1.0
     """For the server to close its side of TLS after a failure."""

@@ -9,7 +9,7 @@ import pytest
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import MESSAGE_BYTES, Phase
-from smtp_operator.network.destination import Address
+from smtp_operator.network.destination import Address, DestinationPolicy
 from smtp_operator.smtp.diagnosis import no_reply as failures
 from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.verdicts import compose
@@ -83,6 +83,23 @@ def test_no_connection(
     assert verdict.phase is Phase.CONNECT
     if message:
         assert verdict.message == message
+
+
+@pytest.mark.parametrize("number", [errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE, errno.ENOTCONN])
+async def test_a_reset_while_connecting_is_a_closed_connection(trial: Trial, number: int) -> None:
+    trial.names.known["mail.example.com"] = ("2001:db8::1", "192.0.2.1")
+    trial.policy = DestinationPolicy()
+
+    async def connect(address: Address, port: int, *, limit: float) -> socket.socket:
+        raise no_route() if address.version == 6 else OSError(number, "reset")
+
+    trial.connect = connect
+    report = await trial(587, server="mail.example.com")
+
+    assert report.verdict.reason is Reason.CONNECTION_CLOSED_BY_SERVER
+    assert report.verdict.message.startswith(
+        "mail.example.com:587 closes the connection immediately, without a greeting [in Banner]. "
+    )
 
 
 async def test_a_refused_port(trial: Trial) -> None:

@@ -113,18 +113,41 @@ async def no_answer(address: object, port: int, *, limit: float) -> socket.socke
     raise AssertionError("unreachable")
 
 
-async def test_a_black_hole_gets_three_seconds(trial: Trial) -> None:
+async def test_a_black_hole_gets_ten_seconds(trial: Trial) -> None:
     trial.connect = no_answer
 
     report = await trial(587)
 
     assert report.verdict.reason is Reason.CONNECT_TIMEOUT
-    assert report.duration == pytest.approx(3)
+    assert report.duration == pytest.approx(10)
     assert report.verdict.message == (
-        "No answer from localhost:587 within 3 s (tried 127.0.0.1) [in Connect]. "
+        "No answer from localhost:587 within 10 s (tried 127.0.0.1) [in Connect]. "
         "A firewall or a NetworkPolicy drops the packets, or the host is down. "
         "Check server, port, the NetworkPolicy and the egress firewall."
     )
+
+
+async def test_a_black_hole_before_other_addresses_gets_four_seconds(trial: Trial) -> None:
+    trial.names.known["mail.example.com"] = ("127.0.0.1", "127.0.0.2")
+    trial.connect = no_answer
+
+    report = await trial(587, server="mail.example.com")
+
+    assert report.duration == pytest.approx(14)
+
+
+async def test_a_connection_after_a_lost_syn_and_two_more_passes(trial: Trial) -> None:
+    async with FaultServer() as server:
+
+        async def connect(address: object, port: int, *, limit: float) -> socket.socket:
+            async with asyncio.timeout(limit):
+                await asyncio.sleep(7)
+            return await server.connect(address, port, limit=limit)
+
+        trial.connect = connect
+        report = await trial(587)
+
+    assert report.verdict.passed
 
 
 async def test_black_holes_share_a_small_budget(trial: Trial) -> None:

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import uvloop
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, SmtpType
+from smtp_operator.smtp.timing import PhaseLimits
 from smtp_testkit.mailpeers.faultserver import FaultServer, ScriptedConnection, after, reply, silence
 from smtp_testkit.mailpeers.trial import Trial
 
@@ -33,14 +35,16 @@ def serving(talk: Callable[[socket.socket], None]) -> Iterator[int]:
     """Yield the port of a server that runs ``talk`` for each connection, and logs errors as servers do."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = listener.accept()
-                    with connection:
-                        talk(connection)
+        def serve(connection: socket.socket) -> None:
+            with contextlib.suppress(OSError), connection:
+                talk(connection)
 
-        thread = threading.Thread(target=serve, daemon=True)
+        def accept() -> None:
+            with contextlib.suppress(OSError), ThreadPoolExecutor() as connections:
+                while True:
+                    connections.submit(serve, listener.accept()[0])
+
+        thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
@@ -165,3 +169,28 @@ async def test_a_server_that_waits_for_a_proxy_header_is_named(trial: Trial, smt
 
     assert report.verdict.reason is Reason.BANNER_TIMEOUT
     assert "greets only after a header of the PROXY protocol" in report.verdict.message
+
+
+@pytest.mark.parametrize("patient", [True, False], ids=["ignores TLS", "closes at once"])
+def test_a_server_that_waits_for_a_proxy_header_before_tls_is_named(trial: Trial, patient: bool) -> None:
+    context = server_context()
+
+    def talk(connection: socket.socket) -> None:
+        header = b""
+        while not header.endswith(b"\n") and (byte := connection.recv(1)):  # not the ClientHello behind it
+            header += byte
+            if not patient and not b"PROXY".startswith(header[:5]):
+                return
+        if header.startswith(b"PROXY "):
+            with context.wrap_socket(connection, server_side=True) as tls:
+                tls.sendall(b"220 mail.test ESMTP\r\n")
+                while line := tls.recv(1024):
+                    tls.sendall(b"221 bye\r\n" if line.startswith(b"QUIT") else b"500 what?\r\n")
+        while connection.recv(1024):
+            pass
+
+    trial.limits = PhaseLimits(look_after=0.1, look_listens=0.1)
+    with serving(talk) as port:
+        report = asyncio.run(trial(port, smtp_type=SmtpType.TLS, ca_pem=CA_PEM))
+
+    assert "greets only after a header of the PROXY protocol" in report.verdict.message, report.verdict
