@@ -62,8 +62,13 @@ unit-newer: $(INSTALLED) ## run the unit tests on a newer Python, if the machine
 	@hack/newer-python $(ARGS)
 
 .PHONY: test-peers
-test-peers: $(INSTALLED) ## run the tests with Postfix, Dovecot and swaks from Debian's packages (as root)
+test-peers: $(INSTALLED) ## run the tests with real mail servers, and count the complaints in their logs (as root)
 	@$(BIN)/python -m smtp_testkit.realpeers && $(BIN)/pytest tests/tiers/peers $(ARGS)
+
+.PHONY: test-peers-all
+test-peers-all: $(INSTALLED) ## count the complaints in the logs of further mail servers (as root; downloads them)
+	@$(BIN)/python -m smtp_testkit.realpeers && \
+	$(BIN)/pytest tests/tiers/peers/test_complaints_in_logs.py --all-servers $(ARGS)
 
 .PHONY: test-monitoring
 test-monitoring: $(INSTALLED) ## check metrics, alerts and dashboard with Debian's Prometheus (FETCH=1: download it first)

@@ -20,7 +20,7 @@ from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
 from smtp_operator.alarm import Alarm
-from smtp_operator.network.tls_alerts import alerts_sent_to
+from smtp_operator.network.tls_alerts import AlertSender
 from smtp_operator.smtp.replies import Reply
 from smtp_operator.smtp.reply_stream import MalformedReply, ReplyStream
 
@@ -167,7 +167,7 @@ class SmtpConnection:
 
     def __init__(self, protocol: _Recorder, sock: socket.socket) -> None:
         self._protocol = protocol
-        self._sock = sock
+        self._alerts = AlertSender(sock)
         self._tls: ssl.SSLObject | None = None
         self._upgrading = False
         self.unanswered = 1
@@ -187,11 +187,11 @@ class SmtpConnection:
         connection = cls(protocol, sock)
         try:
             if context is None:
-                with alerts_sent_to(sock):  # uvloop upgrades a connection in the context of its start
+                with connection._alerts:  # uvloop upgrades a connection in the context of its start
                     await loop.create_connection(lambda: protocol, sock=sock)
             else:
                 async with asyncio.timeout(limit):
-                    with alerts_sent_to(sock):
+                    with connection._alerts:
                         await loop.create_connection(
                             lambda: protocol,
                             sock=sock,
@@ -204,7 +204,7 @@ class SmtpConnection:
         except TimeoutError:
             raise ReplyTimeout(limit) from None
         except ssl.SSLError as error:
-            raise _tls_failed(error) from None
+            raise await connection._refused(error) from None
         except OSError:
             raise ConnectionClosed from None
         return connection
@@ -213,6 +213,10 @@ class SmtpConnection:
     def tls(self) -> ssl.SSLObject | None:
         """The TLS session; None without TLS."""
         return self._tls
+
+    async def _refused(self, error: ssl.SSLError) -> ConnectionFailure:
+        await self._alerts.wait_closed(_CLOSING)
+        return _tls_failed(error)
 
     def _ssl_object(self) -> ssl.SSLObject | None:
         transport = self._protocol.transport
@@ -288,7 +292,7 @@ class SmtpConnection:
         self.unanswered = 1
         try:
             async with asyncio.timeout(limit):  # the library applies it to the reply and the handshake
-                with alerts_sent_to(self._sock):
+                with self._alerts:
                     response = await self._protocol.start_tls(
                         context, server_hostname=server_name, timeout=limit + 1
                     )
@@ -301,7 +305,7 @@ class SmtpConnection:
         except (SMTPServerDisconnected, SMTPTimeoutError) as error:
             raise self._broken(error, limit) from None
         except ssl.SSLError as error:
-            raise _tls_failed(error) from None
+            raise await self._refused(error) from None
         except OSError:
             raise ConnectionClosed from None
         self._tls = self._ssl_object()

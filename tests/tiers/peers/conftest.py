@@ -3,11 +3,36 @@
 
 import socket
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
 from smtp_testkit.mailpeers.trial import Trial
 from smtp_testkit.realpeers import RealPeers
+from smtp_testkit.realpeers.servers.scenarios import table
+
+_COMPLAINTS: Final = pytest.StashKey[dict[str, dict[str, list[str]]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make test-peers-all`."""
+    parser.addoption("--all-servers", action="store_true", help="also run the servers of test-peers-all")
+
+
+@pytest.fixture
+def complaints_by_server(pytestconfig: pytest.Config) -> dict[str, dict[str, list[str]]]:
+    """The complaints for each server and scenario; the run ends with a table of their number."""
+    return pytestconfig.stash.setdefault(_COMPLAINTS, {})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Print the table."""
+    found = config.stash.get(_COMPLAINTS, {})
+    if found:
+        terminalreporter.section("complaints in the logs of mail servers")
+        terminalreporter.write_line("\n".join(table(found)))
 
 
 @pytest.fixture(scope="session")

@@ -1,26 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m smtp_testkit.realpeers`` checks whether `make test-peers` can run; else exit code 1.
 
-``--install`` first installs missing programs by apt-get, as root on Debian.
+``--install`` first installs missing programs by apt-get, as root on Debian, and gets the servers that are
+not installed. ``--all`` also gets the servers of `make test-peers-all`.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 
-from smtp_testkit.realpeers.tools import INSTALL, missing_tools
+from smtp_testkit.realpeers.servers import FURTHER, REQUIRED
+from smtp_testkit.realpeers.tools import INSTALL, NeedsTools, missing_tools
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Print what is missing and return the exit code."""
-    if arguments == ["--install"] and missing_tools() and os.geteuid() == 0 and shutil.which("apt-get"):
+    parser = argparse.ArgumentParser(prog="python -m smtp_testkit.realpeers")
+    parser.add_argument("--install", action="store_true")
+    parser.add_argument("--all", action="store_true")
+    options = parser.parse_args()
+    if options.install and missing_tools() and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(("sh", "-c", INSTALL), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
-    missing = missing_tools()
-    if missing:
-        print(missing, file=sys.stderr)
-    return 1 if missing else 0
+    missing = [missing_tools()]
+    if options.install:
+        for server in (*REQUIRED, *FURTHER) if options.all else REQUIRED:
+            try:
+                server().fetch()
+            except NeedsTools as error:
+                missing.append(f"{server.name}: {error}")
+    lines = [line for line in missing if line]
+    if lines:
+        print("\n".join(lines), file=sys.stderr)
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -62,6 +62,12 @@ SMTPD: Final[dict[str, tuple[str, ...]]] = {
         "smtpd_delay_reject=no",
         "{ smtpd_sender_restrictions = check_sender_access inline:{ { blocked@test.example=REJECT } } }",
     ),
+    "slow": (
+        "smtpd_tls_security_level=encrypt",
+        "smtpd_sasl_auth_enable=yes",
+        "smtpd_delay_reject=no",
+        "{ smtpd_client_restrictions = sleep 3 }",
+    ),
     "filtered": ("smtpd_tls_security_level=none", "cleanup_service_name=filter"),
 }
 

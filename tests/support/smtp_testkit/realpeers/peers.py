@@ -21,6 +21,7 @@ from smtp_testkit.realpeers.tools import DAEMONS, NeedsTools, missing_tools, pro
 from smtp_tools.localcluster.ports import free_ports
 
 USER: Final = "mailer@test.example"
+OPS: Final = "ops@test.example"
 PASSWORD: Final = "correct horse battery"
 TOKEN: Final = "eyJhbGciOiJub25lIn0.good-token.of-the-mailer"
 _STARTING: Final = 60.0
@@ -59,9 +60,10 @@ class RealPeers:
         Raises:
             TimeoutError: a connection does not end.
         """
-        await asyncio.to_thread(self._at_rest)
+        await asyncio.to_thread(self.wait_until_at_rest)
 
-    def _at_rest(self) -> None:
+    def wait_until_at_rest(self) -> None:
+        """See ``at_rest``."""
         end = time.monotonic() + _STARTING
         while len(re.findall(r"\]: connect from ", log := self.log)) > log.count("]: disconnect from "):
             if time.monotonic() > end:
@@ -89,7 +91,7 @@ class RealPeers:
         try:
             with Greylist() as greylist, Introspection({TOKEN: USER}) as introspection:
                 ports = dict(zip(SMTPD, free_ports(len(SMTPD)), strict=True))
-                peers = cls(directory, ports, _certificates(directory), introspection)
+                peers = cls(directory, ports, write_certificates(directory), introspection)
                 conf = write_dovecot(directory, users={USER: PASSWORD}, introspection=introspection.port)
                 write_postfix(directory, daemons=DAEMONS, ports=ports, greylist=greylist.port, user=USER)
                 for name in ("queue", "data", "run", "state"):
@@ -138,7 +140,8 @@ def _run(*command: str, directory: Path) -> None:
         raise RuntimeError(f"{' '.join(command)} failed:\n{said.read_text(errors='replace')}")
 
 
-def _certificates(directory: Path) -> str:
+def write_certificates(directory: Path) -> str:
+    """Write ca.pem, cert.pem and key.pem of a server on localhost; return the CA in PEM."""
     ca = trustme.CA()
     own = ca.issue_cert("localhost", "127.0.0.1")
     ca.cert_pem.write_to_path(str(directory / "ca.pem"))

@@ -93,6 +93,36 @@ def test_a_refused_certificate_ends_with_an_alert(
     assert errors[1:] == ["QUIT"]  # of the connection that reads the certificate
 
 
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("smtp_type", [SmtpType.TLS, SmtpType.START_TLS])
+def test_a_server_can_answer_the_alert(
+    trial: Trial,
+    smtp_type: SmtpType,
+    run: Callable[[Coroutine[Any, Any, DialogueReport]], DialogueReport],
+) -> None:
+    ends: list[bytes | str] = []
+
+    def talk(connection: socket.socket) -> None:
+        if smtp_type is SmtpType.START_TLS:
+            start_tls(connection)
+        try:
+            with server_context().wrap_socket(connection.dup(), server_side=True) as tls:
+                tls.recv(1024)  # of the connection that reads the certificate
+        except ssl.SSLError:
+            try:
+                ends.append(connection.recv(1024))
+                connection.sendall(b"554 5.7.3 TLS failed\r\n")
+                ends.append(connection.recv(1024))
+            except OSError as error:
+                ends.append(repr(error))
+
+    with serving(talk) as port:
+        report = run(trial(port, smtp_type=smtp_type))
+
+    assert report.verdict.reason is Reason.CERTIFICATE_UNTRUSTED
+    assert ends == [b"", b""]  # no reset
+
+
 async def test_a_test_that_ends_early_ends_tls_with_close_notify(trial: Trial) -> None:
     ends: list[str] = []
     context = server_context()

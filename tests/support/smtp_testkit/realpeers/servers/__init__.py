@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mail servers of other authors, and the complaints in their logs about the operator's dialogues.
+
+`REQUIRED` runs with `make test-peers`, `FURTHER` with `make test-peers-all`. A new server is a subclass of
+`PeerServer` in one of these lists.
+"""
+
+from typing import Final
+
+from smtp_testkit.realpeers.servers.exim import Exim
+from smtp_testkit.realpeers.servers.go_servers import Chasquid, GoSmtp
+from smtp_testkit.realpeers.servers.opensmtpd import OpenSmtpd
+from smtp_testkit.realpeers.servers.postfix import DovecotSubmission, Postfix
+from smtp_testkit.realpeers.servers.server import PeerServer
+
+REQUIRED: Final[tuple[type[PeerServer], ...]] = (
+    Postfix,
+    Exim,
+    OpenSmtpd,
+    DovecotSubmission,
+    GoSmtp,
+    Chasquid,
+)
+FURTHER: Final[tuple[type[PeerServer], ...]] = ()
+
+__all__ = ["FURTHER", "REQUIRED", "PeerServer"]
