@@ -8,6 +8,7 @@
 from typing import Final
 
 from smtp_testkit.realpeers.servers.exim import Exim
+from smtp_testkit.realpeers.servers.further import Aiosmtpd, SmtpServer
 from smtp_testkit.realpeers.servers.go_servers import Chasquid, GoSmtp
 from smtp_testkit.realpeers.servers.opensmtpd import OpenSmtpd
 from smtp_testkit.realpeers.servers.postfix import DovecotSubmission, Postfix
@@ -21,6 +22,6 @@ REQUIRED: Final[tuple[type[PeerServer], ...]] = (
     GoSmtp,
     Chasquid,
 )
-FURTHER: Final[tuple[type[PeerServer], ...]] = ()
+FURTHER: Final[tuple[type[PeerServer], ...]] = (Aiosmtpd, SmtpServer)
 
 __all__ = ["FURTHER", "REQUIRED", "PeerServer"]

@@ -53,8 +53,12 @@ def _downloaded(packages: Sequence[str], folder: Path) -> bool:
     return done.returncode == 0
 
 
-def _folder(packages: Sequence[str], environment: Mapping[str, str]) -> Path:
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return `$XDG_CACHE_HOME/smtp-operator` or `~/.cache/smtp-operator`."""
     base = Path(environment.get("XDG_CACHE_HOME", ""))
-    cache = base if base.is_absolute() else Path.home() / ".cache"
+    return (base if base.is_absolute() else Path.home() / ".cache") / "smtp-operator"
+
+
+def _folder(packages: Sequence[str], environment: Mapping[str, str]) -> Path:
     key = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:8]
-    return cache / "smtp-operator" / "debian" / f"{packages[0]}-{key}"
+    return cache_folder(environment) / "debian" / f"{packages[0]}-{key}"

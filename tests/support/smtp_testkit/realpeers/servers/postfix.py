@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Postfix and Dovecot that are installed, and Dovecot as a submission server of its own."""
+"""The Postfix and Dovecot that are installed, and Dovecot's submission server."""
 
 import contextlib
 from collections.abc import Iterator, Mapping

@@ -39,7 +39,7 @@ class Site:
 
     @property
     def key(self) -> Path:
-        """Its private key."""
+        """The private key of the certificate."""
         return self.directory / "key.pem"
 
     def write(self, name: str, text: str, *, mode: int = 0o644) -> Path:
