@@ -140,6 +140,10 @@ class Settings:
             "NUMBER",
         ),
     ] = 5
+    max_smtptests_per_namespace: Annotated[
+        int, Setting("Most SmtpTests of one namespace that start in a minute; 0: no limit.", limit, "NUMBER")
+    ] = 10
+    smtp_tests: Annotated[bool, Setting("Run SmtpTests with configRef; needs their policies.", truth)] = False
     default_recheck_interval: Annotated[
         str,
         Setting(

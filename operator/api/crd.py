@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from smtp_operator.api import names
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.api.smtptest import SmtpTestSpec
 from smtp_operator.api.smtpvault import ClusterSmtpVaultSpec, SmtpVaultSpec
-from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
+from smtp_operator.api.status import SmtpConfigStatus, SmtpTestStatus, VaultStatus
 
 Schema = dict[str, Any]
 
@@ -28,6 +29,16 @@ _SMTP_CONFIG_COLUMNS: Final = (
     ("Status", "string", ".status.summary", 0),
     ("From", "string", ".spec.from", 1),
     ("Password-From", "string", ".status.password.source", 1),
+    ("Last-Test", "date", ".status.lastTest.startTime", 1),
+    ("Message", "string", f"{_READY}.message", 1),
+    ("Age", "date", ".metadata.creationTimestamp", 0),
+)
+_SMTP_TEST_COLUMNS: Final = (
+    ("Config", "string", ".spec.configRef.name", 0),
+    ("Server", "string", ".spec.settings.server", 0),
+    ("Port", "integer", ".spec.settings.port", 0),
+    ("Ready", "string", f"{_READY}.status", 0),
+    ("Status", "string", ".status.summary", 0),
     ("Last-Test", "date", ".status.lastTest.startTime", 1),
     ("Message", "string", f"{_READY}.message", 1),
     ("Age", "date", ".metadata.creationTimestamp", 0),
@@ -133,6 +144,14 @@ SMTP_CONFIG: Final = CustomResource(
     short_names=("smtp",),
     selectable=(".spec.server", ".spec.password.secretRef.name"),
 )
+SMTP_TEST: Final = CustomResource(
+    name=names.SMTP_TEST_KIND,
+    plural=names.SMTP_TEST_PLURAL,
+    description="SmtpTest tests SMTP settings once, before a SmtpConfig has them.",
+    spec=SmtpTestSpec,
+    status=SmtpTestStatus,
+    columns=_SMTP_TEST_COLUMNS,
+)
 SMTP_VAULT: Final = CustomResource(
     name=names.SMTP_VAULT_KIND,
     plural=names.SMTP_VAULT_PLURAL,
@@ -150,7 +169,7 @@ CLUSTER_SMTP_VAULT: Final = CustomResource(
     columns=_VAULT_COLUMNS,
     namespaced=False,
 )
-KINDS: Final = (SMTP_CONFIG, SMTP_VAULT, CLUSTER_SMTP_VAULT)
+KINDS: Final = (SMTP_CONFIG, SMTP_TEST, SMTP_VAULT, CLUSTER_SMTP_VAULT)
 
 
 def structural_schema(model: type[BaseModel]) -> Schema:

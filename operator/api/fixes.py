@@ -23,9 +23,16 @@ _FIXES: Final[dict[Reason, str]] = {
     Reason.TESTING: "No action needed; the verdict follows when the test has finished.",
     Reason.SUSPENDED: "Set suspend: false, or request a test.",
     Reason.TESTS_LIMITED: (
-        "No action needed; the operator starts the test automatically. A cluster admin can raise"
-        " --max-tests and --max-tests-per-namespace."
+        "No action needed; the operator starts the test automatically. A cluster admin can raise the flag"
+        " that the message names."
     ),
+    Reason.SMTP_CONFIG_NOT_FOUND: "Create the SmtpConfig in the SmtpTest's namespace, or correct the name.",
+    Reason.POLICIES_MISSING: (
+        "Have a cluster admin install the admission policies and set --smtp-tests, then create another"
+        " SmtpTest."
+    ),
+    Reason.TOO_MANY_TESTS: "Delete SmtpTests that are not needed, then create another one.",
+    Reason.INTERRUPTED: "Check whether the email has arrived. If not, create another SmtpTest.",
     Reason.EMAILS_LIMITED: (
         "No action needed; the operator starts the test automatically. List fewer recipients, or have a"
         " cluster admin raise --max-emails-per-namespace and --max-emails-per-mailbox."

@@ -15,6 +15,9 @@ SMTP_VAULT_PLURAL: Final = "smtpvaults"
 CLUSTER_SMTP_VAULT_KIND: Final = "ClusterSmtpVault"
 CLUSTER_SMTP_VAULT_PLURAL: Final = "clustersmtpvaults"
 
+SMTP_TEST_KIND: Final = "SmtpTest"
+SMTP_TEST_PLURAL: Final = "smtptests"
+
 CATEGORY: Final = "smtp-operator"
 
 TEST_REQUESTED_AT: Final = f"{GROUP}/test-requested-at"

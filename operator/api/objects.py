@@ -15,7 +15,7 @@ _DATA: Final = ("f:data", "f:binaryData", "f:stringData")
 
 
 class ObjectKey(NamedTuple):
-    """Namespace and name of a SmtpConfig or vault object."""
+    """Namespace and name of an object of ours."""
 
     namespace: str
     name: str
@@ -26,9 +26,16 @@ class ObjectKey(NamedTuple):
 
 
 VaultKindName = Literal["SmtpVault", "ClusterSmtpVault"]
-ServedKind = Literal["SmtpConfig", "SmtpVault", "ClusterSmtpVault"]
+ServedKind = Literal["SmtpConfig", "SmtpTest", "SmtpVault", "ClusterSmtpVault"]
 ReferenceKind = Literal[
-    "Secret", "ConfigMap", "ServiceAccount", "Namespace", "SmtpConfig", "SmtpVault", "ClusterSmtpVault"
+    "Secret",
+    "ConfigMap",
+    "ServiceAccount",
+    "Namespace",
+    "SmtpConfig",
+    "SmtpTest",
+    "SmtpVault",
+    "ClusterSmtpVault",
 ]
 
 WATCHED_KINDS: Final[tuple[ReferenceKind, ...]] = ("Secret", "ConfigMap", "ServiceAccount")
@@ -124,7 +131,7 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecord:
-    """An Event to record about a SmtpConfig or vault object."""
+    """An Event to record about an object of ours."""
 
     key: ObjectKey
     kind: ServedKind = "SmtpConfig"

@@ -9,48 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from smtp_operator.api.retry import Retry
 
-class Retry(StrEnum):
-    """The retry class of a verdict. The delays are in ``reconcile/backoff.py``."""
-
-    PASSED = "Passed"
-    """Passed: the next test runs after ``recheck.interval``."""
-    TRANSIENT = "Transient"
-    """The cause may disappear: retried with growing delays."""
-    TRANSIENT_THEN_CONFIGURATION = "TransientThenConfiguration"
-    """Treated as Transient for five attempts, then as Configuration: no server is starting there."""
-    SLOW = "Slow"
-    """The cause may disappear, but frequent attempts make it worse (rate limits, lockouts)."""
-    GREYLISTED = "Greylisted"
-    """The server asked the client to retry later (RFC 6647, RFC 5321 section 4.5.4.1)."""
-    UNKNOWN_DELIVERY = "UnknownDelivery"
-    """The server may have accepted the email: not sent again before the next recheck."""
-    CONFIGURATION = "Configuration"
-    """Retried after a change of spec or of an object that spec names."""
-    POLICY = "Policy"
-    """A policy of the mail server refuses; treated as Configuration."""
-    AUTHENTICATION = "Authentication"
-    """The same password is tried at most once a day: more attempts may lock the account."""
-    DENIED = "Denied"
-    """A system outside the cluster refuses. A fix there is not visible to the operator, so it retries."""
-    DEPENDENCY = "Dependency"
-    """An object that spec names does not exist yet. The test runs as soon as the object is created."""
-
-    @property
-    def is_transient(self) -> bool:
-        """Return whether the cause may disappear without a change of settings."""
-        return self in _TRANSIENT
-
-
-_TRANSIENT: Final = frozenset(
-    {
-        Retry.TRANSIENT,
-        Retry.TRANSIENT_THEN_CONFIGURATION,
-        Retry.SLOW,
-        Retry.GREYLISTED,
-        Retry.UNKNOWN_DELIVERY,
-    }
-)
+__all__ = ["ANNOUNCEMENTS", "LIMITED", "REASONS", "Reason", "ReasonInfo", "Retry"]
 
 
 class Reason(StrEnum):
@@ -79,6 +40,9 @@ class Reason(StrEnum):
     VAULT_LOGIN_SUCCEEDED = "VaultLoginSucceeded"
     # before any connection
     INVALID_SPEC = "InvalidSpec"
+    SMTP_CONFIG_NOT_FOUND = "SmtpConfigNotFound"
+    POLICIES_MISSING = "PoliciesMissing"
+    TOO_MANY_TESTS = "TooManyTests"
     INVALID_FROM_ADDRESS = "InvalidFromAddress"
     INVALID_RECIPIENT_ADDRESS = "InvalidRecipientAddress"
     RECIPIENT_NOT_ALLOWED = "RecipientNotAllowed"
@@ -182,6 +146,7 @@ class Reason(StrEnum):
     QUOTA_OR_RATE_EXCEEDED = "QuotaOrRateExceeded"
     DATA_TIMEOUT = "DataTimeout"
     DISCONNECTED_IN_DATA = "DisconnectedInData"
+    INTERRUPTED = "Interrupted"
     # any phase
     SERVICE_CLOSING = "ServiceClosing"
     COMMAND_REJECTED = "CommandRejected"
@@ -212,9 +177,14 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.LOGIN_SUCCEEDED: ReasonInfo("The server accepted the username and password.", _OK),
     Reason.CONNECTED: ReasonInfo("The SMTP connection works, including TLS.", _OK),
     Reason.TESTING: ReasonInfo("A test of these settings is running.", _T),
-    Reason.SUSPENDED: ReasonInfo("spec.suspend is true, and these settings were never tested.", _C),
+    Reason.SUSPENDED: ReasonInfo(
+        "spec.suspend is true, and these settings were never tested; or the SmtpConfig of a SmtpTest has it.",
+        _C,
+    ),
     Reason.TESTS_LIMITED: ReasonInfo(
-        "The limit of running tests is reached (--max-tests, --max-tests-per-namespace).", _T
+        "The limit of tests is reached (--max-tests, --max-tests-per-namespace,"
+        " --max-smtptests-per-namespace).",
+        _T,
     ),
     Reason.EMAILS_LIMITED: ReasonInfo(
         "The limit of sent emails is reached (--max-emails-per-namespace, --max-emails-per-mailbox).", _T
@@ -231,6 +201,11 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     ),
     Reason.VAULT_LOGIN_SUCCEEDED: ReasonInfo("The operator logged in to the vault.", _OK),
     Reason.INVALID_SPEC: ReasonInfo("The spec violates a validation rule of the CRD.", _C),
+    Reason.SMTP_CONFIG_NOT_FOUND: ReasonInfo("The SmtpConfig that a SmtpTest names cannot be read.", _C),
+    Reason.POLICIES_MISSING: ReasonInfo(
+        "A SmtpTest names a SmtpConfig, but the admission policies for that are not installed.", _C
+    ),
+    Reason.TOO_MANY_TESTS: ReasonInfo("1,000 SmtpTests of the namespace are already waiting.", _C),
     Reason.INVALID_FROM_ADDRESS: ReasonInfo("spec.from is not one email address.", _C),
     Reason.INVALID_RECIPIENT_ADDRESS: ReasonInfo("An item of spec.recipients is not one email address.", _C),
     Reason.RECIPIENT_NOT_ALLOWED: ReasonInfo(
@@ -382,6 +357,9 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.DATA_TIMEOUT: ReasonInfo("The server did not confirm the email; it may have accepted it.", _SENT),
     Reason.DISCONNECTED_IN_DATA: ReasonInfo(
         "The connection was lost after the email; it may have been accepted.", _SENT
+    ),
+    Reason.INTERRUPTED: ReasonInfo(
+        "The operator stopped while a SmtpTest's email was sent; it may have been accepted.", _SENT
     ),
     Reason.SERVICE_CLOSING: ReasonInfo("The server is closing the connection (421).", _T),
     Reason.COMMAND_REJECTED: ReasonInfo("The server refused a command without a known reason.", _C),

@@ -176,14 +176,14 @@ _TOKEN_MECHANISMS = (AuthMechanism.XOAUTH2, AuthMechanism.OAUTHBEARER)
 _PASSWORD_MECHANISMS = (AuthMechanism.PLAIN, AuthMechanism.LOGIN, AuthMechanism.CRAM_MD5)
 
 
-def _has_username(it: "SmtpConfigSpec") -> bool:
+def _has_username(it: "SmtpSettings") -> bool:
     return it.username is not None or it.username_ref is not None
 
 
-class SmtpConfigSpec(ApiModel):
-    """SMTP settings to test."""
+class SmtpSettings(ApiModel):
+    """SMTP settings of one test."""
 
-    rules = (
+    rules: ClassVar[tuple[FieldRule, ...]] = (
         FieldRule(
             "!(has(self.password) && has(self.oauth2))",
             "set password or oauth2, not both",
@@ -235,15 +235,6 @@ class SmtpConfigSpec(ApiModel):
         description="From address of all emails. A display name is allowed: at most 64 characters, no URL.",
     )
     recipients: Recipients = Field(default_factory=Recipients)
-    preferred_notifications: Annotated[
-        list[Notification],
-        Field(
-            max_length=4,
-            description="Kinds of email for Cc and Bcc recipients; [None]: no emails. To recipients receive"
-            " every kind. If recipients.to is not set, the From address receives TestEmail only.",
-        ),
-        ListType.SET,
-    ] = Field([Notification.TEST_EMAIL])
     tls: Tls | None = None
     helo_name: HeloName | None = Field(
         None,
@@ -255,6 +246,20 @@ class SmtpConfigSpec(ApiModel):
         " (with oauth2: XOAUTH2, OAUTHBEARER).",
     )
     test: TestSettings = Field(TestSettings(), json_schema_extra={"default": {}})
-    recheck: RecheckSettings = Field(default_factory=RecheckSettings)
     allow_insecure_auth: Switch = Field(False, description="Allow sending the password without verified TLS.")
+
+
+class SmtpConfigSpec(SmtpSettings):
+    """SMTP settings to test."""
+
+    preferred_notifications: Annotated[
+        list[Notification],
+        Field(
+            max_length=4,
+            description="Kinds of email for Cc and Bcc recipients; [None]: no emails. To recipients receive"
+            " every kind. If recipients.to is not set, the From address receives TestEmail only.",
+        ),
+        ListType.SET,
+    ] = Field([Notification.TEST_EMAIL])
+    recheck: RecheckSettings = Field(default_factory=RecheckSettings)
     suspend: Switch = Field(False, description="Pause all tests; the last verdict is kept.")

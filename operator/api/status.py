@@ -155,6 +155,9 @@ class CurrentTest(StatusModel):
     mode: Text32 | None = Field(None, description="Mode of the test, as in test.mode.")
     phase: Text32 | None = Field(None, description="The current phase of a requested test.")
     start_time: Timestamp = Field(description="When the test started, with microseconds.")
+    message_id: Text1024 | None = Field(
+        None, description="Message-ID of a SmtpTest's email; set before the email may be sent."
+    )
 
 
 class PasswordStatus(StatusModel):
@@ -223,17 +226,22 @@ class NotificationSent(StatusModel):
     )
 
 
-class SmtpConfigStatus(ObjectStatus):
+class SmtpTestStatus(ObjectStatus):
+    """The result of the test."""
+
+    last_test: LastTest | None = None
+    next_test_time: Timestamp | None = Field(None, description="When the next test is due.")
+    current_test: CurrentTest | None = None
+    password: PasswordStatus | None = None
+    suggestion: SuggestedSettings | None = None
+
+
+class SmtpConfigStatus(SmtpTestStatus):
     """The result of the last test."""
 
     tested: TestedSettings | None = None
-    last_test: LastTest | None = None
     last_success_time: Timestamp | None = Field(None, description="When a test last passed.")
-    next_test_time: Timestamp | None = Field(None, description="When the next test is due.")
-    current_test: CurrentTest | None = None
     effective: EffectiveSettings | None = None
-    password: PasswordStatus | None = None
-    suggestion: SuggestedSettings | None = None
     certificate_expiring: Timestamp | None = Field(
         None, description="Expiry of the server's certificate, if it is less than 14 days away."
     )

@@ -261,6 +261,12 @@ RECHECK_INTERVAL: Final = FieldRule(
     lambda text: _within(text, 60, 8760 * 3600, or_zero=True),
 )
 
+TTL: Final = FieldRule(
+    f"{_CEL_DURATION} && duration(self) >= duration('1m') && duration(self) <= duration('168h')",
+    "must be a duration such as 90s, 15m or 1h30m between 1m and 168h",
+    lambda text: _within(text, 60, 168 * 3600),
+)
+
 _INVALID_IN_CYBERARK: Final = re.compile(rf"[+&%;{_CONTROL}]")
 _AZURE_NAME: Final = re.compile(r"[0-9a-zA-Z-]+")
 _AZURE_VERSION: Final = re.compile(r"[0-9a-f]{32}")

@@ -97,7 +97,8 @@ class KubernetesCluster:
         Raises:
             ObjectNotFound, AccessDenied, ApiUnavailable
         """
-        keep = kept_fields.OURS if reference.kind == "SmtpConfig" else kept_fields.REFERRED
+        ours = reference.kind in ("SmtpConfig", "SmtpTest")
+        keep = kept_fields.OURS if ours else kept_fields.REFERRED
         found = await self._client.request("GET", paths.object_path(reference), keep=keep)
         metadata = found["metadata"]
         for watch in self.watches:
@@ -115,6 +116,24 @@ class KubernetesCluster:
             AccessDenied, ApiUnavailable, RequestRefused
         """
         return await self._status_writer.write(tested, status)
+
+    async def claim(self, tested: ObjectVersion, status: JsonObject) -> str | None:
+        """Write the whole status only over the resourceVersion of ``tested``; return the new one.
+
+        Return None, and write nothing, if the object was changed or deleted meanwhile, by anyone.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        return await self._status_writer.claim(tested, status)
+
+    async def delete(self, version: ObjectVersion) -> bool:
+        """Delete a SmtpTest if it still is this version; return whether it no longer exists.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        return await self._status_writer.delete(version)
 
     async def publish(self, event: EventRecord) -> None:
         """Record an Event; never fails."""

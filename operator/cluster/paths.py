@@ -7,6 +7,7 @@ from smtp_operator.api.names import (
     CLUSTER_SMTP_VAULT_PLURAL,
     GROUP,
     SMTP_CONFIG_PLURAL,
+    SMTP_TEST_PLURAL,
     SMTP_VAULT_PLURAL,
     VERSION,
 )
@@ -20,6 +21,7 @@ _LISTS: Final[dict[ReferenceKind, str]] = {
     "ServiceAccount": f"{_CORE}{{}}/serviceaccounts",
     "Namespace": f"{_CORE}{{}}/namespaces",
     "SmtpConfig": f"{_GROUP_VERSION}{{}}/{SMTP_CONFIG_PLURAL}",
+    "SmtpTest": f"{_GROUP_VERSION}{{}}/{SMTP_TEST_PLURAL}",
     "SmtpVault": f"{_GROUP_VERSION}{{}}/{SMTP_VAULT_PLURAL}",
     "ClusterSmtpVault": f"{_GROUP_VERSION}{{}}/{CLUSTER_SMTP_VAULT_PLURAL}",
 }

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write status: the only write to our objects, and the only place that makes it."""
+"""Write status and delete finished SmtpTests: the only writes to our objects, and the only place for them."""
 
 import asyncio
 import logging
 from typing import Final
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ObjectNotFound, RequestRefused
-from smtp_operator.api.names import API_VERSION, FIELD_MANAGER
+from smtp_operator.api.names import API_VERSION, FIELD_MANAGER, SMTP_TEST_KIND
 from smtp_operator.api.objects import JsonObject, ObjectVersion
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.backoff import at_least, growing_delays
@@ -19,6 +19,9 @@ PATIENCE: Final = 600.0
 
 PATIENCE_WHEN_DENIED: Final = 60.0
 """Seconds for which a denied write is retried: a starting API server has no roles yet."""
+
+PATIENCE_OF_A_CLAIM: Final = 15.0
+"""Seconds for which the write before DATA is retried: the mail server waits for the email."""
 
 _CONFLICTS: Final = 5
 """Conflicts in a row after which the writer pauses: another client writes all the time."""
@@ -59,6 +62,56 @@ class StatusWriter:
             except RequestRefused as error:
                 _log.error("the status of %s %s cannot be written: %s", tested.kind, tested.key, error)
                 raise
+
+    async def claim(self, tested: ObjectVersion, status: JsonObject) -> str | None:
+        """Replace the status only over the resourceVersion of ``tested``; return the new one.
+
+        Return None, and write nothing, if the object was changed or deleted meanwhile, by anyone.
+
+        Raises:
+            ApiUnavailable: no response for some seconds; the status may have been written.
+            AccessDenied, RequestRefused, LeaseLost
+        """
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        delays = growing_delays()
+        while True:
+            try:
+                return await self._apply(tested, status, tested.resource_version)
+            except ObjectNotFound:
+                return None
+            except Conflict:
+                self._client.traffic.status_conflict()
+                return None
+            except ApiUnavailable as error:
+                if clock() - started >= PATIENCE_OF_A_CLAIM:
+                    raise
+                await asyncio.sleep(at_least(next(delays), error))
+
+    async def delete(self, version: ObjectVersion) -> bool:
+        """Delete a SmtpTest if it still is this version; return whether it no longer exists.
+
+        Raises:
+            ApiUnavailable, AccessDenied, RequestRefused, LeaseLost
+        """
+        assert version.kind == SMTP_TEST_KIND
+        if self._lease is not None:
+            self._lease.check()
+        preconditions = {"uid": version.uid, "resourceVersion": version.resource_version}
+        options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        try:
+            await self._client.request(
+                "DELETE",
+                paths.object_path(version.reference),
+                query=[("propagationPolicy", "Background")],
+                accept=METADATA,
+                body=options,
+            )
+        except ObjectNotFound:
+            return True
+        except Conflict:
+            return False
+        return True
 
     async def _write_once(self, tested: ObjectVersion, status: JsonObject) -> str | None:
         """Write once; on a conflict, compare uid and generation, since the API server compares neither."""

@@ -11,7 +11,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from smtp_operator.api.names import CLUSTER_SMTP_VAULT_PLURAL, SMTP_CONFIG_PLURAL, SMTP_VAULT_PLURAL
+from smtp_operator.api.names import (
+    CLUSTER_SMTP_VAULT_PLURAL,
+    SMTP_CONFIG_PLURAL,
+    SMTP_TEST_KIND,
+    SMTP_TEST_PLURAL,
+    SMTP_VAULT_PLURAL,
+)
 from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import WATCHED_KINDS
 from smtp_operator.api.reasons import LIMITED, Reason
@@ -58,7 +64,7 @@ class Metrics:
         # From 0 on, so that a rate sees the first increase as well.
         for reason in LIMITED:
             self._held_tests.labels(str(reason))
-        ours = (SMTP_CONFIG_PLURAL, SMTP_VAULT_PLURAL, CLUSTER_SMTP_VAULT_PLURAL)
+        ours = (SMTP_CONFIG_PLURAL, SMTP_TEST_PLURAL, SMTP_VAULT_PLURAL, CLUSTER_SMTP_VAULT_PLURAL)
         for resource in (*ours, *(f"{kind.lower()}s" for kind in WATCHED_KINDS)):
             self._oversized.labels(resource)
         self._gauges = _Gauges(leads, object_names=object_names)
@@ -139,7 +145,7 @@ class _Gauges(Collector):
         tally: Tally[tuple[str, str]] = Tally()
         for it in self.work.healths() if self.work is not None else ():
             tally[it.kind, it.ready] += 1
-            if not self._object_names:
+            if not self._object_names or it.kind == SMTP_TEST_KIND:  # a failed SmtpTest is no alert
                 continue
             if it.ready != "Unknown":
                 ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))

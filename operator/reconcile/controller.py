@@ -23,6 +23,7 @@ from smtp_operator.reconcile.references.tracker import ReferenceTracker
 from smtp_operator.reconcile.send_gate import SendGate
 from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.smtpconfig.reconciler import SmtpConfigReconciler
+from smtp_operator.reconcile.smtptest.reconciler import SmtpTestReconciler
 from smtp_operator.reconcile.vault.reconciler import VaultReconciler
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.clients import VaultClients
@@ -70,19 +71,23 @@ class Controller:
             enqueue=self._enqueue,
         )
         self._vault_clients = vaults(reader.read)
+        token_provider = None if tokens is None else tokens(reader.read)
         smtp_configs = SmtpConfigReconciler(
-            parts,
-            engine=engine,
-            observer=observer,
-            vaults=self._vault_clients,
-            tokens=None if tokens is None else tokens(reader.read),
+            parts, engine=engine, observer=observer, vaults=self._vault_clients, tokens=token_provider
+        )
+        smtp_tests = SmtpTestReconciler(
+            parts, engine=engine, observer=observer, vaults=self._vault_clients, tokens=token_provider
         )
         vault_objects = VaultReconciler(
             parts,
             vaults=self._vault_clients,
             recovered=lambda it: smtp_configs.vault_recovered(self._tracker.users(it)),
         )
-        self._reconcilers: tuple[Reconciler[Any, Any, Any], ...] = (smtp_configs, vault_objects)
+        self._reconcilers: tuple[Reconciler[Any, Any, Any], ...] = (
+            smtp_configs,
+            smtp_tests,
+            vault_objects,
+        )
         self.sinks: Mapping[ServedKind, KindEvents] = {
             kind: KindEvents(kind, reconciler)
             for reconciler in self._reconcilers

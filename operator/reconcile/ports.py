@@ -42,6 +42,24 @@ class ClusterPort(Protocol):
         """
         ...
 
+    async def claim(self, tested: ObjectVersion, status: JsonObject) -> str | None:
+        """Write the whole status only over the resourceVersion of ``tested``; return the new one.
+
+        Return None, and write nothing, if the object was changed or deleted meanwhile, by anyone.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        ...
+
+    async def delete(self, version: ObjectVersion) -> bool:
+        """Delete a SmtpTest if it still is this version; return whether it no longer exists.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        ...
+
     async def publish(self, event: EventRecord) -> None:
         """Record an Event; never fails."""
         ...
@@ -127,6 +145,10 @@ class ReconcilePolicy:
     """Per hour and namespace."""
     rejected_logins: int = 5
     """Per hour, namespace, server and user."""
+    smtp_tests_per_namespace: int = 10
+    """SmtpTests that start within a minute; 0 means no limit."""
+    tests_smtp_configs: bool = False
+    """Whether SmtpTests may name a SmtpConfig (``--smtp-tests``), because the policies are installed."""
     watches_references: bool = True
     """False: each recheck reads the Secrets to find changes (``--secret-watch none``)."""
     watches_cluster_vaults: bool = True

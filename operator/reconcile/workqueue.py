@@ -17,6 +17,9 @@ K = TypeVar("K", bound=Hashable)
 LONGEST_SLEEP: Final = 30.0
 """Maximum sleep in seconds, because the wall clock may jump during a long sleep."""
 
+_CLOCK_STEP: Final = 60.0
+"""Seconds by which the clock must be set back to move the deadlines, which came from the wrong clock."""
+
 _STALE_ENTRIES: Final = 1000
 
 _NAMESPACES: Final = 4
@@ -77,6 +80,7 @@ class WorkQueue(Generic[K]):
         self._blocked: dict[K, _BlockedItem] = {}
         self._wake = asyncio.Event()
         self._closing = False
+        self._clock = now()
 
     def add(self, key: K, *, at: float) -> None:
         """Schedule the key for that time (seconds since the epoch), unless it is scheduled for earlier."""
@@ -137,6 +141,7 @@ class WorkQueue(Generic[K]):
         try:
             while True:
                 self._wake.clear()
+                self._follow_clock()
                 self._start_due()
                 self._set(alarm)
                 await self._wake.wait()
@@ -147,6 +152,16 @@ class WorkQueue(Generic[K]):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _follow_clock(self) -> None:
+        """Move deadlines after the clock was set back; at worst, a key is handled earlier than needed."""
+        before, self._clock = self._clock, self._now()
+        back = before - self._clock
+        if back > _CLOCK_STEP:
+            self._due = {key: at - back for key, at in self._due.items()}
+            self._heap = []
+            for key, at in self._due.items():
+                self._push(key, at)
 
     def _set(self, alarm: Alarm) -> None:
         """Set the alarm for the earliest deadline, or earlier to check the clock.

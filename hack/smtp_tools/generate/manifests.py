@@ -43,7 +43,7 @@ class Folder:
 CLUSTER_WIDE = Folder(
     path="deploy/manifests",
     namespace="smtp-operator-system",
-    values={"createNamespace": "true"},
+    values={"createNamespace": "true", "smtpTests": "enabled"},
     files={
         "10-namespace.yaml": (
             "namespace",
@@ -58,6 +58,7 @@ CLUSTER_WIDE = Folder(
         ),
         "20-permissions.yaml": ("permissions", ""),
         "30-user-roles.yaml": ("user-roles", ""),
+        "34-policy-operator.yaml": ("operator-policy", ""),
         "35-network-policy.yaml": ("network-policy", ""),
         "40-deployment.yaml": ("deployment", ""),
     },

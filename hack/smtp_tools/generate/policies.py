@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from smtp_operator.api import names
-from smtp_operator.api.crd import KINDS, SMTP_CONFIG, CustomResource
+from smtp_operator.api.crd import KINDS, SMTP_CONFIG, SMTP_TEST, CustomResource
 from smtp_operator.api.fields import (
     CaReference,
     ClientCertificateReference,
@@ -97,13 +97,13 @@ class NamedObject:
                 verb="create",
                 resource=f"{core}.resource('serviceaccounts').subresource('token').namespace({namespace})",
                 refusal="you are not allowed to create tokens of the ServiceAccount",
-                purpose=", so a SmtpConfig or vault object of yours cannot use them",
+                purpose=", so an object of yours cannot use them",
             )
         return Right(
             verb="get",
             resource=f"{core}.resource('secrets').namespace({namespace})",
             refusal="you are not allowed to get the Secret",
-            purpose=", so a SmtpConfig or vault object of yours cannot use it",
+            purpose=", so an object of yours cannot use it",
         )
 
     def _name(self) -> str:
@@ -145,8 +145,35 @@ def reference_policies() -> list[Object]:
     documents = []
     for kind in KINDS:
         validations = [it.validation() for it in named_objects(kind)]
+        if kind is SMTP_TEST:
+            validations += config_validations()
         documents += _policy(f"{kind.name.lower()}-references", kind, validations, "Deny")
     return documents
+
+
+def config_validations() -> list[Object]:
+    """Return the validations of ``configRef``: requesters may test it, and change what they replace.
+
+    A policy cannot read the SmtpConfig, so every mode that may be deeper than its ``test.mode`` needs update.
+    """
+    return [
+        _on_config([], "test", "test"),
+        _on_config(["!has(object.spec.recipients)"], "update", "set recipients for"),
+        _on_config(["!has(object.spec.mode)", "object.spec.mode == 'Connect'"], "update", "set mode for"),
+    ]
+
+
+def _on_config(unless: list[str], verb: str, action: str) -> Object:
+    path = "object.spec.configRef"
+    resource = f"authorizer.group('{names.GROUP}').resource('{names.SMTP_CONFIG_PLURAL}')"
+    check = f"{resource}.namespace(object.metadata.namespace).name({path}.name).check('{verb}').allowed()"
+    refusal, purpose = f"you are not allowed to {action} the SmtpConfig", f": ask for the verb {verb} on it"
+    return {
+        "expression": "\n|| ".join([f"!has({path})", *unless, check]),
+        "message": f"{refusal} that spec.configRef names{purpose}",
+        "messageExpression": f'"{refusal} " + {path}.name + " that spec.configRef names{purpose}"',
+        "reason": "Forbidden",
+    }
 
 
 def plaintext_policy() -> list[Object]:

@@ -29,8 +29,12 @@ _FIELD: Final = re.compile(
 )
 """Code in a text of the tables: flags, annotations, paths of fields, and assignments."""
 
+_OF_SMTP_TESTS: Final = frozenset(
+    {Reason.SMTP_CONFIG_NOT_FOUND, Reason.POLICIES_MISSING, Reason.TOO_MANY_TESTS, Reason.INTERRUPTED}
+)
 _ONLY_IN_A_CLUSTER: Final = frozenset(
     {
+        *_OF_SMTP_TESTS,
         *ANNOUNCEMENTS,
         Reason.SUSPENDED,
         Reason.WAITING_FOR_DEPENDENCY,
@@ -80,7 +84,11 @@ def reason_page(reason: Reason) -> str:
         *_wrapped(fix_for(reason)),
         "",
         "## Next test\n",
-        *_next_test(info.retry),
+        *(
+            ["Never: a SmtpTest is run once. Create another SmtpTest."]
+            if reason in _OF_SMTP_TESTS
+            else _next_test(info.retry)
+        ),
         "",
         "## Reproduce it\n",
         *_reproduction(reason),

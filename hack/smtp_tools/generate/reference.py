@@ -13,6 +13,7 @@ from smtp_operator.api.crd import (
     CLUSTER_SMTP_VAULT,
     KINDS,
     SMTP_CONFIG,
+    SMTP_TEST,
     SMTP_VAULT,
     CustomResource,
     required_fields,
@@ -39,8 +40,9 @@ _PATTERNS = {
 
 
 def field_reference() -> str:
-    """Return ``docs/reference/fields.md``: every field of SmtpConfig with type, default and bounds."""
-    return "\n".join([MADE, *_field_tables("Fields of SmtpConfig", SMTP_CONFIG)])
+    """Return ``docs/reference/fields.md``: every field of SmtpConfig and SmtpTest with type and bounds."""
+    once = _field_tables("Fields of SmtpTest", SMTP_TEST, level=2)
+    return "\n".join([MADE, *_field_tables("Fields of SmtpConfig", SMTP_CONFIG), *once])
 
 
 def vault_field_reference() -> str:

@@ -363,6 +363,8 @@ def _policy(settings: Settings) -> ReconcilePolicy:
         emails_per_namespace=settings.max_emails_per_namespace,
         emails_per_mailbox=settings.max_emails_per_mailbox,
         rejected_logins=settings.max_rejected_logins,
+        smtp_tests_per_namespace=settings.max_smtptests_per_namespace,
+        tests_smtp_configs=settings.smtp_tests,
         # In label mode, no watch reports new objects without the label.
         watches_references=settings.secret_watch is SecretWatch.METADATA,
         watches_cluster_vaults=settings.cluster_wide,

@@ -11,6 +11,7 @@ from smtp_operator.fair_slots import FairSlots, Slot
 from smtp_operator.reconcile.limits.emails import EmailLimits, EmailsHeld
 from smtp_operator.reconcile.limits.hold import Hold
 from smtp_operator.reconcile.limits.logins import LoginLimits
+from smtp_operator.reconcile.limits.starts import StartLimits
 from smtp_operator.reconcile.ports import Now, ReconcilePolicy, TestObserver
 
 
@@ -53,6 +54,7 @@ class Limits:
         self._emails = EmailLimits(
             per_namespace=policy.emails_per_namespace, per_mailbox=policy.emails_per_mailbox, now=now
         )
+        self.starts = StartLimits(policy.smtp_tests_per_namespace, now=now)
         self.logins = LoginLimits(policy.rejected_logins, now=now, observer=observer)
 
     def admit(self, key: Reference, state: TestState, addresses: Collection[str]) -> Admission:
@@ -70,6 +72,7 @@ class Limits:
 
     def withdraw(self, key: Reference, state: TestState) -> None:
         """Give back what an object holds or waits for."""
+        self.starts.withdraw(key)
         self._emails.withdraw(key)
         _release_slot(state)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import idna
 
+from smtp_operator.api.names import SMTP_TEST_KIND
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.validation_rules import looks_like_a_link
@@ -103,7 +104,7 @@ def _subject(snapshot: Snapshot, kinds: frozenset[Notification], cluster_name: s
     """Return one line that tells the reader where the email comes from."""
     where = f" in cluster {cluster_name}" if cluster_name else ""
     title = next(text for kind, text in _TITLES.items() if kind in kinds)
-    return f"{title}: SmtpConfig {_named(snapshot)}{where}"
+    return f"{title}: {snapshot.version.kind} {_named(snapshot)}{where}"
 
 
 def _body(
@@ -113,7 +114,7 @@ def _body(
     lines = [
         *_what(snapshot, kinds, is_test=because is not None, now=now),
         "",
-        f"SmtpConfig: {_named(snapshot)}",
+        f"{snapshot.version.kind + ':':<11} {_named(snapshot)}",
         *([f"Cluster:    {cluster_name}"] if cluster_name else []),
         f"Server:     {snapshot.spec.server}, port {snapshot.spec.port}, smtpType {snapshot.spec.smtp_type}",
         f"From:       {snapshot.spec.from_}",
@@ -121,8 +122,6 @@ def _body(
         *([f"Tested:     because {because}"] if because else []),
         "",
         *_to_do(snapshot, kinds),
-        f"{snapshot.key.namespace} to remove your address from spec.recipients",
-        "or to change spec.preferredNotifications.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -154,12 +153,22 @@ def _outage(snapshot: Snapshot) -> str:
 
 
 def _to_do(snapshot: Snapshot, kinds: frozenset[Notification]) -> list[str]:
-    unsubscribe = "To stop these emails, ask the admins of namespace"
+    namespace = snapshot.key.namespace
+    if snapshot.version.kind == SMTP_TEST_KIND:
+        return [
+            "No action needed. A SmtpTest sends at most one email.",
+            f"If you did not expect it, ask the admins of namespace {namespace}.",
+        ]
+    stop = "To stop these emails, ask the admins of namespace"
+    how = [
+        f"{namespace} to remove your address from spec.recipients",
+        "or to change spec.preferredNotifications.",
+    ]
     if _RECOVERED in kinds:
-        return ["Senders must resend the email that was rejected during the outage.", unsubscribe]
+        return ["Senders must resend the email that was rejected during the outage.", stop, *how]
     if _CERTIFICATE in kinds:
-        return [unsubscribe]
-    return [f"No action needed. {unsubscribe}"]
+        return [stop, *how]
+    return [f"No action needed. {stop}", *how]
 
 
 def message_id(snapshot: Snapshot) -> str:

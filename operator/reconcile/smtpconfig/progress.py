@@ -52,6 +52,10 @@ class ProgressReporter:
             self._wait()
         return self
 
+    async def finish(self) -> None:
+        """Report nothing more; return when a running write has ended."""
+        await self.__aexit__(None)
+
     async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
         """Wait for a running write, unless the test was cancelled."""
         self._stop_waiting()

@@ -67,7 +67,7 @@ def status_after_test(
         stalls = _stalls(snapshot, verdict, state=state, retried=delay is not None, now=now)
         conditions = [*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=stalls)]
     if outcome.password is not None:
-        conditions.append(_password_condition(write, outcome.password))
+        conditions.append(password_condition(write, outcome.password))
     update |= {"conditions": conditions, "password": status_fields.password_read(outcome)}
     if not holds:
         update |= {"summary": verdict.summary, "suggestion": status_fields.suggestion(verdict)}
@@ -275,6 +275,7 @@ def _kept(snapshot: Snapshot, *kinds: str) -> list[Condition]:
     return [condition for condition in found if condition is not None]
 
 
-def _password_condition(write: ConditionWriter, password: PasswordResult) -> Condition:
+def password_condition(write: ConditionWriter, password: PasswordResult) -> Condition:
+    """Return the condition that says whether the password was read."""
     status: Literal["True", "False"] = "True" if password.resolved else "False"
     return write.condition("PasswordResolved", status, password.reason, password.message)

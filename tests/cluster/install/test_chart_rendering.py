@@ -26,7 +26,25 @@ def test_by_default_no_flag_repeats_a_default(render: Render) -> None:
         "--health-address=:8081",
         "--metrics-address=:8080",
         "--leader-elect",
+        "--smtp-tests",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "runs"),
+    [
+        ("policies.references=deny", True),
+        ("policies.references=warn", False),
+        ("policies.references=off", False),
+        ("policies.references=off,smtpTests=enabled", True),
+        ("smtpTests=disabled", False),
+    ],
+)
+def test_smtp_tests_name_smtp_configs_only_with_the_policies(render: Render, values: str, runs: bool) -> None:
+    rendered = render("--set", values)
+    assert ("--smtp-tests" in arguments(rendered)) == runs
+    names = {it["metadata"]["name"] for it in of_kind(rendered, "ValidatingAdmissionPolicy")}
+    assert ("smtp-operator-deletions.smtp-operator.io" in names) == runs
 
 
 @pytest.mark.parametrize(
@@ -173,7 +191,7 @@ def test_namespaces_have_a_role_each_and_the_cluster_none(render: Render) -> Non
         ("mail", "smtp-operator-lease"),
     }
     assert of_kind(rendered, "ClusterRole") == of_kind(rendered, "ClusterRoleBinding") == []
-    assert arguments(rendered)[-2:] == ["--namespace=team-a", "--namespace=team-b"]
+    assert arguments(rendered)[-3:-1] == ["--namespace=team-a", "--namespace=team-b"]
 
 
 def test_tokens_are_for_named_service_accounts_only(render: Render) -> None:

@@ -12,11 +12,15 @@ from smtp_testkit.testbed.users import object_of, path_of
 from smtp_tools.localcluster import LocalCluster
 
 CHART = Path(__file__).parents[3] / "deploy" / "charts" / "smtp-operator"
-CRDS = [f"crd/{plural}.smtp-operator.io" for plural in ("smtpconfigs", "smtpvaults", "clustersmtpvaults")]
+CRDS = [
+    f"crd/{plural}.smtp-operator.io"
+    for plural in ("smtpconfigs", "smtptests", "smtpvaults", "clustersmtpvaults")
+]
 
 CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "smtp-operator"}}
 SPECS: dict[str, Object] = {
     "SmtpConfig": {"server": "smtp.example.com", "port": 587, "from": "a@example.com"},
+    "SmtpTest": {"settings": {"server": "smtp.example.com", "port": 587, "from": "a@example.com"}},
     "SmtpVault": {
         "cyberArkCCP": {**CCP["cyberArkCCP"], "clientCertificateRef": {"name": "login"}},
         "allowedServers": ["*:*"],
@@ -78,7 +82,7 @@ def test_with_the_operator_gone_a_namespace_ends_with_all_that_is_in_it(
 
     cluster.kubectl("delete", "namespace", users_of(objects), "--timeout=90s")
 
-    left = cluster.kubectl("get", "smtpconfigs,smtpvaults", "--all-namespaces", "-o", "name").stdout
+    left = cluster.kubectl("get", "smtpconfigs,smtptests,smtpvaults", "--all-namespaces", "-o", "name").stdout
     assert left == ""
 
 

@@ -108,6 +108,6 @@ def test_uninstalling_leaves_the_crds_and_nothing_else(
     left = set(cluster.kubectl("get", kinds, *selected).stdout.split())
     kept = {
         f"customresourcedefinition.apiextensions.k8s.io/{plural}.smtp-operator.io"
-        for plural in ("smtpconfigs", "smtpvaults", "clustersmtpvaults")
+        for plural in ("smtpconfigs", "smtptests", "smtpvaults", "clustersmtpvaults")
     }
     assert left == (set() if profile == "namespaced" else kept)

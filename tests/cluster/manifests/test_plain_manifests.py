@@ -43,6 +43,9 @@ LEASE_RULES = [
 ]
 
 
+DELETION_RULE: Object = {"apiGroups": OURS, "resources": ["smtptests"], "verbs": ["delete"]}
+
+
 def rules_of_our_kinds(*plurals: str) -> list[Object]:
     return [
         {"apiGroups": OURS, "resources": [*plurals], "verbs": READ},
@@ -69,7 +72,7 @@ def namespaced() -> Manifests:
 def without_policies_afterwards(cluster: LocalCluster) -> Iterator[None]:
     """Remove the policies afterwards, because they affect every other test."""
     yield
-    cluster.kubectl("delete", "--ignore-not-found", "-f", f"{CLUSTER_WIDE}/3[123]-policy-*.yaml")
+    cluster.kubectl("delete", "--ignore-not-found", "-f", f"{CLUSTER_WIDE}/3[1234]-policy-*.yaml")
 
 
 @pytest.mark.alone
@@ -84,15 +87,18 @@ def test_they_apply_as_they_are(cluster: LocalCluster) -> None:
         "role.rbac.authorization.k8s.io/smtp-operator-lease",
         "rolebinding.rbac.authorization.k8s.io/smtp-operator-lease",
         "clusterrole.rbac.authorization.k8s.io/smtp-operator-edit",
+        "clusterrole.rbac.authorization.k8s.io/smtp-operator-test",
         "clusterrole.rbac.authorization.k8s.io/smtp-operator-view",
         *(
             f"validatingadmissionpolicy{binding}.admissionregistration.k8s.io/{name}.smtp-operator.io"
             for name in (
                 "smtpconfig-references",
+                "smtptest-references",
                 "smtpvault-references",
                 "clustersmtpvault-references",
                 "smtpconfig-plaintext-password",
                 "smtpconfig-habits",
+                "smtp-operator-deletions",
             )
             for binding in ("", "binding")
         ),
@@ -128,7 +134,8 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
     cluster_wide: Manifests, namespaced: Manifests
 ) -> None:
     assert document(cluster_wide, "ClusterRole")["rules"] == [
-        *rules_of_our_kinds("smtpconfigs", "smtpvaults"),
+        *rules_of_our_kinds("smtpconfigs", "smtptests", "smtpvaults"),
+        DELETION_RULE,
         *CORE_RULES,
         EVENTS_RULE,
         *rules_of_our_kinds("clustersmtpvaults"),
@@ -136,7 +143,8 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
         API_SERVER_RULE,
     ]
     assert document(namespaced, "Role")["rules"] == [
-        *rules_of_our_kinds("smtpconfigs", "smtpvaults"),
+        *rules_of_our_kinds("smtpconfigs", "smtptests", "smtpvaults"),
+        DELETION_RULE,
         *CORE_RULES,
         EVENTS_RULE,
     ]
@@ -158,6 +166,9 @@ def permitted(cluster: LocalCluster) -> Manifests:
         ("update", "smtpconfigs.smtp-operator.io"),
         ("patch", "smtpconfigs.smtp-operator.io"),
         ("delete", "smtpconfigs.smtp-operator.io"),
+        ("create", "smtptests.smtp-operator.io"),
+        ("update", "smtptests.smtp-operator.io"),
+        ("deletecollection", "smtptests.smtp-operator.io"),
         ("patch", "smtpvaults.smtp-operator.io"),
         ("update", "clustersmtpvaults.smtp-operator.io"),
         ("use", "clustersmtpvaults.smtp-operator.io"),

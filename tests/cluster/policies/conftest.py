@@ -20,6 +20,9 @@ CCP: Object = {"cyberArkCCP": {"url": "https://ccp.example.com", "appId": "a"}, 
 BY_CERTIFICATE: Object = {**CCP["cyberArkCCP"], "clientCertificateRef": {"name": "not-yours"}}
 REFUSED: dict[str, Object] = {
     "SmtpConfig": {"server": "a.example", "port": 25, "from": "a@b.example", "tls": {"caRef": NOT_YOURS}},
+    "SmtpTest": {
+        "settings": {"server": "a.example", "port": 25, "from": "a@b.example", "tls": {"caRef": NOT_YOURS}}
+    },
     "SmtpVault": {**CCP, "cyberArkCCP": BY_CERTIFICATE, "caRef": NOT_YOURS},
     "ClusterSmtpVault": {**CCP, "caRef": {**NOT_YOURS, "namespace": "default"}},
 }

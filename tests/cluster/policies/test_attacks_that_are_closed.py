@@ -31,15 +31,14 @@ UNVERIFIED: Object = {"tls": {"insecureSkipVerify": True}, "allowInsecureAuth": 
 
 def get_refused(path: str) -> str:
     return (
-        f"you are not allowed to get the Secret smtp that {path} names,"
-        " so a SmtpConfig or vault object of yours cannot use it"
+        f"you are not allowed to get the Secret smtp that {path} names, so an object of yours cannot use it"
     )
 
 
 def mint_refused(path: str) -> str:
     return (
         f"you are not allowed to create tokens of the ServiceAccount cluster-admin that {path} names,"
-        " so a SmtpConfig or vault object of yours cannot use them"
+        " so an object of yours cannot use them"
     )
 
 
@@ -216,7 +215,7 @@ def test_a_secret_of_another_namespace_is_not_read_through_a_cluster_wide_vault(
 
     assert sentence(refused.value) == (
         "you are not allowed to get the Secret kube-system/smtp that"
-        " spec.hashiCorpVault.auth.tokenRef names, so a SmtpConfig or vault object of yours cannot"
+        " spec.hashiCorpVault.auth.tokenRef names, so an object of yours cannot"
         " use it"
     )
 

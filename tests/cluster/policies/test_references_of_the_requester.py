@@ -88,7 +88,8 @@ def smtp(path: str, reference: Object, needs: tuple[str, str] = GET, **more: Any
 
 USE = ("use", "smtpvaults.smtp-operator.io")
 PLAIN = {"value": "p"}
-CASES = [
+TEST = ("test", "smtpconfigs.smtp-operator.io")
+OF_SMTP_CONFIGS = [
     smtp("usernameRef", NAMED, password=PLAIN),
     smtp("password.secretRef", NAMED, username="u"),
     smtp(
@@ -122,6 +123,19 @@ CASES = [
     ),
     smtp("tls.caRef", {"kind": "Secret", **NAMED}),
     smtp("tls.clientCertificateRef", NAMED),
+]
+
+
+def once(case: Case) -> Case:
+    """Return the case of a SmtpTest with the same settings, which may not have a password in plaintext."""
+    settings = case.spec | ({"password": {"secretRef": OWN}} if case.spec.get("password") == PLAIN else {})
+    return Case("SmtpTest", f"settings.{case.path}", {"settings": settings}, case.needs)
+
+
+CASES = [
+    *OF_SMTP_CONFIGS,
+    *map(once, OF_SMTP_CONFIGS),
+    Case("SmtpTest", "configRef", {"configRef": NAMED}, TEST),
     *(
         Case("SmtpVault", path, within({**spec, "allowedServers": ["*:*"]}, path, ref), needs)
         for path, spec, ref, needs in OF_VAULTS
@@ -158,13 +172,18 @@ def refusal(case: Case) -> str:
         case ("get", _):
             return (
                 f"you are not allowed to get the Secret {name} that spec.{case.path} names,"
-                " so a SmtpConfig or vault object of yours cannot use it"
+                " so an object of yours cannot use it"
             )
         case ("create", _):
             return (
                 f"you are not allowed to create tokens of the ServiceAccount {name} that spec.{case.path}"
                 " names,"
-                " so a SmtpConfig or vault object of yours cannot use them"
+                " so an object of yours cannot use them"
+            )
+        case ("test", _):
+            return (
+                f"you are not allowed to test the SmtpConfig {name} that spec.{case.path} names:"
+                " ask for the verb test on it"
             )
     return (
         f"you are not allowed to use the vault SmtpVault/{name} that spec.{case.path} names:"

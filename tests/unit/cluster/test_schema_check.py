@@ -45,7 +45,8 @@ async def test_every_crd_that_is_missing_is_named(fake: FakeApi, client: Kuberne
     with pytest.raises(SchemaTooOld) as caught:
         await check_schema(client, [kind.crd() for kind in KINDS])
     assert str(caught.value) == (
-        "the cluster has no CRD smtpvaults.smtp-operator.io with version v1alpha1;"
+        "the cluster has no CRD smtptests.smtp-operator.io with version v1alpha1;"
+        " the cluster has no CRD smtpvaults.smtp-operator.io with version v1alpha1;"
         " the cluster has no CRD clustersmtpvaults.smtp-operator.io with version v1alpha1; " + HINT
     )
 

@@ -10,7 +10,7 @@ from smtp_operator.reconcile import workqueue
 from smtp_testkit.simulation import World
 
 HERE = Path(__file__).parent
-CLOCKS_ARE_SET = {"test_workqueue.py", "test_wrong_clocks.py"}
+CLOCKS_ARE_SET = {"test_workqueue.py", "test_wrong_clocks.py", "test_clocks_of_smtp_tests.py"}
 """Tests during which somebody sets a clock that the operator sleeps by."""
 
 

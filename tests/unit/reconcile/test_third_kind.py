@@ -224,6 +224,12 @@ class Storage:
         self.writes += 1
         return str(self.put(tested.reference, status=status)["metadata"]["resourceVersion"])
 
+    async def claim(self, tested: ObjectVersion, status: JsonObject) -> str | None:
+        return await self.write_status(tested, status)
+
+    async def delete(self, version: ObjectVersion) -> bool:
+        return self.objects.pop(version.reference, None) is None
+
     async def publish(self, event: EventRecord) -> None:
         self.events.append(event)
 

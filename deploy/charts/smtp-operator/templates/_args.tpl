@@ -33,6 +33,9 @@
 {{- if .Values.trustedCAs.name }}
 - --ca-file=/etc/smtp-operator/ca/ca.crt
 {{- end }}
+{{- if include "smtp-operator.smtpTests" . }}
+- --smtp-tests
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

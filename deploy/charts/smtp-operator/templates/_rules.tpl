@@ -3,11 +3,14 @@
 {{/* The operator's permissions in each served namespace. */}}
 {{- define "smtp-operator.rules" -}}
 - apiGroups: [smtp-operator.io]
-  resources: [smtpconfigs, smtpvaults]
+  resources: [smtpconfigs, smtptests, smtpvaults]
   verbs: [get, list, watch]
 - apiGroups: [smtp-operator.io]
-  resources: [smtpconfigs/status, smtpvaults/status]
+  resources: [smtpconfigs/status, smtptests/status, smtpvaults/status]
   verbs: [patch]
+- apiGroups: [smtp-operator.io]
+  resources: [smtptests] # finished ones, after ttlAfterFinished
+  verbs: [delete]
 - apiGroups: [""]
   resources: [secrets, configmaps]
   {{- if eq .Values.secretWatch "none" }}
@@ -38,6 +41,13 @@
   resources: [endpointslices] # of the API server, to which the operator refuses SMTP and vault connections
   resourceNames: [kubernetes]
   verbs: [get]
+{{- end -}}
+
+{{/* Whether SmtpTests may name a SmtpConfig; empty if not. */}}
+{{- define "smtp-operator.smtpTests" -}}
+{{- if or (eq .Values.smtpTests "enabled") (and (eq .Values.smtpTests "auto") (eq .Values.policies.references "deny")) -}}
+true
+{{- end -}}
 {{- end -}}
 
 {{/* The end of a RoleBinding or ClusterRoleBinding; arguments: kind and name of the role, and the root. */}}

@@ -64,6 +64,7 @@ _SOURCES: Final = {
         "HAProxy: PROXY protocol",
         "https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt",
     ),
+    "once": ("Test before you apply", "../../how-to/test-before-you-apply.md"),
     "report": ("How to report an error", "../../../CONTRIBUTING.md"),
     "sendgrid": (
         "Twilio SendGrid: SMTP",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.openbao import OpenBao
 from smtp_testkit.testbed import Api, Bed
+from smtp_testkit.testbed.bed import settings
 from smtp_testkit.testbed.vaults import CLUSTER_WIDE, vault, vaults
 
 Json = dict[str, Any]
@@ -99,6 +100,29 @@ def _judged(object_: Json) -> bool:
     return bool(object_["status"].get("observedGeneration") == object_["metadata"]["generation"])
 
 
+def _once(stage: ScenarioEnvironment, ready: tuple[str, ...], **spec: Any) -> Json:
+    stage.bed.create_test("try", settings=settings(stage.server, **spec))
+    return stage.api.wait(stage.bed.tests, "try", lambda it: _ready(it) in ready)
+
+
+def _ready(object_: Json) -> str:
+    found = [it for it in object_["status"].get("conditions", ()) if it["type"] == "Ready"]
+    return str(found[0]["status"]) if found else ""
+
+
+def _tested_once(stage: ScenarioEnvironment) -> Json:
+    return _once(stage, ("True", "False"))
+
+
+def _tested_in_vain(stage: ScenarioEnvironment) -> Json:
+    return _once(stage, ("True", "False"), smtpType="TLS")
+
+
+def _tested_now(stage: ScenarioEnvironment) -> Json:
+    stage.server.unanswered = {"RCPT"}
+    return _once(stage, ("Unknown",))
+
+
 def _vault(stage: ScenarioEnvironment, kind: str, **spec: Any) -> Json:
     collection = CLUSTER_WIDE if kind == "ClusterSmtpVault" else vaults(stage.bed)
     name = f"corp-{stage.bed.namespace}" if kind == "ClusterSmtpVault" else "corp"
@@ -156,6 +180,9 @@ SCENARIOS: Final = (
     Scenario("SmtpConfig", "refused", "Degraded", _refused),
     Scenario("SmtpConfig", "suspended", "Suspended", _suspended),
     Scenario("SmtpConfig", "suspended-later", "Healthy", _suspended_later),
+    Scenario("SmtpTest", "testing", "Progressing", _tested_now),
+    Scenario("SmtpTest", "passed", "Healthy", _tested_once),
+    Scenario("SmtpTest", "refused", "Degraded", _tested_in_vain),
     *(
         Scenario(kind, name, health, play(kind))
         for kind in ("SmtpVault", "ClusterSmtpVault")

@@ -28,12 +28,12 @@ from smtp_operator.api.objects import (
     ServedKind,
     field_writes,
 )
-from smtp_operator.api.status import SmtpConfigStatus, VaultStatus
+from smtp_operator.api.status import SmtpConfigStatus, SmtpTestStatus, VaultStatus
 from smtp_testkit.simulation.storage import Change, Storage
 from smtp_testkit.statuslint import lint, texts_to_hide
 
 Watch = Literal["metadata", "label", "none"]
-Call = Literal["get_smtp_config", "get_object", "write_status"]
+Call = Literal["get_smtp_config", "get_object", "write_status", "delete"]
 
 
 class KindSink(Protocol):
@@ -138,7 +138,7 @@ class FakeCluster:
         for object_ in list(self.storage.smtp_configs.values()):
             self._deliver_ours(inbox, "MODIFIED", "SmtpConfig", object_)
         for reference, object_ in list(self.storage.objects.items()):
-            if reference.is_vault:
+            if is_ours(reference):
                 self._deliver_ours(inbox, "MODIFIED", reference.kind, object_)
         inbox.objects_listed()
         for reference, object_ in list(self.storage.objects.items()):
@@ -206,7 +206,7 @@ class FakeCluster:
                 resource_version=metadata["resourceVersion"],
             )
         if tested.kind != "SmtpConfig":
-            return self._write_vault_status(Reference(tested.kind, *tested.key), object_, status)
+            return self._write_status_of(Reference(tested.kind, *tested.key), object_, status)
         self._check(object_, status)
         stored = self.storage.put_status(tested.key, status)
         self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
@@ -219,18 +219,39 @@ class FakeCluster:
             case kind:
                 return self.storage.objects.get(Reference(kind, *tested.key))
 
-    def _write_vault_status(self, reference: Reference, object_: JsonObject, status: JsonObject) -> str:
-        read = VaultStatus.model_validate(status).model_dump(mode="json", by_alias=True, exclude_none=True)
+    def _write_status_of(self, reference: Reference, object_: JsonObject, status: JsonObject) -> str:
+        model = SmtpTestStatus if reference.kind == "SmtpTest" else VaultStatus
+        read = model.model_validate(status).model_dump(mode="json", by_alias=True, exclude_none=True)
         if read != status:
             raise RequestRefused("status has fields that the schema lacks")
         secrets = [it for it in self.storage.objects.values() if it["kind"] == "Secret"]
         hidden = texts_to_hide([], secrets)
         self.complaints += lint(object_, status, now=self._now(), hidden=hidden)
-        stored = self.storage.put_vault_status(reference, status)
+        stored = self.storage.put_status_of(reference, status)
         key = ObjectKey(reference.namespace, reference.name)
         generation = object_["metadata"]["generation"]
         self.status_writes.append(StatusWrite(self._now(), key, generation, status))
         return str(stored["metadata"]["resourceVersion"])
+
+    async def claim(self, tested: ObjectVersion, status: JsonObject) -> str | None:
+        """Write the status only over this resourceVersion."""
+        await self._called("write_status", str(tested.key))
+        object_ = self._ours(tested)
+        if object_ is None or object_["metadata"]["resourceVersion"] != tested.resource_version:
+            return None
+        return self._write_status_of(tested.reference, object_, status)
+
+    async def delete(self, version: ObjectVersion) -> bool:
+        """Delete an object if it still is this version."""
+        await self._called("delete", str(version.key))
+        object_ = self._ours(version)
+        if object_ is None:
+            return True
+        metadata = object_["metadata"]
+        if (metadata["uid"], metadata["resourceVersion"]) != (version.uid, version.resource_version):
+            return False
+        self.storage.delete_object(version.reference)
+        return True
 
     async def publish(self, event: EventRecord) -> None:
         """Records an Event."""
@@ -282,7 +303,7 @@ class FakeCluster:
             sink.on_change(object_)
 
     def _object_changed(self, change: Change, reference: Reference, object_: JsonObject) -> None:
-        if reference.is_vault:
+        if is_ours(reference):
             self._send(lambda inbox: self._deliver_ours(inbox, change, reference.kind, object_))
             return
         followed = reference in self._followed
@@ -333,6 +354,11 @@ class FakeCluster:
         """Deliver the oldest event; the events of one watch stay in order."""
         if self._inbox is not None and self._events:
             self._events.popleft()(self._inbox)
+
+
+def is_ours(reference: Reference) -> bool:
+    """Return whether the operator reconciles objects of this kind, SmtpConfigs aside."""
+    return reference.is_vault or reference.kind == "SmtpTest"
 
 
 def _state(object_: JsonObject) -> tuple[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_VAULT, structural_schema
+from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_TEST, SMTP_VAULT, structural_schema
 from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
@@ -18,8 +18,8 @@ from smtp_operator.api.smtpconfig import SmtpConfigSpec
 Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 _SCHEMA: JsonObject = SMTP_CONFIG.crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-_VAULT_MODELS = {kind.name: kind.spec for kind in (SMTP_VAULT, CLUSTER_SMTP_VAULT)}
-_VAULT_SCHEMAS = {name: structural_schema(model) for name, model in _VAULT_MODELS.items()}
+_MODELS = {kind.name: kind.spec for kind in (SMTP_TEST, SMTP_VAULT, CLUSTER_SMTP_VAULT)}
+_SCHEMAS = {name: structural_schema(model) for name, model in _MODELS.items()}
 
 
 class Storage:
@@ -93,13 +93,13 @@ class Storage:
         object_["metadata"]["generation"] += 1
         self._store_smtp_config("MODIFIED", key, object_)
 
-    def put_vault(self, reference: Reference, spec: JsonObject, *, checked: bool = True) -> JsonObject:
-        """Create or replace a vault object; raise for an invalid spec unless ``checked`` is False.
+    def put_ours(self, reference: Reference, spec: JsonObject, *, checked: bool = True) -> JsonObject:
+        """Create or replace an object of ours; raise for an invalid spec unless ``checked`` is False.
 
         An unchecked object stands for one stored before the CRD had its current rules.
         """
-        model = _VAULT_MODELS[reference.kind]
-        spec = _defaulted(copy.deepcopy(spec), _VAULT_SCHEMAS[reference.kind])
+        model = _MODELS[reference.kind]
+        spec = _defaulted(copy.deepcopy(spec), _SCHEMAS[reference.kind])
         if checked:
             model.model_validate(spec)
         before = self.objects.get(reference)
@@ -119,17 +119,28 @@ class Storage:
         }
         object_["spec"] = spec
         object_["metadata"]["generation"] += 1
-        return self._store_vault("ADDED" if before is None else "MODIFIED", reference, object_)
+        return self._store_ours("ADDED" if before is None else "MODIFIED", reference, object_)
 
-    def put_vault_status(self, reference: Reference, status: JsonObject) -> JsonObject:
+    def put_status_of(self, reference: Reference, status: JsonObject) -> JsonObject:
         """Replace the status; an equal one causes no new resourceVersion and no event."""
         before = self.objects[reference]
         if before["status"] == status:
             return before
         object_ = before | {"metadata": dict(before["metadata"]), "status": status}
-        return self._store_vault("MODIFIED", reference, object_)
+        return self._store_ours("MODIFIED", reference, object_)
 
-    def _store_vault(self, change: Change, reference: Reference, object_: JsonObject) -> JsonObject:
+    def terminate(self, reference: Reference) -> None:
+        """Delete an object of ours that a finalizer keeps, which increments its generation."""
+        object_ = copy.deepcopy(self.objects[reference])
+        object_["metadata"]["deletionTimestamp"] = self._second()
+        object_["metadata"]["generation"] += 1
+        self._store_ours("MODIFIED", reference, object_)
+
+    def store(self, reference: Reference, object_: JsonObject) -> None:
+        """Store a changed object of ours as it is."""
+        self._store_ours("MODIFIED", reference, object_)
+
+    def _store_ours(self, change: Change, reference: Reference, object_: JsonObject) -> JsonObject:
         object_["metadata"]["resourceVersion"] = self._next_revision()
         self.objects[reference] = object_
         self.on_object(change, reference, object_)

@@ -49,14 +49,14 @@ class Vault:
         block = {"url": "https://bao.example.com", "auth": {"tokenRef": token}}
         if with_token:
             self._world.put_secret("bao-login", token="root")
-        self._world.storage.put_vault(
+        self._world.storage.put_ours(
             self.reference, merged({"hashiCorpVault": block} | sound, spec), checked=checked
         )
         return self
 
     def edit(self, *, checked: bool = True, **spec: Any) -> None:
         """Change fields of the spec; None removes a field."""
-        self._world.storage.put_vault(self.reference, merged(self.object_["spec"], spec), checked=checked)
+        self._world.storage.put_ours(self.reference, merged(self.object_["spec"], spec), checked=checked)
 
     def delete(self) -> None:
         """Delete it, like ``kubectl delete``."""

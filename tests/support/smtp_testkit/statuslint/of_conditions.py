@@ -4,12 +4,13 @@
 import re
 from typing import Final
 
-from smtp_operator.api.names import SMTP_CONFIG_KIND
+from smtp_operator.api.names import SMTP_CONFIG_KIND, SMTP_TEST_KIND
 from smtp_operator.api.reasons import ANNOUNCEMENTS, REASONS, Reason, Retry
 from smtp_testkit.kstatus import Kstatus, kstatus
 from smtp_testkit.statuslint.case import Case, Finding, rule, seconds
 
 _TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled")
+_TESTED: Final = (SMTP_CONFIG_KIND, SMTP_TEST_KIND)
 _ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")
 _PASSWORD_READ: Final = {
     Reason.PASSWORD_READ,
@@ -131,7 +132,9 @@ def _reasons_are_known(case: Case) -> Finding:
     for kind, condition in case.conditions.items():
         known = _REASONS.get((kind, condition["status"]), set())
         if (kind, condition["status"]) == ("Ready", "True"):
-            known = _PASSED if case.kind == SMTP_CONFIG_KIND else {Reason.VAULT_LOGIN_SUCCEEDED}
+            known = _PASSED if case.kind in _TESTED else {Reason.VAULT_LOGIN_SUCCEEDED}
+        if case.kind == SMTP_TEST_KIND and condition["status"] in ("False", "True"):
+            known = known | ({Reason.SUSPENDED} if kind in ("Ready", "Failed", "Stalled") else set())
         if condition["reason"] not in known:
             yield f"{kind}={condition['status']} with reason {condition['reason']}"
 
@@ -157,7 +160,7 @@ def _what_failed_has_an_outlook(case: Case) -> Finding:
         yield "Ready=False with neither Reconciling nor Stalled"
 
 
-@rule("FAIL0022")
+@rule("FAIL0022", SMTP_CONFIG_KIND)
 def _suspended_is_suspended(case: Case) -> Finding:
     """A suspended object runs only requested tests, and only a suspended object has reason Suspended."""
     suspended = bool(case.spec.get("suspend"))
@@ -165,6 +168,16 @@ def _suspended_is_suspended(case: Case) -> Finding:
         yield "a suspended object is Reconciling"
     if not suspended and case.value("Ready", "reason") == Reason.SUSPENDED:
         yield "says Suspended, but is not"
+
+
+@rule("FAIL0028", SMTP_TEST_KIND)
+def _a_smtp_test_is_never_retried(case: Case) -> Finding:
+    """A failed SmtpTest is stalled, and a finished one keeps its verdict."""
+    if case.ready == "False" and "Stalled" not in case.conditions:
+        yield "a failed SmtpTest is not Stalled"
+    ended = case.before.get("Ready", {}).get("status") in ("True", "False")
+    if ended and case.conditions != case.before:
+        yield "a finished SmtpTest got another verdict"
 
 
 @rule("FAIL0027")

@@ -71,9 +71,9 @@ class Api:
         query = f"fieldManager={manager}&force=true"
         return self._request("PATCH", f"{path}?{query}", body, kind="apply-patch+yaml")
 
-    def delete(self, path: str) -> None:
-        """Delete an object; to wait until it is gone, call `wait_gone`."""
-        self._request("DELETE", path)
+    def delete(self, path: str, options: Object | None = None) -> None:
+        """Delete an object with these DeleteOptions; to wait until it is gone, call `wait_gone`."""
+        self._request("DELETE", path, options)
 
     def wait(
         self, collection: str, name: str, until: Callable[[Object], bool], *, seconds: float = PATIENCE

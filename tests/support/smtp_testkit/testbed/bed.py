@@ -23,7 +23,8 @@ class Bed:
         self.api = api
         self.namespace = namespace
         self._changes = 0
-        self.configs = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}/smtpconfigs"
+        ours = f"/apis/smtp-operator.io/v1alpha1/namespaces/{namespace}"
+        self.configs, self.tests = f"{ours}/smtpconfigs", f"{ours}/smtptests"
 
     def core(self, plural: str) -> str:
         """Return the path of the `secrets` or `configmaps`."""
@@ -73,6 +74,19 @@ class Bed:
         """Create an SmtpConfig for this server, with these other fields in its spec."""
         return ObservedObject(
             self.api.create(self.configs, smtp_config(name, settings(server, smtp_type, **spec)))
+        )
+
+    def create_test(self, name: str, **spec: Any) -> Object:
+        """Create a SmtpTest; a name that ends with a hyphen is completed by the API server."""
+        metadata = {"generateName" if name.endswith("-") else "name": name}
+        return self.api.create(
+            self.tests,
+            {
+                "apiVersion": "smtp-operator.io/v1alpha1",
+                "kind": "SmtpTest",
+                "metadata": metadata,
+                "spec": spec,
+            },
         )
 
     def change(self, name: str = "mail", **spec: Any) -> ObservedObject:

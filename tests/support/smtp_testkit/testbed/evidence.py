@@ -17,6 +17,7 @@ from smtp_tools.localcluster import LocalCluster
 
 _COLLECTIONS = {
     "smtpconfigs": "/apis/smtp-operator.io/v1alpha1/namespaces/{}/smtpconfigs",
+    "smtptests": "/apis/smtp-operator.io/v1alpha1/namespaces/{}/smtptests",
     "smtpvaults": "/apis/smtp-operator.io/v1alpha1/namespaces/{}/smtpvaults",
     "events": "/apis/events.k8s.io/v1/namespaces/{}/events",
     "secrets": "/api/v1/namespaces/{}/secrets",

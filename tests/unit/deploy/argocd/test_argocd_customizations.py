@@ -69,7 +69,10 @@ def test_an_object_without_any_status_is_progressing() -> None:
         assert run(customization.health, object_)["status"] == "Progressing"
 
 
-@pytest.mark.parametrize("customization", CUSTOMIZATIONS, ids=lambda it: it.kind)
+CHANGEABLE = [it for it in CUSTOMIZATIONS if it.kind != "SmtpTest"]
+
+
+@pytest.mark.parametrize("customization", CHANGEABLE, ids=lambda it: it.kind)
 def test_a_good_verdict_on_an_older_spec_is_none(customization: Customization) -> None:
     healthy = next(it for it in customization.health_tests if it["healthStatus"]["status"] == "Healthy")
     object_ = customization.read(healthy["inputPath"])
@@ -88,7 +91,7 @@ def test_conditions_of_others_say_nothing() -> None:
 
 
 def test_both_kinds_of_vaults_are_judged_alike() -> None:
-    namespaced, cluster_wide = (it.health for it in CUSTOMIZATIONS if it.kind != "SmtpConfig")
+    namespaced, cluster_wide = (it.health for it in CUSTOMIZATIONS if it.kind.endswith("Vault"))
     assert namespaced == cluster_wide
 
 
