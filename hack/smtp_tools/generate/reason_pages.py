@@ -142,7 +142,8 @@ def _corpus() -> dict[Reason, dict[str, tuple[str, str]]]:
     found: dict[Reason, dict[str, tuple[str, str]]] = {}
     for it in yaml.safe_load(CORPUS.read_text(encoding="utf-8")):
         text = " ".join(it["reply"].split())
-        if len(text) > 120 or it["peer"] == "Generic":
+        codes = set(re.findall(r"(?:^| )([245]\d\d)[ -]", text))
+        if len(text) > 120 or it["peer"] == "Generic" or len(codes) > 1:  # two replies are no quotation
             continue
         shown = re.sub(r"([\\*_\[\]`#])", r"\\\1", text.replace("<", "&lt;").replace(">", "&gt;"))
         shown = shown.replace("|", "&#124;").replace("~", "&#126;")
