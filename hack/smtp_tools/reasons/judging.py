@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reason that the rules give for a scenario's reply, without a network."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from smtp_operator.api.reasons import Reason
-from smtp_operator.api.verdict import Phase, SmtpType
+from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.verdict import Phase, SmtpType, Verdict
+from smtp_operator.cli.exit_codes import code_of
 from smtp_operator.smtp.auth import token_error
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
 from smtp_operator.smtp.diagnosis.classify import classify
@@ -22,11 +24,30 @@ class Judgement:
 
     scenario: Scenario
     reason: str
+    verdict: Verdict | None = None
+    """The whole verdict; ``None`` if a missing capability was judged."""
 
     @property
     def right(self) -> bool:
-        """Whether the reason is the expected one."""
-        return self.reason == self.scenario.reason
+        """Whether the reason is an expected one."""
+        return self.reason in {self.scenario.reason, *self.scenario.also}
+
+    @property
+    def complete(self) -> bool:
+        """Whether also the exit code and the words of the message are as expected."""
+        retry = self.verdict.retry if self.verdict else REASONS[Reason(self.reason)].retry
+        code = code_of(retry, password_resolved=True)
+        text = self.verdict.message.lower() if self.verdict else ""
+        advice = _QUOTED_REPLY.sub("", text)
+        return (
+            self.right
+            and self.scenario.exit_code in {None, code}
+            and all(words.lower() in text for words in self.scenario.mentions)
+            and not any(words.lower() in advice for words in self.scenario.never)
+        )
+
+
+_QUOTED_REPLY = re.compile(r'server said: ".*?"[\].]', re.DOTALL)
 
 
 def precision(judgements: Iterable[Judgement]) -> float:
@@ -37,7 +58,10 @@ def precision(judgements: Iterable[Judgement]) -> float:
 
 def judge(scenario: Scenario) -> Judgement:
     """Judge the scenario's first reply as the engine does."""
-    return Judgement(scenario, _reason(scenario))
+    verdict = _verdict(scenario)
+    if isinstance(verdict, Verdict):
+        return Judgement(scenario, verdict.reason, verdict)
+    return Judgement(scenario, verdict)
 
 
 def context_of(scenario: Scenario) -> DialogueContext:
@@ -63,7 +87,7 @@ def context_of(scenario: Scenario) -> DialogueContext:
     )
 
 
-def _reason(scenario: Scenario) -> Reason:
+def _verdict(scenario: Scenario) -> Verdict | Reason:
     context = context_of(scenario)
     if scenario.phase is Phase.BANNER:
         kind = identify("\n".join(scenario.lines).encode() + b"\r\n")
@@ -71,10 +95,10 @@ def _reason(scenario: Scenario) -> Reason:
             return Reason.NOT_AN_SMTP_SERVER
     reply = reply_of(scenario.first_reply)
     if not scenario.offers:
-        return classify(scenario.phase, reply, context=context).reason
+        return classify(scenario.phase, reply, context=context)
     offered, mechanisms = extensions(reply)
     if scenario.smtp_type is SmtpType.START_TLS and "STARTTLS" not in offered and not scenario.oauth2:
-        return not_offered.start_tls(context).reason
+        return not_offered.start_tls(context)
     lacking = DialogueContext(
         smtp_type=scenario.smtp_type,
         login=True,
@@ -82,4 +106,4 @@ def _reason(scenario: Scenario) -> Reason:
         offered=frozenset(offered),
         mechanisms=mechanisms,
     )
-    return not_offered.mechanism(lacking, "Auto").reason
+    return not_offered.mechanism(lacking, "Auto")

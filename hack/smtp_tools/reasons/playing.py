@@ -36,7 +36,7 @@ async def play(scenario: Scenario) -> Played:
         aiosmtplib = await ask_aiosmtplib(scenario, server)
     async with server_of(scenario) as server:
         smtplib = await ask_smtplib(scenario, server)
-    return Played(Judgement(scenario, verdict.reason), verdict.phase, swaks, aiosmtplib, smtplib)
+    return Played(Judgement(scenario, verdict.reason, verdict), verdict.phase, swaks, aiosmtplib, smtplib)
 
 
 async def play_all(scenarios: Iterable[Scenario]) -> list[Played]:

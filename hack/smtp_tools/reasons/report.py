@@ -14,8 +14,10 @@ from smtp_tools.reasons.mutations import COUNT, SEED
 from smtp_tools.reasons.playing import Played
 
 AT_LEAST: Final = 0.98
-FIRST: Final = {"published": (236, 253), "held back": (59, 63)}
+FIRST: Final = {"published": (236, 253), "held back": (59, 63), "unseen": (103, 132)}
 """The first measurement of each part; tests/unit/smtp/diagnosis/corpus/README.md describes it."""
+TARGETED: Final = ("published", "held back")
+"""The parts that must reach ``AT_LEAST``."""
 _SHOWN: Final = 70
 
 _HEAD: Final = """\
@@ -31,7 +33,8 @@ before the rules.
 
 The author of the rules in the first measurement could not know the held-back scenarios. At that time 253
 scenarios were published. The other columns show the current rules; the corpus describes
-[what their author knew](CORPUS#rules-since-then).
+[what their author knew](CORPUS#rules-since-then). The unseen scenarios are by a person who had written no
+rule; the corpus has [the measurement](CORPUS#the-unseen-part).
 """
 
 
@@ -51,7 +54,7 @@ class Measured:
     def all_right(self) -> bool:
         """Whether the known parts, and mutations of the published one, reach the target."""
         parts = [
-            precision(one.judgement for one in part) for name, part in self.parts.items() if name in FIRST
+            precision(one.judgement for one in part) for name, part in self.parts.items() if name in TARGETED
         ]
         return min(*parts, precision(self.mutations["published"])) >= AT_LEAST
 

@@ -44,6 +44,12 @@ class Scenario:
     sender: str
     recipient: str
     reason: str
+    also: tuple[str, ...] = ()
+    """Other reasons that are as right, where the words leave a choice."""
+    exit_code: int | None = None
+    mentions: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    """Words that the message must not have outside of the quoted reply."""
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Scenario":
@@ -64,6 +70,10 @@ class Scenario:
             sender=fields.get("from", SENDER),
             recipient=fields.get("to", RECIPIENT),
             reason=fields["reason"],
+            also=tuple(fields.get("also", ())),
+            exit_code=fields.get("exit"),
+            mentions=tuple(fields.get("mentions", ())),
+            never=tuple(fields.get("never", ())),
         )
 
     @property
