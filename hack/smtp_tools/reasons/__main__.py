@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from smtp_tools.reasons.judging import judge, precision
+from smtp_tools.reasons.kinds import kinds
 from smtp_tools.reasons.mutations import COUNT, mutations
 from smtp_tools.reasons.playing import play_all
 from smtp_tools.reasons.report import AT_LEAST, Measured, misses, page, summary
@@ -36,6 +37,8 @@ def measure() -> Measured:
             mutated[name] = [judge(scenario) for scenario in mutations(scenarios, count=count)]
         print(f"Playing {len(scenarios)} scenarios ({name}).", file=sys.stderr)
         parts[name] = asyncio.run(play_all(scenarios))
+    print(f"Playing {len(kinds())} scenarios (kinds).", file=sys.stderr)
+    parts["kinds"] = asyncio.run(play_all(kinds()))
     return Measured(parts, mutated)
 
 

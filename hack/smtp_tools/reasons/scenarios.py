@@ -50,6 +50,8 @@ class Scenario:
     mentions: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
     """Words that the message must not have outside of the quoted reply."""
+    steps: tuple[tuple[str, str], ...] = ()
+    """The server's replies by step, if the scenario is one of a kind (``kinds``)."""
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> "Scenario":

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server for a scenario: well-behaved up to the phase, then with the replies of the corpus."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from smtp_operator.api.verdict import Phase, SmtpType
@@ -24,6 +25,28 @@ _PLAINTEXT: Final = reply("250-mail.example.com\n250-SIZE 10240000\n250-STARTTLS
 _FOR_TOKENS: Final = reply("250-mail.example.com\n250-SIZE 10240000\n250 AUTH XOAUTH2 OAUTHBEARER")
 
 
+_KIND_STEPS: Final = {
+    "Banner": "banner",
+    "Ehlo": "EHLO",
+    "HELO": "HELO",
+    "StartTls": "STARTTLS",
+    "Auth": "AUTH",
+    "MailFrom": "MAIL",
+    "RcptTo": "RCPT",
+    "Dot": ".",
+}
+
+
+def script_of_steps(replies: Mapping[str, str], smtp_type: SmtpType) -> Script:
+    """Return the script of a server of blame.yaml. A refused EHLO is the one after STARTTLS."""
+    script: dict[str, Action | list[Action]] = {_KIND_STEPS[it]: reply(replies[it]) for it in replies}
+    if "Ehlo" in replies:
+        script.setdefault("HELO", reply(replies["Ehlo"]))
+        if smtp_type is SmtpType.START_TLS and not replies["Ehlo"].startswith("250"):
+            script["EHLO"] = [reply("250-mail.example\n250 STARTTLS"), reply(replies["Ehlo"])]
+    return script
+
+
 def server_of(scenario: Scenario) -> FaultServer:
     """Return the server, not started yet."""
     return FaultServer(_script(scenario), tls=_TLS[scenario.smtp_type])
@@ -35,6 +58,8 @@ def _words(scenario: Scenario) -> Action:
 
 
 def _script(scenario: Scenario) -> Script:
+    if scenario.steps:
+        return script_of_steps(dict(scenario.steps), scenario.smtp_type)
     words = _words(scenario)
     script: dict[str, Action | list[Action]] = {}
     if scenario.banner:

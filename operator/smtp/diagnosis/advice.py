@@ -46,6 +46,12 @@ CLIENT_BLOCKED_WITHOUT_LOGIN: Final = Advice(
     "Submission servers refuse clients that do not log in. Relays refuse addresses they do not know",
     "Set username: USER and its password, or ask the server's owner to allow the cluster's egress address",
 )
+NO_MAIL: Final = Advice(
+    Reason.COMMAND_REJECTED,
+    "{server}:{port} accepts no email at all",
+    "The host runs an SMTP server only to say so (RFC 7504)",
+    "Set server: a server that accepts email",
+)
 NOT_SMTP: Final = Advice(
     Reason.NOT_AN_SMTP_SERVER,
     "{server}:{port} does not greet like an SMTP server",
@@ -141,6 +147,12 @@ ACCOUNT_DISABLED: Final = Advice(
     Reason.AUTHENTICATION_FAILED,
     "{server} does not let {user} log in: the account is disabled or locked",
     fix="Ask the administrator of the account to enable it",
+)
+ACCOUNT_HELD: Final = Advice(
+    Reason.AUTH_DISABLED_BY_PROVIDER,
+    "{server} accepted the login of {user}, but the account may not send",
+    "The provider has suspended the account, has not activated it, or waits for an action of its owner",
+    "Do what the reply says, or ask the provider to activate the account",
 )
 AUTH_DISABLED_MICROSOFT: Final = Advice(
     Reason.AUTH_DISABLED_BY_PROVIDER,

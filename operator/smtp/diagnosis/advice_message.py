@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from smtp_operator.api.reasons import Reason
+from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.smtp.diagnosis.advice import Advice
 
 # sender
@@ -39,6 +39,13 @@ FROM_UNVERIFIED: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,
     "{server} does not accept email from {sender}: the address is not verified",
     fix="Verify the address or its domain at the provider, or set from: a verified address",
+)
+FROM_UNVERIFIED_NOW: Final = Advice(
+    Reason.FROM_ADDRESS_REJECTED,
+    "{server} cannot verify the sender {sender} now",
+    "The server asks the mail server of {sender_domain} whether the address exists",
+    "If the error persists, set from: an address that receives email",
+    Retry.GREYLISTED,
 )
 FROM_UNVERIFIED_SES: Final = Advice(
     Reason.FROM_ADDRESS_REJECTED,

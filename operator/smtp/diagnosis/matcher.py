@@ -10,13 +10,12 @@ from typing import Final
 from smtp_operator.api.verdict import Phase
 from smtp_operator.smtp.diagnosis.advice import Advice
 from smtp_operator.smtp.diagnosis.context import SENDMAIL_REFUSES, DialogueContext
-from smtp_operator.smtp.diagnosis.patterns import BLOCKLISTED
+from smtp_operator.smtp.diagnosis.patterns import ADDRESS, BLOCKLISTED
 from smtp_operator.smtp.quotation import Span
 from smtp_operator.smtp.replies import Reply
 
-_IP: Final = r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.]\d)|\b(?:[\da-f]{1,4}:){2,7}[\da-f:]*"
 _CLIENTS: Final = re.compile(
-    rf"{_IP}|\b(?:ip|client|host|server|network|subnet|connection|mta)\b", re.IGNORECASE
+    rf"(?<![\d.])(?:{ADDRESS})|\b(?:ip|client|host|server|network|subnet|connection|mta)\b", re.IGNORECASE
 )
 _SENDERS: Final = re.compile(
     r"[^\s<>@]{1,64}@[\w.-]{1,255}|\b(?:sender|mail ?from|envelope|return-path|from address|mail address)\b"
@@ -27,6 +26,9 @@ _LISTED: Final = re.compile(BLOCKLISTED, re.IGNORECASE)
 _BEFORE: Final = 120
 """Characters before "listed" in which its subject is looked for."""
 _ABOUT_SENDERS: Final = re.compile(r"\bsend|\bfrom\b|\byour account\b", re.IGNORECASE)
+_ABOUT_ADDRESSES: Final = re.compile(
+    r"\b(?:address|sender|from|domain|mailbox|user|account)\b", re.IGNORECASE
+)
 _WORD_END: Final = re.compile(r"[\s<>(),;:]")
 _MASKED: Final = re.compile(r"\b(?:to|cc|bcc)\[\d\]")
 
@@ -242,6 +244,11 @@ def silent_on_relaying(context: DialogueContext, reply: Reply) -> bool:
 def silent_on_relaying_without_login(context: DialogueContext, reply: Reply) -> bool:
     """The client has not logged in, and the text does not mention relaying."""
     return not context.logged_in and silent_on_relaying(context, reply)
+
+
+def speaks_of_addresses(context: DialogueContext, reply: Reply) -> bool:
+    """The text mentions an address or an account; in a reply to MAIL, it is the sender's."""
+    return _ABOUT_ADDRESSES.search(reply.text) is not None
 
 
 def names_others_only(context: DialogueContext, reply: Reply) -> bool:

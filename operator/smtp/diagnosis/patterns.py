@@ -24,6 +24,10 @@ TOO_MANY_RECIPIENTS: Final = (
 RATE_OF_TIME: Final = (
     r"\b(?:per|this|an?|last|each) (?:\w+ )?(?:hour|day|minute|second)|hourly|daily|\bday\b|rate|quota"
 )
+HELO_MISSING: Final = (
+    r"(?:send|say|issue) (?:an? )?[he][eh]lo\b(?! name)|\b[he][eh]lo(?:/[he][eh]lo)? (?:is )?"
+    r"(?:first|before|again|already|required|expected)"
+)
 GREYLIST: Final = r"gr[ae]y[- ]?list"
 LATER: Final = (
     r"\b(?:again|later|retry|re-?send|re-?submit|come back|deferr?|temporar\w{1,8} (?:reject|refus|block))"
@@ -34,15 +38,25 @@ SERVER_STATE: Final = (
     r"(?:fail(?:ed|ure)|unable|cannot|can't|could ?n[o']t|error)\b.{0,20}\bconnect(?:ing)?\b",
     r"connect(?:ion)? (?:to|with) .{0,40}(?:refused|failed|timed? ?out|lost|unavailable|closed)",
     r"\b(?:upstream|back-?end|next[- ]hop|smart ?host|milter|scanner|database|directory|ldap|sql)"
-    r"\b.{0,30}\b(?:unavailable|unreachable|not (?:available|responding|reachable)|down|error|time ?d? ?out"
-    r"|fail\w{,3})\b",
+    r"\b.{0,30}\b(?:unavailable|unreachable|refused|not (?:available|responding|reachable)|down|error"
+    r"|time ?d? ?out|fail\w{,3})\b",
     r"\b(?:server|system|service|host) (?:is )?(?:currently |temporarily )?"
     r"(?:down|offline|overloaded|out of (?:service|order)|not (?:ready|operational))\b",
+    r"\bread-?only mode|\b(?:migration|upgrade|update|backup|restart) (?:is )?in progress",
+    r"\bdial(?:ing)? (?:tcp|error|failed)|\b(?:forward|prox)\w{,3} (?:error|fail\w{,3})\b",
     r"queue file write|local configuration error|system config\w{,10} error|temporar\w{,3} (?:\w+ )?outage",
 )
 """Words about the server's own state. They hold for any code: servers also use 5xx for outages."""
+BUSY: Final = r"\b(?:server|system|service|host) (?:is )?(?:currently |temporarily |too |very )?busy\b"
 LOAD: Final = r"\bover-?limit|\bover limit|\bhigh load|load (?:average|level)?.{0,10}too high|\bqueue quota"
 """Words for a rate or load limit, whose fix is to wait."""
+NO_MAIL: Final = (
+    r"(?:does|do|will|can)(?: ?n[o']t|not) (?:accept|receive|handle|support) (?:any |incoming |inbound )?"
+    r"(?:e?-?mails?|messages?)\b"
+    r"(?!,? (?:from|for|to|by|now|at|without|with|until|because|via|over|yet|today))"
+    r"|\baccepts? no (?:e?-?mails?|messages?)\b"
+)
+"""The host accepts no email at all (RFC 7504)."""
 NO_SPACE: Final = (
     r"(?:insufficient|not enough|no|low on|out of|lack of) (?:\w+ ){,2}?"
     r"(?:disk|storage|space|memory|resources?)\b",
@@ -54,6 +68,8 @@ DENIED: Final = (
     r"\b(?:den(?:y|ied)|refus\w{,3}|reject\w{,3}|block\w{,3}|forbidden|restricted"
     r"|disallow\w{,3}|bann\w{,3})\b"
 )
+ADDRESS: Final = r"\d{1,3}(?:\.\d{1,3}){3}(?![\d.]\d)|(?:[\da-f]{1,4}:){2,7}[\da-f:]*"
+"""An IP address."""
 CLIENT_CERTIFICATE: Final = (
     r"\b(?:client|peer|user|ssl|tls|x\.?509)[ /-]?(?:\w+ )?cert\w{,10}\b.{0,40}"
     r"(?:required|need|missing|mandatory|not (?:presented|provided|sent|found|verif|trust|valid|accepted)"
@@ -63,12 +79,18 @@ CLIENT_CERTIFICATE: Final = (
     r"n[o']t (?:present|provide|send|supply|return)\w{,3} (?:an? |any |the )?(?:\w+ ){,3}?cert",
     r"no valid cert\b|cert\w{,10} (?:is )?(?:required|needed|mandatory)\b",
 )
+ACCESS: Final = r"xoauth|oauth|\btokens?\b|\bbearer\b"
+UNSUPPORTED: Final = (
+    r"mechanism|auth\w{,12} (?:type|method)|n[o']t (?:support|enabl|offer|implement)|unrecogni|disabled"
+)
 WRONG_PASSWORD: Final = (
     r"\b(?:invalid|incorrect|wrong|bad|illegal)\b\W{1,3}(?:\w+[\s/]{1,3}){,3}?"
     r"(?:credentials?|passw(?:or)?d|user ?names?|user ?id|login|pass)\b",
     r"\b(?:credentials?|password|user ?name)\b(?:\W{1,3}\w+){,4}?\W{1,3}"
     r"(?:invalid|incorrect|wrong|bad|mismatch\w{,2}|not (?:match|accepted|valid|correct|recogni[sz]ed)"
     r"|n['o ]?t match)",
+    r"\bpassw(?:or)?d\b.{0,20}\b(?:expired|outdated|must be (?:changed|reset))\b"
+    r"|\b(?:change|renew|reset) (?:your |the )?passw",
     r"\b(?:no such|unknown) (?:user|account)\b|\buser (?:not found|unknown|does not exist)",
 )
 SERVER_FAULT: Final = (

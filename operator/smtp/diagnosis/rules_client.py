@@ -20,16 +20,20 @@ from smtp_operator.smtp.diagnosis.matcher import (
     without_login,
 )
 from smtp_operator.smtp.diagnosis.patterns import (
+    ADDRESS,
     AUTH,
     BANNER,
     BLOCKLISTED,
+    BUSY,
     DATA,
     DENIED,
     EHLO,
     GREETING,
+    HELO_MISSING,
     LASTING,
     LETTER,
     LOAD,
+    NO_MAIL,
     NO_SPACE,
     NOT_ALLOWED,
     RCPT,
@@ -39,6 +43,12 @@ from smtp_operator.smtp.diagnosis.patterns import (
 )
 
 CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
+    # a failed check of the sender, which may mention HELO as well
+    reply_rule(
+        mail.FROM_REJECTED,
+        *LETTER,
+        text=r"sender verif\w{1,12} (?:has )?fail|callback setup failed while verifying",
+    ),
     # the name in EHLO: some servers check it at MAIL or RCPT
     reply_rule(say.HELO_REJECTED, text=r"\b[he][eh]lo command rejected"),
     reply_rule(say.HELO_REJECTED_GMAIL, code="421", text=r"\(EHLO\)"),
@@ -47,11 +57,12 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
         code="(?!50[023])[45]..",
         when=silent_on_relaying,
         text=r"\b(?:helo|ehlo)(?:host|name)?\b",
-        unless=r"(?:send|say|issue) (?:an? )?[he][eh]lo\b(?! name)|\b[he][eh]lo(?:/[he][eh]lo)? (?:is )?"
-        r"(?:first|before|again|already|required|expected)",
+        unless=HELO_MISSING,
     ),
     reply_rule(say.HELO_REJECTED, EHLO, *LETTER, text=r"need fully-qualified hostname"),
-    # load
+    # the server's own state and load
+    reply_rule(say.NO_MAIL, *GREETING, code=LASTING, text=NO_MAIL),
+    reply_rule(say.NOT_ACCEPTING, BANNER, code=TRANSIENT, text=(*SERVER_STATE, BUSY)),
     reply_rule(
         say.TOO_MANY_CONNECTIONS,
         *GREETING,
@@ -64,7 +75,26 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
         mail.RATE_EXCEEDED, EHLO, STARTTLS, text=r"rate.?limit|throttl|too (?:much|many|busy|fast)|\bload\b"
     ),
     reply_rule(mail.NO_STORAGE, *GREETING, STARTTLS, *LETTER, text=NO_SPACE, unless=r"box\b|recipient|user"),
-    # sender or client: the one that the words name
+    # recipient, sender or client: the one that the words name
+    reply_rule(
+        mail.RECIPIENT_REFUSED,
+        RCPT,
+        DATA,
+        code=LASTING,
+        text=r"\b(?:recipient|user|addressee)\b.{0,40}"
+        r"\b(?:does ?n[o']t|refuses to) (?:want|wish|accept|receive)"
+        r"|\b(?:recipient|user|addressee)(?:'s)? (?:\w+ )?(?:block|black|deny)[- ]?list",
+    ),
+    reply_rule(
+        mail.RATE_EXCEEDED,
+        *LETTER,
+        text=(
+            r"\bexceed\w{,3}\b.{0,30}\b(?:hour|day|daily|minute|month)\w{,2} (?:\w+ )?"
+            r"(?:limit|quota|maximum)",
+            r"too many (?:e?-?mails?|messages?)\b.{0,20}\b(?:hour|day|minute|month)",
+            r"submission ?quota|refusequota",
+        ),
+    ),
     reply_rule(
         mail.SUBMISSION_EXPECTED,
         *LETTER,
@@ -76,7 +106,7 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
         mail.FROM_REJECTED,
         *LETTER,
         text=(
-            r"sender address \[.{,200}\] blocked|spam abuse detected|sender verif\w{1,12} (?:has )?fail",
+            r"sender address \[.{,200}\] blocked|spam abuse detected",
             r"(?:sender(?! ?(?:ip|host|\[))|(?:e-?)?mail address|from address)\b.{0,20}(?:block|black) ?list",
             r"\bsender\b(?! ?(?:ip|host|\[))[^.]{0,100}\b(?:block|black|deny)[- ]?listed",
             r"(?:mail ?from|sender'?s?|from|envelope) domain\b.{0,20}(?:listed|block|black)",
@@ -127,6 +157,23 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
             r"\bip(?: address)? (?:is |was )?(?:not |un)(?:in |on |known|trusted|listed|recogni|registered)",
         ),
     ),
+    reply_rule(  # a quoted reply of another server may have its address
+        say.CLIENT_BLOCKED,
+        text=rf"(?<![\d.])(?:{ADDRESS})\]?"
+        rf"(?: (?:is|was|are|were|has|been|currently|temporarily)){{,3}} {DENIED}",
+        unless=r"\bsaid\b",
+    ),
+    reply_rule(
+        say.CLIENT_BLOCKED,
+        *GREETING,
+        *LETTER,
+        text=(
+            rf"spam ?-?traps?\b|\byour address \W?(?:{ADDRESS})",
+            r"\b(?:dynamic|residential|dial-?up|consumer)(?:ally assigned)? (?:\w+ )?"
+            r"(?:hosts?|ips?|address\w{,2}|pools?|ranges?|networks?|clients?|lines?)\b",
+            r"\buse (?:the|your) (?:isp|provider)(?:'?s)? (?:\w+ ){,2}(?:smtp|server|smart ?host|relay)",
+        ),
+    ),
     reply_rule(
         say.CLIENT_BLOCKED,
         text=(
@@ -161,7 +208,7 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
     ),
     reply_rule(say.CLIENT_BLOCKED, BANNER, code=LASTING, enhanced="5.7.x"),
     reply_rule(say.SERVICE_CLOSING, EHLO, code="421", text=SERVER_STATE),
-    reply_rule(say.SERVER_FAULT, *GREETING, code=LASTING, text=SERVER_STATE),
+    reply_rule(say.SERVER_FAULT, *GREETING, code=LASTING, text=(*SERVER_STATE, BUSY)),
     reply_rule(
         say.CLIENT_BLOCKED,
         EHLO,

@@ -55,7 +55,10 @@ ENCRYPTION_RULES: Final[tuple[ReplyRule, ...]] = (
         when=in_plaintext,
         text=(
             r"\bstarttls\b(?! (?:not|un))",
-            r"(?:tls|ssl|encrypt\w{1,12}|secure \w{1,20})\b.{0,20}\b(?:required|needed|mandatory|first)\b",
+            r"(?:tls|ssl|encrypt\w{1,12}|secure \w{1,20})\b.{0,20}\b(?:required|needed|mandatory)\b",
+            r"\b(?:start|use|enable|establish|negotiate|set ?up) (?:tls|ssl|encryption)\b.{0,20}\bfirst\b",
+            r"\b(?:fail\w{,3}|unable|cannot|can't|no|lacks?|missing)\b.{0,40}\b(?:tls|ssl|encrypted|secure)"
+            r" (?:channel|session|layer)\b",
             r"(?:requires?|must use|must be|need(?:s|ed)?|use of) (?:an? )?(?:tls|ssl|encrypt\w|secure)",
             r"(?:plain|clear)[ -]?text.{0,60}(?:disallow|not allowed|non-secure|insecure|unencrypted)",
             rf"(?:{NOT_ALLOWED}|not avail|n.t accept)\w{{,12}}.{{0,20}}(?:unencrypted|insecure|non-?secure)",

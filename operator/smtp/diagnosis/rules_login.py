@@ -18,6 +18,7 @@ from smtp_operator.smtp.diagnosis.matcher import (
     reply_rule,
 )
 from smtp_operator.smtp.diagnosis.patterns import (
+    ACCESS,
     AUTH,
     LASTING,
     LETTER,
@@ -26,6 +27,7 @@ from smtp_operator.smtp.diagnosis.patterns import (
     NOT_WORKING,
     SERVER_STATE,
     TRANSIENT,
+    UNSUPPORTED,
     WRONG_PASSWORD,
 )
 
@@ -49,6 +51,16 @@ LOGIN_RULES: Final[tuple[ReplyRule, ...]] = (
         say.TOKEN_REJECTED_GMAIL, AUTH, when=by_token, code="53[45]", provider=providers.GMAIL, certain=True
     ),
     reply_rule(say.TOKEN_REJECTED, AUTH, when=by_token, code="535", certain=True),
+    reply_rule(
+        say.TOKEN_REJECTED_MICROSOFT,
+        AUTH,
+        when=by_token,
+        code=LASTING,
+        text=ACCESS,
+        unless=UNSUPPORTED,
+        provider=providers.MICROSOFT,
+    ),
+    reply_rule(say.TOKEN_REJECTED, AUTH, when=by_token, code=LASTING, text=ACCESS, unless=UNSUPPORTED),
     reply_rule(
         say.AUTH_FAILED_MICROSOFT, AUTH, text=r"credentials (?:were|are) (?:incorrect|wrong|invalid|bad)"
     ),
@@ -82,6 +94,7 @@ LOGIN_RULES: Final[tuple[ReplyRule, ...]] = (
             NO_RIGHT,
             rf"{NOT_ALLOWED}\w{{,12}} to (?:use|access|log|sign|auth|send|connect)",
             r"access rights|not licen[cs]ed",
+            r"\blicen[cs]e\b.{0,40}\b(?:expired|exceeded|invalid|missing|required|ended|limit)",
         ),
     ),
     reply_rule(
@@ -126,6 +139,7 @@ LOGIN_RULES: Final[tuple[ReplyRule, ...]] = (
             r"mechanism|^(?!.*password).*too weak|unrecogni[sz]ed auth",
             r"auth\w{,12} (?:type|method|scheme|mode)",
         ),
+        unless=r"\b(?:no|all|none of)\b[\w ]{,40}\b(?:succeed|fail|reject)",  # each mechanism was tried
     ),
     reply_rule(say.MECHANISM_UNSUPPORTED, AUTH, code="504"),
     reply_rule(say.MECHANISM_UNSUPPORTED, AUTH, code="534", enhanced="5.7.9"),

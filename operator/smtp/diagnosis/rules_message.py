@@ -22,11 +22,14 @@ from smtp_operator.smtp.diagnosis.matcher import (
     silent_on_recipients,
     silent_on_relaying_without_login,
     silent_on_senders,
+    speaks_of_addresses,
     without_login,
 )
 from smtp_operator.smtp.diagnosis.patterns import (
+    BUSY,
     DATA,
     GREYLIST,
+    HELO_MISSING,
     LASTING,
     LATER,
     LETTER,
@@ -55,9 +58,15 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
         r"|(?:unknown|unsupported|unrecogni[sz]ed|invalid|bad) (?:\w+ ){,2}(?:param|option|extension)",
         unless=r"smtputf8",
     ),
+    reply_rule(
+        say.OUT_OF_SEQUENCE,
+        *LETTER,
+        code=LASTING,
+        text=(HELO_MISSING, r"\bprotocol (?:error|violation)|\bsynchroni[sz]ation error"),
+    ),
     reply_rule(say.SERVICE_CLOSING, *LETTER, code="421", text=SERVER_STATE),
-    reply_rule(say.SERVER_FAULT, *LETTER, code=LASTING, text=SERVER_STATE),
-    reply_rule(say.SERVER_ERROR, MAIL, DATA, code=NOT_421_BUT_4XX, text=SERVER_STATE),
+    reply_rule(say.SERVER_FAULT, *LETTER, code=LASTING, text=(*SERVER_STATE, BUSY)),
+    reply_rule(say.SERVER_ERROR, MAIL, DATA, code=NOT_421_BUT_4XX, text=(*SERVER_STATE, BUSY)),
     reply_rule(mail.RECIPIENT_DEFERRED, RCPT, code=NOT_421_BUT_4XX, text=SERVER_STATE),
     reply_rule(
         mail.TOO_MANY_RECIPIENTS,
@@ -161,6 +170,8 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
         *LETTER,
         text=(
             r"(?:must|should) (?:match|belong to) (?:the )?(?:auth|user|log)",
+            r"\b(?:login|user\w{,4}|auth\w{,12}|account)\b[\w ]{,20}\bmismatch",
+            r"(?:incorrect|wrong|invalid) auth\w{,12} for\b.{0,30}\baddress",
             r"not owned by|send ?as\b|sendasdenied|send on behalf|relaying disallowed as",
             r"unauthori[sz]ed sender|sender (?:address )?(?:is )?not (?:authori[sz]ed|allowed|permitted)",
             rf"{NOT_ALLOWED}\w{{,12}} to (?:send|use)\b(?! (?:(?:e?-?mails?|messages?) )?to\b)",
@@ -176,6 +187,15 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
             r"(?:not|un|isn.t) ?-?(?:a )?(?:verified|validated|confirmed)",
             r"sender signature|unconfigured sending domain|sending from .{0,60}not allowed",
             r"(?:un|n[o't] ?)registered .{0,10}domain",
+        ),
+    ),
+    reply_rule(  # the test domain or test account of a provider
+        mail.FROM_UNVERIFIED,
+        *LETTER,
+        text=(
+            r"\bverify (?:a|the|your|another) (?:\w+ )?domain\b",
+            r"\b(?:demo|sandbox|trial|test(?:ing)?) (?:domain|account|mode|e?-?mail)s?\b.{0,80}\bonly\b",
+            r"\bonly (?:be used to )?send (?:\w+ )?e?-?mails? to\b",
         ),
     ),
     reply_rule(
@@ -207,6 +227,8 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
             r"mail from\b.{0,40}\b(?:not|does ?n.t|reject|denied|invalid|refus)",
             r"local users? only|envelope domain|den(?:y|ie[sd]) (?:the )?sender",
             r"return[- ]path|envelope[- ](?:from|sender)|could not complete sender verify",
+            r"\b(?:outgoing|outbound) (?:e?-?mails?|messages?|traffic)\b.{0,60}"
+            r"\b(?:suspended|disabled|blocked|on hold)",
         ),
     ),
     reply_rule(mail.FROM_REJECTED, *LETTER, enhanced="[45].1.7|5.7.50[123]"),
@@ -262,6 +284,13 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
         text=r"unverified address|verification (?:is )?in progress",
     ),
     reply_rule(say.SERVICE_CLOSING, code="421"),
+    reply_rule(
+        mail.FROM_UNVERIFIED_NOW,
+        *LETTER,
+        code=NOT_421_BUT_4XX,
+        when=names_sender_only,
+        text=r"(?:unable|cannot|could not|failed|trying) (?:to )?(?:complete |perform )?verif",
+    ),
     reply_rule(mail.RECIPIENT_DEFERRED, RCPT, code=NOT_421_BUT_4XX, text=SERVER_FAULT),
     reply_rule(mail.RECIPIENT_DEFERRED, RCPT, enhanced="4.[1345].x"),
     reply_rule(mail.MAYBE_GREYLISTED, RCPT, code="45[01]", when=no_other_subject, text=LATER),
@@ -294,16 +323,21 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(mail.RECIPIENT_REFUSED, RCPT),
     reply_rule(mail.RECIPIENT_REFUSED, DATA, when=silent_on_senders, text=NO_SUCH_MAILBOX),
     reply_rule(
-        say.ACCOUNT_DISABLED,
+        say.ACCOUNT_HELD,
         *LETTER,
         when=logged_in,
         text=(
             r"\b(?:your|smtp|sender) account\b.{0,30}"
-            r"(?:suspend|disabled|locked|block|closed|n[o']t .{0,5}activ)"
+            r"(?:suspend|disabled|locked|block|closed|expired|n[o']t .{0,5}activ)",
+            r"(?:sign|log) ?in to (?:your|the) (?:account|mailbox|web ?mail)|activate your",
+            r"\b(?:licen[cs]e|subscription|trial|plan)\b.{0,40}\b(?:expired|ended|suspended|cancel)",
         ),
     ),
     reply_rule(mail.TOO_LARGE, MAIL, DATA, code="552", when=not_of_security),
-    reply_rule(mail.FROM_REFUSED, MAIL),
+    reply_rule(mail.FROM_REFUSED, MAIL, code="501|5[^0].", when=speaks_of_addresses),
+    reply_rule(mail.FROM_REFUSED, MAIL, enhanced="5.1.x"),
+    reply_rule(mail.FROM_REFUSED, MAIL, code="553"),
+    reply_rule(say.SERVER_FAULT, *LETTER, enhanced="5.3.2"),
     reply_rule(mail.MESSAGE_REFUSED, DATA),
     reply_rule(say.REFUSED),
 )

@@ -10,19 +10,10 @@ import yaml
 from smtp_operator.api.reasons import REASONS
 from smtp_operator.api.verdict import SmtpType
 from smtp_operator.cli.exit_codes import code_of
-from smtp_testkit.mailpeers.faultserver import Action, FaultServer, TlsMode, reply
+from smtp_testkit.mailpeers.faultserver import FaultServer, TlsMode
 from smtp_testkit.mailpeers.trial import Trial, recipients
+from smtp_tools.reasons.stage import script_of_steps
 
-STEPS: Final = {
-    "Banner": "banner",
-    "Ehlo": "EHLO",
-    "HELO": "HELO",
-    "StartTls": "STARTTLS",
-    "Auth": "AUTH",
-    "MailFrom": "MAIL",
-    "RcptTo": "RCPT",
-    "Dot": ".",
-}
 TLS: Final[dict[SmtpType, TlsMode]] = {
     SmtpType.NONE: "none",
     SmtpType.START_TLS: "starttls",
@@ -40,20 +31,11 @@ def servers() -> list[Any]:
     return found
 
 
-def script_of(replies: dict[str, str], smtp_type: SmtpType) -> dict[str, Action | list[Action]]:
-    script: dict[str, Action | list[Action]] = {STEPS[it]: reply(replies[it]) for it in replies}
-    if "Ehlo" in replies:
-        script.setdefault("HELO", reply(replies["Ehlo"]))
-        if smtp_type is SmtpType.START_TLS and not replies["Ehlo"].startswith("250"):
-            script["EHLO"] = [reply("250-mail.example\n250 STARTTLS"), reply(replies["Ehlo"])]
-    return script
-
-
 @pytest.mark.parametrize(("case", "replies"), servers())
 async def test_the_party_to_blame(trial: Trial, case: dict[str, Any], replies: dict[str, str]) -> None:
     smtp_type = SmtpType(case.get("smtp_type", "None"))
     login: dict[str, Any] = {"password": "s3cret-pw"} if case.get("login") or "Auth" in replies else {}
-    async with FaultServer(script_of(replies, smtp_type), tls=TLS[smtp_type]) as server:
+    async with FaultServer(script_of_steps(replies, smtp_type), tls=TLS[smtp_type]) as server:
         report = await trial(
             server.port,
             smtp_type=smtp_type,

@@ -74,7 +74,7 @@ def test_the_same_refusal_of_two_commands_is_about_the_client() -> None:
     refused = DialogueContext(refusals=(reply_of(["550 5.7.1 no"]),), logged_in=True, login=True)
 
     assert reason(Phase.MAIL_FROM, "550 5.7.1 no", refused) is Reason.CLIENT_BLOCKED
-    assert reason(Phase.MAIL_FROM, "550 5.7.1 never", refused) is Reason.FROM_ADDRESS_REJECTED
+    assert reason(Phase.MAIL_FROM, "550 5.7.1 never", refused) is Reason.COMMAND_REJECTED
 
 
 @pytest.mark.parametrize("code", ["421", "450", "454", "530", "535", "550", "553 5.7.1", "554"])

@@ -109,9 +109,10 @@ def test_a_suspended_account_is_not_a_fault_of_the_email() -> None:
     reply = "552 Your account has been suspended. Please contact us to reactivate"
 
     assert message(Phase.DATA, reply, context) == (
-        'mail.example.com does not let user "bob" log in: the account is disabled or locked [in Data, server '
+        'mail.example.com accepted the login of user "bob", but the account may not send [in Data, server '
         'said: "552 Your account has been suspended. Please contact us to reactivate"]. '
-        "Ask the administrator of the account to enable it."
+        "The provider has suspended the account, has not activated it, or waits for an action of its owner. "
+        "Do what the reply says, or ask the provider to activate the account."
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from smtp_tools.reasons.judging import Judgement, judge, precision
 from smtp_tools.reasons.mutations import COUNT, mutations
 from smtp_tools.reasons.report import AT_LEAST, FIRST
-from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, load
+from smtp_tools.reasons.scenarios import HELD_BACK, PUBLISHED, UNSEEN, load
 
 
 def told(judgements: Iterable[Judgement]) -> str:
@@ -29,6 +29,13 @@ def test_the_held_back_fifth_gets_its_reasons() -> None:
 
     assert len(judged) == FIRST["held back"][1]
     assert precision(judged) >= AT_LEAST
+
+
+def test_the_unseen_part_gets_its_reasons_exit_codes_and_words() -> None:
+    judged = [judge(scenario) for scenario in load(UNSEEN)]
+
+    assert precision(judged) >= AT_LEAST, told(judged)
+    assert [one.scenario.id for one in judged if one.right and not one.complete] == []
 
 
 def test_a_thousand_mutations_get_the_reasons_of_their_originals() -> None:
