@@ -34,7 +34,9 @@ def dry_run(text: str, cluster: LocalCluster, namespace: str) -> str:
     for document in documents:
         if "namespace" in document["metadata"]:
             document["metadata"]["namespace"] = namespace
-    command = ["apply", "--server-side", "--dry-run=server", "--validate=strict", f"--namespace={namespace}"]
+    named = all("name" in document["metadata"] for document in documents)
+    verb = ["apply", "--server-side"] if named else ["create"]
+    command = [*verb, "--dry-run=server", "--validate=strict", f"--namespace={namespace}"]
     return cluster.kubectl(*command, "-f", "-", input=yaml.safe_dump_all(documents)).stderr
 
 

@@ -239,6 +239,7 @@ def test_both_deployments_differ_in_their_namespaces_only(
     everywhere, here = (document(it, "Deployment") for it in (cluster_wide, namespaced))
     (flags,) = (it["args"] for it in here["spec"]["template"]["spec"]["containers"])
     assert flags.pop() == "--namespace=team-a"
+    flags.append("--smtp-tests")  # the policies are installed once, by a cluster admin
     here["metadata"]["namespace"] = everywhere["metadata"]["namespace"]
     assert here == everywhere
 
@@ -284,9 +285,11 @@ def _name(object_: Object) -> str:
 
 POLICY_NAMES = [
     "clustersmtpvault-references.smtp-operator.io",
+    "smtp-operator-deletions.smtp-operator.io",
     "smtpconfig-habits.smtp-operator.io",
     "smtpconfig-plaintext-password.smtp-operator.io",
     "smtpconfig-references.smtp-operator.io",
+    "smtptest-references.smtp-operator.io",
     "smtpvault-references.smtp-operator.io",
 ]
 """Names from when they had a separate folder: an upgrade has to replace all of them."""
@@ -306,7 +309,9 @@ def test_references_are_refused_by_default_and_the_rest_is_warned_of(cluster_wid
     }
     assert actions == {
         "clustersmtpvault-references": ["Deny"],
+        "smtp-operator-deletions": ["Deny"],
         "smtpconfig-references": ["Deny"],
+        "smtptest-references": ["Deny"],
         "smtpvault-references": ["Deny"],
         "smtpconfig-plaintext-password": ["Warn"],
         "smtpconfig-habits": ["Warn"],

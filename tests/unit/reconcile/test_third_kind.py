@@ -181,9 +181,6 @@ class RelayReconciler(Reconciler[RelaySnapshot, ObjectState, AskRelay]):
         return relay_status(self.status_of(object_), version.generation, verdict, now=self.now())
 
 
-# Its environment: a cluster in memory, and an operator with this kind only.
-
-
 @dataclass
 class Storage:
     """A ``ClusterPort`` that keeps objects in memory."""
@@ -224,8 +221,7 @@ class Storage:
         self.writes += 1
         return str(self.put(tested.reference, status=status)["metadata"]["resourceVersion"])
 
-    async def claim(self, tested: ObjectVersion, status: JsonObject) -> str | None:
-        return await self.write_status(tested, status)
+    claim = write_status
 
     async def delete(self, version: ObjectVersion) -> bool:
         return self.objects.pop(version.reference, None) is None

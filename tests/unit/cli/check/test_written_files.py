@@ -125,8 +125,8 @@ SPECS = {
     ),
     "retries: 3": (
         "spec.retries: unknown field; the fields of spec are server, port, smtpType, username,"
-        " usernameRef, password, oauth2, from, recipients, preferredNotifications, tls,"
-        " heloName, authMechanism, test, recheck, allowInsecureAuth, suspend"
+        " usernameRef, password, oauth2, from, recipients, tls, heloName, authMechanism,"
+        " test, allowInsecureAuth, preferredNotifications, recheck, suspend"
     ),
 }
 
