@@ -10,17 +10,17 @@ from smtp_testkit.testbed.own_pytest import run_pytest
 CONFTEST = """
 import pathlib
 import pytest
-from smtp_testkit.testbed.side_by_side import PLACE, InTurn, Place, SideBySide
+from smtp_testkit.testbed.side_by_side import PLACE, WaitsForLoneTests, FileGroup, SideBySide
 from smtp_testkit.testbed.side_by_side import namespaces_of_others, own_prefix, put_in_order
 
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(SideBySide())
-    config.pluginmanager.register(InTurn(config))
+    config.pluginmanager.register(WaitsForLoneTests(config))
 
 def pytest_collection_modifyitems(config, items):
     for item in items:
-        item.stash[PLACE] = Place[item.path.stem.split("_")[1].upper()]
+        item.stash[PLACE] = FileGroup[item.path.stem.split("_")[1].upper()]
     put_in_order(config, items, ["test_shared_b.py"])
 
 @pytest.fixture
