@@ -42,8 +42,10 @@ class Subject:
         """Create the object, without a status."""
         ccp: Object = {"url": "https://ccp.example.com", "appId": "smtp-operator"}
         login = {"name": "login", "namespace": self.namespace}
+        settings = {"server": "smtp.example.com", "port": 587, "from": "a@example.com"}
         spec: dict[str, Object] = {
-            "SmtpConfig": {"server": "smtp.example.com", "port": 587, "from": "a@example.com"},
+            "SmtpConfig": settings,
+            "SmtpTest": {"settings": settings},
             "SmtpVault": {
                 "cyberArkCCP": {**ccp, "clientCertificateRef": {"name": "login"}},
                 "allowedServers": ["*:*"],

@@ -120,6 +120,7 @@ def test_every_reason_that_a_reply_can_have_is_in_the_table() -> None:
         Reason.RECIPIENTS_PARTIALLY_REFUSED,
         Reason.DATA_TIMEOUT,
         Reason.DISCONNECTED_IN_DATA,
+        Reason.INTERRUPTED,
     }
 
     assert {*order[first : last + 1]} - not_by_a_reply <= seen
