@@ -23,7 +23,7 @@ ARCHITECTURES: Final = ("amd64", "arm64")
 _WANTED: Final = ("base-files", "ca-certificates", "python3")
 _SCRIPTS_ONLY: Final = frozenset(
     {
-        *("debconf", "dpkg", "libacl1", "libmd0", "libpcre2-8-0", "libselinux1", "libzstd1", "mawk"),
+        *("debconf", "dpkg", "libacl1", "libmd0", "libpcre2-8-0", "libselinux1", "mawk"),
         *("openssl", "openssl-provider-legacy", "tar"),
     }
 )
@@ -165,6 +165,7 @@ def _configure(archive: Archive, packages: Sequence[Package], folder: Path) -> N
     archive.file("etc/group", "root:x:0:\nsmtp-operator:x:65532:\n")
     archive.file("etc/nsswitch.conf", "hosts: files dns\n")
     archive.link("etc/os-release", "../usr/lib/os-release")
+    archive.link("usr/lib/ssl/certs", "/etc/ssl/certs")  # where OpenSSL looks; a link of the package openssl
     archive.folder("tmp", 0o1777)
     for it in packages:
         archive.file(f"var/lib/dpkg/status.d/{it.name}", control(folder / it.filename))

@@ -24,7 +24,7 @@ MANIFEST = """\
 apiVersion: smtp-operator.io/v1alpha1
 kind: SmtpConfig
 metadata: {{name: mail}}
-spec: {{server: localhost, port: {port}, smtpType: None, from: a@example.com}}
+spec: {{server: 127.0.0.1, port: {port}, smtpType: None, from: a@example.com}}
 """
 
 
@@ -138,7 +138,7 @@ def _run(image: Image, architecture: str, *words: str, text: str = "") -> str:
         shutil.copy(emulator, image.root / "usr" / "bin")
     variables = dict(it.split("=", 1) for it in image.config["Env"])
     done = subprocess.run(
-        ["chroot", "--userspec=65532:65532", image.root, *prefix,
+        [shutil.which("chroot") or "/usr/sbin/chroot", "--userspec=65532:65532", image.root, *prefix,
          "/usr/bin/python3.13", "-m", "smtp_operator", *words],
         env=variables,
         input=text,
