@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from smtp_testkit.mailpeers import MailServer
@@ -108,34 +107,27 @@ def test_publishing_checks_the_hashes_and_signs_every_digest(dist: Path) -> None
     assert all("@sha256:" in it for it in printed[1:6])
 
 
-@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
-def test_the_image_of_each_architecture_runs_a_check(
-    builder: Builder, dist: Path, architecture: str, tmp_path: Path
-) -> None:
-    archive = dist / f"smtp-operator-{VERSION}.oci.tar"
-    image = builder.pull(archive, f"{VERSION}-{architecture}", name=f"localhost/{architecture}:{VERSION}")
-
+def test_the_released_image_runs_a_check(released: Image) -> None:
     with MailServer.in_thread() as server:
         manifest = MANIFEST.format(port=server.plain_port)
-        printed = (
-            _run(image, architecture, "--version"),
-            _run(image, architecture, "check", "-f", "-", "--output=json", text=manifest),
-        )
+        printed = _run(released, "check", "-f", "-", "--output=json", text=manifest)
 
-    assert printed[0] == f"smtp-operator {VERSION}\n"
-    assert json.loads(printed[1])["reason"] == "TestEmailSent"
+    assert json.loads(printed)["reason"] == "TestEmailSent"
     assert len(server.mails) == 1
 
 
-def _run(image: Image, architecture: str, *words: str, text: str = "") -> str:
-    """Run the image's program in its root file system, under an emulator where the machine is another."""
-    emulator = shutil.which("qemu-aarch64-static")
-    machine = os.uname().machine
-    foreign = {"amd64": "x86_64", "arm64": "aarch64"}[architecture] != machine
-    prefix = [Path(emulator or "").name] if foreign else []
-    if foreign:
-        assert emulator, "qemu-user-static is missing"
-        shutil.copy(emulator, image.root / "usr" / "bin")
+def test_the_image_for_arm64_starts_under_an_emulator(builder: Builder, dist: Path) -> None:
+    archive = dist / f"smtp-operator-{VERSION}.oci.tar"
+    image = builder.pull(archive, f"{VERSION}-arm64", name=f"localhost/arm64:{VERSION}")
+
+    assert _run(image, "--version", emulator="qemu-aarch64-static") == f"smtp-operator {VERSION}\n"
+
+
+def _run(image: Image, *words: str, text: str = "", emulator: str = "") -> str:
+    """Run the image's program in its root file system, under an emulator if one is named."""
+    if emulator:
+        shutil.copy(shutil.which(emulator) or emulator, image.root / "usr" / "bin")
+    prefix = [emulator] if emulator else []
     variables = dict(it.split("=", 1) for it in image.config["Env"])
     done = subprocess.run(
         [shutil.which("chroot") or "/usr/sbin/chroot", "--userspec=65532:65532", image.root, *prefix,
