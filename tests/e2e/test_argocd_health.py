@@ -84,4 +84,4 @@ def test_patching_the_config_map_leaves_what_is_in_it_already(cluster: LocalClus
 
     data = json.loads(cluster.kubectl("get", "configmap", "argocd-cm", "-n", namespace, "-o", "json").stdout)
     assert before.items() <= data["data"].items()
-    assert len(data["data"]) == len(before) + 4
+    assert len(data["data"]) == len(before) + 5  # four kinds, and the action of SmtpConfig

@@ -29,7 +29,7 @@ def policies(documents: list[Object]) -> list[Object]:
     return [it["spec"] for it in documents if it and it["kind"] == "NetworkPolicy"]
 
 
-@pytest.mark.parametrize("folder", ["manifests", "manifests/namespaced", "kustomize/base"])
+@pytest.mark.parametrize("folder", ["manifests", "manifests/namespaced"])
 def test_plain_manifests_let_in_only_whom_a_network_policy_names(folder: str) -> None:
     files = (DEPLOY / folder).glob("*.yaml")
     documents = [it for file in files for it in yaml.safe_load_all(file.read_text())]
