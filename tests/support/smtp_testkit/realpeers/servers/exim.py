@@ -55,7 +55,11 @@ class Exim(PeerServer):
         # OpenSSL sends the alert in plaintext, after the server has begun to encrypt
         "refused certificate": ("Decryption has failed",),
         "refused certificate, implicit TLS": ("Decryption has failed",),
-        "wrong smtpType: TLS to a plaintext port": ("SMTP syntax error",) * 4,
+        # a ClientHello comes before the greeting or after it, as the connection happens to be scheduled
+        "wrong smtpType: TLS to a plaintext port": (
+            *("SMTP syntax error",) * 4,
+            *("SMTP protocol synchronization error",) * 2,
+        ),
         "wrong smtpType: StartTLS to a TLS port": ("non-properly terminated",),
     }
 
