@@ -19,7 +19,7 @@ REVISION = subprocess.run(
 
 def make(target: str) -> str:
     """Run a make target for a release of this tree, and return what it prints."""
-    command = ["make", target, f"VERSION={version('smtp-operator')}"]
+    command = ["make", "--no-print-directory", target, f"VERSION={version('smtp-operator')}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -19,6 +19,7 @@ from smtp_tools.release import krew
 from tests.tiers.image.conftest import make
 
 VERSION = version("smtp-operator")
+PUBLISH = ("REPOSITORY=registry.example.com/x", "DRY_RUN=1")
 MANIFEST = """\
 apiVersion: smtp-operator.io/v1alpha1
 kind: SmtpConfig
@@ -89,7 +90,7 @@ def test_the_manifest_names_the_digest_of_the_index(dist: Path) -> None:
 
 def test_publishing_checks_the_hashes_and_signs_every_digest(dist: Path) -> None:
     done = subprocess.run(
-        ["make", "publish", f"VERSION={VERSION}", "REPOSITORY=registry.example.com/x", "DRY_RUN=1"],
+        ["make", "--no-print-directory", "publish", f"VERSION={VERSION}", *PUBLISH],
         cwd=ROOT,
         capture_output=True,
         text=True,
