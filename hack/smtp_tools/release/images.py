@@ -28,13 +28,12 @@ from smtp_tools.paths import ROOT
 from smtp_tools.release import debian
 from smtp_tools.release.commands import run, run_pip
 from smtp_tools.release.errors import ReleaseError
-from smtp_tools.release.inputs import PYTHON, Inputs
+from smtp_tools.release.inputs import MACHINES, PYTHON, Inputs
 from smtp_tools.release.layers import EXECUTABLE, Archive, sha256
 
 Document = dict[str, Any]
 
 DOCKERFILE: Final = ROOT / "deploy" / "image" / "Dockerfile"
-MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
 _TYPE: Final = "application/vnd.oci.image"
 _APPLICATION: Final = "opt/smtp-operator"
 _NEVER_IMPORTED: Final = r"kubernetes/(aio/)?client/(models|api)/"
@@ -72,7 +71,7 @@ def build_layout(inputs: Inputs, wheel: Path, commit: Commit, version: str) -> L
     manifests, sboms = [], {}
     with tempfile.TemporaryDirectory() as scratch:
         bases = {it: debian.root_file_system(inputs.debs, it, commit.time) for it in debian.ARCHITECTURES}
-        compiler = Compiler(bases[_native()], Path(scratch, "python"))
+        compiler = Compiler(bases[native_architecture()], Path(scratch, "python"))
         for architecture, base in bases.items():
             sboms[architecture] = _sbom(inputs, wheel, architecture, commit)
             application = _application(inputs, wheel, architecture, compiler, commit)
@@ -125,7 +124,12 @@ class Compiler:
             environment=environment)  # fmt: skip
 
 
-def _native() -> str:
+def native_architecture() -> str:
+    """Return the architecture of this machine in Debian's name.
+
+    Raises:
+        ReleaseError: no image is built for this machine.
+    """
     machine = Target().machine
     for architecture, name in MACHINES.items():
         if name == machine:

@@ -11,6 +11,9 @@ from smtp_tools.release import debian, krew
 
 PYTHON: Final = "3.13"
 """The version of Python in the locked Debian packages."""
+MACHINES: Final = {"amd64": "x86_64", "arm64": "aarch64"}
+"""Architectures in the names of Debian, and of Python's wheels."""
+
 FOLDER: Final = ROOT / ".release"
 
 
@@ -43,7 +46,7 @@ class Inputs:
         """
         debian.fetch(self.debs)
         krew.fetch(self.krew)
-        for architecture, machine in (("amd64", "x86_64"), ("arm64", "aarch64")):
+        for architecture, machine in MACHINES.items():
             wheels, stamp = self.wheels(architecture), self.folder / f"wheels-{architecture}.lock"
             if stamp.exists() and stamp.read_bytes() == LOCK.read_bytes():
                 continue

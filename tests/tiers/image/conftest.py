@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The image, built from Debian's packages with buildah. If tools are missing, every test here fails."""
 
-import platform
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from smtp_tools.image import ROOT, Builder, Image, make_context
+from smtp_tools.release.images import native_architecture
 
 REVISION = subprocess.run(
     ("git", "rev-parse", "HEAD"), cwd=ROOT, capture_output=True, text=True, check=False
@@ -51,9 +51,8 @@ def dist() -> Path:
 def released(builder: Builder, dist: Path) -> Image:
     """The released image for this machine."""
     release = version("smtp-operator")
-    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     archive = dist / f"smtp-operator-{release}.oci.tar"
-    return builder.pull(archive, f"{release}-{architecture}", name=f"localhost/released:{release}")
+    return builder.pull(archive, f"{release}-{native_architecture()}", name=f"localhost/released:{release}")
 
 
 @pytest.fixture(scope="session")

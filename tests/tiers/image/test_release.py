@@ -3,7 +3,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import tarfile
@@ -16,6 +15,7 @@ import yaml
 from smtp_testkit.mailpeers import MailServer
 from smtp_tools.image import ROOT, Builder, Image
 from smtp_tools.release import krew
+from smtp_tools.release.images import native_architecture
 from tests.tiers.image.conftest import make
 
 VERSION = version("smtp-operator")
@@ -52,7 +52,7 @@ def test_all_artifacts_are_there_and_match_their_checksums(dist: Path) -> None:
 
 def test_the_plugin_for_krew_runs_with_the_python_of_the_machine(dist: Path, tmp_path: Path) -> None:
     platforms = yaml.safe_load((dist / "smtp.yaml").read_text())["spec"]["platforms"]
-    machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    machine = native_architecture()
     (ours,) = (it for it in platforms if it["selector"]["matchLabels"] == {"os": "linux", "arch": machine})
     package = dist / Path(ours["uri"]).name
     assert hashlib.sha256(package.read_bytes()).hexdigest() == ours["sha256"]
