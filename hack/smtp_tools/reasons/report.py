@@ -25,17 +25,17 @@ _HEAD: Final = """\
 
 # Reason precision
 
-How often the operator names the right reason, measured with replies of real servers. Each scenario of
-the [corpus](CORPUS) was played: a server sent the reply in its
-phase, with the TLS mode of the scenario. The clients were the operator's engine, swaks, and typical scripts
+This page measures how often the operator finds the right reason from replies of real servers. For each
+scenario of the [corpus](CORPUS), a test server sends the recorded reply in the same phase
+and with the same TLS mode. The clients are the operator's engine, swaks, and typical scripts
 with aiosmtplib and smtplib. The names of the scenarios link to their sources. The corpus was committed
 before the rules.
 
-The author of the rules in the first measurement could not know the held-back scenarios. At that time 253
-scenarios were published. The other columns show the current rules; the corpus describes
-[what their author knew](CORPUS#rules-since-then). The unseen scenarios are by a person who had written no
-rule; the corpus has [the measurement](CORPUS#the-unseen-part). The kinds are the cases of `blame.yaml`,
-which have several replies of each kind that was once read wrongly.
+The table compares two versions of the rules. The first measurement used rules whose author did not know
+the held-back scenarios; at that time 253 scenarios were published. All other columns measure the current
+rules, and the corpus describes [what their author knew](CORPUS#rules-since-then). A person who had written
+no rule collected the unseen scenarios; the corpus has [the measurement](CORPUS#the-unseen-part).
+The kinds are the cases of `blame.yaml`, with several replies of each kind that the rules once got wrong.
 """
 
 
@@ -87,7 +87,8 @@ def _figure(name: str, judgements: Sequence[Judgement]) -> str:
 
 def _beside(played: Sequence[Played]) -> list[str]:
     lines = [
-        "How precise other clients could be, if each of their results stood for its most frequent reason:",
+        "Other clients report a result, not a reason. Their best precision assumes that each result "
+        "always has its most frequent reason:",
         "",
         "| result | different results | best precision |",
         "| --- | --- | --- |",
