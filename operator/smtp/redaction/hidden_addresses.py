@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from smtp_operator.smtp.redaction.readings import Reading, Span
+from smtp_operator.smtp.redaction.readings import Reading, Span, readings_of
 from smtp_operator.smtp.redaction.secret_forms import base64_forms, compact, octets
 
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")  # RFC 5321, section 4.1.2
@@ -69,7 +69,7 @@ class HiddenAddresses:
 
     def label_of(self, decoded: str) -> str:
         """Return the replacement for a text with a hidden address or word; empty if it has none."""
-        return next((label for _, label in self.spans_in(Reading(decoded))), "")
+        return next((label for it in readings_of(decoded) for _, label in self.spans_in(it)), "")
 
     def _words_in(self, reading: Reading) -> Iterator[Label]:
         if self._word is None:

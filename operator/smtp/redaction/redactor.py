@@ -161,11 +161,9 @@ class Redactor:
         return ""
 
     def _holds_secret(self, decoded: str) -> bool:
-        plain = Reading(decoded)
         return any(
             pieces.any_in(reading.folded)
-            for reading in (plain, plain.decoded())
-            if reading is not None
+            for reading in readings_of(decoded)
             for pieces in (self._plain, self._long)
         )
 
