@@ -5,19 +5,29 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from smtp_testkit.mailpeers import MailServer
-from smtp_testkit.testbed import Bed, Manifests
+from smtp_testkit.testbed import Bed, Manifests, OperatorProcess
+from smtp_testkit.testbed.bed import settings, smtp_config
+from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
 
 Kubectl = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
+    """An operator that runs SmtpTests with configRef."""
+    flags = [*LOOPBACK, "--smtp-tests", "--log-level=debug"]
+    with OperatorProcess(service_account, logs / "kubectl-smtp.log", flags) as process:
+        yield process.start()
 
 
 @pytest.fixture
@@ -204,3 +214,99 @@ def test_the_view_role_can_see_but_not_test(
     assert (done.returncode, done.stdout) == (2, "")
     assert "the test cannot be requested: PATCH " in done.stderr
     assert 'cannot patch resource "smtpconfigs"' in done.stderr
+
+
+def file_of(server: MailServer, path: Path, **spec: object) -> Path:
+    """Write a SmtpConfig with an inline password to a file."""
+    login = {"username": "mailer", "password": {"value": server.users["mailer"]}, "allowInsecureAuth": True}
+    path.write_text(yaml.safe_dump(smtp_config("new", settings(server, **login | spec))))
+    return path
+
+
+def test_a_file_is_tested_and_nothing_of_it_stays(
+    bed: Bed, server: MailServer, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    file = file_of(server, tmp_path / "mail.yaml")
+
+    done = kubectl("smtp", "test", "-f", str(file), "-n", bed.namespace)
+
+    assert done.returncode == 0, done
+    assert done.stdout.startswith(f"✓ TestEmailSent  {bed.namespace}/new\n")
+    assert "SmtpTest kubectl-smtp-" in done.stderr
+    assert server.users["mailer"] not in done.stdout + done.stderr
+    assert len(server.mails) == 1
+    assert bed.api.items(bed.tests) == bed.api.items(bed.configs) == []
+    assert bed.api.items(bed.core("secrets")) == []
+
+
+def test_a_file_that_fails_shows_why_and_sets_the_exit_code(
+    bed: Bed, server: MailServer, kubectl: Kubectl, tmp_path: Path
+) -> None:
+    file = file_of(server, tmp_path / "mail.yaml", password={"value": "wrong-password"})
+
+    done = kubectl("smtp", "test", "-f", str(file), "-n", bed.namespace, "-o", "json")
+
+    (item,) = json.loads(done.stdout)["items"]
+    assert (done.returncode, item["reason"], item["exitCode"]) == (1, "AuthenticationFailed", 1)
+    assert "wrong-password" not in done.stdout + done.stderr
+    assert bed.api.items(bed.core("secrets")) == []
+
+
+def test_a_killed_plug_in_leaves_a_secret_that_its_smtp_test_owns(
+    bed: Bed, server: MailServer, cluster: LocalCluster, tmp_path: Path
+) -> None:
+    server.unanswered = {"RCPT"}
+    file = file_of(server, tmp_path / "mail.yaml")
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "KUBECONFIG": str(cluster.kubeconfig)}
+    program = Path(sys.executable).parent / "kubectl-smtp"
+    words = [str(program), "test", "-f", str(file), "-n", bed.namespace]
+    with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        started = bed.api.wait_any(bed.tests, lambda it: "currentTest" in it.get("status", {}))
+        process.kill()
+    name, uid = started["metadata"]["name"], started["metadata"]["uid"]
+    secret = bed.api.get(f"{bed.core('secrets')}/{name}")
+    assert [(it["kind"], it["uid"]) for it in secret["metadata"]["ownerReferences"]] == [("SmtpTest", uid)]
+
+    bed.api.delete(f"{bed.tests}/{name}")  # the operator does so five minutes after the end
+
+    bed.api.wait_gone(bed.core("secrets"), name)
+
+
+def test_to_sends_to_the_user_alone(bed: Bed, server: MailServer, kubectl: Kubectl) -> None:
+    bed.create(server, suspend=False, recipients={"to": ["ops@example.com"], "cc": ["team@example.com"]})
+    bed.verdict()
+
+    done = kubectl("smtp", "test", "mail", "--to", "me@example.com", "-n", bed.namespace)
+
+    assert done.returncode == 0, done
+    assert server.mails[-1].recipients == ("me@example.com",)
+
+
+def test_the_test_role_tests_a_smtp_config_that_it_cannot_read(
+    bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path]
+) -> None:
+    bed.verdict_of(server)
+
+    done = kubectl("smtp", "test", "mail", kubeconfig=person("smtp-operator-test"))
+
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"✓ TestEmailSent  {bed.namespace}/mail"), (
+        done
+    )
+    assert len(server.mails) == 2
+    assert bed.api.items(bed.tests) == []
+
+
+def test_the_view_role_learns_what_it_lacks_for_a_file(
+    bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = file_of(server, tmp_path / "mail.yaml")
+
+    done = kubectl("smtp", "test", "-f", str(file), kubeconfig=person("smtp-operator-view"))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"kubectl smtp: {bed.namespace}/new: you lack rights in namespace {bed.namespace} that a SmtpTest"
+        " needs: create and delete on smtptests, create, get, patch and delete on secrets. Ask for the role"
+        " smtp-operator-test\n"
+    )
+    assert bed.api.items(bed.core("secrets")) == []

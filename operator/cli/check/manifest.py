@@ -64,11 +64,12 @@ def config_of(
     name: str | None = None,
     namespace: str | None = None,
     timeout: str | None = None,
+    default_namespace: str = DEFAULT_NAMESPACE,
 ) -> JsonObject:
     """Return the SmtpConfig of a file.
 
-    ``name`` and ``namespace`` select one of several; documents without a namespace are in ``namespace``.
-    ``timeout`` replaces ``spec.test.timeout``.
+    ``name`` and ``namespace`` select one of several; documents without a namespace are in ``namespace``, else
+    in ``default_namespace``. ``timeout`` replaces ``spec.test.timeout``.
 
     Raises:
         ManifestUnusable: no SmtpConfig or several match, or the SmtpConfig is invalid.
@@ -92,7 +93,7 @@ def config_of(
             f"{source} contains several SmtpConfigs ({_listed(found)}): specify the NAME of the one to check,"
             " and its namespace with -n if needed"
         )
-    return _completed(found[0], manifest, namespace, timeout)
+    return _completed(found[0], manifest, namespace or default_namespace, timeout)
 
 
 def _without_config(manifest: Manifest, wanted: str) -> str:
@@ -144,11 +145,9 @@ def config_of_flags(spec: Mapping[str, Any]) -> JsonObject:
     return _object(NAME_OF_FLAGS, DEFAULT_NAMESPACE, spec)
 
 
-def _completed(
-    config: JsonObject, manifest: Manifest, namespace: str | None, timeout: str | None
-) -> JsonObject:
+def _completed(config: JsonObject, manifest: Manifest, namespace: str, timeout: str | None) -> JsonObject:
     metadata, spec = metadata_of(config), config.get("spec")
-    name, own_namespace = metadata.get("name"), metadata.get("namespace") or namespace or DEFAULT_NAMESPACE
+    name, own_namespace = metadata.get("name"), metadata.get("namespace") or namespace
     problems = [_unknown_key(field, config) for field in sorted(map(str, config.keys() - _FIELDS))]
     if config.get("apiVersion") != API_VERSION:
         problems.append(f"apiVersion: must be {API_VERSION}; write: apiVersion: {API_VERSION}")

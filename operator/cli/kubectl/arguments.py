@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Final
 
+from smtp_operator.api.verdict import Mode
 from smtp_operator.cli.terminal import ColorMode
 
 
@@ -76,6 +77,7 @@ standard output, everything else to standard error.
 
 examples:
   kubectl smtp test corporate-mail -n team-a
+  kubectl smtp test -f mail.yaml
   kubectl smtp status -A --not-ready
   kubectl smtp explain AuthenticationFailed
   kubectl patch smtpconfig corporate-mail --type=merge -p "$(kubectl smtp suggest corporate-mail)"
@@ -89,6 +91,19 @@ _TEST: Final = f"""\
 Requests one test of each selected SmtpConfig, in any state, and waits for the verdicts. By default a test
 sends an email: see test.mode of the spec. The request is the annotation smtp-operator.io/test-requested-at.
 A test starts at the earliest 10 seconds after the start of the last one.
+
+With -f, tests the SmtpConfig of a file before you apply it: the command creates a SmtpTest, shows it run, and
+deletes it. password.value becomes a Secret, which is deleted too. With --to or --mode, tests a SmtpConfig of
+the cluster in the same way. Where you may not patch or read a SmtpConfig, NAME is tested by a SmtpTest too.
+
+A SmtpTest needs the verbs create, get, watch and delete on smtptests. In addition, NAME needs the verb test
+on smtpconfigs, and --to and --mode the verb update. password.value needs create, get, patch and delete on
+secrets.
+
+examples:
+  kubectl smtp test -f mail.yaml
+  kubectl kustomize overlays/prod | kubectl smtp test -f - corporate-mail
+  kubectl smtp test corporate-mail --to me@example.com
 
 {EXIT_CODES}"""
 
@@ -200,6 +215,24 @@ COMMANDS: Final = (
         flags=(
             *_SELECTION_FLAGS,
             PluginFlag(name="--all", help="all SmtpConfigs of the namespace"),
+            PluginFlag(
+                name="--filename",
+                short="-f",
+                metavar="FILE",
+                help="test the SmtpConfig of this file; - is standard input",
+                values=Values.FILES,
+            ),
+            PluginFlag(
+                name="--to",
+                metavar="ADDRESS",
+                help="recipient in place of all recipients; can be given several times",
+                repeated=True,
+            ),
+            PluginFlag(
+                name="--mode",
+                choices=tuple(map(str, Mode)),
+                help="depth of the test; default: test.mode of the spec",
+            ),
             PluginFlag(
                 name="--timeout",
                 metavar="DURATION",

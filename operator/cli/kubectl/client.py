@@ -23,7 +23,7 @@ FIELD_MANAGER: Final = "kubectl-smtp"
 
 _PAGE_SIZE: Final = 100
 _LIST_ATTEMPTS: Final = 5
-_SILENCE_SECONDS: Final = 180.0
+SILENCE_SECONDS: Final = 180.0
 """A watch is dead after this time without a line: the API server sends a bookmark about every minute."""
 
 
@@ -128,7 +128,7 @@ class SmtpConfigClient:
                 async with self._lines(version) as lines:
                     async for line in lines:
                         delays = growing_delays()
-                        kind, object_ = _parsed(line)
+                        kind, object_ = parsed_change(line)
                         version = str(object_.get("metadata", {}).get("resourceVersion", version))
                         if kind == "BOOKMARK":
                             continue
@@ -175,7 +175,7 @@ class SmtpConfigClient:
             ("resourceVersion", version),
         ]
         watching = self._client.lines(
-            self._path, query=query, accept=JSON, silence=_SILENCE_SECONDS, keep=OURS
+            self._path, query=query, accept=JSON, silence=SILENCE_SECONDS, keep=OURS
         )
         async with watching as lines:
             yield lines
@@ -192,14 +192,19 @@ def _differences(
     return [*deleted, *(ConfigChange(config) for config in found)]
 
 
-def _parsed(line: bytes) -> tuple[str, JsonObject]:
+def parsed_change(line: bytes) -> tuple[str, JsonObject]:
+    """Return the type and the object of a line of a watch.
+
+    Raises:
+        ListExpired, ApiUnavailable: the watch ended.
+    """
     try:
         change = json.loads(line)
         kind, object_ = str(change["type"]), dict(change["object"])
     except (ValueError, KeyError, TypeError):
         raise ApiUnavailable("the watch sent a line that is not an event") from None
     if kind == "ERROR":
-        text = f"the watch of SmtpConfigs ended: {object_.get('code')} {object_.get('reason')}"
+        text = f"the watch ended: {object_.get('code')} {object_.get('reason')}"
         error: type[ClusterError] = ListExpired if object_.get("code") == 410 else ApiUnavailable
         raise error(text)
     return kind, object_

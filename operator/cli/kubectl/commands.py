@@ -13,7 +13,9 @@ from typing import Any, Final
 import yaml
 
 from smtp_operator.api.durations import parse_duration
+from smtp_operator.api.errors import AccessDenied
 from smtp_operator.api.fixes import fix_for
+from smtp_operator.api.objects import ObjectKey
 from smtp_operator.api.reasons import Reason
 from smtp_operator.cli.check.manifest import is_object_name
 from smtp_operator.cli.exit_codes import FAILED, PASSED, PASSWORD_UNRESOLVED, TRANSIENT, USAGE
@@ -22,6 +24,13 @@ from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.explain import reason_named
 from smtp_operator.cli.kubectl.output import TestProgress, history_of, listing, verdict_of
 from smtp_operator.cli.kubectl.results import as_json, show
+from smtp_operator.cli.kubectl.smtp_test_requests import (
+    check_recipients,
+    config_in_file,
+    request_of_config,
+    request_of_settings,
+)
+from smtp_operator.cli.kubectl.smtp_test_runs import SmtpTestRuns, TestedConfig, uninterrupted
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
 from smtp_operator.cli.kubectl.vaults import list_vaults, show_vaults
 from smtp_operator.cli.kubectl.version import show_version
@@ -117,18 +126,34 @@ class PluginSession:
         if options.selector and names:
             raise PluginFailed("NAME cannot be combined with --selector")
         if options.command == "test":
-            if names and options.all:
-                raise PluginFailed("NAME cannot be combined with --all")
-            if not (names or options.selector or options.all or options.all_namespaces):
-                raise PluginFailed(
-                    "select SmtpConfigs with NAME, -l SELECTOR, --all (of the namespace) or -A"
-                )
-        elif options.vaults and (
-            names or options.selector or options.not_ready or options.reason or options.server
-        ):
+            self._check_test(names)
+        else:
+            self._check_status(names)
+
+    def _check_status(self, names: Sequence[str]) -> None:
+        options = self._options
+        filtered = options.not_ready or options.reason or options.server
+        if options.vaults and (names or options.selector or filtered):
             raise PluginFailed("--vaults cannot be combined with NAME or a filter")
-        elif names and (options.not_ready or options.reason or options.server):
+        if names and filtered:
             raise PluginFailed("NAME cannot be combined with --not-ready, --reason or --server")
+
+    def _check_test(self, names: Sequence[str]) -> None:
+        options = self._options
+        if names and options.all:
+            raise PluginFailed("NAME cannot be combined with --all")
+        several = options.selector or options.all or options.all_namespaces
+        single = options.filename is not None or options.to or options.mode
+        if not single and not names and not several:
+            raise PluginFailed("select SmtpConfigs with NAME, -l SELECTOR, --all (of the namespace) or -A")
+        if options.filename is not None and (several or len(names) > 1):
+            raise PluginFailed(
+                "--filename can be combined with one NAME, which selects a SmtpConfig of the file"
+            )
+        if single and options.filename is None and (several or len(names) != 1):
+            raise PluginFailed("--to and --mode require --filename or one NAME")
+        if options.to:
+            check_recipients(options.to)
 
     def _selection(self, access: Access) -> Selection:
         options = self._options
@@ -152,19 +177,59 @@ class PluginSession:
             timeout = parse_duration(options.timeout)
         except ValueError as error:
             raise PluginFailed(f"--timeout: {error}") from None
-        targets, version = await configs.list_configs()
-        if not targets:
-            raise PluginFailed(f"no SmtpConfig {selection.where} to test")
-        progress = TestProgress(sys.stderr, self._style(sys.stderr), total=len(targets))
+        by_smtp_test = self._tested_once(selection)
+        targets: Sequence[ConfigSnapshot] = ()
+        if not by_smtp_test:
+            try:
+                targets, version = await configs.list_configs()
+            except AccessDenied as error:
+                if not selection.names or selection.namespace is None:
+                    raise
+                keys = [ObjectKey(selection.namespace, name) for name in dict.fromkeys(selection.names)]
+                by_smtp_test = _tested_instead(dict.fromkeys(keys, str(error)))
+            else:
+                if not targets:
+                    raise PluginFailed(f"no SmtpConfig {selection.where} to test")
+        total = len(targets) or len(by_smtp_test)
+        progress = TestProgress(sys.stderr, self._style(sys.stderr), total=total)
         listener = progress if options.output == "json" else _Verdicts(progress, self._style(sys.stdout))
+        answers: list[TestAnswer] = []
         try:
-            answers = await TestRequests(configs, listener).run(targets, version, timeout=timeout)
+            if targets:
+                requests = TestRequests(configs, listener)
+                answers += await requests.run(targets, version, timeout=timeout)
+                by_smtp_test = _tested_instead(requests.denied)
+            if by_smtp_test:
+                runs = SmtpTestRuns(configs.client, listener, timeout=timeout, warn=progress.warn)
+                answers += await uninterrupted(runs.run(by_smtp_test))
         finally:
             progress.clear()
+        answers.sort(key=lambda it: it.config.key)
         code = worst([it.exit_code for it in answers])
         if options.output == "json":
             show(as_json({"exitCode": code, "items": [_answer_as_json(it) for it in answers]}))
         return code
+
+    def _tested_once(self, selection: Selection) -> list[TestedConfig]:
+        """Return the test that the arguments describe; empty: the annotation requests the tests."""
+        options = self._options
+        if options.filename is None and not options.to and not options.mode:
+            return []
+        namespace, name = selection.namespace or "", next(iter(selection.names), None)
+        to, mode = options.to or (), options.mode
+        if options.filename is None:
+            key = ObjectKey(namespace, str(name))
+            return [TestedConfig(key=key, request=request_of_config(key, to=to, mode=mode))]
+        config = config_in_file(
+            options.filename,
+            sys.stdin,
+            name=name,
+            namespace=options.namespace,
+            default_namespace=namespace,
+        )
+        key = ObjectKey(config["metadata"]["namespace"], config["metadata"]["name"])
+        request = request_of_settings(key.namespace, config["spec"], to=to, mode=mode)
+        return [TestedConfig(key=key, request=request)]
 
     async def _status(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options, now = self._options, time.time()
@@ -215,6 +280,11 @@ class PluginSession:
             if value := getattr(options, flag):
                 words.append(f"--{flag}={value}")
         return shlex.join([*words, "--type=merge", "-p", json.dumps(patch, separators=(",", ":"))])
+
+
+def _tested_instead(denied: Mapping[ObjectKey, str]) -> list[TestedConfig]:
+    """Return tests by SmtpTests for SmtpConfigs of which the user may not request a test."""
+    return [TestedConfig(key=key, request=request_of_config(key), denied=why) for key, why in denied.items()]
 
 
 class _Verdicts:

@@ -30,6 +30,7 @@ JSON_KEYS: Final = {
         "suggestion": "`status.suggestion`",
         "lastHandledTestRequest": "as in status",
         "error": "why `test` got no verdict; null: it got one",
+        "smtpTest": "name of the SmtpTest that ran the test; null: the SmtpConfig was tested",
     },
     "vault": {
         "kind": "SmtpVault or ClusterSmtpVault",

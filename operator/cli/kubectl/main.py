@@ -65,3 +65,7 @@ def _run(options: argparse.Namespace, environment: Mapping[str, str]) -> int:
 def _fail(text: str, code: int) -> int:
     write(sys.stderr, f"kubectl smtp: {text}\n")
     return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,7 +23,8 @@ def verdict_of(config: ConfigSnapshot, style: TerminalStyle, now: float) -> str:
         paragraphs.append(f"The server replied: {last.response}")
     if config.has_verdict and password is not None and password.status == "True":
         paragraphs.append(password.message)
-    paragraphs.append(f"Next test {config.retry_description(now)}.")
+    if config.smtp_test is None:
+        paragraphs.append(f"Next test {config.retry_description(now)}.")
     return verdict_text(
         style,
         name=str(config.key),
@@ -96,6 +97,9 @@ class TestProgress:
             self._say(f"{config.key}: phase {config.phase}")
         elif config.under_test:
             self._say(f"{config.key}: test started")
+        elif config.smtp_test is not None:
+            waits = f"; {config.summary}" if config.held else ""
+            self._say(f"{config.key}: SmtpTest {config.smtp_test} created{waits}")
         else:
             self._say(f"{config.key}: test requested" + (f"; {why}" if (why := _delay(config)) else ""))
 
@@ -112,9 +116,12 @@ class TestProgress:
 
     def no_test_started(self) -> None:
         """Report that no test has started for some time."""
+        self.warn("no test has started so far. Is the operator running, and does it serve this namespace?")
+
+    def warn(self, text: str) -> None:
+        """Show a sentence about something that the user has to know."""
         self.clear()
-        text = "no test has started so far. Is the operator running, and does it serve this namespace?"
-        write(self._output, f"kubectl smtp: {text}\n")
+        write(self._output, f"kubectl smtp: {one_line(text)}\n")
 
     def clear(self) -> None:
         """Clear the progress line on the terminal."""

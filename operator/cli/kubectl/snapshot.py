@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SmtpConfig of the cluster, as the plug-in shows it."""
+"""A SmtpConfig, as the plug-in shows it: from its own status, or from that of a SmtpTest of its settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from smtp_operator.api.durations import format_duration
@@ -30,6 +30,35 @@ class ConfigSnapshot:
     request: str | None
     """Value of the annotation that requests a test."""
     status: SmtpConfigStatus
+    smtp_test: str | None = None
+    """Name of the SmtpTest that has the status; None: the SmtpConfig itself has it."""
+
+    @classmethod
+    def unread(cls, key: ObjectKey, server: str) -> Self:
+        """Return a SmtpConfig of which nothing else is known; ``server`` can be empty."""
+        return cls(
+            key=key,
+            uid="",
+            version="",
+            generation=0,
+            server=server,
+            suspended=False,
+            request=None,
+            status=SmtpConfigStatus(),
+        )
+
+    @classmethod
+    def of_smtp_test(cls, object_: JsonObject, key: ObjectKey, server: str) -> Self:
+        """Return the SmtpConfig ``key`` with the status of a SmtpTest of its settings."""
+        version = version_of("SmtpTest", object_)
+        return replace(
+            cls.unread(key, server),
+            uid=version.uid,
+            version=version.resource_version,
+            generation=version.generation,
+            status=status_of(SmtpConfigStatus, object_),
+            smtp_test=version.key.name,
+        )
 
     @classmethod
     def of(cls, object_: JsonObject) -> Self:
@@ -132,6 +161,8 @@ class ConfigSnapshot:
 
     def retry_description(self, now: float) -> str:
         """Return when and why the next test starts, such as ``in 12m: recheck``."""
+        if self.smtp_test is not None:
+            return "never: a SmtpTest runs once"
         if self.under_test:
             return f"under way: phase {self.phase}" if self.phase else "under way"
         if self.held:
@@ -175,6 +206,7 @@ class ConfigSnapshot:
             "suggestion": _dumped(status.suggestion) if self.has_verdict else None,
             "lastHandledTestRequest": status.last_handled_test_request,
             "error": None,
+            "smtpTest": self.smtp_test,
         }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from smtp_operator.api.errors import ApiUnavailable, ClusterError, ObjectNotFound
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, ObjectNotFound
 from smtp_operator.api.objects import ObjectKey, is_newer
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
@@ -17,8 +17,8 @@ from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time
 from smtp_operator.cluster.errors import Conflict
 from smtp_operator.reconcile.backoff import REQUEST_SPACING
 
-_CONCURRENT_REQUESTS: Final = 8
-_HINT_AFTER: Final = 20.0
+CONCURRENT_REQUESTS: Final = 8
+HINT_AFTER: Final = 20.0
 """Seconds without a started test after which a hint is shown."""
 
 
@@ -64,12 +64,14 @@ class TestRequests:
         self._configs = configs
         self._listener = listener
         self._pending: dict[ObjectKey, _Request] = {}
+        self.denied: dict[ObjectKey, str] = {}
+        """SmtpConfigs of which the user may not request a test, and why; they have no answer."""
         self._answers: list[TestAnswer] = []
 
     async def run(
         self, targets: Sequence[ConfigSnapshot], version: str, *, timeout: float
     ) -> list[TestAnswer]:
-        """Request the tests and wait; return one answer for each SmtpConfig, sorted by namespace and name.
+        """Request the tests and wait; return an answer for each SmtpConfig that is not in ``denied``, sorted.
 
         Args:
             targets: the SmtpConfigs to test.
@@ -77,10 +79,10 @@ class TestRequests:
             timeout: the maximum time to wait, in seconds.
         """
         value = datetime.now(UTC).isoformat(timespec="microseconds")
-        hint = asyncio.get_running_loop().call_later(_HINT_AFTER, self._listener.no_test_started)
+        hint = asyncio.get_running_loop().call_later(HINT_AFTER, self._listener.no_test_started)
         try:
             async with asyncio.timeout(timeout):
-                slots = asyncio.Semaphore(_CONCURRENT_REQUESTS)
+                slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
                 await asyncio.gather(*(self._request_test(it, value, slots) for it in targets))
                 async with aclosing(self._configs.watch_configs(targets, version)) as changes:
                     while self._pending:
@@ -91,7 +93,7 @@ class TestRequests:
                             hint.cancel()
         except TimeoutError:
             for request in list(self._pending.values()):
-                self._answer(TestAnswer(request.config, _too_late(request.config, timeout), TRANSIENT))
+                self._answer(TestAnswer(request.config, too_late(request.config, timeout), TRANSIENT))
         finally:
             hint.cancel()
         return sorted(self._answers, key=lambda it: it.config.key)
@@ -105,6 +107,9 @@ class TestRequests:
                 return
             except ApiUnavailable as error:
                 self._answer(TestAnswer(config, f"the API server does not answer: {error}", TRANSIENT))
+                return
+            except AccessDenied as error:
+                self.denied[config.key] = f"the test cannot be requested: {error}"
                 return
             except ClusterError as error:
                 self._answer(TestAnswer(config, f"the test cannot be requested: {error}"))
@@ -150,7 +155,8 @@ def _withdrawn(config: ConfigSnapshot) -> str:
     return f"the request was withdrawn: its annotation {change}, possibly by a GitOps controller"
 
 
-def _too_late(config: ConfigSnapshot, timeout: float) -> str:
+def too_late(config: ConfigSnapshot, timeout: float) -> str:
+    """Return that there was no verdict in time, and what to check."""
     text = f"no verdict within {short_time(timeout)}"
     if config.under_test:
         return f"{text}: its test is still running" + (f", in phase {config.phase}" if config.phase else "")

@@ -4,7 +4,7 @@
 import asyncio
 import json
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -66,6 +66,10 @@ class Stream:
         return response
 
 
+async def _unexpected(request: ReceivedRequest) -> Answer:
+    return Answer(501)
+
+
 class FakeApi:
     """Sends the queued responses in order, and 501 to an unexpected request."""
 
@@ -73,6 +77,8 @@ class FakeApi:
         """Do not call this; use `start`."""
         self.url = ""
         self.seen: list[ReceivedRequest] = []
+        self.otherwise: Callable[[ReceivedRequest], Awaitable[Answer]] = _unexpected
+        """Returns the response to a request that has neither a queued nor a standing one."""
         self._answers: defaultdict[tuple[str, str], deque[Answer | Stream]] = defaultdict(deque)
         self._standing: dict[tuple[str, str], Answer] = {}
 
@@ -108,18 +114,19 @@ class FakeApi:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         method = "WATCH" if request.query.get("watch") == "true" else request.method
         text = await request.text()
-        self.seen.append(
-            ReceivedRequest(
-                method=method,
-                path=request.path,
-                query=dict(request.query),
-                headers=dict(request.headers),
-                body=json.loads(text) if text else None,
-                time=asyncio.get_running_loop().time(),
-            )
+        received = ReceivedRequest(
+            method=method,
+            path=request.path,
+            query=dict(request.query),
+            headers=dict(request.headers),
+            body=json.loads(text) if text else None,
+            time=asyncio.get_running_loop().time(),
         )
+        self.seen.append(received)
         queue = self._answers[method, request.path]
-        answer = queue.popleft() if queue else self._standing.get((method, request.path), Answer(501))
+        answer = queue.popleft() if queue else self._standing.get((method, request.path))
+        if answer is None:
+            answer = await self.otherwise(received)
         if isinstance(answer, Stream):
             return await answer.serve(request)
         if answer.cut and request.transport is not None:

@@ -10,6 +10,7 @@ _CHANGING = [
     (r"\b[0-9a-f]{64}\b", "<digest>"),
     (r"<[0-9a-f]{32}@", "<id@"),
     (r"(?<=<uid>/)\d+|(?<=Version:)\s+\d+", "<version>"),
+    (r"\bkubectl-smtp-[0-9a-f]{10}\b", "kubectl-smtp-<id>"),
     (r"#[\w-]{16}(?![\w-])", "#<random>"),
     (r"; starts [\w.]+ after the last one$", ""),  # or at once, if the command before took that long
     (r"\b(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+\b", "<duration>"),

@@ -112,6 +112,7 @@ class World:
             "SMTP_OPERATOR_ALLOW_NETWORK": "127.0.0.0/8",
             "SMTP_OPERATOR_ALLOW_SMTP_PORT": "1-65535",
             "SMTP_OPERATOR_NAMESPACE": namespace,
+            "SMTP_OPERATOR_SMTP_TESTS": "true",
         }
 
         if page.world != "private":

@@ -66,6 +66,8 @@ async def test_contexts_of_the_kubeconfig(offered: Offered, kubeconfig: object) 
 
 async def test_a_kubeconfig_is_a_file(environment: dict[str, str]) -> None:
     assert completed(["test", "--kubeconfig", ""], environment) == ([], 0)
+    assert completed(["test", "-f", ""], environment) == ([], 0)
+    assert completed(["test", "--mode", "L"], environment) == ([("Login", "")], 4)
 
 
 async def test_names_of_the_cluster_with_their_verdicts(fake: FakeApi, environment: dict[str, str]) -> None:

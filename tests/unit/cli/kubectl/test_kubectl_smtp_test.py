@@ -154,7 +154,7 @@ async def test_json_keys_are_stable(asking: Any) -> None:
     assert list(item) == [
         "namespace", "name", "server", "passed", "reason", "message", "summary", "phase", "retry",
         "exitCode", "since", "nextTestTime", "lastSuccessTime", "underTest", "suspended", "conditions",
-        "test", "password", "suggestion", "lastHandledTestRequest", "error",
+        "test", "password", "suggestion", "lastHandledTestRequest", "error", "smtpTest",
     ]  # fmt: skip
     assert list(item) == list(JSON_KEYS["item"])
     assert list(ended.json) == list(JSON_KEYS["list"])
@@ -193,17 +193,6 @@ async def test_names_are_accepted_as_kubectl_prints_them(fake: FakeApi, smtp: Sm
     fake.on("GET", LIST, Answer(body=listed()))
     ended = await smtp("test", "smtpconfig.smtp-operator.io/mail")
     assert ended.err.startswith("kubectl smtp: SmtpConfig mail does not exist ")
-
-
-async def test_a_denied_patch_is_reported(fake: FakeApi, smtp: Smtp) -> None:
-    message = 'smtpconfigs.smtp-operator.io "mail" is forbidden: User "me" cannot patch resource'
-    fake.on("GET", LIST, Answer(body=listed(smtp_config())))
-    fake.on("PATCH", MAIL, Answer(403, body={"reason": "Forbidden", "message": message}))
-    ended = await smtp("test", "mail")
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err == (
-        f"kubectl smtp: team-a/mail: the test cannot be requested: PATCH {MAIL}: 403 Forbidden: {message}\n"
-    )
 
 
 async def test_an_unavailable_api_server_is_a_temporary_failure(fake: FakeApi, smtp: Smtp) -> None:

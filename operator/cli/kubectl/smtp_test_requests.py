@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build SmtpTests from a SmtpConfig in a file, or from one in the cluster."""
+
+from collections.abc import Sequence
+from typing import Any, Final, TextIO
+
+from pydantic import ValidationError
+
+from smtp_operator.api.objects import JsonObject, ObjectKey
+from smtp_operator.api.smtpconfig import Notification
+from smtp_operator.api.smtptest import SettingsToTest, TestRecipients
+from smtp_operator.cli.check.manifest import config_of
+from smtp_operator.cli.check.yaml_documents import ManifestUnusable, read_documents
+from smtp_operator.cli.kubectl.errors import PluginFailed
+from smtp_operator.cli.kubectl.smtp_tests import SmtpTestRequest
+
+_SETTINGS: Final = frozenset(field.alias for field in SettingsToTest.model_fields.values())
+
+
+def request_of_config(key: ObjectKey, *, to: Sequence[str] = (), mode: str | None = None) -> SmtpTestRequest:
+    """Return a test of a SmtpConfig of the cluster.
+
+    Args:
+        key: the SmtpConfig.
+        to: recipients in place of all recipients of the SmtpConfig; empty: those of the SmtpConfig.
+        mode: depth of the test; None: its ``test.mode``.
+    """
+    spec: JsonObject = {"configRef": {"name": key.name}}
+    if to:
+        spec["recipients"] = {"to": list(to)}
+    return SmtpTestRequest(namespace=key.namespace, spec=spec | _mode(mode))
+
+
+def request_of_settings(
+    namespace: str, spec: JsonObject, *, to: Sequence[str] = (), mode: str | None = None
+) -> SmtpTestRequest:
+    """Return a test of settings that are not in the cluster.
+
+    Args:
+        namespace: of the test, and of the objects that the settings name.
+        spec: the valid spec of a SmtpConfig; its ``password.value`` goes into a Secret.
+        to: recipients in place of all recipients of the settings.
+        mode: depth of the test; None: ``test.mode`` of the settings.
+    """
+    settings = {field: value for field, value in spec.items() if field in _SETTINGS}
+    if to:
+        settings["recipients"] = {"to": list(to)}
+    elif not _copies_receive_tests(spec) and settings.get("recipients"):
+        settings["recipients"] = {"to": settings["recipients"].get("to") or []}
+    password = (settings.get("password") or {}).get("value")
+    if password is not None:
+        del settings["password"]
+    return SmtpTestRequest(namespace=namespace, spec={"settings": settings} | _mode(mode), password=password)
+
+
+def config_in_file(
+    path: str, stdin: TextIO, *, name: str | None, namespace: str | None, default_namespace: str
+) -> JsonObject:
+    """Return the SmtpConfig of a file; ``-`` is standard input.
+
+    ``name`` and ``namespace`` select one of several. Documents without a namespace are in ``namespace``, else
+    in ``default_namespace``.
+
+    Raises:
+        PluginFailed: the file cannot be read, or contains no valid SmtpConfig.
+    """
+    try:
+        manifest = read_documents(path, stdin)
+        return config_of(manifest, name=name, namespace=namespace, default_namespace=default_namespace)
+    except ManifestUnusable as error:
+        raise PluginFailed(str(error)) from None
+
+
+def check_recipients(to: Sequence[str]) -> None:
+    """Check the addresses of ``--to``.
+
+    Raises:
+        PluginFailed: an address is invalid, or there are too many or equal ones.
+    """
+    try:
+        TestRecipients.model_validate({"to": list(to)})
+    except ValidationError as error:
+        raise PluginFailed(f"--to: {error.errors(include_input=False)[0]['msg']}") from None
+
+
+def _copies_receive_tests(spec: JsonObject) -> bool:
+    return Notification.TEST_EMAIL in (spec.get("preferredNotifications", [Notification.TEST_EMAIL]) or ())
+
+
+def _mode(mode: str | None) -> dict[str, Any]:
+    return {} if mode is None else {"mode": mode}

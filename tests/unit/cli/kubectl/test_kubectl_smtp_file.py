@@ -1,0 +1,437 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`kubectl smtp test -f FILE` creates a SmtpTest, shows it run, prints the verdict, and deletes it."""
+
+import asyncio
+import base64
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
+from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.fakeapi.smtpconfigs import condition, failed, passed, under_test
+from smtp_testkit.fakeapi.smtptests import SECRETS, TESTS, SmtpTestApi
+from smtp_testkit.interrupts import interruptible
+
+Json = dict[str, Any]
+Smtp = Callable[..., Any]
+
+SPEC: Json = {
+    "server": "smtp.example.com",
+    "port": 587,
+    "from": "noreply@example.com",
+    "recipients": {"to": ["ops@example.com"], "cc": ["team@example.com"]},
+    "recheck": {"interval": "1h"},
+    "suspend": True,
+}
+WITH_PASSWORD = SPEC | {"username": "mailer", "password": {"value": "s3cret-password"}}
+
+
+def smtp_config(spec: Json, name: str = "mail", **metadata: str) -> Json:
+    """Return a SmtpConfig as in a file."""
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {"name": name, **metadata},
+        "spec": spec,
+    }
+
+
+def manifest(path: Path, spec: Json, **metadata: str) -> str:
+    """Write a SmtpConfig to a file, and return the path."""
+    path.write_text(yaml.safe_dump(smtp_config(spec, **metadata)))
+    return str(path)
+
+
+def manifests(path: Path, *names: str) -> str:
+    """Write SmtpConfigs to a file, and return the path."""
+    path.write_text(yaml.safe_dump_all([smtp_config(SPEC, name) for name in names]))
+    return str(path)
+
+
+@pytest.fixture
+def api(fake: FakeApi) -> SmtpTestApi:
+    """The SmtpTests and Secrets of the API server."""
+    return SmtpTestApi(fake)
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> str:
+    """A file with a SmtpConfig without a password."""
+    return manifest(tmp_path / "mail.yaml", SPEC)
+
+
+@pytest.fixture
+def mail_with_password(tmp_path: Path) -> str:
+    """A file with a SmtpConfig with an inline password."""
+    return manifest(tmp_path / "mail.yaml", WITH_PASSWORD)
+
+
+@asynccontextmanager
+async def followed(api: SmtpTestApi, smtp: Smtp, *words: str) -> AsyncIterator[asyncio.Task[Any]]:
+    """Run the command until it watches."""
+    task = asyncio.create_task(smtp("test", *words))
+    opened = asyncio.create_task(api.watch.open.wait())
+    await asyncio.wait([task, opened], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    assert opened.done(), (await task).err
+    yield task
+    api.watch.end()
+
+
+async def test_it_creates_a_smtp_test_shows_it_run_and_deletes_it(
+    api: SmtpTestApi, smtp: Smtp, mail: str
+) -> None:
+    async with followed(api, smtp, "-f", mail) as task:
+        name = api.test["metadata"]["name"]
+        api.changes(under_test("Connect") | {"observedGeneration": -1, "conditions": []})
+        api.changes(passed())
+        ended = await task
+    assert ended.code == 0
+    assert ended.out == (
+        "✓ TestEmailSent  team-a/mail\n  Accepted for delivery.\n"
+        "  The server replied: 250 2.0.0 queued as 4F1B2\n"
+    )
+    assert ended.err == (
+        f"  … team-a/mail: SmtpTest {name} created\n"
+        "  … team-a/mail: phase Connect\n"
+        "  ✓ Resolve 2ms\n  ✓ Connect 3ms\n"
+    )
+    assert api.kinds == ["SmtpTest"]
+    assert api.objects == {}
+
+
+async def test_the_smtp_test_has_the_settings_of_the_file(api: SmtpTestApi, smtp: Smtp, mail: str) -> None:
+    async with followed(api, smtp, "-f", mail) as task:
+        api.changes(passed())
+        await task
+    settings = {key: value for key, value in SPEC.items() if key not in ("recheck", "suspend")}
+    assert api.test["spec"] == {"settings": settings, "ttlAfterFinished": "5m"}
+    assert api.test["metadata"]["namespace"] == "team-a"
+    assert api.test["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "kubectl-smtp"}
+
+
+async def test_a_password_is_only_in_a_secret_that_the_smtp_test_owns(
+    api: SmtpTestApi, fake: FakeApi, smtp: Smtp, mail_with_password: str
+) -> None:
+    async with followed(api, smtp, "-f", mail_with_password, "-o", "json") as task:
+        name, uid = api.test["metadata"]["name"], api.test["metadata"]["uid"]
+        owners = api.objects[f"{SECRETS}/{name}"]["metadata"]["ownerReferences"]
+        api.changes(failed("AuthenticationFailed"))
+        ended = await task
+    assert api.test["spec"]["settings"]["password"] == {"secretRef": {"name": name, "key": "password"}}
+    assert api.secret["metadata"]["name"] == name
+    assert api.secret["data"] == {"password": base64.b64encode(b"s3cret-password").decode()}
+    assert owners == [
+        {"apiVersion": "smtp-operator.io/v1alpha1", "kind": "SmtpTest", "name": name, "uid": uid}
+    ]
+    assert api.objects == {}
+    assert "s3cret" not in ended.out + ended.err + str(api.test)
+    writes = [(it.method, it.path, it.query.get("dryRun", "")) for it in fake.seen if it.method != "WATCH"]
+    assert [it for it in writes if it[1].startswith((TESTS, SECRETS))] == [
+        ("POST", TESTS, "All"),
+        ("POST", SECRETS, ""),
+        ("POST", TESTS, ""),
+        ("PATCH", f"{SECRETS}/{name}", ""),
+        ("DELETE", f"{TESTS}/{name}", ""),
+        ("DELETE", f"{SECRETS}/{name}", ""),
+    ]
+    accepted = {it.headers["Accept"] for it in fake.seen if it.path.startswith(SECRETS)}
+    assert accepted == {"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "bound"),
+    [
+        ({}, "smtp.example.com:587"),
+        ({"server": "2001:db8::1", "smtpType": "TLS"}, "[2001:db8::1]:587"),
+        ({"smtpType": "None", "allowInsecureAuth": True}, None),
+        ({"tls": {"insecureSkipVerify": True}, "allowInsecureAuth": True}, None),
+        ({"tls": {"caRef": {"name": "corp-ca"}}}, None),
+        ({"server": "postfix"}, None),
+        ({"server": "postfix.mail.svc"}, None),
+    ],
+)
+async def test_the_password_is_bound_to_the_server_where_that_changes_no_verdict(
+    api: SmtpTestApi, smtp: Smtp, tmp_path: Path, changed: Json, bound: str | None
+) -> None:
+    path = manifest(tmp_path / "mail.yaml", WITH_PASSWORD | changed)
+    async with followed(api, smtp, "-f", path) as task:
+        api.changes(passed())
+        await task
+    annotations = api.secret["metadata"].get("annotations", {})
+    assert annotations.get("smtp-operator.io/allowed-servers") == bound
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (passed(), 0),
+        (failed("RelayDenied"), 1),
+        (failed("Greylisted"), 3),
+        (
+            failed("SecretNotFound")
+            | {
+                "conditions": [
+                    condition("Ready", "False", "SecretNotFound"),
+                    condition("PasswordResolved", "False", "SecretNotFound"),
+                ]
+            },
+            4,
+        ),
+    ],
+    ids=lambda it: it if isinstance(it, int) else it["summary"],
+)
+async def test_the_exit_code_reports_the_verdict(
+    api: SmtpTestApi, smtp: Smtp, mail: str, status: Json, code: int
+) -> None:
+    async with followed(api, smtp, "-f", mail) as task:
+        api.changes(status)
+        assert (await task).code == code
+
+
+async def test_json_has_the_same_keys_and_the_name_of_the_smtp_test(
+    api: SmtpTestApi, smtp: Smtp, mail: str
+) -> None:
+    async with followed(api, smtp, "-f", mail, "-o", "json") as task:
+        api.changes(failed("PlaintextServer", suggestion={"smtpType": "StartTLS"}))
+        ended = await task
+    (item,) = ended.json["items"]
+    assert list(item) == list(JSON_KEYS["item"])
+    assert (item["namespace"], item["name"], item["server"]) == ("team-a", "mail", "smtp.example.com")
+    assert (item["reason"], item["suggestion"]) == ("PlaintextServer", {"smtpType": "StartTLS"})
+    assert item["smtpTest"] == api.test["metadata"]["name"]
+    assert ended.json["exitCode"] == ended.code == 1
+
+
+async def test_recipients_and_mode_can_be_replaced(api: SmtpTestApi, smtp: Smtp, mail: str) -> None:
+    words = ("-f", mail, "--to", "me@example.com", "--to", "you@example.com", "--mode", "Envelope")
+    async with followed(api, smtp, *words) as task:
+        api.changes(passed())
+        await task
+    assert api.test["spec"]["settings"]["recipients"] == {"to": ["me@example.com", "you@example.com"]}
+    assert api.test["spec"]["mode"] == "Envelope"
+
+
+@pytest.mark.parametrize("notifications", [["None"], [], ["Recovered"]])
+async def test_copies_receive_the_email_only_as_the_smtpconfig_says(
+    api: SmtpTestApi, smtp: Smtp, tmp_path: Path, notifications: list[str]
+) -> None:
+    path = manifest(tmp_path / "mail.yaml", SPEC | {"preferredNotifications": notifications})
+    async with followed(api, smtp, "-f", path) as task:
+        api.changes(passed())
+        await task
+    assert api.test["spec"]["settings"]["recipients"] == {"to": ["ops@example.com"]}
+
+
+async def test_the_namespace_of_the_file_counts(api: SmtpTestApi, smtp: Smtp, tmp_path: Path) -> None:
+    path = manifest(tmp_path / "mail.yaml", SPEC, namespace="team-a")
+    async with followed(api, smtp, "-f", path, "--context", "there") as task:
+        api.changes(passed())
+        ended = await task
+    assert ended.out.startswith("✓ TestEmailSent  team-a/mail\n")
+
+
+async def test_another_namespace_than_that_of_the_file_is_refused(
+    smtp: Smtp, tmp_path: Path, fake: FakeApi
+) -> None:
+    path = manifest(tmp_path / "mail.yaml", SPEC, namespace="team-a")
+    ended = await smtp("test", "-f", path, "-n", "team-b")
+    assert (ended.code, ended.err) == (
+        2,
+        f"kubectl smtp: {path} contains no SmtpConfig in namespace team-b; it contains: team-a/mail\n",
+    )
+    assert fake.seen == []
+
+
+async def test_a_name_selects_one_of_several(api: SmtpTestApi, smtp: Smtp, tmp_path: Path) -> None:
+    both = manifests(tmp_path / "both.yaml", "one", "two")
+    ended = await smtp("test", "-f", both)
+    assert (ended.code, ended.out) == (2, "")
+    assert "contains several SmtpConfigs (one, two)" in ended.err
+    async with followed(api, smtp, "two", "-f", both) as task:
+        api.changes(passed())
+        assert (await task).out.startswith("✓ TestEmailSent  team-a/two\n")
+
+
+async def test_an_invalid_spec_is_reported_before_any_request(
+    smtp: Smtp, tmp_path: Path, fake: FakeApi
+) -> None:
+    path = manifest(tmp_path / "mail.yaml", WITH_PASSWORD | {"port": "587"})
+    ended = await smtp("test", "-f", path)
+    assert (ended.code, ended.out) == (2, "")
+    assert (
+        "spec.port: must be a whole number without quotes, not text in quotes; write: port: 587" in ended.err
+    )
+    assert "s3cret" not in ended.err
+    assert fake.seen == []
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (
+            ("-f", "mail.yaml", "-A"),
+            "--filename can be combined with one NAME, which selects a SmtpConfig of the file",
+        ),
+        (
+            ("-f", "mail.yaml", "a", "b"),
+            "--filename can be combined with one NAME, which selects a SmtpConfig of the file",
+        ),
+        (("--to", "me@example.com"), "--to and --mode require --filename or one NAME"),
+        (("--mode", "Login", "--all"), "--to and --mode require --filename or one NAME"),
+        (("mail", "--to", "me"), "--to: String should have at least 3 characters"),
+    ],
+)
+async def test_arguments_that_cannot_be_combined(smtp: Smtp, words: tuple[str, ...], text: str) -> None:
+    ended = await smtp("test", *words)
+    assert (ended.code, ended.err) == (2, f"kubectl smtp: {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("denied", "text"),
+    [
+        (
+            ("create smtptests", "delete smtptests"),
+            "you lack rights in namespace team-a that a SmtpTest needs: create and delete on smtptests. Ask"
+            " for the role smtp-operator-test",
+        ),
+        (
+            ("create secrets", "patch secrets"),
+            "you lack rights in namespace team-a that a SmtpTest needs: create and patch on secrets. They are"
+            " for a Secret with the password: set password.secretRef instead of password.value",
+        ),
+    ],
+)
+async def test_missing_rights_are_named_and_nothing_is_created(
+    api: SmtpTestApi, smtp: Smtp, mail_with_password: str, denied: tuple[str, ...], text: str
+) -> None:
+    api.denied = denied
+    ended = await smtp("test", "-f", mail_with_password)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"kubectl smtp: team-a/mail: {text}\n"
+    assert api.created == []
+
+
+NO_CRD = Answer(
+    404, body={"reason": "NotFound", "message": "the server could not find the requested resource"}
+)
+NO_NAMESPACE = Answer(404, body={"reason": "NotFound", "message": 'namespaces "team-a" not found'})
+POLICY = Answer(
+    403, body={"reason": "Forbidden", "message": "you are not allowed to use the vault SmtpVault/kv"}
+)
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (
+            NO_CRD,
+            "this cluster has no SmtpTests: its smtp-operator is not installed, or is older than this"
+            " plug-in. Ask a cluster admin to apply the CRDs of this release",
+        ),
+        (NO_NAMESPACE, "namespace team-a does not exist"),
+        (
+            POLICY,
+            f"it cannot be tested by a SmtpTest: POST {TESTS}: 403 Forbidden: you are not allowed to use the"
+            " vault SmtpVault/kv",
+        ),
+    ],
+)
+async def test_a_refused_smtp_test_is_explained_and_its_password_never_sent(
+    api: SmtpTestApi, smtp: Smtp, mail_with_password: str, failure: Answer, text: str
+) -> None:
+    api.failures["POST SmtpTest --dry-run"] = failure
+    ended = await smtp("test", "-f", mail_with_password)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"kubectl smtp: team-a/mail: {text}\n"
+    assert api.created == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"), [("POST SmtpTest", 3), ("PATCH Secret", 3), ("POST Secret", 3)]
+)
+async def test_after_a_failure_nothing_is_left(
+    api: SmtpTestApi, smtp: Smtp, mail_with_password: str, request_: str, code: int
+) -> None:
+    api.failures[request_] = Answer(503)
+    ended = await smtp("test", "-f", mail_with_password)
+    assert (ended.code, ended.out) == (code, "")
+    assert ended.err.startswith("kubectl smtp: team-a/mail: the API server does not answer: ")
+    assert api.objects == {}
+
+
+async def test_what_cannot_be_deleted_is_named(api: SmtpTestApi, smtp: Smtp, mail_with_password: str) -> None:
+    refused = Answer(403, body={"reason": "Forbidden", "message": "no"})
+    api.failures |= {"DELETE SmtpTest": refused}
+    async with followed(api, smtp, "-f", mail_with_password) as task:
+        name = api.test["metadata"]["name"]
+        api.changes(passed())
+        ended = await task
+    assert ended.code == 0
+    assert (
+        f"kubectl smtp: SmtpTest team-a/{name} could not be deleted: DELETE {TESTS}/{name}: 403 Forbidden:"
+        " no. The operator deletes it 5m after its end.\n"
+    ) in ended.err
+    assert list(api.objects) == [f"{TESTS}/{name}"]
+
+
+async def test_a_timeout_deletes_the_smtp_test(api: SmtpTestApi, smtp: Smtp, mail: str) -> None:
+    async with followed(api, smtp, "-f", mail, "--timeout", "3s") as task:
+        ended = await task
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.endswith(
+        "kubectl smtp: team-a/mail: no verdict within 3s. Is the operator running, and does it serve"
+        " namespace team-a?\n"
+    )
+    assert api.objects == {}
+
+
+async def test_a_deleted_smtp_test_has_no_verdict(api: SmtpTestApi, smtp: Smtp, mail: str) -> None:
+    async with followed(api, smtp, "-f", mail) as task:
+        api.changes({}, "DELETED")
+        ended = await task
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.endswith("kubectl smtp: team-a/mail: its SmtpTest was deleted before it finished\n")
+
+
+async def test_a_broken_watch_is_opened_again(api: SmtpTestApi, fake: FakeApi, smtp: Smtp, mail: str) -> None:
+    async with followed(api, smtp, "-f", mail) as task:
+        api.objects[f"{TESTS}/{api.test['metadata']['name']}"]["status"] = passed()
+        fake.on("WATCH", TESTS, Answer(410, body={"reason": "Expired"}))
+        api.watch.end()
+        ended = await task
+    assert ended.out.startswith("✓ TestEmailSent  team-a/mail\n")
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_deletes_the_smtp_test_and_its_secret(
+    api: SmtpTestApi, environment: dict[str, str], mail_with_password: str, signal_: int
+) -> None:
+    with interruptible():
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            "import sys; from smtp_operator.cli.kubectl.main import main; sys.exit(main())",
+            "test",
+            "-f",
+            mail_with_password,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    await asyncio.wait_for(api.watch.open.wait(), 60)
+    process.send_signal(signal_)
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    api.watch.end()
+    assert (process.returncode, out) == (130, b"")
+    assert err.decode().splitlines()[-1] == (
+        "kubectl smtp: interrupted; the SmtpTest is deleted, and an email that was not yet sent is not sent"
+    )
+    assert api.kinds == ["Secret", "SmtpTest"]
+    assert api.objects == {}
