@@ -14,6 +14,10 @@ from typing import Final
 NAMESPACE: Final[ContextVar[str]] = ContextVar("namespace", default="")
 """The namespace whose object is being handled; empty for a cluster-wide object and for the command line."""
 
+OF_SMTP_TEST: Final[ContextVar[bool]] = ContextVar("of_smtp_test", default=False)
+"""Whether the object being handled is a SmtpTest. SmtpTests share a part of the connections to a mail server,
+so that they do not delay the verdicts of SmtpConfigs."""
+
 
 class Slot:
     """A requested slot. Release it, granted or not, once it is no longer needed."""

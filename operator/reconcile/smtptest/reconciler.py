@@ -15,6 +15,7 @@ from smtp_operator.api.objects import JsonObject, ObjectVersion, Reference, Serv
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import ObjectStatus, SmtpConfigStatus
 from smtp_operator.api.verdict import Trigger, Verdict, VerdictError
+from smtp_operator.fair_slots import OF_SMTP_TEST
 from smtp_operator.reconcile.actions import RefreshStatus, Wait
 from smtp_operator.reconcile.events import log, log_verdict, verdict_event
 from smtp_operator.reconcile.limits.admission import Admission
@@ -182,6 +183,7 @@ class SmtpTestReconciler(Reconciler[SmtpTestSnapshot, SmtpTestState, SmtpTestAct
                 await self._conclude(snapshot, state, interrupted(snapshot.status))
                 return False
             case RunSmtpTest():
+                OF_SMTP_TEST.set(True)  # of this task, which handles one object
                 return await self._start(snapshot, state)
 
     async def _start(self, snapshot: SmtpTestSnapshot, state: SmtpTestState) -> bool:

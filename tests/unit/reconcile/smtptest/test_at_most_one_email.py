@@ -7,6 +7,7 @@ from smtp_operator.api.errors import ApiUnavailable
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import World, fails, passes
 from smtp_testkit.simulation.smtp_tests import SETTINGS, SmtpTest
+from smtp_testkit.simulation.vaults import vault_verdict
 from smtp_testkit.simulation.world import LOGIN
 
 
@@ -186,6 +187,33 @@ async def test_a_missing_secret_fails_at_once(world: World) -> None:
     world.put_secret(password="s3cret-1")
     await world.passes(3600)
     assert once.reason == "SecretNotFound"
+    assert world.runs == []
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.VAULT_UNREACHABLE,
+        Reason.VAULT_UNAVAILABLE,
+        Reason.VAULT_RATE_LIMITED,
+        Reason.VAULT_SECRET_CHANGING,
+        Reason.IDENTITY_PROVIDER_UNREACHABLE,
+    ],
+)
+async def test_a_vault_that_is_down_fails_it_at_once(world: World, reason: Reason) -> None:
+    await world.start()
+    vault = world.vault().create()
+    await world.passes(5)
+    world.vaults.fails = vault_verdict(reason, retry_after=30.0)
+    once = SmtpTest(world).create(settings={**SETTINGS, "username": "mailer", "password": vault.password()})
+    await world.passes(5)
+    expected = {kind: (status, str(reason)) for kind, status in _FAILED.items()}
+    assert once.conditions == expected | {"PasswordResolved": ("False", str(reason))}
+    asked = len(world.vaults.reads)
+    world.vaults.fails = None
+    await world.passes(3600)
+    assert once.reason == str(reason)
+    assert len(world.vaults.reads) == asked
     assert world.runs == []
 
 
