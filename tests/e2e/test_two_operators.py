@@ -17,7 +17,9 @@ import pytest
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Api, Bed, Manifests, OperatorProcess, StartOperator
 from smtp_testkit.testbed.api import ApiError
+from smtp_testkit.testbed.bed import settings
 from smtp_testkit.testbed.exposition import Exposition
+from smtp_testkit.testbed.once import verdict
 from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_testkit.testbed.recording_proxy import recorded
 from smtp_tools.localcluster import LocalCluster
@@ -201,6 +203,57 @@ def test_a_leader_that_is_cut_off_repeats_at_most_the_emails_in_progress(
         assert leader.ended() == 1
     assert " is lost: it was not renewed for " in leader.output()
     assert_few_repeated(wanted, servers)
+
+
+@pytest.mark.parametrize(
+    ("verb", "mails", "reason"),
+    [
+        ("banner", 1, "TestEmailSent"),
+        ("RCPT", 1, "TestEmailSent"),
+        ("DATA", 0, "Interrupted"),
+        (".", 1, "Interrupted"),
+    ],
+)
+def test_a_leader_killed_in_a_smtp_test_is_replaced_and_no_email_is_repeated(
+    pair: Pair, bed: Bed, server: MailServer, verb: str, mails: int, reason: str
+) -> None:
+    leader, standby = pair
+
+    def killed(said: str) -> None:
+        if said == verb:
+            server.on_command = lambda _: None
+            leader.kill()
+
+    server.on_command = killed
+    bed.create_test("try", settings=settings(server))
+
+    assert leader.ended() == -signal.SIGKILL
+    assert verdict(bed) == reason
+    assert works(standby)
+    assert len(server.mails) == mails
+
+
+@pytest.mark.parametrize("verb", ["RCPT", "DATA", "."])
+def test_a_leader_frozen_in_a_smtp_test_sends_nothing_when_it_wakes_up(
+    pair: Pair, bed: Bed, server: MailServer, verb: str
+) -> None:
+    leader, standby = pair
+
+    def frozen(said: str) -> None:
+        if said == verb:
+            server.on_command = lambda _: None
+            leader.freeze()
+
+    server.on_command = frozen
+    bed.create_test("try", settings=settings(server))
+    found = verdict(bed)
+    assert works(standby)
+
+    leader.thaw()
+
+    assert leader.ended() == 1
+    assert verdict(bed) == found
+    assert len(server.mails) <= 1
 
 
 @pytest.mark.parametrize("verb", ["RCPT", "DATA", "."])

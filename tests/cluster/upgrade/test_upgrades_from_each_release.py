@@ -19,6 +19,8 @@ from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.releases import Release, releases
 from smtp_testkit.testbed import Api, AuditLog, Bed, Manifests, Object, OperatorProcess
+from smtp_testkit.testbed.bed import settings
+from smtp_testkit.testbed.once import verdict
 from smtp_tools.localcluster import LocalCluster
 
 CRDS = Path(__file__).parents[3] / "deploy" / "crds"
@@ -39,6 +41,8 @@ class UpgradedObjects:
     writes: set[str]
     """Names of SmtpConfigs whose status this release wrote."""
     mails: int
+    smtp_test: str
+    """The reason of a SmtpTest that is created after the upgrade."""
 
 
 @pytest.fixture(scope="module", params=releases(), ids=str)
@@ -70,7 +74,9 @@ def upgraded(
         asked = audit.until("create", "events", user=manifests.user, namespace=namespace)
         writes = {it.name for it in asked if it.writes and it.resource == "smtpconfigs/status"}
         after = {it["metadata"]["name"]: it for it in api.items(bed.configs)}
-        yield UpgradedObjects(release, namespace, before, after, writes, len(server.mails))
+        mails = len(server.mails)
+        bed.create_test("try", settings=settings(server))
+        yield UpgradedObjects(release, namespace, before, after, writes, mails, verdict(bed))
     cluster.kubectl("delete", "-f", str(CRDS))
     # The deletion of a namespace takes at least 5 seconds.
     cluster.kubectl("delete", "-f", "-", "--wait=false", input=str(manifests))
@@ -88,6 +94,12 @@ def test_every_object_is_left_as_it_was(upgraded: UpgradedObjects) -> None:
 def test_only_what_is_new_is_tested_and_gets_a_mail(upgraded: UpgradedObjects) -> None:
     assert upgraded.writes == {"later"}
     assert upgraded.mails == 1
+
+
+def test_a_smtp_test_works_after_the_upgrade_also_where_the_release_had_none(
+    upgraded: UpgradedObjects,
+) -> None:
+    assert upgraded.smtp_test == "TestEmailSent"
 
 
 def test_every_object_is_still_valid(upgraded: UpgradedObjects, api: Api) -> None:
