@@ -18,7 +18,14 @@ class AccessDenied(ClusterError):
 
 
 class RequestRefused(ClusterError):
-    """The API server rejects the request permanently: malformed, too large or invalid (400, 422 …)."""
+    """The API server rejects the request permanently: malformed, too large or invalid (400, 422 …).
+
+    ``denial`` is the message of an admission policy. It may quote the object: show it only to its author.
+    """
+
+    def __init__(self, text: str, *, denial: str = "") -> None:
+        super().__init__(text)
+        self.denial = denial
 
 
 class ApiUnavailable(ClusterError):

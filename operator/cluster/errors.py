@@ -2,8 +2,8 @@
 """Map responses of the API server to errors. No error text contains content of an object."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from smtp_operator.api.errors import (
     AccessDenied,
@@ -16,8 +16,29 @@ from smtp_operator.api.errors import (
 _UNKNOWN_FIELD: Final = re.compile(r"(?<![\w.\[\]])\.[\w.\[\]]+: field not declared in schema")
 
 
+_FIELD_MANAGER: Final = re.compile(r'conflict with "([^"]+)"')
+_DENIAL: Final = re.compile(
+    r"ValidatingAdmissionPolicy '[^']+' with binding '[^']+' denied request: (.+)", re.DOTALL
+)
+
+
+class FieldConflict(NamedTuple):
+    """A field that another field manager owns."""
+
+    field: str
+    """Its path, such as ``.spec.port``."""
+    manager: str
+
+
 class Conflict(ClusterError):
-    """The object is not in the state that the request was made for (409)."""
+    """The object is not in the state that the request was made for (409).
+
+    ``fields`` are those that another manager owns, after a server-side apply.
+    """
+
+    def __init__(self, text: str, fields: Iterable[FieldConflict] = ()) -> None:
+        super().__init__(text)
+        self.fields = tuple(fields)
 
 
 class ListExpired(ClusterError):
@@ -32,7 +53,6 @@ _BY_STATUS: Final[Mapping[int, type[ClusterError]]] = {
     401: AccessDenied,
     403: AccessDenied,
     404: ObjectNotFound,
-    409: Conflict,
     410: ListExpired,
 }
 _MAY_PASS: Final = frozenset({408, 429})
@@ -48,11 +68,28 @@ def error_of(what: str, status: int, answer: Mapping[str, Any], retry_after: str
         retry_after: the Retry-After header.
     """
     text = f"{what}: {status}{_explained(status, answer)}"
+    if status == 409:
+        return Conflict(text, _field_conflicts(answer))
     if status in _BY_STATUS:
         return _BY_STATUS[status](text)
     if status not in _MAY_PASS and (status < 500 or _is_of_schema(answer)):
-        return RequestRefused(text)
+        return RequestRefused(text, denial=_denial(answer))
     return ApiUnavailable(text, retry_after=_seconds(retry_after, answer))
+
+
+def _field_conflicts(answer: Mapping[str, Any]) -> list[FieldConflict]:
+    details = answer.get("details")
+    causes = details.get("causes") if isinstance(details, Mapping) else None
+    return [
+        FieldConflict(str(cause.get("field")), found[1])
+        for cause in causes or ()
+        if isinstance(cause, Mapping) and (found := _FIELD_MANAGER.search(str(cause.get("message"))))
+    ]
+
+
+def _denial(answer: Mapping[str, Any]) -> str:
+    found = _DENIAL.search(str(answer.get("message")))
+    return " ".join(found[1].split())[:1024] if found else ""
 
 
 def _is_of_schema(answer: Mapping[str, Any]) -> bool:

@@ -131,6 +131,17 @@ exit codes:
   3  the API server did not answer
 """
 
+_UI: Final = """\
+Serves the Manage SMTP page on this machine, prints its URL, and opens the browser. The page shows SmtpConfigs
+and vault objects, tests settings before they are saved, and applies them with your own rights. Nothing in the
+cluster serves it. The URL works once. The command ends with Ctrl-C, or after 30 minutes without a page.
+
+exit codes:
+  0  stopped
+  2  the arguments or the kubeconfig cannot be used
+  3  the API server did not answer
+"""
+
 _SUGGEST: Final = """\
 Prints status.suggestion as a patch: settings that worked in a second attempt. It changes nothing. Apply the
 patch with:
@@ -319,6 +330,27 @@ COMMANDS: Final = (
         help="print the suggested patch",
         description=_SUGGEST,
         flags=(_output("yaml", "json"), *CLUSTER_FLAGS, _DEBUG),
+    ),
+    PluginCommand(
+        name="ui",
+        argument="",
+        count=None,
+        values=Values.NOTHING,
+        help="open the Manage SMTP page in the browser",
+        description=_UI,
+        flags=(
+            PluginFlag(name="--all-namespaces", short="-A", help="objects of all namespaces"),
+            PluginFlag(name="--read-only", help="show objects only: no tests, no changes"),
+            PluginFlag(
+                name="--port",
+                metavar="PORT",
+                default="0",
+                help="port of the page on 127.0.0.1; default: 0, any free port",
+            ),
+            PluginFlag(name="--no-browser", help="print the URL only"),
+            *CLUSTER_FLAGS,
+            _DEBUG,
+        ),
     ),
 )
 

@@ -61,7 +61,10 @@ class PluginSession:
         """
         self._options = options
         self._environment = environment
-        self._check()
+        if options.command == "ui":
+            self._check_page()
+        else:
+            self._check()
 
     async def run(self) -> int:
         """Run the command and return the exit code.
@@ -76,6 +79,11 @@ class PluginSession:
         if options.command == "version":
             try:
                 return await show_version(client, options.output)
+            finally:
+                await client.close()
+        if options.command == "ui":
+            try:
+                return await self._page(client, access)
             finally:
                 await client.close()
         commands: dict[str, Callable[..., Any]] = {
@@ -108,6 +116,15 @@ class PluginSession:
             insecure_skip_tls_verify=options.insecure_skip_tls_verify,
             request_timeout=timeout or None,
         )
+
+    def _check_page(self) -> None:
+        options = self._options
+        if not (options.port.isascii() and options.port.isdecimal() and int(options.port) <= 65535):
+            raise PluginFailed(f"--port: {options.port!r} is not a port")
+        if options.all_namespaces and options.namespace is not None:
+            raise PluginFailed("--namespace cannot be combined with --all-namespaces")
+        if options.namespace is not None and not is_object_name(options.namespace):
+            raise PluginFailed(f"--namespace: {options.namespace!r} is not the name of a namespace")
 
     def _check(self) -> None:
         options = self._options
@@ -170,6 +187,19 @@ class PluginSession:
     def _style(self, stream: Any) -> TerminalStyle:
         color = ColorMode.NEVER if self._options.no_color else ColorMode(self._options.color)
         return TerminalStyle.of(stream, self._environment, color)
+
+    async def _page(self, client: KubernetesClient, access: Access) -> int:
+        from smtp_operator.cli.kubectl.ui.command import PageOptions, run_page  # loads the web server
+
+        options = self._options
+        page = PageOptions(
+            namespace=options.namespace or access.namespace,
+            all_namespaces=options.all_namespaces,
+            read_only=options.read_only,
+            port=int(options.port),
+            browser=not options.no_browser,
+        )
+        return await run_page(client, page, self._environment)
 
     async def _test(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options = self._options
