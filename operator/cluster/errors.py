@@ -26,7 +26,7 @@ class FieldConflict(NamedTuple):
     """A field that another field manager owns."""
 
     field: str
-    """Its path, such as ``.spec.port``."""
+    """Path of the field, such as ``.spec.port``."""
     manager: str
 
 

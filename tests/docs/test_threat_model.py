@@ -21,8 +21,12 @@ def rows(page: str) -> list[tuple[str, str]]:
     return [(risk, second) for risk, second in lines]
 
 
-CONTROLS = rows("explanation/security.md")
-PROOFS = rows("contribute/threat-model.md")
+PAGES = {
+    "explanation/security.md": "contribute/threat-model.md",
+    "explanation/manage-smtp-page.md": "contribute/threat-model-of-the-page.md",
+}
+CONTROLS = [row for page in PAGES for row in rows(page)]
+PROOFS = [row for page in PAGES.values() for row in rows(page)]
 
 
 @pytest.fixture(scope="module")

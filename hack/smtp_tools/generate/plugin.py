@@ -40,7 +40,8 @@ def plugin_reference() -> str:
 def _section(command: PluginCommand) -> Iterator[str]:
     words = {"*": f"[{command.argument} ...]", None: command.argument}[command.count]
     yield f"## kubectl smtp {command.name}\n"
-    yield f"`kubectl smtp {command.name} {words}`: {command.help}.\n"
+    line = f"kubectl smtp {command.name} {words}".rstrip()
+    yield f"`{line}`: {command.help}.\n"
     yield from table(("flag", "meaning"), map(_row, command.flags))
     yield "\nExit codes:\n"
     yield from table(("code", "meaning"), exit_codes(command))

@@ -80,11 +80,14 @@ def test_a_value_of_a_verdict_is_one_line_without_controls(attack: str) -> None:
 
 
 def test_only_one_function_writes_to_the_terminal() -> None:
-    """Only argparse prints otherwise: the command's help, and words that the user typed."""
+    """Only argparse prints otherwise: the command's help, and words that the user typed.
+
+    ``server.py`` writes responses to a browser.
+    """
     others = [
         f"{path.relative_to(PACKAGE)}:{node.lineno}"
         for path in sorted(PACKAGE.rglob("*.py"))
-        if path.name not in {"streams.py", "crds.py", "logs.py"}
+        if path.name not in {"streams.py", "crds.py", "logs.py", "server.py"}
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the user may do in a namespace, and the objects to choose from in the form."""
+"""Find out what the user may do in a namespace, and the objects to choose from in the form."""
 
 import asyncio
 from collections.abc import Sequence

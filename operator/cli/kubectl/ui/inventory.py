@@ -17,7 +17,7 @@ KINDS: Final[tuple[ReferenceKind, ...]] = ("SmtpConfig", "SmtpVault", "ClusterSm
 
 
 class Subscriber:
-    """What one page does not know yet."""
+    """Collects the changes that one page does not know yet."""
 
     def __init__(self, rows: Mapping[str, Row]) -> None:
         self.rows: dict[str, Row | None] = dict(rows)

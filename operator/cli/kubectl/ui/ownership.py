@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who owns an object, and who owns its fields (server-side apply)."""
+"""Find the owner of an object, and the owners of its fields (server-side apply)."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -66,7 +66,7 @@ _STATUS_OF: Final[tuple[tuple[type[Exception], int], ...]] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageInfo:
-    """What the page shows about itself."""
+    """Facts that the page shows about itself."""
 
     server: str
     """URL of the API server."""

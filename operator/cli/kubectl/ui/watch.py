@@ -2,21 +2,19 @@
 """List objects page by page, then watch them; reconnect without limit."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, ObjectNotFound
 from smtp_operator.api.objects import JsonObject
+from smtp_operator.cli.kubectl.client import SILENCE_SECONDS, parsed_change
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import JSON, KubernetesClient, Query
 from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.kept_fields import OURS
 
 PAGE_SIZE: Final = 100
-_SILENCE_SECONDS: Final = 180.0
-"""A watch is dead after this time without a line: the API server sends a bookmark about every minute."""
 _DENIED_SECONDS: Final = 60.0
 """Time between two attempts of a request that the user's roles do not allow."""
 
@@ -76,19 +74,6 @@ async def _events(
         ("allowWatchBookmarks", "true"),
         ("resourceVersion", version),
     ]
-    async with client.lines(path, query=watching, accept=JSON, silence=_SILENCE_SECONDS, keep=OURS) as lines:
+    async with client.lines(path, query=watching, accept=JSON, silence=SILENCE_SECONDS, keep=OURS) as lines:
         async for line in lines:
-            yield _parsed(line)
-
-
-def _parsed(line: bytes) -> tuple[str, JsonObject]:
-    try:
-        change = json.loads(line)
-        kind, object_ = str(change["type"]), dict(change["object"])
-    except (ValueError, KeyError, TypeError):
-        raise ApiUnavailable("the watch sent a line that is not an event") from None
-    if kind == "ERROR":
-        text = f"the watch ended: {object_.get('code')} {object_.get('reason')}"
-        error: type[ClusterError] = ListExpired if object_.get("code") == 410 else ApiUnavailable
-        raise error(text)
-    return kind, object_
+            yield parsed_change(line)

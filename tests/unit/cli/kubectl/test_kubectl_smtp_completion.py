@@ -28,10 +28,10 @@ def offered(environment: dict[str, str]) -> Offered:
 
 
 async def test_commands(offered: Offered) -> None:
-    assert await offered("") == ["test", "status", "version", "explain", "suggest"]
+    assert await offered("") == ["test", "status", "version", "explain", "suggest", "ui"]
     assert await offered("-n", "team-b", "st") == ["status"]
     assert await offered("s") == ["status", "suggest"]
-    assert await offered() == ["test", "status", "version", "explain", "suggest"]
+    assert await offered() == ["test", "status", "version", "explain", "suggest", "ui"]
 
 
 async def test_no_completions_after_an_unknown_command(offered: Offered) -> None:

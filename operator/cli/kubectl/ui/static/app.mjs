@@ -217,7 +217,9 @@ function dot(row) {
 }
 
 const pathOf = (row) => `#/object/${row.kind}/${row.namespace || "-"}/${row.name}`;
-const cell = (label, ...content) => el("td", { role: "cell", "data-label": label }, ...content);
+const LONG = ["Name", "Server", "Mail server", "Message", "Reasons"];
+const cell = (label, ...content) =>
+  el("td", { role: "cell", class: LONG.includes(label) ? "long" : null, "data-label": label }, ...content);
 
 function listRow(row) {
   const next = nextTest(row);
@@ -298,7 +300,7 @@ async function showObject(kind, namespace, name) {
   const body = [el("div", { class: `card result ${row.state}` },
     el("h2", { class: row.state }, `${row.words}${row.reason ? `: ${row.reason}` : ""}`),
     row.message ? el("p", {}, row.message) : null,
-    row.state === "red" && found.fix ? el("p", {}, el("strong", {}, "What to do: "), found.fix) : null,
+    row.state === "red" && found.fix ? el("p", { id: "object-fix" }, el("strong", {}, `Fixes of ${row.reason} in general: `), found.fix) : null,
     facts([["Server", serverOf(row)], ["From", row.from], ["Next test", nextTest(row)], ["Since", moment(row.since)],
       ["Last test", moment(row.lastTestTime)], ["Server replied", last.response],
       ["Certificate expires", expiry(row.certificateExpires)], ["Owner", found.owner]]),
@@ -378,6 +380,7 @@ const CONTROLS = {
 
 let form = null; // {uid, generation, base, inline, owner, choices}
 let running = null; // AbortController of the running test
+let saved = ""; // what the next view tells
 
 const addresses = (text) => text.split(/[,;\s]+/).filter(Boolean);
 const copy = (value) => JSON.parse(JSON.stringify(value));
@@ -749,7 +752,7 @@ function showVerdict(verdict, where) {
     el("h2", { id: "test-result-title", class: state }, title),
     el("p", { id: "test-message" }, verdict.message ?? ""),
     verdict.response && verdict.passed ? el("p", { id: "test-response" }, `The server replied: ${verdict.response}`) : null,
-    !verdict.passed && verdict.fix ? el("p", { id: "test-fix" }, el("strong", {}, "What to do: "), verdict.fix) : null,
+    !verdict.passed && verdict.fix ? el("p", { id: "test-fix" }, el("strong", {}, `Fixes of ${verdict.reason} in general: `), verdict.fix) : null,
     suggestion.length ? el("p", {}, el("button", { type: "button", class: "primary", id: "use-suggestion", onclick: () => take(suggestion) },
       `Use this suggestion: ${suggestion.map(([name, value]) => `${SUGGESTED[name][1]} ${value}`).join(", ")}`)) : null,
     phases(verdict.phases, verdict.phase),
@@ -801,21 +804,14 @@ async function confirmSubmit(sent) {
   try {
     const stored = await postJson("/api/submit", sent);
     $("preview").close();
+    saved = `SmtpConfig ${stored.namespace}/${stored.name} was saved. The operator tests it now.`;
     location.hash = `#/object/SmtpConfig/${stored.namespace}/${stored.name}`;
-    notice("");
-    announce(`SmtpConfig ${stored.namespace}/${stored.name} was saved. The operator tests it now.`);
   } catch (error) {
     show("preview-error", error.message);
   } finally {
     grey("preview-confirm", "");
     button.blur();
   }
-}
-
-function announce(words) {
-  const box = $("notice");
-  box.textContent = words;
-  box.hidden = false;
 }
 
 function showYaml(manifest) {
@@ -877,7 +873,8 @@ function route() {
     }
   }
   render();
-  if (parts[0] !== "object") notice("");
+  notice(saved);
+  saved = "";
   $("main").focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
