@@ -5,12 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
 
-from smtp_testkit.handbook.blocks import ROOT
+from smtp_testkit.handbook.blocks import ROOT, blocks_of
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Bed, Object, OperatorProcess
 from smtp_testkit.testbed.operator_process import LOOPBACK
@@ -18,6 +19,7 @@ from smtp_testkit.testbed.rendered import of_kind
 from smtp_tools.localcluster import KubectlError, LocalCluster
 
 CHART = ROOT / "deploy" / "charts" / "smtp-operator"
+PAGE = ROOT / "docs" / "how-to" / "smtptests-in-pipelines.md"
 
 pytestmark = pytest.mark.usefixtures("operator")
 
@@ -27,6 +29,14 @@ def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
     """An operator that runs SmtpTests with configRef."""
     with OperatorProcess(service_account, logs / "helm-test.log", [*LOOPBACK, "--smtp-tests"]) as process:
         yield process.start()
+
+
+def values_of_the_page(bed: Bed) -> Object:
+    """Return the values that smtptests-in-pipelines.md shows, for this namespace and its SmtpConfig."""
+    (text,) = (it.text for it in blocks_of(PAGE) if it.tags.get("file") == "helm-values.yaml")
+    values: Object = yaml.safe_load(text)
+    values["helmTest"] |= {"smtpConfig": "mail", "namespace": bed.namespace}
+    return values
 
 
 def hooks(cluster: LocalCluster, bed: Bed, *values: str) -> list[Object]:
@@ -44,6 +54,11 @@ def in_its_pod(cluster: LocalCluster, bed: Bed, *values: str) -> subprocess.Comp
     others = [it for it in objects if it is not pod]
     cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(others))
     cluster.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", input=yaml.safe_dump(pod))
+    return run(cluster, bed, pod)
+
+
+def run(cluster: LocalCluster, bed: Bed, pod: Object) -> subprocess.CompletedProcess[str]:
+    """Run the command of a Pod, as the kubelet does."""
     (container,) = pod["spec"]["containers"]
     _, *command = container["command"]
     kubeconfig = cluster.kubeconfig_for_service_account(bed.namespace, pod["spec"]["serviceAccountName"])
@@ -73,6 +88,32 @@ def test_it_fails_with_the_smtp_config(cluster: LocalCluster, bed: Bed, server: 
     done = in_its_pod(cluster, bed, "helmTest.smtpConfig=mail")
     assert done.returncode == 1, done
     assert done.stdout.startswith("✗ FromAddressRejected in MailFrom: 550 5.7.1")
+
+
+def test_helm_waits_for_the_pod_and_removes_its_permissions(
+    cluster: LocalCluster, bed: Bed, server: MailServer, tmp_path: Path
+) -> None:
+    bed.verdict_of(server)
+    values = tmp_path / "values.yaml"
+    one_namespace = {"allNamespaces": False, "smtpTests": "enabled"}
+    of_others: Object = {"crds": {"enabled": False}, "userRoles": {"enabled": False}}
+    of_others["policies"] = dict.fromkeys(("references", "plaintextPassword", "habits"), "off")
+    values.write_text(yaml.safe_dump(values_of_the_page(bed) | one_namespace | of_others))
+    cluster.helm("install", "mail", str(CHART), "-n", bed.namespace, f"--values={values}")
+
+    with ThreadPoolExecutor() as threads:
+        helm = threads.submit(cluster.helm, "test", "mail", "-n", bed.namespace, "--timeout=90s")
+        pods = bed.core("pods")
+        pod = bed.api.wait_any(pods, lambda it: it["metadata"]["name"] == "mail-smtp-operator-test")
+        done = run(cluster, bed, pod)
+        phase = {"status": {"phase": "Succeeded" if done.returncode == 0 else "Failed"}}
+        bed.api.patch(f"{pods}/mail-smtp-operator-test/status", phase)
+
+    assert "Phase:          Succeeded" in helm.result().stdout
+    assert len(server.mails) == 2
+    left = cluster.kubectl("get", "serviceaccounts,roles,rolebindings", "-n", bed.namespace, "-o", "name")
+    assert "mail-smtp-operator-test" not in left.stdout
+    cluster.helm("uninstall", "mail", "-n", bed.namespace)
 
 
 def test_its_recipients_can_be_replaced(cluster: LocalCluster, bed: Bed, server: MailServer) -> None:

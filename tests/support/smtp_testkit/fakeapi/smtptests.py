@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """SmtpTests and Secrets of namespace team-a, with an operator whose verdicts the test sends."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from smtp_testkit.fakeapi.objects import event
 from smtp_testkit.fakeapi.server import Answer, FakeApi, ReceivedRequest, Stream
@@ -13,6 +18,16 @@ Json = dict[str, Any]
 TESTS = "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtptests"
 SECRETS = "/api/v1/namespaces/team-a/secrets"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+SPEC: Json = {
+    "server": "smtp.example.com",
+    "port": 587,
+    "from": "noreply@example.com",
+    "recipients": {"to": ["ops@example.com"], "cc": ["team@example.com"]},
+    "recheck": {"interval": "1h"},
+    "suspend": True,
+}
+WITH_PASSWORD = SPEC | {"username": "mailer", "password": {"value": "s3cret-password"}}
 
 
 class SmtpTestApi:
@@ -94,3 +109,38 @@ class SmtpTestApi:
             self.created.append(object_)
             self.objects[f"{request.path}/{metadata['name']}"] = object_
         return Answer(201, body=object_)
+
+
+def smtp_config(spec: Json, name: str = "mail", **metadata: str) -> Json:
+    """Return a SmtpConfig as in a file."""
+    return {
+        "apiVersion": "smtp-operator.io/v1alpha1",
+        "kind": "SmtpConfig",
+        "metadata": {"name": name, **metadata},
+        "spec": spec,
+    }
+
+
+def manifest(path: Path, spec: Json, **metadata: str) -> str:
+    """Write a SmtpConfig to a file, and return the path."""
+    path.write_text(yaml.safe_dump(smtp_config(spec, **metadata)))
+    return str(path)
+
+
+def manifests(path: Path, *names: str) -> str:
+    """Write SmtpConfigs to a file, and return the path."""
+    path.write_text(yaml.safe_dump_all([smtp_config(SPEC, name) for name in names]))
+    return str(path)
+
+
+@asynccontextmanager
+async def followed(
+    api: SmtpTestApi, smtp: Callable[..., Coroutine[Any, Any, Any]], *words: str
+) -> AsyncIterator[asyncio.Task[Any]]:
+    """Run `kubectl smtp test` with these words; the block starts when it watches its SmtpTest."""
+    task = asyncio.create_task(smtp("test", *words))
+    opened = asyncio.create_task(api.watch.open.wait())
+    await asyncio.wait([task, opened], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    assert opened.done(), (await task).err
+    yield task
+    api.watch.end()

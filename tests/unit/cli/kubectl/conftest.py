@@ -15,6 +15,7 @@ import pytest
 from smtp_operator.cli.kubectl.main import run_plugin
 from smtp_testkit.fakeapi import Answer, FakeApi, Stream, event
 from smtp_testkit.fakeapi.smtpconfigs import LIST, listed, smtp_config
+from smtp_testkit.fakeapi.smtptests import SPEC, WITH_PASSWORD, SmtpTestApi, manifest
 
 Json = dict[str, Any]
 Outputs = pytest.CaptureFixture[str]
@@ -98,6 +99,24 @@ def smtp(environment: dict[str, str], capsys: Outputs) -> Smtp:
 def offline(home: Path, capsys: Outputs) -> Callable[..., CommandResult]:
     """Runs the command without a cluster."""
     return lambda *words, **more: run(words, {"PATH": os.defpath, "HOME": str(home), **more}, capsys)
+
+
+@pytest.fixture
+def api(fake: FakeApi) -> SmtpTestApi:
+    """The SmtpTests and Secrets of the API server."""
+    return SmtpTestApi(fake)
+
+
+@pytest.fixture
+def mail(tmp_path: Path) -> str:
+    """A file with a SmtpConfig without a password."""
+    return manifest(tmp_path / "mail.yaml", SPEC)
+
+
+@pytest.fixture
+def mail_with_password(tmp_path: Path) -> str:
+    """A file with a SmtpConfig with an inline password."""
+    return manifest(tmp_path / "mail.yaml", WITH_PASSWORD)
 
 
 class RequestedTest:

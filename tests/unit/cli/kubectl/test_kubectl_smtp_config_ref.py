@@ -1,38 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`kubectl smtp test NAME` tests by a SmtpTest with `--to`, or where the user may not annotate."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from smtp_testkit.fakeapi import Answer, FakeApi
 from smtp_testkit.fakeapi.smtpconfigs import LIST, failed, listed, passed, smtp_config
-from smtp_testkit.fakeapi.smtptests import TESTS, SmtpTestApi
+from smtp_testkit.fakeapi.smtptests import TESTS, SmtpTestApi, followed
 
 Smtp = Callable[..., Any]
 
 PATCH_DENIED = 'smtpconfigs.smtp-operator.io "mail" is forbidden: User "me" cannot patch resource'
 LIST_DENIED = 'smtpconfigs.smtp-operator.io is forbidden: User "me" cannot list resource'
-
-
-@pytest.fixture
-def api(fake: FakeApi) -> SmtpTestApi:
-    """The SmtpTests of the API server."""
-    return SmtpTestApi(fake)
-
-
-@asynccontextmanager
-async def followed(api: SmtpTestApi, smtp: Smtp, *words: str) -> AsyncIterator[asyncio.Task[Any]]:
-    """Run the command until it watches a SmtpTest."""
-    task = asyncio.create_task(smtp("test", *words))
-    opened = asyncio.create_task(api.watch.open.wait())
-    await asyncio.wait([task, opened], timeout=30, return_when=asyncio.FIRST_COMPLETED)
-    assert opened.done(), (await task).err
-    yield task
-    api.watch.end()
 
 
 def denied(message: str) -> Answer:
