@@ -53,7 +53,7 @@ def by_flux(bed: Bed, object_: Object) -> Object:
 
 
 def test_ten_reconciliations_of_flux_send_one_email(bed: Bed, server: MailServer) -> None:
-    smtp_test = manifest("flux/smtptest.yaml", server)
+    smtp_test = manifest("flux-smtptest.yaml", server)
     name = smtp_test["metadata"]["name"]
     first = by_flux(bed, smtp_test)
     assert kstatus(first).status is Kstatus.IN_PROGRESS
@@ -75,7 +75,7 @@ def verdict_of_a_later_one(bed: Bed, server: MailServer) -> str:
 
 
 def test_a_failed_smtp_test_fails_flux_at_once(bed: Bed, server: MailServer) -> None:
-    smtp_test = manifest("flux/smtptest.yaml", server)
+    smtp_test = manifest("flux-smtptest.yaml", server)
     server.replies["RCPT"] = "550 5.7.1 relaying denied"
     by_flux(bed, smtp_test)
     name = smtp_test["metadata"]["name"]
@@ -84,7 +84,7 @@ def test_a_failed_smtp_test_fails_flux_at_once(bed: Bed, server: MailServer) -> 
 
 
 def test_flux_with_force_sends_one_email_per_change(bed: Bed, server: MailServer) -> None:
-    smtp_test = manifest("flux/smtptest.yaml", server)
+    smtp_test = manifest("flux-smtptest.yaml", server)
     name = smtp_test["metadata"]["name"]
     by_flux(bed, smtp_test)
     verdict(bed, name)

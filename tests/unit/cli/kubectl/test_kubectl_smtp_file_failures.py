@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `kubectl smtp test -f FILE` says and removes when a test is not possible or is interrupted."""
+"""`kubectl smtp test -f FILE` explains why a test is not possible, and removes what it created."""
 
 import asyncio
 import signal
