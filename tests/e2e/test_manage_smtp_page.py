@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server of the Manage SMTP page on a real API server with a real operator."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.page_visitor import Json, PageVisitor
 from smtp_testkit.testbed import Bed
 from smtp_testkit.testbed.bed import settings
+from smtp_testkit.testbed.waiting import until
 from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -188,3 +190,55 @@ async def test_the_choices_show_vault_objects_with_their_state_and_keys_of_secre
     assert {"name": "mail-password", "keys": ["other", "password"]} in answer.json["secrets"]
     assert base64.b64encode(PASSWORD.encode()).decode() not in answer.text
     assert answer.json["denied"] == {"test": "", "submit": "", "inputText": ""}
+
+
+async def test_the_phases_of_a_slow_test_are_streamed(
+    bed: Bed, server: MailServer, visitor: PageVisitor
+) -> None:
+    server.unanswered = {"RCPT"}
+    slow = {"test": {"timeout": "5s"}}
+    events = (await visitor.post("/api/test", form(bed, server, spec=slow))).lines
+    phases = [it["phase"] for it in events if it["event"] == "phase"]
+    assert phases[-1] == "RcptTo"
+    assert (events[-1]["passed"], events[-1]["phase"]) == (False, "RcptTo")
+    assert server.mails == []
+
+
+async def test_a_closed_page_cancels_its_test_before_the_email(
+    bed: Bed, server: MailServer, visitor: PageVisitor
+) -> None:
+    server.unanswered = {"RCPT"}
+    url = visitor.session.origin + "/api/test"
+    body = form(bed, server, spec={"username": "mailer", "allowInsecureAuth": True}, **typed())
+    async with visitor.http.post(url, json=body, headers=visitor.headers_of_a_change) as response:
+        async for line in response.content:
+            if b'"phase"' in line:
+                break
+        assert len(left_over(bed)) == 2
+    await asyncio.to_thread(until, lambda: left_over(bed) == [], "the SmtpTest or its Secret stayed")
+    assert server.mails == []
+
+
+async def test_an_inline_password_is_tested_without_being_shown(
+    bed: Bed, server: MailServer, visitor: PageVisitor
+) -> None:
+    bed.create(server, username="mailer", password={"value": PASSWORD}, allowInsecureAuth=True)
+    bed.verdict()
+    query = f"kind=SmtpConfig&namespace={bed.namespace}&name=mail"
+    answer = await visitor.get(f"/api/object?{query}")
+    assert PASSWORD not in answer.text
+    shown = answer.json
+    kept = {"namespace": bed.namespace, "name": "mail", "uid": shown["uid"], "keepPassword": True}
+    tested = await visitor.post("/api/test", kept | {"spec": shown["spec"]})
+    assert tested.lines[-1]["reason"] == "TestEmailSent"
+    assert PASSWORD not in tested.text
+    assert len(server.mails) == 2
+
+
+async def test_a_suggestion_comes_with_red(bed: Bed, server: MailServer, visitor: PageVisitor) -> None:
+    wrong = {"smtpType": "TLS", "port": server.starttls_port, "tls": bed.trust(server)}
+    verdict = (await visitor.post("/api/test", form(bed, server, spec=wrong))).lines[-1]
+    assert (verdict["passed"], verdict["suggestion"]) == (False, {"smtpType": "StartTLS"})
+    right = wrong | verdict["suggestion"]
+    verdict = (await visitor.post("/api/test", form(bed, server, spec=right))).lines[-1]
+    assert (verdict["passed"], verdict["reason"]) == (True, "TestEmailSent")

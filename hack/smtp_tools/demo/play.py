@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from email import message_from_bytes, policy
+from pathlib import Path
 
 from smtp_testkit.mailpeers import MailServer, ReceivedMail
 from smtp_testkit.testbed import ObservedObject, OperatorProcess
@@ -53,6 +54,12 @@ def play(place: Place, terminal: Terminal) -> bool:
                 with suppress(KeyboardInterrupt):
                     stage.stay()
             return good
+
+
+def page_command(place: Place) -> str:
+    """Return the command that opens the Manage SMTP page on the place of the demo."""
+    program = Path(sys.executable).with_name("kubectl-smtp")
+    return " ".join([str(program), "ui", *place.typed.split()[1:]])
 
 
 @contextmanager
@@ -130,6 +137,8 @@ class _Stage:
         ):
             terminal.command(f"{self._place.typed} {words}")
         terminal.say(f"\nThe samples are in {self._samples}. Correct another one and apply it.")
+        terminal.say("To see everything in your browser, open the Manage SMTP page:\n")
+        terminal.command(page_command(self._place))
         reported = len(self._server.mails)
         while self._operator.runs:
             with self._server.arrived:

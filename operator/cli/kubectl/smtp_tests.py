@@ -158,7 +158,7 @@ class RunningSmtpTest:
 
     def _secret_body(self, password: str) -> JsonObject:
         metadata: JsonObject = {"name": self.name, "namespace": self.request.namespace, "labels": _LABELS}
-        if server := _bound_to(self.request.spec["settings"]):
+        if server := bound_to(self.request.spec["settings"]):
             metadata["annotations"] = {ALLOWED_SERVERS: server}
         data = {"password": base64.b64encode(password.encode()).decode()}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
@@ -277,7 +277,7 @@ async def _completed(request: Coroutine[Any, Any, _T]) -> _T:
         raise
 
 
-def _bound_to(settings: JsonObject) -> str:
+def bound_to(settings: JsonObject) -> str:
     """Return ``allowed-servers`` for the password's Secret; empty where a binding could change the verdict.
 
     A bound password needs a verified certificate of the system's CAs, and the full name of the server.

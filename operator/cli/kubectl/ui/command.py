@@ -77,7 +77,7 @@ async def run_page(
             with contextlib.ExitStack() as stack:
                 if options.browser and _has_browser(environment):
                     stack.enter_context(_opened(page))
-                reason = await _end(page.inventory, stop, idle_seconds)
+                reason = await _end(page, stop, idle_seconds)
     write(sys.stderr, reason)
     return PASSED
 
@@ -89,6 +89,8 @@ class ServedPage:
     session: Session
     inventory: Inventory
     server: PageServer
+    following: asyncio.Task[None]
+    """Keeps the rows up to date; never ends without an error."""
 
 
 @asynccontextmanager
@@ -127,7 +129,7 @@ async def serving(client: KubernetesClient, options: PageOptions) -> AsyncIterat
         following = asyncio.create_task(inventory.run())
         try:
             await web.SockSite(runner, listener).start()
-            yield ServedPage(session, inventory, server)
+            yield ServedPage(session, inventory, server, following)
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
@@ -143,8 +145,8 @@ async def _user(client: KubernetesClient) -> str:
         return "unknown"
 
 
-async def _end(inventory: Inventory, stop: asyncio.Event, idle_seconds: float) -> str:
-    """Wait for the end; return why it came, as a line for the user."""
+async def _end(page: ServedPage, stop: asyncio.Event, idle_seconds: float) -> str:
+    """Wait for the end; return why it came, as a line for the user. Raises the error of ``following``."""
     clock = asyncio.get_running_loop().time
     last = clock()
     while True:
@@ -152,7 +154,9 @@ async def _end(inventory: Inventory, stop: asyncio.Event, idle_seconds: float) -
             async with asyncio.timeout(min(_CHECK_SECONDS, idle_seconds)):
                 await stop.wait()
         except TimeoutError:
-            if inventory.pages:
+            if page.following.done():
+                page.following.result()
+            if page.inventory.pages:
                 last = clock()
             elif clock() - last >= idle_seconds:
                 return f"No page was open for {round(idle_seconds / 60)} minutes: stopped.\n"

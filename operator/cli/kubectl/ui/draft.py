@@ -9,10 +9,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from smtp_operator.api.fields import NamespaceName, ObjectName, field_path
-from smtp_operator.api.names import ALLOWED_SERVERS, API_VERSION, SMTP_CONFIG_KIND
+from smtp_operator.api.names import ALLOWED_SERVERS, API_VERSION, SMTP_CONFIG_KIND, WATCH_LABEL
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.cli.check.spec_problems import short_text
+from smtp_operator.cli.kubectl.smtp_tests import bound_to
 from smtp_operator.cli.kubectl.ui.errors import InvalidForm, PageError
 from smtp_operator.cli.kubectl.ui.ownership import FIELD_MANAGER
 
@@ -30,7 +31,7 @@ class InputText(BaseModel):
     value: str = Field(min_length=1, max_length=4096, repr=False)
     secret_name: ObjectName = Field(alias="secretName")
     bind: bool = False
-    """Whether the Secret's value may be sent only to this mail server."""
+    """Whether the Secret's value may be sent only to this mail server, if its certificate is verified."""
 
 
 class Draft(BaseModel):
@@ -71,6 +72,11 @@ class Draft(BaseModel):
         return settings
 
     @property
+    def bound_to(self) -> str:
+        """The only server that may receive the typed password; empty: not limited."""
+        return bound_to(self.spec) if self.input_text is not None and self.input_text.bind else ""
+
+    @property
     def secret(self) -> JsonObject | None:
         """The Secret of a typed password, without the password; None: no password was typed."""
         if self.input_text is None:
@@ -78,10 +84,10 @@ class Draft(BaseModel):
         metadata: JsonObject = {
             "name": self.input_text.secret_name,
             "namespace": self.namespace,
-            "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER},
+            "labels": {"app.kubernetes.io/managed-by": FIELD_MANAGER, WATCH_LABEL: "true"},
         }
-        if self.input_text.bind:
-            metadata["annotations"] = {ALLOWED_SERVERS: mail_server(self.spec)}
+        if self.bound_to:
+            metadata["annotations"] = {ALLOWED_SERVERS: self.bound_to}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"}
 
     def manifest(self, spec: Mapping[str, Any]) -> JsonObject:

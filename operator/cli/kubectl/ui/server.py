@@ -89,8 +89,6 @@ class PageServer:
         self._session = session
         self._info = info
         self._submitter = Submitter(client)
-        self.opened = asyncio.Event()
-        """Set once a browser has exchanged the token."""
 
     def application(self) -> web.Application:
         """Return the application to serve."""
@@ -152,7 +150,6 @@ class PageServer:
         body = await _json_of(request)
         token = body.get("token") if isinstance(body, dict) else None
         cookie = self._session.exchange(token if isinstance(token, str) else "")
-        self.opened.set()
         response = web.json_response({})
         response.set_cookie(
             self._session.cookie_name, cookie, httponly=True, samesite="Strict", path="/", max_age=None

@@ -144,8 +144,8 @@ class Submitter:
             raise FieldsOwned(
                 [{"field": it.field.lstrip("."), "manager": it.manager} for it in error.fields]
             ) from None
-        except RequestRefused as error:
-            raise PageError(422, error.denial or str(error)) from None
+        except (RequestRefused, AccessDenied) as error:
+            raise _refusal(error) from None
         kept = _kept_by_others(result["spec"], draft)
         if kept:
             raise FieldsOwned(kept)
@@ -182,8 +182,8 @@ class Submitter:
             raise FieldsOwned(
                 [{"field": it.field.lstrip("."), "manager": it.manager} for it in error.fields]
             ) from None
-        except RequestRefused as error:
-            raise PageError(422, error.denial or str(error)) from None
+        except (RequestRefused, AccessDenied) as error:
+            raise _refusal(error) from None
         return existing is None
 
     async def _metadata(self, reference: Reference) -> JsonObject | None:
@@ -224,7 +224,15 @@ def _kept_by_others(result: JsonObject, draft: Draft) -> list[dict[str, str]]:
     return [{"field": f"spec{field}", "manager": "its owner"} for field in differing_fields(stored, wanted)]
 
 
+def _refusal(error: RequestRefused | AccessDenied) -> PageError:
+    """Return the error of a request that the API server or a policy refused."""
+    if isinstance(error, RequestRefused):
+        return PageError(422, error.denial or str(error))
+    return PageError(403, str(error).rpartition("denied request: ")[2])
+
+
 def _secret_text(draft: Draft) -> str | None:
     if draft.input_text is None:
         return None
-    return f"The password is stored in the Secret {draft.input_text.secret_name}, key {DATA_KEY}."
+    only = f" It may be sent to {draft.bound_to} only." if draft.bound_to else ""
+    return f"The password is stored in the Secret {draft.input_text.secret_name}, key {DATA_KEY}.{only}"

@@ -110,3 +110,26 @@ async def test_the_details_of_an_object_hide_an_inline_password(page: ServedPage
     assert (
         fake.asked("GET", events)[0].query["fieldSelector"] == "regarding.name=mail,regarding.kind=SmtpConfig"
     )
+
+
+async def test_ten_thousand_objects_are_listed_in_pages_and_then_watched(serve: Any, fake: FakeApi) -> None:
+    """A second page of the browser costs no request."""
+    for start in range(0, 10_000, 100):
+        found = listed(*(smtp_config(passed(), f"mail-{start + it}") for it in range(100)))
+        found["metadata"]["continue"] = str(start + 100) if start < 9900 else ""
+        fake.on("GET", LIST, Answer(body=found))
+    async with serve() as page, PageVisitor.of(page.session) as visitor:
+        await visitor.open()
+        assert len(await rows_until(visitor.stream("/api/stream"), 10_000)) == 10_000
+        lines = [line async for line in first(visitor.stream("/api/stream"), 20)]
+        assert [len(line["rows"]) for line in lines] == [500] * 20
+    pages = fake.asked("GET", LIST)
+    assert len(pages) == 100
+    assert {it.query["limit"] for it in pages} == {"100"}
+    assert len(fake.asked("WATCH", LIST)) == 1
+
+
+async def first(lines: AsyncIterator[Json], count: int) -> AsyncIterator[Json]:
+    """Yield so many lines."""
+    for _ in range(count):
+        yield await anext(lines)

@@ -130,7 +130,10 @@ async def test_a_typed_password_goes_into_a_secret(visitor: PageVisitor, fake: F
     answer = await visitor.post("/api/submit", filled)
     assert answer.status == 200
     assert "s3cret" not in preview.text + answer.text
-    assert preview.json["secret"] == "The password is stored in the Secret mail-password, key password."
+    assert preview.json["secret"] == (
+        "The password is stored in the Secret mail-password, key password. It may be sent to"
+        " smtp.example.com:587 only."
+    )
     dry_run, written = fake.asked("PATCH", f"{SECRETS}/mail-password")
     assert dry_run.query["dryRun"] == "All"
     assert written.body["data"] == {"password": "czNjcmV0"}

@@ -147,6 +147,7 @@ function renderSoon() {
 
 function render() {
   if (!$("view-list").hidden) renderList();
+  if (!$("view-object").hidden) refreshObject();
   if (!$("view-servers").hidden) renderServers();
 }
 
@@ -284,17 +285,46 @@ function renderServers() {
 
 // --- one object ------------------------------------------------------------------------------------------
 
-async function showObject(kind, namespace, name) {
+let shown = null; // the object of the view, and its row when it was read
+
+/** Read the object again when its row has changed. */
+function refreshObject() {
+  if (!shown) return;
+  const row = rows.get(shown.id);
+  if (!row || shown.reading || JSON.stringify(row) === shown.key) return;
+  readObject(shown.kind, shown.namespace, shown.name);
+}
+
+function showObject(kind, namespace, name) {
+  shown = { kind, namespace, name, id: `${kind}/${namespace === "-" ? "" : namespace}/${name}`, key: "", reading: false };
   $("object-title").textContent = `${kind} ${namespace === "-" ? name : `${namespace}/${name}`}`;
   $("object-body").replaceChildren(el("p", { role: "status" }, "Loading …"));
+  readObject(kind, namespace, name);
+}
+
+async function readObject(kind, namespace, name) {
+  const view = shown;
+  view.reading = true;
+  view.key = JSON.stringify(rows.get(view.id));
+  try {
+    await fillObject(kind, namespace, name, () => view === shown);
+  } finally {
+    view.reading = false;
+    renderSoon();
+  }
+}
+
+async function fillObject(kind, namespace, name, isShown) {
   const query = new URLSearchParams({ kind, name, namespace: namespace === "-" ? "" : namespace });
   let found;
   try {
     found = await getJson(`/api/object?${query}`);
   } catch (error) {
-    $("object-body").replaceChildren(el("p", { class: "notice bad", role: "alert" }, error.message));
+    if (isShown()) $("object-body").replaceChildren(el("p", { class: "notice bad", role: "alert" }, error.message));
     return;
   }
+  if (!isShown()) return;
+  const focused = document.activeElement?.id;
   const { row, status } = found;
   const last = status.lastTest ?? {};
   const body = [el("div", { class: `card result ${row.state}` },
@@ -317,6 +347,7 @@ async function showObject(kind, namespace, name) {
   else body.push(table("Events", ["Time", "Type", "Reason", "Message"], found.events.map((it) =>
     [moment(it.time), it.type, it.reason, it.count > 1 ? `${it.note} (${it.count} times)` : it.note])));
   $("object-body").replaceChildren(...body);
+  if (["object-edit", "object-yaml"].includes(focused)) $(focused)?.focus();
 }
 
 function facts(pairs) {
@@ -492,8 +523,8 @@ function fillPanel() {
     fields.push(el("div", { class: "pair" },
       field("p-value", "Value", values.value, { type: "password", hint: "It is stored in a Secret, never in the SmtpConfig." }),
       field("p-secret", "Secret name", values.secretName ?? "", { placeholder: `${$("f-name").value || "NAME"}-password` })));
-    fields.push(el("div", { class: "checks" }, el("label", {}, el("input", { type: "checkbox", id: "p-bind", checked: values.bind }),
-      " Send this password only to this mail server (annotation allowed-servers)")));
+    fields.push(el("div", { class: "checks" }, el("label", {}, el("input", { type: "checkbox", id: "p-bind", checked: values.bind ?? true }),
+      " Allow this mail server only (needs a verified certificate)")));
     if (denied) fields.push(el("p", { class: "denied" }, denied));
   } else if (type === "secretRef") {
     const secrets = form.choices?.secrets ?? [];
@@ -636,7 +667,8 @@ function showRights() {
   const noTest = readOnly || denied.test || "";
   const noSubmit = readOnly || denied.submit || "";
   grey("test-connection", noTest);
-  $("test-denied").textContent = noTest;
+  const local = "A test from this computer needs: pip install 'smtp-operator[operator]'";
+  $("test-denied").textContent = denied.test && !readOnly && !info.localTest ? `${noTest} ${local}` : noTest;
   $("test-local").hidden = !denied.test || Boolean(readOnly) || !info.localTest;
   $("submit").hidden = Boolean(form.owner);
   grey("submit", noSubmit);
@@ -685,8 +717,9 @@ function showErrors(found) {
 const labelOf = (control) => (control.id === "add-password" ? "SMTP Password" : control.labels?.[0]?.textContent.trim() ?? control.id);
 
 function showFailure(error) {
-  const found = error.problems?.length ? error.problems : [{ field: "", text: error.message }];
-  showErrors(found);
+  const owned = (error.fields ?? []).map((it) => ({ field: it.field, text: `${it.manager} manages this field. Change it there, or copy the YAML.` }));
+  const found = [...(error.problems ?? []), ...owned];
+  showErrors(found.length ? found : [{ field: "", text: error.message }]);
 }
 
 // --- Test Connection -------------------------------------------------------------------------------------
