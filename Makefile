@@ -75,6 +75,11 @@ test-monitoring: $(INSTALLED) ## check metrics, alerts and dashboard with Debian
 	@$(BIN)/python -m smtp_tools.monitoring $(if $(FETCH),--fetch) && $(BIN)/python -m smtp_tools.localcluster path >/dev/null && \
 	$(BIN)/pytest tests/tiers/prometheus $(ARGS)
 
+.PHONY: test-browser
+test-browser: $(INSTALLED) ## test the page of kubectl smtp ui in Debian's chromium
+	@$(BIN)/python -m smtp_testkit.browser && $(BIN)/python -m smtp_tools.localcluster path >/dev/null && \
+	$(BIN)/pytest tests/tiers/browser $(ARGS)
+
 .PHONY: test-image
 test-image: $(INSTALLED) ## build the container image from Debian's packages and run it (as root)
 	@$(BIN)/python -m smtp_tools.image tools && $(BIN)/pytest tests/tiers/image -o timeout=900 $(ARGS)

@@ -31,6 +31,7 @@ _TIERS = ROOT / "tests" / "tiers"
 TIERS = {
     _TIERS / "peers": "test-peers (Postfix, Dovecot and swaks of Debian's packages, as root)",
     _TIERS / "prometheus": "test-monitoring (metrics, alerts and dashboard, by Debian's Prometheus)",
+    _TIERS / "browser": "test-browser (the page of kubectl smtp ui, in Debian's chromium)",
     _TIERS / "image": "test-image (the container image, built by buildah and run by runc, as root)",
 }
 """Folders that `make test` omits because they need Debian packages, and the target for each."""
