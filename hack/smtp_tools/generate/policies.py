@@ -154,7 +154,10 @@ def reference_policies() -> list[Object]:
 def config_validations() -> list[Object]:
     """Return the validations of ``configRef``: requesters may test it, and change what they replace.
 
-    A policy cannot read the SmtpConfig, so every mode that may be deeper than its ``test.mode`` needs update.
+    Every mode that may be deeper than ``test.mode`` needs update, whatever ``test.mode`` is now: it can
+    change until the test starts, or the SmtpConfig can be created after the SmtpTest, and the operator does
+    not know who created the SmtpTest. A policy with SmtpConfigs as parameters would not close that gap. It
+    would also evaluate all SmtpConfigs of the namespace, 0.3 ms each, for every SmtpTest.
     """
     return [
         _on_config([], "test", "test"),
