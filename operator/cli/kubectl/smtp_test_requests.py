@@ -41,6 +41,9 @@ def request_of_settings(
         spec: the valid spec of a SmtpConfig; its ``password.value`` goes into a Secret.
         to: recipients in place of all recipients of the settings.
         mode: depth of the test; None: ``test.mode`` of the settings.
+
+    Raises:
+        PluginFailed: a Secret cannot hold the password as it is, so the test could pass by mistake.
     """
     settings = {field: value for field, value in spec.items() if field in _SETTINGS}
     if to:
@@ -49,6 +52,7 @@ def request_of_settings(
         settings["recipients"] = {"to": settings["recipients"].get("to") or []}
     password = (settings.get("password") or {}).get("value")
     if password is not None:
+        _check_password(password)
         del settings["password"]
     return SmtpTestRequest(namespace=namespace, spec={"settings": settings} | _mode(mode), password=password)
 
@@ -81,6 +85,16 @@ def check_recipients(to: Sequence[str]) -> None:
         TestRecipients.model_validate({"to": list(to)})
     except ValidationError as error:
         raise PluginFailed(f"--to: {error.errors(include_input=False)[0]['msg']}") from None
+
+
+def _check_password(password: str) -> None:
+    if any(ord(character) < 0x20 or ord(character) == 0x7F for character in password):
+        raise PluginFailed(
+            "spec.password.value contains a line break or a control character: write it on one line,"
+            " in quotation marks"
+        )
+    if not password.strip():
+        raise PluginFailed("spec.password.value contains only spaces: write the password")
 
 
 def _copies_receive_tests(spec: JsonObject) -> bool:

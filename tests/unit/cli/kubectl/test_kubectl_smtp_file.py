@@ -215,6 +215,26 @@ async def test_an_invalid_spec_is_reported_before_any_request(
 
 
 @pytest.mark.parametrize(
+    ("password", "text"),
+    [
+        (
+            "s3cret\n",
+            "spec.password.value contains a line break or a control character: write it on one line,"
+            " in quotation marks",
+        ),
+        ("  ", "spec.password.value contains only spaces: write the password"),
+    ],
+)
+async def test_a_password_that_a_secret_would_change_is_refused(
+    smtp: Smtp, tmp_path: Path, fake: FakeApi, password: str, text: str
+) -> None:
+    path = manifest(tmp_path / "mail.yaml", WITH_PASSWORD | {"password": {"value": password}})
+    ended = await smtp("test", "-f", path)
+    assert (ended.code, ended.err) == (2, f"kubectl smtp: {text}\n")
+    assert fake.seen == []
+
+
+@pytest.mark.parametrize(
     ("words", "text"),
     [
         (
