@@ -113,7 +113,8 @@ def test_an_older_python3_is_passed_over(plugin: Path, python_only: Path, tmp_pa
 def test_the_archive_has_the_license_and_fixed_owners_and_times(archive: bytes) -> None:
     with tarfile.open(fileobj=io.BytesIO(archive)) as members:
         found = members.getmembers()
-    assert {"LICENSE", "kubectl-smtp", "lib/any/smtp_operator"} <= {it.name for it in found}
+    page = "lib/any/smtp_operator/cli/kubectl/ui/static/index.html"
+    assert {"LICENSE", "kubectl-smtp", "lib/any/smtp_operator", page} <= {it.name for it in found}
     assert {(it.uid, it.gid, it.mtime) for it in found} == {(0, 0, COMMIT.time)}
 
 

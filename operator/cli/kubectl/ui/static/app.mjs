@@ -831,7 +831,6 @@ async function submit() {
 }
 
 async function confirmSubmit(sent) {
-  const button = $("preview-confirm");
   if (isGrey("preview-confirm")) return;
   grey("preview-confirm", "busy");
   try {
@@ -843,7 +842,6 @@ async function confirmSubmit(sent) {
     show("preview-error", error.message);
   } finally {
     grey("preview-confirm", "");
-    button.blur();
   }
 }
 
