@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from smtp_operator.api.fields import NamespaceName, ObjectName, field_path
 from smtp_operator.api.names import ALLOWED_SERVERS, API_VERSION, SMTP_CONFIG_KIND, WATCH_LABEL
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
 from smtp_operator.cli.check.spec_problems import short_text
-from smtp_operator.cli.kubectl.smtp_tests import bound_to
+from smtp_operator.cli.kubectl.smtp_test_requests import request_of_settings
+from smtp_operator.cli.kubectl.smtp_tests import SmtpTestRequest, bound_to
 from smtp_operator.cli.kubectl.ui.errors import InvalidForm, PageError
 from smtp_operator.cli.kubectl.ui.ownership import FIELD_MANAGER
 
 DATA_KEY: Final = "password"
-_LATER: Final = ("recheck", "suspend", "preferredNotifications", "publish", "delivery")
-"""Fields of a SmtpConfig that a SmtpTest does not have."""
 _KEPT: Final = "kept"
 
 
@@ -32,6 +32,13 @@ class InputText(BaseModel):
     secret_name: ObjectName = Field(alias="secretName")
     bind: bool = False
     """Whether the Secret's value may be sent only to this mail server, if its certificate is verified."""
+
+    @field_validator("value")
+    @classmethod
+    def _is_usable(cls, value: str) -> str:
+        if any(ord(it) < 0x20 or ord(it) == 0x7F for it in value) or not value.strip():
+            raise PydanticCustomError("password", "must be one line of text without control characters")
+        return value
 
 
 class Draft(BaseModel):
@@ -62,14 +69,15 @@ class Draft(BaseModel):
         reference = {"name": self.input_text.secret_name, "key": DATA_KEY}
         return {**self.spec, "password": {"secretRef": reference}}
 
-    @property
-    def settings(self) -> JsonObject:
-        """The settings of a SmtpTest that sends what a SmtpConfig with this spec sends after a change."""
-        settings = {name: value for name, value in self.spec.items() if name not in _LATER}
-        kinds = self.spec.get("preferredNotifications", [Notification.TEST_EMAIL])
-        if Notification.TEST_EMAIL not in kinds and (recipients := settings.get("recipients")):
-            settings["recipients"] = {"to": recipients["to"]} if recipients.get("to") else {}
-        return settings
+    def test_request(self, inline_password: str | None) -> SmtpTestRequest:
+        """Return a test that sends what a SmtpConfig with this spec sends after a change.
+
+        Raises:
+            PluginFailed: the password cannot be tested.
+        """
+        password = self.input_text.value if self.input_text else inline_password
+        spec = self.spec if password is None else {**self.spec, "password": {"value": password}}
+        return request_of_settings(self.namespace, spec)
 
     @property
     def bound_to(self) -> str:

@@ -70,15 +70,15 @@ async def tested_here(
 
 def _local_spec(draft: Draft, inline_password: str | None) -> tuple[JsonObject, bool]:
     """Return the settings without references to Secrets, and whether the login is left out."""
-    spec = dict(draft.settings)
+    request = draft.test_request(inline_password)
+    spec: JsonObject = request.spec["settings"]
     tls = spec.get("tls") or {}
     if tls.get("clientCertificateRef") or (tls.get("caRef") or {}).get("kind") == "Secret":
         raise PageError(
             409, "This page reads no Secret, so it cannot test a certificate in a Secret from here."
         )
-    password = draft.input_text.value if draft.input_text else inline_password
-    if password is not None and "username" in spec:
-        return {**spec, "password": {"value": password}}, False
+    if request.password is not None and "username" in spec:
+        return {**spec, "password": {"value": request.password}}, False
     has_login = any(name in spec for name in ("username", "usernameRef"))
     if not has_login:
         return spec, False

@@ -19,7 +19,7 @@ from typing import Final
 
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.status import SmtpTestStatus
-from smtp_operator.cli.kubectl.smtp_tests import RunningSmtpTest, SmtpTestRequest, is_finished, running
+from smtp_operator.cli.kubectl.smtp_tests import RunningSmtpTest, is_finished, running
 from smtp_operator.cli.kubectl.ui.draft import Draft
 from smtp_operator.cli.kubectl.ui.errors import PageError
 from smtp_operator.cli.kubectl.ui.history import fix_of
@@ -44,10 +44,8 @@ async def tested(client: KubernetesClient, draft: Draft) -> AsyncGenerator[Event
             async for event in events:
                 yield event
         return
-    password = draft.input_text.value if draft.input_text else inline
-    spec = {"settings": draft.settings}
     notes: list[str] = []
-    request = SmtpTestRequest(namespace=draft.namespace, spec=spec, password=password)
+    request = draft.test_request(inline)
     async with running(client, request, warn=notes.append) as test:
         yield {"event": "started", "name": test.name, "where": "cluster"}
         async with aclosing(_followed(test)) as events:

@@ -180,6 +180,11 @@ async def test_problems_name_fields_and_never_the_password(visitor: PageVisitor)
     assert answer.status == 422
     assert {it["field"] for it in answer.json["problems"]} == {"inputText.value", "inputText.secretName"}
     assert "s3cret" not in answer.text
+    for value in ("s3cret\n", "s3\tcret", "   "):
+        typed = {"value": value, "secretName": "mail"}
+        answer = await visitor.post("/api/preview", form(spec={**SPEC, "username": "a"}, inputText=typed))
+        problem = {"field": "inputText.value", "text": "must be one line of text without control characters"}
+        assert answer.json["problems"] == [problem]
     spec = {"server": "http://x", "port": 0, "from": "nobody", "smtpType": "SSL"}
     answer = await visitor.post("/api/preview", form(spec=spec))
     assert {it["field"] for it in answer.json["problems"]} == {
