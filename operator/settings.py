@@ -243,6 +243,15 @@ class Settings:
             truth,
         ),
     ] = False
+    sender_authentication: Annotated[
+        bool,
+        Setting(
+            "Read SPF, DMARC and MX records of the From domain from DNS, and report in the condition"
+            " SenderAuthentication what is missing. Private domains such as example.internal are not looked"
+            " up.",
+            truth,
+        ),
+    ] = True
     secret_watch: Annotated[
         SecretWatch,
         Setting(

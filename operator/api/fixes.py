@@ -17,6 +17,8 @@ _ROLE: Final = "Apply the roles of this release in deploy/manifests/, or grant t
 _VAULT_POLICY: Final = "In the vault, permit the vault object's identity to read the secret."
 _RECIPIENTS: Final = "Correct recipients; status.lastTest.recipients has the server's reply for each one."
 _CHECK_MAILBOX: Final = "Check whether the test email has arrived; then request a test."
+_PUBLISH: Final = "Publish the DNS record that the message names."
+_CORRECT_RECORD: Final = "Correct the DNS record that the message names."
 _CHECK_SERVER: Final = "Check the mail server, and any load balancer or proxy in front of it."
 
 _FIXES: Final[dict[Reason, str]] = {
@@ -239,6 +241,17 @@ _FIXES: Final[dict[Reason, str]] = {
         "Set test.timeout to a longer time; status.lastTest.phases shows the slow phase."
     ),
     Reason.INTERNAL_ERROR: "Report the error with the operator's log lines.",
+    Reason.SENDER_DOMAIN_NOT_FOUND: "Correct from, or publish the records of the domain.",
+    Reason.NO_SPF_RECORD: _PUBLISH,
+    Reason.SPF_INVALID: _CORRECT_RECORD,
+    Reason.SPF_LACKS_PROVIDER: _PUBLISH,
+    Reason.NO_DMARC_RECORD: _PUBLISH,
+    Reason.DMARC_INVALID: _CORRECT_RECORD,
+    Reason.NO_MAIL_EXCHANGER: _PUBLISH,
+    Reason.SENDER_DNS_UNAVAILABLE: (
+        "No action needed; the operator reads the records again within 10 minutes. If the error persists,"
+        " check the DNS of the cluster."
+    ),
 }
 
 

@@ -1,160 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reasons of conditions: what each one means, and whether a retry can succeed.
 
-Reason names are API: pipelines and alerts match them. Add names, never rename one. The reference of reasons
-in ``docs/`` is generated from this table.
+The reference of reasons in ``docs/`` is generated from this table.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from smtp_operator.api.reason_names import Reason
 from smtp_operator.api.retry import Retry
 
-__all__ = ["ANNOUNCEMENTS", "LIMITED", "REASONS", "Reason", "ReasonInfo", "Retry"]
-
-
-class Reason(StrEnum):
-    """All reasons, in the order in which a test can end with them."""
-
-    # Ready=True, by the depth of the test
-    TEST_EMAIL_SENT = "TestEmailSent"
-    ENVELOPE_ACCEPTED = "EnvelopeAccepted"
-    LOGIN_SUCCEEDED = "LoginSucceeded"
-    CONNECTED = "Connected"
-    # Ready=Unknown
-    TESTING = "Testing"
-    SUSPENDED = "Suspended"
-    # Ready=Unknown and Reconciling: a limit of the operator delays the test
-    TESTS_LIMITED = "TestsLimited"
-    EMAILS_LIMITED = "EmailsLimited"
-    LOGIN_ATTEMPTS_LIMITED = "LoginAttemptsLimited"
-    # Reconciling and Stalled
-    WAITING_FOR_DEPENDENCY = "WaitingForDependency"
-    PROGRESSING_WITH_RETRY = "ProgressingWithRetry"
-    # PasswordResolved=True
-    PASSWORD_READ = "PasswordRead"
-    TRAILING_NEWLINE_STRIPPED = "TrailingNewlineStripped"
-    PLAINTEXT_PASSWORD = "PlaintextPassword"
-    # Ready=True of a vault object
-    VAULT_LOGIN_SUCCEEDED = "VaultLoginSucceeded"
-    # before any connection
-    INVALID_SPEC = "InvalidSpec"
-    SMTP_CONFIG_NOT_FOUND = "SmtpConfigNotFound"
-    POLICIES_MISSING = "PoliciesMissing"
-    TOO_MANY_TESTS = "TooManyTests"
-    INVALID_FROM_ADDRESS = "InvalidFromAddress"
-    INVALID_RECIPIENT_ADDRESS = "InvalidRecipientAddress"
-    RECIPIENT_NOT_ALLOWED = "RecipientNotAllowed"
-    SECRET_NOT_FOUND = "SecretNotFound"
-    SECRET_KEY_NOT_FOUND = "SecretKeyNotFound"
-    SECRET_ACCESS_DENIED = "SecretAccessDenied"
-    SECRET_VALUE_EMPTY = "SecretValueEmpty"
-    SECRET_VALUE_INVALID = "SecretValueInvalid"
-    SECRET_VALUE_TOO_LONG = "SecretValueTooLong"
-    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound"
-    CONFIG_MAP_KEY_NOT_FOUND = "ConfigMapKeyNotFound"
-    CONFIG_MAP_ACCESS_DENIED = "ConfigMapAccessDenied"
-    CA_BUNDLE_INVALID = "CABundleInvalid"
-    CLIENT_CERTIFICATE_INVALID = "ClientCertificateInvalid"
-    SERVICE_ACCOUNT_NOT_FOUND = "ServiceAccountNotFound"
-    SERVICE_ACCOUNT_TOKEN_FAILED = "ServiceAccountTokenFailed"
-    AUDIENCE_NOT_ALLOWED = "AudienceNotAllowed"
-    SERVER_NOT_ALLOWED = "ServerNotAllowed"
-    CA_NOT_ALLOWED = "CaNotAllowed"
-    DESTINATION_NOT_ALLOWED = "DestinationNotAllowed"
-    INSECURE_AUTH_REFUSED = "InsecureAuthRefused"
-    # Token
-    IDENTITY_PROVIDER_UNREACHABLE = "IdentityProviderUnreachable"
-    OAUTH_TOKEN_FAILED = "OAuthTokenFailed"
-    # vaults: Password
-    VAULT_NOT_FOUND = "VaultNotFound"
-    VAULT_NOT_ALLOWED = "VaultNotAllowed"
-    VAULT_PROVIDER_MISMATCH = "VaultProviderMismatch"
-    VAULT_URL_NOT_ALLOWED = "VaultURLNotAllowed"
-    VAULT_HOST_UNRESOLVED = "VaultHostUnresolved"
-    VAULT_UNREACHABLE = "VaultUnreachable"
-    VAULT_TLS_FAILED = "VaultTLSFailed"
-    VAULT_ENDPOINT_INVALID = "VaultEndpointInvalid"
-    IDENTITY_UNAVAILABLE = "IdentityUnavailable"
-    VAULT_AUTH_FAILED = "VaultAuthFailed"
-    VAULT_TENANT_MISMATCH = "VaultTenantMismatch"
-    VAULT_ACCESS_DENIED = "VaultAccessDenied"
-    VAULT_NETWORK_DENIED = "VaultNetworkDenied"
-    VAULT_SECRET_NOT_FOUND = "VaultSecretNotFound"
-    VAULT_SECRET_DISABLED = "VaultSecretDisabled"
-    VAULT_SECRET_EXPIRED = "VaultSecretExpired"
-    VAULT_SECRET_NOT_YET_VALID = "VaultSecretNotYetValid"
-    VAULT_SECRET_EXPIRING = "VaultSecretExpiring"
-    VAULT_SECRET_AMBIGUOUS = "VaultSecretAmbiguous"
-    VAULT_SECRET_CHANGING = "VaultSecretChanging"
-    VAULT_SECRET_UNUSABLE = "VaultSecretUnusable"
-    VAULT_RATE_LIMITED = "VaultRateLimited"
-    VAULT_UNAVAILABLE = "VaultUnavailable"
-    VAULT_REQUEST_INVALID = "VaultRequestInvalid"
-    VAULT_RESPONSE_INVALID = "VaultResponseInvalid"
-    # Resolve, Connect, Banner
-    HOST_NOT_FOUND = "HostNotFound"
-    DNS_UNAVAILABLE = "DNSUnavailable"
-    DNS_TIMEOUT = "DNSTimeout"
-    CONNECTION_REFUSED = "ConnectionRefused"
-    CONNECT_TIMEOUT = "ConnectTimeout"
-    NETWORK_UNREACHABLE = "NetworkUnreachable"
-    NO_USABLE_ADDRESS = "NoUsableAddress"
-    TLS_EXPECTED_BY_SERVER = "TlsExpectedByServer"
-    PLAINTEXT_SERVER = "PlaintextServer"
-    NOT_AN_SMTP_SERVER = "NotAnSmtpServer"
-    BANNER_TIMEOUT = "BannerTimeout"
-    CONNECTION_CLOSED_BY_SERVER = "ConnectionClosedByServer"
-    SERVER_NOT_ACCEPTING = "ServerNotAccepting"
-    CLIENT_BLOCKED = "ClientBlocked"
-    # Ehlo, StartTls, Tls
-    HELO_REJECTED = "HeloRejected"
-    START_TLS_NOT_OFFERED = "StartTlsNotOffered"
-    START_TLS_UNAVAILABLE = "StartTlsUnavailable"
-    START_TLS_REQUIRED = "StartTlsRequired"
-    CERTIFICATE_UNTRUSTED = "CertificateUntrusted"
-    CERTIFICATE_EXPIRED = "CertificateExpired"
-    CERTIFICATE_NOT_YET_VALID = "CertificateNotYetValid"
-    CERTIFICATE_HOSTNAME_MISMATCH = "CertificateHostnameMismatch"
-    CERTIFICATE_REJECTED_BY_STRICT_MODE = "CertificateRejectedByStrictMode"
-    TLS_PROTOCOL_MISMATCH = "TlsProtocolMismatch"
-    CLIENT_CERTIFICATE_REQUIRED = "ClientCertificateRequired"
-    TLS_HANDSHAKE_TIMEOUT = "TlsHandshakeTimeout"
-    TLS_HANDSHAKE_DROPPED = "TlsHandshakeDropped"
-    # Auth
-    AUTH_NOT_OFFERED = "AuthNotOffered"
-    AUTH_MECHANISM_UNSUPPORTED = "AuthMechanismUnsupported"
-    AUTHENTICATION_FAILED = "AuthenticationFailed"
-    OAUTH_TOKEN_REJECTED = "OAuthTokenRejected"
-    AUTH_DISABLED_BY_PROVIDER = "AuthDisabledByProvider"
-    APP_PASSWORD_REQUIRED = "AppPasswordRequired"
-    AUTH_TEMPORARY_FAILURE = "AuthTemporaryFailure"
-    TOO_MANY_LOGINS = "TooManyLogins"
-    AUTH_CONNECTION_DROPPED = "AuthConnectionDropped"
-    # MailFrom, RcptTo, Data
-    AUTHENTICATION_REQUIRED = "AuthenticationRequired"
-    FROM_ADDRESS_REJECTED = "FromAddressRejected"
-    RELAY_DENIED = "RelayDenied"
-    RECIPIENTS_REFUSED = "RecipientsRefused"
-    RECIPIENTS_PARTIALLY_REFUSED = "RecipientsPartiallyRefused"
-    GREYLISTED = "Greylisted"
-    RECIPIENT_DEFERRED = "RecipientDeferred"
-    ADDRESS_NEEDS_SMTP_UTF8 = "AddressNeedsSmtpUtf8"
-    MESSAGE_TOO_LARGE = "MessageTooLarge"
-    MESSAGE_REJECTED = "MessageRejected"
-    QUOTA_OR_RATE_EXCEEDED = "QuotaOrRateExceeded"
-    DATA_TIMEOUT = "DataTimeout"
-    DISCONNECTED_IN_DATA = "DisconnectedInData"
-    INTERRUPTED = "Interrupted"
-    # any phase
-    SERVICE_CLOSING = "ServiceClosing"
-    COMMAND_REJECTED = "CommandRejected"
-    CONNECTION_LOST = "ConnectionLost"
-    REPLY_TIMEOUT = "ReplyTimeout"
-    REPLY_INVALID = "ReplyInvalid"
-    TOTAL_BUDGET_EXCEEDED = "TotalBudgetExceeded"
-    INTERNAL_ERROR = "InternalError"
+__all__ = [
+    "ANNOUNCEMENTS",
+    "LIMITED",
+    "OF_SENDERS",
+    "OF_SENDERS_TEXT",
+    "REASONS",
+    "Reason",
+    "ReasonInfo",
+    "Retry",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,10 +233,44 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.REPLY_INVALID: ReasonInfo("The server sent an invalid SMTP reply.", _T),
     Reason.TOTAL_BUDGET_EXCEEDED: ReasonInfo("The test took longer than test.timeout.", _T),
     Reason.INTERNAL_ERROR: ReasonInfo("The operator failed; its log has the details.", _T),
+    Reason.RECORDS_PRESENT: ReasonInfo(
+        "The From domain has valid SPF and DMARC records, and can receive bounces.", _OK
+    ),
+    Reason.SENDER_DOMAIN_NOT_FOUND: ReasonInfo("The From domain does not exist in DNS.", _OK),
+    Reason.NO_SPF_RECORD: ReasonInfo("The From domain has no SPF record.", _OK),
+    Reason.SPF_INVALID: ReasonInfo(
+        "Receivers treat the SPF record of the From domain as invalid, or ignore it.", _OK
+    ),
+    Reason.SPF_LACKS_PROVIDER: ReasonInfo(
+        "The SPF record of the From domain does not permit the mail provider that sends its emails.", _OK
+    ),
+    Reason.NO_DMARC_RECORD: ReasonInfo("The From domain has no DMARC record.", _OK),
+    Reason.DMARC_INVALID: ReasonInfo("Receivers ignore the DMARC record of the From domain.", _OK),
+    Reason.NO_MAIL_EXCHANGER: ReasonInfo("The From domain cannot receive email, so bounces are lost.", _OK),
+    Reason.SENDER_DNS_UNAVAILABLE: ReasonInfo("DNS did not tell the records of the From domain.", _OK),
 }
 
 LIMITED: Final = frozenset({Reason.TESTS_LIMITED, Reason.EMAILS_LIMITED, Reason.LOGIN_ATTEMPTS_LIMITED})
 """Reasons why a limit of the operator delays a test; the settings were not tested."""
+
+OF_SENDERS: Final = frozenset(
+    {
+        Reason.RECORDS_PRESENT,
+        Reason.SENDER_DOMAIN_NOT_FOUND,
+        Reason.NO_SPF_RECORD,
+        Reason.SPF_INVALID,
+        Reason.SPF_LACKS_PROVIDER,
+        Reason.NO_DMARC_RECORD,
+        Reason.DMARC_INVALID,
+        Reason.NO_MAIL_EXCHANGER,
+        Reason.SENDER_DNS_UNAVAILABLE,
+    }
+)
+"""Reasons of SenderAuthentication, which does not affect Ready."""
+OF_SENDERS_TEXT: Final = (
+    "It does not affect Ready. The operator reads the records with each test of test.mode, and once a day."
+)
+"""When the condition is updated."""
 
 ANNOUNCEMENTS: Final = frozenset({Reason.TESTING, *LIMITED})
 """Reasons of Reconciling that describe a pending or running test, not a verdict."""

@@ -181,7 +181,9 @@ class SuggestedSettings(StatusModel):
 Conditions = Annotated[
     list[Condition],
     Field(
-        max_length=32, description="The conditions Ready, Failed, PasswordResolved, Reconciling and Stalled."
+        max_length=32,
+        description="The conditions Ready, Failed, PasswordResolved, Reconciling and Stalled; those of a"
+        " SmtpConfig also include SenderAuthentication.",
     ),
     ListType.MAP_BY_TYPE,
 ]

@@ -92,6 +92,11 @@ def verdict_text(
     return "\n".join(lines) + "\n"
 
 
+def sender_paragraph(reason: str, message: str) -> str:
+    """Return what DNS says about the sender, as a paragraph of a verdict."""
+    return f"Sender authentication ({reason}): {message}"
+
+
 def wrapped(text: str, indent: str = "  ") -> list[str]:
     """Wrap a paragraph at 100 characters; values to copy stay unbroken."""
     return textwrap.wrap(

@@ -13,6 +13,7 @@ from smtp_operator.reconcile.ports import (
     NoTestObserver,
     Now,
     ReconcilePolicy,
+    SenderChecker,
     SmtpEngine,
     TestObserver,
     TokenProvider,
@@ -41,6 +42,7 @@ class Controller:
         now: Now,
         vaults: Callable[[GetObject], VaultClients],
         tokens: Callable[[GetObject], TokenProvider] | None = None,
+        senders: SenderChecker | None = None,
         observer: TestObserver | None = None,
         may_send: Callable[[], None] | None = None,
     ) -> None:
@@ -53,6 +55,7 @@ class Controller:
             now: returns the time.
             vaults: creates the vault clients from a function that reads objects.
             tokens: creates the token provider for ``spec.oauth2``; None: no such test is possible.
+            senders: read the DNS records of senders; None: they are not read.
             observer: counts tests.
             may_send: raises if another replica may send emails; None: there is no other replica.
         """
@@ -73,7 +76,12 @@ class Controller:
         self._vault_clients = vaults(reader.read)
         token_provider = None if tokens is None else tokens(reader.read)
         smtp_configs = SmtpConfigReconciler(
-            parts, engine=engine, observer=observer, vaults=self._vault_clients, tokens=token_provider
+            parts,
+            engine=engine,
+            observer=observer,
+            vaults=self._vault_clients,
+            tokens=token_provider,
+            senders=senders,
         )
         smtp_tests = SmtpTestReconciler(
             parts, engine=engine, observer=observer, vaults=self._vault_clients, tokens=token_provider

@@ -12,6 +12,7 @@ from smtp_operator.api.smtpconfig import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
 from smtp_operator.secrets.oauth2.client import ResolvedToken
 from smtp_operator.secrets.secret_reader import SecretReader
+from smtp_operator.sender_authentication.report import Sender, SenderReport
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.request import TestRequest
 from smtp_operator.smtp.send_permit import SendPermit
@@ -94,6 +95,14 @@ class TokenProvider(Protocol):
 
     def drop(self, key: Hashable) -> None:
         """Drop the token of that key, which the mail server rejected; the next call requests another one."""
+        ...
+
+
+class SenderChecker(Protocol):
+    """Reader of the DNS records of senders."""
+
+    def request(self, sender: Sender, namespace: str, done: Callable[[SenderReport], None]) -> None:
+        """Read the records in the background, and call ``done`` with the report; never fails."""
         ...
 
 

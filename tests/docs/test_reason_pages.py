@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from smtp_operator.api.documentation import reason_page
 from smtp_operator.api.fixes import fix_for
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_testkit.handbook.blocks import blocks_of
@@ -22,7 +23,7 @@ each_reason = pytest.mark.parametrize("reason", Reason, ids=str)
 
 
 def page(reason: Reason) -> str:
-    return (FOLDER / f"{reason}.md").read_text(encoding="utf-8")
+    return (ROOT / reason_page(reason)).read_text(encoding="utf-8")
 
 
 def plain(text: str) -> str:
@@ -46,7 +47,7 @@ def test_the_page_has_meaning_fix_and_message(reason: Reason) -> None:
     text = plain(page(reason))
     assert plain(marked(REASONS[reason].meaning)) in text
     assert plain(marked(fix_for(reason))) in text
-    (block,) = blocks_of(FOLDER / f"{reason}.md")
+    (block,) = blocks_of(ROOT / reason_page(reason))
     assert plain(block.text) == plain(messages()[reason])
 
 
@@ -60,12 +61,14 @@ def test_each_cause_has_a_sign_and_a_source(reason: Reason) -> None:
 
 
 def test_there_is_no_page_without_a_reason() -> None:
-    assert {it.stem for it in FOLDER.glob("*.md")} == set(map(str, Reason))
+    assert {it.stem for it in FOLDER.glob("*.md")} == {Path(reason_page(reason)).stem for reason in Reason}
 
 
 def test_the_table_of_reasons_links_to_every_page() -> None:
     text = (ROOT / "docs" / "reference" / "reasons.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\]\(reasons/(\w+)\.md\)", text)) == set(map(str, Reason))
+    assert set(re.findall(r"\]\(reasons/(\w+)\.md\)", text)) == {
+        Path(reason_page(reason)).stem for reason in Reason
+    }
 
 
 @cache
@@ -86,3 +89,9 @@ def test_the_example_of_a_message_has_the_words_of_the_code(reason: Reason) -> N
     pairs = re.findall(r"(?=(?<![\w./-])([a-z]+ [a-z]+)(?![\w/-]|\.\w))", text)
     unknown = sorted({it for it in pairs if it not in words_of_the_code()})
     assert len(unknown) <= max(1, 0.3 * len(pairs)), f"reword messages.yaml: {unknown}"
+
+
+def test_pages_differ_in_more_than_upper_and_lower_case() -> None:
+    """Otherwise, two of them would be one file on macOS and Windows."""
+    names = [it.name.casefold() for it in FOLDER.glob("*.md")]
+    assert len(names) == len(set(names))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from mkdocs.config.base import load_config
 
+from smtp_operator.api.documentation import reason_page
 from smtp_operator.api.reasons import Reason
 from smtp_tools.site.hooks import on_config, releases
 from smtp_tools.site.links import PROJECT, for_the_site, place_of
@@ -69,7 +70,7 @@ def test_the_search_finds_every_reason_and_every_generated_reference(site: Path)
     index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
     found = {it["location"]: it["title"] for it in index["docs"]}
     for reason in Reason:
-        assert found[f"reference/reasons/{reason}.html"] == str(reason)
+        assert found[f"reference/reasons/{Path(reason_page(reason)).stem}.html"] == str(reason)
     for name in ("fields", "vault-fields", "flags", "metrics", "chart-values", "kubectl-smtp", "schedule"):
         assert f"reference/{name}.html" in found
 

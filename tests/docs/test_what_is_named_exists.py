@@ -20,6 +20,7 @@ from smtp_operator.cli.kubectl.arguments import COMMANDS
 from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
 from smtp_operator.cli.main import run_program
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import EXPIRING
+from smtp_operator.sender_authentication.report import CONDITION as SENDER_AUTHENTICATION
 from smtp_operator.settings import ENVIRONMENT_PREFIX, FLAGS
 from smtp_testkit.handbook import pages, text_of
 from smtp_testkit.handbook.blocks import blocks_of
@@ -34,7 +35,7 @@ KUBERNETES_WORDS = {
     "ConfigMaps", "Secret", "Secrets", "ServiceAccount", "ClusterRole", "Role",
     "Deployment", "NetworkPolicy", "CustomResourceDefinitions",
 }  # fmt: skip
-CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled"}
+CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled", SENDER_AUTHENTICATION}
 EVENTS = {EXPIRING}
 VALUES = {
     *Provider, *Notification, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue", "AzureADTokenExchange",
@@ -222,7 +223,7 @@ def test_every_page_named_in_the_code_exists() -> None:
 def test_every_folder_named_in_the_architecture_exists() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     (rooms,) = [it.text for it in blocks_of(ROOT / "ARCHITECTURE.md") if it.text.startswith("operator/")]
-    named = set(re.findall(r"^  ([a-z]+/|\w+\.py)", rooms, re.MULTILINE))
+    named = set(re.findall(r"^  ([a-z_]+/|\w+\.py)", rooms, re.MULTILINE))
     there = {
         f"{it.name}/" for it in (ROOT / "operator").iterdir() if (it.is_dir() and it.name != "__pycache__")
     }

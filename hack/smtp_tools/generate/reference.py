@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from functools import cache
 from itertools import pairwise
+from pathlib import PurePath
 from typing import Any
 
 from smtp_operator.api.crd import (
@@ -19,6 +20,7 @@ from smtp_operator.api.crd import (
     required_fields,
     structural_schema,
 )
+from smtp_operator.api.documentation import reason_page
 from smtp_operator.api.fixes import fix_for
 from smtp_operator.api.reasons import REASONS, Retry
 from smtp_operator.metrics.definitions import METRICS, Type
@@ -67,7 +69,12 @@ def _field_tables(title: str, kind: CustomResource, level: int = 1) -> list[str]
 def reason_reference() -> str:
     """Return ``docs/reference/reasons.md``: the meaning, fix and retry class of every reason."""
     rows = (
-        (f"[`{reason}`](reasons/{reason}.md)", info.meaning, fix_for(reason), f"[{info.retry}](schedule.md)")
+        (
+            f"[`{reason}`](reasons/{PurePath(reason_page(reason)).name})",
+            info.meaning,
+            fix_for(reason),
+            f"[{info.retry}](schedule.md)",
+        )
         for reason, info in REASONS.items()
     )
     head = (

@@ -77,7 +77,7 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--debug", action="store_true", help="show the location of an unexpected error")
     parser.add_argument("--password", nargs="?", action=_RejectPassword, help=argparse.SUPPRESS)
     for it in FLAGS:
-        if it.name in (*PROXIES, *DEFAULTS):
+        if it.name in (*PROXIES, *DEFAULTS, *READS):
             _add(parser, it)
     cluster = parser.add_argument_group("with NAME")
     for flag, metavar, text in _CLUSTER_FLAGS:
@@ -113,6 +113,8 @@ def _add(parser: argparse._ActionsContainer, flag: CommandLineFlag) -> None:
     text = f"as for the operator: {flag.setting.help[0].lower()}{flag.setting.help[1:-1]}"
     if flag.is_list:
         parser.add_argument(flag.option, metavar=flag.setting.placeholder, action="append", help=text)
+    elif flag.default == "true":
+        parser.add_argument(flag.option, nargs="?", const="true", metavar="true|false", help=text)
     elif flag.setting.placeholder:
         parser.add_argument(flag.option, metavar=flag.setting.placeholder, help=text)
     else:
@@ -125,6 +127,8 @@ _CLUSTER_FLAGS: Final = (
 )
 PROXIES: Final = ("https_proxy", "no_proxy")
 """Settings of the operator for connections to vaults and token endpoints."""
+READS: Final = ("sender_authentication",)
+"""Settings of the operator for what it reads in addition to the test; their variables apply, too."""
 DEFAULTS: Final = ("default_test_timeout",)
 """Settings of the operator for fields that a SmtpConfig leaves out."""
 OPERATOR_SETTINGS: Final = ("allow_authority_host", "allow_key_vault_host", "require_allowed_servers")

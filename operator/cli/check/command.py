@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from smtp_operator.api.errors import ApiUnavailable, ClusterError, ObjectNotFoun
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
-from smtp_operator.cli.check.arguments import DEFAULTS, OPERATOR_SETTINGS, PROXIES, misuse
+from smtp_operator.cli.check.arguments import DEFAULTS, OPERATOR_SETTINGS, PROXIES, READS, misuse
 from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
 from smtp_operator.cli.check.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
 from smtp_operator.cli.check.overrides import (
@@ -31,7 +31,7 @@ from smtp_operator.cli.check.overrides import (
     objects_of_file,
     source_of,
 )
-from smtp_operator.cli.check.report import CheckProgress, as_json, as_text, exit_code
+from smtp_operator.cli.check.report import CheckProgress, as_json, as_text, exit_code, sender_text
 from smtp_operator.cli.check.yaml_documents import ManifestUnusable, read_documents, read_text, source_name
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
 from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
@@ -45,18 +45,23 @@ from smtp_operator.reconcile.invalid_spec import InvalidSpecError
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.reconcile.ports import SmtpEngine as SmtpEnginePort
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
-from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.sender import sender_of
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, snapshot_of
 from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.oauth2.client import TokenCache
 from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
 from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_operator.sender_authentication.report import SenderVerdict
+from smtp_operator.sender_authentication.service import SenderAuthentication
 from smtp_operator.setting_parsers import PortRange
 from smtp_operator.setting_reader import read_settings
-from smtp_operator.settings import InvalidSetting, Settings
+from smtp_operator.settings import FLAGS, InvalidSetting, Settings
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_operator.smtp.engine import Engine
+
+_SENDER_TIME: Final = 5.0
+"""Seconds to read the DNS records of the sender, from the start of the test."""
 
 
 class CheckFailed(Exception):
@@ -76,7 +81,7 @@ def run_check(options: argparse.Namespace, environment: Mapping[str, str]) -> in
     if problem := misuse(options):
         raise CheckFailed(problem)
     try:
-        settings = _settings(options)
+        settings = _settings(options, environment)
         check = _Check(options, environment, settings)
         return asyncio.run(
             check.from_cluster() if options.file is None and options.name else check.from_input()
@@ -91,13 +96,13 @@ def run_check(options: argparse.Namespace, environment: Mapping[str, str]) -> in
         raise CheckFailed(str(error)) from error
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(options: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
     names = {"namespaces": "namespace", "kubeconfig": "kubeconfig", "context": "context"}
     names |= {"helo_name": "helo_name"}
     values = {
         field: [value] for field, name in names.items() if (value := getattr(options, name)) is not None
     }
-    for name in (*OPERATOR_SETTINGS, *PROXIES, *DEFAULTS):
+    for name in (*OPERATOR_SETTINGS, *PROXIES, *DEFAULTS, *READS):
         if value := getattr(options, name):
             values[name] = value if isinstance(value, list) else [str(value)]
     if options.name is not None and not is_object_name(options.name):
@@ -107,7 +112,8 @@ def _settings(options: argparse.Namespace) -> Settings:
             TestSettings.model_validate({"timeout": options.timeout})
         except ValidationError as error:
             raise InvalidSetting(f"--timeout: {error.errors()[0]['msg']}") from None
-    return read_settings(values, {})
+    variables = {it.variable for it in FLAGS if it.name in READS}
+    return read_settings(values, {name: environment[name] for name in variables & environment.keys()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,18 +224,33 @@ class _Check:
             if reads_objects or phase is not Phase.PASSWORD:
                 progress.entered(phase)
 
+        reading = asyncio.create_task(self._sender(snapshot))
         try:
             result = await tester.run(snapshot, RunTest(Trigger.REQUESTED, mode), on_phase=entered)
         except BaseException:
             progress.aborted()
+            reading.cancel()
             raise
         finally:
             await vaults.close()
             https.close()
             engine.close()
         progress.ended(result.verdict)
-        self._show(name, result)
+        if self.options.output == "json":
+            self._show(as_json(name, result, await reading))
+        else:
+            style = TerminalStyle.of(sys.stdout, self.environment)
+            self._show(as_text(name, result, style))
+            if (records := await reading) is not None:
+                self._show(sender_text(records))
         return exit_code(result)
+
+    async def _sender(self, snapshot: Snapshot) -> SenderVerdict | None:
+        """Return what DNS says about the sender; None if its domain is private, or if it is not wanted."""
+        sender = sender_of(snapshot)
+        if sender is None or not self.settings.sender_authentication:
+            return None
+        return (await SenderAuthentication(time_limit=_SENDER_TIME).check(sender)).verdict()
 
     def _supplied(self, snapshot: Snapshot, place: str) -> SuppliedValues:
         options, spec = self.options, snapshot.spec
@@ -257,11 +278,7 @@ class _Check:
             place=place,
         )
 
-    def _show(self, name: str, result: TestResult) -> None:
-        if self.options.output == "json":
-            text = as_json(name, result)
-        else:
-            text = as_text(name, result, TerminalStyle.of(sys.stdout, self.environment))
+    def _show(self, text: str) -> None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")
         error = write(sys.stdout, text)

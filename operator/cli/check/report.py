@@ -9,9 +9,10 @@ from smtp_operator.api.durations import format_duration
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.cli.exit_codes import code_of
 from smtp_operator.cli.streams import Control, write
-from smtp_operator.cli.terminal import TerminalStyle, verdict_text
+from smtp_operator.cli.terminal import TerminalStyle, sender_paragraph, verdict_text, wrapped
 from smtp_operator.reconcile.smtpconfig import status_fields
 from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.sender_authentication.report import SenderVerdict
 
 
 def exit_code(result: TestResult) -> int:
@@ -84,7 +85,12 @@ def as_text(name: str, result: TestResult, style: TerminalStyle) -> str:
     )
 
 
-def as_json(name: str, result: TestResult) -> str:
+def sender_text(sender: SenderVerdict) -> str:
+    """Return what DNS says about the sender, as text."""
+    return "\n".join(wrapped(sender_paragraph(sender.reason, sender.message))) + "\n"
+
+
+def as_json(name: str, result: TestResult, sender: SenderVerdict | None) -> str:
     """Return the verdict as JSON; keys match the status and stay compatible."""
     verdict = result.verdict
     suggestion, password = status_fields.suggestion(verdict), None
@@ -102,5 +108,7 @@ def as_json(name: str, result: TestResult) -> str:
         "test": status_fields.last_test(result).model_dump(mode="json", by_alias=True, exclude_none=True),
         "password": password and password.model_dump(mode="json", by_alias=True, exclude_none=True),
         "suggestion": suggestion and suggestion.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "senderAuthentication": sender
+        and {"status": sender.status, "reason": str(sender.reason), "message": sender.message},
     }
     return json.dumps(shown, indent=2).replace("\x7f", "\\u007f") + "\n"  # ASCII, independent of the locale

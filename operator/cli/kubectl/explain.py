@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from smtp_operator.api.documentation import reason_page, reason_url
 from smtp_operator.api.fixes import fix_for
-from smtp_operator.api.reasons import REASONS, Reason
+from smtp_operator.api.reasons import OF_SENDERS, OF_SENDERS_TEXT, REASONS, Reason, Retry
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.results import as_json, show
 from smtp_operator.cli.terminal import wrapped
@@ -25,7 +25,9 @@ def reason_named(text: str) -> Reason:
     Raises:
         PluginFailed: the reason does not exist; the text lists similar ones.
     """
-    names = {str(reason).casefold(): reason for reason in Reason}
+    if text.strip() in REASONS:
+        return Reason(text.strip())
+    names = {str(reason).casefold(): reason for reason in reversed(Reason)}  # of DNSUnavailable, the first
     wanted = text.strip().casefold()
     if wanted in names:
         return names[wanted]
@@ -67,18 +69,25 @@ def _explanation(reason: Reason, output: str, page: str) -> str:
             "page": page,
         }
         return as_json(shown)
-    rows = [
-        ("Fix", fix_for(reason)),
-        ("Next test", f"{_plain(retry_description(info.retry))}; at once after a change or a request"),
-        ("Until then", _plain(condition_until_then(info.retry))),
-        ("Retry class", str(info.retry)),
-    ]
+    rows = [("Fix", fix_for(reason))]
+    if reason in OF_SENDERS:
+        rows.append(("Condition", f"SenderAuthentication. {OF_SENDERS_TEXT}"))
+    else:
+        rows += _tests_of(info.retry)
     lines = [str(reason), *wrapped(info.meaning), ""]
     for title, text in rows:
         if text:
             first, *rest = wrapped(text, " " * 17)
             lines += [f"  {title + ':':<15}{first.lstrip()}", *rest]
     return "\n".join([*lines, f"  {'Page:':<15}{page}"]) + "\n"
+
+
+def _tests_of(retry: Retry) -> list[tuple[str, str]]:
+    return [
+        ("Next test", f"{_plain(retry_description(retry))}; at once after a change or a request"),
+        ("Until then", _plain(condition_until_then(retry))),
+        ("Retry class", str(retry)),
+    ]
 
 
 def _plain(text: str) -> str:

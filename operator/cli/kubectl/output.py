@@ -11,7 +11,8 @@ from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time
 from smtp_operator.cli.kubectl.wait import TestAnswer, wait_before_test
 from smtp_operator.cli.streams import Control, one_line, write
-from smtp_operator.cli.terminal import TerminalStyle, verdict_text
+from smtp_operator.cli.terminal import TerminalStyle, sender_paragraph, verdict_text
+from smtp_operator.sender_authentication.report import CONDITION as SENDER_AUTHENTICATION
 
 
 def verdict_of(config: ConfigSnapshot, style: TerminalStyle, now: float) -> str:
@@ -23,6 +24,9 @@ def verdict_of(config: ConfigSnapshot, style: TerminalStyle, now: float) -> str:
         paragraphs.append(f"The server replied: {last.response}")
     if config.has_verdict and password is not None and password.status == "True":
         paragraphs.append(password.message)
+    sender = status.condition(SENDER_AUTHENTICATION)
+    if config.has_verdict and sender is not None:
+        paragraphs.append(sender_paragraph(sender.reason, sender.message))
     if config.smtp_test is None:
         paragraphs.append(f"Next test {config.retry_description(now)}.")
     return verdict_text(

@@ -46,6 +46,7 @@ from smtp_operator.reconcile.controller import Controller
 from smtp_operator.reconcile.ports import ReconcilePolicy
 from smtp_operator.secrets.oauth2.client import TokenCache
 from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_operator.sender_authentication.service import SenderAuthentication
 from smtp_operator.setting_parsers import PortRange, SecretWatch
 from smtp_operator.settings import InvalidSetting, Settings
 from smtp_operator.smtp.concurrency import ConnectionLimits
@@ -165,6 +166,7 @@ async def _work(
         connections=ConnectionLimits(settings.max_connections_per_destination),
         ca_file=ca_file,
     )
+    senders = SenderAuthentication() if settings.sender_authentication else None
     controller = Controller(
         cluster=cluster,
         engine=engine,
@@ -187,6 +189,7 @@ async def _work(
             now=time.time,
             require_allowed_servers=settings.require_allowed_servers,
         ),
+        senders=senders,
         observer=metrics,
         may_send=None if lease is None else lease.check,
     )
@@ -209,6 +212,8 @@ async def _work(
         await operation.stop()
         https.close()
         resolver.close()
+        if senders is not None:
+            senders.close()
 
 
 def _crds() -> list[Schema]:

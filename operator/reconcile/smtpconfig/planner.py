@@ -17,6 +17,7 @@ from smtp_operator.reconcile.backoff import BURST, BURST_TIME, REQUEST_SPACING, 
 from smtp_operator.reconcile.references.changes import ReferenceChange
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import report_due
 from smtp_operator.reconcile.smtpconfig.notifications import due_notification
+from smtp_operator.reconcile.smtpconfig.sender import CheckSender, ReportSender, next_step
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState, retry_of
 
@@ -57,7 +58,7 @@ class SendNotification:
     kind: Notification
 
 
-PlannedAction = RunTest | RefreshStatus | SendNotification | Wait
+PlannedAction = RunTest | RefreshStatus | SendNotification | CheckSender | ReportSender | Wait
 
 
 CompareReferences = Callable[[Snapshot], tuple[ReferenceChange, Trigger]]
@@ -119,6 +120,11 @@ def _by_time(snapshot: Snapshot, *, state: SmtpConfigState, now: float, started:
     if kind is not None:
         return SendNotification(kind)
     times = [*refreshes, *([due] if due is not None else [])]
+    sender = next_step(snapshot, state.sender, now=now, started=started)
+    if isinstance(sender, CheckSender | ReportSender):
+        return sender
+    if sender is not None:
+        times.append(sender)
     return Wait(min(times)) if times else Wait(None)
 
 

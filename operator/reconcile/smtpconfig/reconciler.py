@@ -14,7 +14,7 @@ from smtp_operator.reconcile.actions import Wait
 from smtp_operator.reconcile.events import log, log_verdict
 from smtp_operator.reconcile.limits.admission import Admission
 from smtp_operator.reconcile.limits.hold import Hold
-from smtp_operator.reconcile.ports import SmtpEngine, TestObserver, TokenProvider
+from smtp_operator.reconcile.ports import SenderChecker, SmtpEngine, TestObserver, TokenProvider
 from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.reconcile.references.changes import changes_since_test
 from smtp_operator.reconcile.send_gate import GatePermit
@@ -31,6 +31,13 @@ from smtp_operator.reconcile.smtpconfig.planner import (
     next_password_poll,
 )
 from smtp_operator.reconcile.smtpconfig.progress import ProgressReporter
+from smtp_operator.reconcile.smtpconfig.sender import (
+    CheckSender,
+    ReportSender,
+    SenderState,
+    sender_of,
+    with_sender,
+)
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, request_of, snapshot_of
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState, packed, server_key, unpacked
 from smtp_operator.reconcile.smtpconfig.status import (
@@ -42,6 +49,7 @@ from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.reconcile.snapshot import status_of
 from smtp_operator.reconcile.state import PendingStatus
 from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_operator.sender_authentication.report import SenderReport
 
 _STILL_FRESH: Final = 60.0
 """Seconds for which the object in an event is used without reading it again.
@@ -52,7 +60,10 @@ settings is dropped; the cost is one email with these settings.
 """
 
 
-class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendNotification]):
+_Action = RunTest | SendNotification | CheckSender | ReportSender
+
+
+class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
     """Reconciler of SmtpConfigs."""
 
     kinds = ("SmtpConfig",)
@@ -65,10 +76,21 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         observer: TestObserver,
         vaults: VaultClients,
         tokens: TokenProvider | None = None,
+        senders: SenderChecker | None = None,
     ) -> None:
-        """Create a reconciler; ``tokens`` is for ``spec.oauth2``, without it no such test is possible."""
+        """Create a reconciler.
+
+        Args:
+            parts: what all kinds share.
+            engine: runs the SMTP dialogues.
+            observer: counts tests.
+            vaults: read passwords.
+            tokens: for ``spec.oauth2``; None: no such test is possible.
+            senders: read the DNS records of senders; None: the condition SenderAuthentication is absent.
+        """
         super().__init__(parts, per_concurrency_key=parts.policy.connections_per_destination)
         self._observer = observer
+        self._senders = senders
         self._defaults = parts.policy.defaults
         self._runner = TestRunner(
             get_object=parts.reader.read,
@@ -81,7 +103,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
 
     def new_state(self, uid: str) -> SmtpConfigState:
         """Return the state of an object that was not known before."""
-        return SmtpConfigState(uid=uid)
+        return SmtpConfigState(uid=uid, sender=SenderState(enabled=self._senders is not None))
 
     def snapshot_of(self, kind: ServedKind, object_: JsonObject) -> Snapshot:
         """Return the snapshot of an object."""
@@ -166,10 +188,11 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         """Return whether an object that waits keeps its place in the limits."""
         return state.held_until(snapshot) > self.now()
 
-    async def execute(
-        self, action: RunTest | SendNotification, snapshot: Snapshot, state: SmtpConfigState
-    ) -> bool:
+    async def execute(self, action: _Action, snapshot: Snapshot, state: SmtpConfigState) -> bool:
         """Run a test or send a notification, or hold it back; return whether it is held back."""
+        if isinstance(action, CheckSender | ReportSender):
+            await self._update_sender(action, snapshot, state)
+            return False
         addresses = addresses_of(snapshot, action, now=self.now())
         with self.limits.admit(snapshot.version.reference, state, addresses) as admission:
             if admission.hold is not None:
@@ -177,7 +200,8 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
                 return True
             with self.send_gate.permit(snapshot.key.namespace, state) as permit:
                 if isinstance(action, RunTest):
-                    await self._test(snapshot, state, action, permit, admission)
+                    with state.sender.during_test():
+                        await self._test(snapshot, state, action, permit, admission)
                 else:
                     await self._notify(snapshot, state, action.kind, permit, admission)
         return False
@@ -202,6 +226,8 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         admission: Admission,
     ) -> None:
         state.record_start(self.now())
+        if test.mode is snapshot.spec.test.mode:
+            self._check_sender(snapshot, state)
         progress = ProgressReporter(snapshot, test, write=self.write_status, now=self.now)
         async with progress:
             login_permit = self.limits.logins.permit(snapshot.key.namespace, state)
@@ -217,6 +243,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
             return
         state.record_test(snapshot, result)
         update = status_after_test(current, result, state=state, watched=self.poller.is_watched(snapshot))
+        status = with_sender(update.status, current, state.sender, self.now())
         log_verdict(
             str(snapshot.key),
             snapshot.version,
@@ -229,18 +256,43 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         self._observer.tested(trigger=result.trigger, mode=result.mode, report=result.report)
         events = events_of_test(snapshot, update, result.mode, state=state, now=self.now())
         version = await self.write(
-            PendingStatus(tested=snapshot.version, status=update.status, read=result.read, events=events)
+            PendingStatus(tested=snapshot.version, status=status, read=result.read, events=events)
         )
         if version is None:
             log.info("%s changed during its test; the result is dropped", snapshot.key)
             self.enqueue(snapshot.version.reference)
             return
         state.pending_notifications |= kinds_without_mail(snapshot, result)
-        after = replace(
-            snapshot, version=replace(snapshot.version, resource_version=version), status=update.status
-        )
+        after = replace(snapshot, version=replace(snapshot.version, resource_version=version), status=status)
         action = self.decide(after, state)
         self.wait(after, state, action.until if isinstance(action, Wait) else self.now())
+
+    def _check_sender(self, snapshot: Snapshot, state: SmtpConfigState) -> None:
+        """Start to read the records of the sender; a running test reports them, else they are written."""
+        sender = sender_of(snapshot)
+        if self._senders is None or sender is None:
+            return
+        reference = snapshot.version.reference
+        state.sender.requested = sender
+
+        def done(report: SenderReport) -> None:
+            if state.sender.record(report, at=self.now()):
+                self.enqueue(reference)
+
+        self._senders.request(sender, snapshot.key.namespace, done)
+
+    async def _update_sender(
+        self, action: CheckSender | ReportSender, snapshot: Snapshot, state: SmtpConfigState
+    ) -> None:
+        """Start to read the records of the sender, or write what was read."""
+        if isinstance(action, CheckSender):
+            self._check_sender(snapshot, state)
+            then = self.decide(snapshot, state)
+            self.wait(snapshot, state, then.until if isinstance(then, Wait) else self.now())
+            return
+        status = with_sender(snapshot.status, snapshot, state.sender, self.now())
+        await self.write(PendingStatus(tested=snapshot.version, status=status))
+        self.enqueue(snapshot.version.reference)
 
     async def _notify(
         self,
@@ -277,6 +329,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, RunTest | SendN
         """Remember the reported expiry of a certificate."""
         if isinstance(pending.status, SmtpConfigStatus):
             state.record_expiry(pending.status.certificate_expiring)
+            state.sender.written(pending.status)
 
     def invalid_status(
         self, object_: JsonObject, version: ObjectVersion, verdict: Verdict

@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.defaults import TestDefaults
@@ -13,6 +13,7 @@ from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.reconcile.backoff import BURST, TRIES_BEFORE_CONFIGURATION
 from smtp_operator.reconcile.smtpconfig.result import TestResult
+from smtp_operator.reconcile.smtpconfig.sender import SenderState
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, request_of, snapshot_of
 from smtp_operator.reconcile.state import ObjectState
 
@@ -66,6 +67,8 @@ class SmtpConfigState(ObjectState):
     """Time before which no separate email is tried, after one failed; in seconds since the epoch."""
     reported_expiries: tuple[str, ...] = ()
     """The latest reported values of ``status.certificateExpiring``."""
+
+    sender: SenderState = field(default_factory=SenderState)
 
     def record_start(self, at: float) -> None:
         """Record a test that starts now."""

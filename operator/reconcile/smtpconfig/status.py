@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Derive the status that users read from a verdict. Rules are numbered as in ``docs/reference/status.md``."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from smtp_operator.api.reasons import LIMITED, Reason, Retry
 from smtp_operator.api.status import Condition, SmtpConfigStatus
@@ -19,6 +19,10 @@ from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState, retry_of
 from smtp_operator.reconcile.state import StatusUpdate
+from smtp_operator.sender_authentication.report import CONDITION as SENDER_AUTHENTICATION
+
+ADVISORY: Final = (SENDER_AUTHENTICATION,)
+"""Conditions that do not depend on the test; they stay as long as the settings."""
 
 _BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPENDENCY, Retry.UNKNOWN_DELIVERY})
 """Failures whose next test depends on ``recheck.interval``, which may have changed."""
@@ -109,7 +113,7 @@ def refreshed_status(
         return snapshot.status.model_copy(update={"current_test": None})
     write = ConditionWriter(snapshot.status, snapshot.generation, now)
     failure = _failure(snapshot)
-    update: dict[str, object] = {
+    update: dict[str, Any] = {
         "current_test": None,
         "observed_generation": snapshot.generation,
         "effective": snapshot.effective,
@@ -143,6 +147,8 @@ def refreshed_status(
     else:
         kinds = ("Ready", "Failed", "Reconciling", "Stalled", "PasswordResolved")
         update["conditions"] = write.kept(*kinds)
+    if snapshot.has_verdict:
+        update["conditions"] = [*update["conditions"], *write.kept(*ADVISORY)]
     return snapshot.status.model_copy(update=update)
 
 
@@ -212,7 +218,11 @@ def under_test(
     text += f": phase {phase}." if phase is not None else "."
     testing = write.condition("Reconciling", "True", Reason.TESTING, text)
     if snapshot.has_verdict:
-        conditions = [*_kept(snapshot, "Ready", "Failed"), testing, *_kept(snapshot, "PasswordResolved")]
+        conditions = [
+            *_kept(snapshot, "Ready", "Failed"),
+            testing,
+            *_kept(snapshot, "PasswordResolved", *ADVISORY),
+        ]
         return snapshot.status.model_copy(update=update | {"conditions": conditions})
     conditions = [write.condition("Ready", "Unknown", Reason.TESTING, text), testing]
     if snapshot.spec.password is not None or snapshot.spec.oauth2 is not None:
@@ -239,7 +249,11 @@ def held(snapshot: Snapshot, trigger: Trigger, hold: Hold, *, now: float) -> Smt
     reason = Reason.PROGRESSING_WITH_RETRY if retried else hold.reason
     waiting = write.condition("Reconciling", "True", reason, hold.message)
     if snapshot.has_verdict:
-        conditions = [*_kept(snapshot, "Ready", "Failed"), waiting, *_kept(snapshot, "PasswordResolved")]
+        conditions = [
+            *_kept(snapshot, "Ready", "Failed"),
+            waiting,
+            *_kept(snapshot, "PasswordResolved", *ADVISORY),
+        ]
     else:
         conditions = [write.condition("Ready", "Unknown", hold.reason, hold.message), waiting]
         update |= {"effective": snapshot.effective, "suggestion": None}

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from smtp_operator.api.crd import SMTP_CONFIG
+from smtp_operator.api.documentation import reason_page
 from smtp_operator.api.reasons import Reason
 from smtp_tools.generate.files import generated_files, generated_links, stale_files, stale_links
 
@@ -256,4 +257,4 @@ def test_field_reference_has_a_line_for_every_field(field: str) -> None:
 
 def test_reason_reference_has_a_line_for_every_reason() -> None:
     text = (ROOT / "docs" / "reference" / "reasons.md").read_text("utf-8")
-    assert [it for it in Reason if f"\n| [`{it}`](reasons/{it}.md) |" not in text] == []
+    assert [it for it in Reason if f"\n| [`{it}`](reasons/{Path(reason_page(it)).name}) |" not in text] == []

@@ -11,7 +11,7 @@ import yaml
 from smtp_operator.api.reasons import Reason
 
 FOLDER: Final = Path(__file__).parent
-FILES: Final = ("kubernetes", "vaults", "network", "dialogue")
+FILES: Final = ("kubernetes", "vaults", "network", "dialogue", "senders")
 
 _MICROSOFT: Final = "https://learn.microsoft.com/en-us"
 _SOURCES: Final = {
@@ -66,6 +66,7 @@ _SOURCES: Final = {
     ),
     "once": ("Test before you apply", "../../how-to/test-before-you-apply.md"),
     "report": ("How to report an error", "../../../CONTRIBUTING.md"),
+    "sender": ("See what the sender's domain lacks", "../../how-to/sender-authentication.md"),
     "sendgrid": (
         "Twilio SendGrid: SMTP",
         "https://www.twilio.com/docs/sendgrid/for-developers/sending-email/integrating-with-the-smtp-api",

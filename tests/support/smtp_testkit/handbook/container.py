@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 IMAGE = "registry.example.com/smtp-operator:0.1.0"
-_SURROUNDINGS = ("PATH", "SSL_CERT_FILE")
+_SURROUNDINGS = ("PATH", "SSL_CERT_FILE", "SMTP_OPERATOR_SENDER_AUTHENTICATION")
 
 
 def install(folder: Path) -> Path:

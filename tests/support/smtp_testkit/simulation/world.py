@@ -14,7 +14,7 @@ from smtp_operator.api.smtpvault import Provider
 from smtp_operator.api.status import Condition, SmtpConfigStatus
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.reconcile.controller import Controller
-from smtp_operator.reconcile.ports import ReconcilePolicy, TestObserver
+from smtp_operator.reconcile.ports import ReconcilePolicy, SenderChecker, TestObserver
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_testkit.simulation.cluster import FakeCluster, StatusWrite, Watch
@@ -60,6 +60,8 @@ class World:
         self._may_send = may_send
         self.tokens = SimulatedTokens()
         self.vaults = SimulatedVaults(self.time)
+        self.senders: SenderChecker | None = None
+        """Reads the records of senders for every operator started from now on."""
         self.observer: TestObserver | None = None
         """Receives the progress of tests from every operator started from now on."""
         self._operator: tuple[Controller, asyncio.Task[None]] | None = None
@@ -94,6 +96,7 @@ class World:
             now=self.operators_time,
             vaults=self._live_vaults,
             tokens=lambda get_object: self.tokens.by(SimulatedAccounts(get_object)),
+            senders=self.senders,
             observer=self.observer,
             may_send=self._may_send,
         )

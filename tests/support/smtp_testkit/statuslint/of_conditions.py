@@ -2,14 +2,15 @@
 """Rules for conditions."""
 
 import re
+from collections.abc import Set
 from typing import Final
 
 from smtp_operator.api.names import SMTP_CONFIG_KIND, SMTP_TEST_KIND
-from smtp_operator.api.reasons import ANNOUNCEMENTS, REASONS, Reason, Retry
+from smtp_operator.api.reasons import ANNOUNCEMENTS, OF_SENDERS, REASONS, Reason, Retry
 from smtp_testkit.kstatus import Kstatus, kstatus
 from smtp_testkit.statuslint.case import Case, Finding, rule, seconds
 
-_TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled")
+_TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled", "SenderAuthentication")
 _TESTED: Final = (SMTP_CONFIG_KIND, SMTP_TEST_KIND)
 _ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")
 _PASSWORD_READ: Final = {
@@ -23,6 +24,7 @@ _PASSWORD_READ: Final = {
 _NOT_OF_A_TEST: Final = _PASSWORD_READ | {
     Reason.VAULT_LOGIN_SUCCEEDED,
     *ANNOUNCEMENTS,
+    *OF_SENDERS,
     Reason.SUSPENDED,
     Reason.WAITING_FOR_DEPENDENCY,
     Reason.PROGRESSING_WITH_RETRY,
@@ -31,7 +33,7 @@ _PASSED: Final = {
     str(reason) for reason, info in REASONS.items() if info.retry is Retry.PASSED
 } - _NOT_OF_A_TEST
 _FAILED: Final = {str(reason) for reason in Reason} - _PASSED - _NOT_OF_A_TEST
-_REASONS: Final[dict[tuple[str, str], set[str]]] = {
+_REASONS: Final[dict[tuple[str, str], Set[str]]] = {
     ("Ready", "False"): _FAILED,
     ("Ready", "Unknown"): {*ANNOUNCEMENTS, Reason.SUSPENDED},
     ("Failed", "True"): _FAILED,
@@ -49,6 +51,9 @@ _REASONS: Final[dict[tuple[str, str], set[str]]] = {
         Reason.PROGRESSING_WITH_RETRY,
     },
     ("Stalled", "True"): _FAILED,
+    ("SenderAuthentication", "True"): {Reason.RECORDS_PRESENT},
+    ("SenderAuthentication", "False"): OF_SENDERS - {Reason.RECORDS_PRESENT, Reason.SENDER_DNS_UNAVAILABLE},
+    ("SenderAuthentication", "Unknown"): {Reason.SENDER_DNS_UNAVAILABLE},
 }
 
 
@@ -117,7 +122,7 @@ def _abnormal_is_true_or_absent(case: Case) -> Finding:
 
 @rule("FAIL0013")
 def _types_are_known(case: Case) -> Finding:
-    """Only the five types occur, each at most once."""
+    """Only these types occur, each at most once."""
     kinds = [it["type"] for it in case.status.get("conditions", ())]
     for kind in kinds:
         if kind not in _TYPES:
@@ -130,7 +135,7 @@ def _types_are_known(case: Case) -> Finding:
 def _reasons_are_known(case: Case) -> Finding:
     """Every reason is in the reference, and allowed for its condition."""
     for kind, condition in case.conditions.items():
-        known = _REASONS.get((kind, condition["status"]), set())
+        known: Set[str] = _REASONS.get((kind, condition["status"]), set())
         if (kind, condition["status"]) == ("Ready", "True"):
             known = _PASSED if case.kind in _TESTED else {Reason.VAULT_LOGIN_SUCCEEDED}
         if case.kind == SMTP_TEST_KIND and condition["status"] in ("False", "True"):

@@ -22,6 +22,8 @@ USER, PASSWORD = "mailer@example.com", "s3cret-pa55"
 
 Document = dict[str, Any]
 
+WITHOUT_DNS = {"PATH": os.defpath, "SMTP_OPERATOR_SENDER_AUTHENTICATION": "false"}
+
 
 @dataclass(frozen=True)
 class CommandResult:
@@ -73,7 +75,7 @@ def check(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         with monkeypatch.context() as patch:
             for name in os.environ:
                 patch.delenv(name)
-            for name, value in {"PATH": os.defpath, "HOME": str(folder), **environment}.items():
+            for name, value in {**WITHOUT_DNS, "HOME": str(folder), **environment}.items():
                 patch.setenv(name, value)
             patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
             if terminal is not None:

@@ -25,6 +25,7 @@ TOP = [
     "test",
     "password",
     "suggestion",
+    "senderAuthentication",
 ]
 
 
@@ -49,6 +50,7 @@ def test_a_passed_test(check: Check, manifest: str, server: MailServer) -> None:
         "exitCode": 0,
         "password": {"source": "KubernetesSecret", "reference": "smtp-password/password"},
         "suggestion": None,
+        "senderAuthentication": None,
     }
     assert matches(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", test.pop("startTime"))
     assert matches(r"\d+(\.\d+)?(ms|s)", test.pop("duration"))

@@ -26,7 +26,7 @@ INTERRUPTED = "smtp-operator: interrupted; there is no verdict\n"
 
 @pytest.fixture
 def environment(folder: Path) -> dict[str, str]:
-    return {"PATH": os.defpath, "HOME": str(folder)}
+    return {"PATH": os.defpath, "HOME": str(folder), "SMTP_OPERATOR_SENDER_AUTHENTICATION": "false"}
 
 
 @pytest.fixture

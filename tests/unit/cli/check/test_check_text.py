@@ -18,6 +18,8 @@ Check = Callable[..., Any]
 Write = Callable[..., str]
 Document = dict[str, Any]
 
+WITHOUT_DNS = {"PATH": os.defpath, "SMTP_OPERATOR_SENDER_AUTHENTICATION": "false"}
+
 
 def test_a_passed_test(check: Check, manifest: str) -> None:
     ended = check("-f", manifest)
@@ -109,7 +111,7 @@ def on_a_terminal(folder: Path, *words: str, **environment: str) -> str:
     process = subprocess.Popen(
         [sys.executable, "-m", "smtp_operator", "check", *words],
         cwd=folder,
-        env={"PATH": os.defpath, "HOME": str(folder), "TERM": "xterm", **environment},
+        env={**WITHOUT_DNS, "HOME": str(folder), "TERM": "xterm", **environment},
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
