@@ -19,6 +19,9 @@ from smtp_tools.bench.errors import BenchError
 
 PARALLEL = 8
 BUSY_SECONDS = 15.0
+DELETE_SECONDS = 600.0
+REQUEST_SECONDS = 90.0
+"""More than the API server takes for a request (60 s), so that its own error arrives."""
 
 Object = dict[str, Any]
 
@@ -34,7 +37,7 @@ class Api:
 
     def connect(self) -> http.client.HTTPSConnection:
         """Return a new connection."""
-        connection = http.client.HTTPSConnection(self._address, timeout=60, context=self._tls)
+        connection = http.client.HTTPSConnection(self._address, timeout=REQUEST_SECONDS, context=self._tls)
         connection.connect()
         # Headers and body are two packets; without this the second waits for the acknowledgment of the first.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,6 +85,22 @@ class Api:
         with ThreadPoolExecutor(PARALLEL) as pool:
             for _ in pool.map(lambda item: self.text("POST", path, item), objects):
                 pass
+
+    def delete_all(self, collection: str) -> None:
+        """Delete all objects of the collection.
+
+        Each request deletes as many as the API server has time for, and ends with 504 if some are left.
+
+        Raises:
+            BenchError: the API server refused it.
+        """
+        deadline = time.monotonic() + DELETE_SECONDS
+        while True:
+            status, answer = self._send("DELETE", collection, None, "json")
+            if status < 400:
+                return
+            if status != HTTPStatus.GATEWAY_TIMEOUT or time.monotonic() > deadline:
+                raise BenchError(f"DELETE {collection} was refused with {status}: {answer}")
 
     def watch(self, path: str, version: str) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
         """Start to watch a collection from a version on; the response has one event per line."""

@@ -89,6 +89,8 @@ def _start(world: World, size: int, wait: float | None) -> Start:
             return Start(size, cpu, peak, None)
         say(f"  Waiting for {wait:g} s.")
         time.sleep(wait)
-        return Start(size, cpu, peak, peak_megabytes(process.pid))
+        later = peak_megabytes(process.pid)
+        say(f"  Its peak memory is now {later:.0f} MB.")
+        return Start(size, cpu, peak, later)
     finally:
         process.kill()

@@ -182,8 +182,8 @@ class World:
 
     def clear(self, side: Side) -> None:
         """Delete all objects and Events of a side."""
-        self.api.text("DELETE", side.collection)
-        self.api.text("DELETE", f"/api/v1/namespaces/{side.namespace}/events")
+        self.api.delete_all(side.collection)
+        self.api.delete_all(f"/api/v1/namespaces/{side.namespace}/events")
 
     def settle(self, process: Process, seconds: int = SETTLE_SECONDS) -> None:
         """Wait until the process is idle.
