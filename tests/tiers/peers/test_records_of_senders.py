@@ -2,7 +2,12 @@
 """Good and bad records of an authoritative name server, read over the network."""
 
 import asyncio
-from collections.abc import Iterator
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import dns.asyncresolver
 import pytest
@@ -10,7 +15,10 @@ import pytest
 from smtp_operator.sender_authentication.dns_client import DnsClient
 from smtp_operator.sender_authentication.report import Sender, SenderVerdict
 from smtp_operator.sender_authentication.service import SenderAuthentication
+from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.realpeers.authoritative import nsd
+from smtp_testkit.realpeers.name_servers import silent_name_server, using_name_server
+from smtp_tools.paths import PYTHONPATH
 
 OFFICE = "smtp.office365.com"
 LONG = " ".join(f'"ip4:198.51.100.{it}/32 "' for it in range(200))
@@ -102,4 +110,51 @@ def test_a_name_server_that_is_not_responsible(name_server: int) -> None:
     assert (found.status, found.message) == (
         "Unknown",
         "The name servers answered with an error: TXT of example.org.",
+    )
+
+
+def check(within: Sequence[str], folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `smtp-operator check` with the name server of this prefix."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": PYTHONPATH, "HOME": str(folder)}
+    with MailServer.in_thread() as server:
+        where = ("--server", "127.0.0.1", "--port", str(server.plain_port), "--smtp-type", "None")
+        return subprocess.run(
+            (*within, sys.executable, "-m", "smtp_operator", "check", *where, "--mode", "Connect", *words),
+            cwd=Path(__file__).parents[3],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@pytest.mark.parametrize(
+    ("domain", "reason"),
+    [("sub.good", "RecordsPresent"), ("none", "NoSpfRecord"), ("sendsonly", "NoMailExchanger")],
+)
+def test_check_uses_the_name_server_of_the_resolver_configuration(
+    domain: str, reason: str, tmp_path: Path
+) -> None:
+    address = "127.0.0.78"
+    with nsd({"example.net": RECORDS, "outlook.com": OUTLOOK}, address=address, port=53):
+        within = using_name_server(tmp_path, address, "ndots:5")
+        words = ("--from", f"noreply@{domain}.example.net", "--output", "json")
+        done = check(within, tmp_path, *words)
+    shown: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode, shown["reason"], shown["senderAuthentication"]["reason"]) == (
+        0,
+        "Connected",
+        reason,
+    )
+
+
+def test_a_silent_name_server_does_not_change_the_verdict(tmp_path: Path) -> None:
+    with silent_name_server(tmp_path) as (_, within):
+        done = check(within, tmp_path, "--from", "noreply@example.net")
+    assert done.returncode == 0
+    first, *rest = done.stdout.splitlines()
+    assert "Connected" in first
+    assert " ".join(" ".join(rest).split()).endswith(
+        "Sender authentication (DnsUnavailable): The name servers did not answer in time: TXT of example.net."
     )

@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import sys
 
+from smtp_testkit.realpeers.authoritative import PACKAGES as NAME_SERVER
 from smtp_testkit.realpeers.servers import FURTHER, REQUIRED
+from smtp_testkit.realpeers.servers.packages import unpacked
 from smtp_testkit.realpeers.tools import INSTALL, NeedsTools, missing_tools
 
 
@@ -30,6 +32,10 @@ def main() -> int:
                 server().fetch()
             except NeedsTools as error:
                 missing.append(f"{server.name}: {error}")
+        try:
+            unpacked(NAME_SERVER)
+        except NeedsTools as error:
+            missing.append(f"NSD: {error}")
     lines = [line for line in missing if line]
     if lines:
         print("\n".join(lines), file=sys.stderr)

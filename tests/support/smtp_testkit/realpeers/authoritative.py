@@ -18,7 +18,7 @@ PACKAGES: Final = ("nsd", "libevent-2.1-7", "libprotobuf-c1", "libfstrm0", "libs
 _SECONDS: Final = 30.0
 _SERVER: Final = """\
 server:
-    ip-address: 127.0.0.1@{port}
+    ip-address: {address}@{port}
     username: ""
     chroot: ""
     zonesdir: "{folder}"
@@ -37,11 +37,13 @@ _START: Final = "@ 300 IN SOA ns.{name}. hostmaster.{name}. 1 3600 600 86400 300
 
 
 @contextlib.contextmanager
-def nsd(zones: Mapping[str, str]) -> Iterator[int]:
+def nsd(zones: Mapping[str, str], *, address: str = "127.0.0.1", port: int | None = None) -> Iterator[int]:
     """Serve zones within the context, and yield the port.
 
     Args:
         zones: the records of each zone, as in a zone file; SOA and NS are added.
+        address: where it listens.
+        port: the port; None: a free one.
 
     Raises:
         NeedsTools: NSD cannot be had here.
@@ -49,8 +51,8 @@ def nsd(zones: Mapping[str, str]) -> Iterator[int]:
     root = unpacked(PACKAGES)
     with tempfile.TemporaryDirectory(prefix="nsd-", dir="/tmp") as name:
         folder = Path(name)
-        (port,) = free_ports(1)
-        configuration = _SERVER.format(port=port, folder=folder)
+        port = port or free_ports(1)[0]
+        configuration = _SERVER.format(address=address, port=port, folder=folder)
         for zone, records in zones.items():
             (folder / f"{zone}.zone").write_text(_START.format(name=zone) + records)
             configuration += _ZONE.format(name=zone)
@@ -70,18 +72,18 @@ def nsd(zones: Mapping[str, str]) -> Iterator[int]:
             (root / "usr/sbin/nsd", "-d", "-c", file), name="NSD", log=log, environment=environment
         )
         try:
-            _wait_until_ready(port, log)
+            _wait_until_ready(address, port, log)
             yield port
         finally:
             process.end(_SECONDS)
 
 
-def _wait_until_ready(port: int, log: Path) -> None:
+def _wait_until_ready(address: str, port: int, log: Path) -> None:
     """Wait until the server accepts a TCP connection."""
     end = time.monotonic() + _SECONDS
     while True:
         with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
+            if client.connect_ex((address, port)) == 0:
                 return
         if time.monotonic() > end:
             raise TimeoutError(f"NSD does not start:\n{log.read_text(errors='replace')}")
