@@ -144,6 +144,10 @@ class Settings:
         int, Setting("Most SmtpTests of one namespace that start in a minute; 0: no limit.", limit, "NUMBER")
     ] = 10
     smtp_tests: Annotated[bool, Setting("Run SmtpTests with configRef; needs their policies.", truth)] = False
+    publish: Annotated[
+        bool,
+        Setting("Write the Secrets of spec.publish; needs a role for Secrets, and its policies.", truth),
+    ] = False
     default_recheck_interval: Annotated[
         str,
         Setting(

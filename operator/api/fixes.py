@@ -28,6 +28,20 @@ _FIXES: Final[dict[Reason, str]] = {
         "No action needed; the operator starts the test automatically. A cluster admin can raise the flag"
         " that the message names."
     ),
+    Reason.KEPT_LAST_PROVEN: "Correct the newer settings, as the condition Ready says.",
+    Reason.PUBLISHING: "No action needed; the Secret follows within a minute.",
+    Reason.NOT_PROVEN_YET: "Correct the settings, as the condition Ready says, or wait for the test.",
+    Reason.PUBLISH_NOT_ENABLED: (
+        "Have a cluster admin set --publish, and add the namespace to the value publish.namespaces of the"
+        " Helm chart."
+    ),
+    Reason.PUBLISH_NOT_ALLOWED: (
+        "Ask the owner that the message names: annotate the object with smtp-operator.io/allow-publish=true,"
+        " or allow it in the vault object."
+    ),
+    Reason.SECRET_NOT_OWNED: "Set publish.secretName: NAME, a name that no Secret of the namespace has.",
+    Reason.SECRET_EDITED: "Delete the Secret, or correct the settings; the operator then writes it.",
+    Reason.PUBLISH_FAILED: f"{_RETRIED} The message has the API server's answer.",
     Reason.SMTP_CONFIG_NOT_FOUND: "Create the SmtpConfig in the SmtpTest's namespace, or correct the name.",
     Reason.POLICIES_MISSING: (
         "Have a cluster admin install the admission policies and set --smtp-tests, then create another"

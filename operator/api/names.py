@@ -32,6 +32,12 @@ ALLOWED_CA: Final = f"{GROUP}/allowed-ca"
 ALLOWED_AUDIENCES: Final = f"{GROUP}/allowed-audiences"
 """Annotation on a ServiceAccount: comma-separated audiences of tokens that may be requested."""
 
+ALLOW_PUBLISH: Final = f"{GROUP}/allow-publish"
+"""Annotation next to ``allowed-servers``: ``"true"`` allows ``spec.publish`` to copy the values."""
+
+PUBLISHED_LABEL: Final = f"{GROUP}/published"
+"""Label of the Secrets that the operator publishes; it may write no others."""
+
 WATCH_LABEL: Final = f"{GROUP}/watch"
 """Label of the Secrets, ConfigMaps and ServiceAccounts that ``--secret-watch label`` watches."""
 

@@ -26,6 +26,16 @@ class Reason(StrEnum):
     PASSWORD_READ = "PasswordRead"
     TRAILING_NEWLINE_STRIPPED = "TrailingNewlineStripped"
     PLAINTEXT_PASSWORD = "PlaintextPassword"
+    # Published and Reconciling; see spec.publish
+    PUBLISHED = "Published"
+    KEPT_LAST_PROVEN = "KeptLastProven"
+    PUBLISHING = "Publishing"
+    NOT_PROVEN_YET = "NotProvenYet"
+    PUBLISH_NOT_ENABLED = "PublishNotEnabled"
+    PUBLISH_NOT_ALLOWED = "PublishNotAllowed"
+    SECRET_NOT_OWNED = "SecretNotOwned"
+    SECRET_EDITED = "SecretEdited"
+    PUBLISH_FAILED = "PublishFailed"
     # Ready=True of a vault object
     VAULT_LOGIN_SUCCEEDED = "VaultLoginSucceeded"
     # before any connection

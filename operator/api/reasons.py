@@ -64,6 +64,25 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.PLAINTEXT_PASSWORD: ReasonInfo(
         "The password is written in plaintext in spec.password.value; a Secret is safer.", _OK
     ),
+    Reason.PUBLISHED: ReasonInfo("The Secret of spec.publish holds the settings that the test proved.", _OK),
+    Reason.KEPT_LAST_PROVEN: ReasonInfo(
+        "Newer settings fail, so the Secret of spec.publish keeps the settings that were proven last.", _OK
+    ),
+    Reason.PUBLISHING: ReasonInfo("The operator is writing proven settings to the Secret.", _T),
+    Reason.NOT_PROVEN_YET: ReasonInfo("No settings are published, because none have passed a test yet.", _T),
+    Reason.PUBLISH_NOT_ENABLED: ReasonInfo(
+        "The operator runs without --publish, or its role cannot write Secrets in this namespace.", _SLOW
+    ),
+    Reason.PUBLISH_NOT_ALLOWED: ReasonInfo(
+        "The owner of a Secret, ServiceAccount or vault object does not allow its values to be published.", _N
+    ),
+    Reason.SECRET_NOT_OWNED: ReasonInfo(
+        "The Secret of spec.publish exists and does not belong to this SmtpConfig.", _T
+    ),
+    Reason.SECRET_EDITED: ReasonInfo(
+        "The published Secret was edited, and its proven values can no longer be read.", _C
+    ),
+    Reason.PUBLISH_FAILED: ReasonInfo("The API server did not accept the Secret.", _T),
     Reason.VAULT_LOGIN_SUCCEEDED: ReasonInfo("The operator logged in to the vault.", _OK),
     Reason.INVALID_SPEC: ReasonInfo("The spec violates a validation rule of the CRD.", _C),
     Reason.SMTP_CONFIG_NOT_FOUND: ReasonInfo("The SmtpConfig that a SmtpTest names cannot be read.", _C),

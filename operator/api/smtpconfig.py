@@ -19,6 +19,7 @@ from smtp_operator.api.fields import (
     Switch,
 )
 from smtp_operator.api.password import Password, UserNameReference
+from smtp_operator.api.publish import PUBLISH_RULES, Publish
 from smtp_operator.api.validation_rules import (
     FROM_ADDRESS,
     FROM_DISPLAY_NAME,
@@ -252,6 +253,8 @@ class SmtpSettings(ApiModel):
 class SmtpConfigSpec(SmtpSettings):
     """SMTP settings to test."""
 
+    rules: ClassVar[tuple[FieldRule, ...]] = (*SmtpSettings.rules, *PUBLISH_RULES)
+
     preferred_notifications: Annotated[
         list[Notification],
         Field(
@@ -263,3 +266,4 @@ class SmtpConfigSpec(SmtpSettings):
     ] = Field([Notification.TEST_EMAIL])
     recheck: RecheckSettings = Field(default_factory=RecheckSettings)
     suspend: Switch = Field(False, description="Pause all tests; the last verdict is kept.")
+    publish: Publish | None = None

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from smtp_operator.api.fields import ApiModel, CaReference, NamespacedCaReference
+from smtp_operator.api.fields import ApiModel, CaReference, NamespacedCaReference, Switch
 from smtp_operator.api.validation_rules import ALLOWED_SERVER, ListType, exactly_one, required
 from smtp_operator.api.vault_blocks import (
     AzureKeyVault,
@@ -74,6 +74,9 @@ class SmtpVaultSpec(ApiModel):
     ca_ref: CaReference | None = None
     allowed_servers: AllowedServers | None = None
     allowed_references: AllowedReferences | None = None
+    allow_publish: Switch = Field(
+        False, description="Allow spec.publish of SmtpConfigs to copy passwords from this vault to a Secret."
+    )
 
 
 class AllowedNamespaces(ApiModel):
@@ -90,6 +93,10 @@ class AllowedNamespaces(ApiModel):
     ] = Field(default_factory=dict)
 
 
+class PublishNamespaces(AllowedNamespaces):
+    """Namespaces whose SmtpConfigs may publish passwords from this vault. Default: none."""
+
+
 class ClusterSmtpVaultSpec(ApiModel):
     """A vault and the login to it, for the namespaces that it allows."""
 
@@ -103,6 +110,7 @@ class ClusterSmtpVaultSpec(ApiModel):
     allowed_servers: AllowedServers
     allowed_references: AllowedReferences | None = None
     allowed_namespaces: AllowedNamespaces | None = None
+    publish_namespaces: PublishNamespaces | None = None
 
 
 VaultSpec = SmtpVaultSpec | ClusterSmtpVaultSpec

@@ -183,7 +183,7 @@ Conditions = Annotated[
     Field(
         max_length=32,
         description="The conditions Ready, Failed, PasswordResolved, Reconciling and Stalled; those of a"
-        " SmtpConfig also include SenderAuthentication.",
+        " SmtpConfig also include Published and SenderAuthentication.",
     ),
     ListType.MAP_BY_TYPE,
 ]
@@ -228,6 +228,28 @@ class NotificationSent(StatusModel):
     )
 
 
+class PublishedSettings(StatusModel):
+    """The settings in the Secret of spec.publish."""
+
+    proven_time: Timestamp = Field(description="When a test last proved these settings.")
+    generation: int = Field(
+        description="Generation of the spec that they were published for.",
+        json_schema_extra={"format": "int64"},
+    )
+    secret: Text256 = Field(description="uid/resourceVersion of the Secret, as the operator wrote it.")
+    references: Annotated[
+        list[TestedReference],
+        Field(max_length=17, description="Objects that the settings were read from."),
+        ListType.ATOMIC,
+    ] = Field(default_factory=list)
+
+
+class Binding(StatusModel):
+    """The published Secret, for Service Binding (Provisioned Service)."""
+
+    name: Annotated[str, Field(max_length=253)] = Field(description="Name of the Secret.")
+
+
 class SmtpTestStatus(ObjectStatus):
     """The result of the test."""
 
@@ -255,6 +277,8 @@ class SmtpConfigStatus(SmtpTestStatus):
         ]
         | None
     ) = None
+    published: PublishedSettings | None = None
+    binding: Binding | None = None
     last_handled_test_request: Text256 | None = Field(
         None, description="The last handled value of the annotation smtp-operator.io/test-requested-at."
     )

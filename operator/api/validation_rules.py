@@ -80,33 +80,46 @@ def required(field: str, sentence: str) -> FieldRule:
 
 
 class ListType(StrEnum):
-    """``x-kubernetes-list-type``: how two appliers share a list. A set has no duplicates."""
+    """``x-kubernetes-list-type``, and the key of a map: how two appliers share a list.
+
+    A set has no duplicates, and a map has none of its key.
+    """
 
     SET = "set"
     ATOMIC = "atomic"
-    MAP_BY_TYPE = "map"
+    MAP_BY_TYPE = "map type"
+    MAP_BY_NAME = "map name"
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         schema = handler(source)
-        if self is not ListType.SET:
-            return schema
-        return core_schema.no_info_after_validator_function(_without_duplicates, schema)
+        match self:
+            case ListType.SET:
+                return core_schema.no_info_after_validator_function(_without_duplicates, schema)
+            case ListType.MAP_BY_NAME:
+                return core_schema.no_info_after_validator_function(_without_equal_names, schema)
+        return schema
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         json_schema = handler(schema)
-        json_schema["x-kubernetes-list-type"] = self.value
-        if self is ListType.MAP_BY_TYPE:
-            json_schema["x-kubernetes-list-map-keys"] = ["type"]
+        kind, _, key = self.value.partition(" ")
+        json_schema["x-kubernetes-list-type"] = kind
+        if key:
+            json_schema["x-kubernetes-list-map-keys"] = [key]
         return json_schema
 
 
 def _without_duplicates(values: list[Any]) -> list[Any]:
     if len(set(values)) != len(values):
         raise PydanticCustomError("set", "must not have duplicate items")
+    return values
+
+
+def _without_equal_names(values: list[Any]) -> list[Any]:
+    _without_duplicates([it.name for it in values])
     return values
 
 

@@ -191,6 +191,8 @@ class ServerFacts:
     tls_version: str = ""
     auth_mechanism: str = ""
     certificate: Certificate | None = None
+    ca_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    """The CA certificates (DER) that verified the server's, only with ``caRef``; never shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from smtp_operator.cluster.errors import ListExpired
 from smtp_operator.cluster.events import EventRecorder
 from smtp_operator.cluster.leader_election import LeaderLease
 from smtp_operator.cluster.metadata_informer import Changed, MetadataInformer, Wanted
+from smtp_operator.cluster.secret_writer import SecretWriter
 from smtp_operator.cluster.status_writer import StatusWriter
 from smtp_operator.setting_parsers import SecretWatch
 from smtp_operator.settings import Settings
@@ -43,6 +44,7 @@ class KubernetesCluster:
         self._served = settings.served
         self._secret_watch = settings.secret_watch
         self._status_writer = StatusWriter(client, lease)
+        self._secret_writer = SecretWriter(client, lease)
         self._events = EventRecorder(client, settings.docs_url)
         self.watches: tuple[MetadataInformer, ...] = ()
         """The watches that ``watch_references`` created."""
@@ -100,11 +102,13 @@ class KubernetesCluster:
         ours = reference.kind in ("SmtpConfig", "SmtpTest")
         keep = kept_fields.OURS if ours else kept_fields.REFERRED
         found = await self._client.request("GET", paths.object_path(reference), keep=keep)
-        metadata = found["metadata"]
+        self._learn(reference, found["metadata"])
+        return found
+
+    def _learn(self, reference: Reference, metadata: JsonObject) -> None:
         for watch in self.watches:
             if watch.covers(reference, metadata.get("labels") or {}):
                 watch.learn(reference, metadata["uid"], metadata["resourceVersion"])
-        return found
 
     async def write_status(self, tested: ObjectVersion, status: JsonObject) -> str | None:
         """Write the whole status if the object is still the tested one; return its new resourceVersion.
@@ -134,6 +138,33 @@ class KubernetesCluster:
             AccessDenied, ApiUnavailable, RequestRefused
         """
         return await self._status_writer.delete(version)
+
+    async def read_secret(self, reference: Reference) -> JsonObject | None:
+        """Return a published Secret with its data; None if it does not exist.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        return await self._secret_writer.read(reference)
+
+    async def write_secret(self, reference: Reference, secret: JsonObject) -> JsonObject | None:
+        """Create or replace a published Secret; return its new metadata, None if it was changed meanwhile.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        written = await self._secret_writer.write(reference, secret)
+        if written is not None:
+            self._learn(reference, written["metadata"])
+        return written
+
+    async def delete_secret(self, reference: Reference, secret: JsonObject) -> bool:
+        """Delete a published Secret if it still is this version; return whether it no longer exists.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        return await self._secret_writer.delete(reference, secret)
 
     async def publish(self, event: EventRecord) -> None:
         """Record an Event; never fails."""

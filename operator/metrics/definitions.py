@@ -64,6 +64,13 @@ CERTIFICATE_EXPIRY: Final = Metric(
     help="Expiry of the mail server's certificate in the last test of the SmtpConfig, in seconds since the"
     " epoch. Only from the leader.",
 )
+PUBLISHED_PROVEN: Final = Metric(
+    name="smtp_operator_published_proven_timestamp_seconds",
+    type=Type.GAUGE,
+    labels=("namespace", "name"),
+    help="When a test last proved the settings in the Secret that the SmtpConfig publishes, in seconds since"
+    " the epoch. Only from the leader.",
+)
 TESTS: Final = Metric(
     name="smtp_operator_tests_total",
     type=Type.COUNTER,
@@ -151,6 +158,7 @@ METRICS: Final = (
     OBJECTS,
     OBJECT_READY,
     CERTIFICATE_EXPIRY,
+    PUBLISHED_PROVEN,
     TESTS,
     TEST_SECONDS,
     PHASE_SECONDS,

@@ -142,6 +142,7 @@ class _Gauges(Collector):
 
     def _of_objects(self) -> Iterator[GaugeMetricFamily]:
         ready, expiry = _family(table.OBJECT_READY), _family(table.CERTIFICATE_EXPIRY)
+        proven = _family(table.PUBLISHED_PROVEN)
         tally: Tally[tuple[str, str]] = Tally()
         for it in self.work.healths() if self.work is not None else ():
             tally[it.kind, it.ready] += 1
@@ -151,10 +152,12 @@ class _Gauges(Collector):
                 ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))
             if it.certificate_not_after is not None:
                 expiry.add_metric([it.namespace, it.name], it.certificate_not_after)
+            if it.published_proven_at is not None:
+                proven.add_metric([it.namespace, it.name], it.published_proven_at)
         objects = _family(table.OBJECTS)
         for labels, count in sorted(tally.items()):
             objects.add_metric(labels, count)
-        yield from (objects, ready, expiry)
+        yield from (objects, ready, expiry, proven)
 
 
 def _family(metric: Metric) -> GaugeMetricFamily:

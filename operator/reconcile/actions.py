@@ -14,3 +14,8 @@ class Wait:
     """Do nothing until then (seconds since the epoch); None: until something changes."""
 
     until: float | None
+
+    def until_earlier(self, other: "Wait") -> "Wait":
+        """Return the wait that ends first."""
+        times = [it.until for it in (self, other) if it.until is not None]
+        return Wait(min(times)) if times else self

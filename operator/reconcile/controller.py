@@ -9,7 +9,7 @@ from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import WATCHED_KINDS, ObjectMetadata, Reference, ServedKind
 from smtp_operator.reconcile.limits.admission import Limits
 from smtp_operator.reconcile.ports import (
-    ClusterPort,
+    ControllerPort,
     NoTestObserver,
     Now,
     ReconcilePolicy,
@@ -36,7 +36,7 @@ class Controller:
     def __init__(
         self,
         *,
-        cluster: ClusterPort,
+        cluster: ControllerPort,
         engine: SmtpEngine,
         policy: ReconcilePolicy,
         now: Now,
@@ -72,6 +72,7 @@ class Controller:
             limits=Limits(policy, now=now, observer=observer, wake=lambda it: self._enqueue((it,))),
             send_gate=self._send_gate,
             enqueue=self._enqueue,
+            secrets=cluster,
         )
         self._vault_clients = vaults(reader.read)
         token_provider = None if tokens is None else tokens(reader.read)

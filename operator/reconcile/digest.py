@@ -14,6 +14,7 @@ _WITHOUT_EFFECT: Mapping[str, IncEx | bool] = {
     "recheck": True,
     "preferred_notifications": True,
     "suspend": True,
+    "publish": True,
     "test": {"timeout"},
     "password": {"value"},
 }

@@ -66,6 +66,40 @@ class ClusterPort(Protocol):
         ...
 
 
+class SecretPort(Protocol):
+    """Access to the Secrets that ``spec.publish`` names."""
+
+    async def read_secret(self, reference: Reference) -> JsonObject | None:
+        """Return a published Secret with its data; None if it does not exist.
+
+        Raises:
+            AccessDenied, ApiUnavailable
+        """
+        ...
+
+    async def write_secret(self, reference: Reference, secret: JsonObject) -> JsonObject | None:
+        """Create a published Secret, or replace the version that its metadata names; return its metadata.
+
+        Return None, and write nothing, if it was changed, deleted or created meanwhile.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        ...
+
+    async def delete_secret(self, reference: Reference, secret: JsonObject) -> bool:
+        """Delete a published Secret if it still is this version; return whether it no longer exists.
+
+        Raises:
+            AccessDenied, ApiUnavailable, RequestRefused
+        """
+        ...
+
+
+class ControllerPort(ClusterPort, SecretPort, Protocol):
+    """All access of the controller to the cluster."""
+
+
 class SmtpEngine(Protocol):
     """Runner of dialogues with mail servers."""
 
@@ -158,6 +192,8 @@ class ReconcilePolicy:
     """SmtpTests that start within a minute; 0 means no limit."""
     tests_smtp_configs: bool = False
     """Whether SmtpTests may name a SmtpConfig (``--smtp-tests``), because the policies are installed."""
+    publishes: bool = False
+    """Whether ``spec.publish`` may write Secrets (``--publish``)."""
     watches_references: bool = True
     """False: each recheck reads the Secrets to find changes (``--secret-watch none``)."""
     watches_cluster_vaults: bool = True

@@ -198,7 +198,7 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
             snapshot = None
         status = self.status_of(object_) if snapshot is None else snapshot.status
         state.health = self.health_of(version, status)
-        self.tracker.set_uses(reference, () if snapshot is None else snapshot.uses)
+        self.tracker.set_uses(reference, () if snapshot is None else snapshot.watched)
         self.observe(version, object_, snapshot, state)
         self.queue.add(reference, at=self.now())
 

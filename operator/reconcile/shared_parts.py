@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from smtp_operator.api.objects import Reference
 from smtp_operator.reconcile.limits.admission import Limits
-from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy
+from smtp_operator.reconcile.ports import ClusterPort, Now, ReconcilePolicy, SecretPort
 from smtp_operator.reconcile.references.reader import ReferenceReader
 from smtp_operator.reconcile.references.tracker import ReferenceTracker
 from smtp_operator.reconcile.send_gate import SendGate
@@ -25,3 +25,5 @@ class SharedParts:
     send_gate: SendGate
     enqueue: Callable[[Iterable[Reference]], None]
     """Reconciles objects of any kind soon."""
+    secrets: SecretPort | None = None
+    """Writes the Secrets that SmtpConfigs publish."""

@@ -35,6 +35,11 @@ class ObjectSnapshot:
         return self.version.key
 
     @property
+    def watched(self) -> tuple[ReferenceUse, ...]:
+        """Return the objects whose events matter."""
+        return self.uses
+
+    @property
     def generation(self) -> int:
         """Return the generation of the spec."""
         return self.version.generation

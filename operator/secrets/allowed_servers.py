@@ -61,7 +61,7 @@ def check_destination(
             f" {_MOST_ENTRIES} entries, so it allows nothing. Ask its owner to shorten it, for example with"
             " *. for one label."
         )
-    if not any(_matches(entry.strip(), server, port) for entry in annotation.split(",")):
+    if not any(entry_matches(entry.strip(), server, port) for entry in annotation.split(",")):
         raise _refused(
             f"{name} does not allow server {destination}. Ask its owner to add it to the annotation"
             f" {ALLOWED_SERVERS}, or {otherwise}."
@@ -78,12 +78,13 @@ def server_allowed(entries: Iterable[str], server: str, port: int) -> bool:
     for entry in entries:
         host, _, entry_port = entry.rpartition(":")
         host = _written(server, port).rpartition(":")[0] if host == "*" else host
-        if _matches(f"{host}:{port if entry_port == '*' else entry_port}", server, port):
+        if entry_matches(f"{host}:{port if entry_port == '*' else entry_port}", server, port):
             return True
     return False
 
 
-def _matches(entry: str, server: str, port: int) -> bool:
+def entry_matches(entry: str, server: str, port: int) -> bool:
+    """Return whether one entry of the annotation allows the server."""
     if entry == _EVERYWHERE:
         return True
     host, _, entry_port = entry.rpartition(":")

@@ -136,6 +136,25 @@ class TlsContexts:
         self._made[key] = (context, size)
 
 
+def verifying_chain(session: ssl.SSLObject) -> tuple[bytes, ...]:
+    """Return the CA certificates (DER) that verified the server's certificate; empty without verification.
+
+    A server's certificate that is itself trusted is its own CA.
+    """
+    # SSLObject has the method itself from Python 3.13 on.
+    inner: Any = session if hasattr(session, "get_verified_chain") else getattr(session, "_sslobj", None)
+    if session.context.verify_mode is ssl.CERT_NONE or inner is None:
+        return ()
+    chain = [_der(it) for it in inner.get_verified_chain() or ()]
+    return tuple(chain[1:] or chain)
+
+
+def _der(certificate: Any) -> bytes:
+    if isinstance(certificate, bytes):
+        return certificate
+    return ssl.PEM_cert_to_DER_cert(certificate.public_bytes())
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateInfo:
     """The content of a certificate; every text is clean and cut."""

@@ -14,7 +14,7 @@ from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp import auth
-from smtp_operator.smtp.certificates import CertificateInfo, certificate_requested
+from smtp_operator.smtp.certificates import CertificateInfo, certificate_requested, verifying_chain
 from smtp_operator.smtp.connection import ConnectionClosed, InvalidReply, SmtpConnection
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
 from smtp_operator.smtp.diagnosis import no_reply
@@ -59,6 +59,7 @@ class DialogueFindings:
     tls_version: str = ""
     mechanism: str = ""
     certificate: Certificate | None = None
+    ca_chain: tuple[bytes, ...] = ()
     response: str = ""
     recipients: list[RecipientVerdict] = field(default_factory=list)
     content_sent: bool = False
@@ -294,6 +295,8 @@ class Dialogue:
         self.findings.tls_version = session.version() or "TLS"
         try:
             facts = CertificateInfo.of_session(session)
+            if self.settings.tls.ca_pem is not None:
+                self.findings.ca_chain = verifying_chain(session)
         except ValueError:  # the server has already ended the session with an alert
             facts = None
         self.findings.certificate = facts.redacted(self.redactor.shown).for_status if facts else None

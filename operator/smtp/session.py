@@ -127,6 +127,7 @@ class TestSession:
                 tls_version=found.tls_version,
                 auth_mechanism=found.mechanism,
                 certificate=found.certificate,
+                ca_chain=found.ca_chain,
             ),
             message_id=found.message_id,
             response=found.response,

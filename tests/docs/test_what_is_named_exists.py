@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from smtp_operator.api.crd import KINDS, structural_schema
+from smtp_operator.api.publish import PublishedField
 from smtp_operator.api.reasons import REASONS, Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.smtpvault import Provider
@@ -35,10 +36,13 @@ KUBERNETES_WORDS = {
     "ConfigMaps", "Secret", "Secrets", "ServiceAccount", "ClusterRole", "Role",
     "Deployment", "NetworkPolicy", "CustomResourceDefinitions",
 }  # fmt: skip
-CONDITIONS = {"Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled", SENDER_AUTHENTICATION}
+CONDITIONS = {
+    "Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled", "Published", SENDER_AUTHENTICATION,
+}  # fmt: skip
 EVENTS = {EXPIRING}
 VALUES = {
-    *Provider, *Notification, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue", "AzureADTokenExchange",
+    *Provider, *Notification, *PublishedField, "AIMWebService", "SendEmail", "StartTLS", "ReadyTrue",
+    "AzureADTokenExchange",
     "InputText", "KubernetesSecret", "IfNotPresent", "SmtpTest", "ClusterFirst", "ClusterFirstWithHostNet",
     "RuntimeDefault",
 }  # fmt: skip

@@ -77,8 +77,9 @@ NAMESPACED = Folder(
 #   kubectl apply --server-side -f deploy/crds/
 #   sed 's/team-a/YOUR-NAMESPACE/' deploy/manifests/namespaced/*.yaml | kubectl apply -f -
 #
-# A cluster admin applies the user roles (../30-user-roles.yaml) and policies (../31-*.yaml to ../33-*.yaml)
-# once. This operator cannot read ClusterSmtpVaults, unless a ClusterRole permits it to get them.
+# A cluster admin applies the user roles (../30-user-roles.yaml) and policies (../31-*.yaml to ../33-*.yaml,
+# ../34-policy-publish.yaml) once. This operator cannot read ClusterSmtpVaults, unless a ClusterRole permits
+# it to get them.
 """,
         ),
         "15-network-policy.yaml": ("network-policy", ""),

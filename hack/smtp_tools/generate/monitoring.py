@@ -18,6 +18,7 @@ from smtp_operator.metrics.definitions import (
     OBJECTS,
     OVERSIZED_OBJECTS,
     PHASE_SECONDS,
+    PUBLISHED_PROVEN,
     QUEUE_DEPTH,
     QUEUE_OLDEST,
     QUEUE_RUNNING,
@@ -88,6 +89,13 @@ PANELS: Final = (
     Panel(
         "Certificates by time to expiry",
         ((f"sort({CERTIFICATE_EXPIRY.name}{{{_OF_THESE}}} - time())", "{{namespace}}/{{name}}"),),
+        unit="s",
+        kind="table",
+        width=12,
+    ),
+    Panel(
+        "Published settings by age",
+        ((f"sort_desc(time() - {PUBLISHED_PROVEN.name}{{{_OF_THESE}}})", "{{namespace}}/{{name}}"),),
         unit="s",
         kind="table",
         width=12,

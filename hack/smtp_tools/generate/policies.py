@@ -179,6 +179,49 @@ def _on_config(unless: list[str], verb: str, action: str) -> Object:
     }
 
 
+def publish_policy() -> list[Object]:
+    """Return the policy for ``spec.publish``: users publish only to Secrets that they could write themselves.
+
+    It applies to every change of such a spec, since each one can change the Secret.
+    """
+    validations = [_on_published_secret(verb) for verb in ("create", "update", "get")]
+    named = (it for it in named_objects(SMTP_CONFIG) if issubclass(it.model, VaultReference))
+    validations += [_on_published_vault(it) for it in named]
+    return _policy("smtpconfig-publish", SMTP_CONFIG, validations, "Deny")
+
+
+_NOT_PUBLISHED: Final = "!has(object.spec.publish)"
+
+
+def _on_published_secret(verb: str) -> Object:
+    path = "object.spec.publish.secretName"
+    secrets = "authorizer.group('').resource('secrets').namespace(object.metadata.namespace)"
+    refusal, purpose = (
+        f"you are not allowed to {verb} the Secret",
+        ", so the operator does not write it for you",
+    )
+    return {
+        "expression": f"{_NOT_PUBLISHED}\n|| {secrets}.name({path}).check('{verb}').allowed()",
+        "message": f"{refusal} that spec.publish names{purpose}",
+        "messageExpression": f'"{refusal} " + {path} + " that spec.publish names{purpose}"',
+        "reason": "Forbidden",
+    }
+
+
+def _on_published_vault(vault: NamedObject) -> Object:
+    validation = vault.validation()
+    use, publish = "check('use')", "check('publish')"
+    refusal = "you are not allowed to publish passwords of the vault"
+    purpose = f" that {vault.path} names: ask a cluster admin for the verb publish on it"
+    here = f"object.{vault.path}"
+    return {
+        "expression": f"{_NOT_PUBLISHED}\n|| {validation['expression'].replace(use, publish)}",
+        "message": refusal + purpose,
+        "messageExpression": f'"{refusal} " + {here}.kind + "/" + {here}.name + "{purpose}"',
+        "reason": "Forbidden",
+    }
+
+
 def plaintext_policy() -> list[Object]:
     """Return the policy that warns about ``password.value``; a binding with Deny forbids it."""
     validation = {
@@ -217,6 +260,7 @@ def policy_groups() -> dict[str, list[Object]]:
         "references": reference_policies(),
         "plaintext-password": plaintext_policy(),
         "habits": habit_policy(),
+        "publish": publish_policy(),
     }
 
 

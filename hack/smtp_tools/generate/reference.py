@@ -35,6 +35,9 @@ _PATTERNS = {
     "^[-._a-zA-Z0-9]+$": "Letters, digits, `-`, `_` and `.`",
     "^[A-Za-z0-9_-][A-Za-z0-9._-]*$": "Letters, digits, `-`, `_` and `.`; no `.` at the start",
     "^[0-9]+$": "Digits",
+    r"^(Opaque|servicebinding\.io/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$": (
+        "Letters, digits, `-`, `.` and `/`: `Opaque`, or `servicebinding.io/` and a name"
+    ),
     "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$": "Letters, digits, `_`, `,` and `:`",
     f"^({_NAME}(\\.{_NAME})*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$": "A name, also with a prefix",
 }

@@ -311,7 +311,7 @@ def _lists(value: Any, item: Schema, path: Path) -> Iterator[list[Any]]:
         return
     chosen = [next((it for it in candidates(part, item, path)), part) for part in parts]
     yield list(parts)
-    yield list(dict.fromkeys(chosen))
+    yield [it for number, it in enumerate(chosen) if it not in chosen[:number]]
 
 
 def _maps(value: Any, node: Schema, path: Path) -> Iterator[dict[str, Any]]:

@@ -28,6 +28,8 @@ JSON_KEYS: Final = {
         "test": "`status.lastTest`",
         "password": "`status.password`",
         "suggestion": "`status.suggestion`",
+        "published": "`status.published`",
+        "binding": "`status.binding`",
         "lastHandledTestRequest": "as in status",
         "error": "why `test` got no verdict; null: it got one",
         "smtpTest": "name of the SmtpTest that ran the test; null: the SmtpConfig was tested",

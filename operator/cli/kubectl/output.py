@@ -24,6 +24,9 @@ def verdict_of(config: ConfigSnapshot, style: TerminalStyle, now: float) -> str:
         paragraphs.append(f"The server replied: {last.response}")
     if config.has_verdict and password is not None and password.status == "True":
         paragraphs.append(password.message)
+    published = status.condition("Published")
+    if config.has_verdict and published is not None:
+        paragraphs.append(published.message)
     sender = status.condition(SENDER_AUTHENTICATION)
     if config.has_verdict and sender is not None:
         paragraphs.append(sender_paragraph(sender.reason, sender.message))
@@ -48,6 +51,10 @@ def history_of(config: ConfigSnapshot, now: float) -> str:
         how = ", ".join(filter(None, [last.trigger, last.mode, last.duration]))
         rows.append(("Last test", f"{_moment(from_timestamp(last.start_time), now)}: {how}"))
     rows.append(("Last passed", _moment(from_timestamp(config.status.last_success_time), now)))
+    published, binding = config.status.published, config.status.binding
+    if published is not None and binding is not None:
+        proven = _moment(from_timestamp(published.proven_time), now)
+        rows.append(("Published", f"Secret {binding.name}, last proven {proven}"))
     return "".join(f"  {title + ':':<13}{one_line(text)}\n" for title, text in rows)
 
 

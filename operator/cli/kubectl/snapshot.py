@@ -204,6 +204,8 @@ class ConfigSnapshot:
             "test": _dumped(status.last_test),
             "password": _dumped(status.password),
             "suggestion": _dumped(status.suggestion) if self.has_verdict else None,
+            "published": _dumped(status.published),
+            "binding": _dumped(status.binding),
             "lastHandledTestRequest": status.last_handled_test_request,
             "error": None,
             "smtpTest": self.smtp_test,

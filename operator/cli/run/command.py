@@ -370,6 +370,7 @@ def _policy(settings: Settings) -> ReconcilePolicy:
         rejected_logins=settings.max_rejected_logins,
         smtp_tests_per_namespace=settings.max_smtptests_per_namespace,
         tests_smtp_configs=settings.smtp_tests,
+        publishes=settings.publish,
         # In label mode, no watch reports new objects without the label.
         watches_references=settings.secret_watch is SecretWatch.METADATA,
         watches_cluster_vaults=settings.cluster_wide,

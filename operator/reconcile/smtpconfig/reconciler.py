@@ -9,6 +9,7 @@ from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import JsonObject, ObjectVersion, Reference, ServedKind, is_newer
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.status import ObjectStatus, SmtpConfigStatus
+from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.verdict import Trigger, Verdict
 from smtp_operator.reconcile.actions import Wait
 from smtp_operator.reconcile.events import log, log_verdict
@@ -31,6 +32,10 @@ from smtp_operator.reconcile.smtpconfig.planner import (
     next_password_poll,
 )
 from smtp_operator.reconcile.smtpconfig.progress import ProgressReporter
+from smtp_operator.reconcile.smtpconfig.publish.planner import PublishSecret, RemoveSecret
+from smtp_operator.reconcile.smtpconfig.publish.publisher import Publisher
+from smtp_operator.reconcile.smtpconfig.publish.secret import ProvenSettings
+from smtp_operator.reconcile.smtpconfig.publish.state import PublicationState
 from smtp_operator.reconcile.smtpconfig.sender import (
     CheckSender,
     ReportSender,
@@ -60,10 +65,11 @@ settings is dropped; the cost is one email with these settings.
 """
 
 
-_Action = RunTest | SendNotification | CheckSender | ReportSender
+OwnAction = RunTest | SendNotification | PublishSecret | RemoveSecret | CheckSender | ReportSender
+"""The actions of SmtpConfigs."""
 
 
-class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
+class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
     """Reconciler of SmtpConfigs."""
 
     kinds = ("SmtpConfig",)
@@ -100,6 +106,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
             vaults=vaults,
             tokens=tokens,
         )
+        self._publisher = Publisher(parts, self._runner)
 
     def new_state(self, uid: str) -> SmtpConfigState:
         """Return the state of an object that was not known before."""
@@ -114,9 +121,13 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
         return status_of(SmtpConfigStatus, object_)
 
     def health_of(self, tested: ObjectVersion, status: ObjectStatus) -> ObjectHealth:
-        """Return the health of an object with this status, and when the server's certificate expires."""
+        """Return the health, when the server's certificate expires, and the age of what is published."""
         assert isinstance(status, SmtpConfigStatus)
-        return replace(super().health_of(tested, status), certificate_not_after=expires_at(status))
+        return replace(
+            super().health_of(tested, status),
+            certificate_not_after=expires_at(status),
+            published_proven_at=from_timestamp(status.published.proven_time) if status.published else None,
+        )
 
     def observed(self, object_: JsonObject) -> str | None:
         """Return the requested test."""
@@ -149,17 +160,25 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
         recent = 0 <= self.now() - at < _STILL_FRESH or isinstance(self.decide(snapshot, state), Wait)
         return snapshot if recent else None
 
-    def decide(self, snapshot: Snapshot, state: SmtpConfigState) -> PlannedAction:
-        """Return the next step; a pure function."""
-        return decide(
+    def decide(
+        self, snapshot: Snapshot, state: SmtpConfigState
+    ) -> PlannedAction | PublishSecret | RemoveSecret:
+        """Return the next step."""
+        plan = decide(
             snapshot,
             state=state,
             now=self.now(),
             started=self.started,
             compare=lambda it: changes_since_test(it, state.baselines, self.tracker),
         )
+        if not isinstance(plan, Wait) or not snapshot.concerns_publishing:
+            return plan
+        step = self._publisher.decide(snapshot, _publication(state))
+        return plan.until_earlier(step) if isinstance(step, Wait) else step
 
-    async def next_action(self, snapshot: Snapshot, state: SmtpConfigState) -> PlannedAction:
+    async def next_action(
+        self, snapshot: Snapshot, state: SmtpConfigState
+    ) -> PlannedAction | PublishSecret | RemoveSecret:
         """Return the next step, after a poll of passwords that no watch covers."""
         action = self.decide(snapshot, state)
         if isinstance(action, RunTest) and action.trigger is Trigger.RECHECK:
@@ -188,8 +207,11 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
         """Return whether an object that waits keeps its place in the limits."""
         return state.held_until(snapshot) > self.now()
 
-    async def execute(self, action: _Action, snapshot: Snapshot, state: SmtpConfigState) -> bool:
-        """Run a test or send a notification, or hold it back; return whether it is held back."""
+    async def execute(self, action: OwnAction, snapshot: Snapshot, state: SmtpConfigState) -> bool:
+        """Publish, run a test or send a notification, or hold it back; return whether it is held back."""
+        if isinstance(action, PublishSecret | RemoveSecret):
+            await self._publish(action, snapshot, state)
+            return False
         if isinstance(action, CheckSender | ReportSender):
             await self._update_sender(action, snapshot, state)
             return False
@@ -254,16 +276,22 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
             mode=str(result.mode),
         )
         self._observer.tested(trigger=result.trigger, mode=result.mode, report=result.report)
+        step = await self._publisher.after_test(current, status, result, _publication(state))
         events = events_of_test(snapshot, update, result.mode, state=state, now=self.now())
         version = await self.write(
-            PendingStatus(tested=snapshot.version, status=status, read=result.read, events=events)
+            PendingStatus(tested=snapshot.version, status=step.status, read=result.read, events=events)
         )
         if version is None:
             log.info("%s changed during its test; the result is dropped", snapshot.key)
             self.enqueue(snapshot.version.reference)
             return
         state.pending_notifications |= kinds_without_mail(snapshot, result)
-        after = replace(snapshot, version=replace(snapshot.version, resource_version=version), status=status)
+        after = replace(
+            snapshot, version=replace(snapshot.version, resource_version=version), status=step.status
+        )
+        if step.proven is not None:
+            await self._write_proven(after, step.proven, state)
+            return
         action = self.decide(after, state)
         self.wait(after, state, action.until if isinstance(action, Wait) else self.now())
 
@@ -294,6 +322,25 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
         await self.write(PendingStatus(tested=snapshot.version, status=status))
         self.enqueue(snapshot.version.reference)
 
+    async def _write_proven(self, snapshot: Snapshot, proven: ProvenSettings, state: SmtpConfigState) -> None:
+        """Write the Secret with the settings of the test whose verdict was just written."""
+        status = await self._publisher.write(snapshot, proven, _publication(state))
+        await self.write(PendingStatus(tested=snapshot.version, status=status))
+        self.enqueue(snapshot.version.reference)
+
+    async def _publish(
+        self, action: PublishSecret | RemoveSecret, snapshot: Snapshot, state: SmtpConfigState
+    ) -> None:
+        """Publish without a test, or remove what was published."""
+        publication = _publication(state)
+        if isinstance(action, PublishSecret):
+            status = await self._publisher.publish(snapshot, publication)
+        else:
+            status = await self._publisher.remove(snapshot, publication)
+        if status is not None and status != snapshot.status:
+            await self.write(PendingStatus(tested=snapshot.version, status=status))
+        self.enqueue(snapshot.version.reference)
+
     async def _notify(
         self,
         snapshot: Snapshot,
@@ -322,6 +369,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
         """Return the status without a test, and the Event of an expiring certificate."""
         now = self.now()
         status = refreshed_status(snapshot, state=state, watched=self.poller.is_watched(snapshot), now=now)
+        status = self._publisher.judged(snapshot, status)
         event = expiry_event(snapshot, status, state=state, now=now)
         return PendingStatus(tested=snapshot.version, status=status, events=() if event is None else (event,))
 
@@ -342,3 +390,8 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, _Action]):
             request=request_of(object_),
             now=self.now(),
         )
+
+
+def _publication(state: SmtpConfigState) -> PublicationState:
+    state.publication = state.publication or PublicationState()
+    return state.publication

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from smtp_operator.api.objects import Reference
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
 from smtp_operator.reconcile.references.changes import ReferenceBaseline
+from smtp_operator.smtp.request import SmtpLogin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,15 @@ class PasswordResult:
     message: str
     version: str | None = None
     expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestInputs:
+    """The values of one test that ``spec.publish`` may publish. Dropped with the result."""
+
+    login: SmtpLogin | None
+    holders: tuple[JsonObject, ...] = field(repr=False)
+    """The objects that hold username and password, and those on the way to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +51,8 @@ class TestResult:
     """The request that this test answers."""
     notified: frozenset[Notification] = frozenset()
     """The kinds that the test's email reported, if it was accepted."""
+    inputs: TestInputs | None = None
+    """None: the test could not be prepared, or nothing is to be published."""
 
     @property
     def verdict(self) -> Verdict:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from smtp_operator.api.defaults import TEST_DEFAULTS, TestDefaults
 from smtp_operator.api.durations import format_duration, parse_duration
 from smtp_operator.api.names import TEST_REQUESTED_AT
-from smtp_operator.api.objects import JsonObject
+from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.status import EffectiveSettings, SmtpConfigStatus, TestedSettings
 from smtp_operator.api.timestamps import from_timestamp
-from smtp_operator.api.verdict import Mode
+from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.backoff import EMAIL_INTERVAL, latest_recheck
 from smtp_operator.reconcile.digest import settings_digest
-from smtp_operator.reconcile.references.uses import references_of
+from smtp_operator.reconcile.references.uses import ReferenceUse, references_of
 from smtp_operator.reconcile.snapshot import ObjectSnapshot, created_at, spec_of, status_of, version_of
 
 
@@ -27,6 +27,23 @@ class Snapshot(ObjectSnapshot):
     """Value of the annotation that requests a test."""
     defaults: TestDefaults
     """Values for fields that the spec leaves out."""
+
+    @property
+    def concerns_publishing(self) -> bool:
+        """Return whether there is a published Secret, or one to publish."""
+        return (
+            self.spec.publish is not None
+            or self.status.binding is not None
+            or self.status.condition("Published") is not None
+        )
+
+    @property
+    def watched(self) -> tuple[ReferenceUse, ...]:
+        """Return the objects whose events matter: the references, and the published Secret."""
+        if self.spec.publish is None:
+            return self.uses
+        secret = Reference("Secret", self.key.namespace, self.spec.publish.secret_name)
+        return (*self.uses, ReferenceUse(secret, "", Trigger.DEPENDENCY_CHANGED))
 
     @property
     def request_pending(self) -> bool:

@@ -12,6 +12,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.reconcile.backoff import BURST, TRIES_BEFORE_CONFIGURATION
+from smtp_operator.reconcile.smtpconfig.publish.state import PublicationState
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.sender import SenderState
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, request_of, snapshot_of
@@ -65,6 +66,8 @@ class SmtpConfigState(ObjectState):
     """Kinds that no test email has reported yet; see ``notifications.py``."""
     notify_after: float = 0.0
     """Time before which no separate email is tried, after one failed; in seconds since the epoch."""
+    publication: PublicationState | None = None
+    """Attempts to publish; None without ``spec.publish``."""
     reported_expiries: tuple[str, ...] = ()
     """The latest reported values of ``status.certificateExpiring``."""
 

@@ -24,6 +24,9 @@ from smtp_operator.sender_authentication.report import CONDITION as SENDER_AUTHE
 ADVISORY: Final = (SENDER_AUTHENTICATION,)
 """Conditions that do not depend on the test; they stay as long as the settings."""
 
+_INDEPENDENT: Final = ("Published",)
+"""Conditions that a test reports on when it has ended; until then they stay as they are."""
+
 _BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPENDENCY, Retry.UNKNOWN_DELIVERY})
 """Failures whose next test depends on ``recheck.interval``, which may have changed."""
 
@@ -218,13 +221,11 @@ def under_test(
     text += f": phase {phase}." if phase is not None else "."
     testing = write.condition("Reconciling", "True", Reason.TESTING, text)
     if snapshot.has_verdict:
-        conditions = [
-            *_kept(snapshot, "Ready", "Failed"),
-            testing,
-            *_kept(snapshot, "PasswordResolved", *ADVISORY),
-        ]
+        kept = _kept(snapshot, "PasswordResolved", *_INDEPENDENT, *ADVISORY)
+        conditions = [*_kept(snapshot, "Ready", "Failed"), testing, *kept]
         return snapshot.status.model_copy(update=update | {"conditions": conditions})
     conditions = [write.condition("Ready", "Unknown", Reason.TESTING, text), testing]
+    conditions += _kept(snapshot, *_INDEPENDENT)
     if snapshot.spec.password is not None or snapshot.spec.oauth2 is not None:
         conditions += _kept(snapshot, "PasswordResolved")  # otherwise, it describes older settings
     update |= {
@@ -249,13 +250,11 @@ def held(snapshot: Snapshot, trigger: Trigger, hold: Hold, *, now: float) -> Smt
     reason = Reason.PROGRESSING_WITH_RETRY if retried else hold.reason
     waiting = write.condition("Reconciling", "True", reason, hold.message)
     if snapshot.has_verdict:
-        conditions = [
-            *_kept(snapshot, "Ready", "Failed"),
-            waiting,
-            *_kept(snapshot, "PasswordResolved", *ADVISORY),
-        ]
+        kept = _kept(snapshot, "PasswordResolved", *_INDEPENDENT, *ADVISORY)
+        conditions = [*_kept(snapshot, "Ready", "Failed"), waiting, *kept]
     else:
         conditions = [write.condition("Ready", "Unknown", hold.reason, hold.message), waiting]
+        conditions += _kept(snapshot, *_INDEPENDENT)
         update |= {"effective": snapshot.effective, "suggestion": None}
     return snapshot.status.model_copy(update=update | {"conditions": conditions, "summary": hold.summary})
 
@@ -276,11 +275,17 @@ def invalid_spec_status(
     write = ConditionWriter(before, generation, now)
     return SmtpConfigStatus(
         observed_generation=generation,
-        conditions=[*write.failed(verdict), write.reconciling_and_stalled(verdict, stalls=True)],
+        conditions=[
+            *write.failed(verdict),
+            write.reconciling_and_stalled(verdict, stalls=True),
+            *write.kept(*_INDEPENDENT),
+        ],
         summary=verdict.summary,
         last_test=before.last_test,
         last_success_time=before.last_success_time,
         last_handled_test_request=request or before.last_handled_test_request,
+        published=before.published,
+        binding=before.binding,
     )
 
 

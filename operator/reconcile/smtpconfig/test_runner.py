@@ -2,21 +2,20 @@
 """Run one test of a SmtpConfig: read its references, run the dialogue, and return the result."""
 
 import logging
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from smtp_operator.api.errors import ClusterError, origin
-from smtp_operator.api.objects import JsonObject, Reference
+from smtp_operator.api.objects import Reference
 from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpconfig import Notification, SmtpConfigSpec
+from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import (
     DialogueReport,
     Mode,
     Phase,
     PhaseTiming,
-    SmtpType,
     Trigger,
     Verdict,
     VerdictError,
@@ -25,18 +24,26 @@ from smtp_operator.api.verdict import (
 from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.reconcile.internal_errors import internal_error
 from smtp_operator.reconcile.ports import Now, ReconcilePolicy, SmtpEngine, TokenProvider
-from smtp_operator.reconcile.references.changes import ReferenceBaseline, baseline_of
+from smtp_operator.reconcile.references.changes import ReferenceBaseline
 from smtp_operator.reconcile.smtpconfig.mail_text import TestEmail, mail_about, mail_of_test
 from smtp_operator.reconcile.smtpconfig.notifications import bare_address
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
-from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestResult
+from smtp_operator.reconcile.smtpconfig.result import PasswordResult, TestInputs, TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
+from smtp_operator.reconcile.smtpconfig.test_inputs import (
+    Preparation,
+    baselines,
+    bound,
+    credentials,
+    holders,
+    unresolved,
+    verified,
+)
 from smtp_operator.secrets.allowed_servers import check_destination
 from smtp_operator.secrets.bindings import bindings_of, server_trust
 from smtp_operator.secrets.interfaces import Destination, GetObject, PasswordSource, ResolvedPassword
-from smtp_operator.secrets.oauth2 import client as oauth2
 from smtp_operator.secrets.secret_reader import SecretReader
-from smtp_operator.secrets.sources import Reading, described, password_source
+from smtp_operator.secrets.sources import Reading, password_source
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_operator.smtp.login_permit import LoginPermit
 from smtp_operator.smtp.request import SmtpLogin, TestRequest, TlsSettings
@@ -48,19 +55,6 @@ OnPhase = Callable[[Phase], None]
 
 SourceOf = Callable[[Password, Reading], PasswordSource]
 """Returns the source that reads a password."""
-
-
-@dataclass(slots=True)
-class _Preparation:
-    """Data that is collected before the dialogue."""
-
-    values: SecretReader
-    password: PasswordResult | None = None
-    credential_objects: tuple[JsonObject, ...] = ()
-    """Objects with which an access token was obtained."""
-    token: Hashable = None
-    """Key for dropping the access token, if one was used."""
-    phase: Phase = Phase.PASSWORD
 
 
 class TestRunner:
@@ -101,8 +95,9 @@ class TestRunner:
                 is no result.
         """
         started = self._now()
-        preparation = _Preparation(self._values(snapshot))
+        preparation = Preparation(self._values(snapshot))
         notified: frozenset[Notification] = frozenset()
+        inputs: TestInputs | None = None
         try:
             on_phase(Phase.PASSWORD)
             mail = mail_of_test(snapshot, test.trigger, cluster_name=self._policy.cluster_name, now=started)
@@ -116,6 +111,8 @@ class TestRunner:
             report = self._not_started(internal_error("before it connected"), test, started)
         else:
             preparation_time = self._now() - started
+            if snapshot.spec.publish is not None:
+                inputs = TestInputs(login=settings.login, holders=tuple(holders(snapshot, preparation)))
             report = await self._engine.run(
                 settings, on_phase=on_phase, send_permit=send_permit, permit=permit
             )
@@ -132,10 +129,27 @@ class TestRunner:
             ended=self._now(),
             report=report,
             password=preparation.password,
-            read=_baselines(preparation.values, snapshot, started),
+            read=baselines(preparation.values, snapshot, started),
             request=snapshot.request if test.mode is snapshot.spec.test.mode else None,
             notified=notified,
+            inputs=inputs,
         )
+
+    async def read(
+        self, snapshot: Snapshot
+    ) -> tuple[TestInputs, PasswordResult | None, Mapping[Reference, ReferenceBaseline]]:
+        """Read the inputs of a test without running it, with the facts about the password and all versions.
+
+        Raises:
+            VerdictError: they cannot be read, or may not be sent to this mail server.
+            ApiUnavailable, RequestRefused
+        """
+        started = self._now()
+        preparation = Preparation(self._values(snapshot))
+        mail = mail_of_test(snapshot, Trigger.RECHECK, cluster_name="", now=started)
+        settings = await self._prepare(snapshot, mail, Mode.LOGIN, preparation, lambda phase: None)
+        inputs = TestInputs(login=settings.login, holders=tuple(holders(snapshot, preparation)))
+        return inputs, preparation.password, baselines(preparation.values, snapshot, started)
 
     async def notify(
         self, snapshot: Snapshot, kind: Notification, *, send_permit: SendPermit, permit: LoginPermit
@@ -145,7 +159,7 @@ class TestRunner:
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = _Preparation(self._values(snapshot))
+        preparation = Preparation(self._values(snapshot))
         mail = mail_about(snapshot, kind, cluster_name=self._policy.cluster_name, now=self._now())
         try:
             settings = await self._prepare(snapshot, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
@@ -159,7 +173,7 @@ class TestRunner:
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = _Preparation(self._values(snapshot))
+        preparation = Preparation(self._values(snapshot))
         try:
             resolved = await self._resolved(snapshot, preparation, lambda phase: None)
         except VerdictError:
@@ -179,7 +193,7 @@ class TestRunner:
         return DialogueReport(verdict=verdict, mode=test.mode, duration=seconds, phases=phases)
 
     async def _prepare(
-        self, snapshot: Snapshot, mail: TestEmail, mode: Mode, preparation: _Preparation, on_phase: OnPhase
+        self, snapshot: Snapshot, mail: TestEmail, mode: Mode, preparation: Preparation, on_phase: OnPhase
     ) -> TestRequest:
         spec = snapshot.spec
         self._check_recipients([recipient.address for recipient in mail.recipients])
@@ -191,7 +205,7 @@ class TestRunner:
         if spec.tls is not None and spec.tls.ca_ref is not None:
             bundle = Reference(spec.tls.ca_ref.kind, snapshot.key.namespace, spec.tls.ca_ref.name)
             ca_pem = await values.bundle(bundle, spec.tls.ca_ref.key, field_path="tls.caRef")
-        trust = server_trust(ca_pem, bindings_of(_bound(snapshot, preparation)), field="tls.caRef")
+        trust = server_trust(ca_pem, bindings_of(bound(snapshot, preparation)), field="tls.caRef")
         return TestRequest(
             server=spec.server,
             port=spec.port,
@@ -219,7 +233,7 @@ class TestRunner:
         )
 
     async def _login(
-        self, snapshot: Snapshot, preparation: _Preparation, on_phase: OnPhase
+        self, snapshot: Snapshot, preparation: Preparation, on_phase: OnPhase
     ) -> SmtpLogin | None:
         spec, values = snapshot.spec, preparation.values
         if spec.password is None and spec.oauth2 is None:
@@ -227,7 +241,7 @@ class TestRunner:
         try:
             resolved = await self._resolved(snapshot, preparation, on_phase)
         except VerdictError as error:
-            preparation.password = _unresolved(spec, error.verdict)
+            preparation.password = unresolved(spec, error.verdict)
             raise
         preparation.password = PasswordResult(
             source=resolved.source,
@@ -254,7 +268,7 @@ class TestRunner:
         )
 
     async def _resolved(
-        self, snapshot: Snapshot, preparation: _Preparation, on_phase: OnPhase
+        self, snapshot: Snapshot, preparation: Preparation, on_phase: OnPhase
     ) -> ResolvedPassword:
         spec, values, namespace = snapshot.spec, preparation.values, snapshot.key.namespace
         if spec.oauth2 is not None:
@@ -269,14 +283,14 @@ class TestRunner:
         destination = Destination(
             server=spec.server,
             port=spec.port,
-            verified_tls=_verified(spec),
+            verified_tls=verified(spec),
             server_name=spec.tls.server_name if spec.tls else None,
         )
         reading = Reading(values=values, vaults=self._vaults, destination=destination)
         return await self._source_of(spec.password, reading).resolve(spec.password, namespace)
 
     async def _client_certificate(
-        self, snapshot: Snapshot, preparation: _Preparation
+        self, snapshot: Snapshot, preparation: Preparation
     ) -> ClientCertificate | None:
         tls, values = snapshot.spec.tls, preparation.values
         if tls is None or tls.client_certificate_ref is None:
@@ -284,14 +298,14 @@ class TestRunner:
         named = Reference("Secret", snapshot.key.namespace, tls.client_certificate_ref.name)
         return await values.client_certificate(named, field_path="tls.clientCertificateRef")
 
-    def _check_allowed_servers(self, snapshot: Snapshot, preparation: _Preparation) -> None:
+    def _check_allowed_servers(self, snapshot: Snapshot, preparation: Preparation) -> None:
         spec = snapshot.spec
-        for credential in _credentials(snapshot, preparation):
+        for credential in credentials(snapshot, preparation):
             check_destination(
                 credential,
                 server=spec.server,
                 port=spec.port,
-                verified_tls=_verified(spec),
+                verified_tls=verified(spec),
                 required=self._policy.require_allowed_servers,
             )
             if spec.tls is not None and spec.tls.server_name is not None:
@@ -334,62 +348,6 @@ def _is_another(snapshot: Snapshot, version: str | None) -> bool:
     return None not in (used.version, version) and used.version != version
 
 
-def _verified(spec: SmtpConfigSpec) -> bool:
-    """Return whether a password is sent only over verified TLS."""
-    return spec.smtp_type is not SmtpType.NONE and not (spec.tls and spec.tls.insecure_skip_verify)
-
-
-def _credentials(snapshot: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
-    """Yield the objects whose annotations limit where their values may be sent: all but CA bundles."""
-    spec, namespace = snapshot.spec, snapshot.key.namespace
-    named = {use.reference for use in snapshot.uses if use.trigger is Trigger.PASSWORD_CHANGED}
-    if spec.tls is not None and spec.tls.client_certificate_ref is not None:
-        named.add(Reference("Secret", namespace, spec.tls.client_certificate_ref.name))
-    for reference, found in preparation.values.read.items():
-        if reference in named and found is not None:
-            yield found
-    yield from preparation.credential_objects
-
-
-def _bound(snapshot: Snapshot, preparation: _Preparation) -> Iterator[JsonObject]:
-    """Yield the objects that may bind the sent values: their holders, and the objects on the way to them."""
-    yield from _credentials(snapshot, preparation)
-    for reference, found in preparation.values.read.items():
-        if reference.is_vault and found is not None:
-            yield found
-    for reference, seen in preparation.values.login_objects.items():
-        if reference.kind in ("Secret", "ServiceAccount") and seen.object_ is not None:
-            yield seen.object_
-
-
 def _with_phase_before(report: DialogueReport, phase: Phase, seconds: float) -> DialogueReport:
     phases = (PhaseTiming(phase, seconds), *report.phases)
     return replace(report, phases=phases, duration=report.duration + seconds)
-
-
-def _unresolved(spec: SmtpConfigSpec, verdict: Verdict) -> PasswordResult:
-    if spec.oauth2 is not None:
-        source, reference = oauth2.SOURCE, oauth2.described(spec.oauth2)
-    else:
-        assert spec.password is not None
-        source, reference = described(spec.password)
-    return PasswordResult(
-        source=source, reference=reference, resolved=False, reason=verdict.reason, message=verdict.message
-    )
-
-
-def _baselines(
-    values: SecretReader, snapshot: Snapshot, started: float
-) -> dict[Reference, ReferenceBaseline]:
-    keys: dict[Reference, list[str]] = {}
-    for use in snapshot.uses:
-        keys.setdefault(use.reference, []).append(use.data_key)
-    read = {
-        reference: baseline_of(reference, found, keys.get(reference, ()), read_at=started)
-        for reference, found in values.read.items()
-    }
-    behind = {
-        reference: baseline_of(reference, seen.object_, seen.data_keys, read_at=seen.at)
-        for reference, seen in values.login_objects.items()
-    }
-    return behind | read

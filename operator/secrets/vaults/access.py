@@ -106,16 +106,31 @@ async def check_use(
 async def _check_namespace(
     vault: VaultObject, allowed: AllowedNamespaces | None, namespace: str, get_object: GetObject
 ) -> None:
-    if allowed is not None:
-        if namespace in allowed.match_names or _EVERYONE in allowed.match_names:
-            return
-        if allowed.match_labels and _has(await _labels(vault, namespace, get_object), allowed.match_labels):
-            return
+    if await matches_namespace(vault, allowed, namespace, get_object):
+        return
     raise failed(
         Reason.VAULT_NOT_ALLOWED,
         f"{vault.reference} does not allow namespace {namespace}. Ask the cluster admin to add it to"
         " spec.allowedNamespaces.matchNames there, or to label the namespace as matchLabels requires.",
     )
+
+
+async def matches_namespace(
+    vault: VaultObject, allowed: AllowedNamespaces | None, namespace: str, get_object: GetObject
+) -> bool:
+    """Return whether a list of a ClusterSmtpVault contains the namespace; None contains none.
+
+    Raises:
+        VerdictError: the operator may not read the namespace's labels.
+        ApiUnavailable
+    """
+    if allowed is None:
+        return False
+    if namespace in allowed.match_names or _EVERYONE in allowed.match_names:
+        return True
+    if not allowed.match_labels:
+        return False
+    return _has(await _labels(vault, namespace, get_object), allowed.match_labels)
 
 
 async def _labels(vault: VaultObject, namespace: str, get_object: GetObject) -> Mapping[str, str]:

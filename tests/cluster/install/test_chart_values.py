@@ -25,6 +25,7 @@ RENDERED_OTHERWISE = {
     "--leader-elect",
     "--lease-name",
     "--metrics-address",
+    "--publish",
     "--smtp-tests",
 }
 """Flags that the chart renders from values of another form."""

@@ -99,6 +99,7 @@ def test_they_apply_as_they_are(cluster: LocalCluster) -> None:
                 "smtpconfig-plaintext-password",
                 "smtpconfig-habits",
                 "smtp-operator-deletions",
+                "smtpconfig-publish",
             )
             for binding in ("", "binding")
         ),
@@ -288,6 +289,7 @@ POLICY_NAMES = [
     "smtp-operator-deletions.smtp-operator.io",
     "smtpconfig-habits.smtp-operator.io",
     "smtpconfig-plaintext-password.smtp-operator.io",
+    "smtpconfig-publish.smtp-operator.io",
     "smtpconfig-references.smtp-operator.io",
     "smtptest-references.smtp-operator.io",
     "smtpvault-references.smtp-operator.io",
@@ -310,6 +312,7 @@ def test_references_are_refused_by_default_and_the_rest_is_warned_of(cluster_wid
     assert actions == {
         "clustersmtpvault-references": ["Deny"],
         "smtp-operator-deletions": ["Deny"],
+        "smtpconfig-publish": ["Deny"],
         "smtpconfig-references": ["Deny"],
         "smtptest-references": ["Deny"],
         "smtpvault-references": ["Deny"],

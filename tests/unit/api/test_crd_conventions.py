@@ -132,7 +132,8 @@ def test_objects_name_their_fields_or_are_maps_of_texts(fields: list[Node]) -> N
 def test_labels_are_the_only_maps(root: Schema) -> None:
     """Use a map only where users choose the keys; keys of this API are fields."""
     maps = [node for node in nodes(root) if "additionalProperties" in node.schema]
-    assert [node.path for node in maps] in ([], ["spec.allowedNamespaces.matchLabels"])
+    labels = [f"spec.{name}.matchLabels" for name in ("allowedNamespaces", "publishNamespaces")]
+    assert [node.path for node in maps] in ([], labels)
     for node in maps:
         assert node.schema["additionalProperties"]["type"] == "string"
         assert "maxProperties" in node.schema

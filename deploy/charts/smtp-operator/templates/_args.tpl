@@ -36,6 +36,9 @@
 {{- if include "smtp-operator.smtpTests" . }}
 - --smtp-tests
 {{- end }}
+{{- if include "smtp-operator.publish" . }}
+- --publish
+{{- end }}
 {{- range .Values.extraArgs }}
 - {{ . | quote }}
 {{- end }}

@@ -50,6 +50,28 @@ true
 {{- end -}}
 {{- end -}}
 
+{{/* Whether the operator publishes Secrets; empty if not. Without the policies, users could plant Secrets. */}}
+{{- define "smtp-operator.publish" -}}
+{{- with .Values.publish -}}
+{{- if or .allNamespaces .namespaces -}}
+{{- if and (eq .policies "release") (ne $.Values.policies.references "deny") -}}
+{{- fail "publish requires the policies for users: set policies.references=deny, or publish.policies=external if another release installs them" -}}
+{{- end -}}
+{{- if and .allNamespaces (not $.Values.allNamespaces) -}}
+{{- fail "publish.allNamespaces is true, but allNamespaces is false: list the served namespaces in publish.namespaces" -}}
+{{- end -}}
+true
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The permissions to publish Secrets. */}}
+{{- define "smtp-operator.publishRules" -}}
+- apiGroups: [""]
+  resources: [secrets] # a policy holds the operator to those that it publishes
+  verbs: [create, get, update, delete]
+{{- end -}}
+
 {{/* The end of a RoleBinding or ClusterRoleBinding; arguments: kind and name of the role, and the root. */}}
 {{- define "smtp-operator.binding" -}}
 roleRef:

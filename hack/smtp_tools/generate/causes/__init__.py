@@ -11,7 +11,7 @@ import yaml
 from smtp_operator.api.reasons import Reason
 
 FOLDER: Final = Path(__file__).parent
-FILES: Final = ("kubernetes", "vaults", "network", "dialogue", "senders")
+FILES: Final = ("kubernetes", "vaults", "network", "dialogue", "senders", "publishing")
 
 _MICROSOFT: Final = "https://learn.microsoft.com/en-us"
 _SOURCES: Final = {
@@ -60,6 +60,7 @@ _SOURCES: Final = {
         "Postfix: relay access",
         "https://www.postfix.org/SMTPD_ACCESS_README.html",
     ),
+    "publish": ("Give applications proven settings", "../../how-to/publish-proven-settings.md"),
     "proxy-protocol": (
         "HAProxy: PROXY protocol",
         "https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt",

@@ -4,7 +4,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from pydantic import ValidationError
@@ -29,11 +29,11 @@ from smtp_operator.api.objects import (
     field_writes,
 )
 from smtp_operator.api.status import SmtpConfigStatus, SmtpTestStatus, VaultStatus
+from smtp_testkit.simulation.published_secrets import Call, Faults, PublishedSecretStore
 from smtp_testkit.simulation.storage import Change, Storage
 from smtp_testkit.statuslint import lint, texts_to_hide
 
 Watch = Literal["metadata", "label", "none"]
-Call = Literal["get_smtp_config", "get_object", "write_status", "delete"]
 
 
 class KindSink(Protocol):
@@ -83,21 +83,7 @@ class StatusWrite:
     status: JsonObject
 
 
-@dataclass(slots=True)
-class Faults:
-    """The faults of the API server."""
-
-    down: bool = False
-    """Whether the API server is down."""
-    denied: set[Reference] = field(default_factory=set)
-    """Objects that the operator's role may not read."""
-    next: dict[Call, deque[ClusterError]] = field(default_factory=dict)
-    """Errors of the next calls, one each."""
-    after: dict[Call, Callable[[], None]] = field(default_factory=dict)
-    """Called once, just before the next such call takes effect: a concurrent change by another client."""
-
-
-class FakeCluster:
+class FakeCluster(PublishedSecretStore):
     """An API server. ``attach`` starts the watches of an operator, ``detach`` ends them."""
 
     def __init__(self, storage: Storage, *, now: Callable[[], float], watch: Watch = "metadata") -> None:
@@ -111,6 +97,7 @@ class FakeCluster:
         """Whether changes are missed by all watches."""
         self.calls: list[tuple[Call, str]] = []
         self.status_writes: list[StatusWrite] = []
+        self.secret_writes = []
         self.conflicts = 0
         """Writes that were repeated because the object had changed."""
         self.dropped = 0

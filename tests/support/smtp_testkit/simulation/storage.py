@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from smtp_operator.api.crd import CLUSTER_SMTP_VAULT, SMTP_CONFIG, SMTP_TEST, SMTP_VAULT, structural_schema
-from smtp_operator.api.names import API_VERSION, SMTP_CONFIG_KIND
+from smtp_operator.api.names import API_VERSION, FIELD_MANAGER, SMTP_CONFIG_KIND
 from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 
@@ -186,6 +186,32 @@ class Storage:
         self.objects[reference] = object_
         self.on_object("ADDED" if before is None else "MODIFIED", reference, object_)
         return object_
+
+    def put_whole_secret(self, reference: Reference, secret: JsonObject) -> JsonObject:
+        """Create or replace a Secret as the operator writes it."""
+        before = self.objects.get(reference)
+        object_ = copy.deepcopy(secret)
+        metadata = object_["metadata"]
+        if before is None:
+            metadata |= {"uid": self._new_uid(), "creationTimestamp": self._second(), "managedFields": []}
+        else:
+            metadata["managedFields"] = copy.deepcopy(before["metadata"]["managedFields"])
+        old = {} if before is None else before["data"]
+        changed = {key for key, value in object_["data"].items() if old.get(key) != value}
+        removed = old.keys() - object_["data"].keys()
+        self._own(metadata, FIELD_MANAGER, "Update", changed, removed, noted=before is None)
+        metadata["resourceVersion"] = self._next_revision()
+        self.objects[reference] = object_
+        self.on_object("ADDED" if before is None else "MODIFIED", reference, object_)
+        return object_
+
+    def collect_garbage(self) -> None:
+        """Delete the Secrets whose owner no longer exists."""
+        uids = {it["metadata"]["uid"] for it in self.smtp_configs.values()}
+        for reference, object_ in list(self.objects.items()):
+            owners = object_["metadata"].get("ownerReferences") or ()
+            if owners and not any(it["uid"] in uids for it in owners):
+                self.delete_object(reference)
 
     def delete_object(self, reference: Reference) -> None:
         """Delete it."""

@@ -69,7 +69,8 @@ class SimulatedVaults:
         self.now = now
         self.secrets: dict[str, str] = {"mail/smtp": "s3cret-1"}
         """Passwords by their reference."""
-        self.versions: dict[str, str] = {}
+        self.versions: dict[str, str | None] = {}
+        """Versions by reference; None: the vault has none."""
         self.says: Reason = Reason.PASSWORD_READ
         """The reason of every successful read."""
         self.expires: datetime | None = None

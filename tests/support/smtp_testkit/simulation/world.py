@@ -19,6 +19,7 @@ from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_testkit.simulation.cluster import FakeCluster, StatusWrite, Watch
 from smtp_testkit.simulation.engine import Mail, Run, ScriptedEngine
+from smtp_testkit.simulation.published_secrets import SecretWrite
 from smtp_testkit.simulation.storage import Storage
 from smtp_testkit.simulation.tokens import SimulatedTokens
 from smtp_testkit.simulation.vault_objects import NAMESPACE, Vault, merged
@@ -148,6 +149,7 @@ class World:
         for history in (self.mails, self.runs, self.logins, self.writes):
             history.clear()
         self.cluster.calls.clear()
+        self.cluster.secret_writes.clear()
         self.cluster.notices.clear()
         self.vaults.forget()
 
@@ -211,6 +213,11 @@ class World:
         self.storage.put_object(reference, data, manager="kubectl-create")
         return reference
 
+    def published(self, name: str = "proven") -> dict[str, str] | None:
+        """Return the values of a published Secret; None if it does not exist."""
+        found = self.storage.objects.get(Reference("Secret", NAMESPACE, name))
+        return found and {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
     def delete_secret(self, name: str = "smtp-password") -> None:
         """Delete it."""
         self.storage.delete_object(Reference("Secret", NAMESPACE, name))
@@ -239,6 +246,11 @@ class World:
     def logins(self) -> list[tuple[float, str]]:
         """The time and password of each login."""
         return self.engine.logins
+
+    @property
+    def secret_writes(self) -> list[SecretWrite]:
+        """All writes of published Secrets."""
+        return self.cluster.secret_writes
 
     @property
     def writes(self) -> list[StatusWrite]:

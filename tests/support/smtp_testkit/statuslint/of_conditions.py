@@ -10,7 +10,15 @@ from smtp_operator.api.reasons import ANNOUNCEMENTS, OF_SENDERS, REASONS, Reason
 from smtp_testkit.kstatus import Kstatus, kstatus
 from smtp_testkit.statuslint.case import Case, Finding, rule, seconds
 
-_TYPES: Final = ("Ready", "Failed", "PasswordResolved", "Reconciling", "Stalled", "SenderAuthentication")
+_TYPES: Final = (
+    "Ready",
+    "Failed",
+    "PasswordResolved",
+    "Reconciling",
+    "Stalled",
+    "Published",
+    "SenderAuthentication",
+)
 _TESTED: Final = (SMTP_CONFIG_KIND, SMTP_TEST_KIND)
 _ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")
 _PASSWORD_READ: Final = {
@@ -21,7 +29,19 @@ _PASSWORD_READ: Final = {
     Reason.VAULT_SECRET_NOT_YET_VALID,
     Reason.VAULT_SECRET_EXPIRING,
 }
+_PUBLISHED: Final[set[str]] = {Reason.PUBLISHED, Reason.KEPT_LAST_PROVEN}
+_NOT_PUBLISHED: Final[set[str]] = {
+    Reason.NOT_PROVEN_YET,
+    Reason.PUBLISH_NOT_ENABLED,
+    Reason.PUBLISH_NOT_ALLOWED,
+    Reason.SECRET_NOT_OWNED,
+    Reason.SECRET_EDITED,
+    Reason.PUBLISH_FAILED,
+}
 _NOT_OF_A_TEST: Final = _PASSWORD_READ | {
+    *_PUBLISHED,
+    *_NOT_PUBLISHED,
+    Reason.PUBLISHING,
     Reason.VAULT_LOGIN_SUCCEEDED,
     *ANNOUNCEMENTS,
     *OF_SENDERS,
@@ -49,7 +69,10 @@ _REASONS: Final[dict[tuple[str, str], Set[str]]] = {
         *ANNOUNCEMENTS,
         Reason.WAITING_FOR_DEPENDENCY,
         Reason.PROGRESSING_WITH_RETRY,
+        Reason.PUBLISHING,
     },
+    ("Published", "True"): _PUBLISHED,
+    ("Published", "False"): _NOT_PUBLISHED,
     ("Stalled", "True"): _FAILED,
     ("SenderAuthentication", "True"): {Reason.RECORDS_PRESENT},
     ("SenderAuthentication", "False"): OF_SENDERS - {Reason.RECORDS_PRESENT, Reason.SENDER_DNS_UNAVAILABLE},
@@ -74,8 +97,9 @@ def _ready_is_there(case: Case) -> Finding:
 
 @rule("FAIL0003")
 def _nothing_under_way_when_ready(case: Case) -> Finding:
-    """With Ready=True nothing is reconciling, except a requested test."""
-    if case.ready == "True" and "Reconciling" in case.conditions and not case.under_test:
+    """With Ready=True nothing is reconciling, except a requested test and a Secret to publish."""
+    publishing = case.value("Reconciling", "reason") == Reason.PUBLISHING
+    if case.ready == "True" and "Reconciling" in case.conditions and not (case.under_test or publishing):
         yield "Reconciling with Ready=True, but not for a requested test"
 
 

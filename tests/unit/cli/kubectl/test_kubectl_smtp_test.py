@@ -154,7 +154,8 @@ async def test_json_keys_are_stable(asking: Any) -> None:
     assert list(item) == [
         "namespace", "name", "server", "passed", "reason", "message", "summary", "phase", "retry",
         "exitCode", "since", "nextTestTime", "lastSuccessTime", "underTest", "suspended", "conditions",
-        "test", "password", "suggestion", "lastHandledTestRequest", "error", "smtpTest",
+        "test", "password", "suggestion", "published", "binding", "lastHandledTestRequest", "error",
+        "smtpTest",
     ]  # fmt: skip
     assert list(item) == list(JSON_KEYS["item"])
     assert list(ended.json) == list(JSON_KEYS["list"])

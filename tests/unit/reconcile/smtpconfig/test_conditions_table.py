@@ -15,6 +15,7 @@ OF_ENGINE = [
     if info.retry is not Retry.PASSED
     and reason not in LIMITED
     and not reason.startswith(("Secret", "ConfigMap", "Testing", "Suspended", "Waiting", "Progressing"))
+    and not reason.startswith(("Publish", "NotProven"))
 ]
 
 
