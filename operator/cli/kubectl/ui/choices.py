@@ -9,6 +9,7 @@ from smtp_operator.api.errors import ClusterError
 from smtp_operator.api.names import GROUP, SMTP_CONFIG_PLURAL, SMTP_TEST_PLURAL
 from smtp_operator.api.objects import JsonObject, ReferenceKind, field_writes
 from smtp_operator.cli.kubectl.rights import Right, as_text, missing_rights
+from smtp_operator.cli.kubectl.ui.errors import shown_error
 from smtp_operator.cli.kubectl.ui.rows import row_of
 from smtp_operator.cluster import paths
 from smtp_operator.cluster.client import METADATA_LIST, KubernetesClient
@@ -63,7 +64,7 @@ async def choices_in(client: KubernetesClient, namespace: str, now: float) -> Js
                 else client.request("GET", path, query=query)
             )
         except ClusterError as error:
-            problems[kind] = str(error)
+            problems[kind] = shown_error(error)
             return ()
         return answer.get("items") or ()
 

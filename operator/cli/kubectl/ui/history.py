@@ -8,6 +8,7 @@ from smtp_operator.api.fixes import fix_for
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.cli.kubectl.ui.draft import as_yaml, shown_spec
+from smtp_operator.cli.kubectl.ui.errors import shown_error
 from smtp_operator.cli.kubectl.ui.ownership import owner_of
 from smtp_operator.cli.kubectl.ui.rows import row_of
 from smtp_operator.cluster import paths
@@ -68,7 +69,7 @@ async def _events(client: KubernetesClient, reference: Reference) -> tuple[list[
     try:
         answer = await client.request("GET", paths.events(namespace), query=query)
     except ClusterError as error:
-        return [], str(error)
+        return [], shown_error(error)
     found = [_event(it) for it in answer.get("items") or ()]
     return sorted(found, key=lambda it: str(it["time"]), reverse=True), ""
 

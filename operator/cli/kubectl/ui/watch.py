@@ -9,6 +9,7 @@ from typing import Final
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, ObjectNotFound
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.cli.kubectl.client import SILENCE_SECONDS, parsed_change
+from smtp_operator.cli.kubectl.ui.errors import shown_error
 from smtp_operator.cluster.backoff import at_least, growing_delays
 from smtp_operator.cluster.client import JSON, KubernetesClient, Query
 from smtp_operator.cluster.errors import ListExpired
@@ -58,10 +59,10 @@ async def follow(client: KubernetesClient, path: str, query: Query = ()) -> Asyn
             version, delay = "", next(delays)
         except (AccessDenied, ObjectNotFound) as error:  # a role can be granted, a CRD applied, later
             version, delay = "", _DENIED_SECONDS
-            yield Changes(problem=str(error))
+            yield Changes(problem=shown_error(error))
         except ClusterError as error:
             delay = at_least(next(delays), error) if isinstance(error, ApiUnavailable) else _DENIED_SECONDS
-            yield Changes(problem=str(error))
+            yield Changes(problem=shown_error(error))
         await asyncio.sleep(delay)
 
 

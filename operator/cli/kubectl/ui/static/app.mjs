@@ -196,11 +196,12 @@ function renderList() {
   place($("list-rows"), found.slice(0, shownRows).map(listRow));
   $("list").hidden = found.length === 0;
   $("list-more").hidden = found.length <= shownRows;
-  $("list-empty").hidden = loading || found.length > 0;
+  $("list-empty").hidden = loading || found.length > 0 || (!rows.size && Boolean(problems.SmtpConfig));
   $("list-empty-new").hidden = info.readOnly || rows.size > 0;
   const where = info.allNamespaces ? "this cluster" : `the namespace ${info.namespace}`;
   $("list-empty-text").textContent = rows.size ? "No object matches the filter." : `There is no SmtpConfig in ${where} yet.`;
-  $("list-problems").replaceChildren(...Object.entries(problems).filter(([, text]) => text)
+  const isAsked = (kind) => info.allNamespaces || kind !== "ClusterSmtpVault";
+  $("list-problems").replaceChildren(...Object.entries(problems).filter(([kind, text]) => text && isAsked(kind))
     .map(([kind, text]) => el("p", { class: "notice" }, `${kind}: ${text}`)));
 }
 
@@ -465,7 +466,8 @@ function fillForm(namespace, name) {
   togglePanel(false);
   typeChanged();
   if (form.owner) {
-    show("form-owner", `${form.owner} owns this SmtpConfig and would revert a change. You can test the form; copy the YAML to its source.`);
+    const instead = info.readOnly ? "" : " You can test the form, and copy its YAML to the source.";
+    show("form-owner", `${form.owner} owns this SmtpConfig and would revert a change.${instead}`);
   }
 }
 
@@ -732,10 +734,15 @@ function clearResult() {
   setTestButton("idle");
 }
 
-function setTestButton(state) {
-  $("test-connection").dataset.state = state;
-  $("test-connection").textContent = { idle: "Test Connection", busy: "Test Connection: running …",
-    green: "✓ Test Connection: passed", red: "✗ Test Connection: failed" }[state];
+const TEST_BUTTONS = { cluster: ["test-connection", "Test Connection"], computer: ["test-local", "Test from this computer"] };
+
+/** Show the state of a test on the button that started it. */
+function setTestButton(state, where = "cluster") {
+  for (const [key, [id, label]] of Object.entries(TEST_BUTTONS)) {
+    const own = key === where ? state : "idle";
+    $(id).dataset.state = own;
+    $(id).textContent = { idle: label, busy: `${label}: running …`, green: `✓ ${label}: passed`, red: `✗ ${label}: failed` }[own];
+  }
   $("test-cancel").hidden = state !== "busy";
 }
 
@@ -744,7 +751,7 @@ async function testConnection(where) {
   clearResult();
   showErrors([]);
   const controller = running = new AbortController();
-  setTestButton("busy");
+  setTestButton("busy", where);
   $("test-progress").textContent = "The test is being created.";
   let verdict = null;
   try {
@@ -774,7 +781,7 @@ const SUGGESTED = { smtpType: ["f-type", "SMTP Type"], port: ["f-port", "SMTP Po
 
 function showVerdict(verdict, where) {
   const state = verdict.passed ? "green" : "red";
-  setTestButton(state);
+  setTestButton(state, where);
   $("test-progress").textContent = "";
   const from = where === "computer" ? " (tested from this computer, not from the cluster)" : "";
   const title = `${verdict.passed ? "✓ Passed" : "✗ Failed"}: ${verdict.reason ?? "no reason"}${from}`;
@@ -932,7 +939,7 @@ function listen() {
   $("password-fields").addEventListener("change", readPanel);
   $("remove-password").addEventListener("click", () => { setPassword({ type: "", values: {} }); togglePanel(false); $("add-password").focus(); });
   $("form").addEventListener("submit", (event) => event.preventDefault());
-  $("form").addEventListener("input", () => { if ($("test-connection").dataset.state !== "busy") setTestButton("idle"); });
+  $("form").addEventListener("input", () => { if (!running) setTestButton("idle"); });
   $("test-connection").addEventListener("click", () => { if (!isGrey("test-connection")) testConnection("cluster"); });
   $("test-local").addEventListener("click", () => testConnection("computer"));
   $("test-cancel").addEventListener("click", () => running?.abort());
