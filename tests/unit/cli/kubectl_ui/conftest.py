@@ -13,7 +13,6 @@ from smtp_testkit.fakeapi import Answer, FakeApi, Stream
 from smtp_testkit.fakeapi.smtpconfigs import LIST, listed
 from smtp_testkit.page_visitor import PageVisitor
 
-REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 IDENTITY = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 VAULTS = "/apis/smtp-operator.io/v1alpha1/namespaces/team-a/smtpvaults"
 CLUSTER_VAULTS = "/apis/smtp-operator.io/v1alpha1/clustersmtpvaults"
@@ -30,7 +29,6 @@ def serve(fake: FakeApi, client: KubernetesClient) -> Serve:
         watch = Stream()
         user = {"status": {"userInfo": {"username": "jane"}}}
         fake.always("POST", IDENTITY, Answer(201, user))
-        fake.always("POST", REVIEWS, Answer(201, {"status": {"allowed": True}}))
         for path, found in ((LIST, configs), (VAULTS, ()), (CLUSTER_VAULTS, ())):
             fake.always("GET", path, Answer(body=listed(*found)))
             fake.on("WATCH", path, watch if path == LIST else Stream())
