@@ -63,6 +63,12 @@ FTP_SERVER: Final = Advice(
     "{server}:{port} is an FTP server",
     fix="{submission}",
 )
+LMTP_SERVER: Final = Advice(
+    Reason.NOT_AN_SMTP_SERVER,
+    "{server}:{port} is an LMTP server",
+    "LMTP delivers email to local mailboxes and has no EHLO",
+    fix="{submission}",
+)
 HELO_REJECTED: Final = Advice(
     Reason.HELO_REJECTED,
     'The server refuses "{helo_name}", the host name that this client sends',

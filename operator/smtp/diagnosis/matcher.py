@@ -265,6 +265,11 @@ def names_sender_only(context: DialogueContext, reply: Reply) -> bool:
     return bool(context.sender) and named == {context.sender.lower()}
 
 
+def greets_as_lmtp(context: DialogueContext, reply: Reply) -> bool:
+    """The greeting is from an LMTP server (RFC 2033)."""
+    return re.search(r"\blmtpd?\b", context.banner, re.IGNORECASE) is not None
+
+
 def greets_as_ftp(context: DialogueContext, reply: Reply) -> bool:
     """The greeting is from an FTP server."""
     return "ftp" in context.banner.lower() and "smtp" not in context.banner.lower()

@@ -44,6 +44,7 @@ SERVER_STATE: Final = (
     r"(?:down|offline|overloaded|out of (?:service|order)|not (?:ready|operational))\b",
     r"\bread-?only mode|\b(?:migration|upgrade|update|backup|restart) (?:is )?in progress",
     r"\bdial(?:ing)? (?:tcp|error|failed)|\b(?:forward|prox)\w{,3} (?:error|fail\w{,3})\b",
+    r"\bconnection (?:was )?(?:lost|reset|timed? ?out) (?:to|with|by) ",
     r"queue file write|local configuration error|system config\w{,10} error|temporar\w{,3} (?:\w+ )?outage",
 )
 """Words about the server's own state. They hold for any code: servers also use 5xx for outages."""
@@ -104,6 +105,19 @@ RELAYING: Final = (
     r"|delivery is not allowed to this address"
 )
 NOT_ALLOWED: Final = r"n[o']t (?:allow|permit|accept|authori)"
+LOGIN_CHECK_FAILS: Final = (
+    r"\btemporar(?:y|ily) (?:\w+ ){,2}?(?:fail|error|problem|unavailable)",
+    r"\b(?:auth\w{,12}|login|account|user) (?:\w+ )?(?:server|service|system|back-?end|database)\b.{0,30}"
+    r"\b(?:unavailable|unreachable|not (?:available|responding|reachable)|down|busy|error|time ?d? ?out)\b",
+    r"\b(?:unable|not able|cannot|can't|could ?n[o']t|failed) (?:to )?"
+    r"(?:connect|contact|reach|query|talk)\b",
+)
+"""Words of a server that could not check a password. They hold for any code: servers also send 535."""
+SENDER_ABROAD: Final = (
+    r"\b(?:absender|exp[ée]diteur|[ée]metteur|remitente|mittente|remetente|afzender|avsändare|nadawca)"
+    r"|отправител|发件人|發件人|寄件者|寄件人|发信人|送信元|送信者|差出人|발신자|보내는"
+)
+"""The sender in other languages."""
 NOT_WORKING: Final = (
     r"(?:\bn[o']t\b.{0,10}(?:enabled|activ|open|avail|allow|permit|grant|subscri|includ)"
     r"|\b(?:disabled|deactivated|closed|inactive)\b|(?:switched|turned) off|no longer)"

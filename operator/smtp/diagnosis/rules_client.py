@@ -189,6 +189,8 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
             r"\bip\b.{0,60}(?:white|allow)[- ]?list|(?:white|allow)[- ]?list.{0,40}\bip\b",
             r"(?:accepted|blocked|rejected|refused|denied).{0,30} (?:from|for) \w+ (?:ip|host|client)",
             rf"{NOT_ALLOWED}\w{{,12}} to connect",
+            rf"\byour access\b.{{0,80}}\b{DENIED}",
+            r"\bconnections? (?:is |was |has been |will be )?(?:rejected|denied|blocked)\b",
         ),
     ),
     reply_rule(

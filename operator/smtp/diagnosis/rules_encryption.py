@@ -12,6 +12,7 @@ from smtp_operator.smtp.diagnosis.matcher import (
     ReplyRule,
     certificate_is_missing,
     greets_as_ftp,
+    greets_as_lmtp,
     in_plaintext,
     offers_next_to_nothing,
     refused_alike,
@@ -36,6 +37,8 @@ ENCRYPTION_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(say.NOT_SMTP, BANNER, code="[23]..", certain=True),
     reply_rule(say.UNEXPECTED, code="[23]..", certain=True),
     reply_rule(say.FTP_SERVER, EHLO, code=LASTING, when=greets_as_ftp, certain=True),
+    reply_rule(say.LMTP_SERVER, EHLO, code=LASTING, when=greets_as_lmtp, certain=True),
+    reply_rule(say.LMTP_SERVER, EHLO, code=LASTING, text=r"\blhlo\b"),
     # client certificates
     reply_rule(
         say.CLIENT_CERTIFICATE_REFUSED,
@@ -62,7 +65,10 @@ ENCRYPTION_RULES: Final[tuple[ReplyRule, ...]] = (
             r"(?:requires?|must use|must be|need(?:s|ed)?|use of) (?:an? )?(?:tls|ssl|encrypt\w|secure)",
             r"(?:plain|clear)[ -]?text.{0,60}(?:disallow|not allowed|non-secure|insecure|unencrypted)",
             rf"(?:{NOT_ALLOWED}|not avail|n.t accept)\w{{,12}}.{{0,20}}(?:unencrypted|insecure|non-?secure)",
-            rf"{NOT_ALLOWED}\w{{,12}} without (?:tls|ssl|encryption)",
+            rf"(?:{NOT_ALLOWED}\w{{,12}}|{DENIED}|disabled|not (?:available|supported|possible|offered))"
+            r".{,40}\bwithout (?:an? )?(?:start ?)?(?:tls|ssl|encrypt|secure)",
+            r"\bonly (?:\w+ ){,3}?(?:over|with|via|through|on|after|using|in) (?:an? )?"
+            r"(?:start ?)?(?:tls|ssl|encrypted|secured?)\b",
             r"encryption (?:is )?(?:too )?weak",
             rf"without (?:an? )?(?:tls|ssl|encrypt)[\w/ ]{{,20}} (?:is |are )?(?:{NOT_ALLOWED}|refus|reject)",
         ),

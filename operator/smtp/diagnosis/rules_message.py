@@ -41,6 +41,7 @@ from smtp_operator.smtp.diagnosis.patterns import (
     RATE_OF_TIME,
     RCPT,
     RELAYING,
+    SENDER_ABROAD,
     SERVER_FAULT,
     SERVER_STATE,
     TOO_MANY_RECIPIENTS,
@@ -78,6 +79,7 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(
         mail.TOO_MANY_RECIPIENTS_NOW, RCPT, code=TRANSIENT, text=TOO_MANY_RECIPIENTS, unless=RATE_OF_TIME
     ),
+    reply_rule(mail.GREYLISTED, *LETTER, text=GREYLIST),
     # filters and limits
     reply_rule(mail.SMTPUTF8, *LETTER, text=r"smtputf8|non-ascii|internationali[sz]ed (?:e?mail|address)"),
     reply_rule(mail.SMTPUTF8, *LETTER, enhanced="[45].6.7"),
@@ -135,6 +137,8 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
             r"(?:limit|quota|rate|threshold|allowance)\b.{0,30}\b(?:exceeded|reached|hit)",
             r"(?:exceed(?:s|ed|ing)?|reached|over|hit|above)\b.{0,40}\b(?:limit|quota|rate|threshold|allowance)",
             r"thread limit|too (?:fast|quickly|frequent)|per (?:hour|day|minute|second)|submission ?quota",
+            r"\b\d+ (?:\w+ )?(?:e?-?mails?|messages?|recipients?|rcpts?) ?(?:/|an?|each|every|in) ?(?:\d+ )?"
+            r"(?:h|hour|d|day|min|minute|s|second|week|month)s?\b",
         ),
     ),
     reply_rule(mail.NO_STORAGE, *LETTER, enhanced="[45].3.1"),
@@ -226,6 +230,8 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
             r"from[: ]+(?:header |address)\b.{0,60}\b(?:not|does ?n.t|invalid|mismatch|reject|denied|must)",
             r"mail from\b.{0,40}\b(?:not|does ?n.t|reject|denied|invalid|refus)",
             r"local users? only|envelope domain|den(?:y|ie[sd]) (?:the )?sender",
+            r"\bspoof|\bimpersonat",
+            SENDER_ABROAD,
             r"return[- ]path|envelope[- ](?:from|sender)|could not complete sender verify",
             r"\b(?:outgoing|outbound) (?:e?-?mails?|messages?|traffic)\b.{0,60}"
             r"\b(?:suspended|disabled|blocked|on hold)",
@@ -275,7 +281,6 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
     reply_rule(mail.AUTH_REQUIRED, *LETTER, enhanced="5.7.57"),
     reply_rule(mail.AUTH_REQUIRED, *LETTER, code="530"),
     # greylisting and other deferrals
-    reply_rule(mail.GREYLISTED, *LETTER, code=TRANSIENT, text=GREYLIST),
     reply_rule(mail.NO_RECIPIENTS, DATA, text=r"no valid recipients|no recipients"),
     reply_rule(
         mail.RECIPIENT_DEFERRED,
