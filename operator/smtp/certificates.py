@@ -25,6 +25,9 @@ _KEPT_BYTES: Final = 1024 * 1024
 _NAME: Final = 600
 """Characters of a name in a certificate that are read. The name is cut again when it is shown."""
 
+_MOST_ISSUERS: Final = 8
+_DER: Final = 2
+"""The encoding DER of ``_ssl``."""
 _MESSAGE_CALLBACK: Final = "_msg_callback"
 """Attribute of ``SSLContext`` that receives the messages of handshakes. The ssl module has it for tests."""
 _HANDSHAKE, _CERTIFICATE_REQUEST = 22, 13
@@ -166,6 +169,8 @@ class CertificateInfo:
     not_before: datetime
     not_after: datetime
     self_issued: bool
+    issuers: tuple[tuple[str, datetime], ...] = ()
+    """Subject and end of the certificates that the server sends after its own."""
     violations: frozenset[int] = frozenset()
     """OpenSSL's codes of the rules of RFC 5280 that the certificate violates, see ``strictness``."""
 
@@ -192,7 +197,8 @@ class CertificateInfo:
     def of_session(cls, session: ssl.SSLObject | None) -> "CertificateInfo | None":
         """Return the content of the server's certificate in a TLS session; None if it has none."""
         der = None if session is None else session.getpeercert(binary_form=True)
-        return cls.of(der) if der else None
+        found = cls.of(der) if der else None
+        return found and replace(found, issuers=_issuers(session))
 
     def fits(self, name: str) -> bool:
         """Return whether one of the names is ``name``, or a wildcard for it."""
@@ -203,7 +209,10 @@ class CertificateInfo:
     def redacted(self, shown: Callable[[str], str]) -> "CertificateInfo":
         """Return a copy with every text redacted by ``shown``, because the server wrote the texts."""
         names = tuple(map(shown, self.names))
-        return replace(self, subject=shown(self.subject), issuer=shown(self.issuer), names=names)
+        issuers = tuple((shown(subject), end) for subject, end in self.issuers)
+        return replace(
+            self, subject=shown(self.subject), issuer=shown(self.issuer), names=names, issuers=issuers
+        )
 
     @property
     def for_status(self) -> Certificate:
@@ -214,6 +223,21 @@ class CertificateInfo:
             not_before=self.not_before.timestamp(),
             not_after=self.not_after.timestamp(),
         )
+
+
+def _issuers(session: ssl.SSLObject | None) -> tuple[tuple[str, datetime], ...]:
+    from cryptography import x509
+
+    inner = getattr(session, "_sslobj", None)  # public only since Python 3.13
+    read = getattr(inner, "get_unverified_chain", None)
+    found = []
+    for certificate in ((read and read()) or ())[1:_MOST_ISSUERS]:
+        try:
+            parsed = x509.load_der_x509_certificate(certificate.public_bytes(_DER))
+            found.append((_name(parsed.subject), parsed.not_valid_after_utc))
+        except ValueError:
+            return ()
+    return tuple(found)
 
 
 def _name(name: "x509.Name") -> str:

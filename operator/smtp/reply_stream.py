@@ -10,6 +10,10 @@ _REPLY: Final = 4 * _LINE
 _PIECE_COST: Final = 32
 """Fewest bytes that a piece counts as: a reply in single bytes takes as much time as a megabyte."""
 
+_BINARY: Final = frozenset(range(256)) - frozenset(range(32, 127)) - frozenset(b"\t\r\n")
+_KNOWN_BY: Final = 4
+"""Bytes of a line that are enough to tell that it is no text."""
+
 
 class MalformedReply(Exception):
     """The server sent data that is not an SMTP reply, or a reply that is too long."""
@@ -61,6 +65,8 @@ class ReplyStream:
                 self._expected -= 1
                 if not self._expected:
                     return replies
+        if len(self._pending) - self._start >= _KNOWN_BY and self._pending[self._start] in _BINARY:
+            raise MalformedReply
         self._searched = len(self._pending)
         if self._searched - self._start > _LINE:
             raise MalformedReply

@@ -122,6 +122,8 @@ class FailureAnalyzer:
         if phase is not Phase.BANNER:
             return no_reply.invalid_reply(self.dialogue.context(), phase)
         kind = identify(raw)
+        if kind is Protocol.SMTP:  # a greeting that never ends
+            return no_reply.invalid_reply(self.dialogue.context(), phase)
         if kind is Protocol.TLS:
             found = await self._mismatch_after_failure(phase)
             if found:
@@ -131,7 +133,7 @@ class FailureAnalyzer:
     async def _tls_failed(self, error: TlsHandshakeFailed) -> Verdict:
         settings = self.dialogue.settings
         if error.reason in tlsfailures.NOT_TLS and settings.smtp_type is SmtpType.TLS:
-            found = await self._mismatch_after_failure(Phase.TLS)
+            found = await self._mismatch_after_failure(Phase.TLS) or await self._answer_to_client_hello()
             return found or no_reply.closed(
                 self.dialogue.context(), Phase.TLS, Quotation(), content_sent=False
             )
@@ -154,6 +156,13 @@ class FailureAnalyzer:
             server_hello=probe is not None and probe.server_hello,
             ca_pem=settings.tls.ca_pem,
         )
+
+    async def _answer_to_client_hello(self) -> Verdict | None:
+        """Return a verdict if the server answers a ClientHello in another protocol, as HTTP servers do."""
+        probe = await self._probe_tls(0.0, self._limit)
+        if probe.kind in _NOT_SMTP:
+            return no_reply.not_smtp(self.dialogue.context(), Phase.TLS, probe.kind)
+        return None
 
     async def look(self) -> Verdict | None:
         """Return a verdict if the silence before the greeting has a provable cause; else None."""

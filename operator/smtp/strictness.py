@@ -5,6 +5,7 @@ OpenSSL reports the rule only, as X509_V_ERR_… of x509_vfy.h.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from smtp_operator.smtp.replies import clean
@@ -71,14 +72,29 @@ def violations(certificate: "x509.Certificate") -> frozenset[int]:
 
 def violator_in(ca_pem: str | None, code: int) -> str:
     """Return the subject of the first certificate of a bundle that violates the rule, or ``""``."""
-    return next((subject for subject, codes in _of_bundle(ca_pem) if code in codes), "")
+    return next((_subject(it) for it in _of_bundle(ca_pem) if code in violations(it)), "")
 
 
-def _of_bundle(ca_pem: str | None) -> "Iterator[tuple[str, frozenset[int]]]":
+def expired_in(ca_pem: str | None, now: datetime) -> tuple[str, datetime] | None:
+    """Return subject and end of the first certificate of a bundle that has expired, or None."""
+    return next(
+        (
+            (_subject(certificate), certificate.not_valid_after_utc)
+            for certificate in _of_bundle(ca_pem)
+            if certificate.not_valid_after_utc < now
+        ),
+        None,
+    )
+
+
+def _subject(certificate: "x509.Certificate") -> str:
+    return clean(certificate.subject.rfc4514_string())[:200]
+
+
+def _of_bundle(ca_pem: str | None) -> "Iterator[x509.Certificate]":
     from cryptography import x509
 
     try:
-        for certificate in x509.load_pem_x509_certificates((ca_pem or "").encode()):
-            yield clean(certificate.subject.rfc4514_string())[:200], violations(certificate)
+        yield from x509.load_pem_x509_certificates((ca_pem or "").encode())
     except (ValueError, x509.DuplicateExtension):
         return

@@ -12,12 +12,24 @@ from smtp_operator.smtp.diagnosis.context import DialogueContext
 from smtp_operator.smtp.diagnosis.tls_alerts import meaning_of, origin_of
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.strictness import RULES as STRICT_RULES
-from smtp_operator.smtp.strictness import violator_in
+from smtp_operator.smtp.strictness import expired_in, violator_in
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _SELF_SIGNED, _SELF_SIGNED_IN_CHAIN = 18, 19
 _WRONG_PURPOSE: Final = 26
+_CHAIN_RULES: Final = {
+    7: "a signature in it is wrong",
+    22: "it has too many certificates",
+    24: "a certificate that is no CA has issued another one",
+    25: "a CA has issued a CA although its path length forbids it",
+    32: "a CA has issued a certificate although its keyUsage lacks keyCertSign",
+    34: "a certificate has a critical extension that is not known",
+    47: "a name is outside of the name constraints of a CA",
+    48: "a name is among those that the name constraints of a CA exclude",
+    51: "a CA has name constraints of a kind that is not supported",
+}
+"""Rules of RFC 5280 section 6 that a chain violates, although its CA may be trusted."""
 _WEAK_KEY: Final = {66, 67, 68}
 _OTHER_NAME: Final = {62, 64}
 _BREAKS_RFC_5280: Final = {*range(72, 79), *range(80, 95)}
@@ -164,21 +176,7 @@ def _certificate(
 ) -> Verdict:
     where = f"{context.server}:{context.port}"
     if code == _EXPIRED:
-        of_server = facts is not None and facts.not_after < now
-        what = (
-            f"The certificate of {where} expired {facts.not_after:%Y-%m-%d}"
-            if facts is not None and of_server
-            else f"A certificate in the chain of {where} has expired"
-        )
-        return verdict(
-            Reason.CERTIFICATE_EXPIRED,
-            what,
-            phase=Phase.TLS,
-            why=""
-            if of_server
-            else "The server's certificate may be valid; a certificate of its issuer may have expired",
-            fix="Renew the certificate, and restart the server so that it loads the new one",
-        )
+        return _expired(where, facts, ca_pem, now)
     if code == _NOT_YET_VALID:
         since = f" before {facts.not_before:%Y-%m-%d %H:%M} UTC" if facts else ""
         return verdict(
@@ -205,9 +203,39 @@ def _certificate(
             phase=Phase.TLS,
             fix="Set server: a name in the certificate, or set tls.serverName: that name",
         )
+    if code in _CHAIN_RULES:
+        return verdict(
+            Reason.CERTIFICATE_UNTRUSTED,
+            f"The certificate chain of {where} is invalid: {_CHAIN_RULES[code]}",
+            phase=Phase.TLS,
+            fix="Re-issue the certificate with a CA that may issue it, or correct the chain on the server",
+        )
     if code in _BREAKS_RFC_5280:
         return _strict(where, code, facts, ca_pem)
     return _untrusted(context, code, facts, name)
+
+
+def _expired(where: str, facts: CertificateInfo | None, ca_pem: str | None, now: datetime) -> Verdict:
+    issuers = facts.issuers if facts is not None else ()
+    of_issuer = next(((subject, end) for subject, end in issuers if end < now), None)
+    of_bundle = expired_in(ca_pem, now)
+    why, fix = "", "Renew the certificate, and restart the server so that it loads the new one"
+    if facts is not None and facts.not_after < now:
+        what = f"The certificate of {where} expired {facts.not_after:%Y-%m-%d}"
+    elif of_issuer is not None:
+        subject, end = of_issuer
+        what = f'A certificate that {where} sends with its own expired {end:%Y-%m-%d} ("{subject}")'
+        why = "The server's certificate itself is valid"
+        fix = "Install the issuer's current certificate on the server, and restart it"
+    elif of_bundle is not None:
+        subject, end = of_bundle
+        what = f'The CA certificate "{subject}" in tls.caRef expired {end:%Y-%m-%d}'
+        why = f"The certificate of {where} itself is valid"
+        fix = "Store the current CA certificate in the object of tls.caRef"
+    else:
+        what = f"A certificate in the chain of {where} has expired"
+        why = "The server's certificate may be valid; a certificate of its issuer may have expired"
+    return verdict(Reason.CERTIFICATE_EXPIRED, what, phase=Phase.TLS, why=why, fix=fix)
 
 
 def _strict(where: str, code: int, facts: CertificateInfo | None, ca_pem: str | None) -> Verdict:
