@@ -84,7 +84,8 @@ examples:
 
 {EXIT_CODES}
 With several SmtpConfigs, the exit code is the first of 2, 1, 4, 3 that one of them has. You need the verbs
-get, list and watch on smtpconfigs, and patch for the command test.
+get, list and watch on smtpconfigs, and patch for the command test. For a test by a SmtpTest, see
+kubectl smtp test --help.
 """
 
 _TEST: Final = f"""\
@@ -93,12 +94,13 @@ sends an email: see test.mode of the spec. The request is the annotation smtp-op
 A test starts at the earliest 10 seconds after the start of the last one.
 
 With -f, tests the SmtpConfig of a file before you apply it: the command creates a SmtpTest, shows it run, and
-deletes it. password.value becomes a Secret, which is deleted too. With --to or --mode, tests a SmtpConfig of
+deletes it. A password in the file, in password.value or in the Secret that the SmtpConfig names, becomes a
+Secret of the SmtpTest, which is deleted too. With --to or --mode, tests a SmtpConfig of
 the cluster in the same way. Where you may not patch or read a SmtpConfig, NAME is tested by a SmtpTest too.
 
 A SmtpTest needs the verbs create, get, watch and delete on smtptests. In addition, NAME needs the verb test
-on smtpconfigs, and --to and --mode the verb update. password.value needs create, get, patch and delete on
-secrets.
+on smtpconfigs, and --to and --mode the verb update. A password in the file needs create, get, patch and
+delete on secrets.
 
 examples:
   kubectl smtp test -f mail.yaml

@@ -28,7 +28,6 @@ from smtp_operator.cli.kubectl.smtp_test_requests import (
     check_recipients,
     config_in_file,
     request_of_config,
-    request_of_settings,
 )
 from smtp_operator.cli.kubectl.smtp_test_runs import SmtpTestRuns, TestedConfig, uninterrupted
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
@@ -207,7 +206,7 @@ class PluginSession:
             timeout = parse_duration(options.timeout)
         except ValueError as error:
             raise PluginFailed(f"--timeout: {error}") from None
-        by_smtp_test = self._tested_once(selection)
+        by_smtp_test = await self._tested_once(selection)
         targets: Sequence[ConfigSnapshot] = ()
         if not by_smtp_test:
             try:
@@ -240,7 +239,7 @@ class PluginSession:
             show(as_json({"exitCode": code, "items": [_answer_as_json(it) for it in answers]}))
         return code
 
-    def _tested_once(self, selection: Selection) -> list[TestedConfig]:
+    async def _tested_once(self, selection: Selection) -> list[TestedConfig]:
         """Return the test that the arguments describe; empty: the annotation requests the tests."""
         options = self._options
         if options.filename is None and not options.to and not options.mode:
@@ -250,16 +249,14 @@ class PluginSession:
         if options.filename is None:
             key = ObjectKey(namespace, str(name))
             return [TestedConfig(key=key, request=request_of_config(key, to=to, mode=mode))]
-        config = config_in_file(
+        config = await config_in_file(
             options.filename,
             sys.stdin,
             name=name,
             namespace=options.namespace,
             default_namespace=namespace,
         )
-        key = ObjectKey(config["metadata"]["namespace"], config["metadata"]["name"])
-        request = request_of_settings(key.namespace, config["spec"], to=to, mode=mode)
-        return [TestedConfig(key=key, request=request)]
+        return [TestedConfig(key=config.key, request=config.request(to=to, mode=mode))]
 
     async def _status(self, configs: SmtpConfigClient, selection: Selection) -> int:
         options, now = self._options, time.time()

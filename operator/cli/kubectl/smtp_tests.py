@@ -9,7 +9,7 @@ async with running(client, SmtpTestRequest(namespace="team-a", spec=spec), warn=
 import asyncio
 import base64
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -47,6 +47,8 @@ class SmtpTestRequest:
     """The spec without ``ttlAfterFinished`` and, where ``password`` is set, without ``settings.password``."""
     password: str | None = field(default=None, repr=False)
     """Goes into a Secret that the SmtpTest names and owns; None: the spec needs no other password."""
+    annotations: Mapping[str, str] | None = None
+    """Annotations of that Secret; None: ``allowed-servers``, where it changes no verdict."""
     name: str = field(default_factory=lambda: f"{FIELD_MANAGER}-{secrets.token_hex(5)}")
     """Name of the SmtpTest and of its Secret."""
 
@@ -158,8 +160,11 @@ class RunningSmtpTest:
 
     def _secret_body(self, password: str) -> JsonObject:
         metadata: JsonObject = {"name": self.name, "namespace": self.request.namespace, "labels": _LABELS}
-        if server := bound_to(self.request.spec["settings"]):
-            metadata["annotations"] = {ALLOWED_SERVERS: server}
+        server = bound_to(self.request.spec["settings"])
+        annotations = {ALLOWED_SERVERS: server} if server else {}
+        metadata["annotations"] = (
+            annotations if self.request.annotations is None else self.request.annotations
+        )
         data = {"password": base64.b64encode(password.encode()).decode()}
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
 
@@ -296,7 +301,9 @@ def _lacking(missing: Sequence[Right], namespace: str) -> str:
     text = f"you lack rights in namespace {namespace} that a SmtpTest needs: {as_text(missing)}."
     if any(it.resource == SMTP_TEST_PLURAL for it in missing):
         return f"{text} Ask for the role smtp-operator-test"
-    return f"{text} They are for a Secret with the password: set password.secretRef instead of password.value"
+    return (
+        f"{text} They are for a Secret with the password: store it first, and name it in password.secretRef"
+    )
 
 
 def _not_served(reference: Reference, error: ClusterError) -> str:

@@ -121,9 +121,9 @@ def smtp_config(spec: Json, name: str = "mail", **metadata: str) -> Json:
     }
 
 
-def manifest(path: Path, spec: Json, **metadata: str) -> str:
-    """Write a SmtpConfig to a file, and return the path."""
-    path.write_text(yaml.safe_dump(smtp_config(spec, **metadata)))
+def manifest(path: Path, spec: Json, more: str = "", **metadata: str) -> str:
+    """Write a SmtpConfig, and more text, to a file, and return the path."""
+    path.write_text(yaml.safe_dump(smtp_config(spec, **metadata)) + more)
     return str(path)
 
 

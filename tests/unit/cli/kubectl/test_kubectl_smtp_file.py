@@ -110,6 +110,48 @@ async def test_the_password_is_bound_to_the_server_where_that_changes_no_verdict
     assert annotations.get("smtp-operator.io/allowed-servers") == bound
 
 
+SECRET = """
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: smtp-password
+  annotations:
+    smtp-operator.io/allowed-servers: "*.example.com:587"
+    note: "theirs"
+stringData:
+  password: s3cret-of-file
+"""
+
+
+async def test_a_secret_of_the_file_is_used_with_its_bindings(
+    api: SmtpTestApi, smtp: Smtp, tmp_path: Path
+) -> None:
+    spec = WITH_PASSWORD | {"password": {"secretRef": {"name": "smtp-password"}}}
+    path = manifest(tmp_path / "mail.yaml", spec, more=SECRET)
+    async with followed(api, smtp, "-f", path) as task:
+        api.changes(passed())
+        ended = await task
+    assert api.secret["data"] == {"password": base64.b64encode(b"s3cret-of-file").decode()}
+    assert api.secret["metadata"]["annotations"] == {"smtp-operator.io/allowed-servers": "*.example.com:587"}
+    named = api.test["spec"]["settings"]["password"]["secretRef"]["name"]
+    assert named == api.secret["metadata"]["name"] != "smtp-password"
+    assert "s3cret" not in ended.out + ended.err
+    assert api.objects == {}
+
+
+async def test_a_secret_that_the_file_lacks_is_that_of_the_cluster(
+    api: SmtpTestApi, smtp: Smtp, tmp_path: Path
+) -> None:
+    spec = WITH_PASSWORD | {"password": {"secretRef": {"name": "smtp-password"}}}
+    path = manifest(tmp_path / "mail.yaml", spec)
+    async with followed(api, smtp, "-f", path) as task:
+        api.changes(passed())
+        await task
+    assert api.kinds == ["SmtpTest"]
+    assert api.test["spec"]["settings"]["password"] == {"secretRef": {"name": "smtp-password"}}
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [

@@ -28,7 +28,7 @@ Smtp = Callable[..., Any]
         (
             ("create secrets", "patch secrets"),
             "you lack rights in namespace team-a that a SmtpTest needs: create and patch on secrets. They are"
-            " for a Secret with the password: set password.secretRef instead of password.value",
+            " for a Secret with the password: store it first, and name it in password.secretRef",
         ),
     ],
 )
