@@ -135,6 +135,27 @@ async def test_a_conflict_on_submit_names_the_field_and_its_manager(
     assert bed.api.get(f"{bed.configs}/mail")["spec"]["from"] != "other@example.com"
 
 
+async def test_what_another_tool_manages_cannot_be_replaced_or_removed(
+    bed: Bed, server: MailServer, visitor: PageVisitor
+) -> None:
+    bed.secret("theirs", password=PASSWORD)
+    login: Json = {"username": "mailer", "allowInsecureAuth": True}
+    login["password"] = {"secretRef": {"name": "theirs"}}
+    bed.create(server, **login)
+    bed.verdict()
+    query = f"kind=SmtpConfig&namespace={bed.namespace}&name=mail"
+    shown = (await visitor.get(f"/api/object?{query}")).json
+    edited = {"namespace": bed.namespace, "name": "mail", "uid": shown["uid"]}
+    vault = {"hashiCorpVault": {"vaultRef": {"name": "bao"}, "path": "mail"}}
+    replaced = edited | {"spec": shown["spec"] | {"password": vault}}
+    answer = await visitor.post("/api/preview", replaced)
+    assert [it["field"] for it in answer.json["fields"]] == ["spec.password.secretRef"]
+    removed = {name: value for name, value in shown["spec"].items() if name not in ("username", "password")}
+    answer = await visitor.post("/api/preview", edited | {"spec": removed})
+    assert answer.status == 409
+    assert {it["field"] for it in answer.json["fields"]} >= {"spec.username"}
+
+
 async def test_a_user_without_rights_is_told_which_are_missing(
     cluster: LocalCluster, bed: Bed, server: MailServer, tmp_path: Path
 ) -> None:

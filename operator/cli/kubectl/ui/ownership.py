@@ -57,6 +57,20 @@ def fields_to_apply(current: JsonObject | None, wanted: Mapping[str, Any]) -> Js
     return _partly(current.get("spec") or {}, wanted, owned)
 
 
+def manager_of(object_: JsonObject, path: str) -> str:
+    """Return the field manager of a field of the spec, other than this page; empty: none.
+
+    ``path`` is that of the field, such as ``.password.secretRef``.
+    """
+    for entry in (object_.get("metadata") or {}).get("managedFields") or ():
+        owned = (entry.get("fieldsV1") or {}).get("f:spec")
+        for name in path.strip(".").split("."):
+            owned = owned.get(f"f:{name}") if isinstance(owned, Mapping) else None
+        if owned is not None and entry.get("manager") != FIELD_MANAGER:
+            return str(entry.get("manager"))
+    return ""
+
+
 def _partly(current: Mapping[str, Any], wanted: Mapping[str, Any], owned: Mapping[str, Any]) -> JsonObject:
     part: JsonObject = {}
     for name, value in wanted.items():

@@ -29,7 +29,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, ObjectNotFound
+from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, ObjectNotFound, origin
 from smtp_operator.api.objects import Reference
 from smtp_operator.cli.check.manifest import is_object_name
 from smtp_operator.cli.kubectl.errors import PluginFailed
@@ -95,6 +95,7 @@ class PageServer:
         application = web.Application(middlewares=[self._checked], client_max_size=_LONGEST_BODY)
         for path, (file, content_type) in _FILES.items():
             application.router.add_get(path, _static(file, content_type))
+        application.router.add_get("/favicon.ico", _no_icon)
         application.router.add_post("/session", self._exchange)
         reads: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {
             "info": self._show_info,
@@ -135,6 +136,8 @@ class PageServer:
             return _error(_status_of(error), str(error))
         except web.HTTPException as error:
             return _error(error.status, error.reason)
+        except Exception as error:
+            return _error(500, f"Unexpected error: {origin(error)}")
 
     def _writing(
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -243,6 +246,11 @@ def _static(file: str, content_type: str) -> Callable[[web.Request], Awaitable[w
         return web.Response(body=content, content_type=content_type, charset="utf-8")
 
     return handle
+
+
+async def _no_icon(request: web.Request) -> web.Response:
+    """Answer the browser's request for an icon; without this it would report an error."""
+    return web.Response(status=204)
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -4,7 +4,9 @@
 import asyncio
 import base64
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from smtp_operator.api.errors import AccessDenied, ClusterError, ObjectNotFound, RequestRefused
 from smtp_operator.api.objects import JsonObject, Reference
@@ -17,11 +19,12 @@ from smtp_operator.cli.kubectl.ui.draft import (
     sent_text,
     tests_again,
 )
-from smtp_operator.cli.kubectl.ui.errors import PageError
+from smtp_operator.cli.kubectl.ui.errors import PageError, shown_error
 from smtp_operator.cli.kubectl.ui.ownership import (
     FIELD_MANAGER,
     differing_fields,
     fields_to_apply,
+    manager_of,
     owner_of,
 )
 from smtp_operator.cluster import paths
@@ -30,6 +33,7 @@ from smtp_operator.cluster.errors import Conflict
 
 _WRITE: Final[Query] = (("fieldManager", FIELD_MANAGER), ("fieldValidation", "Strict"))
 _DRY_RUN: Final = ("dryRun", "All")
+_UNKNOWN: Final = "another tool"
 _MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 
 
@@ -145,9 +149,11 @@ class Submitter:
                 [{"field": it.field.lstrip("."), "manager": it.manager} for it in error.fields]
             ) from None
         except (RequestRefused, AccessDenied) as error:
+            # What the form leaves out stays with its manager, and may contradict what the form sets.
+            if planned.current is not None and (kept := _left_out(planned.current, draft)):
+                raise FieldsOwned(kept) from None
             raise _refusal(error) from None
-        kept = _kept_by_others(result["spec"], draft)
-        if kept:
+        if kept := _kept_by_others(result, draft):
             raise FieldsOwned(kept)
         return result
 
@@ -214,21 +220,42 @@ def manifests(draft: Draft) -> str:
 
 
 def _kept_by_others(result: JsonObject, draft: Draft) -> list[dict[str, str]]:
-    """Return the fields that the form changes or leaves out, and that stay as their owner set them."""
-    stored, wanted = (
-        normalized(result, keep_password=False),
-        normalized(draft.wanted, keep_password=draft.keep_password),
-    )
+    """Return the fields that the form changes or leaves out, and that stay as their manager set them."""
+    try:
+        stored = normalized(result["spec"], keep_password=False)
+    except ValidationError:  # of a later release, with fields that this one does not know
+        return []
+    wanted = normalized(draft.wanted, keep_password=draft.keep_password)
     if draft.keep_password:
         stored["password"] = wanted["password"]
-    return [{"field": f"spec{field}", "manager": "its owner"} for field in differing_fields(stored, wanted)]
+    return _owned(result, differing_fields(stored, wanted))
+
+
+def _left_out(current: JsonObject, draft: Draft) -> list[dict[str, str]]:
+    """Return the fields that the form leaves out, and that others manage."""
+    fields = differing_fields(current["spec"], draft.wanted)
+    if draft.keep_password:
+        fields = [it for it in fields if not it.startswith(".password")]
+    absent = [it for it in fields if _at(draft.wanted, it) is None]
+    return [it for it in _owned(current, absent) if it["manager"] != _UNKNOWN]
+
+
+def _owned(object_: JsonObject, fields: list[str]) -> list[dict[str, str]]:
+    return [{"field": f"spec{it}", "manager": manager_of(object_, it) or _UNKNOWN} for it in fields]
+
+
+def _at(spec: JsonObject, path: str) -> Any:
+    found: Any = spec
+    for name in path.strip(".").split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
 
 
 def _refusal(error: RequestRefused | AccessDenied) -> PageError:
     """Return the error of a request that the API server or a policy refused."""
     if isinstance(error, RequestRefused):
         return PageError(422, error.denial or str(error))
-    return PageError(403, str(error).rpartition("denied request: ")[2])
+    return PageError(403, shown_error(error).rpartition("denied request: ")[2])
 
 
 def _secret_text(draft: Draft) -> str | None:

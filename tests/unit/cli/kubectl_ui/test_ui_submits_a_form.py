@@ -85,12 +85,13 @@ async def test_a_field_of_another_manager_is_a_conflict(visitor: PageVisitor, fa
 
 
 async def test_a_field_that_cannot_be_removed_is_a_conflict(visitor: PageVisitor, fake: FakeApi) -> None:
-    before = stored({"recipients": {"cc": ["b@example.com"]}})
+    owned = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:recipients": {"f:cc": {}}}}}
+    before = stored({"recipients": {"cc": ["b@example.com"]}}, managedFields=[owned])
     fake.always("GET", OBJECT, Answer(body=before))
     fake.always("PATCH", OBJECT, Answer(body=before))
     answer = await visitor.post("/api/preview", form(uid="uid-of-mail"))
     assert answer.status == 409
-    assert answer.json["fields"] == [{"field": "spec.recipients.cc", "manager": "its owner"}]
+    assert answer.json["fields"] == [{"field": "spec.recipients.cc", "manager": "kubectl"}]
 
 
 @pytest.mark.parametrize(
@@ -226,3 +227,32 @@ async def test_a_change_since_the_preview_is_not_overwritten(visitor: PageVisito
     answer = await visitor.post("/api/submit", form())
     assert "exists already" in answer.json["error"]
     assert fake.asked("PATCH", OBJECT) == []
+
+
+async def test_a_password_of_another_manager_cannot_be_replaced(visitor: PageVisitor, fake: FakeApi) -> None:
+    """Both sources together are invalid: the refusal of the API server names no manager."""
+    fields: Json = {"f:spec": {"f:password": {"f:secretRef": {"f:name": {}}}}}
+    before = {"username": "a", "password": {"secretRef": {"name": "theirs"}}}
+    owned = stored(before, managedFields=[{"manager": "kubectl", "operation": "Update", "fieldsV1": fields}])
+    fake.always("GET", OBJECT, Answer(body=owned))
+    fake.always(
+        "PATCH", OBJECT, Answer(422, {"code": 422, "details": {"causes": [{"field": "spec.password"}]}})
+    )
+    reference = {"vaultRef": {"name": "bao"}, "path": "mail"}
+    spec = {**SPEC, "username": "a", "password": {"hashiCorpVault": reference}}
+    answer = await visitor.post("/api/preview", form(uid="uid-of-mail", spec=spec))
+    assert answer.status == 409
+    assert answer.json["fields"] == [{"field": "spec.password.secretRef", "manager": "kubectl"}]
+
+
+async def test_an_unexpected_error_shows_no_text_of_it(
+    visitor: PageVisitor, fake: FakeApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("s3cret")
+
+    monkeypatch.setattr("smtp_operator.cli.kubectl.ui.server.draft_of", fail)
+    answer = await visitor.post("/api/yaml", form())
+    assert answer.status == 500
+    assert answer.json["error"].startswith("Unexpected error: RuntimeError at test_ui_submits_a_form.py")
+    assert "s3cret" not in answer.text

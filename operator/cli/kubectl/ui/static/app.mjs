@@ -636,6 +636,7 @@ function draft() {
   delete spec.password;
   delete spec.oauth2;
   const { type, values } = form.password;
+  if (type === "") delete spec.usernameRef; // a username needs a password
   const sent = { namespace: text("f-namespace"), name: text("f-name") || "new", uid: form.uid, generation: form.generation, spec };
   if (type === "oauth2") spec.oauth2 = values;
   else if (type === "kept") sent.keepPassword = true;
@@ -887,6 +888,12 @@ function view(name) {
   }
 }
 
+/** Name the view in the title of the browser's tab. */
+function nameView() {
+  const title = document.querySelector("main > section:not([hidden]) h1")?.textContent;
+  document.title = title && title !== "Manage SMTP" ? `${title} – Manage SMTP` : "Manage SMTP";
+}
+
 function route() {
   if (!info) return;
   const [path, query] = location.hash.replace(/^#/, "").split("?");
@@ -913,6 +920,7 @@ function route() {
   render();
   notice(saved);
   saved = "";
+  nameView();
   $("main").focus({ preventScroll: true });
   window.scrollTo(0, 0);
 }
