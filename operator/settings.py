@@ -100,8 +100,8 @@ class Settings:
     max_connections_per_destination: Annotated[
         int,
         Setting(
-            "Most simultaneous connections to one address and port. The wait for a free connection does not"
-            " count towards spec.test.timeout.",
+            "Most simultaneous connections to one address and port; SmtpTests use at most half of them, at"
+            " least one. The wait for a free connection does not count towards spec.test.timeout.",
             connections,
             "NUMBER",
         ),

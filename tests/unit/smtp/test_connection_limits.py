@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from smtp_operator.fair_slots import NAMESPACE
+from smtp_operator.fair_slots import NAMESPACE, OF_SMTP_TEST
 from smtp_operator.smtp.concurrency import ConnectionLimits
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.faultserver import FaultServer, after, reply
@@ -81,6 +81,54 @@ async def test_a_free_place_goes_to_the_namespace_with_the_fewest() -> None:
     assert order[:3] == ["attacker", "attacker", "team-a"]
     leave["attacker"].set()
     await asyncio.gather(*attacks, return_exceptions=True)
+
+
+@pytest.mark.parametrize(("places", "of_smtp_tests"), [(1, 1), (2, 1), (5, 2), (10, 5)])
+async def test_smtp_tests_use_at_most_half_of_the_places(places: int, of_smtp_tests: int) -> None:
+    limits = ConnectionLimits(places)
+    connected: list[str] = []
+    leave = asyncio.Event()
+
+    async def connect(kind: str) -> None:
+        NAMESPACE.set(f"namespace-{len(tasks)}")
+        OF_SMTP_TEST.set(kind == "SmtpTest")
+        async with limits.place("a"):
+            connected.append(kind)
+            await leave.wait()
+
+    tasks: list[asyncio.Task[None]] = []
+    for kind in ("SmtpTest", "SmtpConfig"):
+        tasks += [asyncio.create_task(connect(kind)) for _ in range(2 * places)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    assert connected == ["SmtpTest"] * of_smtp_tests + ["SmtpConfig"] * (places - of_smtp_tests)
+    leave.set()
+    await asyncio.gather(*tasks)
+    assert connected.count("SmtpTest") == connected.count("SmtpConfig") == 2 * places
+
+
+async def test_a_canceled_smtp_test_gives_its_place_to_the_next_one() -> None:
+    limits = ConnectionLimits(2)
+    connected: list[int] = []
+
+    async def connect(number: int) -> None:
+        OF_SMTP_TEST.set(True)
+        async with limits.place("a"):
+            connected.append(number)
+            await asyncio.Event().wait()
+
+    async with limits.place("a"), limits.place("a"):  # all places are taken by SmtpConfigs
+        tasks = [asyncio.create_task(connect(number)) for number in range(3)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert connected == [1]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_canceled_wait_leaves_no_trace() -> None:
