@@ -296,6 +296,22 @@ def test_the_test_role_tests_a_smtp_config_that_it_cannot_read(
     assert bed.api.items(bed.tests) == []
 
 
+def test_the_test_role_tests_several_smtp_configs_at_once(
+    bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path]
+) -> None:
+    for name in ("one", "two"):
+        bed.create(server, name)
+        bed.verdict(name)
+
+    done = kubectl("smtp", "test", "one", "two", "missing", kubeconfig=person("smtp-operator-test"))
+
+    shown = sorted(line.split()[-1] for line in done.stdout.splitlines() if line.startswith(("✓", "✗")))
+    assert shown == [f"{bed.namespace}/{name}" for name in ("missing", "one", "two")], done
+    assert done.returncode == 1
+    assert "SmtpConfigNotFound" in done.stdout
+    assert len(server.mails) == 4
+
+
 def test_the_view_role_learns_what_it_lacks_for_a_file(
     bed: Bed, server: MailServer, kubectl: Kubectl, person: Callable[..., Path], tmp_path: Path
 ) -> None:

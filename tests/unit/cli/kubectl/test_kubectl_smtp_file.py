@@ -179,6 +179,19 @@ async def test_the_exit_code_reports_the_verdict(
         assert (await task).code == code
 
 
+async def test_a_limit_that_holds_the_test_back_is_shown(api: SmtpTestApi, smtp: Smtp, mail: str) -> None:
+    waits: Json = {"summary": "TestsLimited: 10 a minute allowed", "observedGeneration": -1}
+    waits["conditions"] = [condition("Reconciling", "True", "TestsLimited")]
+    async with followed(api, smtp, "-f", mail) as task:
+        api.changes(waits)
+        api.changes(passed())
+        ended = await task
+    name = api.test["metadata"]["name"]
+    assert ended.err.splitlines()[1] == (
+        f"  … team-a/mail: SmtpTest {name} created; TestsLimited: 10 a minute allowed"
+    )
+
+
 async def test_json_has_the_same_keys_and_the_name_of_the_smtp_test(
     api: SmtpTestApi, smtp: Smtp, mail: str
 ) -> None:
