@@ -5,12 +5,12 @@ import itertools
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 
-from smtp_testkit.browser import UiCommand, Visit, chromium
+from smtp_testkit.browser import OpenPage, UiCommand, Visit, chromium
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Api, Bed, Manifests, OperatorProcess
 from smtp_testkit.testbed.evidence import Evidence, folder_name
@@ -27,16 +27,6 @@ FLAGS = (
 
 _numbers = itertools.count(1)
 _VISITS = pytest.StashKey[list[Visit]]()
-
-
-class OpenPage(Protocol):
-    """Opens the page in a browser context that ends with the test."""
-
-    def __call__(self, *flags: str, kubeconfig: Path | None = None, **options: Any) -> Visit:
-        """Start the command with these flags and open its URL.
-
-        Default kubeconfig: an administrator. The options are those of a Playwright context.
-        """
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,6 @@ with chromium.running() as browser, UiCommand(kubeconfig, log, "-n", "team-a") a
 """
 
 from smtp_testkit.browser.ui_command import UiCommand
-from smtp_testkit.browser.visit import Visit
+from smtp_testkit.browser.visit import OpenPage, Visit
 
-__all__ = ["UiCommand", "Visit"]
+__all__ = ["OpenPage", "UiCommand", "Visit"]

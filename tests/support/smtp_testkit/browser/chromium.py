@@ -29,7 +29,12 @@ def running() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
-            args=[f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1", "--no-proxy-server"],
+            args=[
+                f"--host-resolver-rules=MAP {FOREIGN_NAME} 127.0.0.1",
+                # Other browsers have no such check: the page's own server must refuse these requests.
+                "--disable-features=LocalNetworkAccessChecks",
+                "--no-proxy-server",
+            ],
         )
         try:
             yield browser

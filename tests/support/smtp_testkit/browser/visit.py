@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page in a separate browser context, and the actions of a user on it."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Request, expect
 
@@ -116,3 +117,13 @@ class Visit:
         """The number of clicks and of pressed keys of the user on this page."""
         found: dict[str, int] = self.page.evaluate("window.__userInput")
         return found
+
+
+class OpenPage(Protocol):
+    """Opens the page in a browser context that ends with the test."""
+
+    def __call__(self, *flags: str, kubeconfig: Path | None = None, **options: Any) -> Visit:
+        """Start the command with these flags and open its URL.
+
+        Default kubeconfig: an administrator. The options are those of a Playwright context.
+        """

@@ -34,8 +34,11 @@ def in_thread(server: AbstractAsyncContextManager[T]) -> Iterator[T]:
             await asyncio.sleep(0)
 
     try:
-        yield asyncio.run_coroutine_threadsafe(enter(), loop).result(_SECONDS)
-        asyncio.run_coroutine_threadsafe(leave(), loop).result(_SECONDS)
+        entered = asyncio.run_coroutine_threadsafe(enter(), loop).result(_SECONDS)
+        try:
+            yield entered
+        finally:
+            asyncio.run_coroutine_threadsafe(leave(), loop).result(_SECONDS)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_SECONDS)
