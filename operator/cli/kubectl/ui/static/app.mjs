@@ -695,7 +695,7 @@ function showErrors(found) {
   for (const it of document.querySelectorAll("#form .field-error")) it.remove();
   for (const it of document.querySelectorAll("#form [aria-invalid]")) {
     it.removeAttribute("aria-invalid");
-    it.removeAttribute("aria-errormessage");
+    describe(it, it.dataset.hint ?? "");
   }
   const box = $("form-errors");
   box.hidden = found.length === 0;
@@ -709,12 +709,18 @@ function showErrors(found) {
     if (control.matches("input, select")) {
       const id = `${control.id}-error`;
       control.setAttribute("aria-invalid", "true");
-      control.setAttribute("aria-errormessage", id);
+      control.dataset.hint ??= control.getAttribute("aria-describedby") ?? "";
+      describe(control, `${id} ${control.dataset.hint}`.trim());
       control.closest(".field")?.append(el("p", { class: "field-error", id }, what));
     }
     return el("li", {}, el("a", { href: `#${control.id}`, onclick: (event) => { event.preventDefault(); control.focus(); } }, shown));
   })));
   box.focus();
+}
+
+function describe(control, ids) {
+  if (ids) control.setAttribute("aria-describedby", ids);
+  else control.removeAttribute("aria-describedby");
 }
 
 const labelOf = (control) => (control.id === "add-password" ? "SMTP Password" : control.labels?.[0]?.textContent.trim() ?? control.id);
