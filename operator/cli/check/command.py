@@ -4,7 +4,6 @@
 import argparse
 import asyncio
 import io
-import ipaddress
 import sys
 import time
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey, Reference
 from smtp_operator.api.smtpconfig import TestSettings
 from smtp_operator.api.verdict import Mode, Phase, Trigger
 from smtp_operator.cli.check.arguments import DEFAULTS, OPERATOR_SETTINGS, PROXIES, READS, misuse
-from smtp_operator.cli.check.destinations import AnnouncedEngine, AnnouncedSender
+from smtp_operator.cli.check.local_runner import local_runner
 from smtp_operator.cli.check.manifest import SUPPLIED, config_of, config_of_flags, is_object_name
 from smtp_operator.cli.check.overrides import (
     CLUSTER,
@@ -34,31 +33,19 @@ from smtp_operator.cli.check.overrides import (
 from smtp_operator.cli.check.report import CheckProgress, as_json, as_text, exit_code, sender_text
 from smtp_operator.cli.check.yaml_documents import ManifestUnusable, read_documents, read_text, source_name
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
-from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
 from smtp_operator.cli.streams import write
 from smtp_operator.cli.terminal import TerminalStyle
-from smtp_operator.network.destination import DestinationPolicy
-from smtp_operator.network.https import Https, HttpsSender
-from smtp_operator.network.resolver import ThreadedResolver
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError
-from smtp_operator.reconcile.ports import ReconcilePolicy
-from smtp_operator.reconcile.ports import SmtpEngine as SmtpEnginePort
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.sender import sender_of
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, snapshot_of
-from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.secrets.interfaces import GetObject
-from smtp_operator.secrets.oauth2.client import TokenCache
-from smtp_operator.secrets.service_accounts import NoServiceAccounts, ServiceAccounts
-from smtp_operator.secrets.vaults.clients import VaultClients
+from smtp_operator.secrets.service_accounts import ServiceAccounts
 from smtp_operator.sender_authentication.report import SenderVerdict
 from smtp_operator.sender_authentication.service import SenderAuthentication
-from smtp_operator.setting_parsers import PortRange
 from smtp_operator.setting_reader import read_settings
 from smtp_operator.settings import FLAGS, InvalidSetting, Settings
-from smtp_operator.smtp.concurrency import ConnectionLimits
-from smtp_operator.smtp.engine import Engine
 
 _SENDER_TIME: Final = 5.0
 """Seconds to read the DNS records of the sender, from the start of the test."""
@@ -176,46 +163,8 @@ class _Check:
     ) -> int:
         supplied = self._supplied(snapshot, place)
         objects = LocalObjects(find, snapshot.spec, namespace=snapshot.key.namespace, supplied=supplied)
-        # The user's machine connects, so the operator's limits on destinations do not apply.
-        everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-        policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
-        resolver = ThreadedResolver()
-        ca_file = supplied.ca_pem
-        engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1), ca_file=ca_file)
-        https = Https(policy=policy, resolver=resolver, proxy=proxy_of(self.settings), ca_file=ca_file)
         progress = CheckProgress(
             sys.stderr, TerminalStyle.of(sys.stderr, self.environment), clock=time.monotonic
-        )
-        sender: HttpsSender = https
-        test_engine: SmtpEnginePort = engine
-        if place == CLUSTER:
-            sender = AnnouncedSender(https, progress.note)
-            test_engine = AnnouncedEngine(engine, progress.note)
-        accounts = accounts or NoServiceAccounts()
-        required = self.settings.require_allowed_servers
-        vaults = VaultClients(
-            get_object=objects.get,
-            accounts=accounts,
-            https=sender,
-            monotonic=time.monotonic,
-            now=time.time,
-            require_allowed_servers=required,
-            allowed_hosts=allowed_hosts(self.settings, policy),
-        )
-        tester = TestRunner(
-            get_object=objects.get,
-            engine=test_engine,
-            policy=ReconcilePolicy(helo_name=self.settings.helo_name, require_allowed_servers=required),
-            now=time.time,
-            vaults=vaults,
-            source_of=source_of(supplied),
-            tokens=TokenCache(
-                https=sender,
-                accounts=accounts,
-                monotonic=time.monotonic,
-                now=time.time,
-                require_allowed_servers=required,
-            ),
         )
         mode = Mode(self.options.mode) if self.options.mode else snapshot.spec.test.mode
         reads_objects = bool(snapshot.uses)
@@ -226,15 +175,19 @@ class _Check:
 
         reading = asyncio.create_task(self._sender(snapshot))
         try:
-            result = await tester.run(snapshot, RunTest(Trigger.REQUESTED, mode), on_phase=entered)
+            async with local_runner(
+                objects.get,
+                self.settings,
+                accounts=accounts,
+                source_of=source_of(supplied),
+                ca_file=supplied.ca_pem,
+                announce=progress.note if place == CLUSTER else None,
+            ) as runner:
+                result = await runner.run(snapshot, RunTest(Trigger.REQUESTED, mode), on_phase=entered)
         except BaseException:
             progress.aborted()
             reading.cancel()
             raise
-        finally:
-            await vaults.close()
-            https.close()
-            engine.close()
         progress.ended(result.verdict)
         if self.options.output == "json":
             self._show(as_json(name, result, await reading))

@@ -5,8 +5,6 @@ No value of a Secret is read: without a typed password, the test stops before th
 """
 
 import asyncio
-import ipaddress
-import time
 from collections.abc import AsyncGenerator
 from importlib.util import find_spec
 from typing import Any, Final
@@ -88,20 +86,10 @@ def _local_spec(draft: Draft, inline_password: str | None) -> tuple[JsonObject, 
 
 async def _run(client: KubernetesClient, draft: Draft, spec: JsonObject, phases: asyncio.Queue[str]) -> Event:
     # These packages take most of a second to import, and the archives of krew do not have all of them.
-    from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
-    from smtp_operator.network.destination import DestinationPolicy
-    from smtp_operator.network.https import Https
-    from smtp_operator.network.resolver import ThreadedResolver
-    from smtp_operator.reconcile.ports import ReconcilePolicy
+    from smtp_operator.cli.check.local_runner import local_runner
     from smtp_operator.reconcile.smtpconfig import status_fields
     from smtp_operator.reconcile.smtpconfig.planner import RunTest
     from smtp_operator.reconcile.smtpconfig.snapshot import snapshot_of
-    from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
-    from smtp_operator.secrets.service_accounts import NoServiceAccounts
-    from smtp_operator.secrets.vaults.clients import VaultClients
-    from smtp_operator.setting_parsers import PortRange
-    from smtp_operator.smtp.concurrency import ConnectionLimits
-    from smtp_operator.smtp.engine import Engine
 
     async def config_map(reference: Reference) -> JsonObject:
         if reference.kind != "ConfigMap":
@@ -115,37 +103,14 @@ async def _run(client: KubernetesClient, draft: Draft, spec: JsonObject, phases:
     object_ = draft.manifest(spec)
     object_["metadata"] |= {"uid": str(uuid4()), "generation": 1, "resourceVersion": "1"}
     snapshot = snapshot_of(object_, settings.test_defaults)
-    # This computer connects, so the operator's limits on destinations do not apply.
-    everywhere = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-    policy = DestinationPolicy(allow_networks=everywhere, ports=[PortRange(1, 65535)])
-    resolver = ThreadedResolver()
-    engine = Engine(policy=policy, resolver=resolver, connections=ConnectionLimits(1))
-    https = Https(policy=policy, resolver=resolver, proxy=proxy_of(settings))
-    vaults = VaultClients(
-        get_object=config_map,
-        accounts=NoServiceAccounts(),
-        https=https,
-        monotonic=time.monotonic,
-        now=time.time,
-        require_allowed_servers=False,
-        allowed_hosts=allowed_hosts(settings, policy),
-    )
-    runner = TestRunner(
-        get_object=config_map, engine=engine, policy=ReconcilePolicy(), now=time.time, vaults=vaults
-    )
 
     def entered(phase: Phase) -> None:
         if phase is not Phase.PASSWORD:
             phases.put_nowait(str(phase))
 
-    try:
-        result = await runner.run(
-            snapshot, RunTest(Trigger.REQUESTED, snapshot.spec.test.mode), on_phase=entered
-        )
-    finally:
-        await vaults.close()
-        https.close()
-        engine.close()
+    async with local_runner(config_map, settings) as runner:
+        test = RunTest(Trigger.REQUESTED, snapshot.spec.test.mode)
+        result = await runner.run(snapshot, test, on_phase=entered)
     verdict, suggestion = result.verdict, status_fields.suggestion(result.verdict)
     shown = status_fields.last_test(result).model_dump(mode="json", by_alias=True, exclude_none=True)
     return {
