@@ -318,7 +318,14 @@ def _maps(value: Any, node: Schema, path: Path) -> Iterator[dict[str, Any]]:
     properties: dict[str, Schema] = node["properties"]
     if isinstance(value, list):
         if value and all(isinstance(it, dict) for it in value):
-            yield {key: part for it in value for key, part in it.items()}
+            merged = {key: part for it in value for key, part in it.items()}
+            yield merged
+            yield {
+                key: next(candidates(part, properties[key], (*path, key)), part)
+                if key in properties
+                else part
+                for key, part in merged.items()
+            }
         names = [it for it in properties if properties[it]["type"] == "array"]
     elif isinstance(value, dict):
         return

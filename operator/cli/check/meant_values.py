@@ -61,16 +61,29 @@ def target_and_value(corrector: Corrector, target: Names, path: Path) -> tuple[N
     value, parents = corrector.value_at(path), path[:-1]
     if target == ("password",) and isinstance(value, str) and normalized(value) in _MECHANISMS:
         target = ("authMechanism",)
+    if target == ("tls",) and not isinstance(value, Mapping):
+        target = ("smtpType",)
     if parents == target[:1] == ("password",) and (found := name_and_key(corrector.value_at(parents))):
         return ("password", "secretRef"), found
     return target, _value_for(corrector, target, normalized(str(path[-1])), value)
+
+
+def authority(path: Path, value: Any) -> dict[str, str] | None:
+    """Return the reference to a CA that an unknown field of ``tls.caRef`` means, with the kind it names."""
+    name = normalized(str(path[-1]))
+    if path[:-1] != ("tls", "caRef") or not any(it in name for it in ("secret", "configmap")):
+        return None
+    named = isinstance(value, str) and _OBJECT_NAME.fullmatch(value)
+    found = {"name": value} if named and not name.endswith("key") else name_and_key(value)
+    return found and {"kind": "Secret" if "secret" in name else "ConfigMap", **found}
 
 
 def smtp_type(corrector: Corrector, name: str, value: Any) -> str:
     """Return the type for a switch or word such as ``ssl: true``; ``name`` is normalized."""
     text = str(value).lower()
     if text in _TRUE:
-        return "StartTLS" if "starttls" in name or "require" in name or name == "tls" else "TLS"
+        explicit = "tls" in name and "ssl" not in name and "implicit" not in name
+        return "StartTLS" if explicit or "require" in name else "TLS"
     if text in _FALSE:
         return "None" if "tls" in name else "StartTLS"
     found = corrector.corrected(("smtpType",), value)

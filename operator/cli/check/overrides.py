@@ -17,7 +17,7 @@ from smtp_operator.api.password import Password
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.verdict import VerdictError, failed
-from smtp_operator.cli.check.manifest import metadata_of
+from smtp_operator.cli.check.manifest import is_object_name, metadata_of
 from smtp_operator.cli.check.yaml_documents import ManifestUnusable
 from smtp_operator.reconcile.references.uses import references_of
 from smtp_operator.secrets.interfaces import GetObject, PasswordSource, ResolvedPassword
@@ -148,6 +148,14 @@ def _needs(spec: SmtpConfigSpec, namespace: str, supplied: SuppliedValues) -> li
     return needs
 
 
+class InOtherNamespace(ObjectNotFound):
+    """A file has an object of this kind and name, but in another namespace."""
+
+    def __init__(self, reference: Reference, namespace: str) -> None:
+        super().__init__(str(reference))
+        self.namespace = namespace
+
+
 class LocalObjects:
     """The objects that a spec refers to, with the values from the user."""
 
@@ -174,7 +182,9 @@ class LocalObjects:
             if reference.kind == "Namespace":
                 raise  # the caller, which needs its labels, explains this error
             if not overriding and not fallback:
-                raise self._unavailable(reference, denied=isinstance(error, AccessDenied)) from None
+                elsewhere = error.namespace if isinstance(error, InOtherNamespace) else ""
+                denied = isinstance(error, AccessDenied)
+                raise self._unavailable(reference, denied=denied, elsewhere=elsewhere) from None
             found = _empty(reference)
         return found | {"data": fallback | (found.get("data") or {}) | overriding}
 
@@ -194,7 +204,7 @@ class LocalObjects:
             return {}
         return {username_ref.key: _encoded(username)}
 
-    def _unavailable(self, reference: Reference, *, denied: bool) -> VerdictError:
+    def _unavailable(self, reference: Reference, *, denied: bool, elsewhere: str) -> VerdictError:
         alternatives = [need.alternative for need in self._needs if need.reference == reference]
         if reference not in self._references:  # a vault object needs it
             alternatives = [need.alternative for need in self._needs if need.reference.is_vault]
@@ -215,7 +225,9 @@ class LocalObjects:
             reason = Reason.SECRET_ACCESS_DENIED if reference.is_vault else Reason[f"{kind}_ACCESS_DENIED"]
         else:
             problem = f"{reference} is not in {self._supplied.place}."
-            fix = "Add it"
+            if elsewhere:
+                problem += f" The one there has the namespace {elsewhere}."
+            fix = f"Set its metadata.namespace: {reference.namespace}" if elsewhere else "Add it"
             reason = Reason[f"{kind}_NOT_FOUND"]
         return _unresolved(reason, f"{problem} {_sentence([fix, *alternatives])}")
 
@@ -236,18 +248,24 @@ def objects_of_file(
     references = {use.reference for use in references_of(spec, namespace)}
     wanted = {it for it in references if it.kind in _PARTS}
     objects: dict[Reference, JsonObject] = {}
+    elsewhere: dict[Reference, str] = {}
     problems: list[str] = []
     for document in documents:
         metadata = metadata_of(document)
         for reference in wanted:
-            if (document.get("kind"), metadata.get("name")) == (reference.kind, reference.name) and (
-                metadata.get("namespace") or namespace
-            ) == namespace:
+            if (document.get("kind"), metadata.get("name")) != (reference.kind, reference.name):
+                continue
+            own = metadata.get("namespace") or namespace
+            if own == namespace:
                 objects[reference] = _read(reference, document, problems)
+            elif is_object_name(str(own)):
+                elsewhere[reference] = str(own)
     if problems:
         raise ManifestUnusable("\n  ".join([f"{source} cannot be used:", *problems]))
 
     async def find(reference: Reference) -> JsonObject:
+        if reference not in objects and reference in elsewhere:
+            raise InOtherNamespace(reference, elsewhere[reference])
         if reference not in objects:
             raise ObjectNotFound(str(reference))
         return objects[reference]

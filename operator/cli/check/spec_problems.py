@@ -24,8 +24,15 @@ from smtp_operator.cli.check.corrections import (
 from smtp_operator.cli.check.examples import (
     MISSING,
     Path,
+    example_of,
 )
-from smtp_operator.cli.check.meant_values import name_and_key, smtp_type, target_and_value, values_inside
+from smtp_operator.cli.check.meant_values import (
+    authority,
+    name_and_key,
+    smtp_type,
+    target_and_value,
+    values_inside,
+)
 from smtp_operator.cli.check.unknown_fields import Names, is_email_text, meant_by, paths_of
 from smtp_operator.cli.check.yaml_errors import unrendered
 
@@ -45,6 +52,9 @@ _NAME: Final = re.compile(r"[A-Za-z][\w.-]{0,62}", re.ASCII)
 _QUOTED: Final = re.compile(r"[\d.,_]+|true|false|yes|no|on|off", re.IGNORECASE)
 _INVISIBLE: Final = re.compile(r"[^\x21-\x7e]")
 _SPECIAL: Final = re.compile(r"[@,\"\\():;\[\]]")
+
+
+_LEAST: Final = {"server": "smtp.example.com", "port": 587, "from": "noreply@example.com"}
 
 
 class SpecProblem:
@@ -89,7 +99,7 @@ def short_text(error: Mapping[str, Any]) -> str:
 def spec_problems(spec: Any) -> list[SpecProblem]:
     """Return the problems of a spec from a manifest."""
     if spec is None:
-        return [SpecProblem("", "is required")]
+        return [SpecProblem("", "is required", written(("spec",), _LEAST))]
     if isinstance(spec, list):
         return [SpecProblem("", "must be a map of fields, not a list; remove the dashes before its fields")]
     if not isinstance(spec, Mapping):
@@ -129,7 +139,14 @@ def _invalid(corrector: Corrector, path: Path, error: Mapping[str, Any]) -> Spec
     if path == ("tls",) and not isinstance(value, list):
         return SpecProblem(shown, text, f"smtpType: {smtp_type(corrector, 'tls', value)}")
     if isinstance(value, Mapping) and node["type"] == "object":
-        return SpecProblem(shown, text)
+        empty = next((it for it in value if value[it] is None and it in node["properties"]), None)
+        if empty is None:
+            return SpecProblem(shown, text)
+        inside = (*path, empty)
+        example = example_of(node["properties"][empty], inside)
+        shows = empty != "value" and corrector.accepts(inside, example)
+        lines = [written(inside, example)] if shows else []
+        return SpecProblem(field_path(inside), "is empty", *lines)
     if path == ("password",):
         text += "; put the password into a Secret"
     if path == ("from",) and isinstance(value, str) and _SPECIAL.search(value.rpartition("<")[0]):
@@ -149,8 +166,14 @@ def _unknown(corrector: Corrector, path: Path) -> SpecProblem:
     plain = _INVISIBLE.sub("", str(name))
     target = meant_by(plain.split(":")[0], parents, corrector.schema)
     inside = values_inside(corrector, path)
+    if found := authority(path, corrector.value_at(path)):
+        line = written(("tls",), {"caRef": found})
+        return SpecProblem(field_path(path), "unknown field; the field is tls.caRef", line)
     if target and ":" in plain:
         return SpecProblem(field_path(tuple(above)), f"no space after the colon; write: {target[-1]}: …")
+    if not target and plain == "namespace" and parents and parents[-1].endswith("Ref"):
+        text = "unknown field; a SmtpConfig refers to objects in its own namespace, so remove this field"
+        return SpecProblem(field_path(path), text)
     if not target and (parents[:1] in (("password",), ("oauth2",)) or not _NAME.fullmatch(str(name))):
         # The name itself could be a secret, as in `password: {s3cret}`.
         return SpecProblem(field_path(tuple(above)), f"unknown field; {_valid(corrector, parents)}")

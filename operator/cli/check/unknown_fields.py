@@ -124,6 +124,16 @@ _LOCAL: Final[dict[Names, dict[str, str]]] = {
         "ref": "secretRef",
         "password": "value",
     },
+    ("password", "azureKeyVault"): {
+        "vaultname": "vaultRef",
+        "keyvaultname": "vaultRef",
+        "vault": "vaultRef",
+        "vaulturl": "vaultRef",
+        "name": "secretName",
+        "secret": "secretName",
+        "key": "secretName",
+        "objectname": "secretName",
+    },
     ("oauth2",): {
         "clientsecret": "clientSecretRef",
         "secret": "clientSecretRef",

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 import yaml
 
 from smtp_operator.api.objects import JsonObject
-from smtp_operator.cli.check.yaml_errors import DuplicateKey, explain
+from smtp_operator.cli.check.yaml_errors import DuplicateKey, explain, is_markup
 
 STANDARD_INPUT: Final = "-"
 
@@ -111,9 +111,15 @@ def read_documents(path: str, stdin: TextIO) -> Manifest:
         raise ManifestUnusable(f"{source}{line}: not YAML: {found.text}") from None
     except (ValueError, OverflowError, RecursionError):
         raise ManifestUnusable(f"{source}: not YAML: a number, a tag or the nesting cannot be read") from None
-    others = ["a list" if isinstance(it, list) else "text" for it in documents if isinstance(it, list | str)]
+    others = [_content_of(it) for it in documents if isinstance(it, list | str)]
     objects = [it for document in documents for it in _objects(document)]
     return Manifest(source, objects, text, others)
+
+
+def _content_of(document: list[Any] | str) -> str:
+    if isinstance(document, list):
+        return "a list"
+    return "HTML or XML" if is_markup(document) else "text"
 
 
 def _objects(document: Any) -> Iterator[JsonObject]:

@@ -14,6 +14,9 @@ _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _TEMPLATE: Final = re.compile(r"\{\{|\{%|<%|\{#|\[\[ *\.|\$\{\{")
 _VARIABLE: Final = re.compile(r"\$\{|\$\(|\$[A-Z_]{2}|%[A-Z_]{2,40}%|__[A-Z_]{2,40}__")
 _CONFLICT: Final = re.compile(r"(?:<{7}|={7}|>{7})(?: |$)")
+_MARKUP: Final = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
+_SECTION: Final = re.compile(r"\[[\w .-]{1,63}\]\s*")
+_ASSIGNMENT: Final = re.compile(r"[\w.-]{1,63} *=")
 _FENCE: Final = re.compile(r"\s*(?:```|~~~)")
 _NO_BLANK: Final = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z]\w*):(?=[^\s/:])")
 _QUOTE_OPENS: Final = re.compile(r"(?:^\s*(?:- +)*|: +|[\[{,] *|- +)(?P<quote>[\"'])")
@@ -40,7 +43,7 @@ _NAMES: Final = {
     "\u00ad": "a soft hyphen",
 }
 _KEY: Final = re.compile(r"[\w./-]{1,63}", re.ASCII)
-_FIELD: Final = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z]\w{0,62}): +(?P<value>[^{\[\s].*)")
+_FIELD: Final = re.compile(r"\s*(?:- +)?(?P<key>[A-Za-z]\w{0,62}): +(?P<value>\S.*)")
 _SHOWN: Final = frozenset({"server", "port", "from", "serverName", "heloName", "smtpType"})
 """Fields whose values are no secrets."""
 _RESERVED: Final = re.compile(r"found character '(?P<sign>[@`%])'")
@@ -122,7 +125,24 @@ def _shown(template: re.Match[str]) -> str:
     return f"{template[0]} {ends.get(template[0], ']]')}"
 
 
+def is_markup(text: str) -> bool:
+    """Return whether the text is HTML or XML."""
+    return _MARKUP.match(text) is not None
+
+
+def _other_format(lines: list[str]) -> Explanation | None:
+    """Return the explanation of a file in the format of another program."""
+    number, first = next(((at, it) for at, it in enumerate(lines, 1) if it.strip(" ;#")), (1, ""))
+    if is_markup(first):
+        return Explanation(number, "HTML or XML; the file may be an error page instead of the download")
+    if _SECTION.fullmatch(first) and any(_ASSIGNMENT.match(it) for it in lines):
+        return Explanation(number, "an INI file; write a SmtpConfig in YAML, with name: value in each line")
+    return None
+
+
 def _not_yaml_at_all(lines: list[str], at: int) -> Explanation | None:
+    if other := _other_format(lines):
+        return other
     for number, line in enumerate(lines[: at + 1], 1):
         if line.lstrip().startswith("#"):
             continue
@@ -268,6 +288,11 @@ def _block(error: yaml.MarkedYAMLError, lines: list[str], at: int) -> Explanatio
     if "block collection" in context:
         return Explanation(at + 1, f"a line that is no item of the list above; {_SEPARATE_ITEMS}")
     if "expected <block end>" in problem:
+        column = error.problem_mark.column if error.problem_mark else 0
+        if lines[at][:column].rstrip().endswith(("]", "}")):
+            return Explanation(
+                at + 1, "text after a closing bracket; put the whole value in quotes" + _in_quotes(lines[at])
+            )
         if lines[at].lstrip().startswith("- "):
             return Explanation(at + 1, f"an item of a list in a map; {_SEPARATE_ITEMS}")
         return Explanation(at + 1, _INDENTATION if ":" in lines[at] else _NO_COLON)

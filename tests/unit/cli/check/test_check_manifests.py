@@ -194,7 +194,7 @@ def test_every_problem_is_listed(check: Check, write: Write, config: Document) -
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (None, "is required"),
+        (None, "is required; write: spec: {server: smtp.example.com, port: 587, from: noreply@example.com}"),
         ("x", "must be a map of fields, not text"),
         ([], "must be a map of fields, not a list; remove the dashes before its fields"),
     ],

@@ -105,6 +105,20 @@ def test_a_username_from_the_environment(
     )
 
 
+def test_a_secret_of_another_namespace_is_named(
+    check: Check, write: Write, config: Document, authority: Document
+) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "smtp-password", "namespace": "b"}}
+    ended = check("-f", write(config, authority, secret | {"stringData": {"password": PASSWORD}}))
+    assert ended.code == 4
+    assert ended.out == (
+        "✗ SecretNotFound in Password  team-a/corporate-mail\n"
+        "  Secret team-a/smtp-password is not in mail.yaml. The one there has the namespace b. Set its\n"
+        "  metadata.namespace: team-a, or supply the password with --password-file FILE or in\n"
+        "  SMTP_OPERATOR_PASSWORD.\n"
+    )
+
+
 def test_an_empty_variable_is_ignored(check: Check, reference: str) -> None:
     """Pipelines set it to the empty string if the secret is withheld, as from a fork."""
     ended = check("-f", reference, SMTP_OPERATOR_PASSWORD="")
