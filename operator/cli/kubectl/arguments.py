@@ -80,6 +80,7 @@ examples:
   kubectl smtp test -f mail.yaml
   kubectl smtp status -A --not-ready
   kubectl smtp explain AuthenticationFailed
+  kubectl smtp ui -n team-a
   kubectl patch smtpconfig corporate-mail --type=merge -p "$(kubectl smtp suggest corporate-mail)"
 
 {EXIT_CODES}

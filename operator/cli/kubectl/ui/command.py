@@ -133,6 +133,7 @@ async def serving(client: KubernetesClient, options: PageOptions) -> AsyncIterat
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
+            await server.stop()
             await runner.cleanup()
 
 

@@ -89,6 +89,8 @@ class PageServer:
         self._session = session
         self._info = info
         self._submitter = Submitter(client)
+        self._tests: set[asyncio.Task[Any]] = set()
+        self._submits: set[asyncio.Task[Any]] = set()
 
     def application(self) -> web.Application:
         """Return the application to serve."""
@@ -111,6 +113,12 @@ class PageServer:
             application.router.add_post(f"/api/{name}", self._writing(handler))
         application.on_response_prepare.append(_add_headers)
         return application
+
+    async def stop(self) -> None:
+        """Cancel the running tests, and wait until they have deleted their objects; finish submits."""
+        for test in self._tests:
+            test.cancel()
+        await asyncio.gather(*self._tests, *self._submits, return_exceptions=True)
 
     @web.middleware
     async def _checked(
@@ -201,13 +209,23 @@ class PageServer:
     async def _submit(self, request: web.Request) -> web.Response:
         draft = draft_of(await _json_of(request))
         # A page that is closed meanwhile must not leave half of the objects.
-        return web.json_response(await asyncio.shield(asyncio.ensure_future(self._submitter.submit(draft))))
+        submit = asyncio.create_task(self._submitter.submit(draft))
+        self._submits.add(submit)
+        submit.add_done_callback(self._submits.discard)
+        return web.json_response(await asyncio.shield(submit))
 
     async def _test(self, request: web.Request) -> web.StreamResponse:
         draft = draft_of(await _json_of(request))
         response = await _lines_response(request)
-        async for event in self._events(draft):
-            await _write(response, event)
+        running = asyncio.current_task()
+        assert running is not None
+        self._tests.add(running)
+        try:
+            async with aclosing(self._events(draft)) as events:
+                async for event in events:
+                    await _write(response, event)
+        finally:
+            self._tests.discard(running)
         return response
 
     async def _events(self, draft: Draft) -> AsyncGenerator[Event, None]:

@@ -81,6 +81,17 @@ async def test_the_test_is_what_a_submit_would_send(visitor: PageVisitor, fake: 
     assert "s3cret-password" not in json.dumps(api.test)
 
 
+async def test_the_end_of_the_command_removes_a_running_test(serve: Any, fake: FakeApi) -> None:
+    api = SmtpTestApi(fake)
+    async with serve() as page, PageVisitor.of(page.session) as visitor:
+        await visitor.open()
+        async with events_of(visitor, form()) as events:
+            await anext(events)
+            assert len(api.objects) == 2
+            await page.server.stop()
+            assert api.objects == {}
+
+
 async def test_a_test_that_does_not_start_says_what_to_check(
     visitor: PageVisitor, fake: FakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -517,17 +517,22 @@ function options(pairs, chosen) {
 
 function fillPanel() {
   const { type, values } = form.password;
+  const denied = form.choices?.denied?.inputText;
   $("p-type").replaceChildren(...options([["", "Choose …"], ...INPUT_TYPES], type));
+  if (denied) {
+    const option = $("p-type").querySelector("[value=InputText]");
+    option.disabled = true;
+    option.textContent += " (missing rights)";
+  }
   $("p-type").value = INPUT_TYPES.some(([it]) => it === type) ? type : "";
   const fields = [];
-  const denied = form.choices?.denied?.inputText;
+  if (denied) fields.push(el("p", { class: "denied", id: "p-denied" }, `Input Text: ${denied}`));
   if (type === "InputText") {
     fields.push(el("div", { class: "pair" },
       field("p-value", "Value", values.value, { type: "password", hint: "It is stored in a Secret, never in the SmtpConfig." }),
       field("p-secret", "Secret name", values.secretName ?? "", { placeholder: `${$("f-name").value || "NAME"}-password` })));
     fields.push(el("div", { class: "checks" }, el("label", {}, el("input", { type: "checkbox", id: "p-bind", checked: values.bind ?? true }),
       " Allow this mail server only (needs a verified certificate)")));
-    if (denied) fields.push(el("p", { class: "denied" }, denied));
   } else if (type === "secretRef") {
     const secrets = form.choices?.secrets ?? [];
     const keys = secrets.find((it) => it.name === values.name)?.keys ?? [];
