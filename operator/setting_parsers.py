@@ -66,6 +66,7 @@ class PortRange(NamedTuple):
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
+DEFAULT_IMAP_PORTS: Final = tuple(PortRange(port, port) for port in (993, 143))
 DEFAULT_SMTP_PORTS: Final = tuple(PortRange(port, port) for port in (25, 465, 587, 2465, 2525, 2587))
 
 

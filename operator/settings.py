@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from smtp_operator.api.defaults import TEST_DEFAULTS, TestDefaults
 from smtp_operator.api.verdict import RECHECK_MODES, Mode
 from smtp_operator.setting_parsers import (
+    DEFAULT_IMAP_PORTS,
     DEFAULT_SMTP_PORTS,
     ListenAddress,
     LogFormat,
@@ -177,19 +178,21 @@ class Settings:
         tuple[PortRange, ...],
         Setting("Allowed ports of vaults and token endpoints; ranges are possible.", ports, "PORTS"),
     ] = tuple(PortRange(port, port) for port in (443, 8200, 8443))
+    allow_imap_port: Annotated[
+        tuple[PortRange, ...], Setting("Allowed IMAP ports of mailboxes (spec.delivery).", ports, "PORTS")
+    ] = DEFAULT_IMAP_PORTS
     allow_network: Annotated[
         tuple[Network, ...],
         Setting(
-            "Allowed network of mail servers, vaults and token endpoints. If set, no other network is"
-            " allowed. It also allows addresses that are denied by default: loopback, link-local,"
-            " multicast and unspecified addresses, the API server and metadata services.",
+            "Allowed network of mail servers, mailboxes, vaults and token endpoints. If set, no other one is"
+            " allowed. It also allows addresses that are denied by default: loopback, link-local, multicast"
+            " and unspecified addresses, the API server and metadata services.",
             network,
             "CIDR",
         ),
     ] = ()
     deny_network: Annotated[
-        tuple[Network, ...],
-        Setting("Denied network; overrides --allow-network.", network, "CIDR"),
+        tuple[Network, ...], Setting("Denied network; overrides --allow-network.", network, "CIDR")
     ] = ()
     allow_recipient_domain: Annotated[
         tuple[str, ...],

@@ -246,6 +246,23 @@ _FIXES: Final[dict[Reason, str]] = {
     Reason.QUOTA_OR_RATE_EXCEEDED: f"{_RETRIED} {_PERSISTS} ask the mail server's admin to raise the quota.",
     Reason.DATA_TIMEOUT: _CHECK_MAILBOX,
     Reason.DISCONNECTED_IN_DATA: _CHECK_MAILBOX,
+    Reason.IN_JUNK: (
+        "Correct what the message names: SPF, DKIM and DMARC of the From domain. If all of them pass, ask the"
+        " receiver's admin why the spam filter chose this folder."
+    ),
+    Reason.NOT_SEEN: (
+        "Search the mail server's log for the Message-ID in the message. Then check delivery.address and the"
+        " filters of the mailbox."
+    ),
+    Reason.BOUNCED: "Read the receiver's reply in the message, and correct what it names.",
+    Reason.ADDRESS_REFUSED: "Correct delivery.address, or have the mail server accept it.",
+    Reason.SENDER_AUTHENTICATION_FAILED: (
+        "Publish SPF and DMARC records for the From domain that include the mail server, and have the mail"
+        " server sign with DKIM."
+    ),
+    Reason.WAITING: "No action needed; the operator reads the mailbox until delivery.within is over.",
+    Reason.NOT_SENT: "Follow the message. The operator sends the next email automatically.",
+    Reason.MAILBOX_UNAVAILABLE: "Correct the field of delivery.mailbox that the message names.",
     Reason.SERVICE_CLOSING: _RETRIED,
     Reason.COMMAND_REJECTED: "Read the server's reply in the message, and ask the mail server's admin.",
     Reason.CONNECTION_LOST: _RETRIED,

@@ -147,6 +147,16 @@ class Reason(StrEnum):
     DATA_TIMEOUT = "DataTimeout"
     DISCONNECTED_IN_DATA = "DisconnectedInData"
     INTERRUPTED = "Interrupted"
+    # Delivered
+    IN_INBOX = "InInbox"
+    IN_JUNK = "InJunk"
+    NOT_SEEN = "NotSeen"
+    BOUNCED = "Bounced"
+    ADDRESS_REFUSED = "AddressRefused"
+    SENDER_AUTHENTICATION_FAILED = "SenderAuthenticationFailed"
+    WAITING = "Waiting"
+    NOT_SENT = "NotSent"
+    MAILBOX_UNAVAILABLE = "MailboxUnavailable"
     # any phase
     SERVICE_CLOSING = "ServiceClosing"
     COMMAND_REJECTED = "CommandRejected"

@@ -245,6 +245,21 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
     Reason.INTERRUPTED: ReasonInfo(
         "The operator stopped while a SmtpTest's email was sent; it may have been accepted.", _SENT
     ),
+    Reason.IN_INBOX: ReasonInfo("The email arrived in the inbox of delivery.address.", _OK),
+    Reason.IN_JUNK: ReasonInfo("The email arrived in the junk folder of delivery.address.", _C),
+    Reason.NOT_SEEN: ReasonInfo(
+        "The mail server accepted the email, but it did not arrive within delivery.within.", _C
+    ),
+    Reason.BOUNCED: ReasonInfo("The email came back: a delivery status notification reports a failure.", _C),
+    Reason.ADDRESS_REFUSED: ReasonInfo("The mail server refused delivery.address.", _C),
+    Reason.SENDER_AUTHENTICATION_FAILED: ReasonInfo(
+        "The email arrived, but the receiver says that DMARC failed, or both SPF and DKIM.", _C
+    ),
+    Reason.WAITING: ReasonInfo("The email was sent or is about to be sent, and has not arrived yet.", _T),
+    Reason.NOT_SENT: ReasonInfo("There is no email to look for: none was sent, or sending it failed.", _T),
+    Reason.MAILBOX_UNAVAILABLE: ReasonInfo(
+        "The operator cannot read the mailbox of delivery.mailbox; the message has the cause.", _T
+    ),
     Reason.SERVICE_CLOSING: ReasonInfo("The server is closing the connection (421).", _T),
     Reason.COMMAND_REJECTED: ReasonInfo("The server refused a command without a known reason.", _C),
     Reason.CONNECTION_LOST: ReasonInfo("The connection was lost during the dialogue.", _T),

@@ -7,81 +7,24 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from smtp_operator.api.fields import (
-    ApiModel,
-    CaReference,
-    ClientCertificateReference,
-    HttpsUrl,
-    Line256,
-    Port,
-    SecretKeyReference,
-    ServiceAccountReference,
-    Switch,
-)
+from smtp_operator.api.delivery import Delivery
+from smtp_operator.api.fields import ApiModel, CaReference, ClientCertificateReference, Port, Switch
 from smtp_operator.api.password import Password, UserNameReference
 from smtp_operator.api.publish import PUBLISH_RULES, Publish
-from smtp_operator.api.validation_rules import (
-    FROM_ADDRESS,
-    FROM_DISPLAY_NAME,
-    MAIL_ADDRESS,
-    ONE_LINE,
-    RECHECK_INTERVAL,
-    TEST_TIMEOUT,
-    FieldRule,
-    ListType,
-    exactly_one,
-    host_rule,
+from smtp_operator.api.server_fields import (
+    AddressList,
+    FromAddress,
+    HeloName,
+    OAuth2,
+    Server,
+    ServerName,
+    UserName,
 )
+from smtp_operator.api.validation_rules import RECHECK_INTERVAL, TEST_TIMEOUT, FieldRule, ListType
 from smtp_operator.api.verdict import RECHECK_MODES, Mode, SmtpType
 
-_server, _server_name, _helo_name = (host_rule(name) for name in ("server", "serverName", "heloName"))
-Server = Annotated[str, Field(min_length=1, max_length=253), _server]
-ServerName = Annotated[str, Field(min_length=1, max_length=253), _server_name]
-HeloName = Annotated[str, Field(min_length=1, max_length=253), _helo_name]
-UserName = Annotated[str, Field(min_length=1, max_length=320), ONE_LINE]
-MailAddress = Annotated[
-    str,
-    Field(min_length=3, max_length=254, description="One email address."),
-    MAIL_ADDRESS,
-]
-FromAddress = Annotated[str, Field(min_length=3, max_length=384), FROM_ADDRESS, FROM_DISPLAY_NAME]
 TestTimeout = Annotated[str, Field(min_length=1, max_length=16), TEST_TIMEOUT]
 RecheckInterval = Annotated[str, Field(min_length=1, max_length=16), RECHECK_INTERVAL]
-
-Scope = Annotated[str, Field(min_length=1, max_length=1024), ONE_LINE]
-AddressList = Annotated[list[MailAddress], Field(max_length=10), ListType.SET]
-
-
-class OAuth2(ApiModel):
-    """Log in with an access token instead of a password (XOAUTH2, OAUTHBEARER)."""
-
-    rules = (
-        exactly_one("clientSecretRef", "serviceAccountRef"),
-        FieldRule(
-            "!has(self.refreshTokenRef) || has(self.clientSecretRef)",
-            "refreshTokenRef requires clientSecretRef",
-            lambda it: it.refresh_token_ref is None or it.client_secret_ref is not None,
-        ),
-    )
-
-    token_url: HttpsUrl = Field(description="URL of the token endpoint.")
-    client_id: Line256 = Field(description="Client ID.")
-    scope: Scope | None = Field(None, description="Scopes, separated by spaces.")
-    client_secret_ref: Annotated[
-        SecretKeyReference | None,
-        Field(description="Client secret for the grant client_credentials (Microsoft 365)."),
-    ] = None
-    service_account_ref: ServiceAccountReference | None = None
-    refresh_token_ref: Annotated[
-        SecretKeyReference | None,
-        Field(
-            description="Refresh token for the grant refresh_token (Google), in addition to clientSecretRef."
-        ),
-    ] = None
-    ca_ref: Annotated[
-        CaReference | None,
-        Field(description="The only trusted CA for the token endpoint; tls.caRef does not apply to it."),
-    ] = None
 
 
 class Recipients(ApiModel):
@@ -267,3 +210,4 @@ class SmtpConfigSpec(SmtpSettings):
     recheck: RecheckSettings = Field(default_factory=RecheckSettings)
     suspend: Switch = Field(False, description="Pause all tests; the last verdict is kept.")
     publish: Publish | None = None
+    delivery: Delivery | None = None

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from smtp_operator.api.durations import parse_duration
 from smtp_operator.api.fields import ApiModel, ObjectName
-from smtp_operator.api.smtpconfig import AddressList, MailAddress, Recipients, SmtpSettings
+from smtp_operator.api.server_fields import AddressList, MailAddress
+from smtp_operator.api.smtpconfig import Recipients, SmtpSettings
 from smtp_operator.api.validation_rules import TTL, FieldRule, ListType, exactly_one
 from smtp_operator.api.verdict import Mode
 

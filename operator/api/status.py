@@ -183,7 +183,7 @@ Conditions = Annotated[
     Field(
         max_length=32,
         description="The conditions Ready, Failed, PasswordResolved, Reconciling and Stalled; those of a"
-        " SmtpConfig also include Published and SenderAuthentication.",
+        " SmtpConfig also include Published, SenderAuthentication and Delivered.",
     ),
     ListType.MAP_BY_TYPE,
 ]
@@ -250,6 +250,32 @@ class Binding(StatusModel):
     name: Annotated[str, Field(max_length=253)] = Field(description="Name of the Secret.")
 
 
+class DeliveryStatus(StatusModel):
+    """The last email that the operator looks for, or has found, in the mailbox of spec.delivery."""
+
+    message_id: Text1024 | None = Field(None, description="Message-ID of the email.")
+    sent_time: Timestamp | None = Field(
+        None, description="When the email was sent, with microseconds; set before it may be sent."
+    )
+    accepted: bool | None = Field(
+        None, description="True once the mail server has accepted the email for delivery.address."
+    )
+    seen_time: Timestamp | None = Field(None, description="When the email arrived, with microseconds.")
+    latency: Text32 | None = Field(None, description="Time from sending to arrival.")
+    folder: Text32 | None = Field(None, description="Inbox or Junk.")
+    spf: Text32 | None = Field(None, description="What the receiver says of SPF, such as pass.")
+    dkim: Text32 | None = Field(None, description="What the receiver says of DKIM, such as pass.")
+    dmarc: Text32 | None = Field(None, description="What the receiver says of DMARC, such as pass.")
+    authserv_id: Text256 | None = Field(None, description="The receiver that says so (RFC 8601).")
+    bounce: Text1024 | None = Field(
+        None, description="Reply of the receiver in a delivery status notification, shortened."
+    )
+    mailbox_reason: Text64 | None = Field(
+        None, description="Reason why the mailbox could not be read, such as AuthenticationFailed."
+    )
+    tested: TestedSettings | None = None
+
+
 class SmtpTestStatus(ObjectStatus):
     """The result of the test."""
 
@@ -282,6 +308,7 @@ class SmtpConfigStatus(SmtpTestStatus):
     last_handled_test_request: Text256 | None = Field(
         None, description="The last handled value of the annotation smtp-operator.io/test-requested-at."
     )
+    delivery: DeliveryStatus | None = None
 
 
 class VaultStatus(ObjectStatus):

@@ -274,6 +274,19 @@ RECHECK_INTERVAL: Final = FieldRule(
     lambda text: _within(text, 60, 8760 * 3600, or_zero=True),
 )
 
+DELIVERY_WITHIN: Final = FieldRule(
+    f"{_CEL_DURATION} && duration(self) >= duration('1m') && duration(self) <= duration('24h')",
+    "must be a duration such as 90s, 15m or 1h30m between 1m and 24h",
+    lambda text: _within(text, 60, 24 * 3600),
+)
+
+DELIVERY_INTERVAL: Final = FieldRule(
+    f"{_CEL_DURATION} && (duration(self) == duration('0s')"
+    " || (duration(self) >= duration('1h') && duration(self) <= duration('8760h')))",
+    'must be a duration such as 24h or 1h30m between 1h and 8760h, or "0s" for no emails of its schedule',
+    lambda text: _within(text, 3600, 8760 * 3600, or_zero=True),
+)
+
 TTL: Final = FieldRule(
     f"{_CEL_DURATION} && duration(self) >= duration('1m') && duration(self) <= duration('168h')",
     "must be a duration such as 90s, 15m or 1h30m between 1m and 168h",

@@ -49,6 +49,8 @@ class Trigger(StrEnum):
     REQUESTED = "Requested"
     RECHECK = "Recheck"
     RETRY = "Retry"
+    DELIVERY = "Delivery"
+    """An email to ``delivery.address`` alone."""
 
 
 class Phase(StrEnum):
@@ -209,6 +211,14 @@ class RecipientVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAddressResult:
+    """Reply to ``delivery.address``, if it is an additional recipient: it does not affect the verdict."""
+
+    refusal: Verdict | None = None
+    """Why the server refused the address; None: it accepted the address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DialogueReport:
     """The full result of one dialogue with a mail server."""
 
@@ -222,6 +232,8 @@ class DialogueReport:
     response: str = ""
     """The server's last reply about the email, cleaned and cut, such as ``250 2.0.0 queued as 4F1B2``."""
     recipients: tuple[RecipientVerdict, ...] = ()
+    delivery_address: DeliveryAddressResult | None = None
+    """None: the server was not asked to take ``delivery.address`` in addition."""
     dialogue: tuple[str, ...] = ()
     """Redacted lines ``S: …`` and ``C: …``, at most 20."""
 

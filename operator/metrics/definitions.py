@@ -103,6 +103,21 @@ REJECTED_LOGINS: Final = Metric(
     type=Type.COUNTER,
     help="Logins that mail servers rejected, in all namespaces.",
 )
+DELIVERY_LATENCY: Final = Metric(
+    name="smtp_operator_delivery_latency_seconds",
+    type=Type.HISTOGRAM,
+    labels=("folder",),
+    buckets=(0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 14400.0, 86400.0),
+    help="Time from sending an email until it arrived in the mailbox of spec.delivery, by folder: Inbox or"
+    " Junk.",
+)
+OBJECT_DELIVERED: Final = Metric(
+    name="smtp_operator_object_delivered",
+    type=Type.GAUGE,
+    labels=("namespace", "name"),
+    help="1 if the condition Delivered of the SmtpConfig is True, 0 if it is False; absent while it is"
+    " Unknown or missing. Only from the leader.",
+)
 QUEUE_DEPTH: Final = Metric(
     name="smtp_operator_queue_depth",
     type=Type.GAUGE,
@@ -164,6 +179,8 @@ METRICS: Final = (
     PHASE_SECONDS,
     HELD_TESTS,
     REJECTED_LOGINS,
+    DELIVERY_LATENCY,
+    OBJECT_DELIVERED,
     QUEUE_DEPTH,
     QUEUE_OLDEST,
     QUEUE_RUNNING,

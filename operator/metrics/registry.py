@@ -56,6 +56,7 @@ class Metrics:
         self._phase_seconds = self._histogram(table.PHASE_SECONDS)
         self._held_tests = self._counter(table.HELD_TESTS)
         self._rejected_logins = self._counter(table.REJECTED_LOGINS)
+        self._latency = self._histogram(table.DELIVERY_LATENCY)
         self._vault_calls = self._counter(table.VAULT_CALLS)
         self._vault_seconds = self._histogram(table.VAULT_SECONDS)
         self._api_requests = self._counter(table.API_REQUESTS)
@@ -90,6 +91,10 @@ class Metrics:
     def login_rejected(self) -> None:
         """Count a login that a mail server rejected."""
         self._rejected_logins.inc()
+
+    def delivered(self, latency: float, folder: str) -> None:
+        """Count an email that arrived in a mailbox after so many seconds."""
+        self._latency.labels(folder).observe(latency)
 
     def answered(self, method: str, status: int | None) -> None:
         """Count a request to the API server; the status is None if there was no response."""
@@ -142,7 +147,7 @@ class _Gauges(Collector):
 
     def _of_objects(self) -> Iterator[GaugeMetricFamily]:
         ready, expiry = _family(table.OBJECT_READY), _family(table.CERTIFICATE_EXPIRY)
-        proven = _family(table.PUBLISHED_PROVEN)
+        proven, delivered = _family(table.PUBLISHED_PROVEN), _family(table.OBJECT_DELIVERED)
         tally: Tally[tuple[str, str]] = Tally()
         for it in self.work.healths() if self.work is not None else ():
             tally[it.kind, it.ready] += 1
@@ -150,6 +155,8 @@ class _Gauges(Collector):
                 continue
             if it.ready != "Unknown":
                 ready.add_metric([it.kind, it.namespace, it.name], int(it.ready == "True"))
+            if it.delivered is not None and it.delivered != "Unknown":
+                delivered.add_metric([it.namespace, it.name], int(it.delivered == "True"))
             if it.certificate_not_after is not None:
                 expiry.add_metric([it.namespace, it.name], it.certificate_not_after)
             if it.published_proven_at is not None:
@@ -157,7 +164,7 @@ class _Gauges(Collector):
         objects = _family(table.OBJECTS)
         for labels, count in sorted(tally.items()):
             objects.add_metric(labels, count)
-        yield from (objects, ready, expiry, proven)
+        yield from (objects, ready, expiry, proven, delivered)
 
 
 def _family(metric: Metric) -> GaugeMetricFamily:

@@ -21,9 +21,10 @@ from weakref import WeakValueDictionary
 import requests
 import urllib3
 
+from smtp_operator.network.bounded_sockets import AnswerTooLarge, TlsSocket, bounds
 from smtp_operator.network.destination import Address, DestinationPolicy
 from smtp_operator.network.host_limiter import PerHostLimiter
-from smtp_operator.network.https_connection import Adapter, AnswerTooLarge, TlsSocket, bounds
+from smtp_operator.network.https_connection import Adapter
 from smtp_operator.network.https_errors import ErrorKind, HttpsError, error_of
 from smtp_operator.network.proxy import HttpsProxy
 from smtp_operator.network.resolver import NameInvalid, NameNotFound, NameServersFailed, Resolver

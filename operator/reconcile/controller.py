@@ -10,6 +10,7 @@ from smtp_operator.api.objects import WATCHED_KINDS, ObjectMetadata, Reference, 
 from smtp_operator.reconcile.limits.admission import Limits
 from smtp_operator.reconcile.ports import (
     ControllerPort,
+    MailboxReader,
     NoTestObserver,
     Now,
     ReconcilePolicy,
@@ -43,6 +44,7 @@ class Controller:
         vaults: Callable[[GetObject], VaultClients],
         tokens: Callable[[GetObject], TokenProvider] | None = None,
         senders: SenderChecker | None = None,
+        mailboxes: Callable[[], MailboxReader] | None = None,
         observer: TestObserver | None = None,
         may_send: Callable[[], None] | None = None,
     ) -> None:
@@ -56,6 +58,7 @@ class Controller:
             vaults: creates the vault clients from a function that reads objects.
             tokens: creates the token provider for ``spec.oauth2``; None: no such test is possible.
             senders: read the DNS records of senders; None: they are not read.
+            mailboxes: creates the reader of mailboxes when the first one is read.
             observer: counts tests.
             may_send: raises if another replica may send emails; None: there is no other replica.
         """
@@ -83,6 +86,7 @@ class Controller:
             vaults=self._vault_clients,
             tokens=token_provider,
             senders=senders,
+            mailboxes=mailboxes,
         )
         smtp_tests = SmtpTestReconciler(
             parts, engine=engine, observer=observer, vaults=self._vault_clients, tokens=token_provider

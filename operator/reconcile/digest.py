@@ -15,6 +15,7 @@ _WITHOUT_EFFECT: Mapping[str, IncEx | bool] = {
     "preferred_notifications": True,
     "suspend": True,
     "publish": True,
+    "delivery": True,
     "test": {"timeout"},
     "password": {"value"},
 }

@@ -8,8 +8,9 @@ from typing import Protocol
 from smtp_operator.api.defaults import TEST_DEFAULTS, TestDefaults
 from smtp_operator.api.objects import EventRecord, JsonObject, ObjectVersion, Reference
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.smtpconfig import OAuth2
+from smtp_operator.api.server_fields import OAuth2
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase, Trigger
+from smtp_operator.imap.request import MailboxReport, MailboxRequest
 from smtp_operator.secrets.oauth2.client import ResolvedToken
 from smtp_operator.secrets.secret_reader import SecretReader
 from smtp_operator.sender_authentication.report import Sender, SenderReport
@@ -115,6 +116,14 @@ class SmtpEngine(Protocol):
         ...
 
 
+class MailboxReader(Protocol):
+    """Reader of mailboxes."""
+
+    async def look(self, request: MailboxRequest, *, permit: LoginPermit | None = None) -> MailboxReport:
+        """Look once for an email. Every failure is a verdict; only cancellation is raised."""
+        ...
+
+
 class TokenProvider(Protocol):
     """Source of access tokens, which replace passwords."""
 
@@ -155,6 +164,10 @@ class TestObserver(Protocol):
         """Count a login that a mail server rejected."""
         ...
 
+    def delivered(self, latency: float, folder: str) -> None:
+        """Count an email that arrived in a mailbox after so many seconds."""
+        ...
+
 
 class NoTestObserver:
     """Implementation that counts nothing."""
@@ -166,6 +179,9 @@ class NoTestObserver:
         """Do nothing."""
 
     def login_rejected(self) -> None:
+        """Do nothing."""
+
+    def delivered(self, latency: float, folder: str) -> None:
         """Do nothing."""
 
 

@@ -7,7 +7,7 @@ are allowed, so emails wait for each other only if statuses are written slowly.
 """
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from types import TracebackType
 from typing import Final, Self
 
@@ -88,3 +88,21 @@ class GatePermit:
         """Raise if another replica may send the email."""
         if self._gate.may_send is not None:
             self._gate.may_send()
+
+
+class FencedPermit:
+    """A ``SendPermit`` that also waits before DATA until status records the email."""
+
+    def __init__(self, permit: GatePermit, fence: Callable[[], Awaitable[None]]) -> None:
+        self._permit = permit
+        self._fence = fence
+
+    async def acquire(self, destination: Hashable) -> None:
+        """See ``SendPermit``."""
+        await self._permit.acquire(destination)
+        await self._fence()
+        self._permit.check()
+
+    def check(self) -> None:
+        """See ``SendPermit``."""
+        self._permit.check()

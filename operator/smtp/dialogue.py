@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smtp_operator.api.reasons import Reason, Retry
-from smtp_operator.api.verdict import Certificate, Mode, Phase, RecipientVerdict, SmtpType, Verdict
+from smtp_operator.api.verdict import (
+    Certificate,
+    DeliveryAddressResult,
+    Mode,
+    Phase,
+    RecipientVerdict,
+    SmtpType,
+    Verdict,
+)
 from smtp_operator.network.destination import Address
 from smtp_operator.smtp import auth
 from smtp_operator.smtp.certificates import CertificateInfo, certificate_requested, verifying_chain
@@ -62,6 +70,8 @@ class DialogueFindings:
     ca_chain: tuple[bytes, ...] = ()
     response: str = ""
     recipients: list[RecipientVerdict] = field(default_factory=list)
+    delivery_address: DeliveryAddressResult | None = None
+    """Reply to ``delivery.address``, if it is an extra recipient."""
     content_sent: bool = False
     """Whether the email was sent, so that the server may have accepted it in any case."""
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from smtp_operator.api.verdict import Mode, Phase, RecipientVerdict, Verdict
+from smtp_operator.api.verdict import DeliveryAddressResult, Mode, Phase, RecipientVerdict, Verdict
 from smtp_operator.smtp.connection import ConnectionFailure, SmtpConnection
 from smtp_operator.smtp.diagnosis import capabilities as not_offered
+from smtp_operator.smtp.diagnosis import no_reply
 from smtp_operator.smtp.diagnosis.classify import classify
 from smtp_operator.smtp.diagnosis.outcomes import (
     Refusal,
@@ -21,7 +22,7 @@ from smtp_operator.smtp.diagnosis.outcomes import (
     sent,
     some_refused,
 )
-from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
+from smtp_operator.smtp.diagnosis.verdicts import NO_WORDS, DialogueEnded
 from smtp_operator.smtp.dialogue import Dialogue, SendAborted
 from smtp_operator.smtp.message.envelope import Addressee
 from smtp_operator.smtp.message.mime import build_message
@@ -30,6 +31,10 @@ from smtp_operator.smtp.replies import Reply
 _OUT_OF_STEP: Final = frozenset({500, 501, 502, 503})
 """Codes by which a server that cannot handle groups answers RCPT, although it accepted MAIL."""
 _OF_GROUPS: Final = re.compile(r"pipelin|synchroni[sz]|too fast|sequence", re.IGNORECASE)
+
+
+class ExtraRecipientFailed(Exception):
+    """The server ends the connection because of ``delivery.address``, which the envelope no longer has."""
 
 
 class PipeliningFailed(Exception):
@@ -72,8 +77,7 @@ class MailTransaction:
                 await self._data()
         except ConnectionFailure as failure:
             raise self._judged_by_refusal(failure) from None
-        addressees = dialogue.envelope.addressees
-        accepted = len(addressees) - len(self._refusals)
+        accepted = len(dialogue.envelope.counted) - len(self._refusals)
         if self._refusals:
             return some_refused(self._refusals, accepted=accepted, mailed=mode is Mode.SEND_EMAIL)
         if mode is Mode.ENVELOPE:
@@ -91,7 +95,7 @@ class MailTransaction:
 
     def _of_refusals(self) -> Verdict:
         refusals = self._refusals
-        total = len(self._dialogue.envelope.addressees)
+        total = len(self._dialogue.envelope.counted)
         if not any(it.accepted for it in self._dialogue.findings.recipients):
             return all_refused(refusals)
         return some_refused(refusals, accepted=total - len(refusals), mailed=False)
@@ -113,13 +117,19 @@ class MailTransaction:
         for entry in dialogue.envelope.addressees:
             address = entry.mailbox.address
             if address not in replies:  # an address in two lists gets one email
-                replies[address] = await self._reply(*self._rcpt_command(entry))
+                try:
+                    replies[address] = await self._reply(*self._rcpt_command(entry))
+                except ConnectionFailure as failure:
+                    raise self._lost(entry, failure) from None
             await self._recipient(entry, replies[address])
-        if len(self._refusals) == len(dialogue.envelope.addressees):
+        if len(self._refusals) == len(dialogue.envelope.counted):
             raise DialogueEnded(all_refused(self._refusals))
 
     async def _recipient(self, entry: Addressee, reply: Reply) -> None:
         dialogue = self._dialogue
+        if entry not in dialogue.envelope.counted:
+            self._extra(entry, reply)
+            return
         if not reply.good:
             if self._group and (reply.code in _OUT_OF_STEP or _OF_GROUPS.search(reply.text)):
                 raise PipeliningFailed
@@ -132,6 +142,26 @@ class MailTransaction:
         dialogue.findings.recipients.append(
             RecipientVerdict(role=entry.role, index=entry.index, accepted=reply.good, response=shown)
         )
+
+    def _extra(self, entry: Addressee, reply: Reply) -> None:
+        """Record the reply to ``delivery.address``, which does not affect the verdict."""
+        dialogue, refusal = self._dialogue, None
+        if not reply.good:
+            refusal = classify(Phase.RCPT_TO, reply, context=dialogue.context(recipient=entry.label))
+        dialogue.findings.delivery_address = DeliveryAddressResult(refusal=refusal)
+        if reply.code == 421:
+            dialogue.envelope = dialogue.envelope.without_extra
+            raise ExtraRecipientFailed
+
+    def _lost(self, entry: Addressee, failure: ConnectionFailure) -> Exception:
+        """Return what a connection that fails at a RCPT command means."""
+        dialogue = self._dialogue
+        if entry in dialogue.envelope.counted:
+            return failure
+        refusal = no_reply.closed(dialogue.context(), Phase.RCPT_TO, NO_WORDS, content_sent=False)
+        dialogue.findings.delivery_address = DeliveryAddressResult(refusal=refusal)
+        dialogue.envelope = dialogue.envelope.without_extra
+        return ExtraRecipientFailed()
 
     def _send_group(self) -> None:
         """Send MAIL and RCPT to each address."""
@@ -200,10 +230,15 @@ class MailTransaction:
         if "SMTPUTF8" in dialogue.offered:
             return
         boxes = [(f"from {dialogue.envelope.sender.address}", dialogue.envelope.sender)]
-        boxes += [(entry.label, entry.mailbox) for entry in dialogue.envelope.addressees]
+        boxes += [(entry.label, entry.mailbox) for entry in dialogue.envelope.counted]
         for label, mailbox in boxes:
             if mailbox.needs_smtputf8:
                 raise DialogueEnded(not_offered.smtputf8(dialogue.context(), label))
+        for entry in dialogue.envelope.addressees:
+            if entry.mailbox.needs_smtputf8:
+                refusal = not_offered.smtputf8(dialogue.context(), entry.label)
+                dialogue.findings.delivery_address = DeliveryAddressResult(refusal=refusal)
+                dialogue.envelope = dialogue.envelope.without_extra
 
     async def _reset(self) -> None:
         """End the transaction without an email. The verdict is known, and QUIT also resets."""
@@ -239,7 +274,7 @@ class MailTransaction:
         settings = dialogue.settings
         return build_message(
             sender=envelope.sender,
-            to=envelope.of_role("to"),
+            to=envelope.of_role("delivery" if envelope.counted[0].is_extra else "to"),
             cc=envelope.of_role("cc"),
             subject=settings.subject,
             body=settings.body,

@@ -9,12 +9,13 @@ from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.network.trust import NotAdmitted
 from smtp_operator.smtp.replies import clean
 
-Role = Literal["to", "cc", "bcc"]
+Role = Literal["to", "cc", "bcc", "delivery"]
+"""The list of a recipient; ``delivery``: the address is ``spec.delivery.address``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """An email address as written in the spec, and its place in spec.recipients."""
+    """An email address as written in the spec, and its place there."""
 
     role: Role
     index: int

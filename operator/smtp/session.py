@@ -22,7 +22,7 @@ from smtp_operator.smtp.diagnosis.slow_steps import with_slow_steps
 from smtp_operator.smtp.diagnosis.verdicts import DialogueEnded
 from smtp_operator.smtp.dialogue import Dialogue, DialogueFindings
 from smtp_operator.smtp.login_permit import LoginPermit
-from smtp_operator.smtp.mail_transaction import MailTransaction, PipeliningFailed
+from smtp_operator.smtp.mail_transaction import ExtraRecipientFailed, MailTransaction, PipeliningFailed
 from smtp_operator.smtp.preflight import PreparedTest, check_secrecy, invalid_host, prepare
 from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.request import TestRequest
@@ -132,6 +132,7 @@ class TestSession:
             message_id=found.message_id,
             response=found.response,
             recipients=tuple(found.recipients),
+            delivery_address=found.delivery_address,
             dialogue=() if outcome.passed else self.transcript.lines,
         )
 
@@ -227,18 +228,20 @@ class TestSession:
         analyzer = FailureAnalyzer(dialogue, prepared, functools.partial(self._connect_again, address))
         dialogue.second_look = analyzer.look
         try:
-            try:
-                return await self._run_dialogue(sock, dialogue, prepared)
-            except PipeliningFailed:
-                dialogue.pipelining = False
+            while True:
+                try:
+                    return await self._run_dialogue(sock, dialogue, prepared)
+                except ExtraRecipientFailed:
+                    self.transcript.note("new connection, without delivery.address")
+                except PipeliningFailed:
+                    dialogue.pipelining = False
+                    self.transcript.note("new connection, one command at a time")
                 dialogue.restart()
-                self.transcript.note("new connection, one command at a time")
-            limit = self.budget.limit(self.limits.connect)
-            try:
-                sock = await self._connect_again(address, limit)
-            except OSError as error:
-                return no_reply.unreachable(dialogue.context(), {address: error}, limit)
-            return await self._run_dialogue(sock, dialogue, prepared)
+                limit = self.budget.limit(self.limits.connect)
+                try:
+                    sock = await self._connect_again(address, limit)
+                except OSError as error:
+                    return no_reply.unreachable(dialogue.context(), {address: error}, limit)
         except ConnectionFailure as error:
             return await analyzer.analyze(error)
 
@@ -254,7 +257,7 @@ class TestSession:
                 outcome = await MailTransaction(dialogue, connection).run()
         except DialogueEnded as ended:
             outcome = ended.verdict
-        except (ConnectionFailure, PipeliningFailed):
+        except (ConnectionFailure, ExtraRecipientFailed, PipeliningFailed):
             self.clock.stop()
             await connection.close(self.budget.limit(self.limits.close))
             raise

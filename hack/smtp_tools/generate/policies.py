@@ -140,14 +140,24 @@ def _model_of(field: FieldInfo) -> type[BaseModel] | None:
     return found[0] if found else None
 
 
+_DELIVERY: Final = "spec.delivery."
+
+
 def reference_policies() -> list[Object]:
-    """Return a policy and a binding with Deny for each kind."""
+    """Return a policy and a binding with Deny for each kind, and one more for ``spec.delivery``.
+
+    The cost of all validations of a policy is limited too.
+    """
     documents = []
     for kind in KINDS:
-        validations = [it.validation() for it in named_objects(kind)]
+        named = named_objects(kind)
+        validations = [it.validation() for it in named if not it.path.startswith(_DELIVERY)]
         if kind is SMTP_TEST:
             validations += config_validations()
         documents += _policy(f"{kind.name.lower()}-references", kind, validations, "Deny")
+        of_delivery = [it.validation() for it in named if it.path.startswith(_DELIVERY)]
+        if of_delivery:
+            documents += _policy(f"{kind.name.lower()}-delivery-references", kind, of_delivery, "Deny")
     return documents
 
 
@@ -224,14 +234,18 @@ def _on_published_vault(vault: NamedObject) -> Object:
 
 def plaintext_policy() -> list[Object]:
     """Return the policy that warns about ``password.value``; a binding with Deny forbids it."""
-    validation = {
-        "expression": "!has(object.spec.password) || !has(object.spec.password.value)",
-        "message": "spec.password.value stores the password in plaintext in the cluster's database and shows"
-        " it to everyone with read access to the SmtpConfig: store it in a Secret, and set"
-        " spec.password.secretRef.name",
-        "reason": "Forbidden",
-    }
-    return _policy("smtpconfig-plaintext-password", SMTP_CONFIG, [validation], "Warn")
+    paths = {"spec.password": "", f"{_DELIVERY}mailbox.password": "!has(object.spec.delivery) || "}
+    validations = [
+        {
+            "expression": f"{unless}!has(object.{path}) || !has(object.{path}.value)",
+            "message": f"{path}.value stores the password in plaintext in the cluster's database and shows it"
+            f" to everyone with read access to the SmtpConfig: store it in a Secret, and set {path}.secretRef"
+            ".name",
+            "reason": "Forbidden",
+        }
+        for path, unless in paths.items()
+    ]
+    return _policy("smtpconfig-plaintext-password", SMTP_CONFIG, validations, "Warn")
 
 
 def habit_policy() -> list[Object]:

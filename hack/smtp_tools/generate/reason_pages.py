@@ -32,6 +32,19 @@ _FIELD: Final = re.compile(
 _OF_SMTP_TESTS: Final = frozenset(
     {Reason.SMTP_CONFIG_NOT_FOUND, Reason.POLICIES_MISSING, Reason.TOO_MANY_TESTS, Reason.INTERRUPTED}
 )
+_OF_DELIVERY: Final = frozenset(
+    {
+        Reason.IN_INBOX,
+        Reason.IN_JUNK,
+        Reason.NOT_SEEN,
+        Reason.BOUNCED,
+        Reason.ADDRESS_REFUSED,
+        Reason.SENDER_AUTHENTICATION_FAILED,
+        Reason.WAITING,
+        Reason.NOT_SENT,
+        Reason.MAILBOX_UNAVAILABLE,
+    }
+)
 _ONLY_IN_A_CLUSTER: Final = frozenset(
     {
         *_OF_SMTP_TESTS,
@@ -106,6 +119,10 @@ def _wrapped(text: str) -> list[str]:
 
 def _next_test(reason: Reason) -> Iterator[str]:
     yield "## Next test\n"
+    if reason in _OF_DELIVERY:
+        yield "Automatically: with the next email to `delivery.address`, see"
+        yield "[Check that email arrives](../../how-to/check-delivery.md). Ready is not affected."
+        return
     if reason in OF_SENDERS:
         yield "This is a reason of the condition SenderAuthentication."
         yield from _wrapped(OF_SENDERS_TEXT)
@@ -157,6 +174,8 @@ def _corpus() -> dict[Reason, dict[str, tuple[str, str]]]:
 
 def _reproduction(reason: Reason) -> list[str]:
     again = "`kubectl smtp test NAME --namespace NAMESPACE` repeats the test in the cluster."
+    if reason in _OF_DELIVERY:
+        return [again, "Only the operator reports this reason, because it has to read a mailbox."]
     if reason in OF_SENDERS:
         return [again, "`docker run IMAGE check -f FILE --mode Connect` reads the records from your machine."]
     if reason in _ONLY_IN_A_CLUSTER:

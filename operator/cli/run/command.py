@@ -22,6 +22,7 @@ from smtp_operator.cli.ca_file import read_ca_file
 from smtp_operator.cli.log_format import set_up_logging
 from smtp_operator.cli.run.event_loop import run_in_loop
 from smtp_operator.cli.run.health import health_server
+from smtp_operator.cli.run.mailboxes import Mailboxes
 from smtp_operator.cli.run.metrics_endpoint import metrics_of, metrics_server
 from smtp_operator.cli.run.replica import ReplicaState, lease_of
 from smtp_operator.cli.run.vault_hosts import allowed_hosts, proxy_of
@@ -158,7 +159,10 @@ async def _work(
         ca_file=ca_file,
     )
     smtp_policy = await _destinations(client, settings, settings.allow_smtp_port)
-    api_server = ApiServerAddresses(client, (vault_policy, smtp_policy), clusterwide=settings.cluster_wide)
+    imap_policy = await _destinations(client, settings, settings.allow_imap_port)
+    api_server = ApiServerAddresses(
+        client, (vault_policy, smtp_policy, imap_policy), clusterwide=settings.cluster_wide
+    )
     await api_server.refresh()
     engine = Engine(
         policy=smtp_policy,
@@ -167,6 +171,7 @@ async def _work(
         ca_file=ca_file,
     )
     senders = SenderAuthentication() if settings.sender_authentication else None
+    mailboxes = Mailboxes(imap_policy, resolver, settings.max_connections_per_destination, ca_file)
     controller = Controller(
         cluster=cluster,
         engine=engine,
@@ -190,6 +195,7 @@ async def _work(
             require_allowed_servers=settings.require_allowed_servers,
         ),
         senders=senders,
+        mailboxes=mailboxes.reader,
         observer=metrics,
         may_send=None if lease is None else lease.check,
     )
@@ -211,6 +217,7 @@ async def _work(
         refreshing.cancel()
         await operation.stop()
         https.close()
+        mailboxes.close()
         resolver.close()
         if senders is not None:
             senders.close()

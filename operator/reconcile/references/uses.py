@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from smtp_operator.api.objects import Reference
-from smtp_operator.api.smtpconfig import OAuth2, SmtpConfigSpec
+from smtp_operator.api.server_fields import OAuth2
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
 from smtp_operator.api.vaultobject import VaultObject
 from smtp_operator.api.verdict import Trigger
 from smtp_operator.secrets.vaults.password_source import reference_of
@@ -40,6 +41,21 @@ def references_of(spec: SmtpConfigSpec, namespace: str) -> tuple[ReferenceUse, .
         pair = Reference("Secret", namespace, spec.tls.client_certificate_ref.name)
         uses += [ReferenceUse(pair, key, Trigger.DEPENDENCY_CHANGED) for key in ("tls.crt", "tls.key")]
     return tuple(uses)
+
+
+def mailbox_settings(spec: SmtpConfigSpec) -> SmtpConfigSpec | None:
+    """Return the login to the mailbox as the settings of a mail server; None if there is no mailbox.
+
+    Both have the same fields, so that one code reads the credentials and binds them to their server.
+    """
+    if spec.delivery is None:
+        return None
+    mailbox = spec.delivery.mailbox
+    settings = mailbox.model_dump(
+        by_alias=True, exclude_unset=True, exclude={"imap_type", "inbox", "junk", "keep"}
+    )
+    settings |= {"port": mailbox.port, "smtpType": str(mailbox.imap_type), "from": spec.from_}
+    return SmtpConfigSpec.model_validate(settings)
 
 
 def _of_oauth2(oauth2: OAuth2, namespace: str) -> Iterator[ReferenceUse]:

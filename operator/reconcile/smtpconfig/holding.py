@@ -9,6 +9,8 @@ from smtp_operator.api.status import SmtpConfigStatus
 from smtp_operator.api.verdict import DialogueReport, Mode, Phase
 from smtp_operator.reconcile.backoff import MINUTE, fraction
 from smtp_operator.reconcile.limits.hold import Hold
+from smtp_operator.reconcile.smtpconfig.delivery.attempts import recipient_of, with_address
+from smtp_operator.reconcile.smtpconfig.delivery.planner import SendDelivery, joins
 from smtp_operator.reconcile.smtpconfig.mail_text import recipients_of
 from smtp_operator.reconcile.smtpconfig.notifications import kinds_of_test
 from smtp_operator.reconcile.smtpconfig.planner import RunTest, SendNotification
@@ -34,10 +36,16 @@ class HeldBack:
     """Status to write; None: status already says so, or it is too early to report."""
 
 
+HeldAction = RunTest | SendNotification | SendDelivery
+"""Actions that a limit can hold back."""
+
+
 def hold_back(
-    snapshot: Snapshot, plan: RunTest | SendNotification, hold: Hold, *, state: SmtpConfigState, now: float
+    snapshot: Snapshot, plan: HeldAction, hold: Hold, *, state: SmtpConfigState, now: float
 ) -> HeldBack:
     """Record in ``state`` what is held back until when, and return the next step."""
+    if isinstance(plan, SendDelivery):
+        return HeldBack(requeue_at=hold.until)
     if isinstance(plan, SendNotification):
         state.notify_after = hold.until or state.notify_after
         return HeldBack(requeue_at=hold.until)
@@ -52,15 +60,20 @@ def hold_back(
     return HeldBack(requeue_at=hold.until, status=None if status == snapshot.status else status)
 
 
-def addresses_of(snapshot: Snapshot, plan: RunTest | SendNotification, *, now: float) -> list[str]:
+def addresses_of(snapshot: Snapshot, plan: HeldAction, *, now: float) -> list[str]:
     """Return the recipients that a server will be asked to take."""
+    if isinstance(plan, SendDelivery):
+        return [recipient_of(snapshot).address]
     if isinstance(plan, SendNotification):
         kinds = frozenset({plan.kind})
     elif plan.mode.depth < Mode.ENVELOPE.depth:
         return []
     else:
         kinds = kinds_of_test(snapshot, plan.trigger, now)
-    return [recipient.address for recipient in recipients_of(snapshot.spec, kinds)]
+    recipients = recipients_of(snapshot.spec, kinds)
+    if isinstance(plan, RunTest) and joins(snapshot, plan.trigger, plan.mode, now=now):
+        recipients = with_address(snapshot, recipients, ())
+    return [recipient.address for recipient in recipients]
 
 
 def named_recipients(report: DialogueReport) -> bool:

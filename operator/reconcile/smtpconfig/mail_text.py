@@ -31,6 +31,7 @@ _BECAUSE: Final = {
     Trigger.REQUESTED: "a user requested a test",
     Trigger.RECHECK: "the settings are tested regularly",
     Trigger.RETRY: "the last test failed",
+    Trigger.DELIVERY: "the operator checks that emails arrive",
 }
 
 _TEST: Final = Notification.TEST_EMAIL
@@ -88,6 +89,20 @@ def mail_about(snapshot: Snapshot, kind: Notification, *, cluster_name: str, now
         subject=_subject(snapshot, kinds, cluster_name),
         body=_body(snapshot, kinds, cluster_name, because=None, now=now),
         message_id=_identified(snapshot, kind, snapshot.status.certificate_expiring or ""),
+    )
+
+
+def mail_of_delivery(snapshot: Snapshot, *, cluster_name: str) -> TestEmail:
+    """Return an email to ``delivery.address`` alone."""
+    kinds = frozenset({_TEST})
+    assert snapshot.spec.delivery is not None
+    last = snapshot.status.delivery.sent_time if snapshot.status.delivery else None
+    return TestEmail(
+        kinds=frozenset(),
+        recipients=(Recipient(role="delivery", index=0, address=snapshot.spec.delivery.address),),
+        subject=_subject(snapshot, kinds, cluster_name),
+        body=_body(snapshot, kinds, cluster_name, because=_BECAUSE[Trigger.DELIVERY], now=0.0),
+        message_id=_identified(snapshot, Trigger.DELIVERY, last or ""),
     )
 
 

@@ -16,6 +16,7 @@ from smtp_operator.reconcile.actions import RefreshStatus, Wait
 from smtp_operator.reconcile.backoff import BURST, BURST_TIME, REQUEST_SPACING, due_time, recheck_delay
 from smtp_operator.reconcile.references.changes import ReferenceChange
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import report_due
+from smtp_operator.reconcile.smtpconfig.delivery.planner import DeliveryAction, delivery_step
 from smtp_operator.reconcile.smtpconfig.notifications import due_notification
 from smtp_operator.reconcile.smtpconfig.sender import CheckSender, ReportSender, next_step
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
@@ -58,18 +59,30 @@ class SendNotification:
     kind: Notification
 
 
-PlannedAction = RunTest | RefreshStatus | SendNotification | CheckSender | ReportSender | Wait
+PlannedAction = RunTest | SendNotification | CheckSender | ReportSender | DeliveryAction
 
 
 CompareReferences = Callable[[Snapshot], tuple[ReferenceChange, Trigger]]
 
 
+def _never_changed(snapshot: Snapshot) -> bool:
+    return False
+
+
 def decide(
-    snapshot: Snapshot, *, state: SmtpConfigState, now: float, started: float, compare: CompareReferences
+    snapshot: Snapshot,
+    *,
+    state: SmtpConfigState,
+    now: float,
+    started: float,
+    compare: CompareReferences,
+    watched: str | None = None,
+    mailbox_changed: Callable[[Snapshot], bool] = _never_changed,
 ) -> PlannedAction:
     """Return the next step for this object.
 
-    ``now`` and ``started`` (of this operator) are in seconds since the epoch.
+    ``now`` and ``started`` (of this operator) are in seconds since the epoch. ``watched`` and
+    ``mailbox_changed`` are those of ``delivery_step``.
     """
     plan = _decide(snapshot, state=state, now=now, started=started, compare=compare)
     held_until = state.held_until(snapshot)
@@ -77,7 +90,17 @@ def decide(
         plan = Wait(held_until)
     if isinstance(plan, Wait) and snapshot.status.current_test is not None:
         return RefreshStatus()  # that test does not run any more
-    return plan
+    if not isinstance(plan, Wait) or (snapshot.spec.delivery is None and snapshot.status.delivery is None):
+        return plan
+    step = delivery_step(
+        snapshot,
+        state,
+        now=now,
+        started=started,
+        mailbox_changed=mailbox_changed(snapshot),
+        watched=watched,
+    )
+    return plan.until_earlier(step) if isinstance(step, Wait) else step
 
 
 def _decide(

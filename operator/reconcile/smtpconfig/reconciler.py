@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reconcile SmtpConfigs: run tests, send notifications and derive verdicts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
 from smtp_operator.api.object_health import ObjectHealth
 from smtp_operator.api.objects import JsonObject, ObjectVersion, Reference, ServedKind, is_newer
-from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.status import ObjectStatus, SmtpConfigStatus
 from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.verdict import Trigger, Verdict
@@ -15,19 +14,35 @@ from smtp_operator.reconcile.actions import Wait
 from smtp_operator.reconcile.events import log, log_verdict
 from smtp_operator.reconcile.limits.admission import Admission
 from smtp_operator.reconcile.limits.hold import Hold
-from smtp_operator.reconcile.ports import SenderChecker, SmtpEngine, TestObserver, TokenProvider
+from smtp_operator.reconcile.ports import (
+    MailboxReader,
+    SenderChecker,
+    SmtpEngine,
+    TestObserver,
+    TokenProvider,
+)
 from smtp_operator.reconcile.reconciler import Reconciler
 from smtp_operator.reconcile.references.changes import changes_since_test
 from smtp_operator.reconcile.send_gate import GatePermit
 from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expires_at, expiry_event
+from smtp_operator.reconcile.smtpconfig.delivery.deliveries import Deliveries
+from smtp_operator.reconcile.smtpconfig.delivery.events import delivered_status, delivery_events
+from smtp_operator.reconcile.smtpconfig.delivery.planner import SendDelivery, WatchMailbox
+from smtp_operator.reconcile.smtpconfig.delivery.status import with_delivery
 from smtp_operator.reconcile.smtpconfig.events import events_of_test
-from smtp_operator.reconcile.smtpconfig.holding import addresses_of, hold_back, login_hold, named_recipients
-from smtp_operator.reconcile.smtpconfig.notifications import SPACING, kinds_without_mail, recorded
+from smtp_operator.reconcile.smtpconfig.holding import (
+    HeldAction,
+    addresses_of,
+    hold_back,
+    login_hold,
+    named_recipients,
+)
+from smtp_operator.reconcile.smtpconfig.notification_emails import NotificationEmails
+from smtp_operator.reconcile.smtpconfig.notifications import kinds_without_mail
 from smtp_operator.reconcile.smtpconfig.planner import (
     PlannedAction,
     RunTest,
-    SendNotification,
     decide,
     next_password_poll,
 )
@@ -40,9 +55,9 @@ from smtp_operator.reconcile.smtpconfig.sender import (
     CheckSender,
     ReportSender,
     SenderState,
-    sender_of,
     with_sender,
 )
+from smtp_operator.reconcile.smtpconfig.sender_checks import SenderChecks
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, request_of, snapshot_of
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState, packed, server_key, unpacked
 from smtp_operator.reconcile.smtpconfig.status import (
@@ -54,7 +69,6 @@ from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
 from smtp_operator.reconcile.snapshot import status_of
 from smtp_operator.reconcile.state import PendingStatus
 from smtp_operator.secrets.vaults.clients import VaultClients
-from smtp_operator.sender_authentication.report import SenderReport
 
 _STILL_FRESH: Final = 60.0
 """Seconds for which the object in an event is used without reading it again.
@@ -65,7 +79,7 @@ settings is dropped; the cost is one email with these settings.
 """
 
 
-OwnAction = RunTest | SendNotification | PublishSecret | RemoveSecret | CheckSender | ReportSender
+OwnAction = HeldAction | PublishSecret | RemoveSecret | CheckSender | ReportSender | WatchMailbox
 """The actions of SmtpConfigs."""
 
 
@@ -83,6 +97,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         vaults: VaultClients,
         tokens: TokenProvider | None = None,
         senders: SenderChecker | None = None,
+        mailboxes: Callable[[], MailboxReader] | None = None,
     ) -> None:
         """Create a reconciler.
 
@@ -93,10 +108,11 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             vaults: read passwords.
             tokens: for ``spec.oauth2``; None: no such test is possible.
             senders: read the DNS records of senders; None: the condition SenderAuthentication is absent.
+            mailboxes: called when the first mailbox of ``spec.delivery`` is read.
         """
         super().__init__(parts, per_concurrency_key=parts.policy.connections_per_destination)
         self._observer = observer
-        self._senders = senders
+        self._sender_checks = SenderChecks(senders, now=parts.now, enqueue=self.enqueue)
         self._defaults = parts.policy.defaults
         self._runner = TestRunner(
             get_object=parts.reader.read,
@@ -106,11 +122,15 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             vaults=vaults,
             tokens=tokens,
         )
+        self._emails = NotificationEmails(parts, self._runner, write=self.write)
         self._publisher = Publisher(parts, self._runner)
+        self._deliveries = Deliveries(
+            parts, runner=self._runner, mailboxes=mailboxes, observer=observer, write=self.write
+        )
 
     def new_state(self, uid: str) -> SmtpConfigState:
         """Return the state of an object that was not known before."""
-        return SmtpConfigState(uid=uid, sender=SenderState(enabled=self._senders is not None))
+        return SmtpConfigState(uid=uid, sender=SenderState(enabled=self._sender_checks.enabled))
 
     def snapshot_of(self, kind: ServedKind, object_: JsonObject) -> Snapshot:
         """Return the snapshot of an object."""
@@ -126,6 +146,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         return replace(
             super().health_of(tested, status),
             certificate_not_after=expires_at(status),
+            delivered=delivered_status(status),
             published_proven_at=from_timestamp(status.published.proven_time) if status.published else None,
         )
 
@@ -138,6 +159,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
     ) -> None:
         """Keep the object until it is reconciled."""
         state.concurrency_key = server_key(version.key, object_.get("spec") or {})
+        self._deliveries.observe(version, snapshot)
         state.latest = None
         if snapshot is not None:
             state.latest = (self.now(), packed(object_) if state.has_verdict else snapshot)
@@ -170,6 +192,8 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             now=self.now(),
             started=self.started,
             compare=lambda it: changes_since_test(it, state.baselines, self.tracker),
+            watched=self._deliveries.watched(snapshot),
+            mailbox_changed=lambda it: self._deliveries.mailbox_changed(it, state),
         )
         if not isinstance(plan, Wait) or not snapshot.concerns_publishing:
             return plan
@@ -212,8 +236,19 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         if isinstance(action, PublishSecret | RemoveSecret):
             await self._publish(action, snapshot, state)
             return False
-        if isinstance(action, CheckSender | ReportSender):
-            await self._update_sender(action, snapshot, state)
+        if isinstance(action, CheckSender):
+            self._sender_checks.start(snapshot, state)
+            then = self.decide(snapshot, state)
+            self.wait(snapshot, state, then.until if isinstance(then, Wait) else self.now())
+            return False
+        if isinstance(action, ReportSender):
+            status = with_sender(snapshot.status, snapshot, state.sender, self.now())
+            await self.write(PendingStatus(tested=snapshot.version, status=status))
+            self.enqueue(snapshot.version.reference)
+            return False
+        if isinstance(action, WatchMailbox):
+            self._deliveries.watch(snapshot, state)
+            self.enqueue(snapshot.version.reference)
             return False
         addresses = addresses_of(snapshot, action, now=self.now())
         with self.limits.admit(snapshot.version.reference, state, addresses) as admission:
@@ -224,13 +259,13 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
                 if isinstance(action, RunTest):
                     with state.sender.during_test():
                         await self._test(snapshot, state, action, permit, admission)
+                elif isinstance(action, SendDelivery):
+                    await self._deliveries.send(snapshot, state, permit, admission)
                 else:
-                    await self._notify(snapshot, state, action.kind, permit, admission)
+                    await self._emails.send(snapshot, state, action.kind, permit, admission)
         return False
 
-    async def _hold(
-        self, snapshot: Snapshot, state: SmtpConfigState, action: RunTest | SendNotification, hold: Hold
-    ) -> None:
+    async def _hold(self, snapshot: Snapshot, state: SmtpConfigState, action: HeldAction, hold: Hold) -> None:
         """Make a test or notification wait for a limit."""
         step = hold_back(snapshot, action, hold, state=state, now=self.now())
         if step.requeue_at is not None:
@@ -249,7 +284,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
     ) -> None:
         state.record_start(self.now())
         if test.mode is snapshot.spec.test.mode:
-            self._check_sender(snapshot, state)
+            self._sender_checks.start(snapshot, state)
         progress = ProgressReporter(snapshot, test, write=self.write_status, now=self.now)
         async with progress:
             login_permit = self.limits.logins.permit(snapshot.key.namespace, state)
@@ -266,6 +301,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         state.record_test(snapshot, result)
         update = status_after_test(current, result, state=state, watched=self.poller.is_watched(snapshot))
         status = with_sender(update.status, current, state.sender, self.now())
+        status = self._deliveries.after_test(current, status, result, state)
         log_verdict(
             str(snapshot.key),
             snapshot.version,
@@ -278,6 +314,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         self._observer.tested(trigger=result.trigger, mode=result.mode, report=result.report)
         step = await self._publisher.after_test(current, status, result, _publication(state))
         events = events_of_test(snapshot, update, result.mode, state=state, now=self.now())
+        events += delivery_events(snapshot.status, status, snapshot.version, state.delivery)
         version = await self.write(
             PendingStatus(tested=snapshot.version, status=step.status, read=result.read, events=events)
         )
@@ -294,33 +331,6 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             return
         action = self.decide(after, state)
         self.wait(after, state, action.until if isinstance(action, Wait) else self.now())
-
-    def _check_sender(self, snapshot: Snapshot, state: SmtpConfigState) -> None:
-        """Start to read the records of the sender; a running test reports them, else they are written."""
-        sender = sender_of(snapshot)
-        if self._senders is None or sender is None:
-            return
-        reference = snapshot.version.reference
-        state.sender.requested = sender
-
-        def done(report: SenderReport) -> None:
-            if state.sender.record(report, at=self.now()):
-                self.enqueue(reference)
-
-        self._senders.request(sender, snapshot.key.namespace, done)
-
-    async def _update_sender(
-        self, action: CheckSender | ReportSender, snapshot: Snapshot, state: SmtpConfigState
-    ) -> None:
-        """Start to read the records of the sender, or write what was read."""
-        if isinstance(action, CheckSender):
-            self._check_sender(snapshot, state)
-            then = self.decide(snapshot, state)
-            self.wait(snapshot, state, then.until if isinstance(then, Wait) else self.now())
-            return
-        status = with_sender(snapshot.status, snapshot, state.sender, self.now())
-        await self.write(PendingStatus(tested=snapshot.version, status=status))
-        self.enqueue(snapshot.version.reference)
 
     async def _write_proven(self, snapshot: Snapshot, proven: ProvenSettings, state: SmtpConfigState) -> None:
         """Write the Secret with the settings of the test whose verdict was just written."""
@@ -341,43 +351,34 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             await self.write(PendingStatus(tested=snapshot.version, status=status))
         self.enqueue(snapshot.version.reference)
 
-    async def _notify(
-        self,
-        snapshot: Snapshot,
-        state: SmtpConfigState,
-        kind: Notification,
-        send_permit: GatePermit,
-        admission: Admission,
-    ) -> None:
-        state.pending_notifications -= {kind}
-        login_permit = self.limits.logins.permit(snapshot.key.namespace, state)
-        report = await self._runner.notify(snapshot, kind, send_permit=send_permit, permit=login_permit)
-        verdict, now = report.verdict, self.now()
-        admission.sent = named_recipients(report)
-        if verdict.passed:
-            expiring = snapshot.status.certificate_expiring
-            about = expiring if kind is Notification.CERTIFICATE_EXPIRING else None
-            sent = recorded(snapshot.status, {kind}, now=now, about=about)
-            status = snapshot.status.model_copy(update={"notifications": sent})
-            await self.write(PendingStatus(tested=snapshot.version, status=status))
-        else:
-            state.notify_after = now + max(snapshot.interval, SPACING)
-            log.warning("%s: the email about %s was not sent: %s", snapshot.key, kind, verdict.summary)
-        self.enqueue(snapshot.version.reference)
-
     def refreshed(self, snapshot: Snapshot, state: SmtpConfigState) -> PendingStatus:
         """Return the status without a test, and the Event of an expiring certificate."""
         now = self.now()
         status = refreshed_status(snapshot, state=state, watched=self.poller.is_watched(snapshot), now=now)
         status = self._publisher.judged(snapshot, status)
+        status = with_delivery(snapshot, status, state, now=now)
         event = expiry_event(snapshot, status, state=state, now=now)
-        return PendingStatus(tested=snapshot.version, status=status, events=() if event is None else (event,))
+        events = delivery_events(snapshot.status, status, snapshot.version, state.delivery)
+        events = events if event is None else (event, *events)
+        return PendingStatus(tested=snapshot.version, status=status, events=events)
 
     def written(self, pending: PendingStatus, state: SmtpConfigState) -> None:
         """Remember the reported expiry of a certificate."""
         if isinstance(pending.status, SmtpConfigStatus):
             state.record_expiry(pending.status.certificate_expiring)
             state.sender.written(pending.status)
+        self._deliveries.written(pending)
+
+    def forgotten(self, reference: Reference) -> None:
+        """Look for no email of a deleted object."""
+        self._deliveries.stop(reference)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            await super().run()
+        finally:
+            await self._deliveries.close()
 
     def invalid_status(
         self, object_: JsonObject, version: ObjectVersion, verdict: Verdict

@@ -10,6 +10,7 @@ from smtp_operator.api.reasons import Reason
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.api.verdict import DialogueReport, Mode, Trigger, Verdict
 from smtp_operator.reconcile.references.changes import ReferenceBaseline
+from smtp_operator.reconcile.smtpconfig.delivery.state import Attempt
 from smtp_operator.smtp.request import SmtpLogin
 
 
@@ -53,6 +54,8 @@ class TestResult:
     """The kinds that the test's email reported, if it was accepted."""
     inputs: TestInputs | None = None
     """None: the test could not be prepared, or nothing is to be published."""
+    delivery: Attempt | None = None
+    """The email to ``delivery.address``; None: the test sent no email to it."""
 
     @property
     def verdict(self) -> Verdict:

@@ -13,7 +13,7 @@ from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.api.verdict import Mode, Trigger
 from smtp_operator.reconcile.backoff import EMAIL_INTERVAL, latest_recheck
 from smtp_operator.reconcile.digest import settings_digest
-from smtp_operator.reconcile.references.uses import ReferenceUse, references_of
+from smtp_operator.reconcile.references.uses import ReferenceUse, mailbox_settings, references_of
 from smtp_operator.reconcile.snapshot import ObjectSnapshot, created_at, spec_of, status_of, version_of
 
 
@@ -39,11 +39,14 @@ class Snapshot(ObjectSnapshot):
 
     @property
     def watched(self) -> tuple[ReferenceUse, ...]:
-        """Return the objects whose events matter: the references, and the published Secret."""
+        """Return the objects whose events matter: references, those of the mailbox, the published Secret."""
+        mailbox, watched = mailbox_settings(self.spec), self.uses
+        if mailbox is not None:
+            watched += references_of(mailbox, self.key.namespace)
         if self.spec.publish is None:
-            return self.uses
+            return watched
         secret = Reference("Secret", self.key.namespace, self.spec.publish.secret_name)
-        return (*self.uses, ReferenceUse(secret, "", Trigger.DEPENDENCY_CHANGED))
+        return (*watched, ReferenceUse(secret, "", Trigger.DEPENDENCY_CHANGED))
 
     @property
     def request_pending(self) -> bool:

@@ -12,6 +12,7 @@ from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.smtpconfig import Notification
 from smtp_operator.reconcile.backoff import BURST, TRIES_BEFORE_CONFIGURATION
+from smtp_operator.reconcile.smtpconfig.delivery.state import DeliveryState
 from smtp_operator.reconcile.smtpconfig.publish.state import PublicationState
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.sender import SenderState
@@ -66,12 +67,21 @@ class SmtpConfigState(ObjectState):
     """Kinds that no test email has reported yet; see ``notifications.py``."""
     notify_after: float = 0.0
     """Time before which no separate email is tried, after one failed; in seconds since the epoch."""
+    delivery: DeliveryState | None = None
+    """None: ``spec.delivery`` has not been used yet."""
     publication: PublicationState | None = None
     """Attempts to publish; None without ``spec.publish``."""
     reported_expiries: tuple[str, ...] = ()
     """The latest reported values of ``status.certificateExpiring``."""
 
     sender: SenderState = field(default_factory=SenderState)
+
+    @property
+    def own_delivery(self) -> DeliveryState:
+        """The state of the delivery, created at the first call."""
+        if self.delivery is None:
+            self.delivery = DeliveryState()
+        return self.delivery
 
     def record_start(self, at: float) -> None:
         """Record a test that starts now."""

@@ -24,7 +24,7 @@ from smtp_operator.sender_authentication.report import CONDITION as SENDER_AUTHE
 ADVISORY: Final = (SENDER_AUTHENTICATION,)
 """Conditions that do not depend on the test; they stay as long as the settings."""
 
-_INDEPENDENT: Final = ("Published",)
+_INDEPENDENT: Final = ("Published", "Delivered")
 """Conditions that a test reports on when it has ended; until then they stay as they are."""
 
 _BY_INTERVAL: Final = frozenset({Retry.CONFIGURATION, Retry.POLICY, Retry.DEPENDENCY, Retry.UNKNOWN_DELIVERY})

@@ -25,6 +25,8 @@ from smtp_operator.network.tls import ClientCertificate
 from smtp_operator.reconcile.internal_errors import internal_error
 from smtp_operator.reconcile.ports import Now, ReconcilePolicy, SmtpEngine, TokenProvider
 from smtp_operator.reconcile.references.changes import ReferenceBaseline
+from smtp_operator.reconcile.smtpconfig.delivery.attempts import attempt_of_test, with_address
+from smtp_operator.reconcile.smtpconfig.delivery.planner import joins
 from smtp_operator.reconcile.smtpconfig.mail_text import TestEmail, mail_about, mail_of_test
 from smtp_operator.reconcile.smtpconfig.notifications import bare_address
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
@@ -57,6 +59,10 @@ SourceOf = Callable[[Password, Reading], PasswordSource]
 """Returns the source that reads a password."""
 
 
+def _ignore_phase(phase: Phase) -> None:
+    """Ignore a phase."""
+
+
 class TestRunner:
     """Run tests; keep nothing between them, and no password in particular."""
 
@@ -76,8 +82,8 @@ class TestRunner:
         self._get_object = get_object
         self._source_of = source_of
         self._engine = engine
-        self._policy = policy
-        self._now = now
+        self.policy = policy
+        self.now = now
 
     async def run(
         self,
@@ -94,14 +100,19 @@ class TestRunner:
             ApiUnavailable, RequestRefused: the API server did not return an object that the test needs; there
                 is no result.
         """
-        started = self._now()
-        preparation = Preparation(self._values(snapshot))
+        started = self.now()
+        preparation = Preparation(self.values(snapshot))
         notified: frozenset[Notification] = frozenset()
         inputs: TestInputs | None = None
+        delivery = None
         try:
             on_phase(Phase.PASSWORD)
-            mail = mail_of_test(snapshot, test.trigger, cluster_name=self._policy.cluster_name, now=started)
-            settings = await self._prepare(snapshot, mail, test.mode, preparation, on_phase)
+            mail = mail_of_test(snapshot, test.trigger, cluster_name=self.policy.cluster_name, now=started)
+            joined = joins(snapshot, test.trigger, test.mode, now=started)
+            if joined:
+                recipients = with_address(snapshot, mail.recipients, self.policy.recipient_domains)
+                mail = replace(mail, recipients=recipients)
+            settings = await self.prepare(snapshot, mail, test.mode, preparation, on_phase)
         except VerdictError as error:
             report = self._not_started(error.verdict, test, started)
         except ClusterError:
@@ -110,7 +121,7 @@ class TestRunner:
             _log.error("%s: its test could not be prepared: %s", snapshot.key, origin(error))
             report = self._not_started(internal_error("before it connected"), test, started)
         else:
-            preparation_time = self._now() - started
+            preparation_time = self.now() - started
             if snapshot.spec.publish is not None:
                 inputs = TestInputs(login=settings.login, holders=tuple(holders(snapshot, preparation)))
             report = await self._engine.run(
@@ -120,19 +131,24 @@ class TestRunner:
                 report = _with_phase_before(report, preparation.phase, preparation_time)
             if report.verdict.passed and test.mode is Mode.SEND_EMAIL:
                 notified = mail.kinds
-            if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED and self._tokens is not None:
-                self._tokens.drop(preparation.token)
+            if joined:
+                delivery = attempt_of_test(
+                    snapshot, report, mail.recipients, self.policy.recipient_domains, ended=self.now()
+                )
+            if report.verdict.reason is Reason.OAUTH_TOKEN_REJECTED:
+                self.drop_token(preparation)
         return TestResult(
             trigger=_trigger(snapshot, test, preparation.password),
             mode=test.mode,
             started=started,
-            ended=self._now(),
+            ended=self.now(),
             report=report,
             password=preparation.password,
             read=baselines(preparation.values, snapshot, started),
             request=snapshot.request if test.mode is snapshot.spec.test.mode else None,
             notified=notified,
             inputs=inputs,
+            delivery=delivery,
         )
 
     async def read(
@@ -144,10 +160,10 @@ class TestRunner:
             VerdictError: they cannot be read, or may not be sent to this mail server.
             ApiUnavailable, RequestRefused
         """
-        started = self._now()
-        preparation = Preparation(self._values(snapshot))
+        started = self.now()
+        preparation = Preparation(self.values(snapshot))
         mail = mail_of_test(snapshot, Trigger.RECHECK, cluster_name="", now=started)
-        settings = await self._prepare(snapshot, mail, Mode.LOGIN, preparation, lambda phase: None)
+        settings = await self.prepare(snapshot, mail, Mode.LOGIN, preparation)
         inputs = TestInputs(login=settings.login, holders=tuple(holders(snapshot, preparation)))
         return inputs, preparation.password, baselines(preparation.values, snapshot, started)
 
@@ -159,13 +175,28 @@ class TestRunner:
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = Preparation(self._values(snapshot))
-        mail = mail_about(snapshot, kind, cluster_name=self._policy.cluster_name, now=self._now())
+        mail = mail_about(snapshot, kind, cluster_name=self.policy.cluster_name, now=self.now())
+        return await self.send(snapshot, mail, send_permit=send_permit, permit=permit)
+
+    async def send(
+        self, snapshot: Snapshot, mail: TestEmail, *, send_permit: SendPermit, permit: LoginPermit
+    ) -> DialogueReport:
+        """Send an email that is no test of Ready.
+
+        Raises:
+            ApiUnavailable, RequestRefused
+        """
+        preparation = Preparation(self.values(snapshot))
         try:
-            settings = await self._prepare(snapshot, mail, Mode.SEND_EMAIL, preparation, lambda phase: None)
+            settings = await self.prepare(snapshot, mail, Mode.SEND_EMAIL, preparation)
         except VerdictError as error:
             return DialogueReport(verdict=error.verdict, mode=Mode.SEND_EMAIL, duration=0.0)
         return await self._engine.run(settings, send_permit=send_permit, permit=permit)
+
+    def drop_token(self, preparation: Preparation) -> None:
+        """Drop the access token that a server rejected."""
+        if self._tokens is not None:
+            self._tokens.drop(preparation.token)
 
     async def password_changed(self, snapshot: Snapshot) -> bool:
         """Return whether the vault has another version of the password than the one that the last test used.
@@ -173,28 +204,39 @@ class TestRunner:
         Raises:
             ApiUnavailable, RequestRefused
         """
-        preparation = Preparation(self._values(snapshot))
+        preparation = Preparation(self.values(snapshot))
         try:
-            resolved = await self._resolved(snapshot, preparation, lambda phase: None)
+            resolved = await self._resolved(snapshot, preparation, _ignore_phase)
         except VerdictError:
             return False  # the next test reports it
         return _is_another(snapshot, resolved.version)
 
-    def _values(self, snapshot: Snapshot) -> SecretReader:
+    def values(self, snapshot: Snapshot) -> SecretReader:
+        """Return the reader of the keys that a snapshot names."""
         named = {(use.reference, use.data_key) for use in snapshot.uses}
         return SecretReader(
             self._get_object, keys=lambda reference: {key for it, key in named if it == reference}
         )
 
     def _not_started(self, verdict: Verdict, test: RunTest, started: float) -> DialogueReport:
-        seconds = self._now() - started
+        seconds = self.now() - started
         early = verdict.phase if verdict.phase in (Phase.PASSWORD, Phase.TOKEN) else None
         phases = (PhaseTiming(early, seconds),) if early else ()
         return DialogueReport(verdict=verdict, mode=test.mode, duration=seconds, phases=phases)
 
-    async def _prepare(
-        self, snapshot: Snapshot, mail: TestEmail, mode: Mode, preparation: Preparation, on_phase: OnPhase
+    async def prepare(
+        self,
+        snapshot: Snapshot,
+        mail: TestEmail,
+        mode: Mode,
+        preparation: Preparation,
+        on_phase: OnPhase = _ignore_phase,
     ) -> TestRequest:
+        """Read what a test needs; return its input.
+
+        Raises:
+            VerdictError, ApiUnavailable, RequestRefused
+        """
         spec = snapshot.spec
         self._check_recipients([recipient.address for recipient in mail.recipients])
         values = preparation.values
@@ -214,7 +256,7 @@ class TestRunner:
             auth_mechanism=str(spec.auth_mechanism),
             sender=spec.from_,
             recipients=mail.recipients,
-            helo_name=spec.helo_name or self._policy.helo_name,
+            helo_name=spec.helo_name or self.policy.helo_name,
             tls=TlsSettings(
                 ca_pem=trust.ca_pem,
                 not_admitted=trust.not_admitted,
@@ -306,7 +348,7 @@ class TestRunner:
                 server=spec.server,
                 port=spec.port,
                 verified_tls=verified(spec),
-                required=self._policy.require_allowed_servers,
+                required=self.policy.require_allowed_servers,
             )
             if spec.tls is not None and spec.tls.server_name is not None:
                 check_destination(
@@ -319,7 +361,7 @@ class TestRunner:
                 )
 
     def _check_recipients(self, addresses: list[str]) -> None:
-        allowed = self._policy.recipient_domains
+        allowed = self.policy.recipient_domains
         for address in addresses:
             domain = bare_address(address).rpartition("@")[2].lower()
             if allowed and domain not in allowed:

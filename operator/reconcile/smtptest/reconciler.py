@@ -6,7 +6,7 @@ finds such a status without a verdict sends nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import ClassVar, Final
 
@@ -22,7 +22,7 @@ from smtp_operator.reconcile.limits.admission import Admission
 from smtp_operator.reconcile.limits.hold import Hold
 from smtp_operator.reconcile.ports import SmtpEngine, TestObserver, TokenProvider
 from smtp_operator.reconcile.reconciler import Reconciler
-from smtp_operator.reconcile.send_gate import GatePermit
+from smtp_operator.reconcile.send_gate import FencedPermit, GatePermit
 from smtp_operator.reconcile.shared_parts import SharedParts
 from smtp_operator.reconcile.smtpconfig.holding import (
     ANNOUNCED_AFTER,
@@ -334,24 +334,6 @@ class SmtpTestReconciler(Reconciler[SmtpTestSnapshot, SmtpTestState, SmtpTestAct
         if ready is not None and ready.status != "Unknown":
             return before
         return status_after_verdict(before, version.generation, verdict, now=self.now())
-
-
-class FencedPermit:
-    """The ``SendPermit`` of a SmtpTest: before DATA it also waits until status records the email."""
-
-    def __init__(self, permit: GatePermit, fence: Callable[[], Awaitable[None]]) -> None:
-        self._permit = permit
-        self._fence = fence
-
-    async def acquire(self, destination: Hashable) -> None:
-        """See ``SendPermit``."""
-        await self._permit.acquire(destination)
-        await self._fence()
-        self._permit.check()
-
-    def check(self) -> None:
-        """See ``SendPermit``."""
-        self._permit.check()
 
 
 def _tested(version: ObjectVersion, spec: JsonObject) -> Hashable:

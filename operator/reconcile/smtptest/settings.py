@@ -73,6 +73,7 @@ async def _of_smtp_config(
         tested = spec_of(SmtpConfigSpec, object_)
     except InvalidSpecError as error:
         raise VerdictError(error.verdict) from None
+    tested = tested.model_copy(update={"delivery": None})
     if tested.suspend:
         raise failed(
             Reason.SUSPENDED,

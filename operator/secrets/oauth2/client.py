@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from smtp_operator.api.fields import SecretKeyReference
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.api.smtpconfig import OAuth2
+from smtp_operator.api.server_fields import OAuth2
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.network.https import HttpsRequest, HttpsSender
 from smtp_operator.network.https_errors import HttpsError

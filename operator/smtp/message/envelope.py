@@ -26,8 +26,15 @@ class Addressee:
         return f"{self.role}[{self.index}]"
 
     @property
+    def is_extra(self) -> bool:
+        """Whether the address receives the email only because of ``spec.delivery``."""
+        return self.role == "delivery"
+
+    @property
     def label(self) -> str:
         """The recipient in a message: ``recipients.cc[0] dev@example.com``, for a bcc without the address."""
+        if self.is_extra:
+            return f"delivery.address {self.mailbox.address}"
         return f"recipients.{self.place}" + ("" if self.role == "bcc" else f" {self.mailbox.address}")
 
 
@@ -53,6 +60,16 @@ class Envelope:
             ) from None
         return cls(sender, tuple(map(_addressee, settings.recipients)))
 
+    @property
+    def counted(self) -> tuple[Addressee, ...]:
+        """The recipients that the verdict is about: an extra one counts only if it is the only one."""
+        return tuple(it for it in self.addressees if not it.is_extra) or self.addressees
+
+    @property
+    def without_extra(self) -> "Envelope":
+        """The envelope with the counted recipients only."""
+        return Envelope(self.sender, self.counted)
+
     def of_role(self, role: Role) -> Iterable[Mailbox]:
         """Return the addresses of one list."""
         return (entry.mailbox for entry in self.addressees if entry.role == role)
@@ -76,6 +93,8 @@ class Envelope:
 
 def _addressee(recipient: Recipient) -> Addressee:
     place = f"recipients.{recipient.role}[{recipient.index}]"
+    if recipient.role == "delivery":
+        place = "delivery.address"
     try:
         mailbox = parse_address(recipient.address)
         return Addressee(recipient.role, recipient.index, mailbox, recipient.address.strip())

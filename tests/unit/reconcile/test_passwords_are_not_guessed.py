@@ -291,6 +291,9 @@ class Counting:
     def login_rejected(self) -> None:
         self.rejected += 1
 
+    def delivered(self, latency: float, folder: str) -> None:
+        pass
+
 
 async def test_rejected_logins_and_held_tests_are_counted(world: World) -> None:
     world.observer = counting = Counting()

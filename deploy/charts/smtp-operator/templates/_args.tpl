@@ -44,12 +44,14 @@
 {{- end }}
 {{- end -}}
 
-{{/* The ports of mail servers, vaults and token endpoints, as a JSON list under "ports". */}}
+{{/* The ports of mail servers, vaults, token endpoints and, with delivery, mailboxes, as a JSON list under "ports". */}}
 {{- define "smtp-operator.allowedPorts" -}}
 {{- $ports := list }}
 {{- range (.Files.Get "files/flags.yaml" | fromYaml).flags }}
 {{- if has .value (list "allowedSmtpPorts" "allowedVaultPorts") }}
 {{- $ports = concat $ports (index $.Values .value | default (splitList "," .default)) }}
+{{- else if and (eq .value "delivery.allowedImapPorts") $.Values.delivery.enabled }}
+{{- $ports = concat $ports ($.Values.delivery.allowedImapPorts | default (splitList "," .default)) }}
 {{- end }}
 {{- end }}
 {{- dict "ports" $ports | toJson -}}

@@ -11,7 +11,7 @@ import yaml
 from smtp_operator.api.reasons import Reason
 
 FOLDER: Final = Path(__file__).parent
-FILES: Final = ("kubernetes", "vaults", "network", "dialogue", "senders", "publishing")
+FILES: Final = ("kubernetes", "vaults", "network", "dialogue", "senders", "publishing", "delivery")
 
 _MICROSOFT: Final = "https://learn.microsoft.com/en-us"
 _SOURCES: Final = {
@@ -36,6 +36,7 @@ _SOURCES: Final = {
     "binding": ("Bind a password to its mail server", "../../how-to/bind-a-password.md"),
     "ca": ("Trust a private CA", "../../how-to/trust-a-private-ca.md"),
     "cyberark": ("Read passwords from CyberArk", "../../how-to/cyberark.md"),
+    "delivery": ("Check that email arrives", "../../how-to/check-delivery.md"),
     "entra-errors": (
         "Microsoft: Entra error codes",
         f"{_MICROSOFT}/entra/identity-platform/reference-error-codes",

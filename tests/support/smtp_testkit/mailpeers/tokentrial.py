@@ -7,7 +7,7 @@ from typing import Any
 
 from smtp_operator.api.errors import ObjectNotFound
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.api.smtpconfig import OAuth2
+from smtp_operator.api.server_fields import OAuth2
 from smtp_operator.api.verdict import Verdict, VerdictError
 from smtp_operator.network.destination import DestinationPolicy
 from smtp_operator.network.https import Https

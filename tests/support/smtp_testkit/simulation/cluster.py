@@ -194,6 +194,9 @@ class FakeCluster(PublishedSecretStore):
             )
         if tested.kind != "SmtpConfig":
             return self._write_status_of(Reference(tested.kind, *tested.key), object_, status)
+        return self._put_status(tested, object_, status)
+
+    def _put_status(self, tested: ObjectVersion, object_: JsonObject, status: JsonObject) -> str:
         self._check(object_, status)
         stored = self.storage.put_status(tested.key, status)
         self.status_writes.append(StatusWrite(self._now(), tested.key, tested.generation, status))
@@ -226,6 +229,8 @@ class FakeCluster(PublishedSecretStore):
         object_ = self._ours(tested)
         if object_ is None or object_["metadata"]["resourceVersion"] != tested.resource_version:
             return None
+        if tested.kind == "SmtpConfig":
+            return self._put_status(tested, object_, status)
         return self._write_status_of(tested.reference, object_, status)
 
     async def delete(self, version: ObjectVersion) -> bool:

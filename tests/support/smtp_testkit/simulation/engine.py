@@ -10,6 +10,7 @@ from typing import Final
 
 from smtp_operator.api.reasons import REASONS, Reason, Retry
 from smtp_operator.api.verdict import (
+    DeliveryAddressResult,
     DialogueReport,
     Mode,
     Phase,
@@ -76,6 +77,8 @@ class Answer:
     retry_after: float | None = None
     suggestion: Suggestion | None = None
     recipients: tuple[RecipientVerdict, ...] = ()
+    address_refused: Verdict | None = None
+    """Why the server refuses ``delivery.address``, if that is an additional recipient."""
     report: DialogueReport | None = None
     """The whole verdict, for cases that the other fields cannot express."""
 
@@ -158,6 +161,8 @@ class ScriptedEngine:
         """Minimum duration of each phase, in seconds."""
         self.runs: list[Run] = []
         self.mails: list[Mail] = []
+        self.all_mails: list[Mail] = []
+        """Also those that were forgotten."""
         self.logins: list[tuple[float, str]] = []
         self.addresses: dict[str, str] = {}
         """Addresses by server; default: 192.0.2.10."""
@@ -260,6 +265,7 @@ class ScriptedEngine:
                 self.logins.append((self._now(), settings.login.password))
             if phase is Phase.DATA and (not reached or answer.reason is not Reason.MESSAGE_REJECTED):
                 self.mails.append(Mail(self._now(), settings.message_id, settings))
+                self.all_mails.append(self.mails[-1])
             await asyncio.sleep(seconds)
             timings.append(PhaseTiming(phase, seconds))
             if phase is Phase.AUTH and settings.login is not None and permit is not None:
@@ -278,6 +284,9 @@ class ScriptedEngine:
             message_id=settings.message_id,
             response="250 2.0.0 queued as 4F1B2" if Phase.DATA in through else "",
             recipients=answer.recipients,
+            delivery_address=DeliveryAddressResult(refusal=answer.address_refused)
+            if {it.role == "delivery" for it in settings.recipients} == {True, False}
+            else None,
             dialogue=("S: 220 mx.example.com ESMTP", "C: EHLO example.com"),
         )
 

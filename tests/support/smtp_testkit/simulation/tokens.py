@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Hashable
 
 from smtp_operator.api.objects import JsonObject, Reference
-from smtp_operator.api.smtpconfig import OAuth2
+from smtp_operator.api.server_fields import OAuth2
 from smtp_operator.api.verdict import VerdictError
 from smtp_operator.secrets.interfaces import ResolvedPassword
 from smtp_operator.secrets.oauth2.client import SOURCE, ResolvedToken, described

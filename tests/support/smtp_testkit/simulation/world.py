@@ -19,6 +19,7 @@ from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.clients import VaultClients
 from smtp_testkit.simulation.cluster import FakeCluster, StatusWrite, Watch
 from smtp_testkit.simulation.engine import Mail, Run, ScriptedEngine
+from smtp_testkit.simulation.mailboxes import SimulatedMailboxes
 from smtp_testkit.simulation.published_secrets import SecretWrite
 from smtp_testkit.simulation.storage import Storage
 from smtp_testkit.simulation.tokens import SimulatedTokens
@@ -59,6 +60,7 @@ class World:
         self.cluster = FakeCluster(self.storage, now=self.time, watch=watch)
         self.engine = ScriptedEngine(self.time, policy.connections_per_destination)
         self._may_send = may_send
+        self.mailboxes = SimulatedMailboxes(self.operators_time, lambda: self.all_mails)
         self.tokens = SimulatedTokens()
         self.vaults = SimulatedVaults(self.time)
         self.senders: SenderChecker | None = None
@@ -98,6 +100,7 @@ class World:
             vaults=self._live_vaults,
             tokens=lambda get_object: self.tokens.by(SimulatedAccounts(get_object)),
             senders=self.senders,
+            mailboxes=lambda: self.mailboxes,
             observer=self.observer,
             may_send=self._may_send,
         )
@@ -236,6 +239,11 @@ class World:
     def mails(self) -> list[Mail]:
         """All emails that servers accepted."""
         return self.engine.mails
+
+    @property
+    def all_mails(self) -> list[Mail]:
+        """All emails, also those before ``forget``."""
+        return self.engine.all_mails
 
     @property
     def runs(self) -> list[Run]:

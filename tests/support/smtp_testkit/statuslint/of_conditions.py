@@ -18,6 +18,7 @@ _TYPES: Final = (
     "Stalled",
     "Published",
     "SenderAuthentication",
+    "Delivered",
 )
 _TESTED: Final = (SMTP_CONFIG_KIND, SMTP_TEST_KIND)
 _ABNORMAL: Final = ("Failed", "Reconciling", "Stalled")
@@ -38,7 +39,19 @@ _NOT_PUBLISHED: Final[set[str]] = {
     Reason.SECRET_EDITED,
     Reason.PUBLISH_FAILED,
 }
+_DELIVERED: Final[dict[str, set[str]]] = {
+    "True": {Reason.IN_INBOX},
+    "False": {
+        Reason.IN_JUNK,
+        Reason.NOT_SEEN,
+        Reason.BOUNCED,
+        Reason.ADDRESS_REFUSED,
+        Reason.SENDER_AUTHENTICATION_FAILED,
+    },
+    "Unknown": {Reason.WAITING, Reason.NOT_SENT, Reason.MAILBOX_UNAVAILABLE, Reason.SUSPENDED},
+}
 _NOT_OF_A_TEST: Final = _PASSWORD_READ | {
+    *set().union(*_DELIVERED.values()),
     *_PUBLISHED,
     *_NOT_PUBLISHED,
     Reason.PUBLISHING,
@@ -77,6 +90,7 @@ _REASONS: Final[dict[tuple[str, str], Set[str]]] = {
     ("SenderAuthentication", "True"): {Reason.RECORDS_PRESENT},
     ("SenderAuthentication", "False"): OF_SENDERS - {Reason.RECORDS_PRESENT, Reason.SENDER_DNS_UNAVAILABLE},
     ("SenderAuthentication", "Unknown"): {Reason.SENDER_DNS_UNAVAILABLE},
+    **{("Delivered", status): reasons for status, reasons in _DELIVERED.items()},
 }
 
 

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from smtp_operator.network.https_connection import BoundedResponse, bounds
+from smtp_operator.network.bounded_sockets import bounds
+from smtp_operator.network.https_connection import BoundedResponse
 
 
 @pytest.mark.parametrize("sent", [b"no HTTP at all\r\n\r\n", b"HTTP/9.9\r\n", b""])
