@@ -2,6 +2,7 @@
 """`helm test` tests the SmtpConfig that the value helmTest names, with permissions for that alone."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from smtp_testkit.handbook.blocks import ROOT, blocks_of
+from smtp_testkit.handbook.blocks import ROOT
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Bed, Object, OperatorProcess
 from smtp_testkit.testbed.operator_process import LOOPBACK
@@ -31,12 +32,10 @@ def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
         yield process.start()
 
 
-def values_of_the_page(bed: Bed) -> Object:
-    """Return the values that smtptests-in-pipelines.md shows, for this namespace and its SmtpConfig."""
-    (text,) = (it.text for it in blocks_of(PAGE) if it.tags.get("file") == "helm-values.yaml")
-    values: Object = yaml.safe_load(text)
-    values["helmTest"] |= {"smtpConfig": "mail", "namespace": bed.namespace}
-    return values
+def value_of_the_page(bed: Bed) -> str:
+    """Return the value that smtptests-in-pipelines.md sets, for this namespace and its SmtpConfig."""
+    (found,) = re.findall(r"--set (helmTest\S+)", PAGE.read_text(encoding="utf-8"))
+    return f"--set={found.replace('corporate-mail', 'mail').replace('team-a', bed.namespace)}"
 
 
 def hooks(cluster: LocalCluster, bed: Bed, *values: str) -> list[Object]:
@@ -98,8 +97,9 @@ def test_helm_waits_for_the_pod_and_removes_its_permissions(
     one_namespace = {"allNamespaces": False, "smtpTests": "enabled"}
     of_others: Object = {"crds": {"enabled": False}, "userRoles": {"enabled": False}}
     of_others["policies"] = dict.fromkeys(("references", "plaintextPassword", "habits"), "off")
-    values.write_text(yaml.safe_dump(values_of_the_page(bed) | one_namespace | of_others))
-    cluster.helm("install", "mail", str(CHART), "-n", bed.namespace, f"--values={values}")
+    values.write_text(yaml.safe_dump(one_namespace | of_others))
+    words = (f"--values={values}", value_of_the_page(bed))
+    cluster.helm("install", "mail", str(CHART), "-n", bed.namespace, *words)
 
     with ThreadPoolExecutor() as threads:
         helm = threads.submit(cluster.helm, "test", "mail", "-n", bed.namespace, "--timeout=90s")

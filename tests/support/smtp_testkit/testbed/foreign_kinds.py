@@ -16,6 +16,7 @@ OTHERS = (
     ("argoproj.io", "v1alpha1", "Application", "applications"),
     ("bitnami.com", "v1alpha1", "SealedSecret", "sealedsecrets"),
     ("external-secrets.io", "v1", "ExternalSecret", "externalsecrets"),
+    ("tekton.dev", "v1", "Task", "tasks"),
 )
 """Group, version, kind and plural of kinds that accept any content."""
 
