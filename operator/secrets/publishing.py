@@ -17,7 +17,7 @@ from smtp_operator.api.smtpvault import ClusterSmtpVaultSpec
 from smtp_operator.api.vaultobject import vault_object
 from smtp_operator.api.verdict import VerdictError, failed
 from smtp_operator.secrets.allowed_servers import entry_matches
-from smtp_operator.secrets.bindings import bindings_of
+from smtp_operator.secrets.bindings import binding_of
 from smtp_operator.secrets.interfaces import GetObject
 from smtp_operator.secrets.vaults.access import matches_namespace
 
@@ -92,7 +92,7 @@ def carried_annotations(holders: Iterable[JsonObject], *, server: str, port: int
     for other in bound[1:]:
         servers = _common(servers, other)
     carried = {ALLOWED_SERVERS: ",".join(dict.fromkeys(servers))}
-    admitted = [it.admitted for it in bindings_of(holders)]
+    admitted = [it.admitted for it in map(binding_of, holders) if it is not None]
     common = admitted[0].intersection(*admitted[1:]) - {""} if admitted else frozenset[str]()
     if common:
         carried[ALLOWED_CA] = ",".join(sorted(common))

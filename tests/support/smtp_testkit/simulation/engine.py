@@ -167,6 +167,8 @@ class ScriptedEngine:
         self.addresses: dict[str, str] = {}
         """Addresses by server; default: 192.0.2.10."""
         """The time and password of each login."""
+        self.ca_chain: tuple[bytes, ...] = ()
+        """The CA certificates (DER) that verify each server, with a caRef."""
         self.under_way: list[str] = []
         """SmtpConfigs with a running test."""
         self.overlaps: list[str] = []
@@ -280,7 +282,12 @@ class ScriptedEngine:
             mode=settings.mode,
             duration=answer.seconds,
             phases=tuple(timings),
-            server=ServerFacts(address="192.0.2.10:587", banner=settings.server),
+            server=ServerFacts(
+                address="192.0.2.10:587",
+                banner=settings.server,
+                auth_mechanism="" if settings.login is None else "PLAIN",
+                ca_chain=self.ca_chain if settings.tls.ca_pem is not None else (),
+            ),
             message_id=settings.message_id,
             response="250 2.0.0 queued as 4F1B2" if Phase.DATA in through else "",
             recipients=answer.recipients,

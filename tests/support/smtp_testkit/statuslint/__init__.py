@@ -7,6 +7,7 @@ Modeled on Flux's ``runtime/conditions/check``. Numbers never change, so you can
 import base64
 from collections.abc import Collection, Iterable
 
+from smtp_operator.api.names import PUBLISHED_LABEL
 from smtp_operator.api.objects import JsonObject
 from smtp_testkit.statuslint import of_conditions, of_facts
 from smtp_testkit.statuslint.case import RULES, Case
@@ -33,7 +34,10 @@ def lint(object_: JsonObject, status: JsonObject, *, now: float, hidden: Collect
 
 
 def texts_to_hide(smtp_configs: Iterable[JsonObject], objects: Iterable[JsonObject]) -> set[str]:
-    """Return values of Secrets, passwords in specs and bcc addresses, if they are long enough."""
+    """Return values of Secrets, passwords in specs and bcc addresses, if they are long enough.
+
+    Of a published Secret it is only the password: the rest is in the spec.
+    """
     texts: set[str] = set()
     for object_ in smtp_configs:
         spec = object_["spec"]
@@ -41,6 +45,8 @@ def texts_to_hide(smtp_configs: Iterable[JsonObject], objects: Iterable[JsonObje
         texts.add((spec.get("password") or {}).get("value") or "")
     for object_ in objects:
         if object_["kind"] == "Secret":
-            values = (base64.b64decode(value) for value in object_["data"].values())
+            published = PUBLISHED_LABEL in (object_["metadata"].get("labels") or {})
+            data = object_["data"].items()
+            values = (base64.b64decode(it) for key, it in data if not published or key == "password")
             texts |= {value.decode("utf-8", "replace").strip() for value in values}
     return {text for text in texts if len(text) >= 4}
