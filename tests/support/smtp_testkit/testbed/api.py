@@ -62,6 +62,10 @@ class Api:
         """Create an object in the collection."""
         return self._request("POST", path, body)
 
+    def replace(self, path: str, body: Object) -> Object:
+        """Replace an object; its resourceVersion is a precondition."""
+        return self._request("PUT", path, body)
+
     def patch(self, path: str, body: Object) -> Object:
         """Change some fields by a merge patch."""
         return self._request("PATCH", path, body, kind="merge-patch+json")
