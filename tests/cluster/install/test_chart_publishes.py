@@ -6,7 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from smtp_testkit.testbed import Object
+from smtp_testkit.testbed.permissions import Permission
 from smtp_testkit.testbed.rendered import arguments, of_kind, the
+from smtp_testkit.testbed.shared_audit import PUBLISHING
 from smtp_tools.localcluster.errors import KubectlError
 
 Render = Callable[..., list[Object]]
@@ -47,9 +49,9 @@ def test_there_is_one_role_for_each_namespace(render: Render) -> None:
     assert "--publish" in arguments(documents)
     assert writers_of_secrets(documents) == {f"team-{it}/smtp-operator-publish" for it in "ab"}
     for role in (it for it in of_kind(documents, "Role") if it["metadata"]["name"].endswith("-publish")):
-        assert role["rules"] == [
-            {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "get", "update", "delete"]}
-        ]
+        (rule,) = role["rules"]
+        assert (rule["apiGroups"], rule["resources"]) == ([""], ["secrets"])
+        assert {Permission(verb, "secrets") for verb in rule["verbs"]} == PUBLISHING
     bound = {
         (it["metadata"]["namespace"], it["subjects"][0]["name"], it["subjects"][0]["namespace"])
         for it in of_kind(documents, "RoleBinding")

@@ -66,6 +66,8 @@ def decide(
 ) -> PublishSecret | RemoveSecret | RunTest | RefreshStatus | Wait:
     """Return the next step once nothing else is to be done; ``attempt`` is what an attempt depends on."""
     status, publish = snapshot.status, snapshot.spec.publish
+    if snapshot.generation_is_new:
+        return Wait(None)  # its verdict comes first
     condition = status.condition(PUBLISHED)
     if publish is None:
         if status.binding is None:
@@ -106,8 +108,8 @@ def _is_bound(snapshot: Snapshot) -> bool:
 
 def _condition_is_outdated(snapshot: Snapshot, *, enabled: bool) -> bool:
     """Return whether the condition is missing, or says something else than the operator's flag."""
-    if snapshot.ready is None or snapshot.generation_is_new:
-        return False  # a test or another status follows
+    if snapshot.ready is None:
+        return False  # a test follows
     condition = snapshot.status.condition(PUBLISHED)
     if condition is None:
         return True

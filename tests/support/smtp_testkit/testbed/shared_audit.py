@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -15,8 +16,13 @@ REPORT = Path(".failures") / "permissions.txt"
 
 DELIBERATE: dict[Permission, str] = {
     Permission("create", "serviceaccounts/token"): "no role names the ServiceAccount of the test",
+    Permission("create", "secrets"): "no role allows publishing in the namespace of the test",
 }
 """Requests that the API server refuses on purpose in tests."""
+
+
+PUBLISHING: Final = frozenset(Permission(verb, "secrets") for verb in ("create", "get", "update", "delete"))
+"""The permissions of the chart's Role for ``publish.namespaces``, which tests of publishing create."""
 
 
 def audit_of(cluster: SharedCluster) -> PermissionAudit | None:
@@ -25,7 +31,8 @@ def audit_of(cluster: SharedCluster) -> PermissionAudit | None:
         return None
     manifests = Manifests.read().permissions()
     asked = AuditLog(cluster.audit_log).requests(user=manifests.user)
-    return PermissionAudit.of(granted_by(manifests.documents), asked, deliberate=DELIBERATE)
+    granted = granted_by(manifests.documents) | PUBLISHING
+    return PermissionAudit.of(granted, asked, deliberate=DELIBERATE)
 
 
 class SharedAudit:

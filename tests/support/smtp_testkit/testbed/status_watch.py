@@ -151,7 +151,10 @@ class StatusWatch:
                 namespaces |= set(_named(it["spec"], "namespace"))
         secrets = [it for name in namespaces for it in self._secrets(name)]
         configs = [it for it in objects if it["kind"] == SMTP_CONFIG_KIND]
-        return texts_to_hide(configs, [{"kind": "Secret", "data": it.get("data") or {}} for it in secrets])
+        return texts_to_hide(
+            configs,
+            [{"kind": "Secret", "metadata": it["metadata"], "data": it.get("data") or {}} for it in secrets],
+        )
 
     def _secrets(self, namespace: str) -> list[Object]:
         return self._api.items(f"/api/v1/namespaces/{namespace}/secrets")

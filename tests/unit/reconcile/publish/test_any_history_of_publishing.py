@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import looptime
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError
@@ -159,6 +159,16 @@ WATCHES: st.SearchStrategy[Watch] = st.sampled_from(["metadata", "metadata", "la
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 @given(WATCHES, st.lists(st.tuples(STEPS, PAUSES), max_size=25))
+@example(
+    # The Secret is edited while new settings wait for their test.
+    "metadata",
+    [
+        (edit(server="other.example.com"), 2.0),
+        (rotate(False), 0.0),
+        (by_hand, 0.02),
+        (edit(server="smtp.example.com"), 0.0),
+    ],
+)
 def test_the_secret_is_one_proven_tuple_or_absent(watch: Watch, steps: list[tuple[Step, float]]) -> None:
     with asyncio.Runner(loop_factory=lambda: looptime.new_event_loop(noop_cycles=0)) as runner:
         runner.run(live_through(watch, steps))

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``spec.publish`` on a real API server, with the permissions of the chart and real mail servers."""
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trustme
+
+from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.testbed import Bed, Object, StartOperator
+from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.seen import ObservedObject
+from smtp_testkit.testbed.waiting import until
+
+LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
+PUBLISH: dict[str, Any] = {**LOGIN, "publish": {"secretName": "proven"}, "allowInsecureAuth": True}
+RBAC = "rbac.authorization.k8s.io"
+
+
+@pytest.fixture
+def permit(bed: Bed, operator_user: str) -> Callable[[], None]:
+    """Create the Role of the chart's publish.namespaces."""
+
+    def permitted() -> None:
+        path, name = f"/apis/{RBAC}/v1/namespaces/{bed.namespace}", "smtp-operator-publish"
+        rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "get", "update", "delete"]}
+        bed.api.create(f"{path}/roles", {"metadata": {"name": name}, "rules": [rule]})
+        subject = {"apiGroup": RBAC, "kind": "User", "name": operator_user}
+        reference = {"apiGroup": RBAC, "kind": "Role", "name": name}
+        body = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
+        bed.api.create(f"{path}/rolebindings", body)
+
+    return permitted
+
+
+def published(reason: str) -> Callable[[ObservedObject], bool]:
+    return lambda it: it.judged and it.condition("Published").reason == reason
+
+
+def secret_of(bed: Bed) -> Object | None:
+    found = [it for it in bed.api.items(bed.core("secrets")) if it["metadata"]["name"] == "proven"]
+    return found[0] if found else None
+
+
+def values(bed: Bed) -> dict[str, str]:
+    secret = secret_of(bed) or {"data": {}}
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+
+def start(start_operator: StartOperator) -> Any:
+    return start_operator(*LOOPBACK, "--publish")
+
+
+def test_from_the_first_proof_to_the_removal(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    seen = bed.wait(published("Published"))
+    assert values(bed)["password"] == server.users["mailer"]
+    assert seen.status["binding"] == {"name": "proven"}
+    secret = secret_of(bed)
+    assert secret is not None
+    assert secret["type"] == "servicebinding.io/smtp"
+    (owner,) = secret["metadata"]["ownerReferences"]
+    assert (owner["uid"], owner["controller"]) == (seen.metadata["uid"], True)
+    assert "blockOwnerDeletion" not in owner
+
+    bed.secret("smtp-password", password="not the password")
+    bed.wait(published("KeptLastProven"))
+    assert values(bed)["password"] == server.users["mailer"]
+    version = (secret_of(bed) or {})["metadata"]["resourceVersion"]
+    assert version == secret["metadata"]["resourceVersion"]
+
+    server.users["mailer"] = "rotated-Passw0rd"
+    bed.secret("smtp-password", password="rotated-Passw0rd")
+    bed.wait(published("Published"))
+    assert values(bed)["password"] == "rotated-Passw0rd"
+
+    bed.change(publish=None)
+    until(lambda: secret_of(bed) is None, "the Secret stayed")
+    gone = bed.wait(lambda it: "binding" not in it.status)
+    assert "Published" not in gone.conditions
+
+
+def test_an_edit_by_hand_is_restored(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    bed.wait(published("Published"))
+    proven, mails = values(bed), len(server.mails)
+    edited = {"data": {"password": base64.b64encode(b"by hand").decode(), "more": ""}}
+    bed.api.patch(f"{bed.core('secrets')}/proven", edited)
+    until(lambda: values(bed) == proven, "the Secret was not restored")
+    bed.delete_secret("proven")
+    until(lambda: values(bed) == proven, "the Secret was not created again", seconds=90)
+    assert len(server.mails) == mails
+
+
+def test_killed_before_the_write_it_writes_at_its_next_start_without_an_email(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    operator = start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    refused = bed.wait(published("PublishNotEnabled"))
+    assert "publish.namespaces" in refused.condition("Published").message
+    assert refused.ready.status == "True"
+    assert secret_of(bed) is None
+    operator.kill()
+    permit()
+    operator.start()
+    bed.wait(published("Published"))
+    assert values(bed)["password"] == server.users["mailer"]
+    assert len(server.mails) == 1
+
+
+def test_the_secret_has_only_the_ca_that_verified_the_server(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start(start_operator)
+    appended = trustme.CA().cert_pem.bytes().decode()
+    bed.trust(server)
+    both = {"data": {"ca.crt": f"{server.ca_pem}\n# a comment\n{appended}"}}
+    bed.api.patch(f"{bed.core('configmaps')}/mail-ca", both)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    tls = {"caRef": {"name": "mail-ca"}, "serverName": "localhost"}
+    bed.create(server, smtp_type="StartTLS", **{**PUBLISH, "tls": tls})
+    bed.wait(published("Published"))
+    assert "".join(values(bed)["certificates"].split()) == "".join(server.ca_pem.split())
+
+
+def test_a_secret_of_someone_else_is_not_touched(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start(start_operator)
+    bed.secret("proven", password="theirs")
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    bed.wait(published("SecretNotOwned"))
+    assert values(bed) == {"password": "theirs"}
+    bed.delete_secret("proven")
+    bed.wait(published("Published"))
+
+
+def test_without_the_flag_nothing_is_written(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start_operator()
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    bed.wait(published("PublishNotEnabled"))
+    assert secret_of(bed) is None
