@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the chart renders for ``spec.publish``: nothing by default, a Role per namespace, the policies."""
+"""The chart renders nothing for ``spec.publish`` by default; else a Role per namespace, and the policies."""
 
 from collections.abc import Callable
 

@@ -94,7 +94,7 @@ async def test_a_copy_cannot_be_sent_elsewhere(world: World) -> None:
 
 
 async def test_a_server_that_accepts_everything_replaces_nothing_of_another(world: World) -> None:
-    """Its own name cannot be chosen for a bound password, and its Secret is not that of others."""
+    """A bound password is not sent there, and the Secret of others keeps its owner."""
     world.put_secret(password="s3cret-1", annotations={SERVERS: "smtp.example.com:587", ALLOW: "true"})
     victim = await world.ready(publish=PUBLISH)
     world.engine.always(passes(), server="accepts-all.example.net")
@@ -136,7 +136,7 @@ async def test_nothing_is_planted_in_a_secret_that_others_use(world: World, name
 
 
 async def test_only_the_ca_that_verified_the_server_is_published(world: World) -> None:
-    """Someone appends a CA to the ConfigMap; the test verified the server with the other one."""
+    """A CA that is appended to the ConfigMap verified nothing."""
     good, appended = b"good CA", b"appended CA"
 
     def answer(settings: TestRequest) -> Answer:
