@@ -61,6 +61,7 @@ func main() {
 	certificate := flag.String("certificate", "", "file with the certificate in PEM")
 	key := flag.String("key", "", "file with the private key in PEM")
 	user := flag.String("user", "", "username")
+	insecure := flag.Bool("insecure-auth", false, "offer AUTH without TLS, for a frontend that ends TLS")
 	flag.Parse()
 	pair, err := tls.LoadX509KeyPair(*certificate, *key)
 	if err != nil {
@@ -70,6 +71,7 @@ func main() {
 	server.Domain = "mail.test.example"
 	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{pair}}
 	server.ErrorLog = log.Default()
+	server.AllowInsecureAuth = *insecure
 	server.Addr = *plain
 	go func() { log.Fatal(server.ListenAndServe()) }()
 	listener, err := tls.Listen("tcp", *secure, server.TLSConfig)

@@ -7,12 +7,15 @@
 
 from typing import Final
 
+from smtp_testkit.realpeers.servers.catchers import Haraka, Inbucket, Mailpit
 from smtp_testkit.realpeers.servers.exim import Exim
+from smtp_testkit.realpeers.servers.frontends import HaProxy, Nginx, Stunnel
 from smtp_testkit.realpeers.servers.further import Aiosmtpd, SmtpServer
 from smtp_testkit.realpeers.servers.go_servers import Chasquid, GoSmtp
 from smtp_testkit.realpeers.servers.opensmtpd import OpenSmtpd
 from smtp_testkit.realpeers.servers.postfix import DovecotSubmission, Postfix
 from smtp_testkit.realpeers.servers.server import PeerServer
+from smtp_testkit.realpeers.servers.small_servers import Msmtpd, Qpsmtpd
 
 REQUIRED: Final[tuple[type[PeerServer], ...]] = (
     Postfix,
@@ -22,6 +25,17 @@ REQUIRED: Final[tuple[type[PeerServer], ...]] = (
     GoSmtp,
     Chasquid,
 )
-FURTHER: Final[tuple[type[PeerServer], ...]] = (Aiosmtpd, SmtpServer)
+FURTHER: Final[tuple[type[PeerServer], ...]] = (
+    Aiosmtpd,
+    SmtpServer,
+    Stunnel,
+    HaProxy,
+    Nginx,
+    Mailpit,
+    Inbucket,
+    Haraka,
+    Msmtpd,
+    Qpsmtpd,
+)
 
 __all__ = ["FURTHER", "REQUIRED", "PeerServer"]

@@ -66,6 +66,8 @@ class Command:
 
     words: tuple[str | Path, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    """Ports at which it listens, in addition to those of the server."""
 
 
 class PeerServer(ABC):
@@ -121,9 +123,11 @@ class PeerServer(ABC):
             served = Served(ports, site.ca_pem)
             log = directory / "output.log"
             with contextlib.ExitStack() as running:
+                awaited = set(ports.values())
                 for command in self.commands(site):
                     running.enter_context(self._running(command, log))
-                self._wait_until_ready(ports, log)
+                    awaited.update(command.ports)
+                self._wait_until_ready(awaited, log)
                 yield served
                 _wait_until_closed(ports)
             served.log = "".join(file.read_text(errors="replace") for file in self.logs(site))
@@ -150,10 +154,10 @@ class PeerServer(ABC):
             process.end(SECONDS)
             _wait_until_gone(process.pid)
 
-    def _wait_until_ready(self, ports: Mapping[str, int], log: Path) -> None:
+    def _wait_until_ready(self, ports: set[int], log: Path) -> None:
         end = time.monotonic() + SECONDS
         listening = {port for port, state, _ in _sockets() if state == _LISTEN}
-        while not set(ports.values()) <= listening:
+        while not ports <= listening:
             if time.monotonic() > end:
                 raise TimeoutError(f"{self.name} does not start:\n{log.read_text(errors='replace')}")
             time.sleep(0.02)
