@@ -30,7 +30,10 @@ _SERVER_VERSION: Final = slice(9, 11)
 """Where the first record has the version of a ServerHello."""
 _OLD_VERSIONS: Final = (b"\3\2", b"\3\1", b"\3\0")
 """TLS 1.1, TLS 1.0, SSL 3.0."""
+_TLS_1_2: Final = b"\3\3"
 _OLD_CIPHERS: Final = bytes.fromhex("c014c00ac013c009 00390033 0035002f 000a 00050004 00ff")
+_WEAK_CIPHERS: Final = bytes.fromhex("009d009c 003d003c 0035002f c014c00ac013c009 000a 00050004 00ff")
+"""Ciphers of TLS 1.2 that this client does not offer: without forward secrecy, or with SHA-1."""
 
 
 class Protocol(StrEnum):
@@ -288,10 +291,13 @@ async def probe_proxy(sock: socket.socket, server_name: str, *, tls: bool, limit
             return False
 
 
-async def probe_old_tls(sock: socket.socket, helo_name: str, *, start_tls: bool, limit: float) -> bool:
+async def probe_old_tls(
+    sock: socket.socket, helo_name: str, *, start_tls: bool, limit: float, ciphers: bool = False
+) -> bool:
     """Return whether the server answers a ClientHello of TLS 1.1, with ``start_tls`` after STARTTLS.
 
-    The ClientHello has no name and no certificate. Nothing follows it.
+    With ``ciphers``, it is a ClientHello of TLS 1.2 with weak ciphers. It has no name and no certificate.
+    Nothing follows it.
     """
     with sock:
         line = _Line(sock)
@@ -299,21 +305,26 @@ async def probe_old_tls(sock: socket.socket, helo_name: str, *, start_tls: bool,
             async with asyncio.timeout(limit):
                 if start_tls and not await _begin_start_tls(line, helo_name):
                     return False
-                await line.send(_client_hello())
+                await line.send(_client_hello(ciphers=ciphers))
                 got = b""
                 while len(got) < _SERVER_VERSION.stop and (more := await line.receive()):
                     got += more
         except OSError:
             return False
-    return (got[:1] == bytes([_HANDSHAKE_RECORD]) and got[5:6] == bytes([_SERVER_HELLO])) and got[
-        _SERVER_VERSION
-    ] in _OLD_VERSIONS
+    answered = got[:1] == bytes([_HANDSHAKE_RECORD]) and got[5:6] == bytes([_SERVER_HELLO])
+    return answered and got[_SERVER_VERSION] in ((_TLS_1_2,) if ciphers else _OLD_VERSIONS)
 
 
-def _client_hello() -> bytes:
-    """Return a ClientHello of TLS 1.1 (RFC 4346 section 7.4.1.2) with the usual ciphers of its time."""
+def _client_hello(*, ciphers: bool) -> bytes:
+    """Return a ClientHello of TLS 1.1 (RFC 4346 section 7.4.1.2) with the usual ciphers of its time.
+
+    With ``ciphers``, return one of TLS 1.2 with weak ciphers.
+    """
     groups = bytes.fromhex("000a0008000600170018001d 000b00020100")
-    body = _OLD_VERSIONS[0] + os.urandom(32) + b"\0" + len(_OLD_CIPHERS).to_bytes(2) + _OLD_CIPHERS + b"\1\0"
+    version, offered = (_TLS_1_2, _WEAK_CIPHERS) if ciphers else (_OLD_VERSIONS[0], _OLD_CIPHERS)
+    if ciphers:
+        groups += bytes.fromhex("000d000a0008 0401050104030503")  # RSA and ECDSA with SHA-256 and SHA-384
+    body = version + os.urandom(32) + b"\0" + len(offered).to_bytes(2) + offered + b"\1\0"
     body += len(groups).to_bytes(2) + groups
     message = b"\1" + len(body).to_bytes(3) + body
     return bytes([_HANDSHAKE_RECORD]) + b"\3\1" + len(message).to_bytes(2) + message

@@ -110,6 +110,9 @@ class FailureAnalyzer:
         elif dialogue.certificate_requested:
             return tlsfailures.client_certificate(dialogue.context(), Phase.TLS)
         probe = await self._probe_certificate(read_alert=True)
+        if phase is Phase.TLS and (probe is None or not (probe.server_hello or probe.alert)):
+            weak = await self._probe_old_tls(ciphers=True)
+            return tlsfailures.weak_ciphers(dialogue.context()) if weak else None
         if probe is None:
             return None
         if tlsfailures.wants_client_certificate(probe.alert):
@@ -259,7 +262,7 @@ class FailureAnalyzer:
         except OSError:
             return False
 
-    async def _probe_old_tls(self) -> bool:
+    async def _probe_old_tls(self, *, ciphers: bool = False) -> bool:
         limit = self._limit
         try:
             return await probe_old_tls(
@@ -267,6 +270,7 @@ class FailureAnalyzer:
                 self.prepared.helo_name,
                 start_tls=self.dialogue.settings.smtp_type is SmtpType.START_TLS,
                 limit=limit,
+                ciphers=ciphers,
             )
         except OSError:
             return False

@@ -44,7 +44,9 @@ SERVER_STATE: Final = (
     r"(?:down|offline|overloaded|out of (?:service|order)|not (?:ready|operational))\b",
     r"\bread-?only mode|\b(?:migration|upgrade|update|backup|restart) (?:is )?in progress",
     r"\bdial(?:ing)? (?:tcp|error|failed)|\b(?:forward|prox)\w{,3} (?:error|fail\w{,3})\b",
-    r"\bconnection (?:was )?(?:lost|reset|timed? ?out) (?:to|with|by) ",
+    r"\bconnection (?:was )?(?:lost|reset|timed? ?out) (?:to|with|by) |\b(?:is|was|are) not running\b",
+    r"\b(?:error|problem|failure|unable|failed) (?:in |while |when |to )?(?:communicat|connect|talk)\w{,3}"
+    r" (?:with|to)\b",
     r"queue file write|local configuration error|system config\w{,10} error|temporar\w{,3} (?:\w+ )?outage",
 )
 """Words about the server's own state. They hold for any code: servers also use 5xx for outages."""

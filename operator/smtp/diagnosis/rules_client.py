@@ -83,7 +83,8 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
         code=LASTING,
         text=r"\b(?:recipient|user|addressee)\b.{0,40}"
         r"\b(?:does ?n[o']t|refuses to) (?:want|wish|accept|receive)"
-        r"|\b(?:recipient|user|addressee)(?:'s)? (?:\w+ )?(?:block|black|deny)[- ]?list",
+        r"|\b(?:recipient|user|addressee)(?:'s)? (?:\w+ )?(?:block|black|deny)[- ]?list"
+        r"|\brecipient (?:\w+ ){1,3}?(?:on|in) (?:\w+ ){,2}?(?:block|black|deny)[- ]?list",
     ),
     reply_rule(
         mail.RATE_EXCEEDED,
@@ -201,8 +202,9 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
         text=(
             r"\b(?:client|your|sender|sending|remote|bad|black|dynamic|invalid) ips?\b",
             r"(?<![?&])\bip (?:address|name|profile)\b",
-            r"open proxy|sending spam|blocked - see",
+            r"open proxy|sending spam|blocked - see|\bforged (?:host|domain|r?dns|name)",
         ),
+        unless=r"\b(?:communicat|connect|talk)\w{,3} (?:with|to)\b",
     ),
     reply_rule(say.CLIENT_BLOCKED, *LETTER, text=r"^(?!.*\bdomain\b).*\breputation\b"),
     reply_rule(

@@ -70,6 +70,8 @@ ENCRYPTION_RULES: Final[tuple[ReplyRule, ...]] = (
             r"\bonly (?:\w+ ){,3}?(?:over|with|via|through|on|after|using|in) (?:an? )?"
             r"(?:start ?)?(?:tls|ssl|encrypted|secured?)\b",
             r"encryption (?:is )?(?:too )?weak",
+            rf"\b(?:unencrypted|insecure|non-?secure)\b.{{0,40}}(?:{DENIED}|{NOT_ALLOWED})",
+            r"\b(?:please|should|must|to) (?:use|enable|turn on) (?:start ?)?(?:tls|ssl|encryption)\b",
             rf"without (?:an? )?(?:tls|ssl|encrypt)[\w/ ]{{,20}} (?:is |are )?(?:{NOT_ALLOWED}|refus|reject)",
         ),
     ),

@@ -118,6 +118,7 @@ LOGIN_RULES: Final[tuple[ReplyRule, ...]] = (
         code=LASTING,
         text=(
             r"\bapp\w{,12}[- ](?:specific )?(?:password|token)|authori[sz]ation (?:pass)?codes?\b|授权码",
+            r"\breqcode\b",
             r"(?:client|device|program|external|third[- ]party)[- ](?:\w+ )?(?:password|passcode|code)",
             r"\b(?:2fa|mfa)\b|(?:two|2|multi)[- ](?:factor|step)",
             r"mail\.qq\.com/\S{,200}\bno=1001256\b",  # the help page of these codes, after words in GBK
@@ -129,8 +130,10 @@ LOGIN_RULES: Final[tuple[ReplyRule, ...]] = (
         AUTH,
         text=(
             r"too (?:many|much) (?!errors)|auth005|brute.?force",
-            r"(?:log ?in|auth\w{,12}|password|attempts?)\b.{0,30}\b(?:limit|exceeded|rate)",
-            r"(?:exceeded|maximum|limit).{0,40}(?:log ?in|auth|attempt)|rate.?limit|throttl",
+            r"(?:log ?in|auth\w{,12}|password|attempts?|sessions?|connections?)\b.{0,30}"
+            r"\b(?:limit|exceeded|rate)",
+            r"(?:exceeded|maximum|limit).{0,40}(?:log ?in|auth|attempt|\bsession|\bconnection)",
+            r"rate.?limit|throttl",
             r"(?:account|user|mailbox)\b.{0,30}\btemporarily (?:locked|blocked|disabled|suspended)",
             r"\b(?:locked|blocked|banned|suspended)\b.{0,20}\b(?:temporarily|for \d+|try again)",
         ),
@@ -178,7 +181,8 @@ LOGIN_RULES: Final[tuple[ReplyRule, ...]] = (
         say.AUTH_DISABLED,
         AUTH,
         code="550",
-        unless=r"password|credential|fail|user ?name|invalid|incorrect|wrong|\bbad\b",
+        unless=r"password|credential|fail|user ?name|invalid|incorrect|wrong|\bbad\b"
+        r"|unknown|no such|found|exist",
     ),
     reply_rule(say.AUTH_FAILED_SENDGRID, AUTH, provider=providers.SENDGRID),
     reply_rule(say.AUTH_FAILED_SES, AUTH, provider=providers.SES),

@@ -134,7 +134,8 @@ MESSAGE_RULES: Final[tuple[ReplyRule, ...]] = (
         *LETTER,
         text=(
             r"too (?:many|much) (?!(?:hops|errors|invalid|unknown|commands|syntax))",
-            r"(?:limit|quota|rate|threshold|allowance)\b.{0,30}\b(?:exceeded|reached|hit)",
+            r"(?:limit|quota|rate|threshold|allowance)\b.{0,30}"
+            r"\b(?:exceeded|reached|hit|used up|exhausted|depleted)",
             r"(?:exceed(?:s|ed|ing)?|reached|over|hit|above)\b.{0,40}\b(?:limit|quota|rate|threshold|allowance)",
             r"thread limit|too (?:fast|quickly|frequent)|per (?:hour|day|minute|second)|submission ?quota",
             r"\b\d+ (?:\w+ )?(?:e?-?mails?|messages?|recipients?|rcpts?) ?(?:/|an?|each|every|in) ?(?:\d+ )?"

@@ -133,6 +133,18 @@ def old_tls(context: DialogueContext) -> Verdict:
     )
 
 
+def weak_ciphers(context: DialogueContext) -> Verdict:
+    """Return the verdict on a server that answers weak ciphers only, as a second look found."""
+    return verdict(
+        Reason.TLS_PROTOCOL_MISMATCH,
+        f"{context.server}:{context.port} and this client share no cipher",
+        phase=Phase.TLS,
+        why="The server drops connections that offer current ciphers, and answers ciphers without forward "
+        "secrecy or with SHA-1. A second connection, without the password, found this",
+        fix="Ask the server's owner to offer ECDHE ciphers with AES-GCM",
+    )
+
+
 def client_certificate(context: DialogueContext, phase: Phase, alert: str = "") -> Verdict:
     """Return the verdict on a server that asked for a client certificate and refused what it received."""
     where = f"{context.server}:{context.port}"

@@ -255,6 +255,44 @@ async def test_old_tls_that_drops_without_an_alert(
     assert b"AUTH" not in received
 
 
+@pytest.mark.parametrize("ciphers", ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA"])
+async def test_weak_ciphers_that_drop_without_an_alert(
+    trial: Trial, authority: Authority, mode: TlsMode, ciphers: str
+) -> None:
+    context = authority.server_context("localhost")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(ciphers)
+    async with FaultServer(tls=mode, context=context) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode], password="s3cret-pw")
+        received = b"".join(server.received)
+
+    assert report.verdict.reason is Reason.TLS_PROTOCOL_MISMATCH
+    assert report.verdict.message == (
+        f"localhost:{server.port} and this client share no cipher [in Tls]. The server drops connections "
+        "that offer current ciphers, and answers ciphers without forward secrecy or with SHA-1. A second "
+        "connection, without the password, found this. Ask the server's owner to offer ECDHE ciphers with "
+        "AES-GCM."
+    )
+    assert b"AUTH" not in received
+
+
+async def test_a_server_that_drops_one_handshake_is_not_judged_by_its_weak_ciphers(
+    trial: Trial, authority: Authority, mode: TlsMode
+) -> None:
+    context = authority.server_context("localhost")
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    async with FaultServer(
+        {"handshake": [drop(), lambda talk: _nothing()]}, tls=mode, context=context
+    ) as server:
+        report = await trial(server.port, smtp_type=OF_MODE[mode])
+
+    assert report.verdict.reason is Reason.TLS_HANDSHAKE_DROPPED
+
+
+async def _nothing() -> None:
+    pass
+
+
 async def test_a_root_without_critical_constraints_in_the_users_ca_ref(trial: Trial, mode: TlsMode) -> None:
     authority = Authority.make(critical=False)
     async with FaultServer(tls=mode, context=authority.server_context("localhost")) as server:
