@@ -285,16 +285,17 @@ async def _completed(request: Coroutine[Any, Any, _T]) -> _T:
 def bound_to(settings: JsonObject) -> str:
     """Return ``allowed-servers`` for the password's Secret; empty where a binding could change the verdict.
 
-    A bound password needs a verified certificate of the system's CAs, and the full name of the server.
+    A bound password needs a verified certificate of the system's CAs for a listed name, and the full name of
+    the server: names such as ``postfix.mail`` are found by search domains only.
     """
     tls = settings.get("tls") or {}
-    server = str(settings["server"])
-    short = "." not in server.rstrip(".") or server.rstrip(".").endswith((".svc", ".local"))
-    if settings.get("smtpType") == "None" or tls.get("caRef") or tls.get("insecureSkipVerify"):
+    server, port = str(settings["server"]), settings["port"]
+    name = server.rstrip(".")
+    short = ":" not in name and (name.count(".") < 2 or name.endswith((".svc", ".local")))
+    if short or settings.get("smtpType") == "None" or tls.get("caRef") or tls.get("insecureSkipVerify"):
         return ""
-    if ":" in server:
-        return f"[{server}]:{settings['port']}"
-    return "" if short else f"{server}:{settings['port']}"
+    names = dict.fromkeys((server, str(tls.get("serverName") or server)))
+    return ",".join(f"[{it}]:{port}" if ":" in it else f"{it}:{port}" for it in names)
 
 
 def _lacking(missing: Sequence[Right], namespace: str) -> str:

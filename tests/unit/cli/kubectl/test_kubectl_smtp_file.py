@@ -92,10 +92,15 @@ async def test_a_password_is_only_in_a_secret_that_the_smtp_test_owns(
     [
         ({}, "smtp.example.com:587"),
         ({"server": "2001:db8::1", "smtpType": "TLS"}, "[2001:db8::1]:587"),
+        (
+            {"server": "192.0.2.1", "tls": {"serverName": "mail.example.com"}},
+            "192.0.2.1:587,mail.example.com:587",
+        ),
         ({"smtpType": "None", "allowInsecureAuth": True}, None),
         ({"tls": {"insecureSkipVerify": True}, "allowInsecureAuth": True}, None),
         ({"tls": {"caRef": {"name": "corp-ca"}}}, None),
         ({"server": "postfix"}, None),
+        ({"server": "postfix.mail"}, None),
         ({"server": "postfix.mail.svc"}, None),
     ],
 )
