@@ -9,9 +9,10 @@ from smtp_operator.api.verdict import Verdict, cut
 
 _AGAIN: Final = "Create another SmtpTest to test again."
 _RETRIES: Final = re.compile(
-    r"(?:No action needed; t|T)he operator(?: then)? retries [^.]*\.|It retries automatically\."
+    r"(?:No action needed; t|T)he operator(?: then)? (?:retries|reads it again) [^.]*\."
+    r"|It retries automatically\."
 )
-_STARTS: Final = re.compile(r"; the test then starts automatically\.")
+_STARTS: Final = re.compile(r"; the test (?:then starts|is then repeated) automatically\.")
 _AFTERWARDS: Final = re.compile(r"; the operator (?:then )?retries automatically\.")
 _PATH: Final = re.compile(r"\bspec\.(?=username|password|oauth2|tls|recipients|from|test\b)")
 
