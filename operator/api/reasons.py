@@ -13,6 +13,8 @@ from smtp_operator.api.retry import Retry
 __all__ = [
     "ANNOUNCEMENTS",
     "LIMITED",
+    "OF_DELIVERY",
+    "OF_DELIVERY_TEXT",
     "OF_SENDERS",
     "OF_SENDERS_TEXT",
     "REASONS",
@@ -246,19 +248,19 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
         "The operator stopped while a SmtpTest's email was sent; it may have been accepted.", _SENT
     ),
     Reason.IN_INBOX: ReasonInfo("The email arrived in the inbox of delivery.address.", _OK),
-    Reason.IN_JUNK: ReasonInfo("The email arrived in the junk folder of delivery.address.", _C),
+    Reason.IN_JUNK: ReasonInfo("The email arrived in the junk folder of delivery.address.", _OK),
     Reason.NOT_SEEN: ReasonInfo(
-        "The mail server accepted the email, but it did not arrive within delivery.within.", _C
+        "The mail server accepted the email, but it did not arrive within delivery.within.", _OK
     ),
-    Reason.BOUNCED: ReasonInfo("The email came back: a delivery status notification reports a failure.", _C),
-    Reason.ADDRESS_REFUSED: ReasonInfo("The mail server refused delivery.address.", _C),
+    Reason.BOUNCED: ReasonInfo("The email came back: a delivery status notification reports a failure.", _OK),
+    Reason.ADDRESS_REFUSED: ReasonInfo("The mail server refused delivery.address.", _OK),
     Reason.SENDER_AUTHENTICATION_FAILED: ReasonInfo(
-        "The email arrived, but the receiver says that DMARC failed, or both SPF and DKIM.", _C
+        "The email arrived, but the receiver says that DMARC failed, or both SPF and DKIM.", _OK
     ),
-    Reason.WAITING: ReasonInfo("The email was sent or is about to be sent, and has not arrived yet.", _T),
-    Reason.NOT_SENT: ReasonInfo("There is no email to look for: none was sent, or sending it failed.", _T),
+    Reason.WAITING: ReasonInfo("The email was sent or is about to be sent, and has not arrived yet.", _OK),
+    Reason.NOT_SENT: ReasonInfo("There is no email to look for: none was sent, or sending it failed.", _OK),
     Reason.MAILBOX_UNAVAILABLE: ReasonInfo(
-        "The operator cannot read the mailbox of delivery.mailbox; the message has the cause.", _T
+        "The operator cannot read the mailbox of delivery.mailbox; the message has the cause.", _OK
     ),
     Reason.SERVICE_CLOSING: ReasonInfo("The server is closing the connection (421).", _T),
     Reason.COMMAND_REJECTED: ReasonInfo("The server refused a command without a known reason.", _C),
@@ -286,6 +288,26 @@ REASONS: Final[dict[Reason, ReasonInfo]] = {
 
 LIMITED: Final = frozenset({Reason.TESTS_LIMITED, Reason.EMAILS_LIMITED, Reason.LOGIN_ATTEMPTS_LIMITED})
 """Reasons why a limit of the operator delays a test; the settings were not tested."""
+
+OF_DELIVERY: Final = frozenset(
+    {
+        Reason.IN_INBOX,
+        Reason.IN_JUNK,
+        Reason.NOT_SEEN,
+        Reason.BOUNCED,
+        Reason.ADDRESS_REFUSED,
+        Reason.SENDER_AUTHENTICATION_FAILED,
+        Reason.WAITING,
+        Reason.NOT_SENT,
+        Reason.MAILBOX_UNAVAILABLE,
+    }
+)
+"""Reasons of Delivered, which does not affect Ready."""
+OF_DELIVERY_TEXT: Final = (
+    "It does not affect Ready. The operator looks for the email of each test that sends one, and of"
+    " delivery.interval."
+)
+"""When the condition is updated."""
 
 OF_SENDERS: Final = frozenset(
     {

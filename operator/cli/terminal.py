@@ -97,6 +97,11 @@ def sender_paragraph(reason: str, message: str) -> str:
     return f"Sender authentication ({reason}): {message}"
 
 
+def delivery_paragraph(reason: str, message: str) -> str:
+    """Return what became of the email in the mailbox, as a paragraph of a verdict."""
+    return f"Delivery ({reason}): {message}"
+
+
 def wrapped(text: str, indent: str = "  ") -> list[str]:
     """Wrap a paragraph at 100 characters; values to copy stay unbroken."""
     return textwrap.wrap(

@@ -12,8 +12,10 @@ from smtp_operator.metrics.definitions import (
     API_REQUESTS,
     BUILD_INFO,
     CERTIFICATE_EXPIRY,
+    DELIVERY_LATENCY,
     HELD_TESTS,
     LEADER,
+    OBJECT_DELIVERED,
     OBJECT_READY,
     OBJECTS,
     OVERSIZED_OBJECTS,
@@ -149,6 +151,15 @@ PANELS: Final = (
         "Rejected logins",
         ((f"sum(rate({REJECTED_LOGINS.name}[$__rate_interval]))", "rejected"),),
         unit="cps",
+    ),
+    Panel(
+        "Time until an email arrives (p95)",
+        ((_quantile(0.95, DELIVERY_LATENCY.name, "folder"), "{{folder}}"),),
+        unit="s",
+    ),
+    Panel(
+        "Emails that do not arrive",
+        ((f"count({OBJECT_DELIVERED.name}{{{_OF_THESE}}} == 0)", "SmtpConfigs"),),
     ),
     Panel(
         "Oversized objects",

@@ -11,7 +11,7 @@ import yaml
 
 from smtp_operator.api.documentation import reason_page as page_of
 from smtp_operator.api.fixes import fix_for
-from smtp_operator.api.reasons import ANNOUNCEMENTS, OF_SENDERS, OF_SENDERS_TEXT, REASONS, Reason
+from smtp_operator.api.reasons import ANNOUNCEMENTS, OF_DELIVERY, OF_SENDERS, OF_SENDERS_TEXT, REASONS, Reason
 from smtp_operator.reconcile.backoff_text import condition_until_then, retry_description
 from smtp_tools.generate.causes import causes, messages, source_link
 from smtp_tools.generate.chart import ROOT
@@ -31,19 +31,6 @@ _FIELD: Final = re.compile(
 
 _OF_SMTP_TESTS: Final = frozenset(
     {Reason.SMTP_CONFIG_NOT_FOUND, Reason.POLICIES_MISSING, Reason.TOO_MANY_TESTS, Reason.INTERRUPTED}
-)
-_OF_DELIVERY: Final = frozenset(
-    {
-        Reason.IN_INBOX,
-        Reason.IN_JUNK,
-        Reason.NOT_SEEN,
-        Reason.BOUNCED,
-        Reason.ADDRESS_REFUSED,
-        Reason.SENDER_AUTHENTICATION_FAILED,
-        Reason.WAITING,
-        Reason.NOT_SENT,
-        Reason.MAILBOX_UNAVAILABLE,
-    }
 )
 _ONLY_IN_A_CLUSTER: Final = frozenset(
     {
@@ -119,7 +106,7 @@ def _wrapped(text: str) -> list[str]:
 
 def _next_test(reason: Reason) -> Iterator[str]:
     yield "## Next test\n"
-    if reason in _OF_DELIVERY:
+    if reason in OF_DELIVERY:
         yield "Automatically: with the next email to `delivery.address`, see"
         yield "[Check that email arrives](../../how-to/check-delivery.md). Ready is not affected."
         return
@@ -174,7 +161,7 @@ def _corpus() -> dict[Reason, dict[str, tuple[str, str]]]:
 
 def _reproduction(reason: Reason) -> list[str]:
     again = "`kubectl smtp test NAME --namespace NAMESPACE` repeats the test in the cluster."
-    if reason in _OF_DELIVERY:
+    if reason in OF_DELIVERY:
         return [again, "Only the operator reports this reason, because it has to read a mailbox."]
     if reason in OF_SENDERS:
         return [again, "`docker run IMAGE check -f FILE --mode Connect` reads the records from your machine."]

@@ -70,6 +70,11 @@ def add_check_arguments(commands: "argparse._SubParsersAction[Any]") -> None:
         "--mode", choices=tuple(map(str, Mode)), help="depth of the test; default: test.mode of the spec"
     )
     parser.add_argument(
+        "--delivery",
+        action="store_true",
+        help="also wait until the email arrives in the mailbox of spec.delivery; requires mode SendEmail",
+    )
+    parser.add_argument(
         "--timeout", metavar="DURATION", help="maximum time of the test; instead of test.timeout of the spec"
     )
     parser.add_argument("--helo-name", metavar="HOST", help="hostname to send in EHLO if the spec has none")

@@ -7,7 +7,7 @@ import io
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -30,13 +30,21 @@ from smtp_operator.cli.check.overrides import (
     objects_of_file,
     source_of,
 )
-from smtp_operator.cli.check.report import CheckProgress, as_json, as_text, exit_code, sender_text
+from smtp_operator.cli.check.report import (
+    CheckProgress,
+    as_json,
+    as_text,
+    delivery_text,
+    exit_code,
+    sender_text,
+)
 from smtp_operator.cli.check.yaml_documents import ManifestUnusable, read_documents, read_text, source_name
 from smtp_operator.cli.exit_codes import TRANSIENT, USAGE
 from smtp_operator.cli.streams import write
 from smtp_operator.cli.terminal import TerminalStyle
 from smtp_operator.network.tls import CaBundleInvalid, check_bundle
 from smtp_operator.reconcile.invalid_spec import InvalidSpecError
+from smtp_operator.reconcile.references.uses import mailbox_settings
 from smtp_operator.reconcile.smtpconfig.planner import RunTest
 from smtp_operator.reconcile.smtpconfig.sender import sender_of
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot, snapshot_of
@@ -122,7 +130,9 @@ class _Check:
         snapshot = snapshot_of(config, self.settings.test_defaults)
         source, namespace = manifest.source, snapshot.key.namespace
         find = objects_of_file(manifest.documents, snapshot.spec, namespace=namespace, source=source)
-        return await self._test(snapshot, find, place=source, name=str(snapshot.key))
+        mailbox = mailbox_settings(snapshot.spec) or snapshot.spec
+        of_mailbox = objects_of_file(manifest.documents, mailbox, namespace=namespace, source=source)
+        return await self._test(snapshot, find, place=source, name=str(snapshot.key), of_mailbox=of_mailbox)
 
     async def from_cluster(self) -> int:
         """Test a SmtpConfig of a cluster."""
@@ -148,6 +158,7 @@ class _Check:
                 place=CLUSTER,
                 name=str(key),
                 accounts=ServiceAccountTokens(client, cluster.get_object),
+                of_mailbox=cluster.get_object,
             )
         finally:
             await client.close()
@@ -160,7 +171,9 @@ class _Check:
         place: str,
         name: str,
         accounts: ServiceAccounts | None = None,
+        of_mailbox: GetObject | None = None,
     ) -> int:
+        snapshot = self._with_delivery(snapshot)
         supplied = self._supplied(snapshot, place)
         objects = LocalObjects(find, snapshot.spec, namespace=snapshot.key.namespace, supplied=supplied)
         progress = CheckProgress(
@@ -189,14 +202,42 @@ class _Check:
             reading.cancel()
             raise
         progress.ended(result.verdict)
+        code, delivered = exit_code(result), None
+        if of_mailbox is not None and result.delivery is not None:
+            from smtp_operator.cli.check.delivery import check_delivery, exit_code_of
+
+            reader = LocalObjects(
+                of_mailbox,
+                mailbox_settings(snapshot.spec) or snapshot.spec,
+                namespace=snapshot.key.namespace,
+                supplied=SuppliedValues(place=place),
+            )
+            async with local_runner(reader.get, self.settings, accounts=accounts) as runner:
+                delivered = await check_delivery(
+                    snapshot, result.delivery, runner, ca_file=supplied.ca_pem, say=progress.note
+                )
+            code = code or exit_code_of(delivered.judgement)
         if self.options.output == "json":
-            self._show(as_json(name, result, await reading))
+            self._show(as_json(name, result, await reading, delivered, code=code))
         else:
             style = TerminalStyle.of(sys.stdout, self.environment)
             self._show(as_text(name, result, style))
+            if delivered is not None:
+                self._show(delivery_text(delivered))
             if (records := await reading) is not None:
                 self._show(sender_text(records))
-        return exit_code(result)
+        return code
+
+    def _with_delivery(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot to test: without ``--delivery``, nothing concerns a mailbox."""
+        if not self.options.delivery:
+            return replace(snapshot, spec=snapshot.spec.model_copy(update={"delivery": None}))
+        mode = Mode(self.options.mode) if self.options.mode else snapshot.spec.test.mode
+        if snapshot.spec.delivery is None:
+            raise CheckFailed("--delivery requires spec.delivery, which names the mailbox")
+        if mode is not Mode.SEND_EMAIL:
+            raise CheckFailed("--delivery requires an email: use it with --mode SendEmail")
+        return snapshot
 
     async def _sender(self, snapshot: Snapshot) -> SenderVerdict | None:
         """Return what DNS says about the sender; None if its domain is private, or if it is not wanted."""

@@ -12,6 +12,11 @@ MISSING: Final = object()
 
 SECRET_BY_NAME: Final = {"secretRef": {"name": "smtp-password"}}
 
+_MAILBOX: Final = {
+    "server": "imap.example.org",
+    "username": "probe@example.org",
+    "password": {"secretRef": {"name": "probe"}},
+}
 _EXAMPLES: Final[dict[str, Any]] = {
     "server": "smtp.example.com",
     "port": 587,
@@ -45,6 +50,10 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "publish": {"secretName": "corporate-mail-proven"},
     "keys": [{"name": "SMTP_HOST", "field": "Host"}],
     "type": "Opaque",
+    "delivery": {"address": "probe@example.org", "mailbox": _MAILBOX},
+    "mailbox": _MAILBOX,
+    "address": "probe@example.org",
+    "within": "10m",
     "timeout": "45s",
     "interval": "1h",
     "tokenUrl": "https://login.example.com/token",

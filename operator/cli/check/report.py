@@ -9,8 +9,15 @@ from smtp_operator.api.durations import format_duration
 from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.cli.exit_codes import code_of
 from smtp_operator.cli.streams import Control, write
-from smtp_operator.cli.terminal import TerminalStyle, sender_paragraph, verdict_text, wrapped
+from smtp_operator.cli.terminal import (
+    TerminalStyle,
+    delivery_paragraph,
+    sender_paragraph,
+    verdict_text,
+    wrapped,
+)
 from smtp_operator.reconcile.smtpconfig import status_fields
+from smtp_operator.reconcile.smtpconfig.delivery.status import View
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.sender_authentication.report import SenderVerdict
 
@@ -90,7 +97,20 @@ def sender_text(sender: SenderVerdict) -> str:
     return "\n".join(wrapped(sender_paragraph(sender.reason, sender.message))) + "\n"
 
 
-def as_json(name: str, result: TestResult, sender: SenderVerdict | None) -> str:
+def delivery_text(delivered: View) -> str:
+    """Return what became of the email, as text."""
+    found = delivered.judgement
+    return "\n".join(wrapped(delivery_paragraph(found.reason, found.message))) + "\n" if found else ""
+
+
+def as_json(
+    name: str,
+    result: TestResult,
+    sender: SenderVerdict | None,
+    delivered: View | None = None,
+    *,
+    code: int | None = None,
+) -> str:
     """Return the verdict as JSON; keys match the status and stay compatible."""
     verdict = result.verdict
     suggestion, password = status_fields.suggestion(verdict), None
@@ -104,11 +124,18 @@ def as_json(name: str, result: TestResult, sender: SenderVerdict | None) -> str:
         "summary": verdict.summary,
         "phase": str(verdict.phase) if verdict.phase else None,
         "retry": str(verdict.retry),
-        "exitCode": exit_code(result),
+        "exitCode": exit_code(result) if code is None else code,
         "test": status_fields.last_test(result).model_dump(mode="json", by_alias=True, exclude_none=True),
         "password": password and password.model_dump(mode="json", by_alias=True, exclude_none=True),
         "suggestion": suggestion and suggestion.model_dump(mode="json", by_alias=True, exclude_none=True),
         "senderAuthentication": sender
         and {"status": sender.status, "reason": str(sender.reason), "message": sender.message},
     }
+    if delivered is not None and delivered.judgement is not None:
+        status, reason, message = delivered.judgement
+        facts = delivered.delivery
+        shown["delivered"] = {"status": status, "reason": reason, "message": message}
+        shown["delivery"] = facts and facts.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude={"tested"}
+        )
     return json.dumps(shown, indent=2).replace("\x7f", "\\u007f") + "\n"  # ASCII, independent of the locale

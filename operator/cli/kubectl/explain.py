@@ -6,7 +6,15 @@ from typing import Any, Final
 
 from smtp_operator.api.documentation import reason_page, reason_url
 from smtp_operator.api.fixes import fix_for
-from smtp_operator.api.reasons import OF_SENDERS, OF_SENDERS_TEXT, REASONS, Reason, Retry
+from smtp_operator.api.reasons import (
+    OF_DELIVERY,
+    OF_DELIVERY_TEXT,
+    OF_SENDERS,
+    OF_SENDERS_TEXT,
+    REASONS,
+    Reason,
+    Retry,
+)
 from smtp_operator.cli.kubectl.errors import PluginFailed
 from smtp_operator.cli.kubectl.results import as_json, show
 from smtp_operator.cli.terminal import wrapped
@@ -70,7 +78,9 @@ def _explanation(reason: Reason, output: str, page: str) -> str:
         }
         return as_json(shown)
     rows = [("Fix", fix_for(reason))]
-    if reason in OF_SENDERS:
+    if reason in OF_DELIVERY:
+        rows.append(("Condition", f"Delivered. {OF_DELIVERY_TEXT}"))
+    elif reason in OF_SENDERS:
         rows.append(("Condition", f"SenderAuthentication. {OF_SENDERS_TEXT}"))
     else:
         rows += _tests_of(info.retry)

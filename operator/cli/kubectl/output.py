@@ -11,7 +11,7 @@ from smtp_operator.api.timestamps import from_timestamp
 from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot, short_time
 from smtp_operator.cli.kubectl.wait import TestAnswer, wait_before_test
 from smtp_operator.cli.streams import Control, one_line, write
-from smtp_operator.cli.terminal import TerminalStyle, sender_paragraph, verdict_text
+from smtp_operator.cli.terminal import TerminalStyle, delivery_paragraph, sender_paragraph, verdict_text
 from smtp_operator.sender_authentication.report import CONDITION as SENDER_AUTHENTICATION
 
 
@@ -27,6 +27,9 @@ def verdict_of(config: ConfigSnapshot, style: TerminalStyle, now: float) -> str:
     published = status.condition("Published")
     if config.has_verdict and published is not None:
         paragraphs.append(published.message)
+    delivered = status.condition("Delivered")
+    if config.has_verdict and delivered is not None:
+        paragraphs.append(delivery_paragraph(delivered.reason, delivered.message))
     sender = status.condition(SENDER_AUTHENTICATION)
     if config.has_verdict and sender is not None:
         paragraphs.append(sender_paragraph(sender.reason, sender.message))

@@ -55,8 +55,8 @@ async def test_a_missing_folder_is_named(look: Look) -> None:
 
     assert report.failure is not None
     assert report.failure.message == (
-        'localhost does not open the folder "Posteingang" [server said: "[NONEXISTENT] Mailbox doesn\'t'
-        ' exist: Posteingang"]. Set delivery.mailbox.inbox: the name of an existing folder.'
+        'localhost does not open the folder "Posteingang" [server said: "Mailbox doesn\'t exist:'
+        ' Posteingang"]. Set delivery.mailbox.inbox: the name of an existing folder.'
     )
 
 

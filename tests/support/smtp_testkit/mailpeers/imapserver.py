@@ -287,7 +287,7 @@ class _Session:
     async def _open(self, tag: str, text: str, *, writable: bool) -> None:
         name = _words(text)[0]
         if name not in self._server.folders:
-            await self._talk.say(f"{tag} NO [NONEXISTENT] Mailbox doesn't exist: {name}")
+            await self._talk.say(f"{tag} NO Mailbox doesn't exist: {name}")
             return
         self._folder, self._writable = name, writable
         code = "READ-WRITE" if writable else "READ-ONLY"

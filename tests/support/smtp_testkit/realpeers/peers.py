@@ -97,14 +97,15 @@ class RealPeers:
                 for name in ("queue", "data", "run", "state"):
                     (directory / name).mkdir()
                 shutil.chown(directory / "data", "postfix")
-                with _postfix(directory), _dovecot(conf):
+                with run_postfix(directory), run_dovecot(conf):
                     yield peers
         finally:
             shutil.rmtree(directory)
 
 
 @contextlib.contextmanager
-def _postfix(directory: Path) -> Iterator[None]:
+def run_postfix(directory: Path) -> Iterator[None]:
+    """Run Postfix with the configuration in a directory."""
     command = (program("postfix"), "-c", str(directory / "postfix"))
     _run(*command, "check", directory=directory)
     _run(*command, "start", directory=directory)
@@ -115,7 +116,8 @@ def _postfix(directory: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _dovecot(conf: Path) -> Iterator[None]:
+def run_dovecot(conf: Path) -> Iterator[None]:
+    """Run Dovecot with a configuration."""
     command = (program("dovecot"), "-c", str(conf))
     _run(*command, directory=conf.parent.parent)
     try:

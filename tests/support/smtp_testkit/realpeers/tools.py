@@ -7,12 +7,21 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-PACKAGES: Final = ("postfix", "dovecot-core", "swaks", "libnet-ssleay-perl", "libdigest-hmac-perl")
+PACKAGES: Final = (
+    "postfix",
+    "dovecot-core",
+    "dovecot-imapd",
+    "dovecot-lmtpd",
+    "swaks",
+    "libnet-ssleay-perl",
+    "libdigest-hmac-perl",
+)
 INSTALL: Final = (
     "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "
     + " ".join(PACKAGES)
 )
 DAEMONS: Final = Path("/usr/lib/postfix/sbin")
+_DOVECOT: Final = Path("/usr/lib/dovecot")
 _PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
 _SWAKS_USES: Final = ("-MNet::SSLeay", "-MDigest::HMAC_MD5")
 _PROGRAMS: Final = ("postfix", "dovecot", "swaks", "unshare", "mount")
@@ -44,3 +53,12 @@ def missing_tools() -> str:
     if missing:
         return f"make test-peers needs {', '.join(missing)}. On Debian: {INSTALL}"
     return ""
+
+
+def missing_mailbox_tools() -> str:
+    """Return what mailboxes need in addition to ``missing_tools``; empty if nothing is missing."""
+    missing = missing_tools()
+    if missing:
+        return missing
+    absent = [name for name in ("imap", "lmtp") if not (_DOVECOT / name).is_file()]
+    return f"make test-peers needs Dovecot's {', '.join(absent)}. On Debian: {INSTALL}" if absent else ""

@@ -126,7 +126,8 @@ SPECS = {
     "retries: 3": (
         "spec.retries: unknown field; the fields of spec are server, port, smtpType, username,"
         " usernameRef, password, oauth2, from, recipients, tls, heloName, authMechanism,"
-        " test, allowInsecureAuth, preferredNotifications, recheck, suspend, publish"
+        " test, allowInsecureAuth, preferredNotifications, recheck, suspend, publish,"
+        " delivery"
     ),
 }
 
