@@ -21,6 +21,7 @@ Scrape = Callable[[], Exposition]
 READY = "smtp_operator_object_ready"
 OBJECTS = "smtp_operator_objects"
 EXPIRY = "smtp_operator_certificate_expiry_timestamp_seconds"
+PROVEN = "smtp_operator_published_proven_timestamp_seconds"
 MAIL = ("SmtpConfig", "corporate-mail", "team-a")
 ENDS = 1_800_000_000.0
 
@@ -61,6 +62,26 @@ async def test_without_object_names_the_metrics_hold_numbers_only(world: World) 
     assert Exposition(text).samples(EXPIRY) == {}
     assert "corporate-mail" not in text
     assert "team-a" not in text
+
+
+async def test_the_age_of_what_is_published(world: World, metrics: Metrics, scrape: Scrape) -> None:
+    """The time stays while newer settings fail, so that its age grows."""
+    await world.stop()
+    world.policy = replace(world.policy, publishes=True)
+    await world.start()
+    metrics.attach(world.operator)
+    mail = world.smtp_config().create(publish={"secretName": "proven"})
+    await world.passes(1)
+    proven = scrape().samples(PROVEN)
+    assert proven == {("corporate-mail", "team-a"): pytest.approx(world.time(), abs=2)}
+    world.engine.always(fails(Reason.CONNECTION_REFUSED))
+    mail.edit(port=2525)
+    await world.passes(7200)
+    assert mail.conditions["Published"] == ("True", "KeptLastProven")
+    assert scrape().samples(PROVEN) == proven
+    mail.edit(publish=None)
+    await world.passes(600)
+    assert scrape().samples(PROVEN) == {}
 
 
 async def test_one_that_failed_is_0(world: World, scrape: Scrape) -> None:

@@ -201,6 +201,20 @@ async def test_with_a_name_it_shows_all_details(smtp: Smtp) -> None:
     )
 
 
+async def test_it_shows_what_is_published_since_when_and_in_which_secret(smtp: Smtp, fake: FakeApi) -> None:
+    condition = {
+        **{"type": "Published", "status": "True", "reason": "Published", "observedGeneration": 1},
+        **{"lastTransitionTime": before(hours=3), "message": "Secret proven has the settings."},
+    }
+    published = {"provenTime": before(hours=2), "generation": 1, "secret": "u/1", "references": []}
+    status = passed(published=published, binding={"name": "proven"})
+    status["conditions"] = [*status["conditions"], condition]
+    fake.on("GET", f"{LIST}/mail", Answer(body=smtp_config(status)))
+    ended = await smtp("status", "mail")
+    assert "  Secret proven has the settings.\n" in ended.out
+    assert re.search(r"\n  Published: +Secret proven, last proven \S+, 2h ago\n", ended.out)
+
+
 @pytest.mark.usefixtures("team")
 async def test_several_names_are_shown_in_sequence(smtp: Smtp) -> None:
     ended = await smtp("status", "new", "bad")
