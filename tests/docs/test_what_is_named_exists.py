@@ -186,7 +186,7 @@ def test_every_field_exists(page: Path) -> None:
     names = {name for path in [*fields, *value_paths()] for name in re.split(r"[.\[\]]+", path)}
     fields |= frozenset(value_paths())
     foreign = {"lastTransitionTime", "stringData", "observedGeneration", "exitCode", "healthChecks"}
-    foreign |= {"generateName", "dependsOn"}
+    foreign |= {"generateName", "dependsOn", "envFrom", "authPassword"}
     foreign |= {key for keys in JSON_KEYS.values() for key in keys}
     for span in spans(page):
         word = span.partition(":")[0].partition("=")[0].strip()

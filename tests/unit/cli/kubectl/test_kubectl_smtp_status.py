@@ -209,7 +209,7 @@ async def test_it_shows_what_is_published_since_when_and_in_which_secret(smtp: S
     published = {"provenTime": before(hours=2), "generation": 1, "secret": "u/1", "references": []}
     status = passed(published=published, binding={"name": "proven"})
     status["conditions"] = [*status["conditions"], condition]
-    fake.on("GET", f"{LIST}/mail", Answer(body=smtp_config(status)))
+    fake.on("GET", LIST, Answer(body=listed(smtp_config(status))))
     ended = await smtp("status", "mail")
     assert "  Secret proven has the settings.\n" in ended.out
     assert re.search(r"\n  Published: +Secret proven, last proven \S+, 2h ago\n", ended.out)
