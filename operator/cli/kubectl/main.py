@@ -39,7 +39,7 @@ def run_plugin(words: Sequence[str], environment: Mapping[str, str]) -> int:
     except ClusterError as error:
         return _fail(str(error), USAGE)
     except KeyboardInterrupt:
-        requested = options.command == "test"
+        requested = options.command == "test" and not (options.filename or options.to or options.mode)
         return _fail("interrupted" + ("; the requested tests still run" if requested else ""), INTERRUPTED)
     except Exception as error:
         if options.debug:

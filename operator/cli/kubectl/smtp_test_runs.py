@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
@@ -23,6 +24,7 @@ from smtp_operator.cli.kubectl.wait import (
     TestAnswer,
     too_late,
 )
+from smtp_operator.cli.streams import write
 from smtp_operator.cluster.client import KubernetesClient
 
 _T = TypeVar("_T")
@@ -121,13 +123,15 @@ async def uninterrupted(runs: Coroutine[Any, Any, _T]) -> _T:
     task = asyncio.ensure_future(runs)
 
     def stop() -> None:
-        if not task.cancelling():  # another signal must not stop the deletion
+        if not task.cancelling():
             task.cancel()
+        else:  # another signal must not stop the deletion
+            write(sys.stderr, "kubectl smtp: the SmtpTest is being deleted; this takes a minute at most\n")
 
     if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP, nohup ignores it
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 with contextlib.suppress(NotImplementedError):  # Windows
                     asyncio.get_running_loop().add_signal_handler(number, stop)
     try:

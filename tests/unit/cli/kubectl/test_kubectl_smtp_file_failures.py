@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smtp_testkit.fakeapi import Answer, FakeApi
+from smtp_testkit.fakeapi.server import ReceivedRequest
 from smtp_testkit.fakeapi.smtpconfigs import passed
 from smtp_testkit.fakeapi.smtptests import TESTS, SmtpTestApi, followed
 from smtp_testkit.interrupts import interruptible
@@ -133,22 +134,55 @@ async def test_a_broken_watch_is_opened_again(api: SmtpTestApi, fake: FakeApi, s
     assert ended.out.startswith("✓ TestEmailSent  team-a/mail\n")
 
 
-@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_deletes_the_smtp_test_and_its_secret(
-    api: SmtpTestApi, environment: dict[str, str], mail_with_password: str, signal_: int
-) -> None:
+async def started(environment: dict[str, str], file: str) -> asyncio.subprocess.Process:
+    """Start the command as a process that signals reach."""
     with interruptible():
-        process = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             "import sys; from smtp_operator.cli.kubectl.main import main; sys.exit(main())",
             "test",
             "-f",
-            mail_with_password,
+            file,
             env=environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+
+
+async def test_a_second_ctrl_c_does_not_stop_the_deletion(
+    api: SmtpTestApi, fake: FakeApi, environment: dict[str, str], mail_with_password: str
+) -> None:
+    answer, deleting, go_on = fake.otherwise, asyncio.Event(), asyncio.Event()
+
+    async def slow(request: ReceivedRequest) -> Answer:
+        if request.method == "DELETE":
+            deleting.set()
+            await go_on.wait()
+        return await answer(request)
+
+    fake.otherwise = slow
+    process = await started(environment, mail_with_password)
+    assert process.stderr is not None
+    await asyncio.wait_for(api.watch.open.wait(), 60)
+    process.send_signal(signal.SIGINT)
+    await asyncio.wait_for(deleting.wait(), 60)
+    process.send_signal(signal.SIGINT)
+    waits = "kubectl smtp: the SmtpTest is being deleted; this takes a minute at most\n"
+    while await asyncio.wait_for(process.stderr.readline(), 60) != waits.encode():
+        pass
+    go_on.set()
+    await asyncio.wait_for(process.communicate(), 60)
+    api.watch.end()
+    assert process.returncode == 130
+    assert api.objects == {}
+
+
+@pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_deletes_the_smtp_test_and_its_secret(
+    api: SmtpTestApi, environment: dict[str, str], mail_with_password: str, signal_: int
+) -> None:
+    process = await started(environment, mail_with_password)
     await asyncio.wait_for(api.watch.open.wait(), 60)
     process.send_signal(signal_)
     out, err = await asyncio.wait_for(process.communicate(), 60)
