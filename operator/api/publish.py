@@ -121,8 +121,14 @@ SECRET_PATHS: Final = (
     ("password", "secret_ref"),
     ("tls", "client_certificate_ref"),
     ("tls", "ca_ref"),
+    ("delivery", "mailbox", "username_ref"),
+    ("delivery", "mailbox", "password", "secret_ref"),
+    ("delivery", "mailbox", "tls", "ca_ref"),
+    ("delivery", "mailbox", "oauth2", "client_secret_ref"),
+    ("delivery", "mailbox", "oauth2", "refresh_token_ref"),
+    ("delivery", "mailbox", "oauth2", "ca_ref"),
 )
-"""The fields of a SmtpConfig that name a Secret; those of ``oauth2`` exclude ``publish``."""
+"""The fields of a SmtpConfig that name a Secret; those of ``spec.oauth2`` exclude ``publish``."""
 
 
 def _named_secrets(spec: Any) -> Iterator[str]:

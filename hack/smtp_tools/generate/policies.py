@@ -195,7 +195,11 @@ def publish_policy() -> list[Object]:
     It applies to every change of such a spec, since each one can change the Secret.
     """
     validations = [_on_published_secret(verb) for verb in ("create", "update", "get")]
-    named = (it for it in named_objects(SMTP_CONFIG) if issubclass(it.model, VaultReference))
+    named = (
+        it
+        for it in named_objects(SMTP_CONFIG)
+        if it.path.startswith("spec.password.") and issubclass(it.model, VaultReference)
+    )
     validations += [_on_published_vault(it) for it in named]
     return _policy("smtpconfig-publish", SMTP_CONFIG, validations, "Deny")
 

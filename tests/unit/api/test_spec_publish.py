@@ -71,6 +71,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"tls": {"clientCertificateRef": {"name": "proven"}}, "publish": PROVEN},
         NAMED,
     ),
+    "the Secret of the mailbox": (
+        {
+            "delivery": {
+                "address": "probe@example.com",
+                "mailbox": {
+                    "server": "imap.example.com",
+                    "port": 993,
+                    "username": "probe",
+                    "password": {"secretRef": {"name": "proven"}},
+                },
+            },
+            "publish": PROVEN,
+        },
+        NAMED,
+    ),
     "field and value": (keys({"name": "a", "field": "Host", "value": "x"}), ONE),
     "neither": (keys({"name": "a"}), ONE),
     "a password that no test proves": (
