@@ -82,7 +82,8 @@ class MailTransaction:
             return some_refused(self._refusals, accepted=accepted, mailed=mode is Mode.SEND_EMAIL)
         if mode is Mode.ENVELOPE:
             return envelope_accepted(server, accepted)
-        return sent(server, accepted, dialogue.findings.response)
+        within = dialogue.envelope.within_domain
+        return sent(server, accepted, dialogue.findings.response, within_domain=within)
 
     def _judged_by_refusal(self, failure: ConnectionFailure) -> Exception:
         """Return the verdict of a refusal after which the server stopped answering; else the failure.

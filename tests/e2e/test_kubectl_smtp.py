@@ -68,7 +68,8 @@ def test_a_passing_test_is_requested_and_shown(bed: Bed, server: MailServer, kub
         f"✓ TestEmailSent  {bed.namespace}/mail\n"
         "  Accepted for delivery to 1 recipient by 127.0.0.1 (queue id 1). Accepted does not mean "
         "delivered.\n"
-        "  If the email does not arrive, check the spam folder.\n"
+        "  If the email does not arrive, check the spam folder. All recipients are in the From domain, so\n"
+        "  this proves nothing about other domains. Set a recipient elsewhere to test them.\n"
         "  The server replied: 250 2.0.0 queued as 1\n"
         "  Next test never: suspended.\n",
     ), done

@@ -19,6 +19,10 @@ _QUEUED: Final = re.compile(
 _SHOWN_REFUSALS: Final = 6
 _CORRECT: Final = "Correct or remove these addresses under recipients"
 
+_WITHIN_DOMAIN: Final = (
+    "All recipients are in the From domain, so this proves nothing about other domains. Set a recipient"
+    " elsewhere to test them"
+)
 _OF_ONE_RECIPIENT: Final = (Reason.RECIPIENTS_REFUSED, Reason.RECIPIENT_DEFERRED, Reason.GREYLISTED)
 
 
@@ -53,8 +57,11 @@ def envelope_accepted(server: str, recipients: int) -> Verdict:
     )
 
 
-def sent(server: str, recipients: int, response: str) -> Verdict:
-    """Return the verdict if mode SendEmail passed. ``response`` is redacted."""
+def sent(server: str, recipients: int, response: str, *, within_domain: bool) -> Verdict:
+    """Return the verdict if mode SendEmail passed. ``response`` is redacted.
+
+    ``within_domain``: the domain of all recipients is that of the From address.
+    """
     found = _QUEUED.search(response)
     queue = (found["id"] or found["exim"]) if found else None
     what = f"Accepted for delivery to {_recipients(recipients)} by {server}"
@@ -63,6 +70,7 @@ def sent(server: str, recipients: int, response: str) -> Verdict:
         Reason.TEST_EMAIL_SENT,
         what,
         why="Accepted does not mean delivered. If the email does not arrive, check the spam folder",
+        fix=_WITHIN_DOMAIN if within_domain else "",
     )
 
 

@@ -66,6 +66,12 @@ class Envelope:
         return tuple(it for it in self.addressees if not it.is_extra) or self.addressees
 
     @property
+    def within_domain(self) -> bool:
+        """Whether all recipients are in the domain of the From address."""
+        own = self.sender.domain.lower()
+        return all(entry.mailbox.domain.lower() == own for entry in self.addressees)
+
+    @property
     def without_extra(self) -> "Envelope":
         """The envelope with the counted recipients only."""
         return Envelope(self.sender, self.counted)

@@ -132,8 +132,19 @@ def once(case: Case) -> Case:
     return Case("SmtpTest", f"settings.{case.path}", {"settings": settings}, case.needs)
 
 
+def of_mailbox(case: Case) -> Case:
+    """Return the case of a mailbox with the same login."""
+    own = {name: value for name, value in case.spec.items() if name not in SMTP}
+    if not {"username", "usernameRef"} & own.keys():
+        own |= {"username": "u", "password": PLAIN}
+    mailbox = {"server": "imap.example.org", **own}
+    spec = {**SMTP, "delivery": {"address": "probe@example.org", "mailbox": mailbox}}
+    return Case("SmtpConfig", f"delivery.mailbox.{case.path}", spec, case.needs)
+
+
 CASES = [
     *OF_SMTP_CONFIGS,
+    *(of_mailbox(it) for it in OF_SMTP_CONFIGS if it.path != "tls.clientCertificateRef"),
     *map(once, OF_SMTP_CONFIGS),
     Case("SmtpTest", "configRef", {"configRef": NAMED}, TEST),
     *(

@@ -50,7 +50,8 @@ def test_read_access_is_enough_to_check(
         f"✓ TestEmailSent  {namespace}/{NAME}\n"
         "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean "
         "delivered.\n"
-        "  If the email does not arrive, check the spam folder.\n"
+        "  If the email does not arrive, check the spam folder. All recipients are in the From domain, so\n"
+        "  this proves nothing about other domains. Set a recipient elsewhere to test them.\n"
         "  The password was read from Secret smtp-password, key password.\n"
     )
     assert [mail.username for mail in server.mails] == ["mailer@example.com"]

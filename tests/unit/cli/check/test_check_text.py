@@ -27,7 +27,8 @@ def test_a_passed_test(check: Check, manifest: str) -> None:
         "✓ TestEmailSent  team-a/corporate-mail\n"
         "  Accepted for delivery to 1 recipient by localhost (queue id 1). Accepted does not mean "
         "delivered.\n"
-        "  If the email does not arrive, check the spam folder.\n"
+        "  If the email does not arrive, check the spam folder. All recipients are in the From domain, so\n"
+        "  this proves nothing about other domains. Set a recipient elsewhere to test them.\n"
         "  The password was read from Secret smtp-password, key password.\n"
     )
     assert ended.progress == (

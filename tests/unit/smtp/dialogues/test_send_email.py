@@ -52,7 +52,9 @@ async def test_the_verdict_names_the_queue_id_and_does_not_promise_delivery(
 
     assert report.verdict.message == (
         "Accepted for delivery to 1 recipient by localhost (queue id 4F1B2). "
-        "Accepted does not mean delivered. If the email does not arrive, check the spam folder."
+        "Accepted does not mean delivered. If the email does not arrive, check the spam folder. "
+        "All recipients are in the From domain, so this proves nothing about other domains. Set a recipient "
+        "elsewhere to test them."
     )
     assert report.response == "250 2.0.0 Ok: queued as 4F1B2"
     assert report.verdict.summary == "TestEmailSent"
@@ -174,3 +176,20 @@ async def test_an_unreachable_first_address_does_not_fail_the_test(
 
     assert report.verdict.passed
     assert report.server.address == f"127.0.0.1:{mailserver.plain_port}"
+
+
+@pytest.mark.parametrize(
+    ("to", "bcc", "expected"),
+    [
+        (["dev@example.com"], [], True),
+        (["dev@EXAMPLE.com"], ["audit@example.com"], True),
+        (["dev@example.com", "dev@example.org"], [], False),
+        (["dev@example.com"], ["audit@mail.example.com"], False),
+    ],
+)
+async def test_a_note_says_that_all_recipients_are_in_the_from_domain(
+    trial: Trial, mailserver: MailServer, to: list[str], bcc: list[str], expected: bool
+) -> None:
+    report = await trial(mailserver.plain_port, recipients=recipients(to=to, bcc=bcc))
+
+    assert ("Set a recipient elsewhere" in report.verdict.message) is expected
