@@ -4,20 +4,22 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smtp_operator.cli.kubectl.ui.command import PageOptions, serving
+from smtp_operator.cli.kubectl.ui.watch import follow
 from smtp_operator.cluster.access import find_access
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_operator.settings import Settings
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.page_visitor import Json, PageVisitor
 from smtp_testkit.testbed import Bed
+from smtp_testkit.testbed.api import PATIENCE
 from smtp_testkit.testbed.bed import settings
-from smtp_testkit.testbed.waiting import until
 from smtp_tools.localcluster import LocalCluster
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -45,6 +47,19 @@ def form(bed: Bed, server: MailServer, *, name: str = "mail", **more: Any) -> Js
 def typed(value: str = PASSWORD) -> Json:
     """Return the fields of a form with a typed password."""
     return {"inputText": {"value": value, "secretName": "mail-password"}}
+
+
+async def gone(client: KubernetesClient, path: str) -> None:
+    """Wait until there is no object at a path."""
+    names: set[str] = set()
+    listed = False
+    async with aclosing(follow(client, path)) as changes:
+        async for it in changes:
+            names |= {object_["metadata"]["name"] for object_ in it.objects}
+            names -= {object_["metadata"]["name"] for object_ in it.deleted}
+            listed |= it.complete
+            if listed and not names:
+                return
 
 
 def left_over(bed: Bed) -> list[str]:
@@ -226,7 +241,7 @@ async def test_the_phases_of_a_slow_test_are_streamed(
 
 
 async def test_a_closed_page_cancels_its_test_before_the_email(
-    bed: Bed, server: MailServer, visitor: PageVisitor
+    bed: Bed, server: MailServer, visitor: PageVisitor, real_client: KubernetesClient
 ) -> None:
     server.unanswered = {"RCPT"}
     url = visitor.session.origin + "/api/test"
@@ -236,7 +251,8 @@ async def test_a_closed_page_cancels_its_test_before_the_email(
             if b'"phase"' in line:
                 break
         assert len(left_over(bed)) == 2
-    await asyncio.to_thread(until, lambda: left_over(bed) == [], "the SmtpTest or its Secret stayed")
+    for path in (bed.tests, bed.core("secrets")):
+        await asyncio.wait_for(gone(real_client, path), PATIENCE)
     assert server.mails == []
 
 
