@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from smtp_operator.api.smtpconfig import SmtpConfigSpec
+from smtp_operator.api.smtptest import SettingsToTest
 from smtp_operator.cli.kubectl.json_keys import JSON_KEYS
+from smtp_operator.cli.kubectl.smtp_test_requests import request_of_settings
 from smtp_testkit.fakeapi import FakeApi
 from smtp_testkit.fakeapi.smtpconfigs import condition, failed, passed, under_test
 from smtp_testkit.fakeapi.smtptests import (
@@ -56,6 +59,14 @@ async def test_the_smtp_test_has_the_settings_of_the_file(api: SmtpTestApi, smtp
     assert api.test["spec"] == {"settings": settings, "ttlAfterFinished": "5m"}
     assert api.test["metadata"]["namespace"] == "team-a"
     assert api.test["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "kubectl-smtp"}
+
+
+def test_what_concerns_later_tests_is_left_out() -> None:
+    fields = {it.alias for it in SmtpConfigSpec.model_fields.values()}
+    later = fields - {it.alias for it in SettingsToTest.model_fields.values()}
+    assert later == {"recheck", "suspend", "preferredNotifications", "publish", "delivery"}
+    sent = request_of_settings("team-a", SPEC | dict.fromkeys(map(str, later))).spec["settings"]
+    assert not later & sent.keys()
 
 
 async def test_a_password_is_only_in_a_secret_that_the_smtp_test_owns(
