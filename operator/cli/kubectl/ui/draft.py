@@ -192,6 +192,9 @@ def sent_text(spec: Mapping[str, Any], *, changed: bool) -> str:
     roles = {"To": recipients.get("to") or [spec["from"]]}
     if Notification.TEST_EMAIL in spec.get("preferredNotifications", [Notification.TEST_EMAIL]):
         roles |= {"Cc": recipients.get("cc") or [], "Bcc": recipients.get("bcc") or []}
+    probe = (spec.get("delivery") or {}).get("address")
+    if probe and not any(probe in addresses for addresses in roles.values()):
+        roles["delivery"] = [probe]
     named = "; ".join(f"{role} {', '.join(addresses)}" for role, addresses in roles.items() if addresses)
     if mode == "Envelope":
         return f"No email is sent: the operator names the recipients to {server} ({named}) and stops."
@@ -201,7 +204,7 @@ def sent_text(spec: Mapping[str, Any], *, changed: bool) -> str:
 _CARRIED_OVER: Final = ("recheck", "preferredNotifications", "suspend", "publish", "delivery")
 
 
-def tests_again(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
+def is_tested_again(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> bool:
     """Return whether the operator tests the changed spec (rule 6 of the status reference)."""
     if before is None:
         return True

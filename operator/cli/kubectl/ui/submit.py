@@ -15,9 +15,9 @@ from smtp_operator.cli.kubectl.ui.draft import (
     Draft,
     as_yaml,
     difference,
+    is_tested_again,
     normalized,
     sent_text,
-    tests_again,
 )
 from smtp_operator.cli.kubectl.ui.errors import PageError, shown_error
 from smtp_operator.cli.kubectl.ui.ownership import (
@@ -81,7 +81,7 @@ class Submitter:
             "diff": difference(before, result["spec"]),
             "sends": sent_text(
                 result["spec"],
-                changed=draft.input_text is not None or tests_again(before, result["spec"]),
+                changed=draft.input_text is not None or is_tested_again(before, result["spec"]),
             ),
             "secret": _secret_text(draft),
             "changes": changed or draft.input_text is not None,
