@@ -191,10 +191,15 @@ class Dialogue:
         self.redactor.keep(text, decisive)
         return self.redactor.quotation(text)
 
-    async def command(self, connection: SmtpConnection, *words: bytes, shown: str = "") -> Reply:
-        """Send a command, as the transcript shows it, and return the reply."""
+    async def command(
+        self, connection: SmtpConnection, *words: bytes, shown: str = "", share: float = 1.0
+    ) -> Reply:
+        """Send a command, as the transcript shows it, and return the reply.
+
+        ``share`` is the part of the time left that the server may take.
+        """
         self.transcript.client(shown or b" ".join(words).decode("utf-8", "replace"))
-        reply = await connection.command(*words, limit=self.budget.left)
+        reply = await connection.command(*words, limit=self.budget.left * share)
         self.note(reply)
         return reply
 
