@@ -12,6 +12,7 @@ from smtp_testkit.realpeers.servers.exim import Exim
 from smtp_testkit.realpeers.servers.frontends import HaProxy, Nginx, Stunnel
 from smtp_testkit.realpeers.servers.further import Aiosmtpd, SmtpServer
 from smtp_testkit.realpeers.servers.go_servers import Chasquid, GoSmtp
+from smtp_testkit.realpeers.servers.java_servers import GreenMail
 from smtp_testkit.realpeers.servers.opensmtpd import OpenSmtpd
 from smtp_testkit.realpeers.servers.postfix import DovecotSubmission, Postfix
 from smtp_testkit.realpeers.servers.server import PeerServer
@@ -34,6 +35,7 @@ FURTHER: Final[tuple[type[PeerServer], ...]] = (
     Mailpit,
     Inbucket,
     Haraka,
+    GreenMail,
     Msmtpd,
     Qpsmtpd,
 )

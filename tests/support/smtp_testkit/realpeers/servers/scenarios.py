@@ -97,7 +97,7 @@ SCENARIOS: Final = {
 
 def complaints(log: str) -> list[str]:
     """Return the lines of a log that complain about the client, without the frames of tracebacks."""
-    return [line for line in log.splitlines() if not line.startswith(" ") and COMPLAINT.search(line)]
+    return [line for line in log.splitlines() if not line[:1].isspace() and COMPLAINT.search(line)]
 
 
 def observe(server: PeerServer) -> dict[str, list[str]]:
