@@ -3,6 +3,10 @@
 
 `REQUIRED` runs with `make test-peers`, `FURTHER` with `make test-peers-all`. A new server is a subclass of
 `PeerServer` in one of these lists.
+
+Not here: Courier, whose programs read only /etc/courier and /var/lib/courier, and need its delivery daemon and
+its authentication daemon to accept a recipient or a login. OpenSMTPD and msmtpd run without TLS; Inbucket
+accepts every password; GreenMail has no STARTTLS; stunnel and HAProxy end only TLS from the first byte.
 """
 
 from typing import Final
@@ -15,6 +19,7 @@ from smtp_testkit.realpeers.servers.go_servers import Chasquid, GoSmtp
 from smtp_testkit.realpeers.servers.java_servers import GreenMail
 from smtp_testkit.realpeers.servers.opensmtpd import OpenSmtpd
 from smtp_testkit.realpeers.servers.postfix import DovecotSubmission, Postfix
+from smtp_testkit.realpeers.servers.sendmail import Sendmail
 from smtp_testkit.realpeers.servers.server import PeerServer
 from smtp_testkit.realpeers.servers.small_servers import Msmtpd, Qpsmtpd
 
@@ -35,6 +40,7 @@ FURTHER: Final[tuple[type[PeerServer], ...]] = (
     Mailpit,
     Inbucket,
     Haraka,
+    Sendmail,
     GreenMail,
     Msmtpd,
     Qpsmtpd,
