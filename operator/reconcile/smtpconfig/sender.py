@@ -143,5 +143,4 @@ def _due(snapshot: Snapshot, present: Condition | None, state: SenderState, *, s
 
 def _dmarc_passed(status: SmtpConfigStatus) -> bool:
     """Return whether a receiver has seen DMARC pass for the last email of ``spec.delivery``."""
-    delivery = getattr(status, "delivery", None)
-    return delivery is not None and delivery.dmarc == "pass"
+    return status.delivery is not None and status.delivery.dmarc == "pass"

@@ -2,14 +2,15 @@
 """The condition SenderAuthentication: when records are read, and that nothing waits for them."""
 
 import asyncio
+import copy
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from smtp_operator.api.reasons import Reason
-from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.reconcile.smtpconfig import sender
+from smtp_operator.reconcile.smtpconfig.sender import CheckSender, SenderState, next_step, sender_condition
+from smtp_operator.reconcile.smtpconfig.snapshot import snapshot_of
 from smtp_operator.sender_authentication.report import Findings, Problem, Sender, SenderReport
 from smtp_testkit.simulation import SmtpConfig, World, fails
 
@@ -227,22 +228,33 @@ def replace_message(condition: Any, message: str) -> Any:
     return condition.model_copy(update={"message": message})
 
 
-async def test_where_a_receiver_has_seen_dmarc_pass_missing_spf_is_a_note(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_a_receiver_has_seen_dmarc_pass_missing_spf_is_a_note(world: World) -> None:
     records = Records(world)
     records.findings = (*NO_SPF, Findings(found="a DMARC policy"))
     mail = await tested(world)
     assert state_of(mail) == ("False", "NoSpfRecord", "No SPF.")
 
-    def passed(status: SmtpConfigStatus) -> bool:
-        return True
+    object_ = copy.deepcopy(mail.object_)
+    object_["status"]["delivery"] = {"dmarc": "pass"}
+    snapshot, state = snapshot_of(object_), SenderState(enabled=True, checked_at=world.time())
+    assert isinstance(next_step(snapshot, state, now=world.time(), started=world.time()), CheckSender)
 
-    monkeypatch.setattr(sender, "_dmarc_passed", passed)
-    mail.request_test()
-    await world.passes(120)
-    assert state_of(mail) == (
+    state.report = SenderReport(records.read[0][1], records.findings)
+    found = sender_condition(snapshot, state, world.time())
+    assert found is not None
+    assert (found.status, found.reason, found.message) == (
         "True",
         "RecordsPresent",
         "example.com has a DMARC policy. The receiver says that DMARC passes, so SPF is not needed. No SPF.",
     )
+
+
+async def test_a_receiver_that_has_seen_dmarc_fail_changes_nothing(world: World) -> None:
+    Records(world).findings = NO_SPF
+    mail = await tested(world)
+    object_ = copy.deepcopy(mail.object_)
+    object_["status"]["delivery"] = {"dmarc": "fail"}
+    state = SenderState(enabled=True, checked_at=world.time())
+    step = next_step(snapshot_of(object_), state, now=world.time(), started=world.time())
+    assert isinstance(step, float)
+    assert step > world.time()

@@ -4,8 +4,8 @@
 `REQUIRED` runs with `make test-peers`, `FURTHER` with `make test-peers-all`. A new server is a subclass of
 `PeerServer` in one of these lists.
 
-Not here: Courier, whose programs read only /etc/courier and /var/lib/courier, and need its delivery daemon and
-its authentication daemon to accept a recipient or a login. OpenSMTPD and msmtpd run without TLS; Inbucket
+Not here: Courier, whose programs read only /etc/courier and /var/lib/courier. To accept a recipient or a
+login, they need its delivery daemon and its authentication daemon. OpenSMTPD and msmtpd run without TLS; Inbucket
 accepts every password; GreenMail has no STARTTLS; stunnel and HAProxy end only TLS from the first byte.
 """
 
