@@ -5,8 +5,10 @@
 `PeerServer` in one of these lists.
 
 Not here: Courier, whose programs read only /etc/courier and /var/lib/courier. To accept a recipient or a
-login, they need its delivery daemon and its authentication daemon. OpenSMTPD and msmtpd run without TLS; Inbucket
-accepts every password; GreenMail has no STARTTLS; stunnel and HAProxy end only TLS from the first byte.
+login, they need its delivery daemon and its authentication daemon.
+
+OpenSMTPD and msmtpd run without TLS. Inbucket accepts every password. GreenMail has no STARTTLS. stunnel and
+HAProxy end only TLS from the first byte.
 """
 
 from typing import Final
