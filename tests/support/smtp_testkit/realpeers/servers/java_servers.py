@@ -14,7 +14,7 @@ from smtp_testkit.realpeers.tools import NeedsTools, program
 _STORE: Final = "changeit"
 """The password of the file with certificate and key."""
 _START: Final = "Starting GreenMail"
-"""Its first line, which names its timeouts."""
+"""First line of the log, which names timeouts."""
 
 
 class GreenMail(PeerServer):
