@@ -12,12 +12,15 @@ from playwright.sync_api import Browser
 
 from smtp_testkit.browser import OpenPage, UiCommand, Visit, chromium
 from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.tokenserver import TokenServer
 from smtp_testkit.testbed import Api, Bed, Manifests, OperatorProcess
 from smtp_testkit.testbed.evidence import Evidence, folder_name
 from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_tools.localcluster import LocalCluster
 
 PASSWORD = "s3cret-Passw0rd"
+CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
+SECRET = "c4nary-Client-S3cret"
 FLAGS = (
     *LOOPBACK,
     "--allow-vault-port=1-65535",
@@ -37,22 +40,29 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def relay() -> Iterator[MailServer]:
-    """A mail server whose CA the operator trusts, as it trusts public ones."""
-    with MailServer.in_thread(users={"mailer": PASSWORD}) as running:
+def endpoint() -> Iterator[TokenServer]:
+    """A token endpoint for OAuth2, whose CA the operator trusts, as it trusts public ones."""
+    with TokenServer.running(secrets={CLIENT: SECRET}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def relay(endpoint: TokenServer) -> Iterator[MailServer]:
+    """A mail server whose CA the operator trusts; it accepts the endpoint's tokens too."""
+    with MailServer.in_thread(users={"mailer": PASSWORD}, tokens=endpoint.issued) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def operator(
-    cluster: LocalCluster, relay: MailServer, tmp_path_factory: pytest.TempPathFactory
+    cluster: LocalCluster, relay: MailServer, endpoint: TokenServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[OperatorProcess]:
     """The operator of all tests, which must not stop it."""
     folder = tmp_path_factory.mktemp("operator")
     manifests = Manifests.read().permissions()
     cluster.kubectl("apply", "--server-side", "-f", "-", input=str(manifests))
     kubeconfig = cluster.kubeconfig_for_service_account(*manifests.service_account)
-    (folder / "ca.pem").write_text(relay.ca_pem)
+    (folder / "ca.pem").write_text(relay.ca_pem + endpoint.ca_pem)
     flags = [*FLAGS, f"--ca-file={folder / 'ca.pem'}"]
     with OperatorProcess(kubeconfig, folder / "operator.log", flags) as process:
         yield process.start()

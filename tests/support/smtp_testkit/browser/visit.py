@@ -98,9 +98,9 @@ class Visit:
         self.control("test-connection").click()
         return self.result(state)
 
-    def result(self, state: str) -> Locator:
+    def result(self, state: str, button_id: str = "test-connection") -> Locator:
         """Wait until the button of the test is ``green`` or ``red``, and return the result."""
-        button = self.control("test-connection")
+        button = self.control(button_id)
         expect(button).not_to_have_attribute("data-state", "busy")
         expect(button).to_have_attribute("data-state", state)
         return self.control("test-result")
