@@ -13,6 +13,8 @@ _PIECE_COST: Final = 32
 _BINARY: Final = frozenset(range(256)) - frozenset(range(32, 127)) - frozenset(b"\t\r\n")
 _KNOWN_BY: Final = 4
 """Bytes of a line that are enough to tell that it is no text."""
+_TEXT_KNOWN_BY: Final = 8
+"""Bytes of a line without a code that are enough to tell its protocol."""
 
 
 class MalformedReply(Exception):
@@ -65,12 +67,19 @@ class ReplyStream:
                 self._expected -= 1
                 if not self._expected:
                     return replies
-        if len(self._pending) - self._start >= _KNOWN_BY and self._pending[self._start] in _BINARY:
+        if self._is_other_protocol():
             raise MalformedReply
         self._searched = len(self._pending)
         if self._searched - self._start > _LINE:
             raise MalformedReply
         return replies
+
+    def _is_other_protocol(self) -> bool:
+        """Return whether the last line, without its end, cannot become a line of a reply."""
+        size = len(self._pending) - self._start
+        if size >= _KNOWN_BY and self._pending[self._start] in _BINARY:
+            return True
+        return size >= _TEXT_KNOWN_BY and not self._pending[self._start : self._start + 3].isdigit()
 
 
 def _of_one_code(lines: bytes) -> bytes:

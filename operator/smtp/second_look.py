@@ -192,7 +192,8 @@ class FailureAnalyzer:
                 return self._tls_expected(smtp_type)
         else:
             return None
-        if probe.kind in _NOT_SMTP:
+        other = phase is Phase.TLS and probe.kind is Protocol.OTHER and probe.in_plaintext
+        if probe.kind in _NOT_SMTP or other:
             return no_reply.not_smtp(self.dialogue.context(), phase, probe.kind)
         # A ClientHello is an invalid header, after which such a server closes the connection at once.
         waits = silent or phase is Phase.TLS or self.dialogue.clock.waited >= _WAITS_FOR_HEADER
@@ -300,4 +301,5 @@ def _speaks_tls(probe: ProbeResult) -> bool:
     """Return whether the server speaks TLS from the first byte, and no other protocol than SMTP over it."""
     if probe.kind is Protocol.SMTP:
         return not probe.in_plaintext
-    return probe.kind is Protocol.TLS or (probe.kind is Protocol.SILENT and probe.server_hello)
+    silent = probe.kind in {Protocol.SILENT, Protocol.CLOSED}
+    return probe.kind is Protocol.TLS or (silent and probe.server_hello)

@@ -213,6 +213,7 @@ def _certificate(
             Reason.CERTIFICATE_HOSTNAME_MISMATCH,
             f"The certificate of {where} is for {names}, not {name}",
             phase=Phase.TLS,
+            why=f"It also expired {facts.not_after:%Y-%m-%d}" if facts and facts.not_after < now else "",
             fix="Set server: a name in the certificate, or set tls.serverName: that name",
         )
     if code in _CHAIN_RULES:

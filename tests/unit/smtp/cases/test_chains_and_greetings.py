@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from ssl import PROTOCOL_TLS_SERVER, SSLContext
+from ssl import CERT_REQUIRED, PROTOCOL_TLS_SERVER, SSLContext, TLSVersion
 
 import pytest
 from cryptography import x509
@@ -14,7 +14,17 @@ from cryptography.x509.oid import NameOID
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import SmtpType
-from smtp_testkit.mailpeers.faultserver import FaultServer, ScriptedConnection, drop, raw, silence, then
+from smtp_operator.smtp.timing import PhaseLimits
+from smtp_testkit.mailpeers.certificates import Authority
+from smtp_testkit.mailpeers.faultserver import (
+    Action,
+    FaultServer,
+    ScriptedConnection,
+    drop,
+    raw,
+    silence,
+    then,
+)
 from smtp_testkit.mailpeers.trial import Trial
 
 NOW = datetime.now(UTC)
@@ -145,12 +155,49 @@ async def test_an_http_server_that_answers_a_client_hello(trial: Trial) -> None:
     assert "is an HTTP server" in report.verdict.message
 
 
-@pytest.mark.parametrize("greeting", [b"\xff\xfd\x18\xff\xfd\x20", b"\0\0\0\x10abc"])
-async def test_a_binary_greeting_without_a_line_end(trial: Trial, greeting: bytes) -> None:
-    async with FaultServer({"banner": then(raw(greeting), silence())}) as server:
+@pytest.mark.parametrize(
+    "greeting", [b"\xff\xfd\x18\xff\xfd\x20", b"\0\0\0\x10abc", b"AMQP\0\0\x09\x01", b"<?xml version='1.0'?>"]
+)
+@pytest.mark.parametrize("end", [silence(), drop()], ids=["waits", "closes"])
+async def test_a_greeting_of_another_protocol_without_a_line_end(
+    trial: Trial, greeting: bytes, end: Action
+) -> None:
+    async with FaultServer({"banner": then(raw(greeting), end)}) as server:
         report = await trial(server.port)
 
     assert report.verdict.reason is Reason.NOT_AN_SMTP_SERVER
+
+
+async def test_another_protocol_in_plaintext_where_tls_is_expected(trial: Trial) -> None:
+    async with FaultServer({"banner": then(raw(b"Asterisk Call Manager/5.0\r\n"), drop())}) as server:
+        report = await trial(server.port, smtp_type=SmtpType.TLS)
+
+    assert report.verdict.reason is Reason.NOT_AN_SMTP_SERVER
+    assert "does not answer with SMTP" in report.verdict.message
+
+
+@pytest.mark.parametrize("version", [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3])
+async def test_a_tls_port_that_demands_a_client_certificate(trial: Trial, version: TLSVersion) -> None:
+    authority = Authority.make()
+    context = authority.server_context("localhost")
+    context.minimum_version = context.maximum_version = version
+    context.verify_mode = CERT_REQUIRED
+    context.load_verify_locations(cadata=authority.pem)
+    trial.limits = PhaseLimits(look_after=0.1, look_listens=0.1)
+    async with FaultServer(tls="implicit", context=context) as server:
+        report = await trial(server.port, smtp_type=SmtpType.START_TLS)
+
+    assert report.verdict.reason is Reason.TLS_EXPECTED_BY_SERVER
+
+
+async def test_an_expired_certificate_for_another_name(trial: Trial) -> None:
+    authority = Authority.make()
+    context = authority.server_context("mail.example.com", valid=(EXPIRED - DAY, EXPIRED))
+    async with FaultServer(tls="implicit", context=context) as server:
+        report = await trial(server.port, smtp_type=SmtpType.TLS, ca_pem=authority.pem)
+
+    assert report.verdict.reason is Reason.CERTIFICATE_HOSTNAME_MISMATCH
+    assert f"It also expired {EXPIRED:%Y-%m-%d}." in report.verdict.message
 
 
 @pytest.mark.parametrize("greeting", [b"220-x\r\n" * 8000, b"220 " + b"x" * 40_000])
