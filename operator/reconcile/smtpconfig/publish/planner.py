@@ -82,14 +82,16 @@ def decide(
     passed = snapshot.has_verdict and snapshot.ready == "True"
     if not gone and not (passed and not in_sync(snapshot, status)):
         return Wait(None)
+    since = publishing_since(status)
+    if since is not None and since + MINUTE <= now:
+        return RefreshStatus()  # the announcement lasts for a minute at most
     if state.needs_proof and passed:
         return RunTest(Trigger.RECHECK, snapshot.at_most(Mode.LOGIN))
     if gone and state.restored_at + RESTORE_SPACING > now:
         return Wait(state.restored_at + RESTORE_SPACING)
-    since = publishing_since(status)
     step = _retried(PublishSecret(), state, attempt, now)
     if isinstance(step, Wait) and since is not None:
-        return RefreshStatus() if since + MINUTE <= now else Wait(min(since + MINUTE, step.until or now))
+        return step.until_earlier(Wait(since + MINUTE))
     return step
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An operator that is killed between verdict and Secret publishes at its next start, with no second email."""
 
+from dataclasses import replace
+
 import pytest
 
 from smtp_operator.api.errors import ApiUnavailable
@@ -106,6 +108,43 @@ async def test_an_api_server_that_fails_for_a_while_is_tried_again(world: World)
     await world.passes(120)
     assert mail.conditions["Published"] == ("True", "Published")
     assert len(world.mails) == 1
+
+
+async def test_the_announcement_lasts_for_a_minute_at_most(world: World) -> None:
+    """Dependents wait for it, so it must not stand while the API server fails."""
+    mail = await killed(world, "before the Secret")
+    world.cluster.fail_next("read_secret", *[ApiUnavailable("503")] * 30)
+    await world.start()
+    await world.passes(30)
+    assert mail.conditions["Reconciling"] == ("True", "Publishing")
+    await world.passes(60)
+    assert "Reconciling" not in mail.conditions
+    assert mail.conditions["Published"] == ("False", "PublishFailed")
+    await world.passes(600)
+    assert mail.conditions["Published"] == ("True", "Published")
+
+
+async def test_a_restart_writes_nothing_where_all_is_published(world: World) -> None:
+    mail = await world.ready(publish=PUBLISH)
+    await world.restart(after=5)
+    await world.passes(60)
+    assert world.secret_writes == []
+    assert mail.writes == []
+    assert mail.runs == []
+    assert not [call for call in world.cluster.calls if "secret" in call[0]]
+
+
+async def test_an_operator_without_the_flag_leaves_the_secret(world: World) -> None:
+    mail = await world.ready(publish=PUBLISH)
+    await world.stop()
+    world.policy = replace(world.policy, publishes=False)
+    await world.start()
+    await world.passes(60)
+    assert mail.conditions["Published"] == ("False", "PublishNotEnabled")
+    mail.edit(publish=None)
+    await world.passes(60)
+    assert (world.published() or {})["password"] == "s3cret-1"
+    assert world.secret_writes == []
 
 
 async def test_publish_that_is_added_later_needs_no_test(world: World) -> None:
