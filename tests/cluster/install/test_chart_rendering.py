@@ -58,6 +58,7 @@ def test_smtp_tests_name_smtp_configs_only_with_the_policies(render: Render, val
         ("deniedNetworks={192.0.2.0/24}", "--deny-network=192.0.2.0/24"),
         ("allowedSmtpPorts={587,2525-2587}", "--allow-smtp-port=587,2525-2587"),
         ("allowedVaultPorts={8200}", "--allow-vault-port=8200"),
+        ("delivery.allowedImapPorts={1993}", "--allow-imap-port=1993"),
         (
             "allowedRecipientDomains={example.com,example.org}",
             "--allow-recipient-domain=example.com,example.org",
@@ -290,6 +291,16 @@ def test_without_ports_it_allows_those_that_the_program_allows(render: Render) -
 
     wanted = [it.default for it in FLAGS if it.option in ("--allow-smtp-port", "--allow-vault-port")]
     assert ports == {int(port) for text in wanted for port in text.split(",")}
+
+
+def test_it_allows_imap_only_with_delivery(render: Render) -> None:
+    def ports(*values: str) -> set[int]:
+        rendered = render("--set", ",".join(["networkPolicy.enabled=true", *values]))
+        return {it["port"] for it in egress(rendered)[2]["ports"]}
+
+    assert not {993, 143} & ports()
+    assert ports("delivery.enabled=true") >= {993, 143}
+    assert ports("delivery.enabled=true", "delivery.allowedImapPorts={1993}") & {993, 143, 1993} == {1993}
 
 
 def test_without_allowed_networks_it_leaves_out_what_is_denied(render: Render) -> None:

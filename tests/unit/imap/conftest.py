@@ -35,6 +35,18 @@ def email(message_id: str = MESSAGE_ID, *headers: str, body: str = "Hello.") -> 
     return "\r\n".join(lines).encode()
 
 
+def request_to(port: int) -> MailboxRequest:
+    """Return a request to localhost."""
+    return MailboxRequest(
+        server="localhost",
+        port=port,
+        imap_type=ImapType.TLS,
+        login=login(),
+        message_id=MESSAGE_ID,
+        sent=time.time(),
+    )
+
+
 @pytest.fixture
 async def look() -> AsyncIterator[Look]:
     """Look once into the mailbox of a server."""
