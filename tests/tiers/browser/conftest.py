@@ -123,3 +123,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
             evidence.lines(f"page-{number}.txt", visit.complaints)
         report.sections.append(("evidence", f"kept in {evidence.folder}"))
     return report
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that renews the pictures of the documentation."""
+    parser.addoption("--write-screenshots", action="store_true", help="store the screenshots in docs/images")
