@@ -293,16 +293,6 @@ def test_without_ports_it_allows_those_that_the_program_allows(render: Render) -
     assert ports == {int(port) for text in wanted for port in text.split(",")}
 
 
-def test_it_allows_imap_only_with_delivery(render: Render) -> None:
-    def ports(*values: str) -> set[int]:
-        rendered = render("--set", ",".join(["networkPolicy.enabled=true", *values]))
-        return {it["port"] for it in egress(rendered)[2]["ports"]}
-
-    assert not {993, 143} & ports()
-    assert ports("delivery.enabled=true") >= {993, 143}
-    assert ports("delivery.enabled=true", "delivery.allowedImapPorts={1993}") & {993, 143, 1993} == {1993}
-
-
 def test_without_allowed_networks_it_leaves_out_what_is_denied(render: Render) -> None:
     rendered = render("--set", "networkPolicy.enabled=true,deniedNetworks={10.0.0.0/8,fd00::/8}")
 
