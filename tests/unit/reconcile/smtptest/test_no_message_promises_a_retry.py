@@ -18,7 +18,7 @@ SOURCES = [
     for path in sorted(OPERATOR.rglob("*.py"))
     if path.relative_to(OPERATOR).parts[0] in ("secrets", "smtp", "network", "reconcile")
     # A SmtpTest that a limit holds back is started automatically; it has neither delivery nor publish.
-    and not {"limits", "delivery", "publish", "smtptest"} & {*path.parts}
+    and not {"limits", "delivery", "publish", "smtptest"} & {*path.relative_to(OPERATOR).parts}
 ]
 PROMISE = re.compile(
     r"automatically|the operator (?:then )?(?:retries|tries|reads|starts|repeats)", re.IGNORECASE
