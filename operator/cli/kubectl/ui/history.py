@@ -7,6 +7,8 @@ from smtp_operator.api.errors import ClusterError
 from smtp_operator.api.fixes import fix_for
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.reasons import Reason
+from smtp_operator.api.timestamps import from_timestamp, to_timestamp
+from smtp_operator.cli.kubectl.snapshot import ConfigSnapshot
 from smtp_operator.cli.kubectl.ui.draft import as_yaml, shown_spec
 from smtp_operator.cli.kubectl.ui.errors import shown_error
 from smtp_operator.cli.kubectl.ui.ownership import owner_of
@@ -22,7 +24,8 @@ async def object_shown(client: KubernetesClient, reference: Reference, now: floa
 
     Keys: ``row``, as in the list; ``uid``, ``generation``; ``spec`` without ``password.value``;
     ``inlinePassword``, whether the spec has one; ``owner``, who would revert a change, or empty; ``status``;
-    ``fix``, what to do about the reason; ``events``, newest first, with ``time``, ``type``, ``reason``,
+    ``delivery``, what became of the last email in the mailbox of ``spec.delivery``, or empty; ``fix``, what
+    to do about the reason; ``events``, newest first, with ``time``, ``type``, ``reason``,
     ``note`` and ``count``; ``eventsProblem``, why there are none; ``yaml``.
 
     Raises:
@@ -49,6 +52,7 @@ async def object_shown(client: KubernetesClient, reference: Reference, now: floa
         "inlinePassword": inline,
         "owner": owner_of(object_),
         "status": object_.get("status") or {},
+        "delivery": _delivery(object_) if reference.kind == "SmtpConfig" else "",
         "fix": fix_of(row["reason"]),
         "events": events,
         "eventsProblem": problem,
@@ -60,6 +64,21 @@ def fix_of(reason: str | None) -> str:
     """Return what to do about a reason; empty if this release does not know it."""
     known = next((it for it in Reason if it == reason), None)
     return fix_for(known) if known else ""
+
+
+def _delivery(object_: JsonObject) -> str:
+    config = ConfigSnapshot.of(object_)
+    condition, found = config.status.condition("Delivered"), config.status.delivery
+    if condition is None or not config.has_verdict:
+        return ""
+    sent = None if found is None else from_timestamp(found.sent_time)
+    if condition.status != "True" or found is None or sent is None:
+        return condition.message
+    address = object_["spec"]["delivery"]["address"]
+    return (
+        f"The last email to {address}, sent at {to_timestamp(sent)}, arrived in the inbox after"
+        f" {found.latency}."
+    )
 
 
 async def _events(client: KubernetesClient, reference: Reference) -> tuple[list[JsonObject], str]:

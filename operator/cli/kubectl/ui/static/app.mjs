@@ -331,6 +331,7 @@ async function fillObject(kind, namespace, name, isShown) {
   const body = [el("div", { class: `card result ${row.state}` },
     el("h2", { class: row.state }, `${row.words}${row.reason ? `: ${row.reason}` : ""}`),
     row.message ? el("p", {}, row.message) : null,
+    found.delivery ? el("p", { id: "object-delivery" }, found.delivery) : null,
     row.state === "red" && found.fix ? el("p", { id: "object-fix" }, el("strong", {}, `Fixes of ${row.reason} in general: `), found.fix) : null,
     facts([["Server", serverOf(row)], ["From", row.from], ["Next test", nextTest(row)], ["Since", moment(row.since)],
       ["Last test", moment(row.lastTestTime)], ["Server replied", last.response],
@@ -412,7 +413,7 @@ const CONTROLS = {
   inputText: "p-value", "inputText.value": "p-value", "inputText.secretName": "p-secret",
 };
 
-let form = null; // {uid, generation, base, inline, owner, choices}
+let form = null; // {uid, generation, base, inline, owner, delivery, choices}
 let running = null; // AbortController of the running test
 let saved = ""; // what the next view tells
 
@@ -420,7 +421,7 @@ const addresses = (text) => text.split(/[,;\s]+/).filter(Boolean);
 const copy = (value) => JSON.parse(JSON.stringify(value));
 
 async function openForm(namespace, name) {
-  form = { uid: null, generation: null, base: {}, inline: false, owner: "", choices: null, choicesOf: null };
+  form = { uid: null, generation: null, base: {}, inline: false, owner: "", delivery: "", choices: null, choicesOf: null };
   clearResult();
   showErrors([]);
   show("form-owner", "");
@@ -429,7 +430,8 @@ async function openForm(namespace, name) {
     const query = new URLSearchParams({ kind: "SmtpConfig", namespace, name });
     try {
       const found = await getJson(`/api/object?${query}`);
-      Object.assign(form, { uid: found.uid, generation: found.generation, base: found.spec, inline: found.inlinePassword, owner: found.owner });
+      Object.assign(form, { uid: found.uid, generation: found.generation, base: found.spec, inline: found.inlinePassword, owner: found.owner,
+        delivery: found.delivery });
     } catch (error) {
       showErrors([{ field: "", text: error.message }]);
     }
@@ -806,6 +808,7 @@ function showVerdict(verdict, where) {
     el("h2", { id: "test-result-title", class: state }, title),
     el("p", { id: "test-message" }, verdict.message ?? ""),
     verdict.response && verdict.passed ? el("p", { id: "test-response" }, `The server replied: ${verdict.response}`) : null,
+    verdict.passed && form.delivery ? el("p", { id: "test-delivery" }, el("strong", {}, "With the saved settings: "), form.delivery) : null,
     !verdict.passed && verdict.fix ? el("p", { id: "test-fix" }, el("strong", {}, `Fixes of ${verdict.reason} in general: `), verdict.fix) : null,
     suggestion.length ? el("p", {}, el("button", { type: "button", class: "primary", id: "use-suggestion", onclick: () => take(suggestion) },
       `Use this suggestion: ${suggestion.map(([name, value]) => `${SUGGESTED[name][1]} ${value}`).join(", ")}`)) : null,
