@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from smtp_testkit.testbed import Api
+from smtp_tools.demo.mailbox import Programs
 from smtp_tools.localcluster import LocalCluster
 from smtp_tools.paths import PYTHONPATH
 
@@ -71,6 +72,16 @@ def test_it_shows_the_vault_and_the_version_of_the_password(played: subprocess.C
 def test_it_shows_the_mail_that_arrived(played: subprocess.CompletedProcess[str]) -> None:
     assert "Subject: Test email: SmtpConfig" in played.stdout
     assert "To: ops@example.com" in played.stdout
+
+
+def test_it_shows_an_email_in_its_mailbox_if_dovecot_is_installed(
+    played: subprocess.CompletedProcess[str],
+) -> None:
+    arrived = re.search(
+        r"arrives  InInbox\n  The email arrived in the inbox of probe@example\.com", played.stdout
+    )
+    assert (arrived is not None) is (Programs.found() is not None)
+    assert ("mailbox" in played.stderr) is (Programs.found() is not None)
 
 
 def test_results_are_on_stdout_and_its_progress_is_on_stderr(

@@ -18,8 +18,9 @@ from smtp_tools.localcluster import ClusterError, KubectlError
 DESCRIPTION = """\
 Show the operator at work. The demo starts a control plane, a mail server, a vault (OpenBao) and
 the operator on this machine. It applies eight SmtpConfigs, two of them correct, and then corrects
-a third one. On a terminal, everything keeps running until you press Ctrl-C. The exit code is 0 if
-every verdict is as expected.
+a third one. If Dovecot 2.3 is installed, it also finds an email in the mailbox of its recipient.
+On a terminal, everything keeps running until you press Ctrl-C. The exit code is 0 if every verdict
+is as expected.
 """
 
 

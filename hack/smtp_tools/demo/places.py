@@ -15,11 +15,12 @@ from typing import Any
 import yaml
 
 from smtp_testkit.testbed.manifests import CLUSTER_WIDE, CRDS, NAMESPACED, Manifests
-from smtp_testkit.testbed.vaults import FLAGS
+from smtp_testkit.testbed.vaults import FLAGS as OF_VAULTS
 from smtp_tools.demo.kubectl import Kubectl, quiet_environment
 from smtp_tools.demo.terminal import Terminal
 from smtp_tools.localcluster import LocalCluster, find_assets
 
+FLAGS = (*OF_VAULTS, "--allow-imap-port=1-65535")
 KINDS = ("smtpconfigs", "smtpvaults", "clustersmtpvaults")
 CRD_NAMES = [f"customresourcedefinition/{kind}.smtp-operator.io" for kind in KINDS]
 

@@ -9,9 +9,12 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from smtp_testkit.mailpeers import MailServer, ReceivedMail
+from smtp_testkit.mailpeers.background import in_thread
 from smtp_testkit.testbed import ObservedObject, OperatorProcess
+from smtp_tools.demo.mailbox import DeliveringServer, Mailbox, Programs
 from smtp_tools.demo.places import DemoError, Place
 from smtp_tools.demo.samples import (
+    ARRIVES,
     CORRECTED,
     FROM_VAULT,
     REFUSED,
@@ -22,10 +25,12 @@ from smtp_tools.demo.samples import (
     Sample,
     correct,
     new_password,
+    write_sample_of_delivery,
     write_samples,
 )
 from smtp_tools.demo.terminal import Terminal
 from smtp_tools.demo.vault import vault
+from smtp_tools.localcluster import ClusterError
 
 VERDICT_SECONDS = 60.0
 WATCH_SECONDS = 0.5
@@ -33,7 +38,9 @@ WATCH_SECONDS = 0.5
 
 def play(place: Place, terminal: Terminal) -> bool:
     """Run the whole demo; return whether every verdict is as expected."""
-    with _mail_server() as server, ExitStack() as stack:
+    with ExitStack() as stack:
+        mailbox = mailbox_of(stack, terminal)
+        server = stack.enter_context(_mail_server(mailbox))
         ports = f"plain {server.plain_port}, StartTLS {server.starttls_port}, TLS {server.tls_port}"
         terminal.note(f"  ✓ a mail server on 127.0.0.1: {ports}")
         with terminal.step("an OpenBao server that accepts this cluster's ServiceAccounts"):
@@ -48,6 +55,8 @@ def play(place: Place, terminal: Terminal) -> bool:
                 operator.start()
             stage = _Stage(place, terminal, server, operator)
             good = stage.samples() & stage.correction()
+            if mailbox is not None:
+                good &= stage.delivery(mailbox)
             if good:
                 terminal.outcome("All verdicts are as expected.", good=True)
             if sys.stdin.isatty() and sys.stdout.isatty():
@@ -63,10 +72,24 @@ def page_command(place: Place) -> str:
 
 
 @contextmanager
-def _mail_server() -> Iterator[MailServer]:
+def _mail_server(mailbox: Mailbox | None) -> Iterator[MailServer]:
     refused = {REFUSED: f"550 5.1.1 <{REFUSED}>: no such user here"}
-    with MailServer.in_thread(users={USERNAME: new_password()}, refused_recipients=refused) as server:
+    users = {USERNAME: new_password()}
+    with in_thread(DeliveringServer(mailbox, users=users, refused_recipients=refused)) as server:
         yield server
+
+
+def mailbox_of(stack: ExitStack, terminal: Terminal) -> Mailbox | None:
+    """Start a mailbox if Dovecot is installed, and works here."""
+    programs = Programs.found()
+    if programs is None:
+        return None
+    try:
+        with terminal.step("a mailbox in Dovecot"):
+            return stack.enter_context(Mailbox.start(programs))
+    except ClusterError as error:
+        terminal.note(f"  The demo shows no delivered email: {error}")
+        return None
 
 
 class _Stage:
@@ -120,6 +143,25 @@ class _Stage:
         terminal.say()
         terminal.verdict(CORRECTED.name, good=good, reason=found.reason, message=found.message)
         return _as_expected([CORRECTED], seen, terminal)
+
+    def delivery(self, mailbox: Mailbox) -> bool:
+        """Apply a sample with a mailbox, and show that the email arrived there."""
+        terminal, name = self._terminal, ARRIVES.name
+        terminal.title("One email is found in the mailbox of its recipient")
+        write_sample_of_delivery(self._samples, self._server, mailbox)
+        terminal.command(f"kubectl apply -f samples/{ARRIVES.file}")
+        self._kubectl("apply", "-f", str(self._samples / ARRIVES.file))
+        waiting = ("wait", "--for=condition=Delivered", f"smtpconfig/{name}")
+        terminal.command(f"kubectl {' '.join(waiting)}")
+        good = self._kubectl.succeeds(*waiting, f"--timeout={VERDICT_SECONDS:g}s")
+        status = self._kubectl.json("get", "smtpconfig", name).get("status", {})
+        conditions = {it["type"]: it for it in status.get("conditions", ())}
+        found = conditions.get("Delivered", {})
+        reason, message = found.get("reason", "NoCondition"), found.get("message", "")
+        terminal.verdict(name, good=good, reason=reason, message=message)
+        if not good:
+            terminal.outcome(f"Not as expected: Delivered of {name} should be True", good=False)
+        return good
 
     def stay(self) -> None:
         """Keep everything running until Ctrl-C, and report every email."""

@@ -11,6 +11,7 @@ from textwrap import indent
 
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.openbao import OpenBao
+from smtp_tools.demo.mailbox import PROBE, Mailbox
 from smtp_tools.localcluster.ports import free_ports
 
 FOLDER = Path(__file__).parent / "samples"
@@ -50,6 +51,7 @@ SAMPLES = (
 )
 
 CORRECTED = Sample("wrong-tls-type", "TestEmailSent")
+ARRIVES = Sample("arrives", "TestEmailSent")
 WRONG_LINE, RIGHT_LINE = "  smtpType: TLS", "  smtpType: StartTLS"
 
 
@@ -76,6 +78,19 @@ def write_samples(folder: Path, server: MailServer, bao: OpenBao, operator_user:
     folder.mkdir()
     for source in FOLDER.glob("*.yaml"):
         (folder / source.name).write_text(Template(source.read_text()).substitute(values))
+
+
+def write_sample_of_delivery(folder: Path, server: MailServer, mailbox: Mailbox) -> None:
+    """Write the file of ``ARRIVES``, for this mail server and mailbox."""
+    values = {
+        "STARTTLS_PORT": server.starttls_port,
+        "PROBE": PROBE,
+        "MAILBOX_PORT": mailbox.port,
+        "MAILBOX_PASSWORD": mailbox.password,
+        "MAILBOX_CA": indent(mailbox.ca_pem.strip(), "    "),
+    }
+    source = FOLDER / "with-mailbox" / ARRIVES.file
+    (folder / ARRIVES.file).write_text(Template(source.read_text()).substitute(values))
 
 
 def correct(folder: Path) -> None:
