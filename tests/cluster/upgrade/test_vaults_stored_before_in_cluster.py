@@ -83,7 +83,8 @@ def stored(cluster: LocalCluster, api: Api) -> Iterator[None]:
 def test_it_can_be_read_and_labeled(api: Api, name: str) -> None:
     edited = api.patch(f"{VAULTS}/{name}", {"metadata": {"labels": {"team": "a"}}})
     assert edited["metadata"]["labels"] == {"team": "a"}
-    assert {**edited["spec"], **STORED[name]}.keys() == STORED[name].keys()
+    assert edited["spec"].keys() == {*STORED[name], "allowPublish"}  # the CRD adds the default: false
+    assert edited["spec"]["allowPublish"] is False
 
 
 @each_one
