@@ -3,7 +3,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -11,12 +10,12 @@ from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.background import in_thread
 from smtp_testkit.mailpeers.imapserver import ImapServer, StoredEmail
 from smtp_testkit.mailpeers.session import ReceivedMail
-from smtp_testkit.testbed import Bed, Object, StartOperator
+from smtp_testkit.testbed import Bed, StartOperator
+from smtp_testkit.testbed.mailboxes import PROBE, delivery_to
 from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_testkit.testbed.seen import ObservedObject
 from smtp_tools.localcluster import LocalCluster
 
-PROBE = "probe@example.org"
 FLAGS = (*LOOPBACK, "--allow-imap-port=1-65535")
 
 
@@ -40,24 +39,6 @@ def delivers(server: MailServer, mailbox: ImapServer, monkeypatch: pytest.Monkey
     monkeypatch.setattr(server, "received", received)
 
 
-def delivery(bed: Bed, mailbox: ImapServer, **changes: Any) -> Object:
-    """Create the Secret and the CA of the mailbox; return ``spec.delivery``."""
-    bed.secret("probe", password="mailbox-pw")
-    body: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "imap-ca"}}
-    bed.api.apply(f"{bed.core('configmaps')}/imap-ca", body | {"data": {"ca.crt": mailbox.ca_pem}})
-    return {
-        "address": PROBE,
-        "mailbox": {
-            "server": "localhost",
-            "port": mailbox.port,
-            "username": PROBE,
-            "password": {"secretRef": {"name": "probe"}},
-            "tls": {"caRef": {"name": "imap-ca"}},
-        },
-        **changes,
-    }
-
-
 def delivered(it: ObservedObject) -> tuple[str, str]:
     """Return status and reason of the condition Delivered."""
     conditions = {found["type"]: found for found in it.status.get("conditions", ())}
@@ -74,7 +55,7 @@ def test_the_email_arrives_and_is_deleted(
     start_operator: StartOperator,
 ) -> None:
     start_operator(*FLAGS)
-    bed.create(server, delivery=delivery(bed, mailbox))
+    bed.create(server, delivery=delivery_to(bed, mailbox))
     found = bed.wait(lambda it: delivered(it) == ("True", "InInbox"))
 
     assert found.status["delivery"]["folder"] == "Inbox"
@@ -90,7 +71,7 @@ def test_an_email_of_the_schedule_is_recorded_before_data(
     bed: Bed, server: MailServer, mailbox: ImapServer, delivers: None, start_operator: StartOperator
 ) -> None:
     start_operator(*FLAGS)
-    bed.create(server, test={"mode": "Connect"}, delivery=delivery(bed, mailbox))
+    bed.create(server, test={"mode": "Connect"}, delivery=delivery_to(bed, mailbox))
     found = bed.wait(lambda it: delivered(it) == ("True", "InInbox"))
 
     assert [it.recipients for it in server.mails] == [(PROBE,)]
@@ -102,7 +83,7 @@ def test_the_default_ports_deny_other_ports(
     bed: Bed, server: MailServer, mailbox: ImapServer, start_operator: StartOperator
 ) -> None:
     start_operator(*LOOPBACK)
-    bed.create(server, delivery=delivery(bed, mailbox))
+    bed.create(server, delivery=delivery_to(bed, mailbox))
     found = bed.wait(lambda it: delivered(it) == ("Unknown", "MailboxUnavailable"))
 
     assert found.ready.status == "True"

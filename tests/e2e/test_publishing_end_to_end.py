@@ -3,6 +3,7 @@
 
 import base64
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,28 +12,18 @@ import trustme
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Bed, Object, StartOperator
 from smtp_testkit.testbed.operator_process import LOOPBACK
+from smtp_testkit.testbed.publishing import permit_publishing
 from smtp_testkit.testbed.seen import ObservedObject
 from smtp_testkit.testbed.waiting import until
 
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 PUBLISH: dict[str, Any] = {**LOGIN, "publish": {"secretName": "proven"}, "allowInsecureAuth": True}
-RBAC = "rbac.authorization.k8s.io"
 
 
 @pytest.fixture
 def permit(bed: Bed, operator_user: str) -> Callable[[], None]:
     """Create the Role of the chart's publish.namespaces."""
-
-    def permitted() -> None:
-        path, name = f"/apis/{RBAC}/v1/namespaces/{bed.namespace}", "smtp-operator-publish"
-        rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create", "get", "update", "delete"]}
-        bed.api.create(f"{path}/roles", {"metadata": {"name": name}, "rules": [rule]})
-        subject = {"apiGroup": RBAC, "kind": "User", "name": operator_user}
-        reference = {"apiGroup": RBAC, "kind": "Role", "name": name}
-        body = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
-        bed.api.create(f"{path}/rolebindings", body)
-
-    return permitted
+    return partial(permit_publishing, bed, operator_user)
 
 
 def published(reason: str) -> Callable[[ObservedObject], bool]:

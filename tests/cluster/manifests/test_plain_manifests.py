@@ -93,6 +93,7 @@ def test_they_apply_as_they_are(cluster: LocalCluster) -> None:
             f"validatingadmissionpolicy{binding}.admissionregistration.k8s.io/{name}.smtp-operator.io"
             for name in (
                 "smtpconfig-references",
+                "smtpconfig-delivery-references",
                 "smtptest-references",
                 "smtpvault-references",
                 "clustersmtpvault-references",
@@ -287,6 +288,7 @@ def _name(object_: Object) -> str:
 POLICY_NAMES = [
     "clustersmtpvault-references.smtp-operator.io",
     "smtp-operator-deletions.smtp-operator.io",
+    "smtpconfig-delivery-references.smtp-operator.io",
     "smtpconfig-habits.smtp-operator.io",
     "smtpconfig-plaintext-password.smtp-operator.io",
     "smtpconfig-publish.smtp-operator.io",
@@ -312,6 +314,7 @@ def test_references_are_refused_by_default_and_the_rest_is_warned_of(cluster_wid
     assert actions == {
         "clustersmtpvault-references": ["Deny"],
         "smtp-operator-deletions": ["Deny"],
+        "smtpconfig-delivery-references": ["Deny"],
         "smtpconfig-publish": ["Deny"],
         "smtpconfig-references": ["Deny"],
         "smtptest-references": ["Deny"],
