@@ -57,6 +57,8 @@ CHECKED_ELSEWHERE = {
     "make image BUILDER=docker BASE=docker.io/library/python:3.13-slim PYTHON_VERSION=3.13"
     " IMAGE=registry.example.com/smtp-operator:0.1.0": "tests/tiers/image, with another builder and base",
     "kubectl apply -f deploy/manifests/monitoring/": "tests/unit/deploy/monitoring",
+    "kubectl wait --for=condition=Delivered smtpconfig/delivered-mail --namespace team-a --timeout 5m": ""
+    "tests/e2e/test_delivery_end_to_end.py, with another name",
     "kubectl krew install --manifest=smtp.yaml": "tests/tooling/release/test_krew.py, with the archive",
     "make unit": "is running these tests, or a part of make test",
 }

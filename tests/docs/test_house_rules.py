@@ -13,7 +13,7 @@ from smtp_testkit.handbook import pages
 ROOT = Path(__file__).parent.parent.parent
 
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
-WITHOUT_COMMENTS = {".json", ".lock", ".mod", ".sum", ".typed", ""}
+WITHOUT_COMMENTS = {".json", ".lock", ".mod", ".png", ".sum", ".typed", ""}
 LONGEST_FILE = 400
 LONGEST_LINE = 160
 

@@ -19,9 +19,10 @@ def test_alerts_link_to_their_runbooks_if_a_site_is_configured(render: Render) -
         alerts = (rule for group in rules["spec"]["groups"] for rule in group["rules"])
         return {alert["alert"]: alert["annotations"] for alert in alerts}
 
-    assert not any("runbook_url" in it for it in annotations().values())
+    unlinked = annotations()
+    assert not any("runbook_url" in it for it in unlinked.values())
     linked = annotations("--set", "docsURL=https://docs.example.com/")
-    assert len(linked) == 10
+    assert linked.keys() == unlinked.keys() != set()
     for name, it in linked.items():
         assert it["runbook_url"] == f"https://docs.example.com/runbooks/{name}.html"
         assert (ROOT / "docs" / "runbooks" / f"{name}.md").is_file()
