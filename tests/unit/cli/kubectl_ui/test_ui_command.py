@@ -19,6 +19,7 @@ from smtp_operator.cli.kubectl.ui.command import PageOptions, ServedPage, run_pa
 from smtp_operator.cluster.client import KubernetesClient
 from smtp_testkit.fakeapi import Answer, FakeApi
 
+PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "manage-smtp-page.md"
 IDENTITY = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
@@ -50,7 +51,9 @@ async def test_it_ends_without_a_page(client: KubernetesClient, capsys: pytest.C
     options = PageOptions(namespace="team-a", browser=False)
     assert await asyncio.wait_for(run_page(client, options, {}, idle_seconds=0.05), 30) == 0
     shown = capsys.readouterr()
-    assert shown.err.startswith("Manage SMTP: namespace team-a. The link works once. Stop with Ctrl-C.\n")
+    first = "Manage SMTP: namespace team-a. The link works once. Stop with Ctrl-C.\n"
+    assert shown.err.startswith(first)
+    assert first in PAGE.read_text(encoding="utf-8")
     assert shown.err.endswith("minutes: stopped.\n")
 
 
