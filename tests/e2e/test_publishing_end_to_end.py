@@ -2,12 +2,15 @@
 """``spec.publish`` on a real API server, with the permissions of the chart and real mail servers."""
 
 import base64
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
+import yaml
 
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Bed, Object, StartOperator
@@ -15,7 +18,9 @@ from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_testkit.testbed.publishing import permit_publishing
 from smtp_testkit.testbed.seen import ObservedObject
 from smtp_testkit.testbed.waiting import until
+from smtp_tools.localcluster import LocalCluster
 
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "publish-proven-settings.md"
 LOGIN: dict[str, Any] = {"username": "mailer", "password": {"secretRef": {"name": "smtp-password"}}}
 PUBLISH: dict[str, Any] = {**LOGIN, "publish": {"secretName": "proven"}, "allowInsecureAuth": True}
 
@@ -76,6 +81,27 @@ def test_from_the_first_proof_to_the_removal(
     until(lambda: secret_of(bed) is None, "the Secret stayed")
     gone = bed.wait(lambda it: "binding" not in it.status)
     assert "Published" not in gone.conditions
+
+
+def test_the_guide_publishes(
+    cluster: LocalCluster,
+    bed: Bed,
+    server: MailServer,
+    start_operator: StartOperator,
+    permit: Callable[[], None],
+) -> None:
+    example, wait = re.findall(
+        r"```(?:yaml|sh)\n(apiVersion.*?|kubectl wait.*?)```", GUIDE.read_text(), re.DOTALL
+    )
+    spec = yaml.safe_load(example)["spec"]
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    chosen = {"password": spec["password"], "publish": {**spec["publish"], "secretName": "proven"}}
+    bed.create(server, "corporate-mail", username="mailer", allowInsecureAuth=True, **chosen)
+
+    cluster.kubectl(*wait.split()[1:], "--namespace", bed.namespace, "--timeout=120s")
+    assert values(bed) == {"GF_SMTP_HOST": f"127.0.0.1:{server.plain_port}", "GF_SMTP_ENABLED": "true"}
 
 
 def test_an_edit_by_hand_is_restored(
