@@ -2,6 +2,7 @@
 """The build context: wheels with their hashes, the SBOM, the license. Only this step uses the network."""
 
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
@@ -18,6 +19,10 @@ ROOT: Final = Path(__file__).resolve().parents[3]
 LOCK: Final = ROOT / "deploy" / "image" / "requirements.lock"
 _TOOLS_LOCK: Final = ROOT / "requirements.lock"
 _SOURCES: Final = ("operator", "pyproject.toml", "README.md", "LICENSE")
+FROM_SOURCE: Final = ("authres",)
+"""Packages in pure Python for which PyPI has no wheel."""
+_SOURCE_TIME: Final = "315532800"
+"""The time in wheels, 1 January 1980: the first that a ZIP file can have, so that builds are equal."""
 _MANYLINUX: Final = ("2_34", "2_28", "2_17")
 
 
@@ -49,7 +54,7 @@ def make_context(folder: Path, target: Target | None = None) -> None:
     ours = build_wheel(wheels)
     requirement = f"{ours.name.split('-')[0]} @ file:///wheels/{ours.name}"
     digest = hashlib.sha256(ours.read_bytes()).hexdigest()
-    lines = [LOCK.read_text(), f"{requirement} --hash=sha256:{digest}\n"]
+    lines = [requirements_of(wheels), f"{requirement} --hash=sha256:{digest}\n"]
     (wheels / "requirements.txt").write_text("".join(lines))
     shutil.copy(ROOT / "LICENSE", folder)
     others = [it for it in wheels.glob("*-*.whl") if it != ours]
@@ -57,13 +62,30 @@ def make_context(folder: Path, target: Target | None = None) -> None:
 
 
 def download(lock: Path, wheels: Path, target: Target) -> None:
-    """Download the wheels of a lock file, with verified hashes.
+    """Download the wheels of a lock file, with verified hashes; build those of `FROM_SOURCE`.
 
     Raises:
         CalledProcessError: pip failed.
     """
     _run("pip", "download", "-qq", "--disable-pip-version-check", "--require-hashes", "--no-deps",
-         "--only-binary=:all:", *target.flags(), "-r", lock, "-d", wheels)  # fmt: skip
+         "--only-binary=:all:", f"--no-binary={','.join(FROM_SOURCE)}", "--no-build-isolation",
+         *target.flags(), "-r", lock, "-d", wheels)  # fmt: skip
+    for source in wheels.glob("*.tar.gz"):
+        _run("pip", "wheel", "-qq", "--disable-pip-version-check", "--no-deps", "--no-build-isolation",
+             "--no-index", "-w", wheels, source)  # fmt: skip
+        source.unlink()
+
+
+def requirements_of(wheels: Path) -> str:
+    """Return the lock file with the hashes of the wheels that were built from source."""
+    text = LOCK.read_text(encoding="utf-8")
+    for name in FROM_SOURCE:
+        (wheel,) = wheels.glob(f"{name}-*.whl")
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        head, found, rest = text.partition(f"\n{name}==")
+        version, end, hashes = rest.partition(" \\\n")
+        text = f"{head}{found}{version}{end}    --hash=sha256:{digest}{end}{hashes}"
+    return text
 
 
 def _fetch_pip(wheels: Path) -> None:
@@ -105,4 +127,10 @@ def build_wheel(wheels: Path) -> Path:
 
 
 def _run(module: str, *words: str | Path) -> None:
-    subprocess.run((sys.executable, "-m", module, *map(str, words)), check=True, stdin=subprocess.DEVNULL)
+    environment = {"SOURCE_DATE_EPOCH": _SOURCE_TIME, **os.environ}
+    subprocess.run(
+        (sys.executable, "-m", module, *map(str, words)),
+        check=True,
+        stdin=subprocess.DEVNULL,
+        env=environment,
+    )

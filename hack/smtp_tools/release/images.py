@@ -21,8 +21,7 @@ from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.component import Component, ComponentType
 from packageurl import PackageURL
 
-from smtp_tools.image.context import LOCK as WHEELS_LOCK
-from smtp_tools.image.context import Target
+from smtp_tools.image.context import Target, requirements_of
 from smtp_tools.image.sbom import sbom
 from smtp_tools.paths import ROOT
 from smtp_tools.release import debian
@@ -143,7 +142,7 @@ def _application(
     with tempfile.TemporaryDirectory() as scratch:
         folder, requirements = Path(scratch, "application"), Path(scratch, "requirements.txt")
         ours = f"smtp-operator @ {wheel.as_uri()} --hash=sha256:{sha256(wheel.read_bytes())}\n"
-        requirements.write_text(WHEELS_LOCK.read_text(encoding="utf-8") + ours, encoding="utf-8")
+        requirements.write_text(requirements_of(inputs.wheels(architecture)) + ours, encoding="utf-8")
         target = Target(PYTHON, MACHINES[architecture])
         run_pip("install", "--no-cache-dir", "--no-compile", "--no-index", "--require-hashes", "--no-deps",
                 "--only-binary=:all:", "--implementation=cp", *target.flags(),
