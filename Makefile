@@ -70,6 +70,10 @@ test-peers-all: $(INSTALLED) ## count the complaints in the logs of further mail
 	@$(BIN)/python -m smtp_testkit.realpeers && \
 	$(BIN)/pytest tests/tiers/peers/test_complaints_in_logs.py --all-servers $(ARGS)
 
+.PHONY: test-recipes
+test-recipes: $(INSTALLED) ## read the recipes of the documentation by the parsers of the applications (downloads them)
+	@$(BIN)/pytest tests/tiers/recipes -o timeout=1800 $(ARGS)
+
 .PHONY: test-monitoring
 test-monitoring: $(INSTALLED) ## check metrics, alerts and dashboard with Debian's Prometheus (FETCH=1: download it first)
 	@$(BIN)/python -m smtp_tools.monitoring $(if $(FETCH),--fetch) && $(BIN)/python -m smtp_tools.localcluster path >/dev/null && \

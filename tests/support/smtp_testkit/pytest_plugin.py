@@ -33,8 +33,9 @@ TIERS = {
     _TIERS / "prometheus": "test-monitoring (metrics, alerts and dashboard, by Debian's Prometheus)",
     _TIERS / "browser": "test-browser (the page of kubectl smtp ui, in Debian's chromium)",
     _TIERS / "image": "test-image (the container image, built by buildah and run by runc, as root)",
+    _TIERS / "recipes": "test-recipes (the recipes, by the parsers of the applications, which it downloads)",
 }
-"""Folders that `make test` omits because they need Debian packages, and the target for each."""
+"""Folders that `make test` omits because they need other software, and the target for each."""
 
 FIRST = (ROOT / "tests" / "cluster" / "install", ROOT / "tests" / "cluster" / "upgrade")
 """Folders that need a control plane without any object of this project, and leave it so."""
