@@ -4,7 +4,8 @@
 import errno
 import re
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from smtp_operator.api.delivery import ImapType
@@ -24,11 +25,6 @@ _FIELDS: Final = re.compile(
     r"|(?<=Set )server: |(?<=set )server: ))"
 )
 MAILBOX: Final = "delivery.mailbox"
-
-
-def with_fields_of_mailbox(message: str) -> str:
-    """Return a message of a SMTP test with the fields of ``delivery.mailbox``."""
-    return _FIELDS.sub(f"{MAILBOX}.", message)
 
 
 def host_not_found(request: MailboxRequest) -> Verdict:
@@ -106,22 +102,12 @@ def tls_failed(request: MailboxRequest, error: ssl.SSLError, name: str) -> Verdi
         )
     else:
         found = tls_failures.failed(context, error.reason or "", code, name=name)
-    return _of_mailbox(found)
+    return of_mailbox(found)
 
 
-def _of_mailbox(found: Verdict) -> Verdict:
-    return Verdict(
-        reason=found.reason,
-        message=with_fields_of_mailbox(found.message),
-        retry=found.retry,
-        phase=found.phase,
-        reply=found.reply,
-        retry_after=found.retry_after,
-    )
-
-
-of_mailbox: Final[Callable[[Verdict], Verdict]] = _of_mailbox
-"""Returns a verdict of a SMTP test with the fields of ``delivery.mailbox`` in its message."""
+def of_mailbox(found: Verdict) -> Verdict:
+    """Return a verdict of a SMTP test with the fields of ``delivery.mailbox`` in its message."""
+    return replace(found, message=_FIELDS.sub(f"{MAILBOX}.", found.message), suggestion=None)
 
 
 def silent(request: MailboxRequest, phase: Phase | None, seconds: float) -> Verdict:

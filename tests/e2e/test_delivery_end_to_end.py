@@ -2,14 +2,12 @@
 """`spec.delivery` on a real API server: the email of the operator arrives in a mailbox."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.background import in_thread
-from smtp_testkit.mailpeers.imapserver import ImapServer, StoredEmail
-from smtp_testkit.mailpeers.session import ReceivedMail
+from smtp_testkit.mailpeers.imapserver import ImapServer
 from smtp_testkit.testbed import Bed, StartOperator
 from smtp_testkit.testbed.mailboxes import PROBE, delivery_to
 from smtp_testkit.testbed.operator_process import LOOPBACK
@@ -27,16 +25,9 @@ def mailbox() -> Iterator[ImapServer]:
 
 
 @pytest.fixture
-def delivers(server: MailServer, mailbox: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def delivers(server: MailServer, mailbox: ImapServer) -> None:
     """The mail server delivers into the mailbox."""
-    keep = server.received
-
-    def received(mail: ReceivedMail) -> None:
-        keep(mail)
-        emails = mailbox.folders["INBOX"].emails
-        emails.append(StoredEmail(1 + len(emails), mail.content, datetime.now(UTC)))
-
-    monkeypatch.setattr(server, "received", received)
+    server.on_mail = lambda mail: mailbox.store(mail.content)
 
 
 def delivered(it: ObservedObject) -> tuple[str, str]:

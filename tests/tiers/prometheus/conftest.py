@@ -11,7 +11,7 @@ from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.background import in_thread
 from smtp_testkit.mailpeers.imapserver import ImapServer
 from smtp_testkit.testbed import Api, Bed, Manifests, OperatorProcess
-from smtp_testkit.testbed.mailboxes import DeliveringServer, delivery_to
+from smtp_testkit.testbed.mailboxes import delivery_to
 from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_testkit.testbed.publishing import permit_publishing
 from smtp_testkit.testbed.seen import ObservedObject
@@ -45,12 +45,11 @@ def prometheus(
     flags += ["--publish", "--allow-imap-port=1-65535"]
     with (
         in_thread(ImapServer()) as mailbox,
-        DeliveringServer.in_thread(refused_recipients={REFUSED: "550 5.1.1 no such user"}) as server,
+        MailServer.in_thread(refused_recipients={REFUSED: "550 5.1.1 no such user"}) as server,
         OperatorProcess(kubeconfig, folder / "operator.log", [*flags, "--leader-elect"]) as operator,
         Prometheus.scraping(port, folder, ROOT / "deploy" / "monitoring" / "alerts.yaml") as running,
     ):
-        assert isinstance(server, DeliveringServer)
-        server.mailbox = mailbox
+        server.on_mail = lambda mail: mailbox.store(mail.content)
         operator.start()
         bed.create(server, "works", "StartTLS", tls=bed.trust(server))
         bed.create(server, "fails", "TLS", port=server.plain_port)

@@ -2,12 +2,11 @@
 """Send emails to ``delivery.address`` alone, and log in to the mailbox."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.verdict import DialogueReport, Mode, VerdictError
-from smtp_operator.imap.failures import with_fields_of_mailbox
+from smtp_operator.imap.failures import of_mailbox
 from smtp_operator.imap.request import MailboxReport, MailboxRequest
 from smtp_operator.reconcile.ports import MailboxReader
 from smtp_operator.reconcile.smtpconfig.delivery.settings import (
@@ -55,8 +54,7 @@ class DeliveryRunner:
         try:
             request = await self._request(snapshot, mailbox, preparation, wait=wait, delete=delete)
         except VerdictError as error:
-            message = with_fields_of_mailbox(error.verdict.message)
-            report = MailboxReport(failure=replace(error.verdict, message=message))
+            report = MailboxReport(failure=of_mailbox(error.verdict))
         else:
             report = await self._mailboxes().look(request, permit=permit)
             if report.failure is not None and report.failure.reason is Reason.OAUTH_TOKEN_REJECTED:

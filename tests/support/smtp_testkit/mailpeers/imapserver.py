@@ -99,6 +99,8 @@ def floods(line: bytes = b"* OK still here\r\n") -> Fault:
         while True:
             talk.writer.write(line * 1000)
             await talk.writer.drain()
+            # drain() does not yield on a lost connection, so asyncio could never report the loss.
+            await asyncio.sleep(0)
 
     return fault
 
@@ -153,14 +155,19 @@ class ImapServer:
             task.cancel()
         await asyncio.gather(*self._talks, return_exceptions=True)
 
-    async def deliver(
-        self, raw: bytes, folder: str = "INBOX", *, arrived: datetime | None = None
-    ) -> StoredEmail:
-        """Store an email, and tell connections in IDLE."""
+    def store(self, raw: bytes, folder: str = "INBOX", *, arrived: datetime | None = None) -> StoredEmail:
+        """Store an email, from any thread; connections in IDLE notice it at their next command."""
         emails = self.folders[folder].emails
         uid = 1 + max((it.uid for it in emails), default=0)
         stored = StoredEmail(uid, raw, arrived or datetime.now(UTC))
         emails.append(stored)
+        return stored
+
+    async def deliver(
+        self, raw: bytes, folder: str = "INBOX", *, arrived: datetime | None = None
+    ) -> StoredEmail:
+        """Store an email, and tell connections in IDLE."""
+        stored = self.store(raw, folder, arrived=arrived)
         async with self._news:
             self._news.notify_all()
         return stored

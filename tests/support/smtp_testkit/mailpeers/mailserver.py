@@ -64,6 +64,8 @@ class MailServer:
     """Verbs that get no reply (``banner`` and ``.`` as in ``replies``)."""
     on_command: Callable[[str], None] = lambda verb: None
     """Called with each verb (``banner`` and ``.`` as in ``replies``) before the reply."""
+    on_mail: Callable[[ReceivedMail], object] = lambda mail: None
+    """Called with each accepted email after it is kept."""
     keep: int = 100_000
     """Maximum number of emails and login attempts to keep."""
 
@@ -174,6 +176,7 @@ class MailServer:
             self.mails.append(mail)
             del self.mails[: -self.keep]
             self.arrived.notify_all()
+        self.on_mail(mail)
         for waiter in self._async_waiters:
             waiter.set()
 

@@ -2,15 +2,13 @@
 """`check --delivery` sends an email and waits until it arrives in the mailbox."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.background import in_thread
-from smtp_testkit.mailpeers.imapserver import ImapServer, StoredEmail
-from smtp_testkit.mailpeers.session import ReceivedMail
+from smtp_testkit.mailpeers.imapserver import ImapServer
 
 Check = Callable[..., Any]
 Write = Callable[..., str]
@@ -26,16 +24,9 @@ def mailbox() -> Iterator[ImapServer]:
 
 
 @pytest.fixture
-def delivers(server: MailServer, mailbox: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def delivers(server: MailServer, mailbox: ImapServer) -> None:
     """The mail server delivers into the mailbox."""
-    keep = server.received
-
-    def received(mail: ReceivedMail) -> None:
-        keep(mail)
-        emails = mailbox.folders["INBOX"].emails
-        emails.append(StoredEmail(1 + len(emails), mail.content, datetime.now(UTC)))
-
-    monkeypatch.setattr(server, "received", received)
+    server.on_mail = lambda mail: mailbox.store(mail.content)
 
 
 @pytest.fixture
