@@ -29,8 +29,15 @@ SENDER: Final = "noreply@example.com"
 FROM: Final = f"Platform Team <{SENDER}>"
 
 
-def secret(name: str, password: str = PASSWORD) -> dict[str, str]:
-    """Return the values of the Secret that the operator writes for a recipe."""
+def secret(
+    name: str, password: str = PASSWORD, *, ca_chain: tuple[bytes, ...] = (), **settings: Any
+) -> dict[str, str]:
+    """Return the values of the Secret that the operator writes for a recipe.
+
+    Args:
+        ca_chain: the CA certificates (DER) that verified the server.
+        settings: fields of spec that replace those of the example.
+    """
     spec = {
         "server": HOST,
         "port": PORT,
@@ -38,12 +45,13 @@ def secret(name: str, password: str = PASSWORD) -> dict[str, str]:
         "password": {"secretRef": {"name": "smtp-password"}},
         "from": FROM,
         **RECIPES[name],
+        **settings,
     }
     metadata = {"namespace": "team-a", "name": "mail", "uid": "u", "generation": 1, "resourceVersion": "1"}
     snapshot = snapshot_of({"metadata": metadata, "spec": spec, "status": SmtpConfigStatus().model_dump()})
     assert snapshot.spec.publish is not None
     login = SmtpLogin(username=USER, password=password, origin="Secret smtp-password")
-    proven = ProvenSettings(login=login, holders=(), references=(), proven_at=0.0)
+    proven = ProvenSettings(login=login, holders=(), references=(), ca_chain=ca_chain, proven_at=0.0)
     made = secret_of(snapshot, snapshot.spec.publish, proven, helo_name=None, annotations={})
     return {key: base64.b64decode(value).decode() for key, value in made["data"].items()}
 
