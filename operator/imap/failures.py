@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why a mailbox cannot be read, with the reasons of SMTP tests."""
 
-import errno
 import re
 import ssl
 from collections.abc import Iterable, Mapping
@@ -15,8 +14,9 @@ from smtp_operator.imap.request import MailboxRequest
 from smtp_operator.network.destination import Address
 from smtp_operator.network.trust import FULL_NAME, UNTRUSTED
 from smtp_operator.setting_parsers import PortRange
-from smtp_operator.smtp.diagnosis import tls_failures
+from smtp_operator.smtp.diagnosis import no_reply, tls_failures
 from smtp_operator.smtp.diagnosis.context import DialogueContext
+from smtp_operator.smtp.diagnosis.no_reply import Service
 from smtp_operator.smtp.diagnosis.verdicts import verdict
 from smtp_operator.smtp.quotation import Quotation
 
@@ -25,6 +25,8 @@ _FIELDS: Final = re.compile(
     r"|(?<=Set )server: |(?<=set )server: ))"
 )
 MAILBOX: Final = "delivery.mailbox"
+_PORTS: Final = "IMAP uses port 993 (TLS) or 143 (StartTLS)"
+_IMAP: Final = Service(_PORTS, f"{MAILBOX}.")
 
 
 def host_not_found(request: MailboxRequest) -> Verdict:
@@ -55,30 +57,9 @@ def port_not_allowed(port: int, allowed: Iterable[PortRange]) -> Verdict:
 
 def unreachable(request: MailboxRequest, errors: Mapping[Address, OSError], seconds: float) -> Verdict:
     """Return the verdict if no address accepted a connection. ``seconds`` is the limit for each."""
-    where, tried = f"{request.server}:{request.port}", ", ".join(map(str, errors))
-    if any(isinstance(error, TimeoutError) for error in errors.values()):
-        return verdict(
-            Reason.CONNECT_TIMEOUT,
-            f"No answer from {where} within {seconds:.0f} s (tried {tried})",
-            phase=Phase.CONNECT,
-            why="A firewall or a NetworkPolicy drops the packets, or the host is down",
-            fix=f"Check {MAILBOX}.server and port, the NetworkPolicy and the egress firewall",
-        )
-    if errno.ECONNREFUSED in {error.errno for error in errors.values()}:
-        return verdict(
-            Reason.CONNECTION_REFUSED,
-            f"Nothing listens on {where} (tried {tried})",
-            phase=Phase.CONNECT,
-            why="IMAP uses port 993 (TLS) or 143 (StartTLS)",
-            fix=f"Set {MAILBOX}.port: the port that the server listens on",
-        )
-    return verdict(
-        Reason.NETWORK_UNREACHABLE,
-        f"There is no route to {where} (tried {tried})",
-        phase=Phase.CONNECT,
-        why="A router or a firewall reported this",
-        fix="Check the routes, the NetworkPolicy and the egress firewall",
-    )
+    if no_reply.is_reset(errors):
+        return closed(request, Phase.BANNER, Quotation())
+    return no_reply.not_connected(request.server, request.port, errors, seconds, service=_IMAP)
 
 
 def tls_failed(request: MailboxRequest, error: ssl.SSLError, name: str) -> Verdict:
@@ -167,7 +148,7 @@ def not_imap(request: MailboxRequest) -> Verdict:
         Reason.REPLY_INVALID,
         f"{request.server}:{request.port} does not answer with IMAP",
         phase=Phase.BANNER,
-        why="IMAP uses port 993 (TLS) or 143 (StartTLS)",
+        why=_PORTS,
         fix=f"Set {MAILBOX}.server and {MAILBOX}.port: those of the IMAP server",
     )
 

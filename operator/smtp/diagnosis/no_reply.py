@@ -103,10 +103,40 @@ def port_not_allowed(port: int, allowed: Iterable[PortRange]) -> Verdict:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How a verdict speaks of a kind of server."""
+
+    ports: str
+    """A sentence on its usual ports."""
+    prefix: str = ""
+    """What precedes ``server`` and ``port`` in the names of the fields."""
+
+
+_SUBMISSION: Final = Service("Submission ports are 587 (StartTLS) and 465 (TLS). Relays listen on port 25")
+
+
 def unreachable(context: DialogueContext, errors: Mapping[Address, OSError], seconds: float) -> Verdict:
     """Return the verdict if no address accepted a connection. ``seconds`` is the limit for each."""
+    if is_reset(errors):
+        return closed(context, Phase.BANNER, Quotation(), content_sent=False)
+    return not_connected(context.server, context.port, errors, seconds, service=_SUBMISSION)
+
+
+def is_reset(errors: Mapping[Address, OSError]) -> bool:
+    """Return whether a connection was reset, and none was refused or timed out."""
+    numbers = {error.errno for error in errors.values()}
+    timed_out = any(isinstance(error, TimeoutError) for error in errors.values())
+    return bool(numbers & _RESET) and errno.ECONNREFUSED not in numbers and not timed_out
+
+
+def not_connected(
+    server: str, port: int, errors: Mapping[Address, OSError], seconds: float, *, service: Service
+) -> Verdict:
+    """Return the verdict if no address of a server accepted a connection or reset it."""
     tried = ", ".join(map(str, errors))
-    where = f"{context.server}:{context.port}"
+    where = f"{server}:{port}"
+    server_field, port_field = f"{service.prefix}server", f"{service.prefix}port"
     numbers = {error.errno for error in errors.values()}
     if any(isinstance(error, TimeoutError) for error in errors.values()):
         return verdict(
@@ -114,28 +144,26 @@ def unreachable(context: DialogueContext, errors: Mapping[Address, OSError], sec
             f"No answer from {where} within {_seconds(seconds)} (tried {tried})",
             phase=Phase.CONNECT,
             why="Some clouds, such as AWS, block outbound port 25 by default"
-            if context.port == 25
+            if port == 25
             else "A firewall or a NetworkPolicy drops the packets, or the host is down",
             fix="Set port: 587, 465 or 2525, or check the NetworkPolicy and the egress firewall"
-            if context.port == 25
-            else "Check server, port, the NetworkPolicy and the egress firewall",
+            if port == 25
+            else f"Check {server_field}, {port_field}, the NetworkPolicy and the egress firewall",
         )
     if errno.ECONNREFUSED in numbers:
         return verdict(
             Reason.CONNECTION_REFUSED,
             f"Nothing listens on {where} (tried {tried})",
             phase=Phase.CONNECT,
-            why="Submission ports are 587 (StartTLS) and 465 (TLS). Relays listen on port 25",
-            fix="Set port: the port that the server listens on",
+            why=service.ports,
+            fix=f"Set {port_field}: the port that the server listens on",
         )
-    if numbers & _RESET:
-        return closed(context, Phase.BANNER, Quotation(), content_sent=False)
     if numbers & _NO_ROUTE and all(address.version == 6 for address in errors):
         return verdict(
             Reason.NO_USABLE_ADDRESS,
-            f"{context.server} has only IPv6 addresses ({tried}), and there is no IPv6 route to them",
+            f"{server} has only IPv6 addresses ({tried}), and there is no IPv6 route to them",
             phase=Phase.CONNECT,
-            fix="Give the cluster IPv6 egress, or set server: a name that has an IPv4 address",
+            fix=f"Give the cluster IPv6 egress, or set {server_field}: a name that has an IPv4 address",
         )
     return verdict(
         Reason.NETWORK_UNREACHABLE,
