@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Child processes that Ctrl-C interrupts, also in a test run in the background."""
+"""Child processes that signals reach, however the tests were started."""
 
 import signal
 from collections.abc import Iterator
@@ -8,13 +8,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Start child processes in this block with the default action of SIGINT.
+    """Start child processes in this block with the default actions of SIGINT and SIGHUP.
 
-    A shell without job control starts background jobs with SIGINT ignored. Child processes inherit that,
-    unless this process handles SIGINT when it starts them.
+    A shell without job control starts background jobs with SIGINT ignored, and nohup ignores SIGHUP. Child
+    processes inherit that, unless this process handles the signals when it starts them.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    signals = (signal.SIGINT, signal.SIGHUP)
+    before = [signal.signal(it, signal.default_int_handler) for it in signals]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for it, handler in zip(signals, before, strict=True):
+            signal.signal(it, handler)
