@@ -110,7 +110,7 @@ class Service:
     ports: str
     """A sentence on its usual ports."""
     prefix: str = ""
-    """What precedes ``server`` and ``port`` in the names of the fields."""
+    """Path of the object with the fields ``server`` and ``port``, with a dot at its end."""
 
 
 _SUBMISSION: Final = Service("Submission ports are 587 (StartTLS) and 465 (TLS). Relays listen on port 25")
