@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A proxy between a client and the API server that records the decrypted traffic."""
+"""A proxy between a client and the API server: records the decrypted traffic, and can hold a request."""
 
 import asyncio
 import json
-import re
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,22 +16,32 @@ import trustme
 from smtp_testkit.mailpeers.background import in_thread
 from smtp_testkit.mailpeers.listening import stop_listening
 
-_HEAD = re.compile(rb"(?ms)^([A-Z]+) (/\S+) HTTP/1\.1\r\n(.*?)\r\n\r\n")
-
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """Start line and headers of a request."""
+    """A request."""
 
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Barrier:
+    """Hold the first request that ``holds`` accepts, or its response, and call ``reached`` instead."""
+
+    holds: Callable[[RecordedRequest], bool]
+    reached: Callable[[], None]
+    answered: bool = False
+    """Whether the API server receives the request, and only the response is held."""
 
 
 @dataclass
 class _Connection:
-    said: bytearray = field(default_factory=bytearray)
     heard: bytearray = field(default_factory=bytearray)
+    barrier: Barrier | None = None
+    """The barrier that holds the next response."""
 
 
 class RecordingProxy:
@@ -44,11 +53,14 @@ class RecordingProxy:
         self._trust = ssl.create_default_context(cafile=ca_file)
         self._ca = trustme.CA()
         self._connections: list[_Connection] = []
+        self._requests: list[RecordedRequest] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
         self.port = 0
         self.partitioned = False
         """Whether everything is lost in both directions, without an error; it cannot be undone."""
+        self.barrier: Barrier | None = None
+        """Hold the next request that it accepts; None afterwards."""
 
     @property
     def ca_pem(self) -> bytes:
@@ -57,11 +69,7 @@ class RecordingProxy:
 
     def asked(self) -> list[RecordedRequest]:
         """Return every request so far; those of one connection are in order."""
-        return [
-            RecordedRequest(method.decode(), path.decode(), _headers(lines))
-            for connection in self._connections
-            for method, path, lines in _HEAD.findall(bytes(connection.said))
-        ]
+        return list(self._requests)
 
     def answered(self) -> bytes:
         """Return all data from the API server."""
@@ -93,28 +101,55 @@ class RecordingProxy:
         there = await asyncio.open_connection("127.0.0.1", self._target, ssl=self._trust)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pass_on(reader, there[1], connection.said))
-                group.create_task(self._pass_on(there[0], writer, connection.heard))
+                group.create_task(self._pass_requests(reader, there[1], connection))
+                group.create_task(self._pass_responses(there[0], writer, connection))
         except* OSError:
             pass  # one side has gone
         finally:
             writer.transport.abort()
             there[1].transport.abort()
 
-    async def _pass_on(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, record: bytearray
+    async def _pass_requests(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, connection: _Connection
+    ) -> None:
+        with suppress(asyncio.IncompleteReadError):  # the end of the connection
+            while True:
+                head = await source.readuntil(b"\r\n\r\n")
+                request = await _read_request(head, source)
+                self._requests.append(request)
+                barrier = self.barrier
+                if barrier is not None and barrier.holds(request):
+                    self.barrier = None
+                    if not barrier.answered:
+                        barrier.reached()
+                        break
+                    connection.barrier = barrier
+                if not self.partitioned:
+                    sink.write(head + request.body)
+                    await sink.drain()
+        sink.transport.abort()
+
+    async def _pass_responses(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, connection: _Connection
     ) -> None:
         while data := await source.read(65536):
-            record += data
+            connection.heard += data
+            if connection.barrier is not None:
+                connection.barrier.reached()
+                break
             if not self.partitioned:
                 sink.write(data)
                 await sink.drain()
         sink.transport.abort()
 
 
-def _headers(lines: bytes) -> dict[str, str]:
-    pairs = (line.partition(":") for line in lines.decode().split("\r\n"))
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+async def _read_request(head: bytes, source: asyncio.StreamReader) -> RecordedRequest:
+    first, *lines = head.decode().rstrip("\r\n").split("\r\n")
+    method, path, _ = first.split(" ")
+    pairs = (line.partition(":") for line in lines)
+    headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
+    body = await source.readexactly(int(headers.get("content-length", "0")))
+    return RecordedRequest(method, path, headers, body)
 
 
 @contextmanager
