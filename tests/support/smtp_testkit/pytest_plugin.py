@@ -89,7 +89,7 @@ def pytest_sessionstart() -> None:
     asyncio.set_event_loop(None)
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Choose the number of processes for ``-n auto``."""
     return processes(waiting=config.option.markexpr != "not cluster")

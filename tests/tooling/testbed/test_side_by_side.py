@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from smtp_testkit import pytest_plugin
 from smtp_testkit.testbed.own_pytest import run_pytest
 
 CONFTEST = """
@@ -84,3 +85,11 @@ def test_each_process_has_separate_namespaces_and_knows_those_of_others(in_two: 
 
 def test_one_process_has_all_namespaces(in_one: Ran) -> None:
     assert {(own, others) for _, own, others in in_one} == {("test-", "")}
+
+
+def test_auto_is_our_number_of_processes(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pytest_plugin, "processes", lambda *, waiting: 17)
+
+    assert pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig) == 17
