@@ -14,7 +14,22 @@ class ObjectNotFound(ClusterError):
 
 
 class AccessDenied(ClusterError):
-    """The operator's role does not allow the request (401, 403)."""
+    """The API server does not allow the request (401, 403).
+
+    ``lacks_permission`` is False if admission refused it: a policy, a webhook, a quota, or the end of the
+    namespace. ``denial`` is then the message of the policy or webhook. It may quote the object: see
+    ``RequestRefused``.
+    """
+
+    def __init__(self, text: str, *, lacks_permission: bool = True, denial: str = "") -> None:
+        super().__init__(text)
+        self.lacks_permission = lacks_permission
+        self.denial = denial
+
+    @property
+    def without_denial(self) -> str:
+        """Return the text without ``denial``, so that it quotes nothing of the object."""
+        return str(self).removesuffix(self.denial).rstrip(": ")
 
 
 class RequestRefused(ClusterError):

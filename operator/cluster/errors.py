@@ -18,8 +18,12 @@ _UNKNOWN_FIELD: Final = re.compile(r"(?<![\w.\[\]])\.[\w.\[\]]+: field not decla
 
 _FIELD_MANAGER: Final = re.compile(r'conflict with "([^"]+)"')
 _DENIAL: Final = re.compile(
-    r"ValidatingAdmissionPolicy '[^']+' with binding '[^']+' denied request: (.+)", re.DOTALL
+    r"(ValidatingAdmissionPolicy '[^']+' with binding '[^']+' denied request"
+    r'|admission webhook "[^"]+" denied the request)(?:: (.*))?'
 )
+"""Who denied the request, and the message, which may quote the object."""
+_NO_PERMISSION: Final = re.compile(r'\bUser "[^"]*" cannot ')
+"""The start of what every authorizer of the API server says; admission has other words."""
 
 
 class FieldConflict(NamedTuple):
@@ -50,11 +54,10 @@ class ClusterUnknown(ClusterError):
 
 
 _BY_STATUS: Final[Mapping[int, type[ClusterError]]] = {
-    401: AccessDenied,
-    403: AccessDenied,
     404: ObjectNotFound,
     410: ListExpired,
 }
+_NOT_ALLOWED: Final = frozenset({401, 403})
 _MAY_PASS: Final = frozenset({408, 429})
 
 
@@ -70,10 +73,18 @@ def error_of(what: str, status: int, answer: Mapping[str, Any], retry_after: str
     text = f"{what}: {status}{_explained(status, answer)}"
     if status == 409:
         return Conflict(text, _field_conflicts(answer))
+    if status in _NOT_ALLOWED:
+        denied = _DENIAL.search(text)
+        return AccessDenied(
+            text,
+            lacks_permission=_NO_PERMISSION.search(text) is not None,
+            denial=(denied and denied[2]) or "",
+        )
     if status in _BY_STATUS:
         return _BY_STATUS[status](text)
     if status not in _MAY_PASS and (status < 500 or _is_of_schema(answer)):
-        return RequestRefused(text, denial=_denial(answer))
+        denied = _DENIAL.search(_line(answer))
+        return RequestRefused(text, denial=((denied and denied[2]) or "")[:1024])
     return ApiUnavailable(text, retry_after=_seconds(retry_after, answer))
 
 
@@ -87,9 +98,9 @@ def _field_conflicts(answer: Mapping[str, Any]) -> list[FieldConflict]:
     ]
 
 
-def _denial(answer: Mapping[str, Any]) -> str:
-    found = _DENIAL.search(str(answer.get("message")))
-    return " ".join(found[1].split())[:1024] if found else ""
+def _line(answer: Mapping[str, Any]) -> str:
+    """Return the message on one line."""
+    return " ".join(str(answer.get("message")).split())
 
 
 def _is_of_schema(answer: Mapping[str, Any]) -> bool:
@@ -103,8 +114,11 @@ def _explained(status: int, answer: Mapping[str, Any]) -> str:
     text = f" {reason}" if isinstance(reason, str) and reason.isalnum() else ""
     message = answer.get("message")
     if isinstance(message, str):
-        if status in (401, 403, 404):  # these messages name user, verb and object, and nothing else
-            return f"{text}: {' '.join(message.split())[:500]}"
+        if status in (401, 403, 404):  # these name user, verb and object; for denials see AccessDenied
+            return f"{text}: {_line(answer)[:500]}"
+        denied = _DENIAL.search(_line(answer))
+        if denied:
+            return f"{text}: {denied[1]}"
         unknown = dict.fromkeys(_UNKNOWN_FIELD.findall(message))
         if unknown:
             return f"{text}: {'; '.join(unknown)}"

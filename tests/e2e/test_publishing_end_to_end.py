@@ -169,6 +169,23 @@ def test_a_secret_of_someone_else_is_not_touched(
     bed.wait(published("Published"))
 
 
+def test_a_quota_is_no_missing_role(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    quota = {"metadata": {"name": "few"}, "spec": {"hard": {"count/secrets": "1"}}}
+    bed.api.create(bed.core("resourcequotas"), quota)
+    bed.create(server, **PUBLISH)
+    message = bed.wait(published("PublishFailed")).condition("Published").message
+    assert "is forbidden: " in message
+    assert "quota: few" in message
+    bed.api.delete(f"{bed.core('resourcequotas')}/few")
+    bed.wait(published("Published"))
+    assert len(server.mails) == 1
+
+
 def test_without_the_flag_nothing_is_written(
     bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
 ) -> None:

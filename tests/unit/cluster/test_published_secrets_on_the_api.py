@@ -70,6 +70,62 @@ async def test_a_refusal_is_raised_at_once_and_quotes_no_value(
     assert len(fake.seen) == 1
 
 
+FORBIDDEN = 'secrets "proven" is forbidden: '
+QUOTA = (
+    FORBIDDEN
+    + "exceeded quota: few, requested: count/secrets=1, used: count/secrets=5, limited: count/secrets=5"
+)
+ENDS = FORBIDDEN + "unable to create new content in namespace team-a because it is being terminated"
+POLICY = "ValidatingAdmissionPolicy 'strong' with binding 'all' denied request"
+WEBHOOK = 'admission webhook "strong.example.com" denied the request'
+DENIALS = {
+    "no role": (
+        403,
+        FORBIDDEN
+        + 'User "operator" cannot create resource "secrets" in API group "" in the namespace "team-a"',
+        True,
+        'cannot create resource "secrets" in API group "" in the namespace "team-a"',
+    ),
+    "a quota": (403, QUOTA, False, QUOTA),
+    "a namespace that ends": (403, ENDS, False, ENDS),
+    "a policy": (403, f"{FORBIDDEN}{POLICY}: s3cret is\ntoo short", False, FORBIDDEN + POLICY),
+    "a webhook": (403, f"{WEBHOOK}: password s3cret: too short", False, WEBHOOK),
+    "a webhook without words": (
+        403,
+        f"{WEBHOOK} without explanation",
+        False,
+        f"{WEBHOOK} without explanation",
+    ),
+    "an expired token": (401, "Unauthorized", False, "401: Unauthorized"),
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "lacks_permission", "shown"), DENIALS.values(), ids=DENIALS.keys()
+)
+async def test_what_is_not_allowed_and_by_whom(
+    fake: FakeApi, writer: SecretWriter, status: int, message: str, lacks_permission: bool, shown: str
+) -> None:
+    """The words of a policy or webhook can quote the Secret, so they are shown to its author only."""
+    fake.on("POST", SECRETS, *[Answer(status, {"message": message})] * 2)
+    with pytest.raises(AccessDenied) as raised:
+        await writer.write(REFERENCE, NEW)
+    assert raised.value.lacks_permission is lacks_permission
+    assert raised.value.without_denial.endswith(shown)
+    assert "s3cret" not in raised.value.without_denial
+
+
+@pytest.mark.parametrize("who", [POLICY, WEBHOOK])
+async def test_a_refusal_names_the_policy_and_not_its_words(
+    fake: FakeApi, writer: SecretWriter, who: str
+) -> None:
+    fake.on("POST", SECRETS, Answer(422, {"message": f"{who}: s3cret is\ntoo short", "reason": "Invalid"}))
+    with pytest.raises(RequestRefused) as raised:
+        await writer.write(REFERENCE, NEW)
+    assert str(raised.value) == f"POST {SECRETS}: 422 Invalid: {who}"
+    assert raised.value.denial == "s3cret is too short"
+
+
 async def test_an_unavailable_api_server_is_tried_for_half_a_minute(
     fake: FakeApi, writer: SecretWriter
 ) -> None:

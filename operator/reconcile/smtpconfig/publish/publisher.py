@@ -137,7 +137,7 @@ class Publisher:
         try:
             failure, found = await self._secrets.write(snapshot, publish, proven)
         except AccessDenied as error:
-            failure, found = wording.not_permitted(secret, str(error)), None
+            failure, found = wording.denied(secret, error), None
         except (ApiUnavailable, RequestRefused) as error:
             failure, found = wording.not_accepted(secret, str(error)), None
         if failure is not None or found is None:
@@ -164,7 +164,7 @@ class Publisher:
         try:
             existing = await self._secrets.read(secret)
         except AccessDenied as error:
-            return self._failed(snapshot, state, wording.not_permitted(secret, str(error)))
+            return self._failed(snapshot, state, wording.denied(secret, error))
         if existing is not None and not is_owned(existing, snapshot):
             return self._failed(snapshot, state, wording.not_owned(secret))
         try:
@@ -204,7 +204,7 @@ class Publisher:
         try:
             gone = await self._secrets.removed(snapshot, snapshot.status.binding.name)
         except AccessDenied as error:
-            log.warning("%s: its published Secret cannot be deleted: %s", snapshot.key, error)
+            log.warning("%s: its published Secret cannot be deleted: %s", snapshot.key, error.without_denial)
             gone = False
         if not gone:
             state.failed(self._attempt(snapshot), self._now())

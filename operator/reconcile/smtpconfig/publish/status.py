@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from smtp_operator.api.errors import AccessDenied
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.publish import Publish
 from smtp_operator.api.reasons import Reason
@@ -211,8 +212,11 @@ def not_owned(secret: Reference) -> PublishFailure:
     )
 
 
-def not_permitted(secret: Reference, answer: str) -> PublishFailure:
-    """Return the failure of an operator without the permission; ``answer`` is the API server's."""
+def denied(secret: Reference, error: AccessDenied) -> PublishFailure:
+    """Return the failure of a request that the API server does not allow."""
+    answer = error.without_denial
+    if not error.lacks_permission:
+        return not_accepted(secret, answer)
     return PublishFailure(
         Reason.PUBLISH_NOT_ENABLED,
         f"The operator may not write {secret}: {answer}. Ask a cluster admin to add the namespace to the"

@@ -52,7 +52,7 @@ class PublishedSecrets:
         try:
             existing = await self.read(secret)
         except AccessDenied as error:
-            return wording.not_permitted(secret, str(error)), wanted, None
+            return wording.denied(secret, error), wanted, None
         if existing is None:
             return None, wanted, None
         if not is_owned(existing, snapshot):

@@ -208,3 +208,34 @@ async def test_a_missing_role_says_so(world: World) -> None:
     assert "publish.namespaces" in condition.message
     await world.passes(60)
     assert mail.conditions["Published"] == ("True", "Published")
+
+
+async def test_a_quota_is_no_missing_role(world: World) -> None:
+    answer = 'POST secrets: 403 Forbidden: secrets "proven" is forbidden: exceeded quota: few'
+    error = AccessDenied(answer, lacks_permission=False)
+    world.cluster.fail_next("write_secret", error, error)
+    mail = await world.ready(publish=PUBLISH)
+    condition = mail.condition("Published")
+    assert condition is not None
+    assert (condition.status, condition.reason) == ("False", "PublishFailed")
+    assert condition.message == (
+        f"Secret team-a/proven was not written: {answer}. The operator tries again automatically."
+    )
+    await world.passes(60)
+    assert mail.conditions["Published"] == ("True", "Published")
+    assert len(world.mails) == 0
+
+
+async def test_the_words_of_a_policy_are_in_no_status(world: World) -> None:
+    """They can quote the password."""
+    denied = AccessDenied(
+        "a policy denied request: s3cret-1 is short", lacks_permission=False, denial="s3cret-1 is short"
+    )
+    world.cluster.fail_next("write_secret", denied)
+    mail = await world.ready(publish=PUBLISH)
+    condition = mail.condition("Published")
+    assert condition is not None
+    assert condition.message == (
+        "Secret team-a/proven was not written: a policy denied request."
+        " The operator tries again automatically."
+    )
