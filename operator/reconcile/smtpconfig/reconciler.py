@@ -47,10 +47,10 @@ from smtp_operator.reconcile.smtpconfig.planner import (
     next_password_poll,
 )
 from smtp_operator.reconcile.smtpconfig.progress import ProgressReporter
+from smtp_operator.reconcile.smtpconfig.publish.events import publication_events
 from smtp_operator.reconcile.smtpconfig.publish.planner import PublishSecret, RemoveSecret
 from smtp_operator.reconcile.smtpconfig.publish.publisher import Publisher
 from smtp_operator.reconcile.smtpconfig.publish.secret import ProvenSettings
-from smtp_operator.reconcile.smtpconfig.publish.state import PublicationState
 from smtp_operator.reconcile.smtpconfig.sender import (
     CheckSender,
     ReportSender,
@@ -197,7 +197,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         )
         if not isinstance(plan, Wait) or not snapshot.concerns_publishing:
             return plan
-        step = self._publisher.decide(snapshot, _publication(state))
+        step = self._publisher.decide(snapshot, state.own_publication)
         return plan.until_earlier(step) if isinstance(step, Wait) else step
 
     async def next_action(
@@ -312,9 +312,10 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             mode=str(result.mode),
         )
         self._observer.tested(trigger=result.trigger, mode=result.mode, report=result.report)
-        step = await self._publisher.after_test(current, status, result, _publication(state))
+        step = await self._publisher.after_test(current, status, result, state.own_publication)
         events = events_of_test(snapshot, update, result.mode, state=state, now=self.now())
         events += delivery_events(snapshot.status, status, snapshot.version, state.delivery)
+        events += publication_events(snapshot.status, step.status, snapshot.version)
         version = await self.write(
             PendingStatus(tested=snapshot.version, status=step.status, read=result.read, events=events)
         )
@@ -334,21 +335,23 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
 
     async def _write_proven(self, snapshot: Snapshot, proven: ProvenSettings, state: SmtpConfigState) -> None:
         """Write the Secret with the settings of the test whose verdict was just written."""
-        status = await self._publisher.write(snapshot, proven, _publication(state))
-        await self.write(PendingStatus(tested=snapshot.version, status=status))
-        self.enqueue(snapshot.version.reference)
+        status = await self._publisher.write(snapshot, proven, state.own_publication)
+        await self._write_publication(snapshot, status)
 
     async def _publish(
         self, action: PublishSecret | RemoveSecret, snapshot: Snapshot, state: SmtpConfigState
     ) -> None:
         """Publish without a test, or remove what was published."""
-        publication = _publication(state)
         if isinstance(action, PublishSecret):
-            status = await self._publisher.publish(snapshot, publication)
+            status = await self._publisher.publish(snapshot, state.own_publication)
         else:
-            status = await self._publisher.remove(snapshot, publication)
+            status = await self._publisher.remove(snapshot, state.own_publication)
+        await self._write_publication(snapshot, status)
+
+    async def _write_publication(self, snapshot: Snapshot, status: SmtpConfigStatus | None) -> None:
         if status is not None and status != snapshot.status:
-            await self.write(PendingStatus(tested=snapshot.version, status=status))
+            events = publication_events(snapshot.status, status, snapshot.version)
+            await self.write(PendingStatus(tested=snapshot.version, status=status, events=events))
         self.enqueue(snapshot.version.reference)
 
     def refreshed(self, snapshot: Snapshot, state: SmtpConfigState) -> PendingStatus:
@@ -359,6 +362,7 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         status = with_delivery(snapshot, status, state, now=now)
         event = expiry_event(snapshot, status, state=state, now=now)
         events = delivery_events(snapshot.status, status, snapshot.version, state.delivery)
+        events += publication_events(snapshot.status, status, snapshot.version)
         events = events if event is None else (event, *events)
         return PendingStatus(tested=snapshot.version, status=status, events=events)
 
@@ -391,8 +395,3 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             request=request_of(object_),
             now=self.now(),
         )
-
-
-def _publication(state: SmtpConfigState) -> PublicationState:
-    state.publication = state.publication or PublicationState()
-    return state.publication

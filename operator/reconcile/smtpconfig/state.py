@@ -83,6 +83,13 @@ class SmtpConfigState(ObjectState):
             self.delivery = DeliveryState()
         return self.delivery
 
+    @property
+    def own_publication(self) -> PublicationState:
+        """The state of the publication, created at the first call."""
+        if self.publication is None:
+            self.publication = PublicationState()
+        return self.publication
+
     def record_start(self, at: float) -> None:
         """Record a test that starts now."""
         self.recent_tests = (*self.recent_tests, at)[-BURST:]

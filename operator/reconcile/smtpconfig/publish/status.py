@@ -143,7 +143,7 @@ def judged(
                 write, PublishFailure(Reason.PUBLISH_FAILED, _not_written(publish.secret_name))
             )
     else:
-        condition = _without_verdict(write, publish, status)
+        condition = _without_verdict(snapshot, write, publish, status)
     return status.model_copy(update={"conditions": [*others, *announced, condition]})
 
 
@@ -260,10 +260,13 @@ def _kept_last_proven(write: ConditionWriter, publish: Publish, published: Publi
     return write.condition(PUBLISHED, "True", Reason.KEPT_LAST_PROVEN, text)
 
 
-def _without_verdict(write: ConditionWriter, publish: Publish, status: SmtpConfigStatus) -> Condition:
+def _without_verdict(
+    snapshot: Snapshot, write: ConditionWriter, publish: Publish, status: SmtpConfigStatus
+) -> Condition:
     """Return the condition while the settings have not passed."""
     before, ready = write.before.condition(PUBLISHED), status.condition("Ready")
-    if before is not None and before.reason in _STAYS:
+    gone = snapshot.status.published is not None and status.published is None
+    if before is not None and before.reason in _STAYS and not gone:
         return before.model_copy(update={"observed_generation": write.generation})
     if status.published is None or status.binding is None:
         return _not_yet(write, "The settings have not passed a test yet, as the condition Ready says.")
