@@ -37,8 +37,13 @@ class PublishedField(StrEnum):
 
 
 _CODE: Final = (
-    "^(LD_.*|DYLD_.*|GLIBC_TUNABLES|GCONV_PATH|PATH|ENV|BASH_ENV|BASH_FUNC_.*|IFS|PYTHON.*|PERL5.*|RUBY.*"
-    "|NODE_OPTIONS|NODE_PATH|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|CLASSPATH|DOTNET_.*)$"
+    "^(LD_.*|DYLD_.*|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|PATH|SHELL|EDITOR|VISUAL|PAGER|ENV|BASH_ENV|BASH_FUNC_.*"
+    "|BASHOPTS|SHELLOPTS|PS4|PROMPT_COMMAND|ZDOTDIR|FPATH|IFS|PYTHON.*|PERL.*|RUBY.*|GEM_.*|BUNDLE_.*"
+    "|NODE_OPTIONS|NODE_PATH|NPM_CONFIG_.*|npm_config_.*|PHPRC|PHP_INI_SCAN_DIR|LUA_.*|JAVA_TOOL_OPTIONS"
+    "|_JAVA_OPTIONS|JDK_JAVA_OPTIONS|JAVA_OPTS|CATALINA_OPTS|CLASSPATH|LOADER_(PATH|MAIN|HOME|CONFIG_.*)"
+    "|DOTNET_.*|CORECLR_.*|COMPLUS_.*|COMPlus_.*|COR_.*|ERL_.*|ELIXIR_ERL_OPTIONS"
+    "|OPENSSL_(CONF|CONF_INCLUDE|ENGINES|MODULES)|GIT_(SSH.*|EXEC_PATH|EXTERNAL_DIFF|PAGER|EDITOR|CONFIG.*"
+    "|ASKPASS|PROXY_COMMAND|TEMPLATE_DIR))$"
 )
 """Environment variables with which a program loads other code."""
 _CODE_PATTERN: Final = re.compile(_CODE, re.DOTALL)
@@ -53,6 +58,11 @@ class PublishedKey(ApiModel):
             f"!self.name.matches('{_CODE}')",
             "name must not be an environment variable with which programs load code, such as LD_PRELOAD",
             lambda it: _CODE_PATTERN.search(it.name) is None,
+        ),
+        FieldRule(
+            "self.name != '.' && !self.name.startsWith('..')",
+            "name must not be . or start with .., which no key of a Secret does",
+            lambda it: it.name != "." and not it.name.startswith(".."),
         ),
     )
 

@@ -21,7 +21,7 @@ _DENIAL: Final = re.compile(
     r"(ValidatingAdmissionPolicy '[^']+' with binding '[^']+' denied request"
     r'|admission webhook "[^"]+" denied the request)(?:: (.*))?'
 )
-"""Who denied the request, and the message, which may quote the object."""
+"""The denying policy or webhook, and its message, which may quote the object."""
 _NO_PERMISSION: Final = re.compile(r'\bUser "[^"]*" cannot ')
 """The start of what every authorizer of the API server says; admission has other words."""
 

@@ -39,7 +39,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "tls": {"caRef": {"kind": "ConfigMap", "name": "proven"}},
         "publish": PROVEN,
     },
-    "names that contain those of loaders": keys({"name": "MAIL_PATH", "value": "x"}),
+    "names that contain those of loaders": keys(
+        *({"name": it, "value": "x"} for it in ("MAIL_PATH", "GIT_SMTP_HOST", "OPENSSL_CIPHERS", "path"))
+    ),
+    "a name with dots": keys(*({"name": it, "value": "x"} for it in (".netrc", "a..b", "a.", "-"))),
 }
 
 OAUTH2 = {
@@ -53,6 +56,28 @@ CODE = (
     "spec.publish.keys[0]: name must not be an environment variable with which programs load code, such as"
     " LD_PRELOAD"
 )
+CODE_NAMES = [
+    "LD_PRELOAD",
+    "LD_LIBRARY_PATH",
+    "PATH",
+    "PYTHONPATH",
+    "NODE_OPTIONS",
+    "BASH_ENV",
+    "PERLLIB",
+    "PERL5OPT",
+    "PHPRC",
+    "LUA_INIT_5_4",
+    "CORECLR_PROFILER",
+    "GIT_SSH_COMMAND",
+    "GIT_CONFIG_COUNT",
+    "OPENSSL_CONF",
+    "ERL_FLAGS",
+    "LOADER_PATH",
+    "GEM_PATH",
+    "PROMPT_COMMAND",
+    "npm_config_node_options",
+    "JAVA_OPTS",
+]
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an access token": (
         {"username": "mailer", "oauth2": OAUTH2, "publish": PROVEN},
@@ -93,9 +118,13 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "spec: publish with a username requires test.mode Login, Envelope or SendEmail, which prove the"
         " password",
     ),
+    **{f"the variable {name}": (keys({"name": name, "value": "/tmp/evil.so"}), CODE) for name in CODE_NAMES},
     **{
-        f"the variable {name}": (keys({"name": name, "value": "/tmp/evil.so"}), CODE)
-        for name in ("LD_PRELOAD", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "NODE_OPTIONS", "BASH_ENV")
+        f"the key {name}": (
+            keys({"name": name, "value": "x"}),
+            "spec.publish.keys[0]: name must not be . or start with .., which no key of a Secret does",
+        )
+        for name in (".", "..", "..data", "...")
     },
     "a field under such a name": (keys({"name": "LD_PRELOAD", "field": "Password"}), CODE),
 }

@@ -227,7 +227,7 @@ async def test_a_quota_is_no_missing_role(world: World) -> None:
 
 
 async def test_the_words_of_a_policy_are_in_no_status(world: World) -> None:
-    """They can quote the password."""
+    """A policy can quote the password."""
     denied = AccessDenied(
         "a policy denied request: s3cret-1 is short", lacks_permission=False, denial="s3cret-1 is short"
     )
