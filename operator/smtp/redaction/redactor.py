@@ -80,7 +80,7 @@ class Redactor:
         """Add a secret, such as the answer to a challenge."""
         self._secrets.append(secret)
         self._known.clear()
-        for name in ("_plain", "_hex", "_base64", "_long", "_alone", "_octets", "_doubtful"):
+        for name in ("_plain", "_hex", "_base64", "_alone", "_octets", "_doubtful"):
             self.__dict__.pop(name, None)
 
     def login_sent(self) -> None:
@@ -136,9 +136,8 @@ class Redactor:
                     yield _widened(reading.span(*found.span()), tokens), label
 
     def _secrets_in(self, reading: Reading) -> Iterator[Span]:
-        for pieces in (self._plain, self._long):
-            for begin, end in pieces.found_in(reading.folded):
-                yield reading.span_of_folded(begin, end)
+        for begin, end in self._plain.found_in(reading.folded):
+            yield reading.span_of_folded(begin, end)
         for begin, end in self._hex.found_in(reading.digits):
             yield reading.span_of_digits(begin, end)
         if self._alone is not None:
@@ -161,11 +160,7 @@ class Redactor:
         return ""
 
     def _holds_secret(self, decoded: str) -> bool:
-        return any(
-            pieces.any_in(reading.folded)
-            for reading in readings_of(decoded)
-            for pieces in (self._plain, self._long)
-        )
+        return any(self._plain.any_in(reading.folded) for reading in readings_of(decoded))
 
     def _is_doubtful(self, shown: str) -> bool:
         if self._doubtful.any_in(secret_forms.compact(shown)):
@@ -191,28 +186,26 @@ class Redactor:
     @cached_property
     def _plain(self) -> Pieces:
         pieces = Pieces()
-        secrets = [secret for secret in self._secrets if LEAST <= len(secret) <= LONG]
-        secret_forms.add_plain(pieces, secrets)
+        for secret in self._secrets:
+            if len(secret) >= LEAST:
+                secret_forms.add_plain(pieces, secret)
         if len(self._secret_user) >= LEAST:
-            secret_forms.add_plain(pieces, [self._secret_user], but_of=self._public)
-        return pieces
-
-    @cached_property
-    def _long(self) -> Pieces:
-        pieces = Pieces()
-        secret_forms.add_plain(pieces, [secret for secret in self._everything if len(secret) > LONG])
+            secret_forms.add_plain(pieces, self._secret_user, but_of=self._public)
         return pieces
 
     @cached_property
     def _hex(self) -> Pieces:
         pieces = Pieces()
-        secret_forms.add_hex(pieces, [secret for secret in self._everything if len(secret) >= LEAST])
+        for secret in self._everything:
+            if len(secret) >= LEAST:
+                secret_forms.add_hex(pieces, secret)
         return pieces
 
     @cached_property
     def _base64(self) -> Pieces:
         pieces = Pieces()
-        secret_forms.add_base64(pieces, self._everything, username=self._username)
+        for secret in self._everything:
+            secret_forms.add_base64(pieces, secret, username=self._username)
         return pieces
 
     @cached_property

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms in which servers and libraries write a secret, cut into pieces for the search.
+"""The forms in which servers and libraries write a secret, and the search for their pieces.
 
 Escapes (``%41``, ``=41``, ``\\x41``, ``&#65;`` …) are not included: ``readings`` decodes them in the text.
 """
 
 import base64
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from smtp_operator.smtp.redaction.readings import Span
@@ -39,45 +39,57 @@ _WORDS: Final = (
     " temporarily temporary throttling transmission troubleshooting unauthenticated unauthorized"
     " unavailable unknownuser unrecognized unsuccessful unsupported usernames verification verified"
 )
-_UTF16: Final = ("utf-16-le", "utf-16-be")
+_ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be")
+
+Condition = Callable[[str], bool]
 
 
 class Pieces:
-    """Pieces to find in a text, grouped by length."""
+    """Pieces of forms to find in a text without whitespace."""
 
     def __init__(self) -> None:
-        self._by_size: dict[int, set[str]] = {}
-        self._margin: dict[int, int] = {}
+        self._forms: dict[tuple[int, Condition | None], str] = {}
+        """Forms, one per line, by the length of their pieces and the condition."""
+        self._samples: dict[tuple[int, int], set[str]] = {}
+        """Some pieces of long forms, by their length and margin."""
 
-    def add(
-        self, form: str, *, size: int, step: int = 1, margin: int = 0, but_of: Iterable[str] = ()
-    ) -> None:
-        """Add every ``step``-th piece of ``size`` characters, or the whole form if it is shorter.
+    def add(self, form: str, *, size: int, where: Condition | None = None) -> None:
+        """Add the pieces of ``size`` characters that fulfill ``where``; of a shorter form, the whole form."""
+        if form:
+            key = min(size, len(form)), where
+            self._forms[key] = f"{self._forms.get(key, '')}\n{form}"
 
-        Pieces that occur in ``but_of`` are omitted. ``margin`` characters on both sides count as found too.
-        """
-        size = min(size, len(form))
-        if size:
-            pieces = self._by_size.setdefault(size, set())
-            cut = [form[at : at + size] for at in range(0, len(form) - size + 1, step)]
-            pieces.update([it for it in cut if not any(it in text for text in but_of)] if but_of else cut)
-            if margin:
-                self._margin[size] = margin
+    def add_samples(self, form: str, *, size: int, step: int, margin: int = 0) -> None:
+        """Add every ``step``-th piece; ``margin`` characters on both sides count as found too."""
+        samples = self._samples.setdefault((size, margin), set())
+        samples.update(form[at : at + size] for at in range(0, len(form) - size + 1, step))
 
     def any_in(self, text: str) -> bool:
         """Return whether a piece is in the text."""
         return next(self.found_in(text), None) is not None
 
     def found_in(self, text: str) -> Iterator[Span]:
-        """Yield the span of each piece in the text. Each position is checked once per length."""
-        for size, pieces in self._by_size.items():
-            windows = [text[at : at + size] for at in range(len(text) - size + 1)]
-            if pieces.isdisjoint(windows):
-                continue
-            margin = self._margin.get(size, 0)
-            for at, window in enumerate(windows):
-                if window in pieces:
+        """Yield the span of each piece in the text."""
+        for (size, where), forms in self._forms.items():
+            if _may_share(text, forms, size):
+                for at in range(len(text) - size + 1):
+                    piece = text[at : at + size]
+                    if piece in forms and (where is None or where(piece)):
+                        yield at, at + size
+        for (size, margin), samples in self._samples.items():
+            for at in range(len(text) - size + 1):
+                if text[at : at + size] in samples:
                     yield max(0, at - margin), min(at + size + margin, len(text))
+
+
+def _may_share(text: str, forms: str, size: int) -> bool:
+    """Return False if no piece of ``size`` characters is in both.
+
+    Looks at every n-th half of a piece only: one of these is in each piece of the text.
+    """
+    half = (size + 1) // 2
+    starts = range(0, len(text) - half + 1, size - half + 1)
+    return any(text[at : at + half] in forms for at in starts)
 
 
 def compact(text: str) -> str:
@@ -107,18 +119,18 @@ def spellings(secret: str) -> Iterator[str]:
     yield from (form for form in written if len(form) >= min(LEAST, len(secret)) and form.strip("?\ufffd"))
 
 
-def add_plain(pieces: Pieces, secrets: Iterable[str], *, but_of: Iterable[str] = ()) -> None:
-    """Add the pieces of the secrets in their spellings.
+def add_plain(pieces: Pieces, secret: str, *, but_of: Iterable[str] = ()) -> None:
+    """Add the pieces of the secret in its spellings.
 
     Pieces that occur in ``but_of``, the public texts, are omitted; the whole secret is still added.
     """
-    for secret in secrets:
-        for form in spellings(secret):
-            if len(secret) > LONG:
-                pieces.add(form, size=_SAMPLE, step=RUN - _SAMPLE + 1, margin=RUN - _SAMPLE)
-            else:
-                pieces.add(form, size=RUN, but_of=but_of)
-            if but_of:
+    public = "\n".join(but_of)
+    for form in spellings(secret):
+        if len(secret) > LONG:
+            pieces.add_samples(form, size=_SAMPLE, step=RUN - _SAMPLE + 1, margin=RUN - _SAMPLE)
+        else:
+            pieces.add(form, size=RUN, where=(lambda piece: piece not in public) if public else None)
+            if public:
                 pieces.add(form, size=len(form))
 
 
@@ -128,47 +140,46 @@ def add_doubtful(pieces: Pieces, secret: str, *, but_of: Iterable[str]) -> None:
     Pieces of letters only are longer and do not occur in ordinary words of replies. Otherwise, hiding a reply
     with the word "password" would show that this word is part of the secret.
     """
-    known = (_WORDS, *but_of)
+    known = "\n".join((_WORDS, *but_of))
+
+    def is_mixed(piece: str) -> bool:
+        return not piece.isalpha() and any(map(str.isalpha, piece)) and piece not in known
+
+    def is_word(piece: str) -> bool:
+        return piece.isalpha() and piece not in known
+
     for form in spellings(secret):
-        for at in range(len(form) - _DOUBTFUL + 1):
-            piece = form[at : at + _DOUBTFUL]
-            if not piece.isalpha() and any(map(str.isalpha, piece)):
-                pieces.add(piece, size=_DOUBTFUL, but_of=known)
-            letters = form[at : at + _DOUBTFUL_LETTERS]
-            if len(letters) == _DOUBTFUL_LETTERS and letters.isalpha():
-                pieces.add(letters, size=_DOUBTFUL_LETTERS, but_of=known)
+        if len(form) >= _DOUBTFUL:
+            pieces.add(form, size=_DOUBTFUL, where=is_mixed)
+        if len(form) >= _DOUBTFUL_LETTERS:
+            pieces.add(form, size=_DOUBTFUL_LETTERS, where=is_word)
 
 
-def add_hex(pieces: Pieces, secrets: Iterable[str]) -> None:
-    """Add the pieces of the secrets in hex digits of UTF-8 and UTF-16."""
-    for secret in secrets:
-        raw, margin = octets(secret), 2 * (RUN - _SAMPLE)
-        if len(secret) > LONG:
-            pieces.add(raw.hex(), size=2 * _SAMPLE, step=margin + 1, margin=margin)
-            continue
-        for encoded in (raw, *(octets(secret, encoding) for encoding in _UTF16)):
-            pieces.add(encoded.hex(), size=2 * RUN)
+def add_hex(pieces: Pieces, secret: str) -> None:
+    """Add the pieces of the secret in hex digits of UTF-8 and UTF-16."""
+    if len(secret) > LONG:
+        margin = 2 * (RUN - _SAMPLE)
+        pieces.add_samples(octets(secret).hex(), size=2 * _SAMPLE, step=margin + 1, margin=margin)
+    else:
+        for encoding in _ENCODINGS:
+            pieces.add(octets(secret, encoding).hex(), size=2 * RUN)
 
 
-def add_base64(pieces: Pieces, secrets: Iterable[str], *, username: str) -> None:
-    """Add the pieces of the secrets in case-folded base64, at each of the three alignments.
+def add_base64(pieces: Pieces, secret: str, *, username: str) -> None:
+    """Add the pieces of the secret in case-folded base64, at each of the three alignments.
 
     Also add the messages of the mechanisms, such as ``\\0user\\0password``.
     """
-    user = octets(username)
-    for secret in secrets:
-        raw = octets(secret)
-        if len(secret) > LONG:
-            for form in base64_forms(raw):
-                pieces.add(form, size=_BASE64_PIECE, step=7 * _BASE64_PIECE)
-            continue
+    user, raw = octets(username), octets(secret)
+    if len(secret) > LONG:
         for form in base64_forms(raw):
+            pieces.add_samples(form, size=_BASE64_PIECE, step=7 * _BASE64_PIECE)
+        return
+    for blob in (b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw):
+        pieces.add(next(base64_forms(blob), ""), size=_BASE64_PIECE)
+    for encoding in _ENCODINGS:
+        for form in base64_forms(octets(secret, encoding)):
             pieces.add(form, size=_BASE64_PIECE)
-        for blob in (b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw):
-            pieces.add(next(base64_forms(blob), ""), size=_BASE64_PIECE)
-        for encoding in _UTF16:
-            for form in base64_forms(octets(secret, encoding)):
-                pieces.add(form, size=_BASE64_PIECE, step=4)
 
 
 def base64_forms(raw: bytes) -> Iterator[str]:
