@@ -25,15 +25,16 @@ class SmtpType(StrEnum):
 class Mode(StrEnum):
     """Depth of a test, from shallow to deep: ``CONNECT < LOGIN < ENVELOPE < SEND_EMAIL``."""
 
+    depth: int
+    """0 for Connect up to 3 for SendEmail."""
+
     CONNECT = "Connect"
     LOGIN = "Login"
     ENVELOPE = "Envelope"
     SEND_EMAIL = "SendEmail"
 
-    @property
-    def depth(self) -> int:
-        """Return 0 for Connect up to 3 for SendEmail."""
-        return tuple(Mode).index(self)
+    def __init__(self, _: str) -> None:
+        self.depth = len(type(self).__members__)
 
 
 RECHECK_MODES: Final = (Mode.SEND_EMAIL, Mode.LOGIN, Mode.CONNECT)

@@ -16,7 +16,7 @@ class Transcript:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._said: list[tuple[str, str]] = []
+        self._said: list[tuple[str, str | Reply]] = []
 
     def client(self, shown: str) -> None:
         """Add a line of the client, in which the caller has masked every secret."""
@@ -24,7 +24,7 @@ class Transcript:
 
     def server(self, reply: Reply) -> None:
         """Add a reply of the server."""
-        self._said.append(("S", reply.line))
+        self._said.append(("S", reply))
 
     def note(self, text: str) -> None:
         """Add an action of the client that is not a line, such as the TLS handshake."""
@@ -33,8 +33,8 @@ class Transcript:
     @property
     def last_words(self) -> Quotation:
         """The server's last reply, redacted; empty if there is none."""
-        replies = (self._redactor.quotation(text) for who, text in reversed(self._said) if who == "S")
-        return next(replies, Quotation())
+        replies = (said for _, said in reversed(self._said) if isinstance(said, Reply))
+        return next((self._redactor.quotation(reply.line) for reply in replies), Quotation())
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -43,4 +43,9 @@ class Transcript:
         left_out = len(said) - LINES
         if left_out > 0:
             said = [*said[:_FIRST], ("C", f"(… {left_out + 1} lines …)"), *said[_FIRST + left_out + 1 :]]
-        return tuple(f"{who}: {self._redactor.shown(text, from_client=who == 'C')}" for who, text in said)
+        return tuple(f"{who}: {self._shown(line)}" for who, line in said)
+
+    def _shown(self, said: str | Reply) -> str:
+        if isinstance(said, Reply):
+            return self._redactor.shown(said.line)
+        return self._redactor.shown(said, from_client=True)

@@ -9,6 +9,7 @@ with UTF-8 (RFC 6532). International domains become A-labels (RFC 5891).
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import idna
@@ -48,6 +49,7 @@ class Mailbox:
         return not self.local.isascii()
 
 
+@lru_cache(maxsize=256)  # a test reads each address several times
 def parse_mailbox(text: str) -> Mailbox:
     """Parse one address with or without a display name.
 
