@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from smtp_operator.api.errors import AccessDenied, ObjectNotFound
 from smtp_operator.api.names import ALLOW_PUBLISH, ALLOWED_CA, ALLOWED_SERVERS
 from smtp_operator.api.objects import JsonObject, Reference
 from smtp_operator.api.reasons import Reason
@@ -39,6 +40,31 @@ async def check_consent(holders: Iterable[JsonObject], namespace: str, get_objec
             _check_annotation(holder)
 
 
+def reference_of(holder: JsonObject) -> Reference:
+    """Return the reference to a holder."""
+    metadata = holder["metadata"]
+    return Reference(holder.get("kind", "Secret"), metadata.get("namespace", ""), metadata["name"])
+
+
+async def with_current(holders: Iterable[JsonObject], get_object: GetObject) -> tuple[JsonObject, ...]:
+    """Return the holders as a test read them and as they are now; consent may be withdrawn meanwhile.
+
+    Raises:
+        VerdictError: one of them can no longer be read; reason PublishNotAllowed.
+        ApiUnavailable
+    """
+    found = list(holders)
+    for reference in dict.fromkeys(map(reference_of, found)):
+        try:
+            found.append(await get_object(reference))
+        except (ObjectNotFound, AccessDenied):
+            raise _not_allowed(
+                f"{reference} can no longer be read, so its owner's consent cannot be checked. Restore it, or"
+                " correct the settings."
+            ) from None
+    return tuple(found)
+
+
 def _check_annotation(holder: JsonObject) -> None:
     annotations = holder["metadata"].get("annotations") or {}
     if ALLOWED_SERVERS in annotations and annotations.get(ALLOW_PUBLISH) != "true":
@@ -64,7 +90,9 @@ async def _check_vault(holder: JsonObject, namespace: str, get_object: GetObject
             )
         return
     try:
-        allowed = await matches_namespace(vault, vault.spec.publish_namespaces, namespace, get_object)
+        allowed = await matches_namespace(
+            vault, vault.spec.publish_namespaces, namespace, get_object, field="publishNamespaces"
+        )
     except VerdictError as error:
         raise _not_allowed(error.verdict.message) from None
     if not allowed:
@@ -135,9 +163,7 @@ def _annotations(holder: JsonObject) -> Mapping[str, Any]:
 
 
 def _name_of(holder: JsonObject) -> str:
-    metadata = holder["metadata"]
-    kind = holder.get("kind", "Secret")
-    return str(Reference(kind, metadata.get("namespace", ""), metadata["name"]))
+    return str(reference_of(holder))
 
 
 def _not_allowed(message: str) -> VerdictError:

@@ -116,9 +116,14 @@ async def _check_namespace(
 
 
 async def matches_namespace(
-    vault: VaultObject, allowed: AllowedNamespaces | None, namespace: str, get_object: GetObject
+    vault: VaultObject,
+    allowed: AllowedNamespaces | None,
+    namespace: str,
+    get_object: GetObject,
+    *,
+    field: str = "allowedNamespaces",
 ) -> bool:
-    """Return whether a list of a ClusterSmtpVault contains the namespace; None contains none.
+    """Return whether a list of a ClusterSmtpVault, its ``field``, contains the namespace; None contains none.
 
     Raises:
         VerdictError: the operator may not read the namespace's labels.
@@ -130,10 +135,10 @@ async def matches_namespace(
         return True
     if not allowed.match_labels:
         return False
-    return _has(await _labels(vault, namespace, get_object), allowed.match_labels)
+    return _has(await _labels(vault, namespace, get_object, field), allowed.match_labels)
 
 
-async def _labels(vault: VaultObject, namespace: str, get_object: GetObject) -> Mapping[str, str]:
+async def _labels(vault: VaultObject, namespace: str, get_object: GetObject, field: str) -> Mapping[str, str]:
     try:
         found = await get_object(Reference("Namespace", "", namespace))
     except ObjectNotFound:
@@ -143,7 +148,7 @@ async def _labels(vault: VaultObject, namespace: str, get_object: GetObject) -> 
             Reason.VAULT_NOT_ALLOWED,
             f"{vault.reference} allows namespaces by label, but the operator may not read the labels of"
             f" namespace {namespace}: its role lacks get on namespaces. Grant it, or add the namespace to"
-            " spec.allowedNamespaces.matchNames there.",
+            f" spec.{field}.matchNames there.",
         ) from None
     return found["metadata"].get("labels") or {}
 

@@ -5,7 +5,7 @@ Values are in memory only while they are written. What a test proved is never mi
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, RequestRefused
 from smtp_operator.api.objects import JsonObject, Reference
@@ -47,7 +47,7 @@ from smtp_operator.reconcile.smtpconfig.publish.writes import PublishedSecrets
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
-from smtp_operator.secrets.publishing import check_consent
+from smtp_operator.secrets.publishing import check_consent, with_current
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,25 @@ class Publisher:
     async def write(
         self, snapshot: Snapshot, proven: ProvenSettings, state: PublicationState
     ) -> SmtpConfigStatus:
-        """Write the Secret; return the status that says so, or why it was not written.
+        """Write the settings of a test; return the status that says so, or why they were not written.
 
         Raises:
             LeaseLost: another replica works.
         """
+        try:
+            holders = await with_current(proven.holders, self._reader.read)
+        except VerdictError as error:
+            return self._failed(snapshot, state, _refused(error))
+        except ApiUnavailable as error:
+            publish = snapshot.spec.publish
+            assert publish is not None
+            secret = Reference("Secret", snapshot.key.namespace, publish.secret_name)
+            return self._failed(snapshot, state, wording.not_accepted(secret, str(error)))
+        return await self._write(snapshot, replace(proven, holders=holders), state)
+
+    async def _write(
+        self, snapshot: Snapshot, proven: ProvenSettings, state: PublicationState
+    ) -> SmtpConfigStatus:
         publish, status = snapshot.spec.publish, snapshot.status
         assert publish is not None
         secret = Reference("Secret", snapshot.key.namespace, publish.secret_name)
@@ -192,7 +206,7 @@ class Publisher:
             mechanism=str(snapshot.spec.auth_mechanism),
             proven_at=proven_time,
         )
-        return await self.write(snapshot, proven, state)
+        return await self._write(snapshot, proven, state)
 
     async def remove(self, snapshot: Snapshot, state: PublicationState) -> SmtpConfigStatus | None:
         """Delete the Secret after ``publish`` was removed; return the status, None to try again later.

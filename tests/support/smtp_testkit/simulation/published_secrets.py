@@ -40,6 +40,7 @@ class SecretWrite:
     reference: Reference
     data: Mapping[str, str]
     """Decoded values."""
+    annotations: Mapping[str, str]
 
 
 class PublishedSecretStore:
@@ -88,4 +89,6 @@ class PublishedSecretStore:
         if reference in self.faults.denied:
             raise AccessDenied(f"{verb} {reference}: 403")
         data = {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
-        self.secret_writes.append(SecretWrite(self._now(), verb, reference, data))
+        self.secret_writes.append(
+            SecretWrite(self._now(), verb, reference, data, secret["metadata"].get("annotations") or {})
+        )

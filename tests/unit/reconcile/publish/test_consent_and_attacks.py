@@ -47,6 +47,56 @@ async def test_revoked_consent_leaves_the_secret_and_writes_no_more(world: World
     assert world.secret_writes == []
 
 
+async def test_consent_that_is_withdrawn_during_a_test_counts(world: World) -> None:
+    world.put_secret(password="s3cret-1", annotations={SERVERS: "smtp.example.com:587", ALLOW: "true"})
+    mail = await world.ready(publish=PUBLISH)
+    await world.passes(61)
+    world.engine.script(passes(seconds=30))
+    world.put_secret(password="s3cret-2")
+    await world.passes(10)
+    world.annotate_secret(**{ALLOW: "false"})
+    await world.passes(600)
+    assert (world.published() or {})["password"] == "s3cret-1"
+    assert mail.conditions["Published"] == ("False", "PublishNotAllowed")
+
+
+async def test_a_source_that_is_bound_during_a_test_binds_the_copy(world: World) -> None:
+    await world.start()
+    world.put_secret(password="s3cret-1")
+    world.engine.script(passes(seconds=30))
+    world.smtp_config().create_with_login(publish=PUBLISH)
+    await world.passes(10)
+    world.annotate_secret(**{SERVERS: "smtp.example.com:587", ALLOW: "true"})
+    await world.passes(600)
+    for write in world.secret_writes:
+        assert write.annotations == {SERVERS: "smtp.example.com:587"}
+    assert world.published() is not None
+
+
+async def test_a_source_that_is_deleted_during_a_test_consents_to_nothing(world: World) -> None:
+    await world.start()
+    world.put_secret(password="s3cret-1")
+    world.engine.script(passes(seconds=30))
+    mail = world.smtp_config().create_with_login(publish=PUBLISH)
+    await world.passes(10)
+    world.delete_secret("smtp-password")
+    await world.passes(600)
+    assert world.secret_writes == []
+    assert mail.conditions["Published"] == ("False", "NotProvenYet")
+
+
+async def test_a_vault_that_withdraws_consent_during_a_test_is_heard(world: World) -> None:
+    vault = world.vault().create(allowPublish=True)
+    await world.start()
+    world.engine.script(passes(seconds=30))
+    mail = world.smtp_config().create(username="mailer", password=vault.password(), publish=PUBLISH)
+    await world.passes(10)
+    vault.edit(allowPublish=False)
+    await world.passes(600)
+    assert world.secret_writes == []
+    assert mail.conditions["Published"] == ("False", "PublishNotAllowed")
+
+
 async def test_a_vault_allows_it_in_its_spec(world: World) -> None:
     vault = world.vault().create()
     mail = await world.ready(username="mailer", password=vault.password(), publish=PUBLISH)

@@ -94,6 +94,7 @@ async def test_labels_that_cannot_be_read_allow_nothing(store: ObjectStore) -> N
     with pytest.raises(VerdictError) as error:
         await check_consent([vault("ClusterSmtpVault", publishNamespaces=LABELED)], "team-a", store.get)
     assert error.value.verdict.reason == "PublishNotAllowed"
+    assert "add the namespace to spec.publishNamespaces.matchNames there" in error.value.verdict.message
 
 
 def carried(*holders: JsonObject) -> dict[str, str]:
