@@ -116,9 +116,47 @@ def test_an_edit_by_hand_is_restored(
     edited = {"data": {"password": base64.b64encode(b"by hand").decode(), "more": ""}}
     bed.api.patch(f"{bed.core('secrets')}/proven", edited)
     until(lambda: values(bed) == proven, "the Secret was not restored")
-    bed.delete_secret("proven")
-    until(lambda: values(bed) == proven, "the Secret was not created again", seconds=90)
     assert len(server.mails) == mails
+
+
+def test_an_immutable_or_held_secret_is_replaced_when_that_is_possible(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    bed.wait(published("Published"))
+    path = f"{bed.core('secrets')}/proven"
+    bed.api.patch(path, {"immutable": True, "metadata": {"finalizers": ["example.com/hold"]}})
+
+    server.users["mailer"] = "rotated-Passw0rd"
+    bed.secret("smtp-password", password="rotated-Passw0rd")
+    held = bed.wait(published("PublishFailed")).condition("Published")
+    assert "being deleted" in held.message
+    bed.api.patch(path, {"metadata": {"finalizers": None}})
+    bed.wait(published("Published"))
+    assert values(bed)["password"] == "rotated-Passw0rd"
+    assert "immutable" not in (secret_of(bed) or {})
+
+
+def test_an_edit_of_a_binding_is_reported_while_settings_fail(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    """The author of an annotation is in managedFields."""
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    bed.wait(published("Published"))
+    bed.secret("smtp-password", password="not the password")
+    bed.wait(published("KeptLastProven"))
+    path = f"{bed.core('secrets')}/proven"
+    bed.api.patch(path, {"metadata": {"annotations": {"smtp-operator.io/allow-publish": "true"}}})
+    bed.wait(published("SecretEdited"))
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.wait(published("Published"))
+    assert not (secret_of(bed) or {})["metadata"].get("annotations")
 
 
 def test_killed_before_the_write_it_writes_at_its_next_start_without_an_email(
@@ -136,6 +174,9 @@ def test_killed_before_the_write_it_writes_at_its_next_start_without_an_email(
     operator.start()
     bed.wait(published("Published"))
     assert values(bed)["password"] == server.users["mailer"]
+    proven = values(bed)
+    bed.delete_secret("proven")
+    until(lambda: values(bed) == proven, "the Secret was not created again")
     assert len(server.mails) == 1
 
 

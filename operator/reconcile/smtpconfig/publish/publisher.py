@@ -4,7 +4,7 @@
 Values are in memory only while they are written. What a test proved is never mixed with what is read later.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from smtp_operator.api.errors import AccessDenied, ApiUnavailable, ClusterError, RequestRefused
@@ -37,9 +37,9 @@ from smtp_operator.reconcile.smtpconfig.publish.proof import (
 )
 from smtp_operator.reconcile.smtpconfig.publish.secret import (
     ProvenSettings,
-    data_was_edited,
     is_current,
     is_owned,
+    was_edited,
 )
 from smtp_operator.reconcile.smtpconfig.publish.state import PublicationState
 from smtp_operator.reconcile.smtpconfig.publish.status import PublishFailure
@@ -47,7 +47,7 @@ from smtp_operator.reconcile.smtpconfig.publish.writes import PublishedSecrets
 from smtp_operator.reconcile.smtpconfig.result import TestResult
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.test_runner import TestRunner
-from smtp_operator.secrets.publishing import check_consent, with_current
+from smtp_operator.secrets.publishing import carried_annotations, check_consent, with_current
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +184,16 @@ class Publisher:
         try:
             inputs, password, read = await self._runner.read(snapshot)
         except VerdictError as error:
-            if not passed or existing is None or data_was_edited(existing):
-                return self._left_alone(snapshot, state, secret, existing)
+            if not passed or existing is None or was_edited(existing, None):
+                return self._left_alone(snapshot, state, existing, bound_by=None)
             text = f"the values cannot be read again. {error.verdict.message}"
             return self._failed(snapshot, state, wording.not_accepted(secret, text))
         references = references_of_values(snapshot, password, read)
         proven_time = proven_at(snapshot, publish, references)
         if proven_time is None and not passed:
-            return self._left_alone(snapshot, state, secret, existing)
+            spec = snapshot.spec
+            bound_by = carried_annotations(inputs.holders, server=spec.server, port=spec.port)
+            return self._left_alone(snapshot, state, existing, bound_by=bound_by)
         try:
             await check_consent(inputs.holders, snapshot.key.namespace, self._reader.read)
         except VerdictError as error:
@@ -232,15 +234,18 @@ class Publisher:
         self,
         snapshot: Snapshot,
         state: PublicationState,
-        secret: Reference,
         existing: JsonObject | None,
+        *,
+        bound_by: Mapping[str, str] | None,
     ) -> SmtpConfigStatus | None:
         """Return the status of a Secret that changed while its proven values cannot be read."""
-        status, published = snapshot.status, snapshot.status.published
+        status, published, publish = snapshot.status, snapshot.status.published, snapshot.spec.publish
+        assert publish is not None
+        secret = Reference("Secret", snapshot.key.namespace, publish.secret_name)
         if existing is None:
             state.succeeded()
             return wording.withdrawn(snapshot, status, enabled=self._enabled, now=self._now())
-        if published is None or data_was_edited(existing):
+        if published is None or was_edited(existing, bound_by):
             return self._failed(snapshot, state, wording.edited(secret))
         state.succeeded()
         seen = published.model_copy(update={"secret": metadata_of(secret, existing).version})

@@ -131,15 +131,25 @@ def replacement(secret: JsonObject, wanted: JsonObject) -> JsonObject:
     }
 
 
-def data_was_edited(secret: JsonObject) -> bool:
-    """Return whether someone else wrote a value of the Secret, by the owners of its fields.
+def was_edited(secret: JsonObject, annotations: Mapping[str, str] | None) -> bool:
+    """Return whether someone else wrote a value or a binding of the Secret, by the owners of its fields.
 
-    In doubt it was, for example without managedFields.
+    In doubt it was, for example without managedFields. ``annotations`` bind the sources now; None: unknown.
     """
-    writes = field_writes(secret["metadata"].get("managedFields"))
+    entries = secret["metadata"].get("managedFields") or ()
+    writes = field_writes(entries)
     ours = {key for it in writes if it.manager == FIELD_MANAGER for key in it.data_keys}
     others = {key for it in writes if it.manager != FIELD_MANAGER for key in it.data_keys}
-    return bool(others) or ours != (secret.get("data") or {}).keys()
+    if others or ours != (secret.get("data") or {}).keys():
+        return True
+    unbound = ALLOWED_SERVERS in (annotations or {}) and ALLOWED_SERVERS not in bindings(secret)
+    return unbound or any(it.get("manager") != FIELD_MANAGER and _has_binding(it) for it in entries)
+
+
+def _has_binding(entry: Mapping[str, Any]) -> bool:
+    metadata = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+    annotations = metadata.get("f:annotations") or {}
+    return any(f"f:{name}" in annotations for name in _BINDINGS)
 
 
 def _owner(snapshot: Snapshot) -> JsonObject:

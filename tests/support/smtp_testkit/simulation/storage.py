@@ -182,6 +182,7 @@ class Storage:
         if before is not None and object_ == before:
             return before
         self._own(metadata, manager, operation, changed, removed, noted=noted or before is None)
+        _own_annotations(metadata, before, manager, operation)
         metadata["resourceVersion"] = self._next_revision()
         self.objects[reference] = object_
         self.on_object("ADDED" if before is None else "MODIFIED", reference, object_)
@@ -200,6 +201,7 @@ class Storage:
         changed = {key for key, value in object_["data"].items() if old.get(key) != value}
         removed = old.keys() - object_["data"].keys()
         self._own(metadata, FIELD_MANAGER, "Update", changed, removed, noted=before is None)
+        _own_annotations(metadata, before, FIELD_MANAGER, "Update")
         metadata["resourceVersion"] = self._next_revision()
         self.objects[reference] = object_
         self.on_object("ADDED" if before is None else "MODIFIED", reference, object_)
@@ -281,3 +283,17 @@ def _defaulted(value: Any, schema: JsonObject) -> Any:
             if name in value:
                 value[name] = _defaulted(value[name], child)
     return value
+
+
+def _own_annotations(metadata: JsonObject, before: JsonObject | None, manager: str, operation: str) -> None:
+    """Assign changed annotations to their writer, whose entry exists."""
+    old: JsonObject = {} if before is None else before["metadata"].get("annotations") or {}
+    new: JsonObject = metadata.get("annotations") or {}
+    changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    for entry in metadata["managedFields"]:
+        owned = entry["fieldsV1"].get("f:metadata", {}).get("f:annotations", {})
+        for name in changed:
+            owned.pop(f"f:{name}", None)
+        if changed and (entry["manager"], entry["operation"]) == (manager, operation):
+            noted = entry["fieldsV1"].setdefault("f:metadata", {}).setdefault("f:annotations", owned)
+            noted.update({f"f:{name}": {} for name in changed if name in new})

@@ -198,8 +198,8 @@ class World:
         stripped["metadata"]["managedFields"] = []
         self.storage.objects[reference] = stripped
 
-    def annotate_secret(self, name: str = "smtp-password", **annotations: str) -> None:
-        """Annotate a Secret, like ``kubectl annotate secret``; its data does not change."""
+    def annotate_secret(self, name: str = "smtp-password", **annotations: str | None) -> None:
+        """Annotate a Secret, like ``kubectl annotate secret``; None removes. Its data does not change."""
         reference = Reference("Secret", NAMESPACE, name)
         object_ = self.storage.objects[reference]
         before = object_["metadata"].get("annotations") or {}
@@ -207,7 +207,7 @@ class World:
             reference,
             {key: base64.b64decode(value) for key, value in object_["data"].items()},
             manager="kubectl-annotate",
-            annotations=before | annotations,
+            annotations={k: v for k, v in (before | annotations).items() if v is not None},
         )
 
     def put_config_map(self, name: str = "corp-ca", *, data: Mapping[str, str]) -> Reference:

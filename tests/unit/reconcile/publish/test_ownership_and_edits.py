@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ownership of the Secret, edits by hand, removed and renamed publish, suspension, re-created objects."""
 
+import pytest
+
 from smtp_operator.api.errors import AccessDenied
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_testkit.simulation import World, fails, passes
 
 PUBLISH = {"secretName": "proven"}
+SERVERS = "smtp-operator.io/allowed-servers"
+ALLOW = "smtp-operator.io/allow-publish"
 SECRET = Reference("Secret", "team-a", "proven")
 REFUSED = fails(Reason.AUTHENTICATION_FAILED, reply="535 5.7.8")
 
@@ -112,6 +116,44 @@ async def test_an_edit_stays_while_the_proven_values_cannot_be_read(world: World
     await world.passes(5)
     assert (world.published() or {})["password"] == "s3cret-2"
     assert mail.conditions["Published"] == ("True", "Published")
+
+
+@pytest.mark.parametrize("edit", [{SERVERS: "evil.example.net:25"}, {SERVERS: None}, {ALLOW: "true"}])
+async def test_an_edit_of_what_binds_the_copy_is_no_less_an_edit(
+    world: World, edit: dict[str, str | None]
+) -> None:
+    """An edit is undone while the proven values can be read, and reported otherwise."""
+    bound = {SERVERS: "smtp.example.com:587", ALLOW: "true"}
+    world.put_secret(password="s3cret-1", annotations=bound)
+    mail = await world.ready(publish=PUBLISH)
+    await world.passes(61)
+    world.annotate_secret("proven", **edit)
+    await world.passes(5)
+    assert world.storage.objects[SECRET]["metadata"]["annotations"] == {SERVERS: "smtp.example.com:587"}
+    assert mail.conditions["Published"] == ("True", "Published")
+
+    world.engine.always(REFUSED)
+    world.put_secret(password="wrong")
+    await world.passes(61)
+    world.annotate_secret("proven", **edit)
+    await world.passes(5)
+    assert mail.conditions["Published"] == ("False", "SecretEdited")
+    world.engine.always(passes())
+    world.put_secret(password="s3cret-2")
+    await world.passes(61)
+    assert world.storage.objects[SECRET]["metadata"]["annotations"] == {SERVERS: "smtp.example.com:587"}
+    assert (world.published() or {})["password"] == "s3cret-2"
+
+
+async def test_an_annotation_of_others_is_no_edit(world: World) -> None:
+    mail = await world.ready(publish=PUBLISH)
+    await world.passes(61)
+    world.engine.always(REFUSED)
+    world.put_secret(password="wrong")
+    await world.passes(61)
+    world.annotate_secret("proven", **{"reloader.stakater.com/match": "true"})
+    await world.passes(5)
+    assert mail.conditions["Published"] == ("True", "KeptLastProven")
 
 
 async def test_a_secret_deleted_while_settings_fail_is_gone(world: World) -> None:
