@@ -13,6 +13,7 @@ import trustme
 import yaml
 
 from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.fingerprints import fingerprint
 from smtp_testkit.testbed import Bed, Object, StartOperator
 from smtp_testkit.testbed.operator_process import LOOPBACK
 from smtp_testkit.testbed.publishing import permit_publishing
@@ -208,6 +209,74 @@ def test_a_secret_of_someone_else_is_not_touched(
     assert values(bed) == {"password": "theirs"}
     bed.delete_secret("proven")
     bed.wait(published("Published"))
+
+
+def test_of_two_that_name_one_secret_the_second_waits_until_the_first_is_deleted(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    """A SmtpConfig that is created again waits as well, for the garbage collector of Kubernetes."""
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    first = bed.create(server, "first", **PUBLISH)
+    bed.wait(published("Published"), "first")
+    bed.create(server, "second", **PUBLISH)
+    bed.wait(published("SecretNotOwned"), "second")
+    assert owner_of(bed) == first.metadata["uid"]
+    bed.delete("first")
+    second = bed.wait(published("Published"), "second")
+    assert owner_of(bed) == second.metadata["uid"]
+
+    bed.delete("second")
+    again = bed.create(server, "second", **PUBLISH)
+    bed.wait(published("Published"), "second")
+    assert owner_of(bed) == again.metadata["uid"]
+    bed.delete("second")
+    until(lambda: secret_of(bed) is None, "garbage collection left the Secret")
+
+
+def test_nothing_is_written_while_suspended_or_without_consent(
+    bed: Bed, server: MailServer, start_operator: StartOperator, permit: Callable[[], None]
+) -> None:
+    permit()
+    start(start_operator)
+    bed.secret("smtp-password", password=server.users["mailer"])
+    bed.create(server, **PUBLISH)
+    bed.wait(published("Published"))
+    before = values(bed)
+    bed.change(suspend=True)
+    server.users["mailer"] = "rotated-Passw0rd"
+    bed.secret("smtp-password", password="rotated-Passw0rd")
+    bed.create(server, "other", **LOGIN, allowInsecureAuth=True)
+    bed.verdict("other")  # the operator has seen the new password
+    assert values(bed) == before
+
+    annotations = {
+        "smtp-operator.io/allowed-servers": f"localhost:{server.starttls_port}",
+        "smtp-operator.io/allowed-ca": fingerprint(server.ca_pem),
+    }
+    path = f"{bed.core('secrets')}/smtp-password"
+    bed.api.patch(path, {"metadata": {"annotations": annotations}})
+    tls = {**bed.trust(server), "serverName": "localhost"}
+    bound: dict[str, Any] = {
+        "server": "localhost",
+        "port": server.starttls_port,
+        "smtpType": "StartTLS",
+        "tls": tls,
+    }
+    bed.change(suspend=False, **bound)
+    message = bed.wait(published("PublishNotAllowed")).condition("Published").message
+    assert "Secret " in message
+    assert values(bed) == before
+    bed.api.patch(path, {"metadata": {"annotations": {"smtp-operator.io/allow-publish": "true"}}})
+    bed.wait(published("Published"))
+    assert values(bed)["password"] == "rotated-Passw0rd"
+    assert (secret_of(bed) or {})["metadata"]["annotations"] == annotations
+
+
+def owner_of(bed: Bed) -> str:
+    """Return the uid of the SmtpConfig that owns the Secret."""
+    return str((secret_of(bed) or {})["metadata"]["ownerReferences"][0]["uid"])
 
 
 def test_a_quota_is_no_missing_role(

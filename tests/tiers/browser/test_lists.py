@@ -112,3 +112,20 @@ def test_the_filter_answers_while_one_types_with_10_000_objects(browser: Browser
         assert len(fake.api.asked("WATCH", LIST)) == 1
         visit.check()
         visit.close()
+
+
+def test_an_object_shows_what_is_published_and_since_when(browser: Browser, tmp_path: Path) -> None:
+    published = {"provenTime": "2026-11-18T11:06:40Z", "generation": 1, "secret": "u/1", "references": []}
+    object_ = smtp_config(passed(published=published, binding={"name": "corporate-mail-proven"}))
+    with (
+        FakeCluster.of(tmp_path, [object_]) as fake,
+        UiCommand(fake.kubeconfig, tmp_path / "ui.log") as command,
+    ):
+        visit = Visit(browser, command.url)
+        visit.open()
+        visit.page.locator("#list-rows tr").get_by_role("link").click()
+        body = visit.control("object-body")
+        expect(body).to_contain_text("Published in")
+        expect(body).to_contain_text("Secret corporate-mail-proven")
+        expect(body).to_contain_text("Published settings proven")
+        visit.close()
