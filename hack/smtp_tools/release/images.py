@@ -5,12 +5,12 @@ Each image has two layers: Debian packages, and wheels. The configuration is tha
 ``deploy/image/Dockerfile``.
 """
 
-import gzip
 import json
 import re
 import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -28,7 +28,7 @@ from smtp_tools.release import debian
 from smtp_tools.release.commands import run, run_pip
 from smtp_tools.release.errors import ReleaseError
 from smtp_tools.release.inputs import MACHINES, PYTHON, Inputs
-from smtp_tools.release.layers import EXECUTABLE, Archive, sha256
+from smtp_tools.release.layers import EXECUTABLE, Archive, compressed, sha256
 
 Document = dict[str, Any]
 
@@ -187,7 +187,9 @@ def _image(
     archive: Archive, architecture: str, layers: tuple[Archive, ...], commit: Commit, version: str
 ) -> Document:
     tars = [layer.tar() for layer in layers]
-    blobs = [_blob(archive, f"{_TYPE}.layer.v1.tar+gzip", gzip.compress(tar, mtime=0)) for tar in tars]
+    with ThreadPoolExecutor() as threads:
+        layers_gz = list(threads.map(compressed, tars))
+    blobs = [_blob(archive, f"{_TYPE}.layer.v1.tar+gzip", it) for it in layers_gz]
     settings = image_configuration(version, commit)
     configuration = {
         "created": commit.timestamp,

@@ -7,6 +7,7 @@ An archive needs a Python on the user's machine. Compiled packages are in a fold
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,8 @@ PYTHONS: Final = ("3.11", "3.12", "3.13", "3.14")
 MANIFEST: Final = "smtp.yaml"
 _MAIN: Final = Path(__file__).with_name("krew_main.py")
 _PURE: Final = "-none-any.whl"
+_AT_ONCE: Final = 2
+"""Archives built at a time; each takes some hundred MB of memory."""
 _LICENSE: Final = "# SPDX-License-Identifier: Apache-2.0\n"
 
 
@@ -142,11 +145,15 @@ def build(
     Raises:
         ReleaseError: the wheels are not fetched.
     """
-    hashes = {}
-    for platform in PLATFORMS:
+
+    def write(platform: Platform) -> str:
         content = archive(folder, platform, wheel, time)
         (dist / archive_name(version, platform)).write_bytes(content)
-        hashes[platform.name] = sha256(content)
+        return sha256(content)
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        found = list(threads.map(write, PLATFORMS))
+    hashes = {platform.name: it for platform, it in zip(PLATFORMS, found, strict=True)}
     (dist / MANIFEST).write_text(manifest(version, hashes, homepage, base_url), encoding="utf-8")
 
 
