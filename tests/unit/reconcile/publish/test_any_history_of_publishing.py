@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Over any sequence of edits, rotations, failures and restarts, the Secret is one proven tuple or absent."""
+"""Over any sequence of edits, rotations, failures and restarts, the Secret is one proven tuple or absent.
+
+Nothing is written without the consent of the source's owner, nor over a Secret of someone else.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,12 +20,20 @@ from smtp_operator.smtp.request import TestRequest
 from smtp_testkit.simulation import Answer, Watch, World, fails, passes
 
 SECRET: Final = Reference("Secret", "team-a", "proven")
+SOURCE: Final = Reference("Secret", "team-a", "smtp-password")
 KEYS: Final = [
     {"name": "tuple", "field": "Uri"},
     {"name": "host", "field": "Host"},
     {"name": "password", "field": "Password"},
 ]
 BY_HAND: Final = {"password": "by hand"}
+THEIRS: Final = {"password": "theirs"}
+SERVERS: Final = "smtp-operator.io/allowed-servers"
+ALLOW: Final = "smtp-operator.io/allow-publish"
+UNBOUND: Final[dict[str, str | None]] = {SERVERS: None, ALLOW: "true"}
+JUST_NOW: Final = 0.1
+"""Seconds in which a change can come between the last read and the write."""
+BOUND: Final = "other.example.com:587,smtp.example.com:587"
 
 Step = Callable[["History"], Awaitable[None] | None]
 
@@ -40,6 +51,12 @@ class History:
         self.world.engine.always(self._answer, server="other.example.com")
         self.world.storage.on_object = self._watched(self.world.storage.on_object)
         self.unproven: list[dict[str, str]] = []
+        self.writes = 0
+        self.forbidden: list[str] = []
+        self.sources: list[tuple[float, dict[str, str]]] = [(0.0, {})]
+        """The annotations of the source, each with the time of the change."""
+        self.theirs: set[str] = set()
+        """The uids of the Secrets of someone else."""
 
     def _answer(self, settings: TestRequest) -> Answer:
         assert settings.login is not None
@@ -53,6 +70,12 @@ class History:
         def changed(change: Any, reference: Reference, object_: Any) -> None:
             if reference == SECRET and change != "DELETED":
                 self.check()
+            if reference == SOURCE:
+                found = object_["metadata"].get("annotations") or {}
+                self.sources.append((self.world.time(), found))
+            if len(self.world.secret_writes) > self.writes:
+                self.writes = len(self.world.secret_writes)
+                self.check_write(object_)
             deliver(change, reference, object_)
 
         return changed
@@ -60,12 +83,32 @@ class History:
     def check(self) -> None:
         """Record content of the Secret that no test has proven."""
         found = self.world.published()
-        if found is None or found == BY_HAND:
+        if found is None or found in (BY_HAND, THEIRS):
             return
         host, password = found["host"], found["password"]
         whole = f"smtp://mailer:{password}@{host}:587"
         if (host, password) not in self.proven or found["tuple"] != whole:
             self.unproven.append(found)
+
+    def is_theirs(self, secret: Any) -> bool:
+        """Return whether someone else created this Secret."""
+        return secret is not None and secret["metadata"]["uid"] in self.theirs
+
+    def check_write(self, secret: Any) -> None:
+        """Record a write over a Secret of others, or without the consent or the binding of the source."""
+        write = self.world.secret_writes[-1]
+        if self.is_theirs(secret):
+            self.forbidden.append(f"{write.verb} of a Secret of someone else")
+        if write.verb == "delete":
+            return
+        since = self.world.time() - JUST_NOW
+        valid = [it for at, it in self.sources if at >= since] + [
+            it for at, it in self.sources if at < since
+        ][-1:]
+        if not any(it.get(ALLOW) == "true" or SERVERS not in it for it in valid):
+            self.forbidden.append(f"{write.verb} without consent")
+        if write.annotations.get(SERVERS) not in {it.get(SERVERS) for it in valid}:
+            self.forbidden.append(f"{write.verb} with {write.annotations}")
 
 
 def rotate(good: bool) -> Step:
@@ -89,6 +132,21 @@ def by_hand(history: History) -> None:
 def delete_published(history: History) -> None:
     if SECRET in history.world.storage.objects:
         history.world.delete_secret("proven")
+
+
+def bind(annotations: dict[str, str | None]) -> Step:
+    return lambda history: history.world.annotate_secret("smtp-password", **annotations)
+
+
+def unbind_copy(history: History) -> None:
+    if SECRET in history.world.storage.objects:
+        history.world.annotate_secret("proven", **UNBOUND)
+
+
+def take_the_name(history: History) -> None:
+    delete_published(history)
+    history.world.put_secret("proven", manager="kubectl-create", data=THEIRS)
+    history.theirs.add(history.world.storage.objects[SECRET]["metadata"]["uid"])
 
 
 def annotate(history: History) -> None:
@@ -139,6 +197,13 @@ STEPS = st.one_of(
             edit(publish={"secretName": "proven", "keys": KEYS}),
             edit(publish={"secretName": "proven", "keys": KEYS, "type": "Opaque"}),
             edit(publish={"secretName": "renamed", "keys": KEYS}),
+            bind({SERVERS: BOUND}),
+            bind({SERVERS: BOUND, ALLOW: "true"}),
+            bind({ALLOW: "true"}),
+            bind({ALLOW: "false"}),
+            bind({SERVERS: None}),
+            unbind_copy,
+            take_the_name,
             by_hand,
             delete_published,
             annotate,
@@ -188,6 +253,7 @@ async def live_through(watch: Watch, steps: list[tuple[Step, float]]) -> None:
     await all_ends_well(history)
     await world.stop()
     assert history.unproven == []
+    assert history.forbidden == []
     assert world.complaints() == []
 
 
@@ -195,6 +261,9 @@ async def all_ends_well(history: History) -> None:
     """Once a good password is stored and nothing fails, the Secret has it within the next rechecks."""
     world = history.world
     world.cluster.faults.next.clear()
+    if history.is_theirs(world.storage.objects.get(SECRET)):
+        world.delete_secret("proven")
+    world.annotate_secret(**{ALLOW: "true"})
     world.put_secret(password="good-end")
     history.mail.edit(suspend=False, publish={"secretName": "proven", "keys": KEYS})
     await world.passes(3 * 3600)

@@ -206,3 +206,43 @@ async def test_only_the_ca_that_verified_the_server_is_published(world: World) -
     await world.passes(30)
     assert (world.published() or {})["certificates"] == ssl.DER_cert_to_PEM_cert(good)
     assert [run.mode for run in mail.runs] == ["Login"]  # the chain has no version: a login proves it
+
+
+async def test_two_that_publish_each_others_source_stay_within_the_limits(world: World) -> None:
+    """Each write starts a test of the other SmtpConfig, whose username and password are exchanged."""
+    await world.start()
+    for name, source, target in (("one", "two", "one"), ("two", "one", "two")):
+        keys = [{"name": "u", "field": "Password"}, {"name": "p", "field": "Username"}]
+        if name == "one":
+            keys = [{"name": "u", "field": "Username"}, {"name": "p", "field": "Password"}]
+            world.put_secret("two", u="a", p="b")
+        world.smtp_config(name).create(
+            usernameRef={"name": source, "key": "u"},
+            password={"secretRef": {"name": source, "key": "p"}},
+            publish={"secretName": target, "keys": keys},
+        )
+        await world.passes(5)
+        if name == "one":
+            world.delete_secret("two")
+    await world.passes(3600)
+    assert len(world.secret_writes) > 100  # the cycle goes on
+    assert len(world.runs) <= 2 * 3600 / 10 + 10
+    assert len(world.mails) <= 600 + 10
+
+
+async def test_a_password_that_grows_with_each_write_ends_the_cycle(world: World) -> None:
+    await world.start()
+    keys = [{"name": "p", "field": "Uri"}]
+    world.put_secret("two", p="b")
+    for name, source in (("one", "two"), ("two", "one")):
+        world.smtp_config(name).create(
+            username="u",
+            password={"secretRef": {"name": source, "key": "p"}},
+            publish={"secretName": name, "keys": keys},
+        )
+        await world.passes(5)
+        if name == "one":
+            world.delete_secret("two")
+    await world.passes(3600)
+    assert len(world.secret_writes) < 40
+    assert "SecretValueTooLong" in {it.reason for it in world.cluster.notices}
