@@ -29,7 +29,7 @@ from smtp_tools.paths import ROOT
 
 _TIERS = ROOT / "tests" / "tiers"
 TIERS = {
-    _TIERS / "peers": "test-peers (Postfix, Dovecot and swaks of Debian's packages, as root)",
+    _TIERS / "peers": "test-peers (Postfix, Dovecot, OpenDKIM and others of Debian's packages, as root)",
     _TIERS / "prometheus": "test-monitoring (metrics, alerts and dashboard, by Debian's Prometheus)",
     _TIERS / "browser": "test-browser (the page of kubectl smtp ui, in Debian's chromium)",
     _TIERS / "image": "test-image (the container image, built by buildah and run by runc, as root)",

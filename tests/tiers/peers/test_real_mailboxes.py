@@ -3,7 +3,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -19,12 +19,6 @@ from smtp_operator.smtp.request import Recipient, SmtpLogin, TlsSettings
 from smtp_testkit.mailpeers.imapserver import ImapServer
 from smtp_testkit.mailpeers.trial import LOOPBACK, Names, Trial
 from smtp_testkit.realpeers.mailboxes import BOUNCED, DROPPED, MAILBOX_PASSWORD, PROBE, RealMailboxes
-
-
-@pytest.fixture(scope="module")
-def mailboxes() -> Iterator[RealMailboxes]:
-    with RealMailboxes.start() as running:
-        yield running
 
 
 @pytest.fixture

@@ -151,6 +151,15 @@ PASS = (
 )
 FORGED = PASS.replace("mx.example.org", "forged.example.net")
 FAIL = "Authentication-Results: mx.example.org; dmarc=fail (p=none) header.from=example.com"
+OF_MILTERS = (
+    "DMARC-Filter: OpenDMARC Filter v1.4.2 mx.example.org 53037BBE2BA",
+    "Authentication-Results: mx.example.org; dmarc=pass (p=reject dis=none) header.from=example.com",
+    "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=example.com",
+    "DKIM-Filter: OpenDKIM Filter v2.11.0 mx.example.org 53037BBE2BA",
+    "Authentication-Results: mx.example.org;\r\n\tdkim=pass (2048-bit key; unprotected) header.d=example.com"
+    " header.i=@example.com header.a=rsa-sha256 header.s=mail header.b=e5Gt6Qxb;\r\n\tdkim-atps=neutral",
+)
+"""Headers of OpenDKIM and OpenDMARC, which Postfix writes above its own Received."""
 ALL = SenderResults(authserv_id="mx.example.org", spf="pass", dkim="pass", dmarc="pass")
 
 
@@ -162,6 +171,7 @@ ALL = SenderResults(authserv_id="mx.example.org", spf="pass", dkim="pass", dmarc
         ((LMTP, PASS, RECEIVED), {}, ALL),
         ((LMTP, RECEIVED, PASS), {}, SenderResults()),
         ((PASS, FORGED, RECEIVED), {}, ALL),
+        ((LMTP, *OF_MILTERS, RECEIVED, PASS), {}, ALL),
         ((FORGED, PASS, RECEIVED), {"authserv_id": "MX.example.org"}, ALL),
         ((RECEIVED, FORGED, PASS), {"authserv_id": "mx.example.org"}, SenderResults()),
         ((FORGED, RECEIVED), {"authserv_id": "mx.example.org"}, SenderResults()),

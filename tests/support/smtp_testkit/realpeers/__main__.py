@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 
+from smtp_testkit.realpeers.authentication import PACKAGES as MAIL_FILTERS
 from smtp_testkit.realpeers.authoritative import PACKAGES as NAME_SERVER
 from smtp_testkit.realpeers.servers import FURTHER, REQUIRED
 from smtp_testkit.realpeers.servers.packages import unpacked
@@ -32,10 +33,11 @@ def main() -> int:
                 server().fetch()
             except NeedsTools as error:
                 missing.append(f"{server.name}: {error}")
-        try:
-            unpacked(NAME_SERVER)
-        except NeedsTools as error:
-            missing.append(f"NSD: {error}")
+        for name, packages in (("NSD", NAME_SERVER), ("OpenDKIM and OpenDMARC", MAIL_FILTERS)):
+            try:
+                unpacked(packages)
+            except NeedsTools as error:
+                missing.append(f"{name}: {error}")
     lines = [line for line in missing if line]
     if lines:
         print("\n".join(lines), file=sys.stderr)

@@ -72,19 +72,23 @@ def nsd(zones: Mapping[str, str], *, address: str = "127.0.0.1", port: int | Non
             (root / "usr/sbin/nsd", "-d", "-c", file), name="NSD", log=log, environment=environment
         )
         try:
-            _wait_until_ready(address, port, log)
+            wait_until_ready("NSD", address, port, log)
             yield port
         finally:
             process.end(_SECONDS)
 
 
-def _wait_until_ready(address: str, port: int, log: Path) -> None:
-    """Wait until the server accepts a TCP connection."""
+def wait_until_ready(name: str, address: str, port: int, log: Path) -> None:
+    """Wait until a server accepts a TCP connection.
+
+    Raises:
+        TimeoutError: it does not; the text has its log.
+    """
     end = time.monotonic() + _SECONDS
     while True:
         with socket.socket() as client:
             if client.connect_ex((address, port)) == 0:
                 return
         if time.monotonic() > end:
-            raise TimeoutError(f"NSD does not start:\n{log.read_text(errors='replace')}")
+            raise TimeoutError(f"{name} does not start:\n{log.read_text(errors='replace')}")
         time.sleep(0.02)

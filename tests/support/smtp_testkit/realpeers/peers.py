@@ -52,7 +52,7 @@ class RealPeers:
         Raises:
             TimeoutError: Postfix does not write it.
         """
-        return await asyncio.to_thread(self._logged, re.compile(rf".*(?:{pattern}).*"), after)
+        return await asyncio.to_thread(wait_for_line, self.directory / "postfix.log", pattern, after=after)
 
     async def at_rest(self) -> None:
         """Wait until Postfix has logged the end of every connection so far.
@@ -69,15 +69,6 @@ class RealPeers:
             if time.monotonic() > end:
                 raise TimeoutError("a connection does not end")
             time.sleep(0.02)
-
-    def _logged(self, line: re.Pattern[str], after: int) -> str:
-        """Read the log repeatedly, because a file has no event for growth."""
-        end = time.monotonic() + _STARTING
-        while (found := line.search(self.log, after)) is None:
-            if time.monotonic() > end:
-                raise TimeoutError(f"no line {line.pattern}")
-            time.sleep(0.02)
-        return found[0]
 
     @classmethod
     @contextlib.contextmanager
@@ -124,6 +115,22 @@ def run_dovecot(conf: Path) -> Iterator[None]:
         yield
     finally:
         _run(*command, "stop", directory=conf.parent.parent)
+
+
+def wait_for_line(log: Path, pattern: str, *, after: int) -> str:
+    """Wait for a line with ``pattern`` in a log, after the first ``after`` characters; return it.
+
+    It reads the log repeatedly, because a file has no event for growth.
+
+    Raises:
+        TimeoutError: the line does not appear.
+    """
+    line, end = re.compile(rf".*(?:{pattern}).*"), time.monotonic() + _STARTING
+    while (found := line.search(log.read_text(errors="replace"), after)) is None:
+        if time.monotonic() > end:
+            raise TimeoutError(f"no line {line.pattern}")
+        time.sleep(0.02)
+    return found[0]
 
 
 def _run(*command: str, directory: Path) -> None:

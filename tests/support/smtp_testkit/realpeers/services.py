@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two small servers for Postfix and Dovecot: one for greylisting, one for token introspection."""
+"""Small servers for Postfix and Dovecot: greylisting, token introspection, and another client address."""
 
+import contextlib
 import json
+import socket
 import socketserver
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final
@@ -83,3 +85,37 @@ class Introspection:
         user = self._tokens.get(token)
         answer = {"active": True, "username": user} if user else {"active": False}
         return Reply(200, json.dumps(answer).encode(), JSON)
+
+
+@contextlib.contextmanager
+def forwarder(port: int, address: str) -> Iterator[int]:
+    """Forward connections to a port within the context, and yield the port to connect to.
+
+    A header of the PROXY protocol says that they come from ``address``: SPF passes for loopback addresses.
+    """
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with socket.create_connection(("127.0.0.1", port)) as onward:
+                onward.sendall(f"PROXY TCP4 {address} 127.0.0.1 {self.client_address[1]} 25\r\n".encode())
+                back = threading.Thread(target=_copy, args=(onward, self.request), name="forwarder")
+                back.start()
+                _copy(self.request, onward)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, name="forwarder")
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """Copy data until one side ends the connection."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)

@@ -43,7 +43,7 @@ def unpacked(packages: Sequence[str], environment: Mapping[str, str] = os.enviro
 
 def libraries(root: Path) -> str:
     """Return the value of LD_LIBRARY_PATH for programs in ``root``."""
-    folders = [*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*")]
+    folders = [*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*"), *root.glob("usr/lib")]
     return os.pathsep.join(map(str, folders))
 
 
