@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A password from OpenBao without a secret in the cluster: the ServiceAccount's identity is enough."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 
 from smtp_testkit.mailpeers import MailServer
+from smtp_testkit.mailpeers.fingerprints import fingerprint
 from smtp_testkit.openbao import OpenBao
 from smtp_testkit.testbed import Api, AuditLog, Bed, Object, OperatorProcess
+from smtp_testkit.testbed.publishing import permit_publishing
+from smtp_testkit.testbed.seen import ObservedObject
 from smtp_testkit.testbed.told import spellings, told
 from smtp_testkit.testbed.vaults import FLAGS, vaults
 
@@ -31,7 +35,7 @@ def bao(api: Api) -> Iterator[OpenBao]:
 
 @pytest.fixture(scope="module")
 def operator(service_account: Path, logs: Path) -> Iterator[OperatorProcess]:
-    flags = [*FLAGS, "--log-level=debug"]
+    flags = [*FLAGS, "--log-level=debug", "--publish"]
     with OperatorProcess(service_account, logs / "openbao.log", flags, metrics=True) as process:
         yield process.start()
 
@@ -72,6 +76,36 @@ def test_a_service_accounts_identity_is_enough_for_a_mail(
     assert [mail.username for mail in server.mails] == [USER]
     text = told(bed, audit, operator)
     assert [it for it in spellings(OLD) if it in text] == []
+
+
+def test_the_vault_object_and_the_bound_service_account_have_to_allow_publishing(
+    bed: Bed, bao: OpenBao, server: MailServer, login: dict[str, Any], operator_user: str
+) -> None:
+    permit_publishing(bed, operator_user)
+    account = f"{bed.core('serviceaccounts')}/mailer"
+    bound = {
+        "smtp-operator.io/allowed-servers": f"127.0.0.1:{server.starttls_port},{bao.url.removeprefix('https://')}",
+        "smtp-operator.io/allowed-ca": ",".join(sorted(map(fingerprint, (server.ca_pem, bao.ca_pem)))),
+    }
+    bed.api.patch(account, {"metadata": {"annotations": bound}})
+    bed.create(server, "mail", "StartTLS", tls=bed.trust(server), **login, publish={"secretName": "proven"})
+
+    def refused(by: str) -> None:
+        def is_refused(it: ObservedObject) -> bool:
+            condition = it.condition("Published")
+            return condition.reason == "PublishNotAllowed" and by in condition.message
+
+        bed.wait(lambda it: it.judged and is_refused(it))
+
+    refused("SmtpVault")
+    bed.api.patch(f"{vaults(bed)}/bao", {"spec": {"allowPublish": True}})
+    refused(f"ServiceAccount {bed.namespace}/mailer")
+    bed.api.patch(account, {"metadata": {"annotations": {"smtp-operator.io/allow-publish": "true"}}})
+    bed.wait(lambda it: it.judged and it.condition("Published").reason == "Published")
+    (secret,) = (it for it in bed.api.items(bed.core("secrets")) if it["metadata"]["name"] == "proven")
+    assert base64.b64decode(secret["data"]["password"]).decode() == OLD
+    assert secret["metadata"]["annotations"] == bound
+    assert len(server.mails) == 2  # a changed spec of a vault object is tested
 
 
 def test_a_rotated_password_is_used_at_the_next_test(
