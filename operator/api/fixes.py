@@ -251,14 +251,14 @@ _FIXES: Final[dict[Reason, str]] = {
         " receiver's admin why the spam filter chose this folder."
     ),
     Reason.NOT_SEEN: (
-        "Search the mail server's log for the Message-ID in the message. Then check delivery.address and the"
-        " filters of the mailbox."
+        "Search the mail server's log for the Message-ID in the message. Then check delivery.address, the"
+        " filters of the mailbox, and that it is not full."
     ),
     Reason.BOUNCED: "Read the receiver's reply in the message, and correct what it names.",
     Reason.ADDRESS_REFUSED: "Correct delivery.address, or have the mail server accept it.",
     Reason.SENDER_AUTHENTICATION_FAILED: (
-        "Publish SPF and DMARC records for the From domain that include the mail server, and have the mail"
-        " server sign with DKIM."
+        "Publish an SPF record for the From domain that includes the mail server, and have the mail server"
+        " sign with DKIM. If DKIM failed, check its key in DNS, and that no server changes signed emails."
     ),
     Reason.WAITING: "No action needed; the operator reads the mailbox until delivery.within is over.",
     Reason.NOT_SENT: "Follow the message. The operator sends the next email automatically.",

@@ -34,8 +34,8 @@ NO_TIME_LEFT = 1.5
 IN_INBOX = "The email arrived in the inbox of probe@test.example after TIME"
 NOT_SEEN = (
     "localhost accepted the email, but it did not arrive in the inbox or junk folder of {address} within"
-    " TIME. Search the mail server's log for Message-ID MESSAGE-ID, and check delivery.address and the"
-    " filters of the mailbox."
+    " TIME. Search the mail server's log for Message-ID MESSAGE-ID. Check delivery.address, the filters of"
+    " the mailbox, and that it is not full."
 )
 UNAVAILABLE = "The mailbox of probe@test.example could not be read: "
 NO_ANSWER = (
@@ -64,11 +64,14 @@ class Situation:
     """The hostile IMAP server, as in ``HOSTILE``; empty: Dovecot."""
 
 
-def not_authenticated(domain: str, results: str) -> str:
+CHECK_SIGNATURE = " Check the DKIM key in DNS, and that no server changes the email after it is signed."
+
+
+def not_authenticated(domain: str, dkim: str, fix: str) -> str:
     """Return the message on an email whose sender could not be authenticated."""
     return (
-        f"{IN_INBOX}, but its sender could not be authenticated. mx.test.example says: {results}. Publish SPF"
-        f" and DMARC records for {domain} that include localhost, and sign its emails with DKIM."
+        f"{IN_INBOX}, but its sender could not be authenticated. mx.test.example says: SPF fail, DKIM {dkim},"
+        f" DMARC fail. Publish an SPF record for {domain} that includes localhost.{fix}"
     )
 
 
@@ -99,28 +102,28 @@ SITUATIONS = [
     Situation(
         "DKIM broken on the way",
         "True InInbox",
-        f"{IN_INBOX}. mx.test.example says: SPF pass, DKIM fail, DMARC pass.",
+        f"{IN_INBOX}. mx.test.example says: SPF pass, DKIM fail, DMARC pass.{CHECK_SIGNATURE}",
         port="altering_port",
         sender=f"noreply@{SIGNED}",
     ),
     Situation(
         "DKIM broken on the way, SPF of another relay",
         "False SenderAuthenticationFailed",
-        not_authenticated(FORWARDED, "SPF fail, DKIM fail, DMARC fail"),
+        not_authenticated(FORWARDED, "fail", CHECK_SIGNATURE),
         port="altering_port",
         sender=f"noreply@{FORWARDED}",
     ),
     Situation(
         "DMARC fail, no signature",
         "False SenderAuthenticationFailed",
-        not_authenticated(UNSIGNED, "SPF fail, DKIM none, DMARC fail"),
+        not_authenticated(UNSIGNED, "none", f" Sign the emails of {UNSIGNED} with DKIM."),
         port="relay_port",
         sender=f"noreply@{UNSIGNED}",
     ),
     Situation(
         "DMARC fail, another key in DNS",
         "False SenderAuthenticationFailed",
-        not_authenticated(WRONG_KEY, "SPF fail, DKIM fail, DMARC fail"),
+        not_authenticated(WRONG_KEY, "fail", CHECK_SIGNATURE),
         port="relay_port",
         sender=f"noreply@{WRONG_KEY}",
     ),
@@ -142,9 +145,9 @@ SITUATIONS = [
     Situation(
         "mailbox full, known to the mail server",
         "False AddressRefused",
-        "The mail server refused delivery.address: localhost refused delivery.address full@test.example: the"
-        ' mailbox is full [in RcptTo, server said: "552 5.2.2 <full@test.example>: Recipient address'
-        ' rejected: Mailbox is full"]. Empty the mailbox, or use another address under recipients.',
+        "localhost refused delivery.address full@test.example: the mailbox is full [in RcptTo, server said:"
+        ' "552 5.2.2 <full@test.example>: Recipient address rejected: Mailbox is full"]. Empty the mailbox,'
+        " or set delivery.address: another address.",
         port="quota_port",
         settings={"address": FULL, "user": FULL},
     ),

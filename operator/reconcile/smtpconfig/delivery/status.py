@@ -28,7 +28,6 @@ from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState
 
 _SPF_FAILED: Final = frozenset({"fail", "softfail", "permerror"})
-_DKIM_FAILED: Final = frozenset({"fail", "permerror", "policy"})
 _SHORT: Final = 32
 
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -205,7 +204,7 @@ def _authenticated(found: DeliveryStatus) -> bool:
     """Return whether the receiver says neither that DMARC failed, nor that both SPF and DKIM failed."""
     if found.dmarc == "pass":
         return True
-    return found.dmarc != "fail" and not (found.spf in _SPF_FAILED and found.dkim in _DKIM_FAILED)
+    return found.dmarc != "fail" and not (found.spf in _SPF_FAILED and found.dkim in wording.DKIM_FAILED)
 
 
 def _false(reason: Reason, message: str) -> Judgement:

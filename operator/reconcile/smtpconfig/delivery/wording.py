@@ -21,6 +21,17 @@ NO_SCHEDULE: Final = (
 )
 SOON: Final = "The operator is about to send the first email. No action needed."
 
+DKIM_FAILED: Final = frozenset({"fail", "permerror", "policy"})
+"""Results of DKIM that mean an invalid signature."""
+_CHECK_SIGNATURE: Final = (
+    " Check the DKIM key in DNS, and that no server changes the email after it is signed."
+)
+_FIELDS: Final = (
+    ("Correct or remove the address under recipients", "Correct delivery.address"),
+    ("use another address under recipients", "set delivery.address: another address"),
+)
+"""Fixes of a refused recipient, and what they are for ``delivery.address``."""
+
 _PLACES: Final = {Folder.INBOX: "inbox", Folder.JUNK: "junk folder"}
 
 
@@ -64,7 +75,11 @@ def interrupted(message_id: str) -> str:
 
 def address_refused(refusal: Verdict) -> str:
     """Return the message on a refused address."""
-    return f"The mail server refused delivery.address: {refusal.message}"
+    message = refusal.message
+    for of_recipients, of_delivery in _FIELDS:
+        message = message.replace(of_recipients, of_delivery)
+    named = "delivery.address" in refusal.message
+    return message if named else f"The mail server refused delivery.address: {message}"
 
 
 def unavailable(snapshot: Snapshot, failure: Verdict) -> str:
@@ -85,7 +100,8 @@ def not_seen(snapshot: Snapshot, message_id: str, within: float) -> str:
     return (
         f"{snapshot.spec.server} accepted the email, but it did not arrive in the inbox or junk folder of"
         f" {address_of(snapshot)} within {format_duration(within)}. Search the mail server's log for"
-        f" Message-ID {message_id}, and check delivery.address and the filters of the mailbox."
+        f" Message-ID {message_id}. Check delivery.address, the filters of the mailbox, and that it is not"
+        " full."
     )
 
 
@@ -107,13 +123,33 @@ def arrived(snapshot: Snapshot, found: DeliveryStatus, latency: float, *, authen
     said = ", ".join(f"{name} {result}" for name, result in results.items() if result)
     if said:
         text += f" {found.authserv_id} says: {said}."
-    if not authenticated or (found.folder == Folder.JUNK and not _all_pass(found)):
-        text += (
-            f" Publish SPF and DMARC records for {from_domain(snapshot)} that include {snapshot.spec.server},"
-            " and sign its emails with DKIM."
-        )
-    elif found.folder == Folder.JUNK:
+    in_junk = found.folder == Folder.JUNK
+    if not authenticated or (in_junk and not _all_pass(found)):
+        text += _authentication_fix(snapshot, found)
+    elif in_junk:
         text += " Ask the receiver's admin why the spam filter chose this folder."
+    elif found.dkim in DKIM_FAILED:
+        text += _CHECK_SIGNATURE
+    return text
+
+
+def _authentication_fix(snapshot: Snapshot, found: DeliveryStatus) -> str:
+    """Return what to correct, by what the receiver says."""
+    domain, server = from_domain(snapshot), snapshot.spec.server
+    if not (found.spf or found.dkim or found.dmarc):
+        records = f" Publish SPF and DMARC records for {domain} that include {server}"
+        return f"{records}, and sign its emails with DKIM."
+    text = ""
+    if found.spf != "pass":
+        text += f" Publish an SPF record for {domain} that includes {server}."
+    if found.dkim in DKIM_FAILED:
+        text += _CHECK_SIGNATURE
+    elif found.dkim != "pass":
+        text += f" Sign the emails of {domain} with DKIM."
+    if found.dmarc == "fail" and "pass" in (found.spf, found.dkim):
+        text += f" DMARC passes only if SPF or DKIM passes for {domain} itself."
+    elif found.dmarc not in ("pass", "fail"):
+        text += f" Publish a DMARC record for {domain}."
     return text
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The condition Delivered: what it says of each fate of an email, and that it changes nothing else."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -98,21 +99,45 @@ async def test_a_kept_email_stays(world: World) -> None:
 FAILED = SenderResults(authserv_id="mx.example.org", spf="softfail", dkim="none", dmarc="fail")
 BROKEN = SenderResults(authserv_id="mx.example.org", spf="fail", dkim="fail", dmarc="none")
 BROKEN_ON_THE_WAY = SenderResults(authserv_id="mx.example.org", spf="pass", dkim="fail", dmarc="pass")
+NOT_ALIGNED = SenderResults(authserv_id="mx.example.org", spf="pass", dkim="pass", dmarc="fail")
+SPF = "Publish an SPF record for example.com that includes smtp.example.com."
+DKIM = "Sign the emails of example.com with DKIM."
+SIGNATURE = "Check the DKIM key in DNS, and that no server changes the email after it is signed."
 
 
 @pytest.mark.parametrize(
     ("arrival", "expected", "words"),
     [
         (Arrival(folder=Folder.JUNK), ("False", "InJunk"), "arrived in the junk folder of"),
-        (Arrival(folder=Folder.JUNK, results=FAILED), ("False", "InJunk"), "Publish SPF and DMARC records"),
-        (Arrival(results=FAILED), ("False", "SenderAuthenticationFailed"), "DMARC fail"),
-        (Arrival(results=BROKEN), ("False", "SenderAuthenticationFailed"), "SPF fail, DKIM fail"),
-        (Arrival(results=BROKEN_ON_THE_WAY), ("True", "InInbox"), "DKIM fail"),
+        (Arrival(folder=Folder.JUNK, results=FAILED), ("False", "InJunk"), f"DMARC fail. {SPF} {DKIM}"),
+        (
+            Arrival(folder=Folder.JUNK, results=SenderResults()),
+            ("False", "InJunk"),
+            "after 4.2s. Publish SPF and DMARC records for example.com that include smtp.example.com, and"
+            " sign its emails with DKIM.",
+        ),
+        (
+            Arrival(results=FAILED),
+            ("False", "SenderAuthenticationFailed"),
+            f"after 4.2s, but its sender could not be authenticated. mx.example.org says: SPF softfail, DKIM"
+            f" none, DMARC fail. {SPF} {DKIM}",
+        ),
+        (
+            Arrival(results=BROKEN),
+            ("False", "SenderAuthenticationFailed"),
+            f"SPF fail, DKIM fail, DMARC none. {SPF} {SIGNATURE} Publish a DMARC record for example.com.",
+        ),
+        (
+            Arrival(results=NOT_ALIGNED),
+            ("False", "SenderAuthenticationFailed"),
+            "DMARC fail. DMARC passes only if SPF or DKIM passes for example.com itself.",
+        ),
+        (Arrival(results=BROKEN_ON_THE_WAY), ("True", "InInbox"), f"DKIM fail, DMARC pass. {SIGNATURE}"),
         (Arrival(results=SenderResults()), ("True", "InInbox"), "after 4.2s."),
         (
             Arrival(after=None),
             ("False", "NotSeen"),
-            "within 10m. Search the mail server's log for Message-ID <",
+            "example.com>. Check delivery.address, the filters of the mailbox, and that it is not full.",
         ),
         (Arrival(after=590.0), ("True", "InInbox"), "after 9m50s"),
         (Arrival(after=650.0), ("False", "NotSeen"), "within 10m"),
@@ -164,6 +189,26 @@ async def test_a_refused_address_is_not_a_matter_of_ready(world: World) -> None:
     await world.passes(20 * HOUR)
     assert world.mailboxes.looks == []
     assert len(world.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "smtp.example.com refused delivery.address. Correct or remove the address under recipients.",
+            "smtp.example.com refused delivery.address. Correct delivery.address.",
+        ),
+        (
+            "smtp.example.com refused recipients.to[0] a@b.c.",
+            "The mail server refused delivery.address: smtp.example.com refused recipients.to[0] a@b.c.",
+        ),
+    ],
+)
+async def test_the_fix_of_a_refused_address_names_its_field(world: World, said: str, shown: str) -> None:
+    refused = replace(refusal(Reason.RECIPIENTS_REFUSED), message=said)
+    world.engine.always(Answer(address_refused=refused))
+
+    assert message(await started(world)) == shown
 
 
 async def test_greylisting_of_the_address_is_tried_again(world: World) -> None:
