@@ -7,8 +7,9 @@ from typing import Final
 
 from smtp_operator.api.verdict import Verdict, VerdictError
 
-HOLD_SECONDS: Final = 10.0
-"""Seconds that a failure is cached, unless the server asks for a longer pause."""
+HOLD_SECONDS: Final = 8.0
+"""Seconds that a failure is cached, unless the server asks for a longer pause. Less than the spacing of
+requested tests, so that such a test does not repeat the failure of the test before it."""
 LONGEST_WAIT: Final = 600.0
 """Maximum seconds of a pause that a server asks for."""
 _MOST: Final = 1024

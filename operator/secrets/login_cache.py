@@ -85,7 +85,7 @@ class LoginCache(Generic[S]):
             self._cached = None
 
     def expire_soon(self, login: CachedLogin[S]) -> None:
-        """Replace this login ten seconds after its creation: a newer one may have more permissions."""
+        """Replace this login ``HOLD_SECONDS`` after its creation: a newer one may have more permissions."""
         if self._cached is login:
             self._best_before = self._made + HOLD_SECONDS
 

@@ -19,7 +19,13 @@ from smtp_operator.reconcile.snapshot import ObjectSnapshot, created_at, status_
 INTERVAL: Final = HOUR
 """Seconds between two checks of a working login."""
 
-_WHO_MAY_USE_IT: Final = {"allowed_servers", "allowed_references", "allowed_namespaces"}
+_WHO_MAY_USE_IT: Final = {
+    "allowed_servers",
+    "allowed_references",
+    "allowed_namespaces",
+    "allow_publish",
+    "publish_namespaces",
+}
 """Fields of the spec that do not affect the login."""
 
 

@@ -120,7 +120,7 @@ class TokenCache:
         )
 
     def drop(self, key: Hashable) -> None:
-        """Drop a token that the mail server rejected; its replacement is used for ten seconds."""
+        """Drop a token that the mail server rejected; its replacement is used for ``HOLD_SECONDS``."""
         cached = self._tokens.pop(key, None)
         now = self._monotonic()
         self._dropped = {it: at for it, at in self._dropped.items() if now < at + HOLD_SECONDS}

@@ -118,7 +118,7 @@ async def test_who_may_use_it_is_no_matter_of_the_login(world: World) -> None:
     await world.start()
     await world.passes(1)
     world.forget()
-    bao.edit(allowedServers=["smtp.example.com:587"])
+    bao.edit(allowedServers=["smtp.example.com:587"], allowPublish=True)
     await world.passes(1)
     assert bao.judged
     assert bao.conditions == {"Ready": ("True", "VaultLoginSucceeded")}
