@@ -190,6 +190,23 @@ class ImapConnection(imapclient.IMAPClient):
                 return line[5:].decode("utf-8", "replace").strip()
         return ""
 
+    @property
+    def lists_special_use(self) -> bool:
+        """Whether ``special_folders`` can add to what a plain LIST returns (RFC 6154, section 2)."""
+        return all(map(self.commands.has_capability, ("SPECIAL-USE", "LIST-EXTENDED")))
+
+    def special_folders(self) -> Any:
+        """Return attributes, delimiter and name of all folders; RETURN asks for those of RFC 6154."""
+        this: Any = self
+        status, _ = self.imap._simple_command("LIST", '""', '"*"', "RETURN", "(SPECIAL-USE)")
+        this._checkok("LIST", status, [])
+        return this._proc_folder_list(self.imap._untagged_response(status, [], "LIST")[1])
+
+    @staticmethod
+    def quoted(text: str) -> str:
+        """Return a quoted string (RFC 9051, section 4.3); imaplib quotes only passwords."""
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
     def wait_for_news(self, seconds: float) -> bool:
         """Wait until the server says something in IDLE; return False after so many seconds."""
         until = time.monotonic() + seconds

@@ -193,8 +193,17 @@ _CODE: Final = re.compile(r"^\[([A-Z-]+)[^\]]*\]", re.IGNORECASE)
 _TEMPORARY: Final = re.compile(
     r"\btemporar|try (?:again|later)|\bunavailable\b|internal error", re.IGNORECASE
 )
-_TOO_MANY: Final = re.compile(r"\btoo many\b|\brate limit|\bconnection limit", re.IGNORECASE)
-_APP_PASSWORD: Final = re.compile(r"application-specific password|app(?:lication)? password", re.IGNORECASE)
+_TOO_MANY: Final = re.compile(
+    r"\btoo many\b|\brate limit|\bconnection limit|\bmaximum number of connections|\bthrottl"
+    r"|\bexceed(?:s|ed|ing)? (?:\w{1,20} ){0,4}(?:limits?|connections)\b"
+    r"|\b(?:limits?|connections) (?:is |was |has been )?exceeded\b",
+    re.IGNORECASE,
+)
+_APP_PASSWORD: Final = re.compile(
+    r"application-specific password|app(?:lication)? password"
+    r"|log ?in (?:with|via) your (?:web )?browser|web ?login",
+    re.IGNORECASE,
+)
 _PROTOCOL: Final = re.compile(r"\b(?:basic auth|imap|legacy auth)", re.IGNORECASE)
 _OFF: Final = re.compile(r"\b(?:disabled|blocked|not enabled)\b", re.IGNORECASE)
 _NOT_CONNECTED: Final = re.compile(r"user is authenticated but not connected", re.IGNORECASE)
@@ -213,17 +222,17 @@ def login_refused(request: MailboxRequest, text: str, said: Quotation) -> Verdic
     what += f" (from {login.origin})"
     fix = f"Correct {MAILBOX}.username and {MAILBOX}.password"
     reason = Reason.OAUTH_TOKEN_REJECTED if login.by_token else Reason.AUTHENTICATION_FAILED
-    if code in ("UNAVAILABLE", "SERVERBUG") or (not code and _TEMPORARY.search(text)):
-        reason, fix = Reason.AUTH_TEMPORARY_FAILURE, ""
-        what = f"{request.server} could not check the login of {login.user}"
-    elif code in ("LIMIT", "INUSE") or _TOO_MANY.search(text):
-        reason, fix = Reason.TOO_MANY_LOGINS, ""
-        what = f"{request.server} allows no more logins of {login.user} now"
-    elif _APP_PASSWORD.search(text):
+    if _APP_PASSWORD.search(text):
         reason, fix = (
             Reason.APP_PASSWORD_REQUIRED,
             f"Create an app password, and set {MAILBOX}.password to it",
         )
+    elif code in ("UNAVAILABLE", "SERVERBUG") or (code in ("", "ALERT") and _TEMPORARY.search(text)):
+        reason, fix = Reason.AUTH_TEMPORARY_FAILURE, ""
+        what = f"{request.server} could not check the login of {login.user}"
+    elif code in ("LIMIT", "INUSE", "OVERQUOTA", "THROTTLED") or _TOO_MANY.search(text):
+        reason, fix = Reason.TOO_MANY_LOGINS, ""
+        what = f"{request.server} allows no more logins of {login.user} now"
     elif code == "CONTACTADMIN" or _is_turned_off(text):
         reason = Reason.AUTH_DISABLED_BY_PROVIDER
         fix = f"Have IMAP and this login enabled for the mailbox, or set {MAILBOX}.oauth2"

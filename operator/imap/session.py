@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from typing import Any, Final, NamedTuple
@@ -21,7 +22,8 @@ from smtp_operator.api.verdict import Phase, Verdict
 from smtp_operator.imap import failures
 from smtp_operator.imap.bounces import bounce_of, same_id
 from smtp_operator.imap.connection import ImapConnection, PlaintextBeforeTls
-from smtp_operator.imap.request import Folder, FoundEmail, MailboxReport, MailboxRequest
+from smtp_operator.imap.folders import marked_junk, named_junk, opened
+from smtp_operator.imap.request import Folder, FoundEmail, MailboxReport, MailboxRequest, SenderResults
 from smtp_operator.imap.sender_results import sender_results
 from smtp_operator.network.bounded_sockets import AnswerTooLarge, bounds
 from smtp_operator.smtp.quotation import SERVER_TEXT, Quotation
@@ -40,6 +42,10 @@ _HEADER: Final = "BODY.PEEK[HEADER]<0.65536>"
 _BOUNCE: Final = "BODY.PEEK[]<0.131072>"
 _BOTH_FOLDERS_EVERY: Final = 10.0
 """Seconds in IDLE after which both folders are searched: IDLE reports the inbox only."""
+_RESULTS: Final = frozenset(
+    {"", "fail", "neutral", "none", "pass", "permerror", "policy", "softfail", "temperror"}
+)
+"""Results of RFC 8601; others are text of the server."""
 _NEWS_EVERY: Final = 1.0
 """Shortest time between two searches, whatever the server reports."""
 
@@ -166,8 +172,8 @@ class MailboxSession:
             left = until - time.monotonic()
             if left <= 0:
                 break
-            self._idle(client, min(left, _BOTH_FOLDERS_EVERY))
-            found = self._search(client, folders, live=True)
+            waits = self._idle(client, min(left, _BOTH_FOLDERS_EVERY))
+            found = self._search(client, folders, live=True) if waits else None
         return MailboxReport(found=found, bounce="" if found else bounce, waited=waits)
 
     def _greeting(self) -> None:
@@ -204,7 +210,7 @@ class MailboxSession:
             elif b"LOGINDISABLED" in offered or not _fits_login(login.username + login.password):
                 raise MailboxFailed(failures.login_not_offered(request, "AUTH PLAIN"))
             else:
-                client.commands.login(login.username, login.password)
+                client.commands.login(client.quoted(login.username), login.password)
         except imaplib.IMAP4.error:
             text = client.last_reply
             if not client.was_answered:
@@ -231,16 +237,22 @@ class MailboxSession:
 
     def _folders(self, client: ImapConnection) -> list[tuple[Folder, str]]:
         """Return the folders to search; the inbox last, so that IDLE reports it."""
-        junk = self._request.junk
-        if junk is None:
-            try:
-                junk = client.commands.find_special_folder(b"\\Junk")
-            except imaplib.IMAP4.abort:
-                raise
-            except imaplib.IMAP4.error:
-                junk = None
-        folders = [(Folder.INBOX, self._request.inbox)]
-        return [(Folder.JUNK, junk), *folders] if junk and junk != self._request.inbox else folders
+        inbox, junk = self._request.inbox, self._request.junk
+        names = self._junk_folders(client) if junk is None else [junk]
+        return [*((Folder.JUNK, it) for it in names if it and it != inbox), (Folder.INBOX, inbox)]
+
+    def _junk_folders(self, client: ImapConnection) -> list[str]:
+        """Return the server's own folders for spam; none if it does not list folders."""
+        try:
+            listed = opened(client.commands.list_folders())
+            marked = marked_junk(listed)
+            if not marked and client.lists_special_use:
+                marked = marked_junk(opened(client.special_folders()))
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            return []
+        return marked or named_junk(listed)
 
     def _open(self, client: ImapConnection, folder: Folder, name: str) -> bool:
         """Open a folder without a change to it; return False if the server's own junk folder fails."""
@@ -267,8 +279,15 @@ class MailboxSession:
         if oldest.name != self._request.inbox:
             self._open(client, oldest.folder, oldest.name)
         header = _content(client.commands.fetch([oldest.uid], [_HEADER]).get(oldest.uid, {}))
-        results = sender_results(message_from_bytes(header), self._request.authserv_id)
+        results = self._redacted(sender_results(message_from_bytes(header), self._request.authserv_id))
         return FoundEmail(folder=oldest.folder, arrived=oldest.arrived, results=results, live=live)
+
+    def _redacted(self, results: SenderResults) -> SenderResults:
+        """Return results without secrets: the server chooses every word of them."""
+        known = {it.name: getattr(results, it.name) for it in fields(results)}
+        return SenderResults(
+            **{name: it if it in _RESULTS else self._redactor.shown(it) for name, it in known.items()}
+        )
 
     def _all_copies(self, client: ImapConnection, folders: list[tuple[Folder, str]]) -> list[_Copy]:
         return [
@@ -281,7 +300,7 @@ class MailboxSession:
     def _copies(self, client: ImapConnection, folder: Folder, name: str) -> Iterator[_Copy]:
         """Yield the emails with exactly our Message-ID; SEARCH also finds it as a part of another one."""
         message_id = self._request.message_id
-        uids = sorted(client.commands.search(["HEADER", "Message-ID", message_id]))[:_MOST_COPIES]
+        uids = sorted(client.commands.search(["HEADER", "Message-ID", message_id]))[-_MOST_COPIES:]
         for uid, data in client.commands.fetch(uids, [_ID, "INTERNALDATE"]).items():
             if same_id(message_from_bytes(_content(data)).get("Message-ID"), message_id):
                 yield _Copy(_arrival(data), folder, name, uid)
@@ -320,12 +339,19 @@ class MailboxSession:
                 return self._redactor.shown(reply)
         return ""
 
-    def _idle(self, client: ImapConnection, seconds: float) -> None:
+    def _idle(self, client: ImapConnection, seconds: float) -> bool:
+        """Wait for news; return False if the server refuses IDLE, although it offers it."""
         started = time.monotonic()
-        client.commands.idle()
-        if client.wait_for_news(seconds):
-            bounds.pause(_NEWS_EVERY - (time.monotonic() - started))
-        client.commands.idle_done()
+        try:
+            client.commands.idle()
+            if client.wait_for_news(seconds):
+                bounds.pause(_NEWS_EVERY - (time.monotonic() - started))
+            client.commands.idle_done()
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:
+            return False
+        return True
 
 
 class _Answers:
@@ -350,4 +376,7 @@ def _content(data: dict[bytes, Any]) -> bytes:
 
 def _arrival(data: dict[bytes, Any]) -> float:
     found = data.get(b"INTERNALDATE")
-    return found.timestamp() if isinstance(found, datetime) else 0.0
+    try:
+        return found.timestamp() if isinstance(found, datetime) else 0.0
+    except (ValueError, OverflowError):  # a time zone that does not exist
+        return 0.0
