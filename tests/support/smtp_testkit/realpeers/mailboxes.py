@@ -200,12 +200,14 @@ class RealMailboxes:
             shutil.rmtree(directory)
 
     def release(self) -> None:
-        """Deliver the emails that wait in the queue, and wait until one has arrived."""
+        """Deliver the email of ``HELD`` that waits in the queue, and wait until it has arrived."""
         configuration, log = ("-c", str(self.directory / "postfix")), self.directory / "postfix.log"
-        subprocess.run((program("postsuper"), *configuration, "-H", "ALL"), capture_output=True, check=True)
         before = len(log.read_text(errors="replace"))
+        subprocess.run((program("postsuper"), *configuration, "-H", "ALL"), capture_output=True, check=True)
         subprocess.run((program("postqueue"), *configuration, "-f"), capture_output=True, check=True)
-        wait_for_line(log, f"to=<{PROBE}>.*status=sent", after=before)
+        active = wait_for_line(log, rf"\]: \w+: from=<{HELD}>", after=before)
+        queue_id = active.partition("]: ")[2].partition(":")[0]
+        wait_for_line(log, f"{queue_id}: to=<{PROBE}>.*status=sent", after=before)
 
 
 @contextlib.contextmanager
