@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read from ``providers.yaml`` what mail providers need in the SPF record of their customers."""
+"""Read from ``providers.yaml`` what mail providers need in SPF records, and what they do to emails."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -25,6 +25,8 @@ class Provider:
     """When the provider needs no SPF record of its customer, in a sentence; empty: never."""
     source: str = ""
     """The documentation of the provider."""
+    replaces_message_id: str = ""
+    """Where the provider documents that it replaces the Message-ID of emails; empty: it keeps it."""
 
 
 @cache
@@ -38,6 +40,7 @@ def providers() -> tuple[Provider, ...]:
             include=tuple(it["include"]),
             returns=it.get("returns", ""),
             source=it["source"],
+            replaces_message_id=it.get("replacesMessageId", ""),
         )
         for it in read
     )

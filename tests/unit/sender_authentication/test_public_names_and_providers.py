@@ -105,6 +105,7 @@ def test_the_data_file_is_dated_and_has_its_sources() -> None:
     assert len(names) == len(set(names))
     for it in providers.providers():
         assert it.source.startswith("https://")
+        assert not it.replaces_message_id or it.replaces_message_id.startswith("https://")
         assert not it.returns or it.returns.endswith(".")
         assert all(host == host.lower() for host in it.servers)
         assert not re.search(r"\*\.[a-z]+$", " ".join(it.servers))

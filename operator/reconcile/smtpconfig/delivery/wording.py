@@ -10,6 +10,7 @@ from smtp_operator.api.verdict import Verdict
 from smtp_operator.imap.request import Folder
 from smtp_operator.reconcile.smtpconfig.notifications import bare_address
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
+from smtp_operator.sender_authentication.providers import provider_of
 
 SUSPENDED: Final = (
     "Not checked: spec.suspend is true. Set suspend: false to have the operator send emails and look for"
@@ -97,6 +98,13 @@ def bounced(snapshot: Snapshot, bounce: str) -> str:
 
 def not_seen(snapshot: Snapshot, message_id: str, within: float) -> str:
     """Return the message on an email that did not arrive."""
+    provider = provider_of(snapshot.spec.server)
+    if provider is not None and provider.replaces_message_id:
+        return (
+            f"{snapshot.spec.server} accepted the email, but the operator cannot find it in the mailbox of"
+            f" {address_of(snapshot)}: {provider.name} replaces the Message-ID of each email. Send through"
+            " another mail server, or remove delivery."
+        )
     return (
         f"{snapshot.spec.server} accepted the email, but it did not arrive in the inbox or junk folder of"
         f" {address_of(snapshot)} within {format_duration(within)}. Search the mail server's log for"

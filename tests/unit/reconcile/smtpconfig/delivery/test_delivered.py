@@ -156,6 +156,19 @@ async def test_each_fate_has_its_reason(
     assert "Reconciling" not in mail.conditions
 
 
+async def test_an_email_with_another_message_id_cannot_be_found(world: World) -> None:
+    world.mailboxes.arrival = Arrival(after=None)
+    mail = await started(world, server="email-smtp.eu-west-1.amazonaws.com")
+    await world.passes(11 * 60)
+
+    assert delivered(mail) == ("False", "NotSeen")
+    assert message(mail) == (
+        "email-smtp.eu-west-1.amazonaws.com accepted the email, but the operator cannot find it in the"
+        f" mailbox of {PROBE}: Amazon SES replaces the Message-ID of each email. Send through another mail"
+        " server, or remove delivery."
+    )
+
+
 async def test_a_bounce_is_found_if_the_mailbox_is_that_of_the_from_address(world: World) -> None:
     world.mailboxes.arrival = Arrival(bounce="550 5.1.1 user unknown")
     mail = await started(world, **{"from": f"Probe <{PROBE}>"})
