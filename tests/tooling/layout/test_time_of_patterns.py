@@ -188,7 +188,7 @@ def test_names_in_texts_and_annotations_are_no_constants() -> None:
 @pytest.mark.parametrize("quadratic", [r"exceed\w*.{0,40}\bsize", r"[^\s<>]+@[^\s<>]+", r"@.*[,;\s]+.*@"])
 def test_a_pattern_of_more_than_linear_time_is_found(quadratic: str) -> None:
     pattern = re.compile(quadratic, re.IGNORECASE)
-    assert max(growth(pattern.search, made) for made in adversarial(pattern, anchored=False)) >= MARGIN
+    assert any(growth(pattern.search, made) >= MARGIN for made in adversarial(pattern, anchored=False))
 
 
 def test_every_pattern_is_a_constant_so_that_none_escapes_this_test() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users of a cluster with exactly the granted permissions, and objects that they write."""
 
+import http.client
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -132,7 +133,11 @@ class Users:
         for user in self._made:
             user.close()
         for path in self._granted:
-            self.api.delete(path)
+            try:
+                self.api.delete(path)
+            except ApiError as error:
+                if error.code != http.client.NOT_FOUND:  # its namespace was deleted before
+                    raise
 
 
 def _binding(kind: str, role: str, user: str) -> Object:
