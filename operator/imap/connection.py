@@ -30,6 +30,8 @@ _SOCKET_TIMEOUT: Final = 30.0
 _REMEMBERED: Final = 6
 _SHOWN: Final = 1000
 _TAGGED: Final = re.compile(rb"[A-P]{4}\d+ (OK|NO|BAD) ?(.*)", re.IGNORECASE | re.DOTALL)
+_RESPONSE: Final = re.compile(rb"(?:\*|[A-P]{4}\d{1,9}) (?:\d{1,10} )?[A-Za-z-]{1,20}(?=[ \r\n])")
+"""Start of a response up to its name, which imaplib knows only in capitals."""
 _SLICE: Final = 0.5
 """Seconds between two checks of whether a thread should keep waiting."""
 
@@ -81,7 +83,18 @@ class _Imap(imaplib.IMAP4):
         line = self._take(end + 1)
         bounds.count(max(0, _LINE_COST - len(line)))
         self.said.append(line[:_SHOWN])
-        return line
+        named = _RESPONSE.match(line)
+        return named[0].upper() + line[named.end() :] if named else line
+
+    def _append_untagged(self, typ: str, dat: Any) -> None:
+        """Add a response; results of SEARCH may arrive in several ones, which IMAPClient does not expect."""
+        this: Any = self
+        earlier = this.untagged_responses.get(typ)
+        if typ == "SEARCH" and earlier:
+            earlier[0] = b" ".join([earlier[0], dat or b""]).strip()
+        else:
+            library: Any = super()
+            library._append_untagged(typ, dat)
 
     def _take(self, size: int) -> bytes:
         taken = bytes(self._buffer[:size])

@@ -106,6 +106,16 @@ async def test_of_too_many_results_the_newest_are_compared(look: Look) -> None:
     assert report.found.folder is Folder.INBOX
 
 
+async def test_results_may_arrive_in_several_responses_and_in_small_letters(look: Look) -> None:
+    async with ImapServer(faults={"greeting": says("* ok hello")}) as server:
+        server.faults["SEARCH"] = says("* search", "* SEARCH 7", "* search 1", "{tag} ok done")
+        await server.deliver(email())
+        report = await look(server)
+
+    assert report.found is not None
+    assert report.found.folder is Folder.INBOX
+
+
 @pytest.mark.parametrize("date", ["01-Dec-2026 04:00:00 +9999", "99-Foo-2026 00:00:00 +0000", ""])
 async def test_a_date_that_does_not_exist_hides_no_email(look: Look, date: str) -> None:
     header = f"Message-ID: {MESSAGE_ID}\r\n\r\n"

@@ -195,10 +195,10 @@ class ImapServer:
         async with self._news:
             await self._news.wait_for(lambda: verb in self.verbs)
 
-    async def news(self) -> None:
-        """Wait for an email."""
+    async def news(self, folder: str, known: int) -> None:
+        """Wait until a folder has another number of emails than a client knows."""
         async with self._news:
-            await self._news.wait()
+            await self._news.wait_for(lambda: len(self.folders[folder].emails) != known)
 
     @property
     def tls(self) -> ssl.SSLContext:
@@ -211,6 +211,7 @@ class _Session:
         self._server = server
         self._talk = talk
         self._folder = ""
+        self._known = 0
         self._writable = False
 
     async def run(self) -> None:
@@ -297,6 +298,7 @@ class _Session:
             await self._talk.say(f"{tag} NO Mailbox doesn't exist: {name}")
             return
         self._folder, self._writable = name, writable
+        self._known = len(self._emails)
         code = "READ-WRITE" if writable else "READ-ONLY"
         await self._talk.say(
             "* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)",
@@ -373,10 +375,11 @@ class _Session:
         done = asyncio.create_task(self._talk.reader.readuntil(b"\n"))
         try:
             while not done.done():
-                news = asyncio.create_task(self._server.news())
+                news = asyncio.create_task(self._server.news(self._folder, self._known))
                 await asyncio.wait({done, news}, return_when=asyncio.FIRST_COMPLETED)
                 if news.done() and not done.done():
-                    await self._talk.say(f"* {len(self._emails)} EXISTS")
+                    self._known = len(self._emails)
+                    await self._talk.say(f"* {self._known} EXISTS")
                 news.cancel()
         finally:
             done.cancel()
