@@ -13,6 +13,7 @@ from smtp_operator.sender_authentication.providers import Provider, provider_of
 from smtp_operator.sender_authentication.records import DnsFailed, DnsReader, normalized, quoted, to_publish
 from smtp_operator.sender_authentication.report import Findings, Problem, Sender, SenderReport
 
+_FEWER: Final = "Remove or replace terms until 10 look-ups suffice: ip4 and ip6 need none."
 _SHOWN: Final = 450
 """Longest value to publish that a message repeats, in characters."""
 
@@ -60,7 +61,7 @@ async def _spf(sender: Sender, dns: DnsReader) -> Findings:
     if not records:
         return _no_spf(sender, provider, spf.misspelled(texts))
     if len(records) > 1:
-        return _several_spf(domain, records)
+        return await _several_spf(domain, records, dns)
     record = records[0]
     try:
         scope = await spf.follow(domain, record, dns)
@@ -69,9 +70,7 @@ async def _spf(sender: Sender, dns: DnsReader) -> Findings:
             Reason.SPF_INVALID,
             f"Receivers treat the SPF record of {domain} as invalid: {quoted(record)}.",
             str(error),
-            "Remove or replace terms until 10 look-ups suffice: ip4 and ip6 need none."
-            if isinstance(error, spf.TooManyLookups)
-            else "",
+            _FEWER if isinstance(error, spf.TooManyLookups) else "",
             f'Correct this record in DNS: name "{domain}", type TXT.',
         )
     if provider is not None and not await _permits(scope, provider, dns):
@@ -79,7 +78,8 @@ async def _spf(sender: Sender, dns: DnsReader) -> Findings:
             Reason.SPF_LACKS_PROVIDER,
             f"The SPF record of {domain} does not permit {provider.name}, through which these emails are"
             " sent.",
-            _publish_spf(domain, spf.with_include(record, provider.include[0])),
+            _publish_spf(domain, wanted := spf.with_include(record, provider.include[0])),
+            await _too_many(domain, wanted, dns),
             provider.returns,
         )
     return Findings(found="an SPF record")
@@ -101,7 +101,18 @@ def _no_spf(sender: Sender, provider: Provider | None, meant: str | None) -> Fin
     )
 
 
-def _several_spf(domain: str, records: list[str]) -> Findings:
+async def _too_many(domain: str, record: str, dns: DnsReader) -> str:
+    """Return a warning if a record to publish needs more look-ups than receivers make, else an empty text."""
+    try:
+        await spf.follow(domain, record, dns)
+    except spf.TooManyLookups:
+        return f"This record needs more than 10 DNS look-ups. {_FEWER}"
+    except (DnsFailed, spf.SpfBroken):
+        return ""
+    return ""
+
+
+async def _several_spf(domain: str, records: list[str], dns: DnsReader) -> Findings:
     one = spf.merged(records)
     return _problem(
         Reason.SPF_INVALID,
@@ -110,6 +121,7 @@ def _several_spf(domain: str, records: list[str]) -> Findings:
         "Delete them, and publish one record with all terms."
         if one is None
         else f"Delete them. {_publish_spf(domain, one)}",
+        "" if one is None else await _too_many(domain, one, dns),
     )
 
 

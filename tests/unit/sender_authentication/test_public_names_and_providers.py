@@ -64,6 +64,7 @@ def test_not_public(domain: str) -> None:
     ("server", "include"),
     [
         ("smtp.office365.com", "spf.protection.outlook.com"),
+        ("smtp-hve.office365.com", "spf.protection.outlook.com"),
         ("example-com.mail.protection.outlook.com", "spf.protection.outlook.com"),
         ("smtp.gmail.com", "_spf.google.com"),
         ("smtp-relay.gmail.com", "_spf.google.com"),

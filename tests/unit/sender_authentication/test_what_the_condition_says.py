@@ -39,6 +39,12 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+TEN = [f"ip{number}.example.org" for number in range(10)]
+FULL = {name: {"TXT": ["v=spf1 ip4:192.0.2.1 -all"]} for name in TEN}
+FEWER = (
+    " This record needs more than 10 DNS look-ups. Remove or replace terms until 10 look-ups suffice: ip4 and"
+    " ip6 need none."
+)
 PUBLISH = 'Publish in DNS: name "example.com", type TXT, value'
 CASES = {
     "all in order": Case(
@@ -126,6 +132,25 @@ CASES = {
         "The SPF record of example.com does not permit Microsoft 365, through which these emails are sent."
         f' {PUBLISH} "v=spf1 include:spf.protection.outlook.com mx -all".',
         server=OFFICE,
+    ),
+    "no look-up is left for the provider": Case(
+        zone(f"v=spf1 {' '.join(f'include:{it}' for it in TEN)} -all", zone=FULL),
+        "SpfLacksProvider",
+        "The SPF record of example.com does not permit Microsoft 365, through which these emails are sent."
+        f' {PUBLISH} "v=spf1 include:spf.protection.outlook.com'
+        f' {" ".join(f"include:{it}" for it in TEN)} -all".{FEWER}',
+        server=OFFICE,
+    ),
+    "two SPF records that are too many look-ups together": Case(
+        zone(
+            f"v=spf1 {' '.join(f'include:{it}' for it in TEN)} -all",
+            "v=spf1 include:spf.protection.outlook.com ~all",
+            zone=FULL,
+        ),
+        "SpfInvalid",
+        "example.com has 2 SPF records, so receivers treat them as invalid. Delete them."
+        f' {PUBLISH} "v=spf1 {" ".join(f"include:{it}" for it in TEN)}'
+        f' include:spf.protection.outlook.com -all".{FEWER}',
     ),
     "provider included after all": Case(
         zone("v=spf1 mx -all include:spf.protection.outlook.com"),
