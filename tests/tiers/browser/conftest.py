@@ -23,6 +23,7 @@ CLIENT = "6731de76-14a6-49ae-97bc-6eba6914391e"
 SECRET = "c4nary-Client-S3cret"
 FLAGS = (
     *LOOPBACK,
+    "--allow-imap-port=1-65535",
     "--allow-vault-port=1-65535",
     "--allow-authority-host=localhost",
     "--allow-key-vault-host=127.0.0.1",
