@@ -177,6 +177,11 @@ def test_an_access_token_of_oauth2(bed: Bed, relay: MailServer, endpoint: TokenS
     fill_in(visit, relay, "OAuth2")
     visit.fill(Token_URL=endpoint.url(), Client_ID=CLIENT, Scope=SCOPE)
     visit.page.get_by_label("Client secret: Secret", exact=True).fill("mail-app")
+    ca = {"kind": "Secret", "name": "token-ca", "key": "ca.pem"}
+    bed.secret("token-ca", **{"ca.pem": endpoint.ca_pem})
+    visit.page.get_by_label("Token URL: CA kind", exact=True).select_option("Secret")
+    visit.page.get_by_label("Token URL: CA key", exact=True).fill("ca.pem")
+    visit.page.get_by_label("Token URL: CA name", exact=True).fill(ca["name"])
     expect(visit.control("password-state")).to_contain_text("OAuth2")
     spec = finish(bed, visit)
     assert spec["oauth2"] == {
@@ -184,5 +189,6 @@ def test_an_access_token_of_oauth2(bed: Bed, relay: MailServer, endpoint: TokenS
         "clientId": CLIENT,
         "scope": SCOPE,
         "clientSecretRef": {"name": "mail-app", "key": "client-secret"},
+        "caRef": ca,
     }
     assert "password" not in spec

@@ -27,4 +27,6 @@ def test_the_object_and_a_green_test_say_that_the_email_arrived(
         expect(visit.control("object-delivery")).to_have_text(re.compile(f"^{ARRIVED}$"))
         visit.page.get_by_role("link", name="Edit").click()
         visit.test("green")
-        expect(visit.control("test-delivery")).to_have_text(re.compile(f"^With the saved settings: {ARRIVED}$"))
+        expect(visit.control("test-delivery")).to_have_text(
+            re.compile(f"^With the saved settings: {ARRIVED}$")
+        )

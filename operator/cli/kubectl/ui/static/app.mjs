@@ -584,7 +584,12 @@ function oauth2Fields(values) {
       field(id, label, values[name]?.name, { list: "p-secrets" }), field(`${id}-key`, `Key of the ${label.split(":")[0].toLowerCase()}`, values[name]?.key, { placeholder: key }))),
     el("div", { class: "pair" },
       field("o-account", "ServiceAccount", values.serviceAccountRef?.name, { hint: "Instead of a client secret (federated)." }),
-      field("o-audience", "Audience", values.serviceAccountRef?.audience, { placeholder: "api://AzureADTokenExchange" }))];
+      field("o-audience", "Audience", values.serviceAccountRef?.audience, { placeholder: "api://AzureADTokenExchange" })),
+    el("div", { class: "pair" },
+      el("div", { class: "field" }, el("label", { for: "o-ca-kind" }, "Token URL: CA kind"),
+        el("select", { id: "o-ca-kind" }, ...options([["ConfigMap", "ConfigMap"], ["Secret", "Secret"]], values.caRef?.kind ?? "ConfigMap"))),
+      field("o-ca", "Token URL: CA name", values.caRef?.name, { hint: "A private CA that signed the certificate of the token URL." }),
+      field("o-ca-key", "Token URL: CA key", values.caRef?.key, { placeholder: "ca.crt" }))];
 }
 
 const text = (id) => $(id)?.value.trim() ?? "";
@@ -608,7 +613,7 @@ function readPanel() {
       if (text(id)) values[name] = { name: text(id), key: text(`${id}-key`) || key };
     }
     if (text("o-account")) values.serviceAccountRef = withoutEmpty({ name: text("o-account"), audience: text("o-audience") });
-    if (form.base.oauth2?.caRef) values.caRef = form.base.oauth2.caRef;
+    if (text("o-ca")) values.caRef = withoutEmpty({ kind: $("o-ca-kind").value, name: text("o-ca"), key: text("o-ca-key") });
     form.password.values = values;
   }
   passwordState();
