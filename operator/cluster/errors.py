@@ -74,17 +74,12 @@ def error_of(what: str, status: int, answer: Mapping[str, Any], retry_after: str
     if status == 409:
         return Conflict(text, _field_conflicts(answer))
     if status in _NOT_ALLOWED:
-        denied = _DENIAL.search(text)
-        return AccessDenied(
-            text,
-            lacks_permission=_NO_PERMISSION.search(text) is not None,
-            denial=(denied and denied[2]) or "",
-        )
+        lacks_permission = _NO_PERMISSION.search(text) is not None
+        return AccessDenied(text, lacks_permission=lacks_permission, denial=_denial_in(text))
     if status in _BY_STATUS:
         return _BY_STATUS[status](text)
     if status not in _MAY_PASS and (status < 500 or _is_of_schema(answer)):
-        denied = _DENIAL.search(_line(answer))
-        return RequestRefused(text, denial=((denied and denied[2]) or "")[:1024])
+        return RequestRefused(text, denial=_denial_in(_line(answer))[:1024])
     return ApiUnavailable(text, retry_after=_seconds(retry_after, answer))
 
 
@@ -96,6 +91,12 @@ def _field_conflicts(answer: Mapping[str, Any]) -> list[FieldConflict]:
         for cause in causes or ()
         if isinstance(cause, Mapping) and (found := _FIELD_MANAGER.search(str(cause.get("message"))))
     ]
+
+
+def _denial_in(text: str) -> str:
+    """Return the message of the policy or webhook that denied the request; empty if none did."""
+    denied = _DENIAL.search(text)
+    return (denied and denied[2]) or ""
 
 
 def _line(answer: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import logging
 from typing import Final
 
 from smtp_operator.api.objects import EventRecord, ObjectVersion
-from smtp_operator.api.status import ObjectStatus
+from smtp_operator.api.status import Condition, ObjectStatus
 from smtp_operator.api.verdict import Verdict, cut
 
 log: Final = logging.getLogger("smtp_operator.verdict")
@@ -27,6 +27,21 @@ def verdict_event(
         reason=str(verdict.reason),
         action=action,
         note=cut(verdict.message),
+    )
+
+
+def condition_event(
+    tested: ObjectVersion, condition: Condition, *, action: str, warning: bool
+) -> EventRecord:
+    """Return the Event of a condition that is new."""
+    return EventRecord(
+        key=tested.key,
+        kind=tested.kind,
+        uid=tested.uid,
+        type="Warning" if warning else "Normal",
+        reason=condition.reason,
+        action=action,
+        note=cut(condition.message),
     )
 
 

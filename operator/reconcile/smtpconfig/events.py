@@ -6,8 +6,8 @@ from typing import Final
 from smtp_operator.api.objects import EventRecord, ObjectVersion
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import Mode, cut
-from smtp_operator.reconcile.events import verdict_event
+from smtp_operator.api.verdict import Mode
+from smtp_operator.reconcile.events import condition_event, verdict_event
 from smtp_operator.reconcile.smtpconfig.certificate_expiry import expiry_event
 from smtp_operator.reconcile.smtpconfig.snapshot import Snapshot
 from smtp_operator.reconcile.smtpconfig.state import SmtpConfigState
@@ -50,12 +50,4 @@ def password_event(
         return None
     if old is not None and (old.status, old.reason) == (new.status, new.reason):
         return None
-    return EventRecord(
-        key=tested.key,
-        kind=tested.kind,
-        uid=tested.uid,
-        type="Warning",
-        reason=new.reason,
-        action="ReadPassword",
-        note=cut(new.message),
-    )
+    return condition_event(tested, new, action="ReadPassword", warning=True)

@@ -3,7 +3,7 @@
 
 from smtp_operator.api.objects import EventRecord, ObjectVersion
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import cut
+from smtp_operator.reconcile.events import condition_event
 from smtp_operator.reconcile.smtpconfig.delivery.settings import CONDITION
 from smtp_operator.reconcile.smtpconfig.delivery.state import DeliveryState
 
@@ -29,14 +29,4 @@ def delivery_events(
     if new is None or new.status == "Unknown" or own.reported == (new.status, new.reason):
         return ()
     own.reported = (new.status, new.reason)
-    return (
-        EventRecord(
-            key=tested.key,
-            kind=tested.kind,
-            uid=tested.uid,
-            type="Normal" if new.status == "True" else "Warning",
-            reason=new.reason,
-            action="CheckDelivery",
-            note=cut(new.message),
-        ),
-    )
+    return (condition_event(tested, new, action="CheckDelivery", warning=new.status != "True"),)

@@ -4,7 +4,7 @@
 from smtp_operator.api.objects import EventRecord, ObjectVersion
 from smtp_operator.api.reasons import Reason
 from smtp_operator.api.status import SmtpConfigStatus
-from smtp_operator.api.verdict import cut
+from smtp_operator.reconcile.events import condition_event
 from smtp_operator.reconcile.smtpconfig.publish.status import PUBLISHED
 
 
@@ -17,14 +17,4 @@ def publication_events(
         return ()
     if new.reason == Reason.NOT_PROVEN_YET and before.published is None:
         return ()
-    return (
-        EventRecord(
-            key=tested.key,
-            kind=tested.kind,
-            uid=tested.uid,
-            type="Normal" if new.status == "True" else "Warning",
-            reason=new.reason,
-            action="Publish",
-            note=cut(new.message),
-        ),
-    )
+    return (condition_event(tested, new, action="Publish", warning=new.status != "True"),)

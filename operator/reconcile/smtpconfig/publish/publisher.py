@@ -135,9 +135,8 @@ class Publisher:
         except VerdictError as error:
             return self._failed(snapshot, state, _refused(error))
         except ApiUnavailable as error:
-            publish = snapshot.spec.publish
-            assert publish is not None
-            secret = Reference("Secret", snapshot.key.namespace, publish.secret_name)
+            secret = published_reference(snapshot)
+            assert secret is not None
             return self._failed(snapshot, state, wording.not_accepted(secret, str(error)))
         return await self._write(snapshot, replace(proven, holders=holders), state)
 
@@ -239,9 +238,8 @@ class Publisher:
         bound_by: Mapping[str, str] | None,
     ) -> SmtpConfigStatus | None:
         """Return the status of a Secret that changed while its proven values cannot be read."""
-        status, published, publish = snapshot.status, snapshot.status.published, snapshot.spec.publish
-        assert publish is not None
-        secret = Reference("Secret", snapshot.key.namespace, publish.secret_name)
+        status, published, secret = snapshot.status, snapshot.status.published, published_reference(snapshot)
+        assert secret is not None
         if existing is None:
             state.succeeded()
             return wording.withdrawn(snapshot, status, enabled=self._enabled, now=self._now())
