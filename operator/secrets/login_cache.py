@@ -71,11 +71,9 @@ class LoginCache(Generic[S]):
 
     async def replacing(self, refused: CachedLogin[S]) -> CachedLogin[S] | None:
         """Return a new login if the vault no longer accepts this one; None: it does, the cause is another."""
-        if refused is not self._ended:  # otherwise another caller already found out
-            if await self._checking.run(refused, lambda: self._is_known(refused.session)):
-                return None
-            self._ended = refused
-        self.forget(refused)
+        found_out = refused is self._ended  # by another caller
+        if not found_out and await self._checking.run(refused, lambda: self._is_known(refused)):
+            return None
         login, _ = await self.current()
         return login
 
@@ -104,6 +102,11 @@ class LoginCache(Generic[S]):
             self._cached, self._made, self._best_before = made, self._monotonic(), inf
         return made
 
-    async def _is_known(self, session: S) -> bool:
+    async def _is_known(self, login: CachedLogin[S]) -> bool:
         NAMESPACE.set(self._context.namespace)
-        return self._still_known is not None and await self._still_known(session)
+        if self._still_known is not None and await self._still_known(login.session):
+            return True
+        # Recorded by the check itself: a caller may ask between its end and the wake-up of its callers.
+        self._ended = login
+        self.forget(login)
+        return False
