@@ -28,6 +28,11 @@ HELO_MISSING: Final = (
     r"(?:send|say|issue) (?:an? )?[he][eh]lo\b(?! name)|\b[he][eh]lo(?:/[he][eh]lo)? (?:is )?"
     r"(?:first|before|again|already|required|expected)"
 )
+NAME_OF_OTHERS: Final = (
+    r"\b(?:you(?: are|'re)(?: \w{4,12}ly)? not|(?:pretend|claim)\w{,3} to be|impersonat\w{,3}) "
+    r"(?:me|us|localhost|\W?(?!welcome|[a-z]{1,20}(?:ed|ing)\.)(?:[\w-]{1,63}\.){1,8}[a-z]{2,24})\b(?!['@])"
+)
+"""The client names itself like the server, or like a host that the server knows."""
 GREYLIST: Final = r"gr[ae]y[- ]?list"
 LATER: Final = (
     r"\b(?:again|later|retry|re-?send|re-?submit|come back|deferr?|temporar\w{1,8} (?:reject|refus|block))"

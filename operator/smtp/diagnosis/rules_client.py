@@ -33,6 +33,7 @@ from smtp_operator.smtp.diagnosis.patterns import (
     LASTING,
     LETTER,
     LOAD,
+    NAME_OF_OTHERS,
     NO_MAIL,
     NO_SPACE,
     NOT_ALLOWED,
@@ -59,6 +60,7 @@ CLIENT_RULES: Final[tuple[ReplyRule, ...]] = (
         text=r"\b(?:helo|ehlo)(?:host|name)?\b",
         unless=HELO_MISSING,
     ),
+    reply_rule(say.HELO_REJECTED, EHLO, *LETTER, text=NAME_OF_OTHERS),
     reply_rule(say.HELO_REJECTED, EHLO, *LETTER, text=r"need fully-qualified hostname"),
     # the server's own state and load
     reply_rule(say.NO_MAIL, *GREETING, code=LASTING, text=NO_MAIL),

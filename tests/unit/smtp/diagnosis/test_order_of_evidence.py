@@ -52,6 +52,8 @@ def test_each_kind_outranks_the_next(
         ("your IP address is blocked", Reason.CLIENT_BLOCKED),
         ("203.0.113.9 listed at bl.example", Reason.CLIENT_BLOCKED),
         ("invalid HELO name", Reason.HELO_REJECTED),
+        ("You are not mail.example.com", Reason.HELO_REJECTED),
+        ("I am mail.example.com, do not pretend to be me", Reason.HELO_REJECTED),
         ("message rate limit exceeded", Reason.QUOTA_OR_RATE_EXCEEDED),
         ("relaying denied", Reason.RELAY_DENIED),
     ],
