@@ -36,6 +36,9 @@ class Quotation:
         keeps their start and their end. ``MARK`` replaces each part that is left out.
         """
 
+        if octets is None and len(self.text) <= characters:
+            return self.text
+
         def fits(text: str) -> bool:
             return len(text) <= characters and (octets is None or len(text.encode()) <= octets)
 

@@ -34,7 +34,7 @@ class HiddenAddresses:
             self._add(address, label)
             for rewritten in (f"{local}={domain}", f"{local}(at){domain}", f"{local}[at]{domain}"):
                 self._forms[compact(rewritten)] = label
-            for word in _words_of(local):
+            for word in filter(None, _words_of(local)):
                 self._words.setdefault(_same(word), label)
         self._otherwise = next(iter(self._words.values()), "")
         self._word = _pattern(self._words)
@@ -103,7 +103,7 @@ def _words_of(local: str) -> Iterator[str]:
 
 def _pattern(words: Iterable[str], *, more: str = "") -> re.Pattern[str] | None:
     """Return a pattern for the words without an adjacent letter, digit or character of ``more``."""
-    longest_first = sorted(set(words), key=lambda it: (-len(it), it))
+    longest_first = sorted(set(words), key=lambda it: (-len(it), it)) if words else []
     if not longest_first:
         return None
     around = rf"[^\W_]|[{more}]" if more else r"[^\W_]"

@@ -41,12 +41,9 @@ class Reading:
     def __init__(self, text: str, places: list[Span] | None = None) -> None:
         """Keep ``text`` and, per character, its part of the original. None: the text is the original."""
         self.text = text
-        self._places = places
-
-    @cached_property
-    def folded(self) -> str:
+        self.folded = "".join(text.split()).casefold()
         """The case-folded text without whitespace."""
-        return "".join(self.text.split()).casefold()
+        self._places = places
 
     @cached_property
     def digits(self) -> str:
@@ -87,6 +84,8 @@ class Reading:
 
     def decoded(self, escape: re.Pattern[str] = _ANY) -> "Reading | None":
         """Decode one layer of escapes. Return None if the text has none."""
+        if escape.search(self.text) is None:
+            return None
         text: list[str] = []
         places: list[Span] = []
         all_places = self._places or [(at, at + 1) for at in range(len(self.text))]
@@ -99,8 +98,6 @@ class Reading:
             written = _character(found)
             text.append(written)
             places += [(all_places[begin][0], all_places[end - 1][1])] * len(written)
-        if not end:
-            return None
         text.append(self.text[end:])
         places += all_places[end:]
         return Reading("".join(text), places)

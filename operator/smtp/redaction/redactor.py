@@ -12,7 +12,6 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import Final
 
 from smtp_operator.smtp.quotation import MARK, SERVER_TEXT, Quotation
@@ -31,6 +30,7 @@ _TAIL: Final = 96
 """Characters at the end of a long text that are never shown. If the text was cut, a piece of a secret there
 may be too short to find (up to 12 characters of 8 each)."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
+_LONG_TOKEN: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
 _BASE64: Final = 6
 """Fewest characters of base64 that may contain a secret."""
 _CODES: Final = re.compile(r"([2-5]\d\d)(?: [245]\.\d{1,3}\.\d{1,3})?(?= |\Z)")
@@ -64,11 +64,11 @@ class Redactor:
         self._secrets = [secret for secret in dict.fromkeys(secrets) if secret]
         self._username = username
         self._secret_user = username if secret_user else ""
-        public = [text for text in public if text]
-        self._public = tuple(map(secret_forms.compact, public))
+        self._public = [text for text in public if text]
         local = re.split(r"[@\\/]", self._secret_user) if self._secret_user else []
         words = {local[-1] if "\\" in self._secret_user else local[0]: MASK} if len(local) > 1 else {}
-        self._hidden = HiddenAddresses(hidden or {}, words=words, public=public)
+        self._hidden = HiddenAddresses(hidden or {}, words=words, public=self._public)
+        self._forms: _Forms | None = None
         self._login_sent = False
         self._known: dict[tuple[str, bool], _Redacted] = {}
         self._decisive: dict[str, Span] = {}
@@ -80,8 +80,7 @@ class Redactor:
         """Add a secret, such as the answer to a challenge."""
         self._secrets.append(secret)
         self._known.clear()
-        for name in ("_plain", "_hex", "_base64", "_alone", "_octets", "_doubtful"):
-            self.__dict__.pop(name, None)
+        self._forms = None
 
     def login_sent(self) -> None:
         """From now on, show only the code of a reply that may contain an echo in an unknown form."""
@@ -101,41 +100,91 @@ class Redactor:
 
     def quotation(self, text: str, *, from_client: bool = False) -> Quotation:
         """Return ``text`` redacted but not cut, with its deciding words marked."""
-        if (text, from_client) not in self._known:
-            self._known[text, from_client] = self._redacted(text, from_client=from_client)
-        redacted = self._known[text, from_client]
+        redacted = self._known.get((text, from_client))
+        if redacted is None:
+            redacted = self._known[text, from_client] = self._redacted(text, from_client=from_client)
         return Quotation(redacted.text, redacted.span(self._decisive.get(text, (0, 0))))
 
     def _redacted(self, raw: str, *, from_client: bool) -> "_Redacted":
         text = clean(raw[:_READ])
-        has_labels = self._has_secrets or bool(self._hidden)
+        forms = self._forms
+        if forms is None and (self._secrets or self._secret_user):
+            forms = self._forms = _Forms(self._secrets, self._username, self._secret_user, self._public)
+        has_labels = forms is not None or bool(self._hidden)
         end = len(text) - _TAIL if has_labels and len(text) >= _LONG_TEXT else len(text)
-        redacted = _Redacted(text, self._labels(text) if has_labels else (), end)
-        if has_labels and self._login_sent and not from_client and self._is_doubtful(redacted.text):
+        redacted = _Redacted(text, self._labels(text, forms) if has_labels else (), end)
+        if has_labels and self._login_sent and not from_client and _is_doubtful(redacted.text, forms):
             codes = _CODES.match(redacted.text)
             return _Redacted(codes[0] if codes else MASK)
         if end < len(text) or len(raw) > _READ:
             redacted.text = redacted.text.rstrip() + MARK
         return redacted
 
-    @property
-    def _has_secrets(self) -> bool:
-        return bool(self._secrets or self._secret_user)
-
-    def _labels(self, text: str) -> Iterator[Label]:
-        """Yield each span to hide, with its replacement."""
-        tokens = [it.span() for it in _TOKEN.finditer(text)]
+    def _labels(self, text: str, forms: "_Forms | None") -> list[Label]:
+        """Return each span to hide, with its replacement."""
+        labels: list[Label] = []
+        encoded: list[Label] = []
+        least = min(
+            forms.least if forms else sys.maxsize, self._hidden.least if self._hidden else sys.maxsize
+        )
         for reading in readings_of(text):
-            if self._has_secrets:
-                yield from ((span, MASK) for span in self._secrets_in(reading))
-                yield from ((_widened(span, tokens), MASK) for span in self._encoded_in(reading))
-            yield from self._hidden.spans_in(reading)
-            for found in _TOKEN.finditer(reading.text):
-                label = self._label_of_base64(found[0]) if len(found[0]) * 3 >= self._octets * 4 else ""
-                if label:
-                    yield _widened(reading.span(*found.span()), tokens), label
+            if forms is not None:
+                for span in forms.found_in(reading):
+                    labels.append((span, MASK))
+                for begin, end in forms.base64.found_in(reading.folded):
+                    encoded.append((reading.span_of_folded(begin, end), MASK))
+            if self._hidden:
+                labels += self._hidden.spans_in(reading)
+            for found in _LONG_TOKEN.finditer(reading.text):
+                begin, end = found.span()
+                if (end - begin) * 3 >= least * 4 and (label := self._label_of_base64(found[0], forms)):
+                    encoded.append((reading.span(begin, end), label))
+        if encoded:
+            # the whole token is hidden, because its ends may be pieces too
+            tokens = [it.span() for it in _TOKEN.finditer(text)]
+            labels += [(_widened(span, tokens), label) for span, label in encoded]
+        return labels
 
-    def _secrets_in(self, reading: Reading) -> Iterator[Span]:
+    def _label_of_base64(self, token: str, forms: "_Forms | None") -> str:
+        """Return the replacement for a base64 token with hidden content; empty if it has none."""
+        for decoded in _decoded(token):
+            if forms is not None and forms.any_plain_in(decoded):
+                return MASK
+            if self._hidden and decoded.isprintable() and (label := self._hidden.label_of(decoded)):
+                return label
+        return ""
+
+
+class _Forms:
+    """The forms of the secrets to search for."""
+
+    def __init__(self, secrets: Iterable[str], username: str, secret_user: str, public: list[str]) -> None:
+        """Write down the forms. A ``secret_user`` is a secret, but its parts in ``public`` are not."""
+        self._plain, self._hex, self.base64, self._doubtful = Pieces(), Pieces(), Pieces(), Pieces()
+        self.least = sys.maxsize
+        """The fewest octets of base64 that may contain a secret."""
+        known = list(map(secret_forms.compact, public))
+        short: list[str] = []
+        for secret in (*secrets, *([secret_user] if secret_user else ())):
+            secret_forms.add_base64(self.base64, secret, username=username)
+            if len(secret) <= LONG:
+                domain = [secret_forms.compact(secret).rpartition("@")[2]] if "@" in secret else []
+                secret_forms.add_doubtful(self._doubtful, secret, but_of=[*known, *domain])
+            if len(secret) < LEAST:
+                short += secret_forms.alone(secret)
+                continue
+            self.least = min(self.least, RUN, len(secret))
+            secret_forms.add_hex(self._hex, secret)
+        for secret in secrets:
+            if len(secret) >= LEAST:
+                secret_forms.add_plain(self._plain, secret)
+        if len(secret_user) >= LEAST:
+            secret_forms.add_plain(self._plain, secret_user, but_of=known)
+        words = "|".join(map(re.escape, sorted(short, key=len, reverse=True)))
+        self._alone = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if words else None
+
+    def found_in(self, reading: Reading) -> Iterator[Span]:
+        """Yield the spans of secrets, except those in base64."""
         for begin, end in self._plain.found_in(reading.folded):
             yield reading.span_of_folded(begin, end)
         for begin, end in self._hex.found_in(reading.digits):
@@ -144,87 +193,26 @@ class Redactor:
             for found in self._alone.finditer(reading.text):
                 yield reading.span(*found.span())
 
-    def _encoded_in(self, reading: Reading) -> Iterator[Span]:
-        """Yield spans in encoded tokens. The whole token is hidden, because its ends may be pieces too."""
-        for begin, end in self._base64.found_in(reading.folded):
-            yield reading.span_of_folded(begin, end)
+    def any_plain_in(self, text: str) -> bool:
+        """Return whether the text contains a secret as it is, or with escapes."""
+        return any(self._plain.found_in(reading.folded) for reading in readings_of(text))
 
-    def _label_of_base64(self, token: str) -> str:
-        """Return the replacement for a base64 token with hidden content; empty if it has none."""
-        for decoded in _decoded(token):
-            if self._has_secrets and self._holds_secret(decoded):
-                return MASK
-            label = self._hidden.label_of(decoded) if decoded.isprintable() else ""
-            if label:
-                return label
-        return ""
+    def any_doubtful_in(self, text: str) -> bool:
+        """Return whether the text contains a piece that is too short to be masked, but may be an echo."""
+        return bool(self._doubtful.found_in(secret_forms.compact(text)))
 
-    def _holds_secret(self, decoded: str) -> bool:
-        return any(self._plain.any_in(reading.folded) for reading in readings_of(decoded))
 
-    def _is_doubtful(self, shown: str) -> bool:
-        if self._doubtful.any_in(secret_forms.compact(shown)):
-            return True
-        if shown.startswith(_CHALLENGE):  # always base64, by the protocol
-            return False
-        if _ESCAPED.search(shown):
-            return True
-        octets = [bytes.fromhex(re.sub("[ :-]", "", it[0])).decode("latin-1") for it in _HEX.finditer(shown)]
-        texts = [text for it in _BASE64_TEXT.finditer(shown) for text in _decoded(it[0])]
-        return any(len(it) >= _UNKNOWN and it.isascii() and it.isprintable() for it in (*octets, *texts))
-
-    @cached_property
-    def _octets(self) -> int:
-        """The fewest octets of base64 that may contain a hidden text."""
-        least = [min(RUN, len(it)) for it in self._everything if len(it) >= LEAST]
-        return min([*least, *([self._hidden.least] if self._hidden else [])], default=sys.maxsize)
-
-    @property
-    def _everything(self) -> list[str]:
-        return [*self._secrets, *([self._secret_user] if self._secret_user else [])]
-
-    @cached_property
-    def _plain(self) -> Pieces:
-        pieces = Pieces()
-        for secret in self._secrets:
-            if len(secret) >= LEAST:
-                secret_forms.add_plain(pieces, secret)
-        if len(self._secret_user) >= LEAST:
-            secret_forms.add_plain(pieces, self._secret_user, but_of=self._public)
-        return pieces
-
-    @cached_property
-    def _hex(self) -> Pieces:
-        pieces = Pieces()
-        for secret in self._everything:
-            if len(secret) >= LEAST:
-                secret_forms.add_hex(pieces, secret)
-        return pieces
-
-    @cached_property
-    def _base64(self) -> Pieces:
-        pieces = Pieces()
-        for secret in self._everything:
-            secret_forms.add_base64(pieces, secret, username=self._username)
-        return pieces
-
-    @cached_property
-    def _alone(self) -> re.Pattern[str] | None:
-        short = [form for it in self._everything if len(it) < LEAST for form in secret_forms.alone(it)]
-        words = "|".join(map(re.escape, sorted(short, key=len, reverse=True)))
-        return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE) if words else None
-
-    @cached_property
-    def _doubtful(self) -> Pieces:
-        pieces = Pieces()
-        for secret in self._everything:
-            known = [
-                *self._public,
-                *([secret_forms.compact(secret).rpartition("@")[2]] if "@" in secret else []),
-            ]
-            if len(secret) <= LONG:
-                secret_forms.add_doubtful(pieces, secret, but_of=known)
-        return pieces
+def _is_doubtful(shown: str, forms: _Forms | None) -> bool:
+    """Return whether a reply may contain an echo in an unknown form."""
+    if forms is not None and forms.any_doubtful_in(shown):
+        return True
+    if shown.startswith(_CHALLENGE):  # always base64, by the protocol
+        return False
+    if _ESCAPED.search(shown):
+        return True
+    octets = [bytes.fromhex(re.sub("[ :-]", "", it[0])).decode("latin-1") for it in _HEX.finditer(shown)]
+    texts = [text for it in _BASE64_TEXT.finditer(shown) for text in _decoded(it[0])]
+    return any(len(it) >= _UNKNOWN and it.isascii() and it.isprintable() for it in (*octets, *texts))
 
 
 def _decoded(token: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ Escapes (``%41``, ``=41``, ``\\x41``, ``&#65;`` …) are not included: ``reading
 """
 
 import base64
+import binascii
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -64,32 +65,26 @@ class Pieces:
         samples = self._samples.setdefault((size, margin), set())
         samples.update(form[at : at + size] for at in range(0, len(form) - size + 1, step))
 
-    def any_in(self, text: str) -> bool:
-        """Return whether a piece is in the text."""
-        return next(self.found_in(text), None) is not None
-
-    def found_in(self, text: str) -> Iterator[Span]:
-        """Yield the span of each piece in the text."""
+    def found_in(self, text: str) -> list[Span]:
+        """Return the span of each piece in the text."""
+        found: list[Span] = []
         for (size, where), forms in self._forms.items():
-            if _may_share(text, forms, size):
-                for at in range(len(text) - size + 1):
-                    piece = text[at : at + size]
-                    if piece in forms and (where is None or where(piece)):
-                        yield at, at + size
+            # one of the halves at these places is in each piece of the text
+            half = (size + 1) // 2
+            for start in range(0, len(text) - half + 1, size - half + 1):
+                if text[start : start + half] in forms:
+                    break
+            else:
+                continue
+            for at in range(len(text) - size + 1):
+                piece = text[at : at + size]
+                if piece in forms and (where is None or where(piece)):
+                    found.append((at, at + size))
         for (size, margin), samples in self._samples.items():
             for at in range(len(text) - size + 1):
                 if text[at : at + size] in samples:
-                    yield max(0, at - margin), min(at + size + margin, len(text))
-
-
-def _may_share(text: str, forms: str, size: int) -> bool:
-    """Return False if no piece of ``size`` characters is in both.
-
-    Looks at every n-th half of a piece only: one of these is in each piece of the text.
-    """
-    half = (size + 1) // 2
-    starts = range(0, len(text) - half + 1, size - half + 1)
-    return any(text[at : at + half] in forms for at in starts)
+                    found.append((max(0, at - margin), min(at + size + margin, len(text))))
+        return found
 
 
 def compact(text: str) -> str:
@@ -176,24 +171,28 @@ def add_base64(pieces: Pieces, secret: str, *, username: str) -> None:
             pieces.add_samples(form, size=_BASE64_PIECE, step=7 * _BASE64_PIECE)
         return
     for blob in (b"\0" + user + b"\0" + raw, user + b"\0" + user + b"\0" + raw):
-        pieces.add(next(base64_forms(blob), ""), size=_BASE64_PIECE)
+        for form in base64_forms(blob, offsets=(0,))[:1]:
+            pieces.add(form, size=_BASE64_PIECE)
     for encoding in _ENCODINGS:
         for form in base64_forms(octets(secret, encoding)):
             pieces.add(form, size=_BASE64_PIECE)
 
 
-def base64_forms(raw: bytes) -> Iterator[str]:
-    """Yield the base64 characters that encode only ``raw``, for each offset within three octets."""
-    for offset in range(3):
+def base64_forms(raw: bytes, *, offsets: Iterable[int] = range(3)) -> list[str]:
+    """Return the base64 characters that encode only ``raw``, for each offset within three octets."""
+    forms: list[str] = []
+    for offset in offsets:
         bits = 8 * (offset + len(raw))
-        written = base64.b64encode(bytes(offset) + raw).decode()
-        begin, ends = -(-8 * offset // 6), {bits // 6, bits // 6 if offset else -(-bits // 6)}
-        for end in sorted(ends, reverse=True):
-            form = written[begin:end].casefold()
+        written = binascii.b2a_base64(bytes(offset) + raw, newline=False).decode().casefold()
+        # at the start of a text, the last character has the rest of the bits and zeros
+        ends = (bits // 6,) if offset or not bits % 6 else (bits // 6 + 1, bits // 6)
+        for end in ends:
+            form = written[-(-8 * offset // 6) : end]
             if len(form) >= _BASE64_LEAST:
-                yield form
+                forms.append(form)
                 if "+" in form or "/" in form:
-                    yield form.replace("+", "-").replace("/", "_")
+                    forms.append(form.replace("+", "-").replace("/", "_"))
+    return forms
 
 
 def alone(secret: str) -> set[str]:

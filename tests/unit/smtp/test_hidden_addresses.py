@@ -104,3 +104,11 @@ def test_any_local_part_as_a_word(local: str, before: str, after: str, change: o
 
     assert "bcc[0]" in shown
     assert local.casefold() not in shown.casefold().replace("bcc[0]", "")
+
+
+@pytest.mark.parametrize("said", ["550 5.1.1 no such user", "550 =41=42 %20 refused"])
+def test_a_local_part_that_begins_with_plus_changes_no_other_text(said: str) -> None:
+    redactor = Redactor(hidden={"+alerts@secret.example": "bcc[0]"})
+
+    assert redactor.shown(said) == said
+    assert redactor.shown(f"{said} <+alerts@secret.example>") == f"{said} <bcc[0]>"
