@@ -7,7 +7,6 @@ SMTP.
 """
 
 import asyncio
-import contextlib
 import re
 import socket
 import ssl
@@ -15,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, cast
 
-from aiosmtplib import SMTPResponseException, SMTPServerDisconnected, SMTPTimeoutError
+from aiosmtplib import SMTPResponseException, SMTPServerDisconnected
 from aiosmtplib.protocol import SMTPProtocol
 from aiosmtplib.response import SMTPResponse
 
@@ -73,61 +72,64 @@ class TlsHandshakeFailed(ConnectionFailure):
 
 
 class _Recorder(SMTPProtocol):
-    """Also keeps the first bytes since the last reply, limits the wait for a reply, and signals the end."""
+    """Reads whole replies, limits the wait for them, and keeps the first bytes since the last one."""
 
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self.received = bytearray()
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.error: Exception | None = None
-        self.silent = False
+        self.on_reply: Callable[[Reply], None] | None = None
+        """Called with the reply to STARTTLS."""
+        self._error: Exception | None = None
+        self._silent = False
         """Whether the last reply did not arrive in time."""
-        self.invalid_reply = False
+        self._invalid_reply = False
         """Whether the server sent data that is not a reply, or too much data."""
-        self._replies = ReplyStream()
-        self._read_later: deque[bytes] = deque()
-        """Replies to later commands of a group."""
-        self._alarm = Alarm(self._on_timeout)
-        self.on_response: Callable[[SMTPResponse], None] | None = None
+        self._ended = False
+        self._stream = ReplyStream()
+        self._arrived: deque[bytes] = deque()
+        """Replies that are not read yet."""
+        self._waiter: asyncio.Future[None] | None = None
+        self._alarm = Alarm(self._on_timeout)  # asyncio.wait_for costs several times as much
 
     def data_received(self, data: bytes) -> None:
         if len(self.received) < _KEPT:
             self.received += data[:_KEPT]
-        if self.invalid_reply:
+        if self._invalid_reply:
             return
         try:
-            replies = self._replies.add(data)
+            replies = self._stream.add(data)
         except MalformedReply:
-            self.invalid_reply = True
-            self.eof_received()  # the waiting command fails
+            self._invalid_reply = True
+            self.eof_received()
             self.abort()
             return
-        for reply in replies:
-            waiter = self._response_waiter
-            if self._response_pending and waiter is not None and not waiter.done():
-                super().data_received(reply)
-            else:
-                self._read_later.append(reply)
+        if replies:
+            self._arrived += replies
+            self._wake()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        self._wake()
+        return False  # the transport closes
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._error = exc
+        super().connection_lost(exc)
+        self.eof_received()
+        self._alarm.close()
+
+    def _on_timeout(self) -> None:
+        self._silent = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def write(self, data: bytes, replies: int = 1) -> None:
-        self._replies.expect(replies)
-        self._read_later.clear()
+        self._stream.expect(replies)
+        self._arrived.clear()
         super().write(data)
-
-    @property
-    def readable(self) -> bool:
-        """Whether the next reply has arrived."""
-        return bool(self._read_later)
-
-    def pop_response(self) -> SMTPResponse:
-        """Return the next reply, which has arrived."""
-        lines = self._read_later.popleft().splitlines()
-        text = b"\n".join(line[4:].strip() for line in lines)
-        return SMTPResponse(int(lines[-1][:3]), text.decode("utf-8", "surrogateescape"))
-
-    def expect_another(self) -> None:
-        """Expect one more reply without a command."""
-        self._replies.expect(1)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -135,28 +137,62 @@ class _Recorder(SMTPProtocol):
             # isinstance would fail: uvloop's transports do not derive from asyncio's classes
             cast(asyncio.WriteTransport, self.transport).abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.error = exc
-        super().connection_lost(exc)
-        self._alarm.close()
-        if not self.lost.done():
-            self.lost.set_result(None)
-
-    async def read_response(self, timeout: float | None = None) -> SMTPResponse:
-        assert timeout is not None
-        self.silent = False
-        self._alarm.set(timeout)  # asyncio.wait_for costs several times as much
+    async def _event(self, limit: float) -> None:
+        """Wait up to ``limit`` seconds for a reply, the end of the data, or the end of the connection."""
+        self._silent = False
+        self._waiter = self._loop.create_future()
+        self._alarm.set(limit)
         try:
-            response = await super().read_response()
+            await self._waiter
         finally:
             self._alarm.off()
-        if self.on_response is not None:
-            self.on_response(response)
-        return response
 
-    def _on_timeout(self) -> None:
-        self.silent = True
-        self.eof_received()  # as if the server had closed the connection: the waiting command fails
+    async def wait_lost(self, limit: float) -> None:
+        """Wait up to ``limit`` seconds for the end of the connection."""
+        end = self._loop.time() + limit
+        while self.transport is not None and (left := end - self._loop.time()) > 0:
+            await self._event(left)
+
+    async def unrequested(self, limit: float) -> bytes:
+        """See ``SmtpConnection.unrequested``."""
+        if b"\n" not in self.received and limit and not self._ended:
+            self._stream.expect(1)
+            await self._event(limit)
+        return bytes(self.received)
+
+    async def reply(self, limit: float) -> Reply:
+        """Return the next reply.
+
+        Raises:
+            ReplyTimeout, ConnectionClosed, InvalidReply: there is none.
+        """
+        if not self._arrived and not self._ended:
+            await self._event(limit)
+        if not self._arrived:
+            raise self.failure(limit)
+        lines = self._arrived.popleft()
+        if not b"2" <= lines[:1] <= b"5":
+            raise InvalidReply(bytes(self.received))
+        end = _END_OF_REPLY.search(self.received)
+        del self.received[: end.end() if end else None]  # the rest belongs to unrequested replies
+        return Reply.of_lines(lines)
+
+    def failure(self, limit: float) -> ConnectionFailure:
+        """Return why no reply arrived within ``limit`` seconds."""
+        if self._invalid_reply:
+            return InvalidReply(bytes(self.received))
+        if self._silent:
+            return ReplyTimeout(limit)
+        alert = self._error.reason if isinstance(self._error, ssl.SSLError) else None
+        return ConnectionClosed(said=_unread_reply(self.received), alert=alert or "")
+
+    async def read_response(self, timeout: float | None = None) -> SMTPResponse:
+        """Read the reply to STARTTLS; aiosmtplib calls this."""
+        assert timeout is not None
+        assert self.on_reply is not None
+        reply = await self.reply(timeout)
+        self.on_reply(reply)
+        return SMTPResponse(reply.code, reply.text)
 
 
 class SmtpConnection:
@@ -222,14 +258,10 @@ class SmtpConnection:
         transport = self._protocol.transport
         return None if transport is None else transport.get_extra_info("ssl_object")
 
-    async def greeting(self, limit: float) -> Reply:
-        """Return the server's greeting."""
-        return await self._next_reply(limit)
-
     async def command(self, *words: bytes, limit: float) -> Reply:
         """Send a command and return the reply. ValueError: a word has a control character."""
         self.send_group([words])
-        return await self._next_reply(limit)
+        return await self.reply(limit)
 
     def send_group(self, commands: Sequence[tuple[bytes, ...]]) -> None:
         """Send several commands at once (RFC 2920); ``reply`` returns the reply to each.
@@ -238,96 +270,65 @@ class SmtpConnection:
             ValueError: a word has a control character.
             ConnectionClosed: the connection is closed.
         """
-        if any(_CONTROL.search(word) for words in commands for word in words):
+        lines = [b" ".join(words) for words in commands]
+        if any(map(_CONTROL.search, lines)):
             raise ValueError("a word of a command has a control character")
-        self._send(b"".join(b" ".join(words) + b"\r\n" for words in commands), len(commands))
+        self._send(b"\r\n".join([*lines, b""]), len(lines))
 
     async def reply(self, limit: float) -> Reply:
-        """Return the reply to the next command of a group."""
-        return await self._next_reply(limit)
+        """Return the greeting, or the reply to the next command of a group."""
+        reply = await self._protocol.reply(limit)
+        self.unanswered -= 1
+        return reply
 
     async def content(self, mail: bytes, *, limit: float) -> Reply:
         """Send the message, dot-stuffed and with the final dot, and return the reply."""
         lines = [b"." + line if line.startswith(b".") else line for line in mail.splitlines()]
         self._send(b"\r\n".join([*lines, b".\r\n"]), 1)
-        return await self._next_reply(limit)
+        return await self.reply(limit)
 
     async def unrequested(self, limit: float) -> bytes:
         """Return data after the last reply, for which the client did not ask; wait for its first line."""
-        protocol = self._protocol
-        if b"\n" not in protocol.received and limit:
-            protocol.expect_another()
-            with contextlib.suppress(SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException):
-                await protocol.read_response(limit)
-        return bytes(protocol.received)
+        return await self._protocol.unrequested(limit)
 
     def _send(self, data: bytes, replies: int) -> None:
         self.unanswered = replies
         try:
             self._protocol.write(data, replies)
-        except SMTPServerDisconnected as error:
-            raise self._broken(error, 0.0) from None
-
-    async def _next_reply(self, limit: float) -> Reply:
-        protocol = self._protocol
-        try:
-            response = protocol.pop_response() if protocol.readable else await protocol.read_response(limit)
-        except (SMTPServerDisconnected, SMTPTimeoutError, SMTPResponseException) as error:
-            raise self._broken(error, limit) from None
-        self.unanswered -= 1
-        return self._reply(response)
+        except SMTPServerDisconnected:
+            raise self._protocol.failure(0.0) from None
 
     async def start_tls(
         self, context: ssl.SSLContext, *, server_name: str, limit: float, on_reply: Callable[[Reply], None]
     ) -> Reply:
         """Send STARTTLS; after a 220, call ``on_reply`` and do the TLS handshake."""
+        said: list[Reply] = []
 
-        def between(response: SMTPResponse) -> None:
-            self._protocol.on_response = None
+        def between(reply: Reply) -> None:
             self.unanswered = 0
-            self._upgrading = response.code == 220
-            on_reply(self._reply(response))
+            self._upgrading = reply.code == 220
+            said.append(reply)
+            on_reply(reply)
 
-        self._protocol.on_response = between
+        self._protocol.on_reply = between
         self.unanswered = 1
         try:
             async with asyncio.timeout(limit):  # the library applies it to the reply and the handshake
                 with self._alerts:
-                    response = await self._protocol.start_tls(
-                        context, server_hostname=server_name, timeout=limit + 1
-                    )
+                    await self._protocol.start_tls(context, server_hostname=server_name, timeout=limit + 1)
         except TimeoutError:
             raise ReplyTimeout(limit) from None
-        except SMTPResponseException as error:
-            if error.code == -1:
-                raise self._broken(error, limit) from None
-            return Reply.of(error.code, error.message)
-        except (SMTPServerDisconnected, SMTPTimeoutError) as error:
-            raise self._broken(error, limit) from None
+        except SMTPResponseException:
+            return said[0]
+        except SMTPServerDisconnected:
+            raise self._protocol.failure(limit) from None
         except ssl.SSLError as error:
             raise await self._refused(error) from None
         except OSError:
             raise ConnectionClosed from None
         self._tls = self._ssl_object()
         self._upgrading = False
-        return Reply.of(response.code, response.message)
-
-    def _reply(self, response: SMTPResponse) -> Reply:
-        received = self._protocol.received
-        if not 200 <= response.code <= 599:
-            raise InvalidReply(bytes(received))
-        end = _END_OF_REPLY.search(received)
-        del received[: end.end() if end else None]  # the rest belongs to unrequested replies
-        return Reply.of(response.code, response.message)
-
-    def _broken(self, error: Exception, limit: float) -> ConnectionFailure:
-        if self._protocol.invalid_reply or isinstance(error, SMTPResponseException):
-            return InvalidReply(bytes(self._protocol.received))
-        if self._protocol.silent or isinstance(error, SMTPTimeoutError):
-            return ReplyTimeout(limit)
-        cause = self._protocol.error or error.__cause__
-        alert = cause.reason if isinstance(cause, ssl.SSLError) else None
-        return ConnectionClosed(said=_unread_reply(self._protocol.received), alert=alert or "")
+        return said[0]
 
     def abort(self) -> None:
         """End the connection without waiting for the server; over TLS, with a close_notify."""
@@ -343,7 +344,7 @@ class SmtpConnection:
             return
         transport.close()
         if not self._upgrading:  # else the end of the connection is not reported
-            await asyncio.wait({self._protocol.lost}, timeout=limit)
+            await self._protocol.wait_lost(limit)
         self.abort()
 
 

@@ -216,7 +216,7 @@ class Dialogue:
     async def _greeting(self, connection: SmtpConnection) -> None:
         if self.clock.phase is not Phase.BANNER:
             self.clock.enter(Phase.BANNER)
-        reply = await first_reply(connection.greeting, self.second_look, self.look_after, self.budget)
+        reply = await first_reply(connection.reply, self.second_look, self.look_after, self.budget)
         self.note(reply)
         if reply.code in _SYNTAX_ERROR:
             await self._check_greeting(connection, reply)

@@ -42,9 +42,16 @@ class Reply:
     """The lines, each clean; an EHLO reply lists its extensions there."""
 
     @classmethod
+    def of_lines(cls, received: bytes) -> "Reply":
+        """Return the reply that consists of these lines, each with its code and its end."""
+        lines = [line[4:].strip() for line in received.split(b"\n")]
+        return cls.of(int(received[:3]), b"\n".join(lines[:-1]).decode("utf-8", "surrogateescape"))
+
+    @classmethod
     def of(cls, code: int, raw: str) -> "Reply":
         """Return a reply with this code; ``\\n`` separates the lines of its text."""
-        lines = tuple(clean(line) for line in raw[:_READ].split("\n"))
+        raw = raw[:_READ]
+        lines = tuple(map(clean, raw.split("\n")))
         enhanced = ""
         words = []
         for line in lines:
@@ -55,7 +62,7 @@ class Reply:
             enhanced = enhanced or _code(found)
             words.append(line[found.end() :])
         if not enhanced:
-            inside = _ENHANCED_INSIDE.search(raw[:_READ])
+            inside = _ENHANCED_INSIDE.search(raw)
             if inside is not None and int(inside[1]) == code // 100:
                 enhanced = _code(inside)
         return cls(code, " ".join(filter(None, words)), enhanced, lines)

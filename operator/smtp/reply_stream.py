@@ -25,18 +25,16 @@ class ReplyStream:
     """Collects the expected replies after each ``expect``; later bytes are counted and dropped."""
 
     def __init__(self) -> None:
-        self._pending = bytearray()
-        self._expected = 0
-        self._start = self._searched = self._left = 0
         self.expect(1)
 
     def expect(self, replies: int) -> None:
         """Expect so many new replies."""
-        self._pending.clear()
         self._expected = replies
-        self._start = self._searched = 0
-        """Where the last line begins, and where the search for its end continues."""
         self._left = _REPLY * replies
+        self._lines: list[bytes] = []
+        """The complete lines of the next reply."""
+        self._rest = b""
+        """The last line, which is not complete."""
 
     def add(self, piece: bytes) -> list[bytes]:
         """Add received data. Return each expected reply once, when it is complete.
@@ -51,38 +49,34 @@ class ReplyStream:
             raise MalformedReply
         if not self._expected:
             return []
-        self._pending += piece
+        *lines, rest = (self._rest + piece).split(b"\n")
         replies: list[bytes] = []
-        while (end := self._pending.find(b"\n", self._searched)) >= 0:
-            start, self._start = self._start, end + 1
-            self._searched = self._start
-            if not self._pending[start : self._start].strip():
+        for line in lines:
+            if not line or line.isspace():
                 continue
-            if self._start - start > _LINE or not self._pending[start : start + 3].isdigit():
+            code = line[:3]
+            if len(line) >= _LINE or not code.isdigit() or len(code) < 3:
                 raise MalformedReply
-            if self._pending[start + 3 : start + 4] != b"-":
-                replies.append(_of_one_code(bytes(self._pending[: self._start])))
-                del self._pending[: self._start]
-                self._start = self._searched = 0
+            self._lines.append(line)
+            if line[3:4] != b"-":
+                replies.append(_of_one_code(self._lines, code))
+                self._lines = []
                 self._expected -= 1
                 if not self._expected:
                     return replies
-        if self._is_other_protocol():
+        if rest and (len(rest) > _LINE or _is_other_protocol(rest)):
             raise MalformedReply
-        self._searched = len(self._pending)
-        if self._searched - self._start > _LINE:
-            raise MalformedReply
+        self._rest = rest
         return replies
 
-    def _is_other_protocol(self) -> bool:
-        """Return whether the last line, without its end, cannot become a line of a reply."""
-        size = len(self._pending) - self._start
-        if size >= _KNOWN_BY and self._pending[self._start] in _BINARY:
-            return True
-        return size >= _TEXT_KNOWN_BY and not self._pending[self._start : self._start + 3].isdigit()
+
+def _is_other_protocol(start: bytes) -> bool:
+    """Return whether the start of a line cannot become a line of a reply."""
+    if len(start) >= _KNOWN_BY and start[0] in _BINARY:
+        return True
+    return len(start) >= _TEXT_KNOWN_BY and not start[:3].isdigit()
 
 
-def _of_one_code(lines: bytes) -> bytes:
+def _of_one_code(lines: list[bytes], code: bytes) -> bytes:
     """Return the lines with the code of the last line; another code belongs to another reply."""
-    each = lines.splitlines(keepends=True)
-    return b"".join(line for line in each if line[:3] == each[-1][:3])
+    return b"".join([line + b"\n" for line in lines if line.startswith(code)])

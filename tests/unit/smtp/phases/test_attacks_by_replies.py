@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from aiosmtplib import protocol
 
+from smtp_operator.smtp import replies
 from smtp_operator.smtp.connection import ConnectionFailure, InvalidReply, SmtpConnection
 from smtp_operator.smtp.reply_stream import MalformedReply, ReplyStream
 
@@ -20,11 +20,11 @@ BOUND = 32 * 1024
 
 @dataclass
 class Dialogue:
-    """A connection, the server's side of it, and the number of lines that aiosmtplib parsed."""
+    """A connection, the server's side of it, and the parsed lines."""
 
     connection: SmtpConnection
     server: socket.socket
-    parsed: list[bytes] = field(default_factory=list)
+    parsed: list[str] = field(default_factory=list)
 
     async def send(self, pieces: Iterable[bytes]) -> int:
         """Send each piece in its own packet until the client hangs up; return the number of bytes sent."""
@@ -48,7 +48,7 @@ async def _connected() -> AsyncIterator[Dialogue]:
         server.setblocking(False)
         connection = await SmtpConnection.open(client, context=None, server_name="mail.example.com", limit=60)
         server.send(b"220 mail.example.com ESMTP\r\n")
-        await connection.greeting(60)
+        await connection.reply(60)
         yield Dialogue(connection, server)
         connection.abort()
         await connection.close()
@@ -57,13 +57,13 @@ async def _connected() -> AsyncIterator[Dialogue]:
 @pytest.fixture
 async def dialogue(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Dialogue]:
     async with _connected() as made:
+        clean = replies.clean
 
-        def counted(text: bytes) -> int:
-            made.parsed.append(text)
-            return int(text)
+        def counted(line: str) -> str:
+            made.parsed.append(line)
+            return clean(line)
 
-        # aiosmtplib calls this once per parsed line.
-        monkeypatch.setattr(protocol, "int", counted, raising=False)
+        monkeypatch.setattr(replies, "clean", counted)
         yield made
 
 
@@ -170,6 +170,8 @@ def test_invalid_and_oversized_replies(reply: bytes) -> None:
         ReplyStream().add(reply)
 
 
-@pytest.mark.parametrize("reply", [b"250\r\n", b"250 \n", b"250 " + b"x" * 8180 + b"\r\n", b"250_x\r\n"])
+@pytest.mark.parametrize(
+    "reply", [b"250\r\n", b"250 \n", b"250 " + b"x" * 8180 + b"\r\n", b"250_x\r\n", b"250 x\rx\r\n"]
+)
 def test_valid_replies(reply: bytes) -> None:
     assert ReplyStream().add(reply) == [reply]
