@@ -21,6 +21,7 @@ from smtp_testkit.testbed import Api
 from smtp_testkit.testbed.api import ApiError
 from smtp_testkit.testbed.crd_deletions import CRDS as CRD_PATH
 from smtp_testkit.testbed.manifests import CRDS
+from smtp_testkit.testbed.open_sockets import no_new_sockets
 from smtp_testkit.testbed.shared_cluster import ClusterOfTheRun
 from smtp_testkit.testbed.side_by_side import (
     PLACE,
@@ -157,6 +158,7 @@ async def client(fake: FakeApi) -> AsyncIterator[KubernetesClient]:
 @pytest.fixture
 async def real_client(cluster: LocalCluster) -> AsyncIterator[KubernetesClient]:
     """A client of the real API server, as its administrator."""
-    it = KubernetesClient(await find_access(Settings(kubeconfig=str(cluster.kubeconfig)), {}))
-    yield it
-    await it.close()
+    async with no_new_sockets():
+        it = KubernetesClient(await find_access(Settings(kubeconfig=str(cluster.kubeconfig)), {}))
+        yield it
+        await it.close()
