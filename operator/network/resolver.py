@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -66,6 +67,7 @@ def host_to_ascii(host: str) -> str:
         raise NameInvalid from None
 
 
+@lru_cache(maxsize=1024)  # many objects test the same server
 def address_of(host: str) -> Address | None:
     """Return the IP address if ``host`` is one, otherwise None."""
     try:

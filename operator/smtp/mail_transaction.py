@@ -7,7 +7,6 @@ the reply to each of them.
 
 import contextlib
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from smtp_operator.api.verdict import DeliveryAddressResult, Mode, Phase, RecipientVerdict, Verdict
@@ -41,14 +40,6 @@ class PipeliningFailed(Exception):
     """The server offers PIPELINING and breaks under it. A test without groups gives the verdict."""
 
 
-@contextlib.contextmanager
-def _calling_off() -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        raise SendAborted from error
-
-
 class MailTransaction:
     """A mail transaction over the connection of a dialogue."""
 
@@ -56,6 +47,7 @@ class MailTransaction:
         self._dialogue = dialogue
         self._connection = connection
         self._group = dialogue.pipelining and "PIPELINING" in dialogue.offered
+        self._counted = dialogue.envelope.counted
         self._mail = b""
         self._refusals: list[Refusal] = []
 
@@ -77,7 +69,7 @@ class MailTransaction:
                 await self._data()
         except ConnectionFailure as failure:
             raise self._judged_by_refusal(failure) from None
-        accepted = len(dialogue.envelope.counted) - len(self._refusals)
+        accepted = len(self._counted) - len(self._refusals)
         if self._refusals:
             return some_refused(self._refusals, accepted=accepted, mailed=mode is Mode.SEND_EMAIL)
         if mode is Mode.ENVELOPE:
@@ -96,7 +88,7 @@ class MailTransaction:
 
     def _of_refusals(self) -> Verdict:
         refusals = self._refusals
-        total = len(self._dialogue.envelope.counted)
+        total = len(self._counted)
         if not any(it.accepted for it in self._dialogue.findings.recipients):
             return all_refused(refusals)
         return some_refused(refusals, accepted=total - len(refusals), mailed=False)
@@ -106,10 +98,12 @@ class MailTransaction:
         dialogue = self._dialogue
         dialogue.clock.enter(Phase.MAIL_FROM)
         self._check_smtputf8()
-        self._mail = self._message()
+        smtputf8 = dialogue.envelope.needs_smtputf8
+        self._mail = self._message(smtputf8)
+        command = self._mail_command(smtputf8)
         if self._group:
-            self._send_group()
-        reply = await self._reply(*self._mail_command())
+            self._send_group(command)
+        reply = await self._reply(*command)
         if not reply.good:
             await self._drain(_OF_GROUPS.search(reply.text) is not None)
             raise dialogue.refused(reply)
@@ -120,17 +114,17 @@ class MailTransaction:
             if address not in replies:  # an address in two lists gets one email
                 try:
                     # half of the time left is for a test without delivery.address
-                    share = 1.0 if entry in dialogue.envelope.counted else 0.5
+                    share = 1.0 if entry in self._counted else 0.5
                     replies[address] = await self._reply(*self._rcpt_command(entry), share=share)
                 except ConnectionFailure as failure:
                     raise self._lost(entry, failure) from None
             await self._recipient(entry, replies[address])
-        if len(self._refusals) == len(dialogue.envelope.counted):
+        if len(self._refusals) == len(self._counted):
             raise DialogueEnded(all_refused(self._refusals))
 
     async def _recipient(self, entry: Addressee, reply: Reply) -> None:
         dialogue = self._dialogue
-        if entry not in dialogue.envelope.counted:
+        if entry not in self._counted:
             self._extra(entry, reply)
             return
         if not reply.good:
@@ -159,17 +153,17 @@ class MailTransaction:
     def _lost(self, entry: Addressee, failure: ConnectionFailure) -> Exception:
         """Return what a connection that fails at a RCPT command means."""
         dialogue = self._dialogue
-        if entry in dialogue.envelope.counted:
+        if entry in self._counted:
             return failure
         refusal = no_reply.closed(dialogue.context(), Phase.RCPT_TO, NO_WORDS, content_sent=False)
         dialogue.findings.delivery_address = DeliveryAddressResult(refusal=refusal)
         dialogue.envelope = dialogue.envelope.without_extra
         return ExtraRecipientFailed()
 
-    def _send_group(self) -> None:
-        """Send MAIL and RCPT to each address."""
+    def _send_group(self, command: tuple[tuple[bytes, ...], str]) -> None:
+        """Send MAIL, which is ``command``, and RCPT to each address."""
         recipients = {entry.mailbox.address: entry for entry in reversed(self._dialogue.envelope.addressees)}
-        commands = [self._mail_command()]
+        commands = [command]
         commands += [self._rcpt_command(entry) for entry in reversed(recipients.values())]
         transcript = self._dialogue.transcript
         transcript.note(f"{len(commands)} commands in one group")
@@ -206,11 +200,11 @@ class MailTransaction:
             while self._connection.unanswered:
                 await self._connection.reply(dialogue.budget.limit(dialogue.limits.quit))
 
-    def _mail_command(self) -> tuple[tuple[bytes, ...], str]:
+    def _mail_command(self, smtputf8: bool) -> tuple[tuple[bytes, ...], str]:
         """Return the words of MAIL and its form in the transcript."""
         dialogue = self._dialogue
         options = [f"SIZE={len(self._mail)}".encode()] if "SIZE" in dialogue.offered else []
-        if self._smtputf8:
+        if smtputf8:
             options += [b"BODY=8BITMIME", b"SMTPUTF8"]
         words = (b"MAIL", f"FROM:<{dialogue.envelope.sender.address}>".encode(), *options)
         return words, b" ".join(words).decode()
@@ -222,18 +216,12 @@ class MailTransaction:
         place = entry.place if entry.role == "bcc" else address
         return (b"RCPT", f"TO:<{address}>".encode()), f"RCPT TO:<{place}>"
 
-    @property
-    def _smtputf8(self) -> bool:
-        envelope = self._dialogue.envelope
-        boxes = [envelope.sender, *(entry.mailbox for entry in envelope.addressees)]
-        return any(box.needs_smtputf8 for box in boxes)
-
     def _check_smtputf8(self) -> None:
         dialogue = self._dialogue
         if "SMTPUTF8" in dialogue.offered:
             return
         boxes = [(f"from {dialogue.envelope.sender.address}", dialogue.envelope.sender)]
-        boxes += [(entry.label, entry.mailbox) for entry in dialogue.envelope.counted]
+        boxes += [(entry.label, entry.mailbox) for entry in self._counted]
         for label, mailbox in boxes:
             if mailbox.needs_smtputf8:
                 raise DialogueEnded(not_offered.smtputf8(dialogue.context(), label))
@@ -254,14 +242,19 @@ class MailTransaction:
         permit = dialogue.send_permit
         dialogue.clock.enter(Phase.DATA)
         if permit is not None:
-            with dialogue.budget.paused(), _calling_off():
-                await permit.acquire((dialogue.address, dialogue.settings.port))
+            try:
+                with dialogue.budget.paused():
+                    await permit.acquire((dialogue.address, dialogue.settings.port))
+            except Exception as error:
+                raise SendAborted from error
         reply = await dialogue.command(self._connection, b"DATA")
         if reply.code != 354:
             raise dialogue.refused(reply)
         if permit is not None:
-            with _calling_off():
+            try:
                 permit.check()
+            except Exception as error:
+                raise SendAborted from error
         dialogue.findings.content_sent = True
         dialogue.transcript.client("(the mail)")
         reply = await self._connection.content(self._mail, limit=dialogue.budget.left)
@@ -271,17 +264,17 @@ class MailTransaction:
         if refused is not None:
             raise refused
 
-    def _message(self) -> bytes:
+    def _message(self, smtputf8: bool) -> bytes:
         dialogue = self._dialogue
         envelope = dialogue.envelope
         settings = dialogue.settings
         return build_message(
             sender=envelope.sender,
-            to=envelope.of_role("delivery" if envelope.counted[0].is_extra else "to"),
+            to=envelope.of_role("delivery" if self._counted[0].is_extra else "to"),
             cc=envelope.of_role("cc"),
             subject=settings.subject,
             body=settings.body,
             headers=settings.headers,
             message_id=dialogue.findings.message_id,
-            smtputf8=self._smtputf8,
+            smtputf8=smtputf8,
         )

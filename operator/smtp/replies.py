@@ -8,6 +8,7 @@ from typing import Final
 
 _READ: Final = 8192
 """Characters of a reply that are read; real replies are shorter."""
+_CODE: Final = re.compile(rb"^\d{3}.?", re.MULTILINE)
 _ENHANCED: Final = re.compile(r"^\W{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])[\s:-]*")
 _ENHANCED_INSIDE: Final = re.compile(r"[(\[]#?([245])\.(\d{1,3})\.(\d{1,3})[)\]]")
 _ENHANCED_ANYWHERE: Final = re.compile(r"(?<![\d.])[245]\.\d{1,3}\.\d{1,3}(?![\d.])")
@@ -44,8 +45,8 @@ class Reply:
     @classmethod
     def of_lines(cls, received: bytes) -> "Reply":
         """Return the reply that consists of these lines, each with its code and its end."""
-        lines = [line[4:].strip() for line in received.split(b"\n")]
-        return cls.of(int(received[:3]), b"\n".join(lines[:-1]).decode("utf-8", "surrogateescape"))
+        text = _CODE.sub(b"", received.replace(b"\r\n", b"\n").removesuffix(b"\n"))
+        return cls.of(int(received[:3]), text.decode("utf-8", "surrogateescape"))
 
     @classmethod
     def of(cls, code: int, raw: str) -> "Reply":
@@ -78,6 +79,8 @@ class Reply:
 
         It contains the code once, and an enhanced code once if every line repeats it.
         """
+        if len(self.lines) == 1:
+            return f"{self.code} {self.lines[0]}".rstrip()
         return f"{self.code} {' '.join(shown for shown, _ in self._parts)}".rstrip()
 
     def span_in_line(self, begin: int, end: int) -> tuple[int, int]:

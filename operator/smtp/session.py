@@ -2,14 +2,14 @@
 """A test from name resolution to the verdict."""
 
 import asyncio
-import contextlib
+import errno
 import functools
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import make_msgid
-from typing import Protocol
+from typing import Final, Protocol
 
 from smtp_operator.api.verdict import DialogueReport, Phase, ServerFacts, SmtpType, Verdict
 from smtp_operator.network.destination import Address, DestinationPolicy
@@ -32,6 +32,8 @@ from smtp_operator.smtp.send_permit import SendPermit
 from smtp_operator.smtp.timing import Budget, PhaseClock, PhaseLimits
 from smtp_operator.smtp.transcript import Transcript
 
+_CONNECTING: Final = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN, errno.EALREADY})
+
 
 class Connect(Protocol):
     """Opens a connection to an address."""
@@ -52,11 +54,10 @@ async def connect(address: Address, port: int, *, limit: float) -> socket.socket
     try:
         sock.setblocking(False)
         # sock_connect of uvloop's loop would look up the address in a thread, although it is not a name.
-        with contextlib.suppress(BlockingIOError):
-            sock.connect((str(address), port))
-        async with asyncio.timeout(limit):
-            await _writable(sock)
-        failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        failed = sock.connect_ex((str(address), port))
+        if failed in _CONNECTING:
+            await _writable(sock, limit)
+            failed = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failed:
             raise OSError(failed, os.strerror(failed))
     except BaseException:
@@ -65,19 +66,24 @@ async def connect(address: Address, port: int, *, limit: float) -> socket.socket
     return sock
 
 
-async def _writable(sock: socket.socket) -> None:
+async def _writable(sock: socket.socket, limit: float) -> None:
+    if limit <= 0:
+        raise TimeoutError
     loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[None] = loop.create_future()
+    in_time: asyncio.Future[bool] = loop.create_future()
 
-    def settle() -> None:
-        if not waiter.done():
-            waiter.set_result(None)
+    def settle(result: bool) -> None:
+        if not in_time.done():
+            in_time.set_result(result)
 
-    loop.add_writer(sock, settle)
+    timer = loop.call_later(limit, settle, False)
+    loop.add_writer(sock, settle, True)
     try:
-        await waiter
+        if not await in_time:
+            raise TimeoutError
     finally:
         loop.remove_writer(sock)
+        timer.cancel()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,7 @@ class TestSession:
         self.budget = Budget(settings.timeout)
         self.clock = PhaseClock(self.budget, on_phase)
         self.findings = DialogueFindings()
-        self.transcript = Transcript(Redactor())
+        self.transcript: Transcript | None = None
 
     def report(self, outcome: Verdict) -> DialogueReport:
         """Return all findings of the test, with its verdict."""
@@ -133,7 +139,7 @@ class TestSession:
             response=found.response,
             recipients=tuple(found.recipients),
             delivery_address=found.delivery_address,
-            dialogue=() if outcome.passed else self.transcript.lines,
+            dialogue=self.transcript.lines if self.transcript and not outcome.passed else (),
         )
 
     async def run(self) -> Verdict:
@@ -182,7 +188,7 @@ class TestSession:
                 *prepared.envelope.public,
             ],
         )
-        self.transcript = Transcript(redactor)
+        self.transcript = transcript = Transcript(redactor)
         domain = prepared.envelope.sender.domain
         self.findings.message_id = self.settings.message_id or make_msgid(domain=domain)
         return Dialogue(
@@ -193,7 +199,7 @@ class TestSession:
             limits=self.limits,
             clock=self.clock,
             redactor=redactor,
-            transcript=self.transcript,
+            transcript=transcript,
             findings=self.findings,
             send_permit=self.send_permit,
             permit=self.permit,
@@ -232,10 +238,10 @@ class TestSession:
                 try:
                     return await self._run_dialogue(sock, dialogue, prepared)
                 except ExtraRecipientFailed:
-                    self.transcript.note("new connection, without delivery.address")
+                    dialogue.transcript.note("new connection, without delivery.address")
                 except PipeliningFailed:
                     dialogue.pipelining = False
-                    self.transcript.note("new connection, one command at a time")
+                    dialogue.transcript.note("new connection, one command at a time")
                 dialogue.restart()
                 limit = self.budget.limit(self.limits.connect)
                 try:
@@ -266,7 +272,7 @@ class TestSession:
             raise
         self.clock.end()
         await self._quit(connection)
-        return with_slow_steps(outcome, self.clock.timings) if outcome.passed else outcome
+        return with_slow_steps(outcome, self.clock.seconds) if outcome.passed else outcome
 
     async def _open(self, sock: socket.socket, dialogue: Dialogue, prepared: PreparedTest) -> SmtpConnection:
         implicit = self.settings.smtp_type is SmtpType.TLS

@@ -2,8 +2,8 @@
 """Time limits and measured times of one test."""
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from smtp_operator.api.verdict import Phase, PhaseTiming
@@ -52,20 +52,31 @@ class Budget:
     @property
     def left(self) -> float:
         """The seconds left, at least 0."""
-        return max(0.0, self.total - self.spent)
+        return max(0.0, self.total - (self._now() - self._start))
 
     def limit(self, seconds: float) -> float:
         """Return the smaller of ``seconds`` and the seconds left."""
         return min(seconds, self.left)
 
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> AbstractContextManager[None]:
         """Stop the countdown inside the context."""
-        before = self._now()
-        try:
-            yield
-        finally:
-            self._start += self._now() - before
+        return _Pause(self)
+
+    def prolong(self, seconds: float) -> None:
+        """Add so many seconds."""
+        self._start += seconds
+
+
+class _Pause:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._spent = 0.0
+
+    def __enter__(self) -> None:
+        self._spent = self._budget.spent
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.prolong(self._budget.spent - self._spent)
 
 
 class PhaseClock:
@@ -77,18 +88,16 @@ class PhaseClock:
         """The number of replies so far."""
         self._budget = budget
         self._on_phase = on_phase
+        self._measured: Phase | None = None
         self._since = 0.0
         self._seconds: dict[Phase, float] = {}
         self._duration: float | None = None
-        self._running = False
         self._waiting_since = 0.0
 
     def enter(self, phase: Phase) -> None:
         """Start ``phase``, which may have been entered before, and report it."""
-        self.stop()
-        self.phase = phase
-        self._since = self._waiting_since = self._budget.spent
-        self._running = True
+        self._since = self._waiting_since = self.stop()
+        self.phase = self._measured = phase
         self._seconds.setdefault(phase, 0.0)
         self._on_phase(phase)
 
@@ -102,20 +111,26 @@ class PhaseClock:
         """The seconds since the last reply or the start of the phase."""
         return self._budget.spent - self._waiting_since
 
-    def stop(self) -> None:
-        """Stop measuring the current phase; the following time belongs to no phase."""
-        if self.phase is not None and self._running:
-            self._seconds[self.phase] += self._budget.spent - self._since
-            self._running = False
+    def stop(self) -> float:
+        """Stop measuring the current phase; the following time belongs to no phase. Return the time spent."""
+        spent = self._budget.spent
+        if self._measured is not None:
+            self._seconds[self._measured] += spent - self._since
+            self._measured = None
+        return spent
 
     def end(self) -> float:
         """End the test at the first call. Return its duration in seconds, without later steps like QUIT."""
         if self._duration is None:
-            self.stop()
-            self._duration = self._budget.spent
+            self._duration = self.stop()
         return self._duration
 
     @property
-    def timings(self) -> tuple[PhaseTiming, ...]:
+    def seconds(self) -> Mapping[Phase, float]:
         """The time of each phase, in the order of their first entry."""
-        return tuple(PhaseTiming(phase, seconds) for phase, seconds in self._seconds.items())
+        return self._seconds
+
+    @property
+    def timings(self) -> tuple[PhaseTiming, ...]:
+        """The same for the report."""
+        return tuple(map(PhaseTiming, self._seconds, self._seconds.values()))

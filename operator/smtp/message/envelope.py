@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sender and recipients of a test, parsed before any connection is made."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from smtp_operator.api.reasons import Reason
@@ -63,7 +62,12 @@ class Envelope:
     @property
     def counted(self) -> tuple[Addressee, ...]:
         """The recipients that the verdict is about: an extra one counts only if it is the only one."""
-        return tuple(it for it in self.addressees if not it.is_extra) or self.addressees
+        return tuple([it for it in self.addressees if it.role != "delivery"]) or self.addressees
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether an address requires a server with SMTPUTF8."""
+        return self.sender.needs_smtputf8 or any(it.mailbox.needs_smtputf8 for it in self.addressees)
 
     @property
     def within_domain(self) -> bool:
@@ -76,23 +80,24 @@ class Envelope:
         """The envelope with the counted recipients only."""
         return Envelope(self.sender, self.counted)
 
-    def of_role(self, role: Role) -> Iterable[Mailbox]:
+    def of_role(self, role: Role) -> list[Mailbox]:
         """Return the addresses of one list."""
-        return (entry.mailbox for entry in self.addressees if entry.role == role)
+        return [entry.mailbox for entry in self.addressees if entry.role == role]
 
     @property
     def public(self) -> list[str]:
         """Every address that may be shown: of the sender, to and cc."""
-        return [self.sender.address, *(it.mailbox.address for it in self.addressees if it.role != "bcc")]
+        return [self.sender.address, *[it.mailbox.address for it in self.addressees if it.role != "bcc"]]
 
     @property
     def hidden(self) -> dict[str, str]:
         """Map every bcc address that is in no other field to the text that replaces it."""
-        known = set(map(str.lower, self.public))
+        blind = [entry for entry in self.addressees if entry.role == "bcc"]
+        known = set(map(str.lower, self.public)) if blind else ()
         return {
             form: entry.place
-            for entry in self.addressees
-            if entry.role == "bcc" and entry.mailbox.address.lower() not in known
+            for entry in blind
+            if entry.mailbox.address.lower() not in known
             for form in (entry.mailbox.address, entry.written)
         }
 
