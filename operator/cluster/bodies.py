@@ -35,6 +35,10 @@ class Content(Protocol):
         """Return up to ``n`` bytes; none at the end."""
         ...
 
+    def at_eof(self) -> bool:
+        """Return whether all has been received and read."""
+        ...
+
 
 async def read_body(
     content: Content, *, keep: Keep | None, whole: int = SHORT, turn: asyncio.Semaphore | None = None
@@ -47,13 +51,15 @@ async def read_body(
         BodyTooLong: the body is longer, and ``keep`` is None.
         ValueError: the body is longer and not JSON.
     """
-    start = bytearray()
-    while piece := await content.read(_PIECE):
+    first = await content.read(_PIECE)
+    if content.at_eof() and len(first) <= whole:
+        return Part(first, len(first))
+    start = bytearray(first)
+    while len(start) <= whole:
+        piece = await content.read(_PIECE)
+        if not piece:
+            return Part(bytes(start), len(start))
         start += piece
-        if len(start) > whole:
-            break
-    else:
-        return Part(bytes(start), len(start))
     if keep is None:
         raise BodyTooLong(f"the response has more than {whole:,} bytes")
     async with turn or nullcontext():

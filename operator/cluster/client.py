@@ -6,6 +6,7 @@ request.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -47,6 +48,9 @@ _LONG_ANSWERS: Final = 2
 """Maximum number of responses of more than 64 KiB that are read at a time: a few megabytes each."""
 
 Query = Sequence[tuple[str, str]]
+
+_PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+"""A path that needs no encoding and has no ``..``."""
 
 
 class AnswerTooLong(ApiUnavailable):
@@ -301,11 +305,18 @@ class KubernetesClient:
 
     def _url(self, asked: _Request) -> URL:
         try:
-            server = URL(self.server)
-            url = server.with_path(f"{server.path.rstrip('/')}{asked.path}")
-            return url.with_query(asked.query) if asked.query else url
+            server, prefix = _server_of(self.server, tuple(asked.query))
+            path = f"{prefix}{asked.path}"
+            return server.with_path(path, encoded=bool(_PLAIN_PATH.fullmatch(path)), keep_query=True)
         except ValueError as error:
             raise aiohttp.InvalidURL(f"{self.server}{asked.path}") from error
+
+
+@lru_cache(32)
+def _server_of(address: str, query: Query) -> tuple[URL, str]:
+    """Return the URL of the server with a query, and the path before each path."""
+    server = URL(address)
+    return server.with_query(query), server.path.rstrip("/")
 
 
 @lru_cache(16)
