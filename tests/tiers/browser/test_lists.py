@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from smtp_testkit.browser import UiCommand, Visit
 from smtp_testkit.browser.fake_cluster import FakeCluster
-from smtp_testkit.fakeapi.smtpconfigs import LIST, failed, passed, smtp_config
+from smtp_testkit.fakeapi.smtpconfigs import LIST, condition, failed, passed, smtp_config
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.testbed import Bed
 
@@ -114,9 +114,12 @@ def test_the_filter_answers_while_one_types_with_10_000_objects(browser: Browser
         visit.close()
 
 
-def test_an_object_shows_what_is_published_and_since_when(browser: Browser, tmp_path: Path) -> None:
+def test_an_object_shows_what_is_published_and_in_which_state(browser: Browser, tmp_path: Path) -> None:
     published = {"provenTime": "2026-11-18T11:06:40Z", "generation": 1, "secret": "u/1", "references": []}
-    object_ = smtp_config(passed(published=published, binding={"name": "corporate-mail-proven"}))
+    kept = "The current settings fail, so Secret corporate-mail-proven keeps those that were last proven."
+    status = failed(published=published, binding={"name": "corporate-mail-proven"})
+    status["conditions"].append(condition("Published", "True", "KeptLastProven", kept))
+    object_ = smtp_config(status)
     with (
         FakeCluster.of(tmp_path, [object_]) as fake,
         UiCommand(fake.kubeconfig, tmp_path / "ui.log") as command,
@@ -128,4 +131,5 @@ def test_an_object_shows_what_is_published_and_since_when(browser: Browser, tmp_
         expect(body).to_contain_text("Published in")
         expect(body).to_contain_text("Secret corporate-mail-proven")
         expect(body).to_contain_text("Published settings proven")
+        expect(visit.control("object-published")).to_have_text(kept)
         visit.close()

@@ -328,10 +328,13 @@ async function fillObject(kind, namespace, name, isShown) {
   const focused = document.activeElement?.id;
   const { row, status } = found;
   const last = status.lastTest ?? {};
+  const conditions = status.conditions ?? [];
+  const published = conditions.find((it) => it.type === "Published");
   const body = [el("div", { class: `card result ${row.state}` },
     el("h2", { class: row.state }, `${row.words}${row.reason ? `: ${row.reason}` : ""}`),
     row.message ? el("p", {}, row.message) : null,
     found.delivery ? el("p", { id: "object-delivery" }, found.delivery) : null,
+    published ? el("p", { id: "object-published" }, published.message) : null,
     row.state === "red" && found.fix ? el("p", { id: "object-fix" }, el("strong", {}, `Fixes of ${row.reason} in general: `), found.fix) : null,
     facts([["Server", serverOf(row)], ["From", row.from], ["Next test", nextTest(row)], ["Since", moment(row.since)],
       ["Last test", moment(row.lastTestTime)], ["Server replied", last.response],
@@ -343,7 +346,6 @@ async function fillObject(kind, namespace, name, isShown) {
       kind === "SmtpConfig" ? el("a", { class: "button primary", href: `#/edit/${namespace}/${name}`, id: "object-edit" },
         found.owner || info.readOnly ? "Open the form" : "Edit") : null,
       el("button", { type: "button", id: "object-yaml", onclick: () => showYaml(found.yaml) }, "Copy YAML")))];
-  const conditions = status.conditions ?? [];
   body.push(el("h2", {}, "Conditions"), table("Conditions", ["Type", "Status", "Reason", "Since", "Message"],
     conditions.map((it) => [it.type, it.status, it.reason, moment(it.lastTransitionTime), it.message])));
   body.push(el("h2", {}, "Events"));
