@@ -91,7 +91,7 @@ def test_red_shows_the_dialogue_without_the_password(server: MailServer, visit: 
     result = visit.test("red")
     expect(result.get_by_role("heading")).to_have_text("✗ Failed: AuthenticationFailed")
     expect(visit.control("test-fix")).to_have_text(
-        "Fixes of AuthenticationFailed in general: Check the username and password."
+        "General fix for AuthenticationFailed: Check the username and password."
     )
     expect(result.get_by_label("SMTP dialogue", exact=True)).to_contain_text("S: 535")
     expect(result.get_by_label("Phases")).to_contain_text("✗ Auth")
