@@ -77,6 +77,8 @@ class _Recorder(SMTPProtocol):
     def __init__(self) -> None:
         super().__init__(loop=asyncio.get_running_loop())
         self.received = bytearray()
+        self.unanswered = 1
+        """See ``SmtpConnection``."""
         self.on_reply: Callable[[Reply], None] | None = None
         """Called with the reply to STARTTLS."""
         self._error: Exception | None = None
@@ -123,13 +125,19 @@ class _Recorder(SMTPProtocol):
         self._wake()
 
     def _wake(self) -> None:
+        self._alarm.off()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def write(self, data: bytes, replies: int = 1) -> None:
+        """Send commands; ``ConnectionClosed`` if the connection is closed."""
+        self.unanswered = replies
         self._stream.expect(replies)
         self._arrived.clear()
-        super().write(data)
+        try:
+            super().write(data)
+        except SMTPServerDisconnected:
+            raise self.failure(0.0) from None
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -137,19 +145,17 @@ class _Recorder(SMTPProtocol):
             # isinstance would fail: uvloop's transports do not derive from asyncio's classes
             cast(asyncio.WriteTransport, self.transport).abort()
 
-    async def _event(self, limit: float) -> None:
+    def _event(self, limit: float) -> asyncio.Future[None]:
         """Wait up to ``limit`` seconds for a reply, the end of the data, or the end of the connection."""
         self._silent = False
-        self._waiter = self._loop.create_future()
         self._alarm.set(limit)
-        try:
-            await self._waiter
-        finally:
-            self._alarm.off()
+        self._waiter = self._loop.create_future()
+        return self._waiter
 
     async def wait_lost(self, limit: float) -> None:
         """Wait up to ``limit`` seconds for the end of the connection."""
         end = self._loop.time() + limit
+        await asyncio.sleep(0)  # without TLS, it has ended then
         while self.transport is not None and (left := end - self._loop.time()) > 0:
             await self._event(left)
 
@@ -171,6 +177,7 @@ class _Recorder(SMTPProtocol):
         if not self._arrived:
             raise self.failure(limit)
         lines = self._arrived.popleft()
+        self.unanswered -= 1
         if not b"2" <= lines[:1] <= b"5":
             raise InvalidReply(bytes(self.received))
         end = _END_OF_REPLY.search(self.received)
@@ -198,7 +205,8 @@ class _Recorder(SMTPProtocol):
 class SmtpConnection:
     """Sends commands and returns replies; every limit is in seconds.
 
-    After an error only close it; after a ``ReplyTimeout`` in ``greeting``, that method may be called again.
+    After an error only close it; after a ``ReplyTimeout`` in place of the greeting, ``reply`` may be called
+    again.
     """
 
     def __init__(self, protocol: _Recorder, sock: socket.socket) -> None:
@@ -206,8 +214,6 @@ class SmtpConnection:
         self._alerts = AlertSender(sock)
         self._tls: ssl.SSLObject | None = None
         self._upgrading = False
-        self.unanswered = 1
-        """The number of replies that the server owes, at first its greeting."""
 
     @classmethod
     async def open(
@@ -246,6 +252,11 @@ class SmtpConnection:
         return connection
 
     @property
+    def unanswered(self) -> int:
+        """The number of replies that the server owes, at first its greeting."""
+        return self._protocol.unanswered
+
+    @property
     def tls(self) -> ssl.SSLObject | None:
         """The TLS session; None without TLS."""
         return self._tls
@@ -261,7 +272,7 @@ class SmtpConnection:
     async def command(self, *words: bytes, limit: float) -> Reply:
         """Send a command and return the reply. ValueError: a word has a control character."""
         self.send_group([words])
-        return await self.reply(limit)
+        return await self._protocol.reply(limit)
 
     def send_group(self, commands: Sequence[tuple[bytes, ...]]) -> None:
         """Send several commands at once (RFC 2920); ``reply`` returns the reply to each.
@@ -273,30 +284,21 @@ class SmtpConnection:
         lines = [b" ".join(words) for words in commands]
         if any(map(_CONTROL.search, lines)):
             raise ValueError("a word of a command has a control character")
-        self._send(b"\r\n".join([*lines, b""]), len(lines))
+        self._protocol.write(b"\r\n".join([*lines, b""]), len(lines))
 
     async def reply(self, limit: float) -> Reply:
         """Return the greeting, or the reply to the next command of a group."""
-        reply = await self._protocol.reply(limit)
-        self.unanswered -= 1
-        return reply
+        return await self._protocol.reply(limit)
 
     async def content(self, mail: bytes, *, limit: float) -> Reply:
         """Send the message, dot-stuffed and with the final dot, and return the reply."""
         lines = [b"." + line if line.startswith(b".") else line for line in mail.splitlines()]
-        self._send(b"\r\n".join([*lines, b".\r\n"]), 1)
-        return await self.reply(limit)
+        self._protocol.write(b"\r\n".join([*lines, b".\r\n"]))
+        return await self._protocol.reply(limit)
 
     async def unrequested(self, limit: float) -> bytes:
         """Return data after the last reply, for which the client did not ask; wait for its first line."""
         return await self._protocol.unrequested(limit)
-
-    def _send(self, data: bytes, replies: int) -> None:
-        self.unanswered = replies
-        try:
-            self._protocol.write(data, replies)
-        except SMTPServerDisconnected:
-            raise self._protocol.failure(0.0) from None
 
     async def start_tls(
         self, context: ssl.SSLContext, *, server_name: str, limit: float, on_reply: Callable[[Reply], None]
@@ -305,13 +307,11 @@ class SmtpConnection:
         said: list[Reply] = []
 
         def between(reply: Reply) -> None:
-            self.unanswered = 0
             self._upgrading = reply.code == 220
             said.append(reply)
             on_reply(reply)
 
         self._protocol.on_reply = between
-        self.unanswered = 1
         try:
             async with asyncio.timeout(limit):  # the library applies it to the reply and the handshake
                 with self._alerts:

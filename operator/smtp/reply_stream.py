@@ -59,7 +59,8 @@ class ReplyStream:
                 raise MalformedReply
             self._lines.append(line)
             if line[3:4] != b"-":
-                replies.append(_of_one_code(self._lines, code))
+                only = len(self._lines) == 1
+                replies.append(line + b"\n" if only else _of_one_code(self._lines, code))
                 self._lines = []
                 self._expected -= 1
                 if not self._expected:

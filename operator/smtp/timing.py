@@ -40,19 +40,20 @@ class Budget:
     """Counts down ``total`` seconds; the time within ``paused`` does not count."""
 
     def __init__(self, total: float) -> None:
-        self._now = asyncio.get_running_loop().time
-        self._start = self._now()
+        self.now = asyncio.get_running_loop().time
+        self.start = self.now()
+        """The start of the test; each pause moves it."""
         self.total = total
 
     @property
     def spent(self) -> float:
         """The seconds spent so far, without pauses."""
-        return self._now() - self._start
+        return self.now() - self.start
 
     @property
     def left(self) -> float:
         """The seconds left, at least 0."""
-        return max(0.0, self.total - (self._now() - self._start))
+        return max(0.0, self.total - (self.now() - self.start))
 
     def limit(self, seconds: float) -> float:
         """Return the smaller of ``seconds`` and the seconds left."""
@@ -62,21 +63,17 @@ class Budget:
         """Stop the countdown inside the context."""
         return _Pause(self)
 
-    def prolong(self, seconds: float) -> None:
-        """Add so many seconds."""
-        self._start += seconds
-
 
 class _Pause:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._spent = 0.0
+        self._begin = 0.0
 
     def __enter__(self) -> None:
-        self._spent = self._budget.spent
+        self._begin = self._budget.now()
 
     def __exit__(self, *_: object) -> None:
-        self._budget.prolong(self._budget.spent - self._spent)
+        self._budget.start += self._budget.now() - self._begin
 
 
 class PhaseClock:
@@ -104,7 +101,7 @@ class PhaseClock:
     def replied(self) -> None:
         """Count a reply."""
         self.replies += 1
-        self._waiting_since = self._budget.spent
+        self._waiting_since = self._budget.now() - self._budget.start
 
     @property
     def waited(self) -> float:
@@ -113,7 +110,7 @@ class PhaseClock:
 
     def stop(self) -> float:
         """Stop measuring the current phase; the following time belongs to no phase. Return the time spent."""
-        spent = self._budget.spent
+        spent = self._budget.now() - self._budget.start
         if self._measured is not None:
             self._seconds[self._measured] += spent - self._since
             self._measured = None
