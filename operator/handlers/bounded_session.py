@@ -17,7 +17,7 @@ from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.bodies import SHORT, BodyTooLong, read_body, read_lines
 from smtp_operator.cluster.client import PAGE_BYTES, tls_context
-from smtp_operator.cluster.json_bodies import decoded, encoded
+from smtp_operator.cluster.json_bodies import decoded
 from smtp_operator.cluster.kept_fields import OURS, change_of, page_of
 from smtp_operator.cluster.long_objects import LongObjects, resource_of
 from smtp_operator.handlers.event_filter import EventFilter
@@ -129,7 +129,11 @@ class _Changes:
         self._event_filter = event_filter
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
-        """Yield each line; a bookmark with its version in place of an event that does not matter."""
+        """Yield each line, except events that do not matter.
+
+        kopf continues a broken watch at the last line that it saw: at most a minute back, because the API
+        server sends a bookmark each minute. The events that are then sent again do not matter again.
+        """
         try:
             async for part in read_lines(self._content, keep=_CHANGE):
                 change = decoded(part.content)
@@ -142,18 +146,11 @@ class _Changes:
                     self._resource, change["type"], shown
                 ):
                     yield part.content.rstrip(b"\n") + b"\n"
-                else:
-                    yield _bookmark(shown["metadata"]["resourceVersion"])
         except (ValueError, AttributeError, KeyError, TypeError):
             raise aiohttp.ClientPayloadError("a line of the watch is not an event") from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
-
-
-def _bookmark(version: str) -> bytes:
-    """Return a line that only moves the version from which kopf continues to watch."""
-    return encoded({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}) + b"\n"
 
 
 def _items_of(page: Any) -> list[JsonObject]:
