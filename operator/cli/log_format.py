@@ -23,6 +23,7 @@ def set_up_logging(settings: Settings) -> None:
     """Send every log record of this process to standard error."""
     # No line shows these, and they take as long as the rest of a record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # the documented way not to look for the caller
     handler = logging.StreamHandler(sys.stderr)
     formatter = JsonFormatter if settings.log_format is LogFormat.JSON else TextFormatter
     handler.setFormatter(formatter(tracebacks=settings.debug))

@@ -120,6 +120,8 @@ def server_name(server: str) -> str:
 
 def user_name(user: str) -> str:
     """Return the canonical spelling of a username: prepared like servers do (RFC 4013), and case-folded."""
+    if user.isascii() and user.isprintable():
+        return user.casefold().strip()
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", user).casefold())
     return "".join(sign for sign in text if unicodedata.category(sign) not in ("Cf", "Mn", "Cc")).strip()
 
