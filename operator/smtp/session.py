@@ -250,6 +250,8 @@ class TestSession:
                     return no_reply.unreachable(dialogue.context(), {address: error}, limit)
         except ConnectionFailure as error:
             return await analyzer.analyze(error)
+        finally:
+            dialogue.second_look = None  # else the password stays in a cycle until the garbage collection
 
     async def _connect_again(self, address: Address, limit: float) -> socket.socket:
         return await self.resources.connect(address, self.settings.port, limit=limit)

@@ -60,8 +60,10 @@ def compose(
     If the message is too long, the server's words are cut first; the deciding words and the fix stay.
     """
     tail = "".join(f" {_sentence(text)}" for text in (why, fix) if text)
-    rest = len(_head(what, phase, "").encode()) + len(tail.encode()) + len(', server said: ""')
-    words = said.cut(SERVER_TEXT, octets=max(MESSAGE_BYTES - rest, _LEAST))
+    words = ""
+    if said:
+        rest = len(_head(what, phase, "").encode()) + len(tail.encode()) + len(', server said: ""')
+        words = said.cut(SERVER_TEXT, octets=max(MESSAGE_BYTES - rest, _LEAST))
     return cut(_head(what, phase, words) + tail)
 
 

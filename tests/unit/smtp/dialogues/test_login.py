@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A test sends one AUTH with one mechanism, and never sends the password in a readable form."""
 
+import gc
+
 import pytest
 
 from smtp_operator.api.reasons import Reason, Retry
 from smtp_operator.api.verdict import Mode, Phase, SmtpType
+from smtp_operator.smtp.redaction.redactor import Redactor
 from smtp_operator.smtp.request import TlsSettings
 from smtp_testkit.mailpeers import MailServer
 from smtp_testkit.mailpeers.faultserver import FaultServer, reply
@@ -23,6 +26,21 @@ async def test_a_wrong_password_is_tried_once(trial: Trial, mailserver: MailServ
         'localhost rejected user "bob" via PLAIN (password from Secret smtp-password, key password) '
         '[in Auth, server said: "535 5.7.8 authentication failed"]. Check the username and password.'
     )
+
+
+@pytest.mark.parametrize("password", ["s3cret-pw", "wrong-pw"])
+async def test_the_password_is_dropped_without_a_garbage_collection(
+    trial: Trial, mailserver: MailServer, password: str
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        await trial(mailserver.plain_port, password=password)
+        left = [it for it in gc.get_objects() if isinstance(it, Redactor)]
+    finally:
+        gc.enable()
+
+    assert left == []
 
 
 @pytest.mark.parametrize(
