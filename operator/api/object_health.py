@@ -17,8 +17,8 @@ class ObjectHealth:
     ready: Literal["True", "False", "Unknown"]
     """Status of the Ready condition; Unknown if the object has none yet."""
     certificate_not_after: float | None = None
+    """Expiry of the mail server's last certificate, in seconds since the epoch."""
     delivered: str | None = None
     """Status of the condition Delivered of a SmtpConfig; None: there is none."""
-    """Expiry of the mail server's last certificate, in seconds since the epoch."""
     published_proven_at: float | None = None
     """When the settings in the published Secret were last proven, in seconds since the epoch."""

@@ -209,6 +209,12 @@ class ObjectStatus(StatusModel):
                 return it
         return None
 
+    @property
+    def ready(self) -> Literal["True", "False", "Unknown"]:
+        """Return the status of the Ready condition; Unknown if there is none."""
+        condition = self.condition("Ready")
+        return condition.status if condition else "Unknown"
+
 
 class EffectiveSettings(StatusModel):
     """The values that apply: those of spec, or else those of the operator's flags."""

@@ -241,6 +241,8 @@ class DialogueReport:
 
 def cut(text: str, *, limit: int = MESSAGE_BYTES) -> str:
     """Return the text in at most ``limit`` bytes of UTF-8; an ellipsis marks a cut."""
+    if text.isascii() and len(text) <= limit:
+        return text
     raw = text.encode("utf-8", "replace")
     if len(raw) <= limit:
         return raw.decode()

@@ -114,13 +114,7 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
 
     def health_of(self, tested: ObjectVersion, status: ObjectStatus) -> ObjectHealth:
         """Return the health of an object with this status."""
-        ready = status.condition("Ready")
-        return ObjectHealth(
-            kind=tested.kind,
-            namespace=tested.key.namespace,
-            name=tested.key.name,
-            ready=ready.status if ready else "Unknown",
-        )
+        return ObjectHealth(*tested.reference, ready=status.ready)
 
     def observed(self, object_: JsonObject) -> Hashable:
         """Return the relevant parts of an event in addition to uid, generation and verdict."""

@@ -143,8 +143,9 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
     def health_of(self, tested: ObjectVersion, status: ObjectStatus) -> ObjectHealth:
         """Return the health, when the server's certificate expires, and the age of what is published."""
         assert isinstance(status, SmtpConfigStatus)
-        return replace(
-            super().health_of(tested, status),
+        return ObjectHealth(
+            *tested.reference,
+            ready=status.ready,
             certificate_not_after=expires_at(status),
             delivered=delivered_status(status),
             published_proven_at=from_timestamp(status.published.proven_time) if status.published else None,

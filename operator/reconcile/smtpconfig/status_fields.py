@@ -6,6 +6,8 @@ All values are cut to the limits of the schema, because a rejected status would 
 
 from typing import Final
 
+from pydantic import TypeAdapter
+
 from smtp_operator.api.durations import format_duration
 from smtp_operator.api.status import (
     CertificateStatus,
@@ -24,6 +26,7 @@ from smtp_operator.reconcile.smtpconfig.result import TestResult
 
 _DIALOGUE_LINES: Final = 20
 _LIST: Final = 64
+_PHASES: Final = TypeAdapter(list[PhaseTime])
 
 
 def last_test(outcome: TestResult) -> LastTest:
@@ -35,10 +38,12 @@ def last_test(outcome: TestResult) -> LastTest:
         start_time=to_precise_timestamp(outcome.started),
         duration=format_duration(report.duration),
         phase=_failed_phase(report),
-        phases=[
-            PhaseTime(name=str(it.phase), duration=format_duration(it.seconds))
-            for it in report.phases[:_LIST]
-        ],
+        phases=_PHASES.validate_python(
+            [
+                {"name": str(phase), "duration": format_duration(seconds)}
+                for phase, seconds in report.phases[:_LIST]
+            ]
+        ),
         server=_server(report.server),
         message_id=_short(report.message_id, 1024) if outcome.mode is Mode.SEND_EMAIL else None,
         response=_short(report.response, 1024),
