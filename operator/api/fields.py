@@ -49,7 +49,8 @@ class ApiModel(BaseModel):
     @model_validator(mode="after")
     def _check_rules(self) -> "ApiModel":
         for rule in self.rules:
-            rule.values_passing(self)
+            if not rule.holds(self):
+                raise rule.violation
         return self
 
     @classmethod

@@ -33,11 +33,16 @@ class FieldRule:
         """Return the value if it passes the rule.
 
         Raises:
-            PydanticCustomError: The value violates the rule; the error never contains the value.
+            PydanticCustomError: The value violates the rule.
         """
         if not self.holds(value):
-            raise PydanticCustomError("rule", "{sentence}", {"sentence": self.message})
+            raise self.violation
         return value
+
+    @property
+    def violation(self) -> PydanticCustomError:
+        """Return the error of a violation; it never contains the value."""
+        return PydanticCustomError("rule", "{sentence}", {"sentence": self.message})
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

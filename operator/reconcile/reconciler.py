@@ -170,7 +170,8 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         if not self.is_relevant(kind, object_):
             return
         version = version_of(kind, object_)
-        reference, state = version.reference, self.states.get(version.reference)
+        reference = version.reference
+        state = self.states.get(reference)
         terminating = "deletionTimestamp" in object_["metadata"]
         if state is not None and (terminating or state.uid != version.uid):
             self.forget(reference, state.uid)

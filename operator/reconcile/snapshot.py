@@ -63,11 +63,8 @@ class ObjectSnapshot:
     @property
     def has_verdict(self) -> bool:
         """Return whether status holds a verdict on exactly these settings."""
-        return (
-            self.tested is not None
-            and self.ready in ("True", "False")
-            and self.tested.settings == self.digest
-        )
+        tested = self.tested
+        return tested is not None and tested.settings == self.digest and self.ready in ("True", "False")
 
     @property
     def tested_versions(self) -> dict[tuple[str, str], str | None]:

@@ -157,11 +157,11 @@ def next_password_poll(snapshot: Snapshot, *, last_poll: float) -> float | None:
     The time is in seconds since the epoch; None if a test checks it, or if no check is wanted.
     """
     ready = snapshot.status.condition("Ready")
-    if not snapshot.has_verdict or ready is None or snapshot.spec.suspend or not snapshot.interval:
-        return None
-    if ready.status != "False" or retry_of(ready.reason) is not Retry.AUTHENTICATION:
+    if ready is None or ready.status != "False" or retry_of(ready.reason) is not Retry.AUTHENTICATION:
         return None
     if snapshot.spec.password is None or snapshot.spec.password.vault_item is None:
+        return None
+    if not snapshot.has_verdict or snapshot.spec.suspend or not snapshot.interval:
         return None
     delay = recheck_delay(snapshot.version.uid, snapshot.interval) or 0.0
     return max(last_poll, snapshot.last_test_ended or 0.0) + delay

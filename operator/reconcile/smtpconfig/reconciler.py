@@ -303,12 +303,13 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
         update = status_after_test(current, result, state=state, watched=self.poller.is_watched(snapshot))
         status = with_sender(update.status, current, state.sender, self.now())
         status = self._deliveries.after_test(current, status, result, state)
+        name = str(snapshot.key)
         log_verdict(
-            str(snapshot.key),
+            name,
             snapshot.version,
             result.verdict,
             seconds=result.report.duration,
-            smtpconfig=str(snapshot.key),
+            smtpconfig=name,
             trigger=str(result.trigger),
             mode=str(result.mode),
         )

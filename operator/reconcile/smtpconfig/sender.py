@@ -106,6 +106,8 @@ def with_sender(
 ) -> SmtpConfigStatus:
     """Return a status with the condition that it should have."""
     wanted = sender_condition(snapshot, state, now)
+    if wanted is None and status.condition(CONDITION) is None:
+        return status
     others = [it for it in status.conditions if it.type != CONDITION]
     return status.model_copy(update={"conditions": others if wanted is None else [*others, wanted]})
 

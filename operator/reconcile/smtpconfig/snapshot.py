@@ -88,9 +88,9 @@ class Snapshot(ObjectSnapshot):
     @property
     def effective(self) -> EffectiveSettings:
         """Return the values that apply, for status; durations as written, unless a minimum replaces them."""
-        interval = self._recheck_interval
-        if parse_duration(interval) != self.interval:
-            interval = format_duration(self.interval)
+        interval, seconds = self._recheck_interval, self.interval
+        if parse_duration(interval) != seconds:
+            interval = format_duration(seconds)
         return EffectiveSettings(
             recheck_interval=interval, recheck_mode=str(self.recheck_mode), timeout=self._timeout
         )
@@ -122,7 +122,8 @@ class Snapshot(ObjectSnapshot):
     @property
     def poll_interval(self) -> float | None:
         """Return the seconds between two polls of references, which a recheck includes; None for never."""
-        return None if self.spec.suspend or not self.interval else latest_recheck(self.interval)
+        interval = self.interval
+        return None if self.spec.suspend or not interval else latest_recheck(interval)
 
     @property
     def last_test_started(self) -> float | None:
