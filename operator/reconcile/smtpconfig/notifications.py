@@ -90,8 +90,10 @@ def recorded(
 
 def is_recovery(snapshot: Snapshot) -> bool:
     """Return whether a passed test would end an outage: email worked before, and the last test failed."""
+    if snapshot.ready == "True":
+        return False
     success, last = from_timestamp(snapshot.status.last_success_time), snapshot.last_test_started
-    return snapshot.ready != "True" and success is not None and last is not None and last > success
+    return success is not None and last is not None and last > success
 
 
 def _transitions(snapshot: Snapshot, trigger: Trigger) -> list[Notification]:

@@ -50,7 +50,6 @@ from smtp_operator.reconcile.smtpconfig.progress import ProgressReporter
 from smtp_operator.reconcile.smtpconfig.publish.events import publication_events
 from smtp_operator.reconcile.smtpconfig.publish.planner import PublishSecret, RemoveSecret
 from smtp_operator.reconcile.smtpconfig.publish.publisher import Publisher
-from smtp_operator.reconcile.smtpconfig.publish.secret import ProvenSettings
 from smtp_operator.reconcile.smtpconfig.sender import (
     CheckSender,
     ReportSender,
@@ -258,8 +257,11 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
                 return True
             with self.send_gate.permit(snapshot.key.namespace, state) as permit:
                 if isinstance(action, RunTest):
-                    with state.sender.during_test():
+                    state.sender.test_running = True
+                    try:
                         await self._test(snapshot, state, action, permit, admission)
+                    finally:
+                        state.sender.test_running = False
                 elif isinstance(action, SendDelivery):
                     await self._deliveries.send(snapshot, state, permit, admission)
                 else:
@@ -330,15 +332,11 @@ class SmtpConfigReconciler(Reconciler[Snapshot, SmtpConfigState, OwnAction]):
             snapshot, version=replace(snapshot.version, resource_version=version), status=step.status
         )
         if step.proven is not None:
-            await self._write_proven(after, step.proven, state)
+            published = await self._publisher.write(after, step.proven, state.own_publication)
+            await self._write_publication(after, published)
             return
         action = self.decide(after, state)
         self.wait(after, state, action.until if isinstance(action, Wait) else self.now())
-
-    async def _write_proven(self, snapshot: Snapshot, proven: ProvenSettings, state: SmtpConfigState) -> None:
-        """Write the Secret with the settings of the test whose verdict was just written."""
-        status = await self._publisher.write(snapshot, proven, state.own_publication)
-        await self._write_publication(snapshot, status)
 
     async def _publish(
         self, action: PublishSecret | RemoveSecret, snapshot: Snapshot, state: SmtpConfigState

@@ -5,8 +5,6 @@ The records are read with each test of ``test.mode``, and once a day. A report t
 of the test is written separately.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -47,15 +45,6 @@ class SenderState:
     """When the last report arrived, in seconds since the epoch."""
     test_running: bool = False
     """Whether a test is running, whose status will have the report."""
-
-    @contextmanager
-    def during_test(self) -> Iterator[None]:
-        """Mark a test as running."""
-        self.test_running = True
-        try:
-            yield
-        finally:
-            self.test_running = False
 
     def record(self, report: SenderReport, *, at: float) -> bool:
         """Record a report that arrives; return whether no running test will write it."""

@@ -2,6 +2,7 @@
 """Represent one state of a SmtpConfig: its spec and its stored status."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from smtp_operator.api.defaults import TEST_DEFAULTS, TestDefaults
 from smtp_operator.api.durations import format_duration, parse_duration
@@ -91,9 +92,7 @@ class Snapshot(ObjectSnapshot):
         interval, seconds = self._recheck_interval, self.interval
         if parse_duration(interval) != seconds:
             interval = format_duration(seconds)
-        return EffectiveSettings(
-            recheck_interval=interval, recheck_mode=str(self.recheck_mode), timeout=self._timeout
-        )
+        return _effective(interval, self.recheck_mode, self._timeout)
 
     @property
     def defaults_changed(self) -> bool:
@@ -140,6 +139,12 @@ class Snapshot(ObjectSnapshot):
             return started + parse_duration(self.status.last_test.duration or "0s")
         except ValueError:
             return started
+
+
+@lru_cache(maxsize=256)
+def _effective(interval: str, mode: Mode, timeout: str) -> EffectiveSettings:
+    """Return the same object for the same values, which most objects have."""
+    return EffectiveSettings(recheck_interval=interval, recheck_mode=str(mode), timeout=timeout)
 
 
 def request_of(object_: JsonObject) -> str | None:
