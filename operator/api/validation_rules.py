@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -19,6 +20,9 @@ from pydantic_core import PydanticCustomError, core_schema
 from smtp_operator.api.durations import parse_duration
 
 Check = Callable[[Any], bool]
+
+_REMEMBERED: Final = 1024
+"""Number of mail servers and senders whose check is remembered; many objects have the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,7 @@ def is_ip(text: str) -> bool:
     )
 
 
+@lru_cache(_REMEMBERED)
 def _is_host(text: str) -> bool:
     if _HOST.fullmatch(text) is not None and _ENDS_IN_A_NUMBER.search(text) is None:
         return True
@@ -215,6 +220,7 @@ def looks_like_a_link(text: str) -> bool:
     return _LINK.search(text) is not None
 
 
+@lru_cache(_REMEMBERED)
 def _has_safe_display_name(from_: str) -> bool:
     name, bracket, _ = from_.rpartition("<")
     words = _WORD_PATTERN.findall(name)

@@ -146,7 +146,7 @@ def _named(snapshot: Snapshot) -> str:
     name = snapshot.key.name
     if len(name) > _NAME_CHARACTERS:
         name = name[: _NAME_CHARACTERS - 1] + "…"
-    if looks_like_a_link(name):
+    if "." in name and looks_like_a_link(name):
         name = name.replace(".", "[.]")
     return f"{snapshot.key.namespace}/{name}"
 
