@@ -79,22 +79,18 @@ def field_writes(managed_fields: Iterable[Mapping[str, Any]] | None) -> tuple[Fi
 
     Returns an empty tuple if they are too large: every change of the object then counts (rule 6).
     """
-    writes = tuple(
-        FieldWrite(
-            manager=sys.intern(str(entry.get("manager"))),
-            operation=sys.intern(str(entry.get("operation"))),
-            time=str(entry.get("time")),
-            data_keys=_data_keys(entry.get("fieldsV1") or {}),
-        )
-        for entry in managed_fields or ()
-    )
-    kept = sum(_BYTES_OF_A_TEXT + len(key) for write in writes for key in (write.manager, *write.data_keys))
-    return writes if kept <= _MOST_BYTES_OF_WRITES else ()
+    writes, kept = [], 0
+    for entry in managed_fields or ():
+        manager, operation = sys.intern(str(entry.get("manager"))), sys.intern(str(entry.get("operation")))
+        keys = _data_keys(entry.get("fieldsV1") or {})
+        writes.append(FieldWrite(manager, operation, str(entry.get("time")), keys))
+        kept += sum(map(len, keys), len(manager)) + _BYTES_OF_A_TEXT * (1 + len(keys))
+    return tuple(writes) if kept <= _MOST_BYTES_OF_WRITES else ()
 
 
 def _data_keys(fields: Mapping[str, Any]) -> tuple[str, ...]:
-    named = {field for data in _DATA for field in fields.get(data) or ()}
-    return tuple(sorted(sys.intern(it.removeprefix("f:")) for it in named if it.startswith("f:")))
+    named = {it[2:] for data in _DATA for it in fields.get(data) or () if it.startswith("f:")}
+    return tuple(map(sys.intern, sorted(named)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 
@@ -20,6 +21,7 @@ _SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 _LATEST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
 
 
+@lru_cache(maxsize=64)  # most times of one status are the same
 def to_timestamp(seconds: float) -> str:
     """Return text such as ``2026-11-22T21:07:53Z`` for seconds since the epoch."""
     return time.strftime(_SECONDS, time.gmtime(round(_expressible(seconds), 6)))
