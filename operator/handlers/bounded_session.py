@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Provide the HTTP session with which kopf lists and watches.
 
-It reads only needed fields of long objects, and shows kopf only events that matter.
-
-kopf itself reads a whole page or line of a watch, parses it and keeps it until its handler is done.
+It reads only needed fields of long objects, and passes the events on. kopf sees no object, only the
+version from which it continues a broken watch.
 """
 
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from aiohttp.client_middlewares import ClientHandlerType
 
 from smtp_operator.api.objects import JsonObject
 from smtp_operator.cluster.access import Access
-from smtp_operator.cluster.bodies import SHORT, BodyTooLong, read_body, read_lines
+from smtp_operator.cluster.bodies import SHORT, BodyTooLong, Part, read_body, read_lines
 from smtp_operator.cluster.client import PAGE_BYTES, tls_context
 from smtp_operator.cluster.json_bodies import decoded
 from smtp_operator.cluster.kept_fields import OURS, change_of, page_of
@@ -69,6 +68,8 @@ class _Bounds:
         self, request: aiohttp.ClientRequest, handler: ClientHandlerType
     ) -> aiohttp.ClientResponse:
         query = request.url.query
+        if resource_of(request.url.path) not in self._event_filter.sinks:
+            return await handler(request)
         if query.get("watch") == "true":
             response = await handler(request)
             if response.status < 400:
@@ -106,14 +107,13 @@ class _Bounds:
                 raise
             if alone:
                 self._long_objects.note(request.url.path, part.size, page)
-            items = _items_of(page)
-            page["items"] = self._event_filter.listed(resource_of(request.url.path), items)
-            cast(_Response, response).found = page
+            self._event_filter.listed(resource_of(request.url.path), _items_of(page))
+            cast(_Response, response).found = page | {"items": []}
             return response
 
 
 class _Changes:
-    """Lines of a watch, reduced to the needed ones; the part of ``aiohttp.StreamReader`` that kopf uses."""
+    """Lines of a watch, reduced for kopf; the part of ``aiohttp.StreamReader`` that kopf uses."""
 
     def __init__(
         self,
@@ -129,28 +129,38 @@ class _Changes:
         self._event_filter = event_filter
 
     async def iter_chunked(self, _: int) -> AsyncIterator[bytes]:
-        """Yield each line, except events that do not matter.
+        """Handle the events, and yield a bookmark for each one that mattered; yield other lines as they are.
 
         kopf continues a broken watch at the last line that it saw: at most a minute back, because the API
         server sends a bookmark each minute. The events that are then sent again do not matter again.
         """
         try:
             async for part in read_lines(self._content, keep=_CHANGE):
-                change = decoded(part.content)
-                shown = change.get("object")
-                if part.size > SHORT:
-                    self._long_objects.note(self._path, part.size, shown)
-                    if shown is None:
-                        continue
-                if change["type"] not in _CHANGES or self._event_filter.passes(
-                    self._resource, change["type"], shown
-                ):
-                    yield part.content.rstrip(b"\n") + b"\n"
+                line = self._handled(part)
+                if line is not None:
+                    yield line
         except (ValueError, AttributeError, KeyError, TypeError):
             raise aiohttp.ClientPayloadError("a line of the watch is not an event") from None
 
+    def _handled(self, part: Part) -> bytes | None:
+        """Handle a line, and return what kopf needs of it."""
+        change = decoded(part.content)
+        object_ = change.get("object")
+        if part.size > SHORT:
+            self._long_objects.note(self._path, part.size, object_)
+            if object_ is None:
+                return None
+        if change["type"] not in _CHANGES:
+            return part.content.rstrip(b"\n") + b"\n"
+        mattered = self._event_filter.handle(self._resource, change["type"], object_)
+        return _bookmark(object_["metadata"]["resourceVersion"]) if mattered else None
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._content, name)
+
+
+def _bookmark(version: str) -> bytes:
+    return b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"%s"}}}\n' % version.encode()
 
 
 def _items_of(page: Any) -> list[JsonObject]:

@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Select the events that matter while they are read, because kopf spends a task and a call on each event.
+"""Pass events to the controller while they are read, because kopf spends a task and 300 calls on each event.
 
 Half of all changes are our own writes of a status, and a listing repeats objects that are already known.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
+from smtp_operator.api.errors import origin
 from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.setting_parsers import ServedNamespaces
 
+_log: Final = logging.getLogger(__name__)
+
 
 class EventSink(Protocol):
-    """Receiver of events of one of our kinds. Its methods return at once, because kopf waits for them."""
+    """Receiver of events of one kind. Its methods return at once, because the watch waits for them."""
 
-    def is_relevant(self, object_: JsonObject) -> bool:
-        """Return whether the change matters; our own writes and changed labels do not."""
-        ...
+    def on_change(self, object_: JsonObject) -> bool:
+        """Handle an object that was created, changed or listed.
 
-    def on_change(self, object_: JsonObject) -> None:
-        """Handle an object that was created, changed or listed. The caller empties it afterwards."""
+        Return whether the change mattered; our own writes and changed labels do not.
+        """
         ...
 
     def forget(self, key: ObjectKey, uid: str) -> None:
@@ -32,7 +35,7 @@ class EventSink(Protocol):
 
 
 class EventFilter:
-    """Passes the events of served namespaces that matter to the sinks of their kinds."""
+    """Passes the events of served namespaces to the sinks of their kinds."""
 
     def __init__(
         self,
@@ -51,37 +54,26 @@ class EventFilter:
         self.sinks = sinks
         self._served = served
         self._listed = listed
-        self._passed: dict[str, str] = {}
-        """Newest version that kopf has received and not yet handled, by uid."""
 
-    def listed(self, resource: str, items: Iterable[JsonObject]) -> list[JsonObject]:
-        """Return the objects in a page of a listing that matter."""
+    def listed(self, resource: str, items: Iterable[JsonObject]) -> None:
+        """Handle the objects in a page of a listing."""
         self._listed()
-        return [item for item in items if self.passes(resource, None, item)]
+        for item in items:
+            self.handle(resource, None, item)
 
-    def passes(self, resource: str, type_: str | None, object_: JsonObject) -> bool:
-        """Return whether kopf needs this event; the type of a listed object is None.
+    def handle(self, resource: str, type_: str | None, object_: JsonObject) -> bool:
+        """Handle an event, and return whether it mattered; the type of a listed object is None.
 
-        All events of an object pass while kopf has one that it has not handled: a change may undo it.
+        Listed, created and changed objects are handled alike.
         """
-        sink = self.sinks.get(resource)
-        if sink is None:
-            return True
-        metadata = object_["metadata"]
-        if not self._served.serves(metadata.get("namespace")):
-            return False
-        uid = metadata["uid"]
-        if uid not in self._passed and type_ != "DELETED" and not sink.is_relevant(object_):
-            return False
-        self._passed[uid] = metadata["resourceVersion"]
-        return True
-
-    def handle(self, resource: str, type_: str | None, object_: JsonObject) -> None:
-        """Pass an event from kopf to its sink; listed, created and changed objects are handled alike."""
         metadata, sink = object_["metadata"], self.sinks[resource]
-        if self._passed.get(metadata["uid"]) == metadata["resourceVersion"]:
-            del self._passed[metadata["uid"]]
-        if type_ == "DELETED":
-            sink.forget(ObjectKey(metadata.get("namespace", ""), metadata["name"]), metadata["uid"])
-        else:
-            sink.on_change(object_)
+        key = ObjectKey(metadata.get("namespace", ""), metadata["name"])
+        if not self._served.serves(key.namespace):
+            return False
+        try:
+            if type_ != "DELETED":
+                return sink.on_change(object_)
+            sink.forget(key, metadata["uid"])
+        except Exception as error:  # a bug in handling one object must not stop the others
+            _log.error("an event of %s %s was ignored: %s", resource, key, origin(error))
+        return True

@@ -3,7 +3,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -21,42 +20,6 @@ _RELOGIN: Final = timedelta(minutes=10)
 _log: Final = logging.getLogger(__name__)
 
 
-class _NoDiffs(kopf.DiffBaseStorage):
-    """Storage without diffs: kopf deep-copies objects for change handlers; ours are event handlers only."""
-
-    def build(
-        self, *, body: kopf.Body, extra_fields: Iterable[kopf.FieldSpec] | None = None
-    ) -> kopf.BodyEssence:
-        return kopf.BodyEssence()
-
-    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:
-        return kopf.BodyEssence()
-
-    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
-        """Do nothing: kopf must never write to a user's object."""
-
-
-class _NoProgress(kopf.ProgressStorage):
-    """Storage without progress: event handlers have none."""
-
-    def fetch(self, *, key: kopf.HandlerId, body: kopf.Body) -> kopf.ProgressRecord | None:
-        return None
-
-    def store(
-        self, *, key: kopf.HandlerId, record: kopf.ProgressRecord, body: kopf.Body, patch: kopf.Patch
-    ) -> None:
-        """Do nothing: kopf must never write to a user's object."""
-
-    def purge(self, *, key: kopf.HandlerId, body: kopf.Body, patch: kopf.Patch) -> None:
-        """Do nothing: there is nothing to remove."""
-
-    def touch(self, *, body: kopf.Body, patch: kopf.Patch, value: str | None) -> None:
-        """Do nothing: kopf must never write to a user's object."""
-
-    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
-        return essence
-
-
 def informer_settings() -> kopf.OperatorSettings:
     """Return settings without peering, scanning, Events and threads; kopf only lists and watches."""
     settings = kopf.OperatorSettings()
@@ -69,18 +32,12 @@ def informer_settings() -> kopf.OperatorSettings:
     settings.watching.inactivity_timeout = 70  # bookmarks come once a minute
     settings.watching.chunk_size = 25
     settings.watching.initial_streaming = False
-    settings.persistence.diffbase_storage = _NoDiffs()
-    settings.persistence.progress_storage = _NoProgress()
     settings.networking.connect_timeout = 10
     settings.networking.request_timeout = 60
     # About 90 seconds outlast a restart of the API server; after that, exiting is better than hanging.
     settings.networking.error_backoffs = (1, 2, 3, 5, 8, 13, 21, 34)
     settings.networking.enforce_retry_after = True
     settings.networking.trust_env = False
-    settings.queueing.worker_limit = None
-    # A worker keeps its last object for this time, and a listing starts one worker for each object.
-    settings.queueing.idle_timeout = 0.1
-    settings.execution.max_workers = 4
     settings.process.ultimate_exiting_timeout = 25  # a Pod is killed after 30
     return settings
 

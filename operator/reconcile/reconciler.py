@@ -145,46 +145,29 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
 
     # Events.
 
-    def is_relevant(self, kind: ServedKind, object_: JsonObject) -> bool:
-        """Return whether ``on_change`` would do anything; our own writes and changed labels do not matter."""
-        metadata = object_["metadata"]
-        state = self.states.get(Reference(kind, metadata.get("namespace", ""), metadata["name"]))
-        if state is not None and state.uid != metadata["uid"]:
-            # A read may have found the object before the events of its predecessor of the same name arrive.
-            return is_newer(metadata["resourceVersion"], state.newest_version)
-        if "deletionTimestamp" in metadata:
-            return state is not None and not self.uses_terminating
-        return (
-            state is None
-            or state.generation != metadata["generation"]
-            or state.observed != self.observed(object_)
-            or (
-                state.has_verdict
-                and not is_judged(object_)
-                and is_newer(metadata["resourceVersion"], state.newest_version)
-            )
-        )
+    def on_change(self, kind: ServedKind, object_: JsonObject) -> bool:
+        """Handle an object that was created, changed or listed; return whether the change mattered.
 
-    def on_change(self, kind: ServedKind, object_: JsonObject) -> None:
-        """Handle an object that was created, changed or listed."""
-        if not self.is_relevant(kind, object_):
-            return
-        version = version_of(kind, object_)
-        reference = version.reference
+        Our own writes and changed labels do not matter.
+        """
+        metadata = object_["metadata"]
+        reference = Reference(kind, metadata.get("namespace", ""), metadata["name"])
         state = self.states.get(reference)
-        terminating = "deletionTimestamp" in object_["metadata"]
-        if state is not None and (terminating or state.uid != version.uid):
+        observed, has_verdict = self.observed(object_), is_judged(object_)
+        if not self._matters(metadata, state, observed=observed, has_verdict=has_verdict):
+            return False
+        terminating = "deletionTimestamp" in metadata
+        if state is not None and (terminating or state.uid != metadata["uid"]):
             self.forget(reference, state.uid)
             state = None
         if terminating:
-            return
+            return True
+        version = version_of(kind, object_)
         if state is None:
             state = self.states[reference] = self.new_state(version.uid)
-        has_verdict = is_judged(object_)
         if state.generation != version.generation and not has_verdict:
             state.generation_seen = (version.generation, self.now())
-        state.generation, state.has_verdict = version.generation, has_verdict
-        state.observed = self.observed(object_)
+        state.generation, state.has_verdict, state.observed = version.generation, has_verdict, observed
         if is_newer(version.resource_version, state.newest_version):
             state.newest_version = version.resource_version
         try:
@@ -196,6 +179,28 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         self.tracker.set_uses(reference, () if snapshot is None else snapshot.watched)
         self.observe(version, object_, snapshot, state)
         self.queue.add(reference, at=self.now())
+        return True
+
+    def _matters(
+        self, metadata: JsonObject, state: State | None, *, observed: Hashable, has_verdict: bool
+    ) -> bool:
+        """Return whether an object with this metadata differs from what is known of it."""
+        if state is None:
+            return "deletionTimestamp" not in metadata
+        if state.uid != metadata["uid"]:
+            # A read may have found the object before the events of its predecessor of the same name arrive.
+            return is_newer(metadata["resourceVersion"], state.newest_version)
+        if "deletionTimestamp" in metadata:
+            return not self.uses_terminating
+        return (
+            state.generation != metadata["generation"]
+            or state.observed != observed
+            or (
+                state.has_verdict
+                and not has_verdict
+                and is_newer(metadata["resourceVersion"], state.newest_version)
+            )
+        )
 
     def forget(self, reference: Reference, uid: str) -> None:
         """Handle the deletion of an object; another one of the same name may already exist."""
@@ -369,13 +374,9 @@ class KindEvents:
         self._kind: ServedKind = kind
         self._reconciler = reconciler
 
-    def is_relevant(self, object_: JsonObject) -> bool:
-        """Return whether ``on_change`` would do anything."""
-        return self._reconciler.is_relevant(self._kind, object_)
-
-    def on_change(self, object_: JsonObject) -> None:
-        """Handle an object that was created, changed or listed."""
-        self._reconciler.on_change(self._kind, object_)
+    def on_change(self, object_: JsonObject) -> bool:
+        """Handle an object that was created, changed or listed; return whether the change mattered."""
+        return self._reconciler.on_change(self._kind, object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         """Handle the deletion of an object."""

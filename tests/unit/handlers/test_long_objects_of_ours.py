@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kopf gets of a long SmtpConfig what the operator needs: attacks by length on its lists and watches."""
+"""The operator reads of a long SmtpConfig what it needs: attacks by length on kopf's lists and watches."""
 
 import json
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from kubernetes.aio.client.configuration import Configuration
 
-from smtp_operator.api.objects import JsonObject
+from smtp_operator.api.objects import JsonObject, ObjectKey
 from smtp_operator.cluster.access import Access
 from smtp_operator.cluster.traffic import Uncounted
 from smtp_operator.handlers.event_filter import EventFilter
@@ -40,9 +40,32 @@ def traffic() -> Counting:
     return Counting()
 
 
+class Received:
+    """Keeps the objects that it receives."""
+
+    def __init__(self) -> None:
+        self.objects: list[JsonObject] = []
+        self.forgotten: list[ObjectKey] = []
+
+    def on_change(self, object_: JsonObject) -> bool:
+        self.objects.append(object_)
+        return True
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        self.forgotten.append(key)
+
+    def known(self) -> list[tuple[ObjectKey, str]]:
+        return []
+
+
 @pytest.fixture
-async def session(fake: FakeApi, traffic: Counting) -> AsyncIterator[aiohttp.ClientSession]:
-    event_filter = EventFilter({}, served=ServedNamespaces(), listed=lambda: None)
+def sink() -> Received:
+    return Received()
+
+
+@pytest.fixture
+async def session(fake: FakeApi, traffic: Counting, sink: Received) -> AsyncIterator[aiohttp.ClientSession]:
+    event_filter = EventFilter({"smtpconfigs": sink}, served=ServedNamespaces(), listed=lambda: None)
     info = await log_in(Access(Configuration(host=fake.url), None, "test"), event_filter, traffic)
     async with info.aiohttp_session as it:
         yield it
@@ -61,7 +84,7 @@ def identity(object_: JsonObject) -> tuple[str, str]:
 
 @pytest.mark.parametrize("ballast", BALLAST.values(), ids=BALLAST)
 async def test_a_watch_line_of_1_5_mb_is_cut_to_what_is_needed(
-    fake: FakeApi, session: aiohttp.ClientSession, traffic: Counting, ballast: JsonObject
+    fake: FakeApi, session: aiohttp.ClientSession, traffic: Counting, sink: Received, ballast: JsonObject
 ) -> None:
     stream = Stream(event("ADDED", smtp_config()))
     stream.say_raw(b'{"type":"MODIFIED","object":' + long("long", ballast) + b"}\n")
@@ -69,15 +92,17 @@ async def test_a_watch_line_of_1_5_mb_is_cut_to_what_is_needed(
     stream.end()
     fake.on("WATCH", LIST, stream)
     async with session.get(f"{fake.url}{LIST}", params={"watch": "true"}) as response:
-        changes = [json.loads(line) async for line in response.content.iter_chunked(1024 * 1024)]
-    assert [it["type"] for it in changes] == ["ADDED", "MODIFIED", "DELETED"]
-    assert identity(changes[1]["object"]) == ("long", "smtp.example.com")
+        lines = [json.loads(line) async for line in response.content.iter_chunked(1024 * 1024)]
+    assert [it["type"] for it in lines] == ["BOOKMARK"] * 3
+    assert [identity(it)[0] for it in sink.objects] == [smtp_config()["metadata"]["name"], "long"]
+    assert identity(sink.objects[1]) == ("long", "smtp.example.com")
+    assert [it.name for it in sink.forgotten] == [smtp_config()["metadata"]["name"]]
     assert traffic.resources == ["smtpconfigs"]
 
 
 @pytest.mark.parametrize("ballast", BALLAST.values(), ids=BALLAST)
 async def test_a_page_of_long_objects_is_asked_for_in_parts(
-    fake: FakeApi, session: aiohttp.ClientSession, traffic: Counting, ballast: JsonObject
+    fake: FakeApi, session: aiohttp.ClientSession, traffic: Counting, sink: Received, ballast: JsonObject
 ) -> None:
     head = json.dumps(page(version=9, following="token") | {"items": ["@"]})
     parts = head.encode().partition(b'"@"')
@@ -86,7 +111,8 @@ async def test_a_page_of_long_objects_is_asked_for_in_parts(
     fake.on("GET", LIST, Answer(body=alone))
     async with session.get(f"{fake.url}{LIST}", params={"limit": "25", "continue": "before"}) as response:
         found = await response.json()
-    assert [identity(it) for it in found["items"]] == [("long", "smtp.example.com")]
+    assert found["items"] == []
+    assert [identity(it) for it in sink.objects] == [("long", "smtp.example.com")]
     assert found["metadata"] == {"resourceVersion": "9", "continue": "token"}
     queries = [it.query for it in fake.asked("GET", LIST)]
     assert queries == [{"limit": limit, "continue": "before"} for limit in ("25", "3", "1")]
@@ -94,7 +120,7 @@ async def test_a_page_of_long_objects_is_asked_for_in_parts(
 
 
 async def test_a_spec_beyond_all_bounds_is_skipped(
-    fake: FakeApi, session: aiohttp.ClientSession, traffic: Counting
+    fake: FakeApi, session: aiohttp.ClientSession, traffic: Counting, sink: Received
 ) -> None:
     stream = Stream()
     for spec in ({"server": "@" * 3}, {"server": "@" * 20}):
@@ -102,8 +128,9 @@ async def test_a_spec_beyond_all_bounds_is_skipped(
     stream.end()
     fake.on("WATCH", LIST, stream)
     async with session.get(f"{fake.url}{LIST}", params={"watch": "true"}) as response:
-        changes = [json.loads(line) async for line in response.content.iter_chunked(1024 * 1024)]
-    assert [it["object"]["spec"] for it in changes] == [None, None]
+        lines = [json.loads(line) async for line in response.content.iter_chunked(1024 * 1024)]
+    assert [it["type"] for it in lines] == ["BOOKMARK"] * 2
+    assert [it["spec"] for it in sink.objects] == [None, None]
     assert traffic.resources == ["smtpconfigs"] * 2
 
 

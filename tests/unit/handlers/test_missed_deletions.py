@@ -28,10 +28,7 @@ class RecordingSink:
         self.there = {key: f"uid-of-{key.name}" for key in keys}
         self.forgotten: asyncio.Queue[ObjectKey] = asyncio.Queue()
 
-    def is_relevant(self, object_: JsonObject) -> bool:
-        return True
-
-    def on_change(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> bool:
         raise AssertionError(object_)
 
     def forget(self, key: ObjectKey, uid: str) -> None:

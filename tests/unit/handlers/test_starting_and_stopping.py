@@ -99,11 +99,9 @@ class RecordingSink:
         self.kind = kind
         self.told = told
 
-    def is_relevant(self, object_: JsonObject) -> bool:
-        return True
-
-    def on_change(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> bool:
         self.told.append(f"observe {self.kind} {object_['metadata']['name']}")
+        return True
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         self.told.append(f"forget {self.kind} {key}")

@@ -316,7 +316,7 @@ async def test_an_edit_and_a_changed_secret_start_tests_and_own_writes_do_not(op
     operator.storage.put(SECRET)
     operator.deliver_secret()
     await asyncio.sleep(10)
-    assert not operator.sink.is_relevant(operator.storage.objects[relay])
+    assert not operator.sink.on_change(operator.storage.objects[relay])
     assert operator.relays.asked == [(0, "old.example.com"), (10, "new.example.com"), (20, "new.example.com")]
 
 

@@ -39,7 +39,7 @@ Watch = Literal["metadata", "label", "none"]
 class KindSink(Protocol):
     """Receives the events of one of our kinds."""
 
-    def on_change(self, object_: JsonObject) -> None:
+    def on_change(self, object_: JsonObject) -> object:
         """Receive an object that was created, changed or listed."""
         ...
 
