@@ -6,10 +6,9 @@ and not the others.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Hashable
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, Self
 
 NAMESPACE: Final[ContextVar[str]] = ContextVar("namespace", default="")
 """The namespace whose object is being handled; empty for a cluster-wide object and for the command line."""
@@ -17,6 +16,10 @@ NAMESPACE: Final[ContextVar[str]] = ContextVar("namespace", default="")
 OF_SMTP_TEST: Final[ContextVar[bool]] = ContextVar("of_smtp_test", default=False)
 """Whether the object being handled is a SmtpTest. SmtpTests share a part of the connections to a mail server,
 so that they do not delay the verdicts of SmtpConfigs."""
+
+
+def _do_nothing() -> None:
+    """Replace a callback that is not needed."""
 
 
 class Slot:
@@ -36,6 +39,18 @@ class Slot:
         self.granted = True
         self._on_grant()
 
+    async def wait(self) -> Self:
+        """Wait until the slot is granted, and return it; a canceled caller stops waiting."""
+        if not self.granted:
+            granted = asyncio.Event()
+            self._on_grant = granted.set
+            try:
+                await granted.wait()
+            except BaseException:
+                self.release()
+                raise
+        return self
+
     def release(self) -> None:
         """Give the slot back, or stop waiting for it; a second call does nothing."""
         slots, self._slots = self._slots, None
@@ -49,38 +64,54 @@ class FairSlots:
     Each call takes constant time, however many namespaces and slots wait.
     """
 
-    def __init__(self, total: int, per_namespace: int = 0, *, reserved: int = 0) -> None:
-        """``reserved``: the last so many slots are only for namespaces that hold fewer than that."""
+    def __init__(
+        self,
+        total: int,
+        per_namespace: int = 0,
+        *,
+        reserved: int = 0,
+        on_idle: Callable[[], None] = _do_nothing,
+    ) -> None:
+        """Create slots.
+
+        Args:
+            total: how many there are.
+            per_namespace: how many of them one namespace may hold.
+            reserved: the last so many slots are only for namespaces that hold fewer than that.
+            on_idle: called when the last slot is given back.
+        """
         self.total = total
         self._per_namespace = per_namespace
         self._reserved = reserved
+        self._on_idle = on_idle
         self._granted = 0
-        self._held: Counter[str] = Counter()
+        self._held: dict[str, int] = {}
         self._waiting: dict[str, dict[Slot, None]] = {}
         """Slots to grant, for each namespace, in the order of their requests."""
         self._waiting_by_held: dict[int, dict[str, None]] = {}
         """Waiting namespaces in order, for each number of slots that they hold."""
 
-    def ask(self, namespace: str, on_grant: Callable[[], None]) -> Slot:
+    def ask(self, namespace: str, on_grant: Callable[[], None] = _do_nothing) -> Slot:
         """Ask for a slot: it is granted at once if one is free, else ``on_grant`` is called later."""
-        slot = Slot(self, namespace, on_grant)
-        if self._may_have(self._held[namespace]):
+        slot, held = Slot(self, namespace, on_grant), self._held.get(namespace, 0)
+        if self._may_have(held):
             self._hold(namespace, 1)
             slot.granted = True
         else:
             if namespace not in self._waiting:
                 self._waiting[namespace] = {}
-                self._waiting_by_held.setdefault(self._held[namespace], {})[namespace] = None
+                self._waiting_by_held.setdefault(held, {})[namespace] = None
             self._waiting[namespace][slot] = None
         return slot
 
     async def take(self, namespace: str) -> Slot:
         """Wait for a slot and return it; a canceled caller stops waiting."""
-        return await _granted(lambda on_grant: self.ask(namespace, on_grant))
+        slot = self.ask(namespace)
+        return slot if slot.granted else await slot.wait()
 
     def held(self, namespace: str) -> int:
         """Return how many slots a namespace holds."""
-        return self._held[namespace]
+        return self._held.get(namespace, 0)
 
     @property
     def idle(self) -> bool:
@@ -93,7 +124,10 @@ class FairSlots:
             self._stop_waiting(slot)
             return
         self._hold(slot.namespace, -1)
-        self._grant_next()
+        if self._waiting:
+            self._grant_next()
+        elif not self._granted:
+            self._on_idle()
 
     def _may_have(self, held: int) -> bool:
         if self._per_namespace and held >= self._per_namespace:
@@ -112,21 +146,23 @@ class FairSlots:
             slot.grant()
 
     def _hold(self, namespace: str, change: int) -> None:
-        held = self._held[namespace]
+        before = self._held.get(namespace, 0)
+        held = before + change
         self._granted += change
-        self._held[namespace] += change
-        if not self._held[namespace]:
+        if held:
+            self._held[namespace] = held
+        else:
             del self._held[namespace]
         if namespace in self._waiting:  # at the end, so that equals take turns
-            self._leave(held, namespace)
-            self._waiting_by_held.setdefault(held + change, {})[namespace] = None
+            self._leave(before, namespace)
+            self._waiting_by_held.setdefault(held, {})[namespace] = None
 
     def _stop_waiting(self, slot: Slot) -> None:
         waiting = self._waiting[slot.namespace]
         del waiting[slot]
         if not waiting:
             del self._waiting[slot.namespace]
-            self._leave(self._held[slot.namespace], slot.namespace)
+            self._leave(self.held(slot.namespace), slot.namespace)
 
     def _leave(self, held: int, namespace: str) -> None:
         namespaces = self._waiting_by_held[held]
@@ -147,42 +183,19 @@ class KeyedFairSlots:
         """Return how many keys are in use."""
         return len(self._slots)
 
-    def ask(self, key: Hashable, namespace: str, on_grant: Callable[[], None]) -> Slot:
+    def ask(self, key: Hashable, namespace: str, on_grant: Callable[[], None] = _do_nothing) -> Slot:
         """Ask for a slot of this key, like ``FairSlots.ask``."""
         slots = self._slots.get(key)
         if slots is None:
-            slots = self._slots[key] = _SlotsOfKey(
-                self._total, self._per_namespace, lambda: self._forget(key)
+            slots = self._slots[key] = FairSlots(
+                self._total, self._per_namespace, on_idle=lambda: self._forget(key)
             )
         return slots.ask(namespace, on_grant)
 
     async def take(self, key: Hashable, namespace: str) -> Slot:
         """Wait for a slot of this key, like ``FairSlots.take``."""
-        return await _granted(lambda on_grant: self.ask(key, namespace, on_grant))
+        slot = self.ask(key, namespace)
+        return slot if slot.granted else await slot.wait()
 
     def _forget(self, key: Hashable) -> None:
-        if key in self._slots and self._slots[key].idle:
-            del self._slots[key]
-
-
-class _SlotsOfKey(FairSlots):
-    def __init__(self, total: int, per_namespace: int, on_idle: Callable[[], None]) -> None:
-        super().__init__(total, per_namespace)
-        self._on_idle = on_idle
-
-    def give_back(self, slot: Slot) -> None:
-        super().give_back(slot)
-        if self.idle:
-            self._on_idle()
-
-
-async def _granted(ask: Callable[[Callable[[], None]], Slot]) -> Slot:
-    granted = asyncio.Event()
-    slot = ask(granted.set)
-    try:
-        if not slot.granted:
-            await granted.wait()
-    except BaseException:
-        slot.release()
-        raise
-    return slot
+        del self._slots[key]

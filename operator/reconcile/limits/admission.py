@@ -8,7 +8,7 @@ from typing import Protocol, Self
 from smtp_operator.api.objects import Reference
 from smtp_operator.api.reasons import Reason
 from smtp_operator.fair_slots import FairSlots, Slot
-from smtp_operator.reconcile.limits.emails import EmailLimits, EmailsHeld
+from smtp_operator.reconcile.limits.emails import EmailLimits, EmailsHeld, emails_by_mailbox
 from smtp_operator.reconcile.limits.hold import Hold
 from smtp_operator.reconcile.limits.logins import LoginLimits
 from smtp_operator.reconcile.limits.starts import StartLimits
@@ -59,7 +59,8 @@ class Limits:
 
     def admit(self, key: Reference, state: TestState, addresses: Collection[str]) -> Admission:
         """Let a test of this object, with an email to these addresses, start, or say why it has to wait."""
-        held = self._emails.hold(key, addresses)
+        mailboxes = emails_by_mailbox(addresses)
+        held = self._emails.hold(key, mailboxes)
         if held is not None:
             _release_slot(state)
             return Admission(_emails_held(held, key.namespace))
@@ -67,8 +68,8 @@ class Limits:
             state.test_slot = self._slots.ask(key.namespace, lambda: self._wake(key))
         if not state.test_slot.granted:
             return Admission(self._no_slot(key.namespace))
-        self._emails.begin(key, addresses)
-        return Admission(None, lambda sent: self._emails.end(key, addresses, sent=sent))
+        self._emails.begin(key, mailboxes)
+        return Admission(None, lambda sent: self._emails.end(key, mailboxes, sent=sent))
 
     def withdraw(self, key: Reference, state: TestState) -> None:
         """Give back what an object holds or waits for."""

@@ -5,7 +5,7 @@ Every RCPT command counts. Waiting tests get staggered times, so that they do no
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
@@ -33,7 +33,10 @@ class EmailsHeld:
 
 
 class EmailLimits:
-    """Count emails. For emails that ``hold`` admits, callers must call ``begin`` and ``end``."""
+    """Count emails. For emails that ``hold`` admits, callers must call ``begin`` and ``end``.
+
+    Emails are given by their mailboxes; see ``emails_by_mailbox``.
+    """
 
     def __init__(self, *, per_namespace: int, per_mailbox: int, now: Now) -> None:
         self._now = now
@@ -44,10 +47,9 @@ class EmailLimits:
         self._all_waiting: Counter[str] = Counter()
         """Number of waiting emails in each namespace."""
 
-    def hold(self, key: Reference, addresses: Iterable[str]) -> EmailsHeld | None:
-        """Return why emails to these addresses may not be sent now; None if they may."""
-        mailboxes = Counter(map(mailbox, addresses))
-        namespace, count = key.namespace, mailboxes.total()
+    def hold(self, key: Reference, mailboxes: Mapping[str, int]) -> EmailsHeld | None:
+        """Return why these emails may not be sent now; None if they may."""
+        namespace, count = key.namespace, sum(mailboxes.values())
         free_at = self._namespaces.free_at(namespace, count)
         if free_at:
             step = MINUTE if self._namespaces.ended(namespace) else UNDER_WAY
@@ -73,23 +75,29 @@ class EmailLimits:
 
     def withdraw(self, key: Reference) -> None:
         """Forget an object that no longer waits."""
-        waiting = self._waiting.get(key.namespace, {})
+        waiting = self._waiting.get(key.namespace)
+        if waiting is None:
+            return
         self._all_waiting[key.namespace] -= waiting.pop(key, 0)
         if not waiting:
-            self._waiting.pop(key.namespace, None)
-            del self._all_waiting[key.namespace]
+            del self._waiting[key.namespace], self._all_waiting[key.namespace]
 
-    def begin(self, key: Reference, addresses: Iterable[str]) -> None:
+    def begin(self, key: Reference, mailboxes: Mapping[str, int]) -> None:
         """Count emails that are about to be sent."""
-        for it, count in Counter(map(mailbox, addresses)).items():
+        for it, count in mailboxes.items():
             self._namespaces.begin(key.namespace, count)
             self._mailboxes.begin((key.namespace, it), count)
 
-    def end(self, key: Reference, addresses: Iterable[str], *, sent: bool) -> None:
+    def end(self, key: Reference, mailboxes: Mapping[str, int], *, sent: bool) -> None:
         """End emails that have begun; emails that were not offered to a server do not count."""
-        for it, count in Counter(map(mailbox, addresses)).items():
+        for it, count in mailboxes.items():
             self._namespaces.end(key.namespace, count, happened=sent)
             self._mailboxes.end((key.namespace, it), count, happened=sent)
+
+
+def emails_by_mailbox(addresses: Iterable[str]) -> Mapping[str, int]:
+    """Return how many of these emails go to each mailbox."""
+    return Counter(map(mailbox, addresses))
 
 
 def mailbox(address: str) -> str:

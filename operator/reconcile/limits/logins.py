@@ -41,13 +41,24 @@ class LoginLimits:
         self.window = RateWindow(limit, HOUR, now=now)
         self.now = now
         self.observer = observer
-        self.changed = asyncio.Event()
-        """Set, and replaced by a new event, when a login ends."""
+        self._ended: asyncio.Event | None = None
+        """Set when the next login ends; None if no test waits for that."""
         self._key = secrets.token_bytes(32)
 
     def permit(self, namespace: str, state: LoginState) -> "ObjectLogins":
         """Return the permit for one test of an object with this state."""
         return ObjectLogins(self, namespace, state)
+
+    async def next_end(self) -> None:
+        """Wait until a login ends."""
+        self._ended = self._ended or asyncio.Event()
+        await self._ended.wait()
+
+    def login_ended(self) -> None:
+        """Wake those who wait for the end of a login."""
+        if self._ended is not None:
+            self._ended.set()
+            self._ended = None
 
     def digest(self, *parts: str) -> bytes:
         """Return a digest that only this process can make, to recognize a credential without keeping it."""
@@ -75,7 +86,7 @@ class ObjectLogins:
             while until := max(map(window.free_at, keys)):
                 if any(window.ended(key) >= window.limit for key in keys):
                     raise self._held(server, until - limits.now())
-                await limits.changed.wait()  # the result of running logins decides
+                await limits.next_end()  # the result of running logins decides
         for key in keys:
             window.begin(key)
         self._keys = keys
@@ -84,8 +95,7 @@ class ObjectLogins:
         """See ``LoginPermit``."""
         for key in self._keys:
             self._limits.window.end(key, happened=rejected)
-        self._limits.changed.set()
-        self._limits.changed = asyncio.Event()
+        self._limits.login_ended()
         passed = [it for it in self._state.passed_logins if it != self._digest]
         if accepted:
             self._state.passed_logins = (*passed, self._digest)[-_REMEMBERED:]

@@ -2,7 +2,6 @@
 """Count recent events for each key, including those that have begun and not ended."""
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Hashable
 from typing import Final
 
@@ -24,7 +23,7 @@ class RateWindow:
         self._now = now
         self._ended: dict[Hashable, list[float]] = {}
         """End times of events, in order."""
-        self._under_way: Counter[Hashable] = Counter()
+        self._under_way: dict[Hashable, int] = {}
         self._next_sweep = 0.0
 
     def ended(self, key: Hashable) -> int:
@@ -42,7 +41,7 @@ class RateWindow:
         if count > self.limit:
             return now + self.seconds
         recent = self._recent(key)
-        too_many = len(recent) + self._under_way[key] + count - self.limit
+        too_many = len(recent) + self._under_way.get(key, 0) + count - self.limit
         if too_many <= 0:
             return 0.0
         return recent[too_many - 1] + self.seconds if too_many <= len(recent) else now + UNDER_WAY
@@ -50,15 +49,15 @@ class RateWindow:
     def begin(self, key: Hashable, count: int = 1) -> None:
         """Count events that are about to happen."""
         if self.limit:
-            self._under_way[key] += count
+            self._under_way[key] = self._under_way.get(key, 0) + count
 
     def end(self, key: Hashable, count: int = 1, *, happened: bool) -> None:
         """End events that have begun; those that did not happen are forgotten."""
         if not self.limit:
             return
-        self._under_way[key] -= count
-        if self._under_way[key] <= 0:
-            del self._under_way[key]
+        left = self._under_way.pop(key, 0) - count
+        if left > 0:
+            self._under_way[key] = left
         if happened:
             self._ended.setdefault(key, []).extend([self._now()] * count)
         self._sweep()

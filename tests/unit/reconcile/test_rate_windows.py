@@ -98,4 +98,4 @@ def ticking() -> Callable[[], float]:
 
 def test_a_clock_that_runs_on_while_it_is_asked_holds_nothing() -> None:
     limits = EmailLimits(per_namespace=120, per_mailbox=600, now=ticking())
-    assert limits.hold(Reference("SmtpConfig", "team-a", "mail"), ["ops@example.com"]) is None
+    assert limits.hold(Reference("SmtpConfig", "team-a", "mail"), {"ops@example.com": 1}) is None
