@@ -259,7 +259,15 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
             snapshot = await self._current_snapshot(reference, state)
             if snapshot is not None and not await self._write_pending(snapshot, state):
                 await self.poller.poll(snapshot, state)
-                waits = await self._take(await self.next_action(snapshot, state), snapshot, state)
+                match action := await self.next_action(snapshot, state):
+                    case Wait(until):
+                        self.wait(snapshot, state, until)
+                        waits = self.waits_for_limit(snapshot, state)
+                    case RefreshStatus():
+                        await self.write(self.refreshed(snapshot, state))
+                        self.enqueue(reference)
+                    case _:
+                        waits = await self.execute(action, snapshot, state)
             state.internal_errors = 0
         except ClusterError as error:
             pause = pause_after(error)
@@ -302,17 +310,6 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         self.send_gate.reported(state)
         self.queue.add(snapshot.version.reference, at=self.now())
         return True
-
-    async def _take(self, action: Action | RefreshStatus | Wait, snapshot: Snapshot, state: State) -> bool:
-        match action:
-            case Wait(until):
-                self.wait(snapshot, state, until)
-                return self.waits_for_limit(snapshot, state)
-            case RefreshStatus():
-                await self.write(self.refreshed(snapshot, state))
-                self.enqueue(snapshot.version.reference)
-                return False
-        return await self.execute(action, snapshot, state)
 
     def waits_for_limit(self, snapshot: Snapshot, state: State) -> bool:
         """Return whether an object that waits keeps its place in the limits."""

@@ -6,6 +6,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from smtp_operator.alarm import Alarm
@@ -88,8 +89,8 @@ class WorkQueue(Generic[K]):
         if current is not None and current <= at:
             return
         self._due[key] = at
-        self._push(key, at)
-        self._wake.set()
+        if key not in self._running:
+            self._push(key, at)
 
     def discard(self, key: K) -> None:
         """Forget the key, and cancel its task."""
@@ -166,7 +167,7 @@ class WorkQueue(Generic[K]):
     def _set(self, alarm: Alarm) -> None:
         """Set the alarm for the earliest deadline, or earlier to check the clock.
 
-        The deadline of a running key counts only when its task ends, which wakes the queue too.
+        The deadline of a running key counts only when its task ends.
         """
         if self._heap and not self._closing:
             alarm.set(min(self._heap[0][0] - self._now(), LONGEST_SLEEP))
@@ -178,7 +179,7 @@ class WorkQueue(Generic[K]):
         while self._heap and self._heap[0][0] <= now and not self._closing:
             at, _, key = heapq.heappop(self._heap)
             if self._due.get(key) != at or key in self._running:
-                continue  # replaced by an earlier deadline, or rescheduled when its task ends
+                continue  # replaced by an earlier deadline, or pushed again when its task ends
             del self._due[key]
             concurrency_key = self._concurrency_key_of(key)
             blocked = self._blocked.get(key)
@@ -187,11 +188,15 @@ class WorkQueue(Generic[K]):
                 self._ask_for_slot(key, concurrency_key, since=at if blocked is None else blocked.since)
 
     def _push(self, key: K, at: float) -> None:
+        """Schedule a key that is not running, and wake the queue if it is the first one."""
         if len(self._heap) > 2 * len(self._due) + _STALE_ENTRIES:
             self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
             heapq.heapify(self._heap)
         self._added += 1
-        heapq.heappush(self._heap, (at, self._added, key))
+        entry = (at, self._added, key)
+        heapq.heappush(self._heap, entry)
+        if self._heap[0] is entry:
+            self._wake.set()
 
     def _unblock(self, key: K) -> None:
         item = self._blocked.pop(key, None)
@@ -212,11 +217,11 @@ class WorkQueue(Generic[K]):
             self._start(key, item.slot, item.concurrency_key)
 
     def _start(self, key: K, slot: Slot, concurrency_key: Hashable) -> None:
-        task = asyncio.create_task(self._handle(key), name=f"reconcile {key}")
+        task = asyncio.create_task(self._handle(key))
         self._running[key] = _RunningItem(task, slot, concurrency_key)
-        task.add_done_callback(lambda _: self._done(key))
+        task.add_done_callback(partial(self._done, key))
 
-    def _done(self, key: K) -> None:
+    def _done(self, key: K, _: asyncio.Task[None]) -> None:
         item = self._running.pop(key)
         if key in self._due:
             self._push(key, self._due[key])
@@ -226,4 +231,3 @@ class WorkQueue(Generic[K]):
             if not self._beyond[pool]:
                 del self._beyond[pool]
         item.slot.release()
-        self._wake.set()
