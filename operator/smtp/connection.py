@@ -121,11 +121,11 @@ class _Recorder(SMTPProtocol):
         self._alarm.close()
 
     def _on_timeout(self) -> None:
-        self._silent = True
-        self._wake()
+        if self._waiter is not None and not self._waiter.done():  # otherwise, the wait ended in time
+            self._silent = True
+            self._waiter.set_result(None)
 
     def _wake(self) -> None:
-        self._alarm.off()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
