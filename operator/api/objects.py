@@ -3,7 +3,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 JsonObject = dict[str, Any]
@@ -118,11 +118,12 @@ class ObjectVersion:
     uid: str
     generation: int
     resource_version: str
+    reference: Reference = field(init=False, repr=False, compare=False)
+    """The reference to the object; stored, because each test needs it often."""
 
-    @property
-    def reference(self) -> Reference:
-        """Return the reference to the object."""
-        return Reference(self.kind, self.key.namespace, self.key.name)
+    def __post_init__(self) -> None:
+        """Set ``reference``."""
+        object.__setattr__(self, "reference", Reference(self.kind, *self.key))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -162,7 +162,12 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
             state = None
         if terminating:
             return True
-        version = version_of(kind, object_)
+        try:
+            snapshot = self.snapshot_of(kind, object_)
+            version, status = snapshot.version, snapshot.status
+        except InvalidSpecError:
+            snapshot = None
+            version, status = version_of(kind, object_), self.status_of(object_)
         if state is None:
             state = self.states[reference] = self.new_state(version.uid)
         if state.generation != version.generation and not has_verdict:
@@ -170,11 +175,6 @@ class Reconciler(ABC, Generic[Snapshot, State, Action]):
         state.generation, state.has_verdict, state.observed = version.generation, has_verdict, observed
         if is_newer(version.resource_version, state.newest_version):
             state.newest_version = version.resource_version
-        try:
-            snapshot = self.snapshot_of(kind, object_)
-        except InvalidSpecError:
-            snapshot = None
-        status = self.status_of(object_) if snapshot is None else snapshot.status
         state.health = self.health_of(version, status)
         self.tracker.set_uses(reference, () if snapshot is None else snapshot.watched)
         self.observe(version, object_, snapshot, state)
